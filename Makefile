@@ -1,0 +1,43 @@
+# One place for every command; `make help` lists them. Targets can be repeated safely.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+.PHONY: help
+help: ## List the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+node_modules: package.json package-lock.json
+	@echo "==> npm ci"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch node_modules
+
+.PHONY: up
+up: node_modules ## Start a local cluster with PostgreSQL, S3 and the operator (writes .cluster/env)
+	@test/cluster/up.sh
+
+.PHONY: demo
+demo: up ## Load a 100,000 record file and a public one through the cluster and show the result
+	@node test/demo/main.ts
+
+.PHONY: down
+down: ## Remove everything that `make up` started
+	@test/cluster/down.sh
+
+.PHONY: test
+test: ## Run every test that must always hold (starts the cluster when it is not up)
+	@test/run.sh
+
+.PHONY: generate
+generate: node_modules ## Generate TypeScript types from crds/
+	@node crds/generate.ts
+
+.PHONY: verify
+verify: node_modules ## Format, lint, types, generated files, dependency direction
+	@biome check .
+	@tsc --noEmit
+	@node crds/generate.ts --check
+
+.PHONY: fix
+fix: node_modules ## Format and apply safe lint fixes
+	@biome check --write .
