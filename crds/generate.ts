@@ -1,0 +1,79 @@
+/**
+ * Generates TypeScript from the CRDs: `node crds/generate.ts` writes, `--check` fails on a difference.
+ * Types flow one way, from the CRD's structural schema; what crosses to the job runner is the RecordSchema alone.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { compile, type JSONSchema } from 'json-schema-to-typescript';
+import { parse } from 'yaml';
+
+interface Target {
+  crd: string;
+  kind: string;
+  output: string;
+}
+
+const TARGETS: Target[] = [
+  { crd: 'crds/batchuploads.yaml', kind: 'BatchUpload', output: 'operator/api/batch-upload.gen.ts' },
+  { crd: 'crds/recordschemas.yaml', kind: 'RecordSchema', output: 'job-runner/processor/record-schema.gen.ts' },
+];
+
+interface Crd {
+  spec: { versions: { name: string; schema: { openAPIV3Schema: JSONSchema } }[] };
+}
+
+/** Drops what only the API server reads; closes every object; an object with a default counts as present. */
+function toJsonSchema(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(toJsonSchema);
+  if (node === null || typeof node !== 'object') return node;
+  const out: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(node)) {
+    // Lengths of arrays would become tuple types.
+    if (key.startsWith('x-kubernetes-') || key === 'minItems' || key === 'maxItems') continue;
+    out[key] = toJsonSchema(value);
+  }
+  if (out['type'] === 'object' && out['properties']) {
+    out['additionalProperties'] = false;
+    const defaulted = Object.entries(out['properties'] as Record<string, { default?: unknown }>)
+      .filter(([, property]) => property.default !== undefined)
+      .map(([name]) => name);
+    const required = new Set([...((out['required'] as string[] | undefined) ?? []), ...defaulted]);
+    if (required.size > 0) out['required'] = [...required];
+  }
+  return out;
+}
+
+async function generate({ crd, kind, output }: Target): Promise<{ output: string; text: string }> {
+  const document = parse(await readFile(crd, 'utf8')) as Crd;
+  const version = document.spec.versions[0];
+  if (!version) throw new Error(`${crd} has no version`);
+  const properties = version.schema.openAPIV3Schema.properties ?? {};
+  const schemas = { spec: properties['spec'], ...(properties['status'] ? { status: properties['status'] } : {}) };
+  const parts: string[] = [`/** Generated from ${crd} (${version.name}) by \`make generate\`; do not edit. */\n`];
+  for (const [part, schema] of Object.entries(schemas)) {
+    const name = `${kind}${part === 'spec' ? 'Spec' : 'Status'}`;
+    parts.push(
+      await compile(toJsonSchema(schema) as JSONSchema, name, {
+        bannerComment: '',
+        additionalProperties: false,
+        style: { singleQuote: true, printWidth: 120 },
+      }),
+    );
+  }
+  return { output, text: parts.join('\n') };
+}
+
+const check = process.argv.includes('--check');
+let stale = 0;
+for (const target of TARGETS) {
+  const { output, text } = await generate(target);
+  const current = await readFile(output, 'utf8').catch(() => '');
+  if (current === text) continue;
+  if (check) {
+    stale += 1;
+    console.error(`${output} is not what ${target.crd} generates: run make generate`);
+  } else {
+    await writeFile(output, text);
+    console.log(`wrote ${output}`);
+  }
+}
+process.exitCode = stale === 0 ? 0 : 1;

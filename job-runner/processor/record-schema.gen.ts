@@ -1,0 +1,108 @@
+/** Generated from crds/recordschemas.yaml (v1alpha1) by `make generate`; do not edit. */
+
+export interface RecordSchemaSpec {
+  /**
+   * The fields of a record. A file's header is matched to them by name, letter case and spaces aside, in any order.
+   */
+  fields: {
+    name: string;
+    title?: string;
+    description?: string;
+    type: 'string' | 'integer' | 'number' | 'boolean' | 'date' | 'datetime';
+    format?: 'default' | 'email';
+    constraints?: {
+      required?: boolean;
+      enum?: string[];
+      /**
+       * RE2 syntax, matched against the field's text whatever its type.
+       */
+      pattern?: string;
+      minLength?: number;
+      maxLength?: number;
+      minimum?: string;
+      maximum?: string;
+    };
+    /**
+     * Texts that mean "no value" in this field, instead of the schema's. Blank text always does.
+     */
+    missingValues?: string[];
+    /**
+     * Other names of the field in a file's header.
+     */
+    aliases?: string[];
+    /**
+     * Values are masked wherever a record is kept for people.
+     */
+    sensitive?: boolean;
+    /**
+     * The code of this field's faults, instead of the one of the rule (a missing value stays VAL_001).
+     */
+    code?: string;
+  }[];
+  /**
+   * How the header must match the fields. equal (default): the same names in any order. exact: in the same order. subset: the file has all fields and may have more. superset: the file may lack fields that are not required. partial: at least one field matches.
+   */
+  fieldsMatch: 'exact' | 'equal' | 'subset' | 'superset' | 'partial';
+  /**
+   * Texts that mean "no value". Blank text always does.
+   */
+  missingValues?: string[];
+  /**
+   * The fields that make a record unique; they are required. The target table must have a unique index on exactly their columns.
+   */
+  primaryKey: string[];
+  target: {
+    /**
+     * Name of the table, with its schema in front if needed, as in sales.orders. Case-sensitive.
+     */
+    table: string;
+    /**
+     * Make the table if it is absent. When false an absent table is a condition of the upload.
+     */
+    create: boolean;
+    /**
+     * What happens to a record whose key is already stored. Skip: counted as duplicate, DUP_001.
+     */
+    onDuplicate: 'Skip';
+    columns: {
+      name: string;
+      /**
+       * PostgreSQL type of the column when the table is made; from the field's type when absent.
+       */
+      type?:
+        | 'text'
+        | 'date'
+        | 'timestamptz'
+        | 'bigint'
+        | 'integer'
+        | 'numeric'
+        | 'double precision'
+        | 'boolean'
+        | 'uuid'
+        | 'jsonb'
+        | 'json';
+      /**
+       * The field that the column gets.
+       */
+      field?: string;
+      /**
+       * A JSON object made from fields; blank ones are left out.
+       */
+      json?: {
+        /**
+         * Where the value goes; dots make nested objects, as in name.first.
+         */
+        path: string;
+        field?: string;
+        /**
+         * A CEL expression over the record's fields (by name); null leaves the property out.
+         */
+        value?: string;
+      }[];
+      /**
+       * A value that the loader knows.
+       */
+      system?: 'uploadId' | 'rowNumber';
+    }[];
+  };
+}

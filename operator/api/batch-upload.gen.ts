@@ -1,0 +1,142 @@
+/** Generated from crds/batchuploads.yaml (v1alpha1) by `make generate`; do not edit. */
+
+/**
+ * What to load. Only parallelism can be changed later.
+ */
+export interface BatchUploadSpec {
+  /**
+   * Where the records come from.
+   */
+  source: {
+    /**
+     * How the file arrived; kept for the audit.
+     */
+    type: 'Manual';
+    s3: {
+      bucket: string;
+      /**
+       * Key of the object, as it is (not URL-encoded).
+       */
+      key: string;
+      /**
+       * The version to load; the latest at planning time when absent.
+       */
+      versionId?: string;
+      /**
+       * Load only if the object's ETag is this one.
+       */
+      eTag?: string;
+      /**
+       * URL of an S3-compatible server as pods reach it. Before the Secret's AWS_ENDPOINT_URL_S3.
+       */
+      endpoint?: string;
+      region?: string;
+      /**
+       * Put the bucket into the path instead of the host name; on by default when an endpoint is set.
+       */
+      forcePathStyle?: boolean;
+      /**
+       * Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if needed, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL_S3. Without it batch-upload-s3 where it exists, else the pod's own AWS identity.
+       */
+      credentialsSecretRef?: {
+        name: string;
+      };
+    };
+  };
+  /**
+   * The RecordSchema, in the same namespace. Pinned when the upload is accepted.
+   */
+  schemaRef: {
+    name: string;
+  };
+  /**
+   * Records in a chunk, the unit of transaction and audit. A chunk also ends at 8 MiB.
+   */
+  chunkRecords: number;
+  /**
+   * Pods that process at the same time. Can be changed while the upload runs.
+   */
+  parallelism: number;
+  target?: {
+    /**
+     * Secret with uri and, if needed, ca.crt; batch-upload-database when absent.
+     */
+    databaseSecretRef: {
+      name: string;
+    };
+  };
+}
+
+/**
+ * What the operator has seen. Never more than 32 KiB, whatever the file.
+ */
+export interface BatchUploadStatus {
+  observedGeneration?: number;
+  /**
+   * Where the upload is, for people; programs read the conditions.
+   */
+  phase?: 'Pending' | 'Planning' | 'Processing' | 'Complete' | 'Failed';
+  /**
+   * The most important thing to know now, for people.
+   */
+  message?: string;
+  conditions?: {
+    type: 'Accepted' | 'Planned' | 'Progressing' | 'Degraded' | 'Complete' | 'Failed';
+    status: 'True' | 'False' | 'Unknown';
+    observedGeneration?: number;
+    lastTransitionTime: string;
+    reason: string;
+    message: string;
+  }[];
+  /**
+   * What the planner found.
+   */
+  source?: {
+    sizeBytes?: number;
+    eTag?: string;
+    versionId?: string;
+    /**
+     * SHA-256 over the SHA-256s of the object's 8 MiB blocks.
+     */
+    digest?: string;
+  };
+  plan?: {
+    /**
+     * Inline when the planning pod also processed the file, Job when an Indexed Job did.
+     */
+    execution?: 'Inline' | 'Job';
+    records?: number;
+    chunks?: number;
+    indexes?: number;
+  };
+  /**
+   * total = succeeded + failed + duplicate + pending; processed is the first three.
+   */
+  records?: {
+    total?: number;
+    processed?: number;
+    succeeded?: number;
+    failed?: number;
+    duplicate?: number;
+  };
+  progress?: string;
+  recordsPerSecond?: number;
+  estimatedCompletionTime?: string;
+  /**
+   * The most frequent codes. Messages never contain a record's values.
+   */
+  topErrors?: {
+    code: string;
+    count: number;
+    message?: string;
+  }[];
+  jobs?: {
+    name: string;
+    kind?: 'plan' | 'process';
+    active?: number;
+    succeeded?: number;
+    failed?: number;
+  }[];
+  startTime?: string;
+  completionTime?: string;
+}
