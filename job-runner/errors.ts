@@ -24,7 +24,13 @@ export const EXIT_CODES = { permanent: 40, unknown: 41, retryable: 75, fenced: 0
   number
 >;
 
-export type FaultCode = `S3_${string}` | `DB_${string}` | `FILE_${string}` | `CFG_${string}` | `UNK_${string}` | 'FENCED';
+export type FaultCode =
+  | `S3_${string}`
+  | `DB_${string}`
+  | `FILE_${string}`
+  | `CFG_${string}`
+  | `UNK_${string}`
+  | 'FENCED';
 
 export interface FaultOptions {
   code: FaultCode;

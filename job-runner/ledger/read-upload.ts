@@ -1,0 +1,38 @@
+import type { ClientBase } from 'pg';
+import type { UploadRow } from './types.ts';
+
+/** Reads what a pod needs before it starts; null when the operator has not opened the upload here. */
+export async function readUpload(client: ClientBase, id: string): Promise<UploadRow | null> {
+  const result = await client.query(
+    `SELECT id, namespace, name, status, attempt, request, schema, execution, s3_version_id, s3_etag,
+            size_bytes::float8 AS size_bytes, digest, header, total_records::float8 AS total_records,
+            total_chunks, total_indexes
+     FROM batch_upload.batch_uploads WHERE id = $1`,
+    [id],
+  );
+  const row = result.rows[0];
+  if (!row) return null;
+  return {
+    id: row.id,
+    namespace: row.namespace,
+    name: row.name,
+    status: row.status,
+    attempt: row.attempt,
+    request: row.request,
+    schema: row.schema,
+    plan:
+      row.total_chunks === null
+        ? null
+        : {
+            execution: row.execution,
+            versionId: row.s3_version_id,
+            eTag: row.s3_etag,
+            sizeBytes: row.size_bytes,
+            digest: row.digest,
+            header: row.header,
+            totalRecords: row.total_records,
+            totalChunks: row.total_chunks,
+            totalIndexes: row.total_indexes,
+          },
+  };
+}

@@ -1,0 +1,116 @@
+/** What the ledger holds, as the operator and the runner see it. Sizes in bytes, counts in records. */
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+
+/**
+ * State of an upload in the ledger:
+ *
+ * | status     | next                        | who moves it                                |
+ * |------------|-----------------------------|---------------------------------------------|
+ * | Planning   | Processing, Failed, Deleted | the plan pod; plan pod or operator; operator |
+ * | Processing | Complete, Failed, Deleted   | operator; a pod or operator; operator       |
+ * | Complete, Failed, Deleted | -            |                                             |
+ */
+export type LedgerStatus = 'Planning' | 'Processing' | 'Complete' | 'Failed' | 'Deleted';
+
+/** The part of a BatchUpload's spec that crosses to the pods; never a credential. */
+export interface UploadRequest {
+  s3: {
+    bucket: string;
+    key: string;
+    versionId?: string;
+    eTag?: string;
+    endpoint?: string;
+    region?: string;
+    forcePathStyle?: boolean;
+  };
+  chunkRecords: number;
+}
+
+/** An upload as it is opened by the operator. */
+export interface NewUpload {
+  /** metadata.uid of the BatchUpload. */
+  id: string;
+  /** metadata.uid of the kube-system namespace. */
+  clusterId: string;
+  namespace: string;
+  name: string;
+  sourceType: string;
+  request: UploadRequest;
+  schema: RecordSchemaSpec;
+}
+
+/** What planning found; written once. */
+export interface Plan {
+  execution: 'Inline' | 'Job';
+  versionId: string | null;
+  eTag: string;
+  sizeBytes: number;
+  digest: string;
+  /** Names in the order of the file's columns; null for an empty file. */
+  header: string[] | null;
+  totalRecords: number;
+  totalIndexes: number;
+  chunks: PlannedChunk[];
+}
+
+export interface PlannedChunk {
+  startByte: number;
+  /** Exclusive. */
+  endByte: number;
+  /** As a person sees it in a spreadsheet: the header is row 1. */
+  firstRowNumber: number;
+  recordCount: number;
+}
+
+export interface Chunk extends PlannedChunk {
+  number: number;
+}
+
+/** What a pod reads before it starts. */
+export interface UploadRow {
+  id: string;
+  namespace: string;
+  name: string;
+  status: LedgerStatus;
+  attempt: number;
+  request: UploadRequest;
+  schema: RecordSchemaSpec;
+  plan: (Omit<Plan, 'chunks'> & { totalChunks: number }) | null;
+}
+
+export interface Counts {
+  processed: number;
+  succeeded: number;
+  failed: number;
+  duplicate: number;
+}
+
+/** One upload in the operator's progress query. */
+export interface UploadProgress {
+  id: string;
+  status: LedgerStatus;
+  attempt: number;
+  execution: 'Inline' | 'Job' | null;
+  sizeBytes: number | null;
+  digest: string | null;
+  eTag: string | null;
+  versionId: string | null;
+  totalRecords: number | null;
+  totalChunks: number | null;
+  totalIndexes: number | null;
+  counts: Counts;
+  /** Chunks whose work is committed. */
+  chunksDone: number;
+  startedAt: Date | null;
+  plannedAt: Date | null;
+  completedAt: Date | null;
+  failureReason: string | null;
+  failureMessage: string | null;
+}
+
+export interface ErrorSummary {
+  code: string;
+  count: number;
+  /** A sample; never a value. */
+  message: string;
+}
