@@ -1,0 +1,230 @@
+/** Objects of S3: what is there, and its bytes as one ranged, resumable stream that never mixes two versions. */
+import {
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3';
+import { Fault } from '#runner/errors.ts';
+import type { UploadRequest } from '#runner/ledger/types.ts';
+import { networkCode, waitBackoff } from './postgres.ts';
+
+export interface ObjectIdentity {
+  bucket: string;
+  key: string;
+  eTag: string;
+  /** Null in a bucket without versions. */
+  versionId: string | null;
+  sizeBytes: number;
+}
+
+/** Makes the client of an upload. Credentials and what the spec leaves out come from the SDK's own environment. */
+export function createS3Client(request: UploadRequest['s3'], env: NodeJS.ProcessEnv): S3Client {
+  const endpoint = request.endpoint ?? (env['AWS_ENDPOINT_URL_S3'] || undefined);
+  const config: S3ClientConfig = {
+    region: request.region ?? (env['AWS_REGION'] || 'us-east-1'),
+    forcePathStyle: request.forcePathStyle ?? endpoint !== undefined,
+    // Retries are ours: a stream that breaks in the middle is resumed, which the SDK cannot do.
+    maxAttempts: 1,
+    // Servers that are not AWS do not all know the newer checksums.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    ...(endpoint ? { endpoint } : {}),
+  };
+  return new S3Client(config);
+}
+
+export interface RetryOptions {
+  signal: AbortSignal;
+  /** Give up with the last fault after this long without progress. */
+  retrySeconds: number;
+  onRetry?: (fault: Fault, attempt: number) => void;
+}
+
+/** Reads the object's identity. @throws Fault S3_* */
+export async function headObject(
+  client: S3Client,
+  request: UploadRequest['s3'],
+  retry: RetryOptions,
+): Promise<ObjectIdentity> {
+  const head = await withRetries(retry, async () => {
+    try {
+      return await client.send(
+        new HeadObjectCommand({ Bucket: request.bucket, Key: request.key, VersionId: request.versionId }),
+        { abortSignal: retry.signal },
+      );
+    } catch (error) {
+      throw await storageFault(error, client, request);
+    }
+  });
+  const versionId = head.VersionId && head.VersionId !== 'null' ? head.VersionId : null;
+  if (request.eTag && bareTag(request.eTag) !== bareTag(head.ETag ?? ''))
+    throw sourceChanged(request, 'spec.source.s3.eTag');
+  return {
+    bucket: request.bucket,
+    key: request.key,
+    eTag: head.ETag ?? '',
+    versionId,
+    sizeBytes: head.ContentLength ?? 0,
+  };
+}
+
+/**
+ * The bytes [start, end) of the object, in pieces as the network gives them. A lost connection is taken up again at
+ * the byte where it broke, for `retrySeconds` without a new byte.
+ * @throws Fault S3_PRECONDITION (permanent, reason SourceChanged) when the object is no longer the one of `identity`.
+ */
+export async function* readRange(
+  client: S3Client,
+  identity: ObjectIdentity,
+  { start, end }: { start: number; end: number },
+  retry: RetryOptions,
+): AsyncGenerator<Buffer, void, void> {
+  let position = start;
+  let attempt = 0;
+  let lastProgress = Date.now();
+  while (position < end) {
+    try {
+      const body = await openRange(client, identity, position, end, retry.signal);
+      for await (const piece of body as AsyncIterable<Buffer>) {
+        position += piece.length;
+        attempt = 0;
+        lastProgress = Date.now();
+        yield piece;
+        lastProgress = Date.now();
+      }
+      if (position < end) throw new Error('the body ended early');
+    } catch (error) {
+      retry.signal.throwIfAborted();
+      const fault = await storageFault(error, client, identity);
+      attempt += 1;
+      if (!fault.retryable || Date.now() - lastProgress > retry.retrySeconds * 1000) throw fault;
+      retry.onRetry?.(fault, attempt);
+      await waitBackoff(attempt, retry.signal);
+    }
+  }
+}
+
+async function openRange(
+  client: S3Client,
+  { bucket, key, eTag, versionId }: ObjectIdentity,
+  start: number,
+  end: number,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const answer = await client.send(
+    new GetObjectCommand({
+      Bucket: bucket,
+      Key: key,
+      VersionId: versionId ?? undefined,
+      IfMatch: eTag || undefined,
+      Range: `bytes=${start}-${end - 1}`,
+    }),
+    { abortSignal: signal },
+  );
+  if (!answer.Body) throw new Error('the answer has no body');
+  return answer.Body;
+}
+
+async function withRetries<T>(retry: RetryOptions, work: () => Promise<T>): Promise<T> {
+  const since = Date.now();
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const fault = error as Fault;
+      retry.signal.throwIfAborted();
+      const spent = Date.now() - since;
+      if (!fault.retryable || (attempt >= 5 && spent > retry.retrySeconds * 1000)) throw fault;
+      retry.onRetry?.(fault, attempt);
+      await waitBackoff(attempt, retry.signal);
+    }
+  }
+}
+
+interface S3Error {
+  name?: string;
+  Code?: string;
+  $metadata?: { httpStatusCode?: number };
+}
+
+/** What an error of the SDK means and what a person can do about it. */
+export async function storageFault(
+  error: unknown,
+  client: S3Client,
+  { bucket, key }: { bucket: string; key: string },
+): Promise<Fault> {
+  if (error instanceof Fault) return error;
+  const { name = '', Code, $metadata } = (error ?? {}) as S3Error;
+  const status = $metadata?.httpStatusCode;
+  const code = Code ?? name;
+  const permanent = (suffix: string, reason: string, message: string) =>
+    new Fault({ code: `S3_${suffix}`, category: 'permanent', reason, message, cause: error });
+  if (status === 412) return sourceChanged({ bucket, key }, 'the plan');
+  if (code === 'NoSuchBucket') return missingBucket(bucket, error);
+  if (status === 404) {
+    // HEAD has no body, so that a missing bucket looks like a missing object.
+    if (await bucketIsMissing(client, bucket, code)) return missingBucket(bucket, error);
+    return permanent(
+      'NOT_FOUND',
+      'ObjectNotFound',
+      `The bucket ${bucket} has no object ${key}: put the file there and create the BatchUpload again, or correct spec.source.s3.key.`,
+    );
+  }
+  if (status === 401 || status === 403 || name === 'CredentialsProviderError') {
+    return permanent(
+      'ACCESS_DENIED',
+      'StorageAccessDenied',
+      `The storage refused access to bucket ${bucket}, object ${key}${status ? ` (HTTP ${status})` : ': there are no credentials'}. Check the keys in the Secret batch-upload-s3 (or spec.source.s3.credentialsSecretRef), and that they may read this object.`,
+    );
+  }
+  if (status === 416) return sourceChanged({ bucket, key }, 'the plan');
+  if (status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429) {
+    return permanent(
+      'REQUEST',
+      'StorageError',
+      `The storage answered HTTP ${status} (${code || 'no code'}) for bucket ${bucket}, object ${key}.`,
+    );
+  }
+  return new Fault({
+    code: 'S3_UNAVAILABLE',
+    category: 'retryable',
+    reason: 'StorageUnavailable',
+    message: `The storage cannot be reached or failed (${status ? `HTTP ${status}` : networkCode(error)}).`,
+    cause: error,
+  });
+}
+
+async function bucketIsMissing(client: S3Client, bucket: string, code: string): Promise<boolean> {
+  if (code === 'NoSuchKey') return false;
+  try {
+    await client.send(new HeadBucketCommand({ Bucket: bucket }));
+    return false;
+  } catch (error) {
+    return (error as S3Error).$metadata?.httpStatusCode === 404;
+  }
+}
+
+function missingBucket(bucket: string, cause: unknown): Fault {
+  return new Fault({
+    code: 'S3_NO_BUCKET',
+    category: 'permanent',
+    reason: 'BucketNotFound',
+    message: `The bucket ${bucket} does not exist at this endpoint: correct spec.source.s3.bucket, or the endpoint or region.`,
+    cause,
+  });
+}
+
+function sourceChanged({ bucket, key }: { bucket: string; key: string }, since: string): Fault {
+  return new Fault({
+    code: 'S3_PRECONDITION',
+    category: 'permanent',
+    reason: 'SourceChanged',
+    message: `The object ${key} of bucket ${bucket} is no longer the one of ${since}: it was replaced. Create a new BatchUpload for what is there now.`,
+  });
+}
+
+function bareTag(tag: string): string {
+  return tag.replace(/^W\//, '').replaceAll('"', '');
+}

@@ -1,0 +1,54 @@
+/**
+ * DogStatsD metrics and APM spans of a pod, by the names of the monitoring in production. Off unless
+ * BATCH_UPLOAD_DATADOG is true; dd-trace is not even loaded then.
+ */
+import type { ChunkResult } from '#runner/ledger/chunks.ts';
+
+export interface Telemetry {
+  /** Runs the work of a chunk in a span `batch_upload.process_chunk`. */
+  traceChunk<T>(chunk: { number: number; recordCount: number }, work: () => Promise<T>): Promise<T>;
+  /** Counts a chunk after its commit. */
+  chunkCommitted(result: ChunkResult): void;
+  /** The whole run of this pod, in milliseconds. */
+  runFinished(durationMs: number): void;
+  flush(): Promise<void>;
+}
+
+export const NO_TELEMETRY: Telemetry = {
+  traceChunk: (_chunk, work) => work(),
+  chunkCommitted: () => undefined,
+  runFinished: () => undefined,
+  flush: async () => undefined,
+};
+
+export async function createTelemetry(enabled: boolean): Promise<Telemetry> {
+  if (!enabled) return NO_TELEMETRY;
+  const { default: ddTrace } = await import('dd-trace');
+  const tracer = ddTrace.init({
+    service: process.env['DD_SERVICE'] ?? 'batch-upload',
+    logInjection: false,
+    plugins: false,
+  });
+  const { dogstatsd } = tracer;
+  return {
+    traceChunk: (chunk, work) =>
+      tracer.trace(
+        'batch_upload.process_chunk',
+        { tags: { chunk_number: chunk.number, record_count: chunk.recordCount } },
+        () => work(),
+      ),
+    chunkCommitted: (result) => {
+      const counts = { succeeded: result.succeeded, failed: result.failed, duplicate: result.duplicate };
+      for (const [status, count] of Object.entries(counts)) {
+        if (count > 0) dogstatsd.increment('batch_upload.records.processed', count, { status });
+      }
+      for (const { code, count } of result.codes) {
+        dogstatsd.increment('batch_upload.records.failed', count, { error_code: code });
+      }
+      dogstatsd.histogram('batch_upload.chunk.duration_ms', result.durationMs);
+      dogstatsd.gauge('batch_upload.chunk.size', result.records);
+    },
+    runFinished: (durationMs) => dogstatsd.histogram('batch_upload.processing.duration', durationMs),
+    flush: async () => dogstatsd.flush(),
+  };
+}
