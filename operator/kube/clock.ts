@@ -1,0 +1,53 @@
+/** Time as a dependency, so that tests need no sleeps. */
+
+export interface Clock {
+  /** Wall clock, ms since the epoch. For what is written and shown, never for measuring. */
+  now(): number;
+  /** Monotonic clock, ms. For deadlines and durations. */
+  monotonic(): number;
+  /** Calls `callback` once after `ms`; returns the way to cancel it. */
+  schedule(ms: number, callback: () => void): () => void;
+}
+
+/** Node's longest timer; a longer one would fire at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  schedule(ms, callback) {
+    const timer = setTimeout(callback, Math.min(Math.max(ms, 0), MAX_TIMER_MS));
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after `ms`, or at once when aborted; the caller looks at the signal. */
+export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.schedule(ms, done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+/** `ms` times a random factor in [1, 1 + spread). */
+export function jitter(ms: number, spread: number, random: () => number = Math.random): number {
+  return ms * (1 + random() * spread);
+}
+
+export interface BackoffOptions {
+  baseMs: number;
+  maxMs: number;
+  random?: () => number;
+}
+
+/** Delay before attempt `failures` + 1: base, doubled with every failure, at most max; the upper half is random. */
+export function backoffMs(failures: number, { baseMs, maxMs, random = Math.random }: BackoffOptions): number {
+  const full = Math.min(maxMs, baseMs * 2 ** Math.min(Math.max(failures - 1, 0), 40));
+  return full * (0.5 + random() * 0.5);
+}

@@ -1,0 +1,40 @@
+/** The one error of the client. */
+
+export interface KubeErrorOptions {
+  /** HTTP status; 0 when no answer came (network, timeout, malformed). */
+  status: number;
+  /** The server's `Status.reason` (`NotFound`, `Conflict`, ...); `Network`, `Timeout` or `Malformed` when `status` is 0. */
+  reason: string;
+  message: string;
+  retryAfterSeconds?: number | undefined;
+  cause?: unknown;
+}
+
+/** Holds no headers and no request body, so that it can be logged whole. */
+export class KubeError extends Error {
+  override readonly name = 'KubeError';
+  readonly status: number;
+  readonly reason: string;
+  readonly retryAfterSeconds?: number;
+
+  constructor(options: KubeErrorOptions) {
+    super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.status = options.status;
+    this.reason = options.reason;
+    if (options.retryAfterSeconds !== undefined) this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+const hasStatus = (error: unknown, status: number): boolean => error instanceof KubeError && error.status === status;
+
+export const isNotFound = (error: unknown): boolean => hasStatus(error, 404);
+export const isConflict = (error: unknown): boolean => hasStatus(error, 409);
+export const isForbidden = (error: unknown): boolean => hasStatus(error, 403);
+/** A resourceVersion or a continue token is too old: list again. */
+export const isGone = (error: unknown): boolean => hasStatus(error, 410);
+export const isAlreadyExists = (error: unknown): boolean =>
+  error instanceof KubeError && error.status === 409 && error.reason === 'AlreadyExists';
+
+/** `status.causes` names fields; the message of a quota refusal starts with the quota's name. */
+export const isQuotaExceeded = (error: unknown): boolean =>
+  error instanceof KubeError && error.status === 403 && error.message.includes('exceeded quota');
