@@ -1,0 +1,43 @@
+import type { ClientBase } from 'pg';
+import { copyRows, encodeRow } from '#runner/storage/copy.ts';
+
+export interface RecordFault {
+  code: string;
+  /** Null when the fault is of the whole record. */
+  field: string | null;
+  /** Never a value. */
+  message: string;
+}
+
+export interface FailedRow {
+  rowNumber: number;
+  /** At least one, in the order of their codes. */
+  faults: RecordFault[];
+  byteOffset: number | null;
+  byteLength: number | null;
+  /** Masked and capped; null for duplicates. */
+  rowData: string | null;
+}
+
+const COPY = `COPY batch_upload.batch_upload_errors (batch_upload_id, row_number, error_code, error_field, error_message,
+  faults, byte_offset, byte_length, row_data) FROM STDIN`;
+
+/** Stores the failed and duplicate records of a chunk, in its transaction. */
+export async function insertErrors(client: ClientBase, uploadId: string, rows: readonly FailedRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const encoded = rows.map(({ rowNumber, faults, byteOffset, byteLength, rowData }) => {
+    const first = faults[0]!;
+    return encodeRow([
+      uploadId,
+      String(rowNumber),
+      first.code,
+      first.field,
+      faults.map(({ message }) => message).join('; '),
+      JSON.stringify(faults),
+      byteOffset === null ? null : String(byteOffset),
+      byteLength === null ? null : String(byteLength),
+      rowData,
+    ]);
+  });
+  await copyRows(client, COPY, encoded);
+}

@@ -1,0 +1,146 @@
+/**
+ * The data plane: one process for one pod of a Job, `plan` or `process`. It takes everything from its environment and
+ * the ledger, has no access to the Kubernetes API, and says how it went by the ledger, its exit code and, where the
+ * ledger could not be reached, its termination message.
+ */
+import { writeFile } from 'node:fs/promises';
+import {
+  EXIT_CODES,
+  formatTermination,
+  type RunnerCommand,
+  type RunnerConfig,
+  readRunnerConfig,
+} from '#runner/contract.ts';
+import { Fault, toFault } from '#runner/errors.ts';
+import { failUpload } from '#runner/ledger/finish-upload.ts';
+import { assertRunning } from '#runner/ledger/lock-upload.ts';
+import { readUpload } from '#runner/ledger/read-upload.ts';
+import type { UploadRow } from '#runner/ledger/types.ts';
+import { planUpload } from '#runner/plan.ts';
+import { assertPlanned, processIndex } from '#runner/process.ts';
+import { createSession } from '#runner/session.ts';
+import { createS3Client } from '#runner/storage/s3.ts';
+import { createTelemetry } from '#runner/telemetry/datadog.ts';
+import { createLogger, type Logger } from '#runner/telemetry/log.ts';
+
+const TERMINATION_LOG = '/dev/termination-log';
+
+async function main(): Promise<number> {
+  const command = process.argv[2] as RunnerCommand | undefined;
+  let log = createLogger('info');
+  let config: RunnerConfig | null = null;
+  try {
+    config = readRunnerConfig(process.env);
+    log = createLogger(config.logLevel, { upload: config.uploadId, pod: config.podName, command });
+    await run(command, config, log);
+    return 0;
+  } catch (error) {
+    return finish(toFault(error), config, log);
+  }
+}
+
+async function run(command: RunnerCommand | undefined, config: RunnerConfig, log: Logger): Promise<void> {
+  const controller = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(name, () => controller.abort(stopped(name)));
+  }
+  const { signal } = controller;
+  const telemetry = await createTelemetry(config.datadog);
+  const startedAt = performance.now();
+  const session = createSession({
+    database: { uri: config.databaseUri, caCert: config.databaseCaCert },
+    uploadId: config.uploadId,
+    role: command ?? 'none',
+    retrySeconds: config.retrySeconds,
+    signal,
+    log,
+  });
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(() => telemetry.flush());
+  cleanup.defer(() => session.close());
+  let upload = await session.run((client) => readOpenUpload(client, config.uploadId));
+  const s3 = createS3Client(upload.request.s3, process.env);
+  cleanup.defer(() => s3.destroy());
+  const deps = { config, s3, telemetry, log, signal };
+  switch (command) {
+    case 'plan': {
+      if (!upload.plan) await planUpload({ ...deps, session }, upload);
+      upload = await session.run((client) => readOpenUpload(client, config.uploadId));
+      assertPlanned(upload);
+      await session.close();
+      if (upload.plan.execution === 'Inline') await processIndex(deps, upload);
+      break;
+    }
+    case 'process': {
+      assertRunning(upload, { id: upload.id, attempt: config.attempt, status: 'Processing' });
+      assertPlanned(upload);
+      await session.close();
+      await processIndex(deps, upload);
+      break;
+    }
+    default:
+      throw new Fault({
+        code: 'CFG_002',
+        category: 'permanent',
+        reason: 'InvalidConfiguration',
+        message: 'Usage: job-runner plan | process (started by the Jobs of the operator).',
+      });
+  }
+  telemetry.runFinished(performance.now() - startedAt);
+}
+
+async function readOpenUpload(client: Parameters<typeof readUpload>[0], id: string): Promise<UploadRow> {
+  const upload = await readUpload(client, id);
+  if (!upload) assertRunning(null, { id, attempt: 0, status: 'Planning' });
+  return upload!;
+}
+
+function stopped(signal: string): Fault {
+  return new Fault({
+    code: 'UNK_STOPPED',
+    category: 'retryable',
+    reason: 'Stopped',
+    message: `The pod was told to stop (${signal}); what it had not committed is done again by the next one.`,
+  });
+}
+
+/** Says what went wrong where the operator will look, and gives the exit code. */
+async function finish(fault: Fault, config: RunnerConfig | null, log: Logger): Promise<number> {
+  const { code, category, reason } = fault;
+  if (category === 'fenced') {
+    log.info({ code, reason: fault.message }, 'stopping: the ledger has decided');
+    return EXIT_CODES.fenced;
+  }
+  const stack = category === 'unknown' ? ((fault.cause as Error | undefined)?.stack ?? fault.stack) : undefined;
+  log.error({ code, category, reason, explanation: fault.message, ...fault.context, stack }, 'failed');
+  if (config && (category === 'permanent' || category === 'unknown')) await recordFailure(fault, config, log);
+  await writeFile(TERMINATION_LOG, formatTermination(fault)).catch(() => undefined);
+  return EXIT_CODES[category];
+}
+
+/** A fault that another try cannot mend ends the upload in the ledger, where it also stops the other pods. */
+async function recordFailure(fault: Fault, config: RunnerConfig, log: Logger): Promise<void> {
+  const session = createSession({
+    database: { uri: config.databaseUri, caCert: config.databaseCaCert },
+    uploadId: config.uploadId,
+    role: 'fail',
+    retrySeconds: 20,
+    signal: AbortSignal.timeout(30_000),
+    log,
+  });
+  try {
+    await session.run((client) =>
+      failUpload(
+        client,
+        { id: config.uploadId, attempt: config.attempt },
+        { reason: fault.reason, message: fault.message },
+      ),
+    );
+  } catch {
+    log.warn('the failure could not be written to the ledger; the termination message has it');
+  } finally {
+    await session.close();
+  }
+}
+
+process.exitCode = await main();

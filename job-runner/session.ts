@@ -1,0 +1,106 @@
+/**
+ * A pod's session with the database: one connection, opened again when it is lost, for minutes before the pod gives up.
+ */
+import type pg from 'pg';
+import { Fault, toFault } from '#runner/errors.ts';
+import { applicationName, type LockPatience, withLockPatience } from '#runner/ledger/lock-upload.ts';
+import { connect, type DatabaseOptions, databaseFault, sqlState, waitBackoff } from '#runner/storage/postgres.ts';
+import type { Logger } from '#runner/telemetry/log.ts';
+
+/** Tries of a chunk that PostgreSQL answered with a retryable state (deadlock, serialization, lock). */
+const MIN_TRIES = 3;
+
+export interface SessionOptions {
+  database: Omit<DatabaseOptions, 'applicationName'>;
+  uploadId: string;
+  /** In the application name, for people: `plan`, `process-7`. */
+  role: string;
+  retrySeconds: number;
+  signal: AbortSignal;
+  log: Logger;
+  /** Runs once on every new connection. */
+  prepare?: (client: pg.Client) => Promise<void>;
+}
+
+export interface Session {
+  /**
+   * Runs a unit of work that is safe to repeat from its start: on a lost connection or a retryable state it is run
+   * again, with backoff, on a new connection if need be.
+   * @throws Fault when it is not retryable, or `retrySeconds` have passed without success.
+   */
+  run<T>(work: (client: pg.Client, tries: number) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export function createSession(options: SessionOptions): Session {
+  const { signal, log, uploadId, role, retrySeconds } = options;
+  const database = { ...options.database, applicationName: applicationName(uploadId, role) };
+  const patience: LockPatience = {
+    uploadId,
+    openHelper: () => connect({ ...database, applicationName: applicationName(uploadId, `${role}-watch`) }),
+    onTerminated: (pid) => log.warn({ pid }, 'ended a session that held a lock of this upload and did not move'),
+  };
+  let current: pg.Client | null = null;
+
+  async function open(): Promise<pg.Client> {
+    if (current) return current;
+    const client = await connect(database);
+    try {
+      await options.prepare?.(client);
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
+    current = client;
+    return client;
+  }
+
+  async function drop(): Promise<void> {
+    const client = current;
+    current = null;
+    await client?.end().catch(() => undefined);
+  }
+
+  return {
+    async run(work) {
+      const since = Date.now();
+      for (let tries = 1; ; tries += 1) {
+        signal.throwIfAborted();
+        try {
+          const client = await open();
+          return await withLockPatience(client, patience, () => work(client, tries));
+        } catch (error) {
+          signal.throwIfAborted();
+          const fault = classify(error);
+          // A connection in an unknown state is not used again.
+          if (sqlState(error) === undefined || fault.code.startsWith('DB_57') || fault.code === 'DB_CONNECTION')
+            await drop();
+          const spent = Date.now() - since;
+          if (!fault.retryable || (tries >= MIN_TRIES && spent > retrySeconds * 1000)) throw fault;
+          log.warn(
+            { code: fault.code, tries, err: fault.cause instanceof Error ? fault.cause.name : undefined },
+            'database fault, trying again',
+          );
+          await waitBackoff(tries, signal);
+        }
+      }
+    },
+    close: drop,
+  };
+}
+
+/** Errors of node-postgres are faults of the database; everything else that was thrown is a defect. */
+function classify(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  if (sqlState(error) !== undefined || isConnectionError(error)) return databaseFault(error);
+  return toFault(error);
+}
+
+/** node-postgres has no class for these; it says so in the message or in the code of the socket. */
+function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string' && /^(E[A-Z]{3,}|ERR_STREAM_PREMATURE_CLOSE|ERR_STREAM_DESTROYED)$/.test(code))
+    return true;
+  return /Connection terminated|connection error|not queryable|timeout expired|Client was closed/i.test(error.message);
+}

@@ -1,0 +1,80 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  BYTES_PER_INDEX,
+  chooseIndexes,
+  chunksOfIndex,
+  formatTermination,
+  MAX_INDEXES,
+  parseTermination,
+  readRunnerConfig,
+} from '#runner/contract.ts';
+import { Fault } from '#runner/errors.ts';
+
+describe('chooseIndexes', () => {
+  it.each([
+    { size: 10, chunks: 1, parallelism: 4, indexes: 1 },
+    { size: BYTES_PER_INDEX, chunks: 400, parallelism: 1, indexes: 1 },
+    { size: BYTES_PER_INDEX * 3, chunks: 900, parallelism: 4, indexes: 4 },
+    { size: BYTES_PER_INDEX * 5, chunks: 900, parallelism: 4, indexes: 8 },
+    { size: BYTES_PER_INDEX * 5, chunks: 6, parallelism: 4, indexes: 6 },
+    { size: BYTES_PER_INDEX * 5000, chunks: 90_000, parallelism: 4, indexes: MAX_INDEXES },
+    { size: BYTES_PER_INDEX * 5000, chunks: 90_000, parallelism: 100, indexes: MAX_INDEXES },
+  ])('$size bytes in $chunks chunks with $parallelism pods make $indexes indexes', (row) => {
+    expect(chooseIndexes(row.size, row.chunks, row.parallelism)).toBe(row.indexes);
+  });
+});
+
+it('the runs of all indexes are every chunk once, in order', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 128 }), fc.integer({ min: 0, max: 100_000 }), (indexes, chunks) => {
+      let next = 0;
+      for (let index = 0; index < indexes; index += 1) {
+        const run = chunksOfIndex(index, indexes, chunks);
+        expect(run.first).toBe(next);
+        expect(run.end).toBeGreaterThanOrEqual(run.first);
+        next = run.end;
+      }
+      expect(next).toBe(chunks);
+    }),
+  );
+});
+
+describe('termination message', () => {
+  const fault = new Fault({
+    code: 'S3_NOT_FOUND',
+    category: 'permanent',
+    reason: 'ObjectNotFound',
+    message: 'x'.repeat(9000),
+  });
+
+  it('survives the way through Kubernetes, within 4 KiB', () => {
+    const text = formatTermination(fault);
+    expect(Buffer.byteLength(text)).toBeLessThan(4096);
+    expect(parseTermination(text)).toMatchObject({
+      code: 'S3_NOT_FOUND',
+      reason: 'ObjectNotFound',
+      category: 'permanent',
+    });
+  });
+
+  it.each([undefined, '', 'Segmentation fault', '{"a":1}', 'null'])('%j is not ours', (text) => {
+    expect(parseTermination(text)).toBeNull();
+  });
+});
+
+describe('readRunnerConfig', () => {
+  const env = { BATCH_UPLOAD_ID: 'u', BATCH_UPLOAD_NAMESPACE: 'n', DATABASE_URL: 'postgres://a/b' };
+
+  it('has defaults for everything that can have one', () => {
+    expect(readRunnerConfig(env)).toMatchObject({ attempt: 1, parallelism: 4, completionIndex: 0, datadog: false });
+  });
+
+  it.each(Object.keys(env))('names a missing %s', (name) => {
+    expect(() => readRunnerConfig({ ...env, [name]: '' })).toThrow(name);
+  });
+
+  it('refuses a number that is none, by name', () => {
+    expect(() => readRunnerConfig({ ...env, JOB_COMPLETION_INDEX: '1.5' })).toThrow('JOB_COMPLETION_INDEX');
+  });
+});
