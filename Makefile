@@ -25,7 +25,7 @@ down: ## Remove everything that `make up` started
 	@test/cluster/down.sh
 
 .PHONY: test
-test: ## Run every test that must always hold (starts the cluster when it is not up)
+test: node_modules ## Run every test that must always hold (starts the cluster when it is not up)
 	@test/run.sh
 
 .PHONY: generate

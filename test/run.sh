@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Every test that must always hold: `make test`. Runs all parts even when one fails, and ends with one line
+# "N passed, N failed" over all of them. `test/run.sh unit integration` runs only these parts.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(verify unit integration e2e)
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+passed=0 failed=0
+
+run_vitest() { # project
+  vitest run --project "$1" --reporter=default --reporter=json --outputFile.json="$results/$1.json"
+  local code=$?
+  # A run that broke before its first test has no counts; it is one failure.
+  local counts
+  counts=$(node -e '
+    const fs = require("node:fs");
+    try {
+      const r = JSON.parse(fs.readFileSync(process.argv[1], "utf8"));
+      const brokenFiles = r.testResults.filter((f) => f.status === "failed" && f.assertionResults.every((t) => t.status !== "failed")).length;
+      console.log(r.numPassedTests, r.numFailedTests + brokenFiles);
+    } catch { console.log(0, 0); }' "$results/$1.json")
+  local p=${counts% *} f=${counts#* }
+  if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
+  if [ "$code" -eq 0 ] && [ "$p" -eq 0 ]; then echo "no test ran in $1"; f=1; fi
+  passed=$((passed + p)) failed=$((failed + f))
+}
+
+for part in "${parts[@]}"; do
+  started=$SECONDS
+  printf '\n==> %s\n' "$part"
+  case "$part" in
+    verify)
+      if make --no-print-directory verify; then passed=$((passed + 1)); else failed=$((failed + 1)); fi ;;
+    e2e)
+      if make --no-print-directory up; then run_vitest e2e; else echo "make up failed: no e2e test ran"; failed=$((failed + 1)); fi ;;
+    *)
+      run_vitest "$part" ;;
+  esac
+  echo "<== $part took $((SECONDS - started)) s"
+done
+
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
