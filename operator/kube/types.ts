@@ -99,6 +99,8 @@ export interface WatchOptions extends SelectOptions {
   timeoutSeconds: number;
   /** The watch fails with reason `Timeout` after this time without a byte. */
   idleTimeoutMs: number;
+  /** Called when the server has accepted the watch. */
+  onOpen?: (() => void) | undefined;
 }
 
 export type WatchEvent<T> =
@@ -171,10 +173,18 @@ export interface Reflector<T extends KubeObject> {
   readonly synced: Promise<void>;
   readonly hasSynced: boolean;
   /**
-   * Monotonic time (ms, `clock.monotonic()`) of the last sign of the server: a page, an event, a bookmark, a watch
-   * opened. Watches are reopened after minutes at most, so an hour without one means that the loop is stuck.
+   * Monotonic time (ms, `clock.monotonic()`) of the last sign that the loop lives: a page, a watch opened, an event, a
+   * bookmark, a failed attempt. At rest at most the idle timeout of a watch ago. For liveness; an API server that is
+   * away does not show here but in `counters.failures`, since a restart would not help.
    */
   readonly lastActivity: number;
+  /** Since the start, for metrics. */
+  readonly counters: {
+    readonly lists: number;
+    readonly watches: number;
+    readonly events: number;
+    readonly failures: number;
+  };
   /** Adds handlers; objects already in the cache are given to `onAdd` at once. Returns the way to remove them. */
   subscribe(handlers: ReflectorHandlers<T>): () => void;
   /** Lists and watches until aborted; then resolves. Called once. */

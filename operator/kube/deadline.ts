@@ -1,0 +1,24 @@
+/** Deadlines of a call that move while it goes on. */
+import type { Clock } from './clock.ts';
+
+export class Expired extends Error {}
+
+/** A signal that follows the caller's and also aborts when the time set last is over. */
+export function createDeadline(clock: Clock, outer: AbortSignal | undefined) {
+  const controller = new AbortController();
+  const follow = () => controller.abort(outer?.reason);
+  if (outer?.aborted) follow();
+  outer?.addEventListener('abort', follow, { once: true });
+  let cancel = () => {};
+  return {
+    signal: controller.signal,
+    set(ms: number | undefined) {
+      cancel();
+      cancel = ms === undefined ? () => {} : clock.schedule(ms, () => controller.abort(new Expired(`after ${ms} ms`)));
+    },
+    [Symbol.dispose]() {
+      cancel();
+      outer?.removeEventListener('abort', follow);
+    },
+  };
+}

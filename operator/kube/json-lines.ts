@@ -1,0 +1,15 @@
+/** Lines of a byte stream, decoded; what follows the last newline is not a line. */
+export async function* readLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string, void, void> {
+  // Pieces are joined once per line: appending would copy a long line for every chunk of it.
+  let pieces: Buffer[] = [];
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
+      pieces.push(chunk.subarray(start, end));
+      yield Buffer.concat(pieces).toString('utf8');
+      pieces = [];
+      start = end + 1;
+    }
+    if (start < chunk.length) pieces.push(chunk.subarray(start));
+  }
+}
