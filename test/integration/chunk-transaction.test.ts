@@ -1,0 +1,265 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { commitPlan } from '#runner/ledger/commit-plan.ts';
+import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload.ts';
+import { migrate } from '#runner/ledger/migrate.ts';
+import { openUpload } from '#runner/ledger/open-upload.ts';
+import { readProgress, readTopErrors } from '#runner/ledger/read-progress.ts';
+import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
+import { processChunk } from '#runner/load/process-chunk.ts';
+import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { connect, sqlState } from '#runner/storage/postgres.ts';
+import { type PostgresServer, startPostgres, withClient } from '#support/postgres.ts';
+
+const SCHEMA: RecordSchemaSpec = {
+  fields: [
+    { name: 'k', type: 'string' },
+    { name: 'v', type: 'string' },
+  ],
+  fieldsMatch: 'equal',
+  primaryKey: ['k'],
+  target: {
+    table: 'items',
+    create: false,
+    onDuplicate: 'Skip',
+    columns: [
+      { name: 'k', field: 'k' },
+      { name: 'v', field: 'v' },
+      { name: 'upload', system: 'uploadId' },
+      { name: 'row', system: 'rowNumber' },
+    ],
+  },
+};
+
+interface Item {
+  row: number;
+  key: string;
+  value?: string;
+}
+
+describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (version) => {
+  let server: PostgresServer;
+  let url: string;
+  let clients: pg.Client[] = [];
+  const target = describeTarget(SCHEMA);
+
+  beforeAll(async () => {
+    server = await startPostgres({ version, settings: { deadlock_timeout: '50ms' } });
+  });
+  afterAll(() => server.stop());
+
+  beforeEach(async () => {
+    url = await server.createDatabase();
+    await withClient(url, async (client) => {
+      await migrate(client);
+      await client.query(
+        'CREATE TABLE items (k text PRIMARY KEY, v varchar(20) UNIQUE CHECK (v <> $$forbidden$$), upload uuid, row bigint)',
+      );
+    });
+    return async () => {
+      await Promise.all(clients.map((client) => client.end()));
+      clients = [];
+    };
+  });
+
+  async function session(): Promise<pg.Client> {
+    const client = await connect({ uri: url, applicationName: 'test' });
+    await prepareSession(client, target);
+    clients.push(client);
+    return client;
+  }
+
+  /** Opens and plans an upload of these chunks. */
+  async function planned(chunks: Item[][], id = randomUUID()): Promise<string> {
+    await withClient(url, async (client) => {
+      await openUpload(client, {
+        id,
+        clusterId: 'c',
+        namespace: 'n',
+        name: 'u',
+        sourceType: 'Manual',
+        request: { s3: { bucket: 'b', key: 'k' }, chunkRecords: 1000 },
+        schema: SCHEMA,
+      });
+      await commitPlan(
+        client,
+        { id, attempt: 1 },
+        {
+          execution: 'Job',
+          versionId: null,
+          eTag: 'e',
+          sizeBytes: 1,
+          digest: 'd',
+          header: ['k', 'v'],
+          totalRecords: chunks.flat().length,
+          totalIndexes: 1,
+          chunks: chunks.map((items, i) => ({
+            startByte: i,
+            endByte: i + 1,
+            firstRowNumber: items[0]!.row,
+            recordCount: items.length,
+          })),
+        },
+      );
+    });
+    return id;
+  }
+
+  const prepare = (id: string, number: number, items: Item[]): PreparedChunk => ({
+    chunk: { number, startByte: number, endByte: number + 1, firstRowNumber: items[0]!.row, recordCount: items.length },
+    valid: items.map(({ row, key, value }) => ({ rowNumber: row, values: [key, value ?? `v${row}`, id, String(row)] })),
+    failed: [],
+    positions: new Map(items.map(({ row }) => [row, { byteOffset: row * 10, byteLength: 10 }])),
+    rowData: (row) => `row ${row}`,
+  });
+
+  /** As the runner does: again, by the merge, when PostgreSQL ends a deadlock. */
+  async function process(client: pg.Client, id: string, number: number, items: Item[], mergeOnly = false) {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await processChunk(
+          { client, target, uploadId: id, attempt: 1, mergeOnly: mergeOnly || tries > 1, metadata: {} },
+          prepare(id, number, items),
+        );
+      } catch (error) {
+        if (sqlState(error) !== '40P01') throw error;
+      }
+    }
+  }
+
+  const progress = (id: string) => withClient(url, async (client) => (await readProgress(client, [id])).get(id)!);
+  const rows = (sql: string) => withClient(url, async (client) => (await client.query(sql)).rows);
+
+  it('writes rows, failed records and one audit row together, and a second run of the chunk changes nothing', async () => {
+    const items = [1, 2, 3].map((row) => ({ row, key: `k${row}` }));
+    const id = await planned([items]);
+    const client = await session();
+    expect(await process(client, id, 0, items)).toMatchObject({ way: 'optimistic', result: { succeeded: 3 } });
+    expect(await process(client, id, 0, items)).toEqual({ result: null, way: null });
+    expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0 });
+    expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 3 }]);
+  });
+
+  it('two sessions in one chunk at once: one does it, the other finds it done', async () => {
+    const items = [1, 2, 3].map((row) => ({ row, key: `k${row}` }));
+    const id = await planned([items]);
+    const [a, b] = [await session(), await session()];
+    const outcomes = await Promise.all([process(a, id, 0, items), process(b, id, 0, items)]);
+    expect(outcomes.filter(({ result }) => result !== null)).toHaveLength(1);
+    expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0 });
+  });
+
+  it.each([false, true])(
+    'whatever the order and the overlap, the lowest row of a key stays (merge only: %s)',
+    async (mergeOnly) => {
+      const sessions = [await session(), await session(), await session()];
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.nat(40), { minLength: 1, maxLength: 60 }),
+          fc.integer({ min: 1, max: 9 }),
+          fc.nat(1_000_000),
+          async (keys, size, seed) => {
+            const items = keys.map((key, i): Item => ({ row: i + 2, key: `k${key}` }));
+            const chunks: Item[][] = [];
+            for (let at = 0; at < items.length; at += size) chunks.push(items.slice(at, at + size));
+            await rows('TRUNCATE items');
+            const id = await planned(chunks);
+            const order = chunks.map((_, i) => i).sort((a, b) => ((a * 7919 + seed) % 101) - ((b * 7919 + seed) % 101));
+            await Promise.all(
+              sessions.map(async (client) => {
+                for (let next = order.pop(); next !== undefined; next = order.pop()) {
+                  await process(client, id, next, chunks[next]!, mergeOnly);
+                }
+              }),
+            );
+            const first = new Map<string, number>();
+            for (const { row, key } of items) if (!first.has(key)) first.set(key, row);
+            expect(new Map((await rows('SELECT k, row::int FROM items')).map(({ k, row }) => [k, row]))).toEqual(first);
+            expect((await rows('SELECT v, row::int FROM items')).every(({ v, row }) => v === `v${row}`)).toBe(true);
+            const losers = items.filter(({ row, key }) => first.get(key) !== row).map(({ row }) => row);
+            const stored = await rows(
+              `SELECT row_number::int AS row FROM batch_upload.batch_upload_errors WHERE batch_upload_id = '${id}' ORDER BY 1`,
+            );
+            expect(stored.map(({ row }) => row)).toEqual(losers);
+            expect((await progress(id)).counts).toEqual({
+              processed: items.length,
+              succeeded: first.size,
+              failed: 0,
+              duplicate: losers.length,
+            });
+          },
+        ),
+        { numRuns: 30 },
+      );
+    },
+  );
+
+  it('counts what is stored already as duplicate and leaves it as it is', async () => {
+    await rows(`INSERT INTO items VALUES ('k2', 'old', '${randomUUID()}', 900)`);
+    const items = [1, 2, 3].map((row) => ({ row, key: `k${row}` }));
+    const id = await planned([items]);
+    expect((await process(await session(), id, 0, items)).result).toMatchObject({ succeeded: 2, duplicate: 1 });
+    expect(await rows(`SELECT v FROM items WHERE k = 'k2'`)).toEqual([{ v: 'old' }]);
+    const [stored] = await rows('SELECT * FROM batch_upload.batch_upload_errors');
+    expect(stored).toMatchObject({ row_number: '2', error_code: 'DUP_001', byte_offset: '20', row_data: null });
+  });
+
+  it('finds the records that PostgreSQL refuses, stores the others, and never repeats a value', async () => {
+    const items: Item[] = Array.from({ length: 50 }, (_, i) => ({ row: i + 2, key: `k${i}` }));
+    items[7]!.value = 'a secret that is longer than twenty characters';
+    items[20]!.value = 'forbidden';
+    items[33]!.value = 'v5';
+    const id = await planned([items]);
+    const { result } = await process(await session(), id, 0, items);
+    expect(result).toMatchObject({ succeeded: 47, failed: 3, duplicate: 0 });
+    const stored = await rows(
+      'SELECT row_number::int AS row, error_code, error_message FROM batch_upload.batch_upload_errors ORDER BY 1',
+    );
+    expect(stored.map(({ row, error_code }) => [row, error_code])).toEqual([
+      [9, 'DB_001'],
+      [22, 'DB_001'],
+      [35, 'DB_001'],
+    ]);
+    expect(stored[0].error_message).toContain('too long');
+    expect(stored[1].error_message).toContain('check constraint');
+    expect(stored[2].error_message).toContain('another unique index');
+    expect(JSON.stringify(stored)).not.toContain('secret');
+    await withClient(url, async (client) => {
+      expect(await readTopErrors(client, id)).toMatchObject([{ code: 'DB_001', count: 3 }]);
+    });
+  });
+
+  it('stops when the upload was closed, and writes nothing', async () => {
+    const items = [{ row: 2, key: 'a' }];
+    const id = await planned([items]);
+    await withClient(url, (client) => closeDeletedUpload(client, id));
+    await expect(process(await session(), id, 0, items)).rejects.toMatchObject({ category: 'fenced' });
+    expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 0 }]);
+    expect(await progress(id)).toMatchObject({ status: 'Deleted', counts: { processed: 0 } });
+  });
+
+  it('completes only when every chunk is done, with the sums of the audit rows', async () => {
+    const chunks = [[{ row: 2, key: 'a' }], [{ row: 3, key: 'a' }]];
+    const id = await planned(chunks);
+    const client = await session();
+    await process(client, id, 1, chunks[1]!);
+    expect(await withClient(url, (c) => completeUpload(c, id))).toBe('Processing');
+    await process(client, id, 0, chunks[0]!);
+    expect(await withClient(url, (c) => completeUpload(c, id))).toBe('Complete');
+    const [upload] = await rows(
+      'SELECT succeeded_records::int AS s, duplicate_records::int AS d FROM batch_upload.batch_uploads',
+    );
+    expect(upload).toEqual({ s: 1, d: 1 });
+  });
+
+  it('audit rows cannot be changed or removed', async () => {
+    await planned([[{ row: 2, key: 'a' }]]);
+    for (const sql of ['UPDATE', 'DELETE FROM', 'TRUNCATE']) {
+      const set = sql === 'UPDATE' ? ' SET chunk_number = 1' : '';
+      await expect(rows(`${sql} batch_upload.batch_upload_audit_logs${set}`)).rejects.toThrow('append-only');
+    }
+  });
+});
