@@ -1,0 +1,124 @@
+# shellcheck shell=bash
+# A Docker engine: the one that answers, else one of our own, started by hand. Ours has its own socket and pid file under /run and keeps
+# its images in the cache; nothing of a Docker that is installed but not running is touched.
+
+docker_run_dir=/run/batch-upload
+docker_pid_file=$docker_run_dir/docker.pid
+docker_socket=$docker_run_dir/docker.sock
+
+docker_answers() { command -v docker >/dev/null && timeout 10 docker info >/dev/null 2>&1; }
+
+# Debian's engine has no BuildKit; an engine that has it uses it.
+legacy_builder() { [[ -S $docker_socket && ${DOCKER_HOST:-} == "unix://$docker_socket" ]]; }
+
+own_docker_pid() { live_pid "$docker_pid_file" dockerd; }
+
+# live_pid FILE NAME: the process id in FILE when that process lives and is called NAME (ids are used again after a reboot).
+live_pid() {
+  local pid
+  [[ -r $1 ]] && pid=$(<"$1") && [[ -r /proc/$pid/comm && $(<"/proc/$pid/comm") == "$2"* ]] && printf '%s\n' "$pid"
+}
+
+use_own_docker() { export DOCKER_HOST=unix://$docker_socket; }
+
+docker_up() {
+  if own_docker_pid >/dev/null; then use_own_docker; fi
+  if docker_answers; then
+    say "engine $(docker version --format '{{.Server.Version}}')${DOCKER_HOST:+ at $DOCKER_HOST}"
+    return
+  fi
+  if ! is_root || ! is_debian; then
+    die "no Docker engine answers" "start yours, or install one: https://docs.docker.com/engine/install/" \
+      "on Debian or Ubuntu: sudo apt-get install --no-install-recommends docker.io && sudo systemctl start docker"
+  fi
+  need_packages "a Docker engine" dockerd:docker.io docker:docker.io iptables:iptables
+  start_own_docker
+}
+
+start_own_docker() {
+  local args=(--data-root "$cache_dir/docker" --exec-root "$docker_run_dir/docker" --pidfile "$docker_pid_file"
+    --host "unix://$docker_socket" --log-level warn)
+  if pid=$(own_docker_pid); then
+    say "our dockerd $pid lives but does not answer: ending it"
+    kill -9 "$pid"
+  fi
+  kill_orphaned_shims
+  rm -f "$docker_pid_file" "$docker_socket"
+  mkdir -p "$docker_run_dir" "$cache_dir/docker"
+  # dockerd sets it to DROP; `make down` sets it back.
+  [[ -e $docker_run_dir/forward-policy ]] ||
+    { iptables -S FORWARD 2>/dev/null | awk '$1 == "-P" { print $3 }' >"$docker_run_dir/forward-policy"; }
+  if ! has_cap_sys_resource; then
+    say "this machine lacks CAP_SYS_RESOURCE: containers start through $cluster_dir/runc-without-resource.sh"
+    need_packages "the runc wrapper" jq:jq
+    args+=(--add-runtime "without-resource=$cluster_dir/runc-without-resource.sh" --default-runtime without-resource)
+  fi
+  setsid dockerd "${args[@]}" >"$log_dir/dockerd.log" 2>&1 </dev/null 9>&- &
+  use_own_docker
+  for _ in {1..300}; do
+    if [[ -S $docker_socket ]] && docker_answers; then
+      say "started dockerd $(<"$docker_pid_file"), engine $(docker version --format '{{.Server.Version}}')"
+      return
+    fi
+    kill -0 $! 2>/dev/null || break
+    sleep 0.1
+  done
+  tail -n 20 "$log_dir/dockerd.log" >&2
+  die "dockerd did not start" "its output: $log_dir/dockerd.log"
+}
+
+# CAP_SYS_RESOURCE is bit 24.
+has_cap_sys_resource() {
+  local bounding
+  bounding=$(awk '$1 == "CapBnd:" { print $2 }' /proc/self/status)
+  (((16#$bounding >> 24) & 1))
+}
+
+# After a kill -9 of dockerd its containerd and the containers' shims live on, all with our run folder on their command line.
+kill_orphaned_shims() {
+  local proc
+  for proc in /proc/[0-9]*; do
+    [[ $(tr '\0' ' ' 2>/dev/null <"$proc/cmdline") == *containerd*"$docker_run_dir/docker/"* ]] || continue
+    kill -9 "${proc#/proc/}" 2>/dev/null || true
+  done
+}
+
+docker_down() {
+  local pid
+  if pid=$(own_docker_pid); then
+    kill "$pid"
+    for _ in {1..300}; do
+      [[ -e /proc/$pid ]] || break
+      sleep 0.1
+    done
+    [[ ! -e /proc/$pid ]] || kill -9 "$pid"
+    say "stopped dockerd $pid"
+  fi
+  [[ -d $docker_run_dir ]] || return 0
+  kill_orphaned_shims
+  unmount_below "$docker_run_dir"
+  unmount_below "$cache_dir/docker"
+  remove_docker_rules
+  rm -rf "$docker_run_dir"
+}
+
+unmount_below() {
+  awk -v dir="$1/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r path; do
+    umount "$path" 2>/dev/null || umount -l "$path"
+  done
+}
+
+# dockerd leaves its bridge and its iptables chains when it ends.
+remove_docker_rules() {
+  local table rule chain
+  ip link delete docker0 2>/dev/null || true
+  for table in nat filter; do
+    iptables -t "$table" -S 2>/dev/null | grep -E '^-A (DOCKER|[A-Z]+ .*-j DOCKER|POSTROUTING .* ! -o docker0|FORWARD .*docker0)' |
+      while read -r rule; do eval "iptables -t $table -D ${rule#-A }" 2>/dev/null || true; done
+    for chain in $(iptables -t "$table" -S 2>/dev/null | awk '$1 == "-N" && $2 ~ /^DOCKER/ { print $2 }'); do
+      iptables -t "$table" -F "$chain"
+      iptables -t "$table" -X "$chain" || true
+    done
+  done
+  if [[ -s $docker_run_dir/forward-policy ]]; then iptables -P FORWARD "$(<"$docker_run_dir/forward-policy")" || true; fi
+}

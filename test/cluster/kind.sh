@@ -1,0 +1,100 @@
+# shellcheck shell=bash
+# The cluster: made by kind, with the image of node-image.sh. Its state is asked from Docker and the API server, never from a file alone.
+
+kubeconfig=$state_dir/kubeconfig
+bin_dir=$state_dir/bin
+pod_range=10.244.0.0/16
+
+kind_cmd() { "$(go_bin tools)/kind" "$@"; }
+kubectl_cmd() { "$bin_dir/kubectl" --kubeconfig "$kubeconfig" "$@"; }
+node_names() { docker ps -a --filter "label=io.x-k8s.kind.cluster=$cluster_name" --format '{{.Names}}' "$@" | sort; }
+
+cluster_up() {
+  local key
+  write_kind_config
+  key=$(hash_of "$node_image" "$state_dir/kind.yaml" "$(declare -f pod_network_up)")
+  if cluster_is_healthy && [[ $(cat "$state_dir/cluster-key" 2>/dev/null) == "$key" ]]; then
+    say "running: $(node_names | paste -sd' ')"
+    return
+  fi
+  cluster_down
+  logged kind-create kind_cmd create cluster --name "$cluster_name" --config "$state_dir/kind.yaml" --image "$node_image" \
+    --kubeconfig "$kubeconfig.new" --wait 0s
+  link_tools
+  mv "$kubeconfig.new" "$kubeconfig"
+  if $node_image_is_ours; then pod_network_up; fi
+  logged nodes-ready kubectl_cmd wait --for=condition=Ready nodes --all --timeout=120s
+  kubectl_cmd get nodes --no-headers | awk '{ print "    " $1, $2, $5 }' >&2
+  printf '%s\n' "$key" >"$state_dir/cluster-key"
+}
+
+write_kind_config() {
+  mkdir -p "$state_dir"
+  {
+    cat "$cluster_dir/kind.yaml"
+    for ((i = 1; i < ${WORKERS:-1}; i++)); do echo '  - role: worker'; done
+    if $node_image_is_ours; then cat "$cluster_dir/kind-own-node.yaml"; fi
+  } >"$state_dir/kind.yaml"
+}
+
+cluster_is_healthy() {
+  [[ -s $kubeconfig && -x $bin_dir/kubectl ]] || return 1
+  local nodes
+  nodes=$(node_names)
+  [[ -n $nodes && $nodes == "$(node_names --filter status=running)" ]] || return 1
+  kubectl_cmd get --raw /readyz --request-timeout 5s >/dev/null 2>&1
+}
+
+# What a person or a test needs to look into the cluster; `.cluster/env` puts this folder first in PATH. kubectl comes out of the node, so
+# that it always fits the cluster.
+link_tools() {
+  mkdir -p "$bin_dir"
+  ln -sf "$(go_bin tools)"/{kind,helm} "$bin_dir/"
+  docker cp --quiet "$cluster_name-control-plane:/usr/bin/kubectl" "$bin_dir/kubectl" 2>/dev/null ||
+    docker cp "$cluster_name-control-plane:/usr/bin/kubectl" "$bin_dir/kubectl" >/dev/null
+}
+
+# Each node's pods get a range of their own behind a point-to-point link; a route to every other node's range replaces an overlay, since
+# all nodes are on one bridge. What leaves the pod range takes the node's address (kind's own CNI does the same).
+pod_network_up() {
+  local node range gateway others
+  others=$(kubectl_cmd get nodes -o jsonpath='{range .items[*]}{.metadata.name} {.spec.podCIDR} {.status.addresses[?(@.type=="InternalIP")].address}{"\n"}{end}')
+  while read -r node range gateway; do
+    docker exec -i "$node" bash -euc "
+      while read -r name range gateway; do
+        [[ \$name == $node ]] || ip route replace \$range via \$gateway
+      done
+      iptables -t nat -A POSTROUTING -s $pod_range ! -d $pod_range -j MASQUERADE
+      mkdir -p /etc/cni/net.d
+      cat >/etc/cni/net.d/.pods <<'JSON'
+$(cni_config "$range")
+JSON
+      mv /etc/cni/net.d/.pods /etc/cni/net.d/10-pods.conflist" <<<"$others"
+  done <<<"$others"
+}
+
+cni_config() {
+  cat <<JSON
+{"cniVersion": "0.4.0", "name": "pods", "plugins": [
+  {"type": "ptp", "ipMasq": false, "ipam": {"type": "host-local", "dataDir": "/run/cni-ipam",
+   "ranges": [[{"subnet": "$1"}]], "routes": [{"dst": "0.0.0.0/0"}]}},
+  {"type": "portmap", "capabilities": {"portMappings": true}}]}
+JSON
+}
+
+# The host as pods see it: the gateway of kind's network.
+host_address() {
+  docker network inspect kind --format '{{range .IPAM.Config}}{{.Gateway}}{{"\n"}}{{end}}' | grep -m1 -E '^[0-9.]+$'
+}
+
+cluster_down() {
+  local nodes
+  mapfile -t nodes < <(node_names)
+  rm -f "$state_dir/cluster-key" "$kubeconfig" "$kubeconfig.new"
+  ((${#nodes[@]})) || return 0
+  say "removing the nodes ${nodes[*]}"
+  docker rm -f -v "${nodes[@]}" >/dev/null
+}
+
+# kind leaves its network; one that other clusters use stays.
+cluster_network_down() { docker network rm kind >/dev/null 2>&1 || true; }
