@@ -2,37 +2,15 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { commitPlan } from '#runner/ledger/commit-plan.ts';
 import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload.ts';
 import { migrate } from '#runner/ledger/migrate.ts';
-import { openUpload } from '#runner/ledger/open-upload.ts';
 import { readProgress, readTopErrors } from '#runner/ledger/read-progress.ts';
 import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
 import { processChunk } from '#runner/load/process-chunk.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { connect, sqlState } from '#runner/storage/postgres.ts';
+import { ITEMS_SCHEMA, ITEMS_TABLE, planTestUpload } from '#support/ledger.ts';
 import { type PostgresServer, startPostgres, withClient } from '#support/postgres.ts';
-
-const SCHEMA: RecordSchemaSpec = {
-  fields: [
-    { name: 'k', type: 'string' },
-    { name: 'v', type: 'string' },
-  ],
-  fieldsMatch: 'equal',
-  primaryKey: ['k'],
-  target: {
-    table: 'items',
-    create: false,
-    onDuplicate: 'Skip',
-    columns: [
-      { name: 'k', field: 'k' },
-      { name: 'v', field: 'v' },
-      { name: 'upload', system: 'uploadId' },
-      { name: 'row', system: 'rowNumber' },
-    ],
-  },
-};
 
 interface Item {
   row: number;
@@ -44,7 +22,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
   let server: PostgresServer;
   let url: string;
   let clients: pg.Client[] = [];
-  const target = describeTarget(SCHEMA);
+  const target = describeTarget(ITEMS_SCHEMA);
 
   beforeAll(async () => {
     server = await startPostgres({ version, settings: { deadlock_timeout: '50ms' } });
@@ -55,9 +33,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
     url = await server.createDatabase();
     await withClient(url, async (client) => {
       await migrate(client);
-      await client.query(
-        'CREATE TABLE items (k text PRIMARY KEY, v varchar(20) UNIQUE CHECK (v <> $$forbidden$$), upload uuid, row bigint)',
-      );
+      await client.query(ITEMS_TABLE);
     });
     return async () => {
       await Promise.all(clients.map((client) => client.end()));
@@ -72,41 +48,13 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
     return client;
   }
 
-  /** Opens and plans an upload of these chunks. */
-  async function planned(chunks: Item[][], id = randomUUID()): Promise<string> {
-    await withClient(url, async (client) => {
-      await openUpload(client, {
-        id,
-        clusterId: 'c',
-        namespace: 'n',
-        name: 'u',
-        sourceType: 'Manual',
-        request: { s3: { bucket: 'b', key: 'k' }, chunkRecords: 1000 },
-        schema: SCHEMA,
-      });
-      await commitPlan(
+  const planned = (chunks: Item[][]) =>
+    withClient(url, (client) =>
+      planTestUpload(
         client,
-        { id, attempt: 1 },
-        {
-          execution: 'Job',
-          versionId: null,
-          eTag: 'e',
-          sizeBytes: 1,
-          digest: 'd',
-          header: ['k', 'v'],
-          totalRecords: chunks.flat().length,
-          totalIndexes: 1,
-          chunks: chunks.map((items, i) => ({
-            startByte: i,
-            endByte: i + 1,
-            firstRowNumber: items[0]!.row,
-            recordCount: items.length,
-          })),
-        },
-      );
-    });
-    return id;
-  }
+        chunks.map((items) => ({ firstRowNumber: items[0]!.row, recordCount: items.length })),
+      ),
+    );
 
   const prepare = (id: string, number: number, items: Item[]): PreparedChunk => ({
     chunk: { number, startByte: number, endByte: number + 1, firstRowNumber: items[0]!.row, recordCount: items.length },

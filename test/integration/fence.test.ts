@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { lockChunk } from '#runner/ledger/chunks.ts';
+import { commitPlan } from '#runner/ledger/commit-plan.ts';
+import { closeDeletedUpload, failUpload } from '#runner/ledger/finish-upload.ts';
+import { applicationName, lockUploadShared, withLockPatience } from '#runner/ledger/lock-upload.ts';
+import { migrate } from '#runner/ledger/migrate.ts';
+import { readUpload } from '#runner/ledger/read-upload.ts';
+import { connect } from '#runner/storage/postgres.ts';
+import { openTestUpload, planTestUpload } from '#support/ledger.ts';
+import { type PostgresServer, startPostgres, withClient } from '#support/postgres.ts';
+
+describe('the fence', () => {
+  let server: PostgresServer;
+  let url: string;
+  let clients: pg.Client[] = [];
+
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    url = await server.createDatabase();
+    await withClient(url, migrate);
+    return async () => {
+      await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
+      clients = [];
+    };
+  });
+
+  const session = async (name: string) => {
+    const client = await connect({ uri: url, applicationName: name });
+    clients.push(client);
+    return client;
+  };
+  const plan = (chunks = 1) =>
+    withClient(url, (client) =>
+      planTestUpload(
+        client,
+        Array.from({ length: chunks }, (_, i) => ({ firstRowNumber: i + 2, recordCount: 1 })),
+      ),
+    );
+  const running = (id: string) => ({ id, attempt: 1, status: 'Processing' as const });
+
+  it('lets a change of state pass although pods overlap without a pause', async () => {
+    const id = await plan();
+    let stop = false;
+    let fenced = 0;
+    const pods = [0, 1, 2].map(async (i) => {
+      const client = await session(`pod-${i}`);
+      await sleep(i * 10);
+      while (!stop) {
+        await client.query('BEGIN');
+        try {
+          await lockUploadShared(client, running(id));
+          await sleep(30);
+          await client.query('COMMIT');
+        } catch {
+          await client.query('ROLLBACK');
+          fenced += 1;
+          return;
+        }
+      }
+    });
+    await sleep(200);
+    const operator = await session('operator');
+    const status = await Promise.race([closeDeletedUpload(operator, id), sleep(5000, 'starved')]);
+    stop = status === 'starved';
+    expect(status).toBe('Deleted');
+    await Promise.all(pods);
+    expect(fenced).toBe(3);
+  });
+
+  it('ends the session of a pod that froze inside its transaction, and only that one', async () => {
+    const id = await plan(2);
+    const frozen = await session(applicationName(id, 'process-0'));
+    const other = await session(applicationName('another-upload', 'process-0'));
+    for (const client of [frozen, other]) await client.query('BEGIN');
+    await lockUploadShared(frozen, running(id));
+    expect(await lockChunk(frozen, id, 0)).toBe(true);
+    await sleep(400);
+    const replacement = await session(applicationName(id, 'process-0'));
+    const ended: number[] = [];
+    const pending = await withLockPatience(
+      replacement,
+      {
+        uploadId: id,
+        patienceMs: 300,
+        onTerminated: (pid) => ended.push(pid),
+        openHelper: () => connect({ uri: url, applicationName: 'helper' }),
+      },
+      async () => {
+        await replacement.query('BEGIN');
+        await lockUploadShared(replacement, running(id));
+        const mine = await lockChunk(replacement, id, 0);
+        await replacement.query('COMMIT');
+        return mine;
+      },
+    );
+    expect(pending).toBe(true);
+    expect(ended).toEqual([(frozen as unknown as { processID: number }).processID]);
+    await expect(frozen.query('COMMIT')).rejects.toThrow();
+    await other.query('COMMIT');
+  });
+
+  it('a plan is written once: the second planner finds the first one', async () => {
+    const id = await withClient(url, (client) => openTestUpload(client));
+    const plan = (digest: string) => ({
+      execution: 'Inline' as const,
+      versionId: null,
+      eTag: 'e',
+      sizeBytes: 1,
+      digest,
+      header: ['k', 'v'],
+      totalRecords: 1,
+      totalIndexes: 1,
+      chunks: [{ startByte: 4, endByte: 8, firstRowNumber: 2, recordCount: 1 }],
+    });
+    const [a, b] = [await session('a'), await session('b')];
+    const committed = await Promise.all([
+      commitPlan(a, { id, attempt: 1 }, plan('first')),
+      commitPlan(b, { id, attempt: 1 }, plan('second')),
+    ]);
+    expect(committed.toSorted()).toEqual([false, true]);
+    const upload = await withClient(url, (client) => readUpload(client, id));
+    expect(upload?.plan?.digest).toBe(committed[0] ? 'first' : 'second');
+    const count = await withClient(url, (c) =>
+      c.query('SELECT count(*)::int AS n FROM batch_upload.batch_upload_chunks'),
+    );
+    expect(count.rows).toEqual([{ n: 1 }]);
+  });
+
+  it('a plan for another attempt or a closed upload is refused', async () => {
+    const id = await withClient(url, (client) => openTestUpload(client));
+    const empty = {
+      execution: 'Inline' as const,
+      versionId: null,
+      eTag: 'e',
+      sizeBytes: 0,
+      digest: 'd',
+      header: null,
+      totalRecords: 0,
+      totalIndexes: 1,
+      chunks: [],
+    };
+    const client = await session('a');
+    await expect(commitPlan(client, { id, attempt: 2 }, empty)).rejects.toMatchObject({ category: 'fenced' });
+    await failUpload(client, { id }, { reason: 'Test', message: 'closed' });
+    await expect(commitPlan(client, { id, attempt: 1 }, empty)).rejects.toMatchObject({ category: 'fenced' });
+  });
+
+  it('the first failure stays, and one of an older attempt says nothing', async () => {
+    const id = await plan();
+    const client = await session('a');
+    expect(await failUpload(client, { id, attempt: 7 }, { reason: 'Old', message: 'old' })).toBe('Processing');
+    expect(await failUpload(client, { id, attempt: 1 }, { reason: 'First', message: 'one' })).toBe('Failed');
+    expect(await failUpload(client, { id, attempt: 1 }, { reason: 'Second', message: 'two' })).toBe('Failed');
+    const { rows } = await client.query('SELECT failure_reason FROM batch_upload.batch_uploads');
+    expect(rows).toEqual([{ failure_reason: 'First' }]);
+  });
+});

@@ -1,0 +1,68 @@
+/** Uploads in a ledger, for tests that need one without an operator. */
+import { randomUUID } from 'node:crypto';
+import type { ClientBase } from 'pg';
+import { commitPlan } from '#runner/ledger/commit-plan.ts';
+import { openUpload } from '#runner/ledger/open-upload.ts';
+import type { PlannedChunk } from '#runner/ledger/types.ts';
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+
+/** A table of key and value with the two system columns; see {@link ITEMS_TABLE}. */
+export const ITEMS_SCHEMA: RecordSchemaSpec = {
+  fields: [
+    { name: 'k', type: 'string' },
+    { name: 'v', type: 'string' },
+  ],
+  fieldsMatch: 'equal',
+  primaryKey: ['k'],
+  target: {
+    table: 'items',
+    create: false,
+    onDuplicate: 'Skip',
+    columns: [
+      { name: 'k', field: 'k' },
+      { name: 'v', field: 'v' },
+      { name: 'upload', system: 'uploadId' },
+      { name: 'row', system: 'rowNumber' },
+    ],
+  },
+};
+
+export const ITEMS_TABLE =
+  'CREATE TABLE items (k text PRIMARY KEY, v varchar(20) UNIQUE CHECK (v <> $$forbidden$$), upload uuid, row bigint)';
+
+export async function openTestUpload(client: ClientBase, id = randomUUID()): Promise<string> {
+  await openUpload(client, {
+    id,
+    clusterId: 'c',
+    namespace: 'n',
+    name: 'u',
+    sourceType: 'Manual',
+    request: { s3: { bucket: 'b', key: 'k' }, chunkRecords: 1000 },
+    schema: ITEMS_SCHEMA,
+  });
+  return id;
+}
+
+/** Opens an upload and plans one chunk for each entry: its first row number and its records. */
+export async function planTestUpload(
+  client: ClientBase,
+  chunks: { firstRowNumber: number; recordCount: number }[],
+): Promise<string> {
+  const id = await openTestUpload(client);
+  await commitPlan(
+    client,
+    { id, attempt: 1 },
+    {
+      execution: 'Job',
+      versionId: null,
+      eTag: 'e',
+      sizeBytes: 1,
+      digest: 'd',
+      header: ['k', 'v'],
+      totalRecords: chunks.reduce((sum, { recordCount }) => sum + recordCount, 0),
+      totalIndexes: 1,
+      chunks: chunks.map((chunk, i): PlannedChunk => ({ ...chunk, startByte: i, endByte: i + 1 })),
+    },
+  );
+  return id;
+}
