@@ -47,9 +47,9 @@ describe('the fence', () => {
     const id = await plan();
     let stop = false;
     let fenced = 0;
-    const pods = [0, 1, 2].map(async (i) => {
+    const pods = Array.from({ length: 8 }, (_, i) => i).map(async (i) => {
       const client = await session(`pod-${i}`);
-      await sleep(i * 10);
+      await sleep(i * 4);
       while (!stop) {
         await client.query('BEGIN');
         try {
@@ -69,7 +69,7 @@ describe('the fence', () => {
     stop = status === 'starved';
     expect(status).toBe('Deleted');
     await Promise.all(pods);
-    expect(fenced).toBe(3);
+    expect(fenced).toBe(8);
   });
 
   it('ends the session of a pod that froze inside its transaction, and only that one', async () => {
