@@ -43,7 +43,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const temporary = options.dataDir ? undefined : await mkdtemp(join(tmpdir(), 'batch-upload-postgres-'));
   const dataDir = options.dataDir ?? join(temporary!, 'data');
   const asUser = await wrapForRoot(temporary ?? dirname(dataDir));
-  if (!(await exists(join(dataDir, 'PG_VERSION')))) await initialise(programs.initdb, asUser, dataDir, password);
+  if (!(await exists(join(dataDir, 'PG_VERSION')))) {
+    await initialise({ initdb: programs.initdb, asUser, dataDir, password, sync: settings['fsync'] !== 'off' });
+  }
 
   const url = `postgresql://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
   const flags = {
@@ -97,7 +99,15 @@ async function wrapForRoot(folder: string): Promise<string[]> {
   }
 }
 
-async function initialise(initdb: string, asUser: string[], dataDir: string, password: string): Promise<void> {
+interface NewDatabase {
+  initdb: string;
+  asUser: string[];
+  dataDir: string;
+  password: string;
+  sync: boolean;
+}
+
+async function initialise({ initdb, asUser, dataDir, password, sync }: NewDatabase): Promise<void> {
   const passwordFile = `${dataDir}.password`;
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
   if (asUser[0] === 'setpriv') await exec('chown', ['65534:65534', passwordFile]);
@@ -112,8 +122,7 @@ async function initialise(initdb: string, asUser: string[], dataDir: string, pas
     '--auth=scram-sha-256',
     '--encoding=UTF8',
     '--locale=C.UTF-8',
-    // The first checkpoint of the server writes it all anyway.
-    '--no-sync',
+    ...(sync ? [] : ['--no-sync']),
   ];
   await exec(command[0]!, command.slice(1));
   await appendFile(join(partial, 'pg_hba.conf'), 'host all all 0.0.0.0/0 scram-sha-256\n');
