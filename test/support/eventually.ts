@@ -1,0 +1,8 @@
+/** Waits for what real I/O brings about, without a fixed time. `limitMs` only bounds a test that fails. */
+export async function eventually(what: string, predicate: () => boolean, limitMs = 10_000): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!predicate()) {
+    if (performance.now() > end) throw new Error(`did not happen within ${limitMs} ms: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

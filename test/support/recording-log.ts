@@ -1,0 +1,16 @@
+/** A logger that keeps what it is told. */
+import type { Logger } from '#operator/kube/types.ts';
+
+export interface LogEntry {
+  level: 'debug' | 'info' | 'warn' | 'error';
+  fields: Record<string, unknown>;
+  message: string;
+}
+
+export function createRecordingLog(): Logger & { entries: LogEntry[] } {
+  const entries: LogEntry[] = [];
+  const at = (level: LogEntry['level']) => (fields: object, message: string) => {
+    entries.push({ level, fields: { ...fields }, message });
+  };
+  return { entries, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
