@@ -1,0 +1,258 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BatchUploadStatus } from '#operator/api/batch-upload.gen.ts';
+import { createCluster } from '#support/cluster.ts';
+import { itemsSchema, schemaManifest, uploadManifest } from '#support/manifests.ts';
+
+const cluster = createCluster();
+// Not one of the operator's namespaces: nothing here is ever started.
+const NAMESPACE = `crd-${Date.now().toString(36)}`;
+
+beforeAll(() => cluster.kubectl('create', 'namespace', NAMESPACE));
+afterAll(() => cluster.kubectl('delete', 'namespace', NAMESPACE, '--wait=false'));
+
+const S3 = { bucket: 'bucket', key: 'file.csv' };
+const FULL = {
+  source: {
+    type: 'Manual',
+    s3: {
+      ...S3,
+      versionId: 'v1',
+      eTag: '"e"',
+      endpoint: 'http://s3.example.com',
+      region: 'eu-west-1',
+      forcePathStyle: true,
+      credentialsSecretRef: { name: 'keys' },
+    },
+  },
+  schemaRef: { name: 'schema' },
+  chunkRecords: 500,
+  parallelism: 2,
+  target: { databaseSecretRef: { name: 'database' } },
+} as const;
+
+describe('a wrong BatchUpload is refused with the field and what is allowed', () => {
+  const s3 = (change: object) => ({ ...FULL, source: { s3: { ...S3, ...change } } });
+  it.each<[string, object, RegExp]>([
+    ['no source', { schemaRef: FULL.schemaRef }, /spec\.source: Required value/],
+    ['no key', { ...FULL, source: { s3: { bucket: 'bucket' } } }, /spec\.source\.s3\.key: Required value/],
+    ['an empty key', s3({ key: '' }), /spec\.source\.s3\.key.*at least 1 chars/],
+    ['a bucket with capitals', s3({ bucket: 'My_Bucket' }), /spec\.source\.s3\.bucket.*should match/],
+    [
+      'an endpoint without scheme',
+      s3({ endpoint: 's3.example.com' }),
+      /spec\.source\.s3\.endpoint.*must be an http:\/\/ or https:\/\/ URL/,
+    ],
+    [
+      'an unknown type',
+      { ...FULL, source: { type: 'Pigeon', s3: S3 } },
+      /spec\.source\.type: Unsupported value: "Pigeon": supported values: "Manual"/,
+    ],
+    ['no records in a chunk', { ...FULL, chunkRecords: 0 }, /spec\.chunkRecords.*greater than or equal to 1/],
+    [
+      'too many records in a chunk',
+      { ...FULL, chunkRecords: 100_001 },
+      /spec\.chunkRecords.*less than or equal to 100000/,
+    ],
+    ['too many pods', { ...FULL, parallelism: 129 }, /spec\.parallelism.*less than or equal to 128/],
+    ['a number as text', { ...FULL, parallelism: 'four' }, /spec\.parallelism.*must be of type integer/],
+    ['an empty reference', { ...FULL, schemaRef: { name: '' } }, /spec\.schemaRef\.name.*at least 1 chars/],
+    ['a field that does not exist', { ...FULL, paralelism: 2 }, /unknown field "spec\.paralelism"/],
+  ])('%s', async (_name, spec, message) => {
+    await expect(cluster.apply(uploadManifest(NAMESPACE, 'wrong', spec as never))).rejects.toThrow(message);
+  });
+});
+
+describe('a wrong RecordSchema is refused with the field and what is allowed', () => {
+  const schema = itemsSchema('items');
+  const field = (change: object) => ({ ...schema, fields: [{ name: 'k', type: 'string', ...change }] });
+  const column = (...columns: object[]) => ({ ...schema, target: { ...schema.target, columns } });
+  it.each<[string, object, RegExp]>([
+    ['no fields', { ...schema, fields: [] }, /spec\.fields.*at least 1 items/],
+    [
+      'two fields of one name',
+      { ...schema, fields: [{ name: 'k' }, { name: 'k' }] },
+      /spec\.fields\[1\]: Duplicate value/,
+    ],
+    ['a key that is no field', { ...schema, primaryKey: ['nope'] }, /spec\.primaryKey.*must be the name of a field/],
+    ['no key', { ...schema, primaryKey: [] }, /spec\.primaryKey.*at least 1 items/],
+    [
+      'an unknown type',
+      field({ type: 'money' }),
+      /spec\.fields\[0\]\.type: Unsupported value: "money": supported values:.*"integer"/,
+    ],
+    ['email of an integer', field({ type: 'integer', format: 'email' }), /spec\.fields\[0\]\.format.*type string/],
+    ['maxLength of a date', field({ type: 'date', constraints: { maxLength: 3 } }), /maximum/],
+    ['minimum of a string', field({ constraints: { minimum: '3' } }), /use minLength and maxLength/],
+    [
+      'lengths the wrong way round',
+      field({ constraints: { minLength: 5, maxLength: 3 } }),
+      /minLength must not be greater/,
+    ],
+    ['a code of another form', field({ code: 'bad code' }), /spec\.fields\[0\]\.code.*should match/],
+    [
+      'a table name with a quote',
+      { ...schema, target: { ...schema.target, table: 'a"b' } },
+      /spec\.target\.table.*should match/,
+    ],
+    [
+      'a column from two places',
+      column({ name: 'a', field: 'k', system: 'rowNumber' }),
+      /exactly one of field, json and system/,
+    ],
+    ['a column from nowhere', column({ name: 'a' }), /exactly one of field, json and system/],
+    ['a JSON property from nowhere', column({ name: 'a', json: [{ path: 'p' }] }), /exactly one of field and value/],
+    [
+      'a later feature',
+      { ...schema, target: { ...schema.target, onDuplicate: 'Update' } },
+      /onDuplicate: Unsupported value: "Update": supported values: "Skip"/,
+    ],
+  ])('%s', async (_name, spec, message) => {
+    await expect(cluster.apply(schemaManifest(NAMESPACE, 'wrong', spec))).rejects.toThrow(message);
+  });
+
+  it('a right one can be edited', async () => {
+    await cluster.apply(schemaManifest(NAMESPACE, 'right', schema));
+    await cluster.apply(schemaManifest(NAMESPACE, 'right', field({ description: 'edited' })).valueOf());
+  });
+});
+
+describe('immutable fields', () => {
+  /** Applies `before`, then asks the API server for `after`. */
+  async function change(before: object, after: object): Promise<string> {
+    const name = `immutable-${Math.random().toString(36).slice(2)}`;
+    await cluster.apply(uploadManifest(NAMESPACE, name, before as never));
+    // Replace, not apply: a removed field is removed.
+    return cluster.kubectl(
+      '-n',
+      NAMESPACE,
+      'patch',
+      'batchupload',
+      name,
+      '--type=json',
+      '-p',
+      JSON.stringify([{ op: 'replace', path: '/spec', value: after }]),
+    );
+  }
+  const withS3 = (s3: object) => ({ ...FULL, source: { ...FULL.source, s3 } });
+  const optionalS3 = Object.entries(FULL.source.s3).filter(([name]) => name !== 'bucket' && name !== 'key');
+  const other: Record<string, unknown> = {
+    versionId: 'v2',
+    eTag: '"f"',
+    endpoint: 'http://other.example.com',
+    region: 'us-east-1',
+    forcePathStyle: false,
+    credentialsSecretRef: { name: 'others' },
+  };
+
+  it.each(optionalS3)('source.s3.%s cannot be added, changed or removed', async (name) => {
+    const { [name as 'region']: _, ...without } = FULL.source.s3;
+    await expect(change(withS3(without), FULL)).rejects.toThrow('spec.source is immutable');
+    await expect(change(FULL, withS3({ ...FULL.source.s3, [name]: other[name] }))).rejects.toThrow(
+      'spec.source is immutable',
+    );
+    await expect(change(FULL, withS3(without))).rejects.toThrow('spec.source is immutable');
+  });
+
+  it.each([
+    ['source.s3.bucket', withS3({ ...FULL.source.s3, bucket: 'another' }), 'spec.source is immutable'],
+    ['source.s3.key', withS3({ ...FULL.source.s3, key: 'other.csv' }), 'spec.source is immutable'],
+    ['schemaRef', { ...FULL, schemaRef: { name: 'other' } }, 'spec.schemaRef is immutable'],
+    ['chunkRecords', { ...FULL, chunkRecords: 501 }, 'spec.chunkRecords is immutable'],
+    ['target', { ...FULL, target: { databaseSecretRef: { name: 'other' } } }, 'spec.target is immutable'],
+  ])('%s cannot be changed', async (_name, after, message) => {
+    await expect(change(FULL, after)).rejects.toThrow(message);
+  });
+
+  it('chunkRecords and target cannot be added or removed', async () => {
+    const { target, ...noTarget } = FULL;
+    const { chunkRecords, ...noChunks } = FULL;
+    expect(target && chunkRecords).toBeTruthy();
+    await expect(change(noTarget, FULL)).rejects.toThrow('spec.target is immutable');
+    await expect(change(FULL, noTarget)).rejects.toThrow('spec.target is immutable');
+    // Absent is the default, 1000.
+    await expect(change(noChunks, FULL)).rejects.toThrow('spec.chunkRecords is immutable');
+    await expect(change(FULL, noChunks)).rejects.toThrow('spec.chunkRecords is immutable');
+    await expect(change({ ...FULL, chunkRecords: 1000 }, noChunks)).resolves.toContain('patched');
+  });
+
+  it('parallelism can be changed, added and removed', async () => {
+    const { parallelism: _, ...without } = FULL;
+    await expect(change(FULL, { ...FULL, parallelism: 7 })).resolves.toContain('patched');
+    await expect(change(without, FULL)).resolves.toContain('patched');
+    await expect(change(FULL, without)).resolves.toContain('patched');
+  });
+});
+
+it('the largest status that the schema allows is stored, and is under 32 KiB', async () => {
+  const name = 'largest-status';
+  await cluster.apply(uploadManifest(NAMESPACE, name, FULL as never));
+  const time = '2026-01-01T00:00:00Z';
+  const count = Number.MAX_SAFE_INTEGER;
+  const types = ['Accepted', 'Planned', 'Progressing', 'Degraded', 'Complete', 'Failed'] as const;
+  const status: BatchUploadStatus = {
+    observedGeneration: count,
+    phase: 'Processing',
+    message: 'm'.repeat(1024),
+    conditions: types.map((type) => ({
+      type,
+      status: 'Unknown',
+      observedGeneration: count,
+      lastTransitionTime: time,
+      reason: 'R'.repeat(128),
+      message: 'm'.repeat(2048),
+    })),
+    source: { sizeBytes: count, eTag: 'e'.repeat(256), versionId: 'v'.repeat(1024), digest: 'd'.repeat(80) },
+    plan: { execution: 'Inline', records: count, chunks: 2 ** 31 - 1, indexes: 128 },
+    records: { total: count, processed: count, succeeded: count, failed: count, duplicate: count },
+    progress: '99.9999%',
+    recordsPerSecond: count,
+    estimatedCompletionTime: time,
+    topErrors: Array.from({ length: 10 }, () => ({ code: 'C'.repeat(64), count, message: 'm'.repeat(512) })),
+    jobs: Array.from({ length: 4 }, () => ({
+      name: 'n'.repeat(63),
+      kind: 'process' as const,
+      active: 128,
+      succeeded: 128,
+      failed: 128,
+    })),
+    startTime: time,
+    completionTime: time,
+  };
+  await cluster.kubectl(
+    '-n',
+    NAMESPACE,
+    'patch',
+    'batchupload',
+    name,
+    '--subresource=status',
+    '--type=merge',
+    '-p',
+    JSON.stringify({ status }),
+  );
+  const stored = (await cluster.getUpload(NAMESPACE, name)).status;
+  expect(stored).toEqual(status);
+  const size = Buffer.byteLength(JSON.stringify(stored));
+  expect(size).toBeGreaterThan(16 * 1024);
+  expect(size).toBeLessThan(32 * 1024);
+  // More than that is refused by the API server itself.
+  await expect(
+    cluster.kubectl(
+      '-n',
+      NAMESPACE,
+      'patch',
+      'batchupload',
+      name,
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ status: { message: 'm'.repeat(1025) } }),
+    ),
+  ).rejects.toThrow('status.message');
+});
+
+it('kubectl get shows the columns of the design', async () => {
+  const short = await cluster.kubectl('-n', NAMESPACE, 'get', 'bu', 'largest-status');
+  expect(short.split('\n')[0]!.split(/\s{2,}/)).toEqual(['NAME', 'PHASE', 'PROGRESS', 'RECORDS', 'FAILED', 'AGE']);
+  const wide = await cluster.kubectl('-n', NAMESPACE, 'get', 'bu', 'largest-status', '-o', 'wide');
+  expect(wide).toMatch(/SUCCEEDED\s+DUPLICATES\s+RATE\s+SOURCE\s+MESSAGE/);
+});
