@@ -11,7 +11,7 @@ import { createPreparer, type PreparedChunk, type Preparer } from '#runner/load/
 import { processChunk } from '#runner/load/process-chunk.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
 import { createSession, type Session } from '#runner/session.ts';
-import { type ByteReader, createByteReader } from '#runner/storage/byte-reader.ts';
+import { createByteReader } from '#runner/storage/byte-reader.ts';
 import { type ObjectIdentity, type RetryOptions, readRange } from '#runner/storage/s3.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
 import type { Logger } from '#runner/telemetry/log.ts';

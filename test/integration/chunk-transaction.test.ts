@@ -9,8 +9,9 @@ import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
 import { processChunk } from '#runner/load/process-chunk.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
 import { connect, sqlState } from '#runner/storage/postgres.ts';
+import { createDatabase, withClient } from '#support/database.ts';
 import { ITEMS_SCHEMA, ITEMS_TABLE, planTestUpload } from '#support/ledger.ts';
-import { type PostgresServer, startPostgres, withClient } from '#support/postgres.ts';
+import { type Postgres, startPostgres } from '#support/postgres.ts';
 
 interface Item {
   row: number;
@@ -19,18 +20,18 @@ interface Item {
 }
 
 describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (version) => {
-  let server: PostgresServer;
+  let server: Postgres;
   let url: string;
   let clients: pg.Client[] = [];
   const target = describeTarget(ITEMS_SCHEMA);
 
   beforeAll(async () => {
-    server = await startPostgres({ version, settings: { deadlock_timeout: '50ms' } });
+    server = await startPostgres({ version, settings: { fsync: 'off', deadlock_timeout: '50ms' } });
   });
   afterAll(() => server.stop());
 
   beforeEach(async () => {
-    url = await server.createDatabase();
+    url = await createDatabase(server);
     await withClient(url, async (client) => {
       await migrate(client);
       await client.query(ITEMS_TABLE);

@@ -8,20 +8,21 @@ import { applicationName, lockUploadShared, withLockPatience } from '#runner/led
 import { migrate } from '#runner/ledger/migrate.ts';
 import { readUpload } from '#runner/ledger/read-upload.ts';
 import { connect } from '#runner/storage/postgres.ts';
+import { createDatabase, withClient } from '#support/database.ts';
 import { openTestUpload, planTestUpload } from '#support/ledger.ts';
-import { type PostgresServer, startPostgres, withClient } from '#support/postgres.ts';
+import { type Postgres, startPostgres } from '#support/postgres.ts';
 
 describe('the fence', () => {
-  let server: PostgresServer;
+  let server: Postgres;
   let url: string;
   let clients: pg.Client[] = [];
 
   beforeAll(async () => {
-    server = await startPostgres();
+    server = await startPostgres({ settings: { fsync: 'off' } });
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    url = await server.createDatabase();
+    url = await createDatabase(server);
     await withClient(url, migrate);
     return async () => {
       await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
