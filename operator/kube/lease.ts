@@ -84,17 +84,16 @@ class LeaseElector implements LeaderElector {
   async run(signal: AbortSignal): Promise<void> {
     const { log, identity, random } = this.#deps;
     while (!signal.aborted) {
-      try {
-        const sentAt = this.#clock.monotonic();
-        if (await this.#take(signal)) {
-          this.#validUntil = sentAt + this.#deadlineMs;
-          log.info({ identity }, 'leading');
-          await this.#lead(signal);
-          return;
-        }
-      } catch (err) {
-        if (signal.aborted) return;
-        log.warn({ err, identity }, 'cannot read or take the lease');
+      const sentAt = this.#clock.monotonic();
+      const taken = await this.#take(signal).catch((err) => {
+        if (!signal.aborted) log.warn({ err, identity }, 'cannot read or take the lease');
+        return false;
+      });
+      this.#validUntil = taken ? sentAt + this.#deadlineMs : 0;
+      // The answer of a taking that came too late says nothing any more.
+      if (this.isLeader) {
+        log.info({ identity }, 'leading');
+        return this.#lead(signal);
       }
       await sleep(this.#clock, jitter(this.#retryMs, 0.2, random), signal);
     }
