@@ -36,7 +36,7 @@ docker_up() {
 }
 
 start_own_docker() {
-  local args=(--data-root "$cache_dir/docker" --exec-root "$docker_run_dir/docker" --pidfile "$docker_pid_file"
+  local pid args=(--data-root "$cache_dir/docker" --exec-root "$docker_run_dir/docker" --pidfile "$docker_pid_file"
     --host "unix://$docker_socket" --log-level warn)
   if pid=$(own_docker_pid); then
     say "our dockerd $pid lives but does not answer: ending it"
@@ -49,18 +49,21 @@ start_own_docker() {
   [[ -e $docker_run_dir/forward-policy ]] ||
     { iptables -S FORWARD 2>/dev/null | awk '$1 == "-P" { print $3 }' >"$docker_run_dir/forward-policy"; }
   if ! has_cap_sys_resource; then
-    say "this machine lacks CAP_SYS_RESOURCE: containers start through $cluster_dir/runc-without-resource.sh"
+    say "this machine lacks CAP_SYS_RESOURCE: containers start through runc-without-resource.sh"
     need_packages "the runc wrapper" jq:jq
-    args+=(--add-runtime "without-resource=$cluster_dir/runc-without-resource.sh" --default-runtime without-resource)
+    install -m 755 "$cluster_dir/runc-without-resource.sh" "$docker_run_dir/"
+    args+=(--add-runtime "without-resource=$docker_run_dir/runc-without-resource.sh" --default-runtime without-resource)
   fi
   setsid dockerd "${args[@]}" >"$log_dir/dockerd.log" 2>&1 </dev/null 9>&- &
+  local dockerd=$!
+  disown "$dockerd"
   use_own_docker
   for _ in {1..300}; do
     if [[ -S $docker_socket ]] && docker_answers; then
       say "started dockerd $(<"$docker_pid_file"), engine $(docker version --format '{{.Server.Version}}')"
       return
     fi
-    kill -0 $! 2>/dev/null || break
+    kill -0 "$dockerd" 2>/dev/null || break
     sleep 0.1
   done
   tail -n 20 "$log_dir/dockerd.log" >&2

@@ -3,7 +3,7 @@
 # Variables: WORKERS (1), S3_BUCKET (batch-upload), NODE_IMAGE, NO_PULL (ask no registry), BATCH_UPLOAD_CACHE.
 cd "$(dirname "$0")" || exit
 . ./lib.sh
-for part in tools docker node-image kind services image chart; do . "./$part.sh"; done
+for part in tools docker node-image kind services image image-load chart; do . "./$part.sh"; done
 
 started=$EPOCHREALTIME
 take_lock

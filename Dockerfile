@@ -1,0 +1,28 @@
+# One image, two commands: `operator` (the control plane) and `job-runner` (the data plane). Runs as any user, with a read-only root.
+#
+#   docker build -t batch-upload .
+#
+# BASE is a Node image, or one that also holds /app/node_modules with a copy of the lock file they were installed from: so this builds where
+# nothing can be downloaded (test/cluster/image.sh makes such a base).
+ARG BASE=node:24-slim
+FROM ${BASE}
+
+ENV NODE_ENV=production
+WORKDIR /app
+
+RUN for name in operator job-runner; do \
+      printf '#!/bin/sh\nexec node /app/%s/main.ts "$@"\n' "$name" >"/usr/local/bin/$name" && chmod 755 "/usr/local/bin/$name"; \
+    done
+
+COPY package.json package-lock.json ./
+# Optional packages are the Node binary for development machines and native add-ons that nothing here uses.
+RUN cmp -s package-lock.json installed-lock.json || \
+    { npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && npm cache clean --force; }
+
+# Last, so that a changed source is a layer of a few hundred kilobytes.
+COPY job-runner job-runner
+COPY operator operator
+
+USER 65532:65532
+ENTRYPOINT []
+CMD ["operator"]

@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# The operator, by our own chart, with the services of this machine for the namespaces that the demo and the tests use.
+
+chart_dir=$root_dir/charts/batch-upload
+release_namespace=batch-upload-system
+
+chart_up() {
+  [[ -e $chart_dir/Chart.yaml ]] || { say "charts/batch-upload is not there yet: nothing is installed"; return; }
+  write_values
+  local key
+  key=$(hash_of "$state_dir/values.yaml" "$cluster_dir/values.yaml" "$(find "$chart_dir" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)")
+  if [[ $(cat "$state_dir/chart-key" 2>/dev/null) == "$key" ]] && operator_is_available; then
+    say "unchanged and available: release batch-upload in $release_namespace"
+    return
+  fi
+  rm -f "$state_dir/chart-key"
+  helm_cmd upgrade --install batch-upload "$chart_dir" --namespace "$release_namespace" --create-namespace \
+    --values "$cluster_dir/values.yaml" --values "$state_dir/values.yaml" --wait --timeout 120s >"$log_dir/helm.log" 2>&1 || {
+    tail -n 20 "$log_dir/helm.log" >&2
+    kubectl_cmd -n "$release_namespace" get pods >&2 || true
+    kubectl_cmd -n "$release_namespace" logs --all-containers --tail=20 --prefix -l app.kubernetes.io/name=batch-upload >&2 || true
+    die "the chart did not install" "all of helm's output: $log_dir/helm.log"
+  }
+  printf '%s\n' "$key" >"$state_dir/chart-key"
+  kubectl_cmd -n "$release_namespace" get deployments --no-headers | awk '{ print "    " $1, $2 }' >&2
+}
+
+helm_cmd() { "$bin_dir/helm" --kubeconfig "$kubeconfig" "$@"; }
+
+operator_is_available() {
+  kubectl_cmd -n "$release_namespace" wait --for=condition=Available deployments --all --timeout=2s >/dev/null 2>&1
+}
+
+# What only this cluster knows; what never changes is in values.yaml beside this file.
+write_values() {
+  (
+    . "$state_dir/services.env"
+    cat >"$state_dir/values.yaml" <<EOF
+image:
+  repository: $image_repository
+  tag: $image_tag
+  pullPolicy: Never
+uploads:
+  namespaces: [default]
+  database:
+    uri: $POD_DATABASE_URL
+  s3:
+    endpoint: $POD_S3_ENDPOINT
+    region: $AWS_REGION
+    accessKeyId: $AWS_ACCESS_KEY_ID
+    secretAccessKey: $AWS_SECRET_ACCESS_KEY
+    forcePathStyle: true
+EOF
+  )
+}

@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# Our own image, by the Dockerfile at the top. Its tag is the hash of everything in it, so that what did not change is neither built nor
+# loaded again, and a pod never runs an older one under the same name. Sets image, image_repository and image_tag.
+
+image_repository=batch-upload
+upstream_base=node:24-slim
+
+image_up() {
+  base_up
+  image_tag=$(hash_of "$(docker image inspect "$base" --format '{{.Id}}')" "$(source_hash)")
+  image=$image_repository:$image_tag
+  if has_image "$image"; then
+    say "unchanged: $image"
+  else
+    logged image docker_build -t "$image" --build-arg "BASE=$base" "${build_network[@]}" "$root_dir"
+    say "built $image"
+    remove_other_tags "$image_repository" "$image"
+  fi
+  load_image "$image"
+}
+
+source_hash() {
+  (cd "$root_dir" && find Dockerfile .dockerignore package.json package-lock.json operator job-runner -type f -print0 |
+    LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum
+}
+
+# base_up: sets base, the Dockerfile's build argument, and what the build may use of the network.
+base_up() {
+  base=${BASE_IMAGE:-$upstream_base} build_network=()
+  if has_image "$base"; then return; fi
+  local ours debian
+  debian=batch-upload/debian:$(hash_of "$debian_suite" "$base_packages" "$(declare -f debian_import)")
+  ours=batch-upload/base:$(hash_of "$debian" "$root_dir/package-lock.json" "$(node --version)" "$(declare -f base_build)")
+  if ! has_image "$ours"; then
+    if registry_answers && pull "$base"; then return; fi
+    say "building a base image instead: Debian $debian_suite, Node $(node --version) from npm, our dependencies"
+    has_image "$debian" || step "Debian for our image" debian_import "$debian"
+    step "Base image with our dependencies" base_build "$debian" "$ours"
+    remove_other_tags batch-upload/base "$ours"
+  fi
+  base=$ours build_network=(--network none)
+}
+
+base_packages=libstdc++6,ca-certificates,tzdata
+
+debian_import() {
+  local tar=$cache_dir/debian.partial.tar
+  need_packages "a Debian root file system" mmdebstrap:mmdebstrap
+  need_packages "Debian's archive keys" /usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring
+  debian_rootfs "$tar" "$base_packages"
+  docker import "$tar" "$1" >/dev/null
+  rm "$tar"
+}
+
+# No network inside of the build: the dependencies are installed here, with the same line as in the Dockerfile.
+base_build() {
+  local debian=$1 ours=$2 work=$cache_dir/base.partial
+  rm -rf "$work" && mkdir -p "$work"
+  cp "$root_dir/package.json" "$root_dir/package-lock.json" "$work/"
+  logged base-npm env -C "$work" npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+  cp "$(readlink -f "$(command -v node)")" "$work/node"
+  cat >"$work/Dockerfile" <<EOF
+FROM $debian
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+COPY node /usr/local/bin/node
+COPY node_modules /app/node_modules
+COPY package-lock.json /app/installed-lock.json
+EOF
+  logged base docker_build -t "$ours" "$work"
+  rm -rf "$work"
+}
