@@ -42,7 +42,7 @@ start_own_docker() {
     say "our dockerd $pid lives but does not answer: ending it"
     kill -9 "$pid"
   fi
-  kill_orphaned_shims
+  # After a kill -9 of dockerd its containerd and its containers live on: the new one finds them through the run folder, and ends them.
   rm -f "$docker_pid_file" "$docker_socket"
   mkdir -p "$docker_run_dir" "$cache_dir/docker"
   # dockerd sets it to DROP; `make down` sets it back.
@@ -77,17 +77,16 @@ has_cap_sys_resource() {
   (((16#$bounding >> 24) & 1))
 }
 
-# After a kill -9 of dockerd its containerd and the containers' shims live on, all with our run folder on their command line.
-kill_orphaned_shims() {
-  local proc
-  for proc in /proc/[0-9]*; do
-    [[ $(tr '\0' ' ' 2>/dev/null <"$proc/cmdline") == *containerd*"$docker_run_dir/docker/"* ]] || continue
-    kill -9 "${proc#/proc/}" 2>/dev/null || true
-  done
+# Before containers can be removed an engine must answer: ours may have died.
+docker_for_down() {
+  [[ -d $docker_run_dir ]] || return 0
+  use_own_docker
+  own_docker_pid >/dev/null && docker_answers || start_own_docker
 }
 
 docker_down() {
   local pid
+  [[ -d $docker_run_dir ]] || { say "the Docker engine is not ours: it stays"; return; }
   if pid=$(own_docker_pid); then
     kill "$pid"
     for _ in {1..300}; do
@@ -97,12 +96,13 @@ docker_down() {
     [[ ! -e /proc/$pid ]] || kill -9 "$pid"
     say "stopped dockerd $pid"
   fi
-  [[ -d $docker_run_dir ]] || return 0
-  kill_orphaned_shims
   unmount_below "$docker_run_dir"
-  unmount_below "$cache_dir/docker"
+  unmount_below "$cache_dir"
   remove_docker_rules
+  find /sys/fs/cgroup -mindepth 2 -depth -type d -path '*/docker*' -exec rmdir {} + 2>/dev/null || true
   rm -rf "$docker_run_dir"
+  # Folders that dockerd and containerd make outside of the ones they are given; other engines' are not empty.
+  rmdir /run/docker/plugins /run/docker /run/containerd/s /run/containerd 2>/dev/null || true
 }
 
 unmount_below() {

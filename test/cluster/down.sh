@@ -5,6 +5,7 @@ cd "$(dirname "$0")" || exit
 for part in tools docker kind services; do . "./$part.sh"; done
 
 take_lock
+docker_for_down
 step "PostgreSQL and S3" services_down
 step "Cluster $cluster_name" cluster_all_down
 step "Docker" docker_down

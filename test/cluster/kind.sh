@@ -84,7 +84,7 @@ JSON
 
 # The host as pods see it: the gateway of kind's network.
 host_address() {
-  docker network inspect kind --format '{{range .IPAM.Config}}{{.Gateway}}{{"\n"}}{{end}}' | grep -m1 -E '^[0-9.]+$'
+  docker network inspect kind --format '{{range .IPAM.Config}}{{.Gateway}}{{"\n"}}{{end}}' | awk '/^[0-9.]+$/ { address = $1 } END { print address; exit !address }'
 }
 
 cluster_down() {
@@ -97,4 +97,11 @@ cluster_down() {
 }
 
 # kind leaves its network; one that other clusters use stays.
-cluster_network_down() { docker network rm kind >/dev/null 2>&1 || true; }
+cluster_all_down() {
+  if docker_answers; then
+    cluster_down
+    docker network rm kind >/dev/null 2>&1 || true
+  else
+    say "no Docker engine answers: there is no cluster to remove"
+  fi
+}
