@@ -25,6 +25,11 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Timers ever set: tells that code which waits for I/O has gone on. */
+  get scheduled(): number {
+    return this.#sequence;
+  }
+
   schedule(ms: number, callback: () => void): () => void {
     const id = this.#sequence++;
     this.#timers.set(id, { due: this.#now + Math.max(ms, 0), callback });
