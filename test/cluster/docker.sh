@@ -13,10 +13,13 @@ legacy_builder() { [[ -S $docker_socket && ${DOCKER_HOST:-} == "unix://$docker_s
 
 own_docker_pid() { live_pid "$docker_pid_file" dockerd; }
 
-# live_pid FILE NAME: the process id in FILE when that process lives and is called NAME (ids are used again after a reboot).
+# live_pid FILE NAME: the process id in FILE when that process lives and is called NAME: ids are used again after a reboot, and a process that
+# nobody waited for is a zombie.
 live_pid() {
-  local pid
-  [[ -r $1 ]] && pid=$(<"$1") && [[ -r /proc/$pid/comm && $(<"/proc/$pid/comm") == "$2"* ]] && printf '%s\n' "$pid"
+  local pid name state
+  [[ -r $1 ]] && pid=$(<"$1") && [[ -r /proc/$pid/status ]] || return 1
+  { read -r _ name && read -r _ && read -r _ state _; } <"/proc/$pid/status"
+  [[ $name == "$2"* && $state != Z ]] && printf '%s\n' "$pid"
 }
 
 use_own_docker() { export DOCKER_HOST=unix://$docker_socket; }
@@ -42,8 +45,10 @@ start_own_docker() {
     say "our dockerd $pid lives but does not answer: ending it"
     kill -9 "$pid"
   fi
-  # After a kill -9 of dockerd its containerd and its containers live on: the new one finds them through the run folder, and ends them.
+  # After a kill -9 of dockerd its containerd and its containers live on: the new one finds them through the run folder, and ends them. It
+  # takes a zombie for a living containerd, and waits for it in vain.
   rm -f "$docker_pid_file" "$docker_socket"
+  live_pid "$docker_run_dir/docker/containerd/containerd.pid" containerd >/dev/null || rm -f "$docker_run_dir/docker/containerd/containerd.pid"
   mkdir -p "$docker_run_dir" "$cache_dir/docker"
   # dockerd sets it to DROP; `make down` sets it back.
   [[ -e $docker_run_dir/forward-policy ]] ||

@@ -19,7 +19,7 @@ cluster_up() {
   fi
   cluster_down
   logged kind-create kind_cmd create cluster --name "$cluster_name" --config "$state_dir/kind.yaml" --image "$node_image" \
-    --kubeconfig "$kubeconfig.new" --wait 0s
+    --kubeconfig "$kubeconfig.new" --wait 0s --verbosity 3
   link_tools
   mv "$kubeconfig.new" "$kubeconfig"
   if $node_image_is_ours; then pod_network_up; fi
