@@ -1,0 +1,66 @@
+/** One record's text to its fields, by the grammar of the scanner. */
+
+export interface SplitRecord {
+  /** Doubled quotes undone. Best effort when `malformed`. */
+  fields: string[];
+  /** A quote where none may stand; the record fails. */
+  malformed: boolean;
+}
+
+/** Cuts the end of line off: LF, CRLF or CR. */
+export function withoutLineEnd(text: string): string {
+  let end = text.length;
+  if (text.charCodeAt(end - 1) === 0x0a) end -= 1;
+  if (text.charCodeAt(end - 1) === 0x0d) end -= 1;
+  return end === text.length ? text : text.slice(0, end);
+}
+
+/** Splits a record without its end of line. */
+export function splitRecord(text: string): SplitRecord {
+  // Most records hold no quote; then every comma is a delimiter.
+  if (!text.includes('"')) return { fields: text.split(','), malformed: false };
+  const fields: string[] = [];
+  let malformed = false;
+  let at = 0;
+  for (;;) {
+    const field = text.charCodeAt(at) === 0x22 ? readQuoted(text, at) : readUnquoted(text, at);
+    fields.push(field.value);
+    malformed ||= field.malformed;
+    if (field.end >= text.length) return { fields, malformed };
+    at = field.end + 1;
+  }
+}
+
+interface Field {
+  value: string;
+  /** Index of the delimiter after it, or the text's length. */
+  end: number;
+  malformed: boolean;
+}
+
+function readUnquoted(text: string, start: number): Field {
+  const comma = text.indexOf(',', start);
+  const end = comma === -1 ? text.length : comma;
+  const value = text.slice(start, end);
+  return { value, end, malformed: value.includes('"') };
+}
+
+function readQuoted(text: string, start: number): Field {
+  let at = start + 1;
+  let value = '';
+  for (;;) {
+    const quote = text.indexOf('"', at);
+    // The scanner never ends a record inside quotes.
+    if (quote === -1) return { value: value + text.slice(at), end: text.length, malformed: true };
+    value += text.slice(at, quote);
+    if (text.charCodeAt(quote + 1) === 0x22) {
+      value += '"';
+      at = quote + 2;
+      continue;
+    }
+    const next = quote + 1;
+    if (next >= text.length || text.charCodeAt(next) === 0x2c) return { value, end: next, malformed: false };
+    const rest = readUnquoted(text, next);
+    return { value: value + rest.value, end: rest.end, malformed: true };
+  }
+}

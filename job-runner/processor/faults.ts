@@ -1,0 +1,42 @@
+/** What can be wrong with a record. Messages name the field and what is allowed, never the value. */
+import type { RecordFault } from '#runner/ledger/insert-errors.ts';
+
+export const CODES = {
+  required: 'VAL_001',
+  date: 'VAL_002',
+  email: 'VAL_003',
+  enum: 'VAL_004',
+  integer: 'VAL_005',
+  type: 'VAL_006',
+  pattern: 'VAL_007',
+  length: 'VAL_008',
+  range: 'VAL_009',
+  fieldCount: 'VAL_010',
+  text: 'VAL_011',
+  quoting: 'VAL_012',
+} as const;
+
+/** The record's code is that of its first fault: missing, date, email, allowed values, integer, then the others. */
+export function sortFaults(faults: RecordFault[]): RecordFault[] {
+  return faults.length < 2 ? faults : faults.sort((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : 0));
+}
+
+export function fieldCountFault(expected: number, found: number): RecordFault {
+  return {
+    code: CODES.fieldCount,
+    field: null,
+    message: `The record has ${found} fields, the header has ${expected}`,
+  };
+}
+
+export const QUOTING_FAULT: RecordFault = {
+  code: CODES.quoting,
+  field: null,
+  message: 'A quote stands where none may: a field with a quote inside is quoted as a whole and the quote is doubled',
+};
+
+export const TEXT_FAULT: RecordFault = {
+  code: CODES.text,
+  field: null,
+  message: 'The record holds bytes that are not UTF-8 text, or a NUL character',
+};

@@ -1,0 +1,22 @@
+import { isUtf8 } from 'node:buffer';
+import { matchHeader } from '#runner/csv/header.ts';
+import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
+import { Fault } from '#runner/errors.ts';
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+
+/**
+ * Reads the file's first record as its header.
+ * @throws Fault FILE_HEADER (permanent, reason HeaderMismatch) that names what is missing and what is unknown.
+ */
+export function readHeader(bytes: Buffer, schema: RecordSchemaSpec): string[] {
+  if (!isUtf8(bytes)) throw mismatch('The file is not UTF-8 text: save it as CSV in UTF-8 and upload it again.');
+  const { fields, malformed } = splitRecord(withoutLineEnd(bytes.toString('utf8')));
+  if (malformed) throw mismatch('The header has a quote where none may stand: correct the first row of the file.');
+  const result = matchHeader(fields, schema);
+  if (!result.ok) throw mismatch(result.message);
+  return fields;
+}
+
+function mismatch(message: string): Fault {
+  return new Fault({ code: 'FILE_HEADER', category: 'permanent', reason: 'HeaderMismatch', message });
+}
