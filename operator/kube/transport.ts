@@ -95,7 +95,8 @@ export function createTransport({ access, clock, userAgent, onRequest }: Transpo
       deadline.set(openTimeoutMs);
       const answer = await open(call, deadline.signal);
       status = answer.statusCode;
-      body = answer.body;
+      // Aborted while the consumer holds the generator, the body has nobody else to tell.
+      body = answer.body.on('error', () => {});
       onOpen?.();
       deadline.set(idleTimeoutMs);
       for await (const chunk of body) {
@@ -109,7 +110,7 @@ export function createTransport({ access, clock, userAgent, onRequest }: Transpo
       if (failure instanceof KubeError && status === 0) status = failure.status;
       throw failure;
     } finally {
-      body?.on('error', () => {}).destroy();
+      body?.destroy();
       report(onRequest, call, status, clock.monotonic() - started);
     }
   }

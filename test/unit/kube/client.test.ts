@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -229,6 +230,19 @@ describe('errors', () => {
   });
 });
 
+test('a signal that outlives its calls keeps nothing of them', async () => {
+  const { signal } = new AbortController();
+  for (let i = 0; i < 5; i++) await client.get(JOBS, ref, { signal });
+  server.once(isWatch, (response) => response.writeHead(200).end());
+  for await (const _ of client.watch(CONFIG_MAPS, {
+    resourceVersion: '1',
+    timeoutSeconds: 1,
+    idleTimeoutMs: 1,
+    signal,
+  }));
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
+});
+
 describe('watch', () => {
   const options = { resourceVersion: '100', timeoutSeconds: 60, idleTimeoutMs: 60_000 };
 
@@ -261,6 +275,22 @@ describe('watch', () => {
     abort.abort(new Error('enough'));
     await expect(watching).rejects.toThrow('enough');
     await eventually('the connection is closed', () => server.openWatches === 0);
+  });
+
+  test('an abort while the consumer is at work ends the loop at its next turn', async () => {
+    server.put('one');
+    server.put('two');
+    const abort = new AbortController();
+    const seen: string[] = [];
+    const consuming = (async () => {
+      for await (const event of client.watch(CONFIG_MAPS, { ...options, signal: abort.signal })) {
+        seen.push(event.type);
+        abort.abort(new Error('enough'));
+        await eventually('the connection is closed', () => server.openWatches === 0);
+      }
+    })();
+    await expect(consuming).rejects.toThrow('enough');
+    expect(seen.length).toBeLessThanOrEqual(2);
   });
 
   test('leaving the loop closes the connection', async () => {

@@ -156,6 +156,21 @@ describe('a server that behaves', () => {
     expect(heard).toEqual(['+ a', '- a', '+ a 2']);
   });
 
+  test('the delete of what was never known, or of an earlier object of that name, is not told', async () => {
+    server.put('a', { uid: 'new' });
+    const { heard, reflector } = start();
+    await watching();
+    for (const name of ['x', 'a']) {
+      server.send(
+        `{"type":"DELETED","object":{"metadata":{"name":"${name}","namespace":"ns","uid":"old","resourceVersion":"101"}}}\n`,
+      );
+    }
+    server.put('b');
+    await eventually('it is heard', () => heard.length === 2);
+    expect(heard).toEqual(['+ a', '+ b']);
+    expect(reflector.size).toBe(2);
+  });
+
   test('an abort ends the list, the watch and the wait', async () => {
     const { reflector } = start();
     await watching();
