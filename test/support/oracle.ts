@@ -50,7 +50,7 @@ interface RawRecord {
 }
 
 function* readRecords(file: Buffer): Generator<RawRecord, void, void> {
-  const bytes = file.latin1Slice(file.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? 3 : 0);
+  const bytes = file.toString('latin1', file.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf])) ? 3 : 0);
   let row = 0;
   let at = 0;
   while (at < bytes.length) {

@@ -1,0 +1,247 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EXIT_CODES } from '#runner/contract.ts';
+import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload.ts';
+import { readProgress } from '#runner/ledger/read-progress.ts';
+import { type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
+import { compareCertifications } from '#support/compare-certifications.ts';
+import { withClient } from '#support/database.ts';
+import { ITEMS_SCHEMA, ITEMS_TABLE } from '#support/ledger.ts';
+import { CERTIFICATIONS_SQL, type RunnerBench, startRunnerBench } from '#support/runner.ts';
+
+let bench: RunnerBench;
+beforeAll(async () => {
+  bench = await startRunnerBench();
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+function certifications(
+  records: number,
+  seed: number,
+  lineEnd: '\n' | '\r\n' = '\n',
+): { file: Buffer; counts: ExpectedCounts } {
+  const { pieces, counts } = generateCertifications({ records, seed, lineEnd, bad: 0.05, duplicates: 0.02 });
+  return { file: Buffer.concat([...pieces]), counts };
+}
+
+async function newTarget(): Promise<string> {
+  const url = await bench.newDatabase();
+  await withClient(url, (client) => client.query(CERTIFICATIONS_SQL));
+  return url;
+}
+
+const progressOf = (url: string, id: string) =>
+  withClient(url, async (client) => (await readProgress(client, [id])).get(id)!);
+
+/** Every row, every fault and every count against the oracle. */
+async function expectExact(
+  url: string,
+  id: string,
+  { file, counts }: { file: Buffer; counts: ExpectedCounts },
+): Promise<void> {
+  const { succeeded, failed, duplicate, records } = counts;
+  await withClient(url, async (client) => {
+    expect(await completeUpload(client, id)).toBe('Complete');
+    expect(await compareCertifications(client, id, file)).toEqual({ succeeded, failed, duplicate, differences: [] });
+    const audit = await client.query(
+      `SELECT count(*)::int AS rows, count(DISTINCT chunk_number)::int AS chunks FROM batch_upload.batch_upload_audit_logs
+       WHERE event_type = 'chunk_completed'`,
+    );
+    const { totalChunks } = (await readProgress(client, [id])).get(id)!;
+    expect(audit.rows).toEqual([{ rows: totalChunks, chunks: totalChunks }]);
+  });
+  expect((await progressOf(url, id)).counts).toEqual({ processed: records, succeeded, failed, duplicate });
+}
+
+describe('a certification file', () => {
+  it.each(['\n', '\r\n'] as const)('planned and processed by one pod, lines ending with %j', async (lineEnd) => {
+    const url = await newTarget();
+    const data = certifications(5000, 1, lineEnd);
+    await bench.put('one.csv', data.file);
+    const id = await bench.open(url, 'one.csv', { chunkRecords: 300 });
+    expect((await bench.run('plan', url, id)).code).toBe(0);
+    expect(await progressOf(url, id)).toMatchObject({ execution: 'Inline', totalRecords: 5000 });
+    await expectExact(url, id, data);
+  });
+
+  it('planned by one pod, processed by several at once, and every index by two pods', async () => {
+    const url = await newTarget();
+    const data = certifications(12_000, 2);
+    await bench.put('many.csv', data.file);
+    const id = await bench.open(url, 'many.csv', { chunkRecords: 250 });
+    expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1000' })).code).toBe(0);
+    expect(await progressOf(url, id)).toMatchObject({ execution: 'Job', totalChunks: 48 });
+    await withClient(url, (client) => client.query('UPDATE batch_upload.batch_uploads SET total_indexes = 2'));
+    const pods = [0, 0, 1, 1].map((index) => bench.run('process', url, id, { JOB_COMPLETION_INDEX: String(index) }));
+    expect((await Promise.all(pods)).map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+    await expectExact(url, id, data);
+  });
+
+  it('killed again and again at any moment', async () => {
+    const url = await newTarget();
+    const data = certifications(10_000, 3);
+    await bench.put('killed.csv', data.file);
+    const id = await bench.open(url, 'killed.csv', { chunkRecords: 100 });
+    let killedWhileProcessing = 0;
+    for (let i = 0; i < 12; i += 1) {
+      const pod = bench.start('plan', url, id);
+      const before = (await progressOf(url, id)).chunksDone;
+      // The first kills hit the plan, the others wait for a chunk of this pod and then a bit.
+      if (i > 2) {
+        for (let waited = 0; waited < 8000 && (await progressOf(url, id)).chunksDone === before; waited += 10)
+          await sleep(10);
+      }
+      await sleep(i <= 2 ? 150 + i * 120 : i * 7);
+      pod.process.kill('SIGKILL');
+      if ((await pod.done).code === null && i > 2 && (await progressOf(url, id)).chunksDone > before)
+        killedWhileProcessing += 1;
+    }
+    expect(killedWhileProcessing).toBeGreaterThanOrEqual(5);
+    expect((await bench.run('plan', url, id)).code).toBe(0);
+    await expectExact(url, id, data);
+  });
+});
+
+describe('a pod frozen in the middle of COPY', () => {
+  it.each(['ended', 'deleted'] as const)('and woken after its replacement has %s changes nothing', async (fate) => {
+    const url = await bench.newDatabase();
+    const rows = 60_000;
+    // The trigger holds the COPY at one row, until the test lets it go on.
+    await withClient(url, async (client) => {
+      await client.query(ITEMS_TABLE.replace('varchar(20) UNIQUE', 'varchar(20)'));
+      await client.query(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.k = 'k5000' THEN PERFORM pg_advisory_xact_lock_shared(1); END IF; RETURN NEW; END $$`);
+      await client.query('CREATE TRIGGER hold BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION hold()');
+    });
+    const file = `k,v\n${Array.from({ length: rows }, (_, i) => `k${i},${'x'.repeat(10)}${i}`).join('\n')}\n`;
+    await bench.put('frozen.csv', file);
+    const id = await bench.open(url, 'frozen.csv', { schema: ITEMS_SCHEMA, chunkRecords: rows });
+    const frozen = await withClient(url, async (holder) => {
+      await holder.query('SELECT pg_advisory_lock(1)');
+      const pod = bench.start('plan', url, id);
+      const inCopy = `SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY "items"%' AND wait_event = 'advisory'`;
+      for (let waited = 0; (await holder.query(inCopy)).rowCount === 0; waited += 20) {
+        expect(waited).toBeLessThan(20_000);
+        await sleep(20);
+      }
+      pod.process.kill('SIGSTOP');
+      return pod;
+    });
+    const replacement = await bench.run('plan', url, id);
+    expect(replacement.code).toBe(0);
+    expect(replacement.log.some(({ message }) => String(message).startsWith('ended a session'))).toBe(true);
+    if (fate === 'deleted') await withClient(url, (client) => closeDeletedUpload(client, id));
+    frozen.process.kill('SIGCONT');
+    await frozen.done;
+    expect((await progressOf(url, id)).counts).toEqual({ processed: rows, succeeded: rows, failed: 0, duplicate: 0 });
+    await withClient(url, async (client) => {
+      expect((await client.query('SELECT count(*)::int AS n, count(DISTINCT k)::int AS k FROM items')).rows).toEqual([
+        { n: rows, k: rows },
+      ]);
+      expect(
+        (await client.query(`SELECT 1 FROM batch_upload.batch_upload_audit_logs WHERE event_type = 'chunk_completed'`))
+          .rowCount,
+      ).toBe(1);
+    });
+  });
+});
+
+describe('what a person must mend', () => {
+  const items = { schema: ITEMS_SCHEMA };
+
+  async function failure(
+    key: string,
+    options: Parameters<RunnerBench['open']>[2] = items,
+    env: Record<string, string> = {},
+  ) {
+    const url = await bench.newDatabase();
+    await withClient(url, (client) => client.query(ITEMS_TABLE));
+    const id = await bench.open(url, key, options);
+    const { code } = await bench.run('plan', url, id, env);
+    const { status, failureReason, failureMessage } = await progressOf(url, id);
+    return { code, status, reason: failureReason, message: failureMessage };
+  }
+
+  it.each<[string, string | Buffer | null, string, RegExp]>([
+    ['a header without a required column', 'k\na\n', 'HeaderMismatch', /missing: v.*Expected: k, v/],
+    ['an unknown column', 'k,v,colour\na,b,c\n', 'HeaderMismatch', /unknown: colour/],
+    ['a column twice', 'k,v,K\na,b,c\n', 'HeaderMismatch', /twice: K/],
+    ['a quote that never closes', 'k,v\na,b\n\nc,"d\ne,f\n', 'UnterminatedQuote', /opens in row 4/],
+    ['a header that is not text', Buffer.from('k,v\xe9\n', 'latin1'), 'HeaderMismatch', /not UTF-8/],
+    ['an object that is not there', null, 'ObjectNotFound', /has no object/],
+  ])('%s', async (name, body, reason, message) => {
+    const key = `bad/${name}.csv`;
+    if (body !== null) await bench.put(key, body);
+    expect(await failure(key)).toEqual({
+      code: EXIT_CODES.permanent,
+      status: 'Failed',
+      reason,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('a bucket that is not there', async () => {
+    const result = await failure('x.csv', { ...items, s3: { bucket: 'no-such-bucket' } });
+    expect(result).toMatchObject({
+      status: 'Failed',
+      reason: 'BucketNotFound',
+      message: expect.stringContaining('no-such-bucket'),
+    });
+  });
+
+  it('credentials that the storage refuses', async () => {
+    await bench.put('secret.csv', 'k,v\na,b\n');
+    const result = await failure('secret.csv', items, { AWS_SECRET_ACCESS_KEY: 'wrong' });
+    expect(result).toMatchObject({
+      status: 'Failed',
+      reason: 'StorageAccessDenied',
+      message: expect.stringContaining('batch-upload-s3'),
+    });
+  });
+
+  it('an ETag that is not the object’s', async () => {
+    await bench.put('tag.csv', 'k,v\na,b\n');
+    expect(await failure('tag.csv', { ...items, s3: { eTag: '"other"' } })).toMatchObject({ reason: 'SourceChanged' });
+  });
+
+  it('an object that was replaced between plan and process', async () => {
+    const url = await bench.newDatabase();
+    await withClient(url, (client) => client.query(ITEMS_TABLE));
+    await bench.put('replaced.csv', 'k,v\na,b\n');
+    const id = await bench.open(url, 'replaced.csv', items);
+    expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1' })).code).toBe(0);
+    await bench.put('replaced.csv', 'k,v\nX,Y\n');
+    expect((await bench.run('process', url, id)).code).toBe(EXIT_CODES.permanent);
+    expect(await progressOf(url, id)).toMatchObject({
+      status: 'Failed',
+      failureReason: 'SourceChanged',
+      counts: { processed: 0 },
+    });
+  });
+
+  it.each([
+    ['an empty file', ''],
+    ['a byte order mark alone', '\ufeff'],
+    ['blank lines alone', '\n\r\n\n'],
+    ['a header alone', 'k,v\n'],
+    ['a header without an end of line', 'K, V'],
+  ])('%s is complete with 0 records', async (name, body) => {
+    const url = await bench.newDatabase();
+    await withClient(url, (client) => client.query(ITEMS_TABLE));
+    await bench.put(`${name}.csv`, Buffer.from(body));
+    const id = await bench.open(url, `${name}.csv`, items);
+    expect((await bench.run('plan', url, id)).code).toBe(0);
+    expect(await withClient(url, (client) => completeUpload(client, id))).toBe('Complete');
+    expect(await progressOf(url, id)).toMatchObject({ totalRecords: 0, totalChunks: 0, counts: { processed: 0 } });
+  });
+
+  it('a pod whose upload was closed stops quietly', async () => {
+    const url = await bench.newDatabase();
+    await withClient(url, (client) => client.query(ITEMS_TABLE));
+    await bench.put('closed.csv', 'k,v\na,b\n');
+    const id = await bench.open(url, 'closed.csv', items);
+    await withClient(url, (client) => closeDeletedUpload(client, id));
+    expect((await bench.run('plan', url, id)).code).toBe(EXIT_CODES.fenced);
+    expect((await withClient(url, (client) => client.query('SELECT 1 FROM items'))).rowCount).toBe(0);
+  });
+});
