@@ -86,7 +86,7 @@ has_cap_sys_resource() {
 docker_for_down() {
   [[ -d $docker_run_dir ]] || return 0
   use_own_docker
-  own_docker_pid >/dev/null && docker_answers || start_own_docker
+  if ! own_docker_pid >/dev/null || ! docker_answers; then start_own_docker; fi
 }
 
 docker_down() {

@@ -2,7 +2,6 @@
 # The cluster: made by kind, with the image of node-image.sh. Its state is asked from Docker and the API server, never from a file alone.
 
 kubeconfig=$state_dir/kubeconfig
-bin_dir=$state_dir/bin
 pod_range=10.244.0.0/16
 
 kind_cmd() { "$(go_bin tools)/kind" "$@"; }
@@ -17,15 +16,26 @@ cluster_up() {
     say "running: $(node_names | paste -sd' ')"
     return
   fi
+  claim_cluster
   cluster_down
   logged kind-create kind_cmd create cluster --name "$cluster_name" --config "$state_dir/kind.yaml" --image "$node_image" \
     --kubeconfig "$kubeconfig.new" --wait 0s --verbosity 3
-  link_tools
+  copy_kubectl
   mv "$kubeconfig.new" "$kubeconfig"
   if $node_image_is_ours; then pod_network_up; fi
   logged nodes-ready kubectl_cmd wait --for=condition=Ready nodes --all --timeout=120s
   kubectl_cmd get nodes --no-headers | awk '{ print "    " $1, $2, $5 }' >&2
   printf '%s\n' "$key" >"$state_dir/cluster-key"
+}
+
+# The name is one for the machine: a second checkout does not take the first one's cluster away while that one still has its state.
+claim_cluster() {
+  local owner
+  owner=$(cat "$cache_dir/cluster-owner" 2>/dev/null || echo "$state_dir")
+  if [[ $owner != "$state_dir" && -e $owner/cluster-key && -n $(node_names) ]]; then
+    die "cluster $cluster_name belongs to another checkout: $(dirname "$owner")" "there: make down"
+  fi
+  printf '%s\n' "$state_dir" >"$cache_dir/cluster-owner"
 }
 
 write_kind_config() {
@@ -45,11 +55,8 @@ cluster_is_healthy() {
   kubectl_cmd get --raw /readyz --request-timeout 5s >/dev/null 2>&1
 }
 
-# What a person or a test needs to look into the cluster; `.cluster/env` puts this folder first in PATH. kubectl comes out of the node, so
-# that it always fits the cluster.
-link_tools() {
-  mkdir -p "$bin_dir"
-  ln -sf "$(go_bin tools)"/{kind,helm} "$bin_dir/"
+# kubectl comes out of the node, so that it always fits the cluster.
+copy_kubectl() {
   docker cp --quiet "$cluster_name-control-plane:/usr/bin/kubectl" "$bin_dir/kubectl" 2>/dev/null ||
     docker cp "$cluster_name-control-plane:/usr/bin/kubectl" "$bin_dir/kubectl" >/dev/null
 }

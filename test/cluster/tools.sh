@@ -23,8 +23,9 @@ go_bin() {
 }
 
 go_key() {
-  local module=$cluster_dir/$1
-  hash_of "$module/go.mod" "$module/go.sum" "$module"/*.go "$(go_ldflags "$1")"
+  local module=$cluster_dir/$1 sources
+  mapfile -t sources < <(find "$module" -name '*.go' | LC_ALL=C sort)
+  hash_of "$module/go.mod" "$module/go.sum" "${sources[@]}" "$(go_ldflags "$1")"
 }
 
 go_module_dir() {
@@ -59,4 +60,13 @@ go_ldflags() {
   printf '%s' "$flags"
 }
 
-tools_up() { say "$(go_bin tools)"; }
+# What a person or a test needs to look into the cluster; `.cluster/env` puts this folder first in PATH.
+bin_dir=$state_dir/bin
+
+tools_up() {
+  local built
+  built=$(go_bin tools)
+  mkdir -p "$bin_dir"
+  ln -sf "$built"/{kind,helm,versitygw} "$bin_dir/"
+  say "$built"
+}
