@@ -8,7 +8,7 @@ chart_up() {
   [[ -e $chart_dir/Chart.yaml ]] || { say "charts/batch-upload is not there yet: nothing is installed"; return; }
   write_values
   local key
-  key=$(hash_of "$state_dir/values.yaml" "$cluster_dir/values.yaml" "$(find "$chart_dir" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)")
+  key=$(hash_of "$state_dir/values.yaml" "$cluster_dir/values.yaml" "$(content_hash "$chart_dir")")
   if [[ $(cat "$state_dir/chart-key" 2>/dev/null) == "$key" ]] && operator_is_available; then
     say "unchanged and available: release batch-upload in $release_namespace"
     return

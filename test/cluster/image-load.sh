@@ -35,8 +35,10 @@ node_ctr() {
 }
 
 # write_layout IMAGE WORK NODE…: turns `docker save` into an OCI layout without the layers that all these nodes have. A layer that is not
-# compressed has the digest that the image's configuration gives it; an engine that saves compressed layers is left to kind.
+# compressed has the digest that the image's configuration gives it; an engine that saves compressed layers is left to kind, and so
+# is a machine without jq.
 write_layout() {
+  command -v jq >/dev/null || return 1
   local image=$1 work=$2 saved=$2/saved blobs=$2/layout/blobs/sha256 config i size digest manifest
   shift 2
   local layers diff_ids known descriptors=()

@@ -6,23 +6,24 @@ image_repository=batch-upload
 upstream_base=node:24-slim
 
 image_up() {
+  local context=$cache_dir/context.partial
   base_up
-  image_tag=$(hash_of "$(docker image inspect "$base" --format '{{.Id}}')" "$(source_hash)")
+  # A copy, so that what is hashed is what is built while somebody edits.
+  rm -rf "$context" && mkdir -p "$context"
+  (cd "$root_dir" && cp -r Dockerfile .dockerignore package.json package-lock.json operator job-runner "$context/")
+  image_tag=$(hash_of "$(docker image inspect "$base" --format '{{.Id}}')" "$(content_hash "$context")")
   image=$image_repository:$image_tag
   if has_image "$image"; then
     say "unchanged: $image"
   else
-    logged image docker_build -t "$image" --build-arg "BASE=$base" "${build_network[@]}" "$root_dir"
+    logged image docker_build -t "$image" --build-arg "BASE=$base" "${build_network[@]}" "$context"
     say "built $image"
     remove_other_tags "$image_repository" "$image"
   fi
   load_image "$image"
 }
 
-source_hash() {
-  (cd "$root_dir" && find Dockerfile .dockerignore package.json package-lock.json operator job-runner -type f -print0 |
-    LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum
-}
+content_hash() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum; }
 
 # base_up: sets base, the Dockerfile's build argument, and what the build may use of the network.
 base_up() {

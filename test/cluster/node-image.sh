@@ -32,7 +32,7 @@ has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 # A pull from a registry that cannot be reached may hang for minutes: ask with a short patience first. Any HTTP status is an answer.
 registry_answers() {
   [[ -z ${NO_PULL:-} ]] || { say "NO_PULL is set: nothing is pulled"; return 1; }
-  node -e 'fetch("https://registry-1.docker.io/v2/", {signal: AbortSignal.timeout(4000)}).then(() => 0, () => process.exit(1))' && return
+  NODE_USE_ENV_PROXY=1 node -e 'fetch("https://registry-1.docker.io/v2/", {signal: AbortSignal.timeout(4000)}).then(() => 0, () => process.exit(1))' && return
   say "registry-1.docker.io does not answer within 4 s: nothing can be pulled"
   return 1
 }

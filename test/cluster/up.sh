@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A cluster, PostgreSQL, S3, our image and the chart, from nothing; writes .cluster/env. Can be repeated: what is there and right stays.
-# Variables: WORKERS (1), S3_BUCKET (batch-upload), NODE_IMAGE, NO_PULL (ask no registry), BATCH_UPLOAD_CACHE.
+# Variables: WORKERS (1), S3_BUCKET (batch-upload), NODE_IMAGE, BASE_IMAGE, NO_PULL (ask no registry), BATCH_UPLOAD_CACHE.
 cd "$(dirname "$0")" || exit
 . ./lib.sh
 for part in tools docker node-image kind services image image-load chart; do . "./$part.sh"; done
