@@ -1,0 +1,195 @@
+/** `make demo`: two files through a real cluster into a real PostgreSQL, and what came of them. */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { parse } from 'yaml';
+import { type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
+import { type BatchUpload, createCluster, isFinished } from '#support/cluster.ts';
+import { uploadManifest } from '#support/manifests.ts';
+import { createTable, dim, formatDuration, good, title, wrong } from './screen.ts';
+
+const NAMESPACE = 'default';
+const RECORDS = Number(process.env['DEMO_RECORDS'] ?? 100_000);
+const TIMEOUT_MS = 300_000;
+
+interface DemoUpload {
+  name: string;
+  key: string;
+  schema: string;
+  table: string;
+  file: Buffer;
+  expected: ExpectedCounts;
+}
+
+const startedAt = Date.now();
+const cluster = createCluster();
+const database = await cluster.connectDatabase();
+process.exitCode = (await demo()) ? 0 : 1;
+await database.end();
+cluster.s3.destroy();
+
+async function demo(): Promise<boolean> {
+  title('Two files');
+  const uploads = await makeFiles();
+  await removePrevious(uploads);
+  for (const { key, file, expected } of uploads) {
+    await cluster.putObject(key, file);
+    const size = (file.length / 1e6).toFixed(1);
+    console.log(`  s3://${cluster.env.S3_BUCKET}/${key}  ${expected.records.toLocaleString('en')} records, ${size} MB`);
+  }
+  title('kubectl apply: two schemas, two uploads');
+  const manifests = await Promise.all(uploads.map(({ schema }) => readSchema(schema)));
+  process.stdout.write(indent(await cluster.apply(...manifests)));
+  const loadedAt = Date.now();
+  process.stdout.write(indent(await cluster.apply(...uploads.map(toManifest))));
+  title('kubectl get batchuploads --watch');
+  const finished = await watch(uploads);
+  const seconds = formatDuration(Date.now() - loadedAt);
+  title('kubectl get batchuploads');
+  process.stdout.write(
+    indent(await cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', ...uploads.map(({ name }) => name))),
+  );
+  for (const [i, upload] of finished.entries()) await showErrors(uploads[i]!, upload);
+  const exact = await showTables(uploads, finished);
+  title(`Loaded in ${seconds}, the demo took ${formatDuration(Date.now() - startedAt)}`);
+  showNext();
+  return exact;
+}
+
+async function makeFiles(): Promise<DemoUpload[]> {
+  const { pieces, counts } = generateCertifications({ records: RECORDS, seed: 7 });
+  const certifications = Buffer.concat([...pieces]);
+  const airports = await readFile(new URL('../../node_modules/vega-datasets/data/airports.csv', import.meta.url));
+  const records = airports.toString('utf8').trim().split('\n').length - 1;
+  return [
+    {
+      name: 'demo-certifications',
+      key: 'raw-uploads/demo/certifications.csv',
+      schema: 'certifications',
+      table: 'certifications',
+      file: certifications,
+      expected: counts,
+    },
+    {
+      name: 'demo-airports',
+      key: 'raw-uploads/demo/airports.csv',
+      schema: 'airports',
+      table: 'airports',
+      file: airports,
+      expected: { records, succeeded: records, failed: 0, duplicate: 0, codes: {} },
+    },
+  ];
+}
+
+/** The demo can be repeated: its uploads and tables start anew. */
+async function removePrevious(uploads: DemoUpload[]): Promise<void> {
+  await cluster.kubectl(
+    '-n',
+    NAMESPACE,
+    'delete',
+    'batchupload',
+    '--ignore-not-found',
+    ...uploads.map(({ name }) => name),
+  );
+  const exists = await database.query<{ name: string | null }>("SELECT to_regclass('certifications')::text AS name");
+  if (exists.rows[0]?.name === null) {
+    await database.query(await readFile(new URL('../../crds/examples/certifications.sql', import.meta.url), 'utf8'));
+  }
+  for (const { table } of uploads) {
+    const there = await database.query<{ name: string | null }>('SELECT to_regclass($1)::text AS name', [table]);
+    if (there.rows[0]?.name) await database.query(`TRUNCATE ${pg.escapeIdentifier(table)}`);
+  }
+}
+
+async function readSchema(name: string): Promise<object> {
+  const text = await readFile(new URL(`../../crds/examples/recordschema-${name}.yaml`, import.meta.url), 'utf8');
+  const manifest = parse(text) as { metadata: object };
+  return { ...manifest, metadata: { ...manifest.metadata, namespace: NAMESPACE } };
+}
+
+function toManifest({ name, key, schema }: DemoUpload): object {
+  return uploadManifest(NAMESPACE, name, {
+    source: { type: 'Manual', s3: { bucket: cluster.env.S3_BUCKET, key } },
+    schemaRef: { name: schema },
+    parallelism: 2,
+  });
+}
+
+async function watch(uploads: DemoUpload[]): Promise<BatchUpload[]> {
+  const table = createTable(['NAME', 'PHASE', 'PROGRESS', 'RECORDS', 'FAILED', 'DUPLICATES', 'RATE', 'MESSAGE']);
+  for (const deadline = Date.now() + TIMEOUT_MS; ; ) {
+    const states = await Promise.all(uploads.map(({ name }) => cluster.getUpload(NAMESPACE, name)));
+    table.show(
+      states.map(({ metadata, status }) => [
+        metadata.name,
+        status?.phase ?? 'Pending',
+        status?.progress ?? '',
+        status?.records?.total?.toLocaleString('en') ?? '',
+        status?.records?.failed?.toLocaleString('en') ?? '',
+        status?.records?.duplicate?.toLocaleString('en') ?? '',
+        status?.recordsPerSecond ? `${status.recordsPerSecond.toLocaleString('en')}/s` : '',
+        status?.message ?? '',
+      ]),
+    );
+    if (states.every(isFinished)) return states;
+    if (Date.now() > deadline)
+      throw new Error('the uploads are not finished after five minutes: see kubectl describe batchuploads');
+    await sleep(500);
+  }
+}
+
+async function showErrors({ name }: DemoUpload, upload: BatchUpload): Promise<void> {
+  const errors = upload.status?.topErrors ?? [];
+  title(`${name}: ${errors.length === 0 ? 'no errors' : 'top errors'}`);
+  for (const { code, count, message } of errors) {
+    console.log(`  ${code.padEnd(8)} ${count.toLocaleString('en').padStart(7)}  ${message ?? ''}`);
+  }
+  if (errors.length === 0) return;
+  console.log(dim('  three of the rows:'));
+  const { rows } = await database.query(
+    `SELECT DISTINCT ON (error_code) row_number, error_code, error_message FROM batch_upload.batch_upload_errors
+     WHERE batch_upload_id = $1 ORDER BY error_code, row_number LIMIT 3`,
+    [upload.metadata.uid],
+  );
+  for (const { row_number, error_code, error_message } of rows)
+    console.log(`  row ${row_number}  ${error_code}  ${error_message}`);
+}
+
+/** Counts of status, table and generator side by side. */
+async function showTables(uploads: DemoUpload[], finished: BatchUpload[]): Promise<boolean> {
+  title('Tables');
+  let exact = true;
+  for (const [i, { table, expected, name }] of uploads.entries()) {
+    const { rows } = await database.query<{ count: string }>(`SELECT count(*) FROM ${pg.escapeIdentifier(table)}`);
+    const { succeeded, failed, duplicate, total } = finished[i]!.status?.records ?? {};
+    const same =
+      Number(rows[0]!.count) === expected.succeeded &&
+      succeeded === expected.succeeded &&
+      failed === expected.failed &&
+      duplicate === expected.duplicate &&
+      total === expected.records;
+    exact &&= same;
+    const counts = `${expected.succeeded.toLocaleString('en')} good, ${expected.failed.toLocaleString('en')} bad, ${expected.duplicate.toLocaleString('en')} duplicate`;
+    const verdict = same
+      ? good('exactly what was put in')
+      : wrong(`expected ${counts}, status says ${JSON.stringify(finished[i]!.status?.records)}`);
+    console.log(
+      `  ${table.padEnd(16)} ${Number(rows[0]!.count).toLocaleString('en').padStart(9)} rows; the file had ${counts}: ${verdict} ${dim(name)}`,
+    );
+  }
+  return exact;
+}
+
+function showNext(): void {
+  console.log(`  source .cluster/env                              ${dim('# kubectl, helm and the addresses')}
+  kubectl get batchuploads -o wide
+  kubectl describe batchupload demo-certifications
+  psql "$DATABASE_URL" -c 'SELECT * FROM batch_upload.batch_upload_errors LIMIT 5'
+  kubectl explain batchupload.spec                 ${dim('# then write one for a file of your own; crds/examples/ has more')}
+  make test                                        ${dim('# everything that must always hold')}
+  make down                                        ${dim('# nothing is left')}`);
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ');
+}
