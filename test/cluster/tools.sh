@@ -34,10 +34,11 @@ go_module_dir() {
   env -C "$cluster_dir/$1" GOWORK=off go list -m -f '{{.Dir}}' "$2"
 }
 
+# GOGC: the compiler spends a sixth of its time on collecting garbage that fits into memory (measured with coredns: 135 to 116 s of CPU).
 build_go_module() {
   local module=$1 partial=$2 start=$EPOCHREALTIME
   mkdir -p "$partial"
-  logged "go-$module" env -C "$cluster_dir/$module" GOFLAGS=-mod=readonly GOWORK=off CGO_ENABLED=0 \
+  logged "go-$module" env -C "$cluster_dir/$module" GOFLAGS=-mod=readonly GOWORK=off CGO_ENABLED=0 GOGC=400 \
     go build -trimpath -buildvcs=false -ldflags "$(go_ldflags "$module")" -o "$partial/" tool
   say "built $module in $(seconds_since "$start") s"
 }
