@@ -5,12 +5,26 @@ services_up() {
   local address
   address=$(host_address)
   say "pods reach this machine at $address"
-  STATE_DIR=$state_dir node "$cluster_dir/services.ts" up "$address" "${S3_BUCKET:-batch-upload}" >"$state_dir/services.env.new" 9>&-
+  STATE_DIR=$state_dir node "$cluster_dir/services.ts" "$address" "${S3_BUCKET:-batch-upload}" >"$state_dir/services.env.new" 9>&-
   mv "$state_dir/services.env.new" "$state_dir/services.env"
 }
 
+# Without Node, which may be gone with node_modules. Sessions that are still open do not hold up PostgreSQL's fast shutdown (SIGINT).
 services_down() {
-  if [[ -e $state_dir/services.json ]]; then STATE_DIR=$state_dir node "$cluster_dir/services.ts" down; fi
+  stop_service postgres INT
+  stop_service versitygw TERM
+}
+
+stop_service() {
+  local pid
+  pid=$(live_pid "$state_dir/$1.pid" "$1") || return 0
+  kill -s "$2" "$pid"
+  for _ in {1..200}; do
+    live_pid "$state_dir/$1.pid" "$1" >/dev/null || break
+    sleep 0.1
+  done
+  ! live_pid "$state_dir/$1.pid" "$1" >/dev/null || kill -KILL "$pid"
+  say "stopped $1 $pid"
 }
 
 # `source .cluster/env` is all that tests and people need.

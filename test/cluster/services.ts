@@ -1,7 +1,7 @@
 /**
- * PostgreSQL and S3 for the cluster, on this machine: `services.ts up HOST_ADDRESS BUCKET` and `services.ts down`, with STATE_DIR. They
- * listen on 127.0.0.1 and on HOST_ADDRESS, where pods reach them, and outlive this process; services.json knows their ids, ports and
- * secrets, so that a server that died comes back with its data under the same address.
+ * PostgreSQL and S3 for the cluster, on this machine: `services.ts HOST_ADDRESS BUCKET`, with STATE_DIR. They listen on 127.0.0.1 and on
+ * HOST_ADDRESS, where pods reach them, and outlive this process; services.json knows their ids, ports and secrets, so that a server that
+ * died comes back with its data under the same address. services.sh stops them, by postgres.pid and versitygw.pid.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -51,6 +51,12 @@ async function readState(): Promise<State> {
 function writeState(state: State): void {
   writeFileSync(`${stateFile}.new`, JSON.stringify(state, null, 2), { mode: 0o600 });
   renameSync(`${stateFile}.new`, stateFile);
+  for (const [program, { pid }] of [
+    ['postgres', state.postgres],
+    ['versitygw', state.s3],
+  ] as const) {
+    if (pid) writeFileSync(join(stateDir!, `${program}.pid`), `${pid}\n`);
+  }
 }
 
 /** Is that process still the program we started, and not another one that got its id? */
@@ -158,12 +164,6 @@ async function up(hostAddress: string, bucket: string): Promise<void> {
   }
 }
 
-async function down(): Promise<void> {
-  const state = await readState();
-  await Promise.all([stop(state.postgres, 'postgres', 'SIGINT'), stop(state.s3, 'versitygw', 'SIGTERM')]);
-}
-
-const [command, hostAddress, bucket] = process.argv.slice(2);
-if (command === 'up' && hostAddress && bucket) await up(hostAddress, bucket);
-else if (command === 'down') await down();
-else throw new Error('usage: services.ts up HOST_ADDRESS BUCKET | down');
+const [hostAddress, bucket] = process.argv.slice(2);
+if (!hostAddress || !bucket) throw new Error('usage: services.ts HOST_ADDRESS BUCKET');
+await up(hostAddress, bucket);
