@@ -80,7 +80,7 @@ export function createCluster(env = readClusterEnv()): Cluster {
       return stdout;
     } catch (error) {
       const { stderr } = error as { stderr?: string };
-      throw new Error(stderr?.trim() || String(error), { cause: error });
+      throw new Error(stderr?.trim() || String(error));
     }
   }
 
@@ -98,7 +98,7 @@ export function createCluster(env = readClusterEnv()): Cluster {
       try {
         return (await child).stdout;
       } catch (error) {
-        throw new Error((error as { stderr?: string }).stderr?.trim() || String(error), { cause: error });
+        throw new Error((error as { stderr?: string }).stderr?.trim() || String(error));
       }
     },
     getUpload,
