@@ -22,6 +22,7 @@ import { createSession } from '#runner/session.ts';
 import { createS3Client } from '#runner/storage/s3.ts';
 import { createTelemetry } from '#runner/telemetry/datadog.ts';
 import { createLogger, type Logger } from '#runner/telemetry/log.ts';
+import { readPeakMemory } from '#runner/telemetry/memory.ts';
 
 const TERMINATION_LOG = '/dev/termination-log';
 
@@ -86,7 +87,9 @@ async function run(command: RunnerCommand | undefined, config: RunnerConfig, log
         message: 'Usage: job-runner plan | process (started by the Jobs of the operator).',
       });
   }
-  telemetry.runFinished(performance.now() - startedAt);
+  const durationMs = performance.now() - startedAt;
+  telemetry.runFinished(durationMs);
+  log.info({ durationMs: Math.round(durationMs), ...(await readPeakMemory()) }, 'finished');
 }
 
 async function readOpenUpload(client: Parameters<typeof readUpload>[0], id: string): Promise<UploadRow> {
