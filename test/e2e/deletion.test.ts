@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { hasCondition } from '#support/cluster.ts';
+import { createE2e, type E2e, eventuallyTrue, holdFence, NAMESPACE, waitForBlocked } from '#support/e2e.ts';
+import { itemsSchema, schemaManifest } from '#support/manifests.ts';
+
+const ROWS = 200;
+const BODY = `k,v\n${Array.from({ length: ROWS }, (_, i) => `k${i},v`).join('\n')}\n`;
+const OPERATOR = ['-n', 'batch-upload-system'];
+
+let e2e: E2e;
+let name: string;
+beforeAll(async () => {
+  e2e = await createE2e();
+});
+afterAll(() => e2e.close());
+beforeEach(() => {
+  name = e2e.unique('gone');
+});
+
+const remove = () => e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'batchupload', name);
+
+/** Brings an upload into a phase and holds it there, as far as it can be held. */
+async function bringTo(phase: string): Promise<{ uid: string; release(): Promise<void> }> {
+  const nothing = async () => undefined;
+  if (phase === 'Pending') {
+    const { metadata } = await e2e.createItemsUpload(name, BODY, { withoutSchema: true });
+    await e2e.cluster.waitForUpload(NAMESPACE, name, (upload) => upload.status?.phase === 'Pending');
+    return { uid: metadata.uid, release: nothing };
+  }
+  const { metadata } = await e2e.createItemsUpload(name, BODY, { withoutSchema: true, spec: { chunkRecords: 10 } });
+  const { uid } = metadata;
+  const applySchema = () => e2e.cluster.apply(schemaManifest(NAMESPACE, name, itemsSchema(name.replaceAll('-', '_'))));
+  switch (phase) {
+    case 'Planning': {
+      const fence = await holdFence(e2e.cluster, uid);
+      await applySchema();
+      await waitForBlocked(e2e.db, uid);
+      return { uid, ...fence };
+    }
+    case 'Processing': {
+      const table = name.replaceAll('-', '_');
+      await e2e.db.query(`CREATE TABLE ${table} (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint)`);
+      await e2e.db.query(`CREATE FUNCTION ${table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.k = 'k99' THEN PERFORM pg_advisory_xact_lock_shared(hashtext('${table}')); END IF; RETURN NEW; END $$`);
+      await e2e.db.query(`CREATE TRIGGER hold BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION ${table}()`);
+      const holder = await e2e.cluster.connectDatabase();
+      await holder.query(`SELECT pg_advisory_lock(hashtext('${table}'))`);
+      await applySchema();
+      await waitForBlocked(e2e.db, uid);
+      return { uid, release: () => holder.end() };
+    }
+    case 'Complete':
+      await applySchema();
+      await e2e.cluster.waitForUpload(NAMESPACE, name, (upload) => hasCondition(upload, 'Complete'));
+      return { uid, release: nothing };
+    default:
+      throw new Error(phase);
+  }
+}
+
+async function expectGone(uid: string, phase: string): Promise<void> {
+  await eventuallyTrue(async () => (await e2e.podsOf(uid)).length === 0, 'pods are left', 90_000);
+  await eventuallyTrue(async () => (await e2e.activeJobs(uid)).length === 0, 'Jobs are left');
+  if (phase === 'Pending') return;
+  const closed = phase === 'Complete' ? 'Complete' : 'Deleted';
+  await eventuallyTrue(
+    async () => (await e2e.progress(uid))?.status === closed,
+    `the ledger's row is not ${closed}`,
+    90_000,
+  );
+  const { rows } = await e2e.db.query<{ event_type: string }>(
+    'SELECT DISTINCT event_type FROM batch_upload.batch_upload_audit_logs WHERE batch_upload_id = $1',
+    [uid],
+  );
+  const events = rows.map(({ event_type }) => event_type);
+  expect(events).toContain('upload_accepted');
+  if (phase !== 'Planning') expect(events).toContain('chunk_completed');
+  if (phase !== 'Complete') expect(events).toContain('upload_deleted');
+}
+
+describe.each(['Pending', 'Planning', 'Processing', 'Complete'])('deleted while %s', (phase) => {
+  it('Jobs and pods go, the ledger row is closed, the audit rows stay', async () => {
+    const { uid, release } = await bringTo(phase);
+    await remove();
+    if (phase === 'Processing') {
+      // The pod is gone although its transaction was in the way; what it had not committed is not there.
+      await eventuallyTrue(async () => (await e2e.podsOf(uid)).length === 0, 'pods are left', 90_000);
+    }
+    await release();
+    await expectGone(uid, phase);
+    if (phase === 'Processing') {
+      const { processed } = (await e2e.progress(uid))!.counts;
+      const { rows } = await e2e.db.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${name.replaceAll('-', '_')}`);
+      expect(rows[0]!.n).toBe(processed);
+    }
+  });
+});
+
+describe('deleted while the operator is down', () => {
+  it.each(['Planning', 'Processing'])('%s: the ledger row is closed when it is back', async (phase) => {
+    const { uid, release } = await bringTo(phase);
+    await e2e.cluster.kubectl(...OPERATOR, 'scale', 'deployment', '--all', '--replicas=0');
+    await e2e.cluster.kubectl(...OPERATOR, 'wait', '--for=delete', 'pod', '--all', '--timeout=60s');
+    try {
+      await remove();
+      await eventuallyTrue(async () => (await e2e.podsOf(uid)).length === 0, 'pods are left', 90_000);
+      await release();
+      expect((await e2e.progress(uid))?.status).not.toBe('Deleted');
+    } finally {
+      await e2e.cluster.kubectl(...OPERATOR, 'scale', 'deployment', '--all', '--replicas=2');
+      await e2e.cluster.kubectl(...OPERATOR, 'rollout', 'status', 'deployment', '--timeout=60s');
+    }
+    await expectGone(uid, phase);
+  });
+});

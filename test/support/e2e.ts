@@ -1,0 +1,120 @@
+/** What e2e tests of uploads share: the namespace, Secrets of their own, the fence as a brake. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
+import type { BatchUploadSpec } from '#operator/api/batch-upload.gen.ts';
+import { readProgress } from '#runner/ledger/read-progress.ts';
+import type { UploadProgress } from '#runner/ledger/types.ts';
+import { type BatchUpload, type Cluster, createCluster } from './cluster.ts';
+import { itemsSchema, schemaManifest, uploadManifest } from './manifests.ts';
+
+/** Enabled in test/cluster/values.yaml, so that tests may take its Secrets away. */
+export const NAMESPACE = 'e2e';
+/** Names that the chart lets the operator read there, for Secrets that tests make. */
+export const TEST_DATABASE_SECRET = 'e2e-database';
+export const TEST_STORAGE_SECRET = 'e2e-storage';
+
+export interface E2e {
+  cluster: Cluster;
+  /** The cluster's database. */
+  db: pg.Client;
+  /** A name that no other test has; also good for a table. */
+  unique(prefix: string): string;
+  /** Schema, object and upload in one: a table of its own, made by the operator unless the schema says otherwise. */
+  createItemsUpload(name: string, body: string | Buffer | null, options?: ItemsOptions): Promise<BatchUpload>;
+  progress(uid: string): Promise<UploadProgress | undefined>;
+  /** Jobs of an upload that have a pod running or to come. */
+  activeJobs(uid: string): Promise<string[]>;
+  podsOf(uid: string): Promise<Pod[]>;
+  close(): Promise<void>;
+}
+
+export interface Pod {
+  metadata: { name: string; uid: string; labels: Record<string, string> };
+  status: { phase: string; startTime?: string; containerStatuses?: { containerID?: string }[] };
+  spec: { nodeName?: string };
+}
+
+export interface ItemsOptions {
+  spec?: Partial<BatchUploadSpec>;
+  create?: boolean;
+  /** Do not make the RecordSchema. */
+  withoutSchema?: boolean;
+}
+
+export async function createE2e(): Promise<E2e> {
+  const cluster = createCluster();
+  const db = await cluster.connectDatabase();
+  // A test may end PostgreSQL's sessions or the server.
+  db.on('error', () => undefined);
+
+  async function list<T>(kind: string, uid: string): Promise<T[]> {
+    const text = await cluster.kubectl('-n', NAMESPACE, 'get', kind, '-l', `batchupload.dev/uid=${uid}`, '-o', 'json');
+    return (JSON.parse(text) as { items: T[] }).items;
+  }
+
+  return {
+    cluster,
+    db,
+    unique: (prefix) => `${prefix}-${randomUUID().slice(0, 8)}`,
+    async createItemsUpload(name, body, options = {}) {
+      const key = `e2e/${name}.csv`;
+      if (body !== null) await cluster.putObject(key, Buffer.from(body));
+      const table = name.replaceAll('-', '_');
+      if (!options.withoutSchema)
+        await cluster.apply(schemaManifest(NAMESPACE, name, itemsSchema(table, options.create)));
+      await cluster.apply(
+        uploadManifest(NAMESPACE, name, {
+          source: { type: 'Manual', s3: { bucket: cluster.env.S3_BUCKET, key } },
+          schemaRef: { name },
+          ...options.spec,
+        }),
+      );
+      return cluster.getUpload(NAMESPACE, name);
+    },
+    progress: async (uid) => (await readProgress(db, [uid])).get(uid),
+    async activeJobs(uid) {
+      const jobs = await list<{ metadata: { name: string }; status: { active?: number } }>('jobs', uid);
+      return jobs.filter(({ status }) => (status.active ?? 0) > 0).map(({ metadata }) => metadata.name);
+    },
+    podsOf: (uid) => list<Pod>('pods', uid),
+    async close() {
+      await db.end();
+      cluster.s3.destroy();
+    },
+  };
+}
+
+/**
+ * Holds the exclusive side of the upload's fence: no plan and no chunk commits until it is let go. The row need not
+ * be there yet.
+ */
+export async function holdFence(cluster: Cluster, uid: string): Promise<{ release(): Promise<void> }> {
+  const client = await cluster.connectDatabase();
+  client.on('error', () => undefined);
+  await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [uid]);
+  return { release: () => client.end() };
+}
+
+/** Waits until a session of the upload waits for the fence. */
+export async function waitForBlocked(db: pg.Client, uid: string, timeoutMs = 60_000): Promise<void> {
+  await eventuallyTrue(
+    async () =>
+      (
+        await db.query(
+          `SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'batch-upload/' || $1 || '%' AND wait_event_type = 'Lock'`,
+          [uid],
+        )
+      ).rowCount !== 0,
+    `no session of ${uid} waits for the fence`,
+    timeoutMs,
+  );
+}
+
+export async function eventuallyTrue(check: () => Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
+  for (const deadline = Date.now() + timeoutMs; ; ) {
+    if (await check()) return;
+    if (Date.now() > deadline) throw new Error(`after ${timeoutMs} ms: ${what}`);
+    await sleep(100);
+  }
+}
