@@ -1,0 +1,175 @@
+/** What the pods of all our Jobs have in common: environment, security, resources. Pure. */
+import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY } from '#operator/api/labels.ts';
+import { databaseSecretName, jobName, s3SecretName } from '#operator/api/names.ts';
+import { API_VERSION, type BatchUpload } from '#operator/api/resources.ts';
+import type { RunnerSettings } from '#operator/config.ts';
+import type { Job } from '#operator/kube/resource-types.ts';
+import { DATABASE_SECRET_KEYS, ENV, EXIT_CODES, type RunnerCommand, S3_SECRET_KEYS } from '#runner/contract.ts';
+import { heapMegabytes } from './memory.ts';
+
+export interface JobInput {
+  upload: BatchUpload;
+  attempt: number;
+  settings: RunnerSettings;
+  /** Name of a service account that exists in the namespace; null takes the namespace's default one. */
+  serviceAccount: string | null;
+  /** Jobs of this name that ended before without the ledger's consent. */
+  recreated: number;
+}
+
+export type JobSpec = NonNullable<Job['spec']>;
+export type PodTemplate = JobSpec['template'];
+type PodSpec = NonNullable<PodTemplate['spec']>;
+type EnvVar = NonNullable<PodSpec['containers'][number]['env']>[number];
+
+export const CONTAINER = 'runner';
+
+/** An index is tried this often after its first failure. */
+export const RETRIES_PER_INDEX = 6;
+
+export function jobMetadata({ upload, attempt, recreated }: JobInput, kind: RunnerCommand): Job['metadata'] {
+  const { name, namespace, uid } = upload.metadata!;
+  return {
+    name: jobName(uid!, kind, attempt),
+    namespace: namespace!,
+    labels: labelsOf(upload, kind, attempt),
+    ...(recreated > 0 ? { annotations: { [ANNOTATIONS.recreated]: String(recreated) } } : {}),
+    ownerReferences: [
+      {
+        apiVersion: API_VERSION,
+        kind: 'BatchUpload',
+        name: name!,
+        uid: uid!,
+        controller: true,
+        blockOwnerDeletion: false,
+      },
+    ],
+  };
+}
+
+/**
+ * Rules of a Job's spec that are the same for all: the first rule that fits decides, so a disruption (drain, preemption,
+ * node shutdown) comes before the exit code it causes. Codes one to one with `EXIT_CODES`.
+ */
+export function commonJobSpec({
+  settings,
+}: JobInput): Pick<
+  JobSpec,
+  'completionMode' | 'backoffLimitPerIndex' | 'maxFailedIndexes' | 'podFailurePolicy' | 'ttlSecondsAfterFinished'
+> {
+  return {
+    completionMode: 'Indexed',
+    backoffLimitPerIndex: RETRIES_PER_INDEX,
+    maxFailedIndexes: 0,
+    ttlSecondsAfterFinished: settings.jobTtlSeconds,
+    podFailurePolicy: {
+      rules: [
+        { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+        {
+          action: 'FailJob',
+          onExitCodes: {
+            containerName: CONTAINER,
+            operator: 'In',
+            values: [EXIT_CODES.permanent, EXIT_CODES.unknown],
+          },
+        },
+        {
+          action: 'Count',
+          onExitCodes: { containerName: CONTAINER, operator: 'In', values: [EXIT_CODES.retryable] },
+        },
+      ],
+    },
+  };
+}
+
+export function podTemplate(input: JobInput, kind: RunnerCommand): PodTemplate {
+  const { upload, attempt, settings, serviceAccount } = input;
+  return {
+    metadata: { labels: labelsOf(upload, kind, attempt) },
+    spec: {
+      restartPolicy: 'Never',
+      // A pod has no Kubernetes API access. A cloud's projected identity token is another volume and stays.
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      terminationGracePeriodSeconds: 30,
+      ...(serviceAccount ? { serviceAccountName: serviceAccount } : {}),
+      ...(settings.imagePullSecrets.length > 0
+        ? { imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })) }
+        : {}),
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: 65532,
+        runAsGroup: 65532,
+        fsGroup: 65532,
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      containers: [
+        {
+          name: CONTAINER,
+          image: settings.image,
+          imagePullPolicy: settings.imagePullPolicy,
+          command: ['job-runner', kind],
+          env: environment(input),
+          resources: settings.resources,
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          },
+          terminationMessagePath: '/dev/termination-log',
+          terminationMessagePolicy: 'File',
+          volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
+        },
+      ],
+      volumes: [{ name: 'tmp', emptyDir: { sizeLimit: '64Mi' } }],
+    },
+  };
+}
+
+function environment({ upload, attempt, settings }: JobInput): EnvVar[] {
+  const { namespace, uid } = upload.metadata!;
+  const { spec } = upload;
+  const database = databaseSecretName(spec);
+  const s3 = s3SecretName(spec);
+  const values: Record<string, string> = {
+    [ENV.uploadId]: uid!,
+    [ENV.attempt]: String(attempt),
+    [ENV.namespace]: namespace!,
+    [ENV.parallelism]: String(spec.parallelism),
+    [ENV.inlineLimitBytes]: String(settings.inlineLimitBytes),
+    [ENV.retrySeconds]: String(settings.retrySeconds),
+    [ENV.logLevel]: settings.logLevel,
+    [ENV.datadog]: String(settings.datadog),
+    ...settings.datadogEnv,
+  };
+  const heap = heapMegabytes(settings.resources.limits['memory']);
+  if (heap !== null) values['NODE_OPTIONS'] = `--max-old-space-size=${heap}`;
+  return [
+    ...Object.entries(values).map(([name, value]) => ({ name, value })),
+    { name: ENV.podName, valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+    ...(settings.datadog && !settings.datadogEnv['DD_AGENT_HOST']
+      ? [{ name: 'DD_AGENT_HOST', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } }]
+      : []),
+    { name: ENV.databaseUri, valueFrom: { secretKeyRef: { name: database, key: DATABASE_SECRET_KEYS.uri } } },
+    {
+      name: ENV.databaseCaCert,
+      valueFrom: { secretKeyRef: { name: database, key: DATABASE_SECRET_KEYS.caCert, optional: true } },
+    },
+    ...S3_SECRET_KEYS.map((key) => ({
+      name: key,
+      valueFrom: { secretKeyRef: { name: s3, key, optional: true } },
+    })),
+  ];
+}
+
+function labelsOf(upload: BatchUpload, kind: RunnerCommand, attempt: number): Record<string, string> {
+  const { name, uid } = upload.metadata!;
+  const shown = labelValue(name!);
+  return {
+    [LABELS.managedBy]: MANAGED_BY,
+    [LABELS.uid]: uid!,
+    [LABELS.kind]: kind,
+    [LABELS.attempt]: String(attempt),
+    ...(shown === undefined ? {} : { [LABELS.name]: shown }),
+  };
+}

@@ -1,0 +1,19 @@
+import type { Job } from '#operator/kube/resource-types.ts';
+import { commonJobSpec, type JobInput, jobMetadata, podTemplate } from './pod-template.ts';
+
+/** The Job that processes a planned upload: one completion for each index of the plan. Pure. */
+export function buildProcessJob(input: JobInput, totalIndexes: number): Job {
+  return {
+    metadata: jobMetadata(input, 'process')!,
+    spec: {
+      ...commonJobSpec(input),
+      completions: totalIndexes,
+      parallelism: processParallelism(input.upload.spec.parallelism, totalIndexes),
+      template: podTemplate(input, 'process'),
+    },
+  };
+}
+
+export function processParallelism(wanted: number, totalIndexes: number): number {
+  return Math.min(wanted, totalIndexes);
+}
