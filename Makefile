@@ -28,6 +28,10 @@ down: ## Remove everything that `make up` started
 test: node_modules ## Run every test that must always hold (starts the cluster when it is not up)
 	@test/run.sh
 
+.PHONY: chaos
+chaos: up ## Kill, freeze and double pods and operators at named points, and compare every row with an oracle
+	@vitest run --project chaos
+
 .PHONY: generate
 generate: node_modules ## Generate TypeScript types from crds/
 	@node crds/generate.ts

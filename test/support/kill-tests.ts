@@ -1,0 +1,129 @@
+/** Certification uploads for kill tests: started, stopped at points, killed, frozen, compared in full. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect } from 'vitest';
+import { type ExpectedCounts, generateCertifications } from './certifications.ts';
+import { type BatchUpload, hasCondition } from './cluster.ts';
+import { compareCertifications } from './compare-certifications.ts';
+import { type E2e, NAMESPACE, type Pod } from './e2e.ts';
+import { schemaManifest, uploadManifest } from './manifests.ts';
+import { expectCertifications } from './oracle.ts';
+import { CERTIFICATIONS_SQL, exampleSchema } from './runner.ts';
+
+const exec = promisify(execFile);
+
+export interface Started {
+  upload: BatchUpload;
+  file: Buffer;
+  counts: ExpectedCounts;
+  /** Row number of a record of the chunk that goes into the table. */
+  goodRow(chunk: number): number;
+}
+
+export interface StartOptions {
+  records: number;
+  chunkRecords: number;
+  duplicates?: number;
+  /** The object is there, the RecordSchema is not yet: nothing has begun when this returns. */
+  held?: boolean;
+}
+
+let seed = Math.floor(Date.now() / 1000) % 10_000_000;
+
+export const SCHEMA_NAME = 'certifications';
+
+export async function prepareKillTests({ cluster, db }: E2e): Promise<void> {
+  const { rows } = await db.query<{ there: boolean }>("SELECT to_regclass('certifications') IS NOT NULL AS there");
+  if (!rows[0]!.there) await db.query(CERTIFICATIONS_SQL);
+  await cluster.apply(schemaManifest(NAMESPACE, SCHEMA_NAME, exampleSchema('certifications')));
+}
+
+export async function startCertifications(e2e: E2e, options: StartOptions): Promise<Started> {
+  const name = e2e.unique('kill');
+  seed += 1;
+  const { pieces, counts } = generateCertifications({
+    records: options.records,
+    seed,
+    duplicates: options.duplicates ?? 0.01,
+  });
+  const file = Buffer.concat([...pieces]);
+  const key = `e2e/${name}.csv`;
+  await e2e.cluster.putObject(key, file);
+  await e2e.cluster.apply(
+    uploadManifest(NAMESPACE, name, {
+      source: { type: 'Manual', s3: { bucket: e2e.cluster.env.S3_BUCKET, key } },
+      schemaRef: { name: options.held ? `held-${name}` : SCHEMA_NAME },
+      parallelism: 2,
+      chunkRecords: options.chunkRecords,
+    }),
+  );
+  const records = [...expectCertifications(file)];
+  return {
+    upload: await e2e.cluster.getUpload(NAMESPACE, name),
+    file,
+    counts,
+    goodRow(chunk) {
+      const own = records.slice(chunk * options.chunkRecords, (chunk + 1) * options.chunkRecords);
+      return own.slice(own.length / 3).find(({ outcome }) => outcome === 'succeeded')!.row;
+    },
+  };
+}
+
+/** Lets an upload that was started `held` begin. */
+export async function letGo(e2e: E2e, { upload }: Started): Promise<void> {
+  await e2e.cluster.apply(schemaManifest(NAMESPACE, `held-${upload.metadata.name}`, exampleSchema('certifications')));
+}
+
+export async function expectComplete(e2e: E2e, { upload, file, counts }: Started): Promise<void> {
+  const { name, uid } = upload.metadata;
+  const done = await e2e.cluster.waitForUpload(NAMESPACE, name, (each) => hasCondition(each, 'Complete'), 240_000);
+  const { records, succeeded, failed, duplicate } = counts;
+  expect(done.status?.records).toEqual({ total: records, processed: records, succeeded, failed, duplicate });
+  await expectExactRows(e2e, uid, { file, counts });
+  await expectOneAuditRowPerChunk(e2e, uid, done.status?.plan?.chunks ?? -1);
+}
+
+export async function expectExactRows(
+  e2e: E2e,
+  uid: string,
+  { file, counts }: Pick<Started, 'file' | 'counts'>,
+): Promise<void> {
+  const { succeeded, failed, duplicate } = counts;
+  expect(await compareCertifications(e2e.db, uid, file)).toEqual({ succeeded, failed, duplicate, differences: [] });
+}
+
+export async function expectOneAuditRowPerChunk(e2e: E2e, uid: string, chunks: number): Promise<void> {
+  const audit = await e2e.db.query<{ rows: number; chunks: number }>(
+    `SELECT count(*)::int AS rows, count(DISTINCT chunk_number)::int AS chunks FROM batch_upload.batch_upload_audit_logs
+     WHERE batch_upload_id = $1 AND event_type = 'chunk_completed'`,
+    [uid],
+  );
+  expect(audit.rows).toEqual([{ rows: chunks, chunks }]);
+}
+
+/** The one running pod of the Job and index that an application name tells: `batch-upload/<uid>/process-1`. */
+export async function podOf(e2e: E2e, uid: string, application: string): Promise<Pod> {
+  const index = /process-(\d+)/.exec(application)?.[1] ?? '0';
+  const running = (await e2e.podsOf(uid)).filter(
+    ({ metadata, status }) =>
+      status.phase === 'Running' && (metadata.labels['batch.kubernetes.io/job-completion-index'] ?? '0') === index,
+  );
+  expect(running.map(({ metadata }) => metadata.name)).toHaveLength(1);
+  return running[0]!;
+}
+
+export async function killPod(e2e: E2e, { metadata }: Pod): Promise<void> {
+  await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'pod', metadata.name, '--force', '--grace-period=0');
+}
+
+/** Sends a signal to a pod's process from its node, as no API can. */
+export async function signalPod(e2e: E2e, pod: Pod, signal: 'STOP' | 'CONT' | 'KILL'): Promise<void> {
+  const container = pod.status.containerStatuses?.[0]?.containerID?.replace('containerd://', '');
+  const node = pod.spec.nodeName;
+  if (!container || !node) throw new Error(`${pod.metadata.name} has no container`);
+  const script = `ctr -n k8s.io task ls | awk '$1 == "${container}" { print $2 }'`;
+  const { stdout } = await exec('docker', ['exec', node, 'sh', '-c', script], { env: e2e.cluster.env });
+  const pid = stdout.trim();
+  if (!/^\d+$/.test(pid)) throw new Error(`no process of ${pod.metadata.name} on ${node}`);
+  await exec('docker', ['exec', node, 'kill', `-${signal}`, pid], { env: e2e.cluster.env });
+}
