@@ -32,6 +32,10 @@ test: node_modules ## Run every test that must always hold (starts the cluster w
 chaos: up ## Kill, freeze and double pods and operators at named points, and compare every row with an oracle
 	@vitest run --project chaos
 
+.PHONY: scale
+scale: up ## A big file through the cluster: time, rate, peak memory of the pods (RECORDS=1000000 PARALLELISM=2)
+	@node test/scale/main.ts
+
 .PHONY: generate
 generate: node_modules ## Generate TypeScript types from crds/
 	@node crds/generate.ts
