@@ -1,0 +1,42 @@
+/** Helpers of the CSV tests: the records of a text, scanned in pieces of any size. */
+import { createRecordScanner, type ScannerOptions } from '#runner/csv/scanner.ts';
+import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
+
+export interface Found {
+  start: number;
+  end: number;
+  row: number;
+}
+
+/** Scans `input` cut at these offsets, in any order and with repetitions (an empty piece). */
+export function scan(
+  input: string | Buffer,
+  cuts: readonly number[] = [],
+  options: Partial<ScannerOptions> = {},
+): Found[] {
+  const bytes = Buffer.from(input);
+  const found: Found[] = [];
+  const scanner = createRecordScanner({
+    maxRecordBytes: 1 << 20,
+    onRecord: (start, end, row) => found.push({ start, end, row }),
+    ...options,
+  });
+  let from = 0;
+  for (const cut of [...cuts, bytes.length].sort((a, b) => a - b)) {
+    scanner.push(bytes.subarray(from, cut));
+    from = cut;
+  }
+  scanner.end();
+  return found;
+}
+
+/** The text of each record with its end of line, and its row. */
+export function records(input: string | Buffer): [row: number, text: string][] {
+  const bytes = Buffer.from(input);
+  return scan(bytes).map(({ start, end, row }) => [row, bytes.toString('utf8', start, end)]);
+}
+
+/** Every record's fields, and whether its quoting is malformed. */
+export function read(input: string | Buffer): { row: number; fields: string[]; malformed: boolean }[] {
+  return records(input).map(([row, text]) => ({ row, ...splitRecord(withoutLineEnd(text)) }));
+}
