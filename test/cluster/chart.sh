@@ -14,6 +14,9 @@ chart_up() {
     return
   fi
   rm -f "$state_dir/chart-key"
+  # Left by an interrupted helm, which then refuses every further one.
+  kubectl_cmd -n "$release_namespace" delete secrets --ignore-not-found \
+    -l 'owner=helm,name=batch-upload,status in (pending-install,pending-upgrade,pending-rollback)' >/dev/null 2>&1 || true
   helm_cmd upgrade --install batch-upload "$chart_dir" --namespace "$release_namespace" --create-namespace \
     --values "$cluster_dir/values.yaml" --values "$state_dir/values.yaml" --wait --timeout 120s >"$log_dir/helm.log" 2>&1 || {
     tail -n 20 "$log_dir/helm.log" >&2
@@ -31,24 +34,24 @@ operator_is_available() {
   kubectl_cmd -n "$release_namespace" wait --for=condition=Available deployments --all --timeout=2s >/dev/null 2>&1
 }
 
-# What only this cluster knows; what never changes is in values.yaml beside this file.
+# What only this cluster knows; what never changes is in values.yaml beside this file. Quoted: a hexadecimal secret may look like a number.
 write_values() {
   (
     . "$state_dir/services.env"
     cat >"$state_dir/values.yaml" <<EOF
 image:
   repository: $image_repository
-  tag: $image_tag
+  tag: "$image_tag"
   pullPolicy: Never
 uploads:
   namespaces: [default]
   database:
-    uri: $POD_DATABASE_URL
+    uri: "$POD_DATABASE_URL"
   s3:
-    endpoint: $POD_S3_ENDPOINT
-    region: $AWS_REGION
-    accessKeyId: $AWS_ACCESS_KEY_ID
-    secretAccessKey: $AWS_SECRET_ACCESS_KEY
+    endpoint: "$POD_S3_ENDPOINT"
+    region: "$AWS_REGION"
+    accessKeyId: "$AWS_ACCESS_KEY_ID"
+    secretAccessKey: "$AWS_SECRET_ACCESS_KEY"
     forcePathStyle: true
 EOF
   )
