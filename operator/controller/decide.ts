@@ -1,0 +1,138 @@
+/**
+ * What to do with an upload, from what is seen of it. Pure.
+ *
+ * | ledger      | accepted before | seen besides                       | actions            | phase      |
+ * |-------------|-----------------|------------------------------------|--------------------|------------|
+ * | unreachable | no              |                                    |                    | Pending    |
+ * | unreachable | yes             |                                    |                    | as before, Degraded |
+ * | absent      | no              | no schema, or one that is wrong    |                    | Pending    |
+ * | absent      | no              | schema                             | accept             | Pending, then Planning |
+ * | absent      | yes             |                                    |                    | as before, Degraded |
+ * | Planning    |                 | plan Job missing                   | create it          | Planning   |
+ * | Planning    |                 | plan Job complete                  | delete it, again   | Planning   |
+ * | Planning    |                 | plan Job failed                    | fail               | Planning, then Failed |
+ * | Processing  |                 | every chunk done                   | complete           | Processing, then Complete |
+ * | Processing  |                 | its Job missing, complete, failed  | as for Planning    | Processing |
+ * | Processing  |                 | spec.parallelism changed           | set it             | Processing |
+ * | Complete    |                 |                                    |                    | Complete   |
+ * | Failed      |                 | Jobs unfinished, not for long      |                    | as before, Stopping |
+ * | Failed      |                 | Jobs unfinished                    | delete them        | Failed     |
+ * | Failed      |                 | Jobs finished                      |                    | Failed     |
+ * | Deleted     |                 | (closed by mistake)                | as for Failed      | Failed     |
+ *
+ * "Its Job" is the plan Job for an inline upload, else the process Job. Success is the ledger's word alone.
+ */
+import { isTrue } from '#operator/api/conditions.ts';
+import type { UploadProgress } from '#runner/ledger/types.ts';
+import { checkSchema } from './accept-policy.ts';
+import { conditionReason } from './failure-policy.ts';
+import { type JobPlan, neededKind, planJob, unfinishedJobs } from './job-policy.ts';
+import { findStuck } from './stuck-pod-policy.ts';
+import type { Decision, Explanation, Observed, View } from './types.ts';
+
+/**
+ * How long a failed upload's Jobs may take to end by themselves before they are deleted: the pod that failed is ending
+ * just now, and a deleted Job takes its log with it.
+ */
+export const STOPPING_MS = 5_000;
+
+export function decide(observed: Observed): Decision {
+  const { ledger, upload } = observed;
+  const accepted = isTrue(upload.status, 'Accepted');
+  switch (ledger.state) {
+    case 'unreachable':
+      return accepted ? blind(observed, ledger.why) : wait(observed, ledger.why);
+    case 'absent':
+      return accepted ? blind(observed, rowMissing()) : acceptOrWait(observed);
+    case 'row':
+      return decideRow(observed, ledger.row);
+    default:
+      throw new Error(ledger satisfies never);
+  }
+}
+
+function decideRow(observed: Observed, row: UploadProgress): Decision {
+  switch (row.status) {
+    case 'Planning':
+      return work(observed, { kind: 'planning', row }, planJob(observed, row));
+    case 'Processing':
+      return row.chunksDone === row.totalChunks
+        ? work(
+            observed,
+            { kind: 'processing', row },
+            { actions: [{ type: 'complete' }], degraded: null, requeueAfterMs: null },
+          )
+        : work(observed, { kind: 'processing', row }, planJob(observed, row));
+    case 'Complete':
+      return settle({ kind: 'complete', row });
+    case 'Failed':
+      return stop(observed, row, {
+        reason: conditionReason(row.failureReason),
+        message: row.failureMessage ?? 'The upload failed.',
+      });
+    case 'Deleted':
+      return stop(observed, row, {
+        reason: 'LedgerClosed',
+        message:
+          'The ledger has closed this upload as deleted, although it is there. What was loaded stays; create another BatchUpload for the rest.',
+      });
+    default:
+      throw new Error(row.status satisfies never);
+  }
+}
+
+function work(observed: Observed, view: View & { row: UploadProgress }, plan: JobPlan): Decision {
+  const { stuck, lookAfterMs } = findStuck(observed, observed.jobs[neededKind(view.row)]);
+  return {
+    actions: plan.actions,
+    view,
+    degraded: plan.degraded ?? stuck,
+    requeueAfterMs: earliest(plan.requeueAfterMs, lookAfterMs),
+  };
+}
+
+function stop(observed: Observed, row: UploadProgress, why: { reason: string; message: string }): Decision {
+  const unfinished = unfinishedJobs(observed);
+  const failed: View = { kind: 'failed', row, ...why };
+  if (unfinished.length === 0) return settle(failed);
+  const left = (observed.failedSince ?? observed.now) + STOPPING_MS - observed.now;
+  if (left > 0) return { ...settle({ kind: 'stopping', row }), requeueAfterMs: left };
+  return {
+    ...settle(failed),
+    actions: unfinished.map((job) => ({ type: 'deleteJob', job, because: 'the upload has failed' })),
+  };
+}
+
+function acceptOrWait(observed: Observed): Decision {
+  const { upload, schema } = observed;
+  const wrong = checkSchema(upload.metadata?.namespace ?? '', upload.spec.schemaRef.name, schema);
+  if (wrong || !schema) return wait(observed, wrong!);
+  // Shown only if the accept is cut off.
+  const why: Explanation = { reason: 'NotAccepted', message: 'The upload is being accepted.' };
+  return { ...wait(observed, why), actions: [{ type: 'accept', schema }] };
+}
+
+function wait(observed: Observed, why: Explanation): Decision {
+  return { ...settle({ kind: 'waiting', why }), requeueAfterMs: observed.waitingMs };
+}
+
+function blind(observed: Observed, why: Explanation): Decision {
+  return { ...settle({ kind: 'blind' }), degraded: why, requeueAfterMs: observed.waitingMs };
+}
+
+function settle(view: View): Decision {
+  return { actions: [], view, degraded: null, requeueAfterMs: null };
+}
+
+function rowMissing(): Explanation {
+  return {
+    reason: 'LedgerRowMissing',
+    message:
+      "The database of the upload's Secret has no ledger row of this upload, which was accepted in another database or before a restore. Let the Secret name that database again, or delete this BatchUpload.",
+  };
+}
+
+function earliest(...times: (number | null)[]): number | null {
+  const set = times.filter((time): time is number => time !== null);
+  return set.length === 0 ? null : Math.min(...set);
+}

@@ -1,0 +1,67 @@
+/** Which Job an upload needs now, and what is to be done for it. Names are deterministic, so a repeat finds the first. */
+import { processParallelism } from '#operator/jobs/process-job.ts';
+import type { RunnerCommand } from '#runner/contract.ts';
+import type { UploadProgress } from '#runner/ledger/types.ts';
+import { explainFailure } from './failure-policy.ts';
+import type { Action, Explanation, JobView, Observed } from './types.ts';
+
+export interface JobPlan {
+  actions: Action[];
+  degraded: Explanation | null;
+  requeueAfterMs: number | null;
+}
+
+const NOTHING: JobPlan = { actions: [], degraded: null, requeueAfterMs: null };
+
+/** A Job that ended without the ledger's consent is made again after 1, 2, 4 … 60 s. */
+export function recreationDelayMs(recreated: number): number {
+  return Math.min(60_000, 1000 * 2 ** Math.min(recreated, 10));
+}
+
+export function neededKind(row: UploadProgress): RunnerCommand {
+  return row.status === 'Planning' || row.execution !== 'Job' ? 'plan' : 'process';
+}
+
+/** For a running upload that has work left. The row was read after the Job's end was seen. */
+export function planJob(observed: Observed, row: UploadProgress): JobPlan {
+  const kind = neededKind(row);
+  const job = observed.jobs[kind];
+  if (job === null) return { ...NOTHING, actions: [{ type: 'createJob', kind, recreated: observed.recreated }] };
+  if (!job.owned) return { ...NOTHING, degraded: nameTaken(job), requeueAfterMs: observed.waitingMs };
+  // Its last event brings the upload back here.
+  if (job.deleting) return NOTHING;
+  switch (job.verdict) {
+    case 'failed':
+      return { ...NOTHING, actions: [{ type: 'fail', attempt: row.attempt, ...explainFailure(job, observed.pods) }] };
+    case 'complete': {
+      const wait = (job.finishedAt ?? observed.now) + recreationDelayMs(job.recreated) - observed.now;
+      if (wait > 0) return { ...NOTHING, requeueAfterMs: wait };
+      return { ...NOTHING, actions: [{ type: 'deleteJob', job, because: 'it ended while work was left' }] };
+    }
+    case 'none':
+      return kind === 'process' ? followParallelism(observed, row, job) : NOTHING;
+    default:
+      throw new Error(job.verdict satisfies never);
+  }
+}
+
+function followParallelism({ upload }: Observed, row: UploadProgress, job: JobView): JobPlan {
+  const parallelism = processParallelism(upload.spec.parallelism, row.totalIndexes ?? 1);
+  return job.parallelism === parallelism
+    ? NOTHING
+    : { ...NOTHING, actions: [{ type: 'setParallelism', job, parallelism }] };
+}
+
+export function nameTaken({ name }: { name: string }): Explanation {
+  return {
+    reason: 'JobNameTaken',
+    message: `A Job named ${name} is there and does not belong to this upload. Delete it: kubectl delete job ${name}.`,
+  };
+}
+
+/** Jobs of an ended upload that still have pods, or would make some. */
+export function unfinishedJobs({ jobs }: Pick<Observed, 'jobs'>): JobView[] {
+  return [jobs.plan, jobs.process].filter(
+    (job): job is JobView => job?.owned === true && !job.finished && !job.deleting,
+  );
+}

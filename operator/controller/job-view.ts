@@ -1,0 +1,102 @@
+/** Jobs and pods of the API as the policies want them, and what is kept of them in the caches. Pure. */
+import { ANNOTATIONS, LABELS } from '#operator/api/labels.ts';
+import { CONTAINER } from '#operator/jobs/pod-template.ts';
+import type { Job, Pod } from '#operator/kube/resource-types.ts';
+import type { RunnerCommand } from '#runner/contract.ts';
+import type { JobView, PodView } from './types.ts';
+
+export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobView {
+  const { metadata = {}, spec, status } = job;
+  const condition = (type: string) => status?.conditions?.find((each) => each.type === type && each.status === 'True');
+  const complete = condition('Complete');
+  const failed = condition('Failed');
+  const failing = failed ?? condition('FailureTarget');
+  return {
+    name: metadata.name ?? '',
+    uid: metadata.uid ?? '',
+    kind,
+    owned: (metadata.ownerReferences ?? []).some(({ uid }) => uid === uploadUid),
+    deleting: metadata.deletionTimestamp !== undefined,
+    verdict: failing ? 'failed' : complete ? 'complete' : 'none',
+    finished: Boolean(failed ?? complete),
+    reason: failing?.reason ?? '',
+    message: failing?.message ?? '',
+    createdAt: milliseconds(metadata.creationTimestamp) ?? 0,
+    finishedAt: milliseconds((failed ?? complete)?.lastTransitionTime),
+    active: status?.active ?? 0,
+    succeeded: status?.succeeded ?? 0,
+    failed: status?.failed ?? 0,
+    parallelism: spec?.parallelism ?? 1,
+    recreated: Number(metadata.annotations?.[ANNOTATIONS.recreated] ?? 0) || 0,
+  };
+}
+
+export function viewPod(pod: Pod): PodView {
+  const { metadata = {}, status } = pod;
+  const container = status?.containerStatuses?.find(({ name }) => name === CONTAINER);
+  const waiting = container?.state?.waiting;
+  const terminated = container?.state?.terminated ?? container?.lastState?.terminated;
+  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  return {
+    name: metadata.name ?? '',
+    job: metadata.labels?.['job-name'] ?? metadata.labels?.['batch.kubernetes.io/job-name'] ?? '',
+    phase: status?.phase ?? 'Pending',
+    createdAt: milliseconds(metadata.creationTimestamp) ?? 0,
+    // The API server sets deletionTimestamp to the end of the grace period.
+    deletionDue: milliseconds(metadata.deletionTimestamp),
+    unschedulable:
+      scheduled?.status === 'False' && scheduled.reason === 'Unschedulable' ? (scheduled.message ?? '') : null,
+    waiting: waiting ? { reason: waiting.reason ?? '', message: waiting.message ?? '' } : null,
+    terminated: terminated
+      ? {
+          exitCode: terminated.exitCode,
+          reason: terminated.reason ?? '',
+          message: terminated.message ?? '',
+          finishedAt: milliseconds(terminated.finishedAt) ?? 0,
+        }
+      : null,
+  };
+}
+
+/** A Job without its pod template: that is most of it. */
+export function trimJob(job: Job): Job {
+  const { apiVersion, kind, metadata = {}, spec, status } = job;
+  return {
+    ...(apiVersion === undefined ? {} : { apiVersion }),
+    ...(kind === undefined ? {} : { kind }),
+    metadata: trimMetadata(metadata),
+    spec: { parallelism: spec?.parallelism, completions: spec?.completions } as NonNullable<Job['spec']>,
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+export function trimPod(pod: Pod): Pod {
+  const { metadata = {}, status } = pod;
+  const { phase, conditions, containerStatuses } = status ?? {};
+  return {
+    metadata: trimMetadata(metadata),
+    status: {
+      ...(phase === undefined ? {} : { phase }),
+      ...(conditions === undefined ? {} : { conditions: conditions.filter(({ type }) => type === 'PodScheduled') }),
+      ...(containerStatuses === undefined
+        ? {}
+        : { containerStatuses: containerStatuses.filter(({ name }) => name === CONTAINER) }),
+    },
+  };
+}
+
+function trimMetadata<T extends NonNullable<Job['metadata']>>(metadata: T): T {
+  const { managedFields: _managed, ...rest } = metadata as T & { managedFields?: unknown };
+  return rest as unknown as T;
+}
+
+/** Who an object works for; undefined for what is not ours. */
+export function uploadUidOf(object: Job | Pod): string | undefined {
+  return object.metadata?.labels?.[LABELS.uid];
+}
+
+function milliseconds(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? null : ms;
+}

@@ -1,0 +1,44 @@
+/** Progress for people: percent, rate, end time. */
+
+/** Weight of a new sample falls to 1/e over this time: the rate follows within half a minute and does not jump. */
+const SMOOTHING_MS = 10_000;
+
+export interface RateState {
+  /** Monotonic, ms. */
+  at: number;
+  processed: number;
+  /** Null until there are two samples that differ in time. */
+  perSecond: number | null;
+}
+
+export function nextRate(previous: RateState | null, { at, processed }: { at: number; processed: number }): RateState {
+  if (previous === null || processed < previous.processed) return { at, processed, perSecond: null };
+  const ms = at - previous.at;
+  if (ms <= 0) return previous;
+  const sample = ((processed - previous.processed) * 1000) / ms;
+  const { perSecond } = previous;
+  if (perSecond === null) return { at, processed, perSecond: sample > 0 ? sample : null };
+  const weight = 1 - Math.exp(-ms / SMOOTHING_MS);
+  return { at, processed, perSecond: perSecond + (sample - perSecond) * weight };
+}
+
+/** Rounded down: 100 % is said only of what is complete. */
+export function percent(processed: number, total: number): string {
+  if (total <= 0) return '0%';
+  return `${Math.min(99, Math.floor((processed / total) * 100))}%`;
+}
+
+/** Wall clock, ms, rounded up to 5 s so that it does not flicker; null when nothing moves. */
+export function estimateCompletion(now: number, remaining: number, perSecond: number | null): number | null {
+  if (perSecond === null || perSecond < 0.01) return null;
+  const at = now + (remaining / perSecond) * 1000;
+  // Further than a year is no estimate.
+  return at - now > 365 * 86_400_000 ? null : Math.ceil(at / 5000) * 5000;
+}
+
+/** Over the whole run, for a finished upload; null when it took no measurable time. */
+export function averageRate(records: number, startedAt: Date | null, completedAt: Date | null): number | null {
+  if (startedAt === null || completedAt === null) return null;
+  const ms = completedAt.getTime() - startedAt.getTime();
+  return ms > 0 ? Math.round((records * 1000) / ms) : null;
+}

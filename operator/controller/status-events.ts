@@ -1,0 +1,42 @@
+/** Events for what changed between two statuses; recorded after the new one was written. Pure. */
+import type { BatchUploadStatus } from '#operator/api/batch-upload.gen.ts';
+import { type ConditionType, findCondition } from '#operator/api/conditions.ts';
+
+export interface StatusEvent {
+  type: 'Normal' | 'Warning';
+  reason: string;
+  message: string;
+}
+
+const NORMAL: readonly [ConditionType, string][] = [
+  ['Accepted', 'Accepted'],
+  ['Planned', 'Planned'],
+  ['Complete', 'Completed'],
+];
+
+export function eventsOf(before: BatchUploadStatus | undefined, after: BatchUploadStatus): StatusEvent[] {
+  const events: StatusEvent[] = [];
+  for (const [condition, reason] of NORMAL) {
+    const message = becameTrue(before, after, condition);
+    if (message !== null) events.push({ type: 'Normal', reason, message });
+  }
+  const waits = findCondition(after, 'Accepted');
+  if (waits?.status === 'False' && waits.reason !== findCondition(before, 'Accepted')?.reason) {
+    events.push({ type: 'Warning', reason: waits.reason, message: waits.message });
+  }
+  const degraded = findCondition(after, 'Degraded');
+  const known = findCondition(before, 'Degraded');
+  if (degraded?.status === 'True' && (known?.status !== 'True' || known.reason !== degraded.reason)) {
+    events.push({ type: 'Warning', reason: 'Degraded', message: `${degraded.reason}: ${degraded.message}` });
+  }
+  const failed = findCondition(after, 'Failed');
+  if (failed && becameTrue(before, after, 'Failed') !== null) {
+    events.push({ type: 'Warning', reason: 'Failed', message: `${failed.reason}: ${failed.message}` });
+  }
+  return events;
+}
+
+function becameTrue(before: BatchUploadStatus | undefined, after: BatchUploadStatus, type: ConditionType) {
+  const now = findCondition(after, type);
+  return now?.status === 'True' && findCondition(before, type)?.status !== 'True' ? now.message : null;
+}

@@ -1,0 +1,278 @@
+/**
+ * The whole status of an upload, from what was decided. Pure. At most 32 KiB whatever it is made from: every text has a
+ * limit in bytes, every list a limit in items, and the sum of all limits is below 28 KiB.
+ */
+import type { BatchUploadStatus } from '#operator/api/batch-upload.gen.ts';
+import { type Condition, type ConditionType, type ConditionUpdate, setCondition } from '#operator/api/conditions.ts';
+import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
+import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
+import { count, cutText } from './text.ts';
+import type { Decision, Explanation, JobView, Observed, View } from './types.ts';
+
+/** etcd takes 1.5 MiB, but a list of ten thousand uploads has to go through the API server. */
+export const MAX_STATUS_BYTES = 32 * 1024;
+const MESSAGE_BYTES = 1024;
+const CONDITION_BYTES = 2048;
+const ERROR_BYTES = 512;
+const MAX_TOP_ERRORS = 10;
+
+export type StatusInput = Pick<Observed, 'now' | 'upload' | 'jobs' | 'recordsPerSecond' | 'topErrors'> &
+  Pick<Decision, 'view' | 'degraded'>;
+
+export function buildStatus(input: StatusInput): BatchUploadStatus {
+  const { upload, view, now } = input;
+  const previous = upload.status ?? {};
+  const generation = upload.metadata?.generation ?? 0;
+  const at = { now: time(now), generation };
+  let conditions: Condition[] = (previous.conditions ?? []).slice(0, 16);
+  for (const update of describeConditions(input)) {
+    const message = cutText(update.message, CONDITION_BYTES);
+    conditions = setCondition(conditions, { ...update, message }, at);
+  }
+  const jobs = describeJobs(input.jobs);
+  const common = {
+    observedGeneration: generation,
+    message: cutText(describeMessage(input), MESSAGE_BYTES),
+    conditions,
+    // Finished Jobs are removed after a while; what they did stays.
+    ...(jobs.length > 0 ? { jobs } : previous.jobs ? { jobs: previous.jobs } : {}),
+  };
+  if (view.kind === 'waiting') return { ...common, phase: 'Pending' };
+  const startTime = previous.startTime ?? time(now);
+  if (view.kind === 'blind') {
+    const { recordsPerSecond: _rate, estimatedCompletionTime: _end, ...before } = previous;
+    return { ...before, ...common, startTime };
+  }
+  return {
+    ...common,
+    phase: describePhase(view, previous),
+    startTime,
+    ...describeRow(view.row, input),
+    ...(view.kind === 'complete' || view.kind === 'failed'
+      ? { completionTime: time(view.row.completedAt?.getTime() ?? now) }
+      : {}),
+  };
+}
+
+/** ISO 8601, whole seconds. */
+export function time(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
+}
+
+function describePhase(view: View, previous: BatchUploadStatus): NonNullable<BatchUploadStatus['phase']> {
+  switch (view.kind) {
+    case 'waiting':
+      return 'Pending';
+    case 'planning':
+      return 'Planning';
+    case 'processing':
+      return 'Processing';
+    case 'stopping':
+      return view.row.plannedAt === null ? 'Planning' : 'Processing';
+    case 'blind':
+      return previous.phase ?? 'Pending';
+    case 'complete':
+      return 'Complete';
+    case 'failed':
+      return 'Failed';
+    default:
+      throw new Error(view satisfies never);
+  }
+}
+
+function describeRow(row: UploadProgress, input: StatusInput): Partial<BatchUploadStatus> {
+  const { sizeBytes, eTag, versionId, digest, totalRecords, totalChunks, totalIndexes, execution, counts } = row;
+  const source = {
+    ...(sizeBytes === null ? {} : { sizeBytes }),
+    ...(eTag === null ? {} : { eTag: cutText(eTag, 256) }),
+    ...(versionId === null ? {} : { versionId: cutText(versionId, 1024) }),
+    ...(digest === null ? {} : { digest: cutText(digest, 80) }),
+  };
+  if (totalRecords === null) return Object.keys(source).length > 0 ? { source } : {};
+  const topErrors = describeErrors(input.topErrors);
+  return {
+    source,
+    plan: {
+      ...(execution === null ? {} : { execution }),
+      records: totalRecords,
+      chunks: totalChunks ?? 0,
+      indexes: totalIndexes ?? 0,
+    },
+    records: { total: totalRecords, ...counts },
+    progress: row.status === 'Complete' ? '100%' : percent(counts.processed, totalRecords),
+    ...describeRate(row, input),
+    ...(topErrors.length > 0 ? { topErrors } : {}),
+  };
+}
+
+function describeRate(row: UploadProgress, { view, now, recordsPerSecond }: StatusInput): Partial<BatchUploadStatus> {
+  if (view.kind === 'complete') {
+    const rate = averageRate(row.counts.processed, row.startedAt ?? row.plannedAt, row.completedAt);
+    return rate === null ? {} : { recordsPerSecond: rate };
+  }
+  if (view.kind !== 'processing' || recordsPerSecond === null) return {};
+  const end = estimateCompletion(now, (row.totalRecords ?? 0) - row.counts.processed, recordsPerSecond);
+  return {
+    recordsPerSecond: Math.round(recordsPerSecond),
+    ...(end === null ? {} : { estimatedCompletionTime: time(end) }),
+  };
+}
+
+function describeErrors(errors: readonly ErrorSummary[]): NonNullable<BatchUploadStatus['topErrors']> {
+  return errors.slice(0, MAX_TOP_ERRORS).map(({ code, count: n, message }) => ({
+    code: cutText(code, 64),
+    count: n,
+    ...(message ? { message: cutText(message, ERROR_BYTES) } : {}),
+  }));
+}
+
+function describeJobs(jobs: Observed['jobs']): NonNullable<BatchUploadStatus['jobs']> {
+  return [jobs.plan, jobs.process]
+    .filter((job): job is JobView => job?.owned === true)
+    .map(({ name, kind, active, succeeded, failed }) => ({ name, kind, active, succeeded, failed }));
+}
+
+/** The most important thing to know now. */
+function describeMessage({ view, degraded, upload }: StatusInput): string {
+  if (degraded) return degraded.message;
+  switch (view.kind) {
+    case 'waiting':
+      return view.why.message;
+    case 'blind':
+      return upload.status?.message ?? '';
+    case 'planning':
+      return 'Reading the file once to find its records.';
+    case 'processing':
+      return `${(view.row.chunksDone).toLocaleString('en')} of ${count(view.row.totalChunks ?? 0, 'chunk')} done.`;
+    case 'stopping':
+      return 'The upload has failed, its pods are ending.';
+    case 'complete':
+      return summary(view.row);
+    case 'failed':
+      return view.message;
+    default:
+      throw new Error(view satisfies never);
+  }
+}
+
+function summary({ counts, totalRecords }: UploadProgress): string {
+  const n = (value: number) => value.toLocaleString('en');
+  return `${count(totalRecords ?? 0, 'record')}: ${n(counts.succeeded)} succeeded, ${n(counts.failed)} failed, ${n(counts.duplicate)} duplicate.`;
+}
+
+const NOT_FINISHED = { reason: 'NotFinished', message: 'The upload is not finished.' } as const;
+
+function describeConditions(input: StatusInput): ConditionUpdate[] {
+  const { view, degraded, upload } = input;
+  const health = describeHealth(degraded);
+  switch (view.kind) {
+    case 'waiting':
+      return [
+        update('Accepted', 'False', view.why),
+        update('Planned', 'False', { reason: 'NotAccepted', message: 'The upload is not accepted yet.' }),
+        update('Progressing', 'False', { reason: 'NotAccepted', message: 'The upload is not accepted yet.' }),
+        health,
+        update('Complete', 'False', NOT_FINISHED),
+        update('Failed', 'False', NOT_FINISHED),
+      ];
+    case 'blind':
+      return [
+        ...(upload.status?.conditions ?? []).filter(({ type }) => type !== 'Progressing' && type !== 'Degraded'),
+        update(
+          'Progressing',
+          'Unknown',
+          degraded ?? { reason: 'DatabaseUnavailable', message: 'The ledger cannot be read.' },
+        ),
+        health,
+      ];
+    default:
+      return [
+        update('Accepted', 'True', {
+          reason: 'Accepted',
+          message: 'Database, schema and target are in order; the schema is pinned.',
+        }),
+        describePlanned(view.row),
+        describeProgressing(view),
+        // What was wrong with an ended upload's pods is over.
+        view.kind === 'complete' || view.kind === 'failed' ? describeHealth(null) : health,
+        ...describeEnd(view),
+      ];
+  }
+}
+
+function describeHealth(degraded: Explanation | null): ConditionUpdate {
+  return degraded
+    ? update('Degraded', 'True', degraded)
+    : update('Degraded', 'False', { reason: 'AsExpected', message: 'Nothing is in the way.' });
+}
+
+function describePlanned(row: UploadProgress): ConditionUpdate {
+  if (row.plannedAt !== null) {
+    return update('Planned', 'True', {
+      reason: 'Planned',
+      message: `${count(row.totalRecords ?? 0, 'record')} in ${count(row.totalChunks ?? 0, 'chunk')}.`,
+    });
+  }
+  return row.status === 'Planning'
+    ? update('Planned', 'False', { reason: 'Planning', message: 'The file is being read.' })
+    : update('Planned', 'False', { reason: 'NotPlanned', message: 'The upload ended before there was a plan.' });
+}
+
+type RowView = Extract<View, { row: UploadProgress }>;
+
+function describeProgressing(view: RowView): ConditionUpdate {
+  switch (view.kind) {
+    case 'planning':
+      return update('Progressing', 'True', { reason: 'Planning', message: 'The file is being read.' });
+    case 'processing':
+      return update('Progressing', 'True', { reason: 'Processing', message: 'Chunks are being loaded.' });
+    case 'stopping':
+      return update('Progressing', 'False', {
+        reason: 'Stopping',
+        message: 'The upload has failed, its pods are ending.',
+      });
+    case 'complete':
+    case 'failed':
+      return update('Progressing', 'False', { reason: 'Finished', message: 'The upload is at its end.' });
+    default:
+      throw new Error(view satisfies never);
+  }
+}
+
+function describeEnd(view: RowView): ConditionUpdate[] {
+  switch (view.kind) {
+    case 'complete':
+      return [
+        update('Complete', 'True', { reason: 'Completed', message: summary(view.row) }),
+        update('Failed', 'False', { reason: 'NotFailed', message: 'The upload is complete.' }),
+      ];
+    case 'failed':
+      return [
+        update('Complete', 'False', { reason: view.reason, message: 'The upload failed.' }),
+        update('Failed', 'True', { reason: view.reason, message: view.message }),
+      ];
+    default:
+      return [update('Complete', 'False', NOT_FINISHED), update('Failed', 'False', NOT_FINISHED)];
+  }
+}
+
+function update(
+  type: ConditionType,
+  status: ConditionUpdate['status'],
+  { reason, message }: { reason: string; message: string },
+): ConditionUpdate {
+  return { type, status, reason, message };
+}
+
+/** Equal as JSON, whatever the order of keys: the API server sorts them. */
+export function sameStatus(a: BatchUploadStatus | undefined, b: BatchUploadStatus): boolean {
+  return a !== undefined && canonical(a) === canonical(b);
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, item) =>
+    item !== null && typeof item === 'object' && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}
