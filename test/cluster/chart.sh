@@ -17,6 +17,7 @@ chart_up() {
   # Left by an interrupted helm, which then refuses every further one.
   kubectl_cmd -n "$release_namespace" delete secrets --ignore-not-found \
     -l 'owner=helm,name=batch-upload,status in (pending-install,pending-upgrade,pending-rollback)' >/dev/null 2>&1 || true
+  kubectl_cmd get namespace e2e >/dev/null 2>&1 || kubectl_cmd create namespace e2e >/dev/null
   helm_cmd upgrade --install batch-upload "$chart_dir" --namespace "$release_namespace" --create-namespace \
     --values "$cluster_dir/values.yaml" --values "$state_dir/values.yaml" --wait --timeout 120s >"$log_dir/helm.log" 2>&1 || {
     tail -n 20 "$log_dir/helm.log" >&2
@@ -44,7 +45,7 @@ image:
   tag: "$image_tag"
   pullPolicy: Never
 uploads:
-  namespaces: [default]
+  namespaces: [default, e2e]
   database:
     uri: "$POD_DATABASE_URL"
   s3:
@@ -52,7 +53,6 @@ uploads:
     region: "$AWS_REGION"
     accessKeyId: "$AWS_ACCESS_KEY_ID"
     secretAccessKey: "$AWS_SECRET_ACCESS_KEY"
-    forcePathStyle: true
 EOF
   )
 }

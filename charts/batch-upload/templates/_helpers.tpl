@@ -1,0 +1,15 @@
+{{- define "batch-upload.labels" -}}
+{{ include "batch-upload.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "batch-upload.selector" -}}
+app.kubernetes.io/name: batch-upload
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "batch-upload.operator" -}}{{ .Release.Name }}-operator{{- end }}
+
+{{- define "batch-upload.image" -}}{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{- end }}
