@@ -10,45 +10,72 @@ export interface HeaderMatch {
 
 export type HeaderResult = { ok: true; match: HeaderMatch } | { ok: false; message: string };
 
-/** Letter case, spaces, `_` and `-` do not matter. */
+/** Letter case, spaces, `_` and `-` do not matter, nor how an accent is written. */
 export function normalizeName(name: string): string {
-  return name.toLowerCase().replace(/[\s_-]+/g, '');
+  return name
+    .normalize('NFC')
+    .toLowerCase()
+    .replace(/[\s_-]+/g, '');
 }
 
-/** Matches names in any order (`exact`: in the schema's order); says everything that is wrong at once. */
+/**
+ * Matches names in any order (`exact`: in the schema's order); says everything that is wrong at once. The message names
+ * columns only when at least one is a field: else the first row may be a record, and its values are nobody's business.
+ */
 export function matchHeader(header: readonly string[], schema: RecordSchemaSpec): HeaderResult {
   const names = dropTrailingBlanks(header);
-  const byName = new Map<string, number>();
-  const repeated: string[] = [];
-  for (const [i, name] of names.entries()) {
-    const key = normalizeName(name);
-    if (byName.has(key)) repeated.push(name);
-    else byName.set(key, i);
+  if (names.some((name) => name.includes('\0'))) {
+    return {
+      ok: false,
+      message: 'The first row holds NUL characters: save the file as CSV in UTF-8 and upload it again.',
+    };
   }
-  const taken = new Set<number>();
-  const positions = schema.fields.map((field) => {
-    for (const name of [field.name, ...(field.aliases ?? [])]) {
-      const position = byName.get(normalizeName(name));
-      if (position !== undefined && !taken.has(position)) {
-        taken.add(position);
-        return position;
-      }
-    }
-    return -1;
-  });
+  const keys = names.map(normalizeName);
+  const positions = findPositions(schema, keys);
+  const taken = new Set(positions.filter((position) => position !== -1));
+  const expected = `Expected: ${shorten(schema.fields.map(({ name }) => name).join(', '))}.`;
+  if (taken.size === 0) {
+    return {
+      ok: false,
+      message: `No column of the first row is a field of the schema. ${expected} Add the header row, or correct it.`,
+    };
+  }
+  const repeated = new Set(repeatedColumns(schema, keys, taken));
+  const unknown = names.flatMap((_, i) => (taken.has(i) || repeated.has(i) ? [] : [i]));
+  const show = (columns: Iterable<number>) => [...columns].map((i) => names[i]!.trim() || '(a column without a name)');
   const problems = [
-    ...list('the column is there twice', repeated),
+    ...list('the column is there twice', show(repeated)),
     ...list('missing', missingFields(schema, positions)),
-    ...list('unknown', unknownColumns(schema, names, taken)),
+    ...list('unknown', allowsUnknown(schema) ? [] : show(unknown)),
     ...orderProblem(schema, positions),
   ];
-  if (schema.fieldsMatch === 'partial' && taken.size === 0) problems.push('no column is a field of the schema');
   if (problems.length === 0) return { ok: true, match: { positions, columns: names.length } };
-  const expected = schema.fields.map(({ name }) => name).join(', ');
   return {
     ok: false,
-    message: `The file's header does not match the schema: ${problems.join('; ')}. Expected: ${shorten(expected)}. Correct the header, or the schema (fields, aliases, fieldsMatch).`,
+    message: `The file's header does not match the schema: ${problems.join('; ')}. ${expected} Correct the header, or the schema (fields, aliases, fieldsMatch).`,
   };
+}
+
+/** For each field the first column with its name, else with an alias: an alias never takes another field's own column. */
+function findPositions(schema: RecordSchemaSpec, keys: readonly string[]): number[] {
+  const free = new Map<string, number>();
+  for (const [i, key] of keys.entries()) if (key !== '' && !free.has(key)) free.set(key, i);
+  const take = (name: string): number => {
+    const key = normalizeName(name);
+    const position = free.get(key) ?? -1;
+    free.delete(key);
+    return position;
+  };
+  const positions = schema.fields.map(({ name }) => take(name));
+  return schema.fields.map(({ aliases = [] }, i) =>
+    aliases.reduce((position, alias) => (position === -1 ? take(alias) : position), positions[i]!),
+  );
+}
+
+/** Columns that are a field which has another column already, by the same name or by an alias. */
+function repeatedColumns(schema: RecordSchemaSpec, keys: readonly string[], taken: Set<number>): number[] {
+  const known = new Set(schema.fields.flatMap(({ name, aliases = [] }) => [name, ...aliases].map(normalizeName)));
+  return keys.flatMap((key, i) => (key !== '' && !taken.has(i) && known.has(key) ? [i] : []));
 }
 
 function missingFields(schema: RecordSchemaSpec, positions: number[]): string[] {
@@ -61,9 +88,8 @@ function missingFields(schema: RecordSchemaSpec, positions: number[]): string[] 
     .map(({ name }) => name);
 }
 
-function unknownColumns(schema: RecordSchemaSpec, names: readonly string[], taken: Set<number>): string[] {
-  if (schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial') return [];
-  return names.filter((_, i) => !taken.has(i)).map((name) => (name.trim() === '' ? '(a column without a name)' : name));
+function allowsUnknown(schema: RecordSchemaSpec): boolean {
+  return schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial';
 }
 
 function orderProblem(schema: RecordSchemaSpec, positions: number[]): string[] {
