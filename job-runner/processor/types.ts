@@ -17,6 +17,7 @@ export interface ValueType {
   /** PostgreSQL's input text. */
   toSql(text: string): string;
   toJson(text: string): string;
+  /** @throws RangeError when CEL has no such value. */
   toCel(text: string): string | bigint | number | boolean;
   /** For minimum and maximum: negative, 0 or positive. Absent where the type has no order. */
   compare?(a: string, b: string): number;
@@ -26,10 +27,11 @@ export interface ValueType {
 const EMAIL =
   /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/;
 const INTEGER = /^[+-]?[0-9]+$/;
-const NUMBER = /^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
+/** No digit can be read in two ways: else a field of many digits and a letter at the end takes quadratic time. */
+const NUMBER = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 const DATE = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/;
 const DATETIME =
-  /^([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?$/;
+  /^([0-9]{4}-[0-9]{2}-[0-9]{2})T((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:\.([0-9]+))?(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?$/;
 const TRUE = new Set(['true', 'True', 'TRUE', '1']);
 const FALSE = new Set(['false', 'False', 'FALSE', '0']);
 
@@ -59,8 +61,8 @@ const TYPES: Record<FieldType, ValueType> = {
     isValid: (text) => INTEGER.test(text),
     toSql: identity,
     toJson: integerToJson,
-    toCel: (text) => BigInt(integerToJson(text)),
-    compare: (a, b) => compareOrdered(BigInt(integerToJson(a)), BigInt(integerToJson(b))),
+    toCel: integerToCel,
+    compare: compareNumbers,
   },
   number: {
     code: CODES.type,
@@ -69,7 +71,7 @@ const TYPES: Record<FieldType, ValueType> = {
     toSql: identity,
     toJson: numberToJson,
     toCel: Number,
-    compare: (a, b) => compareOrdered(Number(a), Number(b)),
+    compare: compareNumbers,
   },
   boolean: {
     code: CODES.type,
@@ -95,7 +97,7 @@ const TYPES: Record<FieldType, ValueType> = {
     toSql: identity,
     toJson: quoteJson,
     toCel: identity,
-    compare: (a, b) => compareOrdered(Date.parse(a), Date.parse(b)),
+    compare: compareDatetimes,
   },
 };
 
@@ -130,6 +132,16 @@ export function integerToJson(text: string): string {
   return negative && digits !== '0' ? `-${digits}` : digits;
 }
 
+/** CEL's integers have 64 bits. The length comes first: a BigInt of a long text takes quadratic time. */
+function integerToCel(text: string): bigint {
+  const digits = integerToJson(text);
+  if (digits.length <= 20) {
+    const value = BigInt(digits);
+    if (BigInt.asIntN(64, value) === value) return value;
+  }
+  throw new RangeError('the integer has more than 64 bits');
+}
+
 /** Keeps all digits of the text. */
 export function numberToJson(text: string): string {
   const [, sign, whole, fraction, exponent] = /^([+-]?)([0-9]*)\.?([0-9]*)(.*)$/.exec(text)!;
@@ -137,6 +149,42 @@ export function numberToJson(text: string): string {
   return `${sign === '-' ? '-' : ''}${digits}${fraction ? `.${fraction}` : ''}${exponent}`;
 }
 
-function compareOrdered<T extends string | number | bigint>(a: T, b: T): number {
+function compareOrdered<T extends string | number>(a: T, b: T): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Exact at any length, in linear time: neither a double nor a BigInt is made of the digits. */
+export function compareNumbers(a: string, b: string): number {
+  const x = readDecimal(a);
+  const y = readDecimal(b);
+  if (x.sign !== y.sign || x.sign === 0) return compareOrdered(x.sign, y.sign);
+  return x.sign * (compareOrdered(x.magnitude, y.magnitude) || compareOrdered(x.digits, y.digits));
+}
+
+/** The number is sign × 0.digits × 10^magnitude; the digits neither start nor end with 0. */
+function readDecimal(text: string): { sign: number; magnitude: number; digits: string } {
+  const [, sign, whole, fraction, exponent] = /^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE](.*))?$/.exec(text)!;
+  const all = whole! + fraction!;
+  let start = 0;
+  while (all[start] === '0') start += 1;
+  let end = all.length;
+  while (end > start && all[end - 1] === '0') end -= 1;
+  if (start === end) return { sign: 0, magnitude: 0, digits: '' };
+  return {
+    sign: sign === '-' ? -1 : 1,
+    magnitude: whole!.length - start + Number(exponent ?? 0),
+    digits: all.slice(start, end),
+  };
+}
+
+/** Exact in the fraction of the second; without a zone it is UTC, as in the sessions that load. */
+export function compareDatetimes(a: string, b: string): number {
+  const x = readDatetime(a);
+  const y = readDatetime(b);
+  return compareOrdered(x.second, y.second) || compareNumbers(`0.${x.fraction}`, `0.${y.fraction}`);
+}
+
+function readDatetime(text: string): { second: number; fraction: string } {
+  const [, date, time, fraction = '', zone = 'Z'] = DATETIME.exec(text)!;
+  return { second: Date.parse(`${date}T${time}${zone}`), fraction };
 }
