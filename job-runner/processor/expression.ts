@@ -14,13 +14,21 @@ export interface Expression {
 
 const environment = celEnv({ funcs: strings });
 
-/** About 1.5 µs a call for a comparison and a choice. @throws Error when the text is no expression. */
+/**
+ * About 1.5 µs a call for a comparison and a choice.
+ * @throws Error when the text is no expression, or names a field or a function that does not exist.
+ */
 export function compileExpression(text: string, fields: readonly string[]): Expression {
-  const words = new Set(text.match(/[A-Za-z_][A-Za-z0-9_]*/g) ?? []);
-  const inputs = new Set(fields.filter((name) => words.has(name)));
-  const program = plan(environment, parse(text));
+  const parsed = parse(text);
+  const { variables, functions } = findNames(parsed.expr);
+  const known = new Set(fields);
+  const unknown = [...variables].filter((name) => !known.has(name) && !TYPE_NAMES.has(name));
+  if (unknown.length > 0) throw new Error(`there is no field ${unknown.join(', ')}`);
+  const unbound = [...functions].filter((name) => !environment.funcs.find(name));
+  if (unbound.length > 0) throw new Error(`there is no function ${unbound.join(', ')}`);
+  const program = plan(environment, parsed);
   return {
-    inputs,
+    inputs: new Set(fields.filter((name) => variables.has(name))),
     evaluate(input) {
       const value: unknown = program(input);
       if (value === null || ['string', 'bigint', 'number', 'boolean'].includes(typeof value))
@@ -30,4 +38,61 @@ export function compileExpression(text: string, fields: readonly string[]): Expr
         : new Error('the expression gives neither text, a number, true, false nor null');
     },
   };
+}
+
+/** What `type(x)` may be compared with. */
+const TYPE_NAMES = new Set(['bool', 'bytes', 'double', 'int', 'list', 'map', 'null_type', 'string', 'type', 'uint']);
+
+type Expr = ReturnType<typeof parse>['expr'];
+interface Names {
+  variables: Set<string>;
+  functions: Set<string>;
+}
+
+/** The free variables and the functions of a tree; operators, which are built in, are left out. */
+function findNames(root: Expr): Names {
+  const names: Names = { variables: new Set(), functions: new Set() };
+  collectNames(root, new Set(), names);
+  return names;
+}
+
+function collectNames(expr: Expr | undefined, bound: ReadonlySet<string>, names: Names): void {
+  const kind = expr?.exprKind;
+  const visit = (child: Expr | undefined) => collectNames(child, bound, names);
+  switch (kind?.case) {
+    case 'identExpr':
+      if (!bound.has(kind.value.name)) names.variables.add(kind.value.name);
+      return;
+    case 'selectExpr':
+      visit(kind.value.operand);
+      return;
+    case 'callExpr': {
+      const { function: name, target, args } = kind.value;
+      // As in strings.quote(x): the target is a part of the function's name.
+      const qualified = target?.exprKind.case === 'identExpr' ? `${target.exprKind.value.name}.${name}` : name;
+      const isQualified = qualified !== name && environment.funcs.find(qualified) !== undefined;
+      if (/^[A-Za-z]/.test(name) && !isQualified) names.functions.add(name);
+      if (!isQualified) visit(target);
+      for (const arg of args) visit(arg);
+      return;
+    }
+    case 'listExpr':
+      for (const element of kind.value.elements) visit(element);
+      return;
+    case 'structExpr':
+      for (const { keyKind, value } of kind.value.entries) {
+        if (keyKind.case === 'mapKey') visit(keyKind.value);
+        visit(value);
+      }
+      return;
+    case 'comprehensionExpr': {
+      const { iterVar, iterVar2, accuVar, iterRange, accuInit, loopCondition, loopStep, result } = kind.value;
+      visit(iterRange);
+      visit(accuInit);
+      const inner = new Set([...bound, iterVar, iterVar2, accuVar]);
+      for (const child of [loopCondition, loopStep, result]) collectNames(child, inner, names);
+      return;
+    }
+    default:
+  }
 }
