@@ -1,0 +1,191 @@
+/** Does what was decided, one action after the other. Every action can be repeated. */
+import { jobName } from '#operator/api/names.ts';
+import type { BatchUpload } from '#operator/api/resources.ts';
+import type { RunnerSettings } from '#operator/config.ts';
+import { buildPlanJob } from '#operator/jobs/plan-job.ts';
+import type { JobInput } from '#operator/jobs/pod-template.ts';
+import { buildProcessJob } from '#operator/jobs/process-job.ts';
+import { isAlreadyExists, isNotFound, KubeError } from '#operator/kube/errors.ts';
+import { JOBS, type Job } from '#operator/kube/resource-types.ts';
+import type { KubeClient, Logger } from '#operator/kube/types.ts';
+import type { Database } from '#operator/ledger/database.ts';
+import type { RunnerCommand } from '#runner/contract.ts';
+import { completeUpload, failUpload } from '#runner/ledger/finish-upload.ts';
+import type { UploadProgress } from '#runner/ledger/types.ts';
+import { type AcceptInput, acceptUpload, explainFault } from './accept-upload.ts';
+import type { ReachPoint } from './fault-point.ts';
+import { nameTaken } from './job-policy.ts';
+import type { Action, Explanation, Outcome } from './types.ts';
+
+export interface ApplyDeps {
+  client: Pick<KubeClient, 'create' | 'find' | 'delete' | 'patchMerge'>;
+  log: Logger;
+  settings: RunnerSettings;
+  clusterId: string;
+  reachPoint: ReachPoint;
+  findMigrator: (namespace: string) => ReturnType<AcceptInput['findMigrator']>;
+  findServiceAccount: (namespace: string) => Promise<string | null>;
+}
+
+export interface ApplyInput {
+  upload: BatchUpload;
+  /** Null only when the ledger was out of reach, and then no action is decided that needs it. */
+  database: Database | null;
+  row: UploadProgress | null;
+  /** Told that a Job is deleted to be made again. */
+  onRecreate: (recreated: number) => void;
+  signal: AbortSignal;
+}
+
+export async function applyActions(deps: ApplyDeps, input: ApplyInput, actions: readonly Action[]): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const action of actions) {
+    input.signal.throwIfAborted();
+    outcomes.push(await applyAction(deps, input, action));
+  }
+  return outcomes;
+}
+
+async function applyAction(deps: ApplyDeps, input: ApplyInput, action: Action): Promise<Outcome> {
+  switch (action.type) {
+    case 'accept':
+      return accept(deps, input, action);
+    case 'createJob':
+      return createJob(deps, input, action);
+    case 'deleteJob':
+      return deleteJob(deps, input, action);
+    case 'setParallelism':
+      return setParallelism(deps, input, action);
+    case 'complete':
+      return complete(deps, input);
+    case 'fail':
+      return fail(deps, input, action);
+    default:
+      throw new Error(action satisfies never);
+  }
+}
+
+async function accept(
+  { clusterId, findMigrator, reachPoint }: ApplyDeps,
+  { upload, database }: ApplyInput,
+  { schema }: Extract<Action, { type: 'accept' }>,
+): Promise<Outcome> {
+  const namespace = upload.metadata!.namespace!;
+  try {
+    const why = await acceptUpload({
+      upload,
+      clusterId,
+      schema,
+      database: database!,
+      findMigrator: () => findMigrator(namespace),
+    });
+    if (why) return { type: 'waiting', why };
+  } catch (error) {
+    const why = explainFault(error);
+    if (!why) throw error;
+    return { type: 'waiting', why };
+  }
+  reachPoint('after-open-upload');
+  return { type: 'again' };
+}
+
+async function createJob(
+  deps: ApplyDeps,
+  { upload, row, signal }: ApplyInput,
+  { kind, recreated }: Extract<Action, { type: 'createJob' }>,
+): Promise<Outcome> {
+  const { client, log, settings, reachPoint } = deps;
+  const { namespace, uid } = upload.metadata!;
+  const serviceAccount = await deps.findServiceAccount(namespace!);
+  const input: JobInput = { upload, attempt: row!.attempt, settings, serviceAccount, recreated };
+  const job = kind === 'plan' ? buildPlanJob(input) : buildProcessJob(input, row!.totalIndexes ?? 1);
+  try {
+    await client.create(JOBS, job, { signal });
+    log.info({ namespace, upload: upload.metadata!.name, job: job.metadata!.name, recreated }, 'created a Job');
+    reachPoint(kind === 'plan' ? 'after-create-plan-job' : 'after-create-process-job');
+    return { type: 'done' };
+  } catch (error) {
+    if (isAlreadyExists(error)) return adopt(deps, job, { uid: uid!, signal });
+    return refused(error, kind) ?? Promise.reject(error);
+  }
+}
+
+/** The cache has not seen it yet, or it is somebody else's. */
+async function adopt(
+  { client }: ApplyDeps,
+  { metadata }: Job,
+  { uid, signal }: { uid: string; signal: AbortSignal },
+): Promise<Outcome> {
+  const ref = { namespace: metadata!.namespace, name: metadata!.name! };
+  const there = await client.find(JOBS, ref, { signal });
+  const ours = there === undefined || there.metadata?.ownerReferences?.some((owner) => owner.uid === uid);
+  return ours ? { type: 'done' } : { type: 'degraded', why: nameTaken(ref) };
+}
+
+/** Quota, admission, rights: said in a condition and tried again slowly; it never fails the upload. */
+function refused(error: unknown, kind: RunnerCommand): Outcome | null {
+  if (!(error instanceof KubeError) || ![400, 403, 422].includes(error.status)) return null;
+  const why: Explanation = {
+    reason: 'JobRefused',
+    message: `The API server refused the ${kind} Job, which is tried again: ${error.message}`,
+  };
+  return { type: 'degraded', why };
+}
+
+async function deleteJob(
+  { client, log }: ApplyDeps,
+  { upload, onRecreate, signal }: ApplyInput,
+  { job, because }: Extract<Action, { type: 'deleteJob' }>,
+): Promise<Outcome> {
+  const { namespace } = upload.metadata!;
+  log.info({ namespace, job: job.name, because }, 'deleting a Job');
+  // The Job that was seen, not one that was made in its place since.
+  const options = { propagationPolicy: 'Background', preconditions: { uid: job.uid }, signal } as const;
+  await client.delete(JOBS, { namespace, name: job.name }, options);
+  onRecreate(job.recreated + 1);
+  return { type: 'done' };
+}
+
+async function setParallelism(
+  { client }: ApplyDeps,
+  { upload, signal }: ApplyInput,
+  { job, parallelism }: Extract<Action, { type: 'setParallelism' }>,
+): Promise<Outcome> {
+  const ref = { namespace: upload.metadata!.namespace, name: job.name };
+  try {
+    await client.patchMerge(JOBS, ref, { spec: { parallelism } }, { signal });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+  return { type: 'done' };
+}
+
+async function complete({ log, reachPoint }: ApplyDeps, { upload, database }: ApplyInput): Promise<Outcome> {
+  const { uid, namespace, name } = upload.metadata!;
+  const status = await database!.finish(uid!, (client) => completeUpload(client, uid!));
+  if (status === 'Processing') throw new Error('the audit rows say that every chunk is done, the chunk rows do not');
+  log.info({ namespace, upload: name, status }, 'all chunks are done');
+  reachPoint('after-complete');
+  return { type: 'again' };
+}
+
+async function fail(
+  { log, reachPoint }: ApplyDeps,
+  { upload, database }: ApplyInput,
+  { attempt, reason, message }: Extract<Action, { type: 'fail' }>,
+): Promise<Outcome> {
+  const { uid, namespace, name } = upload.metadata!;
+  await database!.finish(uid!, (client) => failUpload(client, { id: uid!, attempt }, { reason, message }));
+  log.warn({ namespace, upload: name, reason }, 'the Job has failed, and the upload with it');
+  reachPoint('after-fail');
+  return { type: 'again' };
+}
+
+/** For the caches: what the Jobs of an upload are called. */
+export function jobKeys(upload: BatchUpload, attempt: number): Record<RunnerCommand, string> {
+  const { uid, namespace } = upload.metadata!;
+  return {
+    plan: `${namespace}/${jobName(uid!, 'plan', attempt)}`,
+    process: `${namespace}/${jobName(uid!, 'process', attempt)}`,
+  };
+}

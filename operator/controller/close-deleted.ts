@@ -1,0 +1,102 @@
+/** Closing the ledger's rows of uploads that are gone: at once when the deletion is seen, else by the sweep. */
+import { databaseSecretName } from '#operator/api/names.ts';
+import { BATCH_UPLOADS, type BatchUpload } from '#operator/api/resources.ts';
+import type { KubeClient, Logger } from '#operator/kube/types.ts';
+import type { Database } from '#operator/ledger/database.ts';
+import type { Databases, SecretRef } from '#operator/ledger/databases.ts';
+import { DEFAULTS } from '#runner/contract.ts';
+import { Fault } from '#runner/errors.ts';
+import { closeDeletedUpload, listRunningUploads } from '#runner/ledger/finish-upload.ts';
+import { sqlState } from '#runner/storage/postgres.ts';
+import type { Caches } from './caches.ts';
+import type { ReachPoint } from './fault-point.ts';
+
+export interface CloseDeps {
+  client: Pick<KubeClient, 'find'>;
+  caches: Pick<Caches, 'uploads' | 'uploadByUid'>;
+  databases: Databases;
+  log: Logger;
+  clusterId: string;
+  namespaces: readonly string[];
+  extraDatabaseSecrets: readonly string[];
+  reachPoint: ReachPoint;
+}
+
+/** An upload whose resource is gone. */
+export interface Gone {
+  uid: string;
+  secret: SecretRef;
+}
+
+export function goneOf({ metadata, spec }: BatchUpload): Gone {
+  return { uid: metadata!.uid!, secret: { namespace: metadata!.namespace!, name: databaseSecretName(spec) } };
+}
+
+/** @throws Fault when the ledger is out of reach: to be tried again, and in the end left to the sweep. */
+export async function closeGone({ databases, log, reachPoint }: CloseDeps, { uid, secret }: Gone): Promise<void> {
+  // Where it was opened is more than what the Secret says by now.
+  const database = databases.peek(secret) ?? (await databases.open(secret));
+  reachPoint('before-close-deleted');
+  const status = await closeRow(database, uid);
+  if (status !== null) log.info({ uid, status }, 'the resource is gone, the ledger row is closed');
+}
+
+async function closeRow(database: Database, uid: string) {
+  try {
+    return await database.finish(uid, (client) => closeDeletedUpload(client, uid));
+  } catch (error) {
+    if (hasNoLedger(error)) return null;
+    throw error;
+  }
+}
+
+/** Closes running rows of this cluster whose upload is not there, in every database that the enabled namespaces name. */
+export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<number> {
+  const { caches, log, namespaces, extraDatabaseSecrets } = deps;
+  // Without the list of all uploads every row would look forgotten.
+  if (!caches.uploads.hasSynced) return 0;
+  let closed = 0;
+  const seen = new Set<Database>();
+  for (const namespace of namespaces) {
+    for (const name of [DEFAULTS.databaseSecret, ...extraDatabaseSecrets]) {
+      if (signal.aborted) return closed;
+      try {
+        const database = await deps.databases.open({ namespace, name }, { signal });
+        if (seen.has(database)) continue;
+        seen.add(database);
+        closed += await sweepDatabase(deps, database, signal);
+      } catch (error) {
+        if (signal.aborted) return closed;
+        const level = error instanceof Fault ? 'debug' : 'warn';
+        log[level]({ err: error, namespace, secret: name }, 'a database was not swept');
+      }
+    }
+  }
+  return closed;
+}
+
+export async function sweepDatabase(deps: CloseDeps, database: Database, signal: AbortSignal): Promise<number> {
+  const rows = await database
+    .run((client) => listRunningUploads(client, deps.clusterId))
+    .catch((error) => (hasNoLedger(error) ? [] : Promise.reject(error)));
+  let closed = 0;
+  for (const row of rows) {
+    if (signal.aborted) break;
+    if (deps.caches.uploadByUid(row.id) !== undefined) continue;
+    // The cache is a copy; nothing is closed on its word alone.
+    const there = await deps.client.find(BATCH_UPLOADS, row, { signal });
+    if (there?.metadata?.uid === row.id && there.metadata.deletionTimestamp === undefined) continue;
+    await closeRow(database, row.id);
+    closed += 1;
+    deps.log.info(
+      { uid: row.id, namespace: row.namespace, upload: row.name },
+      'closed the ledger row of an upload that is gone',
+    );
+  }
+  return closed;
+}
+
+function hasNoLedger(error: unknown): boolean {
+  const state = sqlState(error instanceof Fault ? error.cause : error);
+  return state === '42P01' || state === '3F000';
+}

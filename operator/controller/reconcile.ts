@@ -1,0 +1,155 @@
+/** One look at one upload: observe, decide, apply, then write the status once and record its events. */
+import { isFinished } from '#operator/api/conditions.ts';
+import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#operator/api/resources.ts';
+import { isNotFound } from '#operator/kube/errors.ts';
+import type { EventRecorder, ProcessResult } from '#operator/kube/types.ts';
+import { type ApplyDeps, applyActions } from './apply.ts';
+import { decide, STOPPING_MS } from './decide.ts';
+import { unfinishedJobs } from './job-policy.ts';
+import { isNewer, type Memories, type UploadMemory } from './memory.ts';
+import { type ObserveDeps, observe, viewJobs } from './observe.ts';
+import { buildStatus, type StatusInput, sameStatus } from './status.ts';
+import { eventsOf } from './status-events.ts';
+import type { Decision, Observed, Outcome } from './types.ts';
+
+export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
+  client: ObserveDeps['client'] & ApplyDeps['client'] & StatusClient;
+  events: EventRecorder;
+  memories: Memories;
+  enqueue: (key: string) => void;
+}
+
+type StatusClient = Pick<import('#operator/kube/types.ts').KubeClient, 'applyStatus'>;
+
+/** Steps that follow from each other in one look: accepted, then the plan Job; complete, then what the ledger says. */
+const MAX_ROUNDS = 3;
+/** Jobs of an upload that was completed may still end by themselves for so long. */
+const LINGER_MS = 30_000;
+
+export async function reconcileUpload(
+  deps: ReconcileDeps,
+  { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
+): Promise<ProcessResult> {
+  const memory = deps.memories.of(key, upload.metadata!.uid!);
+  const current = withNewestStatus(upload, memory);
+  if (isFinished(current.status)) return tidyUp(deps, { key, upload: current, signal });
+  const notify = () => deps.enqueue(key);
+  for (let round = 1; ; round += 1) {
+    const input = { upload: current, memory, notify, reread: round > 1, signal };
+    const { observed, database } = await observe(deps, input);
+    const decision = decide(observed);
+    const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
+    const onRecreate = (recreated: number) => {
+      memory.recreated = recreated;
+    };
+    const outcomes = await applyActions(deps, { upload: current, database, row, onRecreate, signal }, decision.actions);
+    if (outcomes.some(({ type }) => type === 'again') && round < MAX_ROUNDS) continue;
+    return finish(deps, { key, memory, observed, decision: amend(decision, outcomes, observed), signal });
+  }
+}
+
+/** What came of the actions, where the status has to say it. */
+function amend(decision: Decision, outcomes: readonly Outcome[], { waitingMs }: Observed): Decision {
+  let amended = decision;
+  for (const outcome of outcomes) {
+    switch (outcome.type) {
+      case 'done':
+        break;
+      case 'again':
+        amended = { ...amended, requeueAfterMs: 0 };
+        break;
+      case 'waiting':
+        amended = { ...amended, view: { kind: 'waiting', why: outcome.why }, requeueAfterMs: waitingMs };
+        break;
+      case 'degraded':
+        amended = { ...amended, degraded: outcome.why, requeueAfterMs: waitingMs * 4 };
+        break;
+      default:
+        throw new Error(outcome satisfies never);
+    }
+  }
+  return amended;
+}
+
+async function finish(
+  deps: ReconcileDeps,
+  {
+    key,
+    memory,
+    observed,
+    decision,
+    signal,
+  }: {
+    key: string;
+    memory: UploadMemory;
+    observed: Observed;
+    decision: Decision;
+    signal: AbortSignal;
+  },
+): Promise<ProcessResult> {
+  const { upload } = observed;
+  await writeStatus(deps, { ...observed, ...decision }, { memory, signal });
+  const { kind } = decision.view;
+  if (kind === 'complete' || kind === 'failed') {
+    memory.database?.unwatch(memory.uid);
+    deps.log.info({ key, uid: upload.metadata!.uid, phase: kind }, 'upload finished');
+    return { requeueAfterMs: LINGER_MS };
+  }
+  return decision.requeueAfterMs === null ? undefined : { requeueAfterMs: decision.requeueAfterMs };
+}
+
+async function writeStatus(
+  { client, events }: ReconcileDeps,
+  input: StatusInput,
+  { memory, signal }: { memory: UploadMemory; signal: AbortSignal },
+): Promise<void> {
+  const { upload } = input;
+  const status = buildStatus(input);
+  if (sameStatus(upload.status, status)) return;
+  const { name, namespace, uid } = upload.metadata!;
+  // With the uid it is refused for another object that has taken the name.
+  const object = { metadata: { name: name!, namespace: namespace!, uid: uid! }, status } as BatchUpload;
+  try {
+    const written = await client.applyStatus(BATCH_UPLOADS, object, {
+      fieldManager: FIELD_MANAGER,
+      force: true,
+      signal,
+    });
+    memory.written = { status, resourceVersion: written.metadata?.resourceVersion ?? '' };
+  } catch (error) {
+    // Deleted meanwhile: its event is on the way.
+    if (isNotFound(error)) return;
+    throw error;
+  }
+  const target = {
+    apiVersion: 'batchupload.dev/v1alpha1',
+    kind: 'BatchUpload',
+    metadata: { name: name!, namespace: namespace!, uid: uid! },
+  };
+  for (const event of eventsOf(upload.status, status)) events.record(target, event);
+}
+
+/** The cache lags behind our own writes: a status built on an older one would set its transition times anew. */
+function withNewestStatus(upload: BatchUpload, { written }: UploadMemory): BatchUpload {
+  if (!written || !isNewer(written.resourceVersion, upload.metadata?.resourceVersion ?? '')) return upload;
+  return { ...upload, status: written.status };
+}
+
+/** No ledger, no status: only a Job that does not end by itself is removed. */
+async function tidyUp(
+  deps: ReconcileDeps,
+  { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
+): Promise<ProcessResult> {
+  const unfinished = unfinishedJobs({ jobs: viewJobs(deps, upload, 1) });
+  if (unfinished.length === 0) {
+    deps.memories.forget(key);
+    return undefined;
+  }
+  const ended = Date.parse(upload.status?.completionTime ?? '') || 0;
+  const patience = upload.status?.phase === 'Complete' ? LINGER_MS : STOPPING_MS;
+  const left = ended + patience - deps.clock.now();
+  if (left > 0) return { requeueAfterMs: left };
+  const actions = unfinished.map((job) => ({ type: 'deleteJob', job, because: 'the upload is at its end' }) as const);
+  await applyActions(deps, { upload, database: null, row: null, onRecreate: () => undefined, signal }, actions);
+  return undefined;
+}
