@@ -24,11 +24,11 @@ export function checkAllowed(namespace: string, spec: BatchUploadSpec, allow: Al
   }
   const database = databaseSecretName(spec);
   if (database !== DEFAULTS.databaseSecret && !allow.extraDatabaseSecrets.includes(database)) {
-    return notAllowed(database, 'spec.target.databaseSecretRef', 'uploads.extraDatabaseSecrets');
+    return notAllowed(database, 'spec.target.databaseSecretRef', 'uploads.database.extraSecretNames');
   }
   const s3 = s3SecretName(spec);
   if (s3 !== DEFAULTS.s3Secret && !allow.extraS3Secrets.includes(s3)) {
-    return notAllowed(s3, 'spec.source.s3.credentialsSecretRef', 'uploads.extraS3Secrets');
+    return notAllowed(s3, 'spec.source.s3.credentialsSecretRef', 'uploads.s3.extraSecretNames');
   }
   return null;
 }

@@ -23,7 +23,7 @@ export interface ApplyDeps {
   settings: RunnerSettings;
   clusterId: string;
   reachPoint: ReachPoint;
-  findMigrator: (namespace: string) => ReturnType<AcceptInput['findMigrator']>;
+  findMigrator: (namespace: string) => AcceptInput['findMigrator'];
   findServiceAccount: (namespace: string) => Promise<string | null>;
 }
 
@@ -77,7 +77,7 @@ async function accept(
       clusterId,
       schema,
       database: database!,
-      findMigrator: () => findMigrator(namespace),
+      findMigrator: findMigrator(namespace),
     });
     if (why) return { type: 'waiting', why };
   } catch (error) {

@@ -15,6 +15,8 @@ export interface UploadMemory {
   /** Wall clock, ms. */
   failedSince: number | null;
   recreated: number;
+  /** Its deletion was seen and its ledger row is being closed, or is closed. */
+  closing: boolean;
   /** What the Job controller said of pods that it could not make. */
   creationRefused: { message: string | null; at: number } | null;
 }
@@ -35,6 +37,7 @@ export class Memories {
       topErrors: null,
       failedSince: null,
       recreated: 0,
+      closing: false,
       creationRefused: null,
     };
     this.#byKey.set(key, memory);

@@ -2,11 +2,12 @@
 import { isFinished } from '#operator/api/conditions.ts';
 import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#operator/api/resources.ts';
 import { isNotFound } from '#operator/kube/errors.ts';
-import type { EventRecorder, ProcessResult } from '#operator/kube/types.ts';
+import type { EventRecorder, KubeClient, ProcessResult } from '#operator/kube/types.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';
 import { decide, STOPPING_MS } from './decide.ts';
 import { unfinishedJobs } from './job-policy.ts';
 import { isNewer, type Memories, type UploadMemory } from './memory.ts';
+import type { LedgerCounters, Metrics } from './metrics.ts';
 import { type ObserveDeps, observe, viewJobs } from './observe.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
 import { eventsOf } from './status-events.ts';
@@ -17,9 +18,11 @@ export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   events: EventRecorder;
   memories: Memories;
   enqueue: (key: string) => void;
+  counters: LedgerCounters;
+  metrics: Pick<Metrics, 'duration'>;
 }
 
-type StatusClient = Pick<import('#operator/kube/types.ts').KubeClient, 'applyStatus'>;
+type StatusClient = Pick<KubeClient, 'applyStatus'>;
 
 /** Steps that follow from each other in one look: accepted, then the plan Job; complete, then what the ledger says. */
 const MAX_ROUNDS = 3;
@@ -37,6 +40,7 @@ export async function reconcileUpload(
   for (let round = 1; ; round += 1) {
     const input = { upload: current, memory, notify, reread: round > 1, signal };
     const { observed, database } = await observe(deps, input);
+    deps.counters.onErrors(memory.uid, observed.topErrors);
     const decision = decide(observed);
     const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
     const onRecreate = (recreated: number) => {
@@ -92,7 +96,11 @@ async function finish(
   const { kind } = decision.view;
   if (kind === 'complete' || kind === 'failed') {
     memory.database?.unwatch(memory.uid);
-    deps.log.info({ key, uid: upload.metadata!.uid, phase: kind }, 'upload finished');
+    deps.counters.forget(memory.uid);
+    const { row } = decision.view;
+    const ms = (row.completedAt?.getTime() ?? 0) - Date.parse(upload.status?.startTime ?? '');
+    if (ms >= 0) deps.metrics.duration.observe({ phase: kind }, ms / 1000);
+    deps.log.info({ key, uid: memory.uid, phase: kind, ...row.counts }, 'upload finished');
     return { requeueAfterMs: LINGER_MS };
   }
   return decision.requeueAfterMs === null ? undefined : { requeueAfterMs: decision.requeueAfterMs };

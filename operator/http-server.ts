@@ -1,0 +1,52 @@
+/** /metrics, /healthz and /readyz of an operator. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Health {
+  /** Null when all is well, else what is wrong. */
+  live(): string | null;
+  ready(): string | null;
+}
+
+export interface HttpServer {
+  port: number;
+  close(): Promise<void>;
+}
+
+export async function startHttpServer(options: {
+  port: number;
+  health: Health;
+  metrics: () => Promise<{ contentType: string; text: string }>;
+}): Promise<HttpServer> {
+  const { health, metrics } = options;
+  const server = createServer((request, response) => {
+    const answer = (code: number, text: string, type = 'text/plain; charset=utf-8') =>
+      response.writeHead(code, { 'content-type': type }).end(text);
+    const state = (wrong: string | null) => answer(wrong === null ? 200 : 503, `${wrong ?? 'ok'}\n`);
+    switch (request.url?.split('?')[0]) {
+      case '/healthz':
+        return state(health.live());
+      case '/readyz':
+        return state(health.ready());
+      case '/metrics':
+        return void metrics().then(
+          ({ contentType, text }) => answer(200, text, contentType),
+          () => answer(500, 'the metrics cannot be read\n'),
+        );
+      default:
+        return answer(404, 'not found\n');
+    }
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}
