@@ -14,11 +14,12 @@ interface Check {
 }
 
 export interface FieldCheck {
+  name: string;
   type: ValueType;
-  /** Is there no value? Blank always means that. */
-  isMissing: Test;
-  /** Adds the faults of this field's text, or of its absence. */
-  collect(text: string | undefined, faults: RecordFault[]): void;
+  /** The field's value: its text, or undefined when that is missing. Blank always is. */
+  read(text: string | undefined): string | undefined;
+  /** Adds the faults of the value, or of its absence. */
+  collect(value: string | undefined, faults: RecordFault[]): void;
 }
 
 export function compileField(
@@ -27,8 +28,8 @@ export function compileField(
 ): FieldCheck {
   const { path, required } = options;
   const type = typeOf(field);
-  const missing = new Set(field.missingValues ?? options.missingValues);
-  const isMissing: Test = (text) => text === '' || missing.has(text) || isBlank(text);
+  const words = (field.missingValues ?? options.missingValues).filter((word) => !isBlank(word));
+  const missing = words.length > 0 ? new Set(words) : null;
   const fault = (code: string, message: string): RecordFault => ({
     code: field.code ?? code,
     field: field.name,
@@ -38,18 +39,19 @@ export function compileField(
   const typeFault = fault(type.code, `must be ${type.expectation}`);
   const checks = compileConstraints(field, type, { path, fault });
   return {
+    name: field.name,
     type,
-    isMissing,
-    collect(text, faults) {
-      if (text === undefined || isMissing(text)) {
+    read: (text) => (text === undefined || isBlank(text) || missing?.has(text) ? undefined : text),
+    collect(value, faults) {
+      if (value === undefined) {
         if (required) faults.push(missingFault);
         return;
       }
-      if (!type.isValid(text)) {
+      if (!type.isValid(value)) {
         faults.push(typeFault);
         return;
       }
-      for (const check of checks) if (!check.test(text)) faults.push(check.fault);
+      for (const check of checks) if (!check.test(value)) faults.push(check.fault);
     },
   };
 }
@@ -111,7 +113,8 @@ function compilePattern(pattern: string, path: string): RE2JS {
 
 function isBlank(text: string): boolean {
   // Most values start with a letter or a digit: no trim for them.
-  return text.charCodeAt(0) <= 0x20 || text.charCodeAt(0) > 0x7e ? text.trim() === '' : false;
+  const first = text.charCodeAt(0);
+  return first > 0x20 && first < 0x7f ? false : text.trim() === '';
 }
 
 /** Unicode code points, as PostgreSQL counts. */

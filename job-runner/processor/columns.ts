@@ -6,8 +6,8 @@ import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import { SchemaError } from './schema-error.ts';
 import { quoteJson } from './types.ts';
 
-/** Text of a field by its number in the schema; undefined when it has no value. */
-export type ReadField = (index: number) => string | undefined;
+/** Values of a record's fields in the order of the schema; undefined where there is none. */
+export type Values = readonly (string | undefined)[];
 
 export interface RecordContext {
   uploadId: string;
@@ -15,7 +15,7 @@ export interface RecordContext {
 }
 
 /** PostgreSQL's input text of one column, or null. @throws Error when an expression does not apply. */
-export type ColumnWriter = (read: ReadField, context: RecordContext) => string | null;
+export type ColumnWriter = (values: Values, context: RecordContext) => string | null;
 
 type Column = RecordSchemaSpec['target']['columns'][number];
 type JsonProperty = NonNullable<Column['json']>[number];
@@ -29,16 +29,18 @@ export function compileColumn(column: Column, path: string, context: CompileCont
   if (column.field !== undefined) {
     const index = fieldIndex(context, column.field, `${path}.field`);
     const { type } = context.checks[index]!;
-    return (read) => {
-      const text = read(index);
+    return (values) => {
+      const text = values[index];
       return text === undefined ? null : type.toSql(text);
     };
   }
   if (column.json) {
     const write = compileObject(buildTree(column.json, path), context);
-    return (read) => write(read) ?? '{}';
+    return (values) => write(values) ?? '{}';
   }
-  return column.system === 'uploadId' ? (_read, { uploadId }) => uploadId : (_read, { rowNumber }) => String(rowNumber);
+  return column.system === 'uploadId'
+    ? (_values, { uploadId }) => uploadId
+    : (_values, { rowNumber }) => String(rowNumber);
 }
 
 function fieldIndex({ schema }: CompileContext, name: string, path: string): number {
@@ -48,7 +50,7 @@ function fieldIndex({ schema }: CompileContext, name: string, path: string): num
 }
 
 /** A JSON text, or null when there is nothing to say. */
-type JsonWriter = (read: ReadField) => string | null;
+type JsonWriter = (values: Values) => string | null;
 type Tree = Map<string, Tree | { property: JsonProperty; path: string }>;
 
 function buildTree(properties: JsonProperty[], path: string): Tree {
@@ -74,10 +76,10 @@ function compileObject(tree: Tree, context: CompileContext): JsonWriter {
     prefix: `${JSON.stringify(name)}:`,
     write: node instanceof Map ? compileObject(node, context) : compileProperty(node.property, node.path, context),
   }));
-  return (read) => {
+  return (values) => {
     let text = '';
     for (const { prefix, write } of members) {
-      const value = write(read);
+      const value = write(values);
       if (value !== null) text += (text === '' ? '{' : ',') + prefix + value;
     }
     return text === '' ? null : `${text}}`;
@@ -88,16 +90,16 @@ function compileProperty({ field, value }: JsonProperty, path: string, context: 
   if (field !== undefined) {
     const index = fieldIndex(context, field, `${path}.field`);
     const { type } = context.checks[index]!;
-    return (read) => {
-      const text = read(index);
+    return (values) => {
+      const text = values[index];
       return text === undefined ? null : type.toJson(text);
     };
   }
   const evaluate = compileValue(value!, `${path}.value`, context);
-  return (read) => toJson(evaluate(read));
+  return (values) => toJson(evaluate(values));
 }
 
-function compileValue(text: string, path: string, context: CompileContext): (read: ReadField) => ExpressionValue {
+function compileValue(text: string, path: string, context: CompileContext): (values: Values) => ExpressionValue {
   const names = context.schema.fields.map(({ name }) => name);
   let expression: Expression;
   try {
@@ -106,10 +108,10 @@ function compileValue(text: string, path: string, context: CompileContext): (rea
     throw new SchemaError(path, `is not a CEL expression: ${(error as Error).message}`, error);
   }
   const inputs = names.map((name, index) => ({ name, index })).filter(({ name }) => expression.inputs.has(name));
-  return (read) => {
+  return (values) => {
     const input: ExpressionInput = {};
     for (const { name, index } of inputs) {
-      const value = read(index);
+      const value = values[index];
       input[name] = value === undefined ? null : context.checks[index]!.type.toCel(value);
     }
     return expression.evaluate(input);

@@ -16,10 +16,20 @@ export const CODES = {
   quoting: 'VAL_012',
 } as const;
 
-/** The record's code is that of its first fault: missing, date, email, allowed values, integer, then the others. */
+/**
+ * The record's code is that of its first fault: missing, date, email, allowed values, integer, then the others of ours,
+ * then codes of the schema's own. Equal codes stay in the order of the fields.
+ */
 export function sortFaults(faults: RecordFault[]): RecordFault[] {
-  return faults.length < 2 ? faults : faults.sort((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : 0));
+  return faults.length < 2 ? faults : faults.sort((a, b) => compareCodes(a.code, b.code));
 }
+
+function compareCodes(a: string, b: string): number {
+  const own = Number(!OWN_CODES.has(a)) - Number(!OWN_CODES.has(b));
+  return own || (a === b || !OWN_CODES.has(a) ? 0 : a < b ? -1 : 1);
+}
+
+const OWN_CODES: ReadonlySet<string> = new Set(Object.values(CODES));
 
 export function fieldCountFault(expected: number, found: number): RecordFault {
   return {
@@ -40,3 +50,12 @@ export const TEXT_FAULT: RecordFault = {
   field: null,
   message: 'The record holds bytes that are not UTF-8 text, or a NUL character',
 };
+
+/** The same, where the field is known. */
+export function fieldTextFault(field: string): RecordFault {
+  return {
+    code: CODES.text,
+    field,
+    message: `${field} holds bytes that are not UTF-8 text, or a NUL character`,
+  };
+}

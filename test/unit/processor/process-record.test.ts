@@ -1,0 +1,401 @@
+import { describe, expect, test } from 'vitest';
+import { compileSchema, type RecordResult } from '#runner/processor/process-record.ts';
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { schemaOf } from './schema.ts';
+
+type Field = Partial<RecordSchemaSpec['fields'][number]>;
+
+const CONTEXT = { uploadId: '8c7c1d3e-0000-4000-8000-000000000000', rowNumber: 7 };
+
+const run = (schema: RecordSchemaSpec, fields: string[], header: string[] | null = null): RecordResult =>
+  compileSchema(schema, header).process(fields, CONTEXT);
+
+/** Faults of a record whose one field beside the key has this text. */
+const faultsOf = (field: Field, text: string) => {
+  const result = run(schemaOf({ f: field }), ['1', text]);
+  return result.ok ? [] : result.faults;
+};
+
+describe('every rule has its code and says what is allowed', () => {
+  test.each<[field: Field, text: string, code: string, message: string]>([
+    [{ constraints: { required: true } }, '', 'VAL_001', 'f is required'],
+    [{ constraints: { required: true } }, ' \t\u00a0', 'VAL_001', 'f is required'],
+    [{ type: 'date' }, '2025-02-30', 'VAL_002', 'f must be a date that exists, as YYYY-MM-DD'],
+    [{ format: 'email' }, 'nobody', 'VAL_003', 'f must be an email address such as name@example.org'],
+    [{ constraints: { enum: ['a', 'b'] } }, 'A', 'VAL_004', 'f must be one of: a, b'],
+    [{ constraints: { enum: ['a', 'b'] } }, 'a ', 'VAL_004', 'f must be one of: a, b'],
+    [{ type: 'integer' }, '1.5', 'VAL_005', 'f must be a whole number'],
+    [{ type: 'number' }, '1,5', 'VAL_006', 'f must be a number such as 12.5'],
+    [{ type: 'boolean' }, 'maybe', 'VAL_006', 'f must be true or false'],
+    [{ type: 'datetime' }, '2025-01-01', 'VAL_006', 'f must be a date and time such as 2025-01-31T12:00:00Z'],
+    [{ constraints: { pattern: '^[A-Z]{2}$' } }, 'Abc', 'VAL_007', 'f must match ^[A-Z]{2}$'],
+    [{ constraints: { minLength: 3 } }, 'ab', 'VAL_008', 'f must have at least 3 characters'],
+    [{ constraints: { maxLength: 3 } }, 'abcd', 'VAL_008', 'f must have at most 3 characters'],
+    [{ type: 'integer', constraints: { minimum: '10' } }, '9', 'VAL_009', 'f must be at least 10'],
+    [{ type: 'integer', constraints: { maximum: '10' } }, '11', 'VAL_009', 'f must be at most 10'],
+    [
+      { type: 'date', constraints: { minimum: '2025-01-01' } },
+      '2024-12-31',
+      'VAL_009',
+      'f must be at least 2025-01-01',
+    ],
+    [{ type: 'number', constraints: { maximum: '90' } }, '90.0001', 'VAL_009', 'f must be at most 90'],
+    [
+      { type: 'datetime', constraints: { maximum: '2025-01-01T00:00:00Z' } },
+      '2025-01-01T00:00:01Z',
+      'VAL_009',
+      'f must be at most 2025-01-01T00:00:00Z',
+    ],
+  ])('%j refuses %j: %s', (field, text, code, message) => {
+    expect(faultsOf(field, text)).toEqual([{ code, field: 'f', message }]);
+  });
+
+  test.each<[field: Field, text: string]>([
+    [{ type: 'date' }, ''],
+    [{ type: 'date' }, '  '],
+    [{ format: 'email' }, ''],
+    [{ constraints: { enum: ['a'] } }, ' '],
+    [{ type: 'integer', constraints: { pattern: '^[0-9]+$' } }, '\t'],
+    [{ constraints: { minLength: 3 } }, ''],
+    [{ constraints: { minLength: 3, maxLength: 3 } }, 'abc'],
+    [{ constraints: { maxLength: 2 } }, 'é😀'],
+    [{ type: 'integer', constraints: { minimum: '10', maximum: '10' } }, '010'],
+    [{ constraints: { pattern: 'b' } }, 'abc'],
+    [{ constraints: { enum: ['a', 'b'] } }, 'b'],
+  ])('%j accepts %j', (field, text) => {
+    expect(faultsOf(field, text)).toEqual([]);
+  });
+
+  test('a pattern is RE2: it ends at the end of the text only, and its flags are RE2’s', () => {
+    expect(faultsOf({ constraints: { pattern: '^a$' } }, 'a\n')).toHaveLength(1);
+    expect(faultsOf({ constraints: { pattern: '(?i)^A\\pL$' } }, 'aé')).toEqual([]);
+  });
+
+  test('a hostile text for a pattern takes linear time', () => {
+    expect(faultsOf({ constraints: { pattern: '^(a+)+$' } }, `${'a'.repeat(100_000)}!`)).toHaveLength(1);
+  });
+
+  test('a long list of allowed values is cut in the message', () => {
+    const allowed = Array.from({ length: 25 }, (_, i) => `v${i}`);
+    expect(faultsOf({ constraints: { enum: allowed } }, 'x')[0]!.message).toMatch(/v19, …$/);
+  });
+});
+
+describe("the schema's own codes", () => {
+  const digits: Field = { type: 'integer', constraints: { pattern: '^[0-9]+$' }, code: 'VAL_005' };
+
+  test.each(['-1', '+5', '1.5', 'six', '１２', '3 '])('digits only: %j is one fault, VAL_005', (text) => {
+    expect(faultsOf(digits, text)).toEqual([expect.objectContaining({ code: 'VAL_005', field: 'f' })]);
+  });
+
+  test('a missing value stays VAL_001', () => {
+    const required: Field = { constraints: { required: true }, code: 'AGE_001' };
+    expect(faultsOf(required, '')[0]!.code).toBe('VAL_001');
+  });
+});
+
+describe('all faults of a record', () => {
+  test('in the order missing, date, email, allowed values, integer, others, whatever the order of the fields', () => {
+    const schema = schemaOf({
+      own: { type: 'integer', code: 'AGE_001' },
+      range: { type: 'integer', constraints: { maximum: '5' } },
+      length: { constraints: { maxLength: 1 } },
+      pattern: { constraints: { pattern: '^x' } },
+      number: { type: 'number' },
+      integer: { type: 'integer' },
+      type: { constraints: { enum: ['a'] } },
+      email: { format: 'email' },
+      date: { type: 'date' },
+      missing: { constraints: { required: true } },
+      own2: { type: 'integer', code: 'AAA_001' },
+    });
+    const result = run(schema, ['1', 'x', '6', 'ab', 'y', 'x', 'x', 'b', 'x', 'x', '', 'x']);
+    expect(result.ok ? [] : result.faults.map(({ code, field }) => `${code} ${field}`)).toEqual([
+      'VAL_001 missing',
+      'VAL_002 date',
+      'VAL_003 email',
+      'VAL_004 type',
+      'VAL_005 integer',
+      'VAL_006 number',
+      'VAL_007 pattern',
+      'VAL_008 length',
+      'VAL_009 range',
+      'AGE_001 own',
+      'AAA_001 own2',
+    ]);
+  });
+
+  test('several of one field, and equal codes in the order of the fields', () => {
+    const field: Field = { constraints: { pattern: '^x', maxLength: 2, enum: ['xx'] } };
+    const result = run(schemaOf({ b: field, a: field }), ['1', 'abc', 'abc']);
+    expect(result.ok ? [] : result.faults.map(({ code, field: name }) => code + name)).toEqual([
+      'VAL_004b',
+      'VAL_004a',
+      'VAL_007b',
+      'VAL_007a',
+      'VAL_008b',
+      'VAL_008a',
+    ]);
+  });
+
+  test('no message holds a value', () => {
+    const secret = 'Zq9secret';
+    const schema = schemaOf(
+      {
+        a: { type: 'date' },
+        b: { format: 'email' },
+        c: { constraints: { enum: ['x'], pattern: '^x$', maxLength: 1 } },
+        d: { type: 'integer' },
+        e: { type: 'number' },
+        f: { type: 'boolean' },
+        g: { type: 'datetime' },
+      },
+      { columns: [{ name: 'k', field: 'k' }] },
+    );
+    const result = run(schema, ['1', ...new Array<string>(7).fill(secret)]);
+    expect(result.ok ? 0 : result.faults.length).toBe(9);
+    expect(JSON.stringify(result)).not.toContain(secret);
+  });
+
+  test('key fields are required', () => {
+    expect(run(schemaOf({}), [' '])).toEqual({
+      ok: false,
+      faults: [{ code: 'VAL_001', field: 'k', message: 'k is required' }],
+    });
+  });
+});
+
+describe('missing values', () => {
+  test('of the schema, unless the field has its own; blank always is one', () => {
+    const schema = schemaOf(
+      { a: {}, b: { missingValues: ['-'] }, c: { missingValues: [] } },
+      { missingValues: ['NA'] },
+    );
+    expect(run(schema, ['1', 'NA', 'NA', 'NA'])).toEqual({ ok: true, values: ['1', null, 'NA', 'NA'] });
+    expect(run(schema, ['1', '-', '-', '-'])).toEqual({ ok: true, values: ['1', '-', null, '-'] });
+    expect(run(schema, ['1', ' ', '', '\u3000'])).toEqual({ ok: true, values: ['1', null, null, null] });
+  });
+
+  test('a missing key is a fault', () => {
+    expect(run(schemaOf({}, { missingValues: ['NA'] }), ['NA']).ok).toBe(false);
+  });
+
+  test('a value is kept as it is, its spaces and zeros too', () => {
+    expect(run(schemaOf({ a: {} }), ['007', ' x '])).toEqual({ ok: true, values: ['007', ' x '] });
+  });
+});
+
+describe('columns of the file', () => {
+  const schema = schemaOf({ a: {}, b: {} }, { fieldsMatch: 'partial' });
+
+  test('in any order, more or fewer than the schema has', () => {
+    expect(run(schema, ['B', 'x', 'K'], ['b', 'other', 'K'])).toEqual({ ok: true, values: ['K', null, 'B'] });
+  });
+
+  test('a required field that the file lacks is missing in every record', () => {
+    const lacking = schemaOf({ a: { constraints: { required: true } } }, { fieldsMatch: 'partial' });
+    expect(() => compileSchema(lacking, ['k'])).toThrow(/missing: a/);
+  });
+
+  test.each<[fields: string[], ok: boolean]>([
+    [['1', 'a', 'b'], true],
+    [['1', 'a', 'b', '', ' '], true],
+    [['1', 'a'], false],
+    [[''], false],
+    [['1', 'a', 'b', 'c'], false],
+    [['1', 'a', 'b', '', 'c'], false],
+  ])('%j: %s', (fields, ok) => {
+    const result = run(schemaOf({ a: {}, b: {} }), fields);
+    expect(result.ok).toBe(ok);
+    if (!result.ok) {
+      const message = `The record has ${fields.length} fields, the header has 3`;
+      expect(result.faults).toEqual([{ code: 'VAL_010', field: null, message }]);
+    }
+  });
+
+  test('columns at the end without a name are none', () => {
+    const processor = compileSchema(schemaOf({ a: {} }), ['k', 'a', '', '']);
+    expect(processor.process(['1', 'x', '', ''], CONTEXT).ok).toBe(true);
+    expect(processor.process(['1', 'x'], CONTEXT).ok).toBe(true);
+    expect(processor.process(['1', 'x', 'y', ''], CONTEXT).ok).toBe(false);
+  });
+});
+
+describe('bytes that are not text', () => {
+  const schema = schemaOf({ mail: { format: 'email' }, day: { type: 'date' } }, { fieldsMatch: 'subset' });
+  const processor = compileSchema(schema, ['day', 'other', 'mail', 'k']);
+
+  test('are a fault of their field, and the only one of it; the other fields are checked', () => {
+    expect(processor.process(['x', 'o', 'm\ufffd', '1'], CONTEXT, [2])).toEqual({
+      ok: false,
+      faults: [
+        expect.objectContaining({ code: 'VAL_002', field: 'day' }),
+        { code: 'VAL_011', field: 'mail', message: 'mail holds bytes that are not UTF-8 text, or a NUL character' },
+      ],
+    });
+  });
+
+  test('in a column that the schema does not read are nothing', () => {
+    expect(processor.process(['2025-01-01', '\ufffd', '', '1'], CONTEXT, [1]).ok).toBe(true);
+  });
+});
+
+describe('for people', () => {
+  const schema = schemaOf({ a: { sensitive: true }, b: {} }, { fieldsMatch: 'superset' });
+  const processor = compileSchema(schema, ['b', 'a', 'k']);
+
+  test('sensitive values are masked, and blanks stay', () => {
+    expect(processor.mask(['B', 'secret', '1'])).toEqual(['B', '***', '1']);
+    expect(processor.mask(['B', '', '1'])).toEqual(['B', '', '1']);
+    expect(processor.mask(['B', 'secret', '1', ''])).toEqual(['B', '***', '1', '']);
+  });
+
+  test.each([[['B', 'x']], [['x, "', 'B', 'secret', '1']]])('%j: who knows whose value is where', (fields) => {
+    expect(processor.mask(fields)).toEqual(fields.map(() => '***'));
+  });
+
+  test('the same when quoting moved them', () => {
+    expect(processor.mask(['B', 'a', 'secret'], true)).toEqual(['***', '***', '***']);
+  });
+
+  test('nothing is masked where nothing is sensitive, also when the file lacks the sensitive field', () => {
+    expect(compileSchema(schemaOf({ a: {} }), null).mask(['1', '2', '3'], true)).toEqual(['1', '2', '3']);
+    expect(compileSchema(schema, ['k', 'b']).mask(['1', '2', '3'], true)).toEqual(['1', '2', '3']);
+  });
+});
+
+describe('schemas that cannot be used', () => {
+  test.each<[name: string, schema: RecordSchemaSpec, path: string, message: RegExp]>([
+    ['a pattern', schemaOf({ f: { constraints: { pattern: '(' } } }), 'spec.fields[1].constraints.pattern', /RE2/],
+    [
+      'a pattern with a look-ahead',
+      schemaOf({ f: { constraints: { pattern: '(?=a)' } } }),
+      'spec.fields[1].constraints.pattern',
+      /RE2/,
+    ],
+    [
+      'a bound of another type',
+      schemaOf({ f: { type: 'date', constraints: { minimum: '5' } } }),
+      'spec.fields[1].constraints.minimum',
+      /must be a date/,
+    ],
+    [
+      'a bound of text',
+      schemaOf({ f: { constraints: { maximum: '5' } } }),
+      'spec.fields[1].constraints.maximum',
+      /must be text/,
+    ],
+    [
+      'a key without a column',
+      schemaOf({ f: {} }, { columns: [{ name: 'x', field: 'f' }] }),
+      'spec.target.columns',
+      /k/,
+    ],
+    [
+      'a column of no field',
+      schemaOf(
+        {},
+        {
+          columns: [
+            { name: 'k', field: 'k' },
+            { name: 'x', field: 'nope' },
+          ],
+        },
+      ),
+      'spec.target.columns[1].field',
+      /there is no field nope/,
+    ],
+    [
+      'a property of no field',
+      schemaOf(
+        {},
+        {
+          columns: [
+            { name: 'k', field: 'k' },
+            { name: 'x', json: [{ path: 'a', field: 'nope' }] },
+          ],
+        },
+      ),
+      'spec.target.columns[1].json[0].field',
+      /there is no field nope/,
+    ],
+    [
+      'an expression',
+      schemaOf(
+        {},
+        {
+          columns: [
+            { name: 'k', field: 'k' },
+            { name: 'x', json: [{ path: 'a', value: 'k +' }] },
+          ],
+        },
+      ),
+      'spec.target.columns[1].json[0].value',
+      /CEL expression: .*k \+|CEL expression/,
+    ],
+    [
+      'an expression of no field',
+      schemaOf(
+        {},
+        {
+          columns: [
+            { name: 'k', field: 'k' },
+            { name: 'x', json: [{ path: 'a', value: 'nope + k' }] },
+          ],
+        },
+      ),
+      'spec.target.columns[1].json[0].value',
+      /there is no field nope/,
+    ],
+    [
+      'a property in a value',
+      schemaOf(
+        {},
+        {
+          columns: [
+            { name: 'k', field: 'k' },
+            {
+              name: 'x',
+              json: [
+                { path: 'a', field: 'k' },
+                { path: 'a.b', field: 'k' },
+              ],
+            },
+          ],
+        },
+      ),
+      'spec.target.columns[1].json[1].path',
+      /a is a value already/,
+    ],
+    [
+      'a value in place of an object',
+      schemaOf(
+        {},
+        {
+          columns: [
+            { name: 'k', field: 'k' },
+            {
+              name: 'x',
+              json: [
+                { path: 'a.b', field: 'k' },
+                { path: 'a', field: 'k' },
+              ],
+            },
+          ],
+        },
+      ),
+      'spec.target.columns[1].json[1].path',
+      /a is there twice/,
+    ],
+    ['names that a header cannot tell apart', schemaOf({ 'a b': {}, a_B: {} }), 'spec.fields[2].name', /a_B.* a b/],
+    ["an alias that is another field's", schemaOf({ a: {}, b: { aliases: ['A'] } }), 'spec.fields[2].aliases', /A.* a/],
+    ['a name without a letter', schemaOf({ '_ -': {} }), 'spec.fields[1].name', /letter/],
+  ])('%s', (_name, schema, path, message) => {
+    expect(() => compileSchema(schema, null)).toThrow(expect.objectContaining({ name: 'SchemaError', path }));
+    expect(() => compileSchema(schema, null)).toThrow(message);
+  });
+
+  test('an alias may be the name in other letters', () => {
+    expect(() => compileSchema(schemaOf({ 'a b': { aliases: ['A_B', 'ab'] } }), null)).not.toThrow();
+  });
+});
