@@ -29,7 +29,8 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
     const message = cutText(update.message, CONDITION_BYTES);
     conditions = setCondition(conditions, { ...update, message }, at);
   }
-  const jobs = describeJobs(input.jobs);
+  const ended = view.kind === 'complete' || view.kind === 'failed';
+  const jobs = describeJobs(input.jobs, ended);
   const common = {
     observedGeneration: generation,
     message: cutText(describeMessage(input), MESSAGE_BYTES),
@@ -48,9 +49,7 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
     phase: describePhase(view, previous),
     startTime,
     ...describeRow(view.row, input),
-    ...(view.kind === 'complete' || view.kind === 'failed'
-      ? { completionTime: time(view.row.completedAt?.getTime() ?? now) }
-      : {}),
+    ...(ended ? { completionTime: time(view.row.completedAt?.getTime() ?? now) } : {}),
   };
 }
 
@@ -126,10 +125,13 @@ function describeErrors(errors: readonly ErrorSummary[]): NonNullable<BatchUploa
   }));
 }
 
-function describeJobs(jobs: Observed['jobs']): NonNullable<BatchUploadStatus['jobs']> {
+/** Of an ended upload without the pods that are only just ending: nobody would correct their number later. */
+function describeJobs(jobs: Observed['jobs'], ended: boolean): NonNullable<BatchUploadStatus['jobs']> {
   return [jobs.plan, jobs.process]
     .filter((job): job is JobView => job?.owned === true)
-    .map(({ name, kind, active, succeeded, failed }) => ({ name, kind, active, succeeded, failed }));
+    .map(({ name, kind, active, succeeded, failed }) =>
+      ended ? { name, kind, failed } : { name, kind, active, succeeded, failed },
+    );
 }
 
 /** The most important thing to know now. */
