@@ -69,8 +69,10 @@ function compileConstraints(
     checks.push({ test: (text) => values.has(text), fault: fault(CODES.enum, `must be one of: ${shown}`) });
   }
   if (pattern !== undefined) {
-    const expression = compilePattern(pattern, `${path}.constraints.pattern`);
-    checks.push({ test: (text) => expression.test(text), fault: fault(CODES.pattern, `must match ${pattern}`) });
+    checks.push({
+      test: compilePattern(pattern, `${path}.constraints.pattern`),
+      fault: fault(CODES.pattern, `must match ${pattern}`),
+    });
   }
   if (minLength !== undefined) {
     checks.push({
@@ -102,13 +104,23 @@ function compileConstraints(
   return checks;
 }
 
-/** RE2: linear in the text whatever the pattern; 0.7 µs for a short one. */
-function compilePattern(pattern: string, path: string): RE2JS {
+/**
+ * One class of ASCII characters from start to end, as in ^[0-9]+$: means the same in RE2 and in JavaScript, and there
+ * is only one way to match it. A tenth of RE2JS's cost, and the most frequent kind.
+ */
+const SIMPLE_PATTERN = /^\^\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9_ ])+\](?:[+*]|\{[0-9]{1,3}(?:,[0-9]{0,3})?\})?\$$/;
+
+/** RE2: linear in the text whatever the pattern; 0.7 µs for a short one. Exported for its test. */
+export function compilePattern(pattern: string, path: string): Test {
+  let expression: RE2JS;
   try {
-    return RE2JS.compile(pattern);
+    expression = RE2JS.compile(pattern);
   } catch (error) {
     throw new SchemaError(path, `is not an RE2 pattern: ${(error as Error).message}`, error);
   }
+  if (!SIMPLE_PATTERN.test(pattern)) return (text) => expression.test(text);
+  const simple = new RegExp(pattern);
+  return (text) => simple.test(text);
 }
 
 function isBlank(text: string): boolean {
