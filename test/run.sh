@@ -7,10 +7,21 @@ parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=(verify unit integration)
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-passed=0 failed=0
+passed=0 failed=0 failures=()
+export MAKEFLAGS=--no-print-directory
+
+# Runs a step, shown as it runs; when it fails, its last lines are shown again at the end, where one looks first.
+step() { # name, command...
+  local name=$1
+  shift
+  "$@" 2>&1 | tee "$results/$name.log"
+  local code=${PIPESTATUS[0]}
+  [ "$code" -eq 0 ] || failures+=("$name (exit code $code)")
+  return "$code"
+}
 
 run_vitest() { # project
-  vitest run --project "$1" --reporter=default --reporter=json --outputFile.json="$results/$1.json"
+  step "$1" vitest run --project "$1" --reporter=default --reporter=json --outputFile.json="$results/$1.json"
   local code=$?
   # A run that broke before its first test has no counts; it is one failure.
   local counts
@@ -32,14 +43,20 @@ for part in "${parts[@]}"; do
   printf '\n==> %s\n' "$part"
   case "$part" in
     verify)
-      if make --no-print-directory verify; then passed=$((passed + 1)); else failed=$((failed + 1)); fi ;;
+      if step verify make verify; then passed=$((passed + 1)); else failed=$((failed + 1)); fi ;;
     e2e)
-      if make --no-print-directory up; then run_vitest e2e; else echo "make up failed: no e2e test ran"; failed=$((failed + 1)); fi ;;
+      if step up make up; then run_vitest e2e; else echo "make up failed: no e2e test ran"; failed=$((failed + 1)); fi ;;
     *)
       run_vitest "$part" ;;
   esac
   echo "<== $part took $((SECONDS - started)) s"
 done
 
+for failure in "${failures[@]}"; do
+  printf '\nFailed: %s\n' "$failure"
+  # The lines of a failed step that say what failed; its end when no line stands out.
+  log="$results/${failure%% *}.log"
+  sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E -A 12 '^ *FAIL |error|━━|✖' | head -n 80 | cut -c1-300 | grep . || tail -n 30 "$log" | cut -c1-300
+done
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
