@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type BatchUpload, hasCondition, isFinished } from '#support/cluster.ts';
 import {
@@ -168,17 +169,37 @@ describe('something is missing: waits, says what, and goes on by itself', () => 
     const { mkdtemp, rm } = await import('node:fs/promises');
     const folder = await mkdtemp('/tmp/batch-upload-e2e-');
     const start = () => startPostgres({ port, listenAddresses: [host], dataDir: `${folder}/data` });
+    const query = async (sql: string) => {
+      const client = new pg.Client({ connectionString: server.url });
+      await client.connect();
+      await client.query(sql);
+      await client.end();
+    };
     await applyDatabaseSecret(`postgres://postgres:postgres@${host}:${port}/postgres`);
+    let server: Postgres = await start();
+    // Rows after the 100th wait for as long as the table test_brake is not empty.
+    const table = name.replaceAll('-', '_');
+    await query(`
+      CREATE TABLE test_brake AS SELECT 1;
+      CREATE TABLE ${table} (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint);
+      CREATE FUNCTION test_brake() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        WHILE NEW.row_number > 100 AND EXISTS (SELECT FROM test_brake) LOOP PERFORM pg_sleep(0.1); END LOOP;
+        RETURN NEW;
+      END $$;
+      CREATE TRIGGER test_brake BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION test_brake()`);
+    await server.stop();
     const spec = { chunkRecords: 50, target: { databaseSecretRef: { name: TEST_DATABASE_SECRET } } };
-    const rows = 20_000;
+    const rows = 1000;
     const body = `k,v\n${Array.from({ length: rows }, (_, i) => `k${i},v`).join('\n')}\n`;
     const { metadata } = await e2e.createItemsUpload(name, body, { spec });
     await waits('DatabaseUnavailable', /cannot be reached/);
-    let server: Postgres = await start();
+    server = await start();
     await waitFor((upload) => (upload.status?.records?.processed ?? 0) > 0);
     await server.stop();
     await waitFor((upload) => hasCondition(upload, 'Degraded', 'DatabaseUnavailable'));
     server = await start();
+    await query('DELETE FROM test_brake');
     const upload = await completes();
     expect(upload.status?.records).toEqual({ total: rows, processed: rows, succeeded: rows, failed: 0, duplicate: 0 });
     expect(metadata.uid).toBe(upload.metadata.uid);
