@@ -2,10 +2,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
+import type { Brake, Brakes } from './brakes.ts';
 import { type ExpectedCounts, generateCertifications } from './certifications.ts';
 import { type BatchUpload, hasCondition } from './cluster.ts';
 import { compareCertifications } from './compare-certifications.ts';
-import { type E2e, NAMESPACE, type Pod } from './e2e.ts';
+import { type E2e, eventuallyTrue, NAMESPACE, type Pod } from './e2e.ts';
 import { schemaManifest, uploadManifest } from './manifests.ts';
 import { expectCertifications } from './oracle.ts';
 import { CERTIFICATIONS_SQL, exampleSchema } from './runner.ts';
@@ -24,6 +25,8 @@ export interface StartOptions {
   records: number;
   chunkRecords: number;
   duplicates?: number;
+  /** Default: 2. */
+  parallelism?: number;
   /** The object is there, the RecordSchema is not yet: nothing has begun when this returns. */
   held?: boolean;
 }
@@ -53,7 +56,7 @@ export async function startCertifications(e2e: E2e, options: StartOptions): Prom
     uploadManifest(NAMESPACE, name, {
       source: { type: 'Manual', s3: { bucket: e2e.cluster.env.S3_BUCKET, key } },
       schemaRef: { name: options.held ? `held-${name}` : SCHEMA_NAME },
-      parallelism: 2,
+      parallelism: options.parallelism ?? 2,
       chunkRecords: options.chunkRecords,
     }),
   );
@@ -83,7 +86,7 @@ export async function expectComplete(e2e: E2e, { upload, file, counts }: Started
   await expectOneAuditRowPerChunk(e2e, uid, done.status?.plan?.chunks ?? -1);
 }
 
-export async function expectExactRows(
+async function expectExactRows(
   e2e: E2e,
   uid: string,
   { file, counts }: Pick<Started, 'file' | 'counts'>,
@@ -112,18 +115,57 @@ export async function podOf(e2e: E2e, uid: string, application: string): Promise
   return running[0]!;
 }
 
-export async function killPod(e2e: E2e, { metadata }: Pod): Promise<void> {
-  await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'pod', metadata.name, '--force', '--grace-period=0');
+export type Point = [kind: 'in COPY' | 'before COMMIT', chunk: number];
+
+/** Lets a held upload go and kills, point after point, the pod that stands there. */
+export async function killAt(e2e: E2e, brakes: Brakes, started: Started, points: readonly Point[]): Promise<void> {
+  const { uid } = started.upload.metadata;
+  const set: Brake[] = [];
+  for (const [kind, chunk] of points) {
+    set.push(
+      kind === 'in COPY' ? await brakes.inCopy(uid, started.goodRow(chunk)) : await brakes.beforeCommit(uid, chunk),
+    );
+  }
+  await letGo(e2e, started);
+  for (const [i, [kind, chunk]] of points.entries()) {
+    const { application, query } = await set[i]!.reached();
+    // A chunk with keys that are stored already goes through a temporary table.
+    expect(query).toMatch(kind === 'in COPY' ? /^(COPY|INSERT INTO) "certifications"/ : /batch_upload_audit_logs/);
+    await killPod(e2e, await podOf(e2e, uid, application));
+    await set[i]!.release();
+    console.log(`killed ${kind} of chunk ${chunk}: ${application}`);
+  }
+}
+
+/** Ends when the pod's process is dead; the pod itself stays until its Job has counted it. */
+export async function killPod(e2e: E2e, pod: Pod): Promise<void> {
+  const { name } = pod.metadata;
+  await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'pod', name, '--force', '--grace-period=0', '--wait=false');
+  await eventuallyTrue(async () => !(await isAlive(e2e, pod)), `the process of ${name} lives on`);
 }
 
 /** Sends a signal to a pod's process from its node, as no API can. */
 export async function signalPod(e2e: E2e, pod: Pod, signal: 'STOP' | 'CONT' | 'KILL'): Promise<void> {
+  const pid = await processOf(e2e, pod);
+  if (!pid) throw new Error(`no process of ${pod.metadata.name} on ${pod.spec.nodeName}`);
+  await exec('docker', ['exec', pod.spec.nodeName!, 'kill', `-${signal}`, pid], { env: e2e.cluster.env });
+}
+
+export async function isAlive(e2e: E2e, pod: Pod): Promise<boolean> {
+  return (await processOf(e2e, pod)) !== null;
+}
+
+/** A node without its kubelet is one that was cut off: Kubernetes hears nothing of it and its pods run on. */
+export async function controlKubelet({ cluster }: E2e, node: string, what: 'start' | 'stop'): Promise<void> {
+  await exec('docker', ['exec', node, 'systemctl', what, 'kubelet'], { env: cluster.env });
+}
+
+/** The process id on its node; null when it runs no more. */
+async function processOf({ cluster }: E2e, pod: Pod): Promise<string | null> {
   const container = pod.status.containerStatuses?.[0]?.containerID?.replace('containerd://', '');
   const node = pod.spec.nodeName;
   if (!container || !node) throw new Error(`${pod.metadata.name} has no container`);
-  const script = `ctr -n k8s.io task ls | awk '$1 == "${container}" { print $2 }'`;
-  const { stdout } = await exec('docker', ['exec', node, 'sh', '-c', script], { env: e2e.cluster.env });
-  const pid = stdout.trim();
-  if (!/^\d+$/.test(pid)) throw new Error(`no process of ${pod.metadata.name} on ${node}`);
-  await exec('docker', ['exec', node, 'kill', `-${signal}`, pid], { env: e2e.cluster.env });
+  const script = `ctr -n k8s.io task ls | awk '$1 == "${container}" && $3 != "STOPPED" { print $2 }'`;
+  const { stdout } = await exec('docker', ['exec', node, 'sh', '-c', script], { env: cluster.env });
+  return /^\d+$/.test(stdout.trim()) ? stdout.trim() : null;
 }
