@@ -17,6 +17,7 @@ export interface Brakes {
   inCopy(uploadId: string, rowNumber: number): Promise<Brake>;
   /** After everything of the chunk was written, just before its COMMIT. */
   beforeCommit(uploadId: string, chunkNumber: number): Promise<Brake>;
+  /** Releases all of them, and removes the triggers. */
   remove(): Promise<void>;
 }
 
@@ -40,8 +41,11 @@ export async function installBrakes(cluster: Cluster, db: pg.Client, table: stri
     CREATE OR REPLACE TRIGGER test_brake AFTER INSERT ON batch_upload.batch_upload_audit_logs
       FOR EACH ROW EXECUTE FUNCTION test_brake_chunk();`);
 
+  const holders = new Set<pg.Client>();
+
   async function set(uploadId: string, point: 'row' | 'chunk', number: number): Promise<Brake> {
     const holder = await cluster.connectDatabase();
+    holders.add(holder);
     holder.on('error', () => undefined);
     // Below 2^53, and no key of the product's own.
     const key = 7_000_000_000 + Math.floor(Math.random() * 1e9);
@@ -64,6 +68,7 @@ export async function installBrakes(cluster: Cluster, db: pg.Client, table: stri
       async release() {
         await db.query('DELETE FROM test_brakes WHERE key = $1', [key]);
         await holder.end();
+        holders.delete(holder);
       },
     };
   }
@@ -72,6 +77,8 @@ export async function installBrakes(cluster: Cluster, db: pg.Client, table: stri
     inCopy: (uploadId, rowNumber) => set(uploadId, 'row', rowNumber),
     beforeCommit: (uploadId, chunkNumber) => set(uploadId, 'chunk', chunkNumber),
     async remove() {
+      // After a test that failed brakes are still on, and what stands at them holds the table.
+      for (const holder of holders) await holder.end();
       await db.query(`DROP TRIGGER IF EXISTS test_brake ON ${table};
         DROP TRIGGER IF EXISTS test_brake ON batch_upload.batch_upload_audit_logs;
         DROP FUNCTION IF EXISTS test_brake_row; DROP FUNCTION IF EXISTS test_brake_chunk; DROP TABLE IF EXISTS test_brakes`);

@@ -1,0 +1,37 @@
+/** The short version of `make chaos`: a kill of every kind. */
+import { afterAll, beforeAll, it } from 'vitest';
+import { type Brakes, installBrakes } from '#support/brakes.ts';
+import { createE2e, type E2e } from '#support/e2e.ts';
+import { expectComplete, killAt, prepareKillTests, startCertifications } from '#support/kill-tests.ts';
+import { killOperatorAt, setFaultPoint } from '#support/operator-kills.ts';
+
+let e2e: E2e;
+let brakes: Brakes;
+beforeAll(async () => {
+  e2e = await createE2e();
+  await prepareKillTests(e2e);
+  await expectComplete(e2e, await startCertifications(e2e, { records: 500, chunkRecords: 100 }));
+  brakes = await installBrakes(e2e.cluster, e2e.db, 'certifications');
+});
+afterAll(async () => {
+  await brakes?.remove();
+  await e2e?.close();
+});
+
+it('pods killed in the middle of a chunk, just before its COMMIT and just after', async () => {
+  const started = await startCertifications(e2e, { records: 16_000, chunkRecords: 1000, parallelism: 3, held: true });
+  await killAt(e2e, brakes, started, [
+    ['in COPY', 1],
+    ['before COMMIT', 8],
+    ['in COPY', 13],
+  ]);
+  await expectComplete(e2e, started);
+});
+
+it('the leading operator killed between creating a Job and writing the status', async () => {
+  try {
+    await killOperatorAt(e2e, 'after-create-process-job');
+  } finally {
+    await setFaultPoint(e2e, null);
+  }
+});

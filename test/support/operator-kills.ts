@@ -1,0 +1,46 @@
+/** The leading operator killed at its own named points; the other replica goes on. */
+import { expect } from 'vitest';
+import type { FaultPoint } from '#operator/controller/fault-point.ts';
+import { type E2e, eventuallyTrue, NAMESPACE } from './e2e.ts';
+import { expectComplete, startCertifications } from './kill-tests.ts';
+
+export const SYSTEM = ['-n', 'batch-upload-system'];
+const DEPLOYMENT = 'deployment/batch-upload-operator';
+
+export interface OperatorPod {
+  metadata: { name: string };
+  status: { containerStatuses?: { lastState?: { terminated?: { exitCode: number } } }[] };
+}
+
+export async function operatorPods({ cluster }: E2e): Promise<OperatorPod[]> {
+  const label = 'app.kubernetes.io/name=batch-upload';
+  const text = await cluster.kubectl(...SYSTEM, 'get', 'pods', '-l', label, '-o', 'json');
+  return (JSON.parse(text) as { items: OperatorPod[] }).items;
+}
+
+/** Rolls the operator out with the point, or without one. */
+export async function setFaultPoint({ cluster }: E2e, point: FaultPoint | null): Promise<void> {
+  const change = point === null ? 'BATCH_UPLOAD_FAULT_POINT-' : `BATCH_UPLOAD_FAULT_POINT=${point}`;
+  await cluster.kubectl(...SYSTEM, 'set', 'env', DEPLOYMENT, change);
+  await cluster.kubectl(...SYSTEM, 'rollout', 'status', DEPLOYMENT, '--timeout=120s');
+}
+
+/** An upload during which an operator ends at the point; it is complete and exact, with every Job made once. */
+export async function killOperatorAt(e2e: E2e, point: FaultPoint): Promise<void> {
+  await setFaultPoint(e2e, point);
+  const started = await startCertifications(e2e, { records: 12_000, chunkRecords: 500 });
+  await eventuallyTrue(
+    async () => (await operatorPods(e2e)).some(wasKilled),
+    `no operator was killed ${point}`,
+    120_000,
+  );
+  await expectComplete(e2e, started);
+  const { uid } = started.upload.metadata;
+  const label = `batchupload.dev/uid=${uid}`;
+  const jobs = await e2e.cluster.kubectl('-n', NAMESPACE, 'get', 'jobs', '-l', label, '-o', 'name');
+  expect(jobs.trim().split('\n').toSorted()).toEqual([`job.batch/${uid}-plan-1`, `job.batch/${uid}-process-1`]);
+}
+
+function wasKilled({ status }: OperatorPod): boolean {
+  return status.containerStatuses?.[0]?.lastState?.terminated?.exitCode === 137;
+}
