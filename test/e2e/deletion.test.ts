@@ -27,7 +27,9 @@ async function bringTo(phase: string): Promise<{ uid: string; release(): Promise
     await e2e.cluster.waitForUpload(NAMESPACE, name, (upload) => upload.status?.phase === 'Pending');
     return { uid: metadata.uid, release: nothing };
   }
-  const { metadata } = await e2e.createItemsUpload(name, BODY, { withoutSchema: true, spec: { chunkRecords: 10 } });
+  // A quote that is never closed fails an upload after it was accepted.
+  const body = phase === 'Failed' ? `${BODY}k,"v` : BODY;
+  const { metadata } = await e2e.createItemsUpload(name, body, { withoutSchema: true, spec: { chunkRecords: 10 } });
   const { uid } = metadata;
   const applySchema = () => e2e.cluster.apply(schemaManifest(NAMESPACE, name, itemsSchema(name.replaceAll('-', '_'))));
   switch (phase) {
@@ -53,6 +55,10 @@ async function bringTo(phase: string): Promise<{ uid: string; release(): Promise
       await applySchema();
       await e2e.cluster.waitForUpload(NAMESPACE, name, (upload) => hasCondition(upload, 'Complete'));
       return { uid, release: nothing };
+    case 'Failed':
+      await applySchema();
+      await e2e.cluster.waitForUpload(NAMESPACE, name, (upload) => hasCondition(upload, 'Failed'));
+      return { uid, release: nothing };
     default:
       throw new Error(phase);
   }
@@ -62,7 +68,8 @@ async function expectGone(uid: string, phase: string): Promise<void> {
   await eventuallyTrue(async () => (await e2e.podsOf(uid)).length === 0, 'pods are left', 90_000);
   await eventuallyTrue(async () => (await e2e.activeJobs(uid)).length === 0, 'Jobs are left');
   if (phase === 'Pending') return;
-  const closed = phase === 'Complete' ? 'Complete' : 'Deleted';
+  const ended = phase === 'Complete' || phase === 'Failed';
+  const closed = ended ? phase : 'Deleted';
   await eventuallyTrue(
     async () => (await e2e.progress(uid))?.status === closed,
     `the ledger's row is not ${closed}`,
@@ -74,11 +81,11 @@ async function expectGone(uid: string, phase: string): Promise<void> {
   );
   const events = rows.map(({ event_type }) => event_type);
   expect(events).toContain('upload_accepted');
-  if (phase !== 'Planning') expect(events).toContain('chunk_completed');
-  if (phase !== 'Complete') expect(events).toContain('upload_deleted');
+  if (phase === 'Processing' || phase === 'Complete') expect(events).toContain('chunk_completed');
+  expect(events).toContain(`upload_${closed.toLowerCase()}`);
 }
 
-describe.each(['Pending', 'Planning', 'Processing', 'Complete'])('deleted while %s', (phase) => {
+describe.each(['Pending', 'Planning', 'Processing', 'Complete', 'Failed'])('deleted while %s', (phase) => {
   it('Jobs and pods go, the ledger row is closed, the audit rows stay', async () => {
     const { uid, release } = await bringTo(phase);
     await remove();
