@@ -23,14 +23,14 @@ it('100,000 records by two pods at a time: every row as the oracle says, memory 
   );
   await expectComplete(e2e, started);
   const { status } = await e2e.cluster.getUpload(NAMESPACE, name);
-  expect(status).toMatchObject({ progress: '100%', plan: { execution: 'Indexed', records: 100_000, chunks: 20 } });
+  expect(status).toMatchObject({ progress: '100%', plan: { execution: 'Job', records: 100_000, chunks: 20 } });
   expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(32 * 1024);
 
   const pods = await e2e.podsOf(uid);
   expect(pods.length).toBeGreaterThanOrEqual(3);
   for (const { metadata } of pods) {
     const log = await e2e.cluster.kubectl('-n', NAMESPACE, 'logs', metadata.name);
-    const finished = log.split('\n').find((line) => line.includes('"msg":"finished"'));
+    const finished = log.split('\n').find((line) => line.includes('"finished"'));
     const { cgroupPeakBytes } = JSON.parse(finished!) as { cgroupPeakBytes: number };
     expect(cgroupPeakBytes).toBeGreaterThan(0);
     expect(cgroupPeakBytes, `${metadata.name} used ${cgroupPeakBytes} bytes`).toBeLessThan(200e6);
