@@ -27,7 +27,7 @@ export interface ChunkOutcome {
   way: WriteOutcome['way'] | null;
 }
 
-const DUPLICATE = {
+export const DUPLICATE = {
   code: 'DUP_001',
   message: 'A record with this key is already stored, or an earlier record of this file has the key',
 };
