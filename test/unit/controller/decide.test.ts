@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import { decide, STOPPING_MS } from '#operator/controller/decide.ts';
+import type { Observed } from '#operator/controller/types.ts';
+import { ACCEPTED, job, NOW, observed, pod, row, upload } from './observed.ts';
+
+const why = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
+const plan = (change: Partial<ReturnType<typeof job>> = {}) => job({ name: 'plan', kind: 'plan', ...change });
+const planning: Observed['ledger'] = { state: 'row', row: row({ status: 'Planning', execution: null }) };
+const inline: Observed['ledger'] = { state: 'row', row: row({ execution: 'Inline' }) };
+
+describe('before the ledger has a row', () => {
+  it.each([
+    ['out of reach', { ledger: { state: 'unreachable', why } }, why.reason],
+    ['no schema', { ledger: { state: 'absent' }, schema: null }, 'SchemaNotFound'],
+  ] as [string, Partial<Observed>, string][])('%s: waits, says why, looks again', (_what, change, reason) => {
+    expect(decide(observed({ upload: upload(), ...change }))).toMatchObject({
+      actions: [],
+      view: { kind: 'waiting', why: { reason } },
+      requeueAfterMs: 30_000,
+    });
+  });
+
+  it('with a schema: accepts', () => {
+    const { actions } = decide(observed({ upload: upload(), ledger: { state: 'absent' } }));
+    expect(actions).toMatchObject([{ type: 'accept', schema: { target: { table: 'items' } } }]);
+  });
+
+  it.each([
+    ['out of reach', { state: 'unreachable', why }, why.reason],
+    ['lost', { state: 'absent' }, 'LedgerRowMissing'],
+  ] as [string, Observed['ledger'], string][])(
+    'accepted before and now %s: degraded, nothing is made',
+    (_what, ledger, reason) => {
+      const seen = observed({ upload: ACCEPTED, ledger });
+      expect(decide(seen)).toMatchObject({ actions: [], view: { kind: 'blind' }, degraded: { reason } });
+    },
+  );
+});
+
+describe('the Job that is needed', () => {
+  it.each([
+    ['Planning, none', planning, { plan: null, process: null }, [{ type: 'createJob', kind: 'plan' }]],
+    ['Planning, one at work', planning, { plan: plan(), process: null }, []],
+    ['planned, none to process', undefined, { plan: plan(), process: null }, [{ type: 'createJob', kind: 'process' }]],
+    ['inline, deleted by hand', inline, { plan: null, process: null }, [{ type: 'createJob', kind: 'plan' }]],
+    ['inline, at work', inline, { plan: plan({ parallelism: 1 }), process: null }, []],
+    ['being deleted', undefined, { plan: null, process: job({ deleting: true }) }, []],
+    [
+      'parallelism changed',
+      undefined,
+      { plan: null, process: job({ parallelism: 1 }) },
+      [{ type: 'setParallelism', parallelism: 2 }],
+    ],
+  ] as [string, Observed['ledger'] | undefined, Observed['jobs'], object[]][])('%s', (_what, ledger, jobs, actions) => {
+    const decision = decide(observed({ ...(ledger ? { ledger } : {}), jobs }));
+    expect(decision.actions).toHaveLength(actions.length);
+    expect(decision.actions).toMatchObject(actions);
+    expect(decision.degraded).toBeNull();
+  });
+
+  it('of the same name and not ours is left alone and said', () => {
+    const decision = decide(observed({ jobs: { plan: null, process: job({ owned: false }) } }));
+    expect(decision).toMatchObject({ actions: [], degraded: { reason: 'JobNameTaken' } });
+  });
+
+  it.each([
+    [0, 999, []],
+    [0, 1000, [{ type: 'deleteJob' }]],
+    [3, 7999, []],
+    [3, 8000, [{ type: 'deleteJob' }]],
+    [50, 59_999, []],
+    [50, 60_000, [{ type: 'deleteJob' }]],
+  ])('complete with chunks left, made again %d times, %d ms ago', (recreated, ago, actions) => {
+    const ended = job({ verdict: 'complete', finished: true, finishedAt: NOW - ago, recreated });
+    const decision = decide(observed({ jobs: { plan: null, process: ended } }));
+    expect(decision.actions).toHaveLength(actions.length);
+    expect(decision.actions).toMatchObject(actions);
+    if (actions.length === 0) expect(decision.requeueAfterMs).toBe(1);
+  });
+});
+
+describe('the end', () => {
+  it('every chunk done: complete, whatever the Job says', () => {
+    const ledger: Observed['ledger'] = { state: 'row', row: row({ chunksDone: 10 }) };
+    for (const verdict of ['none', 'failed', 'complete'] as const) {
+      const decision = decide(observed({ ledger, jobs: { plan: null, process: job({ verdict }) } }));
+      expect(decision.actions).toEqual([{ type: 'complete' }]);
+    }
+  });
+
+  it('Complete in the ledger: nothing more', () => {
+    const ledger: Observed['ledger'] = { state: 'row', row: row({ status: 'Complete', chunksDone: 10 }) };
+    expect(decide(observed({ ledger }))).toMatchObject({
+      actions: [],
+      view: { kind: 'complete' },
+      requeueAfterMs: null,
+    });
+  });
+
+  const failedJob = job({ verdict: 'failed', finished: true, reason: 'FailedIndexes' });
+  const terminated = { exitCode: 2, reason: 'Error', message: '', finishedAt: NOW };
+  it.each([
+    [
+      'with what its pod said',
+      { message: JSON.stringify({ reason: 'SourceChanged', message: 'It changed.' }) },
+      'SourceChanged',
+    ],
+    ['out of memory', { reason: 'OOMKilled', exitCode: 137 }, 'OutOfMemory'],
+    ['without a word', {}, 'BackoffLimitExceeded'],
+  ])('its Job failed %s', (_what, change, reason) => {
+    const pods = [
+      pod({ name: 'earlier', terminated: { ...terminated, finishedAt: NOW - 1 } }),
+      pod({ terminated: { ...terminated, ...change } }),
+    ];
+    const { actions } = decide(observed({ jobs: { plan: null, process: failedJob }, pods }));
+    expect(actions).toMatchObject([{ type: 'fail', attempt: 1, reason }]);
+  });
+
+  it('failed in the ledger: Jobs get a moment to end, then they are deleted', () => {
+    const ledger: Observed['ledger'] = {
+      state: 'row',
+      row: row({ status: 'Failed', failureReason: 'SourceChanged', failureMessage: 'It changed.' }),
+    };
+    const failedSince = NOW - STOPPING_MS + 1;
+    const early = decide(observed({ ledger, failedSince }));
+    expect(early).toMatchObject({ actions: [], view: { kind: 'stopping' }, requeueAfterMs: 1 });
+    const late = decide(observed({ ledger, failedSince: failedSince - 1 }));
+    expect(late.view).toMatchObject({ kind: 'failed', reason: 'SourceChanged', message: 'It changed.' });
+    expect(late.actions).toMatchObject([{ type: 'deleteJob', job: { uid: 'job' } }]);
+    const ended = decide(observed({ ledger, jobs: { plan: null, process: failedJob } }));
+    expect(ended).toMatchObject({ actions: [], view: { kind: 'failed' } });
+  });
+
+  it('closed in the ledger as deleted although it is there: says so', () => {
+    const ledger: Observed['ledger'] = { state: 'row', row: row({ status: 'Deleted' }) };
+    const decision = decide(observed({ ledger, jobs: { plan: null, process: null } }));
+    expect(decision.view).toMatchObject({ kind: 'failed', reason: 'LedgerClosed' });
+  });
+});
+
+describe('pods that do not start', () => {
+  const pending = (change: object, ageMs: number) => [pod({ phase: 'Pending', createdAt: NOW - ageMs, ...change })];
+  it.each([
+    ['no node', { unschedulable: '0/3 nodes are available' }, 'Unschedulable', /0\/3 nodes/],
+    ['no image', { waiting: { reason: 'ErrImagePull', message: 'denied' } }, 'ImagePullFailed', /denied/],
+    ['no Secret', { waiting: { reason: 'CreateContainerConfigError', message: 'secret' } }, 'PodCannotStart', /secret/],
+    ['slow', { waiting: { reason: 'ContainerCreating', message: '' } }, 'PodCannotStart', /kubectl describe pod pod/],
+  ])('%s: said after the grace, not before', (_what, change, reason, message) => {
+    const decision = decide(observed({ pods: pending(change, 60_000) }));
+    expect(decision.degraded).toMatchObject({ reason, message: expect.stringMatching(message) });
+    const before = decide(observed({ pods: pending(change, 59_999) }));
+    expect(before.degraded).toBeNull();
+    expect(before.requeueAfterMs).toBe(101);
+  });
+
+  it('a lost node', () => {
+    const pods = [pod({ deletionDue: NOW - 60_000 })];
+    expect(decide(observed({ pods })).degraded).toMatchObject({ reason: 'PodNotTerminating' });
+  });
+
+  it('a Job that gets no pods, in the words of Kubernetes', () => {
+    const process = job({ active: 0, createdAt: NOW - 60_000 });
+    const seen = observed({ jobs: { plan: null, process }, pods: [], creationRefused: 'exceeded quota' });
+    expect(decide(seen).degraded).toMatchObject({
+      reason: 'PodsNotCreated',
+      message: expect.stringContaining('exceeded quota'),
+    });
+  });
+});

@@ -1,0 +1,101 @@
+/** Observations for tests of the policies: an accepted upload of 10 chunks in 2 indexes, nothing wrong with it. */
+import type { BatchUpload } from '#operator/api/resources.ts';
+import type { JobView, Observed, PodView } from '#operator/controller/types.ts';
+import type { UploadProgress } from '#runner/ledger/types.ts';
+import { itemsSchema } from '#support/manifests.ts';
+
+export const NOW = Date.parse('2026-01-01T12:00:00Z');
+export const UID = '0b4ec2ff-6ad4-4f9a-a8f0-2ec2f3a3b1ce';
+
+export function upload(conditions: { type: string; status: string }[] = []): BatchUpload {
+  return {
+    metadata: { name: 'u', namespace: 'n', uid: UID },
+    spec: {
+      source: { type: 'Manual', s3: { bucket: 'b', key: 'k.csv' } },
+      schemaRef: { name: 's' },
+      parallelism: 4,
+    },
+    status: { conditions },
+  } as unknown as BatchUpload;
+}
+
+export const ACCEPTED = upload([{ type: 'Accepted', status: 'True' }]);
+
+export function row(change: Partial<UploadProgress> = {}): UploadProgress {
+  return {
+    id: UID,
+    status: 'Processing',
+    attempt: 1,
+    execution: 'Job',
+    sizeBytes: 1000,
+    digest: 'd',
+    eTag: 'e',
+    versionId: null,
+    totalRecords: 100,
+    totalChunks: 10,
+    totalIndexes: 2,
+    counts: { processed: 50, succeeded: 48, failed: 1, duplicate: 1 },
+    chunksDone: 5,
+    startedAt: new Date(NOW - 10_000),
+    plannedAt: new Date(NOW - 5000),
+    completedAt: null,
+    failureReason: null,
+    failureMessage: null,
+    ...change,
+  };
+}
+
+export function job(change: Partial<JobView> = {}): JobView {
+  return {
+    name: `${UID}-process-1`,
+    uid: 'job',
+    kind: 'process',
+    owned: true,
+    deleting: false,
+    verdict: 'none',
+    finished: false,
+    reason: '',
+    message: '',
+    createdAt: NOW - 4000,
+    finishedAt: null,
+    active: 2,
+    succeeded: 0,
+    failed: 0,
+    parallelism: 2,
+    recreated: 0,
+    ...change,
+  };
+}
+
+export function pod(change: Partial<PodView> = {}): PodView {
+  return {
+    name: 'pod',
+    job: job().name,
+    phase: 'Running',
+    createdAt: NOW - 4000,
+    deletionDue: null,
+    unschedulable: null,
+    waiting: null,
+    terminated: null,
+    ...change,
+  };
+}
+
+export function observed(change: Partial<Observed> = {}): Observed {
+  return {
+    now: NOW,
+    upload: ACCEPTED,
+    ledger: { state: 'row', row: row() },
+    schema: itemsSchema('items') as Observed['schema'],
+    jobs: { plan: null, process: job() },
+    pods: [pod()],
+    creationRefused: null,
+    recreated: 0,
+    failedSince: null,
+    recordsPerSecond: null,
+    topErrors: [],
+    stuckPodGraceMs: 60_000,
+    waitingMs: 30_000,
+    ...change,
+  };
+}

@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import type { BatchUpload } from '#operator/api/resources.ts';
+import type { RunnerSettings } from '#operator/config.ts';
+import { heapMegabytes, parseMemory } from '#operator/jobs/memory.ts';
+import { buildPlanJob } from '#operator/jobs/plan-job.ts';
+import type { JobInput } from '#operator/jobs/pod-template.ts';
+import { buildProcessJob } from '#operator/jobs/process-job.ts';
+import { EXIT_CODES } from '#runner/contract.ts';
+
+const UID = '0b4ec2ff-6ad4-4f9a-a8f0-2ec2f3a3b1ce';
+const settings: RunnerSettings = {
+  image: 'batch-upload:1',
+  imagePullPolicy: 'IfNotPresent',
+  imagePullSecrets: [],
+  resources: { requests: { cpu: '500m' }, limits: { memory: '512Mi' } },
+  jobTtlSeconds: 3600,
+  inlineLimitBytes: 1 << 25,
+  retrySeconds: 600,
+  logLevel: 'info',
+  datadog: false,
+  datadogEnv: {},
+};
+
+function input(change: Partial<JobInput> = {}, name = 'march'): JobInput {
+  const upload = {
+    metadata: { name, namespace: 'team-a', uid: UID },
+    spec: {
+      source: { type: 'Manual', s3: { bucket: 'b', key: 'k' } },
+      schemaRef: { name: 's' },
+      parallelism: 8,
+    },
+  } as unknown as BatchUpload;
+  return { upload, attempt: 1, settings, serviceAccount: null, recreated: 0, ...change };
+}
+
+const containerOf = (change: Partial<JobInput> = {}) => buildPlanJob(input(change)).spec!.template.spec!.containers[0]!;
+const envOf = (change: Partial<JobInput> = {}) => new Map(containerOf(change).env!.map((each) => [each.name, each]));
+
+describe.each([
+  ['plan', buildPlanJob(input())],
+  ['process', buildProcessJob(input(), 3)],
+])('the %s Job', (kind, job) => {
+  it('belongs to its upload and is found by labels', () => {
+    expect(job.metadata).toMatchObject({ name: `${UID}-${kind}-1`, namespace: 'team-a' });
+    // The names of its pods add an index and a suffix, and must be labels.
+    expect(job.metadata!.name!.length + '-127-abcde'.length).toBeLessThanOrEqual(63);
+    expect(job.metadata!.ownerReferences).toMatchObject([{ kind: 'BatchUpload', uid: UID, controller: true }]);
+    expect(job.metadata!.labels).toMatchObject({ 'batchupload.dev/uid': UID });
+    expect(job.spec!.template.metadata!.labels).toEqual(job.metadata!.labels);
+  });
+
+  it('runs without rights', () => {
+    const { containers, securityContext, ...spec } = job.spec!.template.spec!;
+    expect(spec).toMatchObject({
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      restartPolicy: 'Never',
+    });
+    expect(securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+    expect(containers).toHaveLength(1);
+    expect(containers[0]).toMatchObject({ command: ['job-runner', kind], resources: settings.resources });
+    expect(containers[0]!.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+  });
+
+  it('retries what passes, fails at once for what does not, ignores disruptions', () => {
+    expect(job.spec).toMatchObject({ completionMode: 'Indexed', backoffLimitPerIndex: 6, maxFailedIndexes: 0 });
+    const rules = job.spec!.podFailurePolicy!.rules.map(({ action, onExitCodes, onPodConditions }) => [
+      action,
+      onExitCodes?.values ?? onPodConditions?.map(({ type }) => type),
+    ]);
+    expect(rules).toEqual([
+      ['Ignore', ['DisruptionTarget']],
+      ['FailJob', [EXIT_CODES.permanent, EXIT_CODES.unknown]],
+      ['Count', [EXIT_CODES.retryable]],
+    ]);
+  });
+});
+
+it.each([
+  [3, 3],
+  [8, 8],
+  [128, 8],
+])('%d indexes, parallelism 8: %d pods at once', (indexes, parallelism) => {
+  expect(buildProcessJob(input(), indexes).spec).toMatchObject({ completions: indexes, parallelism });
+});
+
+it('a long name is left out of the labels or cut to what a label may be', () => {
+  const { labels } = buildPlanJob(input({}, `${'a'.repeat(250)}.csv`)).metadata!;
+  for (const value of Object.values(labels!)) expect(value).toMatch(/^([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?$/);
+});
+
+it('secrets come by reference, never by value', () => {
+  const env = envOf();
+  expect(env.get('AWS_SECRET_ACCESS_KEY')).toMatchObject({ valueFrom: { secretKeyRef: { optional: true } } });
+  const fromSecrets = [...env.values()].filter(({ valueFrom }) => valueFrom?.secretKeyRef);
+  for (const each of fromSecrets) expect(each.value).toBeUndefined();
+  // Only the database must be there; a cloud's identity may stand for the keys of S3.
+  const needed = fromSecrets.filter(({ valueFrom }) => valueFrom!.secretKeyRef!.optional !== true);
+  expect(needed.map(({ valueFrom }) => valueFrom!.secretKeyRef!.key)).toEqual(['uri']);
+});
+
+it('a Job that is made again says how often', () => {
+  expect(buildPlanJob(input()).metadata!.annotations).toBeUndefined();
+  expect(Object.values(buildPlanJob(input({ recreated: 2 })).metadata!.annotations!)).toEqual(['2']);
+});
+
+it('the service account is used where there is one', () => {
+  expect(buildPlanJob(input()).spec!.template.spec!.serviceAccountName).toBeUndefined();
+  expect(buildPlanJob(input({ serviceAccount: 'runner' })).spec!.template.spec!.serviceAccountName).toBe('runner');
+});
+
+it('Datadog: off without a word, on by the agent of the node or the one that is named', () => {
+  expect([...envOf().keys()].filter((name) => name.startsWith('DD_'))).toEqual([]);
+  const on = { ...settings, datadog: true };
+  expect(envOf({ settings: on }).get('DD_AGENT_HOST')).toMatchObject({
+    valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } },
+  });
+  const named = envOf({ settings: { ...on, datadogEnv: { DD_AGENT_HOST: 'agent', DD_ENV: 'prod' } } });
+  expect([named.get('DD_AGENT_HOST'), named.get('DD_ENV')]).toEqual([
+    { name: 'DD_AGENT_HOST', value: 'agent' },
+    { name: 'DD_ENV', value: 'prod' },
+  ]);
+});
+
+it('the heap is 60 % of the memory limit', () => {
+  expect(envOf().get('NODE_OPTIONS')).toEqual({ name: 'NODE_OPTIONS', value: '--max-old-space-size=307' });
+  const unlimited = { ...settings, resources: { requests: {}, limits: {} } };
+  expect(envOf({ settings: unlimited }).has('NODE_OPTIONS')).toBe(false);
+});
+
+it.each([
+  ['512Mi', 512 * 2 ** 20],
+  ['1.5Gi', 1.5 * 2 ** 30],
+  ['500M', 500e6],
+  ['1073741824', 2 ** 30],
+  ['512mi', null],
+  [undefined, null],
+])('parseMemory(%s)', (quantity, bytes) => {
+  expect(parseMemory(quantity)).toBe(bytes);
+});
+
+it('a heap has at least 64 MiB', () => {
+  expect(heapMegabytes('64Mi')).toBe(64);
+});
