@@ -1,0 +1,109 @@
+/** Every fault of a target table is named, and the SQL of its message mends it; on the oldest and the newest PostgreSQL. */
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTarget } from '#operator/controller/create-target.ts';
+import { verifyTarget } from '#operator/controller/verify-target.ts';
+import { ledgerVersion, migrate, migrationScript } from '#runner/ledger/migrate.ts';
+import { createDatabase, withClient } from '#support/database.ts';
+import { itemsSchema } from '#support/manifests.ts';
+import { type Postgres, startPostgres } from '#support/postgres.ts';
+import { exampleSchema } from '#support/runner.ts';
+
+const schema = itemsSchema('items');
+const GOOD = 'CREATE TABLE items (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint)';
+
+describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
+  let server: Postgres;
+  let admin: string;
+  let app: string;
+  beforeAll(async () => {
+    server = await startPostgres({ version, settings: { fsync: 'off' } });
+    await withClient(server.url, (client) => client.query("CREATE ROLE app LOGIN PASSWORD 'app'"));
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    admin = await createDatabase(server);
+    app = admin.replace('postgres:postgres@', 'app:app@');
+  });
+
+  const run = (url: string, sql: string) => withClient(url, (client) => client.query(sql));
+  const verify = (url: string) => withClient(url, (client) => verifyTarget(client, schema));
+
+  it.each([
+    ['no table', '', 'TargetTableMissing', / it: (CREATE TABLE .*);$/],
+    ['a column is missing', `${GOOD}; ALTER TABLE items DROP COLUMN v`, 'TargetColumnMissing', /\((ALTER .*) …\)/],
+    [
+      'a required column more',
+      `${GOOD}; ALTER TABLE items ADD w text NOT NULL`,
+      'TargetColumnRequired',
+      /run: (ALTER .*);/,
+    ],
+    ['no key', GOOD.replace('PRIMARY KEY', ''), 'TargetKeyMissing', /Run: (CREATE UNIQUE .*);/],
+    [
+      'a key over other columns',
+      GOOD.replace('k text PRIMARY KEY', 'k text').replace(/\)$/, ', UNIQUE (k, v))'),
+      'TargetKeyMissing',
+      /Run: (CREATE UNIQUE .*);/,
+    ],
+    [
+      'a key that can be deferred',
+      GOOD.replace('PRIMARY KEY', 'UNIQUE DEFERRABLE'),
+      'TargetKeyMissing',
+      /Run: (CREATE UNIQUE .*);/,
+    ],
+    [
+      'a key of some rows',
+      `${GOOD.replace('PRIMARY KEY', '')}; CREATE UNIQUE INDEX ON items (k) WHERE v <> ''`,
+      'TargetKeyMissing',
+      /Run: (CREATE UNIQUE .*);/,
+    ],
+    ['no rights', `${GOOD}; REVOKE ALL ON items FROM app`, 'TargetAccessDenied', /Run: (GRANT .*);/],
+  ])('%s', async (_what, sql, reason, mend) => {
+    const asApp = reason === 'TargetAccessDenied';
+    const who = asApp ? app : admin;
+    if (sql !== '') await run(admin, sql);
+    const explanation = await verify(who);
+    expect(explanation).toMatchObject({ reason, message: expect.stringMatching(mend) });
+    const said = mend.exec(explanation!.message)![1]!;
+    // Only the person knows a column's type.
+    await run(admin, said.endsWith('"v"') ? `${said} text` : said);
+    expect(await verify(who)).toBeNull();
+  });
+
+  it.each([
+    ['a view', 'CREATE VIEW items AS SELECT 1 AS k', 'TargetTableMissing'],
+    [
+      'a generated column',
+      GOOD.replace('v text', "v text GENERATED ALWAYS AS (k || '') STORED"),
+      'TargetColumnMissing',
+    ],
+  ])('%s is refused', async (_what, sql, reason) => {
+    await run(admin, sql);
+    expect(await verify(admin)).toMatchObject({ reason });
+  });
+
+  it.each(['certifications', 'airports'])('the table that is made for the example %s is accepted', async (name) => {
+    const example = exampleSchema(name);
+    await withClient(admin, async (client) => {
+      // Two operators at once, and once more.
+      await withClient(admin, (other) => Promise.all([createTarget(client, example), createTarget(other, example)]));
+      await createTarget(client, example);
+      expect(await verifyTarget(client, example)).toBeNull();
+    });
+  });
+
+  it('a role that may not make the ledger is told so; with the SQL for an administrator it works', async () => {
+    const asApp = <T>(work: (client: pg.Client) => Promise<T>) => withClient(app, work);
+    await expect(asApp(migrate)).rejects.toMatchObject({
+      code: 'DB_MIGRATION',
+      message: expect.stringMatching(/print-migrations/),
+    });
+    await run(admin, await migrationScript());
+    await run(
+      admin,
+      'GRANT USAGE ON SCHEMA batch_upload TO app; GRANT SELECT ON ALL TABLES IN SCHEMA batch_upload TO app',
+    );
+    expect(await asApp(migrate)).toEqual([]);
+    expect(await asApp(ledgerVersion)).toBeGreaterThan(0);
+  });
+});
