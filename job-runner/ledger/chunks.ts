@@ -28,6 +28,9 @@ export async function lockChunk(client: ClientBase, id: string, chunkNumber: num
   return result.rows[0]?.pending ?? false;
 }
 
+/** Of a record whose key is stored already; counted apart from failed records. */
+export const DUPLICATE_CODE = 'DUP_001';
+
 export interface ChunkResult {
   number: number;
   records: number;

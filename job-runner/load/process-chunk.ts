@@ -3,7 +3,7 @@
  * together or not at all, and only while the upload is running with this pod's attempt.
  */
 import type { ClientBase } from 'pg';
-import { type ChunkResult, completeChunk, lockChunk } from '#runner/ledger/chunks.ts';
+import { type ChunkResult, completeChunk, DUPLICATE_CODE, lockChunk } from '#runner/ledger/chunks.ts';
 import { type FailedRow, insertErrors } from '#runner/ledger/insert-errors.ts';
 import { lockUploadShared } from '#runner/ledger/lock-upload.ts';
 import type { ErrorSummary } from '#runner/ledger/types.ts';
@@ -27,8 +27,8 @@ export interface ChunkOutcome {
   way: WriteOutcome['way'] | null;
 }
 
-export const DUPLICATE = {
-  code: 'DUP_001',
+const DUPLICATE = {
+  code: DUPLICATE_CODE,
   message: 'A record with this key is already stored, or an earlier record of this file has the key',
 };
 

@@ -2,8 +2,7 @@
  * DogStatsD metrics and APM spans of a pod, by the names of the monitoring in production. Off unless
  * BATCH_UPLOAD_DATADOG is true; dd-trace is not even loaded then.
  */
-import type { ChunkResult } from '#runner/ledger/chunks.ts';
-import { DUPLICATE } from '#runner/load/process-chunk.ts';
+import { type ChunkResult, DUPLICATE_CODE } from '#runner/ledger/chunks.ts';
 
 export interface Telemetry {
   /** Runs the work of a chunk in a span `batch_upload.process_chunk`. */
@@ -44,7 +43,7 @@ export async function createTelemetry(enabled: boolean): Promise<Telemetry> {
         if (count > 0) dogstatsd.increment('batch_upload.records.processed', count, { status });
       }
       for (const { code, count } of result.codes) {
-        if (code !== DUPLICATE.code) dogstatsd.increment('batch_upload.records.failed', count, { error_code: code });
+        if (code !== DUPLICATE_CODE) dogstatsd.increment('batch_upload.records.failed', count, { error_code: code });
       }
       dogstatsd.histogram('batch_upload.chunk.duration_ms', result.durationMs);
       dogstatsd.gauge('batch_upload.chunk.size', result.records);

@@ -40,17 +40,6 @@ function notAllowed(name: string, field: string, value: string): Explanation {
   };
 }
 
-export function secretMissing(namespace: string, name: string, what: 'database' | 's3'): Explanation {
-  const example =
-    what === 'database'
-      ? "--from-literal=uri='postgres://user:password@host:5432/database'"
-      : '--from-literal=AWS_ACCESS_KEY_ID=… --from-literal=AWS_SECRET_ACCESS_KEY=…';
-  return {
-    reason: 'SecretMissing',
-    message: `There is no Secret ${name} in the namespace ${namespace}. Create it: kubectl -n ${namespace} create secret generic ${name} ${example}`,
-  };
-}
-
 /** Null when the schema can be used. */
 export function checkSchema(namespace: string, name: string, schema: RecordSchemaSpec | null): Explanation | null {
   if (schema === null) {

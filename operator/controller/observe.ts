@@ -3,6 +3,7 @@
 import { isTrue } from '#operator/api/conditions.ts';
 import { databaseSecretName, jobName, s3SecretName } from '#operator/api/names.ts';
 import type { BatchUpload } from '#operator/api/resources.ts';
+import { secretMissing } from '#operator/api/secret-missing.ts';
 import type { OperatorConfig } from '#operator/config.ts';
 import type { Clock } from '#operator/kube/clock.ts';
 import { EVENTS } from '#operator/kube/resource-types.ts';
@@ -12,7 +13,7 @@ import { type Databases, findSecret } from '#operator/ledger/databases.ts';
 import { DEFAULTS, type RunnerCommand } from '#runner/contract.ts';
 import { Fault } from '#runner/errors.ts';
 import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
-import { checkAllowed, secretMissing } from './accept-policy.ts';
+import { checkAllowed } from './accept-policy.ts';
 import { explainFault } from './accept-upload.ts';
 import type { Caches } from './caches.ts';
 import { neededKind } from './job-policy.ts';

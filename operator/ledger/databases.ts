@@ -1,6 +1,6 @@
 /** Databases by the Secrets that name them; two Secrets with the same content share one. */
 import { createHash } from 'node:crypto';
-import { secretMissing } from '#operator/controller/accept-policy.ts';
+import { secretMissing } from '#operator/api/secret-missing.ts';
 import type { Clock } from '#operator/kube/clock.ts';
 import { isForbidden } from '#operator/kube/errors.ts';
 import { SECRETS, type Secret } from '#operator/kube/resource-types.ts';
