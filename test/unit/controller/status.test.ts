@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import type { Condition } from '#operator/api/conditions.ts';
+import { buildStatus, MAX_STATUS_BYTES, type StatusInput, sameStatus } from '#operator/controller/status.ts';
+import { ACCEPTED, job, NOW, row, upload } from './observed.ts';
+
+const input = (change: Partial<StatusInput> = {}): StatusInput => ({
+  now: NOW,
+  upload: ACCEPTED,
+  jobs: { plan: null, process: job() },
+  recordsPerSecond: 10,
+  topErrors: [],
+  view: { kind: 'processing', row: row() },
+  degraded: null,
+  ...change,
+});
+const condition = (status: { conditions?: { type: string }[] }, type: string) =>
+  status.conditions?.find((each) => each.type === type) as Condition | undefined;
+
+describe('an upload at work', () => {
+  it('has counts, progress, rate and a time when it may be done', () => {
+    expect(buildStatus(input())).toMatchObject({
+      phase: 'Processing',
+      progress: '50%',
+      records: { total: 100, processed: 50, succeeded: 48, failed: 1, duplicate: 1 },
+      plan: { execution: 'Job', records: 100, chunks: 10, indexes: 2 },
+      recordsPerSecond: 10,
+      estimatedCompletionTime: '2026-01-01T12:00:05Z',
+      message: '5 of 10 chunks done.',
+      jobs: [{ kind: 'process', active: 2 }],
+    });
+  });
+
+  it('without a rate tells neither rate nor time', () => {
+    const status = buildStatus(input({ recordsPerSecond: null }));
+    expect(status).not.toHaveProperty('recordsPerSecond');
+    expect(status).not.toHaveProperty('estimatedCompletionTime');
+  });
+
+  it.each([
+    [99_999, 100_000],
+    [999_999_999, 1_000_000_000],
+  ])('%d of %d records are not yet 100%%', (processed, totalRecords) => {
+    const counts = { processed, succeeded: processed, failed: 0, duplicate: 0 };
+    const { progress } = buildStatus(input({ view: { kind: 'processing', row: row({ totalRecords, counts }) } }));
+    expect(Number.parseFloat(progress!)).toBeGreaterThanOrEqual(99);
+    expect(Number.parseFloat(progress!)).toBeLessThan(100);
+  });
+});
+
+describe('conditions', () => {
+  it('keep their time until their status changes', () => {
+    const first = buildStatus(input());
+    const later = { now: NOW + 60_000, upload: { ...ACCEPTED, status: first } };
+    const degraded = { reason: 'Unschedulable', message: 'No node.' } as const;
+    const second = buildStatus(input({ ...later, degraded }));
+    expect(condition(second, 'Progressing')!.lastTransitionTime).toBe('2026-01-01T12:00:00Z');
+    expect(condition(second, 'Degraded')).toMatchObject({
+      status: 'True',
+      reason: 'Unschedulable',
+      lastTransitionTime: '2026-01-01T12:01:00Z',
+    });
+    expect(second.message).toBe('No node.');
+  });
+
+  it('exactly one of Complete and Failed at the end, none before', () => {
+    const ended = { completedAt: new Date(NOW), chunksDone: 10 };
+    const views: [StatusInput['view'], string, string][] = [
+      [{ kind: 'processing', row: row() }, 'False', 'False'],
+      [{ kind: 'complete', row: row({ status: 'Complete', ...ended }) }, 'True', 'False'],
+      [{ kind: 'failed', row: row({ status: 'Failed', ...ended }), reason: 'R', message: 'm' }, 'False', 'True'],
+    ];
+    for (const [view, complete, failed] of views) {
+      const status = buildStatus(input({ view }));
+      expect([condition(status, 'Complete')!.status, condition(status, 'Failed')!.status]).toEqual([complete, failed]);
+    }
+  });
+});
+
+it('while the ledger is out of reach what was known stays, and no rate is told', () => {
+  const before = buildStatus(input());
+  const degraded = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
+  const blind = buildStatus(input({ upload: { ...ACCEPTED, status: before }, view: { kind: 'blind' }, degraded }));
+  expect(blind).toMatchObject({ phase: 'Processing', records: before.records, progress: '50%' });
+  expect(blind).not.toHaveProperty('recordsPerSecond');
+  expect(condition(blind, 'Progressing')).toMatchObject({ status: 'Unknown' });
+});
+
+it('an upload that waits says what for', () => {
+  const why = { reason: 'SecretMissing', message: 'There is no Secret.' } as const;
+  const status = buildStatus(input({ upload: upload(), view: { kind: 'waiting', why } }));
+  expect(status).toMatchObject({ phase: 'Pending', message: 'There is no Secret.' });
+  expect(status).not.toHaveProperty('startTime');
+});
+
+it('is under 32 KiB whatever it is made from', () => {
+  const long = '€'.repeat(100_000);
+  const all = row({ eTag: long, versionId: long, digest: long, failureReason: long, failureMessage: long });
+  const status = buildStatus(
+    input({
+      view: { kind: 'failed', row: all, reason: 'R'.repeat(128), message: long },
+      degraded: { reason: 'Unschedulable', message: long },
+      topErrors: Array.from({ length: 50 }, () => ({ code: long, count: Number.MAX_SAFE_INTEGER, message: long })),
+      jobs: { plan: job({ kind: 'plan' }), process: job() },
+    }),
+  );
+  expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(MAX_STATUS_BYTES);
+  expect(status.topErrors).toHaveLength(10);
+  expect(status.message!.length).toBeGreaterThan(100);
+  expect(JSON.stringify(status)).not.toContain('\uFFFD');
+});
+
+it('the same status with another order of keys is the same; another count is not', () => {
+  const status = buildStatus(input());
+  const turned = Object.fromEntries(Object.entries(status).reverse());
+  expect(sameStatus(turned, status)).toBe(true);
+  expect(sameStatus({ ...status, progress: '51%' }, status)).toBe(false);
+  expect(sameStatus(undefined, status)).toBe(false);
+});
