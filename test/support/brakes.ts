@@ -7,9 +7,16 @@ import type { Cluster } from './cluster.ts';
 import { eventuallyTrue } from './e2e.ts';
 
 export interface Brake {
-  /** Waits until a session stands at the point. `application` is `batch-upload/<uid>/<role>`. */
-  reached(): Promise<{ application: string; query: string }>;
+  /** The session that stands at the point now; `application` is `batch-upload/<uid>/<role>`. */
+  standing(): Promise<Standing | undefined>;
+  /** Waits until a session stands there. */
+  reached(): Promise<Standing>;
   release(): Promise<void>;
+}
+
+export interface Standing {
+  application: string;
+  query: string;
 }
 
 export interface Brakes {
@@ -51,16 +58,20 @@ export async function installBrakes(cluster: Cluster, db: pg.Client, table: stri
     const key = 7_000_000_000 + Math.floor(Math.random() * 1e9);
     await holder.query('SELECT pg_advisory_lock($1)', [key]);
     await holder.query('INSERT INTO test_brakes VALUES ($1, $2, $3, $4)', [uploadId, point, number, key]);
+    const standing = async () =>
+      (
+        await db.query<Standing>(
+          `SELECT a.application_name AS application, a.query FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+           WHERE l.locktype = 'advisory' AND NOT l.granted AND ((l.classid::bigint << 32) | l.objid::bigint) = $1`,
+          [key],
+        )
+      ).rows[0];
     return {
+      standing,
       async reached() {
-        let found: { application: string; query: string } | undefined;
+        let found: Standing | undefined;
         await eventuallyTrue(async () => {
-          const { rows } = await db.query<{ application: string; query: string }>(
-            `SELECT a.application_name AS application, a.query FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-             WHERE l.locktype = 'advisory' AND NOT l.granted AND ((l.classid::bigint << 32) | l.objid::bigint) = $1`,
-            [key],
-          );
-          found = rows[0];
+          found = await standing();
           return found !== undefined;
         }, `no session stands at ${point} ${number}`);
         return found!;

@@ -117,24 +117,37 @@ export async function podOf(e2e: E2e, uid: string, application: string): Promise
 
 export type Point = [kind: 'in COPY' | 'before COMMIT', chunk: number];
 
-/** Lets a held upload go and kills, point after point, the pod that stands there. */
+/**
+ * Lets a held upload go and kills the pods at the points, in the order in which they come there: a chunk may wait for
+ * another that stands at its point with the same key.
+ */
 export async function killAt(e2e: E2e, brakes: Brakes, started: Started, points: readonly Point[]): Promise<void> {
   const { uid } = started.upload.metadata;
-  const set: Brake[] = [];
-  for (const [kind, chunk] of points) {
-    set.push(
-      kind === 'in COPY' ? await brakes.inCopy(uid, started.goodRow(chunk)) : await brakes.beforeCommit(uid, chunk),
-    );
+  const left = new Map<Point, Brake>();
+  for (const point of points) {
+    const [kind, chunk] = point;
+    const brake =
+      kind === 'in COPY' ? await brakes.inCopy(uid, started.goodRow(chunk)) : await brakes.beforeCommit(uid, chunk);
+    left.set(point, brake);
   }
   await letGo(e2e, started);
-  for (const [i, [kind, chunk]] of points.entries()) {
-    const { application, query } = await set[i]!.reached();
-    // Where keys are stored already, rows go on from a temporary table by INSERT.
-    expect(query).toMatch(kind === 'in COPY' ? /(COPY|INSERT INTO) "certifications"/ : /batch_upload_audit_logs/);
-    await killPod(e2e, await podOf(e2e, uid, application));
-    await set[i]!.release();
-    console.log(`killed ${kind} of chunk ${chunk}: ${application}`);
-  }
+  const killOne = async () => {
+    for (const [point, brake] of left) {
+      const standing = await brake.standing();
+      if (standing === undefined) continue;
+      const [kind, chunk] = point;
+      // Where keys are stored already, rows go on from a temporary table by INSERT.
+      const expected = kind === 'in COPY' ? /(COPY|INSERT INTO) "certifications"/ : /batch_upload_audit_logs/;
+      expect(standing.query).toMatch(expected);
+      await killPod(e2e, await podOf(e2e, uid, standing.application));
+      await brake.release();
+      left.delete(point);
+      console.log(`killed ${kind} of chunk ${chunk}: ${standing.application}`);
+      return true;
+    }
+    return false;
+  };
+  while (left.size > 0) await eventuallyTrue(killOne, `no session stands at ${[...left.keys()].join(' nor ')}`);
 }
 
 /** Ends when the pod's process is dead; the pod itself stays until its Job has counted it. */
