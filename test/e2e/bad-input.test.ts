@@ -1,5 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type BatchUpload, hasCondition, isFinished } from '#support/cluster.ts';
 import {
   createE2e,
@@ -166,7 +167,6 @@ describe('something is missing: waits, says what, and goes on by itself', () => 
     // A server of the test's own, on the address of this machine that pods reach.
     const host = new URL(e2e.cluster.env['POD_DATABASE_URL']!).hostname;
     const port = await findFreePort();
-    const { mkdtemp, rm } = await import('node:fs/promises');
     const folder = await mkdtemp('/tmp/batch-upload-e2e-');
     const start = () => startPostgres({ port, listenAddresses: [host], dataDir: `${folder}/data` });
     const query = async (sql: string) => {
@@ -177,6 +177,11 @@ describe('something is missing: waits, says what, and goes on by itself', () => 
     };
     await applyDatabaseSecret(`postgres://postgres:postgres@${host}:${port}/postgres`);
     let server: Postgres = await start();
+    onTestFinished(async () => {
+      await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'batchupload', name, '--ignore-not-found');
+      await server.stop();
+      await rm(folder, { recursive: true });
+    });
     // Rows after the 100th wait for as long as the table test_brake is not empty.
     const table = name.replaceAll('-', '_');
     await query(`
@@ -203,9 +208,6 @@ describe('something is missing: waits, says what, and goes on by itself', () => 
     const upload = await completes();
     expect(upload.status?.records).toEqual({ total: rows, processed: rows, succeeded: rows, failed: 0, duplicate: 0 });
     expect(metadata.uid).toBe(upload.metadata.uid);
-    await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'batchupload', name);
-    await server.stop();
-    await rm(folder, { recursive: true });
   });
 });
 
