@@ -158,7 +158,9 @@ export function compareNumbers(a: string, b: string): number {
   const x = readDecimal(a);
   const y = readDecimal(b);
   if (x.sign !== y.sign || x.sign === 0) return compareOrdered(x.sign, y.sign);
-  return x.sign * (compareOrdered(x.magnitude, y.magnitude) || compareOrdered(x.digits, y.digits));
+  // Of two equal negative numbers -1 × 0 would be -0, which is not the 0 of equal positive ones.
+  const order = compareOrdered(x.magnitude, y.magnitude) || compareOrdered(x.digits, y.digits);
+  return order === 0 ? 0 : x.sign * order;
 }
 
 /** The number is sign × 0.digits × 10^magnitude; the digits neither start nor end with 0. */

@@ -28,12 +28,16 @@ cluster_up() {
   printf '%s\n' "$key" >"$state_dir/cluster-key"
 }
 
-# The name is one for the machine: a second checkout does not take the first one's cluster away while that one still has its state.
+# The name is one for the machine: a second checkout does not take a living cluster of the first one away. Without its services
+# (the machine was restarted, its processes were ended) nothing that was going on there is left, and the name is free.
 claim_cluster() {
   local owner
   owner=$(cat "$cache_dir/cluster-owner" 2>/dev/null || echo "$state_dir")
-  if [[ $owner != "$state_dir" && -e $owner/cluster-key && -n $(node_names) ]]; then
-    die "cluster $cluster_name belongs to another checkout: $(dirname "$owner")" "there: make down"
+  if [[ $owner != "$state_dir" && -n $(node_names) ]]; then
+    if live_pid "$owner/postgres.pid" postgres >/dev/null || live_pid "$owner/versitygw.pid" versitygw >/dev/null; then
+      die "cluster $cluster_name belongs to another checkout: $(dirname "$owner")" "there: make down"
+    fi
+    say "taking over from $(dirname "$owner"), whose services no longer run"
   fi
   printf '%s\n' "$state_dir" >"$cache_dir/cluster-owner"
 }
