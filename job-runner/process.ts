@@ -1,15 +1,17 @@
 /**
- * Processes one completion index: its run of chunks, from one ranged read of the object, each in one transaction.
- * The next chunk is read and checked while PostgreSQL works on the current one.
+ * Processes one completion index: its run of chunks, from one ranged read of the object, a few in a transaction.
+ * The next ones are read and checked while PostgreSQL works on the current ones.
  */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { chunksOfIndex, type RunnerConfig } from '#runner/contract.ts';
 import { Fault } from '#runner/errors.ts';
-import { readPendingChunks } from '#runner/ledger/chunks.ts';
+import { type ChunkResult, readPendingChunks } from '#runner/ledger/chunks.ts';
 import type { Chunk, UploadRow } from '#runner/ledger/types.ts';
-import { createPreparer, type PreparedChunk, type Preparer } from '#runner/load/prepare-chunk.ts';
-import { processChunk } from '#runner/load/process-chunk.ts';
+import { createPace, type Pace } from '#runner/load/pace.ts';
+import { createPreparer, type Preparer } from '#runner/load/prepare-chunk.ts';
+import { type ChunkGroup, type GroupOutcome, processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { createSession, type Session } from '#runner/session.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
 import { type ObjectIdentity, type RetryOptions, readRange } from '#runner/storage/s3.ts';
@@ -23,9 +25,6 @@ export interface ProcessDeps {
   log: Logger;
   signal: AbortSignal;
 }
-
-/** Chunks that go straight to the merge after one that met a conflict: its neighbours probably meet one too. */
-const MERGE_AFTER_CONFLICT = 16;
 
 /** A planned upload, as the ledger holds it. */
 export type PlannedUpload = UploadRow & { plan: NonNullable<UploadRow['plan']> };
@@ -95,15 +94,14 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<void> {
   const range = { start: chunks[0]!.startByte, end: chunks.at(-1)!.endByte };
   const reader = createByteReader(readRange(s3, identity, range, retry));
   let position = range.start;
-  const prepareNext = async (chunk: Chunk | undefined): Promise<PreparedChunk | null> => {
-    if (!chunk) return null;
+  const read = async (chunk: Chunk): Promise<Buffer> => {
     // Blank lines between two chunks belong to neither.
     await reader.skip(chunk.startByte - position);
     position = chunk.endByte;
-    return context.preparer.prepare(chunk, await reader.take(chunk.endByte - chunk.startByte));
+    return reader.take(chunk.endByte - chunk.startByte);
   };
   try {
-    await processInOrder(context, chunks, prepareNext);
+    await processInOrder(context, chunks, read);
   } finally {
     await reader.close();
   }
@@ -112,47 +110,91 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<void> {
 async function processInOrder(
   context: RunContext,
   chunks: Chunk[],
-  prepareNext: (chunk: Chunk | undefined) => Promise<PreparedChunk | null>,
+  read: (chunk: Chunk) => Promise<Buffer>,
 ): Promise<void> {
-  let mergeFor = 0;
-  let next = prepareNext(chunks[0]);
-  for (let i = 0; i < chunks.length; i += 1) {
-    const prepared = (await next)!;
-    next = prepareNext(chunks[i + 1]);
+  const { preparer } = context;
+  const pace = createPace();
+  // One is being written by PostgreSQL while the other is filled.
+  const buffers = [new RowBuffer(), new RowBuffer()] as const;
+  let taken = 0;
+  const prepareNext = async (rows: RowBuffer): Promise<ChunkGroup> => {
+    rows.clear();
+    const group: ChunkGroup = { chunks: [], rows };
+    for (const chunk of pace.nextGroup(chunks, taken)) {
+      group.chunks.push(preparer.prepare(chunk, await read(chunk), rows));
+      taken += 1;
+    }
+    return group;
+  };
+  let next = prepareNext(buffers[0]);
+  for (let turn = 1; ; turn += 1) {
+    const group = await next;
+    if (group.chunks.length === 0) return;
+    next = prepareNext(buffers[turn % 2]!);
     // Awaited in the next turn; a fault of the storage must not be an unhandled rejection until then.
     next.catch(() => undefined);
-    const way = await commitChunk(context, prepared, mergeFor > 0);
-    mergeFor = way === 'merge' && mergeFor === 0 ? MERGE_AFTER_CONFLICT : Math.max(0, mergeFor - 1);
+    await commitGroup(context, group, pace);
   }
 }
 
-async function commitChunk(context: RunContext, prepared: PreparedChunk, mergeOnly: boolean): Promise<string | null> {
+/** Writes the group in one transaction where that goes, else each of its chunks in its own. */
+async function commitGroup(context: RunContext, group: ChunkGroup, pace: Pace): Promise<void> {
+  let tries = 0;
+  if (!pace.merging) {
+    const together = await commit(context, group, { mergeOnly: false, triesBefore: 0 });
+    if (together.outcome.done) {
+      pace.committed(group.chunks.length, together.outcome.way);
+      return;
+    }
+    pace.separated();
+    tries = together.tries;
+  }
+  for (const chunk of group.chunks) {
+    const alone = { chunks: [chunk], rows: group.rows };
+    const { outcome } = await commit(context, alone, { mergeOnly: pace.merging || tries > 1, triesBefore: tries });
+    if (outcome.done) pace.committed(1, outcome.way);
+  }
+}
+
+async function commit(
+  context: RunContext,
+  group: ChunkGroup,
+  { mergeOnly, triesBefore }: { mergeOnly: boolean; triesBefore: number },
+): Promise<{ outcome: GroupOutcome; tries: number }> {
   const { session, telemetry, log, config, upload, target } = context;
-  const { chunk } = prepared;
-  return telemetry.traceChunk(chunk, async () => {
-    const { result, way } = await session.run((client, tries) =>
-      processChunk(
+  const numbers = group.chunks.map(({ chunk }) => chunk);
+  let tries = triesBefore;
+  const outcome = await telemetry.traceChunks(numbers, () =>
+    session.run(async (client, triesNow) => {
+      tries = triesBefore + triesNow;
+      // A try that failed may have met a deadlock between two optimistic COPYs.
+      if (triesNow > 1 && group.chunks.length > 1) return { done: false } as const;
+      return processChunks(
         {
-          client,
-          target,
+          ...{ client, target },
           uploadId: upload.id,
           attempt: config.attempt,
-          // A try that failed may have met a deadlock between two optimistic COPYs.
-          mergeOnly: mergeOnly || tries > 1,
+          mergeOnly: mergeOnly || triesNow > 1,
           metadata: { pod: config.podName, index: config.completionIndex, tries },
         },
-        prepared,
-      ),
-    );
-    if (result) {
-      telemetry.chunkCommitted(result);
-      const { number, records, succeeded, failed, duplicate } = result;
-      log.debug({ chunk: number, records, succeeded, failed, duplicate, way }, 'chunk committed');
-    } else {
-      log.info({ chunk: chunk.number }, 'chunk was already done');
-    }
-    return way;
-  });
+        group,
+      );
+    }),
+  );
+  if (outcome.done) report(outcome.results, { telemetry, log, way: outcome.way, chunks: numbers });
+  return { outcome, tries };
+}
+
+function report(
+  results: ChunkResult[],
+  { telemetry, log, way, chunks }: Pick<RunContext, 'telemetry' | 'log'> & { way: string; chunks: Chunk[] },
+): void {
+  for (const result of results) {
+    telemetry.chunkCommitted(result);
+    const { number, records, succeeded, failed, duplicate } = result;
+    log.debug({ chunk: number, records, succeeded, failed, duplicate, way }, 'chunk committed');
+  }
+  if (results.length === 0) log.info({ chunks: chunks.map(({ number }) => number) }, 'chunk was already done');
 }
 
 /** Narrows a row of the ledger. @throws Fault when the operator created the Job before the plan was committed. */

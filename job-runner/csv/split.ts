@@ -1,6 +1,4 @@
 /** One record's text to its fields, by the grammar of the scanner. */
-import { isUtf8 } from 'node:buffer';
-
 export interface SplitRecord {
   /** Doubled quotes undone. Best effort when `malformed`. */
   fields: string[];
@@ -30,22 +28,6 @@ export function splitRecord(text: string): SplitRecord {
     if (field.end >= text.length) return { fields, malformed };
     at = field.end + 1;
   }
-}
-
-export interface SplitBytes extends SplitRecord {
-  /** Numbers of the fields that are not text: invalid UTF-8, or a NUL. */
-  unreadable: number[];
-}
-
-/**
- * The same for bytes that need not be text; the record's end of line may be there. Slower: for records that are not text.
- * Cutting goes before decoding, which is exact because no byte of the grammar is part of a longer UTF-8 sequence.
- */
-export function splitBytes(record: Buffer): SplitBytes {
-  const { fields, malformed } = splitRecord(withoutLineEnd(record.toString('latin1')));
-  const parts = fields.map((field) => Buffer.from(field, 'latin1'));
-  const unreadable = parts.flatMap((part, i) => (isUtf8(part) && !part.includes(0) ? [] : [i]));
-  return { fields: parts.map((part) => part.toString('utf8')), malformed, unreadable };
 }
 
 interface Field {

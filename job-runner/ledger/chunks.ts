@@ -1,5 +1,7 @@
-import type { ClientBase } from 'pg';
-import type { Chunk, ErrorSummary } from './types.ts';
+import type { ClientBase, QueryResult } from 'pg';
+import pg from 'pg';
+import { assertRunning, lockUploadSharedSql } from './lock-upload.ts';
+import type { Chunk, ErrorSummary, LedgerStatus } from './types.ts';
 
 /** The chunks of [first, end) that nobody has completed, in the order of the file. */
 export async function readPendingChunks(
@@ -17,15 +19,25 @@ export async function readPendingChunks(
   return result.rows;
 }
 
-/** Locks a chunk's row until the transaction ends. @returns whether there is still work to do. */
-export async function lockChunk(client: ClientBase, id: string, chunkNumber: number): Promise<boolean> {
-  const result = await client.query<{ pending: boolean }>({
-    name: 'lock-chunk',
-    text: `SELECT completed_at IS NULL AS pending FROM batch_upload.batch_upload_chunks
-           WHERE batch_upload_id = $1 AND chunk_number = $2 FOR UPDATE`,
-    values: [id, chunkNumber],
-  });
-  return result.rows[0]?.pending ?? false;
+/**
+ * Begins the transaction of some chunks: waits for its turn at the fence, locks the upload's row, then the chunks' rows
+ * in their order, until the transaction ends. One round trip.
+ * @returns the numbers of the chunks that still have to be done.
+ * @throws Fault FENCED
+ */
+export async function beginChunks(
+  client: ClientBase,
+  { id, attempt, chunks }: { id: string; attempt: number; chunks: readonly Chunk[] },
+): Promise<Set<number>> {
+  const results = await client.query(`BEGIN; ${lockUploadSharedSql(id)};
+    SELECT chunk_number, completed_at IS NULL AS pending FROM batch_upload.batch_upload_chunks
+    WHERE batch_upload_id = ${pg.escapeLiteral(id)} AND chunk_number IN (${chunks.map(({ number }) => number).join(', ')})
+    ORDER BY chunk_number FOR UPDATE;
+    SET CONSTRAINTS ALL IMMEDIATE`);
+  const [, , upload, locked] = results as unknown as QueryResult[];
+  const row = upload!.rows[0] as { status: LedgerStatus; attempt: number } | undefined;
+  assertRunning(row, { id, attempt, status: 'Processing' });
+  return new Set(locked!.rows.filter(({ pending }) => pending).map(({ chunk_number }) => chunk_number));
 }
 
 /** Of a record whose key is stored already; counted apart from failed records. */
@@ -44,27 +56,25 @@ export interface ChunkResult {
   metadata: Record<string, unknown>;
 }
 
-/** Marks the chunk as done and writes its audit row, in the transaction that wrote its rows. */
-export async function completeChunk(client: ClientBase, id: string, result: ChunkResult): Promise<void> {
-  const codes = Object.fromEntries(result.codes.map(({ code, count, message }) => [code, { count, message }]));
-  await client.query({
-    name: 'complete-chunk',
-    text: `WITH done AS (
-             UPDATE batch_upload.batch_upload_chunks SET completed_at = clock_timestamp()
-             WHERE batch_upload_id = $1 AND chunk_number = $2)
-           INSERT INTO batch_upload.batch_upload_audit_logs
-             (batch_upload_id, event_type, chunk_number, records_in_chunk, succeeded_count, failed_count,
-              duplicate_count, duration_ms, metadata)
-           VALUES ($1, 'chunk_completed', $2, $3, $4, $5, $6, $7, $8)`,
-    values: [
-      id,
-      result.number,
-      result.records,
-      result.succeeded,
-      result.failed,
-      result.duplicate,
-      Math.round(result.durationMs),
-      JSON.stringify({ ...result.metadata, codes }),
-    ],
-  });
+/** Marks chunks as done, writes their audit rows and commits, in the transaction that wrote their rows. One round trip. */
+export async function commitChunks(client: ClientBase, id: string, results: readonly ChunkResult[]): Promise<void> {
+  const upload = pg.escapeLiteral(id);
+  const rows = results.map(({ number, records, succeeded, failed, duplicate, durationMs, metadata, codes }) => ({
+    ...{ number, records, succeeded, failed, duplicate },
+    duration: Math.round(durationMs),
+    metadata: {
+      ...metadata,
+      codes: Object.fromEntries(codes.map(({ code, count, message }) => [code, { count, message }])),
+    },
+  }));
+  await client.query(`
+    UPDATE batch_upload.batch_upload_chunks SET completed_at = clock_timestamp()
+    WHERE batch_upload_id = ${upload} AND chunk_number IN (${results.map(({ number }) => number).join(', ')});
+    INSERT INTO batch_upload.batch_upload_audit_logs
+      (batch_upload_id, event_type, chunk_number, records_in_chunk, succeeded_count, failed_count, duplicate_count,
+       duration_ms, metadata)
+    SELECT ${upload}, 'chunk_completed', r.number, r.records, r.succeeded, r.failed, r.duplicate, r.duration, r.metadata
+    FROM json_to_recordset(${pg.escapeLiteral(JSON.stringify(rows))}) AS r
+      (number integer, records integer, succeeded integer, failed integer, duplicate integer, duration integer, metadata jsonb);
+    COMMIT`);
 }

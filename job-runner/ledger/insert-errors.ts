@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
-import { copyRows, encodeRow } from '#runner/storage/copy.ts';
+import { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { copyRows } from '#runner/storage/copy.ts';
 
 export interface RecordFault {
   code: string;
@@ -25,19 +26,31 @@ const COPY = `COPY batch_upload.batch_upload_errors (batch_upload_id, row_number
 /** Stores the failed and duplicate records of a chunk, in its transaction. */
 export async function insertErrors(client: ClientBase, uploadId: string, rows: readonly FailedRow[]): Promise<void> {
   if (rows.length === 0) return;
-  const encoded = rows.map(({ rowNumber, faults, byteOffset, byteLength, rowData }) => {
-    const first = faults[0]!;
-    return encodeRow([
-      uploadId,
-      String(rowNumber),
-      first.code,
-      first.field,
-      faults.map(({ message }) => message).join('; '),
-      JSON.stringify(faults),
-      byteOffset === null ? null : String(byteOffset),
-      byteLength === null ? null : String(byteLength),
-      rowData,
-    ]);
-  });
-  await copyRows(client, COPY, encoded);
+  const encoded = new RowBuffer();
+  for (const row of rows) {
+    for (const value of columnsOf(uploadId, row)) {
+      if (value === null) encoded.null();
+      else encoded.text(value);
+      encoded.endColumn();
+    }
+    encoded.endRow(row.rowNumber);
+  }
+  const taken = await copyRows(client, COPY, encoded.slice());
+  if (taken !== rows.length) throw new Error(`COPY took ${taken} of ${rows.length} failed records`);
+}
+
+function columnsOf(uploadId: string, row: FailedRow): (string | null)[] {
+  const { rowNumber, faults, byteOffset, byteLength, rowData } = row;
+  const first = faults[0]!;
+  return [
+    uploadId,
+    String(rowNumber),
+    first.code,
+    first.field,
+    faults.map(({ message }) => message).join('; '),
+    JSON.stringify(faults),
+    byteOffset === null ? null : String(byteOffset),
+    byteLength === null ? null : String(byteLength),
+    rowData,
+  ];
 }

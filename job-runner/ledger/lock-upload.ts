@@ -7,6 +7,7 @@
  * first, queues in order of arrival.
  */
 import type { ClientBase } from 'pg';
+import pg from 'pg';
 import { Fault } from '#runner/errors.ts';
 import type { LedgerStatus } from './types.ts';
 
@@ -16,25 +17,13 @@ export function applicationName(uploadId: string, role: string): string {
 }
 
 /**
- * Statement to send after BEGIN: waits its turn, then locks the upload's row. It stops the caller unless the upload
- * has the status and the attempt that it works for.
- * @throws Fault FENCED
+ * Two statements to send after BEGIN: they wait for their turn, then lock the upload's row and return its status and
+ * attempt, for {@link assertRunning}.
  */
-export async function lockUploadShared(
-  client: ClientBase,
-  { id, attempt, status }: { id: string; attempt: number; status: LedgerStatus },
-): Promise<void> {
-  await client.query({
-    name: 'gate-shared',
-    text: 'SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))',
-    values: [id],
-  });
-  const result = await client.query<{ status: LedgerStatus; attempt: number }>({
-    name: 'lock-upload-shared',
-    text: 'SELECT status, attempt FROM batch_upload.batch_uploads WHERE id = $1 FOR SHARE',
-    values: [id],
-  });
-  assertRunning(result.rows[0], { id, attempt, status });
+export function lockUploadSharedSql(id: string): string {
+  const upload = pg.escapeLiteral(id);
+  return `SELECT pg_advisory_xact_lock_shared(hashtextextended(${upload}, 0));
+    SELECT status, attempt FROM batch_upload.batch_uploads WHERE id = ${upload} FOR SHARE`;
 }
 
 /** The other side: alone with the upload's row until the transaction ends. */

@@ -1,17 +1,17 @@
-/** One chunk's bytes to the records that go into the table and those that failed. Pure. */
-import { isUtf8 } from 'node:buffer';
-import { createRecordScanner } from '#runner/csv/scanner.ts';
+/** One chunk's bytes to the rows that go into the table and the records that failed. Pure. */
+import { createRecordReader, type RecordReader } from '#runner/csv/record-reader.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { Fault } from '#runner/errors.ts';
 import type { FailedRow, RecordFault } from '#runner/ledger/insert-errors.ts';
 import type { Chunk } from '#runner/ledger/types.ts';
-import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
-import { compileSchema, type RecordProcessor } from '#runner/processor/process-record.ts';
+import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
-import type { ValidRecord } from './write-records.ts';
+import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 
 /** Characters of a failed record that are kept. */
 const ROW_DATA_LIMIT = 8192;
+
+export const COMMA = 0x2c;
 
 export interface Position {
   byteOffset: number;
@@ -20,87 +20,113 @@ export interface Position {
 
 export interface PreparedChunk {
   chunk: Chunk;
-  valid: ValidRecord[];
+  /** Its rows are [from, to) of the buffer they were written to. */
+  from: number;
+  to: number;
   failed: FailedRow[];
-  /** Where each record of the chunk lies in the source, by row number. */
-  positions: Map<number, Position>;
+  /** Where the record of a row number lies in the source; undefined when the chunk has no such record. */
+  positionOf(rowNumber: number): Position | undefined;
   /** The record's text for people: masked, capped, NUL-escaped. */
   rowData(rowNumber: number): string | null;
 }
 
 export interface Preparer {
-  /** `bytes` are those of [chunk.startByte, chunk.endByte). @throws Fault when they do not hold the planned records. */
-  prepare(chunk: Chunk, bytes: Buffer): PreparedChunk;
+  /**
+   * Adds the rows of a chunk to `rows`; `bytes` are those of [chunk.startByte, chunk.endByte).
+   * @throws Fault when they do not hold the planned records.
+   */
+  prepare(chunk: Chunk, bytes: Buffer, rows: RowBuffer): PreparedChunk;
 }
 
 export function createPreparer(options: { schema: RecordSchemaSpec; header: string[]; uploadId: string }): Preparer {
-  const processor = compileSchema(options.schema, options.header);
-  const { uploadId } = options;
+  const reader = createRecordReader(COMMA);
+  const processor = compileSchema(options.schema, options.header, reader.view);
+  const context = { uploadId: options.uploadId, rowNumber: 0 };
+
   return {
-    prepare(chunk, bytes) {
-      const positions = findRecords(chunk, bytes);
+    prepare(chunk, bytes, rows) {
       // One check for the whole chunk: nearly all of them are text throughout.
-      const clean = isUtf8(bytes) && !bytes.includes(0);
-      const textOf = ({ byteOffset, byteLength }: Position) => {
-        const start = byteOffset - chunk.startByte;
-        return bytes.subarray(start, start + byteLength);
-      };
-      const rowDataOf = (position: Position) => describeRecord(textOf(position), processor);
-      const prepared: PreparedChunk = {
-        chunk,
-        valid: [],
-        failed: [],
-        positions,
-        rowData: (rowNumber) => rowDataOf(positions.get(rowNumber)!),
-      };
-      for (const [rowNumber, position] of positions) {
-        const record = textOf(position);
-        const faults = checkText(record, clean);
-        if (faults) {
-          prepared.failed.push({ rowNumber, faults, ...position, rowData: rowDataOf(position) });
-          continue;
-        }
-        const { fields, malformed } = splitRecord(withoutLineEnd(record.toString('utf8')));
-        const result = malformed
-          ? { ok: false as const, faults: [QUOTING_FAULT] }
-          : processor.process(fields, { uploadId, rowNumber });
-        if (result.ok) prepared.valid.push({ rowNumber, values: result.values });
-        else prepared.failed.push({ rowNumber, faults: result.faults, ...position, rowData: rowDataOf(position) });
-      }
+      const clean = isCleanText(bytes);
+      const records = createPositions(chunk);
+      const recordAt = ({ byteOffset, byteLength }: Position) =>
+        bytes.subarray(byteOffset - chunk.startByte, byteOffset - chunk.startByte + byteLength);
+      const rowData = (rowNumber: number) => describeRecord(recordAt(records.positionOf(rowNumber)!), processor);
+      const { positionOf } = records;
+      const prepared: PreparedChunk = { chunk, from: rows.rows, to: 0, failed: [], positionOf, rowData };
+      const failed: { rowNumber: number; faults: RecordFault[] }[] = [];
+      readRecords({ reader, bytes, firstRowNumber: chunk.firstRowNumber }, (start, end, rowNumber) => {
+        context.rowNumber = rowNumber;
+        records.add(start, end, rowNumber);
+        const faults = processor.process(rows, context, clean || isCleanText(bytes.subarray(start, end)));
+        if (faults) failed.push({ rowNumber, faults });
+      });
+      records.expectCount(chunk);
+      prepared.to = rows.rows;
+      for (const { rowNumber, faults } of failed)
+        prepared.failed.push({ rowNumber, faults, ...positionOf(rowNumber)!, rowData: rowData(rowNumber) });
       return prepared;
     },
   };
 }
 
-function checkText(record: Buffer, clean: boolean): RecordFault[] | null {
-  return clean || (isUtf8(record) && !record.includes(0)) ? null : [TEXT_FAULT];
+/** Calls back with each record of the bytes in the reader's view. Blank lines are counted and no records. */
+function readRecords(
+  { reader, bytes, firstRowNumber }: { reader: RecordReader; bytes: Buffer; firstRowNumber: number },
+  onRecord: (start: number, end: number, rowNumber: number) => void,
+): void {
+  let rowNumber = firstRowNumber;
+  for (let at = 0; at < bytes.length; rowNumber += 1) {
+    const next = reader.read(bytes, at);
+    if (!reader.view.blank) onRecord(at, next, rowNumber);
+    at = next;
+  }
 }
 
-/** The records of the chunk by the same scanner that planned it. */
-function findRecords(chunk: Chunk, bytes: Buffer): Map<number, Position> {
-  const positions = new Map<number, Position>();
-  const scanner = createRecordScanner({
-    maxRecordBytes: bytes.length,
-    startByte: chunk.startByte,
-    firstRowNumber: chunk.firstRowNumber,
-    onRecord: (start, end, row) => positions.set(row, { byteOffset: start, byteLength: end - start }),
-  });
-  scanner.push(bytes);
-  scanner.end();
-  if (positions.size !== chunk.recordCount) {
-    throw new Fault({
-      code: 'UNK_CHUNK',
-      category: 'unknown',
-      reason: 'InternalError',
-      message: `Chunk ${chunk.number} has ${positions.size} records, the plan says ${chunk.recordCount}.`,
-    });
+/** Where the records of a chunk lie. Row numbers grow, with gaps where lines are blank. */
+function createPositions(chunk: Chunk) {
+  const starts: number[] = [];
+  const ends: number[] = [];
+  const rowNumbers: number[] = [];
+  return {
+    add(start: number, end: number, rowNumber: number): void {
+      starts.push(start);
+      ends.push(end);
+      rowNumbers.push(rowNumber);
+    },
+    positionOf(rowNumber: number): Position | undefined {
+      const index = findSorted(rowNumbers, rowNumber);
+      if (index === -1) return undefined;
+      const start = starts[index]!;
+      return { byteOffset: chunk.startByte + start, byteLength: ends[index]! - start };
+    },
+    expectCount({ number, recordCount }: Chunk): void {
+      if (starts.length === recordCount) return;
+      throw new Fault({
+        code: 'UNK_CHUNK',
+        category: 'unknown',
+        reason: 'InternalError',
+        message: `Chunk ${number} has ${starts.length} records, the plan says ${recordCount}.`,
+      });
+    },
+  };
+}
+
+function findSorted(numbers: readonly number[], wanted: number): number {
+  let low = 0;
+  let high = numbers.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const found = numbers[middle]!;
+    if (found === wanted) return middle;
+    if (found < wanted) low = middle + 1;
+    else high = middle - 1;
   }
-  return positions;
+  return -1;
 }
 
 function describeRecord(record: Buffer, processor: RecordProcessor): string {
-  const { fields } = splitRecord(withoutLineEnd(record.toString('utf8')));
-  const text = processor.mask(fields).map(quoteCsv).join(',').replaceAll('\0', '\\u0000');
+  const { fields, malformed } = splitRecord(withoutLineEnd(record.toString('utf8')));
+  const text = processor.mask(fields, malformed).map(quoteCsv).join(',').replaceAll('\0', '\\u0000');
   return text.length > ROW_DATA_LIMIT ? `${text.slice(0, ROW_DATA_LIMIT)}…` : text;
 }
 

@@ -1,23 +1,19 @@
 /**
- * Writes the valid records of one chunk inside its transaction.
+ * Writes rows inside a chunk's transaction.
  *
  * | way        | when                                   | on a refusal of the database                          |
  * |------------|----------------------------------------|-------------------------------------------------------|
- * | optimistic | no conflict was seen lately            | savepoint rolled back, merge                            |
+ * | together   | several chunks, no conflict lately     | transaction rolled back, each chunk alone             |
+ * | optimistic | one chunk                              | savepoint rolled back, merge                          |
  * | merge      | after a unique violation, or asked for | class 22, 23, P0001: halved down to the record (DB_001) |
  *
  * Everything else is a fault of the chunk: thrown, and the whole transaction is tried again.
  */
 import type { ClientBase, DatabaseError } from 'pg';
-import { copyRows, encodeRow } from '#runner/storage/copy.ts';
+import type { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { copyRows } from '#runner/storage/copy.ts';
 import { sqlState } from '#runner/storage/postgres.ts';
 import type { Target } from './target.ts';
-
-export interface ValidRecord {
-  rowNumber: number;
-  /** In the order of the target's columns, in PostgreSQL's text form. */
-  values: (string | null)[];
-}
 
 export interface WriteOutcome {
   /** Row numbers that are duplicates now. Not all need to be of this chunk: a later record of another one may be displaced. */
@@ -27,50 +23,64 @@ export interface WriteOutcome {
   way: 'optimistic' | 'merge';
 }
 
+export const NOTHING_REFUSED: WriteOutcome = { duplicates: [], refused: [], way: 'optimistic' };
+
 export interface WriteOptions {
   client: ClientBase;
   target: Target;
   uploadId: string;
-  records: ValidRecord[];
+  rows: RowBuffer;
   /** Skip the optimistic attempt. */
   mergeOnly: boolean;
 }
 
-export async function writeRecords(options: WriteOptions): Promise<WriteOutcome> {
-  const { client, target, records, mergeOnly } = options;
-  const outcome: WriteOutcome = { duplicates: [], refused: [], way: 'optimistic' };
-  if (records.length === 0) return outcome;
+/** All rows of the buffer by one COPY. @throws what PostgreSQL says; see {@link isRefusal} */
+export async function writeTogether(client: ClientBase, target: Target, rows: RowBuffer): Promise<void> {
+  if (rows.rows > 0) await copyAll(client, target.copyIntoTarget, { data: rows.slice(), count: rows.rows });
+}
+
+/** Rows [from, to) of the buffer. */
+export async function writeRecords(options: WriteOptions, from: number, to: number): Promise<WriteOutcome> {
+  const { client, target, rows, mergeOnly } = options;
+  if (from === to) return NOTHING_REFUSED;
   if (!mergeOnly) {
-    const copied = await attempt(client, () => copyAll(client, target.copyIntoTarget, records, plainRow));
-    if (copied.ok) return outcome;
+    const data = { data: rows.slice(from, to), count: to - from };
+    const copied = await attempt(client, () => copyAll(client, target.copyIntoTarget, data));
+    if (copied.ok) return NOTHING_REFUSED;
   }
-  outcome.way = 'merge';
-  await mergeOrHalve(options, records, outcome);
+  const outcome: WriteOutcome = { duplicates: [], refused: [], way: 'merge' };
+  await mergeOrHalve(options, { from, to }, outcome);
   outcome.duplicates.sort((a, b) => a - b);
   return outcome;
 }
 
-async function mergeOrHalve(options: WriteOptions, records: ValidRecord[], outcome: WriteOutcome): Promise<void> {
-  const merged = await attempt(options.client, () => merge(options, records));
+interface Range {
+  from: number;
+  to: number;
+}
+
+async function mergeOrHalve(options: WriteOptions, range: Range, outcome: WriteOutcome): Promise<void> {
+  const { from, to } = range;
+  const merged = await attempt(options.client, () => merge(options, range));
   if (merged.ok) {
     outcome.duplicates.push(...merged.value);
     return;
   }
-  if (records.length === 1) {
-    outcome.refused.push({ rowNumber: records[0]!.rowNumber, message: refusalMessage(merged.error) });
+  if (to - from === 1) {
+    outcome.refused.push({ rowNumber: options.rows.rowNumber(from), message: refusalMessage(merged.error) });
     return;
   }
-  const middle = records.length >> 1;
-  await mergeOrHalve(options, records.slice(0, middle), outcome);
-  await mergeOrHalve(options, records.slice(middle), outcome);
+  const middle = (from + to) >> 1;
+  await mergeOrHalve(options, { from, to: middle }, outcome);
+  await mergeOrHalve(options, { from: middle, to }, outcome);
 }
 
 /**
  * Of equal keys in one file the lowest row number stays, whichever chunk commits first: a record that meets a later
  * one of its own upload takes its place, and the displaced record becomes the duplicate.
  */
-async function merge({ client, target, uploadId }: WriteOptions, records: ValidRecord[]): Promise<number[]> {
-  await copyAll(client, target.copyIntoStage, records, stagedRow);
+async function merge({ client, target, uploadId, rows }: WriteOptions, { from, to }: Range): Promise<number[]> {
+  await copyAll(client, target.copyIntoStage, { data: rows.sliceWithRowNumbers(from, to), count: to - from });
   const result = await client.query<{ row: number }>(target.insertStaged);
   const missing = new Set(result.rows.map(({ row }) => row));
   if (missing.size > 0 && target.lockDisplaced && target.displace) {
@@ -90,21 +100,19 @@ async function merge({ client, target, uploadId }: WriteOptions, records: ValidR
   return [...missing];
 }
 
-const plainRow = (record: ValidRecord) => encodeRow(record.values);
-const stagedRow = (record: ValidRecord) => encodeRow([...record.values, String(record.rowNumber)]);
-
 async function copyAll(
   client: ClientBase,
   statement: string,
-  records: ValidRecord[],
-  encode: (record: ValidRecord) => string,
+  { data, count }: { data: Buffer; count: number },
 ): Promise<void> {
-  const rows = (function* () {
-    for (const record of records) yield encode(record);
-  })();
-  const taken = await copyRows(client, statement, rows);
-  if (taken !== records.length)
-    throw new Error(`COPY took ${taken} of ${records.length} rows: the chunk is not written`);
+  const taken = await copyRows(client, statement, data);
+  if (taken !== count) throw new Error(`COPY took ${taken} of ${count} rows: the chunk is not written`);
+}
+
+/** Is the error about the data, so that it comes again with every try? */
+export function isRefusal(error: unknown): error is DatabaseError {
+  const state = sqlState(error);
+  return state !== undefined && (state.startsWith('22') || state.startsWith('23') || state === 'P0001');
 }
 
 type Attempt<T> = { ok: true; value: T } | { ok: false; error: DatabaseError };
@@ -117,10 +125,9 @@ async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<A
     await client.query('RELEASE SAVEPOINT write');
     return { ok: true, value };
   } catch (error) {
-    const state = sqlState(error);
-    if (state === undefined || !(state.startsWith('22') || state.startsWith('23') || state === 'P0001')) throw error;
+    if (!isRefusal(error)) throw error;
     await client.query('ROLLBACK TO SAVEPOINT write; RELEASE SAVEPOINT write');
-    return { ok: false, error: error as DatabaseError };
+    return { ok: false, error };
   }
 }
 

@@ -2,20 +2,20 @@
 
 import type { FieldCheck } from './check-field.ts';
 import { compileExpression, type Expression, type ExpressionInput, type ExpressionValue } from './expression.ts';
+import { BYTES, type FieldValues, MISSING, TEXT } from './field-values.ts';
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
+import { rememberAnswers } from './remember-answers.ts';
+import type { RowBuffer } from './row-buffer.ts';
 import { SchemaError } from './schema-error.ts';
-import { quoteJson } from './types.ts';
-
-/** Values of a record's fields in the order of the schema; undefined where there is none. */
-export type Values = readonly (string | undefined)[];
+import { integerToJson, quoteJson } from './types.ts';
 
 export interface RecordContext {
   uploadId: string;
   rowNumber: number;
 }
 
-/** PostgreSQL's input text of one column, or null. @throws Error when an expression does not apply. */
-export type ColumnWriter = (values: Values, context: RecordContext) => string | null;
+/** Writes one column's value, or NULL. @throws Error when an expression does not apply. */
+export type ColumnWriter = (values: FieldValues, out: RowBuffer, context: RecordContext) => void;
 
 type Column = RecordSchemaSpec['target']['columns'][number];
 type JsonProperty = NonNullable<Column['json']>[number];
@@ -26,21 +26,30 @@ export interface CompileContext {
 }
 
 export function compileColumn(column: Column, path: string, context: CompileContext): ColumnWriter {
-  if (column.field !== undefined) {
-    const index = fieldIndex(context, column.field, `${path}.field`);
-    const { type } = context.checks[index]!;
-    return (values) => {
-      const text = values[index];
-      return text === undefined ? null : type.toSql(text);
-    };
-  }
+  if (column.field !== undefined) return compileField(fieldIndex(context, column.field, `${path}.field`), context);
   if (column.json) {
     const write = compileObject(buildTree(column.json, path), context);
-    return (values) => write(values) ?? '{}';
+    return (values, out) => {
+      if (!write(values, out)) out.raw(EMPTY_OBJECT);
+    };
   }
   return column.system === 'uploadId'
-    ? (_values, { uploadId }) => uploadId
-    : (_values, { rowNumber }) => String(rowNumber);
+    ? (_values, out, { uploadId }) => out.ascii(uploadId)
+    : (_values, out, { rowNumber }) => out.ascii(String(rowNumber));
+}
+
+function compileField(index: number, { checks }: CompileContext): ColumnWriter {
+  const { toSql } = checks[index]!.type;
+  return (values, out) => {
+    const kind = values.kinds[index];
+    if (kind === MISSING) out.null();
+    else if (kind === TEXT) out.text(toSql ? toSql(values.texts[index]!) : values.texts[index]!);
+    else {
+      const { record, positions } = values;
+      const position = positions[index]!;
+      out.copy(record.bytes, record.starts[position]!, record.ends[position]!);
+    }
+  };
 }
 
 function fieldIndex({ schema }: CompileContext, name: string, path: string): number {
@@ -49,9 +58,15 @@ function fieldIndex({ schema }: CompileContext, name: string, path: string): num
   return index;
 }
 
-/** A JSON text, or null when there is nothing to say. */
-type JsonWriter = (values: Values) => string | null;
+/** Writes a JSON value; false, and nothing written, where there is nothing to say. */
+type JsonWriter = (values: FieldValues, out: RowBuffer) => boolean;
 type Tree = Map<string, Tree | { property: JsonProperty; path: string }>;
+
+const EMPTY_OBJECT = Buffer.from('{}');
+const OPEN = Buffer.from('{');
+const CLOSE = Buffer.from('}');
+const COMMA = Buffer.from(',');
+const QUOTE = Buffer.from('"');
 
 function buildTree(properties: JsonProperty[], path: string): Tree {
   const root: Tree = new Map();
@@ -73,33 +88,61 @@ function buildTree(properties: JsonProperty[], path: string): Tree {
 
 function compileObject(tree: Tree, context: CompileContext): JsonWriter {
   const members = [...tree].map(([name, node]) => ({
-    prefix: `${JSON.stringify(name)}:`,
+    // As COPY wants it: a name may hold what JSON escapes.
+    name: Buffer.from(`${JSON.stringify(name)}:`.replaceAll('\\', '\\\\')),
     write: node instanceof Map ? compileObject(node, context) : compileProperty(node.property, node.path, context),
   }));
-  return (values) => {
-    let text = '';
-    for (const { prefix, write } of members) {
-      const value = write(values);
-      if (value !== null) text += (text === '' ? '{' : ',') + prefix + value;
+  return (values, out) => {
+    let empty = true;
+    for (const { name, write } of members) {
+      const before = out.length;
+      out.raw(empty ? OPEN : COMMA);
+      out.raw(name);
+      if (write(values, out)) empty = false;
+      else out.length = before;
     }
-    return text === '' ? null : `${text}}`;
+    if (!empty) out.raw(CLOSE);
+    return !empty;
   };
 }
 
 function compileProperty({ field, value }: JsonProperty, path: string, context: CompileContext): JsonWriter {
-  if (field !== undefined) {
-    const index = fieldIndex(context, field, `${path}.field`);
-    const { type } = context.checks[index]!;
-    return (values) => {
-      const text = values[index];
-      return text === undefined ? null : type.toJson(text);
-    };
-  }
+  if (field !== undefined) return compileJsonField(fieldIndex(context, field, `${path}.field`), context);
   const evaluate = compileValue(value!, `${path}.value`, context);
-  return (values) => toJson(evaluate(values));
+  return (values, out) => {
+    const json = toJson(evaluate(values));
+    if (json === null) return false;
+    out.text(json);
+    return true;
+  };
 }
 
-function compileValue(text: string, path: string, context: CompileContext): (values: Values) => ExpressionValue {
+const ONE = 0x31;
+const NINE = 0x39;
+
+function compileJsonField(index: number, { checks }: CompileContext): JsonWriter {
+  const { toJson } = checks[index]!.type;
+  const isText = toJson === quoteJson;
+  const isInteger = toJson === integerToJson;
+  return (values, out) => {
+    const kind = values.kinds[index];
+    if (kind === MISSING) return false;
+    const { record, positions } = values;
+    const start = record.starts[positions[index]!]!;
+    const end = record.ends[positions[index]!]!;
+    if (kind === BYTES && isText) {
+      out.raw(QUOTE);
+      out.json(record.bytes, start, end);
+      out.raw(QUOTE);
+    } else if (kind === BYTES && isInteger && record.bytes[start]! >= ONE && record.bytes[start]! <= NINE) {
+      // Without a sign or leading zeros it is the same in JSON.
+      out.copy(record.bytes, start, end);
+    } else out.text(toJson(values.text(index)!));
+    return true;
+  };
+}
+
+function compileValue(text: string, path: string, context: CompileContext): (values: FieldValues) => ExpressionValue {
   const names = context.schema.fields.map(({ name }) => name);
   let expression: Expression;
   try {
@@ -108,14 +151,15 @@ function compileValue(text: string, path: string, context: CompileContext): (val
     throw new SchemaError(path, `is not a CEL expression: ${(error as Error).message}`, error);
   }
   const inputs = names.map((name, index) => ({ name, index })).filter(({ name }) => expression.inputs.has(name));
-  return (values) => {
+  const evaluate = rememberAnswers((texts: readonly (string | undefined)[]) => {
     const input: ExpressionInput = {};
-    for (const { name, index } of inputs) {
-      const value = values[index];
+    for (const [i, { name, index }] of inputs.entries()) {
+      const value = texts[i];
       input[name] = value === undefined ? null : context.checks[index]!.type.toCel(value);
     }
     return expression.evaluate(input);
-  };
+  });
+  return (values) => evaluate(inputs.map(({ index }) => values.text(index)));
 }
 
 function toJson(value: ExpressionValue): string | null {

@@ -45,13 +45,6 @@ export const QUOTING_FAULT: RecordFault = {
   message: 'A quote stands where none may: a field with a quote inside is quoted as a whole and the quote is doubled',
 };
 
-export const TEXT_FAULT: RecordFault = {
-  code: CODES.text,
-  field: null,
-  message: 'The record holds bytes that are not UTF-8 text, or a NUL character',
-};
-
-/** The same, where the field is known. */
 export function fieldTextFault(field: string): RecordFault {
   return {
     code: CODES.text,

@@ -1,22 +1,24 @@
 /** One record by the rules of its schema: the same for every source of files. Pure; compiled once per schema. */
+import { isUtf8 } from 'node:buffer';
 import { matchHeader, normalizeName } from '#runner/csv/header.ts';
+import { RecordView } from '#runner/csv/record-reader.ts';
 import type { RecordFault } from '#runner/ledger/insert-errors.ts';
-import { compileField } from './check-field.ts';
-import { type ColumnWriter, compileColumn, type RecordContext, type Values } from './columns.ts';
-import { CODES, fieldCountFault, fieldTextFault, sortFaults } from './faults.ts';
+import { mayBeBlank } from './byte-tests.ts';
+import { compileField, type FieldCheck } from './check-field.ts';
+import { type ColumnWriter, compileColumn, type RecordContext } from './columns.ts';
+import { CODES, fieldCountFault, fieldTextFault, QUOTING_FAULT, sortFaults } from './faults.ts';
+import { BYTES, FieldValues, MISSING, TEXT } from './field-values.ts';
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
+import type { RowBuffer } from './row-buffer.ts';
 import { SchemaError } from './schema-error.ts';
-
-export type RecordResult =
-  /** In the order of the target's columns, in PostgreSQL's text form. */
-  { ok: true; values: (string | null)[] } | { ok: false; faults: RecordFault[] };
 
 export interface RecordProcessor {
   /**
-   * `fields` in the order of the file's columns. All faults at once, the record's code first.
-   * `unreadable`: numbers of the fields whose bytes are not text; they fail if the schema reads them.
+   * Checks the record of the view and writes a valid one's row to `out`. `isText`: its bytes are known to be UTF-8
+   * without NUL; else every field is asked, and one that is not fails the record if the schema reads it.
+   * @returns all of its faults, the record's code first; null when it is valid.
    */
-  process(fields: readonly string[], context: RecordContext, unreadable?: readonly number[]): RecordResult;
+  process(out: RowBuffer, context: RecordContext, isText: boolean): RecordFault[] | null;
   /**
    * The record for people: values of sensitive fields masked. When nobody can say which value is which field's (the
    * number of fields is wrong, or `malformed` quoting moved them), all of them are.
@@ -27,10 +29,14 @@ export interface RecordProcessor {
 const MASK = '***';
 
 /**
- * Compiles a schema for a file with this header (null: as if the file had the schema's own).
+ * Compiles a schema for the records of a view, from a file with this header (null: as if the file had the schema's own).
  * @throws SchemaError
  */
-export function compileSchema(schema: RecordSchemaSpec, header: readonly string[] | null): RecordProcessor {
+export function compileSchema(
+  schema: RecordSchemaSpec,
+  header: readonly string[] | null,
+  record = new RecordView(),
+): RecordProcessor {
   requireDistinctNames(schema);
   const match = matchHeader(header ?? schema.fields.map(({ name }) => name), schema);
   if (!match.ok) throw new SchemaError('spec.fields', match.message);
@@ -49,56 +55,87 @@ export function compileSchema(schema: RecordSchemaSpec, header: readonly string[
   const sensitive = new Set(
     schema.fields.flatMap((field, i) => (field.sensitive && positions[i] !== -1 ? [positions[i]!] : [])),
   );
+  const values = new FieldValues(record, positions);
+
+  function process(out: RowBuffer, context: RecordContext, isText: boolean): RecordFault[] | null {
+    if (record.malformed) return [QUOTING_FAULT];
+    if (record.count !== columns && !hasOnlyBlanksBehind(record, columns))
+      return [fieldCountFault(columns, record.count)];
+    const faults = checkFields(values, checks, isText);
+    return faults.length > 0 ? sortFaults(faults) : writeRow(out, context);
+  }
+
+  function writeRow(out: RowBuffer, context: RecordContext): RecordFault[] | null {
+    const before = out.length;
+    for (let i = 0; i < writers.length; i += 1) {
+      try {
+        writers[i]!(values, out, context);
+      } catch {
+        out.length = before;
+        const column = schema.target.columns[i]!.name;
+        const message = `The expression of column ${column} cannot be computed from this record`;
+        return [{ code: CODES.type, field: null, message }];
+      }
+      out.endColumn();
+    }
+    out.endRow(context.rowNumber);
+    return null;
+  }
 
   return {
-    process(fields, context, unreadable = []) {
-      if (!hasColumns(fields, columns)) return { ok: false, faults: [fieldCountFault(columns, fields.length)] };
-      const faults: RecordFault[] = [];
-      const values: (string | undefined)[] = new Array(checks.length);
-      for (let i = 0; i < checks.length; i += 1) {
-        const check = checks[i]!;
-        const position = positions[i]!;
-        if (unreadable.length > 0 && unreadable.includes(position)) {
-          faults.push(fieldTextFault(check.name));
-          continue;
-        }
-        // A field that the file does not have is missing.
-        const value = check.read(fields[position]);
-        values[i] = value;
-        check.collect(value, faults);
-      }
-      if (faults.length > 0) return { ok: false, faults: sortFaults(faults) };
-      return writeColumns(schema, writers, { values, context });
-    },
+    process,
     mask(fields, malformed = false) {
-      const all = sensitive.size > 0 && (malformed || !hasColumns(fields, columns));
+      const misaligned = fields.length < columns || fields.slice(columns).some((text) => text.trim() !== '');
+      const all = sensitive.size > 0 && (malformed || misaligned);
       return fields.map((text, i) => ((all || sensitive.has(i)) && text !== '' ? MASK : text));
     },
   };
 }
 
-function writeColumns(
-  schema: RecordSchemaSpec,
-  writers: ColumnWriter[],
-  { values, context }: { values: Values; context: RecordContext },
-): RecordResult {
-  const row: (string | null)[] = new Array(writers.length);
-  for (let i = 0; i < writers.length; i += 1) {
-    try {
-      row[i] = writers[i]!(values, context);
-    } catch {
-      const column = schema.target.columns[i]!.name;
-      const message = `The expression of column ${column} cannot be computed from this record`;
-      return { ok: false, faults: [{ code: CODES.type, field: null, message }] };
+const NO_FAULTS: RecordFault[] = [];
+
+/** Nearly every field is settled by its bytes; its text is only made where they do not say yes. */
+function checkFields(values: FieldValues, checks: readonly FieldCheck[], isText: boolean): RecordFault[] {
+  const { record, kinds, texts, positions } = values;
+  const { bytes, starts, ends, escaped } = record;
+  let faults = NO_FAULTS;
+  for (let i = 0; i < checks.length; i += 1) {
+    const check = checks[i]!;
+    const position = positions[i]!;
+    const start = position === -1 ? 0 : starts[position]!;
+    const end = position === -1 ? 0 : ends[position]!;
+    if (start === end) {
+      kinds[i] = MISSING;
+      if (!check.required) continue;
+    } else if (!isText && !isCleanText(bytes.subarray(start, end))) {
+      if (faults === NO_FAULTS) faults = [];
+      faults.push(fieldTextFault(check.name));
+      continue;
+    } else if (escaped[position] === 0 && !mayBeBlank(bytes[start]!) && check.acceptsBytes(bytes, start, end)) {
+      kinds[i] = BYTES;
+      continue;
     }
+    const text = check.read(position === -1 ? undefined : record.text(position));
+    if (text === undefined) kinds[i] = MISSING;
+    else {
+      kinds[i] = escaped[position] === 0 && !check.type.toSql ? BYTES : TEXT;
+      texts[i] = text;
+    }
+    if (faults === NO_FAULTS) faults = [];
+    check.collect(text, faults);
   }
-  return { ok: true, values: row };
+  return faults;
+}
+
+/** What PostgreSQL takes as text. */
+export function isCleanText(bytes: Buffer): boolean {
+  return isUtf8(bytes) && !bytes.includes(0);
 }
 
 /** More fields than columns are fine when they are blank: spreadsheets write such. */
-function hasColumns(fields: readonly string[], columns: number): boolean {
-  if (fields.length < columns) return false;
-  for (let i = columns; i < fields.length; i += 1) if (fields[i]!.trim() !== '') return false;
+function hasOnlyBlanksBehind(record: RecordView, columns: number): boolean {
+  if (record.count < columns) return false;
+  for (let i = columns; i < record.count; i += 1) if (record.text(i).trim() !== '') return false;
   return true;
 }
 

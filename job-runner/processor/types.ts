@@ -3,6 +3,7 @@
  * Source: https://datapackage.org/standard/table-schema/
  */
 
+import { type ByteTest, classTest, isDateBytes, isEmailBytes } from './byte-tests.ts';
 import { CODES } from './faults.ts';
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
 
@@ -14,8 +15,10 @@ export interface ValueType {
   /** After "must be". */
   expectation: string;
   isValid(text: string): boolean;
-  /** PostgreSQL's input text. */
-  toSql(text: string): string;
+  /** A quick test of the bytes; null where none is worth its code. Absent where every text is valid. */
+  isValidBytes?: ByteTest | null;
+  /** PostgreSQL's input text; absent where it is the text itself. */
+  toSql?(text: string): string;
   toJson(text: string): string;
   /** @throws RangeError when CEL has no such value. */
   toCel(text: string): string | bigint | number | boolean;
@@ -41,7 +44,6 @@ const STRING: ValueType = {
   code: CODES.type,
   expectation: 'text',
   isValid: () => true,
-  toSql: identity,
   toJson: quoteJson,
   toCel: identity,
 };
@@ -51,6 +53,7 @@ const EMAIL_STRING: ValueType = {
   code: CODES.email,
   expectation: 'an email address such as name@example.org',
   isValid: (text) => EMAIL.test(text),
+  isValidBytes: isEmailBytes,
 };
 
 const TYPES: Record<FieldType, ValueType> = {
@@ -59,7 +62,7 @@ const TYPES: Record<FieldType, ValueType> = {
     code: CODES.integer,
     expectation: 'a whole number',
     isValid: (text) => INTEGER.test(text),
-    toSql: identity,
+    isValidBytes: classTest('[0-9]', 1, Number.POSITIVE_INFINITY),
     toJson: integerToJson,
     toCel: integerToCel,
     compare: compareNumbers,
@@ -68,7 +71,7 @@ const TYPES: Record<FieldType, ValueType> = {
     code: CODES.type,
     expectation: 'a number such as 12.5',
     isValid: (text) => NUMBER.test(text),
-    toSql: identity,
+    isValidBytes: classTest('[0-9]', 1, Number.POSITIVE_INFINITY),
     toJson: numberToJson,
     toCel: Number,
     compare: compareNumbers,
@@ -77,6 +80,7 @@ const TYPES: Record<FieldType, ValueType> = {
     code: CODES.type,
     expectation: 'true or false',
     isValid: (text) => TRUE.has(text) || FALSE.has(text),
+    isValidBytes: null,
     toSql: (text) => (TRUE.has(text) ? 't' : 'f'),
     toJson: (text) => String(TRUE.has(text)),
     toCel: (text) => TRUE.has(text),
@@ -85,7 +89,7 @@ const TYPES: Record<FieldType, ValueType> = {
     code: CODES.date,
     expectation: 'a date that exists, as YYYY-MM-DD',
     isValid: isDate,
-    toSql: identity,
+    isValidBytes: isDateBytes,
     toJson: quoteJson,
     toCel: identity,
     compare: compareOrdered,
@@ -94,7 +98,7 @@ const TYPES: Record<FieldType, ValueType> = {
     code: CODES.type,
     expectation: 'a date and time such as 2025-01-31T12:00:00Z',
     isValid: (text) => isDate(DATETIME.exec(text)?.[1] ?? ''),
-    toSql: identity,
+    isValidBytes: null,
     toJson: quoteJson,
     toCel: identity,
     compare: compareDatetimes,

@@ -5,8 +5,8 @@
 import { type ChunkResult, DUPLICATE_CODE } from '#runner/ledger/chunks.ts';
 
 export interface Telemetry {
-  /** Runs the work of a chunk in a span `batch_upload.process_chunk`. */
-  traceChunk<T>(chunk: { number: number; recordCount: number }, work: () => Promise<T>): Promise<T>;
+  /** Runs the work of some chunks, each in a span `batch_upload.process_chunk`. */
+  traceChunks<T>(chunks: readonly { number: number; recordCount: number }[], work: () => Promise<T>): Promise<T>;
   /** Counts a chunk after its commit. */
   chunkCommitted(result: ChunkResult): void;
   /** The whole run of this pod, in milliseconds. */
@@ -15,7 +15,7 @@ export interface Telemetry {
 }
 
 export const NO_TELEMETRY: Telemetry = {
-  traceChunk: (_chunk, work) => work(),
+  traceChunks: (_chunks, work) => work(),
   chunkCommitted: () => undefined,
   runFinished: () => undefined,
   flush: async () => undefined,
@@ -31,12 +31,19 @@ export async function createTelemetry(enabled: boolean): Promise<Telemetry> {
   });
   const { dogstatsd } = tracer;
   return {
-    traceChunk: (chunk, work) =>
-      tracer.trace(
-        'batch_upload.process_chunk',
-        { tags: { chunk_number: chunk.number, record_count: chunk.recordCount } },
-        () => work(),
-      ),
+    async traceChunks(chunks, work) {
+      const spans = chunks.map(({ number, recordCount }) =>
+        tracer.startSpan('batch_upload.process_chunk', { tags: { chunk_number: number, record_count: recordCount } }),
+      );
+      try {
+        return await work();
+      } catch (error) {
+        for (const span of spans) span.setTag('error', error);
+        throw error;
+      } finally {
+        for (const span of spans) span.finish();
+      }
+    },
     chunkCommitted: (result) => {
       const counts = { succeeded: result.succeeded, failed: result.failed, duplicate: result.duplicate };
       for (const [status, count] of Object.entries(counts)) {

@@ -6,8 +6,9 @@ import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload
 import { migrate } from '#runner/ledger/migrate.ts';
 import { readProgress, readTopErrors } from '#runner/ledger/read-progress.ts';
 import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
-import { processChunk } from '#runner/load/process-chunk.ts';
+import { type ChunkGroup, processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { connect, sqlState } from '#runner/storage/postgres.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { ITEMS_SCHEMA, ITEMS_TABLE, planTestUpload } from '#support/ledger.ts';
@@ -57,26 +58,50 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
       ),
     );
 
-  const prepare = (id: string, number: number, items: Item[]): PreparedChunk => ({
-    chunk: { number, startByte: number, endByte: number + 1, firstRowNumber: items[0]!.row, recordCount: items.length },
-    valid: items.map(({ row, key, value }) => ({ rowNumber: row, values: [key, value ?? `v${row}`, id, String(row)] })),
-    failed: [],
-    positions: new Map(items.map(({ row }) => [row, { byteOffset: row * 10, byteLength: 10 }])),
-    rowData: (row) => `row ${row}`,
-  });
+  function prepare(id: string, chunks: Map<number, Item[]>): ChunkGroup {
+    const rows = new RowBuffer();
+    const prepared = [...chunks].map(([number, items]): PreparedChunk => {
+      const from = rows.rows;
+      for (const { row, key, value } of items) {
+        for (const text of [key, value ?? `v${row}`, id, String(row)]) {
+          rows.text(text);
+          rows.endColumn();
+        }
+        rows.endRow(row);
+      }
+      return {
+        chunk: {
+          number,
+          startByte: number,
+          endByte: number + 1,
+          firstRowNumber: items[0]!.row,
+          recordCount: items.length,
+        },
+        ...{ from, to: rows.rows, failed: [] },
+        positionOf: (row) =>
+          items.some((item) => item.row === row) ? { byteOffset: row * 10, byteLength: 10 } : undefined,
+        rowData: (row) => `row ${row}`,
+      };
+    });
+    return { chunks: prepared, rows };
+  }
 
   /** As the runner does: again, by the merge, when PostgreSQL ends a deadlock. */
-  async function process(client: pg.Client, id: string, number: number, items: Item[], mergeOnly = false) {
+  async function processGroup(client: pg.Client, id: string, chunks: Map<number, Item[]>, mergeOnly = false) {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await processChunk(
-          { client, target, uploadId: id, attempt: 1, mergeOnly: mergeOnly || tries > 1, metadata: {} },
-          prepare(id, number, items),
-        );
+        const transaction = { client, target, uploadId: id, attempt: 1, metadata: {} };
+        return await processChunks({ ...transaction, mergeOnly: mergeOnly || tries > 1 }, prepare(id, chunks));
       } catch (error) {
         if (sqlState(error) !== '40P01') throw error;
       }
     }
+  }
+
+  async function process(client: pg.Client, id: string, number: number, items: Item[], mergeOnly = false) {
+    const outcome = await processGroup(client, id, new Map([[number, items]]), mergeOnly);
+    if (!outcome.done) throw new Error('a chunk alone is always done');
+    return { result: outcome.results[0] ?? null, way: outcome.way };
   }
 
   const progress = (id: string) => withClient(url, async (client) => (await readProgress(client, [id])).get(id)!);
@@ -87,9 +112,51 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
     const id = await planned([items]);
     const client = await session();
     expect(await process(client, id, 0, items)).toMatchObject({ way: 'optimistic', result: { succeeded: 3 } });
-    expect(await process(client, id, 0, items)).toEqual({ result: null, way: null });
+    expect(await process(client, id, 0, items)).toMatchObject({ result: null });
     expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0 });
     expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 3 }]);
+  });
+
+  describe('several chunks in one transaction', () => {
+    const items = [2, 3, 4, 5, 6, 7].map((row) => ({ row, key: `k${row}` }));
+    const chunks = [items.slice(0, 3), items.slice(3, 5), items.slice(5)];
+    const group = new Map(chunks.entries());
+
+    it('commit together, each with its own audit row', async () => {
+      const id = await planned(chunks);
+      const outcome = await processGroup(await session(), id, group);
+      expect(outcome).toMatchObject({ done: true, results: [{ succeeded: 3 }, { succeeded: 2 }, { succeeded: 1 }] });
+      expect(
+        await rows(`SELECT chunk_number, records_in_chunk FROM batch_upload.batch_upload_audit_logs
+          WHERE event_type = 'chunk_completed' ORDER BY 1`),
+      ).toEqual(chunks.map(({ length }, i) => ({ chunk_number: i, records_in_chunk: length })));
+      expect(await withClient(url, (client) => completeUpload(client, id))).toBe('Complete');
+      expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 6 }]);
+    });
+
+    it.each(["('k5', 'old')", "('k900', 'v6')"])(
+      'a conflict with %s undoes all of it, and the chunks go alone',
+      async (row) => {
+        await rows(`INSERT INTO items VALUES ${row}`);
+        const id = await planned(chunks);
+        const client = await session();
+        expect(await processGroup(client, id, group)).toEqual({ done: false });
+        expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 1 }]);
+        expect((await progress(id)).chunksDone).toBe(0);
+        for (const [number, each] of group) await process(client, id, number, each);
+        expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 6 }]);
+        expect((await progress(id)).counts).toMatchObject({ processed: 6, succeeded: 5 });
+      },
+    );
+
+    it('one that another pod has done makes them go alone, and nothing is done twice', async () => {
+      const id = await planned(chunks);
+      const client = await session();
+      await process(client, id, 1, chunks[1]!);
+      expect(await processGroup(client, id, group)).toEqual({ done: false });
+      for (const [number, each] of group) await process(client, id, number, each);
+      expect((await progress(id)).counts).toEqual({ processed: 6, succeeded: 6, failed: 0, duplicate: 0 });
+    });
   });
 
   it('two sessions in one chunk at once: one does it, the other finds it done', async () => {

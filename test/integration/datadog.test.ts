@@ -13,7 +13,7 @@ const CHUNK = `{ chunkNumber: 3, records: 10, succeeded: 7, failed: 2, duplicate
 const POD = `
   import { createTelemetry } from '#runner/telemetry/datadog.ts';
   const telemetry = await createTelemetry(true);
-  await telemetry.traceChunk({ number: 3, recordCount: 10 }, async () => undefined);
+  await telemetry.traceChunks([{ number: 3, recordCount: 10 }], async () => undefined);
   telemetry.chunkCommitted(${CHUNK});
   telemetry.runFinished(1234);
   await telemetry.flush();

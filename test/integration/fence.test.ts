@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { lockChunk } from '#runner/ledger/chunks.ts';
+import { beginChunks } from '#runner/ledger/chunks.ts';
 import { commitPlan } from '#runner/ledger/commit-plan.ts';
 import { closeDeletedUpload, failUpload } from '#runner/ledger/finish-upload.ts';
-import { applicationName, lockUploadShared, withLockPatience } from '#runner/ledger/lock-upload.ts';
+import { applicationName, withLockPatience } from '#runner/ledger/lock-upload.ts';
 import { migrate } from '#runner/ledger/migrate.ts';
 import { readUpload } from '#runner/ledger/read-upload.ts';
 import { connect } from '#runner/storage/postgres.ts';
@@ -42,7 +42,11 @@ describe('the fence', () => {
         Array.from({ length: chunks }, (_, i) => ({ firstRowNumber: i + 2, recordCount: 1 })),
       ),
     );
-  const running = (id: string) => ({ id, attempt: 1, status: 'Processing' as const });
+  /** Begins a transaction with the fence and chunk 0. @returns whether it still has to be done */
+  const begin = async (client: pg.Client, id: string) => {
+    const chunk = { number: 0, startByte: 0, endByte: 1, firstRowNumber: 2, recordCount: 1 };
+    return (await beginChunks(client, { id, attempt: 1, chunks: [chunk] })).has(0);
+  };
 
   it('lets a change of state pass although pods overlap without a pause', async () => {
     const id = await plan();
@@ -52,9 +56,8 @@ describe('the fence', () => {
       const client = await session(`pod-${i}`);
       await sleep(i * 4);
       while (!stop) {
-        await client.query('BEGIN');
         try {
-          await lockUploadShared(client, running(id));
+          await begin(client, id);
           await sleep(30);
           await client.query('COMMIT');
         } catch {
@@ -77,9 +80,8 @@ describe('the fence', () => {
     const id = await plan(2);
     const frozen = await session(applicationName(id, 'process-0'));
     const other = await session(applicationName('another-upload', 'process-0'));
-    for (const client of [frozen, other]) await client.query('BEGIN');
-    await lockUploadShared(frozen, running(id));
-    expect(await lockChunk(frozen, id, 0)).toBe(true);
+    await other.query('BEGIN');
+    expect(await begin(frozen, id)).toBe(true);
     await sleep(400);
     const replacement = await session(applicationName(id, 'process-0'));
     const ended: number[] = [];
@@ -92,9 +94,7 @@ describe('the fence', () => {
         openHelper: () => connect({ uri: url, applicationName: 'helper' }),
       },
       async () => {
-        await replacement.query('BEGIN');
-        await lockUploadShared(replacement, running(id));
-        const mine = await lockChunk(replacement, id, 0);
+        const mine = await begin(replacement, id);
         await replacement.query('COMMIT');
         return mine;
       },

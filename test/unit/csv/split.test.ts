@@ -1,6 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { splitBytes, splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
+import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 
 test.each<[text: string, fields: string[]]>([
   ['', ['']],
@@ -54,33 +53,4 @@ test.each([
   ['\n', ''],
 ])('without its end of line: %j', (text, expected) => {
   expect(withoutLineEnd(text)).toBe(expected);
-});
-
-describe('bytes', () => {
-  const latin1 = (text: string) => Buffer.from(text, 'latin1');
-
-  test.each<[name: string, record: Buffer, fields: string[], unreadable: number[]]>([
-    ['text', Buffer.from('Zoë,"山,田"\r\n'), ['Zoë', '山,田'], []],
-    ['Latin-1', latin1('a,Zo\xeb,b\n'), ['a', 'Zo\ufffd', 'b'], [1]],
-    ['NUL', latin1('a\0b,c\n'), ['a\0b', 'c'], [0]],
-    ['both', latin1('\xff,b,"\0"'), ['\ufffd', 'b', '\0'], [0, 2]],
-    ['half a character before a delimiter', latin1('\xe5\xb1,b'), ['\ufffd', 'b'], [0]],
-    ['a surrogate', latin1('a,\xed\xa0\x80'), ['a', '\ufffd\ufffd\ufffd'], [1]],
-    ['the character that stands for such bytes', Buffer.from('\ufffd,b'), ['\ufffd', 'b'], []],
-  ])('%s', (_name, record, fields, unreadable) => {
-    expect(splitBytes(record)).toEqual({ fields, malformed: false, unreadable });
-  });
-
-  test('quoting is judged too', () => {
-    expect(splitBytes(latin1('a"b,\xff'))).toMatchObject({ malformed: true, unreadable: [1] });
-  });
-
-  test('text is split as text is', () => {
-    fc.assert(
-      fc.property(fc.array(fc.constantFrom('a', '"', ',', 'é', '山', '😀', ' '), { maxLength: 20 }), (parts) => {
-        const text = parts.join('');
-        expect(splitBytes(Buffer.from(text))).toEqual({ ...splitRecord(text), unreadable: [] });
-      }),
-    );
-  });
 });

@@ -1,13 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileSchema } from '#runner/processor/process-record.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { CONTEXT, createRecordRunner } from './run-record.ts';
 import { schemaOf } from './schema.ts';
 
 type Json = NonNullable<RecordSchemaSpec['target']['columns'][number]['json']>;
 type Fields = Parameters<typeof schemaOf>[0];
-
-const CONTEXT = { uploadId: '8c7c1d3e-0000-4000-8000-000000000000', rowNumber: 7 };
 
 /** The text of a JSON column made from these properties. */
 function jsonOf(fields: Fields, json: Json, texts: string[]) {
@@ -17,7 +15,7 @@ function jsonOf(fields: Fields, json: Json, texts: string[]) {
       { name: 'x', json },
     ],
   });
-  const result = compileSchema(schema, null).process(['key', ...texts], CONTEXT);
+  const result = createRecordRunner(schema).process(['key', ...texts]);
   return result.ok ? result.values[1] : result.faults;
 }
 
@@ -36,7 +34,7 @@ test('values are aligned with the columns, in PostgreSQL’s text form', () => {
       ],
     },
   );
-  expect(compileSchema(schema, null).process(['K', '007', 'TRUE', ''], CONTEXT)).toEqual({
+  expect(createRecordRunner(schema).process(['K', '007', 'TRUE', ''])).toEqual({
     ok: true,
     values: ['7', null, 't', '007', CONTEXT.uploadId, 'K', 'K'],
   });
@@ -75,8 +73,10 @@ describe('JSON objects', () => {
   });
 
   test('any texts come back from it', () => {
+    // A NUL never comes this far.
+    const text = fc.string({ unit: 'binary' }).map((any) => any.replaceAll('\0', ''));
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.string(), (first, last) => {
+      fc.property(text, text, (first, last) => {
         const value = (text: string) => (text.trim() === '' ? undefined : text);
         const text = jsonOf(
           { first: {}, last: {} },

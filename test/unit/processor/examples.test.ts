@@ -6,8 +6,10 @@ import { createRecordScanner } from '#runner/csv/scanner.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { createPreparer, type PreparedChunk } from '#runner/load/prepare-chunk.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CERTIFICATION_COLUMNS, generateCertifications } from '#support/certifications.ts';
 import { canonical, type ExpectedRecord, expectCertifications } from '#support/oracle.ts';
+import { decodeRows } from './run-record.ts';
 
 const UPLOAD = '8c7c1d3e-0000-4000-8000-000000000000';
 
@@ -22,8 +24,12 @@ function readSchema(file: string): RecordSchemaSpec {
   };
 }
 
+interface Prepared extends PreparedChunk {
+  valid: { rowNumber: number; values: (string | null)[] }[];
+}
+
 /** The whole file as one chunk. */
-function prepare(schema: RecordSchemaSpec, file: Buffer): PreparedChunk {
+function prepare(schema: RecordSchemaSpec, file: Buffer): Prepared {
   const found: { start: number; end: number; row: number }[] = [];
   const scanner = createRecordScanner({
     maxRecordBytes: 1 << 20,
@@ -40,7 +46,12 @@ function prepare(schema: RecordSchemaSpec, file: Buffer): PreparedChunk {
     firstRowNumber: records[0]!.row,
     recordCount: records.length,
   };
-  return createPreparer({ schema, header, uploadId: UPLOAD }).prepare(chunk, file.subarray(chunk.startByte));
+  const rows = new RowBuffer();
+  const preparer = createPreparer({ schema, header, uploadId: UPLOAD });
+  const prepared = preparer.prepare(chunk, file.subarray(chunk.startByte), rows);
+  expect([prepared.from, prepared.to]).toEqual([0, rows.rows]);
+  const valid = decodeRows(rows.slice()).map((values, i) => ({ rowNumber: rows.rowNumber(i), values }));
+  return { ...prepared, valid };
 }
 
 function outcomes(schema: RecordSchemaSpec, file: Buffer) {

@@ -32,7 +32,11 @@ test('the short way of simple patterns says what RE2 says', () => {
   );
   fc.assert(
     fc.property(pattern, fc.string({ unit, maxLength: 5 }), (text, value) => {
-      expect(compilePattern(text, 'p')(value)).toBe(RE2JS.compile(text).test(value));
+      const { test, testBytes } = compilePattern(text, 'p');
+      const expected = RE2JS.compile(text).test(value);
+      expect(test(value)).toBe(expected);
+      const bytes = Buffer.from(value);
+      if (bytes.length > 0) expect(testBytes!(bytes, 0, bytes.length)).toBe(expected);
     }),
     { numRuns: 3000 },
   );
@@ -54,5 +58,6 @@ test.each([
   ['^\\d+$', '１', false],
   ['(?i)^k$', '\u212a', true],
 ])('%s of %j: %s', (text, value, expected) => {
-  expect(compilePattern(text, 'p')(value)).toBe(expected);
+  expect(compilePattern(text, 'p').test(value)).toBe(expected);
+  expect(compilePattern(text, 'p').testBytes).toBeNull();
 });

@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { compileSchema, type RecordResult } from '#runner/processor/process-record.ts';
+import { compileSchema } from '#runner/processor/process-record.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { createRecordRunner, type RecordResult } from './run-record.ts';
 import { schemaOf } from './schema.ts';
 
 type Field = Partial<RecordSchemaSpec['fields'][number]>;
 
-const CONTEXT = { uploadId: '8c7c1d3e-0000-4000-8000-000000000000', rowNumber: 7 };
-
 const run = (schema: RecordSchemaSpec, fields: string[], header: string[] | null = null): RecordResult =>
-  compileSchema(schema, header).process(fields, CONTEXT);
+  createRecordRunner(schema, header).process(fields);
 
 /** Faults of a record whose one field beside the key has this text. */
 const faultsOf = (field: Field, text: string) => {
@@ -214,29 +213,38 @@ describe('columns of the file', () => {
   });
 
   test('columns at the end without a name are none', () => {
-    const processor = compileSchema(schemaOf({ a: {} }), ['k', 'a', '', '']);
-    expect(processor.process(['1', 'x', '', ''], CONTEXT).ok).toBe(true);
-    expect(processor.process(['1', 'x'], CONTEXT).ok).toBe(true);
-    expect(processor.process(['1', 'x', 'y', ''], CONTEXT).ok).toBe(false);
+    const runner = createRecordRunner(schemaOf({ a: {} }), ['k', 'a', '', '']);
+    expect(runner.process(['1', 'x', '', '']).ok).toBe(true);
+    expect(runner.process(['1', 'x']).ok).toBe(true);
+    expect(runner.process(['1', 'x', 'y', '']).ok).toBe(false);
   });
 });
 
 describe('bytes that are not text', () => {
   const schema = schemaOf({ mail: { format: 'email' }, day: { type: 'date' } }, { fieldsMatch: 'subset' });
-  const processor = compileSchema(schema, ['day', 'other', 'mail', 'k']);
+  const runner = createRecordRunner(schema, ['day', 'other', 'mail', 'k']);
+  const latin1 = (text: string) => Buffer.from(text, 'latin1');
 
-  test('are a fault of their field, and the only one of it; the other fields are checked', () => {
-    expect(processor.process(['x', 'o', 'm\ufffd', '1'], CONTEXT, [2])).toEqual({
-      ok: false,
-      faults: [
-        expect.objectContaining({ code: 'VAL_002', field: 'day' }),
-        { code: 'VAL_011', field: 'mail', message: 'mail holds bytes that are not UTF-8 text, or a NUL character' },
-      ],
-    });
-  });
+  test.each(['m\xff', 'm\xe5\xb1', '\0', '\xed\xa0\x80'])(
+    '%j is a fault of its field, and the only one of it; the other fields are checked',
+    (mail) => {
+      expect(runner.processBytes(latin1(`x,o,${mail},1`))).toEqual({
+        ok: false,
+        faults: [
+          expect.objectContaining({ code: 'VAL_002', field: 'day' }),
+          { code: 'VAL_011', field: 'mail', message: 'mail holds bytes that are not UTF-8 text, or a NUL character' },
+        ],
+      });
+    },
+  );
 
   test('in a column that the schema does not read are nothing', () => {
-    expect(processor.process(['2025-01-01', '\ufffd', '', '1'], CONTEXT, [1]).ok).toBe(true);
+    expect(runner.processBytes(latin1('2025-01-01,\xff,,1')).ok).toBe(true);
+  });
+
+  test('the character that stands for such bytes is one like others', () => {
+    const names = createRecordRunner(schemaOf({ name: {} }));
+    expect(names.process(['1', '\ufffd'])).toEqual({ ok: true, values: ['1', '\ufffd'] });
   });
 });
 

@@ -177,7 +177,7 @@ test.each<[FieldType, text: string, sql: string, json: string, cel: unknown]>([
   ['datetime', '2025-01-15T00:00:00Z', '2025-01-15T00:00:00Z', '"2025-01-15T00:00:00Z"', '2025-01-15T00:00:00Z'],
 ])('%s %j to SQL, JSON and CEL', (name, text, sql, json, cel) => {
   const { toSql, toJson, toCel } = type(name);
-  expect([toSql(text), toJson(text), toCel(text)]).toEqual([sql, json, cel]);
+  expect([toSql?.(text) ?? text, toJson(text), toCel(text)]).toEqual([sql, json, cel]);
 });
 
 test.each(['9223372036854775808', '-9223372036854775809', '9'.repeat(1000)])(

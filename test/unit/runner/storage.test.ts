@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createBlockDigest } from '#runner/storage/block-digest.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
-import { encodeRow } from '#runner/storage/copy.ts';
 
 const MIB = 1024 * 1024;
 
@@ -47,8 +46,4 @@ describe('createByteReader', () => {
       }),
     );
   });
-});
-
-it('encodeRow escapes what COPY reads', () => {
-  expect(encodeRow(['a\tb', 'c\\d\n', null, '', '\\.', 'é'])).toBe('a\\tb\tc\\\\d\\n\t\\N\t\t\\\\.\té\n');
 });

@@ -1,0 +1,105 @@
+/**
+ * Quick tests of a field on its bytes, without a string. Each says yes only where the test of the field's text would; a
+ * no means "ask the text". All are linear in the field.
+ */
+
+/** Tests the bytes [start, end), which are UTF-8 and at least one. */
+export type ByteTest = (bytes: Uint8Array, start: number, end: number) => boolean;
+
+const DASH = 0x2d;
+const DOT = 0x2e;
+const AT = 0x40;
+const ZERO = 0x30;
+
+/** 1 for the ASCII characters that a class such as `[A-Za-z0-9]` has. */
+function characterTable(characterClass: string): Uint8Array {
+  const expression = new RegExp(`^${characterClass}$`);
+  const table = new Uint8Array(256);
+  for (let byte = 0; byte < 0x80; byte += 1) if (expression.test(String.fromCharCode(byte))) table[byte] = 1;
+  return table;
+}
+
+/** From `least` to `most` characters of a class. */
+export function classTest(characterClass: string, least: number, most: number): ByteTest {
+  const table = characterTable(characterClass);
+  return (bytes, start, end) => {
+    const length = end - start;
+    if (length < least || length > most) return false;
+    for (let i = start; i < end; i += 1) if (table[bytes[i]!] === 0) return false;
+    return true;
+  };
+}
+
+export const isDigits: ByteTest = (bytes, start, end) => {
+  for (let i = start; i < end; i += 1) if (bytes[i]! - ZERO > 9 || bytes[i]! < ZERO) return false;
+  return true;
+};
+
+const DAYS = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** YYYY-MM-DD, years 0001 to 9999. */
+export const isDateBytes: ByteTest = (bytes, start, end) => {
+  if (end - start !== 10 || bytes[start + 4] !== DASH || bytes[start + 7] !== DASH) return false;
+  if (!isDigits(bytes, start, start + 4) || !isDigits(bytes, start + 5, start + 7)) return false;
+  if (!isDigits(bytes, start + 8, end)) return false;
+  const year =
+    (bytes[start]! - ZERO) * 1000 +
+    (bytes[start + 1]! - ZERO) * 100 +
+    (bytes[start + 2]! - ZERO) * 10 +
+    (bytes[start + 3]! - ZERO);
+  const month = (bytes[start + 5]! - ZERO) * 10 + (bytes[start + 6]! - ZERO);
+  const day = (bytes[start + 8]! - ZERO) * 10 + (bytes[start + 9]! - ZERO);
+  if (year === 0 || month === 0 || month > 12 || day === 0) return false;
+  if (day <= DAYS[month]!) return true;
+  return month === 2 && day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+};
+
+const EMAIL_LOCAL = characterTable("[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]");
+const EMAIL_LABEL = characterTable('[a-zA-Z0-9-]');
+
+/** The rule of the HTML living standard, as in `types.ts`. */
+export const isEmailBytes: ByteTest = (bytes, start, end) => {
+  let i = start;
+  while (i < end && EMAIL_LOCAL[bytes[i]!] === 1) i += 1;
+  if (i === start || i === end || bytes[i] !== AT) return false;
+  for (;;) {
+    i += 1;
+    const label = i;
+    while (i < end && EMAIL_LABEL[bytes[i]!] === 1) i += 1;
+    if (i === label || i - label > 63 || bytes[label] === DASH || bytes[i - 1] === DASH) return false;
+    if (i === end) return true;
+    if (bytes[i] !== DOT) return false;
+  }
+};
+
+export function enumTest(allowed: readonly string[]): ByteTest {
+  const values = allowed.map((text) => Buffer.from(text));
+  return (bytes, start, end) => {
+    for (const value of values) {
+      if (value.length !== end - start) continue;
+      let i = 0;
+      while (i < value.length && value[i] === bytes[start + i]) i += 1;
+      if (i === value.length) return true;
+    }
+    return false;
+  };
+}
+
+/** Characters are Unicode code points: every byte of UTF-8 that does not continue one. */
+export function lengthTest(least: number, most: number): ByteTest {
+  return (bytes, start, end) => {
+    let count = 0;
+    for (let i = start; i < end; i += 1) if ((bytes[i]! & 0xc0) !== 0x80) count += 1;
+    return count >= least && count <= most;
+  };
+}
+
+/** Bytes with which UTF-8 begins a character that may be a space: those of ASCII, and of U+00A0, U+1680, U+2000 … U+3000, U+FEFF. */
+const MAY_BE_SPACE = new Uint8Array(256);
+for (let byte = 0; byte <= 0x20; byte += 1) MAY_BE_SPACE[byte] = 1;
+for (const byte of [0x7f, 0xc2, 0xe1, 0xe2, 0xe3, 0xef]) MAY_BE_SPACE[byte] = 1;
+
+/** False where a field that begins with this byte is certainly not blank. */
+export function mayBeBlank(firstByte: number): boolean {
+  return MAY_BE_SPACE[firstByte] === 1;
+}

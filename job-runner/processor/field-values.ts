@@ -1,0 +1,30 @@
+/** The values of a valid record's fields, in the order of the schema: ranges of bytes as long as nobody needs a text. */
+import type { RecordView } from '#runner/csv/record-reader.ts';
+
+export const MISSING = 0;
+/** The value is what stands in the file, byte for byte. */
+export const BYTES = 1;
+/** The value had to be made from it: quotes were doubled, or the type has another form in PostgreSQL. */
+export const TEXT = 2;
+
+export class FieldValues {
+  record: RecordView;
+  /** MISSING, BYTES or TEXT. */
+  readonly kinds: Uint8Array;
+  readonly texts: string[];
+  /** The field's column in the file; -1 where it has none. */
+  readonly positions: readonly number[];
+
+  constructor(record: RecordView, positions: readonly number[]) {
+    this.record = record;
+    this.positions = positions;
+    this.kinds = new Uint8Array(positions.length);
+    this.texts = new Array(positions.length).fill('');
+  }
+
+  /** Undefined where the value is missing. */
+  text(field: number): string | undefined {
+    if (this.kinds[field] === MISSING) return undefined;
+    return this.kinds[field] === TEXT ? this.texts[field] : this.record.text(this.positions[field]!);
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Rows in COPY's text format, written as bytes. A value's own bytes are copied as they are, but for the few that mean
+ * something to COPY or to JSON. Source: PostgreSQL's documentation of COPY, "Text Format".
+ */
+
+/** What takes the place of a byte; null where it stays as it is. */
+type Escapes = readonly (Uint8Array | null)[];
+
+const NEWLINE = 0x0a;
+const TAB = 0x09;
+
+function escapesFor(table: Record<number, string>): { plain: Uint8Array; escapeOf: Escapes } {
+  const escapeOf = Array.from({ length: 256 }, (_, byte) =>
+    table[byte] === undefined ? null : Buffer.from(table[byte]),
+  );
+  return { plain: Uint8Array.from(escapeOf, (bytes) => (bytes === null ? 1 : 0)), escapeOf };
+}
+
+const COPY_ESCAPES: Record<number, string> = { 92: '\\\\', 10: '\\n', 13: '\\r', 9: '\\t' };
+const COPY = escapesFor(COPY_ESCAPES);
+
+/** JSON's own escapes, whose backslashes COPY wants doubled. */
+const JSON_IN_COPY = escapesFor(
+  Object.fromEntries(
+    [0x22, 0x5c, ...Array(0x20).keys()].map((byte) => [
+      byte,
+      JSON.stringify(String.fromCharCode(byte)).slice(1, -1).replaceAll('\\', '\\\\'),
+    ]),
+  ),
+);
+const LONGEST_ESCAPE = 7;
+
+const FIRST_CAPACITY = 64 * 1024;
+/** A buffer that one huge record made larger than this is not kept. */
+const KEPT_CAPACITY = 8 * 1024 * 1024;
+
+export class RowBuffer {
+  #bytes = Buffer.allocUnsafe(FIRST_CAPACITY);
+  #length = 0;
+  #ends: number[] = [];
+  #rowNumbers: number[] = [];
+
+  /** Bytes that are written; setting it back takes the last ones away. */
+  get length(): number {
+    return this.#length;
+  }
+
+  set length(value: number) {
+    this.#length = value;
+  }
+
+  /** Complete rows. */
+  get rows(): number {
+    return this.#ends.length;
+  }
+
+  rowNumber(row: number): number {
+    return this.#rowNumbers[row]!;
+  }
+
+  /** The bytes of rows [from, to), each with its newline. Valid until clear(). */
+  slice(from = 0, to = this.rows): Buffer {
+    return this.#bytes.subarray(this.#startOf(from), this.#startOf(to));
+  }
+
+  /** The same rows with their row number as one more column. */
+  sliceWithRowNumbers(from = 0, to = this.rows): Buffer {
+    const source = this.slice(from, to);
+    const result = Buffer.allocUnsafe(source.length + (to - from) * 18);
+    let at = 0;
+    for (let row = from; row < to; row += 1) {
+      at += this.#bytes.copy(result, at, this.#startOf(row), this.#startOf(row + 1) - 1);
+      at += result.write(`\t${this.#rowNumbers[row]}\n`, at, 'latin1');
+    }
+    return result.subarray(0, at);
+  }
+
+  clear(): void {
+    if (this.#bytes.length > KEPT_CAPACITY) this.#bytes = Buffer.allocUnsafe(FIRST_CAPACITY);
+    this.#length = 0;
+    this.#ends = [];
+    this.#rowNumbers = [];
+  }
+
+  endColumn(): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = TAB;
+  }
+
+  /** Ends the row: the tab behind its last column becomes the newline. */
+  endRow(rowNumber: number): void {
+    this.#bytes[this.#length - 1] = NEWLINE;
+    this.#ends.push(this.#length);
+    this.#rowNumbers.push(rowNumber);
+  }
+
+  /** Bytes that are in the format already. */
+  raw(bytes: Uint8Array): void {
+    const { length } = bytes;
+    this.#reserve(length);
+    const to = this.#bytes;
+    const at = this.#length;
+    for (let i = 0; i < length; i += 1) to[at + i] = bytes[i]!;
+    this.#length = at + length;
+  }
+
+  null(): void {
+    this.raw(NULL);
+  }
+
+  /** ASCII without any byte that has to be escaped: numbers, ids. */
+  ascii(text: string): void {
+    this.#reserve(text.length);
+    this.#length += this.#bytes.write(text, this.#length, 'latin1');
+  }
+
+  /** Any text without NUL. */
+  text(text: string): void {
+    this.value(text.replace(/[\\\n\r\t]/g, (char) => COPY_ESCAPES[char.charCodeAt(0)]!));
+  }
+
+  /** A text that is in the format already. */
+  value(text: string): void {
+    this.#reserve(text.length * 3);
+    this.#length += this.#bytes.write(text, this.#length, 'utf8');
+  }
+
+  /** The bytes [start, end) as a column's value. */
+  copy(bytes: Uint8Array, start: number, end: number): void {
+    this.#escaped(bytes, { start, end, ...COPY });
+  }
+
+  /** The bytes [start, end) inside of a JSON string. */
+  json(bytes: Uint8Array, start: number, end: number): void {
+    this.#escaped(bytes, { start, end, ...JSON_IN_COPY });
+  }
+
+  #escaped(
+    from: Uint8Array,
+    { start, end, plain, escapeOf }: { start: number; end: number; plain: Uint8Array; escapeOf: Escapes },
+  ): void {
+    // Room for the worst, unless that is so much that it is worth counting.
+    const worst = (end - start) * LONGEST_ESCAPE;
+    this.#reserve(worst <= FIRST_CAPACITY ? worst : escapedLength(from, { start, end, escapeOf }));
+    const to = this.#bytes;
+    let at = this.#length;
+    for (let i = start; i < end; i += 1) {
+      const byte = from[i]!;
+      if (plain[byte] === 1) to[at++] = byte;
+      else for (const other of escapeOf[byte]!) to[at++] = other;
+    }
+    this.#length = at;
+  }
+
+  #startOf(row: number): number {
+    return row === 0 ? 0 : this.#ends[row - 1]!;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    this.#bytes = larger;
+  }
+}
+
+const NULL = Buffer.from('\\N');
+
+function escapedLength(
+  bytes: Uint8Array,
+  { start, end, escapeOf }: { start: number; end: number; escapeOf: Escapes },
+): number {
+  let length = end - start;
+  for (let i = start; i < end; i += 1) length += (escapeOf[bytes[i]!]?.length ?? 1) - 1;
+  return length;
+}

@@ -1,0 +1,102 @@
+/** What is settled by bytes is what the text says: everything that the quick tests accept, the slow ones do. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { mayBeBlank } from '#runner/processor/byte-tests.ts';
+import { compileField } from '#runner/processor/check-field.ts';
+import type { Field } from '#runner/processor/types.ts';
+
+const compile = (field: Partial<Field>) =>
+  compileField({ name: 'f', type: 'string', ...field }, { path: 'f', required: false, missingValues: [] });
+
+/** The two answers for a text that is not blank. */
+function answers(field: Partial<Field>, text: string): { bytes: boolean; text: boolean } {
+  const check = compile(field);
+  const faults: Parameters<typeof check.collect>[1] = [];
+  const value = check.read(text);
+  check.collect(value, faults);
+  const bytes = Buffer.from(text);
+  return {
+    bytes: check.acceptsBytes(bytes, 0, bytes.length),
+    // A word for "no value" is no value: its bytes must not be taken for one.
+    text: value !== undefined && faults.length === 0,
+  };
+}
+
+const FIELDS: Partial<Field>[] = [
+  {},
+  { format: 'email' },
+  { type: 'date' },
+  { type: 'datetime' },
+  { type: 'integer' },
+  { type: 'number' },
+  { type: 'boolean' },
+  { constraints: { enum: ['a', 'ab', 'é'] } },
+  { constraints: { minLength: 2, maxLength: 4 } },
+  { constraints: { pattern: '^[A-F0-9]{2,4}$' } },
+  { constraints: { pattern: 'a' } },
+  { type: 'integer', constraints: { minimum: '10' } },
+  { type: 'date', constraints: { maximum: '2025-01-01' } },
+  { missingValues: ['NA', '-'] },
+];
+
+const parts = [
+  'a',
+  'b',
+  'A',
+  'F',
+  '0',
+  '9',
+  '-',
+  '.',
+  '@',
+  '+',
+  'é',
+  '😀',
+  'NA',
+  '2024-02-29',
+  '2023-02-29',
+  '1900-02-29',
+];
+const text = fc
+  .oneof(
+    fc.array(fc.constantFrom(...parts), { minLength: 1, maxLength: 8 }).map((each) => each.join('')),
+    fc.tuple(fc.nat(9999), fc.nat(19), fc.nat(39)).map(([year, month, day]) => {
+      const pad = (n: number, length: number) => String(n).padStart(length, '0');
+      return `${pad(year, 4)}-${pad(month, 2)}-${pad(day, 2)}`;
+    }),
+    fc.emailAddress(),
+    fc.string({ unit: 'grapheme', minLength: 1 }),
+  )
+  .filter((each) => each.trim() !== '');
+
+test.each(FIELDS)('%j', (field) => {
+  fc.assert(
+    fc.property(text, (value) => {
+      const { bytes, text: accepted } = answers(field, value);
+      if (bytes) expect(accepted, value).toBe(true);
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+describe('the frequent ones are settled by bytes', () => {
+  test.each<[Partial<Field>, string]>([
+    [{}, 'Zoë'],
+    [{ format: 'email' }, 'jane.doe+x@mail.example.org'],
+    [{ type: 'date' }, '2024-02-29'],
+    [{ type: 'integer' }, '007'],
+    [{ constraints: { enum: ['a', 'ab', 'é'] } }, 'é'],
+    [{ constraints: { minLength: 2, maxLength: 4 } }, 'é😀'],
+    [{ type: 'integer', constraints: { pattern: '^[0-9]+$' } }, '12'],
+    [{ missingValues: ['NA'] }, 'Nancy'],
+  ])('%j %j', (field, value) => {
+    expect(answers(field, value)).toEqual({ bytes: true, text: true });
+  });
+});
+
+test('a text that is blank begins with a byte that may be blank', () => {
+  for (let code = 0; code <= 0xffff; code += 1) {
+    const char = String.fromCharCode(code);
+    if (char.trim() === '') expect(mayBeBlank(Buffer.from(char)[0]!)).toBe(true);
+  }
+});

@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { decodeRows } from './run-record.ts';
+
+const value = fc.option(fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', '')));
+
+test('rows come back as they were written, by bytes or by text, also in slices and with their numbers', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(value, { minLength: 2, maxLength: 4 })), fc.boolean(), (rows, byBytes) => {
+      const out = new RowBuffer();
+      for (const [i, row] of rows.entries()) {
+        for (const text of row) {
+          const bytes = Buffer.from(text ?? '');
+          if (text === null) out.null();
+          else if (byBytes) out.copy(bytes, 0, bytes.length);
+          else out.text(text);
+          out.endColumn();
+        }
+        out.endRow(i + 2);
+      }
+      const middle = rows.length >> 1;
+      expect(decodeRows(out.slice())).toEqual(rows);
+      expect(decodeRows(out.slice(middle))).toEqual(rows.slice(middle));
+      expect(decodeRows(out.sliceWithRowNumbers(0, middle))).toEqual(
+        rows.slice(0, middle).map((row, i) => [...row, String(i + 2)]),
+      );
+      out.clear();
+      expect([out.rows, out.length, out.slice().length]).toEqual([0, 0, 0]);
+    }),
+  );
+});
+
+test('JSON strings of any length', () => {
+  const texts = fc.array(fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', '')));
+  const write = (text: string) => {
+    const out = new RowBuffer();
+    const bytes = Buffer.from(text);
+    out.raw(Buffer.from('"'));
+    out.json(bytes, 0, bytes.length);
+    out.raw(Buffer.from('"'));
+    out.endColumn();
+    out.endRow(1);
+    return JSON.parse(decodeRows(out.slice())[0]![0]!);
+  };
+  fc.assert(
+    fc.property(texts, (all) => {
+      for (const text of all) expect(write(text)).toBe(text);
+    }),
+  );
+  for (const text of ['x'.repeat(5_000_000), '"\n\\'.repeat(300_000)]) expect(write(text) === text).toBe(true);
+});

@@ -1,0 +1,51 @@
+/** Runs one record through a compiled schema as the loader does: bytes in, a row of COPY's text format out. */
+import { createRecordReader } from '#runner/csv/record-reader.ts';
+import type { RecordFault } from '#runner/ledger/insert-errors.ts';
+import { compileSchema, isCleanText } from '#runner/processor/process-record.ts';
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { RowBuffer } from '#runner/processor/row-buffer.ts';
+
+export const CONTEXT = { uploadId: '8c7c1d3e-0000-4000-8000-000000000000', rowNumber: 7 };
+
+export type RecordResult = { ok: true; values: (string | null)[] } | { ok: false; faults: RecordFault[] };
+
+export interface RecordRunner {
+  /** @param quoted puts quotes around every field instead of those that need them */
+  process(fields: readonly string[], quoted?: boolean): RecordResult;
+  /** A record as it stands in the file. */
+  processBytes(record: Buffer): RecordResult;
+}
+
+export function createRecordRunner(schema: RecordSchemaSpec, header: readonly string[] | null = null): RecordRunner {
+  const reader = createRecordReader(0x2c);
+  const processor = compileSchema(schema, header, reader.view);
+  function processBytes(record: Buffer): RecordResult {
+    const out = new RowBuffer();
+    reader.read(record, 0);
+    const faults = processor.process(out, CONTEXT, isCleanText(record));
+    if (!faults) return { ok: true, values: decodeRows(out.slice())[0]! };
+    if (out.length !== 0 || out.rows !== 0) throw new Error('a record that failed left something behind');
+    return { ok: false, faults };
+  }
+  return {
+    process: (fields, quoted = false) =>
+      processBytes(Buffer.from(`${fields.map((text) => quote(text, quoted)).join(',')}\n`)),
+    processBytes,
+  };
+}
+
+function quote(text: string, always: boolean): string {
+  return always || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+const ESCAPED: Record<string, string> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f', v: '\v' };
+
+/** What PostgreSQL reads from COPY's text format. */
+export function decodeRows(bytes: Buffer): (string | null)[][] {
+  const lines = bytes.toString().split('\n').slice(0, -1);
+  return lines.map((line) =>
+    line
+      .split('\t')
+      .map((value) => (value === '\\N' ? null : value.replace(/\\(.)/gs, (_, char: string) => ESCAPED[char] ?? char))),
+  );
+}
