@@ -37,17 +37,19 @@ export interface ScannerOptions {
   /** Where the bytes lie in the file, for a scanner that starts in the middle of it; default: the file's start. */
   startByte?: number;
   firstRowNumber?: number;
+  /** The byte between two fields; default: a comma. */
+  delimiter?: number;
 }
 
 export interface RecordScanner {
   /** Takes the next bytes. @throws Fault FILE_UNTERMINATED_QUOTE, FILE_RECORD_TOO_LONG (permanent) */
-  push(bytes: Uint8Array): void;
+  push(bytes: Buffer): void;
   /** The file is at its end. @throws Fault FILE_UNTERMINATED_QUOTE */
   end(): void;
 }
 
 export function createRecordScanner(options: ScannerOptions): RecordScanner {
-  const { maxRecordBytes, onRecord } = options;
+  const { maxRecordBytes, onRecord, delimiter = COMMA } = options;
   let state = FIELD_START;
   /** Of the next byte to come. */
   let position = options.startByte ?? 0;
@@ -65,7 +67,7 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
   }
 
   /** Skips a byte order mark at the file's first byte, also one that comes in pieces. */
-  function skipBom(bytes: Uint8Array): Uint8Array {
+  function skipBom(bytes: Buffer): Buffer {
     let i = 0;
     while (i < bytes.length && bomSeen < BOM.length && bytes[i] === BOM[bomSeen]) {
       i += 1;
@@ -81,41 +83,83 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
     return bytes.subarray(i);
   }
 
-  function scan(bytes: Uint8Array): void {
+  /**
+   * Between quotes only quotes mean something, and outside of them only quotes and the ends of lines: `indexOf` finds these
+   * at 3 to 5 GB/s. A delimiter only matters right before a quote.
+   */
+  function scan(bytes: Buffer): void {
     const base = position;
-    const length = bytes.length;
-    let i = 0;
+    const { length } = bytes;
+    let i = enter(bytes);
+    let quote = findOr(bytes, QUOTE, i);
+    let cr = findOr(bytes, CR, i);
+    let lf = findOr(bytes, LF, i);
     while (i < length) {
-      const byte = bytes[i]!;
       if (state === QUOTED) {
-        while (i < length && bytes[i] !== QUOTE) i += 1;
-        if (i === length) break;
-        state = QUOTE_INSIDE;
-        i += 1;
-      } else if (state === AFTER_CR) {
-        // The record was held back: an LF would be part of its end.
-        if (byte === LF) i += 1;
+        i = closeQuote(bytes, i);
+        quote = findOr(bytes, QUOTE, i);
+        if (cr < i) cr = findOr(bytes, CR, i);
+        if (lf < i) lf = findOr(bytes, LF, i);
+      } else if (lf < quote && lf < cr) {
+        endRecord(base + lf + 1, base + lf === recordStart);
+        i = lf + 1;
+        lf = findOr(bytes, LF, i);
+      } else if (cr < quote) {
+        heldBlank = base + cr === recordStart;
+        if (cr + 1 === length) {
+          state = AFTER_CR;
+          break;
+        }
+        i = bytes[cr + 1] === LF ? cr + 2 : cr + 1;
         endRecord(base + i, heldBlank);
-      } else if (byte === COMMA) {
-        state = FIELD_START;
-        i += 1;
-      } else if (byte === LF) {
-        endRecord(base + i + 1, base + i === recordStart);
-        i += 1;
-      } else if (byte === CR) {
-        heldBlank = base + i === recordStart;
-        state = AFTER_CR;
-        i += 1;
-      } else if (byte === QUOTE) {
-        state = state === UNQUOTED ? UNQUOTED : QUOTED;
-        i += 1;
+        cr = findOr(bytes, CR, i);
+        if (lf < i) lf = findOr(bytes, LF, i);
+      } else if (quote < length) {
+        state = opensField(bytes, quote) ? QUOTED : UNQUOTED;
+        i = quote + 1;
+        if (state === UNQUOTED) quote = findOr(bytes, QUOTE, i);
       } else {
-        state = UNQUOTED;
-        i += 1;
-        while (i < length && ORDINARY[bytes[i]!] === 1) i += 1;
+        state = bytes[length - 1] === delimiter ? FIELD_START : UNQUOTED;
+        break;
       }
     }
     position = base + length;
+  }
+
+  /** Goes on from the piece before. @returns how many bytes belong to what was begun there */
+  function enter(bytes: Buffer): number {
+    if (state === AFTER_CR) {
+      // The record was held back: an LF is part of its end.
+      const length = bytes[0] === LF ? 1 : 0;
+      endRecord(position + length, heldBlank);
+      return length;
+    }
+    if (state !== QUOTE_INSIDE) return 0;
+    // The last byte of the piece before was a quote inside quotes: another one makes it a quote of the text.
+    state = bytes[0] === QUOTE ? QUOTED : UNQUOTED;
+    return bytes[0] === QUOTE ? 1 : 0;
+  }
+
+  /** `from` is inside quotes. @returns what follows the quote that closes them, or the length of the bytes */
+  function closeQuote(bytes: Buffer, from: number): number {
+    const { length } = bytes;
+    for (let at = from; ; at += 2) {
+      while (at < length && bytes[at] !== QUOTE) at += 1;
+      if (at === length) return length;
+      if (at + 1 === length) {
+        state = QUOTE_INSIDE;
+        return length;
+      }
+      if (bytes[at + 1] === QUOTE) continue;
+      state = UNQUOTED;
+      return at + 1;
+    }
+  }
+
+  /** Is the quote at `at`, which is outside of quotes, at a field's start? */
+  function opensField(bytes: Buffer, at: number): boolean {
+    if (position + at === recordStart) return true;
+    return at > 0 ? bytes[at - 1] === delimiter : state === FIELD_START;
   }
 
   function refuseLongRecord(): never {
@@ -148,9 +192,10 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
   };
 }
 
-/** 1 for the bytes that mean nothing inside an unquoted field. A quote there is stray and moves no boundary. */
-const ORDINARY = new Uint8Array(256).fill(1);
-for (const byte of [COMMA, LF, CR]) ORDINARY[byte] = 0;
+function findOr(bytes: Buffer, byte: number, from: number): number {
+  const at = bytes.indexOf(byte, from);
+  return at === -1 ? bytes.length : at;
+}
 
 function unterminated(row: number, where: string): Fault {
   return new Fault({
