@@ -23,6 +23,11 @@ RUN cmp -s package-lock.json installed-lock.json || \
 COPY job-runner job-runner
 COPY operator operator
 
+# Types are stripped and code is compiled once, here: a pod starts in half the time. The runner ends at once without an environment.
+ENV NODE_COMPILE_CACHE=/app/compile-cache
+RUN operator print-migrations >/dev/null; job-runner plan >/dev/null; node -e 'import("/app/job-runner/process.ts")' && \
+    chmod -R a+rX "$NODE_COMPILE_CACHE"
+
 USER 65532:65532
 ENTRYPOINT []
 CMD ["operator"]

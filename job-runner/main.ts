@@ -14,10 +14,10 @@ import {
 import { Fault, toFault } from '#runner/errors.ts';
 import { failUpload } from '#runner/ledger/finish-upload.ts';
 import { assertRunning } from '#runner/ledger/lock-upload.ts';
-import { readUpload } from '#runner/ledger/read-upload.ts';
-import type { UploadRow } from '#runner/ledger/types.ts';
+import { assertPlanned, readUpload } from '#runner/ledger/read-upload.ts';
+import type { PlannedUpload, UploadRow } from '#runner/ledger/types.ts';
 import { planUpload } from '#runner/plan.ts';
-import { assertPlanned, processIndex } from '#runner/process.ts';
+import type { ProcessDeps } from '#runner/process.ts';
 import { createSession } from '#runner/session.ts';
 import { createS3Client } from '#runner/storage/s3.ts';
 import { createTelemetry } from '#runner/telemetry/datadog.ts';
@@ -69,14 +69,14 @@ async function run(command: RunnerCommand | undefined, config: RunnerConfig, log
       upload = await session.run((client) => readOpenUpload(client, config.uploadId));
       assertPlanned(upload);
       await session.close();
-      if (upload.plan.execution === 'Inline') await processIndex(deps, upload);
+      if (upload.plan.execution === 'Inline') await runProcess(deps, upload);
       break;
     }
     case 'process': {
       assertRunning(upload, { id: upload.id, attempt: config.attempt, status: 'Processing' });
       assertPlanned(upload);
       await session.close();
-      await processIndex(deps, upload);
+      await runProcess(deps, upload);
       break;
     }
     default:
@@ -90,6 +90,12 @@ async function run(command: RunnerCommand | undefined, config: RunnerConfig, log
   const durationMs = performance.now() - startedAt;
   telemetry.runFinished(durationMs);
   log.info({ durationMs: Math.round(durationMs), ...(await readPeakMemory()) }, 'finished');
+}
+
+/** Loaded when it is needed: the record processor with CEL and RE2 is half of the start, and a plan does without. */
+async function runProcess(deps: ProcessDeps, upload: PlannedUpload): Promise<void> {
+  const { processIndex } = await import('#runner/process.ts');
+  await processIndex(deps, upload);
 }
 
 async function readOpenUpload(client: Parameters<typeof readUpload>[0], id: string): Promise<UploadRow> {

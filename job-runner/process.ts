@@ -4,15 +4,15 @@
  */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { chunksOfIndex, type RunnerConfig } from '#runner/contract.ts';
-import { Fault } from '#runner/errors.ts';
 import { type ChunkResult, readPendingChunks } from '#runner/ledger/chunks.ts';
-import type { Chunk, UploadRow } from '#runner/ledger/types.ts';
+import type { Chunk, PlannedUpload } from '#runner/ledger/types.ts';
 import { createPace, type Pace } from '#runner/load/pace.ts';
 import { createPreparer, type Preparer } from '#runner/load/prepare-chunk.ts';
 import { type ChunkGroup, type GroupOutcome, processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { createSession, type Session } from '#runner/session.ts';
+import { type ByteArena, createByteArena } from '#runner/storage/byte-arena.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
 import { type ObjectIdentity, type RetryOptions, readRange } from '#runner/storage/s3.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
@@ -25,9 +25,6 @@ export interface ProcessDeps {
   log: Logger;
   signal: AbortSignal;
 }
-
-/** A planned upload, as the ledger holds it. */
-export type PlannedUpload = UploadRow & { plan: NonNullable<UploadRow['plan']> };
 
 export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Promise<void> {
   const { config, log, signal } = deps;
@@ -94,11 +91,11 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<void> {
   const range = { start: chunks[0]!.startByte, end: chunks.at(-1)!.endByte };
   const reader = createByteReader(readRange(s3, identity, range, retry));
   let position = range.start;
-  const read = async (chunk: Chunk): Promise<Buffer> => {
+  const read = async (chunk: Chunk, into: Buffer): Promise<Buffer> => {
     // Blank lines between two chunks belong to neither.
     await reader.skip(chunk.startByte - position);
     position = chunk.endByte;
-    return reader.take(chunk.endByte - chunk.startByte);
+    return reader.take(into);
   };
   try {
     await processInOrder(context, chunks, read);
@@ -107,21 +104,31 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<void> {
   }
 }
 
+/** What a group is read into and written to. Used again and again: buffers for each would wait for a garbage collection. */
+interface GroupBuffers {
+  source: ByteArena;
+  rows: RowBuffer;
+}
+
+const createGroupBuffers = (): GroupBuffers => ({ source: createByteArena(), rows: new RowBuffer() });
+
 async function processInOrder(
   context: RunContext,
   chunks: Chunk[],
-  read: (chunk: Chunk) => Promise<Buffer>,
+  read: (chunk: Chunk, into: Buffer) => Promise<Buffer>,
 ): Promise<void> {
   const { preparer } = context;
   const pace = createPace();
   // One is being written by PostgreSQL while the other is filled.
-  const buffers = [new RowBuffer(), new RowBuffer()] as const;
+  const buffers = [createGroupBuffers(), createGroupBuffers()] as const;
   let taken = 0;
-  const prepareNext = async (rows: RowBuffer): Promise<ChunkGroup> => {
+  const prepareNext = async ({ source, rows }: GroupBuffers): Promise<ChunkGroup> => {
     rows.clear();
+    source.clear();
     const group: ChunkGroup = { chunks: [], rows };
     for (const chunk of pace.nextGroup(chunks, taken)) {
-      group.chunks.push(preparer.prepare(chunk, await read(chunk), rows));
+      const bytes = await read(chunk, source.allocate(chunk.endByte - chunk.startByte));
+      group.chunks.push(preparer.prepare(chunk, bytes, rows));
       taken += 1;
     }
     return group;
@@ -195,15 +202,4 @@ function report(
     log.debug({ chunk: number, records, succeeded, failed, duplicate, way }, 'chunk committed');
   }
   if (results.length === 0) log.info({ chunks: chunks.map(({ number }) => number) }, 'chunk was already done');
-}
-
-/** Narrows a row of the ledger. @throws Fault when the operator created the Job before the plan was committed. */
-export function assertPlanned(upload: UploadRow): asserts upload is PlannedUpload {
-  if (upload.plan) return;
-  throw new Fault({
-    code: 'UNK_NOT_PLANNED',
-    category: 'unknown',
-    reason: 'InternalError',
-    message: 'The upload has no plan in the ledger, but a pod was started to process it.',
-  });
 }

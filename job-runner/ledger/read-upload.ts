@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
-import type { UploadRow } from './types.ts';
+import { Fault } from '#runner/errors.ts';
+import type { PlannedUpload, UploadRow } from './types.ts';
 
 /** Reads what a pod needs before it starts; null when the operator has not opened the upload here. */
 export async function readUpload(client: ClientBase, id: string): Promise<UploadRow | null> {
@@ -35,4 +36,15 @@ export async function readUpload(client: ClientBase, id: string): Promise<Upload
             totalIndexes: row.total_indexes,
           },
   };
+}
+
+/** @throws Fault when the operator created the Job before the plan was committed. */
+export function assertPlanned(upload: UploadRow): asserts upload is PlannedUpload {
+  if (upload.plan) return;
+  throw new Fault({
+    code: 'UNK_NOT_PLANNED',
+    category: 'unknown',
+    reason: 'InternalError',
+    message: 'The upload has no plan in the ledger, but a pod was started to process it.',
+  });
 }

@@ -78,6 +78,8 @@ export interface UploadRow {
   plan: (Omit<Plan, 'chunks'> & { totalChunks: number }) | null;
 }
 
+export type PlannedUpload = UploadRow & { plan: NonNullable<UploadRow['plan']> };
+
 export interface Counts {
   processed: number;
   succeeded: number;

@@ -58,15 +58,23 @@ function fieldIndex({ schema }: CompileContext, name: string, path: string): num
   return index;
 }
 
-/** Writes a JSON value; false, and nothing written, where there is nothing to say. */
-type JsonWriter = (values: FieldValues, out: RowBuffer) => boolean;
+/**
+ * Writes a member of a JSON object with what stands before it: the object's brace or a comma, and its name.
+ * @returns false, and nothing written, where there is nothing to say
+ */
+type MemberWriter = (values: FieldValues, out: RowBuffer, isFirst: boolean) => boolean;
 type Tree = Map<string, Tree | { property: JsonProperty; path: string }>;
 
 const EMPTY_OBJECT = Buffer.from('{}');
-const OPEN = Buffer.from('{');
 const CLOSE = Buffer.from('}');
-const COMMA = Buffer.from(',');
 const QUOTE = Buffer.from('"');
+
+/** What stands before a member's value, where it is the first of its object and where it is not. */
+function prefixesOf(name: string, opening: string): { first: Buffer; next: Buffer } {
+  // As COPY wants it: a name may hold what JSON escapes.
+  const text = `${JSON.stringify(name).replaceAll('\\', '\\\\')}:${opening}`;
+  return { first: Buffer.from(`{${text}`), next: Buffer.from(`,${text}`) };
+}
 
 function buildTree(properties: JsonProperty[], path: string): Tree {
   const root: Tree = new Map();
@@ -86,32 +94,43 @@ function buildTree(properties: JsonProperty[], path: string): Tree {
   return root;
 }
 
-function compileObject(tree: Tree, context: CompileContext): JsonWriter {
-  const members = [...tree].map(([name, node]) => ({
-    // As COPY wants it: a name may hold what JSON escapes.
-    name: Buffer.from(`${JSON.stringify(name)}:`.replaceAll('\\', '\\\\')),
-    write: node instanceof Map ? compileObject(node, context) : compileProperty(node.property, node.path, context),
-  }));
+/** @returns a writer of the object alone; false, and nothing written, for one that would be empty */
+function compileObject(tree: Tree, context: CompileContext): (values: FieldValues, out: RowBuffer) => boolean {
+  const members = [...tree].map(([name, node]) =>
+    node instanceof Map ? compileNested(name, node, context) : compileProperty(name, node, context),
+  );
   return (values, out) => {
-    let empty = true;
-    for (const { name, write } of members) {
-      const before = out.length;
-      out.raw(empty ? OPEN : COMMA);
-      out.raw(name);
-      if (write(values, out)) empty = false;
-      else out.length = before;
-    }
-    if (!empty) out.raw(CLOSE);
-    return !empty;
+    let isFirst = true;
+    for (const write of members) if (write(values, out, isFirst)) isFirst = false;
+    if (!isFirst) out.raw(CLOSE);
+    return !isFirst;
   };
 }
 
-function compileProperty({ field, value }: JsonProperty, path: string, context: CompileContext): JsonWriter {
-  if (field !== undefined) return compileJsonField(fieldIndex(context, field, `${path}.field`), context);
+function compileNested(name: string, tree: Tree, context: CompileContext): MemberWriter {
+  const { first, next } = prefixesOf(name, '');
+  const write = compileObject(tree, context);
+  return (values, out, isFirst) => {
+    const before = out.length;
+    out.raw(isFirst ? first : next);
+    if (write(values, out)) return true;
+    out.length = before;
+    return false;
+  };
+}
+
+function compileProperty(
+  name: string,
+  { property: { field, value }, path }: { property: JsonProperty; path: string },
+  context: CompileContext,
+): MemberWriter {
+  if (field !== undefined) return compileMember(name, fieldIndex(context, field, `${path}.field`), context);
+  const { first, next } = prefixesOf(name, '');
   const evaluate = compileValue(value!, `${path}.value`, context);
-  return (values, out) => {
+  return (values, out, isFirst) => {
     const json = toJson(evaluate(values));
     if (json === null) return false;
+    out.raw(isFirst ? first : next);
     out.text(json);
     return true;
   };
@@ -120,24 +139,29 @@ function compileProperty({ field, value }: JsonProperty, path: string, context: 
 const ONE = 0x31;
 const NINE = 0x39;
 
-function compileJsonField(index: number, { checks }: CompileContext): JsonWriter {
+function compileMember(name: string, index: number, { checks }: CompileContext): MemberWriter {
   const { toJson } = checks[index]!.type;
   const isText = toJson === quoteJson;
   const isInteger = toJson === integerToJson;
-  return (values, out) => {
+  const plain = prefixesOf(name, '');
+  const quoted = prefixesOf(name, '"');
+  return (values, out, isFirst) => {
     const kind = values.kinds[index];
     if (kind === MISSING) return false;
     const { record, positions } = values;
     const start = record.starts[positions[index]!]!;
     const end = record.ends[positions[index]!]!;
     if (kind === BYTES && isText) {
-      out.raw(QUOTE);
+      out.raw(isFirst ? quoted.first : quoted.next);
       out.json(record.bytes, start, end);
       out.raw(QUOTE);
-    } else if (kind === BYTES && isInteger && record.bytes[start]! >= ONE && record.bytes[start]! <= NINE) {
-      // Without a sign or leading zeros it is the same in JSON.
+      return true;
+    }
+    out.raw(isFirst ? plain.first : plain.next);
+    // Without a sign or leading zeros an integer is the same in JSON.
+    if (kind === BYTES && isInteger && record.bytes[start]! >= ONE && record.bytes[start]! <= NINE)
       out.copy(record.bytes, start, end);
-    } else out.text(toJson(values.text(index)!));
+    else out.text(toJson(values.text(index)!));
     return true;
   };
 }

@@ -3,17 +3,19 @@
  * something to COPY or to JSON. Source: PostgreSQL's documentation of COPY, "Text Format".
  */
 
-/** What takes the place of a byte; null where it stays as it is. */
-type Escapes = readonly (Uint8Array | null)[];
+interface Escapes {
+  /** 1 for a byte that stays as it is. */
+  plain: Uint8Array;
+  /** What takes the place of the others. */
+  of: readonly (Uint8Array | null)[];
+}
 
 const NEWLINE = 0x0a;
 const TAB = 0x09;
 
-function escapesFor(table: Record<number, string>): { plain: Uint8Array; escapeOf: Escapes } {
-  const escapeOf = Array.from({ length: 256 }, (_, byte) =>
-    table[byte] === undefined ? null : Buffer.from(table[byte]),
-  );
-  return { plain: Uint8Array.from(escapeOf, (bytes) => (bytes === null ? 1 : 0)), escapeOf };
+function escapesFor(table: Record<number, string>): Escapes {
+  const of = Array.from({ length: 256 }, (_, byte) => (table[byte] === undefined ? null : Buffer.from(table[byte])));
+  return { of, plain: Uint8Array.from(of, (bytes) => (bytes === null ? 1 : 0)) };
 }
 
 const COPY_ESCAPES: Record<number, string> = { 92: '\\\\', 10: '\\n', 13: '\\r', 9: '\\t' };
@@ -127,27 +129,26 @@ export class RowBuffer {
 
   /** The bytes [start, end) as a column's value. */
   copy(bytes: Uint8Array, start: number, end: number): void {
-    this.#escaped(bytes, { start, end, ...COPY });
+    this.#write(COPY, bytes, start, end);
   }
 
   /** The bytes [start, end) inside of a JSON string. */
   json(bytes: Uint8Array, start: number, end: number): void {
-    this.#escaped(bytes, { start, end, ...JSON_IN_COPY });
+    this.#write(JSON_IN_COPY, bytes, start, end);
   }
 
-  #escaped(
-    from: Uint8Array,
-    { start, end, plain, escapeOf }: { start: number; end: number; plain: Uint8Array; escapeOf: Escapes },
-  ): void {
+  /** Called for every field of every record: an object of options would be a third of its time. */
+  #write(escapes: Escapes, from: Uint8Array, start: number, end: number): void {
     // Room for the worst, unless that is so much that it is worth counting.
     const worst = (end - start) * LONGEST_ESCAPE;
-    this.#reserve(worst <= FIRST_CAPACITY ? worst : escapedLength(from, { start, end, escapeOf }));
+    this.#reserve(worst <= FIRST_CAPACITY ? worst : escapedLength(escapes, from.subarray(start, end)));
     const to = this.#bytes;
+    const { plain } = escapes;
     let at = this.#length;
     for (let i = start; i < end; i += 1) {
       const byte = from[i]!;
       if (plain[byte] === 1) to[at++] = byte;
-      else for (const other of escapeOf[byte]!) to[at++] = other;
+      else for (const other of escapes.of[byte]!) to[at++] = other;
     }
     this.#length = at;
   }
@@ -167,11 +168,8 @@ export class RowBuffer {
 
 const NULL = Buffer.from('\\N');
 
-function escapedLength(
-  bytes: Uint8Array,
-  { start, end, escapeOf }: { start: number; end: number; escapeOf: Escapes },
-): number {
-  let length = end - start;
-  for (let i = start; i < end; i += 1) length += (escapeOf[bytes[i]!]?.length ?? 1) - 1;
+function escapedLength(escapes: Escapes, bytes: Uint8Array): number {
+  let length = bytes.length;
+  for (const byte of bytes) length += (escapes.of[byte]?.length ?? 1) - 1;
   return length;
 }

@@ -1,8 +1,8 @@
 /** Takes exact numbers of bytes from a stream of pieces. */
 
 export interface ByteReader {
-  /** The next `length` bytes. @throws when the stream ends before. */
-  take(length: number): Promise<Buffer>;
+  /** The next bytes, as many as `into` holds; returns it. @throws when the stream ends before. */
+  take(into: Buffer): Promise<Buffer>;
   /** Drops bytes without keeping them. */
   skip(length: number): Promise<void>;
   /** Ends the stream early; safe to call twice. */
@@ -28,13 +28,12 @@ export function createByteReader(source: AsyncGenerator<Buffer, void, void>): By
   }
 
   return {
-    async take(length) {
-      const bytes = Buffer.allocUnsafe(length);
+    async take(into) {
       let at = 0;
-      await consume(length, (piece) => {
-        at += piece.copy(bytes, at);
+      await consume(into.length, (piece) => {
+        at += piece.copy(into, at);
       });
-      return bytes;
+      return into;
     },
     skip: (length) => consume(length, () => undefined),
     async close() {
