@@ -4,7 +4,14 @@ import { databaseSecretName, jobName, s3SecretName } from '#operator/api/names.t
 import { API_VERSION, type BatchUpload } from '#operator/api/resources.ts';
 import type { RunnerSettings } from '#operator/config.ts';
 import type { Job } from '#operator/kube/resource-types.ts';
-import { DATABASE_SECRET_KEYS, ENV, EXIT_CODES, type RunnerCommand, S3_SECRET_KEYS } from '#runner/contract.ts';
+import {
+  DATABASE_SECRET_KEYS,
+  ENV,
+  EXIT_CODES,
+  NODE_OPTIONS,
+  type RunnerCommand,
+  S3_SECRET_KEYS,
+} from '#runner/contract.ts';
 import { heapMegabytes } from './memory.ts';
 
 export interface JobInput {
@@ -143,7 +150,7 @@ function environment({ upload, attempt, settings }: JobInput): EnvVar[] {
     ...settings.datadogEnv,
   };
   const heap = heapMegabytes(settings.resources.limits['memory']);
-  if (heap !== null) values['NODE_OPTIONS'] = `--max-old-space-size=${heap}`;
+  values['NODE_OPTIONS'] = heap === null ? NODE_OPTIONS : `${NODE_OPTIONS} --max-old-space-size=${heap}`;
   return [
     ...Object.entries(values).map(([name, value]) => ({ name, value })),
     { name: ENV.podName, valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },

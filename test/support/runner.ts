@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { parse } from 'yaml';
+import { NODE_OPTIONS } from '#runner/contract.ts';
 import { migrate } from '#runner/ledger/migrate.ts';
 import { openUpload } from '#runner/ledger/open-upload.ts';
 import type { UploadRequest } from '#runner/ledger/types.ts';
@@ -75,6 +76,7 @@ export async function startRunnerBench(): Promise<RunnerBench> {
       cwd: ROOT,
       env: {
         PATH: process.env['PATH'],
+        NODE_OPTIONS,
         BATCH_UPLOAD_ID: id,
         BATCH_UPLOAD_NAMESPACE: 'n',
         DATABASE_URL: url,

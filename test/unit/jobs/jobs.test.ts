@@ -5,7 +5,7 @@ import { heapMegabytes, parseMemory } from '#operator/jobs/memory.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
 import type { JobInput } from '#operator/jobs/pod-template.ts';
 import { buildProcessJob } from '#operator/jobs/process-job.ts';
-import { EXIT_CODES } from '#runner/contract.ts';
+import { EXIT_CODES, NODE_OPTIONS } from '#runner/contract.ts';
 
 const UID = '0b4ec2ff-6ad4-4f9a-a8f0-2ec2f3a3b1ce';
 const settings: RunnerSettings = {
@@ -127,9 +127,12 @@ it('Datadog: off without a word, on by the agent of the node or the one that is 
 });
 
 it('the heap is 60 % of the memory limit', () => {
-  expect(envOf().get('NODE_OPTIONS')).toEqual({ name: 'NODE_OPTIONS', value: '--max-old-space-size=307' });
+  expect(envOf().get('NODE_OPTIONS')).toEqual({
+    name: 'NODE_OPTIONS',
+    value: `${NODE_OPTIONS} --max-old-space-size=307`,
+  });
   const unlimited = { ...settings, resources: { requests: {}, limits: {} } };
-  expect(envOf({ settings: unlimited }).has('NODE_OPTIONS')).toBe(false);
+  expect(envOf({ settings: unlimited }).get('NODE_OPTIONS')).toEqual({ name: 'NODE_OPTIONS', value: NODE_OPTIONS });
 });
 
 it.each([
