@@ -11,11 +11,14 @@ import type { ProcessDeps } from '#runner/process.ts';
 import { readHeader } from '#runner/read-header.ts';
 import type { Session } from '#runner/session.ts';
 import { createBlockDigest } from '#runner/storage/block-digest.ts';
-import { headObject, type ObjectIdentity, type RetryOptions, readRange } from '#runner/storage/s3.ts';
+import { readBlocks } from '#runner/storage/read-blocks.ts';
+import { headObject, type ObjectIdentity, type RetryOptions } from '#runner/storage/s3.ts';
 
 export interface PlanDeps extends ProcessDeps {
   session: Session;
 }
+
+const NO_BYTES: Buffer = Buffer.alloc(0);
 
 /** Time between two lines of progress in the log. */
 const PROGRESS_MS = 10_000;
@@ -46,7 +49,8 @@ async function scanObject(
 ): Promise<Plan> {
   const digest = createBlockDigest();
   const cutter = createChunkCutter({ records: request.chunkRecords, bytes: DEFAULTS.maxChunkBytes });
-  const head: Buffer[] = [];
+  /** The file's first bytes, until the header is known. */
+  let head = NO_BYTES;
   let header: string[] | null = null;
   let headerEnd: number | null = null;
   const scanner = createRecordScanner({
@@ -54,17 +58,18 @@ async function scanObject(
     onRecord(startByte, endByte, rowNumber) {
       if (headerEnd === null) {
         headerEnd = endByte;
-        header = readHeader(Buffer.concat(head).subarray(startByte, endByte), schema);
+        header = readHeader(head.subarray(startByte, endByte), schema);
       } else cutter.add(startByte, endByte, rowNumber);
     },
   });
   let position = 0;
   let reportedAt = Date.now();
-  for await (const piece of readRange(s3, identity, { start: 0, end: identity.sizeBytes }, retry)) {
-    if (headerEnd === null) head.push(piece);
-    digest.update(piece);
-    scanner.push(piece);
-    position += piece.length;
+  for await (const block of readBlocks(s3, identity, retry)) {
+    if (headerEnd === null) head = Buffer.concat([head, block]);
+    digest.update(block);
+    scanner.push(block);
+    if (headerEnd !== null) head = NO_BYTES;
+    position += block.length;
     if (Date.now() - reportedAt > PROGRESS_MS) {
       reportedAt = Date.now();
       log.info({ position, sizeBytes: identity.sizeBytes }, 'planning');

@@ -1,6 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-
-const BLOCK_BYTES = 8 * 1024 * 1024;
+import { BLOCK_BYTES } from './read-blocks.ts';
 
 /**
  * Identity of an object's content: SHA-256 over the SHA-256s of its 8 MiB blocks (the last one may be shorter), as

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { BLOCK_BYTES, readBlocks } from '#runner/storage/read-blocks.ts';
+import { headObject } from '#runner/storage/s3.ts';
+import { type S3Server, startS3Server } from '#support/s3-server.ts';
+
+const bucket = 'blocks';
+let server: S3Server;
+let client: S3Client;
+beforeAll(async () => {
+  server = await startS3Server();
+  const { endpoint, region, accessKeyId, secretAccessKey } = server;
+  client = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+  await client.send(new CreateBucketCommand({ Bucket: bucket }));
+});
+afterAll(async () => {
+  client?.destroy();
+  await server?.stop();
+});
+
+const retry = { signal: new AbortController().signal, retrySeconds: 0 };
+
+async function put(size: number, seed: string) {
+  // Every block differs from the others.
+  const bytes = Buffer.alloc(size, createHash('sha512').update(seed).digest('base64'));
+  for (let at = 0; at < size; at += 1000) bytes.writeUInt32LE(at, Math.min(at, size - 4));
+  await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'object', Body: bytes }));
+  return { bytes, identity: await headObject(client, { bucket, key: 'object' }, retry) };
+}
+
+it.each([4, BLOCK_BYTES, 5 * BLOCK_BYTES + 7])('an object of %i bytes comes in order', async (size) => {
+  const { bytes, identity } = await put(size, `${size}`);
+  let at = 0;
+  for await (const block of readBlocks(client, identity, retry)) {
+    expect(block.equals(bytes.subarray(at, at + BLOCK_BYTES))).toBe(true);
+    at += block.length;
+  }
+  expect(at).toBe(bytes.length);
+});
+
+it('an object that is replaced in the middle is never mixed with the new one', async () => {
+  const { identity } = await put(9 * BLOCK_BYTES, 'old');
+  const read = async () => {
+    let blocks = 0;
+    for await (const _ of readBlocks(client, identity, retry)) {
+      blocks += 1;
+      if (blocks === 2) await put(9 * BLOCK_BYTES, 'new');
+    }
+  };
+  await expect(read()).rejects.toMatchObject({ reason: 'SourceChanged' });
+});
