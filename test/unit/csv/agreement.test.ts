@@ -2,8 +2,7 @@
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createRecordReader } from '#runner/csv/record-reader.ts';
-import { read, records, scan } from './scan.ts';
+import { read, readBytes, records, scan } from './scan.ts';
 
 const ENDS = ['\n', '\r\n', '\r'] as const;
 
@@ -107,20 +106,6 @@ test('every text of up to five bytes of the grammar agrees with csv-parse', () =
   };
   grow('');
 });
-
-/** Every record as the record reader reads it, which takes bytes and decodes nothing. */
-function readBytes(bytes: Buffer): { row: number; fields: string[]; malformed: boolean }[] {
-  const reader = createRecordReader(0x2c);
-  const found: ReturnType<typeof readBytes> = [];
-  let row = 1;
-  for (let at = 0; at < bytes.length; row += 1) {
-    at = reader.read(bytes, at);
-    const { blank, count, malformed } = reader.view;
-    const fields = Array.from({ length: count }, (_, i) => reader.view.text(i));
-    if (!blank) found.push({ row, fields, malformed });
-  }
-  return found;
-}
 
 describe('the record reader', () => {
   const like = (text: string) => {

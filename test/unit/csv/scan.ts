@@ -1,4 +1,5 @@
 /** Helpers of the CSV tests: the records of a text, scanned in pieces of any size. */
+import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { createRecordScanner, type ScannerOptions } from '#runner/csv/scanner.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 
@@ -39,4 +40,18 @@ export function records(input: string | Buffer): [row: number, text: string][] {
 /** Every record's fields, and whether its quoting is malformed. */
 export function read(input: string | Buffer): { row: number; fields: string[]; malformed: boolean }[] {
   return records(input).map(([row, text]) => ({ row, ...splitRecord(withoutLineEnd(text)) }));
+}
+
+/** Every record as the record reader reads it, which takes bytes and decodes nothing. */
+export function readBytes(bytes: Buffer): { row: number; fields: string[]; malformed: boolean }[] {
+  const reader = createRecordReader(0x2c);
+  const found: ReturnType<typeof readBytes> = [];
+  let row = 1;
+  for (let at = 0; at < bytes.length; row += 1) {
+    at = reader.read(bytes, at);
+    const { blank, count, malformed } = reader.view;
+    const fields = Array.from({ length: count }, (_, i) => reader.view.text(i));
+    if (!blank) found.push({ row, fields, malformed });
+  }
+  return found;
 }
