@@ -27,7 +27,8 @@ describe('csv-spectrum', () => {
     const found = records.map(({ fields }) => Object.fromEntries(fields.map((text, i) => [header!.fields[i]!, text])));
     const answers = [JSON.parse(readFileSync(join(folder, 'json', `${name}.json`), 'utf8'))].flat();
     expect(found).toEqual(answers.map((answer) => ({ ...answer, ...CORRECTIONS[name] })));
-    expect(records.every(({ malformed }) => !malformed)).toBe(true);
+    // Seconds of an angle, written as a quote inside of an unquoted field: RFC 4180 has none there, and the record is refused.
+    expect(records.some(({ malformed }) => malformed)).toBe(name === 'location_coordinates');
   });
 });
 
