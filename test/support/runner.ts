@@ -9,7 +9,7 @@ import { openUpload } from '#runner/ledger/open-upload.ts';
 import type { UploadRequest } from '#runner/ledger/types.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { createDatabase, withClient } from './database.ts';
-import { type Postgres, startPostgres } from './postgres.ts';
+import { type Postgres, type PostgresOptions, startPostgres } from './postgres.ts';
 import { type S3Server, startS3Server } from './s3-server.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -46,9 +46,11 @@ export interface OpenOptions {
 
 /** A schema of crds/examples with the API server's defaults filled in. */
 export function exampleSchema(name: string): RecordSchemaSpec {
-  const { spec } = parse(readFileSync(new URL(`crds/examples/recordschema-${name}.yaml`, ROOT), 'utf8')) as {
-    spec: RecordSchemaSpec;
-  };
+  return readSchema(new URL(`crds/examples/recordschema-${name}.yaml`, ROOT));
+}
+
+export function readSchema(file: URL): RecordSchemaSpec {
+  const { spec } = parse(readFileSync(file, 'utf8')) as { spec: RecordSchemaSpec };
   for (const field of spec.fields) field.type ??= 'string';
   spec.fieldsMatch ??= 'equal';
   return spec;
@@ -56,12 +58,19 @@ export function exampleSchema(name: string): RecordSchemaSpec {
 
 export const CERTIFICATIONS_SQL = readFileSync(new URL('crds/examples/certifications.sql', ROOT), 'utf8');
 
-export async function startRunnerBench(): Promise<RunnerBench> {
+export async function startRunnerBench(options: PostgresOptions = {}): Promise<RunnerBench> {
   const stack = new AsyncDisposableStack();
-  const postgres = stack.use(await startPostgres());
+  const postgres = stack.use(await startPostgres(options));
   const s3 = stack.use(await startS3Server());
   const credentials = { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey };
-  const client = new S3Client({ endpoint: s3.endpoint, region: s3.region, forcePathStyle: true, credentials });
+  const client = new S3Client({
+    endpoint: s3.endpoint,
+    region: s3.region,
+    forcePathStyle: true,
+    credentials,
+    // A streamed body in signed pieces with a checksum behind them is refused now and then.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  });
   stack.defer(() => client.destroy());
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
 
