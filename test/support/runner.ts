@@ -1,7 +1,9 @@
 /** The job runner as a process of its own, as a pod would run it, without a cluster. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { parse } from 'yaml';
 import { migrate } from '#runner/ledger/migrate.ts';
@@ -24,6 +26,8 @@ export interface RunnerResult {
 export interface RunningRunner {
   process: ChildProcess;
   done: Promise<RunnerResult>;
+  /** The first line of the log with this message, as soon as it is there. @throws when the process ends without it */
+  logged(message: string): Promise<Record<string, unknown>>;
 }
 
 export interface RunnerBench extends AsyncDisposable {
@@ -97,21 +101,31 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    let output = '';
-    for (const stream of [child.stdout!, child.stderr!])
-      stream.setEncoding('utf8').on('data', (text) => (output += text));
+    const log: Record<string, unknown>[] = [];
+    const lines = new EventEmitter();
+    for (const input of [child.stdout!, child.stderr!]) {
+      createInterface({ input }).on('line', (line) => {
+        log.push(line.startsWith('{') ? JSON.parse(line) : { line });
+        lines.emit('line');
+      });
+    }
     const done = new Promise<RunnerResult>((resolve) => {
-      child.once('close', (code) =>
-        resolve({
-          code,
-          log: output
-            .split('\n')
-            .filter(Boolean)
-            .map((line) => (line.startsWith('{') ? JSON.parse(line) : { line })),
-        }),
-      );
+      child.once('close', (code) => resolve({ code, log }));
     });
-    return { process: child, done };
+    const logged = (message: string) =>
+      new Promise<Record<string, unknown>>((resolve, reject) => {
+        const find = () => log.find((line) => line['message'] === message);
+        const look = () => {
+          const found = find();
+          if (!found) return;
+          lines.off('line', look);
+          resolve(found);
+        };
+        lines.on('line', look);
+        look();
+        void done.then(() => reject(new Error(`ended without '${message}': ${JSON.stringify(log.slice(-3))}`)));
+      });
+    return { process: child, done, logged };
   }
 
   return {
