@@ -36,6 +36,10 @@ chaos: up ## Kill, freeze and double pods and operators at named points, and com
 scale: up ## A big file through the cluster: time, rate, peak memory of the pods (RECORDS=1000000 PARALLELISM=2)
 	@node test/scale/main.ts
 
+.PHONY: bench
+bench: node_modules ## Speed and memory against \copy, pgloader and csv-parse (RECORDS=1000000 RUNS=3 BENCH=flat,memory,…)
+	@node test/bench/main.ts
+
 .PHONY: generate
 generate: node_modules ## Generate TypeScript types from crds/
 	@node crds/generate.ts

@@ -20,6 +20,8 @@ export const ENV = {
   maxRecordBytes: 'BATCH_UPLOAD_MAX_RECORD_BYTES',
   /** How long a lost database or storage connection is retried inside the pod. */
   retrySeconds: 'BATCH_UPLOAD_RETRY_SECONDS',
+  /** After this long without a byte a connection is taken for broken, although nobody has closed it. */
+  stallSeconds: 'BATCH_UPLOAD_STALL_SECONDS',
   completionIndex: 'JOB_COMPLETION_INDEX',
   podName: 'POD_NAME',
   databaseUri: 'DATABASE_URL',
@@ -56,6 +58,7 @@ export const DEFAULTS = {
   maxRecordBytes: 16 * 1024 * 1024,
   maxChunkBytes: 8 * 1024 * 1024,
   retrySeconds: 600,
+  stallSeconds: 30,
 } as const;
 
 /** At most this many completion indexes: thousands of completed pods cripple a kubelet. */
@@ -117,6 +120,7 @@ export interface RunnerConfig {
   inlineLimitBytes: number;
   maxRecordBytes: number;
   retrySeconds: number;
+  stallSeconds: number;
   completionIndex: number;
   podName: string;
   databaseUri: string;
@@ -135,6 +139,7 @@ export function readRunnerConfig(env: NodeJS.ProcessEnv): RunnerConfig {
     inlineLimitBytes: integer(env, ENV.inlineLimitBytes, DEFAULTS.inlineLimitBytes),
     maxRecordBytes: integer(env, ENV.maxRecordBytes, DEFAULTS.maxRecordBytes),
     retrySeconds: integer(env, ENV.retrySeconds, DEFAULTS.retrySeconds),
+    stallSeconds: integer(env, ENV.stallSeconds, DEFAULTS.stallSeconds),
     completionIndex: integer(env, ENV.completionIndex, 0),
     podName: env[ENV.podName] ?? 'unknown',
     databaseUri: text(env, ENV.databaseUri),

@@ -53,6 +53,7 @@ async function run(command: RunnerCommand | undefined, config: RunnerConfig, log
     uploadId: config.uploadId,
     role: command ?? 'none',
     retrySeconds: config.retrySeconds,
+    stallSeconds: config.stallSeconds,
     signal,
     log,
   });
@@ -134,6 +135,7 @@ async function recordFailure(fault: Fault, config: RunnerConfig, log: Logger): P
     uploadId: config.uploadId,
     role: 'fail',
     retrySeconds: 20,
+    stallSeconds: config.stallSeconds,
     signal: AbortSignal.timeout(30_000),
     log,
   });

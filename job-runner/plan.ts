@@ -28,6 +28,7 @@ export async function planUpload(deps: PlanDeps, upload: UploadRow): Promise<voi
   const retry: RetryOptions = {
     signal,
     retrySeconds: config.retrySeconds,
+    stallSeconds: config.stallSeconds,
     onRetry: (fault, attempt) => log.warn({ code: fault.code, attempt }, 'storage fault, trying again'),
   };
   const startedAt = performance.now();

@@ -38,6 +38,7 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
     uploadId: upload.id,
     role: `process-${config.completionIndex}`,
     retrySeconds: config.retrySeconds,
+    stallSeconds: config.stallSeconds,
     signal,
     log,
     prepare: (client) => prepareSession(client, target),
@@ -46,8 +47,9 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
     const pending = await session.run((client) => readPendingChunks(client, { id: upload.id, ...run }));
     log.info({ index: config.completionIndex, ...run, pending: pending.length }, 'processing');
     const preparer = createPreparer({ schema: upload.schema, header: plan.header, uploadId: upload.id });
+    const reads = { retries: 0 };
     for (const contiguous of groupContiguous(pending)) {
-      await processRun({ ...deps, session, preparer, upload, target }, contiguous);
+      await processRun({ ...deps, session, preparer, upload, target, reads }, contiguous);
     }
     log.info({ index: config.completionIndex }, 'processed');
   } finally {
@@ -71,6 +73,8 @@ interface RunContext extends ProcessDeps {
   preparer: Preparer;
   upload: PlannedUpload;
   target: ReturnType<typeof describeTarget>;
+  /** Of this pod so far, for the audit rows. */
+  reads: { retries: number };
 }
 
 async function processRun(context: RunContext, chunks: Chunk[]): Promise<void> {
@@ -86,7 +90,11 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<void> {
   const retry: RetryOptions = {
     signal,
     retrySeconds: config.retrySeconds,
-    onRetry: (fault, attempt) => log.warn({ code: fault.code, attempt }, 'storage fault, trying again'),
+    stallSeconds: config.stallSeconds,
+    onRetry(fault, attempt) {
+      context.reads.retries += 1;
+      log.warn({ code: fault.code, attempt }, 'storage fault, trying again');
+    },
   };
   const range = { start: chunks[0]!.startByte, end: chunks.at(-1)!.endByte };
   const reader = createByteReader(readRange(s3, identity, range, retry));
@@ -182,7 +190,7 @@ async function commit(
           uploadId: upload.id,
           attempt: config.attempt,
           mergeOnly: mergeOnly || triesNow > 1,
-          metadata: { pod: config.podName, index: config.completionIndex, tries },
+          metadata: { pod: config.podName, index: config.completionIndex, tries, readRetries: context.reads.retries },
         },
         group,
       );

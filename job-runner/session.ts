@@ -4,8 +4,19 @@
 import type pg from 'pg';
 import { Fault, toFault } from '#runner/errors.ts';
 import { applicationName, type LockPatience, withLockPatience } from '#runner/ledger/lock-upload.ts';
-import { connect, type DatabaseOptions, databaseFault, sqlState, waitBackoff } from '#runner/storage/postgres.ts';
+import {
+  connect,
+  type DatabaseOptions,
+  databaseFault,
+  disconnect,
+  sqlState,
+  waitBackoff,
+} from '#runner/storage/postgres.ts';
+import { withStallWatch } from '#runner/storage/watch-stall.ts';
 import type { Logger } from '#runner/telemetry/log.ts';
+
+/** What looks on from the side asks one short question; more than this is another broken connection. */
+const HELPER_TIMEOUT_MS = 10_000;
 
 /** Tries of a chunk that PostgreSQL answered with a retryable state (deadlock, serialization, lock). */
 const MIN_TRIES = 3;
@@ -16,6 +27,8 @@ export interface SessionOptions {
   /** In the application name, for people: `plan`, `process-7`. */
   role: string;
   retrySeconds: number;
+  /** After this long without a byte the server is asked whether it still works for this session. */
+  stallSeconds: number;
   signal: AbortSignal;
   log: Logger;
   /** Runs once on every new connection. */
@@ -33,11 +46,22 @@ export interface Session {
 }
 
 export function createSession(options: SessionOptions): Session {
-  const { signal, log, uploadId, role, retrySeconds } = options;
+  const { signal, log, uploadId, role, retrySeconds, stallSeconds } = options;
   const database = { ...options.database, applicationName: applicationName(uploadId, role) };
+  const openHelper = () =>
+    connect({
+      ...database,
+      applicationName: applicationName(uploadId, `${role}-watch`),
+      idleTimeoutMs: HELPER_TIMEOUT_MS,
+    });
+  const stall = {
+    stallMs: stallSeconds * 1000,
+    openHelper,
+    onLost: () => log.warn('the database no longer works for this session, which nobody has closed: it is given up'),
+  };
   const patience: LockPatience = {
     uploadId,
-    openHelper: () => connect({ ...database, applicationName: applicationName(uploadId, `${role}-watch`) }),
+    openHelper,
     onTerminated: (pid) => log.warn({ pid }, 'ended a session that held a lock of this upload and did not move'),
   };
   let current: pg.Client | null = null;
@@ -46,9 +70,9 @@ export function createSession(options: SessionOptions): Session {
     if (current) return current;
     const client = await connect(database);
     try {
-      await options.prepare?.(client);
+      await withStallWatch(client, stall, async () => options.prepare?.(client));
     } catch (error) {
-      await client.end().catch(() => undefined);
+      await disconnect(client);
       throw error;
     }
     current = client;
@@ -58,7 +82,7 @@ export function createSession(options: SessionOptions): Session {
   async function drop(): Promise<void> {
     const client = current;
     current = null;
-    await client?.end().catch(() => undefined);
+    if (client) await disconnect(client);
   }
 
   return {
@@ -68,13 +92,14 @@ export function createSession(options: SessionOptions): Session {
         signal.throwIfAborted();
         try {
           const client = await open();
-          return await withLockPatience(client, patience, () => work(client, tries));
+          return await withStallWatch(client, stall, () =>
+            withLockPatience(client, patience, () => work(client, tries)),
+          );
         } catch (error) {
           signal.throwIfAborted();
           const fault = classify(error);
           // A connection in an unknown state is not used again.
-          if (sqlState(error) === undefined || fault.code.startsWith('DB_57') || fault.code === 'DB_CONNECTION')
-            await drop();
+          if (sqlState(error) === undefined || (error as pg.DatabaseError).severity !== 'ERROR') await drop();
           const spent = Date.now() - since;
           if (!fault.retryable || (tries >= MIN_TRIES && spent > retrySeconds * 1000)) throw fault;
           log.warn(

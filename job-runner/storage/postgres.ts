@@ -1,4 +1,5 @@
 /** Connections to PostgreSQL: what a URI may say, how a session is set up, what its errors mean. */
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Fault } from '#runner/errors.ts';
@@ -13,6 +14,8 @@ export interface DatabaseOptions {
   connectTimeoutMs?: number;
   /** Milliseconds; 0 or absent: none. */
   statementTimeoutMs?: number;
+  /** Milliseconds without a byte after which the connection is broken off; absent: never. For short questions. */
+  idleTimeoutMs?: number;
 }
 
 /** Parameters of a URI that libpq or node-postgres would read a local file for, or that would change who is asked. */
@@ -52,7 +55,7 @@ export function parseDatabaseUri(options: DatabaseOptions): pg.ClientConfig {
     password: decodeURIComponent(url.password),
     ssl: readTls(url.searchParams.get('sslmode'), options.caCert),
     application_name: options.applicationName,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     ...(options.statementTimeoutMs ? { statement_timeout: options.statementTimeoutMs } : {}),
@@ -96,6 +99,9 @@ function invalid(why: string): Fault {
   });
 }
 
+const CONNECT_TIMEOUT_MS = 10_000;
+const DISCONNECT_TIMEOUT_MS = 2_000;
+
 /**
  * What a runner's session needs besides the defaults. The server ends a session whose machine is gone within 30 s,
  * and one that sits in a transaction without a word within 60 s.
@@ -105,19 +111,39 @@ SET tcp_user_timeout = 30000; SET idle_in_transaction_session_timeout = 60000;
 SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'warning';
 SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET standard_conforming_strings = on`;
 
-/** Opens one connection; its errors are {@link Fault}s. The caller ends it. */
+/** Opens one connection; its errors are {@link Fault}s. The caller ends it, by {@link disconnect}. */
 export async function connect(options: DatabaseOptions): Promise<pg.Client> {
   const client = new pg.Client(parseDatabaseUri(options));
   // An idle connection that breaks says so here; the next query fails and is handled there.
   client.on('error', () => undefined);
   try {
     await client.connect();
+    // The time for connecting ends with the login: what the session needs besides has to come as soon.
+    breakWhenIdle(client, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     await client.query(SESSION_SQL);
+    breakWhenIdle(client, options.idleTimeoutMs ?? 0);
     return client;
   } catch (error) {
-    await client.end().catch(() => undefined);
+    await disconnect(client);
     throw databaseFault(error);
   }
+}
+
+/** Ends the connection politely, or by force when the other side does not answer: it may be gone without a word. */
+export async function disconnect(client: pg.Client): Promise<void> {
+  breakWhenIdle(client, DISCONNECT_TIMEOUT_MS);
+  await client.end().catch(() => undefined);
+}
+
+/** 0 milliseconds: never. What waits on the connection fails as by any lost one. */
+function breakWhenIdle(client: pg.Client, ms: number): void {
+  const socket = socketOf(client);
+  socket.removeAllListeners('timeout');
+  socket.setTimeout(ms, () => socket.destroy(new Error('Connection terminated: timeout')));
+}
+
+export function socketOf(client: pg.Client): Socket {
+  return client.connection.stream as Socket;
 }
 
 /** SQLSTATE of an error of PostgreSQL, or undefined for a broken connection and everything else. */
@@ -128,6 +154,9 @@ export function sqlState(error: unknown): string | undefined {
 
 /** Classes that another try on a new or the same connection may pass. */
 const RETRYABLE_CLASSES = new Set(['08', '40', '53', '55', '57', '58']);
+
+/** The server has ended a transaction that nobody went on with: a pod that was frozen meanwhile begins it again. */
+const IDLE_IN_TRANSACTION = '25P03';
 
 /** Names a fault by its SQLSTATE. Messages of PostgreSQL carry values and are never passed on. */
 export function databaseFault(error: unknown): Fault {
@@ -155,7 +184,7 @@ export function databaseFault(error: unknown): Fault {
       cause: error,
     });
   }
-  const retryable = RETRYABLE_CLASSES.has(state.slice(0, 2));
+  const retryable = RETRYABLE_CLASSES.has(state.slice(0, 2)) || state === IDLE_IN_TRANSACTION;
   return new Fault({
     code: `DB_${state}`,
     category: retryable ? 'retryable' : 'permanent',

@@ -35,10 +35,15 @@ export function createS3Client(request: UploadRequest['s3'], env: NodeJS.Process
   return new S3Client(config);
 }
 
+/** Tries of a read before the pod gives up, however long they took. */
+const MIN_TRIES = 5;
+
 export interface RetryOptions {
   signal: AbortSignal;
-  /** Give up with the last fault after this long without progress. */
+  /** Give up with the last fault after this long without progress, but not before {@link MIN_TRIES}. */
   retrySeconds: number;
+  /** An answer or a body of which no byte comes for so long is broken. */
+  stallSeconds: number;
   onRetry?: (fault: Fault, attempt: number) => void;
 }
 
@@ -49,13 +54,17 @@ export async function headObject(
   retry: RetryOptions,
 ): Promise<ObjectIdentity> {
   const head = await withRetries(retry, async () => {
+    const limit = createStallLimit(retry);
     try {
+      limit.start();
       return await client.send(
         new HeadObjectCommand({ Bucket: request.bucket, Key: request.key, VersionId: request.versionId }),
-        { abortSignal: retry.signal },
+        { abortSignal: limit.signal },
       );
     } catch (error) {
-      throw await storageFault(error, client, request);
+      throw await storageFault(limit.explain(error), client, request);
+    } finally {
+      limit.stop();
     }
   });
   const versionId = head.VersionId && head.VersionId !== 'null' ? head.VersionId : null;
@@ -71,8 +80,8 @@ export async function headObject(
 }
 
 /**
- * The bytes [start, end) of the object, in pieces as the network gives them. A lost connection is taken up again at
- * the byte where it broke, for `retrySeconds` without a new byte.
+ * The bytes [start, end) of the object, in pieces as the network gives them. A lost or silent connection is taken up
+ * again at the byte where it broke, for `retrySeconds` without a new byte.
  * @throws Fault S3_PRECONDITION (permanent, reason SourceChanged) when the object is no longer the one of `identity`.
  */
 export async function* readRange(
@@ -85,32 +94,58 @@ export async function* readRange(
   let attempt = 0;
   let lastProgress = Date.now();
   while (position < end) {
+    const limit = createStallLimit(retry);
     try {
-      const body = await openRange(client, identity, position, end, retry.signal);
+      limit.start();
+      const body = await openRange(client, identity, { start: position, end }, limit.signal);
       for await (const piece of body as AsyncIterable<Buffer>) {
+        limit.stop();
         position += piece.length;
         attempt = 0;
-        lastProgress = Date.now();
         yield piece;
         lastProgress = Date.now();
+        limit.start();
       }
       if (position < end) throw new Error('the body ended early');
     } catch (error) {
       retry.signal.throwIfAborted();
-      const fault = await storageFault(error, client, identity);
+      const fault = await storageFault(limit.explain(error), client, identity);
       attempt += 1;
-      if (!fault.retryable || Date.now() - lastProgress > retry.retrySeconds * 1000) throw fault;
+      const spent = Date.now() - lastProgress;
+      if (!fault.retryable || (attempt >= MIN_TRIES && spent > retry.retrySeconds * 1000)) throw fault;
       retry.onRetry?.(fault, attempt);
       await waitBackoff(attempt, retry.signal);
+    } finally {
+      limit.stop();
     }
   }
+}
+
+/**
+ * Ends a request when nothing has come for `stallSeconds`: a connection that was lost on the way, or that a proxy keeps
+ * open, never says so. The time in which the caller works on a piece does not count.
+ */
+function createStallLimit({ signal, stallSeconds }: RetryOptions) {
+  const stalled = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    signal: AbortSignal.any([signal, stalled.signal]),
+    /** Waits for the next bytes from now on. */
+    start() {
+      timer = setTimeout(() => stalled.abort(), stallSeconds * 1000);
+    },
+    stop() {
+      clearTimeout(timer);
+    },
+    /** The SDK only says that it was told to stop. */
+    explain: (error: unknown) => (stalled.signal.aborted ? new Error('timeout', { cause: error }) : error),
+  };
 }
 
 async function openRange(
   client: S3Client,
   { bucket, key, eTag, versionId }: ObjectIdentity,
-  start: number,
-  end: number,
+  { start, end }: { start: number; end: number },
   signal: AbortSignal,
 ): Promise<unknown> {
   const answer = await client.send(
@@ -136,7 +171,7 @@ async function withRetries<T>(retry: RetryOptions, work: () => Promise<T>): Prom
       const fault = error as Fault;
       retry.signal.throwIfAborted();
       const spent = Date.now() - since;
-      if (!fault.retryable || (attempt >= 5 && spent > retry.retrySeconds * 1000)) throw fault;
+      if (!fault.retryable || (attempt >= MIN_TRIES && spent > retry.retrySeconds * 1000)) throw fault;
       retry.onRetry?.(fault, attempt);
       await waitBackoff(attempt, retry.signal);
     }
@@ -199,7 +234,7 @@ export async function storageFault(
 async function bucketIsMissing(client: S3Client, bucket: string, code: string): Promise<boolean> {
   if (code === 'NoSuchKey') return false;
   try {
-    await client.send(new HeadBucketCommand({ Bucket: bucket }));
+    await client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal: AbortSignal.timeout(10_000) });
     return false;
   } catch (error) {
     return (error as S3Error).$metadata?.httpStatusCode === 404;

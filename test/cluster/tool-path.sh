@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Prints where a program of the tools module is (kind, helm, versitygw), built first when its inputs changed.
+# Prints where a program is (kind, helm, versitygw of the tools module; toxiproxy), built first when its inputs changed.
 cd "$(dirname "$0")" || exit
 . ./lib.sh
 . ./tools.sh
-printf '%s/%s\n' "$(go_bin tools)" "${1:?name of a program}"
+program=${1:?name of a program}
+if [[ -d $program ]]; then module=$program; else module=tools; fi
+printf '%s/%s\n' "$(go_bin "$module")" "$program"

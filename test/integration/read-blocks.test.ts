@@ -19,7 +19,7 @@ afterAll(async () => {
   await server?.stop();
 });
 
-const retry = { signal: new AbortController().signal, retrySeconds: 0 };
+const retry = { signal: new AbortController().signal, retrySeconds: 0, stallSeconds: 30 };
 
 async function put(size: number, seed: string) {
   // Every block differs from the others.

@@ -2,10 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '#runner/contract.ts';
 import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload.ts';
-import { readProgress } from '#runner/ledger/read-progress.ts';
 import { type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
-import { compareCertifications } from '#support/compare-certifications.ts';
 import { withClient } from '#support/database.ts';
+import { expectExact, progressOf } from '#support/expect-exact.ts';
 import { ITEMS_SCHEMA, ITEMS_TABLE } from '#support/ledger.ts';
 import { CERTIFICATIONS_SQL, type RunnerBench, startRunnerBench } from '#support/runner.ts';
 
@@ -28,29 +27,6 @@ async function newTarget(): Promise<string> {
   const url = await bench.newDatabase();
   await withClient(url, (client) => client.query(CERTIFICATIONS_SQL));
   return url;
-}
-
-const progressOf = (url: string, id: string) =>
-  withClient(url, async (client) => (await readProgress(client, [id])).get(id)!);
-
-/** Every row, every fault and every count against the oracle. */
-async function expectExact(
-  url: string,
-  id: string,
-  { file, counts }: { file: Buffer; counts: ExpectedCounts },
-): Promise<void> {
-  const { succeeded, failed, duplicate, records } = counts;
-  await withClient(url, async (client) => {
-    expect(await completeUpload(client, id)).toBe('Complete');
-    expect(await compareCertifications(client, id, file)).toEqual({ succeeded, failed, duplicate, differences: [] });
-    const audit = await client.query(
-      `SELECT count(*)::int AS rows, count(DISTINCT chunk_number)::int AS chunks FROM batch_upload.batch_upload_audit_logs
-       WHERE event_type = 'chunk_completed'`,
-    );
-    const { totalChunks } = (await readProgress(client, [id])).get(id)!;
-    expect(audit.rows).toEqual([{ rows: totalChunks, chunks: totalChunks }]);
-  });
-  expect((await progressOf(url, id)).counts).toEqual({ processed: records, succeeded, failed, duplicate });
 }
 
 describe('a certification file', () => {

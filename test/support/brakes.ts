@@ -29,7 +29,11 @@ export interface Brakes {
 }
 
 /** Makes the triggers on `table`, which must have batch_upload_id and row_number, and on the ledger's audit rows. */
-export async function installBrakes(cluster: Cluster, db: pg.Client, table: string): Promise<Brakes> {
+export async function installBrakes(
+  cluster: Pick<Cluster, 'connectDatabase'>,
+  db: pg.Client,
+  table: string,
+): Promise<Brakes> {
   await db.query(`
     CREATE TABLE IF NOT EXISTS test_brakes (upload uuid, point text, number bigint, key bigint, PRIMARY KEY (upload, point, number));
     CREATE OR REPLACE FUNCTION test_brake_row() RETURNS trigger LANGUAGE plpgsql AS $$

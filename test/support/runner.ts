@@ -1,7 +1,9 @@
 /** The job runner as a process of its own, as a pod would run it, without a cluster. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { parse } from 'yaml';
 import { NODE_OPTIONS } from '#runner/contract.ts';
@@ -10,7 +12,7 @@ import { openUpload } from '#runner/ledger/open-upload.ts';
 import type { UploadRequest } from '#runner/ledger/types.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { createDatabase, withClient } from './database.ts';
-import { type Postgres, startPostgres } from './postgres.ts';
+import { type Postgres, type PostgresOptions, startPostgres } from './postgres.ts';
 import { type S3Server, startS3Server } from './s3-server.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -25,6 +27,8 @@ export interface RunnerResult {
 export interface RunningRunner {
   process: ChildProcess;
   done: Promise<RunnerResult>;
+  /** The first line of the log with this message, as soon as it is there. @throws when the process ends without it */
+  logged(message: string): Promise<Record<string, unknown>>;
 }
 
 export interface RunnerBench extends AsyncDisposable {
@@ -47,9 +51,11 @@ export interface OpenOptions {
 
 /** A schema of crds/examples with the API server's defaults filled in. */
 export function exampleSchema(name: string): RecordSchemaSpec {
-  const { spec } = parse(readFileSync(new URL(`crds/examples/recordschema-${name}.yaml`, ROOT), 'utf8')) as {
-    spec: RecordSchemaSpec;
-  };
+  return readSchema(new URL(`crds/examples/recordschema-${name}.yaml`, ROOT));
+}
+
+export function readSchema(file: URL): RecordSchemaSpec {
+  const { spec } = parse(readFileSync(file, 'utf8')) as { spec: RecordSchemaSpec };
   for (const field of spec.fields) field.type ??= 'string';
   spec.fieldsMatch ??= 'equal';
   return spec;
@@ -57,12 +63,19 @@ export function exampleSchema(name: string): RecordSchemaSpec {
 
 export const CERTIFICATIONS_SQL = readFileSync(new URL('crds/examples/certifications.sql', ROOT), 'utf8');
 
-export async function startRunnerBench(): Promise<RunnerBench> {
+export async function startRunnerBench(options: PostgresOptions = {}): Promise<RunnerBench> {
   const stack = new AsyncDisposableStack();
-  const postgres = stack.use(await startPostgres());
+  const postgres = stack.use(await startPostgres(options));
   const s3 = stack.use(await startS3Server());
   const credentials = { accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey };
-  const client = new S3Client({ endpoint: s3.endpoint, region: s3.region, forcePathStyle: true, credentials });
+  const client = new S3Client({
+    endpoint: s3.endpoint,
+    region: s3.region,
+    forcePathStyle: true,
+    credentials,
+    // A streamed body in signed pieces with a checksum behind them is refused now and then.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  });
   stack.defer(() => client.destroy());
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
 
@@ -90,21 +103,31 @@ export async function startRunnerBench(): Promise<RunnerBench> {
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    let output = '';
-    for (const stream of [child.stdout!, child.stderr!])
-      stream.setEncoding('utf8').on('data', (text) => (output += text));
+    const log: Record<string, unknown>[] = [];
+    const lines = new EventEmitter();
+    for (const input of [child.stdout!, child.stderr!]) {
+      createInterface({ input }).on('line', (line) => {
+        log.push(line.startsWith('{') ? JSON.parse(line) : { line });
+        lines.emit('line');
+      });
+    }
     const done = new Promise<RunnerResult>((resolve) => {
-      child.once('close', (code) =>
-        resolve({
-          code,
-          log: output
-            .split('\n')
-            .filter(Boolean)
-            .map((line) => (line.startsWith('{') ? JSON.parse(line) : { line })),
-        }),
-      );
+      child.once('close', (code) => resolve({ code, log }));
     });
-    return { process: child, done };
+    const logged = (message: string) =>
+      new Promise<Record<string, unknown>>((resolve, reject) => {
+        const find = () => log.find((line) => line['message'] === message);
+        const look = () => {
+          const found = find();
+          if (!found) return;
+          lines.off('line', look);
+          resolve(found);
+        };
+        lines.on('line', look);
+        look();
+        void done.then(() => reject(new Error(`ended without '${message}': ${JSON.stringify(log.slice(-3))}`)));
+      });
+    return { process: child, done, logged };
   }
 
   return {

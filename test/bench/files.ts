@@ -1,0 +1,65 @@
+/** The files that are loaded: made once for each size, kept outside the checkout, never within a timing. */
+import { createHash } from 'node:crypto';
+import { createWriteStream, readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { CERTIFICATION_COLUMNS, type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
+
+export interface BenchFile {
+  path: string;
+  bytes: number;
+  /** What was put in. */
+  counts: ExpectedCounts;
+}
+
+/** Another generator makes other files. */
+const GENERATORS = [new URL('../support/certifications.ts', import.meta.url), new URL(import.meta.url)];
+export const FOLDER = join(tmpdir(), 'batch-upload-bench', hashOf(GENERATORS));
+
+/** Certifications without duplicates; `bad` is the share of records that fail. */
+export function certificationFile(options: { records: number; bad?: number; seed?: number }): Promise<BenchFile> {
+  const { records, bad = 0.01, seed = 1 } = options;
+  return keep(`certifications-${records}-${bad}-${seed}`, () =>
+    generateCertifications({ records, bad, seed, duplicates: 0 }),
+  );
+}
+
+/** Certifications whose address has `fieldBytes` bytes; every second one is quoted. */
+export function wideFile(options: { records: number; fieldBytes: number }): Promise<BenchFile> {
+  const { records, fieldBytes } = options;
+  function* pieces(): Generator<Buffer, void, void> {
+    yield Buffer.from(`${CERTIFICATION_COLUMNS.join(',')}\n`);
+    for (let i = 0; i < records; i += 1) {
+      const address = 'Main Street '.repeat(Math.ceil(fieldBytes / 12)).slice(0, fieldBytes);
+      const quote = i % 2 === 0 ? '' : '"';
+      const before = `W${i},C-${i},member.${i}@example.org,Jane,,Doe,2025-01-15,recertification,,,`;
+      yield Buffer.from(`${before},${quote}${address}${quote},Example County,12345,,,,,\n`);
+    }
+  }
+  const counts = { records, succeeded: records, failed: 0, duplicate: 0, codes: {} };
+  return keep(`wide-${records}-${fieldBytes}`, () => ({ counts, pieces: pieces() }));
+}
+
+type Made = ReturnType<typeof generateCertifications>;
+
+/** The counts are written last: a file with counts is whole. */
+async function keep(name: string, make: () => Made): Promise<BenchFile> {
+  const path = join(FOLDER, `${name}.csv`);
+  const countsPath = join(FOLDER, `${name}.json`);
+  const known = await readFile(countsPath, 'utf8').catch(() => null);
+  if (known) return { path, bytes: (await stat(path)).size, counts: JSON.parse(known) as ExpectedCounts };
+  await mkdir(FOLDER, { recursive: true });
+  const { pieces, counts } = make();
+  await pipeline(pieces, createWriteStream(`${path}.partial`));
+  await rename(`${path}.partial`, path);
+  await writeFile(countsPath, JSON.stringify(counts));
+  return { path, bytes: (await stat(path)).size, counts };
+}
+
+function hashOf(files: readonly URL[]): string {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(readFileSync(file));
+  return hash.digest('hex').slice(0, 12);
+}

@@ -1,0 +1,97 @@
+/**
+ * What a benchmark is made of: contestants that each give one sample a run, taken in turn (A B C A B C), so that whatever
+ * the machine does meanwhile falls on all of them, and medians. Pure but for the contestants themselves.
+ */
+
+/** One timed run of one contestant. */
+export interface Sample {
+  seconds: number;
+  /** User and system time of the processes that were started for it. */
+  cpuSeconds: number;
+  /** The same of the PostgreSQL server meanwhile; null where it has no part. */
+  serverCpuSeconds: number | null;
+  /** Wall time until the plan process had ended, where that only planned. */
+  planSeconds?: number;
+  /** Peak resident memory of each process, in bytes, where it tells. */
+  peakBytes?: number[];
+}
+
+export interface Contestant {
+  name: string;
+  /** Records or rows of one run, for the rate. */
+  records: number;
+  run(): Promise<Sample>;
+}
+
+export interface Spread {
+  median: number;
+  min: number;
+  max: number;
+}
+
+/** A contestant's runs in one line. */
+export interface Row {
+  name: string;
+  records: number;
+  seconds: Spread;
+  recordsPerSecond: number;
+  /** How many times as fast as the baseline: the median over the repetitions; null without a baseline. */
+  ratio: number | null;
+  cpuSeconds: number;
+  serverCpuSeconds: number | null;
+  /** Of the wall time; null for whoever plans nothing. */
+  planShare: number | null;
+  /** The largest process of all runs. */
+  peakBytes: number | null;
+}
+
+export async function runInterleaved(
+  contestants: readonly Contestant[],
+  { runs, onSample }: { runs: number; onSample: (name: string, run: number, sample: Sample) => void },
+): Promise<Map<Contestant, Sample[]>> {
+  const samples = new Map<Contestant, Sample[]>(contestants.map((each) => [each, []]));
+  for (let run = 1; run <= runs; run += 1) {
+    for (const [contestant, own] of samples) {
+      const sample = await contestant.run();
+      own.push(sample);
+      onSample(contestant.name, run, sample);
+    }
+  }
+  return samples;
+}
+
+/** `baseline` is the name of the contestant that the others are compared with, each with its run of the same repetition. */
+export function summarise(samples: ReadonlyMap<Contestant, readonly Sample[]>, baseline: string | null): Row[] {
+  const base = [...samples].find(([{ name }]) => name === baseline)?.[1];
+  return [...samples].map(([{ name, records }, own]) => {
+    const seconds = spread(own.map((sample) => sample.seconds));
+    const peaks = own.flatMap((sample) => sample.peakBytes ?? []);
+    const server = own.flatMap((sample) => sample.serverCpuSeconds ?? []);
+    const shares = own.flatMap((sample) =>
+      sample.planSeconds === undefined ? [] : sample.planSeconds / sample.seconds,
+    );
+    return {
+      name,
+      records,
+      seconds,
+      recordsPerSecond: Math.round(records / seconds.median),
+      ratio: base ? median(own.map((sample, i) => base[i]!.seconds / sample.seconds)) : null,
+      cpuSeconds: median(own.map((sample) => sample.cpuSeconds)),
+      serverCpuSeconds: server.length > 0 ? median(server) : null,
+      planShare: shares.length > 0 ? median(shares) : null,
+      peakBytes: peaks.length > 0 ? Math.max(...peaks) : null,
+    };
+  });
+}
+
+function spread(values: readonly number[]): Spread {
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+}
+
+/** Of an even number: the mean of the middle two. */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new Error('the median of nothing');
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,153 @@
+/** The parts of `make bench`: who runs against whom, with what. */
+import { copyFile, createCopy, type GoodRows, runPsql } from './contestants/copy.ts';
+import { createCsvParse } from './contestants/csv-parse.ts';
+import { createPgloader } from './contestants/pgloader.ts';
+import { createRunner } from './contestants/runner.ts';
+import { type BenchFile, certificationFile, wideFile } from './files.ts';
+import type { Contestant } from './harness.ts';
+import { type BenchTarget, columnsOf, type Stage, TARGETS } from './stage.ts';
+
+export const PARTS = ['certification', 'flat', 'uploads', 'duplicates', 'memory'] as const;
+export type PartName = (typeof PARTS)[number];
+
+export interface Part {
+  title: string;
+  /** Of the file or the files together. */
+  bytes: number;
+  /** Name of the contestant that the others are compared with. */
+  baseline: string | null;
+  contestants: Contestant[];
+}
+
+export interface PartOptions {
+  records: number;
+  /** pgloader is slow, and its package has to be installed. */
+  pgloader: boolean;
+  say: (line: string) => void;
+}
+
+/** Makes the files and whatever the part needs besides, so that only contestants are left to run. */
+export function preparePart(name: PartName, stage: Stage, options: PartOptions): Promise<Part> {
+  switch (name) {
+    case 'certification':
+    case 'flat':
+      return prepareHeadline(stage, TARGETS[name], options);
+    case 'uploads':
+      return prepareUploads(stage, options);
+    case 'duplicates':
+      return prepareDuplicates(stage, options);
+    case 'memory':
+      return prepareMemory(stage, options);
+    default:
+      throw new Error(name satisfies never);
+  }
+}
+
+async function prepareHeadline(stage: Stage, target: BenchTarget, options: PartOptions): Promise<Part> {
+  const file = await certificationFile({ records: options.records });
+  const good = await keepGoodRows(stage, target, file, 1);
+  const contestants = [1, 2, 4].map((processes) =>
+    createRunner({
+      stage,
+      name: `ours, ${processes} ${processes === 1 ? 'process' : 'processes'}`,
+      target,
+      files: [file],
+      slots: processes,
+      indexes: processes,
+    }),
+  );
+  const copy = await createCopy(stage, target, good);
+  contestants.push(copy);
+  if (target.name === 'flat') {
+    if (options.pgloader) {
+      const pgloader = await createPgloader(stage, target, good).catch((error: Error) => options.say(error.message));
+      if (pgloader) contestants.push(pgloader);
+    }
+    contestants.push(createCsvParse(stage, file));
+  }
+  const title = {
+    certification: 'Certification table: two JSON columns, a generated key and a three-column key',
+    flat: 'Flat table: 19 typed columns, a three-column key',
+  }[target.name];
+  return { title, bytes: file.bytes, baseline: copy.name, contestants };
+}
+
+/** As a cluster of two cores would: two pods at a time, whatever number of uploads; each is planned and split as the product does. */
+async function prepareUploads(stage: Stage, { records }: PartOptions): Promise<Part> {
+  const target = TARGETS.certification;
+  const one = [await certificationFile({ records })];
+  const ten: BenchFile[] = [];
+  for (let i = 0; i < 10; i += 1)
+    ten.push(await certificationFile({ records: Math.round(records / 10), seed: 100 + i }));
+  const contestants = [
+    createRunner({ stage, name: 'one upload', target, files: one, slots: 2 }),
+    createRunner({ stage, name: 'ten uploads at once', target, files: ten, slots: 2 }),
+  ];
+  return {
+    title: 'One upload against ten of a tenth each, two processes at a time',
+    bytes: one[0]!.bytes,
+    baseline: 'one upload',
+    contestants,
+  };
+}
+
+async function prepareDuplicates(stage: Stage, { records }: PartOptions): Promise<Part> {
+  const target = TARGETS.certification;
+  const file = await certificationFile({ records });
+  const tenth = await keepGoodRows(stage, target, file, 10);
+  const common = { stage, target, files: [file], slots: 2, indexes: 2 };
+  const preload = async (url: string) => {
+    await copyFile(url, target, tenth);
+    return tenth.rows;
+  };
+  return {
+    title: 'Every tenth record a duplicate of a row in the table, two processes',
+    bytes: file.bytes,
+    baseline: 'without duplicates',
+    contestants: [
+      createRunner({ ...common, name: 'without duplicates' }),
+      createRunner({ ...common, name: 'every tenth a duplicate', preload }),
+    ],
+  };
+}
+
+/** 5 MB is past what a chunk holds by itself, so that each of these records but one is a chunk alone. */
+async function prepareMemory(stage: Stage, { records }: PartOptions): Promise<Part> {
+  const target = TARGETS.certification;
+  const cases: [name: string, file: BenchFile][] = [
+    ['0 % bad records', await certificationFile({ records, bad: 0 })],
+    ['50 % bad records', await certificationFile({ records, bad: 0.5 })],
+    ['40 records with a field of 5 MB', await wideFile({ records: 40, fieldBytes: 5_000_000 })],
+  ];
+  return {
+    title: 'Memory: certification table, two processes',
+    bytes: cases[0]![1].bytes,
+    baseline: null,
+    contestants: cases.map(([name, file]) =>
+      createRunner({ stage, name, target, files: [file], slots: 2, indexes: 2 }),
+    ),
+  };
+}
+
+/**
+ * Every `nth` of the rows that ours leaves in the table, as CSV: what is stored is then the same for everybody. One process
+ * stores them in the order of the file.
+ */
+async function keepGoodRows(stage: Stage, target: BenchTarget, file: BenchFile, nth: number): Promise<GoodRows> {
+  const path = file.path.replace(/csv$/, `${target.name}-${nth}.csv`);
+  const columns = columnsOf(target).join(', ');
+  await createRunner({
+    stage,
+    name: 'good rows',
+    target,
+    files: [file],
+    slots: 1,
+    indexes: 1,
+    inspect: (url) =>
+      runPsql(
+        url,
+        `\\copy (SELECT ${columns} FROM (SELECT *, row_number() OVER () AS n FROM ${target.table}) AS stored WHERE n % ${nth} = 0) TO '${path}' WITH (FORMAT csv)`,
+      ),
+  }).run();
+  return { path, rows: Math.floor(file.counts.succeeded / nth) };
+}

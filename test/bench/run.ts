@@ -1,0 +1,36 @@
+/** Runs one part: contestants in turn, then medians beside their targets. */
+import type { PartResult } from './format.ts';
+import { runInterleaved, summarise } from './harness.ts';
+import { describeMachine } from './machine.ts';
+import { type PartName, type PartOptions, preparePart } from './parts.ts';
+import type { Stage } from './stage.ts';
+import { compareWithGoals } from './targets.ts';
+
+/** @throws when any run of ours has other counts than the generator, or another contestant other rows than ours. */
+export async function runPart(
+  name: PartName,
+  stage: Stage,
+  options: PartOptions & { runs: number },
+): Promise<PartResult> {
+  const { records, say } = options;
+  // Where nothing is compared a second run tells no more.
+  const runs = name === 'memory' ? 1 : options.runs;
+  const { title, bytes, baseline, contestants } = await preparePart(name, stage, options);
+  const samples = await runInterleaved(contestants, {
+    runs,
+    onSample: (contestant, run, { seconds }) => say(`  ${run}/${runs}  ${contestant}: ${seconds.toFixed(1)} s`),
+  });
+  const rows = summarise(samples, baseline);
+  return {
+    part: name === 'memory' ? `memory-${records}` : name,
+    title,
+    records,
+    bytes,
+    runs,
+    date: new Date().toISOString(),
+    machine: await describeMachine(stage),
+    baseline,
+    rows,
+    goals: compareWithGoals(name, rows),
+  };
+}

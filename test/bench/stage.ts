@@ -1,0 +1,127 @@
+/** What all contestants share: one PostgreSQL server, one S3 server, and an empty target for every run. */
+import { execFile } from 'node:child_process';
+import { createReadStream, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { withClient } from '#support/database.ts';
+import {
+  BUCKET,
+  CERTIFICATIONS_SQL,
+  exampleSchema,
+  type RunnerBench,
+  readSchema,
+  startRunnerBench,
+} from '#support/runner.ts';
+import { readChildrenSeconds, readServerSeconds } from './cpu.ts';
+import type { BenchFile } from './files.ts';
+import type { Sample } from './harness.ts';
+
+const exec = promisify(execFile);
+
+/** Durable, and with the memory that a server for loads has; the same for everybody, whatever the defaults become. */
+export const SETTINGS = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  wal_level: 'replica',
+  shared_buffers: '1GB',
+  max_wal_size: '8GB',
+  checkpoint_timeout: '15min',
+};
+
+export interface BenchTarget {
+  name: 'certification' | 'flat';
+  table: string;
+  schema: RecordSchemaSpec;
+  sql: string;
+}
+
+export const TARGETS: Record<BenchTarget['name'], BenchTarget> = {
+  certification: {
+    name: 'certification',
+    table: 'certifications',
+    schema: exampleSchema('certifications'),
+    sql: CERTIFICATIONS_SQL,
+  },
+  flat: {
+    name: 'flat',
+    table: 'flat',
+    schema: readSchema(new URL('flat.yaml', import.meta.url)),
+    sql: readFileSync(new URL('flat.sql', import.meta.url), 'utf8'),
+  },
+};
+
+export function columnsOf({ schema }: BenchTarget): string[] {
+  return schema.target.columns.map(({ name }) => name);
+}
+
+export interface Stage extends AsyncDisposable {
+  bench: RunnerBench;
+  /** Puts the file into the bucket, once. @returns its key */
+  putFile(file: BenchFile): Promise<string>;
+  /** Runs work with a new database that has a ledger and the empty table, and drops it afterwards. */
+  withTarget<T>(target: BenchTarget, work: (url: string) => Promise<T>): Promise<T>;
+  /** Everything is on disk before the clock starts. */
+  measure(work: () => Promise<void>): Promise<Pick<Sample, 'seconds' | 'cpuSeconds' | 'serverCpuSeconds'>>;
+}
+
+export async function startStage(): Promise<Stage> {
+  const bench = await startRunnerBench({ settings: SETTINGS });
+  const { url: adminUrl, pid } = bench.postgres;
+  const keys = new Map<string, string>();
+  return {
+    bench,
+    async putFile({ path, bytes }) {
+      let key = keys.get(path);
+      if (!key) {
+        key = `bench/${keys.size}.csv`;
+        const Body = createReadStream(path);
+        await bench.client.send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body, ContentLength: bytes }));
+        keys.set(path, key);
+      }
+      return key;
+    },
+    async withTarget(target, work) {
+      const url = await bench.newDatabase();
+      try {
+        await withClient(url, (client) => client.query(target.sql));
+        return await work(url);
+      } finally {
+        await withClient(adminUrl, (client) =>
+          client.query(`DROP DATABASE ${new URL(url).pathname.slice(1)} WITH (FORCE)`),
+        );
+      }
+    },
+    async measure(work) {
+      await withClient(adminUrl, (client) => client.query('CHECKPOINT'));
+      const [children, server] = await Promise.all([readChildrenSeconds(), readServerSeconds(pid)]);
+      const start = performance.now();
+      await work();
+      const seconds = (performance.now() - start) / 1000;
+      const [childrenAfter, serverAfter] = await Promise.all([readChildrenSeconds(), readServerSeconds(pid)]);
+      return { seconds, cpuSeconds: childrenAfter - children, serverCpuSeconds: serverAfter - server };
+    },
+    [Symbol.asyncDispose]: () => bench[Symbol.asyncDispose](),
+  };
+}
+
+export async function countRows(url: string, { table }: BenchTarget): Promise<number> {
+  const { rows } = await withClient(url, (client) =>
+    client.query<{ n: number }>(`SELECT count(*)::float8 AS n FROM ${table}`),
+  );
+  return rows[0]!.n;
+}
+
+/**
+ * Finds a program, or installs its package where that can be done (as root on Debian or Ubuntu).
+ * @throws with the line to type where it cannot.
+ */
+export async function needProgram(program: string, packageName: string): Promise<void> {
+  const script = `. test/cluster/lib.sh; need_packages 'make bench' '${program}:${packageName}'`;
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  await exec('bash', ['-c', script], { cwd: root }).catch((error: { stderr?: string }) => {
+    throw new Error(`${program} is missing. ${error.stderr?.trim() ?? ''}`);
+  });
+}

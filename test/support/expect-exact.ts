@@ -1,0 +1,31 @@
+/** An upload of certifications without a cluster: every row, every fault and every count against the oracle. */
+import { expect } from 'vitest';
+import { completeUpload } from '#runner/ledger/finish-upload.ts';
+import { readProgress } from '#runner/ledger/read-progress.ts';
+import type { UploadProgress } from '#runner/ledger/types.ts';
+import type { ExpectedCounts } from './certifications.ts';
+import { compareCertifications } from './compare-certifications.ts';
+import { withClient } from './database.ts';
+
+export function progressOf(url: string, id: string): Promise<UploadProgress> {
+  return withClient(url, async (client) => (await readProgress(client, [id])).get(id)!);
+}
+
+export async function expectExact(
+  url: string,
+  id: string,
+  { file, counts }: { file: Buffer; counts: ExpectedCounts },
+): Promise<void> {
+  const { succeeded, failed, duplicate, records } = counts;
+  await withClient(url, async (client) => {
+    expect(await completeUpload(client, id)).toBe('Complete');
+    expect(await compareCertifications(client, id, file)).toEqual({ succeeded, failed, duplicate, differences: [] });
+    const audit = await client.query(
+      `SELECT count(*)::int AS rows, count(DISTINCT chunk_number)::int AS chunks FROM batch_upload.batch_upload_audit_logs
+       WHERE event_type = 'chunk_completed'`,
+    );
+    const { totalChunks } = (await readProgress(client, [id])).get(id)!;
+    expect(audit.rows).toEqual([{ rows: totalChunks, chunks: totalChunks }]);
+  });
+  expect((await progressOf(url, id)).counts).toEqual({ processed: records, succeeded, failed, duplicate });
+}

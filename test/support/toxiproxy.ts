@@ -1,0 +1,115 @@
+/** Toxiproxy: a real proxy between the job runner and a server, which breaks connections on demand. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { findFreePort, startServerProcess } from './server-process.ts';
+
+const exec = promisify(execFile);
+
+/** What toxiproxy does to the bytes of one direction; milliseconds, bytes, and for the rate KB/s. */
+export type Toxic =
+  | { type: 'latency'; attributes: { latency: number; jitter?: number } }
+  | { type: 'bandwidth'; attributes: { rate: number } }
+  /** Everything is swallowed, and the connection stays open (0) or is closed after so long. */
+  | { type: 'timeout'; attributes: { timeout: number } }
+  /** The connection is closed after so many bytes. */
+  | { type: 'limit_data'; attributes: { bytes: number } }
+  /** Closes end by RST instead of FIN; with toxicity 0 it closes nothing itself. */
+  | { type: 'reset_peer'; attributes: { timeout: number }; toxicity?: number };
+
+/** `upstream`: from the runner to the server. */
+export type Direction = 'upstream' | 'downstream';
+
+export interface Proxy {
+  port: number;
+  /** Holds for connections that are open and for new ones. */
+  add(direction: Direction, toxic: Toxic): Promise<void>;
+  /** Everything passes again; connections that a toxic held back are closed where it says so. */
+  clear(): Promise<void>;
+  /** Closes every connection, and accepts new ones at once. */
+  cut(): Promise<void>;
+  /** Bytes of connections that have ended, from the server to the runner and back. */
+  bytes(): Promise<{ upstream: number; downstream: number }>;
+}
+
+export interface Toxiproxy extends AsyncDisposable {
+  /** Listens on a port of its own and passes everything on to 127.0.0.1:`port`. */
+  createProxy(port: number): Promise<Proxy>;
+}
+
+export async function startToxiproxy(): Promise<Toxiproxy> {
+  const stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'batch-upload-toxiproxy-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const address = `127.0.0.1:${await findFreePort()}`;
+  const api = `http://${address}`;
+  const script = fileURLToPath(new URL('../cluster/tool-path.sh', import.meta.url));
+  const program = (await exec(script, ['toxiproxy'])).stdout.trim();
+  stack.use(
+    await startServerProcess({
+      name: 'toxiproxy',
+      command: [program, address],
+      logFile: join(folder, 'toxiproxy.log'),
+      probe: () => call(api, 'GET', '/version'),
+      stopSignal: 'SIGKILL',
+    }),
+  );
+  let proxies = 0;
+  return {
+    async createProxy(upstreamPort) {
+      proxies += 1;
+      return createProxy(api, `proxy-${proxies}`, upstreamPort);
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function createProxy(api: string, name: string, upstreamPort: number): Promise<Proxy> {
+  const path = `/proxies/${name}`;
+  const created = await call(api, 'POST', '/proxies', {
+    name,
+    listen: '127.0.0.1:0',
+    upstream: `127.0.0.1:${upstreamPort}`,
+    enabled: true,
+  });
+  const { listen } = JSON.parse(created) as { listen: string };
+  const port = Number(listen.split(':').at(-1));
+  return {
+    port,
+    async add(stream, toxic) {
+      await call(api, 'POST', `${path}/toxics`, { name: `${toxic.type}-${stream}`, stream, ...toxic });
+    },
+    async clear() {
+      const toxics = JSON.parse(await call(api, 'GET', `${path}/toxics`)) as { name: string }[];
+      for (const toxic of toxics) await call(api, 'DELETE', `${path}/toxics/${toxic.name}`);
+    },
+    async cut() {
+      await call(api, 'POST', path, { enabled: false });
+      await call(api, 'POST', path, { enabled: true, listen });
+    },
+    async bytes() {
+      const metrics = await call(api, 'GET', '/metrics');
+      const sum = (direction: Direction) =>
+        metrics
+          .split('\n')
+          .filter((line) => line.startsWith('toxiproxy_proxy_received_bytes_total{'))
+          .filter((line) => line.includes(`direction="${direction}"`) && line.includes(`proxy="${name}"`))
+          .reduce((total, line) => total + Number(line.split(' ').at(-1)), 0);
+      return { upstream: sum('upstream'), downstream: sum('downstream') };
+    },
+  };
+}
+
+async function call(api: string, method: string, path: string, body?: object): Promise<string> {
+  const response = await fetch(api + path, {
+    method,
+    ...(body ? { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } } : {}),
+    signal: AbortSignal.timeout(10_000),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`toxiproxy: ${method} ${path}: ${response.status} ${text}`);
+  return text;
+}
