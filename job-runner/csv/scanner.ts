@@ -37,6 +37,8 @@ export interface ScannerOptions {
   /** Where the bytes lie in the file, for a scanner that starts in the middle of it; default: the file's start. */
   startByte?: number;
   firstRowNumber?: number;
+  /** The byte between two fields; default: a comma. */
+  delimiter?: number;
 }
 
 export interface RecordScanner {
@@ -47,7 +49,8 @@ export interface RecordScanner {
 }
 
 export function createRecordScanner(options: ScannerOptions): RecordScanner {
-  const { maxRecordBytes, onRecord } = options;
+  const { maxRecordBytes, onRecord, delimiter = COMMA } = options;
+  const ordinary = ordinaryBytes(delimiter);
   let state = FIELD_START;
   /** Of the next byte to come. */
   let position = options.startByte ?? 0;
@@ -96,7 +99,7 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
         // The record was held back: an LF would be part of its end.
         if (byte === LF) i += 1;
         endRecord(base + i, heldBlank);
-      } else if (byte === COMMA) {
+      } else if (byte === delimiter) {
         state = FIELD_START;
         i += 1;
       } else if (byte === LF) {
@@ -112,7 +115,7 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
       } else {
         state = UNQUOTED;
         i += 1;
-        while (i < length && ORDINARY[bytes[i]!] === 1) i += 1;
+        while (i < length && ordinary[bytes[i]!] === 1) i += 1;
       }
     }
     position = base + length;
@@ -149,8 +152,11 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
 }
 
 /** 1 for the bytes that mean nothing inside an unquoted field. A quote there is stray and moves no boundary. */
-const ORDINARY = new Uint8Array(256).fill(1);
-for (const byte of [COMMA, LF, CR]) ORDINARY[byte] = 0;
+function ordinaryBytes(delimiter: number): Uint8Array {
+  const ordinary = new Uint8Array(256).fill(1);
+  for (const byte of [delimiter, LF, CR]) ordinary[byte] = 0;
+  return ordinary;
+}
 
 function unterminated(row: number, where: string): Fault {
   return new Fault({

@@ -33,19 +33,29 @@ export interface Preparer {
   prepare(chunk: Chunk, bytes: Buffer): PreparedChunk;
 }
 
-export function createPreparer(options: { schema: RecordSchemaSpec; header: string[]; uploadId: string }): Preparer {
+export interface PreparerOptions {
+  schema: RecordSchemaSpec;
+  header: string[];
+  uploadId: string;
+  /** Between two fields; default: a comma. */
+  delimiter?: string;
+  /** Of a record that could not be read; default: a stray quote's. */
+  malformedFault?: RecordFault;
+}
+
+export function createPreparer(options: PreparerOptions): Preparer {
   const processor = compileSchema(options.schema, options.header);
-  const { uploadId } = options;
+  const { uploadId, delimiter = ',', malformedFault = QUOTING_FAULT } = options;
   return {
     prepare(chunk, bytes) {
-      const positions = findRecords(chunk, bytes);
+      const positions = findRecords(chunk, bytes, delimiter);
       // One check for the whole chunk: nearly all of them are text throughout.
       const clean = isUtf8(bytes) && !bytes.includes(0);
       const textOf = ({ byteOffset, byteLength }: Position) => {
         const start = byteOffset - chunk.startByte;
         return bytes.subarray(start, start + byteLength);
       };
-      const rowDataOf = (position: Position) => describeRecord(textOf(position), processor);
+      const rowDataOf = (position: Position) => describeRecord(textOf(position), processor, delimiter);
       const prepared: PreparedChunk = {
         chunk,
         valid: [],
@@ -60,9 +70,9 @@ export function createPreparer(options: { schema: RecordSchemaSpec; header: stri
           prepared.failed.push({ rowNumber, faults, ...position, rowData: rowDataOf(position) });
           continue;
         }
-        const { fields, malformed } = splitRecord(withoutLineEnd(record.toString('utf8')));
+        const { fields, malformed } = splitRecord(withoutLineEnd(record.toString('utf8')), delimiter);
         const result = malformed
-          ? { ok: false as const, faults: [QUOTING_FAULT] }
+          ? { ok: false as const, faults: [malformedFault] }
           : processor.process(fields, { uploadId, rowNumber });
         if (result.ok) prepared.valid.push({ rowNumber, values: result.values });
         else prepared.failed.push({ rowNumber, faults: result.faults, ...position, rowData: rowDataOf(position) });
@@ -77,10 +87,11 @@ function checkText(record: Buffer, clean: boolean): RecordFault[] | null {
 }
 
 /** The records of the chunk by the same scanner that planned it. */
-function findRecords(chunk: Chunk, bytes: Buffer): Map<number, Position> {
+function findRecords(chunk: Chunk, bytes: Buffer, delimiter: string): Map<number, Position> {
   const positions = new Map<number, Position>();
   const scanner = createRecordScanner({
     maxRecordBytes: bytes.length,
+    delimiter: delimiter.charCodeAt(0),
     startByte: chunk.startByte,
     firstRowNumber: chunk.firstRowNumber,
     onRecord: (start, end, row) => positions.set(row, { byteOffset: start, byteLength: end - start }),
@@ -98,8 +109,8 @@ function findRecords(chunk: Chunk, bytes: Buffer): Map<number, Position> {
   return positions;
 }
 
-function describeRecord(record: Buffer, processor: RecordProcessor): string {
-  const { fields } = splitRecord(withoutLineEnd(record.toString('utf8')));
+function describeRecord(record: Buffer, processor: RecordProcessor, delimiter: string): string {
+  const { fields } = splitRecord(withoutLineEnd(record.toString('utf8')), delimiter);
   const text = processor.mask(fields).map(quoteCsv).join(',').replaceAll('\0', '\\u0000');
   return text.length > ROW_DATA_LIMIT ? `${text.slice(0, ROW_DATA_LIMIT)}…` : text;
 }
