@@ -10,6 +10,7 @@ import type { Chunk, UploadRow } from '#runner/ledger/types.ts';
 import { createPreparer, type PreparedChunk, type Preparer } from '#runner/load/prepare-chunk.ts';
 import { processChunk } from '#runner/load/process-chunk.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { JSON_FAULT } from '#runner/processor/faults.ts';
 import { createSession, type Session } from '#runner/session.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
 import { type ObjectIdentity, type RetryOptions, readRange } from '#runner/storage/s3.ts';
@@ -49,7 +50,13 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
   try {
     const pending = await session.run((client) => readPendingChunks(client, { id: upload.id, ...run }));
     log.info({ index: config.completionIndex, ...run, pending: pending.length }, 'processing');
-    const preparer = createPreparer({ schema: upload.schema, header: plan.header, uploadId: upload.id });
+    const preparer = createPreparer({
+      schema: upload.schema,
+      header: plan.header,
+      uploadId: upload.id,
+      ...(plan.format ? { delimiter: plan.format.chunkDelimiter } : {}),
+      ...(plan.format?.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {}),
+    });
     for (const contiguous of groupContiguous(pending)) {
       await processRun({ ...deps, session, preparer, upload, target }, contiguous);
     }
@@ -80,7 +87,7 @@ interface RunContext extends ProcessDeps {
 async function processRun(context: RunContext, chunks: Chunk[]): Promise<void> {
   const { upload, s3, log, signal, config } = context;
   const { plan, request } = upload;
-  const identity: ObjectIdentity = {
+  const identity: ObjectIdentity = plan.work ?? {
     bucket: request.s3.bucket,
     key: request.s3.key,
     eTag: plan.eTag,

@@ -12,6 +12,7 @@ import {
   DELIMITERS,
   type DeclaredFormat,
   type Dialect,
+  declaredOtherwise,
   type Encoding,
   formatFault,
   type SourceType,
@@ -90,7 +91,10 @@ export function detectContent(sample: Sample, declared: DeclaredFormat, schema: 
   const encoding = detectEncoding(sample, declared.encoding);
   const transcoder = createTranscoder(encoding);
   const text = Buffer.concat([transcoder.push(sample.bytes), sample.complete ? transcoder.end() : Buffer.alloc(0)]);
-  if (detectType({ ...sample, bytes: text }, declared) === 'ndjson') return { type: 'ndjson', encoding };
+  if (detectType({ ...sample, bytes: text }, declared) === 'ndjson') {
+    // JSON is UTF-8 by its standard: bytes that are none are mistakes, unless another encoding is declared.
+    return { type: 'ndjson', encoding: encoding === 'windows-1252' && !declared.encoding ? 'utf-8' : encoding };
+  }
   return { type: 'csv', encoding, dialect: detectDialect(text, { key: sample.key, declared, schema }) };
 }
 

@@ -42,6 +42,8 @@ export interface OpenOptions {
   schema?: RecordSchemaSpec;
   chunkRecords?: number;
   s3?: Partial<UploadRequest['s3']>;
+  format?: UploadRequest['format'];
+  work?: UploadRequest['work'];
 }
 
 /** A schema of crds/examples with the API server's defaults filled in. */
@@ -126,7 +128,12 @@ export async function startRunnerBench(): Promise<RunnerBench> {
           namespace: 'n',
           name: 'u',
           sourceType: 'Manual',
-          request: { s3: { bucket: BUCKET, key, ...options.s3 }, chunkRecords: options.chunkRecords ?? 1000 },
+          request: {
+            s3: { bucket: BUCKET, key, ...options.s3 },
+            chunkRecords: options.chunkRecords ?? 1000,
+            ...(options.format ? { format: options.format } : {}),
+            ...(options.work ? { work: options.work } : {}),
+          },
           schema: options.schema ?? exampleSchema('certifications'),
         }),
       );
