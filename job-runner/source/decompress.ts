@@ -1,6 +1,5 @@
 /** Compressed streams, of any size in bounded memory: a piece is only read when the one before is used up. */
-import type { Transform } from 'node:stream';
-import { constants, createGunzip, createZstdDecompress, type ZstdDecompress } from 'node:zlib';
+import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { Fault } from '#runner/errors.ts';
 import { formatFault } from './source-format.ts';
 
@@ -17,7 +16,12 @@ export function decompress(
 
 /** Also a file of several members, one after the other; Node's own reader takes them all. */
 async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
-  yield* run(createGunzip(), input[Symbol.asyncIterator](), () => undefined);
+  const source = input[Symbol.asyncIterator]();
+  try {
+    yield* run(createGunzip(), source);
+  } finally {
+    await source.return?.();
+  }
 }
 
 /**
@@ -26,55 +30,42 @@ async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, voi
  */
 async function* unzstd(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
   const source = input[Symbol.asyncIterator]();
-  let rest: Buffer | null = null;
-  let given = 0;
-  let last: Buffer = Buffer.alloc(0);
-  const pieces: AsyncIterator<Buffer> = {
-    async next() {
-      if (rest === null) return source.next();
-      const value = rest;
-      rest = null;
-      return { value, done: false };
-    },
-  };
+  const params = { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG };
   try {
-    for (;;) {
-      const engine: ZstdDecompress = createZstdDecompress({
-        params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG },
-      });
-      given = 0;
-      yield* run(engine, pieces, (piece) => {
-        given += piece.length;
-        last = piece;
-      });
-      const left = given - engine.bytesWritten;
-      if (left === 0) return;
-      rest = last.subarray(last.length - left);
-    }
+    let rest: Buffer = Buffer.alloc(0);
+    do {
+      const pieces = [rest];
+      const next = async (): Promise<IteratorResult<Buffer>> => {
+        const value = pieces.pop();
+        return value?.length ? { value, done: false } : source.next();
+      };
+      rest = yield* run(createZstdDecompress({ params }), { next });
+    } while (rest.length > 0);
   } finally {
     await source.return?.();
   }
 }
 
+/** @returns the bytes of the last piece that the engine did not take. */
 async function* run(
-  engine: Transform,
+  engine: Gunzip | ZstdDecompress,
   input: AsyncIterator<Buffer>,
-  onPiece: (piece: Buffer) => void,
-): AsyncGenerator<Buffer, void, void> {
-  let closed = false;
+): AsyncGenerator<Buffer, Buffer, void> {
+  let given = 0;
+  let last: Buffer = Buffer.alloc(0);
   let wake = () => {};
   engine.once('close', () => wake());
   const feed = async () => {
     try {
-      for (let next = await input.next(); !next.done && !closed; next = await input.next()) {
-        const piece = next.value;
-        onPiece(piece);
-        // One at a time, so that what the engine leaves is the end of the last one. An engine that has ended says nothing.
+      for (let next = await input.next(); !next.done; next = await input.next()) {
+        last = next.value;
+        given += last.length;
+        // One at a time, so that what is left is the end of the last one. An engine at its end may never call back.
         await new Promise<void>((resolve) => {
           wake = resolve;
-          engine.write(piece, () => resolve());
+          engine.write(last, () => resolve());
         });
-        if (closed) return;
+        if (engine.bytesWritten < given || engine.destroyed) return;
       }
       engine.end();
     } catch (error) {
@@ -87,11 +78,10 @@ async function* run(
   } catch (error) {
     throw error instanceof Fault || !isZlibError(error) ? error : damaged(error);
   } finally {
-    closed = true;
     engine.destroy();
     await feeding;
-    await input.return?.();
   }
+  return last.subarray(last.length - (given - engine.bytesWritten));
 }
 
 function isZlibError(error: unknown): boolean {
