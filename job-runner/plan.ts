@@ -6,13 +6,15 @@
 import { chooseIndexes, DEFAULTS } from '#runner/contract.ts';
 import { createRecordScanner } from '#runner/csv/scanner.ts';
 import { commitPlan } from '#runner/ledger/commit-plan.ts';
+import { recordSource } from '#runner/ledger/record-source.ts';
 import type { Plan, UploadRow } from '#runner/ledger/types.ts';
 import { createChunkCutter } from '#runner/plan-chunks.ts';
 import type { ProcessDeps } from '#runner/process.ts';
 import { readHeader } from '#runner/read-header.ts';
 import type { Session } from '#runner/session.ts';
 import { type OpenSource, openSource } from '#runner/source/open-source.ts';
-import { createWorkCopy, type WorkCopy, workPrefix } from '#runner/source/work-copy.ts';
+import type { SourceFormat } from '#runner/source/source-format.ts';
+import { createWorkCopy, type WorkCopy, workBucket, workPrefix } from '#runner/source/work-copy.ts';
 import { createBlockDigest } from '#runner/storage/block-digest.ts';
 import { headObject, type ObjectIdentity, type RetryOptions, readRange } from '#runner/storage/s3.ts';
 
@@ -65,7 +67,7 @@ async function readSource(deps: PlanDeps, upload: UploadRow, { identity, retry }
   });
   const { format, rewritten } = source;
   log.info({ ...format, rewritten }, 'the kind of file is known');
-  const copy = rewritten ? createWorkCopy(s3, copyPlace(deps, upload), retry) : null;
+  const copy = rewritten ? await startCopy(deps, upload, { format, retry }) : null;
   cleanup.defer(() => copy?.abort());
   const found = await scanRecords(deps, upload, { source, copy });
   const work = copy ? await copy.finish() : null;
@@ -83,9 +85,14 @@ async function readSource(deps: PlanDeps, upload: UploadRow, { identity, retry }
   };
 }
 
-function copyPlace({ config }: PlanDeps, { id, request }: UploadRow): { bucket: string; key: string } {
-  const bucket = request.work?.s3.bucket ?? request.s3.bucket;
-  return { bucket, key: `${workPrefix(id)}${config.podName}/canonical.csv` };
+async function startCopy(
+  { config, s3, session }: PlanDeps,
+  { id, request }: UploadRow,
+  { format, retry }: { format: SourceFormat; retry: RetryOptions },
+): Promise<WorkCopy> {
+  const bucket = workBucket(request);
+  await session.run((client) => recordSource(client, { id, attempt: config.attempt }, { format, workBucket: bucket }));
+  return createWorkCopy(s3, { bucket, key: `${workPrefix(id)}${config.podName}/canonical.csv` }, retry);
 }
 
 /**

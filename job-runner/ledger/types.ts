@@ -111,8 +111,8 @@ export interface UploadProgress {
   eTag: string | null;
   versionId: string | null;
   format: SourceFormat | null;
-  /** Chunks point into a canonical copy. */
-  hasWorkCopy: boolean;
+  /** Copies of the file may lie there under the upload's work prefix; null: there never was one. */
+  workBucket: string | null;
   totalRecords: number | null;
   totalChunks: number | null;
   totalIndexes: number | null;

@@ -15,6 +15,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { Fault } from '#runner/errors.ts';
+import type { UploadRequest } from '#runner/ledger/types.ts';
 import { headObject, type ObjectIdentity, type RetryOptions, storageFault, withRetries } from '#runner/storage/s3.ts';
 import { formatFault } from './source-format.ts';
 
@@ -39,6 +40,11 @@ export interface WorkCopy {
 
 export function workPrefix(uploadId: string): string {
   return `work/${uploadId}/`;
+}
+
+/** Where the copies of an upload go. */
+export function workBucket({ s3, work }: UploadRequest): string {
+  return work?.s3.bucket ?? s3.bucket;
 }
 
 export function createWorkCopy(s3: S3Client, place: WorkPlace, retry: RetryOptions): WorkCopy {

@@ -3,7 +3,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '#runner/contract.ts';
-import { completeUpload } from '#runner/ledger/finish-upload.ts';
+import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload.ts';
 import { readProgress } from '#runner/ledger/read-progress.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#runner/source/source-format.ts';
@@ -253,7 +253,7 @@ describe('the same records in every kind of file give the same rows', () => {
     expect(code, JSON.stringify(log)).toBe(0);
     expect(await rowsOf(url)).toEqual(expected);
     expect(progress.format).toMatchObject(found);
-    expect(progress.hasWorkCopy).toBe(copied);
+    expect(progress.workBucket).toBe(copied ? BUCKET : null);
     expect((await objectsUnder(`work/${id}/`)).length).toBe(copied ? 1 : 0);
     // Of what lies in the storage, copied or not.
     const digest = createBlockDigest();
@@ -422,19 +422,49 @@ describe('big ones', () => {
     }
   });
 
-  it('a copy of several parts, planned by one pod and processed by another', async () => {
+  it('a copy of several parts, planned by one pod and processed by another, then removed', async () => {
     const url = await newTarget();
     const count = 60_000;
     const records = Array.from({ length: count }, (_, i) => formatRecord([`k${i}`, 'n', 'é', `${i}`.repeat(60)]));
     await bench.put('parts.gz', gzipSync(`id,name,zip,note\n${records.join('')}`, { level: 1 }));
     const id = await bench.open(url, 'parts.gz', { schema: SCHEMA, chunkRecords: 20_000 });
     expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1' })).code).toBe(0);
-    expect(await progressOf(url, id)).toMatchObject({ totalRecords: count, execution: 'Job', hasWorkCopy: true });
+    expect(await progressOf(url, id)).toMatchObject({ totalRecords: count, execution: 'Job', workBucket: BUCKET });
     await withClient(url, (client) => client.query('UPDATE batch_upload.batch_uploads SET total_indexes = 1'));
     expect((await bench.run('process', url, id)).code).toBe(0);
     expect((await progressOf(url, id)).counts).toEqual({ processed: count, succeeded: count, failed: 0, duplicate: 0 });
     expect(await objectsUnder(`work/${id}/`)).toHaveLength(1);
     const { Uploads = [] } = await bench.client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
     expect(Uploads).toEqual([]);
+    // Not while the upload may still read it.
+    expect((await bench.run('cleanup', url, id)).code).toBe(EXIT_CODES.retryable);
+    expect(await objectsUnder(`work/${id}/`)).toHaveLength(1);
+    expect(await withClient(url, (client) => completeUpload(client, id))).toBe('Complete');
+    expect((await bench.run('cleanup', url, id)).code).toBe(0);
+    expect(await objectsUnder(`work/${id}/`)).toEqual([]);
+  });
+
+  it('a planner that is killed while it copies: the next one copies anew, and all is removed', async () => {
+    const url = await newTarget();
+    const count = 400_000;
+    const records = Array.from({ length: count }, (_, i) => formatRecord([`k${i}`, 'n', 'é', `${i}`.repeat(20)]));
+    await bench.put('killed.gz', gzipSync(`id,name,zip,note\n${records.join('')}`, { level: 1 }));
+    const id = await bench.open(url, 'killed.gz', { schema: SCHEMA, chunkRecords: 100_000 });
+    const pod = bench.start('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1' });
+    const started = async () => {
+      const { Uploads = [] } = await bench.client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
+      return Uploads.filter(({ Key }) => Key!.startsWith(`work/${id}/`)).length;
+    };
+    for (const limit = Date.now() + 20_000; (await started()) === 0; ) expect(Date.now()).toBeLessThan(limit);
+    pod.process.kill('SIGKILL');
+    await pod.done;
+    // What the dead pod began is known to the ledger.
+    expect(await progressOf(url, id)).toMatchObject({ status: 'Planning', workBucket: BUCKET });
+    expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1' })).code).toBe(0);
+    expect((await progressOf(url, id)).totalRecords).toBe(count);
+    expect([await started(), (await objectsUnder(`work/${id}/`)).length]).toEqual([1, 1]);
+    await withClient(url, (client) => closeDeletedUpload(client, id));
+    expect((await bench.run('cleanup', url, id)).code).toBe(0);
+    expect([await started(), (await objectsUnder(`work/${id}/`)).length]).toEqual([0, 0]);
   });
 });

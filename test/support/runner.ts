@@ -34,8 +34,13 @@ export interface RunnerBench extends AsyncDisposable {
   newDatabase(): Promise<string>;
   put(key: string, body: Buffer | string): Promise<void>;
   open(url: string, key: string, options?: OpenOptions): Promise<string>;
-  start(command: 'plan' | 'process', url: string, id: string, env?: Record<string, string>): RunningRunner;
-  run(command: 'plan' | 'process', url: string, id: string, env?: Record<string, string>): Promise<RunnerResult>;
+  start(command: 'plan' | 'process' | 'cleanup', url: string, id: string, env?: Record<string, string>): RunningRunner;
+  run(
+    command: 'plan' | 'process' | 'cleanup',
+    url: string,
+    id: string,
+    env?: Record<string, string>,
+  ): Promise<RunnerResult>;
 }
 
 export interface OpenOptions {
@@ -68,7 +73,7 @@ export async function startRunnerBench(): Promise<RunnerBench> {
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
 
   function start(
-    command: 'plan' | 'process',
+    command: 'plan' | 'process' | 'cleanup',
     url: string,
     id: string,
     env: Record<string, string> = {},

@@ -32,7 +32,7 @@ export function row(change: Partial<UploadProgress> = {}): UploadProgress {
     eTag: 'e',
     versionId: null,
     format: null,
-    hasWorkCopy: false,
+    workBucket: null,
     totalRecords: 100,
     totalChunks: 10,
     totalIndexes: 2,
