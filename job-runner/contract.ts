@@ -6,7 +6,11 @@ import { Fault, type FaultCode } from '#runner/errors.ts';
 
 export { EXIT_CODES } from '#runner/errors.ts';
 
+/** What an upload's work is done by. */
 export type RunnerCommand = 'plan' | 'process';
+
+/** `cleanup` comes after the upload's end and removes the copies of its file. */
+export type JobKind = RunnerCommand | 'cleanup';
 
 /** Environment of a pod. Secret values come by secretKeyRef, the rest as plain values. */
 export const ENV = {

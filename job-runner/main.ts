@@ -1,16 +1,11 @@
 /**
- * The data plane: one process for one pod of a Job, `plan` or `process`. It takes everything from its environment and
+ * The data plane: one process for one pod of a Job, `plan`, `process` or `cleanup`. It takes everything from its environment and
  * the ledger, has no access to the Kubernetes API, and says how it went by the ledger, its exit code and, where the
  * ledger could not be reached, its termination message.
  */
 import { writeFile } from 'node:fs/promises';
-import {
-  EXIT_CODES,
-  formatTermination,
-  type RunnerCommand,
-  type RunnerConfig,
-  readRunnerConfig,
-} from '#runner/contract.ts';
+import { cleanUp } from '#runner/clean-up.ts';
+import { EXIT_CODES, formatTermination, type JobKind, type RunnerConfig, readRunnerConfig } from '#runner/contract.ts';
 import { Fault, toFault } from '#runner/errors.ts';
 import { failUpload } from '#runner/ledger/finish-upload.ts';
 import { assertRunning } from '#runner/ledger/lock-upload.ts';
@@ -27,7 +22,7 @@ import { readPeakMemory } from '#runner/telemetry/memory.ts';
 const TERMINATION_LOG = '/dev/termination-log';
 
 async function main(): Promise<number> {
-  const command = process.argv[2] as RunnerCommand | undefined;
+  const command = process.argv[2] as JobKind | undefined;
   let log = createLogger('info');
   let config: RunnerConfig | null = null;
   try {
@@ -40,7 +35,7 @@ async function main(): Promise<number> {
   }
 }
 
-async function run(command: RunnerCommand | undefined, config: RunnerConfig, log: Logger): Promise<void> {
+async function run(command: JobKind | undefined, config: RunnerConfig, log: Logger): Promise<void> {
   const controller = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.once(name, () => controller.abort(stopped(name)));
@@ -80,12 +75,16 @@ async function run(command: RunnerCommand | undefined, config: RunnerConfig, log
       await runProcess(deps, upload);
       break;
     }
+    case 'cleanup':
+      await session.close();
+      await cleanUp(deps, upload);
+      break;
     default:
       throw new Fault({
         code: 'CFG_002',
         category: 'permanent',
         reason: 'InvalidConfiguration',
-        message: 'Usage: job-runner plan | process (started by the Jobs of the operator).',
+        message: 'Usage: job-runner plan | process | cleanup (started by the Jobs of the operator).',
       });
   }
   const durationMs = performance.now() - startedAt;

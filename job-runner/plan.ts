@@ -1,24 +1,27 @@
 /**
  * Plans an upload: one streaming pass over the object finds the exact chunk boundaries and row numbers by the grammar
- * of records, and the content's digest; then one transaction writes it all, once.
+ * of records, and the content's digest; then one transaction writes it all, once. A file whose own bytes the scanner
+ * cannot take is written as a canonical copy in the same pass, and the chunks point into that.
  */
 import { chooseIndexes, DEFAULTS } from '#runner/contract.ts';
 import { createRecordScanner } from '#runner/csv/scanner.ts';
 import { commitPlan } from '#runner/ledger/commit-plan.ts';
+import { recordSource } from '#runner/ledger/record-source.ts';
 import type { Plan, UploadRow } from '#runner/ledger/types.ts';
 import { createChunkCutter } from '#runner/plan-chunks.ts';
 import type { ProcessDeps } from '#runner/process.ts';
 import { readHeader } from '#runner/read-header.ts';
 import type { Session } from '#runner/session.ts';
+import { type OpenSource, openSource } from '#runner/source/open-source.ts';
+import type { SourceFormat } from '#runner/source/source-format.ts';
+import { createWorkCopy, type WorkCopy, workBucket, workPrefix } from '#runner/source/work-copy.ts';
 import { createBlockDigest } from '#runner/storage/block-digest.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
-import { headObject, type ObjectIdentity, type RetryOptions } from '#runner/storage/s3.ts';
+import { headObject, type ObjectIdentity, type RetryOptions, readRange } from '#runner/storage/s3.ts';
 
 export interface PlanDeps extends ProcessDeps {
   session: Session;
 }
-
-const NO_BYTES: Buffer = Buffer.alloc(0);
 
 /** Time between two lines of progress in the log. */
 const PROGRESS_MS = 10_000;
@@ -34,7 +37,7 @@ export async function planUpload(deps: PlanDeps, upload: UploadRow): Promise<voi
   const startedAt = performance.now();
   const identity = await headObject(s3, upload.request.s3, retry);
   log.info({ sizeBytes: identity.sizeBytes }, 'planning');
-  const plan = await scanObject(deps, upload, { identity, retry });
+  const plan = await readSource(deps, upload, { identity, retry });
   const first = await session.run((client) => commitPlan(client, { id: upload.id, attempt: config.attempt }, plan));
   const durationMs = Math.round(performance.now() - startedAt);
   log.info(
@@ -43,50 +46,117 @@ export async function planUpload(deps: PlanDeps, upload: UploadRow): Promise<voi
   );
 }
 
-async function scanObject(
-  { config, s3, log }: PlanDeps,
-  { schema, request }: UploadRow,
-  { identity, retry }: { identity: ObjectIdentity; retry: RetryOptions },
-): Promise<Plan> {
+interface SourceObject {
+  identity: ObjectIdentity;
+  retry: RetryOptions;
+}
+
+async function readSource(deps: PlanDeps, upload: UploadRow, { identity, retry }: SourceObject): Promise<Plan> {
+  const { config, s3, log } = deps;
+  const { request, schema } = upload;
+  const readBytes = (start: number, end: number) => readRange(s3, identity, { start, end }, retry);
+  const digested = createDigestedStream(
+    (start, end) => readBlocks(s3, identity, { start, end }, retry),
+    identity.sizeBytes,
+  );
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(async () => void (await digested.stream.return()));
+  const source = await openSource({
+    stream: digested.stream,
+    readBytes,
+    sizeBytes: identity.sizeBytes,
+    key: identity.key,
+    declared: request.format ?? {},
+    schema,
+    maxRecordBytes: config.maxRecordBytes,
+  });
+  const { format, rewritten } = source;
+  log.info({ ...format, rewritten }, 'the kind of file is known');
+  const copy = rewritten ? await startCopy(deps, upload, { format, retry }) : null;
+  cleanup.defer(() => copy?.abort());
+  const found = await scanRecords(deps, upload, { source, copy });
+  const work = copy ? await copy.finish() : null;
+  const sizeBytes = work?.sizeBytes ?? identity.sizeBytes;
+  return {
+    execution: sizeBytes <= config.inlineLimitBytes ? 'Inline' : 'Job',
+    versionId: identity.versionId,
+    eTag: identity.eTag,
+    sizeBytes: identity.sizeBytes,
+    digest: await digested.digest(),
+    format,
+    work,
+    totalIndexes: chooseIndexes(sizeBytes, found.chunks.length, config.parallelism),
+    ...found,
+  };
+}
+
+async function startCopy(
+  { config, s3, session }: PlanDeps,
+  { id, request }: UploadRow,
+  { format, retry }: { format: SourceFormat; retry: RetryOptions },
+): Promise<WorkCopy> {
+  const bucket = workBucket(request);
+  await session.run((client) => recordSource(client, { id, attempt: config.attempt }, { format, workBucket: bucket }));
+  return createWorkCopy(s3, { bucket, key: `${workPrefix(id)}${config.podName}/canonical.csv` }, retry);
+}
+
+/**
+ * The object as a stream that is digested while it is read. What nobody read of it (an archive is read by its parts, and
+ * something may follow its end) is read for the digest alone.
+ */
+function createDigestedStream(readBytes: (start: number, end: number) => AsyncGenerator<Buffer>, sizeBytes: number) {
   const digest = createBlockDigest();
+  let position = 0;
+  async function* read(): AsyncGenerator<Buffer, void, void> {
+    for await (const piece of readBytes(position, sizeBytes)) {
+      digest.update(piece);
+      position += piece.length;
+      yield piece;
+    }
+  }
+  return {
+    stream: read(),
+    async digest(): Promise<string> {
+      for await (const _ of read());
+      return digest.digest();
+    },
+  };
+}
+
+async function scanRecords(
+  { config, log }: PlanDeps,
+  { schema, request }: UploadRow,
+  { source, copy }: { source: OpenSource; copy: WorkCopy | null },
+): Promise<Pick<Plan, 'header' | 'chunks' | 'totalRecords'>> {
   const cutter = createChunkCutter({ records: request.chunkRecords, bytes: DEFAULTS.maxChunkBytes });
-  /** The file's first bytes, until the header is known. */
-  let head = NO_BYTES;
+  const { chunkDelimiter } = source.format;
+  const head: Buffer[] = [];
   let header: string[] | null = null;
   let headerEnd: number | null = null;
   const scanner = createRecordScanner({
     maxRecordBytes: config.maxRecordBytes,
+    delimiter: chunkDelimiter.charCodeAt(0),
+    firstRowNumber: source.firstRowNumber,
     onRecord(startByte, endByte, rowNumber) {
       if (headerEnd === null) {
         headerEnd = endByte;
-        header = readHeader(head.subarray(startByte, endByte), schema);
+        header = readHeader(Buffer.concat(head).subarray(startByte, endByte), schema, chunkDelimiter);
       } else cutter.add(startByte, endByte, rowNumber);
     },
   });
   let position = 0;
   let reportedAt = Date.now();
-  for await (const block of readBlocks(s3, identity, retry)) {
-    if (headerEnd === null) head = Buffer.concat([head, block]);
-    digest.update(block);
-    scanner.push(block);
-    if (headerEnd !== null) head = NO_BYTES;
-    position += block.length;
+  for await (const piece of source.bytes) {
+    if (headerEnd === null) head.push(piece);
+    scanner.push(piece);
+    await copy?.write(piece);
+    position += piece.length;
     if (Date.now() - reportedAt > PROGRESS_MS) {
       reportedAt = Date.now();
-      log.info({ position, sizeBytes: identity.sizeBytes }, 'planning');
+      log.info({ position }, 'planning');
     }
   }
   scanner.end();
   const { chunks, records } = cutter.finish();
-  return {
-    execution: identity.sizeBytes <= config.inlineLimitBytes ? 'Inline' : 'Job',
-    versionId: identity.versionId,
-    eTag: identity.eTag,
-    sizeBytes: identity.sizeBytes,
-    digest: digest.digest(),
-    header,
-    totalRecords: records,
-    totalIndexes: chooseIndexes(identity.sizeBytes, chunks.length, config.parallelism),
-    chunks,
-  };
+  return { header, chunks, totalRecords: records };
 }

@@ -10,6 +10,7 @@ import { createPace, type Pace } from '#runner/load/pace.ts';
 import { createPreparer, type Preparer } from '#runner/load/prepare-chunk.ts';
 import { type ChunkGroup, type GroupOutcome, processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { JSON_FAULT } from '#runner/processor/faults.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { createSession, type Session } from '#runner/session.ts';
 import { type ByteArena, createByteArena } from '#runner/storage/byte-arena.ts';
@@ -46,7 +47,13 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
   try {
     const pending = await session.run((client) => readPendingChunks(client, { id: upload.id, ...run }));
     log.info({ index: config.completionIndex, ...run, pending: pending.length }, 'processing');
-    const preparer = createPreparer({ schema: upload.schema, header: plan.header, uploadId: upload.id });
+    const preparer = createPreparer({
+      schema: upload.schema,
+      header: plan.header,
+      uploadId: upload.id,
+      ...(plan.format ? { delimiter: plan.format.chunkDelimiter } : {}),
+      ...(plan.format?.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {}),
+    });
     const reads = { retries: 0 };
     for (const contiguous of groupContiguous(pending)) {
       await processRun({ ...deps, session, preparer, upload, target, reads }, contiguous);
@@ -80,7 +87,7 @@ interface RunContext extends ProcessDeps {
 async function processRun(context: RunContext, chunks: Chunk[]): Promise<void> {
   const { upload, s3, log, signal, config } = context;
   const { plan, request } = upload;
-  const identity: ObjectIdentity = {
+  const identity: ObjectIdentity = plan.work ?? {
     bucket: request.s3.bucket,
     key: request.s3.key,
     eTag: plan.eTag,

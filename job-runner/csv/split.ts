@@ -15,14 +15,14 @@ export function withoutLineEnd(text: string): string {
 }
 
 /** Splits a record without its end of line. */
-export function splitRecord(text: string): SplitRecord {
-  // Most records hold no quote; then every comma is a delimiter.
-  if (!text.includes('"')) return { fields: text.split(','), malformed: false };
+export function splitRecord(text: string, delimiter = ','): SplitRecord {
+  // Most records hold no quote; then every such character is a delimiter.
+  if (!text.includes('"')) return { fields: text.split(delimiter), malformed: false };
   const fields: string[] = [];
   let malformed = false;
   let at = 0;
   for (;;) {
-    const field = text.charCodeAt(at) === 0x22 ? readQuoted(text, at) : readUnquoted(text, at);
+    const field = text.charCodeAt(at) === 0x22 ? readQuoted(text, at, delimiter) : readUnquoted(text, at, delimiter);
     fields.push(field.value);
     malformed ||= field.malformed;
     if (field.end >= text.length) return { fields, malformed };
@@ -37,14 +37,14 @@ interface Field {
   malformed: boolean;
 }
 
-function readUnquoted(text: string, start: number): Field {
-  const comma = text.indexOf(',', start);
-  const end = comma === -1 ? text.length : comma;
+function readUnquoted(text: string, start: number, delimiter: string): Field {
+  const next = text.indexOf(delimiter, start);
+  const end = next === -1 ? text.length : next;
   const value = text.slice(start, end);
   return { value, end, malformed: value.includes('"') };
 }
 
-function readQuoted(text: string, start: number): Field {
+function readQuoted(text: string, start: number, delimiter: string): Field {
   let at = start + 1;
   let value = '';
   for (;;) {
@@ -58,8 +58,8 @@ function readQuoted(text: string, start: number): Field {
       continue;
     }
     const next = quote + 1;
-    if (next >= text.length || text.charCodeAt(next) === 0x2c) return { value, end: next, malformed: false };
-    const rest = readUnquoted(text, next);
+    if (next >= text.length || text[next] === delimiter) return { value, end: next, malformed: false };
+    const rest = readUnquoted(text, next, delimiter);
     return { value: value + rest.value, end: rest.end, malformed: true };
   }
 }

@@ -28,7 +28,8 @@ export async function commitPlan(
     await client.query(
       `UPDATE batch_upload.batch_uploads
        SET status = 'Processing', execution = $2, s3_version_id = $3, s3_etag = $4, size_bytes = $5, digest = $6,
-           header = $7, total_records = $8, total_chunks = $9, total_indexes = $10, planned_at = clock_timestamp()
+           header = $7, total_records = $8, total_chunks = $9, total_indexes = $10, planned_at = clock_timestamp(),
+           source_format = $11, work_bucket = coalesce($12, work_bucket), work_key = $13, work_etag = $14, work_version_id = $15, work_size = $16
        WHERE id = $1`,
       [
         id,
@@ -41,6 +42,12 @@ export async function commitPlan(
         plan.totalRecords,
         plan.chunks.length,
         plan.totalIndexes,
+        JSON.stringify(plan.format),
+        plan.work?.bucket ?? null,
+        plan.work?.key ?? null,
+        plan.work?.eTag ?? null,
+        plan.work?.versionId ?? null,
+        plan.work?.sizeBytes ?? null,
       ],
     );
     await client.query(

@@ -9,6 +9,7 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
   const result = await client.query(
     `SELECT u.id, u.status, u.attempt, u.execution, u.size_bytes::float8 AS size_bytes, u.digest, u.s3_etag,
             u.s3_version_id, u.total_records::float8 AS total_records, u.total_chunks, u.total_indexes,
+            u.source_format, u.work_bucket,
             u.started_at, u.planned_at, u.completed_at, u.failure_reason, u.failure_message,
             a.chunks_done, a.processed, a.succeeded, a.failed, a.duplicate
      FROM batch_upload.batch_uploads u
@@ -35,6 +36,8 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
         digest: row.digest,
         eTag: row.s3_etag,
         versionId: row.s3_version_id,
+        format: row.source_format,
+        workBucket: row.work_bucket,
         totalRecords: row.total_records,
         totalChunks: row.total_chunks,
         totalIndexes: row.total_indexes,

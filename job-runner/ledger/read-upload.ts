@@ -7,7 +7,8 @@ export async function readUpload(client: ClientBase, id: string): Promise<Upload
   const result = await client.query(
     `SELECT id, namespace, name, status, attempt, request, schema, execution, s3_version_id, s3_etag,
             size_bytes::float8 AS size_bytes, digest, header, total_records::float8 AS total_records,
-            total_chunks, total_indexes
+            total_chunks, total_indexes, source_format, work_bucket, work_key, work_etag,
+            work_version_id, work_size::float8 AS work_size
      FROM batch_upload.batch_uploads WHERE id = $1`,
     [id],
   );
@@ -30,6 +31,17 @@ export async function readUpload(client: ClientBase, id: string): Promise<Upload
             eTag: row.s3_etag,
             sizeBytes: row.size_bytes,
             digest: row.digest,
+            format: row.source_format,
+            work:
+              row.work_key === null
+                ? null
+                : {
+                    bucket: row.work_bucket,
+                    key: row.work_key,
+                    eTag: row.work_etag,
+                    versionId: row.work_version_id,
+                    sizeBytes: row.work_size,
+                  },
             header: row.header,
             totalRecords: row.total_records,
             totalChunks: row.total_chunks,

@@ -1,5 +1,7 @@
 /** What the ledger holds, as the operator and the runner see it. Sizes in bytes, counts in records. */
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { DeclaredFormat, SourceFormat } from '#runner/source/source-format.ts';
+import type { ObjectIdentity } from '#runner/storage/s3.ts';
 
 /**
  * State of an upload in the ledger:
@@ -24,6 +26,10 @@ export interface UploadRequest {
     forcePathStyle?: boolean;
   };
   chunkRecords: number;
+  /** What the file is said to be; the rest is detected. */
+  format?: DeclaredFormat;
+  /** Where its canonical copy goes, if it needs one; default: the source's bucket. */
+  work?: { s3: { bucket: string } };
 }
 
 /** An upload as it is opened by the operator. */
@@ -45,7 +51,11 @@ export interface Plan {
   versionId: string | null;
   eTag: string;
   sizeBytes: number;
+  /** Of the source's bytes, also when there is a copy. */
   digest: string;
+  format: SourceFormat;
+  /** The canonical copy that chunks point into; null: they point into the source. */
+  work: ObjectIdentity | null;
   /** Names in the order of the file's columns; null for an empty file. */
   header: string[] | null;
   totalRecords: number;
@@ -75,7 +85,12 @@ export interface UploadRow {
   attempt: number;
   request: UploadRequest;
   schema: RecordSchemaSpec;
-  plan: (Omit<Plan, 'chunks'> & { totalChunks: number }) | null;
+  plan:
+    | (Omit<Plan, 'chunks' | 'format'> & {
+        totalChunks: number /** Null: planned before it was kept, as CSV with commas. */;
+        format: SourceFormat | null;
+      })
+    | null;
 }
 
 export type PlannedUpload = UploadRow & { plan: NonNullable<UploadRow['plan']> };
@@ -97,6 +112,9 @@ export interface UploadProgress {
   digest: string | null;
   eTag: string | null;
   versionId: string | null;
+  format: SourceFormat | null;
+  /** Copies of the file may lie there under the upload's work prefix; null: there never was one. */
+  workBucket: string | null;
   totalRecords: number | null;
   totalChunks: number | null;
   totalIndexes: number | null;

@@ -4,14 +4,13 @@ import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { Fault } from '#runner/errors.ts';
 import type { FailedRow, RecordFault } from '#runner/ledger/insert-errors.ts';
 import type { Chunk } from '#runner/ledger/types.ts';
+import { QUOTING_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 
 /** Characters of a failed record that are kept. */
 const ROW_DATA_LIMIT = 8192;
-
-export const COMMA = 0x2c;
 
 export interface Position {
   byteOffset: number;
@@ -38,8 +37,19 @@ export interface Preparer {
   prepare(chunk: Chunk, bytes: Buffer, rows: RowBuffer): PreparedChunk;
 }
 
-export function createPreparer(options: { schema: RecordSchemaSpec; header: string[]; uploadId: string }): Preparer {
-  const reader = createRecordReader(COMMA);
+export interface PreparerOptions {
+  schema: RecordSchemaSpec;
+  header: string[];
+  uploadId: string;
+  /** Between two fields; default: a comma. */
+  delimiter?: string;
+  /** Of a record that could not be read; default: a stray quote's. */
+  malformedFault?: RecordFault;
+}
+
+export function createPreparer(options: PreparerOptions): Preparer {
+  const { delimiter = ',', malformedFault = QUOTING_FAULT } = options;
+  const reader = createRecordReader(delimiter.charCodeAt(0));
   const processor = compileSchema(options.schema, options.header, reader.view);
   const context = { uploadId: options.uploadId, rowNumber: 0 };
 
@@ -50,14 +60,17 @@ export function createPreparer(options: { schema: RecordSchemaSpec; header: stri
       const records = createPositions(chunk);
       const recordAt = ({ byteOffset, byteLength }: Position) =>
         bytes.subarray(byteOffset - chunk.startByte, byteOffset - chunk.startByte + byteLength);
-      const rowData = (rowNumber: number) => describeRecord(recordAt(records.positionOf(rowNumber)!), processor);
+      const rowData = (rowNumber: number) =>
+        describeRecord(recordAt(records.positionOf(rowNumber)!), processor, delimiter);
       const { positionOf } = records;
       const prepared: PreparedChunk = { chunk, from: rows.rows, to: 0, failed: [], positionOf, rowData };
       const failed: { rowNumber: number; faults: RecordFault[] }[] = [];
       readRecords({ reader, bytes, firstRowNumber: chunk.firstRowNumber }, (start, end, rowNumber) => {
         context.rowNumber = rowNumber;
         records.add(start, end, rowNumber);
-        const faults = processor.process(rows, context, clean || isCleanText(bytes.subarray(start, end)));
+        const faults = reader.view.malformed
+          ? [malformedFault]
+          : processor.process(rows, context, clean || isCleanText(bytes.subarray(start, end)));
         if (faults) failed.push({ rowNumber, faults });
       });
       records.expectCount(chunk);
@@ -124,8 +137,8 @@ function findSorted(numbers: readonly number[], wanted: number): number {
   return -1;
 }
 
-function describeRecord(record: Buffer, processor: RecordProcessor): string {
-  const { fields, malformed } = splitRecord(withoutLineEnd(record.toString('utf8')));
+function describeRecord(record: Buffer, processor: RecordProcessor, delimiter: string): string {
+  const { fields, malformed } = splitRecord(withoutLineEnd(record.toString('utf8')), delimiter);
   const text = processor.mask(fields, malformed).map(quoteCsv).join(',').replaceAll('\0', '\\u0000');
   return text.length > ROW_DATA_LIMIT ? `${text.slice(0, ROW_DATA_LIMIT)}…` : text;
 }

@@ -45,6 +45,13 @@ export const QUOTING_FAULT: RecordFault = {
   message: 'A quote stands where none may: a field with a quote inside is quoted as a whole and the quote is doubled',
 };
 
+/** The same code, of a line of NDJSON. */
+export const JSON_FAULT: RecordFault = {
+  code: CODES.quoting,
+  field: null,
+  message: 'The line is not one JSON object',
+};
+
 export function fieldTextFault(field: string): RecordFault {
   return {
     code: CODES.text,

@@ -6,7 +6,7 @@ import type { RecordFault } from '#runner/ledger/insert-errors.ts';
 import { mayBeBlank } from './byte-tests.ts';
 import { compileField, type FieldCheck } from './check-field.ts';
 import { type ColumnWriter, compileColumn, type RecordContext } from './columns.ts';
-import { CODES, fieldCountFault, fieldTextFault, QUOTING_FAULT, sortFaults } from './faults.ts';
+import { CODES, fieldCountFault, fieldTextFault, sortFaults } from './faults.ts';
 import { BYTES, FieldValues, MISSING, TEXT } from './field-values.ts';
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import type { RowBuffer } from './row-buffer.ts';
@@ -14,7 +14,7 @@ import { SchemaError } from './schema-error.ts';
 
 export interface RecordProcessor {
   /**
-   * Checks the record of the view and writes a valid one's row to `out`. `isText`: its bytes are known to be UTF-8
+   * Checks the record of the view, which is not malformed, and writes a valid one's row to `out`. `isText`: its bytes are known to be UTF-8
    * without NUL; else every field is asked, and one that is not fails the record if the schema reads it.
    * @returns all of its faults, the record's code first; null when it is valid.
    */
@@ -58,7 +58,6 @@ export function compileSchema(
   const values = new FieldValues(record, positions);
 
   function process(out: RowBuffer, context: RecordContext, isText: boolean): RecordFault[] | null {
-    if (record.malformed) return [QUOTING_FAULT];
     if (record.count !== columns && !hasOnlyBlanksBehind(record, columns))
       return [fieldCountFault(columns, record.count)];
     const faults = checkFields(values, checks, isText);

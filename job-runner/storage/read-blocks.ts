@@ -1,4 +1,4 @@
-/** A whole object in its order, read by several ranged requests at once. */
+/** A large part of an object in its order, read by several ranged requests at once. */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type ObjectIdentity, type RetryOptions, readRange } from './s3.ts';
 
@@ -11,42 +11,35 @@ export const BLOCK_BYTES = 8 * 1024 * 1024;
 const READS_AT_ONCE = 4;
 
 /**
- * The object's blocks of {@link BLOCK_BYTES} in order (the last one may be shorter); a block is valid until the next is
- * asked for. At most {@link READS_AT_ONCE} and one are in memory.
+ * The bytes [start, end) of the object in order, in pieces as the network gives them, from requests of {@link BLOCK_BYTES} each. At most
+ * {@link READS_AT_ONCE} of these are in memory.
  * @throws Fault S3_*, as {@link readRange}
  */
 export async function* readBlocks(
   client: S3Client,
   identity: ObjectIdentity,
+  { start, end }: { start: number; end: number },
   retry: RetryOptions,
 ): AsyncGenerator<Buffer, void, void> {
-  const { sizeBytes } = identity;
   const stop = new AbortController();
   const signal = AbortSignal.any([retry.signal, stop.signal]);
-  const spare: Buffer[] = [];
-  const underWay: Promise<Buffer>[] = [];
-  let next = 0;
+  const underWay: Promise<Buffer[]>[] = [];
+  let next = start;
 
-  async function readBlock(start: number): Promise<Buffer> {
-    const length = Math.min(BLOCK_BYTES, sizeBytes - start);
-    const block = spare.pop() ?? Buffer.allocUnsafe(Math.min(BLOCK_BYTES, sizeBytes));
-    let at = 0;
-    for await (const piece of readRange(client, identity, { start, end: start + length }, { ...retry, signal }))
-      at += piece.copy(block, at);
-    return block.subarray(0, length);
+  async function readBlock(from: number): Promise<Buffer[]> {
+    const range = { start: from, end: Math.min(from + BLOCK_BYTES, end) };
+    return Array.fromAsync(readRange(client, identity, range, { ...retry, signal }));
   }
 
   try {
-    while (next < sizeBytes || underWay.length > 0) {
-      for (; next < sizeBytes && underWay.length < READS_AT_ONCE; next += BLOCK_BYTES) {
+    while (next < end || underWay.length > 0) {
+      for (; next < end && underWay.length < READS_AT_ONCE; next += BLOCK_BYTES) {
         const block = readBlock(next);
         // Looked at in its turn.
         block.catch(() => undefined);
         underWay.push(block);
       }
-      const block = await underWay.shift()!;
-      yield block;
-      spare.push(Buffer.from(block.buffer, block.byteOffset, Math.min(BLOCK_BYTES, sizeBytes)));
+      yield* await underWay.shift()!;
     }
   } finally {
     stop.abort(new Error('the reader has ended'));

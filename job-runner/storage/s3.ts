@@ -162,7 +162,7 @@ async function openRange(
   return answer.Body;
 }
 
-async function withRetries<T>(retry: RetryOptions, work: () => Promise<T>): Promise<T> {
+export async function withRetries<T>(retry: RetryOptions, work: () => Promise<T>): Promise<T> {
   const since = Date.now();
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -44,6 +44,51 @@ export interface BatchUploadSpec {
     };
   };
   /**
+   * What kind of file the object is. What is not declared is detected; a declaration that the file contradicts fails the upload.
+   */
+  format?: {
+    type?: 'csv' | 'ndjson' | 'xlsx';
+    compression?: 'none' | 'gzip' | 'zip' | 'zstd';
+    encoding?: 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' | 'iso-8859-1';
+    /**
+     * How a CSV is written, in the words of the Frictionless Table Dialect. Every character is one of ASCII; the delimiter is detected when absent.
+     */
+    dialect?: {
+      delimiter?: string;
+      /**
+       * " when absent; empty for a file without quoting.
+       */
+      quoteChar?: string;
+      /**
+       * A quote inside a quoted field is written twice; true when absent.
+       */
+      doubleQuote?: boolean;
+      /**
+       * The character after it stands for itself, inside quotes and outside.
+       */
+      escapeChar?: string;
+      /**
+       * A line that begins with it is no record.
+       */
+      commentChar?: string;
+      /**
+       * Spaces before a field are not part of it.
+       */
+      skipInitialSpace?: boolean;
+    };
+  };
+  /**
+   * Where a file that is not plain UTF-8 CSV is copied as such while it is loaded.
+   */
+  work?: {
+    s3: {
+      /**
+       * With the source's endpoint and keys; the source's bucket when spec.work is absent.
+       */
+      bucket: string;
+    };
+  };
+  /**
    * The RecordSchema, in the same namespace. Pinned when the upload is accepted.
    */
   schemaRef: {
@@ -99,6 +144,10 @@ export interface BatchUploadStatus {
      * SHA-256 over the SHA-256s of the object's 8 MiB blocks.
      */
     digest?: string;
+    format?: string;
+    compression?: string;
+    encoding?: string;
+    delimiter?: string;
   };
   plan?: {
     /**

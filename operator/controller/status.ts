@@ -86,6 +86,7 @@ function describeRow(row: UploadProgress, input: StatusInput): Partial<BatchUplo
     ...(eTag === null ? {} : { eTag: cutText(eTag, 256) }),
     ...(versionId === null ? {} : { versionId: cutText(versionId, 1024) }),
     ...(digest === null ? {} : { digest: cutText(digest, 80) }),
+    ...describeFormat(row),
   };
   if (totalRecords === null) return Object.keys(source).length > 0 ? { source } : {};
   const topErrors = describeErrors(input.topErrors);
@@ -101,6 +102,17 @@ function describeRow(row: UploadProgress, input: StatusInput): Partial<BatchUplo
     progress: row.status === 'Complete' ? '100%' : percent(counts.processed, totalRecords),
     ...describeRate(row, input),
     ...(topErrors.length > 0 ? { topErrors } : {}),
+  };
+}
+
+function describeFormat({ format }: UploadProgress): NonNullable<BatchUploadStatus['source']> {
+  if (format === null) return {};
+  const { type, compression, encoding, delimiter } = format;
+  return {
+    format: type,
+    compression,
+    ...(encoding === null ? {} : { encoding }),
+    ...(delimiter === null ? {} : { delimiter }),
   };
 }
 

@@ -28,6 +28,20 @@ const FULL = {
   chunkRecords: 500,
   parallelism: 2,
   target: { databaseSecretRef: { name: 'database' } },
+  format: {
+    type: 'csv',
+    compression: 'none',
+    encoding: 'utf-8',
+    dialect: {
+      delimiter: ';',
+      quoteChar: "'",
+      doubleQuote: false,
+      escapeChar: '\\',
+      commentChar: '#',
+      skipInitialSpace: true,
+    },
+  },
+  work: { s3: { bucket: 'work-bucket' } },
 } as const;
 
 describe('a wrong BatchUpload is refused with the field and what is allowed', () => {
@@ -56,6 +70,37 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
     ['too many pods', { ...FULL, parallelism: 129 }, /spec\.parallelism.*less than or equal to 128/],
     ['a number as text', { ...FULL, parallelism: 'four' }, /spec\.parallelism.*must be of type integer/],
     ['an empty reference', { ...FULL, schemaRef: { name: '' } }, /spec\.schemaRef\.name.*at least 1 chars/],
+    [
+      'a compression that is not known',
+      { ...FULL, format: { compression: 'rar' } },
+      /spec\.format\.compression: Unsupported value: "rar": supported values: "none", "gzip", "zip", "zstd"/,
+    ],
+    [
+      'an encoding that is not known',
+      { ...FULL, format: { encoding: 'ebcdic' } },
+      /spec\.format\.encoding: Unsupported value: "ebcdic"/,
+    ],
+    [
+      'a delimiter of two characters',
+      { ...FULL, format: { dialect: { delimiter: '||' } } },
+      /spec\.format\.dialect\.delimiter.*longer than 1/,
+    ],
+    [
+      'a delimiter that is a newline',
+      { ...FULL, format: { dialect: { delimiter: '\n' } } },
+      /spec\.format\.dialect\.delimiter.*should match/,
+    ],
+    [
+      'a delimiter beyond ASCII',
+      { ...FULL, format: { dialect: { delimiter: '§' } } },
+      /spec\.format\.dialect\.delimiter.*should match/,
+    ],
+    [
+      'a quote that is the delimiter',
+      { ...FULL, format: { dialect: { delimiter: ';', quoteChar: ';' } } },
+      /delimiter and quoteChar must differ/,
+    ],
+    ['a work place without a bucket', { ...FULL, work: { s3: {} } }, /spec\.work\.s3\.bucket: Required value/],
     ['a field that does not exist', { ...FULL, paralelism: 2 }, /unknown field "spec\.paralelism"/],
   ])('%s', async (_name, spec, message) => {
     await expect(cluster.apply(uploadManifest(NAMESPACE, 'wrong', spec as never))).rejects.toThrow(message);
@@ -159,8 +204,21 @@ describe('immutable fields', () => {
     ['schemaRef', { ...FULL, schemaRef: { name: 'other' } }, 'spec.schemaRef is immutable'],
     ['chunkRecords', { ...FULL, chunkRecords: 501 }, 'spec.chunkRecords is immutable'],
     ['target', { ...FULL, target: { databaseSecretRef: { name: 'other' } } }, 'spec.target is immutable'],
+    ['format', { ...FULL, format: { ...FULL.format, encoding: 'utf-16le' } }, 'spec.format is immutable'],
+    [
+      'format.dialect',
+      { ...FULL, format: { ...FULL.format, dialect: { delimiter: ';' } } },
+      'spec.format is immutable',
+    ],
+    ['work', { ...FULL, work: { s3: { bucket: 'another' } } }, 'spec.work is immutable'],
   ])('%s cannot be changed', async (_name, after, message) => {
     await expect(change(FULL, after)).rejects.toThrow(message);
+  });
+
+  it.each(['format', 'work'] as const)('%s cannot be added or removed', async (name) => {
+    const { [name]: _, ...without } = FULL;
+    await expect(change(without, FULL)).rejects.toThrow(`spec.${name} is immutable`);
+    await expect(change(FULL, without)).rejects.toThrow(`spec.${name} is immutable`);
   });
 
   it('chunkRecords and target cannot be added or removed', async () => {
@@ -201,7 +259,16 @@ it('the largest status that the schema allows is stored, and is under 32 KiB', a
       reason: 'R'.repeat(128),
       message: 'm'.repeat(2048),
     })),
-    source: { sizeBytes: count, eTag: 'e'.repeat(256), versionId: 'v'.repeat(1024), digest: 'd'.repeat(80) },
+    source: {
+      sizeBytes: count,
+      eTag: 'e'.repeat(256),
+      versionId: 'v'.repeat(1024),
+      digest: 'd'.repeat(80),
+      format: 'f'.repeat(16),
+      compression: 'c'.repeat(16),
+      encoding: 'e'.repeat(16),
+      delimiter: '\t',
+    },
     plan: { execution: 'Inline', records: count, chunks: 2 ** 31 - 1, indexes: 128 },
     records: { total: count, processed: count, succeeded: count, failed: count, duplicate: count },
     progress: '99.9999%',

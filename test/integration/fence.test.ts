@@ -9,7 +9,7 @@ import { migrate } from '#runner/ledger/migrate.ts';
 import { readUpload } from '#runner/ledger/read-upload.ts';
 import { connect } from '#runner/storage/postgres.ts';
 import { createDatabase, withClient } from '#support/database.ts';
-import { openTestUpload, planTestUpload } from '#support/ledger.ts';
+import { openTestUpload, PLAIN_CSV, planTestUpload } from '#support/ledger.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';
 
 describe('the fence', () => {
@@ -113,6 +113,8 @@ describe('the fence', () => {
       eTag: 'e',
       sizeBytes: 1,
       digest,
+      format: PLAIN_CSV,
+      work: null,
       header: ['k', 'v'],
       totalRecords: 1,
       totalIndexes: 1,
@@ -140,6 +142,8 @@ describe('the fence', () => {
       eTag: 'e',
       sizeBytes: 0,
       digest: 'd',
+      format: PLAIN_CSV,
+      work: null,
       header: null,
       totalRecords: 0,
       totalIndexes: 1,

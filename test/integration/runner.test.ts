@@ -143,7 +143,12 @@ describe('what a person must mend', () => {
     ['an unknown column', 'k,v,colour\na,b,c\n', 'HeaderMismatch', /unknown: colour/],
     ['a column twice', 'k,v,K\na,b,c\n', 'HeaderMismatch', /twice: K/],
     ['a quote that never closes', 'k,v\na,b\n\nc,"d\ne,f\n', 'UnterminatedQuote', /opens in row 4/],
-    ['a header that is not text', Buffer.from('k,v\xe9\n', 'latin1'), 'HeaderMismatch', /not UTF-8/],
+    [
+      'a header that is not text',
+      Buffer.concat([Buffer.from('k,v\xe9\n', 'latin1'), Buffer.from('é,ü\n')]),
+      'HeaderMismatch',
+      /not UTF-8/,
+    ],
     ['an object that is not there', null, 'ObjectNotFound', /has no object/],
   ])('%s', async (name, body, reason, message) => {
     const key = `bad/${name}.csv`;

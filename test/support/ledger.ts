@@ -5,6 +5,7 @@ import { commitPlan } from '#runner/ledger/commit-plan.ts';
 import { openUpload } from '#runner/ledger/open-upload.ts';
 import type { PlannedChunk } from '#runner/ledger/types.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { SourceFormat } from '#runner/source/source-format.ts';
 
 /** A table of key and value with the two system columns; see {@link ITEMS_TABLE}. */
 export const ITEMS_SCHEMA: RecordSchemaSpec = {
@@ -43,6 +44,15 @@ export async function openTestUpload(client: ClientBase, id = randomUUID()): Pro
   return id;
 }
 
+/** What the planner finds in an ordinary file. */
+export const PLAIN_CSV: SourceFormat = {
+  type: 'csv',
+  compression: 'none',
+  encoding: 'utf-8',
+  delimiter: ',',
+  chunkDelimiter: ',',
+};
+
 /** Opens an upload and plans one chunk for each entry: its first row number and its records. */
 export async function planTestUpload(
   client: ClientBase,
@@ -58,6 +68,8 @@ export async function planTestUpload(
       eTag: 'e',
       sizeBytes: 1,
       digest: 'd',
+      format: PLAIN_CSV,
+      work: null,
       header: ['k', 'v'],
       totalRecords: chunks.reduce((sum, { recordCount }) => sum + recordCount, 0),
       totalIndexes: 1,

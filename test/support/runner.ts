@@ -39,14 +39,21 @@ export interface RunnerBench extends AsyncDisposable {
   newDatabase(): Promise<string>;
   put(key: string, body: Buffer | string): Promise<void>;
   open(url: string, key: string, options?: OpenOptions): Promise<string>;
-  start(command: 'plan' | 'process', url: string, id: string, env?: Record<string, string>): RunningRunner;
-  run(command: 'plan' | 'process', url: string, id: string, env?: Record<string, string>): Promise<RunnerResult>;
+  start(command: 'plan' | 'process' | 'cleanup', url: string, id: string, env?: Record<string, string>): RunningRunner;
+  run(
+    command: 'plan' | 'process' | 'cleanup',
+    url: string,
+    id: string,
+    env?: Record<string, string>,
+  ): Promise<RunnerResult>;
 }
 
 export interface OpenOptions {
   schema?: RecordSchemaSpec;
   chunkRecords?: number;
   s3?: Partial<UploadRequest['s3']>;
+  format?: UploadRequest['format'];
+  work?: UploadRequest['work'];
 }
 
 /** A schema of crds/examples with the API server's defaults filled in. */
@@ -80,7 +87,7 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
 
   function start(
-    command: 'plan' | 'process',
+    command: 'plan' | 'process' | 'cleanup',
     url: string,
     id: string,
     env: Record<string, string> = {},
@@ -151,7 +158,12 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
           namespace: 'n',
           name: 'u',
           sourceType: 'Manual',
-          request: { s3: { bucket: BUCKET, key, ...options.s3 }, chunkRecords: options.chunkRecords ?? 1000 },
+          request: {
+            s3: { bucket: BUCKET, key, ...options.s3 },
+            chunkRecords: options.chunkRecords ?? 1000,
+            ...(options.format ? { format: options.format } : {}),
+            ...(options.work ? { work: options.work } : {}),
+          },
           schema: options.schema ?? exampleSchema('certifications'),
         }),
       );

@@ -31,6 +31,8 @@ export function row(change: Partial<UploadProgress> = {}): UploadProgress {
     digest: 'd',
     eTag: 'e',
     versionId: null,
+    format: null,
+    workBucket: null,
     totalRecords: 100,
     totalChunks: 10,
     totalIndexes: 2,

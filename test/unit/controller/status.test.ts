@@ -30,6 +30,20 @@ describe('an upload at work', () => {
     });
   });
 
+  it.each([
+    [
+      { type: 'csv', compression: 'gzip', encoding: 'windows-1252', delimiter: ';', chunkDelimiter: ';' },
+      { format: 'csv', compression: 'gzip', encoding: 'windows-1252', delimiter: ';' },
+    ],
+    [
+      { type: 'xlsx', compression: 'none', encoding: null, delimiter: null, chunkDelimiter: ',' },
+      { format: 'xlsx', compression: 'none' },
+    ],
+  ] as const)('says what kind of file was found: %j', (format, shown) => {
+    const { source } = buildStatus(input({ view: { kind: 'processing', row: row({ format }) } }));
+    expect(source).toEqual({ sizeBytes: 1000, eTag: 'e', digest: 'd', ...shown });
+  });
+
   it('without a rate tells neither rate nor time', () => {
     const status = buildStatus(input({ recordsPerSecond: null }));
     expect(status).not.toHaveProperty('recordsPerSecond');

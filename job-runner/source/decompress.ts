@@ -1,0 +1,104 @@
+/** Compressed streams, of any size in bounded memory: a piece is only read when the one before is used up. */
+import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
+import { Fault } from '#runner/errors.ts';
+import { formatFault } from './source-format.ts';
+
+/** 64 MiB: what `zstd --ultra -20` needs. Larger windows would not fit into a pod beside everything else. */
+const MAX_WINDOW_LOG = 26;
+
+/** @throws Fault (permanent, reason FileDamaged); what the input itself throws stays as it is. */
+export function decompress(
+  input: AsyncIterable<Buffer>,
+  compression: 'gzip' | 'zstd',
+): AsyncGenerator<Buffer, void, void> {
+  return compression === 'gzip' ? gunzip(input) : unzstd(input);
+}
+
+/** Also a file of several members, one after the other; Node's own reader takes them all. */
+async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  const source = input[Symbol.asyncIterator]();
+  try {
+    yield* run(createGunzip(), source);
+  } finally {
+    await source.return?.();
+  }
+}
+
+/**
+ * Node's reader ends with the frame, and what follows in the same piece would be lost without a word: `pzstd` and `cat`
+ * make files of several frames. So what it has not taken is given to another one.
+ */
+async function* unzstd(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+  const source = input[Symbol.asyncIterator]();
+  const params = { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG };
+  try {
+    let rest: Buffer = Buffer.alloc(0);
+    do {
+      const pieces = [rest];
+      const next = async (): Promise<IteratorResult<Buffer>> => {
+        const value = pieces.pop();
+        return value?.length ? { value, done: false } : source.next();
+      };
+      rest = yield* run(createZstdDecompress({ params }), { next });
+    } while (rest.length > 0);
+  } finally {
+    await source.return?.();
+  }
+}
+
+/** @returns the bytes of the last piece that the engine did not take. */
+async function* run(
+  engine: Gunzip | ZstdDecompress,
+  input: AsyncIterator<Buffer>,
+): AsyncGenerator<Buffer, Buffer, void> {
+  let given = 0;
+  let last: Buffer = Buffer.alloc(0);
+  let wake = () => {};
+  engine.once('close', () => wake());
+  const feed = async () => {
+    try {
+      for (let next = await input.next(); !next.done; next = await input.next()) {
+        last = next.value;
+        given += last.length;
+        // One at a time, so that what is left is the end of the last one. An engine at its end may never call back.
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          engine.write(last, () => resolve());
+        });
+        if (engine.bytesWritten < given || engine.destroyed) return;
+      }
+      engine.end();
+    } catch (error) {
+      engine.destroy(error as Error);
+    }
+  };
+  const feeding = feed();
+  try {
+    yield* engine as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw error instanceof Fault || !isZlibError(error) ? error : damaged(error);
+  } finally {
+    engine.destroy();
+    await feeding;
+  }
+  return last.subarray(last.length - (given - engine.bytesWritten));
+}
+
+function isZlibError(error: unknown): boolean {
+  return /^(Z_|ZSTD_)/.test(String((error as { code?: unknown }).code));
+}
+
+function damaged(cause: unknown): Fault {
+  const { code } = cause as { code: string };
+  return code.includes('windowTooLarge')
+    ? formatFault(
+        'FormatNotSupported',
+        'The file is compressed by zstd with a window of more than 64 MiB: compress it without --long and --ultra, and upload it again.',
+        cause,
+      )
+    : formatFault(
+        'FileDamaged',
+        `The compressed file is cut off or broken (${code}): upload it again, and check it first with gzip -t or zstd -t.`,
+        cause,
+      );
+}

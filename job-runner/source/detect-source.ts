@@ -1,0 +1,242 @@
+/**
+ * What kind of file an object is, from its first bytes. What spec.format declares wins, unless the bytes say otherwise
+ * beyond doubt; the key's ending is only a hint. Pure.
+ */
+import { isUtf8 } from 'node:buffer';
+import { normalizeName } from '#runner/csv/header.ts';
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { createDialectRewriter } from './rewrite-dialect.ts';
+import {
+  type Compression,
+  completeDialect,
+  DELIMITERS,
+  type DeclaredFormat,
+  type Dialect,
+  declaredOtherwise,
+  type Encoding,
+  formatFault,
+  type SourceType,
+} from './source-format.ts';
+import { createTranscoder } from './transcode.ts';
+
+/** Bytes at a file's beginning, after decompression, that are looked at. */
+export const SAMPLE_BYTES = 64 * 1024;
+
+/** `workbook or zip`: only the directory at the archive's end tells them apart. */
+export type Container = Compression | 'workbook or zip';
+
+const MAGIC: readonly [bytes: string, container: 'gzip' | 'zstd' | 'workbook or zip'][] = [
+  ['\x1f\x8b', 'gzip'],
+  ['\x28\xb5\x2f\xfd', 'zstd'],
+  ['PK\x03\x04', 'workbook or zip'],
+  ['PK\x05\x06', 'workbook or zip'],
+];
+
+/** Kinds of files that are known and not read, and what to do instead. */
+const REFUSED: readonly [bytes: string, message: string][] = [
+  ['\xd0\xcf\x11\xe0', 'an old workbook (.xls) or one that is protected by a password: save it as .xlsx or CSV'],
+  ['BZh91AY&SY', 'compressed by bzip2: compress it with gzip or zstd'],
+  ['\xfd7zXZ\x00', 'compressed by xz: compress it with gzip or zstd'],
+  ['7z\xbc\xaf\x27\x1c', 'a 7-Zip archive: pack it as a ZIP with one file, or with gzip'],
+  ['Rar!\x1a\x07', 'a RAR archive: pack it as a ZIP with one file, or with gzip'],
+  ['\x04\x22\x4d\x18', 'compressed by lz4: compress it with gzip or zstd'],
+  ['%PDF-', 'a PDF: export the table as CSV'],
+  ['PAR1\x15', 'a Parquet file: export it as CSV or NDJSON'],
+];
+
+/**
+ * @param head the object's own first bytes.
+ * @throws Fault (permanent, reason FormatMismatch, FormatNotSupported)
+ */
+export function detectContainer(head: Buffer, declared: DeclaredFormat): Container {
+  const start = head.toString('latin1', 0, 16);
+  const found = MAGIC.find(([bytes]) => start.startsWith(bytes))?.[1] ?? 'none';
+  refuseKnown(start, 'The object is');
+  const wanted = declared.type === 'xlsx' ? 'zip' : declared.compression;
+  const fits = wanted === undefined || wanted === found || (wanted === 'zip' && found === 'workbook or zip');
+  const workbook = found === 'workbook or zip' && (declared.type ?? 'xlsx') === 'xlsx';
+  if (fits || (declared.compression === 'none' && workbook)) return found;
+  const what = declared.type === 'xlsx' ? 'type xlsx' : `compression ${declared.compression}`;
+  throw declaredOtherwise(
+    `${what}, but the object ${found === 'none' ? 'is not compressed' : `is ${found === 'workbook or zip' ? 'a ZIP' : `compressed by ${found}`}`}`,
+  );
+}
+
+function refuseKnown(start: string, subject: string): void {
+  const message = REFUSED.find(([bytes]) => start.startsWith(bytes))?.[1];
+  if (message) throw formatFault('FormatNotSupported', `${subject} ${message}, and upload that.`);
+}
+
+export interface Sample {
+  /** The first {@link SAMPLE_BYTES} of the content, decompressed; less when that is all. */
+  bytes: Buffer;
+  /** Nothing comes after them. */
+  complete: boolean;
+  /** Of the object; its ending decides where the bytes do not. */
+  key: string;
+}
+
+export type Content = { type: 'ndjson'; encoding: Encoding } | { type: 'csv'; encoding: Encoding; dialect: Dialect };
+
+/** @throws Fault (permanent, reason FormatMismatch, FormatNotSupported) */
+export function detectContent(sample: Sample, declared: DeclaredFormat, schema: RecordSchemaSpec): Content {
+  const start = sample.bytes.toString('latin1', 0, 16);
+  refuseKnown(start, "The archive's file is");
+  if (MAGIC.some(([bytes]) => start.startsWith(bytes))) {
+    throw formatFault(
+      'FormatNotSupported',
+      'The object is packed twice: upload the file inside, with one compression or none.',
+    );
+  }
+  const encoding = detectEncoding(sample, declared.encoding);
+  const transcoder = createTranscoder(encoding);
+  const text = Buffer.concat([transcoder.push(sample.bytes), sample.complete ? transcoder.end() : Buffer.alloc(0)]);
+  if (detectType({ ...sample, bytes: text }, declared) === 'ndjson') {
+    // JSON is UTF-8 by its standard: bytes that are none are mistakes, unless another encoding is declared.
+    return { type: 'ndjson', encoding: encoding === 'windows-1252' && !declared.encoding ? 'utf-8' : encoding };
+  }
+  return { type: 'csv', encoding, dialect: detectDialect(text, { key: sample.key, declared, schema }) };
+}
+
+const MARKS: readonly [bytes: string, encoding: Encoding][] = [
+  ['\xef\xbb\xbf', 'utf-8'],
+  ['\xff\xfe', 'utf-16le'],
+  ['\xfe\xff', 'utf-16be'],
+];
+
+function detectEncoding(sample: Sample, declared: Encoding | undefined): Encoding {
+  const start = sample.bytes.toString('latin1', 0, 3);
+  const marked = MARKS.find(([bytes]) => start.startsWith(bytes))?.[1];
+  if (declared && marked && declared !== marked) {
+    throw declaredOtherwise(`encoding ${declared}, but the file begins with the byte order mark of ${marked}`);
+  }
+  const encoding = declared ?? marked;
+  if (encoding) return encoding;
+  const nuls = count(sample.bytes, (byte) => byte === 0);
+  // Latin letters in UTF-16 are every other byte a NUL.
+  if (nuls * 4 >= sample.bytes.length && nuls > 1) {
+    throw formatFault(
+      'FormatNotSupported',
+      'The file holds NUL bytes throughout: it is UTF-16 without a byte order mark, or no text. Declare spec.format.encoding utf-16le or utf-16be in a new BatchUpload, or save it as CSV in UTF-8.',
+    );
+  }
+  return guessEncoding(sample);
+}
+
+/**
+ * Bytes that are not UTF-8 are Windows-1252, of which Latin-1 is a part, unless other characters of the file are UTF-8
+ * beyond doubt: then it is the few bytes that are wrong, and their records fail.
+ */
+function guessEncoding({ bytes, complete }: Sample): Encoding {
+  const whole = complete ? bytes : withoutCutSequence(bytes);
+  if (isUtf8(whole)) return 'utf-8';
+  const { sequences, strays } = countSequences(whole);
+  if (sequences > strays) return 'utf-8';
+  if (count(whole, (byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) * 10 > whole.length) {
+    throw formatFault(
+      'FormatNotSupported',
+      'The file is no text: what is read are CSV and NDJSON, also compressed by gzip, zstd or ZIP, and .xlsx workbooks.',
+    );
+  }
+  return 'windows-1252';
+}
+
+function count(bytes: Buffer, matches: (byte: number) => boolean): number {
+  let found = 0;
+  for (const byte of bytes) if (matches(byte)) found += 1;
+  return found;
+}
+
+/** A sequence of several bytes that the end of the sample may have cut is not looked at. */
+function withoutCutSequence(bytes: Buffer): Buffer {
+  for (let back = 1; back <= 3 && back <= bytes.length; back += 1) {
+    const byte = bytes[bytes.length - back]!;
+    if (byte >= 0xc0) return bytes.subarray(0, bytes.length - back);
+    if (byte < 0x80) break;
+  }
+  return bytes;
+}
+
+const SEQUENCE = /[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|([\x80-\xff])/g;
+
+/** Characters of several bytes that are UTF-8, and bytes that are part of none. */
+function countSequences(bytes: Buffer): { sequences: number; strays: number } {
+  let sequences = 0;
+  let strays = 0;
+  for (const [, stray] of bytes.toString('latin1').matchAll(SEQUENCE)) {
+    if (stray === undefined) sequences += 1;
+    else strays += 1;
+  }
+  return { sequences, strays };
+}
+
+function detectType({ bytes, complete, key }: Sample, { type, dialect }: DeclaredFormat): SourceType {
+  const text = bytes.toString('utf8').replace(/^\ufeff/, '');
+  const [first = '', next] = text.trimStart().split('\n', 2);
+  if (type === 'ndjson' && first !== '' && !first.startsWith('{')) {
+    throw declaredOtherwise('type ndjson, but the first line of the file is not a JSON object');
+  }
+  if (type) return type;
+  if (dialect) return 'csv';
+  if (/^\[\s*(\{|$)/.test(first)) {
+    throw formatFault(
+      'FormatNotSupported',
+      'The file is one JSON array: write one object a line (NDJSON), and upload that. For a CSV, declare spec.format.type csv.',
+    );
+  }
+  if (!first.startsWith('{')) return 'csv';
+  const cut = next === undefined && !complete;
+  return cut || isJson(first) || /\.(ndjson|jsonl)\b/i.test(key) ? 'ndjson' : 'csv';
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The delimiter whose header has most fields of the schema: to count characters is wrong where texts hold them. */
+function detectDialect(
+  text: Buffer,
+  { key, declared, schema }: { key: string; declared: DeclaredFormat; schema: RecordSchemaSpec },
+): Dialect {
+  const first = /\.(tsv|tab)\b/i.test(key) ? '\t' : ',';
+  if (declared.dialect?.delimiter !== undefined) return completeDialect(declared.dialect, first);
+  const known = new Set(schema.fields.flatMap(({ name, aliases = [] }) => [name, ...aliases].map(normalizeName)));
+  let best = completeDialect(declared.dialect, first);
+  let most = 0;
+  for (const delimiter of [first, ...DELIMITERS]) {
+    const dialect = { ...best, delimiter };
+    const matches = new Set(
+      readHeader(text, dialect)
+        .map(normalizeName)
+        .filter((name) => known.has(name)),
+    ).size;
+    if (matches <= most) continue;
+    most = matches;
+    best = dialect;
+  }
+  return best;
+}
+
+/** The fields of the first record, as far as the sample has it. */
+function readHeader(text: Buffer, dialect: Dialect): string[] {
+  const fields: string[][] = [];
+  const reader = createDialectRewriter({
+    dialect,
+    maxRecordBytes: Number.POSITIVE_INFINITY,
+    format: (record) => {
+      fields.push(record);
+      return '';
+    },
+  });
+  const view = text.toString('latin1');
+  // Most headers are in the first few lines; the rest of the sample is only read for the others.
+  for (let from = 0; from < view.length && fields.length === 0; from += 4096)
+    reader.push(view.slice(from, from + 4096));
+  if (fields.length === 0) reader.end();
+  return (fields[0] ?? []).map((name) => Buffer.from(name, 'latin1').toString('utf8'));
+}

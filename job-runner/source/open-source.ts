@@ -1,0 +1,131 @@
+/** An object of any kind as the bytes that the scanner takes, in one pass. */
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { decompress } from './decompress.ts';
+import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-source.ts';
+import { type Peeked, peek } from './peek.ts';
+import { rewriteDialect } from './rewrite-dialect.ts';
+import { NDJSON_FIRST_ROW, rewriteNdjson } from './rewrite-ndjson.ts';
+import { rewriteXlsx } from './rewrite-xlsx.ts';
+import { type DeclaredFormat, declaredOtherwise, formatFault, isOrdinary, type SourceFormat } from './source-format.ts';
+import { transcode } from './transcode.ts';
+import { CANONICAL_DELIMITER } from './write-csv.ts';
+import { type Archive, openArchive, type ReadBytes } from './zip-archive.ts';
+
+export interface SourceInput {
+  /** The object from its start, for what can be read in one go. */
+  stream: AsyncIterable<Buffer>;
+  /** Any part of it, for archives. */
+  readBytes: ReadBytes;
+  sizeBytes: number;
+  key: string;
+  declared: DeclaredFormat;
+  schema: RecordSchemaSpec;
+  maxRecordBytes: number;
+}
+
+export interface OpenSource {
+  format: SourceFormat;
+  /** Records for the scanner, with `format.chunkDelimiter`. */
+  bytes: AsyncIterable<Buffer>;
+  /** They are not the object's own bytes: chunks need a copy to point into. */
+  rewritten: boolean;
+  /** Row number of the first row of `bytes`. */
+  firstRowNumber: number;
+}
+
+/** @throws Fault FILE_FORMAT (permanent), and what reading throws. */
+export async function openSource(input: SourceInput): Promise<OpenSource> {
+  const outer = await peek(input.stream, SAMPLE_BYTES);
+  const container = outer.head.length === 0 ? 'none' : detectContainer(outer.head, input.declared);
+  switch (container) {
+    case 'none':
+      return openText(input, container, outer);
+    case 'gzip':
+    case 'zstd':
+      return openText(input, container, await peek(decompress(outer.stream, container), SAMPLE_BYTES));
+    case 'zip':
+    case 'workbook or zip': {
+      await outer.stream.return();
+      return openZip(input, await openArchive(input.readBytes, input.sizeBytes));
+    }
+    default:
+      throw new Error(container satisfies never);
+  }
+}
+
+async function openZip(input: SourceInput, archive: Archive): Promise<OpenSource> {
+  const { declared } = input;
+  const { members } = archive;
+  const has = (name: string) => members.some((member) => member.name === name);
+  if (has('[Content_Types].xml') && members.some(({ name }) => name.startsWith('xl/'))) return openXlsx(input, archive);
+  if (has('[Content_Types].xml') || has('mimetype')) {
+    throw formatFault('FormatNotSupported', 'The object is an office document, but no .xlsx: save it as .xlsx or CSV.');
+  }
+  if (declared.type === 'xlsx') throw declaredOtherwise('type xlsx, but the object is another archive');
+  if (declared.compression === 'none') throw declaredOtherwise('compression none, but the object is a ZIP');
+  const [member, ...others] = members;
+  if (!member || others.length > 0) throw wrongNumberOfMembers(members.map(({ name }) => name));
+  return openText(input, 'zip', await peek(archive.read(member), SAMPLE_BYTES));
+}
+
+function wrongNumberOfMembers(names: string[]) {
+  const shown = names.slice(0, 5).join(', ').slice(0, 300);
+  return formatFault(
+    'FormatNotSupported',
+    names.length === 0
+      ? 'The archive holds no file: pack one file, and upload it again.'
+      : `The archive holds ${names.length} files (${shown}${names.length > 5 ? ', …' : ''}): pack one file an archive, and load each by its own BatchUpload.`,
+  );
+}
+
+function openXlsx({ declared, maxRecordBytes }: SourceInput, archive: Archive): OpenSource {
+  const { type = 'xlsx', compression = 'none' } = declared;
+  if (type !== 'xlsx') throw declaredOtherwise(`type ${type}, but the object is a workbook`);
+  if (compression !== 'none') throw declaredOtherwise(`compression ${compression}, but the object is a workbook`);
+  return {
+    format: {
+      type: 'xlsx',
+      compression: 'none',
+      encoding: null,
+      delimiter: null,
+      chunkDelimiter: CANONICAL_DELIMITER,
+    },
+    bytes: rewriteXlsx(archive, maxRecordBytes),
+    rewritten: true,
+    firstRowNumber: 1,
+  };
+}
+
+function openText(
+  input: SourceInput,
+  compression: Exclude<Container, 'workbook or zip'>,
+  { head, complete, stream }: Peeked,
+): OpenSource {
+  const { declared, schema, key, maxRecordBytes } = input;
+  const content = detectContent({ bytes: head, complete, key }, declared, schema);
+  const { type, encoding } = content;
+  const text = encoding === 'utf-8' ? stream : transcode(stream, encoding);
+  const asIs = type === 'csv' && isOrdinary(content.dialect);
+  return {
+    format: {
+      type,
+      compression,
+      encoding,
+      delimiter: type === 'csv' ? content.dialect.delimiter : null,
+      chunkDelimiter: asIs ? content.dialect.delimiter : CANONICAL_DELIMITER,
+    },
+    bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes }),
+    rewritten: compression !== 'none' || encoding !== 'utf-8' || !asIs,
+    firstRowNumber: type === 'ndjson' ? NDJSON_FIRST_ROW : 1,
+  };
+}
+
+function rewrite(
+  content: Content,
+  text: AsyncIterable<Buffer>,
+  options: { schema: RecordSchemaSpec; maxRecordBytes: number },
+): AsyncIterable<Buffer> {
+  return content.type === 'ndjson'
+    ? rewriteNdjson(text, options)
+    : rewriteDialect(text, { dialect: content.dialect, maxRecordBytes: options.maxRecordBytes });
+}

@@ -1,0 +1,43 @@
+/** XML as it comes. The parser gives long texts in parts and has limits for all else, so that memory is bounded. */
+import { StringDecoder } from 'node:string_decoder';
+import sax from 'sax';
+import { formatFault } from './source-format.ts';
+
+export interface XmlHandler {
+  /** Names are without their namespace's prefix, attributes as they are written. */
+  open(name: string, attributes: Record<string, string>): void;
+  close?(name: string): void;
+  text?(text: string): void;
+}
+
+/** Calls the handler, and yields after every piece. @throws Fault (permanent, reason FileDamaged) */
+export async function* readXml(input: AsyncIterable<Buffer>, handler: XmlHandler): AsyncGenerator<void, void, void> {
+  const parser = sax.parser(true, { position: false });
+  const onText = (text: string) => handler.text?.(text);
+  parser.onerror = (error) => {
+    throw formatFault(
+      'FileDamaged',
+      'The workbook has a part that is not well-formed XML: open it, save it again as .xlsx or CSV, and upload that.',
+      error,
+    );
+  };
+  parser.onopentag = ({ name, attributes }) => handler.open(localName(name), attributes as Record<string, string>);
+  parser.onclosetag = (name) => handler.close?.(localName(name));
+  parser.ontext = onText;
+  parser.oncdata = onText;
+  const decoder = new StringDecoder('utf8');
+  for await (const piece of input) {
+    parser.write(decoder.write(piece));
+    yield;
+  }
+  parser.write(decoder.end()).close();
+}
+
+/** The same for small parts: all of it. */
+export async function readAllXml(input: AsyncIterable<Buffer>, handler: XmlHandler): Promise<void> {
+  for await (const _ of readXml(input, handler));
+}
+
+function localName(name: string): string {
+  return name.slice(name.indexOf(':') + 1);
+}

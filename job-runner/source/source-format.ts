@@ -1,0 +1,98 @@
+/** What kind of file an object is: as declared in a BatchUpload's spec.format, and as found. */
+import { Fault } from '#runner/errors.ts';
+
+export type SourceType = 'csv' | 'ndjson' | 'xlsx';
+export type Compression = 'none' | 'gzip' | 'zip' | 'zstd';
+export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' | 'iso-8859-1';
+
+/** How a CSV is written, in the words of the Frictionless Table Dialect. Every character is one of ASCII. */
+export interface Dialect {
+  delimiter: string;
+  /** Empty: the file has no quoting. */
+  quoteChar: string;
+  /** A quote inside a quoted field is written twice. */
+  doubleQuote: boolean;
+  /** The character after it stands for itself, inside quotes and outside; empty: none. */
+  escapeChar: string;
+  /** A line that begins with it is no record, but a row; empty: none. */
+  commentChar: string;
+  /** Spaces before a field are not part of it. */
+  skipInitialSpace: boolean;
+}
+
+/** spec.format; what is absent is detected, or the ordinary dialect's. */
+export interface DeclaredFormat {
+  type?: SourceType;
+  compression?: Compression;
+  encoding?: Encoding;
+  dialect?: Partial<Dialect>;
+}
+
+/** What was found; kept in the ledger. */
+export interface SourceFormat {
+  type: SourceType;
+  compression: Compression;
+  /** Null for a workbook. */
+  encoding: Encoding | null;
+  /** Null unless the file is a CSV. */
+  delimiter: string | null;
+  /** Of the bytes that chunks point into. */
+  chunkDelimiter: string;
+}
+
+export const DELIMITERS = [',', ';', '\t', '|'] as const;
+
+const ORDINARY: Omit<Dialect, 'delimiter'> = {
+  quoteChar: '"',
+  doubleQuote: true,
+  escapeChar: '',
+  commentChar: '',
+  skipInitialSpace: false,
+};
+
+/** Fills in what is not declared. @throws Fault when two of its characters are the same. */
+export function completeDialect(declared: Partial<Dialect> | undefined, delimiter: string): Dialect {
+  const dialect = { ...ORDINARY, ...declared, delimiter: declared?.delimiter ?? delimiter };
+  const { quoteChar, escapeChar, commentChar } = dialect;
+  const characters = [dialect.delimiter, quoteChar, escapeChar, commentChar].filter(Boolean);
+  if (new Set(characters).size === characters.length) return dialect;
+  throw formatFault(
+    'FormatMismatch',
+    'spec.format.dialect gives one character two meanings: delimiter, quoteChar, escapeChar and commentChar must differ. Correct it in a new BatchUpload.',
+  );
+}
+
+/** Is it the grammar that the scanner reads? */
+export function isOrdinary({ quoteChar, doubleQuote, escapeChar, commentChar, skipInitialSpace }: Dialect): boolean {
+  return quoteChar === '"' && doubleQuote && escapeChar === '' && commentChar === '' && !skipInitialSpace;
+}
+
+/** What spec.format declares is not what the bytes are. */
+export function declaredOtherwise(what: string): Fault {
+  return formatFault(
+    'FormatMismatch',
+    `spec.format declares ${what}. Create a BatchUpload that declares what the file is, or declares nothing.`,
+  );
+}
+
+export type FormatReason =
+  /** What spec.format says is not what the object's bytes are. */
+  | 'FormatMismatch'
+  /** A kind of file that is not read. */
+  | 'FormatNotSupported'
+  /** An archive, a workbook or a compressed stream that is cut off or broken. */
+  | 'FileDamaged';
+
+/** A fault that a person must mend. The message says what to do. */
+export function formatFault(reason: FormatReason, message: string, cause?: unknown): Fault {
+  return new Fault({ code: 'FILE_FORMAT', category: 'permanent', reason, message, cause });
+}
+
+export function recordTooLong(rowNumber: number, maxRecordBytes: number): Fault {
+  return new Fault({
+    code: 'FILE_RECORD_TOO_LONG',
+    category: 'permanent',
+    reason: 'RecordTooLong',
+    message: `The record in row ${rowNumber} is longer than ${maxRecordBytes} bytes. Split it, or check that the file's rows end with a newline and its quotes are closed.`,
+  });
+}

@@ -1,0 +1,125 @@
+/** A ZIP archive in the storage, read by ranges: its directory is at its end, so it cannot be streamed from the start. */
+import { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
+import yauzl from 'yauzl';
+import { Fault } from '#runner/errors.ts';
+import { formatFault } from './source-format.ts';
+
+/** The bytes [start, end) of the object. */
+export type ReadBytes = (start: number, end: number) => AsyncIterable<Buffer>;
+
+export interface ArchiveMember {
+  name: string;
+  /** Uncompressed. */
+  sizeBytes: number;
+}
+
+export interface Archive {
+  /** Files, without folders and what a Mac adds. */
+  members: ArchiveMember[];
+  /** The member's bytes, checked against its length and CRC. @throws Fault (permanent, reason FileDamaged) */
+  read(member: ArchiveMember): AsyncGenerator<Buffer, void, void>;
+}
+
+/** Of the archive's end: holds the directory of any workbook, which is then one read and not two an entry. */
+const TAIL_BYTES = 256 * 1024;
+const MAX_MEMBERS = 10_000;
+
+/** @throws Fault (permanent, reason FileDamaged, FormatNotSupported) */
+export async function openArchive(readBytes: ReadBytes, sizeBytes: number): Promise<Archive> {
+  const reader = new RangeReader(readBytes, sizeBytes);
+  const zip = await yauzl
+    .fromRandomAccessReaderPromise(reader, sizeBytes, { lazyEntries: true, autoClose: false })
+    .catch(rethrow);
+  const entries = new Map<ArchiveMember, yauzl.Entry>();
+  try {
+    for await (const entry of zip.eachEntry()) {
+      if (/\/$|^__MACOSX\/|(^|\/)\.DS_Store$/.test(entry.fileName)) continue;
+      entries.set({ name: entry.fileName, sizeBytes: entry.uncompressedSize }, entry);
+      if (entries.size > MAX_MEMBERS)
+        throw formatFault('FormatNotSupported', 'The archive has more than 10,000 files: a ZIP may hold one.');
+    }
+  } catch (error) {
+    rethrow(error);
+  }
+  return {
+    members: [...entries.keys()],
+    read: (member) => readEntry(zip, entries.get(member)!),
+  };
+}
+
+async function* readEntry(zip: yauzl.ZipFile, entry: yauzl.Entry): AsyncGenerator<Buffer, void, void> {
+  if (!entry.canDecodeFileData()) {
+    throw formatFault(
+      'FormatNotSupported',
+      `The archive's file ${entry.fileName} is ${entry.isEncrypted() ? 'protected by a password' : 'compressed by another method than deflate'}: pack it anew as an ordinary ZIP, or with gzip.`,
+    );
+  }
+  let sum = 0;
+  try {
+    for await (const piece of (await zip.openReadStreamPromise(entry)) as AsyncIterable<Buffer>) {
+      sum = crc32(piece, sum);
+      yield piece;
+    }
+  } catch (error) {
+    rethrow(error);
+  }
+  if (sum !== entry.crc32) throw damaged(new Error(`CRC of ${entry.fileName}`));
+}
+
+/** Faults of the storage and of ourselves pass; what yauzl and zlib say means a broken archive. */
+function rethrow(error: unknown): never {
+  if (error instanceof Fault || (error as { name?: string }).name === 'AbortError') throw error;
+  throw damaged(error);
+}
+
+function damaged(cause: unknown): Fault {
+  return formatFault(
+    'FileDamaged',
+    'The archive is cut off or broken: check it (unzip -t, or open it and save it again), and upload it again.',
+    cause,
+  );
+}
+
+class RangeReader extends yauzl.RandomAccessReader {
+  readonly #readBytes: ReadBytes;
+  readonly #tailStart: number;
+  readonly #sizeBytes: number;
+  #tail: Promise<Buffer> | null = null;
+
+  constructor(readBytes: ReadBytes, sizeBytes: number) {
+    super();
+    this.#readBytes = readBytes;
+    this.#sizeBytes = sizeBytes;
+    this.#tailStart = Math.max(0, sizeBytes - TAIL_BYTES);
+  }
+
+  override _readStreamForRange(start: number, end: number): Readable {
+    return Readable.from(this.#readBytes(start, end), { objectMode: false });
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null, bytesRead?: number) => void,
+  ): void {
+    if (position < this.#tailStart) {
+      super.read(buffer, offset, length, position, callback);
+      return;
+    }
+    this.#tail ??= collect(this.#readBytes(this.#tailStart, this.#sizeBytes));
+    this.#tail.then(
+      (tail) =>
+        callback(null, tail.copy(buffer, offset, position - this.#tailStart, position - this.#tailStart + length)),
+      callback,
+    );
+  }
+}
+
+async function collect(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
+  const all: Buffer[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return Buffer.concat(all);
+}

@@ -1,0 +1,102 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import {
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createWorkCopy, removeWorkCopies, workPrefix } from '#runner/source/work-copy.ts';
+import type { RetryOptions } from '#runner/storage/s3.ts';
+import { type S3Server, startS3Server } from '#support/s3-server.ts';
+
+const MIB = 1024 * 1024;
+const retry: RetryOptions = { signal: new AbortController().signal, retrySeconds: 5, stallSeconds: 30 };
+
+describe.each([false, true])('a bucket with versions: %s', (versioning) => {
+  let server: S3Server;
+  let s3: S3Client;
+  const bucket = 'bucket';
+
+  beforeAll(async () => {
+    server = await startS3Server({ versioning });
+    const { endpoint, region, accessKeyId, secretAccessKey } = server;
+    s3 = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+    await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+    if (versioning) {
+      const status = { VersioningConfiguration: { Status: 'Enabled' as const } };
+      await s3.send(new PutBucketVersioningCommand({ Bucket: bucket, ...status }));
+    }
+  });
+  afterAll(async () => {
+    s3.destroy();
+    await server.stop();
+  });
+
+  const versionsUnder = async (prefix: string) => {
+    const { Versions = [], DeleteMarkers = [] } = await s3.send(
+      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix }),
+    );
+    return [...Versions, ...DeleteMarkers].map(({ Key }) => Key);
+  };
+  const startedUploads = async () =>
+    (await s3.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads?.map(({ Key }) => Key) ?? [];
+
+  it.each([0, 1, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 17 * MIB])(
+    'a copy of %i bytes is what was written',
+    async (size) => {
+      const key = `${workPrefix(randomUUID())}pod/canonical.csv`;
+      const bytes = randomBytes(size);
+      const copy = createWorkCopy(s3, { bucket, key }, retry);
+      for (let at = 0; at < size; at += 1_000_003) await copy.write(bytes.subarray(at, at + 1_000_003));
+      const identity = await copy.finish();
+      expect(identity).toMatchObject({ bucket, key, sizeBytes: size, eTag: expect.stringMatching(/./) });
+      expect(identity.versionId === null).toBe(!versioning);
+      const { Body, ETag } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+      expect(ETag).toBe(identity.eTag);
+      expect(bytes.equals(await Body!.transformToByteArray())).toBe(true);
+      expect(await startedUploads()).toEqual([]);
+    },
+  );
+
+  it('an aborted copy leaves nothing', async () => {
+    const prefix = workPrefix(randomUUID());
+    const copy = createWorkCopy(s3, { bucket, key: `${prefix}pod/canonical.csv` }, retry);
+    await copy.write(randomBytes(9 * MIB));
+    await copy.abort();
+    expect(await startedUploads()).toEqual([]);
+    expect(await versionsUnder(prefix)).toEqual([]);
+  });
+
+  it('all copies of an upload are removed, with what a dead pod left, and nobody else’s', async () => {
+    const [id, other] = [randomUUID(), randomUUID()];
+    const put = (key: string) => s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: 'x' }));
+    for (const pod of ['a', 'b']) await put(`${workPrefix(id)}${pod}/canonical.csv`);
+    if (versioning) await put(`${workPrefix(id)}a/canonical.csv`);
+    await put(`${workPrefix(other)}a/canonical.csv`);
+    await s3.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: `${workPrefix(id)}c/canonical.csv` }));
+    expect(await removeWorkCopies(s3, { bucket, uploadId: id }, retry)).toBe(versioning ? 3 : 2);
+    expect(await versionsUnder(workPrefix(id))).toEqual([]);
+    expect(await versionsUnder(workPrefix(other))).toHaveLength(1);
+    expect(await startedUploads()).toEqual([]);
+    expect(await removeWorkCopies(s3, { bucket, uploadId: id }, retry)).toBe(0);
+  });
+});
+
+it('a storage that refuses the copy says what to do', async () => {
+  await using server = await startS3Server();
+  const { endpoint, region, accessKeyId, secretAccessKey } = server;
+  const s3 = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+  const copy = createWorkCopy(s3, { bucket: 'not-there', key: 'work/u/p/canonical.csv' }, retry);
+  await expect(copy.finish()).rejects.toMatchObject({
+    code: 'S3_WORK_COPY',
+    reason: 'BucketNotFound',
+    category: 'permanent',
+    message: expect.stringContaining('spec.work.s3.bucket'),
+  });
+  s3.destroy();
+});

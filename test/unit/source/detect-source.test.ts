@@ -1,0 +1,174 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { detectContainer, detectContent, SAMPLE_BYTES } from '#runner/source/detect-source.ts';
+import type { DeclaredFormat } from '#runner/source/source-format.ts';
+import { workbook, zip } from '#support/workbook.ts';
+import { schemaOf } from './schema.ts';
+
+const NONE: DeclaredFormat = {};
+
+describe('container', () => {
+  const table: [name: string, head: Buffer, found: string][] = [
+    ['text', Buffer.from('id,name\n'), 'none'],
+    ['one byte', Buffer.from('P'), 'none'],
+    ['gzip', gzipSync('x'), 'gzip'],
+    ['zstd', zstdCompressSync('x'), 'zstd'],
+    ['ZIP', zip({ a: 'x' }), 'workbook or zip'],
+    ['an empty ZIP', zip({}), 'workbook or zip'],
+    ['workbook', workbook({ rows: {} }), 'workbook or zip'],
+  ];
+  it.each(table)('%s', (_name, head, found) => {
+    expect(detectContainer(head, NONE)).toBe(found);
+  });
+
+  it.each<[string, Buffer, DeclaredFormat]>([
+    ['gzip', gzipSync('x'), { compression: 'gzip' }],
+    ['zstd', zstdCompressSync('x'), { compression: 'zstd' }],
+    ['zip', zip({ a: 'x' }), { compression: 'zip' }],
+    ['zip of a CSV', zip({ a: 'x' }), { compression: 'zip', type: 'csv' }],
+    ['xlsx', workbook({ rows: {} }), { type: 'xlsx' }],
+    ['xlsx, none', workbook({ rows: {} }), { type: 'xlsx', compression: 'none' }],
+    ['none', Buffer.from('x'), { compression: 'none' }],
+    ['none of an xlsx that is found', workbook({ rows: {} }), { compression: 'none' }],
+  ])('a declaration that fits: %s', (_name, head, declared) => {
+    expect(() => detectContainer(head, declared)).not.toThrow();
+  });
+
+  it.each<[string, Buffer, DeclaredFormat, RegExp]>([
+    [
+      'gzip, but text',
+      Buffer.from('x,y'),
+      { compression: 'gzip' },
+      /compression gzip, but the object is not compressed/,
+    ],
+    [
+      'none, but gzip',
+      gzipSync('x'),
+      { compression: 'none' },
+      /compression none, but the object is compressed by gzip/,
+    ],
+    ['zstd, but ZIP', zip({ a: 'x' }), { compression: 'zstd' }, /compression zstd, but the object is a ZIP/],
+    ['xlsx, but text', Buffer.from('x,y'), { type: 'xlsx' }, /type xlsx, but the object is not compressed/],
+    ['none and csv, but ZIP', zip({ a: 'x' }), { compression: 'none', type: 'csv' }, /the object is a ZIP/],
+  ])('a declaration that the bytes contradict: %s', (_name, head, declared, message) => {
+    expect(() => detectContainer(head, declared)).toThrow(message);
+  });
+
+  it.each([
+    ['.xls or a password', Buffer.from('d0cf11e0a1b11ae1', 'hex'), /save it as \.xlsx or CSV/],
+    ['bzip2', Buffer.from('BZh91AY&SY'), /gzip or zstd/],
+    ['xz', Buffer.from('fd377a585a0000', 'hex'), /gzip or zstd/],
+    ['7z', Buffer.from('377abcaf271c', 'hex'), /ZIP with one file/],
+    ['RAR', Buffer.from('526172211a0700', 'hex'), /ZIP with one file/],
+    ['PDF', Buffer.from('%PDF-1.7'), /CSV/],
+    ['Parquet', Buffer.from('PAR1\x15\x04'), /CSV or NDJSON/],
+  ])('%s is refused, and the message says what to do', (_name, head, message) => {
+    expect(() => detectContainer(head, NONE)).toThrow(message);
+  });
+});
+
+const sampleOf = (bytes: Buffer | string, key = 'file') => ({ bytes: Buffer.from(bytes), complete: true, key });
+const detect = (bytes: Buffer | string, declared = NONE, key?: string) =>
+  detectContent(sampleOf(bytes, key), declared, schemaOf());
+
+describe('encoding', () => {
+  const latin1 = (text: string) => Buffer.from(text, 'latin1');
+  it.each<[string, Buffer | string, string, DeclaredFormat?]>([
+    ['ASCII', 'id,name\n', 'utf-8'],
+    ['nothing', '', 'utf-8'],
+    ['UTF-8', 'id,name\n1,Zoë', 'utf-8'],
+    ['a UTF-8 mark', '\ufeffid,name', 'utf-8'],
+    ['a UTF-16 LE mark', Buffer.from('\ufeffid,name', 'utf16le'), 'utf-16le'],
+    ['a UTF-16 BE mark', Buffer.from('\ufeffid,name', 'utf16le').swap16(), 'utf-16be'],
+    ['Windows-1252', latin1('id,name\n1,Zoë M\xfcller\n'), 'windows-1252'],
+    ['Windows-1252 alone beyond ASCII', latin1('id,name\n1,\x80'), 'windows-1252'],
+    ['UTF-8 with one stray byte', Buffer.concat([Buffer.from('id,name\n1,Zoë\n2,é\n3,'), latin1('\xe9')]), 'utf-8'],
+    ['Latin-1, declared', latin1('id,name\n1,Zoë'), 'iso-8859-1', { encoding: 'iso-8859-1' }],
+    ['declared although all is UTF-8', 'id,name\n1,Zoë', 'windows-1252', { encoding: 'windows-1252' }],
+    ['UTF-8 declared, with a wrong byte', latin1('id,name\n1,\xe9'), 'utf-8', { encoding: 'utf-8' }],
+    ['UTF-16 without a mark, declared', Buffer.from('id,name', 'utf16le'), 'utf-16le', { encoding: 'utf-16le' }],
+    ['a few NULs', 'id,name\n1,a\0b\n2,\0\n', 'utf-8'],
+  ])('%s', (_name, bytes, encoding, declared = NONE) => {
+    expect(detect(bytes, declared).encoding).toBe(encoding);
+  });
+
+  it.each(['é', '€', '😀'])('a sample that ends within %s is UTF-8', (char) => {
+    const whole = Buffer.from(`id,name\n1,${char}`);
+    for (let cut = 1; cut < Buffer.byteLength(char); cut += 1) {
+      const sample = { bytes: whole.subarray(0, -cut), complete: false, key: 'file' };
+      expect(detectContent(sample, NONE, schemaOf()).encoding).toBe('utf-8');
+    }
+    // When that is the file's end, it is wrong.
+    expect(detect(whole.subarray(0, -1)).encoding).toBe('windows-1252');
+  });
+
+  it.each<[string, Buffer, RegExp, DeclaredFormat?]>([
+    ['UTF-16 without a mark', Buffer.from('id,name\n1,2\n', 'utf16le'), /Declare spec\.format\.encoding utf-16le or/],
+    ['no text', Buffer.from(Array.from({ length: 999 }, (_, i) => 1 + (i % 255))), /no text/],
+    [
+      'another mark than declared',
+      Buffer.from('\ufeffid'),
+      /declares encoding utf-16le.*mark of utf-8/,
+      { encoding: 'utf-16le' },
+    ],
+    ['packed twice', gzipSync('x'), /packed twice/],
+    ['a PDF in an archive', Buffer.from('%PDF-1'), /archive's file is a PDF/],
+  ])('%s is refused', (_name, bytes, message, declared = NONE) => {
+    expect(() => detect(bytes, declared)).toThrow(message);
+  });
+});
+
+describe('type', () => {
+  it.each<[string, string, string, DeclaredFormat?, string?]>([
+    ['a table', 'id,name\n', 'csv'],
+    ['an object a line', '{"id":1}\n{"id":2}\n', 'ndjson'],
+    ['after blank lines and a mark', '\ufeff\n\n {"id":1}\n', 'ndjson'],
+    ['a first line that is broken, by the key', '{"id":\n{"id":2}', 'ndjson', NONE, 'a/b.jsonl.gz'],
+    ['a brace in a header', '{id},name\n', 'csv'],
+    ['declared', '{id},name\n', 'csv', { type: 'csv' }],
+    ['a dialect is declared', '{"id"},name\n', 'csv', { dialect: { delimiter: ',' } }],
+  ])('%s', (_name, text, type, declared = NONE, key = 'file') => {
+    expect(detect(text, declared, key).type).toBe(type);
+  });
+
+  it('an object longer than the sample', () => {
+    const bytes = Buffer.from(`{"id":"${'x'.repeat(SAMPLE_BYTES)}`);
+    expect(detectContent({ bytes, complete: false, key: 'file' }, NONE, schemaOf()).type).toBe('ndjson');
+  });
+
+  it('an array is refused, a table declared as NDJSON too', () => {
+    expect(() => detect('[\n{"id":1}]')).toThrow(/one object a line/);
+    expect(() => detect('id,name\n', { type: 'ndjson' })).toThrow(/first line of the file is not a JSON object/);
+  });
+});
+
+describe('delimiter', () => {
+  const delimiterOf = (text: string, declared = NONE, key?: string) => {
+    const found = detect(text, declared, key);
+    return found.type === 'csv' && found.dialect.delimiter;
+  };
+
+  it.each<[string, string, string, DeclaredFormat?, string?]>([
+    [',', 'id,name\n', ','],
+    [';', 'id;name\n', ';'],
+    ['tab', 'id\tname\n', '\t'],
+    ['|', 'id|name\n', '|'],
+    ['other characters are more frequent', 'id;"a,b,c,d";name,x,y\n', ';'],
+    ['by aliases and in other letters', 'NAME|I D\n', '|'],
+    ['a header in quotes with a newline', '"full\n name";id\n', ';'],
+    ['after blank lines', '\n\r\nid;name\n', ';'],
+    ['one column', 'id\n', ','],
+    ['no field at all', 'a;b;c\n', ','],
+    ['one column of a .tsv', 'id\n', '\t', NONE, 'x.TSV.gz'],
+    ['the key is wrong', 'id,name\n', ',', NONE, 'x.tsv'],
+    ['another quote character', "'id';'name;'\n", ';', { dialect: { quoteChar: "'" } }],
+    ['declared', 'id,name\n', ';', { dialect: { delimiter: ';' } }],
+  ])('%s', (_name, text, delimiter, declared = NONE, key = 'file') => {
+    expect(delimiterOf(text, declared, key)).toBe(delimiter);
+  });
+
+  it('one character with two meanings is refused', () => {
+    expect(() => detect('id', { dialect: { delimiter: '#', commentChar: '#' } })).toThrow(/must differ/);
+    expect(() => detect('id', { dialect: { delimiter: '"' } })).toThrow(/must differ/);
+  });
+});

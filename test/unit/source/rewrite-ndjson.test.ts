@@ -1,0 +1,101 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { rewriteNdjson } from '#runner/source/rewrite-ndjson.ts';
+import { read } from '../csv/scan.ts';
+import { collect, piecesOf } from './pieces.ts';
+import { schemaOf } from './schema.ts';
+
+const run = (input: string | Buffer, cuts: readonly number[] = [], fieldsMatch?: RecordSchemaSpec['fieldsMatch']) =>
+  collect(rewriteNdjson(piecesOf(Buffer.from(input), cuts), { schema: schemaOf(fieldsMatch), maxRecordBytes: 100 }));
+
+/** Rows as the file's lines; the header that is put in front is row 0. */
+async function readAll(input: string | Buffer, fieldsMatch?: RecordSchemaSpec['fieldsMatch']) {
+  const [header, ...records] = read(await run(input, [], fieldsMatch));
+  expect(header!.fields).toEqual(['id', 'full name']);
+  return records.map(({ row, fields, malformed }) => (malformed ? [row - 1] : [row - 1, ...fields]));
+}
+
+describe('values', () => {
+  it.each([
+    ['"a\\nb\\"c"', 'a\nb"c'],
+    ['"007"', '007'],
+    ['1', '1'],
+    ['1.0', '1.0'],
+    ['-0', '-0'],
+    ['1e400', '1e400'],
+    ['12345678901234567890123', '12345678901234567890123'],
+    ['0.10000000000000000001', '0.10000000000000000001'],
+    ['true', 'true'],
+    ['false', 'false'],
+    ['null', ''],
+    ['[1.0, {"b":  12345678901234567890}]', '[1.0,{"b":12345678901234567890}]'],
+    ['{}', '{}'],
+  ])('%s is %s', async (json, text) => {
+    expect(await readAll(`{"id":${json},"name":"n"}\n`)).toEqual([[1, text, 'n']]);
+  });
+});
+
+describe('lines', () => {
+  it.each<[string, string, unknown[], RecordSchemaSpec['fieldsMatch']?]>([
+    ['keys by name and alias, in any order and letters', '{"Full_Name":"n","ID":"1"}\n', [[1, '1', 'n']]],
+    ['a key that is missing is blank', '{"id":"1"}', [[1, '1', '']]],
+    [
+      'blank lines are rows',
+      '\n{"id":"1"}\r\n\r\n  \n{"id":"2"}',
+      [
+        [2, '1', ''],
+        [5, '2', ''],
+      ],
+    ],
+    ['a mark', '\ufeff{"id":"1"}', [[1, '1', '']]],
+    ['an unknown key makes one field too many', '{"id":"1","x":{"y":1}}', [[1, '1', '', '{"x":{"y":1}}']]],
+    ['a strange unknown key too', '{"id":"1","__proto__":1}', [[1, '1', '', '{"__proto__":1}']]],
+    ['unknown keys where they are allowed', '{"id":"1","x":2}', [[1, '1', '']], 'subset'],
+    ['the same field twice', '{"id":"1","I D":"2"}', [[1, '1', '', '{"I D":"2"}']], 'subset'],
+    [
+      'no JSON, no object',
+      '{"id":\n1\nnull\n[{"id":1}]\n{"id":"2"} x\n{"id":"3"}',
+      [[1], [2], [3], [4], [5], [6, '3', '']],
+    ],
+    [
+      'all of it blank',
+      '{}\n{"id":null}\n',
+      [
+        [1, '', ''],
+        [2, '', ''],
+      ],
+    ],
+  ])('%s', async (_name, text, expected, fieldsMatch) => {
+    expect(await readAll(text, fieldsMatch)).toEqual(expected);
+  });
+
+  it('a line that is no JSON stays one row, whatever is in it', async () => {
+    expect(await readAll('{"a":1,"b\r"c\n{"id":"1"}')).toEqual([[1], [2, '1', '']]);
+  });
+
+  it.each([Buffer.from('{"id":"\xff"}\n', 'latin1'), Buffer.from('{"id":"\\ud800"}\n')])(
+    'what is no text does not become text',
+    async (line) => {
+      const out = await run(line);
+      expect(() => new TextDecoder('utf-8', { fatal: true }).decode(out)).toThrow();
+      expect(out.toString('latin1').split('\n')).toHaveLength(3);
+    },
+  );
+
+  it('a line has a limit', async () => {
+    await expect(run(`{"id":"1"}\n{"id":"${'x'.repeat(100)}"}\n`)).rejects.toThrow(/row 2 is longer than 100 bytes/);
+    await expect(run(`{"id":"1"}\n${'x'.repeat(101)}`, [50, 90])).rejects.toThrow(/row 2 is longer/);
+  });
+});
+
+it('any objects, cut anywhere: what was written is read', async () => {
+  const object = fc.record({ id: fc.string({ unit: 'grapheme', maxLength: 8 }), name: fc.string({ maxLength: 8 }) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(object, { maxLength: 6 }), fc.array(fc.nat(200)), async (objects, cuts) => {
+      const text = objects.map((each) => JSON.stringify(each)).join('\n');
+      const [, ...records] = read(await run(text, cuts));
+      expect(records.map(({ fields }) => fields)).toEqual(objects.map(({ id, name }) => [id, name]));
+    }),
+  );
+});
