@@ -23,7 +23,7 @@ export async function cleanUp(
     {
       signal,
       retrySeconds: config.retrySeconds,
-    stallSeconds: config.stallSeconds,
+      stallSeconds: config.stallSeconds,
       onRetry: (fault, attempt) => log.warn({ code: fault.code, attempt }, 'storage fault, trying again'),
     },
   );

@@ -4,7 +4,7 @@ import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { Fault } from '#runner/errors.ts';
 import type { FailedRow, RecordFault } from '#runner/ledger/insert-errors.ts';
 import type { Chunk } from '#runner/ledger/types.ts';
-import { QUOTING_FAULT } from '#runner/processor/faults.ts';
+import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
@@ -68,9 +68,10 @@ export function createPreparer(options: PreparerOptions): Preparer {
       readRecords({ reader, bytes, firstRowNumber: chunk.firstRowNumber }, (start, end, rowNumber) => {
         context.rowNumber = rowNumber;
         records.add(start, end, rowNumber);
+        const isText = clean || isCleanText(bytes.subarray(start, end));
         const faults = reader.view.malformed
-          ? [malformedFault]
-          : processor.process(rows, context, clean || isCleanText(bytes.subarray(start, end)));
+          ? [isText ? malformedFault : TEXT_FAULT]
+          : processor.process(rows, context, isText);
         if (faults) failed.push({ rowNumber, faults });
       });
       records.expectCount(chunk);

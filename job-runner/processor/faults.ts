@@ -52,6 +52,13 @@ export const JSON_FAULT: RecordFault = {
   message: 'The line is not one JSON object',
 };
 
+/** Of a record whose fields cannot be told apart. */
+export const TEXT_FAULT: RecordFault = {
+  code: CODES.text,
+  field: null,
+  message: 'The record holds bytes that are not UTF-8 text, or a NUL character',
+};
+
 export function fieldTextFault(field: string): RecordFault {
   return {
     code: CODES.text,

@@ -108,7 +108,7 @@ const REQUIRED = ['member_id', 'case_number', 'member_email', 'certification_dat
 const INTEGERS = ['lookback_period', 'number_of_months_to_certify', 'due_period_days', 'work_hours'];
 
 function faultsOf({ record, count, expected, stray, text }: Judged): string[] {
-  if (stray) return ['VAL_012'];
+  if (stray) return [text ? 'VAL_012' : 'VAL_011'];
   if (count !== expected) return ['VAL_010'];
   if (!text) return ['VAL_011'];
   const blank = (name: string) => record[name]!.trim() === '';
