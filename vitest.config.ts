@@ -8,6 +8,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/support/tool-path.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

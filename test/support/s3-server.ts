@@ -1,13 +1,9 @@
 /** A real S3 server (versitygw) on a folder: for tests, each with its own, and for `make up`. */
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { findFreePort, startServerProcess } from './server-process.ts';
-
-const exec = promisify(execFile);
+import { toolPath } from './tool-path.ts';
 
 export interface S3ServerOptions {
   /** Holds buckets as folders and objects as files; kept by stop(). Default: a temporary one, removed by stop(). */
@@ -51,7 +47,7 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
   const server = await startServerProcess({
     name: 'versitygw',
     command: [
-      await findProgram(),
+      await toolPath('versitygw'),
       ...addresses.flatMap((address) => ['--port', `${address}:${port}`]),
       ...['--region', region, '--health', '/health', '--quiet', '--keep-alive'],
       ...(options.eventWebhookUrl ? ['--event-webhook-url', options.eventWebhookUrl] : []),
@@ -73,11 +69,4 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     if (temporary) await rm(temporary, { recursive: true, force: true });
   };
   return { endpoint, port, region, accessKeyId, secretAccessKey, pid: server.pid, stop, [Symbol.asyncDispose]: stop };
-}
-
-/** Built from its pinned Go module when it is not in the cache yet. */
-async function findProgram(): Promise<string> {
-  const script = fileURLToPath(new URL('../cluster/tool-path.sh', import.meta.url));
-  const { stdout } = await exec(script, ['versitygw']);
-  return stdout.trim();
 }

@@ -1,13 +1,9 @@
 /** Toxiproxy: a real proxy between the job runner and a server, which breaks connections on demand. */
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { findFreePort, startServerProcess } from './server-process.ts';
-
-const exec = promisify(execFile);
+import { toolPath } from './tool-path.ts';
 
 /** What toxiproxy does to the bytes of one direction; milliseconds, bytes, and for the rate KB/s. */
 export type Toxic =
@@ -46,8 +42,7 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   const address = `127.0.0.1:${await findFreePort()}`;
   const api = `http://${address}`;
-  const script = fileURLToPath(new URL('../cluster/tool-path.sh', import.meta.url));
-  const program = (await exec(script, ['toxiproxy'])).stdout.trim();
+  const program = await toolPath('toxiproxy');
   stack.use(
     await startServerProcess({
       name: 'toxiproxy',

@@ -1,0 +1,20 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const SCRIPT = fileURLToPath(new URL('../cluster/tool-path.sh', import.meta.url));
+
+/** A program that tests run, built from its pinned Go module when it is not in the cache yet. */
+export async function toolPath(program: 'versitygw' | 'toxiproxy'): Promise<string> {
+  const { stdout } = await promisify(execFile)(SCRIPT, [program]);
+  return stdout.trim();
+}
+
+/** For vitest, before the first test: no time limit of a test or a hook has to hold a build of two minutes. */
+export async function setup(): Promise<void> {
+  for (const program of ['versitygw', 'toxiproxy']) {
+    const [code] = await once(spawn(SCRIPT, [program], { stdio: ['ignore', 'ignore', 'inherit'] }), 'exit');
+    if (code !== 0) throw new Error(`${program} could not be built`);
+  }
+}
