@@ -49,7 +49,9 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
   try {
     const pending = await session.run((client) => readPendingChunks(client, { id: upload.id, ...run }));
     log.info({ index: config.completionIndex, ...run, pending: pending.length }, 'processing');
-    const preparer = createPreparer({ schema: upload.schema, header: plan.header, uploadId: upload.id });
+    const { schema, request } = upload;
+    const storeRowData = request.storeRowData ?? true;
+    const preparer = createPreparer({ schema, header: plan.header, uploadId: upload.id, storeRowData });
     for (const contiguous of groupContiguous(pending)) {
       await processRun({ ...deps, session, preparer, upload, target }, contiguous);
     }

@@ -24,6 +24,8 @@ export interface UploadRequest {
     forcePathStyle?: boolean;
   };
   chunkRecords: number;
+  /** Absent: true. */
+  storeRowData?: boolean;
 }
 
 /** An upload as it is opened by the operator. */

@@ -24,7 +24,7 @@ export interface PreparedChunk {
   failed: FailedRow[];
   /** Where each record of the chunk lies in the source, by row number. */
   positions: Map<number, Position>;
-  /** The record's text for people: masked, capped, NUL-escaped. */
+  /** The record's text for people: masked, capped, NUL-escaped; null when it is not to be kept. */
   rowData(rowNumber: number): string | null;
 }
 
@@ -33,9 +33,15 @@ export interface Preparer {
   prepare(chunk: Chunk, bytes: Buffer): PreparedChunk;
 }
 
-export function createPreparer(options: { schema: RecordSchemaSpec; header: string[]; uploadId: string }): Preparer {
-  const processor = compileSchema(options.schema, options.header);
-  const { uploadId } = options;
+export interface PreparerOptions {
+  schema: RecordSchemaSpec;
+  header: string[];
+  uploadId: string;
+  storeRowData: boolean;
+}
+
+export function createPreparer({ schema, header, uploadId, storeRowData }: PreparerOptions): Preparer {
+  const processor = compileSchema(schema, header);
   return {
     prepare(chunk, bytes) {
       const positions = findRecords(chunk, bytes);
@@ -45,7 +51,7 @@ export function createPreparer(options: { schema: RecordSchemaSpec; header: stri
         const start = byteOffset - chunk.startByte;
         return bytes.subarray(start, start + byteLength);
       };
-      const rowDataOf = (position: Position) => describeRecord(textOf(position), processor);
+      const rowDataOf = (position: Position) => (storeRowData ? describeRecord(textOf(position), processor) : null);
       const prepared: PreparedChunk = {
         chunk,
         valid: [],

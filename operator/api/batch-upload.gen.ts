@@ -1,7 +1,7 @@
 /** Generated from crds/batchuploads.yaml (v1alpha1) by `make generate`; do not edit. */
 
 /**
- * What to load. Only parallelism can be changed later.
+ * What to load. Only parallelism and the limits of errorPolicy can be changed later.
  */
 export interface BatchUploadSpec {
   /**
@@ -57,6 +57,23 @@ export interface BatchUploadSpec {
    * Pods that process at the same time. Can be changed while the upload runs.
    */
   parallelism: number;
+  /**
+   * How many failed records are too many, and what is kept of them. Duplicates are not failed records, unless the schema's onDuplicate is Fail. The limits can be changed while the upload runs.
+   */
+  errorPolicy?: {
+    /**
+     * When more records than this have failed, the upload stops as Failed, reason TooManyFailedRecords. What was loaded until then stays.
+     */
+    maxFailedRecords?: number;
+    /**
+     * The same for a share of all records of the file, so that a bad first page does not stop a big file.
+     */
+    maxFailedPercent?: number;
+    /**
+     * Keep the text of failed records in the ledger, with sensitive fields masked. When false only row number, place in the file, code and message are kept.
+     */
+    storeRowData: boolean;
+  };
   target?: {
     /**
      * Secret with uri and, if needed, ca.crt; batch-upload-database when absent.

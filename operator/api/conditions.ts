@@ -101,6 +101,8 @@ export const REASONS = {
   NotFinished: 'NotFinished',
   /** Failed = False of a complete upload. */
   NotFailed: 'NotFailed',
+  /** Failed: more records failed than spec.errorPolicy allows. */
+  TooManyFailedRecords: 'TooManyFailedRecords',
   /** Failed: a pod's container ended with a code of its own and said nothing. */
   PodFailed: 'PodFailed',
   /** Failed: a pod was ended for using more memory than its limit. */

@@ -139,7 +139,7 @@ async function open(client: pg.ClientBase, { upload, clusterId, schema }: Accept
 /** What of the spec crosses to the pods; never a credential. */
 export function toRequest({ spec }: BatchUpload): UploadRequest {
   const { credentialsSecretRef: _secret, ...s3 } = spec.source.s3;
-  return { s3, chunkRecords: spec.chunkRecords };
+  return { s3, chunkRecords: spec.chunkRecords, storeRowData: spec.errorPolicy?.storeRowData ?? true };
 }
 
 /** A Fault of the database as an explanation, where people can do something about it or it passes. */

@@ -176,7 +176,7 @@ async function fail(
 ): Promise<Outcome> {
   const { uid, namespace, name } = upload.metadata!;
   await database!.finish(uid!, (client) => failUpload(client, { id: uid!, attempt }, { reason, message }));
-  log.warn({ namespace, upload: name, reason }, 'the Job has failed, and the upload with it');
+  log.warn({ namespace, upload: name, reason }, 'the upload has failed');
   reachPoint('after-fail');
   return { type: 'again' };
 }

@@ -27,6 +27,7 @@ const FULL = {
   schemaRef: { name: 'schema' },
   chunkRecords: 500,
   parallelism: 2,
+  errorPolicy: { maxFailedRecords: 100, maxFailedPercent: 5, storeRowData: true },
   target: { databaseSecretRef: { name: 'database' } },
 } as const;
 
@@ -55,6 +56,16 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
     ],
     ['too many pods', { ...FULL, parallelism: 129 }, /spec\.parallelism.*less than or equal to 128/],
     ['a number as text', { ...FULL, parallelism: 'four' }, /spec\.parallelism.*must be of type integer/],
+    [
+      'fewer failed records than none',
+      { ...FULL, errorPolicy: { maxFailedRecords: -1 } },
+      /spec\.errorPolicy\.maxFailedRecords.*greater than or equal to 0/,
+    ],
+    [
+      'more than all records',
+      { ...FULL, errorPolicy: { maxFailedPercent: 101 } },
+      /spec\.errorPolicy\.maxFailedPercent.*less than or equal to 100/,
+    ],
     ['an empty reference', { ...FULL, schemaRef: { name: '' } }, /spec\.schemaRef\.name.*at least 1 chars/],
     ['a field that does not exist', { ...FULL, paralelism: 2 }, /unknown field "spec\.paralelism"/],
   ])('%s', async (_name, spec, message) => {
@@ -173,6 +184,23 @@ describe('immutable fields', () => {
     await expect(change(noChunks, FULL)).rejects.toThrow('spec.chunkRecords is immutable');
     await expect(change(FULL, noChunks)).rejects.toThrow('spec.chunkRecords is immutable');
     await expect(change({ ...FULL, chunkRecords: 1000 }, noChunks)).resolves.toContain('patched');
+  });
+
+  it('the limits of errorPolicy can be changed, added and removed; what is stored of failed records cannot', async () => {
+    const { errorPolicy, ...without } = FULL;
+    const limits = { ...errorPolicy, maxFailedRecords: 200, maxFailedPercent: 0 };
+    await expect(change(FULL, { ...FULL, errorPolicy: limits })).resolves.toContain('patched');
+    await expect(change(without, FULL)).resolves.toContain('patched');
+    await expect(change(FULL, without)).resolves.toContain('patched');
+    const secret = { ...FULL, errorPolicy: { ...errorPolicy, storeRowData: false } };
+    for (const [before, after] of [
+      [FULL, secret],
+      [secret, FULL],
+      [without, secret],
+      [secret, without],
+    ] as const) {
+      await expect(change(before, after)).rejects.toThrow('storeRowData is immutable');
+    }
   });
 
   it('parallelism can be changed, added and removed', async () => {

@@ -146,6 +146,22 @@ describe('a pod frozen in the middle of COPY', () => {
   });
 });
 
+it.each([true, false])('the text of failed records is kept: %s', async (storeRowData) => {
+  const url = await bench.newDatabase();
+  await withClient(url, (client) => client.query(ITEMS_TABLE));
+  await bench.put('kept.csv', 'k,v\na,forbidden\n"b"c,\n');
+  const id = await bench.open(url, 'kept.csv', { schema: ITEMS_SCHEMA, request: { storeRowData } });
+  expect((await bench.run('plan', url, id)).code).toBe(0);
+  const { rows } = await withClient(url, (client) =>
+    client.query('SELECT error_code, row_data, byte_length FROM batch_upload.batch_upload_errors ORDER BY row_number'),
+  );
+  const kept = (text: string) => (storeRowData ? text : null);
+  expect(rows).toEqual([
+    { error_code: 'DB_001', row_data: kept('a,forbidden'), byte_length: 12 },
+    { error_code: 'VAL_012', row_data: kept('bc,'), byte_length: 6 },
+  ]);
+});
+
 describe('what a person must mend', () => {
   const items = { schema: ITEMS_SCHEMA };
 

@@ -42,6 +42,7 @@ export interface OpenOptions {
   schema?: RecordSchemaSpec;
   chunkRecords?: number;
   s3?: Partial<UploadRequest['s3']>;
+  request?: Partial<UploadRequest>;
 }
 
 /** A schema of crds/examples with the API server's defaults filled in. */
@@ -126,7 +127,11 @@ export async function startRunnerBench(): Promise<RunnerBench> {
           namespace: 'n',
           name: 'u',
           sourceType: 'Manual',
-          request: { s3: { bucket: BUCKET, key, ...options.s3 }, chunkRecords: options.chunkRecords ?? 1000 },
+          request: {
+            s3: { bucket: BUCKET, key, ...options.s3 },
+            chunkRecords: options.chunkRecords ?? 1000,
+            ...options.request,
+          },
           schema: options.schema ?? exampleSchema('certifications'),
         }),
       );

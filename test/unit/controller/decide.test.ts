@@ -88,6 +88,29 @@ describe('the end', () => {
     }
   });
 
+  describe('more records failed than allowed', () => {
+    const limited = (maxFailedRecords: number): Partial<Observed> => ({
+      upload: { ...ACCEPTED, spec: { ...ACCEPTED.spec, errorPolicy: { maxFailedRecords, storeRowData: true } } },
+    });
+
+    it.each([
+      ['with chunks left', row({ chunksDone: 5 })],
+      ['with every chunk done', row({ chunksDone: 10 })],
+    ])('%s: failed, and nothing else is done', (_what, seen) => {
+      const decision = decide(observed({ ...limited(0), ledger: { state: 'row', row: seen } }));
+      expect(decision.actions).toMatchObject([{ type: 'fail', attempt: 1, reason: 'TooManyFailedRecords' }]);
+    });
+
+    it('the limit raised meanwhile: goes on', () => {
+      expect(decide(observed(limited(1))).actions).toEqual([]);
+    });
+
+    it('is not looked at again in a complete upload', () => {
+      const ledger: Observed['ledger'] = { state: 'row', row: row({ status: 'Complete', chunksDone: 10 }) };
+      expect(decide(observed({ ...limited(0), ledger })).view).toMatchObject({ kind: 'complete' });
+    });
+  });
+
   it('Complete in the ledger: nothing more', () => {
     const ledger: Observed['ledger'] = { state: 'row', row: row({ status: 'Complete', chunksDone: 10 }) };
     expect(decide(observed({ ledger }))).toMatchObject({

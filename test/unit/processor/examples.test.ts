@@ -40,7 +40,10 @@ function prepare(schema: RecordSchemaSpec, file: Buffer): PreparedChunk {
     firstRowNumber: records[0]!.row,
     recordCount: records.length,
   };
-  return createPreparer({ schema, header, uploadId: UPLOAD }).prepare(chunk, file.subarray(chunk.startByte));
+  return createPreparer({ schema, header, storeRowData: true, uploadId: UPLOAD }).prepare(
+    chunk,
+    file.subarray(chunk.startByte),
+  );
 }
 
 function outcomes(schema: RecordSchemaSpec, file: Buffer) {
