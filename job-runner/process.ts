@@ -36,7 +36,7 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
   const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;
   const run = chunksOfIndex(config.completionIndex, indexes, plan.totalChunks);
   if (plan.header === null || run.first === run.end) return;
-  const target = describeTarget(upload.schema);
+  const target = describeTarget(upload.schema, { rolledBack: upload.request.mode === 'Validate' });
   const session = createSession({
     database: { uri: config.databaseUri, caCert: config.databaseCaCert },
     uploadId: upload.id,
@@ -148,8 +148,8 @@ async function commitChunk(context: RunContext, prepared: PreparedChunk, mergeOn
     );
     if (result) {
       telemetry.chunkCommitted(result);
-      const { number, records, succeeded, failed, duplicate } = result;
-      log.debug({ chunk: number, records, succeeded, failed, duplicate, way }, 'chunk committed');
+      const { number, records, succeeded, updated, failed, duplicate } = result;
+      log.debug({ chunk: number, records, succeeded, updated, failed, duplicate, way }, 'chunk committed');
     } else {
       log.info({ chunk: chunk.number }, 'chunk was already done');
     }

@@ -28,13 +28,15 @@ export async function lockChunk(client: ClientBase, id: string, chunkNumber: num
   return result.rows[0]?.pending ?? false;
 }
 
-/** Of a record whose key is stored already; counted apart from failed records. */
+/** Of a record that lost to another one with its key; counted apart from failed records, unless the schema fails them. */
 export const DUPLICATE_CODE = 'DUP_001';
 
 export interface ChunkResult {
   number: number;
   records: number;
   succeeded: number;
+  /** Of the succeeded ones: those that took the place of a row of another upload. */
+  updated: number;
   failed: number;
   duplicate: number;
   durationMs: number;
@@ -54,8 +56,8 @@ export async function completeChunk(client: ClientBase, id: string, result: Chun
              WHERE batch_upload_id = $1 AND chunk_number = $2)
            INSERT INTO batch_upload.batch_upload_audit_logs
              (batch_upload_id, event_type, chunk_number, records_in_chunk, succeeded_count, failed_count,
-              duplicate_count, duration_ms, metadata)
-           VALUES ($1, 'chunk_completed', $2, $3, $4, $5, $6, $7, $8)`,
+              duplicate_count, updated_count, duration_ms, metadata)
+           VALUES ($1, 'chunk_completed', $2, $3, $4, $5, $6, $7, $8, $9)`,
     values: [
       id,
       result.number,
@@ -63,6 +65,7 @@ export async function completeChunk(client: ClientBase, id: string, result: Chun
       result.succeeded,
       result.failed,
       result.duplicate,
+      result.updated,
       Math.round(result.durationMs),
       JSON.stringify({ ...result.metadata, codes }),
     ],

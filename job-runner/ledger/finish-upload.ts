@@ -88,17 +88,19 @@ async function close(
   await client.query(
     `WITH counts AS (
        SELECT coalesce(sum(records_in_chunk), 0) AS processed, coalesce(sum(succeeded_count), 0) AS succeeded,
-              coalesce(sum(failed_count), 0) AS failed, coalesce(sum(duplicate_count), 0) AS duplicate
+              coalesce(sum(failed_count), 0) AS failed, coalesce(sum(duplicate_count), 0) AS duplicate,
+              coalesce(sum(updated_count), 0) AS updated
        FROM batch_upload.batch_upload_audit_logs WHERE batch_upload_id = $1 AND event_type = 'chunk_completed'),
      closed AS (
        UPDATE batch_upload.batch_uploads u
        SET status = $2, failure_reason = $3, failure_message = $4, completed_at = clock_timestamp(),
            processed_records = c.processed, succeeded_records = c.succeeded, failed_records = c.failed,
-           duplicate_records = c.duplicate
+           duplicate_records = c.duplicate, updated_records = c.updated
        FROM counts c WHERE u.id = $1)
      INSERT INTO batch_upload.batch_upload_audit_logs (batch_upload_id, event_type, metadata)
      SELECT $1, $5, jsonb_strip_nulls(jsonb_build_object('reason', $3::text, 'message', $4::text, 'processed', processed,
-       'succeeded', succeeded, 'failed', failed, 'duplicate', duplicate)) FROM counts`,
+       'succeeded', succeeded, 'failed', failed, 'duplicate', duplicate,
+       'updated', updated)) FROM counts`,
     [id, status, failure?.reason ?? null, failure?.message.slice(0, 2000) ?? null, `upload_${status.toLowerCase()}`],
   );
 }

@@ -10,14 +10,15 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
     `SELECT u.id, u.status, u.attempt, u.execution, u.size_bytes::float8 AS size_bytes, u.digest, u.s3_etag,
             u.s3_version_id, u.total_records::float8 AS total_records, u.total_chunks, u.total_indexes,
             u.started_at, u.planned_at, u.completed_at, u.failure_reason, u.failure_message,
-            a.chunks_done, a.processed, a.succeeded, a.failed, a.duplicate
+            a.chunks_done, a.processed, a.succeeded, a.failed, a.duplicate, a.updated
      FROM batch_upload.batch_uploads u
      CROSS JOIN LATERAL (
        SELECT count(*)::float8 AS chunks_done,
               coalesce(sum(records_in_chunk), 0)::float8 AS processed,
               coalesce(sum(succeeded_count), 0)::float8 AS succeeded,
               coalesce(sum(failed_count), 0)::float8 AS failed,
-              coalesce(sum(duplicate_count), 0)::float8 AS duplicate
+              coalesce(sum(duplicate_count), 0)::float8 AS duplicate,
+              coalesce(sum(updated_count), 0)::float8 AS updated
        FROM batch_upload.batch_upload_audit_logs
        WHERE batch_upload_id = u.id AND event_type = 'chunk_completed') a
      WHERE u.id = ANY($1::uuid[])`,
@@ -38,7 +39,13 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
         totalRecords: row.total_records,
         totalChunks: row.total_chunks,
         totalIndexes: row.total_indexes,
-        counts: { processed: row.processed, succeeded: row.succeeded, failed: row.failed, duplicate: row.duplicate },
+        counts: {
+          processed: row.processed,
+          succeeded: row.succeeded,
+          failed: row.failed,
+          duplicate: row.duplicate,
+          updated: row.updated,
+        },
         chunksDone: row.chunks_done,
         startedAt: row.started_at,
         plannedAt: row.planned_at,

@@ -24,6 +24,8 @@ export interface UploadRequest {
     forcePathStyle?: boolean;
   };
   chunkRecords: number;
+  /** Absent: Commit. */
+  mode?: 'Commit' | 'Validate';
   /** Absent: true. */
   storeRowData?: boolean;
 }
@@ -85,6 +87,8 @@ export interface Counts {
   succeeded: number;
   failed: number;
   duplicate: number;
+  /** A part of succeeded. */
+  updated: number;
 }
 
 /** One upload in the operator's progress query. */

@@ -8,7 +8,8 @@ import { type FailedRow, insertErrors } from '#runner/ledger/insert-errors.ts';
 import { lockUploadShared } from '#runner/ledger/lock-upload.ts';
 import type { ErrorSummary } from '#runner/ledger/types.ts';
 import type { PreparedChunk } from './prepare-chunk.ts';
-import type { Target } from './target.ts';
+import type { OnDuplicate, Target } from './target.ts';
+import { writeByKeys } from './write-by-keys.ts';
 import { type WriteOutcome, writeRecords } from './write-records.ts';
 
 export interface ChunkTransaction {
@@ -27,9 +28,10 @@ export interface ChunkOutcome {
   way: WriteOutcome['way'] | null;
 }
 
-const DUPLICATE = {
-  code: DUPLICATE_CODE,
-  message: 'A record with this key is already stored, or an earlier record of this file has the key',
+const DUPLICATE_MESSAGES: Record<OnDuplicate, string> = {
+  Skip: 'A record with this key is already stored, or an earlier record of this file has the key',
+  Update: 'A later record of this file has the key and took its place',
+  Fail: 'A record with this key is already stored, or an earlier record of this file has the key',
 };
 
 export async function processChunk(transaction: ChunkTransaction, prepared: PreparedChunk): Promise<ChunkOutcome> {
@@ -43,8 +45,14 @@ export async function processChunk(transaction: ChunkTransaction, prepared: Prep
       return { result: null, way: null };
     }
     await client.query('SET CONSTRAINTS ALL IMMEDIATE');
-    const written = await writeRecords({ ...transaction, records: prepared.valid });
-    const failed = [...prepared.failed, ...refusedRows(written, prepared), ...duplicateRows(written, prepared)];
+    const { keys } = transaction.target;
+    const options = { ...transaction, records: prepared.valid };
+    const written = await (keys ? writeByKeys({ ...options, keys }) : writeRecords(options));
+    const failed = [
+      ...prepared.failed,
+      ...refusedRows(written, prepared),
+      ...duplicateRows(transaction.target, written, prepared),
+    ];
     await insertErrors(client, uploadId, failed);
     const result = summarize(transaction, prepared, { written, failed, durationMs: performance.now() - startedAt });
     await completeChunk(client, uploadId, result);
@@ -56,14 +64,23 @@ export async function processChunk(transaction: ChunkTransaction, prepared: Prep
   }
 }
 
-function duplicateRows(written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
-  return written.duplicates.map((rowNumber) => ({
-    rowNumber,
-    faults: [{ ...DUPLICATE, field: null }],
-    // A displaced record is one of another chunk: only its row number is known here.
-    ...(prepared.positions.get(rowNumber) ?? { byteOffset: null, byteLength: null }),
-    rowData: null,
-  }));
+function duplicateRows({ onDuplicate }: Target, written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
+  const message = DUPLICATE_MESSAGES[onDuplicate];
+  return lostRows(written).map((rowNumber) => {
+    // A displaced record may be one of another chunk: then only its row number is known here.
+    const position = prepared.positions.get(rowNumber);
+    return {
+      rowNumber,
+      faults: [{ code: DUPLICATE_CODE, field: null, message }],
+      ...(position ?? { byteOffset: null, byteLength: null }),
+      rowData: onDuplicate === 'Fail' && position ? prepared.rowData(rowNumber) : null,
+    };
+  });
+}
+
+/** In the order of the file. Not all need to be of this chunk. */
+function lostRows({ lost, displaced }: WriteOutcome): number[] {
+  return [...lost, ...displaced.map(({ row }) => row)].sort((a, b) => a - b);
 }
 
 function refusedRows(written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
@@ -80,7 +97,7 @@ function refusedRows(written: WriteOutcome, prepared: PreparedChunk): FailedRow[
  * is counted as duplicate here in its stead, so that the sums over all chunks are exact.
  */
 function summarize(
-  { metadata }: ChunkTransaction,
+  { metadata, target }: ChunkTransaction,
   prepared: PreparedChunk,
   { written, failed, durationMs }: { written: WriteOutcome; failed: FailedRow[]; durationMs: number },
 ): ChunkResult {
@@ -91,13 +108,14 @@ function summarize(
     if (entry) entry.count += 1;
     else codes.set(first.code, { code: first.code, count: 1, message: first.message });
   }
-  const failedCount = prepared.failed.length + written.refused.length;
+  const duplicate = target.onDuplicate === 'Fail' ? 0 : lostRows(written).length;
   return {
     number: prepared.chunk.number,
     records: prepared.chunk.recordCount,
-    succeeded: prepared.chunk.recordCount - failedCount - written.duplicates.length,
-    failed: failedCount,
-    duplicate: written.duplicates.length,
+    succeeded: prepared.chunk.recordCount - failed.length,
+    updated: written.updated.length,
+    failed: failed.length - duplicate,
+    duplicate,
     durationMs,
     codes: [...codes.values()],
     metadata: { ...metadata, way: written.way },

@@ -11,6 +11,7 @@
 import type { ClientBase, DatabaseError } from 'pg';
 import { copyRows, encodeRow } from '#runner/storage/copy.ts';
 import { sqlState } from '#runner/storage/postgres.ts';
+import { type MergeResult, mergeStaged } from './merge.ts';
 import type { Target } from './target.ts';
 
 export interface ValidRecord {
@@ -19,9 +20,7 @@ export interface ValidRecord {
   values: (string | null)[];
 }
 
-export interface WriteOutcome {
-  /** Row numbers that are duplicates now. Not all need to be of this chunk: a later record of another one may be displaced. */
-  duplicates: number[];
+export interface WriteOutcome extends MergeResult {
   /** Rows that PostgreSQL refused one by one. */
   refused: { rowNumber: number; message: string }[];
   way: 'optimistic' | 'merge';
@@ -38,7 +37,7 @@ export interface WriteOptions {
 
 export async function writeRecords(options: WriteOptions): Promise<WriteOutcome> {
   const { client, target, records, mergeOnly } = options;
-  const outcome: WriteOutcome = { duplicates: [], refused: [], way: 'optimistic' };
+  const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], way: 'optimistic' };
   if (records.length === 0) return outcome;
   if (!mergeOnly) {
     const copied = await attempt(client, () => copyAll(client, target.copyIntoTarget, records, plainRow));
@@ -46,14 +45,19 @@ export async function writeRecords(options: WriteOptions): Promise<WriteOutcome>
   }
   outcome.way = 'merge';
   await mergeOrHalve(options, records, outcome);
-  outcome.duplicates.sort((a, b) => a - b);
   return outcome;
 }
 
 async function mergeOrHalve(options: WriteOptions, records: ValidRecord[], outcome: WriteOutcome): Promise<void> {
-  const merged = await attempt(options.client, () => merge(options, records));
+  const { client, target, uploadId } = options;
+  const merged = await attempt(client, async () => {
+    await stageRecords(options, records);
+    return mergeStaged(client, target.merge, uploadId);
+  });
   if (merged.ok) {
-    outcome.duplicates.push(...merged.value);
+    outcome.lost.push(...merged.value.lost);
+    outcome.displaced.push(...merged.value.displaced);
+    outcome.updated.push(...merged.value.updated);
     return;
   }
   if (records.length === 1) {
@@ -65,29 +69,8 @@ async function mergeOrHalve(options: WriteOptions, records: ValidRecord[], outco
   await mergeOrHalve(options, records.slice(middle), outcome);
 }
 
-/**
- * Of equal keys in one file the lowest row number stays, whichever chunk commits first: a record that meets a later
- * one of its own upload takes its place, and the displaced record becomes the duplicate.
- */
-async function merge({ client, target, uploadId }: WriteOptions, records: ValidRecord[]): Promise<number[]> {
-  await copyAll(client, target.copyIntoStage, records, stagedRow);
-  const result = await client.query<{ row: number }>(target.insertStaged);
-  const missing = new Set(result.rows.map(({ row }) => row));
-  if (missing.size > 0 && target.lockDisplaced && target.displace) {
-    const displaced = await client.query<{ row: number; displaced: number }>(target.lockDisplaced, [
-      [...missing],
-      uploadId,
-    ]);
-    if (displaced.rows.length > 0) {
-      await client.query(target.displace, [displaced.rows.map(({ row }) => row)]);
-      for (const { row, displaced: loser } of displaced.rows) {
-        missing.delete(row);
-        missing.add(loser);
-      }
-    }
-  }
-  await client.query(target.clearStage);
-  return [...missing];
+export function stageRecords({ client, target }: Pick<WriteOptions, 'client' | 'target'>, records: ValidRecord[]) {
+  return copyAll(client, target.merge.copyIntoStage, records, stagedRow);
 }
 
 const plainRow = (record: ValidRecord) => encodeRow(record.values);

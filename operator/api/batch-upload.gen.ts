@@ -127,7 +127,7 @@ export interface BatchUploadStatus {
     indexes?: number;
   };
   /**
-   * total = succeeded + failed + duplicate + pending; processed is the first three.
+   * total = succeeded + failed + duplicate + pending; processed is the first three; updated is the part of succeeded that took the place of stored rows.
    */
   records?: {
     total?: number;
@@ -135,6 +135,7 @@ export interface BatchUploadStatus {
     succeeded?: number;
     failed?: number;
     duplicate?: number;
+    updated?: number;
   };
   progress?: string;
   recordsPerSecond?: number;

@@ -113,9 +113,9 @@ describe('a wrong RecordSchema is refused with the field and what is allowed', (
     ['a column from nowhere', column({ name: 'a' }), /exactly one of field, json and system/],
     ['a JSON property from nowhere', column({ name: 'a', json: [{ path: 'p' }] }), /exactly one of field and value/],
     [
-      'a later feature',
-      { ...schema, target: { ...schema.target, onDuplicate: 'Update' } },
-      /onDuplicate: Unsupported value: "Update": supported values: "Skip"/,
+      'an unknown policy',
+      { ...schema, target: { ...schema.target, onDuplicate: 'Ignore' } },
+      /onDuplicate: Unsupported value: "Ignore": supported values: "Skip", "Update", "Fail"/,
     ],
   ])('%s', async (_name, spec, message) => {
     await expect(cluster.apply(schemaManifest(NAMESPACE, 'wrong', spec))).rejects.toThrow(message);
@@ -231,7 +231,7 @@ it('the largest status that the schema allows is stored, and is under 32 KiB', a
     })),
     source: { sizeBytes: count, eTag: 'e'.repeat(256), versionId: 'v'.repeat(1024), digest: 'd'.repeat(80) },
     plan: { execution: 'Inline', records: count, chunks: 2 ** 31 - 1, indexes: 128 },
-    records: { total: count, processed: count, succeeded: count, failed: count, duplicate: count },
+    records: { total: count, processed: count, succeeded: count, failed: count, duplicate: count, updated: count },
     progress: '99.9999%',
     recordsPerSecond: count,
     estimatedCompletionTime: time,
@@ -285,5 +285,5 @@ it('kubectl get shows the columns of the design', async () => {
   const short = await cluster.kubectl('-n', NAMESPACE, 'get', 'bu', 'largest-status');
   expect(short.split('\n')[0]!.split(/\s{2,}/)).toEqual(['NAME', 'PHASE', 'PROGRESS', 'RECORDS', 'FAILED', 'AGE']);
   const wide = await cluster.kubectl('-n', NAMESPACE, 'get', 'bu', 'largest-status', '-o', 'wide');
-  expect(wide).toMatch(/SUCCEEDED\s+DUPLICATES\s+RATE\s+SOURCE\s+MESSAGE/);
+  expect(wide).toMatch(/SUCCEEDED\s+UPDATED\s+DUPLICATES\s+RATE\s+SOURCE\s+MESSAGE/);
 });

@@ -88,7 +88,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
     const client = await session();
     expect(await process(client, id, 0, items)).toMatchObject({ way: 'optimistic', result: { succeeded: 3 } });
     expect(await process(client, id, 0, items)).toEqual({ result: null, way: null });
-    expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0 });
+    expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0, updated: 0 });
     expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 3 }]);
   });
 
@@ -98,7 +98,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
     const [a, b] = [await session(), await session()];
     const outcomes = await Promise.all([process(a, id, 0, items), process(b, id, 0, items)]);
     expect(outcomes.filter(({ result }) => result !== null)).toHaveLength(1);
-    expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0 });
+    expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0, updated: 0 });
   });
 
   it.each([false, true])(
@@ -138,6 +138,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
               succeeded: first.size,
               failed: 0,
               duplicate: losers.length,
+              updated: 0,
             });
           },
         ),

@@ -50,7 +50,7 @@ async function expectExact(
     const { totalChunks } = (await readProgress(client, [id])).get(id)!;
     expect(audit.rows).toEqual([{ rows: totalChunks, chunks: totalChunks }]);
   });
-  expect((await progressOf(url, id)).counts).toEqual({ processed: records, succeeded, failed, duplicate });
+  expect((await progressOf(url, id)).counts).toEqual({ processed: records, succeeded, failed, duplicate, updated: 0 });
 }
 
 describe('a certification file', () => {
@@ -133,7 +133,13 @@ describe('a pod frozen in the middle of COPY', () => {
     if (fate === 'deleted') await withClient(url, (client) => closeDeletedUpload(client, id));
     frozen.process.kill('SIGCONT');
     await frozen.done;
-    expect((await progressOf(url, id)).counts).toEqual({ processed: rows, succeeded: rows, failed: 0, duplicate: 0 });
+    expect((await progressOf(url, id)).counts).toEqual({
+      processed: rows,
+      succeeded: rows,
+      failed: 0,
+      duplicate: 0,
+      updated: 0,
+    });
     await withClient(url, async (client) => {
       expect((await client.query('SELECT count(*)::int AS n, count(DISTINCT k)::int AS k FROM items')).rows).toEqual([
         { n: rows, k: rows },

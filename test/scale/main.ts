@@ -56,7 +56,7 @@ for (;;) {
 const finishedAt = Date.now();
 const { metadata, status } = await cluster.getUpload(NAMESPACE, name);
 const { succeeded, failed, duplicate } = counts;
-const expected = { total: records, processed: records, succeeded, failed, duplicate };
+const expected = { total: records, processed: records, succeeded, failed, duplicate, updated: 0 };
 const { rows } = await e2e.db.query<{ n: number }>(
   'SELECT count(*)::int AS n FROM certifications WHERE batch_upload_id = $1',
   [metadata.uid],

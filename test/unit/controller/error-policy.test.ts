@@ -8,6 +8,7 @@ const counts = (failed: number, duplicate = 0) => ({
   succeeded: 0,
   failed,
   duplicate,
+  updated: 0,
 });
 const LIMIT = { storeRowData: true };
 

@@ -34,7 +34,7 @@ export function row(change: Partial<UploadProgress> = {}): UploadProgress {
     totalRecords: 100,
     totalChunks: 10,
     totalIndexes: 2,
-    counts: { processed: 50, succeeded: 48, failed: 1, duplicate: 1 },
+    counts: { processed: 50, succeeded: 48, failed: 1, duplicate: 1, updated: 0 },
     chunksDone: 5,
     startedAt: new Date(NOW - 10_000),
     plannedAt: new Date(NOW - 5000),

@@ -21,7 +21,7 @@ describe('an upload at work', () => {
     expect(buildStatus(input())).toMatchObject({
       phase: 'Processing',
       progress: '50%',
-      records: { total: 100, processed: 50, succeeded: 48, failed: 1, duplicate: 1 },
+      records: { total: 100, processed: 50, succeeded: 48, failed: 1, duplicate: 1, updated: 0 },
       plan: { execution: 'Job', records: 100, chunks: 10, indexes: 2 },
       recordsPerSecond: 10,
       estimatedCompletionTime: '2026-01-01T12:00:05Z',
@@ -40,7 +40,7 @@ describe('an upload at work', () => {
     [99_999, 100_000],
     [999_999_999, 1_000_000_000],
   ])('%d of %d records are not yet 100%%', (processed, totalRecords) => {
-    const counts = { processed, succeeded: processed, failed: 0, duplicate: 0 };
+    const counts = { processed, succeeded: processed, failed: 0, duplicate: 0, updated: 0 };
     const { progress } = buildStatus(input({ view: { kind: 'processing', row: row({ totalRecords, counts }) } }));
     expect(Number.parseFloat(progress!)).toBeGreaterThanOrEqual(99);
     expect(Number.parseFloat(progress!)).toBeLessThan(100);
