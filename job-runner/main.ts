@@ -69,7 +69,7 @@ async function run(command: RunnerCommand | undefined, config: RunnerConfig, log
       upload = await session.run((client) => readOpenUpload(client, config.uploadId));
       assertPlanned(upload);
       await session.close();
-      if (upload.plan.execution === 'Inline') await processIndex(deps, upload);
+      if (upload.status === 'Processing' && upload.plan.execution === 'Inline') await processIndex(deps, upload);
       break;
     }
     case 'process': {

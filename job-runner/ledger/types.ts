@@ -4,13 +4,14 @@ import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 /**
  * State of an upload in the ledger:
  *
- * | status     | next                        | who moves it                                |
- * |------------|-----------------------------|---------------------------------------------|
- * | Planning   | Processing, Failed, Deleted | the plan pod; plan pod or operator; operator |
- * | Processing | Complete, Failed, Deleted   | operator; a pod or operator; operator       |
- * | Complete, Failed, Deleted | -            |                                             |
+ * | status     | next                                            | who moves it                                |
+ * |------------|-------------------------------------------------|---------------------------------------------|
+ * | Planning   | Processing, Queued, Complete, Failed, Deleted   | the plan pod (its commit); plan pod or operator; operator |
+ * | Queued     | Processing, Complete, Failed, Deleted           | operator                                    |
+ * | Processing | Complete, Failed, Deleted                       | operator; a pod or operator; operator       |
+ * | Complete, Failed, Deleted | -                                |                                             |
  */
-export type LedgerStatus = 'Planning' | 'Processing' | 'Complete' | 'Failed' | 'Deleted';
+export type LedgerStatus = 'Planning' | 'Queued' | 'Processing' | 'Complete' | 'Failed' | 'Deleted';
 
 /** The part of a BatchUpload's spec that crosses to the pods; never a credential. */
 export interface UploadRequest {
@@ -26,6 +27,8 @@ export interface UploadRequest {
   chunkRecords: number;
   /** Absent: Commit. */
   mode?: 'Commit' | 'Validate';
+  /** Load also what was loaded before; absent: false. */
+  reload?: boolean;
   /** Absent: true. */
   storeRowData?: boolean;
 }
@@ -105,6 +108,9 @@ export interface UploadProgress {
   totalChunks: number | null;
   totalIndexes: number | null;
   counts: Counts;
+  validateOnly: boolean;
+  /** The upload with the same content that a queued one waits for, or that had loaded it; else null. */
+  sameAs: { name: string; status: LedgerStatus; totalRecords: number; counts: Counts } | null;
   /** Chunks whose work is committed. */
   chunksDone: number;
   startedAt: Date | null;

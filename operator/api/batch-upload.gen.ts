@@ -50,6 +50,14 @@ export interface BatchUploadSpec {
     name: string;
   };
   /**
+   * Commit loads the records. Validate does everything but that: it says what would be inserted (succeeded), updated and refused, also by the database, and writes nothing but the ledger. Records that only another unique index of the table or a trigger would refuse because of another chunk of the same file are not found.
+   */
+  mode: 'Commit' | 'Validate';
+  /**
+   * Load the object even if the same content was loaded with the same schema from this namespace before. When false such an upload is Complete at once, reason AlreadyLoaded, and has no records of its own; while another one loads the same content it is Queued, and goes on if that one fails.
+   */
+  reload: boolean;
+  /**
    * Records in a chunk, the unit of transaction and audit. A chunk also ends at 8 MiB.
    */
   chunkRecords: number;
@@ -92,7 +100,7 @@ export interface BatchUploadStatus {
   /**
    * Where the upload is, for people; programs read the conditions.
    */
-  phase?: 'Pending' | 'Planning' | 'Processing' | 'Complete' | 'Failed';
+  phase?: 'Pending' | 'Queued' | 'Planning' | 'Processing' | 'Complete' | 'Failed';
   /**
    * The most important thing to know now, for people.
    */

@@ -10,6 +10,7 @@ import { JOBS, type Job } from '#operator/kube/resource-types.ts';
 import type { KubeClient, Logger } from '#operator/kube/types.ts';
 import type { Database } from '#operator/ledger/database.ts';
 import type { RunnerCommand } from '#runner/contract.ts';
+import { dequeueUpload } from '#runner/ledger/claim-content.ts';
 import { completeUpload, failUpload } from '#runner/ledger/finish-upload.ts';
 import type { UploadProgress } from '#runner/ledger/types.ts';
 import { type AcceptInput, acceptUpload, explainFault } from './accept-upload.ts';
@@ -58,6 +59,8 @@ async function applyAction(deps: ApplyDeps, input: ApplyInput, action: Action): 
       return setParallelism(deps, input, action);
     case 'complete':
       return complete(deps, input);
+    case 'dequeue':
+      return dequeue(deps, input);
     case 'fail':
       return fail(deps, input, action);
     default:
@@ -166,6 +169,13 @@ async function complete({ log, reachPoint }: ApplyDeps, { upload, database }: Ap
   if (status === 'Processing') throw new Error('the audit rows say that every chunk is done, the chunk rows do not');
   log.info({ namespace, upload: name, status }, 'all chunks are done');
   reachPoint('after-complete');
+  return { type: 'again' };
+}
+
+async function dequeue({ log }: ApplyDeps, { upload, database }: ApplyInput): Promise<Outcome> {
+  const { uid, namespace, name } = upload.metadata!;
+  const status = await database!.finish(uid!, (client) => dequeueUpload(client, uid!));
+  log.info({ namespace, upload: name, status }, 'the upload with the same content has ended');
   return { type: 'again' };
 }
 

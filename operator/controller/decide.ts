@@ -11,6 +11,8 @@
  * | Planning    |                 | plan Job missing                   | create it          | Planning   |
  * | Planning    |                 | plan Job complete                  | delete it, again   | Planning   |
  * | Planning    |                 | plan Job failed                    | fail               | Planning, then Failed |
+ * | Queued      |                 | who loads the same content runs    |                    | Queued     |
+ * | Queued      |                 | it has ended                       | dequeue            | Queued, then Processing or Complete |
  * | Processing  |                 | too many failed records            | fail               | Processing, then Failed |
  * | Processing  |                 | every chunk done                   | complete           | Processing, then Complete |
  * | Processing  |                 | its Job missing, complete, failed  | as for Planning    | Processing |
@@ -25,7 +27,7 @@
  * failed records end an upload also when every chunk is done: a small one is at its end before anybody looks.
  */
 import { isTrue } from '#operator/api/conditions.ts';
-import type { UploadProgress } from '#runner/ledger/types.ts';
+import type { LedgerStatus, UploadProgress } from '#runner/ledger/types.ts';
 import { checkSchema } from './accept-policy.ts';
 import { findTooManyFailed } from './error-policy.ts';
 import { conditionReason } from './failure-policy.ts';
@@ -58,6 +60,10 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
   switch (row.status) {
     case 'Planning':
       return work(observed, { kind: 'planning', row }, planJob(observed, row));
+    case 'Queued': {
+      const queued = settle({ kind: 'queued', row });
+      return isRunning(row.sameAs?.status) ? queued : { ...queued, actions: [{ type: 'dequeue' }] };
+    }
     case 'Processing':
       return work(observed, { kind: 'processing', row }, endOf(observed, row) ?? planJob(observed, row));
     case 'Complete':
@@ -76,6 +82,10 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
     default:
       throw new Error(row.status satisfies never);
   }
+}
+
+function isRunning(status: LedgerStatus | undefined): boolean {
+  return status === 'Planning' || status === 'Queued' || status === 'Processing';
 }
 
 /** Counts and chunks are of one reading, so what is judged here at the last chunk is final. */

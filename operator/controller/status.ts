@@ -3,8 +3,14 @@
  * limit in bytes, every list a limit in items, and the sum of all limits is below 28 KiB.
  */
 import type { BatchUploadStatus } from '#operator/api/batch-upload.gen.ts';
-import { type Condition, type ConditionType, type ConditionUpdate, setCondition } from '#operator/api/conditions.ts';
-import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
+import {
+  type Condition,
+  type ConditionType,
+  type ConditionUpdate,
+  type Reason,
+  setCondition,
+} from '#operator/api/conditions.ts';
+import type { Counts, ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
 import { count, cutText } from './text.ts';
 import type { Decision, Explanation, JobView, Observed, View } from './types.ts';
@@ -64,6 +70,8 @@ function describePhase(view: View, previous: BatchUploadStatus): NonNullable<Bat
       return 'Pending';
     case 'planning':
       return 'Planning';
+    case 'queued':
+      return 'Queued';
     case 'processing':
       return 'Processing';
     case 'stopping':
@@ -144,6 +152,8 @@ function describeMessage({ view, degraded, upload }: StatusInput): string {
       return upload.status?.message ?? '';
     case 'planning':
       return 'Reading the file once to find its records.';
+    case 'queued':
+      return queued(view.row);
     case 'processing':
       return `${(view.row.chunksDone).toLocaleString('en')} of ${count(view.row.totalChunks ?? 0, 'chunk')} done.`;
     case 'stopping':
@@ -157,10 +167,27 @@ function describeMessage({ view, degraded, upload }: StatusInput): string {
   }
 }
 
-function summary({ counts, totalRecords }: UploadProgress): string {
-  const n = (value: number) => value.toLocaleString('en');
-  return `${count(totalRecords ?? 0, 'record')}: ${n(counts.succeeded)} succeeded, ${n(counts.failed)} failed, ${n(counts.duplicate)} duplicate.`;
+function queued({ sameAs }: UploadProgress): string {
+  return `The BatchUpload ${sameAs?.name} is loading the same content. When it is complete this one has nothing to do; if it fails this one goes on.`;
 }
+
+function summary({ counts, totalRecords, sameAs, validateOnly }: UploadProgress): string {
+  const total = totalRecords ?? 0;
+  if (sameAs)
+    return `The BatchUpload ${sameAs.name} has loaded the same content already (${countRecords(sameAs.totalRecords, sameAs.counts)}), nothing was done. To load it again create a BatchUpload with spec.reload: true.`;
+  return validateOnly ? `Nothing was written. ${validated(total, counts)}.` : `${countRecords(total, counts)}.`;
+}
+
+function countRecords(total: number, { succeeded, updated, failed, duplicate }: Counts): string {
+  const replaced = updated > 0 ? ` (${n(updated)} updated)` : '';
+  return `${count(total, 'record')}: ${n(succeeded)} succeeded${replaced}, ${n(failed)} failed, ${n(duplicate)} duplicate`;
+}
+
+function validated(total: number, { succeeded, updated, failed, duplicate }: Counts): string {
+  return `${count(total, 'record')}: ${n(succeeded - updated)} would be inserted, ${n(updated)} updated, ${n(failed)} failed, ${n(duplicate)} duplicate`;
+}
+
+const n = (value: number) => value.toLocaleString('en');
 
 const NOT_FINISHED = { reason: 'NotFinished', message: 'The upload is not finished.' } as const;
 
@@ -226,6 +253,8 @@ function describeProgressing(view: RowView): ConditionUpdate {
   switch (view.kind) {
     case 'planning':
       return update('Progressing', 'True', { reason: 'Planning', message: 'The file is being read.' });
+    case 'queued':
+      return update('Progressing', 'False', { reason: 'Queued', message: queued(view.row) });
     case 'processing':
       return update('Progressing', 'True', { reason: 'Processing', message: 'Chunks are being loaded.' });
     case 'stopping':
@@ -245,7 +274,7 @@ function describeEnd(view: RowView): ConditionUpdate[] {
   switch (view.kind) {
     case 'complete':
       return [
-        update('Complete', 'True', { reason: 'Completed', message: summary(view.row) }),
+        update('Complete', 'True', { reason: completeReason(view.row), message: summary(view.row) }),
         update('Failed', 'False', { reason: 'NotFailed', message: 'The upload is complete.' }),
       ];
     case 'failed':
@@ -256,6 +285,11 @@ function describeEnd(view: RowView): ConditionUpdate[] {
     default:
       return [update('Complete', 'False', NOT_FINISHED), update('Failed', 'False', NOT_FINISHED)];
   }
+}
+
+function completeReason({ sameAs, validateOnly }: UploadProgress): Reason {
+  if (sameAs) return 'AlreadyLoaded';
+  return validateOnly ? 'Validated' : 'Completed';
 }
 
 function update(

@@ -87,6 +87,8 @@ export type Action =
   | { type: 'deleteJob'; job: JobView; because: string }
   | { type: 'setParallelism'; job: JobView; parallelism: number }
   | { type: 'complete' }
+  /** The upload that it waited for has ended. */
+  | { type: 'dequeue' }
   | { type: 'fail'; attempt: number; reason: string; message: string };
 
 /** What the status has to say. */
@@ -96,6 +98,7 @@ export type View =
   /** Accepted, but the ledger can't be read: as before, and degraded. */
   | { kind: 'blind' }
   | { kind: 'planning'; row: UploadProgress }
+  | { kind: 'queued'; row: UploadProgress }
   | { kind: 'processing'; row: UploadProgress }
   /** Failed in the ledger; Jobs are ending. */
   | { kind: 'stopping'; row: UploadProgress }

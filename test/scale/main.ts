@@ -40,6 +40,8 @@ await cluster.apply(
     source: { type: 'Manual', s3: { bucket: cluster.env.S3_BUCKET, key } },
     schemaRef: { name: SCHEMA_NAME },
     parallelism,
+    // The table is empty again.
+    reload: true,
   }),
 );
 let plannedAt = 0;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decide, STOPPING_MS } from '#operator/controller/decide.ts';
 import type { Observed } from '#operator/controller/types.ts';
+import type { LedgerStatus } from '#runner/ledger/types.ts';
 import { ACCEPTED, job, NOW, observed, pod, row, upload } from './observed.ts';
 
 const why = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
@@ -76,6 +77,24 @@ describe('the Job that is needed', () => {
     expect(decision.actions).toHaveLength(actions.length);
     expect(decision.actions).toMatchObject(actions);
     if (actions.length === 0) expect(decision.requeueAfterMs).toBe(1);
+  });
+});
+
+describe('another upload with the same content', () => {
+  const counts = { processed: 0, succeeded: 0, failed: 0, duplicate: 0, updated: 0 };
+  const queued = (status: LedgerStatus | null): Observed['ledger'] => ({
+    state: 'row',
+    row: row({ status: 'Queued', sameAs: status && { name: 'first', status, totalRecords: 10, counts } }),
+  });
+
+  it.each(['Planning', 'Queued', 'Processing'] as const)('is %s: waits, without a Job', (status) => {
+    const decision = decide(observed({ ledger: queued(status), jobs: { plan: null, process: null } }));
+    expect(decision).toMatchObject({ actions: [], view: { kind: 'queued' }, degraded: null, requeueAfterMs: null });
+  });
+
+  it.each(['Complete', 'Failed', 'Deleted', null] as const)('is %s: goes on', (status) => {
+    const decision = decide(observed({ ledger: queued(status), jobs: { plan: null, process: null } }));
+    expect(decision).toMatchObject({ actions: [{ type: 'dequeue' }], view: { kind: 'queued' } });
   });
 });
 

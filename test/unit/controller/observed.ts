@@ -35,6 +35,8 @@ export function row(change: Partial<UploadProgress> = {}): UploadProgress {
     totalChunks: 10,
     totalIndexes: 2,
     counts: { processed: 50, succeeded: 48, failed: 1, duplicate: 1, updated: 0 },
+    validateOnly: false,
+    sameAs: null,
     chunksDone: 5,
     startedAt: new Date(NOW - 10_000),
     plannedAt: new Date(NOW - 5000),

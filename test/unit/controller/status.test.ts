@@ -76,6 +76,54 @@ describe('conditions', () => {
   });
 });
 
+describe('what a complete upload says', () => {
+  const counts = { processed: 1000, succeeded: 990, failed: 2, duplicate: 8, updated: 40 };
+  const done = { status: 'Complete' as const, totalRecords: 1000, chunksDone: 10, completedAt: new Date(NOW), counts };
+  const none = { processed: 0, succeeded: 0, failed: 0, duplicate: 0, updated: 0 };
+  const first = { name: 'first', status: 'Complete' as const, totalRecords: 1000, counts };
+  it.each([
+    ['loaded', {}, 'Completed', '1,000 records: 990 succeeded (40 updated), 2 failed, 8 duplicate.'],
+    [
+      'nothing replaced',
+      { counts: { ...counts, updated: 0 } },
+      'Completed',
+      '1,000 records: 990 succeeded, 2 failed, 8 duplicate.',
+    ],
+    [
+      'validated',
+      { validateOnly: true },
+      'Validated',
+      'Nothing was written. 1,000 records: 950 would be inserted, 40 updated, 2 failed, 8 duplicate.',
+    ],
+    [
+      'loaded by another one',
+      { totalRecords: 0, totalChunks: 0, chunksDone: 0, counts: none, sameAs: first },
+      'AlreadyLoaded',
+      'The BatchUpload first has loaded the same content already (1,000 records: 990 succeeded (40 updated), 2 failed, 8 duplicate), nothing was done. To load it again create a BatchUpload with spec.reload: true.',
+    ],
+  ])('%s', (_what, change, reason, message) => {
+    const status = buildStatus(input({ view: { kind: 'complete', row: row({ ...done, ...change }) } }));
+    expect(status).toMatchObject({ phase: 'Complete', progress: '100%', message });
+    expect(condition(status, 'Complete')).toMatchObject({ status: 'True', reason, message });
+    const { total, processed, succeeded, failed, duplicate } = status.records!;
+    expect([processed, succeeded! + failed! + duplicate!]).toEqual([total, total]);
+  });
+});
+
+it('an upload that waits for another one with the same content names it', () => {
+  const counts = { processed: 0, succeeded: 0, failed: 0, duplicate: 0, updated: 0 };
+  const sameAs = { name: 'first', status: 'Processing' as const, totalRecords: 100, counts };
+  const status = buildStatus(input({ view: { kind: 'queued', row: row({ status: 'Queued', counts, sameAs }) } }));
+  expect(status).toMatchObject({
+    phase: 'Queued',
+    message: expect.stringContaining('BatchUpload first'),
+    progress: '0%',
+  });
+  expect(condition(status, 'Planned')).toMatchObject({ status: 'True' });
+  expect(condition(status, 'Progressing')).toMatchObject({ status: 'False', reason: 'Queued' });
+  expect([condition(status, 'Complete')!.status, condition(status, 'Failed')!.status]).toEqual(['False', 'False']);
+});
+
 it('while the ledger is out of reach what was known stays, and no rate is told', () => {
   const before = buildStatus(input());
   const degraded = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
