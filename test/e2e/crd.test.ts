@@ -25,6 +25,8 @@ const FULL = {
     },
   },
   schemaRef: { name: 'schema' },
+  mode: 'Commit',
+  reload: true,
   chunkRecords: 500,
   parallelism: 2,
   errorPolicy: { maxFailedRecords: 100, maxFailedPercent: 5, storeRowData: true },
@@ -56,6 +58,12 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
     ],
     ['too many pods', { ...FULL, parallelism: 129 }, /spec\.parallelism.*less than or equal to 128/],
     ['a number as text', { ...FULL, parallelism: 'four' }, /spec\.parallelism.*must be of type integer/],
+    [
+      'an unknown mode',
+      { ...FULL, mode: 'DryRun' },
+      /spec\.mode: Unsupported value: "DryRun": supported values: "Commit", "Validate"/,
+    ],
+    ['a validation with reload', { ...FULL, mode: 'Validate' }, /spec\.reload.*reload is for mode Commit/],
     [
       'fewer failed records than none',
       { ...FULL, errorPolicy: { maxFailedRecords: -1 } },
@@ -169,6 +177,8 @@ describe('immutable fields', () => {
     ['source.s3.key', withS3({ ...FULL.source.s3, key: 'other.csv' }), 'spec.source is immutable'],
     ['schemaRef', { ...FULL, schemaRef: { name: 'other' } }, 'spec.schemaRef is immutable'],
     ['chunkRecords', { ...FULL, chunkRecords: 501 }, 'spec.chunkRecords is immutable'],
+    ['mode', { ...FULL, mode: 'Validate', reload: false }, 'spec.mode is immutable'],
+    ['reload', { ...FULL, reload: false }, 'spec.reload is immutable'],
     ['target', { ...FULL, target: { databaseSecretRef: { name: 'other' } } }, 'spec.target is immutable'],
   ])('%s cannot be changed', async (_name, after, message) => {
     await expect(change(FULL, after)).rejects.toThrow(message);
@@ -184,6 +194,15 @@ describe('immutable fields', () => {
     await expect(change(noChunks, FULL)).rejects.toThrow('spec.chunkRecords is immutable');
     await expect(change(FULL, noChunks)).rejects.toThrow('spec.chunkRecords is immutable');
     await expect(change({ ...FULL, chunkRecords: 1000 }, noChunks)).resolves.toContain('patched');
+  });
+
+  it('mode and reload that are absent are Commit and false', async () => {
+    const { mode, reload, ...without } = FULL;
+    expect(mode && reload).toBeTruthy();
+    await expect(change(FULL, without)).rejects.toThrow('spec.reload is immutable');
+    await expect(change(without, FULL)).rejects.toThrow('spec.reload is immutable');
+    await expect(change({ ...without, mode: 'Validate' }, without)).rejects.toThrow('spec.mode is immutable');
+    await expect(change({ ...without, mode, reload: false }, without)).resolves.toContain('patched');
   });
 
   it('the limits of errorPolicy can be changed, added and removed; what is stored of failed records cannot', async () => {
