@@ -34,7 +34,11 @@ export async function acceptUpload(input: AcceptInput): Promise<Explanation | nu
   );
 }
 
-async function prepareLedger({ database, findMigrator }: AcceptInput): Promise<Explanation | null> {
+/** Brings the ledger up to date, with the rights that the upload's role needs. */
+export async function prepareLedger({
+  database,
+  findMigrator,
+}: Pick<AcceptInput, 'database' | 'findMigrator'>): Promise<Explanation | null> {
   const latest = (await readMigrations()).at(-1)?.version ?? 0;
   const missing = await database.run((client) => isBehind(client, latest));
   if (missing) {

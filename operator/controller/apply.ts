@@ -1,4 +1,5 @@
 /** Does what was decided, one action after the other. Every action can be repeated. */
+import { isTrue } from '#operator/api/conditions.ts';
 import { jobName } from '#operator/api/names.ts';
 import type { BatchUpload } from '#operator/api/resources.ts';
 import type { RunnerSettings } from '#operator/config.ts';
@@ -13,7 +14,7 @@ import type { RunnerCommand } from '#runner/contract.ts';
 import { dequeueUpload } from '#runner/ledger/claim-content.ts';
 import { completeUpload, failUpload } from '#runner/ledger/finish-upload.ts';
 import type { UploadProgress } from '#runner/ledger/types.ts';
-import { type AcceptInput, acceptUpload, explainFault } from './accept-upload.ts';
+import { type AcceptInput, acceptUpload, explainFault, prepareLedger } from './accept-upload.ts';
 import type { ReachPoint } from './fault-point.ts';
 import { nameTaken } from './job-policy.ts';
 import type { Action, Explanation, Outcome } from './types.ts';
@@ -49,6 +50,8 @@ export async function applyActions(deps: ApplyDeps, input: ApplyInput, actions: 
 
 async function applyAction(deps: ApplyDeps, input: ApplyInput, action: Action): Promise<Outcome> {
   switch (action.type) {
+    case 'migrate':
+      return migrateLedger(deps, input);
     case 'accept':
       return accept(deps, input, action);
     case 'createJob':
@@ -66,6 +69,15 @@ async function applyAction(deps: ApplyDeps, input: ApplyInput, action: Action): 
     default:
       throw new Error(action satisfies never);
   }
+}
+
+async function migrateLedger({ findMigrator, log }: ApplyDeps, { upload, database }: ApplyInput): Promise<Outcome> {
+  const namespace = upload.metadata!.namespace!;
+  const migrator = { database: database!, findMigrator: findMigrator(namespace) };
+  const why = await prepareLedger(migrator).catch((error) => explainFault(error) ?? Promise.reject(error));
+  if (why) return { type: isTrue(upload.status, 'Accepted') ? 'degraded' : 'waiting', why };
+  log.info({ namespace }, 'the ledger is up to date');
+  return { type: 'again' };
 }
 
 async function accept(

@@ -80,7 +80,6 @@ export async function sweepDatabase(deps: CloseDeps, database: Database, signal:
   const rows = await database
     .run((client) => listRunningUploads(client, deps.clusterId))
     .catch((error) => (hasNoLedger(error) ? [] : Promise.reject(error)));
-  await removeLeftKeys(database, signal);
   let closed = 0;
   for (const row of rows) {
     if (signal.aborted) break;
@@ -95,6 +94,7 @@ export async function sweepDatabase(deps: CloseDeps, database: Database, signal:
       'closed the ledger row of an upload that is gone',
     );
   }
+  await removeLeftKeys(database, signal);
   return closed;
 }
 

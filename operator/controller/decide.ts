@@ -5,6 +5,7 @@
  * |-------------|-----------------|------------------------------------|--------------------|------------|
  * | unreachable | no              |                                    |                    | Pending    |
  * | unreachable | yes             |                                    |                    | as before, Degraded |
+ * | outdated    |                 |                                    | migrate            | as for unreachable, then what it says |
  * | absent      | no              | no schema, or one that is wrong    |                    | Pending    |
  * | absent      | no              | schema                             | accept             | Pending, then Planning |
  * | absent      | yes             |                                    |                    | as before, Degraded |
@@ -47,6 +48,11 @@ export function decide(observed: Observed): Decision {
   switch (ledger.state) {
     case 'unreachable':
       return accepted ? blind(observed, ledger.why) : wait(observed, ledger.why);
+    case 'outdated':
+      return {
+        ...(accepted ? blind(observed, ledger.why) : wait(observed, ledger.why)),
+        actions: [{ type: 'migrate' }],
+      };
     case 'absent':
       return accepted ? blind(observed, rowMissing()) : acceptOrWait(observed);
     case 'row':

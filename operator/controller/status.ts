@@ -10,8 +10,9 @@ import {
   type Reason,
   setCondition,
 } from '#operator/api/conditions.ts';
-import type { Counts, ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
+import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
+import { describeCounts, describeMessage, describeQueued } from './status-message.ts';
 import { count, cutText } from './text.ts';
 import type { Decision, Explanation, JobView, Observed, View } from './types.ts';
 
@@ -142,53 +143,6 @@ function describeJobs(jobs: Observed['jobs'], ended: boolean): NonNullable<Batch
     );
 }
 
-/** The most important thing to know now. */
-function describeMessage({ view, degraded, upload }: StatusInput): string {
-  if (degraded) return degraded.message;
-  switch (view.kind) {
-    case 'waiting':
-      return view.why.message;
-    case 'blind':
-      return upload.status?.message ?? '';
-    case 'planning':
-      return 'Reading the file once to find its records.';
-    case 'queued':
-      return queued(view.row);
-    case 'processing':
-      return `${(view.row.chunksDone).toLocaleString('en')} of ${count(view.row.totalChunks ?? 0, 'chunk')} done.`;
-    case 'stopping':
-      return 'The upload has failed, its pods are ending.';
-    case 'complete':
-      return summary(view.row);
-    case 'failed':
-      return view.message;
-    default:
-      throw new Error(view satisfies never);
-  }
-}
-
-function queued({ sameAs }: UploadProgress): string {
-  return `The BatchUpload ${sameAs?.name} is loading the same content. When it is complete this one has nothing to do; if it fails this one goes on.`;
-}
-
-function summary({ counts, totalRecords, sameAs, validateOnly }: UploadProgress): string {
-  const total = totalRecords ?? 0;
-  if (sameAs)
-    return `The BatchUpload ${sameAs.name} has loaded the same content already (${countRecords(sameAs.totalRecords, sameAs.counts)}), nothing was done. To load it again create a BatchUpload with spec.reload: true.`;
-  return validateOnly ? `Nothing was written. ${validated(total, counts)}.` : `${countRecords(total, counts)}.`;
-}
-
-function countRecords(total: number, { succeeded, updated, failed, duplicate }: Counts): string {
-  const replaced = updated > 0 ? ` (${n(updated)} updated)` : '';
-  return `${count(total, 'record')}: ${n(succeeded)} succeeded${replaced}, ${n(failed)} failed, ${n(duplicate)} duplicate`;
-}
-
-function validated(total: number, { succeeded, updated, failed, duplicate }: Counts): string {
-  return `${count(total, 'record')}: ${n(succeeded - updated)} would be inserted, ${n(updated)} updated, ${n(failed)} failed, ${n(duplicate)} duplicate`;
-}
-
-const n = (value: number) => value.toLocaleString('en');
-
 const NOT_FINISHED = { reason: 'NotFinished', message: 'The upload is not finished.' } as const;
 
 function describeConditions(input: StatusInput): ConditionUpdate[] {
@@ -254,7 +208,7 @@ function describeProgressing(view: RowView): ConditionUpdate {
     case 'planning':
       return update('Progressing', 'True', { reason: 'Planning', message: 'The file is being read.' });
     case 'queued':
-      return update('Progressing', 'False', { reason: 'Queued', message: queued(view.row) });
+      return update('Progressing', 'False', { reason: 'Queued', message: describeQueued(view.row) });
     case 'processing':
       return update('Progressing', 'True', { reason: 'Processing', message: 'Chunks are being loaded.' });
     case 'stopping':
@@ -274,7 +228,7 @@ function describeEnd(view: RowView): ConditionUpdate[] {
   switch (view.kind) {
     case 'complete':
       return [
-        update('Complete', 'True', { reason: completeReason(view.row), message: summary(view.row) }),
+        update('Complete', 'True', { reason: completeReason(view.row), message: describeCounts(view.row) }),
         update('Failed', 'False', { reason: 'NotFailed', message: 'The upload is complete.' }),
       ];
     case 'failed':

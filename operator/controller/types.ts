@@ -55,7 +55,11 @@ export interface PodView {
 /** What is known of the upload's row. */
 export type LedgerView =
   /** Something on the way to the ledger is missing. */
-  { state: 'unreachable'; why: Explanation } | { state: 'absent' } | { state: 'row'; row: UploadProgress };
+  | { state: 'unreachable'; why: Explanation }
+  /** An earlier version of the operator has made the ledger. */
+  | { state: 'outdated'; why: Explanation }
+  | { state: 'absent' }
+  | { state: 'row'; row: UploadProgress };
 
 export interface Observed {
   /** Wall clock, ms. */
@@ -81,6 +85,8 @@ export interface Observed {
 }
 
 export type Action =
+  /** Bring the ledger up to date. */
+  | { type: 'migrate' }
   /** Verify the database, open the ledger's row. */
   | { type: 'accept'; schema: RecordSchemaSpec }
   | { type: 'createJob'; kind: RunnerCommand; recreated: number }

@@ -38,6 +38,15 @@ describe('before the ledger has a row', () => {
   );
 });
 
+it.each([
+  ['before it is accepted', upload(), 'waiting'],
+  ['accepted', ACCEPTED, 'blind'],
+])('a ledger of an earlier version, %s: is brought up to date', (_what, seen, kind) => {
+  const outdated = { reason: 'MigrationRequired', message: 'Old.' } as const;
+  const decision = decide(observed({ upload: seen, ledger: { state: 'outdated', why: outdated } }));
+  expect(decision).toMatchObject({ actions: [{ type: 'migrate' }], view: { kind } });
+});
+
 describe('the Job that is needed', () => {
   it.each([
     ['Planning, none', planning, { plan: null, process: null }, [{ type: 'createJob', kind: 'plan' }]],
