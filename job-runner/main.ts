@@ -65,7 +65,7 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
       upload = await session.run((client) => readOpenUpload(client, config.uploadId));
       assertPlanned(upload);
       await session.close();
-      if (upload.plan.execution === 'Inline') await runProcess(deps, upload);
+      if (upload.status === 'Processing' && upload.plan.execution === 'Inline') await runProcess(deps, upload);
       break;
     }
     case 'process': {

@@ -6,7 +6,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { chunksOfIndex, type RunnerConfig } from '#runner/contract.ts';
 import { type ChunkResult, readPendingChunks } from '#runner/ledger/chunks.ts';
 import type { Chunk, PlannedUpload } from '#runner/ledger/types.ts';
-import { createPace, type Pace } from '#runner/load/pace.ts';
+import { createPace, MOST_CHUNKS, type Pace } from '#runner/load/pace.ts';
 import { createPreparer, type Preparer } from '#runner/load/prepare-chunk.ts';
 import { type ChunkGroup, type GroupOutcome, processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
@@ -33,7 +33,7 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
   const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;
   const run = chunksOfIndex(config.completionIndex, indexes, plan.totalChunks);
   if (plan.header === null || run.first === run.end) return;
-  const target = describeTarget(upload.schema);
+  const target = describeTarget(upload.schema, { rolledBack: upload.request.mode === 'Validate' });
   const session = createSession({
     database: { uri: config.databaseUri, caCert: config.databaseCaCert },
     uploadId: upload.id,
@@ -51,6 +51,7 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
       schema: upload.schema,
       header: plan.header,
       uploadId: upload.id,
+      storeRowData: upload.request.storeRowData ?? true,
       ...(plan.format ? { delimiter: plan.format.chunkDelimiter } : {}),
       ...(plan.format?.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {}),
     });
@@ -133,7 +134,8 @@ async function processInOrder(
   read: (chunk: Chunk, into: Buffer) => Promise<Buffer>,
 ): Promise<void> {
   const { preparer } = context;
-  const pace = createPace();
+  // Chunks whose keys go into the ledger are written one by one.
+  const pace = createPace(context.target.keys ? 1 : MOST_CHUNKS);
   // One is being written by PostgreSQL while the other is filled.
   const buffers = [createGroupBuffers(), createGroupBuffers()] as const;
   let taken = 0;
@@ -213,8 +215,8 @@ function report(
 ): void {
   for (const result of results) {
     telemetry.chunkCommitted(result);
-    const { number, records, succeeded, failed, duplicate } = result;
-    log.debug({ chunk: number, records, succeeded, failed, duplicate, way }, 'chunk committed');
+    const { number, records, succeeded, updated, failed, duplicate } = result;
+    log.debug({ chunk: number, records, succeeded, updated, failed, duplicate, way }, 'chunk committed');
   }
   if (results.length === 0) log.info({ chunks: chunks.map(({ number }) => number) }, 'chunk was already done');
 }

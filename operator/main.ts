@@ -1,4 +1,4 @@
-/** The control plane: `node operator/main.ts [controller | print-migrations]`. */
+/** The control plane: `node operator/main.ts [controller | print-migrations [version of the ledger]]`. */
 import { migrationScript } from '#runner/ledger/migrate.ts';
 import { createLogger } from '#runner/telemetry/log.ts';
 import { ConfigError, readConfig } from './config.ts';
@@ -9,13 +9,20 @@ async function main(): Promise<number> {
   switch (command) {
     case 'controller':
       return runController(readConfig(process.env));
-    case 'print-migrations':
-      process.stdout.write(await migrationScript());
+    case 'print-migrations': {
+      const from = process.argv[3] ?? '0';
+      if (!/^\d+$/.test(from)) return usage();
+      process.stdout.write(await migrationScript(Number(from)));
       return 0;
+    }
     default:
-      process.stderr.write('Usage: operator [controller | print-migrations]\n');
-      return 2;
+      return usage();
   }
+}
+
+function usage(): number {
+  process.stderr.write('Usage: operator [controller | print-migrations [version of the ledger]]\n');
+  return 2;
 }
 
 try {

@@ -40,13 +40,15 @@ export async function beginChunks(
   return new Set(locked!.rows.filter(({ pending }) => pending).map(({ chunk_number }) => chunk_number));
 }
 
-/** Of a record whose key is stored already; counted apart from failed records. */
+/** Of a record that lost to another one with its key; counted apart from failed records, unless the schema fails them. */
 export const DUPLICATE_CODE = 'DUP_001';
 
 export interface ChunkResult {
   number: number;
   records: number;
   succeeded: number;
+  /** Of the succeeded ones: those that took the place of a row of another upload. */
+  updated: number;
   failed: number;
   duplicate: number;
   durationMs: number;
@@ -59,22 +61,26 @@ export interface ChunkResult {
 /** Marks chunks as done, writes their audit rows and commits, in the transaction that wrote their rows. One round trip. */
 export async function commitChunks(client: ClientBase, id: string, results: readonly ChunkResult[]): Promise<void> {
   const upload = pg.escapeLiteral(id);
-  const rows = results.map(({ number, records, succeeded, failed, duplicate, durationMs, metadata, codes }) => ({
-    ...{ number, records, succeeded, failed, duplicate },
-    duration: Math.round(durationMs),
-    metadata: {
-      ...metadata,
-      codes: Object.fromEntries(codes.map(({ code, count, message }) => [code, { count, message }])),
-    },
-  }));
+  const rows = results.map(
+    ({ number, records, succeeded, updated, failed, duplicate, durationMs, metadata, codes }) => ({
+      ...{ number, records, succeeded, updated, failed, duplicate },
+      duration: Math.round(durationMs),
+      metadata: {
+        ...metadata,
+        codes: Object.fromEntries(codes.map(({ code, count, message }) => [code, { count, message }])),
+      },
+    }),
+  );
   await client.query(`
     UPDATE batch_upload.batch_upload_chunks SET completed_at = clock_timestamp()
     WHERE batch_upload_id = ${upload} AND chunk_number IN (${results.map(({ number }) => number).join(', ')});
     INSERT INTO batch_upload.batch_upload_audit_logs
       (batch_upload_id, event_type, chunk_number, records_in_chunk, succeeded_count, failed_count, duplicate_count,
-       duration_ms, metadata)
-    SELECT ${upload}, 'chunk_completed', r.number, r.records, r.succeeded, r.failed, r.duplicate, r.duration, r.metadata
+       updated_count, duration_ms, metadata)
+    SELECT ${upload}, 'chunk_completed', r.number, r.records, r.succeeded, r.failed, r.duplicate, r.updated,
+      r.duration, r.metadata
     FROM json_to_recordset(${pg.escapeLiteral(JSON.stringify(rows))}) AS r
-      (number integer, records integer, succeeded integer, failed integer, duplicate integer, duration integer, metadata jsonb);
+      (number integer, records integer, succeeded integer, failed integer, duplicate integer, updated integer,
+       duration integer, metadata jsonb);
     COMMIT`);
 }

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { beginUpload } from './claim-content.ts';
 import { assertRunning, lockUploadExclusive } from './lock-upload.ts';
 import type { Plan } from './types.ts';
 
@@ -7,7 +8,8 @@ const BATCH = 20_000;
 
 /**
  * Writes the plan and its chunks in one transaction, once, under the upload's row. A second planner finds the first
- * one's plan and changes nothing: the plan that is committed is the one that counts.
+ * one's plan and changes nothing: the plan that is committed is the one that counts. The same commit says whether the
+ * upload goes on, or another one loads the same content or has done so.
  * @returns false when a plan was already there.
  * @throws Fault FENCED when the upload is no longer running or has another attempt.
  */
@@ -19,15 +21,14 @@ export async function commitPlan(
   await client.query('BEGIN');
   try {
     const row = await lockUploadExclusive(client, id);
-    if (row?.status === 'Processing' && row.attempt === attempt) {
+    if ((row?.status === 'Processing' || row?.status === 'Queued') && row.attempt === attempt) {
       await client.query('ROLLBACK');
       return false;
     }
     assertRunning(row, { id, attempt, status: 'Planning' });
-    for (let from = 0; from < plan.chunks.length; from += BATCH) await insertChunks(client, id, plan, from);
     await client.query(
       `UPDATE batch_upload.batch_uploads
-       SET status = 'Processing', execution = $2, s3_version_id = $3, s3_etag = $4, size_bytes = $5, digest = $6,
+       SET execution = $2, s3_version_id = $3, s3_etag = $4, size_bytes = $5, digest = $6,
            header = $7, total_records = $8, total_chunks = $9, total_indexes = $10, planned_at = clock_timestamp(),
            source_format = $11, work_bucket = coalesce($12, work_bucket), work_key = $13, work_etag = $14, work_version_id = $15, work_size = $16
        WHERE id = $1`,
@@ -50,6 +51,9 @@ export async function commitPlan(
         plan.work?.sizeBytes ?? null,
       ],
     );
+    const status = await beginUpload(client, id);
+    if (status !== 'Complete')
+      for (let from = 0; from < plan.chunks.length; from += BATCH) await insertChunks(client, id, plan, from);
     await client.query(
       `INSERT INTO batch_upload.batch_upload_audit_logs (batch_upload_id, event_type, metadata)
        VALUES ($1, 'plan_committed', $2)`,

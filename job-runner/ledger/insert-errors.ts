@@ -35,7 +35,7 @@ export async function insertErrors(client: ClientBase, uploadId: string, rows: r
     }
     encoded.endRow(row.rowNumber);
   }
-  const taken = await copyRows(client, COPY, encoded.slice());
+  const taken = await copyRows(client, COPY, encoded.all());
   if (taken !== rows.length) throw new Error(`COPY took ${taken} of ${rows.length} failed records`);
 }
 

@@ -25,9 +25,10 @@ export async function readMigrations(): Promise<Migration[]> {
   );
 }
 
-/** The SQL that a database administrator can run instead of the operator. */
-export async function migrationScript(): Promise<string> {
-  const steps = (await readMigrations()).map(
+/** The SQL that a database administrator can run instead of the operator, for a ledger of the version `from`; 0: none. */
+export async function migrationScript(from = 0): Promise<string> {
+  const missing = (await readMigrations()).filter(({ version }) => version > from);
+  const steps = missing.map(
     ({ version, name, sql }) =>
       `-- ${version} ${name}\n${sql}\nINSERT INTO batch_upload.schema_migrations (version, name) VALUES (${version}, '${name}');\n`,
   );
@@ -58,7 +59,8 @@ export async function ledgerVersion(client: ClientBase): Promise<number> {
 export async function migrate(client: ClientBase): Promise<number[]> {
   const migrations = await readMigrations();
   const latest = migrations.at(-1)?.version ?? 0;
-  if ((await ledgerVersion(client)) >= latest) return [];
+  const before = await ledgerVersion(client);
+  if (before >= latest) return [];
   await client.query('BEGIN');
   try {
     await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
@@ -78,8 +80,7 @@ export async function migrate(client: ClientBase): Promise<number[]> {
         code: 'DB_MIGRATION',
         category: 'permanent',
         reason: 'MigrationRequired',
-        message:
-          'The database role may not create the batch_upload schema. Have an administrator run the output of `operator print-migrations`, or add the Secret batch-upload-migrate with the uri of a role that may.',
+        message: `The database role may not ${before === 0 ? 'create' : 'change'} the batch_upload schema. Have an administrator run the output of \`operator print-migrations${before === 0 ? '' : ` ${before}`}\`, or add the Secret batch-upload-migrate with the uri of a role that may.`,
         cause: error,
       });
     }

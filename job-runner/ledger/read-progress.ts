@@ -11,46 +11,61 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
             u.s3_version_id, u.total_records::float8 AS total_records, u.total_chunks, u.total_indexes,
             u.source_format, u.work_bucket,
             u.started_at, u.planned_at, u.completed_at, u.failure_reason, u.failure_message,
-            a.chunks_done, a.processed, a.succeeded, a.failed, a.duplicate
+            u.request->>'mode' IS NOT DISTINCT FROM 'Validate' AS validate_only,
+            a.chunks_done, a.processed, a.succeeded, a.failed, a.duplicate, a.updated,
+            CASE WHEN h.id IS NOT NULL THEN jsonb_build_object('name', h.name, 'status', h.status,
+              'totalRecords', h.total_records, 'counts', jsonb_build_object('processed', h.processed_records,
+              'succeeded', h.succeeded_records, 'failed', h.failed_records, 'duplicate', h.duplicate_records,
+              'updated', coalesce(h.updated_records, 0))) END AS same_as
      FROM batch_upload.batch_uploads u
+     LEFT JOIN batch_upload.batch_uploads h ON h.id = u.same_as
      CROSS JOIN LATERAL (
        SELECT count(*)::float8 AS chunks_done,
               coalesce(sum(records_in_chunk), 0)::float8 AS processed,
               coalesce(sum(succeeded_count), 0)::float8 AS succeeded,
               coalesce(sum(failed_count), 0)::float8 AS failed,
-              coalesce(sum(duplicate_count), 0)::float8 AS duplicate
+              coalesce(sum(duplicate_count), 0)::float8 AS duplicate,
+              coalesce(sum(updated_count), 0)::float8 AS updated
        FROM batch_upload.batch_upload_audit_logs
        WHERE batch_upload_id = u.id AND event_type = 'chunk_completed') a
      WHERE u.id = ANY($1::uuid[])`,
     [ids],
   );
-  return new Map(
-    result.rows.map((row): [string, UploadProgress] => [
-      row.id,
-      {
-        id: row.id,
-        status: row.status,
-        attempt: row.attempt,
-        execution: row.execution,
-        sizeBytes: row.size_bytes,
-        digest: row.digest,
-        eTag: row.s3_etag,
-        versionId: row.s3_version_id,
-        format: row.source_format,
-        workBucket: row.work_bucket,
-        totalRecords: row.total_records,
-        totalChunks: row.total_chunks,
-        totalIndexes: row.total_indexes,
-        counts: { processed: row.processed, succeeded: row.succeeded, failed: row.failed, duplicate: row.duplicate },
-        chunksDone: row.chunks_done,
-        startedAt: row.started_at,
-        plannedAt: row.planned_at,
-        completedAt: row.completed_at,
-        failureReason: row.failure_reason,
-        failureMessage: row.failure_message,
-      },
-    ]),
-  );
+  return new Map(result.rows.map((row): [string, UploadProgress] => [row.id, toProgress(row)]));
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a row of the query above
+function toProgress(row: any): UploadProgress {
+  return {
+    id: row.id,
+    status: row.status,
+    attempt: row.attempt,
+    execution: row.execution,
+    sizeBytes: row.size_bytes,
+    digest: row.digest,
+    eTag: row.s3_etag,
+    versionId: row.s3_version_id,
+    format: row.source_format,
+    workBucket: row.work_bucket,
+    totalRecords: row.total_records,
+    totalChunks: row.total_chunks,
+    totalIndexes: row.total_indexes,
+    counts: {
+      processed: row.processed,
+      succeeded: row.succeeded,
+      failed: row.failed,
+      duplicate: row.duplicate,
+      updated: row.updated,
+    },
+    validateOnly: row.validate_only,
+    sameAs: row.same_as,
+    chunksDone: row.chunks_done,
+    startedAt: row.started_at,
+    plannedAt: row.planned_at,
+    completedAt: row.completed_at,
+    failureReason: row.failure_reason,
+    failureMessage: row.failure_message,
+  };
 }
 
 /** The most frequent codes of an upload, from the audit rows' metadata: bounded by chunks, not by failed records. */

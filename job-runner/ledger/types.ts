@@ -6,13 +6,14 @@ import type { ObjectIdentity } from '#runner/storage/s3.ts';
 /**
  * State of an upload in the ledger:
  *
- * | status     | next                        | who moves it                                |
- * |------------|-----------------------------|---------------------------------------------|
- * | Planning   | Processing, Failed, Deleted | the plan pod; plan pod or operator; operator |
- * | Processing | Complete, Failed, Deleted   | operator; a pod or operator; operator       |
- * | Complete, Failed, Deleted | -            |                                             |
+ * | status     | next                                            | who moves it                                |
+ * |------------|-------------------------------------------------|---------------------------------------------|
+ * | Planning   | Processing, Queued, Complete, Failed, Deleted   | the plan pod (its commit); plan pod or operator; operator |
+ * | Queued     | Processing, Complete, Failed, Deleted           | operator                                    |
+ * | Processing | Complete, Failed, Deleted                       | operator; a pod or operator; operator       |
+ * | Complete, Failed, Deleted | -                                |                                             |
  */
-export type LedgerStatus = 'Planning' | 'Processing' | 'Complete' | 'Failed' | 'Deleted';
+export type LedgerStatus = 'Planning' | 'Queued' | 'Processing' | 'Complete' | 'Failed' | 'Deleted';
 
 /** The part of a BatchUpload's spec that crosses to the pods; never a credential. */
 export interface UploadRequest {
@@ -30,6 +31,12 @@ export interface UploadRequest {
   format?: DeclaredFormat;
   /** Where its canonical copy goes, if it needs one; default: the source's bucket. */
   work?: { s3: { bucket: string } };
+  /** Absent: Commit. */
+  mode?: 'Commit' | 'Validate';
+  /** Load also what was loaded before; absent: false. */
+  reload?: boolean;
+  /** Absent: true. */
+  storeRowData?: boolean;
 }
 
 /** An upload as it is opened by the operator. */
@@ -100,6 +107,8 @@ export interface Counts {
   succeeded: number;
   failed: number;
   duplicate: number;
+  /** A part of succeeded. */
+  updated: number;
 }
 
 /** One upload in the operator's progress query. */
@@ -119,6 +128,9 @@ export interface UploadProgress {
   totalChunks: number | null;
   totalIndexes: number | null;
   counts: Counts;
+  validateOnly: boolean;
+  /** The upload with the same content that a queued one waits for, or that had loaded it; else null. */
+  sameAs: { name: string; status: LedgerStatus; totalRecords: number; counts: Counts } | null;
   /** Chunks whose work is committed. */
   chunksDone: number;
   startedAt: Date | null;

@@ -6,7 +6,7 @@
  */
 import type { Chunk } from '#runner/ledger/types.ts';
 
-const MOST_CHUNKS = 10;
+export const MOST_CHUNKS = 10;
 /** Of the source: what is prepared and not yet committed is kept in memory, twice. */
 const MOST_BYTES = 2 * 1024 * 1024;
 const MERGE_AFTER_CONFLICT = 16;
@@ -22,7 +22,8 @@ export interface Pace {
   separated(): void;
 }
 
-export function createPace(): Pace {
+/** @param mostChunks that may share a transaction */
+export function createPace(mostChunks: number): Pace {
   let window = 1;
   let mergesLeft = 0;
   return {
@@ -41,7 +42,7 @@ export function createPace(): Pace {
       return chunks.slice(first, end);
     },
     committed(chunks, way) {
-      if (way === 'optimistic') window = Math.min(window * 2, MOST_CHUNKS);
+      if (way === 'optimistic') window = Math.min(window * 2, mostChunks);
       else {
         window = 1;
         mergesLeft = mergesLeft > 0 ? mergesLeft - chunks : MERGE_AFTER_CONFLICT;

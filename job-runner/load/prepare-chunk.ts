@@ -25,7 +25,7 @@ export interface PreparedChunk {
   failed: FailedRow[];
   /** Where the record of a row number lies in the source; undefined when the chunk has no such record. */
   positionOf(rowNumber: number): Position | undefined;
-  /** The record's text for people: masked, capped, NUL-escaped. */
+  /** The record's text for people: masked, capped, NUL-escaped; null when it is not to be kept. */
   rowData(rowNumber: number): string | null;
 }
 
@@ -41,6 +41,8 @@ export interface PreparerOptions {
   schema: RecordSchemaSpec;
   header: string[];
   uploadId: string;
+  /** Keep the text of failed records. */
+  storeRowData: boolean;
   /** Between two fields; default: a comma. */
   delimiter?: string;
   /** Of a record that could not be read; default: a stray quote's. */
@@ -48,7 +50,7 @@ export interface PreparerOptions {
 }
 
 export function createPreparer(options: PreparerOptions): Preparer {
-  const { delimiter = ',', malformedFault = QUOTING_FAULT } = options;
+  const { delimiter = ',', malformedFault = QUOTING_FAULT, storeRowData } = options;
   const reader = createRecordReader(delimiter.charCodeAt(0));
   const processor = compileSchema(options.schema, options.header, reader.view);
   const context = { uploadId: options.uploadId, rowNumber: 0 };
@@ -61,7 +63,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
       const recordAt = ({ byteOffset, byteLength }: Position) =>
         bytes.subarray(byteOffset - chunk.startByte, byteOffset - chunk.startByte + byteLength);
       const rowData = (rowNumber: number) =>
-        describeRecord(recordAt(records.positionOf(rowNumber)!), processor, delimiter);
+        storeRowData ? describeRecord(recordAt(records.positionOf(rowNumber)!), processor, delimiter) : null;
       const { positionOf } = records;
       const prepared: PreparedChunk = { chunk, from: rows.rows, to: 0, failed: [], positionOf, rowData };
       const failed: { rowNumber: number; faults: RecordFault[] }[] = [];

@@ -8,8 +8,9 @@ import { type FailedRow, insertErrors } from '#runner/ledger/insert-errors.ts';
 import type { ErrorSummary } from '#runner/ledger/types.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import type { PreparedChunk } from './prepare-chunk.ts';
-import type { Target } from './target.ts';
-import { isRefusal, NOTHING_REFUSED, type WriteOutcome, writeRecords, writeTogether } from './write-records.ts';
+import type { OnDuplicate, Target } from './target.ts';
+import { writeByKeys } from './write-by-keys.ts';
+import { ALL_WRITTEN, isRefusal, type WriteOutcome, writeRecords, writeTogether } from './write-records.ts';
 
 export interface ChunkTransaction {
   client: ClientBase;
@@ -34,9 +35,10 @@ export type GroupOutcome =
   /** Nothing was written: one of several chunks met a conflict or was completed by another pod. Each has to go alone. */
   | { done: false };
 
-const DUPLICATE = {
-  code: DUPLICATE_CODE,
-  message: 'A record with this key is already stored, or an earlier record of this file has the key',
+const DUPLICATE_MESSAGES: Record<OnDuplicate, string> = {
+  Skip: 'A record with this key is already stored, or an earlier record of this file has the key',
+  Update: 'A later record of this file has the key and took its place',
+  Fail: 'A record with this key is already stored, or an earlier record of this file has the key',
 };
 
 /** @throws Fault FENCED; an error of PostgreSQL after which everything can be tried again */
@@ -64,15 +66,18 @@ export async function processChunks(transaction: ChunkTransaction, group: ChunkG
 }
 
 /** Null when several chunks cannot be written together. */
-async function write(transaction: ChunkTransaction, { chunks, rows }: ChunkGroup): Promise<WriteOutcome | null> {
+async function write(transaction: ChunkTransaction, group: ChunkGroup): Promise<WriteOutcome | null> {
   const { client, target } = transaction;
-  if (chunks.length === 1) {
-    const [{ from, to }] = chunks as [PreparedChunk];
-    return writeRecords({ ...transaction, rows }, from, to);
+  const [chunk, ...others] = group.chunks;
+  if (others.length === 0) {
+    const rows = Array.from({ length: chunk!.to - chunk!.from }, (_, i) => chunk!.from + i);
+    const options = { ...transaction, buffer: group.rows, rows };
+    return target.keys ? writeByKeys({ ...options, keys: target.keys }) : writeRecords(options);
   }
+  if (target.keys) return null;
   try {
-    await writeTogether(client, target, rows);
-    return NOTHING_REFUSED;
+    await writeTogether(client, target, group.rows);
+    return ALL_WRITTEN;
   } catch (error) {
     if (isRefusal(error)) return null;
     throw error;
@@ -80,19 +85,19 @@ async function write(transaction: ChunkTransaction, { chunks, rows }: ChunkGroup
 }
 
 async function storeResults(
-  { client, uploadId, metadata }: ChunkTransaction,
+  { client, uploadId, metadata, target }: ChunkTransaction,
   { chunks }: ChunkGroup,
   { written, startedAt }: { written: WriteOutcome; startedAt: number },
 ): Promise<ChunkResult[]> {
   const failed = chunks.map((prepared) => [
     ...prepared.failed,
     ...refusedRows(written, prepared),
-    ...duplicateRows(written, prepared),
+    ...duplicateRows(target, written, prepared),
   ]);
   await insertErrors(client, uploadId, failed.flat());
   const durationMs = (performance.now() - startedAt) / chunks.length;
   const results = chunks.map((prepared, i) => ({
-    ...countRecords(prepared, written, failed[i]!),
+    ...countRecords(prepared, { target, written, failed: failed[i]! }),
     durationMs,
     metadata: { ...metadata, way: written.way },
   }));
@@ -100,14 +105,23 @@ async function storeResults(
   return results;
 }
 
-function duplicateRows(written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
-  return written.duplicates.map((rowNumber) => ({
-    rowNumber,
-    faults: [{ ...DUPLICATE, field: null }],
-    // A displaced record is one of another chunk: only its row number is known here.
-    ...(prepared.positionOf(rowNumber) ?? { byteOffset: null, byteLength: null }),
-    rowData: null,
-  }));
+function duplicateRows({ onDuplicate }: Target, written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
+  const message = DUPLICATE_MESSAGES[onDuplicate];
+  return lostRows(written).map((rowNumber) => {
+    // A displaced record may be one of another chunk: then only its row number is known here.
+    const position = prepared.positionOf(rowNumber);
+    return {
+      rowNumber,
+      faults: [{ code: DUPLICATE_CODE, field: null, message }],
+      ...(position ?? { byteOffset: null, byteLength: null }),
+      rowData: onDuplicate === 'Fail' && position ? prepared.rowData(rowNumber) : null,
+    };
+  });
+}
+
+/** In the order of the file. Not all need to be of this chunk. */
+function lostRows({ lost, displaced }: WriteOutcome): number[] {
+  return [...lost, ...displaced.map(({ row }) => row)].sort((a, b) => a - b);
 }
 
 function refusedRows(written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
@@ -124,9 +138,8 @@ function refusedRows(written: WriteOutcome, prepared: PreparedChunk): FailedRow[
  * is counted as duplicate here in its stead, so that the sums over all chunks are exact.
  */
 function countRecords(
-  { chunk, failed: faulty }: PreparedChunk,
-  { refused, duplicates }: WriteOutcome,
-  failed: readonly FailedRow[],
+  { chunk }: PreparedChunk,
+  { target, written, failed }: { target: Target; written: WriteOutcome; failed: readonly FailedRow[] },
 ): Omit<ChunkResult, 'durationMs' | 'metadata'> {
   const codes = new Map<string, ErrorSummary>();
   for (const { faults } of failed) {
@@ -135,13 +148,14 @@ function countRecords(
     if (entry) entry.count += 1;
     else codes.set(first.code, { code: first.code, count: 1, message: first.message });
   }
-  const failedCount = faulty.length + refused.length;
+  const duplicate = target.onDuplicate === 'Fail' ? 0 : lostRows(written).length;
   return {
     number: chunk.number,
     records: chunk.recordCount,
-    succeeded: chunk.recordCount - failedCount - duplicates.length,
-    failed: failedCount,
-    duplicate: duplicates.length,
+    succeeded: chunk.recordCount - failed.length,
+    updated: written.updated.length,
+    failed: failed.length - duplicate,
+    duplicate,
     codes: [...codes.values()],
   };
 }

@@ -2,23 +2,26 @@
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { describeMerge, type Merge } from './merge.ts';
+
+export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
 
 export interface Target {
-  /** Column names in the order of `schema.target.columns`. */
-  columns: string[];
-  createStage: string;
-  clearStage: string;
   copyIntoTarget: string;
-  copyIntoStage: string;
-  /** Inserts what is staged; returns the row numbers that did not go in. */
-  insertStaged: string;
-  /** The staged records that must take the place of a later one of the same upload; null without the two system columns. */
-  lockDisplaced: string | null;
-  displace: string | null;
+  merge: Merge;
+  onDuplicate: OnDuplicate;
+  /** Mode Validate: all is written as ever, and nothing of it stays in the table. */
+  rolledBack: boolean;
+  /** Set when the table cannot tell the rows of this upload from others, and that matters; see write-by-keys.ts. */
+  keys: KeyRegister | null;
 }
 
-const STAGE = 'pg_temp.batch_upload_stage';
-const ROW = '_row_number';
+/** Keys of an upload in the ledger. Merged like records, so that of equal keys the same one stays. */
+export interface KeyRegister {
+  merge: Merge;
+  /** Hashes what is staged for the target, for the upload $1. */
+  stage: string;
+}
 
 /** Quotes `table` or `schema.table`. */
 export function quoteTable(table: string): string {
@@ -34,58 +37,53 @@ export function keyColumns(schema: RecordSchemaSpec): string[] {
   });
 }
 
-/**
- * Two ways to write, both by COPY. Optimistic: straight into the target. Merge: into a temporary table (one per
- * session, emptied at every commit: one per chunk would bloat the catalog), then INSERT in the order of the key, so that
- * pods rarely deadlock, and find the duplicates by what did not go in.
- */
-export function describeTarget(schema: RecordSchemaSpec): Target {
+/** Columns for the upload's id and the row number, by which the row that stays is chosen; null without both. */
+export function ownerColumns({ target }: RecordSchemaSpec): Merge['owner'] {
+  const find = (name: 'uploadId' | 'rowNumber') => target.columns.find(({ system }) => system === name)?.name;
+  const uploadId = find('uploadId');
+  const rowNumber = find('rowNumber');
+  return uploadId && rowNumber ? { uploadId, rowNumber } : null;
+}
+
+export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } = {}): Target {
   const table = quoteTable(schema.target.table);
   const columns = schema.target.columns.map(({ name }) => name);
-  const list = columns.map(pg.escapeIdentifier).join(', ');
-  const key = keyColumns(schema).map(pg.escapeIdentifier);
-  const keyList = key.join(', ');
-  const system = (name: 'uploadId' | 'rowNumber') => {
-    const column = schema.target.columns.find((candidate) => candidate.system === name);
-    return column ? pg.escapeIdentifier(column.name) : null;
-  };
-  const uploadId = system('uploadId');
-  const rowNumber = system('rowNumber');
-  const sameKey = (a: string, b: string) => key.map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
+  const { onDuplicate = 'Skip' } = schema.target;
+  const owner = ownerColumns(schema);
+  const merge = describeMerge({ table, columns, key: keyColumns(schema), owner, onDuplicate, stage: 'records' });
+  const byKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
   return {
-    columns,
-    createStage: `CREATE TEMPORARY TABLE batch_upload_stage ON COMMIT DELETE ROWS AS
-      SELECT ${list}, 0::bigint AS ${ROW} FROM ${table} WITH NO DATA`,
-    clearStage: `DELETE FROM ${STAGE}`,
-    copyIntoTarget: `COPY ${table} (${list}) FROM STDIN`,
-    copyIntoStage: `COPY ${STAGE} (${list}, ${ROW}) FROM STDIN`,
-    insertStaged: `WITH first AS MATERIALIZED (
-        SELECT DISTINCT ON (${keyList}) * FROM ${STAGE} ORDER BY ${keyList}, ${ROW}),
-      inserted AS (
-        INSERT INTO ${table} (${list}) SELECT ${list} FROM first ORDER BY ${keyList}
-        ON CONFLICT (${keyList}) DO NOTHING RETURNING ${keyList})
-      SELECT s.${ROW}::float8 AS row FROM ${STAGE} s
-      WHERE NOT EXISTS (SELECT FROM inserted i WHERE ${sameKey('i', 's')})
-         OR NOT EXISTS (SELECT FROM first f WHERE f.${ROW} = s.${ROW})
-      ORDER BY 1`,
-    lockDisplaced:
-      uploadId && rowNumber
-        ? `SELECT s.${ROW}::float8 AS row, t.${rowNumber}::float8 AS displaced
-           FROM ${table} t JOIN (
-             SELECT DISTINCT ON (${keyList}) * FROM ${STAGE} WHERE ${ROW} = ANY($1) ORDER BY ${keyList}, ${ROW}) s
-             ON ${sameKey('t', 's')}
-           WHERE t.${uploadId} = $2 AND t.${rowNumber} > s.${ROW}
-           ORDER BY ${key.map((column) => `s.${column}`).join(', ')} FOR UPDATE OF t`
-        : null,
-    displace:
-      uploadId && rowNumber
-        ? `UPDATE ${table} t SET ${columns.map((name) => `${pg.escapeIdentifier(name)} = s.${pg.escapeIdentifier(name)}`).join(', ')}
-           FROM ${STAGE} s WHERE s.${ROW} = ANY($1) AND ${sameKey('t', 's')}`
-        : null,
+    copyIntoTarget: `COPY ${table} (${columns.map(pg.escapeIdentifier).join(', ')}) FROM STDIN`,
+    merge,
+    onDuplicate,
+    rolledBack,
+    keys: byKeys ? describeKeys(merge, onDuplicate) : null,
+  };
+}
+
+/**
+ * PostgreSQL's hashes of a row are equal where its index says that the keys are, whatever their type and collation. With two
+ * of 64 bits, keys of a billion records are confused with a chance of 1 in 10^20.
+ */
+function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
+  const merge = describeMerge({
+    table: 'batch_upload.batch_upload_keys',
+    columns: ['batch_upload_id', 'hash_1', 'hash_2', 'row_number'],
+    key: ['batch_upload_id', 'hash_1', 'hash_2'],
+    owner: { uploadId: 'batch_upload_id', rowNumber: 'row_number' },
+    onDuplicate,
+    stage: 'keys',
+  });
+  const key = `ROW(${records.key.join(', ')})`;
+  return {
+    merge,
+    stage: `INSERT INTO ${merge.stage} SELECT $1, hash_record_extended(${key}, 1), hash_record_extended(${key}, 2),
+      _row_number, _row_number FROM ${records.stage}`,
   };
 }
 
 /** Prepares a session for {@link Target}; @throws what PostgreSQL says, for example 42P01 when the table is gone. */
 export async function prepareSession(client: ClientBase, target: Target): Promise<void> {
-  await client.query(target.createStage);
+  await client.query(target.merge.createStage);
+  if (target.keys) await client.query(target.keys.merge.createStage);
 }

@@ -1,10 +1,10 @@
 /**
  * Writes rows inside a chunk's transaction.
  *
- * | way        | when                                   | on a refusal of the database                          |
- * |------------|----------------------------------------|-------------------------------------------------------|
- * | together   | several chunks, no conflict lately     | transaction rolled back, each chunk alone             |
- * | optimistic | one chunk                              | savepoint rolled back, merge                          |
+ * | way        | when                                   | on a refusal of the database                            |
+ * |------------|----------------------------------------|---------------------------------------------------------|
+ * | together   | several chunks, no conflict lately     | transaction rolled back, each chunk alone               |
+ * | optimistic | one chunk                              | savepoint rolled back, merge                            |
  * | merge      | after a unique violation, or asked for | class 22, 23, P0001: halved down to the record (DB_001) |
  *
  * Everything else is a fault of the chunk: thrown, and the whole transaction is tried again.
@@ -13,91 +13,71 @@ import type { ClientBase, DatabaseError } from 'pg';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { copyRows } from '#runner/storage/copy.ts';
 import { sqlState } from '#runner/storage/postgres.ts';
+import { type MergeResult, mergeStaged } from './merge.ts';
 import type { Target } from './target.ts';
 
-export interface WriteOutcome {
-  /** Row numbers that are duplicates now. Not all need to be of this chunk: a later record of another one may be displaced. */
-  duplicates: number[];
+export interface WriteOutcome extends MergeResult {
   /** Rows that PostgreSQL refused one by one. */
   refused: { rowNumber: number; message: string }[];
   way: 'optimistic' | 'merge';
 }
 
-export const NOTHING_REFUSED: WriteOutcome = { duplicates: [], refused: [], way: 'optimistic' };
+/** Everything went in. */
+export const ALL_WRITTEN: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], way: 'optimistic' };
 
 export interface WriteOptions {
   client: ClientBase;
   target: Target;
   uploadId: string;
-  rows: RowBuffer;
+  buffer: RowBuffer;
+  /** Numbers of the buffer's rows that are written, in their order. */
+  rows: readonly number[];
   /** Skip the optimistic attempt. */
   mergeOnly: boolean;
 }
 
 /** All rows of the buffer by one COPY. @throws what PostgreSQL says; see {@link isRefusal} */
-export async function writeTogether(client: ClientBase, target: Target, rows: RowBuffer): Promise<void> {
-  if (rows.rows > 0) await copyAll(client, target.copyIntoTarget, { data: rows.slice(), count: rows.rows });
+export async function writeTogether(client: ClientBase, target: Target, buffer: RowBuffer): Promise<void> {
+  if (buffer.rows > 0) await copyAll(client, target.copyIntoTarget, { data: buffer.all(), count: buffer.rows });
 }
 
-/** Rows [from, to) of the buffer. */
-export async function writeRecords(options: WriteOptions, from: number, to: number): Promise<WriteOutcome> {
-  const { client, target, rows, mergeOnly } = options;
-  if (from === to) return NOTHING_REFUSED;
+export async function writeRecords(options: WriteOptions): Promise<WriteOutcome> {
+  const { client, target, buffer, rows, mergeOnly } = options;
+  if (rows.length === 0) return ALL_WRITTEN;
   if (!mergeOnly) {
-    const data = { data: rows.slice(from, to), count: to - from };
+    const data = { data: buffer.select(rows), count: rows.length };
     const copied = await attempt(client, () => copyAll(client, target.copyIntoTarget, data));
-    if (copied.ok) return NOTHING_REFUSED;
+    if (copied.ok) return ALL_WRITTEN;
   }
-  const outcome: WriteOutcome = { duplicates: [], refused: [], way: 'merge' };
-  await mergeOrHalve(options, { from, to }, outcome);
-  outcome.duplicates.sort((a, b) => a - b);
+  const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], way: 'merge' };
+  await mergeOrHalve(options, outcome);
   return outcome;
 }
 
-interface Range {
-  from: number;
-  to: number;
-}
-
-async function mergeOrHalve(options: WriteOptions, range: Range, outcome: WriteOutcome): Promise<void> {
-  const { from, to } = range;
-  const merged = await attempt(options.client, () => merge(options, range));
+async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promise<void> {
+  const { client, target, uploadId, buffer, rows } = options;
+  const merged = await attempt(client, async () => {
+    await stageRecords(options);
+    return mergeStaged(client, target.merge, uploadId);
+  });
   if (merged.ok) {
-    outcome.duplicates.push(...merged.value);
+    outcome.lost.push(...merged.value.lost);
+    outcome.displaced.push(...merged.value.displaced);
+    outcome.updated.push(...merged.value.updated);
     return;
   }
-  if (to - from === 1) {
-    outcome.refused.push({ rowNumber: options.rows.rowNumber(from), message: refusalMessage(merged.error) });
+  if (rows.length === 1) {
+    outcome.refused.push({ rowNumber: buffer.rowNumber(rows[0]!), message: refusalMessage(merged.error) });
     return;
   }
-  const middle = (from + to) >> 1;
-  await mergeOrHalve(options, { from, to: middle }, outcome);
-  await mergeOrHalve(options, { from: middle, to }, outcome);
+  const middle = rows.length >> 1;
+  await mergeOrHalve({ ...options, rows: rows.slice(0, middle) }, outcome);
+  await mergeOrHalve({ ...options, rows: rows.slice(middle) }, outcome);
 }
 
-/**
- * Of equal keys in one file the lowest row number stays, whichever chunk commits first: a record that meets a later
- * one of its own upload takes its place, and the displaced record becomes the duplicate.
- */
-async function merge({ client, target, uploadId, rows }: WriteOptions, { from, to }: Range): Promise<number[]> {
-  await copyAll(client, target.copyIntoStage, { data: rows.sliceWithRowNumbers(from, to), count: to - from });
-  const result = await client.query<{ row: number }>(target.insertStaged);
-  const missing = new Set(result.rows.map(({ row }) => row));
-  if (missing.size > 0 && target.lockDisplaced && target.displace) {
-    const displaced = await client.query<{ row: number; displaced: number }>(target.lockDisplaced, [
-      [...missing],
-      uploadId,
-    ]);
-    if (displaced.rows.length > 0) {
-      await client.query(target.displace, [displaced.rows.map(({ row }) => row)]);
-      for (const { row, displaced: loser } of displaced.rows) {
-        missing.delete(row);
-        missing.add(loser);
-      }
-    }
-  }
-  await client.query(target.clearStage);
-  return [...missing];
+export async function stageRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {
+  const data = { data: buffer.selectWithRowNumbers(rows), count: rows.length };
+  await copyAll(client, target.merge.copyIntoStage, data);
 }
 
 async function copyAll(

@@ -61,9 +61,9 @@ export interface RecordSchemaSpec {
      */
     create: boolean;
     /**
-     * What happens to a record whose key is already stored. Skip: counted as duplicate, DUP_001.
+     * What happens to a record whose key is already stored. Skip: counted as duplicate, DUP_001. Update: it takes the place of the stored row and is counted in updated. Fail: it fails with DUP_001. Of equal keys in one file the lowest row number stays with Skip and Fail, the highest with Update; the others are duplicates, or failed with Fail. That the choice does not depend on which chunk commits first takes columns for uploadId and rowNumber; the counts are exact without them too.
      */
-    onDuplicate: 'Skip';
+    onDuplicate: 'Skip' | 'Update' | 'Fail';
     columns: {
       name: string;
       /**

@@ -60,19 +60,30 @@ export class RowBuffer {
     return this.#rowNumbers[row]!;
   }
 
-  /** The bytes of rows [from, to), each with its newline. Valid until clear(). */
-  slice(from = 0, to = this.rows): Buffer {
-    return this.#bytes.subarray(this.#startOf(from), this.#startOf(to));
+  /** The bytes of all rows, each with its newline. Valid until clear(). */
+  all(): Buffer {
+    return this.#bytes.subarray(0, this.#startOf(this.rows));
+  }
+
+  /** The bytes of some rows, in their order. Valid until clear(). */
+  select(rows: readonly number[]): Buffer {
+    const first = rows[0];
+    if (first === undefined) return this.#bytes.subarray(0, 0);
+    const last = rows.at(-1)!;
+    if (last - first + 1 === rows.length) return this.#bytes.subarray(this.#startOf(first), this.#startOf(last + 1));
+    return Buffer.concat(rows.map((row) => this.#bytes.subarray(this.#startOf(row), this.#startOf(row + 1))));
   }
 
   /** The same rows with their row number as one more column. */
-  sliceWithRowNumbers(from = 0, to = this.rows): Buffer {
-    const source = this.slice(from, to);
-    const result = Buffer.allocUnsafe(source.length + (to - from) * 18);
+  selectWithRowNumbers(rows: readonly number[]): Buffer {
+    const numbers = rows.map((row) => `\t${this.#rowNumbers[row]}\n`);
+    let length = 0;
+    for (const [i, row] of rows.entries()) length += this.#startOf(row + 1) - this.#startOf(row) + numbers[i]!.length;
+    const result = Buffer.allocUnsafe(length);
     let at = 0;
-    for (let row = from; row < to; row += 1) {
+    for (const [i, row] of rows.entries()) {
       at += this.#bytes.copy(result, at, this.#startOf(row), this.#startOf(row + 1) - 1);
-      at += result.write(`\t${this.#rowNumbers[row]}\n`, at, 'latin1');
+      at += result.write(numbers[i]!, at, 'latin1');
     }
     return result.subarray(0, at);
   }

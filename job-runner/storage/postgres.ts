@@ -199,6 +199,7 @@ const HINTS: Record<string, string> = {
   '42501':
     ' Grant the role of the Secret INSERT, SELECT and UPDATE on the target table and on the schema batch_upload.',
   '42P01': ' The table is gone: create it again.',
+  '42883': ' A key column has a type that cannot be hashed, such as money or bit: give it another one.',
   '3D000': ' The database of the uri does not exist.',
 };
 

@@ -1,7 +1,7 @@
 /** Generated from crds/batchuploads.yaml (v1alpha1) by `make generate`; do not edit. */
 
 /**
- * What to load. Only parallelism can be changed later.
+ * What to load. Only parallelism and the limits of errorPolicy can be changed later.
  */
 export interface BatchUploadSpec {
   /**
@@ -95,6 +95,14 @@ export interface BatchUploadSpec {
     name: string;
   };
   /**
+   * Commit loads the records. Validate does everything but that: it says what would be inserted (succeeded), updated and refused, also by the database, and writes nothing but the ledger. Records that only another unique index of the table or a trigger would refuse because of another chunk of the same file are not found.
+   */
+  mode: 'Commit' | 'Validate';
+  /**
+   * Load the object even if the same content was loaded with the same schema from this namespace before. When false such an upload is Complete at once, reason AlreadyLoaded, and has no records of its own; while another one loads the same content it is Queued, and goes on if that one fails.
+   */
+  reload: boolean;
+  /**
    * Records in a chunk, the unit of transaction and audit. A chunk also ends at 8 MiB.
    */
   chunkRecords: number;
@@ -102,6 +110,23 @@ export interface BatchUploadSpec {
    * Pods that process at the same time. Can be changed while the upload runs.
    */
   parallelism: number;
+  /**
+   * How many failed records are too many, and what is kept of them. Duplicates are not failed records, unless the schema's onDuplicate is Fail. The limits can be changed while the upload runs.
+   */
+  errorPolicy?: {
+    /**
+     * When more records than this have failed, the upload stops as Failed, reason TooManyFailedRecords. What was loaded until then stays.
+     */
+    maxFailedRecords?: number;
+    /**
+     * The same for a share of all records of the file, so that a bad first page does not stop a big file.
+     */
+    maxFailedPercent?: number;
+    /**
+     * Keep the text of failed records in the ledger, with sensitive fields masked. When false only row number, place in the file, code and message are kept.
+     */
+    storeRowData: boolean;
+  };
   target?: {
     /**
      * Secret with uri and, if needed, ca.crt; batch-upload-database when absent.
@@ -120,7 +145,7 @@ export interface BatchUploadStatus {
   /**
    * Where the upload is, for people; programs read the conditions.
    */
-  phase?: 'Pending' | 'Planning' | 'Processing' | 'Complete' | 'Failed';
+  phase?: 'Pending' | 'Queued' | 'Planning' | 'Processing' | 'Complete' | 'Failed';
   /**
    * The most important thing to know now, for people.
    */
@@ -159,7 +184,7 @@ export interface BatchUploadStatus {
     indexes?: number;
   };
   /**
-   * total = succeeded + failed + duplicate + pending; processed is the first three.
+   * total = succeeded + failed + duplicate + pending; processed is the first three; updated is the part of succeeded that took the place of stored rows.
    */
   records?: {
     total?: number;
@@ -167,6 +192,7 @@ export interface BatchUploadStatus {
     succeeded?: number;
     failed?: number;
     duplicate?: number;
+    updated?: number;
   };
   progress?: string;
   recordsPerSecond?: number;

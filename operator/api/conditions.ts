@@ -69,6 +69,8 @@ export const REASONS = {
 
   // Progressing
   Processing: 'Processing',
+  /** False: another upload loads the same content; this one waits for its end. */
+  Queued: 'Queued',
   /** False: the ledger has failed the upload, its Jobs are ending. */
   Stopping: 'Stopping',
   /** False: ended. */
@@ -97,10 +99,16 @@ export const REASONS = {
   // Complete and Failed
   /** Complete = True: every chunk is done. */
   Completed: 'Completed',
+  /** Complete = True: in mode Validate; nothing was written. */
+  Validated: 'Validated',
+  /** Complete = True: another upload has loaded the same content; this one did nothing. */
+  AlreadyLoaded: 'AlreadyLoaded',
   /** False of both while the upload is not at its end. */
   NotFinished: 'NotFinished',
   /** Failed = False of a complete upload. */
   NotFailed: 'NotFailed',
+  /** Failed: more records failed than spec.errorPolicy allows. */
+  TooManyFailedRecords: 'TooManyFailedRecords',
   /** Failed: a pod's container ended with a code of its own and said nothing. */
   PodFailed: 'PodFailed',
   /** Failed: a pod was ended for using more memory than its limit. */

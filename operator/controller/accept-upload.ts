@@ -34,7 +34,11 @@ export async function acceptUpload(input: AcceptInput): Promise<Explanation | nu
   );
 }
 
-async function prepareLedger({ database, findMigrator }: AcceptInput): Promise<Explanation | null> {
+/** Brings the ledger up to date, with the rights that the upload's role needs. */
+export async function prepareLedger({
+  database,
+  findMigrator,
+}: Pick<AcceptInput, 'database' | 'findMigrator'>): Promise<Explanation | null> {
   const latest = (await readMigrations()).at(-1)?.version ?? 0;
   const missing = await database.run((client) => isBehind(client, latest));
   if (missing) {
@@ -76,14 +80,15 @@ async function migrateAs(config: pg.ClientConfig, user: string): Promise<void> {
 /** Inserting into an identity column needs no right on its sequence. */
 export function grantSql(user: string): string {
   const role = pg.escapeIdentifier(user);
-  return `GRANT USAGE ON SCHEMA batch_upload TO ${role}; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA batch_upload TO ${role};`;
+  return `GRANT USAGE ON SCHEMA batch_upload TO ${role}; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA batch_upload TO ${role}; GRANT DELETE ON batch_upload.batch_upload_keys TO ${role};`;
 }
 
 async function checkLedgerRights(client: pg.ClientBase): Promise<Explanation | null> {
   const result = await client.query<{ user: string; usable: boolean }>(
     `SELECT current_user AS "user", has_schema_privilege('batch_upload', 'USAGE') AND bool_and(
        has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-       AND (c.relname NOT IN ('batch_uploads', 'batch_upload_chunks') OR has_table_privilege(c.oid, 'UPDATE'))) AS usable
+       AND (c.relname NOT IN ('batch_uploads', 'batch_upload_chunks', 'batch_upload_keys') OR has_table_privilege(c.oid, 'UPDATE'))
+       AND (c.relname <> 'batch_upload_keys' OR has_table_privilege(c.oid, 'DELETE'))) AS usable
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = 'batch_upload' AND c.relkind = 'r' AND c.relname LIKE 'batch\\_upload%'`,
   );
@@ -139,8 +144,13 @@ async function open(client: pg.ClientBase, { upload, clusterId, schema }: Accept
 /** What of the spec crosses to the pods; never a credential. */
 export function toRequest({ spec }: BatchUpload): UploadRequest {
   const { credentialsSecretRef: _secret, ...s3 } = spec.source.s3;
-  const { format, work } = spec;
-  return { s3, chunkRecords: spec.chunkRecords, ...(format ? { format } : {}), ...(work ? { work } : {}) };
+  const { mode, reload, chunkRecords, errorPolicy, format, work } = spec;
+  return {
+    ...{ s3, mode, reload, chunkRecords },
+    storeRowData: errorPolicy?.storeRowData ?? true,
+    ...(format ? { format } : {}),
+    ...(work ? { work } : {}),
+  };
 }
 
 /** A Fault of the database as an explanation, where people can do something about it or it passes. */

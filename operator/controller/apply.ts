@@ -1,4 +1,5 @@
 /** Does what was decided, one action after the other. Every action can be repeated. */
+import { isTrue } from '#operator/api/conditions.ts';
 import { jobName } from '#operator/api/names.ts';
 import type { BatchUpload } from '#operator/api/resources.ts';
 import type { RunnerSettings } from '#operator/config.ts';
@@ -10,9 +11,10 @@ import { JOBS, type Job } from '#operator/kube/resource-types.ts';
 import type { KubeClient, Logger } from '#operator/kube/types.ts';
 import type { Database } from '#operator/ledger/database.ts';
 import type { RunnerCommand } from '#runner/contract.ts';
+import { dequeueUpload } from '#runner/ledger/claim-content.ts';
 import { completeUpload, failUpload } from '#runner/ledger/finish-upload.ts';
 import type { UploadProgress } from '#runner/ledger/types.ts';
-import { type AcceptInput, acceptUpload, explainFault } from './accept-upload.ts';
+import { type AcceptInput, acceptUpload, explainFault, prepareLedger } from './accept-upload.ts';
 import type { ReachPoint } from './fault-point.ts';
 import { nameTaken } from './job-policy.ts';
 import type { Action, Explanation, Outcome } from './types.ts';
@@ -48,6 +50,8 @@ export async function applyActions(deps: ApplyDeps, input: ApplyInput, actions: 
 
 async function applyAction(deps: ApplyDeps, input: ApplyInput, action: Action): Promise<Outcome> {
   switch (action.type) {
+    case 'migrate':
+      return migrateLedger(deps, input);
     case 'accept':
       return accept(deps, input, action);
     case 'createJob':
@@ -58,11 +62,22 @@ async function applyAction(deps: ApplyDeps, input: ApplyInput, action: Action): 
       return setParallelism(deps, input, action);
     case 'complete':
       return complete(deps, input);
+    case 'dequeue':
+      return dequeue(deps, input);
     case 'fail':
       return fail(deps, input, action);
     default:
       throw new Error(action satisfies never);
   }
+}
+
+async function migrateLedger({ findMigrator, log }: ApplyDeps, { upload, database }: ApplyInput): Promise<Outcome> {
+  const namespace = upload.metadata!.namespace!;
+  const migrator = { database: database!, findMigrator: findMigrator(namespace) };
+  const why = await prepareLedger(migrator).catch((error) => explainFault(error) ?? Promise.reject(error));
+  if (why) return { type: isTrue(upload.status, 'Accepted') ? 'degraded' : 'waiting', why };
+  log.info({ namespace }, 'the ledger is up to date');
+  return { type: 'again' };
 }
 
 async function accept(
@@ -169,6 +184,13 @@ async function complete({ log, reachPoint }: ApplyDeps, { upload, database }: Ap
   return { type: 'again' };
 }
 
+async function dequeue({ log }: ApplyDeps, { upload, database }: ApplyInput): Promise<Outcome> {
+  const { uid, namespace, name } = upload.metadata!;
+  const status = await database!.finish(uid!, (client) => dequeueUpload(client, uid!));
+  log.info({ namespace, upload: name, status }, 'the upload with the same content has ended');
+  return { type: 'again' };
+}
+
 async function fail(
   { log, reachPoint }: ApplyDeps,
   { upload, database }: ApplyInput,
@@ -176,7 +198,7 @@ async function fail(
 ): Promise<Outcome> {
   const { uid, namespace, name } = upload.metadata!;
   await database!.finish(uid!, (client) => failUpload(client, { id: uid!, attempt }, { reason, message }));
-  log.warn({ namespace, upload: name, reason }, 'the Job has failed, and the upload with it');
+  log.warn({ namespace, upload: name, reason }, 'the upload has failed');
   reachPoint('after-fail');
   return { type: 'again' };
 }

@@ -7,6 +7,7 @@ import type { Databases, SecretRef } from '#operator/ledger/databases.ts';
 import { DEFAULTS } from '#runner/contract.ts';
 import { Fault } from '#runner/errors.ts';
 import { closeDeletedUpload, listRunningUploads } from '#runner/ledger/finish-upload.ts';
+import { removeKeys } from '#runner/ledger/remove-keys.ts';
 import { sqlState } from '#runner/storage/postgres.ts';
 import type { Caches } from './caches.ts';
 import type { ReachPoint } from './fault-point.ts';
@@ -93,7 +94,16 @@ export async function sweepDatabase(deps: CloseDeps, database: Database, signal:
       'closed the ledger row of an upload that is gone',
     );
   }
+  await removeLeftKeys(database, signal);
   return closed;
+}
+
+async function removeLeftKeys(database: Database, signal: AbortSignal): Promise<void> {
+  try {
+    while (!signal.aborted && (await database.run(removeKeys)));
+  } catch (error) {
+    if (!hasNoLedger(error)) throw error;
+  }
 }
 
 function hasNoLedger(error: unknown): boolean {

@@ -5,12 +5,16 @@
  * |-------------|-----------------|------------------------------------|--------------------|------------|
  * | unreachable | no              |                                    |                    | Pending    |
  * | unreachable | yes             |                                    |                    | as before, Degraded |
+ * | outdated    |                 |                                    | migrate            | as for unreachable, then what it says |
  * | absent      | no              | no schema, or one that is wrong    |                    | Pending    |
  * | absent      | no              | schema                             | accept             | Pending, then Planning |
  * | absent      | yes             |                                    |                    | as before, Degraded |
  * | Planning    |                 | plan Job missing                   | create it          | Planning   |
  * | Planning    |                 | plan Job complete                  | delete it, again   | Planning   |
  * | Planning    |                 | plan Job failed                    | fail               | Planning, then Failed |
+ * | Queued      |                 | who loads the same content runs    |                    | Queued     |
+ * | Queued      |                 | it has ended                       | dequeue            | Queued, then Processing or Complete |
+ * | Processing  |                 | too many failed records            | fail               | Processing, then Failed |
  * | Processing  |                 | every chunk done                   | complete           | Processing, then Complete |
  * | Processing  |                 | its Job missing, complete, failed  | as for Planning    | Processing |
  * | Processing  |                 | spec.parallelism changed           | set it             | Processing |
@@ -20,15 +24,17 @@
  * | Failed      |                 | Jobs finished                      |                    | Failed     |
  * | Deleted     |                 | (closed by mistake)                | as for Failed      | Failed     |
  *
- * "Its Job" is the plan Job for an inline upload, else the process Job. Success is the ledger's word alone.
+ * "Its Job" is the plan Job for an inline upload, else the process Job. Success is the ledger's word alone. Too many
+ * failed records end an upload also when every chunk is done: a small one is at its end before anybody looks.
  */
 import { isTrue } from '#operator/api/conditions.ts';
-import type { UploadProgress } from '#runner/ledger/types.ts';
+import type { LedgerStatus, UploadProgress } from '#runner/ledger/types.ts';
 import { checkSchema } from './accept-policy.ts';
+import { findTooManyFailed } from './error-policy.ts';
 import { conditionReason } from './failure-policy.ts';
 import { type JobPlan, neededKind, planJob, unfinishedJobs } from './job-policy.ts';
 import { findStuck } from './stuck-pod-policy.ts';
-import type { Decision, Explanation, Observed, View } from './types.ts';
+import type { Action, Decision, Explanation, Observed, View } from './types.ts';
 
 /**
  * How long a failed upload's Jobs may take to end by themselves before they are deleted: the pod that failed is ending
@@ -42,6 +48,11 @@ export function decide(observed: Observed): Decision {
   switch (ledger.state) {
     case 'unreachable':
       return accepted ? blind(observed, ledger.why) : wait(observed, ledger.why);
+    case 'outdated':
+      return {
+        ...(accepted ? blind(observed, ledger.why) : wait(observed, ledger.why)),
+        actions: [{ type: 'migrate' }],
+      };
     case 'absent':
       return accepted ? blind(observed, rowMissing()) : acceptOrWait(observed);
     case 'row':
@@ -55,14 +66,12 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
   switch (row.status) {
     case 'Planning':
       return work(observed, { kind: 'planning', row }, planJob(observed, row));
+    case 'Queued': {
+      const queued = settle({ kind: 'queued', row });
+      return isRunning(row.sameAs?.status) ? queued : { ...queued, actions: [{ type: 'dequeue' }] };
+    }
     case 'Processing':
-      return row.chunksDone === row.totalChunks
-        ? work(
-            observed,
-            { kind: 'processing', row },
-            { actions: [{ type: 'complete' }], degraded: null, requeueAfterMs: null },
-          )
-        : work(observed, { kind: 'processing', row }, planJob(observed, row));
+      return work(observed, { kind: 'processing', row }, endOf(observed, row) ?? planJob(observed, row));
     case 'Complete':
       return settle({ kind: 'complete', row });
     case 'Failed':
@@ -79,6 +88,18 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
     default:
       throw new Error(row.status satisfies never);
   }
+}
+
+function isRunning(status: LedgerStatus | undefined): boolean {
+  return status === 'Planning' || status === 'Queued' || status === 'Processing';
+}
+
+/** Counts and chunks are of one reading, so what is judged here at the last chunk is final. */
+function endOf({ upload, topErrors }: Observed, row: UploadProgress): JobPlan | null {
+  const only = (action: Action): JobPlan => ({ actions: [action], degraded: null, requeueAfterMs: null });
+  const tooMany = findTooManyFailed(upload.spec.errorPolicy, row, topErrors);
+  if (tooMany) return only({ type: 'fail', attempt: row.attempt, ...tooMany });
+  return row.chunksDone === row.totalChunks ? only({ type: 'complete' }) : null;
 }
 
 function work(observed: Observed, view: View & { row: UploadProgress }, plan: JobPlan): Decision {

@@ -134,6 +134,7 @@ export type LedgerCounters = ReturnType<typeof createLedgerCounters>;
 export function measureUploads(metrics: Metrics, uploads: Iterable<BatchUpload>, now: number): void {
   const phases = new Map<string, number>([
     ['Pending', 0],
+    ['Queued', 0],
     ['Planning', 0],
     ['Processing', 0],
   ]);

@@ -8,6 +8,7 @@ import type { OperatorConfig } from '#operator/config.ts';
 import type { Clock } from '#operator/kube/clock.ts';
 import { EVENTS } from '#operator/kube/resource-types.ts';
 import type { KubeClient, Logger } from '#operator/kube/types.ts';
+import { isLedgerOutdated } from '#operator/ledger/connection.ts';
 import type { Database, Reading } from '#operator/ledger/database.ts';
 import { type Databases, findSecret } from '#operator/ledger/databases.ts';
 import { DEFAULTS, type RunnerCommand } from '#runner/contract.ts';
@@ -86,8 +87,9 @@ async function observeLedger(
   const { namespace } = input.upload.metadata!;
   const refused = checkAllowed(namespace!, input.upload.spec, deps.config) ?? checkCaches(deps, namespace!);
   if (refused) return { ledger: { state: 'unreachable', why: refused }, database: null };
+  let database: Database | null = null;
   try {
-    const database = await openDatabase(deps, input);
+    database = await openDatabase(deps, input);
     const reading = await readLedger(deps, input, database);
     if (reading.row)
       input.memory.rate = nextRate(input.memory.rate, { at: reading.at, processed: reading.row.counts.processed });
@@ -95,6 +97,7 @@ async function observeLedger(
   } catch (error) {
     const why = explainFault(error);
     if (!why) throw error;
+    if (isLedgerOutdated(error)) return { ledger: { state: 'outdated', why }, database };
     return { ledger: { state: 'unreachable', why }, database: null };
   }
 }

@@ -3,9 +3,16 @@
  * limit in bytes, every list a limit in items, and the sum of all limits is below 28 KiB.
  */
 import type { BatchUploadStatus } from '#operator/api/batch-upload.gen.ts';
-import { type Condition, type ConditionType, type ConditionUpdate, setCondition } from '#operator/api/conditions.ts';
+import {
+  type Condition,
+  type ConditionType,
+  type ConditionUpdate,
+  type Reason,
+  setCondition,
+} from '#operator/api/conditions.ts';
 import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
+import { describeCounts, describeMessage, describeQueued } from './status-message.ts';
 import { count, cutText } from './text.ts';
 import type { Decision, Explanation, JobView, Observed, View } from './types.ts';
 
@@ -64,6 +71,8 @@ function describePhase(view: View, previous: BatchUploadStatus): NonNullable<Bat
       return 'Pending';
     case 'planning':
       return 'Planning';
+    case 'queued':
+      return 'Queued';
     case 'processing':
       return 'Processing';
     case 'stopping':
@@ -146,34 +155,6 @@ function describeJobs(jobs: Observed['jobs'], ended: boolean): NonNullable<Batch
     );
 }
 
-/** The most important thing to know now. */
-function describeMessage({ view, degraded, upload }: StatusInput): string {
-  if (degraded) return degraded.message;
-  switch (view.kind) {
-    case 'waiting':
-      return view.why.message;
-    case 'blind':
-      return upload.status?.message ?? '';
-    case 'planning':
-      return 'Reading the file once to find its records.';
-    case 'processing':
-      return `${(view.row.chunksDone).toLocaleString('en')} of ${count(view.row.totalChunks ?? 0, 'chunk')} done.`;
-    case 'stopping':
-      return 'The upload has failed, its pods are ending.';
-    case 'complete':
-      return summary(view.row);
-    case 'failed':
-      return view.message;
-    default:
-      throw new Error(view satisfies never);
-  }
-}
-
-function summary({ counts, totalRecords }: UploadProgress): string {
-  const n = (value: number) => value.toLocaleString('en');
-  return `${count(totalRecords ?? 0, 'record')}: ${n(counts.succeeded)} succeeded, ${n(counts.failed)} failed, ${n(counts.duplicate)} duplicate.`;
-}
-
 const NOT_FINISHED = { reason: 'NotFinished', message: 'The upload is not finished.' } as const;
 
 function describeConditions(input: StatusInput): ConditionUpdate[] {
@@ -238,6 +219,8 @@ function describeProgressing(view: RowView): ConditionUpdate {
   switch (view.kind) {
     case 'planning':
       return update('Progressing', 'True', { reason: 'Planning', message: 'The file is being read.' });
+    case 'queued':
+      return update('Progressing', 'False', { reason: 'Queued', message: describeQueued(view.row) });
     case 'processing':
       return update('Progressing', 'True', { reason: 'Processing', message: 'Chunks are being loaded.' });
     case 'stopping':
@@ -257,7 +240,7 @@ function describeEnd(view: RowView): ConditionUpdate[] {
   switch (view.kind) {
     case 'complete':
       return [
-        update('Complete', 'True', { reason: 'Completed', message: summary(view.row) }),
+        update('Complete', 'True', { reason: completeReason(view.row), message: describeCounts(view.row) }),
         update('Failed', 'False', { reason: 'NotFailed', message: 'The upload is complete.' }),
       ];
     case 'failed':
@@ -268,6 +251,11 @@ function describeEnd(view: RowView): ConditionUpdate[] {
     default:
       return [update('Complete', 'False', NOT_FINISHED), update('Failed', 'False', NOT_FINISHED)];
   }
+}
+
+function completeReason({ sameAs, validateOnly }: UploadProgress): Reason {
+  if (sameAs) return 'AlreadyLoaded';
+  return validateOnly ? 'Validated' : 'Completed';
 }
 
 function update(

@@ -55,7 +55,11 @@ export interface PodView {
 /** What is known of the upload's row. */
 export type LedgerView =
   /** Something on the way to the ledger is missing. */
-  { state: 'unreachable'; why: Explanation } | { state: 'absent' } | { state: 'row'; row: UploadProgress };
+  | { state: 'unreachable'; why: Explanation }
+  /** An earlier version of the operator has made the ledger. */
+  | { state: 'outdated'; why: Explanation }
+  | { state: 'absent' }
+  | { state: 'row'; row: UploadProgress };
 
 export interface Observed {
   /** Wall clock, ms. */
@@ -81,12 +85,16 @@ export interface Observed {
 }
 
 export type Action =
+  /** Bring the ledger up to date. */
+  | { type: 'migrate' }
   /** Verify the database, open the ledger's row. */
   | { type: 'accept'; schema: RecordSchemaSpec }
   | { type: 'createJob'; kind: RunnerCommand; recreated: number }
   | { type: 'deleteJob'; job: JobView; because: string }
   | { type: 'setParallelism'; job: JobView; parallelism: number }
   | { type: 'complete' }
+  /** The upload that it waited for has ended. */
+  | { type: 'dequeue' }
   | { type: 'fail'; attempt: number; reason: string; message: string };
 
 /** What the status has to say. */
@@ -96,6 +104,7 @@ export type View =
   /** Accepted, but the ledger can't be read: as before, and degraded. */
   | { kind: 'blind' }
   | { kind: 'planning'; row: UploadProgress }
+  | { kind: 'queued'; row: UploadProgress }
   | { kind: 'processing'; row: UploadProgress }
   /** Failed in the ledger; Jobs are ending. */
   | { kind: 'stopping'; row: UploadProgress }

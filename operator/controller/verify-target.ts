@@ -1,7 +1,7 @@
 /** Is the target table such that a runner can load into it? Each answer says what SQL to run. */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
-import { keyColumns, quoteTable } from '#runner/load/target.ts';
+import { keyColumns, ownerColumns, quoteTable } from '#runner/load/target.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { createTableSql } from './create-target.ts';
 import type { Explanation } from './types.ts';
@@ -90,11 +90,12 @@ function checkKey(schema: RecordSchemaSpec, { uniqueKeys }: TargetTable): Explan
   };
 }
 
-function checkRights({ target }: RecordSchemaSpec, table: TargetTable): Explanation | null {
+function checkRights(schema: RecordSchemaSpec, table: TargetTable): Explanation | null {
+  const { target } = schema;
   const missing = [
     ...(table.canSelect ? [] : ['SELECT']),
     ...(table.canInsert ? [] : ['INSERT']),
-    ...(table.canUpdate || !displaces(target) ? [] : ['UPDATE']),
+    ...(table.canUpdate || !replaces(schema) ? [] : ['UPDATE']),
   ];
   const user = pg.escapeIdentifier(table.user);
   if (missing.length > 0) {
@@ -110,9 +111,9 @@ function checkRights({ target }: RecordSchemaSpec, table: TargetTable): Explanat
   };
 }
 
-/** With both system columns an earlier row of the file takes a later one's place. */
-function displaces({ columns }: RecordSchemaSpec['target']): boolean {
-  return (['uploadId', 'rowNumber'] as const).every((name) => columns.some(({ system }) => system === name));
+/** With both system columns one row of a file takes another's place; Update replaces what is stored. */
+function replaces(schema: RecordSchemaSpec): boolean {
+  return schema.target.onDuplicate === 'Update' || ownerColumns(schema) !== null;
 }
 
 /** A right on some columns may be enough; the runner says so if it is not. */

@@ -74,3 +74,19 @@ function pooler(): Fault {
       "Between the operator and PostgreSQL is a connection pooler, such as PgBouncer. Sessions must be our own: let the Secret's uri name PostgreSQL itself.",
   });
 }
+
+const OUTDATED = 'DB_LEDGER_OUTDATED';
+
+/** The ledger was made by an earlier version of the operator. */
+export function ledgerOutdated(): Fault {
+  return new Fault({
+    code: OUTDATED,
+    category: 'permanent',
+    reason: 'MigrationRequired',
+    message: 'The ledger in the schema batch_upload is of an earlier version and is being brought up to date.',
+  });
+}
+
+export function isLedgerOutdated(error: unknown): error is Fault {
+  return error instanceof Fault && error.code === OUTDATED;
+}

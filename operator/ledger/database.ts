@@ -10,8 +10,8 @@ import { Fault } from '#runner/errors.ts';
 import { withLockPatience } from '#runner/ledger/lock-upload.ts';
 import { readProgress, readTopErrors } from '#runner/ledger/read-progress.ts';
 import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
-import { backoffMs } from '#runner/storage/postgres.ts';
-import { assertDirect, classify, isLost } from './connection.ts';
+import { backoffMs, sqlState } from '#runner/storage/postgres.ts';
+import { assertDirect, classify, isLost, ledgerOutdated } from './connection.ts';
 import { createGate } from './gate.ts';
 
 export interface DatabaseDeps {
@@ -247,8 +247,11 @@ async function readRows(client: pg.PoolClient, ids: string[]): Promise<Map<strin
   try {
     return await readProgress(client, ids);
   } catch (error) {
+    const state = sqlState(error) ?? '';
     // Nobody has opened an upload here yet.
-    if (NO_LEDGER.has((error as { code?: string }).code ?? '')) return new Map();
+    if (NO_LEDGER.has(state)) return new Map();
+    // A column is missing.
+    if (state === '42703') throw ledgerOutdated();
     throw error;
   }
 }

@@ -112,6 +112,8 @@ function toManifest({ name, key, schema }: DemoUpload): object {
     source: { type: 'Manual', s3: { bucket: cluster.env.S3_BUCKET, key } },
     schemaRef: { name: schema },
     parallelism: 2,
+    // The demo can be repeated, and its tables are empty again.
+    reload: true,
   });
 }
 

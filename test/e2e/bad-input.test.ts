@@ -206,7 +206,14 @@ describe('something is missing: waits, says what, and goes on by itself', () => 
     server = await start();
     await query('DELETE FROM test_brake');
     const upload = await completes();
-    expect(upload.status?.records).toEqual({ total: rows, processed: rows, succeeded: rows, failed: 0, duplicate: 0 });
+    expect(upload.status?.records).toEqual({
+      total: rows,
+      processed: rows,
+      succeeded: rows,
+      failed: 0,
+      duplicate: 0,
+      updated: 0,
+    });
     expect(metadata.uid).toBe(upload.metadata.uid);
   });
 });
@@ -219,7 +226,7 @@ it.each([
   const upload = await completes();
   expect(upload.status).toMatchObject({
     phase: 'Complete',
-    records: { total: 0, processed: 0, succeeded: 0, failed: 0, duplicate: 0 },
+    records: { total: 0, processed: 0, succeeded: 0, failed: 0, duplicate: 0, updated: 0 },
   });
 });
 

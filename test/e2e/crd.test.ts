@@ -25,8 +25,11 @@ const FULL = {
     },
   },
   schemaRef: { name: 'schema' },
+  mode: 'Commit',
+  reload: true,
   chunkRecords: 500,
   parallelism: 2,
+  errorPolicy: { maxFailedRecords: 100, maxFailedPercent: 5, storeRowData: true },
   target: { databaseSecretRef: { name: 'database' } },
   format: {
     type: 'csv',
@@ -69,6 +72,22 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
     ],
     ['too many pods', { ...FULL, parallelism: 129 }, /spec\.parallelism.*less than or equal to 128/],
     ['a number as text', { ...FULL, parallelism: 'four' }, /spec\.parallelism.*must be of type integer/],
+    [
+      'an unknown mode',
+      { ...FULL, mode: 'DryRun' },
+      /spec\.mode: Unsupported value: "DryRun": supported values: "Commit", "Validate"/,
+    ],
+    ['a validation with reload', { ...FULL, mode: 'Validate' }, /spec\.reload.*reload is for mode Commit/],
+    [
+      'fewer failed records than none',
+      { ...FULL, errorPolicy: { maxFailedRecords: -1 } },
+      /spec\.errorPolicy\.maxFailedRecords.*greater than or equal to 0/,
+    ],
+    [
+      'more than all records',
+      { ...FULL, errorPolicy: { maxFailedPercent: 101 } },
+      /spec\.errorPolicy\.maxFailedPercent.*less than or equal to 100/,
+    ],
     ['an empty reference', { ...FULL, schemaRef: { name: '' } }, /spec\.schemaRef\.name.*at least 1 chars/],
     [
       'a compression that is not known',
@@ -147,9 +166,9 @@ describe('a wrong RecordSchema is refused with the field and what is allowed', (
     ['a column from nowhere', column({ name: 'a' }), /exactly one of field, json and system/],
     ['a JSON property from nowhere', column({ name: 'a', json: [{ path: 'p' }] }), /exactly one of field and value/],
     [
-      'a later feature',
-      { ...schema, target: { ...schema.target, onDuplicate: 'Update' } },
-      /onDuplicate: Unsupported value: "Update": supported values: "Skip"/,
+      'an unknown policy',
+      { ...schema, target: { ...schema.target, onDuplicate: 'Ignore' } },
+      /onDuplicate: Unsupported value: "Ignore": supported values: "Skip", "Update", "Fail"/,
     ],
   ])('%s', async (_name, spec, message) => {
     await expect(cluster.apply(schemaManifest(NAMESPACE, 'wrong', spec))).rejects.toThrow(message);
@@ -203,6 +222,8 @@ describe('immutable fields', () => {
     ['source.s3.key', withS3({ ...FULL.source.s3, key: 'other.csv' }), 'spec.source is immutable'],
     ['schemaRef', { ...FULL, schemaRef: { name: 'other' } }, 'spec.schemaRef is immutable'],
     ['chunkRecords', { ...FULL, chunkRecords: 501 }, 'spec.chunkRecords is immutable'],
+    ['mode', { ...FULL, mode: 'Validate', reload: false }, 'spec.mode is immutable'],
+    ['reload', { ...FULL, reload: false }, 'spec.reload is immutable'],
     ['target', { ...FULL, target: { databaseSecretRef: { name: 'other' } } }, 'spec.target is immutable'],
     ['format', { ...FULL, format: { ...FULL.format, encoding: 'utf-16le' } }, 'spec.format is immutable'],
     [
@@ -231,6 +252,32 @@ describe('immutable fields', () => {
     await expect(change(noChunks, FULL)).rejects.toThrow('spec.chunkRecords is immutable');
     await expect(change(FULL, noChunks)).rejects.toThrow('spec.chunkRecords is immutable');
     await expect(change({ ...FULL, chunkRecords: 1000 }, noChunks)).resolves.toContain('patched');
+  });
+
+  it('mode and reload that are absent are Commit and false', async () => {
+    const { mode, reload, ...without } = FULL;
+    expect(mode && reload).toBeTruthy();
+    await expect(change(FULL, without)).rejects.toThrow('spec.reload is immutable');
+    await expect(change(without, FULL)).rejects.toThrow('spec.reload is immutable');
+    await expect(change({ ...without, mode: 'Validate' }, without)).rejects.toThrow('spec.mode is immutable');
+    await expect(change({ ...without, mode, reload: false }, without)).resolves.toContain('patched');
+  });
+
+  it('the limits of errorPolicy can be changed, added and removed; what is stored of failed records cannot', async () => {
+    const { errorPolicy, ...without } = FULL;
+    const limits = { ...errorPolicy, maxFailedRecords: 200, maxFailedPercent: 0 };
+    await expect(change(FULL, { ...FULL, errorPolicy: limits })).resolves.toContain('patched');
+    await expect(change(without, FULL)).resolves.toContain('patched');
+    await expect(change(FULL, without)).resolves.toContain('patched');
+    const secret = { ...FULL, errorPolicy: { ...errorPolicy, storeRowData: false } };
+    for (const [before, after] of [
+      [FULL, secret],
+      [secret, FULL],
+      [without, secret],
+      [secret, without],
+    ] as const) {
+      await expect(change(before, after)).rejects.toThrow('storeRowData is immutable');
+    }
   });
 
   it('parallelism can be changed, added and removed', async () => {
@@ -270,7 +317,7 @@ it('the largest status that the schema allows is stored, and is under 32 KiB', a
       delimiter: '\t',
     },
     plan: { execution: 'Inline', records: count, chunks: 2 ** 31 - 1, indexes: 128 },
-    records: { total: count, processed: count, succeeded: count, failed: count, duplicate: count },
+    records: { total: count, processed: count, succeeded: count, failed: count, duplicate: count, updated: count },
     progress: '99.9999%',
     recordsPerSecond: count,
     estimatedCompletionTime: time,
@@ -324,5 +371,5 @@ it('kubectl get shows the columns of the design', async () => {
   const short = await cluster.kubectl('-n', NAMESPACE, 'get', 'bu', 'largest-status');
   expect(short.split('\n')[0]!.split(/\s{2,}/)).toEqual(['NAME', 'PHASE', 'PROGRESS', 'RECORDS', 'FAILED', 'AGE']);
   const wide = await cluster.kubectl('-n', NAMESPACE, 'get', 'bu', 'largest-status', '-o', 'wide');
-  expect(wide).toMatch(/SUCCEEDED\s+DUPLICATES\s+RATE\s+SOURCE\s+MESSAGE/);
+  expect(wide).toMatch(/SUCCEEDED\s+UPDATED\s+DUPLICATES\s+RATE\s+SOURCE\s+MESSAGE/);
 });

@@ -5,14 +5,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload.ts';
 import { migrate } from '#runner/ledger/migrate.ts';
 import { readProgress, readTopErrors } from '#runner/ledger/read-progress.ts';
-import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
-import { type ChunkGroup, processChunks } from '#runner/load/process-chunks.ts';
+import { processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
-import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { connect, sqlState } from '#runner/storage/postgres.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { ITEMS_SCHEMA, ITEMS_TABLE, planTestUpload } from '#support/ledger.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';
+import { prepareGroup } from '#support/prepared-chunks.ts';
 
 interface Item {
   row: number;
@@ -58,33 +57,15 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
       ),
     );
 
-  function prepare(id: string, chunks: Map<number, Item[]>): ChunkGroup {
-    const rows = new RowBuffer();
-    const prepared = [...chunks].map(([number, items]): PreparedChunk => {
-      const from = rows.rows;
-      for (const { row, key, value } of items) {
-        for (const text of [key, value ?? `v${row}`, id, String(row)]) {
-          rows.text(text);
-          rows.endColumn();
-        }
-        rows.endRow(row);
-      }
-      return {
-        chunk: {
+  const prepare = (id: string, chunks: Map<number, Item[]>) =>
+    prepareGroup(
+      new Map(
+        [...chunks].map(([number, items]) => [
           number,
-          startByte: number,
-          endByte: number + 1,
-          firstRowNumber: items[0]!.row,
-          recordCount: items.length,
-        },
-        ...{ from, to: rows.rows, failed: [] },
-        positionOf: (row) =>
-          items.some((item) => item.row === row) ? { byteOffset: row * 10, byteLength: 10 } : undefined,
-        rowData: (row) => `row ${row}`,
-      };
-    });
-    return { chunks: prepared, rows };
-  }
+          items.map(({ row, key, value }) => ({ row, values: [key, value ?? `v${row}`, id, String(row)] })),
+        ]),
+      ),
+    );
 
   /** As the runner does: again, by the merge, when PostgreSQL ends a deadlock. */
   async function processGroup(client: pg.Client, id: string, chunks: Map<number, Item[]>, mergeOnly = false) {
@@ -113,7 +94,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
     const client = await session();
     expect(await process(client, id, 0, items)).toMatchObject({ way: 'optimistic', result: { succeeded: 3 } });
     expect(await process(client, id, 0, items)).toMatchObject({ result: null });
-    expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0 });
+    expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0, updated: 0 });
     expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 3 }]);
   });
 
@@ -155,7 +136,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
       await process(client, id, 1, chunks[1]!);
       expect(await processGroup(client, id, group)).toEqual({ done: false });
       for (const [number, each] of group) await process(client, id, number, each);
-      expect((await progress(id)).counts).toEqual({ processed: 6, succeeded: 6, failed: 0, duplicate: 0 });
+      expect((await progress(id)).counts).toEqual({ processed: 6, succeeded: 6, failed: 0, duplicate: 0, updated: 0 });
     });
   });
 
@@ -165,7 +146,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
     const [a, b] = [await session(), await session()];
     const outcomes = await Promise.all([process(a, id, 0, items), process(b, id, 0, items)]);
     expect(outcomes.filter(({ result }) => result !== null)).toHaveLength(1);
-    expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0 });
+    expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0, updated: 0 });
   });
 
   it.each([false, true])(
@@ -205,6 +186,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
               succeeded: first.size,
               failed: 0,
               duplicate: losers.length,
+              updated: 0,
             });
           },
         ),

@@ -9,7 +9,7 @@ import { migrate } from '#runner/ledger/migrate.ts';
 import { readUpload } from '#runner/ledger/read-upload.ts';
 import { connect } from '#runner/storage/postgres.ts';
 import { createDatabase, withClient } from '#support/database.ts';
-import { openTestUpload, PLAIN_CSV, planTestUpload } from '#support/ledger.ts';
+import { openTestUpload, planTestUpload, testPlan } from '#support/ledger.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';
 
 describe('the fence', () => {
@@ -107,23 +107,10 @@ describe('the fence', () => {
 
   it('a plan is written once: the second planner finds the first one', async () => {
     const id = await withClient(url, (client) => openTestUpload(client));
-    const plan = (digest: string) => ({
-      execution: 'Inline' as const,
-      versionId: null,
-      eTag: 'e',
-      sizeBytes: 1,
-      digest,
-      format: PLAIN_CSV,
-      work: null,
-      header: ['k', 'v'],
-      totalRecords: 1,
-      totalIndexes: 1,
-      chunks: [{ startByte: 4, endByte: 8, firstRowNumber: 2, recordCount: 1 }],
-    });
     const [a, b] = [await session('a'), await session('b')];
     const committed = await Promise.all([
-      commitPlan(a, { id, attempt: 1 }, plan('first')),
-      commitPlan(b, { id, attempt: 1 }, plan('second')),
+      commitPlan(a, { id, attempt: 1 }, testPlan('first')),
+      commitPlan(b, { id, attempt: 1 }, testPlan('second')),
     ]);
     expect(committed.toSorted()).toEqual([false, true]);
     const upload = await withClient(url, (client) => readUpload(client, id));
@@ -136,19 +123,7 @@ describe('the fence', () => {
 
   it('a plan for another attempt or a closed upload is refused', async () => {
     const id = await withClient(url, (client) => openTestUpload(client));
-    const empty = {
-      execution: 'Inline' as const,
-      versionId: null,
-      eTag: 'e',
-      sizeBytes: 0,
-      digest: 'd',
-      format: PLAIN_CSV,
-      work: null,
-      header: null,
-      totalRecords: 0,
-      totalIndexes: 1,
-      chunks: [],
-    };
+    const empty = { ...testPlan('d'), header: null, totalRecords: 0, chunks: [] };
     const client = await session('a');
     await expect(commitPlan(client, { id, attempt: 2 }, empty)).rejects.toMatchObject({ category: 'fenced' });
     await failUpload(client, { id }, { reason: 'Test', message: 'closed' });

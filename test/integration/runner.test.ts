@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '#runner/contract.ts';
-import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload.ts';
+import { dequeueUpload } from '#runner/ledger/claim-content.ts';
+import { closeDeletedUpload, completeUpload, failUpload } from '#runner/ledger/finish-upload.ts';
 import { type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
 import { withClient } from '#support/database.ts';
 import { expectExact, progressOf } from '#support/expect-exact.ts';
@@ -109,7 +110,13 @@ describe('a pod frozen in the middle of COPY', () => {
     if (fate === 'deleted') await withClient(url, (client) => closeDeletedUpload(client, id));
     frozen.process.kill('SIGCONT');
     await frozen.done;
-    expect((await progressOf(url, id)).counts).toEqual({ processed: rows, succeeded: rows, failed: 0, duplicate: 0 });
+    expect((await progressOf(url, id)).counts).toEqual({
+      processed: rows,
+      succeeded: rows,
+      failed: 0,
+      duplicate: 0,
+      updated: 0,
+    });
     await withClient(url, async (client) => {
       expect((await client.query('SELECT count(*)::int AS n, count(DISTINCT k)::int AS k FROM items')).rows).toEqual([
         { n: rows, k: rows },
@@ -120,6 +127,46 @@ describe('a pod frozen in the middle of COPY', () => {
       ).toBe(1);
     });
   });
+});
+
+it.each([true, false])('the text of failed records is kept: %s', async (storeRowData) => {
+  const url = await bench.newDatabase();
+  await withClient(url, (client) => client.query(ITEMS_TABLE));
+  await bench.put('kept.csv', 'k,v\na,forbidden\n"b"c,\n');
+  const id = await bench.open(url, 'kept.csv', { schema: ITEMS_SCHEMA, request: { storeRowData } });
+  expect((await bench.run('plan', url, id)).code).toBe(0);
+  const { rows } = await withClient(url, (client) =>
+    client.query('SELECT error_code, row_data, byte_length FROM batch_upload.batch_upload_errors ORDER BY row_number'),
+  );
+  const kept = (text: string) => (storeRowData ? text : null);
+  expect(rows).toEqual([
+    { error_code: 'DB_001', row_data: kept('a,forbidden'), byte_length: 12 },
+    { error_code: 'VAL_012', row_data: kept('bc,'), byte_length: 6 },
+  ]);
+});
+
+it('two uploads of the same content at once: one pod loads it, the other ends and goes on when that upload fails', async () => {
+  const url = await bench.newDatabase();
+  await withClient(url, (client) => client.query(ITEMS_TABLE));
+  await bench.put('same.csv', 'k,v\na,1\nb,2\n');
+  const ids = await Promise.all([1, 2].map(() => bench.open(url, 'same.csv', { schema: ITEMS_SCHEMA })));
+  const pods = await Promise.all(ids.map((id) => bench.run('plan', url, id)));
+  expect(pods.map(({ code }) => code)).toEqual([0, 0]);
+  const states = await Promise.all(ids.map((id) => progressOf(url, id)));
+  const first = ids[states.findIndex(({ status }) => status === 'Processing')]!;
+  const second = ids.find((id) => id !== first)!;
+  expect(await progressOf(url, first)).toMatchObject({ chunksDone: 1, counts: { succeeded: 2 } });
+  expect(await progressOf(url, second)).toMatchObject({ status: 'Queued', chunksDone: 0, totalRecords: 2 });
+  // Another pod of a queued upload has nothing to do.
+  expect((await bench.run('plan', url, second)).code).toBe(0);
+  expect(await progressOf(url, second)).toMatchObject({ status: 'Queued', chunksDone: 0 });
+  await withClient(url, async (client) => {
+    await failUpload(client, { id: first }, { reason: 'Test', message: 'test' });
+    expect(await dequeueUpload(client, second)).toBe('Processing');
+  });
+  expect((await bench.run('plan', url, second)).code).toBe(0);
+  expect(await progressOf(url, second)).toMatchObject({ chunksDone: 1, counts: { succeeded: 0, duplicate: 2 } });
+  expect(await withClient(url, (client) => completeUpload(client, second))).toBe('Complete');
 });
 
 describe('what a person must mend', () => {

@@ -38,6 +38,7 @@ export interface Pod {
 export interface ItemsOptions {
   spec?: Partial<BatchUploadSpec>;
   create?: boolean;
+  onDuplicate?: 'Skip' | 'Update' | 'Fail';
   /** Do not make the RecordSchema. */
   withoutSchema?: boolean;
 }
@@ -61,8 +62,11 @@ export async function createE2e(): Promise<E2e> {
       const key = `e2e/${name}.csv`;
       if (body !== null) await cluster.putObject(key, Buffer.from(body));
       const table = name.replaceAll('-', '_');
-      if (!options.withoutSchema)
-        await cluster.apply(schemaManifest(NAMESPACE, name, itemsSchema(table, options.create)));
+      if (!options.withoutSchema) {
+        const schema = itemsSchema(table, options.create);
+        schema.target.onDuplicate = options.onDuplicate ?? 'Skip';
+        await cluster.apply(schemaManifest(NAMESPACE, name, schema));
+      }
       await cluster.apply(
         uploadManifest(NAMESPACE, name, {
           source: { type: 'Manual', s3: { bucket: cluster.env.S3_BUCKET, key } },

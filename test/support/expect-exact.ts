@@ -27,5 +27,5 @@ export async function expectExact(
     const { totalChunks } = (await readProgress(client, [id])).get(id)!;
     expect(audit.rows).toEqual([{ rows: totalChunks, chunks: totalChunks }]);
   });
-  expect((await progressOf(url, id)).counts).toEqual({ processed: records, succeeded, failed, duplicate });
+  expect((await progressOf(url, id)).counts).toEqual({ processed: records, succeeded, failed, duplicate, updated: 0 });
 }

@@ -81,7 +81,14 @@ export async function expectComplete(e2e: E2e, { upload, file, counts }: Started
   const { name, uid } = upload.metadata;
   const done = await e2e.cluster.waitForUpload(NAMESPACE, name, (each) => hasCondition(each, 'Complete'), 240_000);
   const { records, succeeded, failed, duplicate } = counts;
-  expect(done.status?.records).toEqual({ total: records, processed: records, succeeded, failed, duplicate });
+  expect(done.status?.records).toEqual({
+    total: records,
+    processed: records,
+    succeeded,
+    failed,
+    duplicate,
+    updated: 0,
+  });
   await expectExactRows(e2e, uid, { file, counts });
   await expectOneAuditRowPerChunk(e2e, uid, done.status?.plan?.chunks ?? -1);
 }

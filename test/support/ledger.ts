@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import { commitPlan } from '#runner/ledger/commit-plan.ts';
 import { openUpload } from '#runner/ledger/open-upload.ts';
-import type { PlannedChunk } from '#runner/ledger/types.ts';
+import type { Plan, PlannedChunk, UploadRequest } from '#runner/ledger/types.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import type { SourceFormat } from '#runner/source/source-format.ts';
 
@@ -31,15 +31,23 @@ export const ITEMS_SCHEMA: RecordSchemaSpec = {
 export const ITEMS_TABLE =
   'CREATE TABLE items (k text PRIMARY KEY, v varchar(20) UNIQUE CHECK (v <> $$forbidden$$), upload uuid, row bigint)';
 
-export async function openTestUpload(client: ClientBase, id = randomUUID()): Promise<string> {
+export interface TestUpload {
+  namespace?: string;
+  name?: string;
+  request?: Partial<UploadRequest>;
+  schema?: RecordSchemaSpec;
+}
+
+export async function openTestUpload(client: ClientBase, options: TestUpload = {}): Promise<string> {
+  const id = randomUUID();
   await openUpload(client, {
     id,
     clusterId: 'c',
-    namespace: 'n',
-    name: 'u',
+    namespace: options.namespace ?? 'n',
+    name: options.name ?? 'u',
     sourceType: 'Manual',
-    request: { s3: { bucket: 'b', key: 'k' }, chunkRecords: 1000 },
-    schema: ITEMS_SCHEMA,
+    request: { s3: { bucket: 'b', key: 'k' }, chunkRecords: 1000, ...options.request },
+    schema: options.schema ?? ITEMS_SCHEMA,
   });
   return id;
 }
@@ -52,6 +60,22 @@ export const PLAIN_CSV: SourceFormat = {
   delimiter: ',',
   chunkDelimiter: ',',
 };
+/** A plan of one record; the content is what its digest says. */
+export function testPlan(digest: string): Plan {
+  return {
+    execution: 'Inline',
+    versionId: null,
+    eTag: 'e',
+    sizeBytes: 1,
+    digest,
+    format: PLAIN_CSV,
+    work: null,
+    header: ['k', 'v'],
+    totalRecords: 1,
+    totalIndexes: 1,
+    chunks: [{ startByte: 4, endByte: 8, firstRowNumber: 2, recordCount: 1 }],
+  };
+}
 
 /** Opens an upload and plans one chunk for each entry: its first row number and its records. */
 export async function planTestUpload(
@@ -63,16 +87,10 @@ export async function planTestUpload(
     client,
     { id, attempt: 1 },
     {
+      // No other upload has this content.
+      ...testPlan(id),
       execution: 'Job',
-      versionId: null,
-      eTag: 'e',
-      sizeBytes: 1,
-      digest: 'd',
-      format: PLAIN_CSV,
-      work: null,
-      header: ['k', 'v'],
       totalRecords: chunks.reduce((sum, { recordCount }) => sum + recordCount, 0),
-      totalIndexes: 1,
       chunks: chunks.map((chunk, i): PlannedChunk => ({ ...chunk, startByte: i, endByte: i + 1 })),
     },
   );

@@ -54,6 +54,7 @@ export interface OpenOptions {
   s3?: Partial<UploadRequest['s3']>;
   format?: UploadRequest['format'];
   work?: UploadRequest['work'];
+  request?: Partial<UploadRequest>;
 }
 
 /** A schema of crds/examples with the API server's defaults filled in. */
@@ -163,6 +164,7 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
             chunkRecords: options.chunkRecords ?? 1000,
             ...(options.format ? { format: options.format } : {}),
             ...(options.work ? { work: options.work } : {}),
+            ...options.request,
           },
           schema: options.schema ?? exampleSchema('certifications'),
         }),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decide, STOPPING_MS } from '#operator/controller/decide.ts';
 import type { Observed } from '#operator/controller/types.ts';
+import type { LedgerStatus } from '#runner/ledger/types.ts';
 import { ACCEPTED, job, NOW, observed, pod, row, upload } from './observed.ts';
 
 const why = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
@@ -35,6 +36,15 @@ describe('before the ledger has a row', () => {
       expect(decide(seen)).toMatchObject({ actions: [], view: { kind: 'blind' }, degraded: { reason } });
     },
   );
+});
+
+it.each([
+  ['before it is accepted', upload(), 'waiting'],
+  ['accepted', ACCEPTED, 'blind'],
+])('a ledger of an earlier version, %s: is brought up to date', (_what, seen, kind) => {
+  const outdated = { reason: 'MigrationRequired', message: 'Old.' } as const;
+  const decision = decide(observed({ upload: seen, ledger: { state: 'outdated', why: outdated } }));
+  expect(decision).toMatchObject({ actions: [{ type: 'migrate' }], view: { kind } });
 });
 
 describe('the Job that is needed', () => {
@@ -79,6 +89,24 @@ describe('the Job that is needed', () => {
   });
 });
 
+describe('another upload with the same content', () => {
+  const counts = { processed: 0, succeeded: 0, failed: 0, duplicate: 0, updated: 0 };
+  const queued = (status: LedgerStatus | null): Observed['ledger'] => ({
+    state: 'row',
+    row: row({ status: 'Queued', sameAs: status && { name: 'first', status, totalRecords: 10, counts } }),
+  });
+
+  it.each(['Planning', 'Queued', 'Processing'] as const)('is %s: waits, without a Job', (status) => {
+    const decision = decide(observed({ ledger: queued(status), jobs: { plan: null, process: null } }));
+    expect(decision).toMatchObject({ actions: [], view: { kind: 'queued' }, degraded: null, requeueAfterMs: null });
+  });
+
+  it.each(['Complete', 'Failed', 'Deleted', null] as const)('is %s: goes on', (status) => {
+    const decision = decide(observed({ ledger: queued(status), jobs: { plan: null, process: null } }));
+    expect(decision).toMatchObject({ actions: [{ type: 'dequeue' }], view: { kind: 'queued' } });
+  });
+});
+
 describe('the end', () => {
   it('every chunk done: complete, whatever the Job says', () => {
     const ledger: Observed['ledger'] = { state: 'row', row: row({ chunksDone: 10 }) };
@@ -86,6 +114,29 @@ describe('the end', () => {
       const decision = decide(observed({ ledger, jobs: { plan: null, process: job({ verdict }) } }));
       expect(decision.actions).toEqual([{ type: 'complete' }]);
     }
+  });
+
+  describe('more records failed than allowed', () => {
+    const limited = (maxFailedRecords: number): Partial<Observed> => ({
+      upload: { ...ACCEPTED, spec: { ...ACCEPTED.spec, errorPolicy: { maxFailedRecords, storeRowData: true } } },
+    });
+
+    it.each([
+      ['with chunks left', row({ chunksDone: 5 })],
+      ['with every chunk done', row({ chunksDone: 10 })],
+    ])('%s: failed, and nothing else is done', (_what, seen) => {
+      const decision = decide(observed({ ...limited(0), ledger: { state: 'row', row: seen } }));
+      expect(decision.actions).toMatchObject([{ type: 'fail', attempt: 1, reason: 'TooManyFailedRecords' }]);
+    });
+
+    it('the limit raised meanwhile: goes on', () => {
+      expect(decide(observed(limited(1))).actions).toEqual([]);
+    });
+
+    it('is not looked at again in a complete upload', () => {
+      const ledger: Observed['ledger'] = { state: 'row', row: row({ status: 'Complete', chunksDone: 10 }) };
+      expect(decide(observed({ ...limited(0), ledger })).view).toMatchObject({ kind: 'complete' });
+    });
   });
 
   it('Complete in the ledger: nothing more', () => {

@@ -21,7 +21,7 @@ describe('an upload at work', () => {
     expect(buildStatus(input())).toMatchObject({
       phase: 'Processing',
       progress: '50%',
-      records: { total: 100, processed: 50, succeeded: 48, failed: 1, duplicate: 1 },
+      records: { total: 100, processed: 50, succeeded: 48, failed: 1, duplicate: 1, updated: 0 },
       plan: { execution: 'Job', records: 100, chunks: 10, indexes: 2 },
       recordsPerSecond: 10,
       estimatedCompletionTime: '2026-01-01T12:00:05Z',
@@ -54,7 +54,7 @@ describe('an upload at work', () => {
     [99_999, 100_000],
     [999_999_999, 1_000_000_000],
   ])('%d of %d records are not yet 100%%', (processed, totalRecords) => {
-    const counts = { processed, succeeded: processed, failed: 0, duplicate: 0 };
+    const counts = { processed, succeeded: processed, failed: 0, duplicate: 0, updated: 0 };
     const { progress } = buildStatus(input({ view: { kind: 'processing', row: row({ totalRecords, counts }) } }));
     expect(Number.parseFloat(progress!)).toBeGreaterThanOrEqual(99);
     expect(Number.parseFloat(progress!)).toBeLessThan(100);
@@ -88,6 +88,54 @@ describe('conditions', () => {
       expect([condition(status, 'Complete')!.status, condition(status, 'Failed')!.status]).toEqual([complete, failed]);
     }
   });
+});
+
+describe('what a complete upload says', () => {
+  const counts = { processed: 1000, succeeded: 990, failed: 2, duplicate: 8, updated: 40 };
+  const done = { status: 'Complete' as const, totalRecords: 1000, chunksDone: 10, completedAt: new Date(NOW), counts };
+  const none = { processed: 0, succeeded: 0, failed: 0, duplicate: 0, updated: 0 };
+  const first = { name: 'first', status: 'Complete' as const, totalRecords: 1000, counts };
+  it.each([
+    ['loaded', {}, 'Completed', '1,000 records: 990 succeeded (40 updated), 2 failed, 8 duplicate.'],
+    [
+      'nothing replaced',
+      { counts: { ...counts, updated: 0 } },
+      'Completed',
+      '1,000 records: 990 succeeded, 2 failed, 8 duplicate.',
+    ],
+    [
+      'validated',
+      { validateOnly: true },
+      'Validated',
+      'Nothing was written. 1,000 records: 950 would be inserted, 40 updated, 2 failed, 8 duplicate.',
+    ],
+    [
+      'loaded by another one',
+      { totalRecords: 0, totalChunks: 0, chunksDone: 0, counts: none, sameAs: first },
+      'AlreadyLoaded',
+      'The BatchUpload first has loaded the same content already (1,000 records: 990 succeeded (40 updated), 2 failed, 8 duplicate), nothing was done. To load it again create a BatchUpload with spec.reload: true.',
+    ],
+  ])('%s', (_what, change, reason, message) => {
+    const status = buildStatus(input({ view: { kind: 'complete', row: row({ ...done, ...change }) } }));
+    expect(status).toMatchObject({ phase: 'Complete', progress: '100%', message });
+    expect(condition(status, 'Complete')).toMatchObject({ status: 'True', reason, message });
+    const { total, processed, succeeded, failed, duplicate } = status.records!;
+    expect([processed, succeeded! + failed! + duplicate!]).toEqual([total, total]);
+  });
+});
+
+it('an upload that waits for another one with the same content names it', () => {
+  const counts = { processed: 0, succeeded: 0, failed: 0, duplicate: 0, updated: 0 };
+  const sameAs = { name: 'first', status: 'Processing' as const, totalRecords: 100, counts };
+  const status = buildStatus(input({ view: { kind: 'queued', row: row({ status: 'Queued', counts, sameAs }) } }));
+  expect(status).toMatchObject({
+    phase: 'Queued',
+    message: expect.stringContaining('BatchUpload first'),
+    progress: '0%',
+  });
+  expect(condition(status, 'Planned')).toMatchObject({ status: 'True' });
+  expect(condition(status, 'Progressing')).toMatchObject({ status: 'False', reason: 'Queued' });
+  expect([condition(status, 'Complete')!.status, condition(status, 'Failed')!.status]).toEqual(['False', 'False']);
 });
 
 it('while the ledger is out of reach what was known stays, and no rate is told', () => {

@@ -47,10 +47,10 @@ function prepare(schema: RecordSchemaSpec, file: Buffer): Prepared {
     recordCount: records.length,
   };
   const rows = new RowBuffer();
-  const preparer = createPreparer({ schema, header, uploadId: UPLOAD });
+  const preparer = createPreparer({ schema, header, storeRowData: true, uploadId: UPLOAD });
   const prepared = preparer.prepare(chunk, file.subarray(chunk.startByte), rows);
   expect([prepared.from, prepared.to]).toEqual([0, rows.rows]);
-  const valid = decodeRows(rows.slice()).map((values, i) => ({ rowNumber: rows.rowNumber(i), values }));
+  const valid = decodeRows(rows.all()).map((values, i) => ({ rowNumber: rows.rowNumber(i), values }));
   return { ...prepared, valid };
 }
 

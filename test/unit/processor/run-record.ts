@@ -23,7 +23,7 @@ export function createRecordRunner(schema: RecordSchemaSpec, header: readonly st
     const out = new RowBuffer();
     reader.read(record, 0);
     const faults = processor.process(out, CONTEXT, isCleanText(record));
-    if (!faults) return { ok: true, values: decodeRows(out.slice())[0]! };
+    if (!faults) return { ok: true, values: decodeRows(out.all())[0]! };
     if (out.length !== 0 || out.rows !== 0) throw new Error('a record that failed left something behind');
     return { ok: false, faults };
   }

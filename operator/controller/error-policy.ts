@@ -1,0 +1,34 @@
+/** Have more records failed than the upload allows? */
+import type { BatchUploadSpec } from '#operator/api/batch-upload.gen.ts';
+import { DUPLICATE_CODE } from '#runner/ledger/chunks.ts';
+import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
+import { count } from './text.ts';
+import type { Explanation } from './types.ts';
+
+/**
+ * Null while they have not. The share is of all records of the file, not of those that were looked at: one bad record
+ * of the first ten does not stop a big file, and a limit that is passed stays passed.
+ */
+export function findTooManyFailed(
+  policy: BatchUploadSpec['errorPolicy'],
+  { counts, totalRecords }: Pick<UploadProgress, 'counts' | 'totalRecords'>,
+  topErrors: readonly ErrorSummary[],
+): Explanation | null {
+  const { failed } = counts;
+  const { maxFailedRecords: records, maxFailedPercent: percent } = policy ?? {};
+  const total = totalRecords ?? 0;
+  const limit =
+    records !== undefined && failed > records
+      ? `maxFailedRecords (${records.toLocaleString('en')})`
+      : percent !== undefined && failed * 100 > total * percent
+        ? `maxFailedPercent (${percent})`
+        : null;
+  if (limit === null) return null;
+  // Where duplicates are counted apart, their code is in the list and says nothing of failed records.
+  const top = topErrors.find(({ code }) => code !== DUPLICATE_CODE || counts.duplicate === 0);
+  const often = top ? ` Most frequent is ${top.code} (${top.count.toLocaleString('en')}): ${top.message}.` : '';
+  return {
+    reason: 'TooManyFailedRecords',
+    message: `${failed.toLocaleString('en')} of ${count(total, 'record')} failed, more than spec.errorPolicy.${limit} allows.${often} What was loaded until then stays. Correct the file or raise the limit, and create another BatchUpload: records that are stored already are found again by their key.`,
+  };
+}

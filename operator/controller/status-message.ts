@@ -1,0 +1,55 @@
+/** What a status says in words. Pure. */
+import type { Counts, UploadProgress } from '#runner/ledger/types.ts';
+import { count } from './text.ts';
+import type { Decision, Observed } from './types.ts';
+
+/** The most important thing to know now. */
+export function describeMessage({
+  view,
+  degraded,
+  upload,
+}: Pick<Observed, 'upload'> & Pick<Decision, 'view' | 'degraded'>): string {
+  if (degraded) return degraded.message;
+  switch (view.kind) {
+    case 'waiting':
+      return view.why.message;
+    case 'blind':
+      return upload.status?.message ?? '';
+    case 'planning':
+      return 'Reading the file once to find its records.';
+    case 'queued':
+      return describeQueued(view.row);
+    case 'processing':
+      return `${(view.row.chunksDone).toLocaleString('en')} of ${count(view.row.totalChunks ?? 0, 'chunk')} done.`;
+    case 'stopping':
+      return 'The upload has failed, its pods are ending.';
+    case 'complete':
+      return describeCounts(view.row);
+    case 'failed':
+      return view.message;
+    default:
+      throw new Error(view satisfies never);
+  }
+}
+
+export function describeQueued({ sameAs }: UploadProgress): string {
+  return `The BatchUpload ${sameAs?.name} is loading the same content. When it is complete this one has nothing to do; if it fails this one goes on.`;
+}
+
+export function describeCounts({ counts, totalRecords, sameAs, validateOnly }: UploadProgress): string {
+  const total = totalRecords ?? 0;
+  if (sameAs)
+    return `The BatchUpload ${sameAs.name} has loaded the same content already (${countRecords(sameAs.totalRecords, sameAs.counts)}), nothing was done. To load it again create a BatchUpload with spec.reload: true.`;
+  return validateOnly ? `Nothing was written. ${validated(total, counts)}.` : `${countRecords(total, counts)}.`;
+}
+
+function countRecords(total: number, { succeeded, updated, failed, duplicate }: Counts): string {
+  const replaced = updated > 0 ? ` (${n(updated)} updated)` : '';
+  return `${count(total, 'record')}: ${n(succeeded)} succeeded${replaced}, ${n(failed)} failed, ${n(duplicate)} duplicate`;
+}
+
+function validated(total: number, { succeeded, updated, failed, duplicate }: Counts): string {
+  return `${count(total, 'record')}: ${n(succeeded - updated)} would be inserted, ${n(updated)} updated, ${n(failed)} failed, ${n(duplicate)} duplicate`;
+}
+
+const n = (value: number) => value.toLocaleString('en');

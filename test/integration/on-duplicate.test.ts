@@ -1,0 +1,131 @@
+/**
+ * Equal keys under every policy, in every mode, with and without columns that tell whose row it is: counts, rows and
+ * errors against a model that reads the file from its start to its end.
+ */
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { migrate } from '#runner/ledger/migrate.ts';
+import { readProgress } from '#runner/ledger/read-progress.ts';
+import { processChunks } from '#runner/load/process-chunks.ts';
+import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { connect, sqlState } from '#runner/storage/postgres.ts';
+import { createDatabase, withClient } from '#support/database.ts';
+import { expectPolicy, type Item, numericKeys, policySchema, STORED } from '#support/duplicates.ts';
+import { planTestUpload } from '#support/ledger.ts';
+import { type Postgres, startPostgres } from '#support/postgres.ts';
+import { prepareGroup } from '#support/prepared-chunks.ts';
+
+const CASES = (['Skip', 'Update', 'Fail'] as const).flatMap((policy) =>
+  [true, false].flatMap((owner) => (['Commit', 'Validate'] as const).map((mode) => ({ policy, owner, mode }))),
+);
+
+describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
+  let server: Postgres;
+  let url: string;
+  let clients: pg.Client[] = [];
+
+  beforeAll(async () => {
+    server = await startPostgres({ version, settings: { fsync: 'off', deadlock_timeout: '50ms' } });
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    url = await createDatabase(server);
+    return async () => {
+      await Promise.all(clients.map((client) => client.end()));
+      clients = [];
+    };
+  });
+
+  const rows = (sql: string, values: unknown[] = []) =>
+    withClient(url, async (client) => (await client.query(sql, values)).rows);
+
+  it.each(CASES)('$policy, owner columns: $owner, $mode', async ({ policy, owner, mode }) => {
+    const schema = policySchema({ policy, owner });
+    const target = describeTarget(schema, { rolledBack: mode === 'Validate' });
+    await withClient(url, async (client) => {
+      await migrate(client);
+      await client.query(`CREATE TABLE items (k numeric PRIMARY KEY, v text CHECK (v <> 'forbidden')
+        ${owner ? ', upload uuid, row bigint' : ''})`);
+    });
+    for (let i = 0; i < 3; i += 1) {
+      const client = await connect({ uri: url, applicationName: `test-${i}` });
+      clients.push(client);
+      await prepareSession(client, target);
+    }
+
+    /** As the runner does: again, by the merge, when PostgreSQL ends a deadlock. */
+    async function process(client: pg.Client, id: string, number: number, items: Item[]) {
+      const prepared = items.map(({ row, key, value }) => ({
+        row,
+        values: [key, value, ...(owner ? [id, String(row)] : [])],
+      }));
+      for (let tries = 1; ; tries += 1) {
+        const transaction = { client, target, uploadId: id, attempt: 1, mergeOnly: tries > 1, metadata: {} };
+        try {
+          await processChunks(transaction, prepareGroup(new Map([[number, prepared]])));
+          return;
+        } catch (error) {
+          if (sqlState(error) !== '40P01') throw error;
+        }
+      }
+    }
+
+    await fc.assert(
+      fc.asyncProperty(numericKeys, fc.nat(1_000_000), async (chunks, seed) => {
+        await rows('TRUNCATE items');
+        const earlier = randomUUID();
+        for (const [k, v] of STORED)
+          await rows(`INSERT INTO items VALUES ($1, $2 ${owner ? ', $3, 7' : ''})`, [
+            k,
+            v,
+            ...(owner ? [earlier] : []),
+          ]);
+        const plan = chunks.map((items) => ({ firstRowNumber: items[0]!.row, recordCount: items.length }));
+        const id = await withClient(url, (client) => planTestUpload(client, plan));
+        const order = chunks.map((_, i) => i).sort((a, b) => ((a * 7919 + seed) % 101) - ((b * 7919 + seed) % 101));
+        await Promise.all(
+          clients.map(async (client) => {
+            for (let next = order.pop(); next !== undefined; next = order.pop())
+              await process(client, id, next, chunks[next]!);
+          }),
+        );
+        const [expected, items] = [expectPolicy(policy, chunks.flat()), chunks.flat()];
+        const progress = await withClient(url, async (client) => (await readProgress(client, [id])).get(id)!);
+        expect(progress.counts).toEqual({ processed: items.length, ...expected.counts });
+
+        const stored = await rows('SELECT trim_scale(k)::text AS k, v FROM items');
+        const table = new Map(stored.map(({ k, v }) => [k, v]));
+        const errors = await rows(
+          `SELECT row_number::int AS row, error_code AS code, row_data FROM batch_upload.batch_upload_errors
+           WHERE batch_upload_id = $1 ORDER BY 1`,
+          [id],
+        );
+        const lost = errors.filter(({ code }) => code === 'DUP_001').map(({ row }) => row);
+        const refused = errors.filter(({ code }) => code === 'DB_001').map(({ row }) => row);
+        expect(refused).toEqual(expected.refused);
+        if (policy !== 'Fail') expect(errors.every(({ code, row_data }) => code === 'DB_001' || !row_data)).toBe(true);
+        // Without owner columns nothing is displaced, so that every failed record is of the chunk that stores it.
+        if (policy === 'Fail' && !owner && mode === 'Commit')
+          expect(errors.every(({ row, row_data }) => row_data === `row ${row}`)).toBe(true);
+        if (mode === 'Validate') expect(table).toEqual(STORED);
+        else expect(new Set(table.keys())).toEqual(new Set(expected.table.keys()));
+        if (owner || policy === 'Update' || mode === 'Validate') {
+          expect(lost).toEqual(expected.lost);
+          if (mode === 'Commit') expect(table).toEqual(expected.table);
+        } else {
+          // Whichever committed first has stayed: one of each key.
+          expect(lost).toHaveLength(expected.lost.length);
+          const own = items.filter(({ row, key }) => !errors.some((error) => error.row === row) && !STORED.has(key));
+          for (const { key, value } of own) expect(table.get(String(Number(key)))).toBe(value);
+        }
+        if (owner && mode === 'Commit')
+          expect(await rows('SELECT count(*)::int AS n FROM items WHERE upload = $1', [id])).toEqual([
+            { n: expected.counts.succeeded },
+          ]);
+      }),
+      { numRuns: 12 },
+    );
+  });
+});

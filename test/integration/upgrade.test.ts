@@ -1,0 +1,102 @@
+/** A ledger of the first version, with uploads in it, is brought up to date. */
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { prepareLedger } from '#operator/controller/accept-upload.ts';
+import { systemClock } from '#operator/kube/clock.ts';
+import { connectionConfig, isLedgerOutdated } from '#operator/ledger/connection.ts';
+import { Database } from '#operator/ledger/database.ts';
+import { commitPlan } from '#runner/ledger/commit-plan.ts';
+import { completeUpload } from '#runner/ledger/finish-upload.ts';
+import { ledgerVersion, migrate, migrationScript } from '#runner/ledger/migrate.ts';
+import { createDatabase, withClient } from '#support/database.ts';
+import { openTestUpload, testPlan } from '#support/ledger.ts';
+import { type Postgres, startPostgres } from '#support/postgres.ts';
+import { createRecordingLog } from '#support/recording-log.ts';
+
+const FIRST = new URL('../../job-runner/ledger/migrations/001-ledger.sql', import.meta.url);
+
+describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
+  let server: Postgres;
+  let url: string;
+  beforeAll(async () => {
+    server = await startPostgres({ version, settings: { fsync: 'off' } });
+    await withClient(server.url, (client) => client.query("CREATE ROLE app LOGIN PASSWORD 'app'"));
+  });
+  afterAll(() => server.stop());
+
+  /** Two complete uploads of one content and one that runs, as the first version left them. */
+  beforeEach(async () => {
+    url = await createDatabase(server);
+    await withClient(url, async (client) => {
+      await client.query(`CREATE SCHEMA batch_upload; CREATE TABLE batch_upload.schema_migrations (
+        version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`);
+      await client.query(await readFile(FIRST, 'utf8'));
+      await client.query("INSERT INTO batch_upload.schema_migrations VALUES (1, 'ledger')");
+      for (const [digest, status] of [
+        ['a', 'Complete'],
+        ['a', 'Complete'],
+        ['b', 'Processing'],
+      ]) {
+        const id = await openTestUpload(client);
+        await client.query(
+          `INSERT INTO batch_upload.batch_upload_audit_logs (batch_upload_id, event_type, chunk_number, records_in_chunk,
+             succeeded_count, failed_count, duplicate_count) VALUES ($1, 'chunk_completed', 0, 1, 1, 0, 0)`,
+          [id],
+        );
+        await client.query(
+          `UPDATE batch_upload.batch_uploads SET status = $2, digest = $3, size_bytes = 1, planned_at = now(),
+             total_records = 1, total_chunks = 1, total_indexes = 1, processed_records = 1 WHERE id = $1`,
+          [id, status, digest],
+        );
+      }
+    });
+  });
+
+  const plan = (digest: string) =>
+    withClient(url, async (client) => {
+      const id = await openTestUpload(client);
+      await commitPlan(client, { id, attempt: 1 }, testPlan(digest));
+      const { rows } = await client.query('SELECT status FROM batch_upload.batch_uploads WHERE id = $1', [id]);
+      return rows[0].status;
+    });
+
+  it('what it had loaded counts as loaded, what ran goes on', async () => {
+    await withClient(url, migrate);
+    expect(await plan('a')).toBe('Complete');
+    expect(await plan('b')).toBe('Queued');
+    const { rows } = await withClient(url, (client) =>
+      client.query(`SELECT id FROM batch_upload.batch_uploads WHERE status = 'Processing'`),
+    );
+    expect(await withClient(url, (client) => completeUpload(client, rows[0].id))).toBe('Complete');
+  });
+
+  it('the operator finds that it is old, also while an upload runs, and migrates it', async () => {
+    const config = connectionConfig({ uri: url, caCert: undefined, namespace: 'n' });
+    const database = new Database({ config, tickMs: 1000, clock: systemClock, log: createRecordingLog() });
+    try {
+      const id = (await withClient(url, (client) => client.query('SELECT id FROM batch_upload.batch_uploads'))).rows[0]
+        .id;
+      expect(isLedgerOutdated(await database.read(id).catch((error) => error))).toBe(true);
+      expect(await prepareLedger({ database, findMigrator: async () => null })).toBeNull();
+      expect((await database.read(id)).row).toMatchObject({ counts: { processed: 1, succeeded: 1, updated: 0 } });
+    } finally {
+      await database.close();
+    }
+  });
+
+  it('a role that may not is told the version; the SQL since then is enough', async () => {
+    const app = url.replace('postgres:postgres@', 'app:app@');
+    await withClient(url, (client) =>
+      client.query(
+        'GRANT USAGE ON SCHEMA batch_upload TO app; GRANT SELECT ON ALL TABLES IN SCHEMA batch_upload TO app',
+      ),
+    );
+    await expect(withClient(app, migrate)).rejects.toMatchObject({
+      code: 'DB_MIGRATION',
+      message: expect.stringContaining('`operator print-migrations 1`'),
+    });
+    await withClient(url, async (client) => client.query(await migrationScript(1)));
+    expect(await withClient(app, migrate)).toEqual([]);
+    expect(await withClient(app, ledgerVersion)).toBeGreaterThan(1);
+  });
+});

@@ -1,0 +1,34 @@
+/** Chunks as they come out of the processor, for tests of what PostgreSQL makes of them. */
+import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
+import type { ChunkGroup } from '#runner/load/process-chunks.ts';
+import { RowBuffer } from '#runner/processor/row-buffer.ts';
+
+export interface PreparedRow {
+  row: number;
+  /** In the order of the target's columns. */
+  values: string[];
+}
+
+/** Chunks by their numbers; record `row` is 10 bytes long and begins at byte 10 × row. */
+export function prepareGroup(chunks: ReadonlyMap<number, readonly PreparedRow[]>): ChunkGroup {
+  const rows = new RowBuffer();
+  const prepared = [...chunks].map(([number, items]): PreparedChunk => {
+    const from = rows.rows;
+    for (const { row, values } of items) {
+      for (const text of values) {
+        rows.text(text);
+        rows.endColumn();
+      }
+      rows.endRow(row);
+    }
+    const numbers = new Set(items.map(({ row }) => row));
+    const firstRowNumber = items[0]!.row;
+    return {
+      chunk: { number, startByte: number, endByte: number + 1, firstRowNumber, recordCount: items.length },
+      ...{ from, to: rows.rows, failed: [] },
+      positionOf: (row) => (numbers.has(row) ? { byteOffset: row * 10, byteLength: 10 } : undefined),
+      rowData: (row) => `row ${row}`,
+    };
+  });
+  return { chunks: prepared, rows };
+}
