@@ -10,7 +10,8 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWorkCopy, removeWorkCopies, workPrefix } from '#runner/source/work-copy.ts';
+import { workPrefix } from '#runner/contract.ts';
+import { createWorkCopy, removeWorkCopies } from '#runner/source/work-copy.ts';
 import type { RetryOptions } from '#runner/storage/s3.ts';
 import { type S3Server, startS3Server } from '#support/s3-server.ts';
 
