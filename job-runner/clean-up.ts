@@ -1,8 +1,9 @@
 /** After an upload's end: removes the copies of its file. */
+import { workBucket } from '#runner/contract.ts';
 import { Fault } from '#runner/errors.ts';
 import type { UploadRow } from '#runner/ledger/types.ts';
 import type { ProcessDeps } from '#runner/process.ts';
-import { removeWorkCopies, workBucket } from '#runner/source/work-copy.ts';
+import { removeWorkCopies } from '#runner/source/work-copy.ts';
 
 /** @throws Fault when the upload is still running: its pods read the copy. */
 export async function cleanUp(
@@ -19,7 +20,7 @@ export async function cleanUp(
   }
   const removed = await removeWorkCopies(
     s3,
-    { bucket: workBucket(request), uploadId: id },
+    { bucket: workBucket(request.s3.bucket, request.work), uploadId: id },
     {
       signal,
       retrySeconds: config.retrySeconds,

@@ -86,6 +86,16 @@ export function chunksOfIndex(index: number, indexes: number, chunks: number): {
   return { first: Math.floor((index * chunks) / indexes), end: Math.floor(((index + 1) * chunks) / indexes) };
 }
 
+/** Under which the copies of an upload's file lie. */
+export function workPrefix(uploadId: string): string {
+  return `work/${uploadId}/`;
+}
+
+/** In which bucket: spec.work's, else the source's. */
+export function workBucket(sourceBucket: string, work: { s3: { bucket: string } } | undefined): string {
+  return work?.s3.bucket ?? sourceBucket;
+}
+
 /** Written to /dev/termination-log: what a pod could not say in the ledger. At most 4 KiB. */
 export interface TerminationMessage {
   code: FaultCode;

@@ -3,7 +3,7 @@
  * of records, and the content's digest; then one transaction writes it all, once. A file whose own bytes the scanner
  * cannot take is written as a canonical copy in the same pass, and the chunks point into that.
  */
-import { chooseIndexes, DEFAULTS } from '#runner/contract.ts';
+import { chooseIndexes, DEFAULTS, workBucket, workPrefix } from '#runner/contract.ts';
 import { createRecordScanner } from '#runner/csv/scanner.ts';
 import { commitPlan } from '#runner/ledger/commit-plan.ts';
 import { recordSource } from '#runner/ledger/record-source.ts';
@@ -14,7 +14,7 @@ import { readHeader } from '#runner/read-header.ts';
 import type { Session } from '#runner/session.ts';
 import { type OpenSource, openSource } from '#runner/source/open-source.ts';
 import type { SourceFormat } from '#runner/source/source-format.ts';
-import { createWorkCopy, type WorkCopy, workBucket, workPrefix } from '#runner/source/work-copy.ts';
+import { createWorkCopy, type WorkCopy } from '#runner/source/work-copy.ts';
 import { createBlockDigest } from '#runner/storage/block-digest.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
 import { headObject, type ObjectIdentity, type RetryOptions, readRange } from '#runner/storage/s3.ts';
@@ -95,7 +95,7 @@ async function startCopy(
   { id, request }: UploadRow,
   { format, retry }: { format: SourceFormat; retry: RetryOptions },
 ): Promise<WorkCopy> {
-  const bucket = workBucket(request);
+  const bucket = workBucket(request.s3.bucket, request.work);
   await session.run((client) => recordSource(client, { id, attempt: config.attempt }, { format, workBucket: bucket }));
   return createWorkCopy(s3, { bucket, key: `${workPrefix(id)}${config.podName}/canonical.csv` }, retry);
 }

@@ -14,8 +14,8 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { workPrefix } from '#runner/contract.ts';
 import { Fault } from '#runner/errors.ts';
-import type { UploadRequest } from '#runner/ledger/types.ts';
 import { headObject, type ObjectIdentity, type RetryOptions, storageFault, withRetries } from '#runner/storage/s3.ts';
 import { formatFault } from './source-format.ts';
 
@@ -36,15 +36,6 @@ export interface WorkCopy {
   finish(): Promise<ObjectIdentity>;
   /** Gives up what is not finished; safe at any moment. */
   abort(): Promise<void>;
-}
-
-export function workPrefix(uploadId: string): string {
-  return `work/${uploadId}/`;
-}
-
-/** Where the copies of an upload go. */
-export function workBucket({ s3, work }: UploadRequest): string {
-  return work?.s3.bucket ?? s3.bucket;
 }
 
 export function createWorkCopy(s3: S3Client, place: WorkPlace, retry: RetryOptions): WorkCopy {

@@ -7,7 +7,7 @@ export const LABELS = {
   uid: 'batchupload.dev/uid',
   /** metadata.name of the BatchUpload where it is a valid label value, for people. */
   name: 'batchupload.dev/name',
-  /** `plan` or `process`. */
+  /** `plan`, `process` or `cleanup`. */
   kind: 'batchupload.dev/kind',
   /** Attempt of the upload that the Job works for. */
   attempt: 'batchupload.dev/attempt',
@@ -17,6 +17,11 @@ export const MANAGED_BY = 'batch-upload';
 
 /** Selects our Jobs and pods. */
 export const MANAGED_SELECTOR = `${LABELS.managedBy}=${MANAGED_BY},${LABELS.uid}`;
+
+export const FINALIZERS = {
+  /** On an upload whose file has a copy, until the copy is removed, or 10 minutes at most. */
+  workCopy: 'batchupload.dev/work-copy',
+} as const;
 
 export const ANNOTATIONS = {
   /** On a Job: how many before it with the same name ended without the ledger's consent. Spaces recreations. */

@@ -1,10 +1,10 @@
 /** Names of what an upload brings about. Deterministic, so that a step that runs twice finds what the first run made. */
-import type { RunnerCommand } from '#runner/contract.ts';
+import type { JobKind } from '#runner/contract.ts';
 import { DEFAULTS } from '#runner/contract.ts';
 import type { BatchUploadSpec } from './batch-upload.gen.ts';
 
 /** At most 36 + 9 + attempt characters: an index is added to it, and the sum must stay below 63. */
-export function jobName(uploadUid: string, kind: RunnerCommand, attempt: number): string {
+export function jobName(uploadUid: string, kind: JobKind, attempt: number): string {
   return `${uploadUid}-${kind}-${attempt}`;
 }
 

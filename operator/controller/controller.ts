@@ -13,13 +13,14 @@ import type { EventRecorder, KubeClient, Logger, ProcessResult, WorkQueue } from
 import { createWorkQueue } from '#operator/kube/work-queue.ts';
 import { Databases } from '#operator/ledger/databases.ts';
 import { type Caches, createCaches } from './caches.ts';
+import { isHeld } from './cleanup-policy.ts';
 import { type CloseDeps, closeGone, type Gone, goneOf, sweep } from './close-deleted.ts';
 import { createMigratorFinder, createServiceAccountFinder, readClusterId } from './cluster-facts.ts';
 import { createFaultPoints } from './fault-point.ts';
 import { uploadUidOf } from './job-view.ts';
 import { Memories } from './memory.ts';
 import { createLedgerCounters, type Metrics } from './metrics.ts';
-import { type ReconcileDeps, reconcileUpload } from './reconcile.ts';
+import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
 
 export interface ControllerDeps {
   client: KubeClient;
@@ -176,6 +177,7 @@ function createProcess({
       removeGone(gone, key, each);
     }
     if (upload && !isBeingDeleted(upload)) return reconcileUpload(reconcileDeps, { key, upload, signal });
+    if (upload && isHeld(upload)) return tidyUp(reconcileDeps, { key, upload, signal });
     if (!upload) memories.forget(key);
     return undefined;
   };

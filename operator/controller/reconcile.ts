@@ -4,6 +4,8 @@ import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#operator/api/re
 import { isNotFound } from '#operator/kube/errors.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#operator/kube/types.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';
+import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './clean-up.ts';
+import { isHeld } from './cleanup-policy.ts';
 import { decide, STOPPING_MS } from './decide.ts';
 import { unfinishedJobs } from './job-policy.ts';
 import { isNewer, type Memories, type UploadMemory } from './memory.ts';
@@ -14,7 +16,7 @@ import { eventsOf } from './status-events.ts';
 import type { Decision, Observed, Outcome } from './types.ts';
 
 export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
-  client: ObserveDeps['client'] & ApplyDeps['client'] & StatusClient;
+  client: ObserveDeps['client'] & ApplyDeps['client'] & CleanupDeps['client'] & StatusClient;
   events: EventRecorder;
   memories: Memories;
   enqueue: (key: string) => void;
@@ -28,6 +30,8 @@ type StatusClient = Pick<KubeClient, 'applyStatus'>;
 const MAX_ROUNDS = 3;
 /** Jobs of an upload that was completed may still end by themselves for so long. */
 const LINGER_MS = 30_000;
+/** To hold an upload again that somebody else was changing. */
+const HOLD_MS = 500;
 
 export async function reconcileUpload(
   deps: ReconcileDeps,
@@ -43,6 +47,7 @@ export async function reconcileUpload(
     deps.counters.onErrors(memory.uid, observed.topErrors);
     const decision = decide(observed);
     const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
+    if (row?.workBucket && !(await holdForCleanup(deps, current, signal))) return { requeueAfterMs: HOLD_MS };
     const onRecreate = (recreated: number) => {
       memory.recreated = recreated;
     };
@@ -143,13 +148,14 @@ function withNewestStatus(upload: BatchUpload, { written }: UploadMemory): Batch
   return { ...upload, status: written.status };
 }
 
-/** No ledger, no status: only a Job that does not end by itself is removed. */
-async function tidyUp(
+/** No ledger, no status: a Job that does not end by itself is removed, and then the copy of the file. */
+export async function tidyUp(
   deps: ReconcileDeps,
   { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
 ): Promise<ProcessResult> {
   const unfinished = unfinishedJobs({ jobs: viewJobs(deps, upload, 1) });
   if (unfinished.length === 0) {
+    if (isHeld(upload)) return cleanUpUpload(deps, { upload, signal });
     deps.memories.forget(key);
     return undefined;
   }

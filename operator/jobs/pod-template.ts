@@ -4,14 +4,7 @@ import { databaseSecretName, jobName, s3SecretName } from '#operator/api/names.t
 import { API_VERSION, type BatchUpload } from '#operator/api/resources.ts';
 import type { RunnerSettings } from '#operator/config.ts';
 import type { Job } from '#operator/kube/resource-types.ts';
-import {
-  DATABASE_SECRET_KEYS,
-  ENV,
-  EXIT_CODES,
-  NODE_OPTIONS,
-  type RunnerCommand,
-  S3_SECRET_KEYS,
-} from '#runner/contract.ts';
+import { DATABASE_SECRET_KEYS, ENV, EXIT_CODES, type JobKind, NODE_OPTIONS, S3_SECRET_KEYS } from '#runner/contract.ts';
 import { heapMegabytes } from './memory.ts';
 
 export interface JobInput {
@@ -34,7 +27,7 @@ export const CONTAINER = 'runner';
 /** An index is tried this often after its first failure. */
 export const RETRIES_PER_INDEX = 6;
 
-export function jobMetadata({ upload, attempt, recreated }: JobInput, kind: RunnerCommand): Job['metadata'] {
+export function jobMetadata({ upload, attempt, recreated }: JobInput, kind: JobKind): Job['metadata'] {
   const { name, namespace, uid } = upload.metadata!;
   return {
     name: jobName(uid!, kind, attempt),
@@ -89,7 +82,7 @@ export function commonJobSpec({
   };
 }
 
-export function podTemplate(input: JobInput, kind: RunnerCommand): PodTemplate {
+export function podTemplate(input: JobInput, kind: JobKind): PodTemplate {
   const { upload, attempt, settings, serviceAccount } = input;
   return {
     metadata: { labels: labelsOf(upload, kind, attempt) },
@@ -169,7 +162,7 @@ function environment({ upload, attempt, settings }: JobInput): EnvVar[] {
   ];
 }
 
-function labelsOf(upload: BatchUpload, kind: RunnerCommand, attempt: number): Record<string, string> {
+function labelsOf(upload: BatchUpload, kind: JobKind, attempt: number): Record<string, string> {
   const { name, uid } = upload.metadata!;
   const shown = labelValue(name!);
   return {

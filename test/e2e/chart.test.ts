@@ -45,6 +45,7 @@ describe('rights', () => {
     expect(find(await template(), 'ClusterRole', 'r-operator').rules).toEqual([
       { apiGroups: ['batchupload.dev'], resources: ['batchuploads', 'recordschemas'], verbs: ['get', 'list', 'watch'] },
       { apiGroups: ['batchupload.dev'], resources: ['batchuploads/status'], verbs: ['patch'] },
+      { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['patch'] },
       { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
       { apiGroups: [''], resources: ['namespaces'], resourceNames: ['kube-system'], verbs: ['get'] },
     ]);

@@ -1,3 +1,5 @@
+import { gzipSync } from 'node:zlib';
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasCondition } from '#support/cluster.ts';
 import { createE2e, type E2e, eventuallyTrue, holdFence, NAMESPACE, waitForBlocked } from '#support/e2e.ts';
@@ -100,6 +102,41 @@ describe.each(['Pending', 'Planning', 'Processing', 'Complete', 'Failed'])('dele
       const { rows } = await e2e.db.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${name.replaceAll('-', '_')}`);
       expect(rows[0]!.n).toBe(processed);
     }
+  });
+});
+
+describe('the copy of a file in gzip', () => {
+  const FINALIZER = 'batchupload.dev/work-copy';
+  const body = gzipSync(BODY);
+  const copies = async (uid: string) => {
+    const { cluster } = e2e;
+    const where = { Bucket: cluster.env.S3_BUCKET, Prefix: `work/${uid}/` };
+    return (await cluster.s3.send(new ListObjectsV2Command(where))).Contents?.length ?? 0;
+  };
+  const finalizers = async () => (await e2e.cluster.getUpload(NAMESPACE, name)).metadata.finalizers ?? [];
+
+  it('is removed when the upload is complete, and the upload is free', async () => {
+    const { metadata } = await e2e.createItemsUpload(name, body);
+    await e2e.cluster.waitForUpload(NAMESPACE, name, (upload) => hasCondition(upload, 'Complete'));
+    await eventuallyTrue(async () => !(await finalizers()).includes(FINALIZER), 'the upload is still held', 90_000);
+    expect(await copies(metadata.uid)).toBe(0);
+    expect((await e2e.cluster.getUpload(NAMESPACE, name)).status?.source).toMatchObject({ compression: 'gzip' });
+    await remove();
+  });
+
+  it('is removed when the upload is deleted before its end', async () => {
+    const { metadata } = await e2e.createItemsUpload(name, body, { withoutSchema: true });
+    const fence = await holdFence(e2e.cluster, metadata.uid);
+    await e2e.cluster.apply(schemaManifest(NAMESPACE, name, itemsSchema(name.replaceAll('-', '_'))));
+    await waitForBlocked(e2e.db, metadata.uid);
+    await eventuallyTrue(async () => (await finalizers()).includes(FINALIZER), 'the upload is not held');
+    expect(await copies(metadata.uid)).toBe(1);
+    // It waits for its finalizer; the fence keeps the ledger's row from being closed.
+    const removed = remove();
+    await fence.release();
+    await removed;
+    expect(await copies(metadata.uid)).toBe(0);
+    await expectGone(metadata.uid, 'Planning');
   });
 });
 

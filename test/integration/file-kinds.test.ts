@@ -1,6 +1,6 @@
 /** docs/files.md, row by row: each kind of file holds the same records and must give the same rows in PostgreSQL. */
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '#runner/contract.ts';
 import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload.ts';
@@ -230,8 +230,8 @@ const rowsOf = (url: string) =>
     return result.rows;
   });
 
-async function objectsUnder(prefix: string): Promise<string[]> {
-  const { Contents = [] } = await bench.client.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: prefix }));
+async function objectsUnder(prefix: string, bucket = BUCKET): Promise<string[]> {
+  const { Contents = [] } = await bench.client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
   return Contents.map(({ Key }) => Key!);
 }
 
@@ -442,6 +442,19 @@ describe('big ones', () => {
     expect(await withClient(url, (client) => completeUpload(client, id))).toBe('Complete');
     expect((await bench.run('cleanup', url, id)).code).toBe(0);
     expect(await objectsUnder(`work/${id}/`)).toEqual([]);
+  });
+
+  it('a copy goes into the bucket that spec.work names, and is removed there', async () => {
+    const bucket = 'work-bucket';
+    await bench.client.send(new CreateBucketCommand({ Bucket: bucket }));
+    const { url, id, code, progress } = await load(gzipSync(csv()), { work: { s3: { bucket } } });
+    expect([code, progress.workBucket]).toEqual([0, bucket]);
+    expect(await rowsOf(url)).toEqual(EXPECTED);
+    const copies = () => objectsUnder(`work/${id}/`, bucket);
+    expect([(await copies()).length, (await objectsUnder(`work/${id}/`)).length]).toEqual([1, 0]);
+    expect(await withClient(url, (client) => completeUpload(client, id))).toBe('Complete');
+    expect((await bench.run('cleanup', url, id)).code).toBe(0);
+    expect(await copies()).toEqual([]);
   });
 
   it('a planner that is killed while it copies: the next one copies anew, and all is removed', async () => {

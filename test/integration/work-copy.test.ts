@@ -10,8 +10,10 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWorkCopy, removeWorkCopies, workPrefix } from '#runner/source/work-copy.ts';
+import { workPrefix } from '#runner/contract.ts';
+import { createWorkCopy, removeWorkCopies } from '#runner/source/work-copy.ts';
 import type { RetryOptions } from '#runner/storage/s3.ts';
+import { type HttpFault, startFaultyProxy } from '#support/faulty-proxy.ts';
 import { type S3Server, startS3Server } from '#support/s3-server.ts';
 
 const MIB = 1024 * 1024;
@@ -99,4 +101,35 @@ it('a storage that refuses the copy says what to do', async () => {
     message: expect.stringContaining('spec.work.s3.bucket'),
   });
   s3.destroy();
+});
+
+describe.each<HttpFault>([{ status: 503 }, 'lost answer'])('every kind of request meets %j once', (fault) => {
+  it('and the copy is what was written', async () => {
+    await using server = await startS3Server();
+    const { region, accessKeyId, secretAccessKey } = server;
+    const credentials = { accessKeyId, secretAccessKey };
+    const direct = new S3Client({ endpoint: server.endpoint, region, forcePathStyle: true, credentials });
+    await direct.send(new CreateBucketCommand({ Bucket: 'bucket' }));
+    const kinds = new Set<string>();
+    await using proxy = await startFaultyProxy(server.endpoint, ({ method, url }) => {
+      const query = [...new URL(url!, server.endpoint).searchParams.keys()].filter((name) => name !== 'x-id');
+      const kind = [method, ...query].join(' ');
+      if (kinds.has(kind)) return null;
+      kinds.add(kind);
+      return fault;
+    });
+    const s3 = new S3Client({ endpoint: proxy.endpoint, region, forcePathStyle: true, credentials, maxAttempts: 1 });
+    const place = { bucket: 'bucket', key: 'work/u/p/canonical.csv' };
+    const faults: string[] = [];
+    const copy = createWorkCopy(s3, place, { ...retry, onRetry: ({ code }) => faults.push(code) });
+    const bytes = randomBytes(20 * MIB);
+    await copy.write(bytes);
+    expect(await copy.finish()).toMatchObject({ ...place, sizeBytes: bytes.length });
+    const { Body } = await direct.send(new GetObjectCommand({ Bucket: place.bucket, Key: place.key }));
+    expect(bytes.equals(await Body!.transformToByteArray())).toBe(true);
+    // Begun, a part, completed, looked at.
+    expect([...kinds].sort()).toEqual(['HEAD', 'POST uploadId', 'POST uploads', 'PUT partNumber uploadId']);
+    expect(faults).toEqual(Array(4).fill('S3_UNAVAILABLE'));
+    for (const client of [s3, direct]) client.destroy();
+  });
 });

@@ -42,7 +42,14 @@ export function readClusterEnv(): ClusterEnv {
 export interface BatchUpload {
   apiVersion: string;
   kind: 'BatchUpload';
-  metadata: { name: string; namespace: string; uid: string; generation: number; creationTimestamp: string };
+  metadata: {
+    name: string;
+    namespace: string;
+    uid: string;
+    generation: number;
+    creationTimestamp: string;
+    finalizers?: string[];
+  };
   spec: BatchUploadSpec;
   status?: BatchUploadStatus;
 }

@@ -8,9 +8,16 @@ it('what is said of the file crosses to the pods, the name of a Secret does not'
   const work = { s3: { bucket: 'work' } };
   const s3 = { ...spec.source.s3, credentialsSecretRef: { name: 'keys' } };
   const asked = { ...rest, spec: { ...spec, source: { ...spec.source, s3 }, chunkRecords: 7, format, work } };
-  expect(toRequest(asked)).toEqual({ s3: { bucket: 'b', key: 'k.csv' }, chunkRecords: 7, format, work });
+  expect(toRequest(asked)).toEqual({
+    s3: { bucket: 'b', key: 'k.csv' },
+    chunkRecords: 7,
+    storeRowData: true,
+    format,
+    work,
+  });
   expect(toRequest({ ...rest, spec: { ...spec, chunkRecords: 7 } })).toEqual({
     s3: { bucket: 'b', key: 'k.csv' },
     chunkRecords: 7,
+    storeRowData: true,
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BatchUpload } from '#operator/api/resources.ts';
 import type { RunnerSettings } from '#operator/config.ts';
+import { buildCleanupJob } from '#operator/jobs/cleanup-job.ts';
 import { heapMegabytes, parseMemory } from '#operator/jobs/memory.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
 import type { JobInput } from '#operator/jobs/pod-template.ts';
@@ -148,4 +149,20 @@ it.each([
 
 it('a heap has at least 64 MiB', () => {
   expect(heapMegabytes('64Mi')).toBe(64);
+});
+
+describe('the cleanup Job', () => {
+  const job = buildCleanupJob(input(), 600);
+
+  it('has no owner that could take it away, and ends and goes by itself', () => {
+    expect(job.metadata).toMatchObject({ name: `${UID}-cleanup-1`, labels: { 'batchupload.dev/uid': UID } });
+    expect(job.metadata).not.toHaveProperty('ownerReferences');
+    expect(job.spec).toMatchObject({ completions: 1, activeDeadlineSeconds: 600, ttlSecondsAfterFinished: 3600 });
+  });
+
+  it('runs the command with what every pod has', () => {
+    const [container] = job.spec!.template.spec!.containers;
+    expect(container!.command).toEqual(['job-runner', 'cleanup']);
+    expect(container!.env).toEqual(containerOf().env);
+  });
 });

@@ -1,0 +1,83 @@
+/**
+ * The finalizer of uploads whose file has a copy, and when it goes. Pure.
+ *
+ * | cleanup Job | seen besides                                  | step                      |
+ * |-------------|-----------------------------------------------|---------------------------|
+ * | none        | pods of the upload may still write, not for long | wait                   |
+ * | none        |                                               | create it                 |
+ * | running     | not for long                                  | wait                      |
+ * | running     | for 10 minutes                                | release, not removed      |
+ * | failed      |                                               | release, not removed      |
+ * | complete    |                                               | release, removed          |
+ */
+import { FINALIZERS } from '#operator/api/labels.ts';
+import type { BatchUpload } from '#operator/api/resources.ts';
+import type { Job } from '#operator/kube/resource-types.ts';
+import { workBucket, workPrefix } from '#runner/contract.ts';
+import type { StatusEvent } from './status-events.ts';
+
+/** An upload is never held longer than this because of its copy. */
+export const CLEANUP_MS = 600_000;
+
+export type CleanupOutcome = { type: 'wait'; ms: number } | { type: 'release'; removed: boolean };
+export type CleanupStep = { type: 'createJob' } | CleanupOutcome;
+
+export interface CleanupView {
+  /** Wall clock, ms, as all times here. */
+  now: number;
+  /** When the upload ended or was deleted. */
+  endedAt: number;
+  /** Pods that plan or process it are not at their end. */
+  busy: boolean;
+  job: Job | undefined;
+}
+
+export function decideCleanup({ now, endedAt, busy, job }: CleanupView): CleanupStep {
+  const left = (since: number) => since + CLEANUP_MS - now;
+  if (job === undefined) {
+    // An operator that was away for longer tries once all the same.
+    return busy && left(endedAt) > 0 ? { type: 'wait', ms: left(endedAt) } : { type: 'createJob' };
+  }
+  const is = (type: string) => job.status?.conditions?.some((each) => each.type === type && each.status === 'True');
+  if (is('Complete')) return { type: 'release', removed: true };
+  const wait = left(Date.parse(job.metadata?.creationTimestamp ?? '') || endedAt);
+  return is('Failed') || wait <= 0 ? { type: 'release', removed: false } : { type: 'wait', ms: wait };
+}
+
+/** When the Job could not be made: tried again, but not for ever, and not where nothing can be made any more. */
+export function decideRefused({ now, endedAt }: CleanupView, message: string): CleanupOutcome {
+  const left = endedAt + CLEANUP_MS - now;
+  if (left <= 0 || message.includes('is being terminated')) return { type: 'release', removed: false };
+  return { type: 'wait', ms: Math.min(left, 30_000) };
+}
+
+export function isHeld({ metadata }: BatchUpload): boolean {
+  return metadata?.finalizers?.includes(FINALIZERS.workCopy) ?? false;
+}
+
+export function endedAt({ metadata, status }: BatchUpload): number {
+  const times = [status?.completionTime, metadata?.deletionTimestamp].map((text) => Date.parse(text ?? '') || 0);
+  return Math.max(...times);
+}
+
+/** For a merge patch that is refused when somebody else has changed the upload meanwhile. */
+export function finalizerPatch({ metadata }: BatchUpload, held: boolean): object {
+  const others = (metadata?.finalizers ?? []).filter((name) => name !== FINALIZERS.workCopy);
+  return {
+    metadata: {
+      resourceVersion: metadata?.resourceVersion,
+      finalizers: held ? [...others, FINALIZERS.workCopy] : others,
+    },
+  };
+}
+
+export function cleanupEvent({ metadata, spec }: BatchUpload, removed: boolean): StatusEvent {
+  const place = `s3://${workBucket(spec.source.s3.bucket, spec.work)}/${workPrefix(metadata!.uid!)}`;
+  return removed
+    ? { type: 'Normal', reason: 'WorkCopyRemoved', message: `The copy of the file under ${place} is removed.` }
+    : {
+        type: 'Warning',
+        reason: 'WorkCopyNotRemoved',
+        message: `The copy of the file could not be removed, and nothing will try it again: remove ${place} yourself, with unfinished multipart uploads. The log of the cleanup Job says why.`,
+      };
+}
