@@ -1,10 +1,9 @@
 /** Target columns from a valid record's fields, compiled once. */
 
-import type { FieldCheck } from './check-field.ts';
-import { compileExpression, type Expression, type ExpressionInput, type ExpressionValue } from './expression.ts';
+import type { ExpressionValue } from './expression.ts';
+import { type CompileContext, compileFieldExpression } from './field-expression.ts';
 import { BYTES, type FieldValues, MISSING, TEXT } from './field-values.ts';
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
-import { rememberAnswers } from './remember-answers.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { SchemaError } from './schema-error.ts';
 import { integerToJson, quoteJson } from './types.ts';
@@ -19,11 +18,6 @@ export type ColumnWriter = (values: FieldValues, out: RowBuffer, context: Record
 
 type Column = RecordSchemaSpec['target']['columns'][number];
 type JsonProperty = NonNullable<Column['json']>[number];
-
-export interface CompileContext {
-  schema: RecordSchemaSpec;
-  checks: FieldCheck[];
-}
 
 export function compileColumn(column: Column, path: string, context: CompileContext): ColumnWriter {
   if (column.field !== undefined) return compileField(fieldIndex(context, column.field, `${path}.field`), context);
@@ -108,7 +102,7 @@ function compileObject(tree: Tree, context: CompileContext): JsonWriter {
 
 function compileProperty({ field, value }: JsonProperty, path: string, context: CompileContext): JsonWriter {
   if (field !== undefined) return compileJsonField(fieldIndex(context, field, `${path}.field`), context);
-  const evaluate = compileValue(value!, `${path}.value`, context);
+  const { evaluate } = compileFieldExpression(value!, `${path}.value`, context);
   return (values, out) => {
     const json = toJson(evaluate(values));
     if (json === null) return false;
@@ -140,26 +134,6 @@ function compileJsonField(index: number, { checks }: CompileContext): JsonWriter
     } else out.text(toJson(values.text(index)!));
     return true;
   };
-}
-
-function compileValue(text: string, path: string, context: CompileContext): (values: FieldValues) => ExpressionValue {
-  const names = context.schema.fields.map(({ name }) => name);
-  let expression: Expression;
-  try {
-    expression = compileExpression(text, names);
-  } catch (error) {
-    throw new SchemaError(path, `is not a CEL expression: ${(error as Error).message}`, error);
-  }
-  const inputs = names.map((name, index) => ({ name, index })).filter(({ name }) => expression.inputs.has(name));
-  const evaluate = rememberAnswers((texts: readonly (string | undefined)[]) => {
-    const input: ExpressionInput = {};
-    for (const [i, { name, index }] of inputs.entries()) {
-      const value = texts[i];
-      input[name] = value === undefined ? null : context.checks[index]!.type.toCel(value);
-    }
-    return expression.evaluate(input);
-  });
-  return (values) => evaluate(inputs.map(({ index }) => values.text(index)));
 }
 
 function toJson(value: ExpressionValue): string | null {

@@ -51,6 +51,23 @@ export interface RecordSchemaSpec {
    * The fields that make a record unique; they are required. The target table must have a unique index on exactly their columns.
    */
   primaryKey: string[];
+  /**
+   * Rules over the fields of one record. All that are violated are reported, together with the faults of fields; a rule that reads a field at fault is left out.
+   */
+  rules?: {
+    /**
+     * A CEL expression over the record's fields (by name) that must give true. A missing value is null; a rule that cannot be computed is violated.
+     */
+    rule: string;
+    /**
+     * What a person reads who has to correct the record.
+     */
+    message: string;
+    /**
+     * The code of the fault.
+     */
+    code: string;
+  }[];
   target: {
     /**
      * Name of the table, with its schema in front if needed, as in sales.orders. Case-sensitive.
