@@ -27,6 +27,14 @@ export function compileColumn(column: Column, path: string, context: CompileCont
       if (!write(values, out)) out.raw(EMPTY_OBJECT);
     };
   }
+  if (column.value !== undefined) {
+    const { evaluate } = compileFieldExpression(column.value, `${path}.value`, context);
+    return (values, out) => {
+      const value = evaluate(values);
+      if (isNothing(value)) out.null();
+      else out.text(String(value));
+    };
+  }
   return column.system === 'uploadId'
     ? (_values, out, { uploadId }) => out.ascii(uploadId)
     : (_values, out, { rowNumber }) => out.ascii(String(rowNumber));
@@ -137,7 +145,11 @@ function compileJsonField(index: number, { checks }: CompileContext): JsonWriter
 }
 
 function toJson(value: ExpressionValue): string | null {
-  if (value === null || value === '') return null;
-  if (typeof value === 'string') return quoteJson(value);
-  return typeof value === 'number' && !Number.isFinite(value) ? null : String(value);
+  if (isNothing(value)) return null;
+  return typeof value === 'string' ? quoteJson(value) : String(value);
+}
+
+/** Empty text is no value, as in a file; what is not finite is none that JSON or every column of numbers has. */
+function isNothing(value: ExpressionValue): boolean {
+  return value === null || value === '' || (typeof value === 'number' && !Number.isFinite(value));
 }

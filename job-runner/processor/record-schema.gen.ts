@@ -84,7 +84,7 @@ export interface RecordSchemaSpec {
     columns: {
       name: string;
       /**
-       * PostgreSQL type of the column when the table is made; from the field's type when absent.
+       * PostgreSQL type of the column when the table is made. When absent the field's type says it; a CEL value is text.
        */
       type?:
         | 'text'
@@ -116,6 +116,10 @@ export interface RecordSchemaSpec {
          */
         value?: string;
       }[];
+      /**
+       * A CEL expression over the record's fields (by name); null and empty text are NULL.
+       */
+      value?: string;
       /**
        * A value that the loader knows.
        */

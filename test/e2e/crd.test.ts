@@ -97,9 +97,20 @@ describe('a wrong RecordSchema is refused with the field and what is allowed', (
     [
       'a column from two places',
       column({ name: 'a', field: 'k', system: 'rowNumber' }),
-      /exactly one of field, json and system/,
+      /exactly one of field, json, value and system/,
     ],
-    ['a column from nowhere', column({ name: 'a' }), /exactly one of field, json and system/],
+    ['a column from nowhere', column({ name: 'a' }), /exactly one of field, json, value and system/],
+    [
+      'a column of a field and a value',
+      column({ name: 'a', field: 'k', value: 'k' }),
+      /exactly one of field, json, value/,
+    ],
+    [
+      'a rule with a code of another form',
+      { ...schema, rules: [{ rule: 'true', message: 'm', code: 'VAL_001' }] },
+      /spec\.rules\[0\]\.code.*should match/,
+    ],
+    ['a rule without a message', { ...schema, rules: [{ rule: 'true', code: 'BIZ_1' }] }, /spec\.rules\[0\]\.message/],
     ['a JSON property from nowhere', column({ name: 'a', json: [{ path: 'p' }] }), /exactly one of field and value/],
     [
       'a later feature',

@@ -356,6 +356,20 @@ describe('schemas that cannot be used', () => {
       /there is no field nope/,
     ],
     [
+      'an expression of a column',
+      schemaOf(
+        {},
+        {
+          columns: [
+            { name: 'k', field: 'k' },
+            { name: 'x', value: 'nope + k' },
+          ],
+        },
+      ),
+      'spec.target.columns[1].value',
+      /there is no field nope/,
+    ],
+    [
       'a property in a value',
       schemaOf(
         {},
