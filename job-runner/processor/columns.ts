@@ -3,10 +3,11 @@
 import type { ExpressionValue } from './expression.ts';
 import { type CompileContext, compileFieldExpression } from './field-expression.ts';
 import { BYTES, type FieldValues, MISSING, TEXT } from './field-values.ts';
+import { quoteJson } from './json.ts';
+import { integerToJson } from './numbers.ts';
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { SchemaError } from './schema-error.ts';
-import { integerToJson, quoteJson } from './types.ts';
 
 export interface RecordContext {
   uploadId: string;
@@ -20,7 +21,7 @@ type Column = RecordSchemaSpec['target']['columns'][number];
 type JsonProperty = NonNullable<Column['json']>[number];
 
 export function compileColumn(column: Column, path: string, context: CompileContext): ColumnWriter {
-  if (column.field !== undefined) return compileField(fieldIndex(context, column.field, `${path}.field`), context);
+  if (column.field !== undefined) return compileField(fieldIndex(context, column.field, `${path}.field`));
   if (column.json) {
     const write = compileObject(buildTree(column.json, path), context);
     return (values, out) => {
@@ -40,12 +41,11 @@ export function compileColumn(column: Column, path: string, context: CompileCont
     : (_values, out, { rowNumber }) => out.ascii(String(rowNumber));
 }
 
-function compileField(index: number, { checks }: CompileContext): ColumnWriter {
-  const { toSql } = checks[index]!.type;
+function compileField(index: number): ColumnWriter {
   return (values, out) => {
     const kind = values.kinds[index];
     if (kind === MISSING) out.null();
-    else if (kind === TEXT) out.text(toSql ? toSql(values.texts[index]!) : values.texts[index]!);
+    else if (kind === TEXT) out.text(values.texts[index]!);
     else {
       const { record, positions } = values;
       const position = positions[index]!;

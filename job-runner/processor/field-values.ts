@@ -4,7 +4,7 @@ import type { RecordView } from '#runner/csv/record-reader.ts';
 export const MISSING = 0;
 /** The value is what stands in the file, byte for byte. */
 export const BYTES = 1;
-/** The value had to be made from it: quotes were doubled, or the type has another form in PostgreSQL. */
+/** The value had to be made from it: quotes were doubled, or it stands there in another form than its type's. */
 export const TEXT = 2;
 /** The field is at fault: there is no value to speak of. */
 export const INVALID = 3;

@@ -119,15 +119,15 @@ function checkFields(values: FieldValues, checks: readonly FieldCheck[], isText:
       kinds[i] = BYTES;
       continue;
     }
-    const text = check.read(position === -1 ? undefined : record.text(position));
+    const text = check.present(position === -1 ? undefined : record.text(position));
     if (faults === NO_FAULTS) faults = [];
     const known = faults.length;
-    check.collect(text, faults);
+    const value = check.read(text, faults);
     if (faults.length > known) kinds[i] = INVALID;
-    else if (text === undefined) kinds[i] = MISSING;
+    else if (value === undefined) kinds[i] = MISSING;
     else {
-      kinds[i] = escaped[position] === 0 && !check.type.toSql ? BYTES : TEXT;
-      texts[i] = text;
+      kinds[i] = escaped[position] === 0 && value === text ? BYTES : TEXT;
+      texts[i] = value;
     }
   }
   return faults;

@@ -8,8 +8,44 @@ export interface RecordSchemaSpec {
     name: string;
     title?: string;
     description?: string;
-    type: 'string' | 'integer' | 'number' | 'boolean' | 'date' | 'datetime';
-    format?: 'default' | 'email';
+    type:
+      | 'string'
+      | 'integer'
+      | 'number'
+      | 'boolean'
+      | 'date'
+      | 'time'
+      | 'datetime'
+      | 'year'
+      | 'yearmonth'
+      | 'duration'
+      | 'object'
+      | 'array'
+      | 'any';
+    /**
+     * Of a string: email, uri, uuid or binary (base64). Of a date, time or datetime: words of strptime, as in %d.%m.%Y; the value that is loaded is the ISO 8601 form.
+     */
+    format?: string;
+    /**
+     * What stands before the fraction of a number; default: a point.
+     */
+    decimalChar?: string;
+    /**
+     * What groups the digits of a number by three before the decimalChar, as the comma in 1,234.
+     */
+    groupChar?: string;
+    /**
+     * When false a unit or a currency may stand before or behind the number, as in EUR 95 or 95%; it is left out.
+     */
+    bareNumber?: boolean;
+    /**
+     * What means true; default: true, True, TRUE, 1.
+     */
+    trueValues?: string[];
+    /**
+     * What means false; default: false, False, FALSE, 0.
+     */
+    falseValues?: string[];
     constraints?: {
       required?: boolean;
       enum?: string[];
@@ -21,6 +57,8 @@ export interface RecordSchemaSpec {
       maxLength?: number;
       minimum?: string;
       maximum?: string;
+      exclusiveMinimum?: string;
+      exclusiveMaximum?: string;
     };
     /**
      * Texts that mean "no value" in this field, instead of the schema's. Blank text always does.
@@ -89,7 +127,9 @@ export interface RecordSchemaSpec {
       type?:
         | 'text'
         | 'date'
+        | 'time'
         | 'timestamptz'
+        | 'interval'
         | 'bigint'
         | 'integer'
         | 'numeric'

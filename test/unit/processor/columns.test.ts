@@ -36,7 +36,7 @@ test('values are aligned with the columns, in PostgreSQL’s text form', () => {
   );
   expect(createRecordRunner(schema).process(['K', '007', 'TRUE', ''])).toEqual({
     ok: true,
-    values: ['7', null, 't', '007', CONTEXT.uploadId, 'K', 'K'],
+    values: ['7', null, 'true', '007', CONTEXT.uploadId, 'K', 'K'],
   });
 });
 
