@@ -1,13 +1,13 @@
 /** Target columns from a valid record's fields, compiled once. */
 
-import type { FieldCheck } from './check-field.ts';
-import { compileExpression, type Expression, type ExpressionInput, type ExpressionValue } from './expression.ts';
+import type { ExpressionValue } from './expression.ts';
+import { type CompileContext, compileFieldExpression } from './field-expression.ts';
 import { BYTES, type FieldValues, MISSING, TEXT } from './field-values.ts';
+import { quoteJson } from './json.ts';
+import { integerToJson } from './numbers.ts';
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
-import { rememberAnswers } from './remember-answers.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { SchemaError } from './schema-error.ts';
-import { integerToJson, quoteJson } from './types.ts';
 
 export interface RecordContext {
   uploadId: string;
@@ -20,17 +20,20 @@ export type ColumnWriter = (values: FieldValues, out: RowBuffer, context: Record
 type Column = RecordSchemaSpec['target']['columns'][number];
 type JsonProperty = NonNullable<Column['json']>[number];
 
-export interface CompileContext {
-  schema: RecordSchemaSpec;
-  checks: FieldCheck[];
-}
-
 export function compileColumn(column: Column, path: string, context: CompileContext): ColumnWriter {
-  if (column.field !== undefined) return compileField(fieldIndex(context, column.field, `${path}.field`), context);
+  if (column.field !== undefined) return compileField(fieldIndex(context, column.field, `${path}.field`));
   if (column.json) {
     const write = compileObject(buildTree(column.json, path), context);
     return (values, out) => {
       if (!write(values, out)) out.raw(EMPTY_OBJECT);
+    };
+  }
+  if (column.value !== undefined) {
+    const { evaluate } = compileFieldExpression(column.value, `${path}.value`, context);
+    return (values, out) => {
+      const value = evaluate(values);
+      if (isNothing(value)) out.null();
+      else out.text(String(value));
     };
   }
   return column.system === 'uploadId'
@@ -38,12 +41,11 @@ export function compileColumn(column: Column, path: string, context: CompileCont
     : (_values, out, { rowNumber }) => out.ascii(String(rowNumber));
 }
 
-function compileField(index: number, { checks }: CompileContext): ColumnWriter {
-  const { toSql } = checks[index]!.type;
+function compileField(index: number): ColumnWriter {
   return (values, out) => {
     const kind = values.kinds[index];
     if (kind === MISSING) out.null();
-    else if (kind === TEXT) out.text(toSql ? toSql(values.texts[index]!) : values.texts[index]!);
+    else if (kind === TEXT) out.text(values.texts[index]!);
     else {
       const { record, positions } = values;
       const position = positions[index]!;
@@ -126,7 +128,7 @@ function compileProperty(
 ): MemberWriter {
   if (field !== undefined) return compileMember(name, fieldIndex(context, field, `${path}.field`), context);
   const { first, next } = prefixesOf(name, '');
-  const evaluate = compileValue(value!, `${path}.value`, context);
+  const { evaluate } = compileFieldExpression(value!, `${path}.value`, context);
   return (values, out, isFirst) => {
     const json = toJson(evaluate(values));
     if (json === null) return false;
@@ -166,28 +168,12 @@ function compileMember(name: string, index: number, { checks }: CompileContext):
   };
 }
 
-function compileValue(text: string, path: string, context: CompileContext): (values: FieldValues) => ExpressionValue {
-  const names = context.schema.fields.map(({ name }) => name);
-  let expression: Expression;
-  try {
-    expression = compileExpression(text, names);
-  } catch (error) {
-    throw new SchemaError(path, `is not a CEL expression: ${(error as Error).message}`, error);
-  }
-  const inputs = names.map((name, index) => ({ name, index })).filter(({ name }) => expression.inputs.has(name));
-  const evaluate = rememberAnswers((texts: readonly (string | undefined)[]) => {
-    const input: ExpressionInput = {};
-    for (const [i, { name, index }] of inputs.entries()) {
-      const value = texts[i];
-      input[name] = value === undefined ? null : context.checks[index]!.type.toCel(value);
-    }
-    return expression.evaluate(input);
-  });
-  return (values) => evaluate(inputs.map(({ index }) => values.text(index)));
+function toJson(value: ExpressionValue): string | null {
+  if (isNothing(value)) return null;
+  return typeof value === 'string' ? quoteJson(value) : String(value);
 }
 
-function toJson(value: ExpressionValue): string | null {
-  if (value === null || value === '') return null;
-  if (typeof value === 'string') return quoteJson(value);
-  return typeof value === 'number' && !Number.isFinite(value) ? null : String(value);
+/** Empty text is no value, as in a file; what is not finite is none that JSON or every column of numbers has. */
+function isNothing(value: ExpressionValue): boolean {
+  return value === null || value === '' || (typeof value === 'number' && !Number.isFinite(value));
 }

@@ -31,6 +31,7 @@ export function compileExpression(text: string, fields: readonly string[]): Expr
     inputs: new Set(fields.filter((name) => variables.has(name))),
     evaluate(input) {
       const value: unknown = program(input);
+      if (typeof value === 'string' && !isText(value)) throw new Error('the expression gives half a character, or NUL');
       if (value === null || ['string', 'bigint', 'number', 'boolean'].includes(typeof value))
         return value as ExpressionValue;
       throw value instanceof Error
@@ -38,6 +39,11 @@ export function compileExpression(text: string, fields: readonly string[]): Expr
         : new Error('the expression gives neither text, a number, true, false nor null');
     },
   };
+}
+
+/** What PostgreSQL takes as text; substring() can cut a character in two. */
+function isText(value: string): boolean {
+  return value.isWellFormed() && !value.includes('\0');
 }
 
 /** What `type(x)` may be compared with. */

@@ -7,9 +7,10 @@ import { mayBeBlank } from './byte-tests.ts';
 import { compileField, type FieldCheck } from './check-field.ts';
 import { type ColumnWriter, compileColumn, type RecordContext } from './columns.ts';
 import { CODES, fieldCountFault, fieldTextFault, sortFaults } from './faults.ts';
-import { BYTES, FieldValues, MISSING, TEXT } from './field-values.ts';
+import { BYTES, FieldValues, INVALID, MISSING, TEXT } from './field-values.ts';
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import type { RowBuffer } from './row-buffer.ts';
+import { compileRule, type RuleCheck } from './rules.ts';
 import { SchemaError } from './schema-error.ts';
 
 export interface RecordProcessor {
@@ -52,6 +53,7 @@ export function compileSchema(
   const writers: ColumnWriter[] = schema.target.columns.map((column, i) =>
     compileColumn(column, `spec.target.columns[${i}]`, { schema, checks }),
   );
+  const rules = (schema.rules ?? []).map((rule, i) => compileRule(rule, `spec.rules[${i}]`, { schema, checks }));
   const sensitive = new Set(
     schema.fields.flatMap((field, i) => (field.sensitive && positions[i] !== -1 ? [positions[i]!] : [])),
   );
@@ -61,7 +63,8 @@ export function compileSchema(
     if (record.count !== columns && !hasOnlyBlanksBehind(record, columns))
       return [fieldCountFault(columns, record.count)];
     const faults = checkFields(values, checks, isText);
-    return faults.length > 0 ? sortFaults(faults) : writeRow(out, context);
+    const all = checkRules(values, rules, faults);
+    return all.length > 0 ? sortFaults(all) : writeRow(out, context);
   }
 
   function writeRow(out: RowBuffer, context: RecordContext): RecordFault[] | null {
@@ -109,21 +112,34 @@ function checkFields(values: FieldValues, checks: readonly FieldCheck[], isText:
     } else if (!isText && !isCleanText(bytes.subarray(start, end))) {
       if (faults === NO_FAULTS) faults = [];
       faults.push(fieldTextFault(check.name));
+      kinds[i] = INVALID;
       continue;
     } else if (escaped[position] === 0 && !mayBeBlank(bytes[start]!) && check.acceptsBytes(bytes, start, end)) {
       kinds[i] = BYTES;
       continue;
     }
-    const text = check.read(position === -1 ? undefined : record.text(position));
-    if (text === undefined) kinds[i] = MISSING;
-    else {
-      kinds[i] = escaped[position] === 0 && !check.type.toSql ? BYTES : TEXT;
-      texts[i] = text;
-    }
+    const text = check.present(position === -1 ? undefined : record.text(position));
     if (faults === NO_FAULTS) faults = [];
-    check.collect(text, faults);
+    const known = faults.length;
+    const value = check.read(text, faults);
+    if (faults.length > known) kinds[i] = INVALID;
+    else if (value === undefined) kinds[i] = MISSING;
+    else {
+      kinds[i] = escaped[position] === 0 && value === text ? BYTES : TEXT;
+      texts[i] = value;
+    }
   }
   return faults;
+}
+
+/** The faults of the fields, and behind them those of the rules. */
+function checkRules(values: FieldValues, rules: readonly RuleCheck[], faults: RecordFault[]): RecordFault[] {
+  let all = faults;
+  for (const check of rules) {
+    const fault = check(values);
+    if (fault !== null) all = [...all, fault];
+  }
+  return all;
 }
 
 /** What PostgreSQL takes as text. */

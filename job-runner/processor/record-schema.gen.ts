@@ -8,8 +8,44 @@ export interface RecordSchemaSpec {
     name: string;
     title?: string;
     description?: string;
-    type: 'string' | 'integer' | 'number' | 'boolean' | 'date' | 'datetime';
-    format?: 'default' | 'email';
+    type:
+      | 'string'
+      | 'integer'
+      | 'number'
+      | 'boolean'
+      | 'date'
+      | 'time'
+      | 'datetime'
+      | 'year'
+      | 'yearmonth'
+      | 'duration'
+      | 'object'
+      | 'array'
+      | 'any';
+    /**
+     * Of a string: email, uri, uuid or binary (base64). Of a date, time or datetime: words of strptime, as in %d.%m.%Y; the value that is loaded is the ISO 8601 form.
+     */
+    format?: string;
+    /**
+     * What stands before the fraction of a number; default: a point.
+     */
+    decimalChar?: string;
+    /**
+     * What groups the digits of a number by three before the decimalChar, as the comma in 1,234.
+     */
+    groupChar?: string;
+    /**
+     * When false a unit or a currency may stand before or behind the number, as in EUR 95 or 95%; it is left out.
+     */
+    bareNumber?: boolean;
+    /**
+     * What means true; default: true, True, TRUE, 1.
+     */
+    trueValues?: string[];
+    /**
+     * What means false; default: false, False, FALSE, 0.
+     */
+    falseValues?: string[];
     constraints?: {
       required?: boolean;
       enum?: string[];
@@ -21,6 +57,8 @@ export interface RecordSchemaSpec {
       maxLength?: number;
       minimum?: string;
       maximum?: string;
+      exclusiveMinimum?: string;
+      exclusiveMaximum?: string;
     };
     /**
      * Texts that mean "no value" in this field, instead of the schema's. Blank text always does.
@@ -51,6 +89,23 @@ export interface RecordSchemaSpec {
    * The fields that make a record unique; they are required. The target table must have a unique index on exactly their columns.
    */
   primaryKey: string[];
+  /**
+   * Rules over the fields of one record. All that are violated are reported, together with the faults of fields; a rule that reads a field at fault is left out.
+   */
+  rules?: {
+    /**
+     * A CEL expression over the record's fields (by name) that must give true. A missing value is null; a rule that cannot be computed is violated.
+     */
+    rule: string;
+    /**
+     * What a person reads who has to correct the record.
+     */
+    message: string;
+    /**
+     * The code of the fault.
+     */
+    code: string;
+  }[];
   target: {
     /**
      * Name of the table, with its schema in front if needed, as in sales.orders. Case-sensitive.
@@ -67,12 +122,14 @@ export interface RecordSchemaSpec {
     columns: {
       name: string;
       /**
-       * PostgreSQL type of the column when the table is made; from the field's type when absent.
+       * PostgreSQL type of the column when the table is made. When absent the field's type says it; a CEL value is text.
        */
       type?:
         | 'text'
         | 'date'
+        | 'time'
         | 'timestamptz'
+        | 'interval'
         | 'bigint'
         | 'integer'
         | 'numeric'
@@ -99,6 +156,10 @@ export interface RecordSchemaSpec {
          */
         value?: string;
       }[];
+      /**
+       * A CEL expression over the record's fields (by name); null and empty text are NULL.
+       */
+      value?: string;
       /**
        * A value that the loader knows.
        */

@@ -5,16 +5,23 @@ import { keyColumns, quoteTable } from '#runner/load/target.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 
 type Column = RecordSchemaSpec['target']['columns'][number];
-type FieldType = RecordSchemaSpec['fields'][number]['type'];
+type Field = RecordSchemaSpec['fields'][number];
 
 /** Integers of more than 18 digits need `type: numeric` in the column. */
-const TYPES: Record<FieldType, string> = {
+const TYPES: Record<Field['type'], string> = {
   string: 'text',
+  any: 'text',
   integer: 'bigint',
   number: 'numeric',
   boolean: 'boolean',
   date: 'date',
+  time: 'time',
   datetime: 'timestamptz',
+  year: 'integer',
+  yearmonth: 'text',
+  duration: 'interval',
+  object: 'jsonb',
+  array: 'jsonb',
 };
 
 /** `CREATE TABLE IF NOT EXISTS` with the key as primary key. */
@@ -32,7 +39,9 @@ function columnType(column: Column, schema: RecordSchemaSpec): string {
   if (column.type !== undefined) return column.type;
   if (column.json !== undefined) return 'jsonb';
   if (column.system !== undefined) return column.system === 'uploadId' ? 'uuid' : 'bigint';
-  return TYPES[schema.fields.find(({ name }) => name === column.field)?.type ?? 'string'];
+  const field = schema.fields.find(({ name }) => name === column.field);
+  if (field?.format === 'uuid') return 'uuid';
+  return TYPES[field?.type ?? 'string'];
 }
 
 /** Two `CREATE TABLE IF NOT EXISTS` at once can both find nothing and collide in the catalog. */

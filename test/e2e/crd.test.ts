@@ -144,7 +144,28 @@ describe('a wrong RecordSchema is refused with the field and what is allowed', (
       field({ type: 'money' }),
       /spec\.fields\[0\]\.type: Unsupported value: "money": supported values:.*"integer"/,
     ],
-    ['email of an integer', field({ type: 'integer', format: 'email' }), /spec\.fields\[0\]\.format.*type string/],
+    ['email of an integer', field({ type: 'integer', format: 'email' }), /spec\.fields\[0\]\.format.*is for string/],
+    ['a format that is none', field({ format: 'url' }), /format of a string is default, email, uri, uuid or binary/],
+    ['a date in a string', field({ format: '%d.%m.%Y' }), /for type date, time and datetime/],
+    ['email of a date', field({ type: 'date', format: 'email' }), /default \(ISO 8601\) or words of strptime/],
+    ['a decimalChar of an integer', field({ type: 'integer', decimalChar: ',' }), /decimalChar is for .* number/],
+    ['a decimalChar that is a digit', field({ type: 'number', decimalChar: '1' }), /decimalChar.*should match/],
+    ['a groupChar of two', field({ type: 'number', groupChar: ', ' }), /groupChar: Too long/],
+    ['a groupChar of a date', field({ type: 'date', groupChar: ',' }), /groupChar and bareNumber are for/],
+    ['bareNumber of a string', field({ bareNumber: false }), /groupChar and bareNumber are for/],
+    ['a groupChar that is the decimal point', field({ type: 'number', groupChar: '.' }), /must not be the decimalChar/],
+    [
+      'a groupChar that is the decimalChar',
+      field({ type: 'number', groupChar: ',', decimalChar: ',' }),
+      /must not be the decimalChar/,
+    ],
+    ['trueValues of a string', field({ trueValues: ['ja'] }), /trueValues and falseValues are for .* boolean/],
+    ['no trueValues', field({ type: 'boolean', trueValues: [] }), /trueValues.*at least 1 items/],
+    [
+      'exclusiveMinimum of a duration',
+      field({ type: 'duration', constraints: { exclusiveMinimum: 'P1D' } }),
+      /exclusive/,
+    ],
     ['maxLength of a date', field({ type: 'date', constraints: { maxLength: 3 } }), /maximum/],
     ['minimum of a string', field({ constraints: { minimum: '3' } }), /use minLength and maxLength/],
     [
@@ -161,9 +182,20 @@ describe('a wrong RecordSchema is refused with the field and what is allowed', (
     [
       'a column from two places',
       column({ name: 'a', field: 'k', system: 'rowNumber' }),
-      /exactly one of field, json and system/,
+      /exactly one of field, json, value and system/,
     ],
-    ['a column from nowhere', column({ name: 'a' }), /exactly one of field, json and system/],
+    ['a column from nowhere', column({ name: 'a' }), /exactly one of field, json, value and system/],
+    [
+      'a column of a field and a value',
+      column({ name: 'a', field: 'k', value: 'k' }),
+      /exactly one of field, json, value/,
+    ],
+    [
+      'a rule with a code of another form',
+      { ...schema, rules: [{ rule: 'true', message: 'm', code: 'VAL_001' }] },
+      /spec\.rules\[0\]\.code.*should match/,
+    ],
+    ['a rule without a message', { ...schema, rules: [{ rule: 'true', code: 'BIZ_1' }] }, /spec\.rules\[0\]\.message/],
     ['a JSON property from nowhere', column({ name: 'a', json: [{ path: 'p' }] }), /exactly one of field and value/],
     [
       'an unknown policy',
@@ -177,6 +209,16 @@ describe('a wrong RecordSchema is refused with the field and what is allowed', (
   it('a right one can be edited', async () => {
     await cluster.apply(schemaManifest(NAMESPACE, 'right', schema));
     await cluster.apply(schemaManifest(NAMESPACE, 'right', field({ description: 'edited' })).valueOf());
+    await cluster.apply(schemaManifest(NAMESPACE, 'right', field({ type: 'date', format: '%d.%m.%Y' })));
+    await cluster.apply(schemaManifest(NAMESPACE, 'right', field({ type: 'integer', groupChar: '’' })));
+    await cluster.apply(
+      schemaManifest(
+        NAMESPACE,
+        'right',
+        field({ type: 'number', groupChar: '.', decimalChar: ',', bareNumber: false }),
+      ),
+    );
+    await cluster.apply(schemaManifest(NAMESPACE, 'right', field({ type: 'boolean', trueValues: ['ja'] })));
   });
 });
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mayBeBlank } from '#runner/processor/byte-tests.ts';
 import { compileField } from '#runner/processor/check-field.ts';
-import type { Field } from '#runner/processor/types.ts';
+import type { Field } from '#runner/processor/value-type.ts';
 
 const compile = (field: Partial<Field>) =>
   compileField({ name: 'f', type: 'string', ...field }, { path: 'f', required: false, missingValues: [] });
@@ -11,14 +11,14 @@ const compile = (field: Partial<Field>) =>
 /** The two answers for a text that is not blank. */
 function answers(field: Partial<Field>, text: string): { bytes: boolean; text: boolean } {
   const check = compile(field);
-  const faults: Parameters<typeof check.collect>[1] = [];
-  const value = check.read(text);
-  check.collect(value, faults);
+  const faults: Parameters<typeof check.read>[1] = [];
+  // A word for "no value" is no value: its bytes must not be taken for one.
+  const value = check.read(check.present(text), faults);
   const bytes = Buffer.from(text);
   return {
     bytes: check.acceptsBytes(bytes, 0, bytes.length),
-    // A word for "no value" is no value: its bytes must not be taken for one.
-    text: value !== undefined && faults.length === 0,
+    // The bytes are what is loaded: they must be the value itself.
+    text: value === text && faults.length === 0,
   };
 }
 
@@ -29,7 +29,15 @@ const FIELDS: Partial<Field>[] = [
   { type: 'datetime' },
   { type: 'integer' },
   { type: 'number' },
+  { type: 'number', decimalChar: ',', groupChar: '.', bareNumber: false },
+  { type: 'integer', groupChar: ',', bareNumber: false },
   { type: 'boolean' },
+  { type: 'boolean', trueValues: ['a'], falseValues: ['b', '0'] },
+  { type: 'date', format: '%d-%m-%Y' },
+  { type: 'date', format: '%Y-%m-%d' },
+  { type: 'year' },
+  { type: 'any' },
+  { format: 'uri' },
   { constraints: { enum: ['a', 'ab', 'é'] } },
   { constraints: { minLength: 2, maxLength: 4 } },
   { constraints: { pattern: '^[A-F0-9]{2,4}$' } },
@@ -53,6 +61,9 @@ const parts = [
   'é',
   '😀',
   'NA',
+  ',',
+  '1.234',
+  '€ ',
   '2024-02-29',
   '2023-02-29',
   '1900-02-29',

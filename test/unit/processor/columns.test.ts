@@ -36,7 +36,44 @@ test('values are aligned with the columns, in PostgreSQL’s text form', () => {
   );
   expect(createRecordRunner(schema).process(['K', '007', 'TRUE', ''])).toEqual({
     ok: true,
-    values: ['7', null, 't', '007', CONTEXT.uploadId, 'K', 'K'],
+    values: ['7', null, 'true', '007', CONTEXT.uploadId, 'K', 'K'],
+  });
+});
+
+describe('a column from an expression', () => {
+  /** What PostgreSQL gets in column x; the record's code when it fails. */
+  const columnOf = (value: string, fields: Fields, texts: string[]) => {
+    const columns = [
+      { name: 'k', field: 'k' },
+      { name: 'x', value },
+      { name: 'again', field: 'k' },
+    ];
+    const result = createRecordRunner(schemaOf(fields, { columns })).process(['key', ...texts]);
+    if (!result.ok) return result.faults;
+    expect([result.values[0], result.values[2]]).toEqual(['key', 'key']);
+    return result.values[1];
+  };
+
+  test.each<[value: string, fields: Fields, texts: string[], column: string | null]>([
+    ["first + ' ' + last", { first: {}, last: {} }, ['Zoë', 'O\\B\tC\nD'], 'Zoë O\\B\tC\nD'],
+    ['n * 2', { n: { type: 'integer' } }, ['0021'], '42'],
+    ['n', { n: { type: 'integer' } }, ['-9223372036854775808'], '-9223372036854775808'],
+    ['x / 4.0', { x: { type: 'number' } }, ['1'], '0.25'],
+    ['n > 20', { n: { type: 'integer' } }, ['21'], 'true'],
+    ['n > 20', { n: { type: 'integer' } }, ['20'], 'false'],
+    ['a', { a: {} }, [''], null],
+    ["''", {}, [], null],
+    ['1.0 / 0.0', {}, [], null],
+    ["a == null ? 'none' : a", { a: {} }, [''], 'none'],
+    ["'\\\\N'", {}, [], '\\N'],
+  ])('%s of %j', (value, fields, texts, column) => {
+    expect(columnOf(value, fields, texts)).toBe(column);
+  });
+
+  test('that cannot be computed fails its record, without a value in the message', () => {
+    expect(columnOf('int(a)', { a: {} }, ['Zq9secret'])).toEqual([
+      { code: 'VAL_006', field: null, message: 'The expression of column x cannot be computed from this record' },
+    ]);
   });
 });
 

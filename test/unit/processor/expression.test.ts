@@ -72,6 +72,8 @@ describe('cannot be computed', () => {
     [`timestamp('2025-01-01T00:00:00Z')`, {}],
     ['uint(1)', {}],
     [`name.split('x')`, { name: 'a' }],
+    ['name.substring(0, 1)', { name: '😀' }],
+    ["name + '\\u0000'", { name: 'a' }],
   ])('%s', (text, input) => {
     expect(() => run(text, input)).toThrow();
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { expect, test } from 'vitest';
-import { compilePattern } from '#runner/processor/check-field.ts';
+import { compilePattern } from '#runner/processor/pattern.ts';
 
 const classes = ['0-9', 'A-Z0-9', 'a-zA-Z_ ', '1', 'ab', '0-9 A-F', '9-9'];
 const quantifiers = ['', '+', '*', '{3}', '{2,}', '{1,4}', '{0,0}'];

@@ -32,6 +32,48 @@ describe('every rule has its code and says what is allowed', () => {
     [{ constraints: { maxLength: 3 } }, 'abcd', 'VAL_008', 'f must have at most 3 characters'],
     [{ type: 'integer', constraints: { minimum: '10' } }, '9', 'VAL_009', 'f must be at least 10'],
     [{ type: 'integer', constraints: { maximum: '10' } }, '11', 'VAL_009', 'f must be at most 10'],
+    [{ type: 'integer', constraints: { exclusiveMinimum: '10' } }, '010', 'VAL_009', 'f must be more than 10'],
+    [{ type: 'number', constraints: { exclusiveMaximum: '10' } }, '10.0', 'VAL_009', 'f must be less than 10'],
+    [{ type: 'number', decimalChar: ',', constraints: { maximum: '1,5' } }, '1,51', 'VAL_009', 'f must be at most 1,5'],
+    [
+      { type: 'date', format: '%d.%m.%Y', constraints: { minimum: '31.12.2024' } },
+      '30.12.2024',
+      'VAL_009',
+      'f must be at least 31.12.2024',
+    ],
+    [{ type: 'time', constraints: { maximum: '12:00:00' } }, '12:00:01', 'VAL_009', 'f must be at most 12:00:00'],
+    [{ type: 'year', constraints: { minimum: '1900' } }, '1899', 'VAL_009', 'f must be at least 1900'],
+    [{ type: 'yearmonth', constraints: { maximum: '2025-06' } }, '2025-07', 'VAL_009', 'f must be at most 2025-06'],
+    [{ type: 'time' }, '7', 'VAL_006', 'f must be a time of the day, as hh:mm:ss'],
+    [{ type: 'time', format: '%I:%M %p' }, '7', 'VAL_006', 'f must be a time such as 02:05 PM'],
+    [{ type: 'year' }, '7', 'VAL_006', 'f must be a year, as YYYY'],
+    [{ type: 'yearmonth' }, '7', 'VAL_006', 'f must be a month of a year, as YYYY-MM'],
+    [{ type: 'duration' }, '7', 'VAL_006', 'f must be a duration such as P1Y2M10D, PT1H30M or P2W'],
+    [{ type: 'object' }, '[]', 'VAL_006', 'f must be a JSON object of at most 1 MiB and 100 levels, without \\u0000'],
+    [{ type: 'array' }, '{}', 'VAL_006', 'f must be a JSON array of at most 1 MiB and 100 levels, without \\u0000'],
+    [{ format: 'uri' }, 'x', 'VAL_006', 'f must be a URI such as https://example.org/page'],
+    [{ format: 'uuid' }, 'x', 'VAL_006', 'f must be a UUID such as 123e4567-e89b-12d3-a456-426614174000'],
+    [{ format: 'binary' }, 'x', 'VAL_006', 'f must be base64 text'],
+    [{ type: 'date', format: '%m/%d/%Y' }, '31/01/2025', 'VAL_002', 'f must be a date that exists, such as 01/31/2025'],
+    [
+      { type: 'datetime', format: '%d.%m.%y %H:%M' },
+      'x',
+      'VAL_006',
+      'f must be a date and time such as 31.01.25 14:05',
+    ],
+    [{ type: 'number', decimalChar: ',', groupChar: '.' }, 'x', 'VAL_006', 'f must be a number such as 1.234,5'],
+    [
+      { type: 'integer', groupChar: ',', bareNumber: false },
+      'x',
+      'VAL_005',
+      'f must be a whole number such as 1,234, with at most a unit or a currency before or behind it',
+    ],
+    [
+      { type: 'boolean', trueValues: ['yes', 'y'], falseValues: ['no'] },
+      'true',
+      'VAL_006',
+      'f must be true (yes, y) or false (no)',
+    ],
     [
       { type: 'date', constraints: { minimum: '2025-01-01' } },
       '2024-12-31',
@@ -61,6 +103,9 @@ describe('every rule has its code and says what is allowed', () => {
     [{ type: 'integer', constraints: { minimum: '10', maximum: '10' } }, '010'],
     [{ constraints: { pattern: 'b' } }, 'abc'],
     [{ constraints: { enum: ['a', 'b'] } }, 'b'],
+    [{ type: 'integer', constraints: { exclusiveMinimum: '9', exclusiveMaximum: '11' } }, '10'],
+    [{ type: 'date', format: '%d.%m.%Y', constraints: { minimum: '31.12.2024' } }, '01.01.2025'],
+    [{ type: 'number', decimalChar: ',', constraints: { enum: ['1,50'] } }, '1,50'],
   ])('%j accepts %j', (field, text) => {
     expect(faultsOf(field, text)).toEqual([]);
   });
@@ -70,13 +115,60 @@ describe('every rule has its code and says what is allowed', () => {
     expect(faultsOf({ constraints: { pattern: '(?i)^A\\pL$' } }, 'aé')).toEqual([]);
   });
 
-  test('a hostile text for a pattern takes linear time', () => {
-    expect(faultsOf({ constraints: { pattern: '^(a+)+$' } }, `${'a'.repeat(100_000)}!`)).toHaveLength(1);
+  // Backtracking would take longer than the universe is old; what is quadratic, longer than a test may.
+  test.each([
+    ['^(a+)+$', `${'a'.repeat(100_000)}!`, false],
+    ['^(a+)+$', 'a'.repeat(100_000), true],
+    ['^(a|aa)+$', `${'a'.repeat(100_000)}!`, false],
+    ['^(a*)*b?$', `${'a'.repeat(100_000)}!`, false],
+    ['^(.*a){8}$', 'a'.repeat(100_000), true],
+    ['(x+x+)+y', 'x'.repeat(100_000), false],
+    ['^([a-z]+)*@$', 'a'.repeat(100_000), false],
+  ])('%s: a hostile text takes linear time (%#)', (pattern, text, matches) => {
+    expect(faultsOf({ constraints: { pattern } }, text)).toHaveLength(matches ? 0 : 1);
   });
 
   test('a long list of allowed values is cut in the message', () => {
     const allowed = Array.from({ length: 25 }, (_, i) => `v${i}`);
     expect(faultsOf({ constraints: { enum: allowed } }, 'x')[0]!.message).toMatch(/v19, …$/);
+  });
+});
+
+describe('a value has one form in PostgreSQL, JSON and CEL, however it stands in the file', () => {
+  test.each<[field: Field, text: string, column: string, json: string]>([
+    [{ type: 'date', format: '%m/%d/%Y' }, '1/31/2025', '2025-01-31', '"2025-01-31"'],
+    [{ type: 'datetime', format: '%d.%m.%Y %H:%M' }, '31.01.2025 7:05', '2025-01-31T07:05:00', '"2025-01-31T07:05:00"'],
+    [{ type: 'time', format: '%I:%M %p' }, '7:05 PM', '19:05:00', '"19:05:00"'],
+    [{ type: 'number', decimalChar: ',', groupChar: '.' }, '1.234,50', '1234.50', '1234.50'],
+    [{ type: 'integer', bareNumber: false }, '095 %', '095', '95'],
+    [{ type: 'boolean', trueValues: ['ja'], falseValues: ['nein'] }, 'ja', 'true', 'true'],
+    [{ type: 'boolean', trueValues: ['ja'] }, '0', 'false', 'false'],
+    [{ type: 'year' }, '0044', '0044', '44'],
+    [{ type: 'object' }, '{"a": "b\\"c"}', '{"a": "b\\"c"}', '{"a": "b\\"c"}'],
+    [{ type: 'array' }, '[1]', '[1]', '[1]'],
+    [{ type: 'any' }, ' x', ' x', '" x"'],
+  ])('%j of %j', (field, text, column, json) => {
+    const columns = [
+      { name: 'k', field: 'k' },
+      { name: 'column', field: 'f' },
+      { name: 'json', json: [{ path: 'p', field: 'f' }] },
+      { name: 'cel', value: 'f' },
+    ];
+    const result = run(schemaOf({ f: field }, { columns }), ['1', text]);
+    const cel = field.type === 'integer' || field.type === 'year' ? json : field.type === 'number' ? '1234.5' : column;
+    expect(result).toEqual({ ok: true, values: ['1', column, `{"p":${json}}`, cel] });
+  });
+
+  test('a rule compares it', () => {
+    const rules = [{ rule: "f < '2025-02-01' && n > 1.2", message: 'm', code: 'BIZ_1' }];
+    const fields: Record<string, Field> = {
+      f: { type: 'date', format: '%d.%m.%Y' },
+      n: { type: 'number', decimalChar: ',' },
+    };
+    const runner = createRecordRunner(schemaOf(fields, { rules }));
+    expect(runner.process(['1', '31.01.2025', '1,5']).ok).toBe(true);
+    expect(runner.process(['1', '1.2.2025', '1,5']).ok).toBe(false);
+    expect(runner.process(['1', '31.01.2025', '1,1']).ok).toBe(false);
   });
 });
 
@@ -294,6 +386,31 @@ describe('schemas that cannot be used', () => {
       /must be text/,
     ],
     [
+      'a bound in another format',
+      schemaOf({ f: { type: 'date', format: '%d.%m.%Y', constraints: { exclusiveMaximum: '2025-01-01' } } }),
+      'spec.fields[1].constraints.exclusiveMaximum',
+      /must be a date that exists, such as 31\.01\.2025/,
+    ],
+    [
+      'a bound of a type without an order',
+      schemaOf({ f: { type: 'duration', constraints: { minimum: 'P1D' } } }),
+      'spec.fields[1].constraints.minimum',
+      /must be/,
+    ],
+    [
+      'a format of text',
+      schemaOf({ f: { format: 'constructor' } }),
+      'spec.fields[1].format',
+      /email, uri, uuid, binary/,
+    ],
+    ['a format of a date', schemaOf({ f: { type: 'date', format: '%Q' } }), 'spec.fields[1].format', /%Y %y/],
+    [
+      'a text that is true and false',
+      schemaOf({ f: { type: 'boolean', trueValues: ['0'] } }),
+      'spec.fields[1]',
+      /0 is in trueValues and in falseValues \(default: false,False,FALSE,0\)/,
+    ],
+    [
       'a key without a column',
       schemaOf({ f: {} }, { columns: [{ name: 'x', field: 'f' }] }),
       'spec.target.columns',
@@ -353,6 +470,20 @@ describe('schemas that cannot be used', () => {
         },
       ),
       'spec.target.columns[1].json[0].value',
+      /there is no field nope/,
+    ],
+    [
+      'an expression of a column',
+      schemaOf(
+        {},
+        {
+          columns: [
+            { name: 'k', field: 'k' },
+            { name: 'x', value: 'nope + k' },
+          ],
+        },
+      ),
+      'spec.target.columns[1].value',
       /there is no field nope/,
     ],
     [

@@ -1,0 +1,104 @@
+/** Dates, times and what is made of them, in ISO 8601: that form goes to PostgreSQL, JSON and CEL. */
+import { isDateBytes } from './byte-tests.ts';
+import { CODES } from './faults.ts';
+import { quoteJson } from './json.ts';
+import { compareNumbers, integerToCel, integerToJson } from './numbers.ts';
+import { compareOrdered, identity, readIf, type ValueType } from './value-type.ts';
+
+const DATE_FORM = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/;
+const TIME_FORM = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$/;
+/** Nanoseconds at most: PostgreSQL refuses a much longer fraction. */
+const DATETIME_FORM =
+  /^([0-9]{4}-[0-9]{2}-[0-9]{2})T((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:\.([0-9]{1,9}))?(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?$/;
+const YEAR_FORM = /^(?!0000)[0-9]{4}$/;
+const YEARMONTH_FORM = /^(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])$/;
+/** Eight digits: whatever the units, PostgreSQL's interval has room for them. */
+const DURATION_FORM =
+  /^P(?:[0-9]{1,8}W|(?!$)(?:[0-9]{1,8}Y)?(?:[0-9]{1,8}M)?(?:[0-9]{1,8}D)?(?:T(?!$)(?:[0-9]{1,8}H)?(?:[0-9]{1,8}M)?(?:[0-9]{1,8}(?:\.[0-9]{1,9})?S)?)?)$/;
+
+const isoType = (type: Pick<ValueType, 'code' | 'expectation' | 'read' | 'compare'>): ValueType => ({
+  ...type,
+  isValidBytes: null,
+  toJson: quoteJson,
+  toCel: identity,
+});
+
+export const DATE: ValueType = {
+  ...isoType({
+    code: CODES.date,
+    expectation: 'a date that exists, as YYYY-MM-DD',
+    read: readIf(isDate),
+    compare: compareOrdered,
+  }),
+  isValidBytes: isDateBytes,
+};
+
+export const TIME = isoType({
+  code: CODES.type,
+  expectation: 'a time of the day, as hh:mm:ss',
+  read: readIf((text) => TIME_FORM.test(text)),
+  compare: compareTimes,
+});
+
+export const DATETIME = isoType({
+  code: CODES.type,
+  expectation: 'a date and time such as 2025-01-31T12:00:00Z',
+  read: readIf((text) => isDate(DATETIME_FORM.exec(text)?.[1] ?? '')),
+  compare: compareDatetimes,
+});
+
+export const YEAR: ValueType = {
+  ...isoType({
+    code: CODES.type,
+    expectation: 'a year, as YYYY',
+    read: readIf((text) => YEAR_FORM.test(text)),
+    compare: compareOrdered,
+  }),
+  toJson: integerToJson,
+  toCel: integerToCel,
+};
+
+export const YEARMONTH = isoType({
+  code: CODES.type,
+  expectation: 'a month of a year, as YYYY-MM',
+  read: readIf((text) => YEARMONTH_FORM.test(text)),
+  compare: compareOrdered,
+});
+
+/** Without an order: P1M may be shorter or longer than P30D. */
+export const DURATION = isoType({
+  code: CODES.type,
+  expectation: 'a duration such as P1Y2M10D, PT1H30M or P2W',
+  read: readIf((text) => DURATION_FORM.test(text)),
+});
+
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** A day of the proleptic Gregorian calendar in the years 0001 to 9999, as PostgreSQL reads them. */
+export function isDate(text: string): boolean {
+  if (text.length !== 10 || !DATE_FORM.test(text)) return false;
+  return isDay(Number(text.slice(0, 4)), Number(text.slice(5, 7)), Number(text.slice(8, 10)));
+}
+
+export function isDay(year: number, month: number, day: number): boolean {
+  if (year === 0 || month === 0 || month > 12 || day === 0) return false;
+  const leap = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return day <= DAYS[month - 1]! + (leap ? 1 : 0);
+}
+
+/** hh:mm:ss, maybe with a fraction. */
+export function compareTimes(a: string, b: string): number {
+  return compareOrdered(a.slice(0, 8), b.slice(0, 8)) || compareNumbers(`0${a.slice(8)}`, `0${b.slice(8)}`);
+}
+
+/** Exact in the fraction of the second; without a zone it is UTC, as in the sessions that load. */
+export function compareDatetimes(a: string, b: string): number {
+  const x = readDatetime(a);
+  const y = readDatetime(b);
+  return compareOrdered(x.second, y.second) || compareNumbers(`0.${x.fraction}`, `0.${y.fraction}`);
+}
+
+function readDatetime(text: string): { second: number; fraction: string } {
+  const [, date, time, fraction = '', zone = 'Z'] = DATETIME_FORM.exec(text)!;
+  return { second: Date.parse(`${date}T${time}${zone}`), fraction };
+}

@@ -1,0 +1,45 @@
+/** CEL expressions over the fields of a record by their names, compiled once; a missing value is null. */
+import type { FieldCheck } from './check-field.ts';
+import { compileExpression, type Expression, type ExpressionInput, type ExpressionValue } from './expression.ts';
+import type { FieldValues } from './field-values.ts';
+import type { RecordSchemaSpec } from './record-schema.gen.ts';
+import { rememberAnswers } from './remember-answers.ts';
+import { SchemaError } from './schema-error.ts';
+
+/** The fields of a schema and their checks, in the same order. */
+export interface CompileContext {
+  schema: RecordSchemaSpec;
+  checks: FieldCheck[];
+}
+
+export interface FieldExpression {
+  /** The fields that it reads. */
+  inputs: readonly number[];
+  /** @throws Error when it cannot be computed from these values; the message may hold them and is not for people. */
+  evaluate(values: FieldValues): ExpressionValue;
+}
+
+/** @throws SchemaError */
+export function compileFieldExpression(
+  text: string,
+  path: string,
+  { schema, checks }: CompileContext,
+): FieldExpression {
+  const names = schema.fields.map(({ name }) => name);
+  let expression: Expression;
+  try {
+    expression = compileExpression(text, names);
+  } catch (error) {
+    throw new SchemaError(path, `is not a CEL expression: ${(error as Error).message}`, error);
+  }
+  const inputs = names.flatMap((name, index) => (expression.inputs.has(name) ? [index] : []));
+  const evaluate = rememberAnswers((texts: readonly (string | undefined)[]) => {
+    const input: ExpressionInput = {};
+    for (const [i, index] of inputs.entries()) {
+      const value = texts[i];
+      input[names[index]!] = value === undefined ? null : checks[index]!.type.toCel(value);
+    }
+    return expression.evaluate(input);
+  });
+  return { inputs, evaluate: (values) => evaluate(inputs.map((index) => values.text(index))) };
+}

@@ -1,0 +1,31 @@
+/** Rules over the fields of one record, in CEL. */
+import type { RecordFault } from '#runner/ledger/insert-errors.ts';
+import { type CompileContext, compileFieldExpression } from './field-expression.ts';
+import { type FieldValues, INVALID } from './field-values.ts';
+import type { RecordSchemaSpec } from './record-schema.gen.ts';
+
+type Rule = NonNullable<RecordSchemaSpec['rules']>[number];
+
+/** Null where the rule holds, and where a field that it reads is at fault itself: that fault says enough. */
+export type RuleCheck = (values: FieldValues) => RecordFault | null;
+
+/** @throws SchemaError */
+export function compileRule({ rule, message, code }: Rule, path: string, context: CompileContext): RuleCheck {
+  const { inputs, evaluate } = compileFieldExpression(rule, `${path}.rule`, context);
+  const violated: RecordFault = { code, field: null, message };
+  const notComputed: RecordFault = {
+    code,
+    field: null,
+    message: `The rule cannot be computed from this record: ${message}`,
+  };
+  return (values) => {
+    for (const index of inputs) if (values.kinds[index] === INVALID) return null;
+    try {
+      const answer = evaluate(values);
+      if (answer === true) return null;
+      return answer === false ? violated : notComputed;
+    } catch {
+      return notComputed;
+    }
+  };
+}

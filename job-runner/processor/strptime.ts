@@ -1,0 +1,157 @@
+/**
+ * Dates and times in the words of strptime, such as %d.%m.%Y, read to ISO 8601. A subset of
+ * https://pubs.opengroup.org/onlinepubs/9799919799/functions/strptime.html, with Python's %f and %z.
+ */
+import { isDay } from './dates.ts';
+import { SchemaError } from './schema-error.ts';
+
+export type Kind = 'date' | 'time' | 'datetime';
+
+export interface CompiledFormat {
+  /** January 31st 2025, 14:05:09, in the format. */
+  example: string;
+  /** As YYYY-MM-DD, hh:mm:ss and YYYY-MM-DDThh:mm:ss, with a fraction and a zone where the format has them. */
+  read(text: string): string | undefined;
+}
+
+type Part = 'year' | 'month' | 'day' | 'hour' | 'half' | 'minute' | 'second' | 'fraction' | 'zone';
+
+interface Directive {
+  part: Part;
+  /** Of digits: how many at least and at most. */
+  digits?: [number, number];
+  pattern?: string;
+  example: string;
+}
+
+const MONTHS = 'January February March April May June July August September October November December'.split(' ');
+const ABBREVIATIONS = MONTHS.map((name) => name.slice(0, 3).toLowerCase());
+const anyCase = (text: string) => text.replace(/[a-z]/gi, (char) => `[${char.toUpperCase()}${char.toLowerCase()}]`);
+const MONTH_NAME = MONTHS.map((name) => `${anyCase(name.slice(0, 3))}(?:${anyCase(name.slice(3))})?`).join('|');
+
+/** A month's name is English, in any letters, short or long; numbers of two digits may leave out a leading zero. */
+const DIRECTIVES: Record<string, Directive> = {
+  Y: { part: 'year', digits: [4, 4], example: '2025' },
+  y: { part: 'year', digits: [2, 2], example: '25' },
+  m: { part: 'month', digits: [1, 2], example: '01' },
+  b: { part: 'month', pattern: MONTH_NAME, example: 'Jan' },
+  B: { part: 'month', pattern: MONTH_NAME, example: 'January' },
+  d: { part: 'day', digits: [1, 2], example: '31' },
+  H: { part: 'hour', digits: [1, 2], example: '14' },
+  I: { part: 'hour', digits: [1, 2], example: '02' },
+  p: { part: 'half', pattern: '[AaPp][Mm]', example: 'PM' },
+  M: { part: 'minute', digits: [1, 2], example: '05' },
+  S: { part: 'second', digits: [1, 2], example: '09' },
+  f: { part: 'fraction', digits: [1, 6], example: '5' },
+  z: { part: 'zone', pattern: 'Z|[+-](?:0[0-9]|1[0-4]):?[0-5][0-9]', example: '+01:00' },
+};
+
+const DATE_PARTS: readonly Part[] = ['year', 'month', 'day'];
+const TIME_PARTS: readonly Part[] = ['hour', 'half', 'minute', 'second', 'fraction'];
+const PARTS: Record<Kind, readonly Part[]> = {
+  date: DATE_PARTS,
+  time: TIME_PARTS,
+  datetime: [...DATE_PARTS, ...TIME_PARTS, 'zone'],
+};
+const NEEDED: Record<Kind, readonly Part[]> = {
+  date: DATE_PARTS,
+  time: ['hour', 'minute'],
+  datetime: [...DATE_PARTS, 'hour', 'minute'],
+};
+
+/** @throws SchemaError */
+export function compileFormat(format: string, kind: Kind, path: string): CompiledFormat {
+  const tokens = format.match(/%[\s\S]?|[^%]/g) ?? [];
+  checkTokens(tokens, kind, path);
+  const directives = tokens.map(directiveOf);
+  const isDigit = (i: number) => directives[i]?.digits !== undefined || /^[0-9]$/.test(tokens[i] ?? '');
+  const source = tokens.map((token, i) => {
+    const directive = directives[i];
+    if (!directive) return escapeLiteral(token);
+    const { part, digits, pattern } = directive;
+    if (!digits) return `(?<${part}>${pattern})`;
+    // Beside other digits only a fixed width says where the number ends.
+    const least = isDigit(i - 1) || isDigit(i + 1) ? digits[1] : digits[0];
+    return `(?<${part}>[0-9]{${least},${digits[1]}})`;
+  });
+  const expression = new RegExp(`^${source.join('')}$`);
+  const write = WRITERS[kind];
+  return {
+    example: tokens.map((token, i) => directives[i]?.example ?? literal(token)).join(''),
+    read(text) {
+      const groups = expression.exec(text)?.groups;
+      return groups && write(groups);
+    },
+  };
+}
+
+function directiveOf(token: string): Directive | undefined {
+  return token.startsWith('%') ? DIRECTIVES[token.slice(1)] : undefined;
+}
+
+function literal(token: string): string {
+  return token === '%%' ? '%' : token;
+}
+
+function escapeLiteral(token: string): string {
+  return literal(token).replace(/[\\^$.*+?()[\]{}|/-]/, '\\$&');
+}
+
+function checkTokens(tokens: readonly string[], kind: Kind, path: string): void {
+  const allowed = Object.keys(DIRECTIVES).filter((name) => PARTS[kind].includes(DIRECTIVES[name]!.part));
+  const words = allowed.map((name) => `%${name}`).join(' ');
+  const found = new Set<string>();
+  for (const token of tokens) {
+    if (!token.startsWith('%') || token === '%%') continue;
+    const directive = directiveOf(token);
+    if (!directive || !allowed.includes(token.slice(1)))
+      throw new SchemaError(path, `has ${token}: the words of a ${kind} are ${words} and %% for a percent sign`);
+    if (found.has(directive.part)) throw new SchemaError(path, `has the ${directive.part} twice`);
+    found.add(directive.part);
+  }
+  const missing = NEEDED[kind].filter((part) => !found.has(part));
+  if (missing.length > 0)
+    throw new SchemaError(path, `lacks the ${missing.join(', ')}: the words of a ${kind} are ${words}`);
+  if (found.has('half') !== tokens.includes('%I'))
+    throw new SchemaError(path, '%I and %p go together: the hour from 1 to 12, and AM or PM');
+  if (found.has('fraction') && !found.has('second')) throw new SchemaError(path, 'has %f without %S');
+}
+
+type Groups = Partial<Record<string, string>>;
+
+const WRITERS: Record<Kind, (groups: Groups) => string | undefined> = {
+  date: writeDate,
+  time: writeTime,
+  datetime(groups) {
+    const date = writeDate(groups);
+    const time = writeTime(groups);
+    const zone = groups['zone']?.replace(/^(...)(..)$/, '$1:$2') ?? '';
+    return date && time && `${date}T${time}${zone}`;
+  },
+};
+
+function writeDate(groups: Groups): string | undefined {
+  const year = readYear(groups['year']!);
+  const name = ABBREVIATIONS.indexOf(groups['month']!.slice(0, 3).toLowerCase());
+  const month = name === -1 ? groups['month']! : String(name + 1);
+  const day = groups['day']!;
+  if (!isDay(Number(year), Number(month), Number(day))) return undefined;
+  return `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`;
+}
+
+/** POSIX: 69 to 99 are of the 20th century, 00 to 68 of the 21st. */
+function readYear(text: string): string {
+  if (text.length === 4) return text;
+  return text >= '69' ? `19${text}` : `20${text}`;
+}
+
+function writeTime({ hour, half, minute, second = '0', fraction }: Groups): string | undefined {
+  let hours = Number(hour);
+  if (half !== undefined) {
+    if (hours < 1 || hours > 12) return undefined;
+    hours = (hours % 12) + (/^p/i.test(half) ? 12 : 0);
+  }
+  if (hours > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
+  const time = [String(hours), minute!, second].map((part) => part.padStart(2, '0')).join(':');
+  return fraction === undefined ? time : `${time}.${fraction}`;
+}
