@@ -103,7 +103,14 @@ it('a storage that refuses the copy says what to do', async () => {
   s3.destroy();
 });
 
-describe.each<HttpFault>([{ status: 503 }, 'lost answer'])('every kind of request meets %j once', (fault) => {
+/** A storage that has forgotten an upload as soon as it is complete. */
+const NO_SUCH_UPLOAD = { status: 404, body: '<Error><Code>NoSuchUpload</Code><Message>gone</Message></Error>' };
+
+describe.each<[HttpFault, HttpFault | null]>([
+  [{ status: 503 }, null],
+  ['lost answer', null],
+  ['lost answer', NO_SUCH_UPLOAD],
+])('every kind of request meets %j once, and to be completed again %j', (fault, again) => {
   it('and the copy is what was written', async () => {
     await using server = await startS3Server();
     const { region, accessKeyId, secretAccessKey } = server;
@@ -111,10 +118,12 @@ describe.each<HttpFault>([{ status: 503 }, 'lost answer'])('every kind of reques
     const direct = new S3Client({ endpoint: server.endpoint, region, forcePathStyle: true, credentials });
     await direct.send(new CreateBucketCommand({ Bucket: 'bucket' }));
     const kinds = new Set<string>();
+    let completed = 0;
     await using proxy = await startFaultyProxy(server.endpoint, ({ method, url }) => {
       const query = [...new URL(url!, server.endpoint).searchParams.keys()].filter((name) => name !== 'x-id');
       const kind = [method, ...query].join(' ');
-      if (kinds.has(kind)) return null;
+      if (kind === 'POST uploadId') completed += 1;
+      if (kinds.has(kind)) return kind === 'POST uploadId' && completed === 2 ? again : null;
       kinds.add(kind);
       return fault;
     });

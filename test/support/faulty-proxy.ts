@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 export type HttpFault =
   /** The server is not asked. */
-  | { status: number }
+  | { status: number; body?: string }
   /** The server has done it, and the connection ends without an answer. */
   | 'lost answer';
 
@@ -21,7 +21,7 @@ export async function startFaultyProxy(
     const fault = faultOf(request);
     if (fault !== null && fault !== 'lost answer') {
       request.resume();
-      response.writeHead(fault.status).end();
+      response.writeHead(fault.status).end(fault.body);
       return;
     }
     const body = Buffer.concat(await request.toArray());
