@@ -23,9 +23,11 @@ go_bin() {
 }
 
 go_key() {
-  local module=$cluster_dir/$1 sources
+  local module=$cluster_dir/$1 file files=() sources
+  # A module that requires nothing has no go.sum; its path must not become a part of the key.
+  for file in "$module/go.mod" "$module/go.sum"; do [[ ! -e $file ]] || files+=("$file"); done
   mapfile -t sources < <(find "$module" -name '*.go' | LC_ALL=C sort)
-  hash_of "$module/go.mod" "$module/go.sum" "${sources[@]}" "$(go_ldflags "$1")"
+  hash_of "${files[@]}" "${sources[@]}" "$(go_ldflags "$1")"
 }
 
 go_module_dir() {
