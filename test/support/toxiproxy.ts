@@ -23,7 +23,7 @@ export type Toxic =
 /** `upstream`: from the runner to the server. */
 export type Direction = 'upstream' | 'downstream';
 
-export interface Proxy {
+export interface ToxicProxy {
   port: number;
   /** Holds for connections that are open and for new ones. */
   add(direction: Direction, toxic: Toxic): Promise<void>;
@@ -37,7 +37,7 @@ export interface Proxy {
 
 export interface Toxiproxy extends AsyncDisposable {
   /** Listens on a port of its own and passes everything on to 127.0.0.1:`port`. */
-  createProxy(port: number): Promise<Proxy>;
+  createProxy(port: number): Promise<ToxicProxy>;
 }
 
 export async function startToxiproxy(): Promise<Toxiproxy> {
@@ -67,7 +67,7 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
   };
 }
 
-async function createProxy(api: string, name: string, upstreamPort: number): Promise<Proxy> {
+async function createProxy(api: string, name: string, upstreamPort: number): Promise<ToxicProxy> {
   const path = `/proxies/${name}`;
   const created = await call(api, 'POST', '/proxies', {
     name,
