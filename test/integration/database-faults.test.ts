@@ -15,7 +15,7 @@ import {
   withBrakes,
 } from '#support/fault-tests.ts';
 import { startFreezingProxy } from '#support/freezing-proxy.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
+import { restartPostgres } from '#support/postgres.ts';
 import { type RunnerBench, startRunnerBench } from '#support/runner.ts';
 import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '#support/toxiproxy.ts';
 
@@ -132,11 +132,11 @@ describe('silence: the connection stays open and nothing passes', () => {
       const brake = await brakes.inCopy(upload.id, upload.goodRow(7));
       const pod = upload.start('process', ports);
       await brake.reached();
-      await proxy.add('upstream', { type: 'timeout', attributes: { timeout: 0 } });
-      await proxy.add('downstream', { type: 'timeout', attributes: { timeout: 0 } });
+      const speakUp = await proxy.add('upstream', { type: 'timeout', attributes: { timeout: 0 } });
+      const speakDown = await proxy.add('downstream', { type: 'timeout', attributes: { timeout: 0 } });
       await brake.release();
       await pod.logged(SESSION_LOST);
-      await proxy.clear();
+      await Promise.all([speakUp(), speakDown()]);
       expect((await pod.done).code).toBe(0);
     });
     await upload.expectExact();
@@ -174,19 +174,9 @@ it('PostgreSQL is killed by SIGKILL in the middle of COPY and started again', as
     await brake.reached();
     process.kill(pid, 'SIGKILL');
     expect(await pod.logged(DATABASE_FAULT)).toMatchObject({ code: expect.stringMatching(/^DB_(CONNECTION|57P02)$/) });
-    stack.use(await restart({ dataDir, port }));
+    stack.use(await restartPostgres({ dataDir, port }));
     expect((await pod.done).code).toBe(0);
   });
   await killed.expectExact();
   expect(await killed.mostInAudit('tries')).toBeGreaterThan(1);
 });
-
-/** Its processes end one by one after the postmaster is gone, and hold its memory until then. */
-async function restart(options: { dataDir: string; port: number }): Promise<Postgres> {
-  let server: Postgres | undefined;
-  await eventuallyTrue(async () => {
-    server = await startPostgres(options).catch(() => undefined);
-    return server !== undefined;
-  }, 'PostgreSQL does not start again');
-  return server!;
-}

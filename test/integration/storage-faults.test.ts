@@ -55,22 +55,22 @@ it('the network is slow: no fault at all', async () => {
 
 describe('silence: the connection stays open and nothing passes', () => {
   it('before the first answer', async () => {
-    await proxy.add('downstream', { type: 'timeout', attributes: { timeout: 0 } });
+    const speak = await proxy.add('downstream', { type: 'timeout', attributes: { timeout: 0 } });
     const pod = upload.start('plan', ports);
     expect(await pod.logged(STORAGE_FAULT)).toMatchObject({ code: 'S3_UNAVAILABLE' });
-    await proxy.clear();
+    await speak();
     expect((await pod.done).code).toBe(0);
     await upload.expectExact();
   });
 
   it('in the middle of a body', async () => {
     await upload.plan();
-    await proxy.add('downstream', { type: 'bandwidth', attributes: { rate: 100 } });
+    await proxy.add('downstream', { type: 'bandwidth', attributes: { rate: 200 } });
     const pod = upload.start('process', ports);
     await pod.logged('chunk committed');
-    await proxy.add('downstream', { type: 'timeout', attributes: { timeout: 0 } });
+    const speak = await proxy.add('downstream', { type: 'timeout', attributes: { timeout: 0 } });
     expect(await pod.logged(STORAGE_FAULT)).toMatchObject({ code: 'S3_UNAVAILABLE' });
-    await proxy.clear();
+    await speak();
     expect((await pod.done).code).toBe(0);
     await upload.expectExact();
     expect(await upload.mostInAudit('readRetries')).toBeGreaterThanOrEqual(1);

@@ -20,8 +20,8 @@ export interface FaultyUpload {
   counts: ExpectedCounts;
   /** Runs with its connections by way of these ports of 127.0.0.1. */
   start(command: 'plan' | 'process', ports: Ports, env?: Record<string, string>): RunningRunner;
-  /** Planned without faults, to be processed by one process. */
-  plan(): Promise<void>;
+  /** Planned without faults, to be processed by so many processes; default 1. */
+  plan(indexes?: number): Promise<void>;
   /** A good record of the chunk. */
   goodRow(chunk: number): number;
   /** Counts, rows, errors, one audit row a chunk. */
@@ -55,8 +55,8 @@ export async function openFaultyUpload(
         ...(s3 ? { AWS_ENDPOINT_URL_S3: withPort(bench.s3.endpoint, s3) } : {}),
         ...env,
       }),
-    async plan() {
-      const env = { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '0', BATCH_UPLOAD_PARALLELISM: '1' };
+    async plan(indexes = 1) {
+      const env = { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '0', BATCH_UPLOAD_PARALLELISM: String(indexes) };
       expect((await bench.run('plan', url, id, env)).code).toBe(0);
     },
     goodRow(chunk) {
