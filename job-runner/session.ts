@@ -57,7 +57,10 @@ export function createSession(options: SessionOptions): Session {
   const stall = {
     stallMs: stallSeconds * 1000,
     openHelper,
-    onLost: () => log.warn('the database no longer works for this session, which nobody has closed: it is given up'),
+    onAnswer(served: boolean) {
+      if (served) log.debug('nothing has come from the database for a while, but it works for this session');
+      else log.warn('the database no longer works for this session, which nobody has closed: it is given up');
+    },
   };
   const patience: LockPatience = {
     uploadId,

@@ -20,8 +20,8 @@ export interface StallWatch {
   stallMs: number;
   /** Opens another connection of the same role; called only when it is needed. */
   openHelper: () => Promise<pg.Client>;
-  /** Told when the connection is given up. */
-  onLost?: () => void;
+  /** Told what came of it: whether the server works for this session. */
+  onAnswer: (served: boolean) => void;
 }
 
 /** Runs work that waits for this connection alone; it fails as with any lost connection when this one is given up. */
@@ -32,11 +32,11 @@ export async function withStallWatch<T>(client: pg.Client, watch: StallWatch, wo
   const moved = () => socket.bytesRead + socket.bytesWritten;
   const look = async () => {
     const before = moved();
-    if ((await isServed(client, watch)) || moved() !== before) socket.setTimeout(watch.stallMs);
-    else if (working) {
-      watch.onLost?.();
-      socket.destroy(new Error('Connection terminated: nothing has come for too long'));
-    }
+    const served = (await isServed(client, watch)) || moved() !== before;
+    if (!working) return;
+    watch.onAnswer(served);
+    if (served) socket.setTimeout(watch.stallMs);
+    else socket.destroy(new Error('Connection terminated: nothing has come for too long'));
   };
   const onSilence = () => {
     looking = look();

@@ -4,6 +4,7 @@ import { appendFile, chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -67,6 +68,18 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     if (temporary) await rm(temporary, { recursive: true, force: true });
   };
   return { url, port, pid: server.pid, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** Starts a server again that was killed. Its processes end one by one after the first, and hold its memory until then. */
+export async function restartPostgres(options: PostgresOptions & { dataDir: string; port: number }): Promise<Postgres> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await startPostgres(options);
+    } catch (error) {
+      if (tries === 50) throw error;
+      await sleep(100);
+    }
+  }
 }
 
 async function findPrograms(version: 14 | 18): Promise<{ initdb: string; postgres: string }> {

@@ -19,12 +19,13 @@ export type Toxic =
 /** `upstream`: from the runner to the server. */
 export type Direction = 'upstream' | 'downstream';
 
-export interface Proxy {
+export interface ToxicProxy {
   port: number;
-  /** Holds for connections that are open and for new ones. */
-  add(direction: Direction, toxic: Toxic): Promise<void>;
-  /** Everything passes again; connections that a toxic held back are closed where it says so. */
-  clear(): Promise<void>;
+  /**
+   * Holds for connections that are open and for new ones.
+   * @returns what takes it away again; connections that were silenced are closed by that
+   */
+  add(direction: Direction, toxic: Toxic): Promise<() => Promise<void>>;
   /** Closes every connection, and accepts new ones at once. */
   cut(): Promise<void>;
   /** Bytes of connections that have ended, from the server to the runner and back. */
@@ -33,7 +34,7 @@ export interface Proxy {
 
 export interface Toxiproxy extends AsyncDisposable {
   /** Listens on a port of its own and passes everything on to 127.0.0.1:`port`. */
-  createProxy(port: number): Promise<Proxy>;
+  createProxy(port: number): Promise<ToxicProxy>;
 }
 
 export async function startToxiproxy(): Promise<Toxiproxy> {
@@ -62,7 +63,7 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
   };
 }
 
-async function createProxy(api: string, name: string, upstreamPort: number): Promise<Proxy> {
+async function createProxy(api: string, name: string, upstreamPort: number): Promise<ToxicProxy> {
   const path = `/proxies/${name}`;
   const created = await call(api, 'POST', '/proxies', {
     name,
@@ -72,14 +73,16 @@ async function createProxy(api: string, name: string, upstreamPort: number): Pro
   });
   const { listen } = JSON.parse(created) as { listen: string };
   const port = Number(listen.split(':').at(-1));
+  let toxics = 0;
   return {
     port,
     async add(stream, toxic) {
-      await call(api, 'POST', `${path}/toxics`, { name: `${toxic.type}-${stream}`, stream, ...toxic });
-    },
-    async clear() {
-      const toxics = JSON.parse(await call(api, 'GET', `${path}/toxics`)) as { name: string }[];
-      for (const toxic of toxics) await call(api, 'DELETE', `${path}/toxics/${toxic.name}`);
+      toxics += 1;
+      const name = `toxic-${toxics}`;
+      await call(api, 'POST', `${path}/toxics`, { name, stream, ...toxic });
+      return async () => {
+        await call(api, 'DELETE', `${path}/toxics/${name}`);
+      };
     },
     async cut() {
       await call(api, 'POST', path, { enabled: false });

@@ -1,0 +1,47 @@
+/**
+ * A proxy whose open connections can be frozen: they stay open and nothing passes any more, not even their end, while new
+ * ones work. That is what a lost route or a firewall that forgot a connection does; toxiproxy freezes old and new alike.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+export interface FreezingProxy extends AsyncDisposable {
+  port: number;
+  /** @returns the number of connections that are frozen now */
+  freeze(): number;
+}
+
+export async function startFreezingProxy(upstreamPort: number): Promise<FreezingProxy> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const upstream = connect({ port: upstreamPort, host: '127.0.0.1', allowHalfOpen: true });
+    const pair = [client, upstream] as const;
+    pairs.add(pair);
+    for (const socket of pair) {
+      socket.on('error', () => undefined);
+      socket.once('close', () => pairs.delete(pair));
+    }
+    client.pipe(upstream);
+    upstream.pipe(client);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    freeze() {
+      for (const [client, upstream] of pairs) {
+        client.unpipe(upstream);
+        upstream.unpipe(client);
+        // What still comes is taken, as by the network, and lost.
+        client.resume();
+        upstream.resume();
+      }
+      return pairs.size;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const pair of pairs) for (const socket of pair) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
