@@ -53,6 +53,7 @@ const PARTS: Record<Kind, readonly Part[]> = {
   time: TIME_PARTS,
   datetime: [...DATE_PARTS, ...TIME_PARTS, 'zone'],
 };
+const ALL_PARTS = PARTS.datetime;
 const NEEDED: Record<Kind, readonly Part[]> = {
   date: DATE_PARTS,
   time: ['hour', 'minute'],
@@ -68,19 +69,21 @@ export function compileFormat(format: string, kind: Kind, path: string): Compile
   const source = tokens.map((token, i) => {
     const directive = directives[i];
     if (!directive) return escapeLiteral(token);
-    const { part, digits, pattern } = directive;
-    if (!digits) return `(?<${part}>${pattern})`;
+    const { digits, pattern } = directive;
+    if (!digits) return `(${pattern})`;
     // Beside other digits only a fixed width says where the number ends.
     const least = isDigit(i - 1) || isDigit(i + 1) ? digits[1] : digits[0];
-    return `(?<${part}>[0-9]{${least},${digits[1]}})`;
+    return `([0-9]{${least},${digits[1]}})`;
   });
   const expression = new RegExp(`^${source.join('')}$`);
+  const parts = directives.flatMap((directive) => directive?.part ?? []);
+  const groups = Object.fromEntries(ALL_PARTS.map((part) => [part, parts.indexOf(part) + 1 || -1])) as Groups;
   const write = WRITERS[kind];
   return {
     example: tokens.map((token, i) => directives[i]?.example ?? literal(token)).join(''),
     read(text) {
-      const groups = expression.exec(text)?.groups;
-      return groups && write(groups);
+      const found = expression.exec(text);
+      return found === null ? undefined : write(found, groups);
     },
   };
 }
@@ -117,26 +120,27 @@ function checkTokens(tokens: readonly string[], kind: Kind, path: string): void 
   if (found.has('fraction') && !found.has('second')) throw new SchemaError(path, 'has %f without %S');
 }
 
-type Groups = Partial<Record<string, string>>;
+/** The number of each part's group; -1 where the format does not have it. Names of groups would cost as much again. */
+type Groups = Record<Part, number>;
+type Writer = (found: RegExpExecArray, groups: Groups) => string | undefined;
 
-const WRITERS: Record<Kind, (groups: Groups) => string | undefined> = {
+const WRITERS: Record<Kind, Writer> = {
   date: writeDate,
   time: writeTime,
-  datetime(groups) {
-    const date = writeDate(groups);
-    const time = writeTime(groups);
-    const zone = groups['zone']?.replace(/^(...)(..)$/, '$1:$2') ?? '';
+  datetime(found, groups) {
+    const date = writeDate(found, groups);
+    const time = writeTime(found, groups);
+    const zone = found[groups.zone]?.replace(/^(...)(..)$/, '$1:$2') ?? '';
     return date && time && `${date}T${time}${zone}`;
   },
 };
 
-function writeDate(groups: Groups): string | undefined {
-  const year = readYear(groups['year']!);
-  const name = ABBREVIATIONS.indexOf(groups['month']!.slice(0, 3).toLowerCase());
-  const month = name === -1 ? groups['month']! : String(name + 1);
-  const day = groups['day']!;
+function writeDate(found: RegExpExecArray, groups: Groups): string | undefined {
+  const year = readYear(found[groups.year]!);
+  const month = readMonth(found[groups.month]!);
+  const day = found[groups.day]!;
   if (!isDay(Number(year), Number(month), Number(day))) return undefined;
-  return `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`;
+  return `${year}-${twoDigits(month)}-${twoDigits(day)}`;
 }
 
 /** POSIX: 69 to 99 are of the 20th century, 00 to 68 of the 21st. */
@@ -145,13 +149,25 @@ function readYear(text: string): string {
   return text >= '69' ? `19${text}` : `20${text}`;
 }
 
-function writeTime({ hour, half, minute, second = '0', fraction }: Groups): string | undefined {
-  let hours = Number(hour);
+function readMonth(text: string): string {
+  return text.length < 3 ? text : String(ABBREVIATIONS.indexOf(text.slice(0, 3).toLowerCase()) + 1);
+}
+
+function writeTime(found: RegExpExecArray, groups: Groups): string | undefined {
+  const half = found[groups.half];
+  const minute = found[groups.minute]!;
+  const second = found[groups.second] ?? '00';
+  const fraction = found[groups.fraction];
+  let hours = Number(found[groups.hour]);
   if (half !== undefined) {
     if (hours < 1 || hours > 12) return undefined;
     hours = (hours % 12) + (/^p/i.test(half) ? 12 : 0);
   }
   if (hours > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
-  const time = [String(hours), minute!, second].map((part) => part.padStart(2, '0')).join(':');
+  const time = `${twoDigits(String(hours))}:${twoDigits(minute)}:${twoDigits(second)}`;
   return fraction === undefined ? time : `${time}.${fraction}`;
+}
+
+function twoDigits(text: string): string {
+  return text.length === 1 ? `0${text}` : text;
 }
