@@ -1,4 +1,4 @@
-/** What issue 4 asks for, beside what was measured. Nothing here fails a run: a benchmark prints numbers. */
+/** The targets, beside what was measured. Nothing here fails a run: a benchmark prints numbers. */
 import type { Row } from './harness.ts';
 import type { PartName } from './parts.ts';
 
