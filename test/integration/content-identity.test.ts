@@ -168,16 +168,17 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       await load('b', UPDATE);
     });
 
-    it('also after one that has not ended, or has ended meanwhile', async () => {
-      const a = await plan('a', UPDATE);
-      const b = await plan('b', UPDATE);
-      await complete(a.id);
-      const again = await plan('a', UPDATE);
-      expect(again.status).toBe('Processing');
-      await failUpload(db, { id: again.id }, { reason: 'Test', message: 'test' });
-      await complete(b.id);
-      expect((await plan('a', UPDATE)).status).toBe('Processing');
-    });
+    it.each(['runs still', 'ended first', 'ended later'])(
+      'also when another load overlapped it and %s',
+      async (how) => {
+        const other = await plan('b', UPDATE);
+        const { id } = await plan('a', UPDATE);
+        if (how === 'ended first') await complete(other.id);
+        await complete(id);
+        if (how === 'ended later') await complete(other.id);
+        expect((await plan('a', UPDATE)).status).toBe('Processing');
+      },
+    );
 
     it('a validation in between changes nothing; a load again is the latest', async () => {
       await load('a', UPDATE);
