@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg';
+import type { ClientBase, QueryResultRow } from 'pg';
 import type { ErrorSummary, UploadProgress } from './types.ts';
 
 /**
@@ -34,8 +34,7 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
   return new Map(result.rows.map((row): [string, UploadProgress] => [row.id, toProgress(row)]));
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a row of the query above
-function toProgress(row: any): UploadProgress {
+function toProgress(row: QueryResultRow): UploadProgress {
   return {
     id: row.id,
     status: row.status,

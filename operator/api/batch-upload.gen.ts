@@ -95,7 +95,7 @@ export interface BatchUploadSpec {
     name: string;
   };
   /**
-   * Commit loads the records. Validate does everything but that: it says what would be inserted (succeeded), updated and refused, also by the database, and writes nothing but the ledger. Records that only another unique index of the table or a trigger would refuse because of another chunk of the same file are not found.
+   * Commit loads the records. Validate does everything but that: it says what would be inserted (succeeded), updated and refused, also by the database, and writes nothing but the ledger (a table that the schema says to create is made). Records that only another unique index of the table or a trigger would refuse because of another chunk of the same file are not found.
    */
   mode: 'Commit' | 'Validate';
   /**

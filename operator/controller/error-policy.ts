@@ -11,7 +11,7 @@ import type { Explanation } from './types.ts';
  */
 export function findTooManyFailed(
   policy: BatchUploadSpec['errorPolicy'],
-  { counts, totalRecords }: Pick<UploadProgress, 'counts' | 'totalRecords'>,
+  { counts, totalRecords, validateOnly }: Pick<UploadProgress, 'counts' | 'totalRecords' | 'validateOnly'>,
   topErrors: readonly ErrorSummary[],
 ): Explanation | null {
   const { failed } = counts;
@@ -27,8 +27,11 @@ export function findTooManyFailed(
   // Where duplicates are counted apart, their code is in the list and says nothing of failed records.
   const top = topErrors.find(({ code }) => code !== DUPLICATE_CODE || counts.duplicate === 0);
   const often = top ? ` Most frequent is ${top.code} (${top.count.toLocaleString('en')}): ${top.message}.` : '';
+  const next = validateOnly
+    ? 'Nothing was written. Correct the file or raise the limit, and create another BatchUpload.'
+    : 'What was loaded until then stays. Correct the file or raise the limit, and create another BatchUpload: records that are stored already are found again by their key.';
   return {
     reason: 'TooManyFailedRecords',
-    message: `${failed.toLocaleString('en')} of ${count(total, 'record')} failed, more than spec.errorPolicy.${limit} allows.${often} What was loaded until then stays. Correct the file or raise the limit, and create another BatchUpload: records that are stored already are found again by their key.`,
+    message: `${failed.toLocaleString('en')} of ${count(total, 'record')} failed, more than spec.errorPolicy.${limit} allows.${often} ${next}`,
   };
 }

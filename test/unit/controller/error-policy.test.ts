@@ -46,6 +46,13 @@ it('an empty file has no share', () => {
   expect(findTooManyFailed(policy, row({ totalRecords: 0, counts: counts(0) }), [])).toBeNull();
 });
 
+it('a validation has written nothing that could stay', () => {
+  const policy = { ...LIMIT, maxFailedRecords: 0 };
+  const found = (validateOnly: boolean) => findTooManyFailed(policy, row({ counts: counts(1), validateOnly }), []);
+  expect(found(true)?.message).toContain('Nothing was written.');
+  expect(found(false)?.message).toContain('What was loaded until then stays.');
+});
+
 describe('the code that is named', () => {
   const policy = { ...LIMIT, maxFailedRecords: 0 };
   const duplicates = { code: 'DUP_001', count: 9, message: 'twice' };
