@@ -79,15 +79,13 @@ const BEHIND = /^[^\p{N}\p{Pd}\p{Ps}\p{Pe}+\u2212]*$/u;
 
 /** From the first digit to the last, with the sign. Right before the first one a mark such as a point is no unit's. */
 function stripUnits(text: string, marks: string): string | undefined {
-  const start = text.search(/[0-9]/);
-  if (start === -1 || start > LONGEST_UNIT) return undefined;
-  let end = text.length;
-  while (end > start && !/[0-9]/.test(text[end - 1]!)) end -= 1;
-  if (text.length - end > LONGEST_UNIT || !BEHIND.test(text.slice(end))) return undefined;
+  const start = text.slice(0, LONGEST_UNIT + 1).search(/[0-9]/);
+  const behind = /[^0-9]*$/.exec(text.slice(-LONGEST_UNIT - 1))![0];
+  if (start === -1 || behind.length > LONGEST_UNIT || !BEHIND.test(behind)) return undefined;
   const before = text.slice(0, start);
   const signs = BEFORE.exec(before);
   if (!signs || (signs[1] && signs[2]) || (start > 0 && marks.includes(before[start - 1]!))) return undefined;
-  return `${signs[1]}${signs[2]}${text.slice(start, end)}`;
+  return `${signs[1]}${signs[2]}${text.slice(start, text.length - behind.length)}`;
 }
 
 /** Digits as they are, at any length: JSON has no leading zeros and no plus. */

@@ -102,7 +102,7 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
     [
       'a delimiter of two characters',
       { ...FULL, format: { dialect: { delimiter: '||' } } },
-      /spec\.format\.dialect\.delimiter.*longer than 1/,
+      /spec\.format\.dialect\.delimiter: Too long/,
     ],
     [
       'a delimiter that is a newline',

@@ -113,6 +113,19 @@ test.each<[locale: string, style: Style]>([
   expect(expectation).toBe(`a number such as ${format.format(1234.5)}`);
 });
 
+test.each<[style: Style, text: string, length: number | undefined]>([
+  [ENGLISH, `1${',000'.repeat(300_000)}`, 900_001],
+  [ENGLISH, `1${',000'.repeat(300_000)},`, undefined],
+  [ENGLISH, ','.repeat(300_000), undefined],
+  [GERMAN, `1${','.repeat(300_000)}`, undefined],
+  [UNITS, '9'.repeat(300_000), 300_000],
+  [UNITS, `${'x'.repeat(300_000)}5`, undefined],
+  [UNITS, `5${'x'.repeat(300_000)}`, undefined],
+  [UNITS, `5${' 5'.repeat(300_000)}`, undefined],
+])('long texts take linear time (%#)', (style, text, length) => {
+  expect(read('number', style, text)?.length).toBe(length);
+});
+
 test('what is read is a plain number, or nothing', () => {
   const unit = fc.constantFrom('1', '23', '456', '.', ',', '-', '+', ' ', '€', 'e', '(', '%');
   const text = fc.array(unit, { minLength: 1, maxLength: 8 }).map((parts) => parts.join(''));
