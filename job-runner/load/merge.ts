@@ -19,6 +19,8 @@ export interface MergeOptions {
   /** Quoted. */
   table: string;
   columns: string[];
+  /** Those of them that a stored row keeps when another record takes its place. */
+  kept?: readonly string[];
   key: string[];
   owner: { uploadId: string; rowNumber: string } | null;
   onDuplicate: 'Skip' | 'Update' | 'Fail';
@@ -55,7 +57,8 @@ export interface MergeResult {
 
 const ROW = '_row_number';
 
-export function describeMerge({ table, columns, key, owner, onDuplicate, stage }: MergeOptions): Merge {
+export function describeMerge(options: MergeOptions): Merge {
+  const { table, columns, kept = [], key, owner, onDuplicate, stage } = options;
   const update = onDuplicate === 'Update';
   const list = columns.map(pg.escapeIdentifier).join(', ');
   const keys = key.map(pg.escapeIdentifier);
@@ -79,7 +82,10 @@ export function describeMerge({ table, columns, key, owner, onDuplicate, stage }
       FROM ${staged} s LEFT JOIN best b ON b.${ROW} = s.${ROW} LEFT JOIN inserted i ON ${sameKey('i', 's')}
       WHERE b.${ROW} IS NULL OR i.${keys[0]} IS NULL ORDER BY 1`,
     lockStored: lockStored({ table, keys, owner, staged, update, sameKey }),
-    replace: `UPDATE ${table} t SET ${columns.map((name) => `${pg.escapeIdentifier(name)} = s.${pg.escapeIdentifier(name)}`).join(', ')}
+    replace: `UPDATE ${table} t SET ${columns
+      .filter((name) => !kept.includes(name))
+      .map((name) => `${pg.escapeIdentifier(name)} = s.${pg.escapeIdentifier(name)}`)
+      .join(', ')}
       FROM ${staged} s WHERE s.${ROW} = ANY($1) AND ${sameKey('t', 's')}`,
     replacesAll: update,
   };

@@ -50,7 +50,9 @@ export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } 
   const columns = schema.target.columns.map(({ name }) => name);
   const { onDuplicate = 'Skip' } = schema.target;
   const owner = ownerColumns(schema);
-  const merge = describeMerge({ table, columns, key: keyColumns(schema), owner, onDuplicate, stage: 'records' });
+  // What refers to a stored row by its id goes on doing so.
+  const kept = schema.target.columns.filter(({ system }) => system === 'uuid').map(({ name }) => name);
+  const merge = describeMerge({ table, columns, kept, key: keyColumns(schema), owner, onDuplicate, stage: 'records' });
   const byKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
   return {
     copyIntoTarget: `COPY ${table} (${columns.map(pg.escapeIdentifier).join(', ')}) FROM STDIN`,

@@ -8,6 +8,7 @@ import { integerToJson } from './numbers.ts';
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { SchemaError } from './schema-error.ts';
+import { createUuidSource } from './uuid.ts';
 
 export interface RecordContext {
   uploadId: string;
@@ -36,9 +37,22 @@ export function compileColumn(column: Column, path: string, context: CompileCont
       else out.text(String(value));
     };
   }
-  return column.system === 'uploadId'
-    ? (_values, out, { uploadId }) => out.ascii(uploadId)
-    : (_values, out, { rowNumber }) => out.ascii(String(rowNumber));
+  return compileSystemValue(column.system!);
+}
+
+function compileSystemValue(system: NonNullable<Column['system']>): ColumnWriter {
+  switch (system) {
+    case 'uploadId':
+      return (_values, out, { uploadId }) => out.ascii(uploadId);
+    case 'rowNumber':
+      return (_values, out, { rowNumber }) => out.ascii(String(rowNumber));
+    case 'uuid': {
+      const uuids = createUuidSource();
+      return (_values, out) => out.uuid(uuids.next());
+    }
+    default:
+      throw new Error(system satisfies never);
+  }
 }
 
 function compileField(index: number): ColumnWriter {

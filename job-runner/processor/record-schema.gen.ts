@@ -161,9 +161,9 @@ export interface RecordSchemaSpec {
        */
       value?: string;
       /**
-       * A value that the loader knows.
+       * A value that the loader knows: the upload's id, the row number, or a new uuid (version 7) for each row. A uuid column is better filled by it than by a default such as gen_random_uuid(), with which PostgreSQL stores rows one by one, all over the index.
        */
-      system?: 'uploadId' | 'rowNumber';
+      system?: 'uploadId' | 'rowNumber' | 'uuid';
     }[];
   };
 }

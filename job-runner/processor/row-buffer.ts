@@ -12,6 +12,9 @@ interface Escapes {
 
 const NEWLINE = 0x0a;
 const TAB = 0x09;
+const DASH = 0x2d;
+const HEX = Buffer.from('0123456789abcdef');
+const UUID_LENGTH = 36;
 
 function escapesFor(table: Record<number, string>): Escapes {
   const of = Array.from({ length: 256 }, (_, byte) => (table[byte] === undefined ? null : Buffer.from(table[byte])));
@@ -125,6 +128,19 @@ export class RowBuffer {
   ascii(text: string): void {
     this.#reserve(text.length);
     this.#length += this.#bytes.write(text, this.#length, 'latin1');
+  }
+
+  /** 16 bytes as PostgreSQL reads a uuid. */
+  uuid(bytes: Uint8Array): void {
+    this.#reserve(UUID_LENGTH);
+    const to = this.#bytes;
+    let at = this.#length;
+    for (let i = 0; i < 16; i += 1) {
+      if (i === 4 || i === 6 || i === 8 || i === 10) to[at++] = DASH;
+      to[at++] = HEX[bytes[i]! >> 4]!;
+      to[at++] = HEX[bytes[i]! & 15]!;
+    }
+    this.#length = at;
   }
 
   /** Any text without NUL. */

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import { BLOCK_BYTES } from './read-blocks.ts';
+
+const BLOCK_BYTES = 8 * 1024 * 1024;
 
 /**
  * Identity of an object's content: SHA-256 over the SHA-256s of its 8 MiB blocks (the last one may be shorter), as

@@ -2,7 +2,7 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type ObjectIdentity, type RetryOptions, readRange } from './s3.ts';
 
-export const BLOCK_BYTES = 8 * 1024 * 1024;
+const BLOCK_BYTES = 4 * 1024 * 1024;
 
 /**
  * Requests under way at once. One connection to S3 gives some 80 MB/s, while one thread scans and hashes 500 MB/s: reads

@@ -38,7 +38,7 @@ export function createTableSql(schema: RecordSchemaSpec): string {
 function columnType(column: Column, schema: RecordSchemaSpec): string {
   if (column.type !== undefined) return column.type;
   if (column.json !== undefined) return 'jsonb';
-  if (column.system !== undefined) return column.system === 'uploadId' ? 'uuid' : 'bigint';
+  if (column.system !== undefined) return column.system === 'rowNumber' ? 'bigint' : 'uuid';
   const field = schema.fields.find(({ name }) => name === column.field);
   if (field?.format === 'uuid') return 'uuid';
   return TYPES[field?.type ?? 'string'];

@@ -45,7 +45,7 @@ export function preparePart(name: PartName, stage: Stage, options: PartOptions):
 
 async function prepareHeadline(stage: Stage, target: BenchTarget, options: PartOptions): Promise<Part> {
   const file = await certificationFile({ records: options.records });
-  const good = await keepGoodRows(stage, target, file, 1);
+  const good = await keepGoodRows(stage, target, file);
   const contestants = [1, 2, 4].map((processes) =>
     createRunner({
       stage,
@@ -56,8 +56,12 @@ async function prepareHeadline(stage: Stage, target: BenchTarget, options: PartO
       indexes: processes,
     }),
   );
-  const copy = await createCopy(stage, target, good);
+  const copy = await createCopy({ stage, name: '\\copy', target, good });
   contestants.push(copy);
+  if (target.schema.target.columns.some(({ system }) => system === 'uuid')) {
+    const withIds = await keepGoodRows(stage, target, file, { ids: true });
+    contestants.push(await createCopy({ stage, name: '\\copy, ids in the file', target, good: withIds }));
+  }
   if (target.name === 'flat') {
     if (options.pgloader) {
       const pgloader = await createPgloader(stage, target, good).catch((error: Error) => options.say(error.message));
@@ -94,7 +98,7 @@ async function prepareUploads(stage: Stage, { records }: PartOptions): Promise<P
 async function prepareDuplicates(stage: Stage, { records }: PartOptions): Promise<Part> {
   const target = TARGETS.certification;
   const file = await certificationFile({ records });
-  const tenth = await keepGoodRows(stage, target, file, 10);
+  const tenth = await keepGoodRows(stage, target, file, { nth: 10 });
   const common = { stage, target, files: [file], slots: 2, indexes: 2 };
   const preload = async (url: string) => {
     await copyFile(url, target, tenth);
@@ -133,9 +137,14 @@ async function prepareMemory(stage: Stage, { records }: PartOptions): Promise<Pa
  * Every `nth` of the rows that ours leaves in the table, as CSV: what is stored is then the same for everybody. One process
  * stores them in the order of the file.
  */
-async function keepGoodRows(stage: Stage, target: BenchTarget, file: BenchFile, nth: number): Promise<GoodRows> {
-  const path = file.path.replace(/csv$/, `${target.name}-${nth}.csv`);
-  const columns = columnsOf(target).join(', ');
+async function keepGoodRows(
+  stage: Stage,
+  target: BenchTarget,
+  file: BenchFile,
+  { nth = 1, ids = false } = {},
+): Promise<GoodRows> {
+  const path = file.path.replace(/csv$/, `${target.name}-${nth}${ids ? '-ids' : ''}.csv`);
+  const columns = columnsOf(target, { ids });
   await createRunner({
     stage,
     name: 'good rows',
@@ -146,8 +155,8 @@ async function keepGoodRows(stage: Stage, target: BenchTarget, file: BenchFile, 
     inspect: (url) =>
       runPsql(
         url,
-        `\\copy (SELECT ${columns} FROM (SELECT *, row_number() OVER () AS n FROM ${target.table}) AS stored WHERE n % ${nth} = 0) TO '${path}' WITH (FORMAT csv)`,
+        `\\copy (SELECT ${columns.join(', ')} FROM (SELECT *, row_number() OVER () AS n FROM ${target.table}) AS stored WHERE n % ${nth} = 0) TO '${path}' WITH (FORMAT csv)`,
       ),
   }).run();
-  return { path, rows: Math.floor(file.counts.succeeded / nth) };
+  return { path, columns, rows: Math.floor(file.counts.succeeded / nth) };
 }

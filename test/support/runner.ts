@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { parse } from 'yaml';
@@ -16,6 +18,7 @@ import { type Postgres, type PostgresOptions, startPostgres } from './postgres.t
 import { type S3Server, startS3Server } from './s3-server.ts';
 
 const ROOT = new URL('../../', import.meta.url);
+const COMPILE_CACHE = join(tmpdir(), 'batch-upload-compile-cache');
 export const BUCKET = 'test-bucket';
 
 export interface RunnerResult {
@@ -98,6 +101,8 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
       env: {
         PATH: process.env['PATH'],
         NODE_OPTIONS,
+        // As in the image.
+        NODE_COMPILE_CACHE: COMPILE_CACHE,
         BATCH_UPLOAD_ID: id,
         BATCH_UPLOAD_NAMESPACE: 'n',
         DATABASE_URL: url,

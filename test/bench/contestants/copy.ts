@@ -2,20 +2,28 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Contestant } from '../harness.ts';
-import { type BenchTarget, columnsOf, countRows, needProgram, type Stage } from '../stage.ts';
+import { type BenchTarget, countRows, needProgram, type Stage } from '../stage.ts';
 
 const exec = promisify(execFile);
 
-/** CSV of the rows that a load of the file leaves in the table, in the order of the file; columns as the schema has them. */
+/** CSV of the rows that a load of the file leaves in the table, in the order of the file. */
 export interface GoodRows {
   path: string;
+  columns: string[];
   rows: number;
 }
 
-export async function createCopy(stage: Stage, target: BenchTarget, good: GoodRows): Promise<Contestant> {
+export interface CopyOptions {
+  stage: Stage;
+  name: string;
+  target: BenchTarget;
+  good: GoodRows;
+}
+
+export async function createCopy({ stage, name, target, good }: CopyOptions): Promise<Contestant> {
   await needProgram('psql', 'postgresql-client');
   return {
-    name: '\\copy',
+    name,
     records: good.rows,
     run: () =>
       stage.withTarget(target, async (url) => {
@@ -27,8 +35,8 @@ export async function createCopy(stage: Stage, target: BenchTarget, good: GoodRo
   };
 }
 
-export async function copyFile(url: string, target: BenchTarget, { path }: { path: string }): Promise<void> {
-  await runPsql(url, `\\copy ${target.table} (${columnsOf(target).join(', ')}) FROM '${path}' WITH (FORMAT csv)`);
+export async function copyFile(url: string, target: BenchTarget, { path, columns }: GoodRows): Promise<void> {
+  await runPsql(url, `\\copy ${target.table} (${columns.join(', ')}) FROM '${path}' WITH (FORMAT csv)`);
 }
 
 export async function runPsql(url: string, command: string): Promise<void> {

@@ -60,9 +60,12 @@ function outcomes(schema: RecordSchemaSpec, file: Buffer) {
   const json = new Set(schema.target.columns.flatMap(({ name, json: properties }) => (properties ? [name] : [])));
   const rows = new Map<number, string>();
   for (const { rowNumber, values } of valid) {
-    const { batch_upload_id, row_number, ...columns } = Object.fromEntries(
-      names.map((name, i) => [name, json.has(name) ? JSON.parse(values[i]!) : values[i]]),
-    );
+    const {
+      id: _new,
+      batch_upload_id,
+      row_number,
+      ...columns
+    } = Object.fromEntries(names.map((name, i) => [name, json.has(name) ? JSON.parse(values[i]!) : values[i]]));
     expect([batch_upload_id, row_number]).toEqual([UPLOAD, String(rowNumber)]);
     rows.set(rowNumber, canonical(columns));
   }
