@@ -39,7 +39,7 @@ export const ENV = {
  * Of the runner's process. Its young objects are few and die at once: a small space for them takes 50 MB less at the
  * same speed (195 MB to 145 MB at the peak, two processes loading certifications).
  */
-export const NODE_OPTIONS = '--max-semi-space-size=4';
+export const NODE_OPTIONS = '--max-semi-space-size=2';
 
 /** Keys of the database Secret. */
 export const DATABASE_SECRET_KEYS = { uri: 'uri', caCert: 'ca.crt' } as const;

@@ -6,6 +6,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { chunksOfIndex, type RunnerConfig } from '#runner/contract.ts';
 import { type ChunkResult, readPendingChunks } from '#runner/ledger/chunks.ts';
 import type { Chunk, PlannedUpload } from '#runner/ledger/types.ts';
+import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import { createPace, MOST_CHUNKS, type Pace } from '#runner/load/pace.ts';
 import { createPreparer, type Preparer } from '#runner/load/prepare-chunk.ts';
 import { type ChunkGroup, type GroupOutcome, processChunks } from '#runner/load/process-chunks.ts';
@@ -124,28 +125,32 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<void> {
 interface GroupBuffers {
   source: ByteArena;
   rows: RowBuffer;
+  failed: FailedRows;
 }
 
-const createGroupBuffers = (): GroupBuffers => ({ source: createByteArena(), rows: new RowBuffer() });
+const createGroupBuffers = (uploadId: string): GroupBuffers => ({
+  source: createByteArena(),
+  rows: new RowBuffer(),
+  failed: createFailedRows(uploadId),
+});
 
 async function processInOrder(
   context: RunContext,
   chunks: Chunk[],
   read: (chunk: Chunk, into: Buffer) => Promise<Buffer>,
 ): Promise<void> {
-  const { preparer } = context;
+  const { preparer, upload } = context;
   // Chunks whose keys go into the ledger are written one by one.
   const pace = createPace(context.target.keys ? 1 : MOST_CHUNKS);
   // One is being written by PostgreSQL while the other is filled.
-  const buffers = [createGroupBuffers(), createGroupBuffers()] as const;
+  const buffers = [createGroupBuffers(upload.id), createGroupBuffers(upload.id)] as const;
   let taken = 0;
-  const prepareNext = async ({ source, rows }: GroupBuffers): Promise<ChunkGroup> => {
-    rows.clear();
-    source.clear();
-    const group: ChunkGroup = { chunks: [], rows };
+  const prepareNext = async ({ source, rows, failed }: GroupBuffers): Promise<ChunkGroup> => {
+    for (const buffer of [source, rows, failed.buffer]) buffer.clear();
+    const group: ChunkGroup = { chunks: [], rows, failed };
     for (const chunk of pace.nextGroup(chunks, taken)) {
       const bytes = await read(chunk, source.allocate(chunk.endByte - chunk.startByte));
-      group.chunks.push(preparer.prepare(chunk, bytes, rows));
+      group.chunks.push(preparer.prepare(chunk, bytes, group));
       taken += 1;
     }
     return group;
@@ -174,7 +179,7 @@ async function commitGroup(context: RunContext, group: ChunkGroup, pace: Pace): 
     tries = together.tries;
   }
   for (const chunk of group.chunks) {
-    const alone = { chunks: [chunk], rows: group.rows };
+    const alone = { ...group, chunks: [chunk] };
     const { outcome } = await commit(context, alone, { mergeOnly: pace.merging || tries > 1, triesBefore: tries });
     if (outcome.done) pace.committed(1, outcome.way);
   }

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { RowBuffer } from '#runner/processor/row-buffer.ts';
+import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { copyRows } from '#runner/storage/copy.ts';
 
 export interface RecordFault {
@@ -23,20 +23,24 @@ export interface FailedRow {
 const COPY = `COPY batch_upload.batch_upload_errors (batch_upload_id, row_number, error_code, error_field, error_message,
   faults, byte_offset, byte_length, row_data) FROM STDIN`;
 
-/** Stores the failed and duplicate records of a chunk, in its transaction. */
-export async function insertErrors(client: ClientBase, uploadId: string, rows: readonly FailedRow[]): Promise<void> {
-  if (rows.length === 0) return;
-  const encoded = new RowBuffer();
-  for (const row of rows) {
-    for (const value of columnsOf(uploadId, row)) {
-      if (value === null) encoded.null();
-      else encoded.text(value);
-      encoded.endColumn();
-    }
-    encoded.endRow(row.rowNumber);
+/** Writes the row of a failed record, as {@link insertErrors} takes it. */
+export function writeFailedRow(buffer: RowBuffer, uploadId: string, row: FailedRow): void {
+  for (const value of columnsOf(uploadId, row)) {
+    if (value === null) buffer.null();
+    else buffer.text(value);
+    buffer.endColumn();
   }
-  const taken = await copyRows(client, COPY, encoded.all());
-  if (taken !== rows.length) throw new Error(`COPY took ${taken} of ${rows.length} failed records`);
+  buffer.endRow(row.rowNumber);
+}
+
+/** Stores the rows of failed and duplicate records of chunks, in their transaction. */
+export async function insertErrors(
+  client: ClientBase,
+  { parts, count }: { parts: readonly Buffer[]; count: number },
+): Promise<void> {
+  if (count === 0) return;
+  const taken = await copyRows(client, COPY, parts);
+  if (taken !== count) throw new Error(`COPY took ${taken} of ${count} failed records`);
 }
 
 function columnsOf(uploadId: string, row: FailedRow): (string | null)[] {

@@ -2,12 +2,13 @@
 import { createRecordReader, type RecordReader } from '#runner/csv/record-reader.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { Fault } from '#runner/errors.ts';
-import type { FailedRow, RecordFault } from '#runner/ledger/insert-errors.ts';
-import type { Chunk } from '#runner/ledger/types.ts';
+import type { RecordFault } from '#runner/ledger/insert-errors.ts';
+import type { Chunk, ErrorSummary } from '#runner/ledger/types.ts';
 import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { CodeCounts, type FailedRows } from './failed-rows.ts';
 
 /** Characters of a failed record that are kept. */
 const ROW_DATA_LIMIT = 8192;
@@ -22,7 +23,8 @@ export interface PreparedChunk {
   /** Its rows are [from, to) of the buffer they were written to. */
   from: number;
   to: number;
-  failed: FailedRow[];
+  /** Rows [from, to) of the failed ones, and how many there are of each code. */
+  failed: { from: number; to: number; codes: ErrorSummary[] };
   /** Where the record of a row number lies in the source; undefined when the chunk has no such record. */
   positionOf(rowNumber: number): Position | undefined;
   /** The record's text for people: masked, capped, NUL-escaped; null when it is not to be kept. */
@@ -31,10 +33,10 @@ export interface PreparedChunk {
 
 export interface Preparer {
   /**
-   * Adds the rows of a chunk to `rows`; `bytes` are those of [chunk.startByte, chunk.endByte).
+   * Adds the rows of a chunk to `rows`, and its failed records to `failed`; `bytes` are those of [chunk.startByte, chunk.endByte).
    * @throws Fault when they do not hold the planned records.
    */
-  prepare(chunk: Chunk, bytes: Buffer, rows: RowBuffer): PreparedChunk;
+  prepare(chunk: Chunk, bytes: Buffer, to: { rows: RowBuffer; failed: FailedRows }): PreparedChunk;
 }
 
 export interface PreparerOptions {
@@ -56,7 +58,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
   const context = { uploadId: options.uploadId, rowNumber: 0 };
 
   return {
-    prepare(chunk, bytes, rows) {
+    prepare(chunk, bytes, { rows, failed }) {
       // One check for the whole chunk: nearly all of them are text throughout.
       const clean = isCleanText(bytes);
       const records = createPositions(chunk);
@@ -65,8 +67,8 @@ export function createPreparer(options: PreparerOptions): Preparer {
       const rowData = (rowNumber: number) =>
         storeRowData ? describeRecord(recordAt(records.positionOf(rowNumber)!), processor, delimiter) : null;
       const { positionOf } = records;
-      const prepared: PreparedChunk = { chunk, from: rows.rows, to: 0, failed: [], positionOf, rowData };
-      const failed: { rowNumber: number; faults: RecordFault[] }[] = [];
+      const [from, failedFrom] = [rows.rows, failed.buffer.rows];
+      const codes = new CodeCounts();
       readRecords({ reader, bytes, firstRowNumber: chunk.firstRowNumber }, (start, end, rowNumber) => {
         context.rowNumber = rowNumber;
         records.add(start, end, rowNumber);
@@ -74,13 +76,16 @@ export function createPreparer(options: PreparerOptions): Preparer {
         const faults = reader.view.malformed
           ? [isText ? malformedFault : TEXT_FAULT]
           : processor.process(rows, context, isText);
-        if (faults) failed.push({ rowNumber, faults });
+        if (!faults) return;
+        const row = { rowNumber, faults, ...positionOf(rowNumber)!, rowData: rowData(rowNumber) };
+        failed.add(row);
+        codes.add(row);
       });
       records.expectCount(chunk);
-      prepared.to = rows.rows;
-      for (const { rowNumber, faults } of failed)
-        prepared.failed.push({ rowNumber, faults, ...positionOf(rowNumber)!, rowData: rowData(rowNumber) });
-      return prepared;
+      return {
+        ...{ chunk, from, to: rows.rows, positionOf, rowData },
+        failed: { from: failedFrom, to: failed.buffer.rows, codes: codes.list() },
+      };
     },
   };
 }

@@ -5,8 +5,8 @@
 import type { ClientBase } from 'pg';
 import { beginChunks, type ChunkResult, commitChunks, DUPLICATE_CODE } from '#runner/ledger/chunks.ts';
 import { type FailedRow, insertErrors } from '#runner/ledger/insert-errors.ts';
-import type { ErrorSummary } from '#runner/ledger/types.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { CodeCounts, createFailedRows, type FailedRows } from './failed-rows.ts';
 import type { PreparedChunk } from './prepare-chunk.ts';
 import type { OnDuplicate, Target } from './target.ts';
 import { writeByKeys } from './write-by-keys.ts';
@@ -23,10 +23,11 @@ export interface ChunkTransaction {
   metadata: Record<string, unknown>;
 }
 
-/** Chunks that follow one another and the buffer that holds their rows. */
+/** Chunks that follow one another and the buffers that hold their rows. */
 export interface ChunkGroup {
   chunks: PreparedChunk[];
   rows: RowBuffer;
+  failed: FailedRows;
 }
 
 export type GroupOutcome =
@@ -86,23 +87,24 @@ async function write(transaction: ChunkTransaction, group: ChunkGroup): Promise<
 
 async function storeResults(
   { client, uploadId, metadata, target }: ChunkTransaction,
-  { chunks }: ChunkGroup,
+  { chunks, failed }: ChunkGroup,
   { written, startedAt }: { written: WriteOutcome; startedAt: number },
 ): Promise<ChunkResult[]> {
-  const failed = chunks.map((prepared) => [
-    ...prepared.failed,
-    ...refusedRows(written, prepared),
-    ...duplicateRows(target, written, prepared),
-  ]);
-  await insertErrors(client, uploadId, failed.flat());
+  const [first, last] = [chunks[0]!.failed, chunks.at(-1)!.failed];
+  const found = Array.from({ length: last.to - first.from }, (_, i) => first.from + i);
+  const late = createFailedRows(uploadId);
+  const results = chunks.map((prepared) => countRecords(prepared, { target, written, late }));
+  const parts = [failed.buffer.select(found), late.buffer.all()];
+  await insertErrors(client, { parts, count: found.length + late.buffer.rows });
   const durationMs = (performance.now() - startedAt) / chunks.length;
-  const results = chunks.map((prepared, i) => ({
-    ...countRecords(prepared, { target, written, failed: failed[i]! }),
-    durationMs,
-    metadata: { ...metadata, way: written.way },
-  }));
-  await commitChunks(client, uploadId, results);
-  return results;
+  const complete = results.map((result) => ({ ...result, durationMs, metadata: { ...metadata, way: written.way } }));
+  await commitChunks(client, uploadId, complete);
+  return complete;
+}
+
+/** Records that the table refused: by their keys, or one by one. */
+function lateRows(target: Target, written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
+  return [...refusedRows(written, prepared), ...duplicateRows(target, written, prepared)];
 }
 
 function duplicateRows({ onDuplicate }: Target, written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
@@ -134,28 +136,29 @@ function refusedRows(written: WriteOutcome, prepared: PreparedChunk): FailedRow[
 }
 
 /**
- * Counts of the chunk. A displaced record was counted as succeeded by its own chunk; the record that took its place
+ * Counts of the chunk; what the table refused goes to `late`. A displaced record was counted as succeeded by its own chunk; the record that took its place
  * is counted as duplicate here in its stead, so that the sums over all chunks are exact.
  */
 function countRecords(
-  { chunk }: PreparedChunk,
-  { target, written, failed }: { target: Target; written: WriteOutcome; failed: readonly FailedRow[] },
+  prepared: PreparedChunk,
+  { target, written, late }: { target: Target; written: WriteOutcome; late: FailedRows },
 ): Omit<ChunkResult, 'durationMs' | 'metadata'> {
-  const codes = new Map<string, ErrorSummary>();
-  for (const { faults } of failed) {
-    const first = faults[0]!;
-    const entry = codes.get(first.code);
-    if (entry) entry.count += 1;
-    else codes.set(first.code, { code: first.code, count: 1, message: first.message });
+  const { chunk, failed } = prepared;
+  const codes = new CodeCounts(failed.codes);
+  const refused = lateRows(target, written, prepared);
+  for (const row of refused) {
+    late.add(row);
+    codes.add(row);
   }
+  const all = failed.to - failed.from + refused.length;
   const duplicate = target.onDuplicate === 'Fail' ? 0 : lostRows(written).length;
   return {
     number: chunk.number,
     records: chunk.recordCount,
-    succeeded: chunk.recordCount - failed.length,
+    succeeded: chunk.recordCount - all,
     updated: written.updated.length,
-    failed: failed.length - duplicate,
+    failed: all - duplicate,
     duplicate,
-    codes: [...codes.values()],
+    codes: codes.list(),
   };
 }

@@ -85,7 +85,7 @@ async function copyAll(
   statement: string,
   { data, count }: { data: Buffer; count: number },
 ): Promise<void> {
-  const taken = await copyRows(client, statement, data);
+  const taken = await copyRows(client, statement, [data]);
   if (taken !== count) throw new Error(`COPY took ${taken} of ${count} rows: the chunk is not written`);
 }
 

@@ -7,8 +7,8 @@ import { from as copyFrom } from 'pg-copy-streams';
 /** Bytes in one message to the server, which keeps a whole one in memory. */
 const PIECE = 256 * 1024;
 
-function* pieces(rows: Buffer): Generator<Buffer> {
-  for (let at = 0; at < rows.length; at += PIECE) yield rows.subarray(at, at + PIECE);
+function* pieces(parts: readonly Buffer[]): Generator<Buffer> {
+  for (const part of parts) for (let at = 0; at < part.length; at += PIECE) yield part.subarray(at, at + PIECE);
 }
 
 /**
@@ -16,7 +16,7 @@ function* pieces(rows: Buffer): Generator<Buffer> {
  * they are until it has ended.
  * @returns the number of rows that the server took.
  */
-export async function copyRows(client: ClientBase, statement: string, rows: Buffer): Promise<number> {
+export async function copyRows(client: ClientBase, statement: string, rows: readonly Buffer[]): Promise<number> {
   const stream = client.query(copyFrom(statement));
   await pipeline(Readable.from(pieces(rows), { objectMode: false, highWaterMark: PIECE }), stream);
   return stream.rowCount;

@@ -8,7 +8,7 @@ const BLOCK_BYTES = 4 * 1024 * 1024;
  * Requests under way at once. One connection to S3 gives some 80 MB/s, while one thread scans and hashes 500 MB/s: reads
  * are worth doing in parallel, the scan, which has to know what came before, is not.
  */
-const READS_AT_ONCE = 4;
+const READS_AT_ONCE = 3;
 
 /**
  * The bytes [start, end) of the object in order, in pieces as the network gives them, from requests of {@link BLOCK_BYTES} each. At most

@@ -59,6 +59,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
 
   const prepare = (id: string, chunks: Map<number, Item[]>) =>
     prepareGroup(
+      id,
       new Map(
         [...chunks].map(([number, items]) => [
           number,

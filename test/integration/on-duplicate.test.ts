@@ -64,7 +64,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       for (let tries = 1; ; tries += 1) {
         const transaction = { client, target, uploadId: id, attempt: 1, mergeOnly: tries > 1, metadata: {} };
         try {
-          await processChunks(transaction, prepareGroup(new Map([[number, prepared]])));
+          await processChunks(transaction, prepareGroup(id, new Map([[number, prepared]])));
           return;
         } catch (error) {
           if (sqlState(error) !== '40P01') throw error;

@@ -14,6 +14,7 @@ import { typeOf } from '#runner/processor/types.ts';
 import { copyRows } from '#runner/storage/copy.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';
+import { collectFailed } from '#support/prepared-chunks.ts';
 
 type Field = RecordSchemaSpec['fields'][number];
 
@@ -125,7 +126,9 @@ function toRows(schema: RecordSchemaSpec, values: readonly string[]): RowBuffer 
     uploadId: '8c7c1d3e-0000-4000-8000-000000000000',
   });
   const chunk = { number: 0, startByte: 0, endByte: file.length, firstRowNumber: 2, recordCount: values.length };
-  expect(preparer.prepare(chunk, file, rows).failed).toEqual([]);
+  const failed = collectFailed();
+  preparer.prepare(chunk, file, { rows, failed });
+  expect(failed.list).toEqual([]);
   return rows;
 }
 
@@ -161,7 +164,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     const rows = toRows(schema, values);
     await withClient(url, async (client) => {
       await createTarget(client, schema);
-      expect(await copyRows(client, describeTarget(schema).copyIntoTarget, rows.all())).toBe(VALUES);
+      expect(await copyRows(client, describeTarget(schema).copyIntoTarget, [rows.all()])).toBe(VALUES);
       // What is in the column is what is in the JSON: the value came in whole both ways.
       const isJson = field.type === 'object' || field.type === 'array';
       const cast = isJson ? "j->'f'" : `(j->>'f')::${await columnType(client, schema)}`;

@@ -1,4 +1,6 @@
 /** Chunks as they come out of the processor, for tests of what PostgreSQL makes of them. */
+import type { FailedRow } from '#runner/ledger/insert-errors.ts';
+import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
 import type { ChunkGroup } from '#runner/load/process-chunks.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
@@ -10,7 +12,7 @@ export interface PreparedRow {
 }
 
 /** Chunks by their numbers; record `row` is 10 bytes long and begins at byte 10 × row. */
-export function prepareGroup(chunks: ReadonlyMap<number, readonly PreparedRow[]>): ChunkGroup {
+export function prepareGroup(uploadId: string, chunks: ReadonlyMap<number, readonly PreparedRow[]>): ChunkGroup {
   const rows = new RowBuffer();
   const prepared = [...chunks].map(([number, items]): PreparedChunk => {
     const from = rows.rows;
@@ -25,10 +27,16 @@ export function prepareGroup(chunks: ReadonlyMap<number, readonly PreparedRow[]>
     const firstRowNumber = items[0]!.row;
     return {
       chunk: { number, startByte: number, endByte: number + 1, firstRowNumber, recordCount: items.length },
-      ...{ from, to: rows.rows, failed: [] },
+      ...{ from, to: rows.rows, failed: { from: 0, to: 0, codes: [] } },
       positionOf: (row) => (numbers.has(row) ? { byteOffset: row * 10, byteLength: 10 } : undefined),
       rowData: (row) => `row ${row}`,
     };
   });
-  return { chunks: prepared, rows };
+  return { chunks: prepared, rows, failed: createFailedRows(uploadId) };
+}
+
+/** Takes failed records as they are, instead of as rows for the ledger. */
+export function collectFailed(): FailedRows & { list: FailedRow[] } {
+  const list: FailedRow[] = [];
+  return { list, buffer: new RowBuffer(), add: (row) => list.push(row) };
 }

@@ -4,11 +4,13 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { createRecordScanner } from '#runner/csv/scanner.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
+import type { FailedRow } from '#runner/ledger/insert-errors.ts';
 import { createPreparer, type PreparedChunk } from '#runner/load/prepare-chunk.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CERTIFICATION_COLUMNS, generateCertifications } from '#support/certifications.ts';
 import { canonical, type ExpectedRecord, expectCertifications } from '#support/oracle.ts';
+import { collectFailed } from '#support/prepared-chunks.ts';
 import { decodeRows } from './run-record.ts';
 
 const UPLOAD = '8c7c1d3e-0000-4000-8000-000000000000';
@@ -24,7 +26,8 @@ function readSchema(file: string): RecordSchemaSpec {
   };
 }
 
-interface Prepared extends PreparedChunk {
+interface Prepared extends Omit<PreparedChunk, 'failed'> {
+  failed: FailedRow[];
   valid: { rowNumber: number; values: (string | null)[] }[];
 }
 
@@ -47,11 +50,12 @@ function prepare(schema: RecordSchemaSpec, file: Buffer): Prepared {
     recordCount: records.length,
   };
   const rows = new RowBuffer();
+  const failed = collectFailed();
   const preparer = createPreparer({ schema, header, storeRowData: true, uploadId: UPLOAD });
-  const prepared = preparer.prepare(chunk, file.subarray(chunk.startByte), rows);
+  const prepared = preparer.prepare(chunk, file.subarray(chunk.startByte), { rows, failed });
   expect([prepared.from, prepared.to]).toEqual([0, rows.rows]);
   const valid = decodeRows(rows.all()).map((values, i) => ({ rowNumber: rows.rowNumber(i), values }));
-  return { ...prepared, valid };
+  return { ...prepared, failed: failed.list, valid };
 }
 
 function outcomes(schema: RecordSchemaSpec, file: Buffer) {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createPreparer } from '#runner/load/prepare-chunk.ts';
 import { CODES } from '#runner/processor/faults.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { collectFailed } from '#support/prepared-chunks.ts';
 import { schemaOf } from './schema.ts';
 
 type Fields = Parameters<typeof schemaOf>[0];
@@ -76,7 +77,8 @@ function prepare(lines: (string | Buffer)[]) {
   });
   const chunk = { number: 0, startByte: 0, endByte: bytes.length, firstRowNumber: 2, recordCount: lines.length };
   const rows = new RowBuffer();
-  return { ...preparer.prepare(chunk, bytes, rows), rows };
+  const collected = collectFailed();
+  return { ...preparer.prepare(chunk, bytes, { rows, failed: collected }), failed: collected.list, rows };
 }
 
 const wrong = NAMES.flatMap((name) => SENSITIVE[name]!.wrong.map((text) => lineOf('row', { [name]: text })));

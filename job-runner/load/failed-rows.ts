@@ -1,0 +1,37 @@
+/**
+ * Failed records of a group of chunks, written as rows for the ledger as soon as they are found: kept as objects they
+ * would be the largest part of a pod's memory where half of the records are bad.
+ */
+import { type FailedRow, writeFailedRow } from '#runner/ledger/insert-errors.ts';
+import type { ErrorSummary } from '#runner/ledger/types.ts';
+import { RowBuffer } from '#runner/processor/row-buffer.ts';
+
+export interface FailedRows {
+  readonly buffer: RowBuffer;
+  add(row: FailedRow): void;
+}
+
+export function createFailedRows(uploadId: string): FailedRows {
+  const buffer = new RowBuffer();
+  return { buffer, add: (row) => writeFailedRow(buffer, uploadId, row) };
+}
+
+/** Counts of records by their code, with a sample message. */
+export class CodeCounts {
+  readonly #codes = new Map<string, ErrorSummary>();
+
+  constructor(counted: readonly ErrorSummary[] = []) {
+    for (const each of counted) this.#codes.set(each.code, { ...each });
+  }
+
+  add({ faults }: Pick<FailedRow, 'faults'>): void {
+    const { code, message } = faults[0]!;
+    const known = this.#codes.get(code);
+    if (known) known.count += 1;
+    else this.#codes.set(code, { code, count: 1, message });
+  }
+
+  list(): ErrorSummary[] {
+    return [...this.#codes.values()];
+  }
+}
