@@ -1,6 +1,6 @@
 /**
- * One load for the same content: uploads of one namespace whose bytes, size and schema (its target table included) are the
- * same. The claim is a partial unique index on the uploads' rows, so exactly one has it, whatever is killed. It is taken in
+ * One load for the same content: uploads of one namespace whose bytes, size and schema (its target table, and spec.format, included)
+ * are the same. The claim is a partial unique index on the uploads' rows, so exactly one has it, whatever is killed. It is taken in
  * the plan's commit, kept by a complete upload and let go by one that fails or is deleted.
  *
  * | holder of the claim                          | the upload                      |

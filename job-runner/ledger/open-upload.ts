@@ -2,9 +2,14 @@ import { createHash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import type { NewUpload } from './types.ts';
 
-/** SHA-256 of the schema as canonical JSON (keys sorted), in hex. */
-export function hashSchema(schema: unknown): string {
-  return createHash('sha256').update(canonicalJson(schema)).digest('hex');
+/**
+ * SHA-256 of canonical JSON (keys sorted), in hex: of the schema, and of how the file is to be read where the upload says
+ * so, since the same bytes read in another way are other records.
+ */
+function hashSchema({ schema, request: { format } }: NewUpload): string {
+  return createHash('sha256')
+    .update(canonicalJson(format ? { schema, format } : schema))
+    .digest('hex');
 }
 
 function canonicalJson(value: unknown): string {
@@ -42,7 +47,7 @@ export async function openUpload(client: ClientBase, upload: NewUpload): Promise
       request.s3.key,
       JSON.stringify(request),
       JSON.stringify(upload.schema),
-      hashSchema(upload.schema),
+      hashSchema(upload),
     ],
   );
   return { opened: result.rowCount === 1 };

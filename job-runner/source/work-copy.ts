@@ -16,11 +16,20 @@ import {
 } from '@aws-sdk/client-s3';
 import { workPrefix } from '#runner/contract.ts';
 import { Fault } from '#runner/errors.ts';
-import { headObject, type ObjectIdentity, type RetryOptions, storageFault, withRetries } from '#runner/storage/s3.ts';
+import {
+  createStallLimit,
+  headObject,
+  type ObjectIdentity,
+  type RetryOptions,
+  storageFault,
+  withRetries,
+} from '#runner/storage/s3.ts';
 import { formatFault } from './source-format.ts';
 
 /** Two of them are in memory: one is filled while the other is on its way. */
 const PART_BYTES = 8 * 1024 * 1024;
+/** Nothing is heard while a part is sent: it may take four times as long as a silence of a read, at least 70 KB/s. */
+const STALLS_PER_PART = 4;
 /** S3's limit, and so 80 GB a copy. */
 const MAX_PARTS = 10_000;
 
@@ -148,11 +157,15 @@ export async function removeWorkCopies(
 function createSender(s3: S3Client, place: WorkPlace, retry: RetryOptions) {
   return <T>(work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> =>
     withRetries(retry, async () => {
+      const limit = createStallLimit({ ...retry, stallSeconds: retry.stallSeconds * STALLS_PER_PART });
       try {
-        return await work(retry.signal);
+        limit.start();
+        return await work(limit.signal);
       } catch (error) {
-        const fault = await storageFault(error, s3, place);
+        const fault = await storageFault(limit.explain(error), s3, place);
         throw fault.retryable ? fault : refused(fault, place);
+      } finally {
+        limit.stop();
       }
     });
 }

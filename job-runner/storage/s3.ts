@@ -125,7 +125,7 @@ export async function* readRange(
  * Ends a request when nothing has come for `stallSeconds`: a connection that was lost on the way, or that a proxy keeps
  * open, never says so. The time in which the caller works on a piece does not count.
  */
-function createStallLimit({ signal, stallSeconds }: RetryOptions) {
+export function createStallLimit({ signal, stallSeconds }: Pick<RetryOptions, 'signal' | 'stallSeconds'>) {
   const stalled = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   return {

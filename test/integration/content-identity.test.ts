@@ -79,6 +79,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     ['another content', 'b', {}],
     ['another namespace', 'a', { namespace: 'other' }],
     ['another schema', 'a', UPDATE],
+    ['read in another way', 'a', { request: { format: { encoding: 'iso-8859-1' } } }],
     ['reload', 'a', { request: { reload: true } }],
     ['validation', 'a', { request: { mode: 'Validate' } }],
   ])('%s is loaded all the same, also while the first one runs', async (_what, digest, options) => {
@@ -86,7 +87,9 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     expect((await plan(digest, options)).status).toBe('Processing');
     await complete(running.id);
     const { id, status: planned } = await plan(digest, options);
-    expect(planned).toBe(options.namespace || options.schema || digest === 'b' ? 'Queued' : 'Processing');
+    expect(planned).toBe(
+      options.namespace || options.schema || options.request?.format || digest === 'b' ? 'Queued' : 'Processing',
+    );
     await failUpload(db, { id }, { reason: 'Test', message: 'test' });
   });
 
