@@ -14,6 +14,7 @@ import { workPrefix } from '#runner/contract.ts';
 import { createWorkCopy, removeWorkCopies } from '#runner/source/work-copy.ts';
 import type { RetryOptions } from '#runner/storage/s3.ts';
 import { type HttpFault, startFaultyProxy } from '#support/faulty-proxy.ts';
+import { startFreezingProxy } from '#support/freezing-proxy.ts';
 import { type S3Server, startS3Server } from '#support/s3-server.ts';
 
 const MIB = 1024 * 1024;
@@ -47,6 +48,33 @@ describe.each([false, true])('a bucket with versions: %s', (versioning) => {
   };
   const startedUploads = async () =>
     (await s3.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads?.map(({ Key }) => Key) ?? [];
+
+  it('a connection that goes silent under a part is given up, and the part is sent again', async () => {
+    await using proxy = await startFreezingProxy(server.port);
+    const { region, accessKeyId, secretAccessKey } = server;
+    const endpoint = `http://127.0.0.1:${proxy.port}`;
+    const through = new S3Client({
+      ...{ endpoint, region, forcePathStyle: true, maxAttempts: 1 },
+      credentials: { accessKeyId, secretAccessKey },
+    });
+    const key = `${workPrefix(randomUUID())}pod/canonical.csv`;
+    const bytes = randomBytes(20 * MIB);
+    const faults: string[] = [];
+    const copy = createWorkCopy(
+      through,
+      { bucket, key },
+      { ...retry, stallSeconds: 0.25, onRetry: ({ message }) => faults.push(message) },
+    );
+    await copy.write(bytes.subarray(0, 8 * MIB));
+    await copy.write(bytes.subarray(8 * MIB, 16 * MIB));
+    expect(proxy.freeze()).toBeGreaterThan(0);
+    await copy.write(bytes.subarray(16 * MIB));
+    expect(await copy.finish()).toMatchObject({ sizeBytes: bytes.length });
+    expect(faults.join()).toContain('timeout');
+    const stored = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    expect(bytes.equals(await stored.Body!.transformToByteArray())).toBe(true);
+    through.destroy();
+  });
 
   it.each([0, 1, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 17 * MIB])(
     'a copy of %i bytes is what was written',
