@@ -16,8 +16,9 @@ import { type OpenSource, openSource } from '#runner/source/open-source.ts';
 import type { SourceFormat } from '#runner/source/source-format.ts';
 import { createWorkCopy, type WorkCopy } from '#runner/source/work-copy.ts';
 import { createBlockDigest } from '#runner/storage/block-digest.ts';
+import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
-import { headObject, type ObjectIdentity, type RetryOptions, readRange } from '#runner/storage/s3.ts';
+import { headObject, type RetryOptions, readRange } from '#runner/storage/s3.ts';
 
 export interface PlanDeps extends ProcessDeps {
   session: Session;

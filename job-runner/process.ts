@@ -16,7 +16,8 @@ import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { createSession, type Session } from '#runner/session.ts';
 import { type ByteArena, createByteArena } from '#runner/storage/byte-arena.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
-import { type ObjectIdentity, type RetryOptions, readRange } from '#runner/storage/s3.ts';
+import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
+import { type RetryOptions, readRange } from '#runner/storage/s3.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
 import type { Logger } from '#runner/telemetry/log.ts';
 

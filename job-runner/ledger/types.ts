@@ -1,7 +1,7 @@
 /** What the ledger holds, as the operator and the runner see it. Sizes in bytes, counts in records. */
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#runner/source/source-format.ts';
-import type { ObjectIdentity } from '#runner/storage/s3.ts';
+import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
 
 /**
  * State of an upload in the ledger:

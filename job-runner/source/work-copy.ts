@@ -16,14 +16,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { workPrefix } from '#runner/contract.ts';
 import { Fault } from '#runner/errors.ts';
-import {
-  createStallLimit,
-  headObject,
-  type ObjectIdentity,
-  type RetryOptions,
-  storageFault,
-  withRetries,
-} from '#runner/storage/s3.ts';
+import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
+import { createStallLimit, headObject, type RetryOptions, storageFault, withRetries } from '#runner/storage/s3.ts';
 import { formatFault } from './source-format.ts';
 
 /** Two of them are in memory: one is filled while the other is on its way. */

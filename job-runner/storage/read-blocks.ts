@@ -1,6 +1,7 @@
 /** A large part of an object in its order, read by several ranged requests at once. */
 import type { S3Client } from '@aws-sdk/client-s3';
-import { type ObjectIdentity, type RetryOptions, readRange } from './s3.ts';
+import type { ObjectIdentity } from './object-identity.ts';
+import { type RetryOptions, readRange } from './s3.ts';
 
 const BLOCK_BYTES = 4 * 1024 * 1024;
 

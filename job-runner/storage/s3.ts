@@ -8,16 +8,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { Fault } from '#runner/errors.ts';
 import type { UploadRequest } from '#runner/ledger/types.ts';
+import type { ObjectIdentity } from './object-identity.ts';
 import { networkCode, waitBackoff } from './postgres.ts';
-
-export interface ObjectIdentity {
-  bucket: string;
-  key: string;
-  eTag: string;
-  /** Null in a bucket without versions. */
-  versionId: string | null;
-  sizeBytes: number;
-}
 
 /** Makes the client of an upload. Credentials and what the spec leaves out come from the SDK's own environment. */
 export function createS3Client(request: UploadRequest['s3'], env: NodeJS.ProcessEnv): S3Client {
