@@ -8,7 +8,7 @@ parts=("$@")
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 passed=0 failed=0 failures=()
-export MAKEFLAGS=--no-print-directory
+export MAKEFLAGS=--no-print-directory PATH=$PWD/node_modules/.bin:$PATH
 
 # Runs a step, shown as it runs; when it fails, its last lines are shown again at the end, where one looks first.
 step() { # name, command...
