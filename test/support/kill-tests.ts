@@ -111,14 +111,20 @@ export async function expectOneAuditRowPerChunk(e2e: E2e, uid: string, chunks: n
   expect(audit.rows).toEqual([{ rows: chunks, chunks }]);
 }
 
-/** The one running pod of the Job and index that an application name tells: `batch-upload/<uid>/process-1`. */
+/**
+ * The one running pod of the Job and index that an application name tells: `batch-upload/<uid>/process-1`. A pod may be at
+ * work before its kubelet has said that it runs.
+ */
 export async function podOf(e2e: E2e, uid: string, application: string): Promise<Pod> {
   const index = /process-(\d+)/.exec(application)?.[1] ?? '0';
-  const running = (await e2e.podsOf(uid)).filter(
-    ({ metadata, status }) =>
-      status.phase === 'Running' && (metadata.labels['batch.kubernetes.io/job-completion-index'] ?? '0') === index,
-  );
-  expect(running.map(({ metadata }) => metadata.name)).toHaveLength(1);
+  let running: Pod[] = [];
+  await eventuallyTrue(async () => {
+    running = (await e2e.podsOf(uid)).filter(
+      ({ metadata, status }) =>
+        status.phase === 'Running' && (metadata.labels['batch.kubernetes.io/job-completion-index'] ?? '0') === index,
+    );
+    return running.length === 1;
+  }, `not one pod of ${application} runs`);
   return running[0]!;
 }
 
