@@ -1,5 +1,4 @@
 /** One look at one upload: observe, decide, apply, then write the status once and record its events. */
-import { isFinished } from '#operator/api/conditions.ts';
 import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#operator/api/resources.ts';
 import { isNotFound } from '#operator/kube/errors.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#operator/kube/types.ts';
@@ -8,9 +7,11 @@ import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './clean-up.ts';
 import { isHeld } from './cleanup-policy.ts';
 import { decide, STOPPING_MS } from './decide.ts';
 import { unfinishedJobs } from './job-policy.ts';
+import { viewAllJobs } from './job-view.ts';
 import { isNewer, type Memories, type UploadMemory } from './memory.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
-import { type ObserveDeps, observe, viewJobs } from './observe.ts';
+import { type ObserveDeps, observe } from './observe.ts';
+import { isSettled } from './retry-policy.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
 import { eventsOf } from './status-events.ts';
 import type { Decision, Observed, Outcome } from './types.ts';
@@ -39,7 +40,7 @@ export async function reconcileUpload(
 ): Promise<ProcessResult> {
   const memory = deps.memories.of(key, upload.metadata!.uid!);
   const current = withNewestStatus(upload, memory);
-  if (isFinished(current.status)) return tidyUp(deps, { key, upload: current, signal });
+  if (isSettled(current)) return tidyUp(deps, { key, upload: current, signal });
   const notify = () => deps.enqueue(key);
   for (let round = 1; ; round += 1) {
     const input = { upload: current, memory, notify, reread: round > 1, signal };
@@ -153,7 +154,8 @@ export async function tidyUp(
   deps: ReconcileDeps,
   { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
 ): Promise<ProcessResult> {
-  const unfinished = unfinishedJobs({ jobs: viewJobs(deps, upload, 1) });
+  const { uid } = upload.metadata!;
+  const unfinished = unfinishedJobs(viewAllJobs(deps.caches.jobsOf(uid!), uid!));
   if (unfinished.length === 0) {
     if (isHeld(upload)) return cleanUpUpload(deps, { upload, signal });
     deps.memories.forget(key);
