@@ -1,4 +1,5 @@
 /** One look at one upload: observe, decide, apply, then write the status once and record its events. */
+import { isFinished } from '#operator/api/conditions.ts';
 import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#operator/api/resources.ts';
 import { isNotFound } from '#operator/kube/errors.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#operator/kube/types.ts';
@@ -45,7 +46,7 @@ export async function reconcileUpload(
   for (let round = 1; ; round += 1) {
     const input = { upload: current, memory, notify, reread: round > 1, signal };
     const { observed, database } = await observe(deps, input);
-    deps.counters.onErrors(memory.uid, observed.topErrors);
+    deps.counters.onErrors(memory.uid, observed.topErrors, current.status?.topErrors ?? []);
     const decision = decide(observed);
     const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
     if (row?.workBucket && !(await holdForCleanup(deps, current, signal))) return { requeueAfterMs: HOLD_MS };
@@ -105,7 +106,8 @@ async function finish(
     deps.counters.forget(memory.uid);
     const { row } = decision.view;
     const ms = (row.completedAt?.getTime() ?? 0) - Date.parse(upload.status?.startTime ?? '');
-    if (ms >= 0) deps.metrics.duration.observe({ phase: kind }, ms / 1000);
+    // A failed one whose retry is refused was at its end before.
+    if (ms >= 0 && !isFinished(upload.status)) deps.metrics.duration.observe({ phase: kind }, ms / 1000);
     deps.log.info({ key, uid: memory.uid, phase: kind, ...row.counts }, 'upload finished');
     return { requeueAfterMs: LINGER_MS };
   }
