@@ -10,7 +10,8 @@
  * | complete                                     | is complete at once             |
  * | complete, but Update has overwritten it since | takes it over and loads        |
  *
- * With `reload` it always loads, and takes the claim if nobody runs with it. Validation has no claim.
+ * With `reload` it always loads, and takes the claim if nobody runs with it. So does an upload that is tried again after it has
+ * loaded a part: nobody else's load makes that part undone. Validation has no claim.
  */
 import type { ClientBase } from 'pg';
 import { sqlState } from '#runner/storage/postgres.ts';
@@ -25,8 +26,8 @@ export async function beginUpload(client: ClientBase, id: string): Promise<'Proc
   const holder = await claimContent(client, id);
   if (holder === null) {
     await client.query(
-      `UPDATE batch_upload.batch_uploads SET status = 'Processing', started_at = clock_timestamp(), same_as = NULL
-       WHERE id = $1`,
+      `UPDATE batch_upload.batch_uploads
+       SET status = 'Processing', started_at = coalesce(started_at, clock_timestamp()), same_as = NULL WHERE id = $1`,
       [id],
     );
     return 'Processing';
@@ -67,7 +68,9 @@ interface Holder {
 /** Null when the upload may load. Waits for a transaction that is taking or letting go the same claim. */
 async function claimContent(client: ClientBase, id: string): Promise<Holder | null> {
   const wish = await client.query<{ validate: boolean; reload: boolean }>(
-    `SELECT request->>'mode' = 'Validate' AS validate, request->>'reload' = 'true' AS reload
+    `SELECT request->>'mode' = 'Validate' AS validate, coalesce(request->>'reload' = 'true', false) OR EXISTS (
+              SELECT FROM batch_upload.batch_upload_chunks WHERE batch_upload_id = $1 AND completed_at IS NOT NULL
+            ) AS reload
      FROM batch_upload.batch_uploads WHERE id = $1`,
     [id],
   );

@@ -7,11 +7,14 @@ import type { ErrorSummary, UploadProgress } from './types.ts';
  */
 export async function readProgress(client: ClientBase, ids: readonly string[]): Promise<Map<string, UploadProgress>> {
   const result = await client.query(
-    `SELECT u.id, u.status, u.attempt, u.execution, u.size_bytes::float8 AS size_bytes, u.digest, u.s3_etag,
+    `SELECT u.id, u.status, u.attempt, u.retry_generation, u.execution, u.size_bytes::float8 AS size_bytes, u.digest, u.s3_etag,
             u.s3_version_id, u.total_records::float8 AS total_records, u.total_chunks, u.total_indexes,
             u.source_format, u.work_bucket,
             u.started_at, u.planned_at, u.completed_at, u.failure_reason, u.failure_message,
             u.request->>'mode' IS NOT DISTINCT FROM 'Validate' AS validate_only,
+            u.request->>'mode' IS NOT DISTINCT FROM 'Validate'
+              OR u.schema->'target'->>'onDuplicate' IS NOT DISTINCT FROM 'Update'
+              AND NOT u.schema->'target'->'columns' @> '[{"system": "uploadId"}, {"system": "rowNumber"}]' AS keeps_keys,
             a.chunks_done, a.processed, a.succeeded, a.failed, a.duplicate, a.updated,
             CASE WHEN h.id IS NOT NULL THEN jsonb_build_object('name', h.name, 'status', h.status,
               'totalRecords', h.total_records, 'counts', jsonb_build_object('processed', h.processed_records,
@@ -39,6 +42,7 @@ function toProgress(row: QueryResultRow): UploadProgress {
     id: row.id,
     status: row.status,
     attempt: row.attempt,
+    retryGeneration: row.retry_generation,
     execution: row.execution,
     sizeBytes: row.size_bytes,
     digest: row.digest,
@@ -57,6 +61,7 @@ function toProgress(row: QueryResultRow): UploadProgress {
       updated: row.updated,
     },
     validateOnly: row.validate_only,
+    keepsKeys: row.keeps_keys,
     sameAs: row.same_as,
     chunksDone: row.chunks_done,
     startedAt: row.started_at,

@@ -5,7 +5,7 @@ const BATCH = 20_000;
 
 /**
  * Removes the keys that ended uploads have left, one batch a call. No pod writes them any more: a chunk's transaction
- * stops when its upload has ended.
+ * stops when its upload has ended, and one that has keys is not tried again (retry-upload.ts).
  * @returns whether there may be more.
  */
 export async function removeKeys(client: ClientBase): Promise<boolean> {

@@ -11,7 +11,8 @@ import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
  * | Planning   | Processing, Queued, Complete, Failed, Deleted   | the plan pod (its commit); plan pod or operator; operator |
  * | Queued     | Processing, Complete, Failed, Deleted           | operator                                    |
  * | Processing | Complete, Failed, Deleted                       | operator; a pod or operator; operator       |
- * | Complete, Failed, Deleted | -                                |                                             |
+ * | Failed     | Planning, Processing, Queued, Complete          | operator, for a greater spec.retryGeneration |
+ * | Complete, Deleted | -                                        |                                             |
  */
 export type LedgerStatus = 'Planning' | 'Queued' | 'Processing' | 'Complete' | 'Failed' | 'Deleted';
 
@@ -116,6 +117,8 @@ export interface UploadProgress {
   id: string;
   status: LedgerStatus;
   attempt: number;
+  /** The spec.retryGeneration for which it was last tried again. */
+  retryGeneration: number;
   execution: 'Inline' | 'Job' | null;
   sizeBytes: number | null;
   digest: string | null;
@@ -129,6 +132,8 @@ export interface UploadProgress {
   totalIndexes: number | null;
   counts: Counts;
   validateOnly: boolean;
+  /** The keys of its records are kept in the ledger until its end; see write-by-keys.ts. */
+  keepsKeys: boolean;
   /** The upload with the same content that a queued one waits for, or that had loaded it; else null. */
   sameAs: { name: string; status: LedgerStatus; totalRecords: number; counts: Counts } | null;
   /** Chunks whose work is committed. */

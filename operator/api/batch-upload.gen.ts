@@ -1,7 +1,7 @@
 /** Generated from crds/batchuploads.yaml (v1alpha1) by `make generate`; do not edit. */
 
 /**
- * What to load. Only parallelism and the limits of errorPolicy can be changed later.
+ * What to load. Only parallelism, the limits of errorPolicy and retryGeneration can be changed later.
  */
 export interface BatchUploadSpec {
   /**
@@ -127,6 +127,10 @@ export interface BatchUploadSpec {
      */
     storeRowData: boolean;
   };
+  /**
+   * Raise it to try a Failed upload again, once for every time it is raised. Chunks that are done stay done; the others are loaded by the same plan and schema, or the file is planned again if there is no plan. Refused, with the reason in the Failed condition, after SourceChanged, and where what the upload needs to go on is removed at its end. 0 when absent.
+   */
+  retryGeneration?: number;
   target?: {
     /**
      * Secret with uri and, if needed, ca.crt; batch-upload-database when absent.

@@ -105,6 +105,8 @@ export const REASONS = {
   AlreadyLoaded: 'AlreadyLoaded',
   /** False of both while the upload is not at its end. */
   NotFinished: 'NotFinished',
+  /** Failed = False of an upload that had failed and is tried again. */
+  Retried: 'Retried',
   /** Failed = False of a complete upload. */
   NotFailed: 'NotFailed',
   /** Failed: more records failed than spec.errorPolicy allows. */

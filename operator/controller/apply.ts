@@ -13,6 +13,7 @@ import type { Database } from '#operator/ledger/database.ts';
 import type { RunnerCommand } from '#runner/contract.ts';
 import { dequeueUpload } from '#runner/ledger/claim-content.ts';
 import { completeUpload, failUpload } from '#runner/ledger/finish-upload.ts';
+import { retryUpload } from '#runner/ledger/retry-upload.ts';
 import type { UploadProgress } from '#runner/ledger/types.ts';
 import { type AcceptInput, acceptUpload, explainFault, prepareLedger } from './accept-upload.ts';
 import type { ReachPoint } from './fault-point.ts';
@@ -64,6 +65,8 @@ async function applyAction(deps: ApplyDeps, input: ApplyInput, action: Action): 
       return complete(deps, input);
     case 'dequeue':
       return dequeue(deps, input);
+    case 'retry':
+      return retry(deps, input, action);
     case 'fail':
       return fail(deps, input, action);
     default:
@@ -188,6 +191,19 @@ async function dequeue({ log }: ApplyDeps, { upload, database }: ApplyInput): Pr
   const { uid, namespace, name } = upload.metadata!;
   const status = await database!.finish(uid!, (client) => dequeueUpload(client, uid!));
   log.info({ namespace, upload: name, status }, 'the upload with the same content has ended');
+  return { type: 'again' };
+}
+
+async function retry(
+  { log }: ApplyDeps,
+  { upload, database, onRecreate }: ApplyInput,
+  { generation }: Extract<Action, { type: 'retry' }>,
+): Promise<Outcome> {
+  const { uid, namespace, name } = upload.metadata!;
+  const status = await database!.finish(uid!, (client) => retryUpload(client, { id: uid!, generation }));
+  log.info({ namespace, upload: name, status, generation }, 'the upload is tried again');
+  // Jobs of another attempt have other names.
+  onRecreate(0);
   return { type: 'again' };
 }
 

@@ -19,6 +19,8 @@ export interface Caches {
   /** The upload of a uid; undefined when there is none. */
   uploadByUid(uid: string): BatchUpload | undefined;
   podsOf(uid: string): Pod[];
+  /** Of all its attempts. */
+  jobsOf(uid: string): Job[];
   all(): Reflector<never>[];
   /** Until aborted. */
   run(signal: AbortSignal): Promise<void>;
@@ -37,7 +39,8 @@ export function createCaches(deps: { client: KubeClient; log: Logger; namespaces
     });
   }
   const byUid = indexUploads(uploads);
-  const pods = indexPods([...namespaces.values()].map((each) => each.pods));
+  const pods = indexOwned([...namespaces.values()].map((each) => each.pods));
+  const jobs = indexOwned([...namespaces.values()].map((each) => each.jobs));
   const all = [uploads, schemas, ...[...namespaces.values()].flatMap((each) => [each.jobs, each.pods])];
   return {
     uploads,
@@ -45,6 +48,7 @@ export function createCaches(deps: { client: KubeClient; log: Logger; namespaces
     namespaces,
     uploadByUid: (uid) => byUid.get(uid),
     podsOf: (uid) => [...(pods.get(uid)?.values() ?? [])],
+    jobsOf: (uid) => [...(jobs.get(uid)?.values() ?? [])],
     all: () => all as unknown as Reflector<never>[],
     async run(signal) {
       await Promise.all(all.map((reflector) => reflector.run(signal)));
@@ -63,19 +67,20 @@ function indexUploads(reflector: Reflector<BatchUpload>): Map<string, BatchUploa
   return index;
 }
 
-function indexPods(reflectors: readonly Reflector<Pod>[]): Map<string, Map<string, Pod>> {
-  const index = new Map<string, Map<string, Pod>>();
-  const keep = (pod: Pod) => {
-    const uid = uploadUidOf(pod);
+/** By the upload that they work for, then by their own uid. */
+function indexOwned<T extends Job | Pod>(reflectors: readonly Reflector<T>[]): Map<string, Map<string, T>> {
+  const index = new Map<string, Map<string, T>>();
+  const keep = (object: T) => {
+    const uid = uploadUidOf(object);
     if (uid === undefined) return;
-    const pods = index.get(uid) ?? new Map<string, Pod>();
-    index.set(uid, pods.set(pod.metadata?.uid ?? '', pod));
+    const owned = index.get(uid) ?? new Map<string, T>();
+    index.set(uid, owned.set(object.metadata?.uid ?? '', object));
   };
-  const drop = (pod: Pod) => {
-    const uid = uploadUidOf(pod) ?? '';
-    const pods = index.get(uid);
-    pods?.delete(pod.metadata?.uid ?? '');
-    if (pods?.size === 0) index.delete(uid);
+  const drop = (object: T) => {
+    const uid = uploadUidOf(object) ?? '';
+    const owned = index.get(uid);
+    owned?.delete(object.metadata?.uid ?? '');
+    if (owned?.size === 0) index.delete(uid);
   };
   for (const reflector of reflectors) reflector.subscribe({ onAdd: keep, onUpdate: keep, onDelete: drop });
   return index;

@@ -3,7 +3,6 @@
  * upload, its Jobs, pods, schema or ledger row puts its key into the queue.
  */
 
-import { isFinished } from '#operator/api/conditions.ts';
 import type { BatchUpload, RecordSchema } from '#operator/api/resources.ts';
 import type { OperatorConfig } from '#operator/config.ts';
 import { type Clock, sleep } from '#operator/kube/clock.ts';
@@ -21,6 +20,7 @@ import { uploadUidOf } from './job-view.ts';
 import { Memories } from './memory.ts';
 import { createLedgerCounters, type Metrics } from './metrics.ts';
 import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
+import { isSettled } from './retry-policy.ts';
 
 export interface ControllerDeps {
   client: KubeClient;
@@ -122,7 +122,7 @@ function listen({ caches, queue, gone }: { caches: Caches; queue: WorkQueue; gon
     onDelete: (upload) => {
       const key = keyOf(upload);
       // An ended upload's row is closed already.
-      if (!isFinished(upload.status)) addGone(gone, key, goneOf(upload));
+      if (!isSettled(upload)) addGone(gone, key, goneOf(upload));
       queue.add(key);
     },
   });
@@ -161,7 +161,7 @@ function createProcess({
     const { caches, memories, log, counters } = reconcileDeps;
     const upload = caches.uploads.get(key);
     // A deletion in the foreground waits for the Jobs, and they for their pods.
-    if (upload && isBeingDeleted(upload) && !isFinished(upload.status)) {
+    if (upload && isBeingDeleted(upload) && !isSettled(upload)) {
       const memory = memories.of(key, upload.metadata!.uid!);
       if (!memory.closing) addGone(gone, key, goneOf(upload));
       memory.closing = true;

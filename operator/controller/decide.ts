@@ -22,6 +22,9 @@
  * | Failed      |                 | Jobs unfinished, not for long      |                    | as before, Stopping |
  * | Failed      |                 | Jobs unfinished                    | delete them        | Failed     |
  * | Failed      |                 | Jobs finished                      |                    | Failed     |
+ * | Failed      | spec.retryGeneration is greater | Jobs unfinished    | as above           | as before, Stopping |
+ * | Failed      | the same        | Jobs finished                      | retry              | Planning, Queued, Processing or Complete |
+ * | Failed      | the same        | cannot go on                       | as without         | Failed     |
  * | Deleted     |                 | (closed by mistake)                | as for Failed      | Failed     |
  *
  * "Its Job" is the plan Job for an inline upload, else the process Job. Success is the ledger's word alone. Too many
@@ -33,6 +36,7 @@ import { checkSchema } from './accept-policy.ts';
 import { findTooManyFailed } from './error-policy.ts';
 import { conditionReason } from './failure-policy.ts';
 import { type JobPlan, neededKind, planJob, unfinishedJobs } from './job-policy.ts';
+import { judgeRetry } from './retry-policy.ts';
 import { findStuck } from './stuck-pod-policy.ts';
 import type { Action, Decision, Explanation, Observed, View } from './types.ts';
 
@@ -75,10 +79,7 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
     case 'Complete':
       return settle({ kind: 'complete', row });
     case 'Failed':
-      return stop(observed, row, {
-        reason: conditionReason(row.failureReason),
-        message: row.failureMessage ?? 'The upload failed.',
-      });
+      return decideFailed(observed, row);
     case 'Deleted':
       return stop(observed, row, {
         reason: 'LedgerClosed',
@@ -88,6 +89,24 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
     default:
       throw new Error(row.status satisfies never);
   }
+}
+
+function decideFailed(observed: Observed, row: UploadProgress): Decision {
+  const wish = judgeRetry(observed.upload, row);
+  const message = row.failureMessage ?? 'The upload failed.';
+  const stopped = stop(observed, row, {
+    reason: conditionReason(row.failureReason),
+    message:
+      wish.type === 'refused'
+        ? `${message} It cannot be tried again: ${wish.why}. Create another BatchUpload.`
+        : message,
+  });
+  if (wish.type !== 'retry') return stopped;
+  const stopping: Decision = { ...stopped, view: { kind: 'stopping', row } };
+  // Old pods would do no harm, but they would be seen as those of the new attempt.
+  return unfinishedJobs(Object.values(observed.jobs)).length > 0
+    ? stopping
+    : { ...stopping, actions: [{ type: 'retry', generation: wish.generation }] };
 }
 
 function isRunning(status: LedgerStatus | undefined): boolean {
@@ -113,7 +132,7 @@ function work(observed: Observed, view: View & { row: UploadProgress }, plan: Jo
 }
 
 function stop(observed: Observed, row: UploadProgress, why: { reason: string; message: string }): Decision {
-  const unfinished = unfinishedJobs(observed);
+  const unfinished = unfinishedJobs(Object.values(observed.jobs));
   const failed: View = { kind: 'failed', row, ...why };
   if (unfinished.length === 0) return settle(failed);
   const left = (observed.failedSince ?? observed.now) + STOPPING_MS - observed.now;

@@ -29,7 +29,7 @@ export function findTooManyFailed(
   const often = top ? ` Most frequent is ${top.code} (${top.count.toLocaleString('en')}): ${top.message}.` : '';
   const next = validateOnly
     ? 'Nothing was written. Correct the file or raise the limit, and create another BatchUpload.'
-    : 'What was loaded until then stays. Correct the file or raise the limit, and create another BatchUpload: records that are stored already are found again by their key.';
+    : 'What was loaded until then stays. Raise the limit and then spec.retryGeneration to go on, or correct the file and create another BatchUpload: records that are stored already are found again by their key.';
   return {
     reason: 'TooManyFailedRecords',
     message: `${failed.toLocaleString('en')} of ${count(total, 'record')} failed, more than spec.errorPolicy.${limit} allows.${often} ${next}`,

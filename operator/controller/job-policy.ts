@@ -60,8 +60,6 @@ export function nameTaken({ name }: { name: string }): Explanation {
 }
 
 /** Jobs of an ended upload that still have pods, or would make some. */
-export function unfinishedJobs({ jobs }: Pick<Observed, 'jobs'>): JobView[] {
-  return [jobs.plan, jobs.process].filter(
-    (job): job is JobView => job?.owned === true && !job.finished && !job.deleting,
-  );
+export function unfinishedJobs(jobs: readonly (JobView | null)[]): JobView[] {
+  return jobs.filter((job): job is JobView => job?.owned === true && !job.finished && !job.deleting);
 }

@@ -31,6 +31,14 @@ export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobVi
   };
 }
 
+/** Those that plan or process, of every attempt. */
+export function viewAllJobs(jobs: readonly Job[], uploadUid: string): JobView[] {
+  return jobs.flatMap((job) => {
+    const kind = job.metadata?.labels?.[LABELS.kind];
+    return kind === 'plan' || kind === 'process' ? [viewJob(job, kind, uploadUid)] : [];
+  });
+}
+
 export function viewPod(pod: Pod): PodView {
   const { metadata = {}, status } = pod;
   const container = status?.containerStatuses?.find(({ name }) => name === CONTAINER);

@@ -112,8 +112,9 @@ export function createLedgerCounters(metrics: Pick<Metrics, 'processed' | 'faile
         if (added > 0) metrics.processed.inc({ status }, added);
       }
     },
-    onErrors(id: string, errors: readonly ErrorSummary[]): void {
-      const before = seenErrors.get(id) ?? new Map<string, number>();
+    /** `known`: what the status had before, of an earlier look, process or attempt. */
+    onErrors(id: string, errors: readonly ErrorSummary[], known: readonly { code: string; count: number }[]): void {
+      const before = seenErrors.get(id) ?? new Map(known.map(({ code, count }) => [code, count]));
       for (const { code, count } of errors) {
         const added = count - (before.get(code) ?? 0);
         if (added > 0) metrics.failed.inc({ error_code: code }, added);

@@ -57,6 +57,8 @@ export async function observe(
   const { ledger, database } = await observeLedger(deps, input);
   const row = ledger.state === 'row' ? ledger.row : null;
   if (row?.status === 'Failed' || row?.status === 'Deleted') memory.failedSince ??= clock.now();
+  // Tried again: it may fail once more.
+  else if (row) memory.failedSince = null;
   const jobs = viewJobs(deps, upload, row?.attempt ?? 1);
   const pods = caches.podsOf(uid!).map(viewPod);
   const { name } = upload.spec.schemaRef;

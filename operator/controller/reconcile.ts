@@ -8,9 +8,11 @@ import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './clean-up.ts';
 import { isHeld } from './cleanup-policy.ts';
 import { decide, STOPPING_MS } from './decide.ts';
 import { unfinishedJobs } from './job-policy.ts';
+import { viewAllJobs } from './job-view.ts';
 import { isNewer, type Memories, type UploadMemory } from './memory.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
-import { type ObserveDeps, observe, viewJobs } from './observe.ts';
+import { type ObserveDeps, observe } from './observe.ts';
+import { isSettled } from './retry-policy.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
 import { eventsOf } from './status-events.ts';
 import type { Decision, Observed, Outcome } from './types.ts';
@@ -39,12 +41,12 @@ export async function reconcileUpload(
 ): Promise<ProcessResult> {
   const memory = deps.memories.of(key, upload.metadata!.uid!);
   const current = withNewestStatus(upload, memory);
-  if (isFinished(current.status)) return tidyUp(deps, { key, upload: current, signal });
+  if (isSettled(current)) return tidyUp(deps, { key, upload: current, signal });
   const notify = () => deps.enqueue(key);
   for (let round = 1; ; round += 1) {
     const input = { upload: current, memory, notify, reread: round > 1, signal };
     const { observed, database } = await observe(deps, input);
-    deps.counters.onErrors(memory.uid, observed.topErrors);
+    deps.counters.onErrors(memory.uid, observed.topErrors, current.status?.topErrors ?? []);
     const decision = decide(observed);
     const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
     if (row?.workBucket && !(await holdForCleanup(deps, current, signal))) return { requeueAfterMs: HOLD_MS };
@@ -104,7 +106,8 @@ async function finish(
     deps.counters.forget(memory.uid);
     const { row } = decision.view;
     const ms = (row.completedAt?.getTime() ?? 0) - Date.parse(upload.status?.startTime ?? '');
-    if (ms >= 0) deps.metrics.duration.observe({ phase: kind }, ms / 1000);
+    // A failed one whose retry is refused was at its end before.
+    if (ms >= 0 && !isFinished(upload.status)) deps.metrics.duration.observe({ phase: kind }, ms / 1000);
     deps.log.info({ key, uid: memory.uid, phase: kind, ...row.counts }, 'upload finished');
     return { requeueAfterMs: LINGER_MS };
   }
@@ -153,7 +156,8 @@ export async function tidyUp(
   deps: ReconcileDeps,
   { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
 ): Promise<ProcessResult> {
-  const unfinished = unfinishedJobs({ jobs: viewJobs(deps, upload, 1) });
+  const { uid } = upload.metadata!;
+  const unfinished = unfinishedJobs(viewAllJobs(deps.caches.jobsOf(uid!), uid!));
   if (unfinished.length === 0) {
     if (isHeld(upload)) return cleanUpUpload(deps, { upload, signal });
     deps.memories.forget(key);

@@ -33,6 +33,9 @@ export function eventsOf(before: BatchUploadStatus | undefined, after: BatchUplo
   if (failed && becameTrue(before, after, 'Failed') !== null) {
     events.push({ type: 'Warning', reason: 'Failed', message: `${failed.reason}: ${failed.message}` });
   }
+  if (failed?.status === 'False' && findCondition(before, 'Failed')?.status === 'True') {
+    events.push({ type: 'Normal', reason: 'Retried', message: failed.message });
+  }
   return events;
 }
 

@@ -158,7 +158,7 @@ function describeJobs(jobs: Observed['jobs'], ended: boolean): NonNullable<Batch
 const NOT_FINISHED = { reason: 'NotFinished', message: 'The upload is not finished.' } as const;
 
 function describeConditions(input: StatusInput): ConditionUpdate[] {
-  const { view, degraded, upload } = input;
+  const { view, degraded } = input;
   const health = describeHealth(degraded);
   switch (view.kind) {
     case 'waiting':
@@ -171,8 +171,8 @@ function describeConditions(input: StatusInput): ConditionUpdate[] {
         update('Failed', 'False', NOT_FINISHED),
       ];
     case 'blind':
+      // The others say what was known, and for which generation.
       return [
-        ...(upload.status?.conditions ?? []).filter(({ type }) => type !== 'Progressing' && type !== 'Degraded'),
         update(
           'Progressing',
           'Unknown',
@@ -249,8 +249,14 @@ function describeEnd(view: RowView): ConditionUpdate[] {
         update('Failed', 'True', { reason: view.reason, message: view.message }),
       ];
     default:
-      return [update('Complete', 'False', NOT_FINISHED), update('Failed', 'False', NOT_FINISHED)];
+      return [update('Complete', 'False', NOT_FINISHED), update('Failed', 'False', describeAttempt(view.row))];
   }
+}
+
+function describeAttempt({ attempt, retryGeneration }: UploadProgress): Explanation {
+  return retryGeneration === 0
+    ? NOT_FINISHED
+    : { reason: 'Retried', message: `The upload had failed and is tried again, attempt ${attempt}.` };
 }
 
 function completeReason({ sameAs, validateOnly }: UploadProgress): Reason {

@@ -95,6 +95,8 @@ export type Action =
   | { type: 'complete' }
   /** The upload that it waited for has ended. */
   | { type: 'dequeue' }
+  /** Another attempt of the failed upload, for this spec.retryGeneration. */
+  | { type: 'retry'; generation: number }
   | { type: 'fail'; attempt: number; reason: string; message: string };
 
 /** What the status has to say. */

@@ -29,6 +29,7 @@ const FULL = {
   reload: true,
   chunkRecords: 500,
   parallelism: 2,
+  retryGeneration: 1,
   errorPolicy: { maxFailedRecords: 100, maxFailedPercent: 5, storeRowData: true },
   target: { databaseSecretRef: { name: 'database' } },
   format: {
@@ -71,6 +72,11 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
       /spec\.chunkRecords.*less than or equal to 100000/,
     ],
     ['too many pods', { ...FULL, parallelism: 129 }, /spec\.parallelism.*less than or equal to 128/],
+    [
+      'a retry of less than none',
+      { ...FULL, retryGeneration: -1 },
+      /spec\.retryGeneration.*greater than or equal to 0/,
+    ],
     ['a number as text', { ...FULL, parallelism: 'four' }, /spec\.parallelism.*must be of type integer/],
     [
       'an unknown mode',
@@ -319,6 +325,24 @@ describe('immutable fields', () => {
       [secret, without],
     ] as const) {
       await expect(change(before, after)).rejects.toThrow('storeRowData is immutable');
+    }
+  });
+
+  it('retryGeneration only grows; absent it is 0', async () => {
+    const { retryGeneration: _, ...without } = FULL;
+    for (const [before, after] of [
+      [without, FULL],
+      [FULL, { ...FULL, retryGeneration: 9 }],
+      [FULL, FULL],
+      [{ ...FULL, retryGeneration: 0 }, without],
+      [without, { ...FULL, retryGeneration: 0 }],
+    ] as const) {
+      await expect(change(before, after)).resolves.toContain('patched');
+    }
+    for (const after of [without, { ...FULL, retryGeneration: 0 }]) {
+      await expect(change(FULL, after)).rejects.toThrow(
+        'spec.retryGeneration only grows: raise it to try a failed upload again',
+      );
     }
   });
 

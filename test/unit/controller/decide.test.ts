@@ -182,10 +182,68 @@ describe('the end', () => {
     expect(ended).toMatchObject({ actions: [], view: { kind: 'failed' } });
   });
 
-  it('closed in the ledger as deleted although it is there: says so', () => {
+  it('closed in the ledger as deleted although it is there: says so, whatever is asked for', () => {
     const ledger: Observed['ledger'] = { state: 'row', row: row({ status: 'Deleted' }) };
-    const decision = decide(observed({ ledger, jobs: { plan: null, process: null } }));
-    expect(decision.view).toMatchObject({ kind: 'failed', reason: 'LedgerClosed' });
+    for (const retryGeneration of [0, 1]) {
+      const seen = { ...ACCEPTED, spec: { ...ACCEPTED.spec, retryGeneration } };
+      const decision = decide(observed({ upload: seen, ledger, jobs: { plan: null, process: null } }));
+      expect(decision).toMatchObject({ actions: [], view: { kind: 'failed', reason: 'LedgerClosed' } });
+    }
+  });
+});
+
+describe('a failed upload that is to be tried again', () => {
+  const failed = (change: Parameters<typeof row>[0] = {}): Observed['ledger'] => ({
+    state: 'row',
+    row: row({ status: 'Failed', failureReason: 'TableMissing', failureMessage: 'It is gone.', ...change }),
+  });
+  const asked = (retryGeneration?: number): Partial<Observed> => ({
+    upload: { ...ACCEPTED, spec: { ...ACCEPTED.spec, ...(retryGeneration === undefined ? {} : { retryGeneration }) } },
+    jobs: { plan: plan({ finished: true, verdict: 'complete' }), process: job({ finished: true, verdict: 'failed' }) },
+  });
+
+  it.each([
+    ['not asked for', undefined, {}, null],
+    ['asked for', 1, {}, 1],
+    ['asked for some time ago', 1, { retryGeneration: 1, attempt: 2 }, null],
+    ['asked for once more', 2, { retryGeneration: 1, attempt: 2 }, 2],
+    ['several steps at once', 7, { retryGeneration: 1, attempt: 2 }, 7],
+    ['before there was a plan', 1, { plannedAt: null, totalChunks: null, chunksDone: 0 }, 1],
+    ['keys in the ledger, but no chunk done', 1, { keepsKeys: true, chunksDone: 0 }, 1],
+  ] as [string, number | undefined, Parameters<typeof row>[0], number | null][])(
+    '%s',
+    (_what, retryGeneration, change, generation) => {
+      const decision = decide(observed({ ...asked(retryGeneration), ledger: failed(change) }));
+      if (generation === null)
+        expect(decision).toMatchObject({ actions: [], view: { kind: 'failed', message: 'It is gone.' } });
+      else expect(decision).toMatchObject({ actions: [{ type: 'retry', generation }], view: { kind: 'stopping' } });
+    },
+  );
+
+  it.each([
+    ['the source changed', { failureReason: 'SourceChanged' }, /the object is no longer the one/],
+    ['its file was copied', { workBucket: 'b' }, /the copy is removed/],
+    ['its keys were in the ledger', { keepsKeys: true, chunksDone: 1 }, /the keys of the chunks/],
+  ] as [string, Partial<ReturnType<typeof row>>, RegExp][])('%s: stays failed, and says why', (_what, change, why) => {
+    const { actions, view } = decide(observed({ ...asked(1), ledger: failed(change) }));
+    expect(actions).toEqual([]);
+    expect(view).toMatchObject({
+      kind: 'failed',
+      reason: change.failureReason ?? 'TableMissing',
+      message: expect.stringMatching(/^It is gone\. It cannot be tried again: .*\. Create another BatchUpload\.$/),
+    });
+    expect(view).toMatchObject({ message: expect.stringMatching(why) });
+  });
+
+  it('its Jobs have ended or are deleted first, and it does not become Failed in between', () => {
+    const jobs = { plan: null, process: job() };
+    const early = decide(observed({ ...asked(1), ledger: failed(), jobs, failedSince: NOW }));
+    expect(early).toMatchObject({ actions: [], view: { kind: 'stopping' }, requeueAfterMs: STOPPING_MS });
+    const late = decide(observed({ ...asked(1), ledger: failed(), jobs, failedSince: NOW - STOPPING_MS }));
+    expect(late).toMatchObject({ actions: [{ type: 'deleteJob' }], view: { kind: 'stopping' } });
+    const deleting = { plan: null, process: job({ deleting: true }) };
+    const then = decide(observed({ ...asked(1), ledger: failed(), jobs: deleting, failedSince: NOW - STOPPING_MS }));
+    expect(then.actions).toEqual([{ type: 'retry', generation: 1 }]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Condition } from '#operator/api/conditions.ts';
 import { buildStatus, MAX_STATUS_BYTES, type StatusInput, sameStatus } from '#operator/controller/status.ts';
+import { eventsOf } from '#operator/controller/status-events.ts';
 import { ACCEPTED, job, NOW, row, upload } from './observed.ts';
 
 const input = (change: Partial<StatusInput> = {}): StatusInput => ({
@@ -138,13 +139,37 @@ it('an upload that waits for another one with the same content names it', () => 
   expect([condition(status, 'Complete')!.status, condition(status, 'Failed')!.status]).toEqual(['False', 'False']);
 });
 
+it('an upload that is tried again is no longer failed, and keeps the time of its start', () => {
+  const ended = { status: 'Failed' as const, completedAt: new Date(NOW) };
+  const failed = buildStatus(input({ view: { kind: 'failed', row: row(ended), reason: 'R', message: 'm' } }));
+  expect(failed.completionTime).toBe('2026-01-01T12:00:00Z');
+  const again = buildStatus(
+    input({
+      now: NOW + 60_000,
+      upload: { ...ACCEPTED, status: failed },
+      view: { kind: 'processing', row: row({ attempt: 3, retryGeneration: 5 }) },
+    }),
+  );
+  expect(again).toMatchObject({ phase: 'Processing', startTime: failed.startTime, records: { processed: 50 } });
+  expect(again).not.toHaveProperty('completionTime');
+  expect(condition(again, 'Failed')).toMatchObject({
+    status: 'False',
+    reason: 'Retried',
+    message: 'The upload had failed and is tried again, attempt 3.',
+    lastTransitionTime: '2026-01-01T12:01:00Z',
+  });
+  expect(eventsOf(failed, again).map(({ reason }) => reason)).toEqual(['Retried']);
+});
+
 it('while the ledger is out of reach what was known stays, and no rate is told', () => {
   const before = buildStatus(input());
   const degraded = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
-  const blind = buildStatus(input({ upload: { ...ACCEPTED, status: before }, view: { kind: 'blind' }, degraded }));
+  const edited = { ...ACCEPTED, metadata: { ...ACCEPTED.metadata, generation: 7 }, status: before };
+  const blind = buildStatus(input({ upload: edited, view: { kind: 'blind' }, degraded }));
   expect(blind).toMatchObject({ phase: 'Processing', records: before.records, progress: '50%' });
   expect(blind).not.toHaveProperty('recordsPerSecond');
   expect(condition(blind, 'Progressing')).toMatchObject({ status: 'Unknown' });
+  expect(condition(blind, 'Accepted')).toEqual(condition(before, 'Accepted'));
 });
 
 it('an upload that waits says what for', () => {

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest';
+import { unfinishedJobs } from '#operator/controller/job-policy.ts';
+import { viewAllJobs } from '#operator/controller/job-view.ts';
+import type { Job } from '#operator/kube/resource-types.ts';
+import { UID } from './observed.ts';
+
+it('Jobs of every attempt that are not at their end are found, and not the one that removes a copy', () => {
+  const made = (kind: string, attempt: number, ended?: string): Job => ({
+    metadata: {
+      name: `${kind}-${attempt}`,
+      labels: { 'batchupload.dev/kind': kind, 'batchupload.dev/attempt': String(attempt) },
+      ownerReferences: [{ apiVersion: 'v', kind: 'BatchUpload', name: 'u', uid: UID }],
+    },
+    status: ended === undefined ? {} : { conditions: [{ type: ended, status: 'True' }] },
+  });
+  const jobs = [made('plan', 1, 'Complete'), made('process', 1), made('process', 2), made('cleanup', 1)];
+  const names = unfinishedJobs(viewAllJobs(jobs, UID)).map(({ name }) => name);
+  expect(names).toEqual(['process-1', 'process-2']);
+});

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import type { BatchUpload } from '#operator/api/resources.ts';
+import { isSettled } from '#operator/controller/retry-policy.ts';
+import { ACCEPTED } from './observed.ts';
+
+/** An upload whose spec has generation 5 and whose status was written for another one. */
+function seen(retryGeneration: number | undefined, type: string, observedGeneration: number): BatchUpload {
+  const { metadata, spec } = ACCEPTED;
+  const time = '2026-01-01T00:00:00Z';
+  const common = { reason: 'R', message: '', lastTransitionTime: time, observedGeneration };
+  return {
+    ...ACCEPTED,
+    metadata: { ...metadata, generation: 5 },
+    spec: { ...spec, ...(retryGeneration === undefined ? {} : { retryGeneration }) },
+    status: {
+      // Also of a status that was written for the new generation while the ledger was out of reach.
+      observedGeneration: 5,
+      conditions: [
+        { type: 'Complete', status: type === 'Complete' ? 'True' : 'False', ...common },
+        { type: 'Failed', status: type === 'Failed' ? 'True' : 'False', ...common },
+      ],
+    },
+  };
+}
+
+it.each([
+  ['failed, as its spec is now', seen(1, 'Failed', 5), true],
+  ['failed, its spec was changed since', seen(1, 'Failed', 4), false],
+  ['failed and changed, but no retry was ever asked for', seen(undefined, 'Failed', 4), true],
+  ['the same with what an absent one is', seen(0, 'Failed', 4), true],
+  ['complete, its spec was changed since', seen(1, 'Complete', 4), true],
+  ['at work', seen(1, 'none', 5), false],
+])('%s: settled %s', (_what, upload, settled) => {
+  expect(isSettled(upload)).toBe(settled);
+});
