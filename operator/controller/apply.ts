@@ -218,12 +218,3 @@ async function fail(
   reachPoint('after-fail');
   return { type: 'again' };
 }
-
-/** For the caches: what the Jobs of an upload are called. */
-export function jobKeys(upload: BatchUpload, attempt: number): Record<RunnerCommand, string> {
-  const { uid, namespace } = upload.metadata!;
-  return {
-    plan: `${namespace}/${jobName(uid!, 'plan', attempt)}`,
-    process: `${namespace}/${jobName(uid!, 'process', attempt)}`,
-  };
-}
