@@ -1,6 +1,5 @@
 /** Does what was decided, one action after the other. Every action can be repeated. */
 import { isTrue } from '#operator/api/conditions.ts';
-import { jobName } from '#operator/api/names.ts';
 import type { BatchUpload } from '#operator/api/resources.ts';
 import type { RunnerSettings } from '#operator/config.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
