@@ -17,9 +17,9 @@ export function rememberAnswers<T>(
   let useful = true;
   return (texts) => {
     if (!useful) return compute(texts);
-    // No text holds a NUL; a missing one differs from an empty one.
+    // No text holds a NUL; the digit behind it says whether there is one.
     let key = '';
-    for (const text of texts) key += text === undefined ? '\0-' : `\0${text}`;
+    for (const text of texts) key += text === undefined ? '\x000' : `\x001${text}`;
     const known = answers.get(key);
     if (known !== undefined) {
       hits += 1;
