@@ -3,6 +3,8 @@
  * no means "ask the text". All are linear in the field.
  */
 
+import { isDay } from './calendar.ts';
+
 /** Tests the bytes [start, end), which are UTF-8 and at least one. */
 export type ByteTest = (bytes: Uint8Array, start: number, end: number) => boolean;
 
@@ -35,8 +37,6 @@ export const isDigits: ByteTest = (bytes, start, end) => {
   return true;
 };
 
-const DAYS = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-
 /** YYYY-MM-DD, years 0001 to 9999. */
 export const isDateBytes: ByteTest = (bytes, start, end) => {
   if (end - start !== 10 || bytes[start + 4] !== DASH || bytes[start + 7] !== DASH) return false;
@@ -49,9 +49,7 @@ export const isDateBytes: ByteTest = (bytes, start, end) => {
     (bytes[start + 3]! - ZERO);
   const month = (bytes[start + 5]! - ZERO) * 10 + (bytes[start + 6]! - ZERO);
   const day = (bytes[start + 8]! - ZERO) * 10 + (bytes[start + 9]! - ZERO);
-  if (year === 0 || month === 0 || month > 12 || day === 0) return false;
-  if (day <= DAYS[month]!) return true;
-  return month === 2 && day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return isDay(year, month, day);
 };
 
 const EMAIL_LOCAL = characterTable("[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]");

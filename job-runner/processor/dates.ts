@@ -1,5 +1,6 @@
 /** Dates, times and what is made of them, in ISO 8601: that form goes to PostgreSQL, JSON and CEL. */
 import { isDateBytes } from './byte-tests.ts';
+import { isDay } from './calendar.ts';
 import { CODES } from './faults.ts';
 import { quoteJson } from './json.ts';
 import { compareNumbers, integerToCel, integerToJson } from './numbers.ts';
@@ -72,18 +73,10 @@ export const DURATION = isoType({
   read: readIf((text) => DURATION_FORM.test(text)),
 });
 
-const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-
 /** A day of the proleptic Gregorian calendar in the years 0001 to 9999, as PostgreSQL reads them. */
 export function isDate(text: string): boolean {
   if (text.length !== 10 || !DATE_FORM.test(text)) return false;
   return isDay(Number(text.slice(0, 4)), Number(text.slice(5, 7)), Number(text.slice(8, 10)));
-}
-
-export function isDay(year: number, month: number, day: number): boolean {
-  if (year === 0 || month === 0 || month > 12 || day === 0) return false;
-  const leap = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  return day <= DAYS[month - 1]! + (leap ? 1 : 0);
 }
 
 /** hh:mm:ss, maybe with a fraction. */

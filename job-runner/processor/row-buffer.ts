@@ -145,13 +145,9 @@ export class RowBuffer {
 
   /** Any text without NUL. */
   text(text: string): void {
-    this.value(text.replace(/[\\\n\r\t]/g, (char) => COPY_ESCAPES[char.charCodeAt(0)]!));
-  }
-
-  /** A text that is in the format already. */
-  value(text: string): void {
-    this.#reserve(text.length * 3);
-    this.#length += this.#bytes.write(text, this.#length, 'utf8');
+    const escaped = text.replace(/[\\\n\r\t]/g, (char) => COPY_ESCAPES[char.charCodeAt(0)]!);
+    this.#reserve(escaped.length * 3);
+    this.#length += this.#bytes.write(escaped, this.#length, 'utf8');
   }
 
   /** The bytes [start, end) as a column's value. */

@@ -2,7 +2,7 @@
  * Dates and times in the words of strptime, such as %d.%m.%Y, read to ISO 8601. A subset of
  * https://pubs.opengroup.org/onlinepubs/9799919799/functions/strptime.html, with Python's %f and %z.
  */
-import { isDay } from './dates.ts';
+import { isDay } from './calendar.ts';
 import { SchemaError } from './schema-error.ts';
 
 export type Kind = 'date' | 'time' | 'datetime';
