@@ -14,8 +14,8 @@ import type { RemoteStat, SftpSession } from './session.ts';
 
 /** S3's limit. */
 const MAX_PARTS = 10_000;
-/** One is read, one is sent, and one is ready for the faster of the two. */
-const PARTS_IN_MEMORY = 3;
+/** One is read while the other is sent. A third made no transfer faster, and every one is 8 MiB. */
+const PARTS_IN_MEMORY = 2;
 /** Connections in a row over which not one more part came. */
 const MAX_TRIES = 5;
 
