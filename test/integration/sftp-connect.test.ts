@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectSftp, DEFAULT_LIMITS, type SftpSecret } from '#operator/bridge/sftp/connect.ts';
 import { listFiles } from '#operator/bridge/sftp/list-files.ts';
 import { Fault } from '#runner/errors.ts';
+import { makeSshKey } from '#support/ssh-key.ts';
 import { type SshServer, startSshServer } from '#support/ssh-server.ts';
 
 let ssh: SshServer;
@@ -41,9 +42,6 @@ async function faultOf(work: Promise<unknown>): Promise<Fault> {
   return error as Fault;
 }
 
-const keyOf = (pair: { public: string }) => pair.public.trim();
-const makeKey = () => ssh2.utils.generateKeyPairSync('ed25519');
-
 describe('the key of the host', () => {
   it.each(['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ssh-rsa'])(
     'of which only the %s one is known is the one asked for',
@@ -59,14 +57,14 @@ describe('the key of the host', () => {
   );
 
   it('is unknown: its fingerprint and what to do are said, and no login is tried', async () => {
-    const fault = await faultOf(attempt({ knownHosts: `other.example.com ${keyOf(makeKey())}` }));
+    const fault = await faultOf(attempt({ knownHosts: `other.example.com ${makeSshKey().public}` }));
     expect(fault).toMatchObject({ code: 'SFTP_HOST_KEY', reason: 'HostKeyUnknown', category: 'permanent' });
     expect(fault.message).toMatch(/ssh-ed25519 SHA256:[A-Za-z0-9+/]{43}, and knownHosts of the Secret partner/);
     expect(fault.message).toContain(`ssh-keyscan -p ${ssh.port} 127.0.0.1`);
   });
 
   it('is another one than the known: both fingerprints are said', async () => {
-    const fault = await faultOf(attempt({ knownHosts: `[127.0.0.1]:${ssh.port} ${keyOf(makeKey())}` }));
+    const fault = await faultOf(attempt({ knownHosts: `[127.0.0.1]:${ssh.port} ${makeSshKey().public}` }));
     expect(fault).toMatchObject({ reason: 'HostKeyMismatch', category: 'permanent' });
     expect(fault.message.match(/SHA256:/g)).toHaveLength(2);
   });
@@ -79,7 +77,7 @@ describe('the key of the host', () => {
 
 describe('the login', () => {
   it('with a key of somebody else is refused, and says whose', async () => {
-    const fault = await faultOf(attempt({ privateKey: makeKey().private }));
+    const fault = await faultOf(attempt({ privateKey: makeSshKey().private }));
     expect(fault).toMatchObject({ code: 'SFTP_LOGIN', reason: 'AccessDenied', category: 'permanent' });
     expect(fault.message).toContain(ssh.username);
   });
@@ -92,7 +90,7 @@ describe('the login', () => {
     ['without a key or a password', { privateKey: undefined }, /neither the key password nor the key privateKey/],
     ['without known hosts', { knownHosts: undefined }, /no line in its key knownHosts.*ssh-keyscan/],
     ['with what is no key', { privateKey: 'secret words' }, /privateKey that cannot be read/],
-    ['with a public key', { privateKey: makeKey().public }, /public key/],
+    ['with a public key', { privateKey: makeSshKey().public }, /public key/],
   ])('%s is not tried', async (_what, secret, message) => {
     const fault = await faultOf(attempt(secret));
     expect(fault).toMatchObject({
@@ -104,8 +102,8 @@ describe('the login', () => {
   });
 
   it('with a passphrase opens the key', async () => {
-    const pair = ssh2.utils.generateKeyPairSync('ed25519', { passphrase: 'open', cipher: 'aes256-ctr', rounds: 16 });
-    await using own = await startSshServer({ authorizedKeys: [keyOf(pair)] });
+    const pair = makeSshKey('ed25519', 'open');
+    await using own = await startSshServer({ authorizedKeys: [pair.public] });
     const opened = { port: own.port, knownHosts: own.knownHosts(), privateKey: pair.private.replaceAll('\n', '\r\n') };
     await using session = await attempt({ ...opened, passphrase: 'open' });
     expect(session.ended).toBe(false);
@@ -214,7 +212,7 @@ describe('a folder', () => {
 
 /** Passwords belong to a machine's users, so that OpenSSH cannot be tested with them: this is the client's own library. */
 async function startPasswordServer(method: 'password' | 'keyboard-interactive', password: string) {
-  const host = makeKey();
+  const host = makeSshKey();
   const server = new ssh2.Server({ hostKeys: [host.private] }, (client) => {
     client.on('error', () => undefined);
     client.on('authentication', (context) => {
@@ -235,7 +233,7 @@ async function startPasswordServer(method: 'password' | 'keyboard-interactive', 
   const { port } = server.address() as AddressInfo;
   return {
     port,
-    knownHosts: `[127.0.0.1]:${port} ${keyOf(host)}`,
+    knownHosts: `[127.0.0.1]:${port} ${host.public}`,
     async [Symbol.asyncDispose]() {
       server.close();
     },

@@ -45,8 +45,11 @@ const source = startSourceProcess(settings);
 stack.defer(() => source.kill());
 let cut = 0;
 let stored = 0;
-while (source.child.exitCode === null) {
+let shown = 0;
+while (source.child.exitCode === null && source.child.signalCode === null) {
   await sleep(100);
+  // Also what goes wrong and is tried again.
+  for (; shown < source.lines.length; shown += 1) console.log(`  ${JSON.stringify(source.lines[shown])}`);
   stored = await storedBytes();
   if (cut >= cuts || stored < (size * (cut + 1)) / (cuts + 1)) continue;
   cut += 1;
@@ -71,6 +74,7 @@ const result = {
     .map((line) => (line.kind === 'log' ? `${line.fields['parts']}/${line.fields['ofParts']}` : ''))
     .join(' '),
   peakRSS: megabytes(ended.maxRssBytes),
+  'without files': megabytes(ended.maxRssBytes - ended.fileRssBytes),
   cpuSeconds: Number(ended.cpuSeconds.toFixed(1)),
 };
 console.table(result);
@@ -79,7 +83,7 @@ const checks = {
   'digest of the object': found === expected,
   'digest that the source found': sha256 === expected,
   'digest in the tag': tags.TagSet?.find(({ Key }) => Key === 'sha256')?.Value === expected,
-  'every cut was resumed': resumed.length === cuts,
+  'every cut was resumed': resumed.length >= cuts,
   'one object': source.lines.filter(({ kind }) => kind === 'admitted').length === 1,
   'nothing unfinished': unfinished.length === 0,
 };

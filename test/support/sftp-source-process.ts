@@ -1,4 +1,5 @@
 /** Runs one SFTP source by the settings on its standard input, and nothing else: see sftp-source.ts. */
+import { readFileSync } from 'node:fs';
 import { json } from 'node:stream/consumers';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
 import { runSftpSource } from '#operator/bridge/sftp/run-sftp-source.ts';
@@ -44,5 +45,11 @@ await runSftpSource(
   stop.signal,
 );
 const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
-write({ kind: 'ended', maxRssBytes: maxRSS * 1024, cpuSeconds: (userCPUTime + systemCPUTime) / 1e6 });
+const [, fileRss] = /RssFile:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+write({
+  kind: 'ended',
+  maxRssBytes: maxRSS * 1024,
+  fileRssBytes: Number(fileRss) * 1024,
+  cpuSeconds: (userCPUTime + systemCPUTime) / 1e6,
+});
 process.exit(0);

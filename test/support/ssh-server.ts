@@ -10,8 +10,8 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import ssh2 from 'ssh2';
 import { findFreePort, startServerProcess } from './server-process.ts';
+import { makeSshKey } from './ssh-key.ts';
 
 const run = promisify(execFile);
 const SCRIPT = fileURLToPath(new URL('../cluster/sshd-path.sh', import.meta.url));
@@ -68,7 +68,7 @@ export async function startSshServer(options: SshServerOptions = {}): Promise<Ss
     return path;
   };
   await makeFolder('.');
-  const login = ssh2.utils.generateKeyPairSync('ed25519');
+  const login = makeSshKey();
   const write = async (name: string, content: string) => {
     const path = join(folder, name);
     await writeFile(path, content, { mode: 0o600 });
@@ -77,11 +77,7 @@ export async function startSshServer(options: SshServerOptions = {}): Promise<Ss
   };
   const hostKeys = await Promise.all(
     (options.hostKeys ?? ['ed25519']).map(async (type) => {
-      const bits = { ed25519: undefined, ecdsa: 256, rsa: 2048 }[type];
-      const pair =
-        bits === undefined
-          ? ssh2.utils.generateKeyPairSync('ed25519')
-          : ssh2.utils.generateKeyPairSync(type as 'rsa', { bits });
+      const pair = makeSshKey(type);
       return { path: await write(`host-${type}`, pair.private), line: pair.public };
     }),
   );

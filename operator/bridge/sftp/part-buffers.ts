@@ -1,6 +1,6 @@
 /** The memory that all transfers of a process share: a part of an object is in memory as a whole before it is sent. */
 
-/** S3 wants at least 5 MiB of all parts but the last. */
+/** Smaller ones (S3 takes 5 MiB) make a list that is too long for servers which keep it with the file: versitygw fails at 954. */
 export const PART_BYTES = 8 * 1024 * 1024;
 /** Eight parts: two transfers at their full speed, or eight slow ones. */
 export const DEFAULT_BUFFER_BYTES = 8 * PART_BYTES;

@@ -1,12 +1,9 @@
 /** Reads a remote file part by part, with many requests on the way: one at a time would cost a round trip each. */
 import { SFTP_REASONS, sftpFault } from './fault.ts';
-import { createGate } from './gate.ts';
 import type { RemoteFile } from './session.ts';
 
-/** Every server gives so much at once; what it gives less is asked for again. */
-const BLOCK_BYTES = 32 * 1024;
-/** With the blocks 2 MiB on the way, as much as the channel's window holds: 40 MB/s over a round trip of 50 ms. */
-const BLOCKS_ON_THE_WAY = 64;
+/** As much as the channel's window holds: 40 MB/s over a round trip of 50 ms. */
+const BYTES_ON_THE_WAY = 2 * 1024 * 1024;
 
 export interface PartRange {
   /** From 1. */
@@ -38,7 +35,10 @@ export interface ReadPartsOptions {
 export async function readParts({ file, ranges, take, discard, onPart, signal }: ReadPartsOptions): Promise<void> {
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
-  const window = createGate(BLOCKS_ON_THE_WAY);
+  const { blockBytes } = file;
+  const maxOnTheWay = Math.max(1, Math.floor(BYTES_ON_THE_WAY / blockBytes));
+  let onTheWay = 0;
+  let wake: (() => void) | undefined;
   const parts: { reads: Promise<void>[]; buffer: Buffer }[] = [];
   let inOrder: Promise<void> = Promise.resolve();
 
@@ -54,7 +54,8 @@ export async function readParts({ file, ranges, take, discard, onPart, signal }:
       stop.abort(error);
       throw error;
     } finally {
-      window.leave();
+      onTheWay -= 1;
+      wake?.();
     }
   }
 
@@ -69,9 +70,11 @@ export async function readParts({ file, ranges, take, discard, onPart, signal }:
     for (const range of ranges) {
       const part: (typeof parts)[number] = { reads: [], buffer: await take(range.length, either) };
       parts.push(part);
-      for (let at = 0; at < range.length; at += BLOCK_BYTES) {
-        await window.enter(either);
-        const read = readBlock(part.buffer.subarray(at, at + BLOCK_BYTES), range.position + at);
+      for (let at = 0; at < range.length; at += blockBytes) {
+        while (onTheWay >= maxOnTheWay) await new Promise<void>((resolve) => (wake = resolve));
+        either.throwIfAborted();
+        onTheWay += 1;
+        const read = readBlock(part.buffer.subarray(at, at + blockBytes), range.position + at);
         // Awaited with its part; until then its fault must not be an unhandled rejection.
         read.catch(() => undefined);
         part.reads.push(read);

@@ -30,12 +30,18 @@ export interface SftpSession extends AsyncDisposable {
 }
 
 export interface RemoteFile {
+  /** What the server answers with one packet. */
+  readonly blockBytes: number;
   /** Of the open file, whatever its name stands for by now. */
   stat(): Promise<RemoteStat>;
   /** Reads into `target`; 0 at the end of the file, else between 1 and target.length. Many may be on the way at once. */
   read(target: Buffer, position: number): Promise<number>;
   close(): Promise<void>;
 }
+
+const SAFE_BLOCK_BYTES = 30 * 1024;
+/** Every request has its objects: over 1 GB 32 KiB gave 102 MB/s and 32 MB more heap, 128 KiB 118 MB/s and 12 MB. */
+const MAX_BLOCK_BYTES = 128 * 1024;
 
 export interface SessionOptions {
   server: { host: string; port: number };
@@ -47,16 +53,25 @@ export interface SessionOptions {
 export async function createSession(client: Client, options: SessionOptions): Promise<SftpSession> {
   const { server, requestMs, signal } = options;
   const where = `${server.host}:${server.port}`;
-  /** Of requests that wait, how each is told that no answer will come. */
-  const waiting = new Set<(fault: unknown) => void>();
+  /** Of requests that wait, in their order: since when, for what, and how each is told that no answer will come. */
+  const waiting = new Map<(fault: unknown) => void, { since: number; what: string }>();
   let end: unknown;
   const finish = (reason: unknown) => {
     if (end !== undefined) return;
     end = reason;
     signal.removeEventListener('abort', stop);
+    clearInterval(watch);
     client.destroy();
-    for (const fail of [...waiting]) fail(reason);
+    for (const fail of [...waiting.keys()]) fail(reason);
   };
+  // One timer for all: a transfer has thousands of requests a second. A server that leaves one without an answer is not asked
+  // again over the same connection.
+  const watch = setInterval(() => {
+    for (const { since, what } of waiting.values()) {
+      if (performance.now() - since >= requestMs) finish(silentFault(where, what, requestMs));
+      return;
+    }
+  }, requestMs / 8);
   const stop = () => finish(signal.reason);
   const lost = (cause?: unknown) => finish(lostFault(where, cause));
   signal.addEventListener('abort', stop, { once: true });
@@ -71,20 +86,18 @@ export async function createSession(client: Client, options: SessionOptions): Pr
         reject(end);
         return;
       }
-      const settle = (act: () => void) => {
-        clearTimeout(timer);
+      const fail = (reason: unknown) => {
         waiting.delete(fail);
-        act();
+        reject(reason);
       };
-      const fail = (reason: unknown) => settle(() => reject(reason));
-      waiting.add(fail);
-      // A server that leaves one request without an answer is not asked again over the same connection.
-      const timer = setTimeout(() => finish(silentFault(where, what, requestMs)), requestMs);
+      waiting.set(fail, { since: performance.now(), what });
       try {
         start((error, value) => {
           // SFTP's own refusals have a number; all else is the connection's end.
-          if (!error) settle(() => resolve(value as T));
-          else if (typeof (error as { code?: unknown }).code === 'number') fail(answerFault(error, what, path));
+          if (!error) {
+            waiting.delete(fail);
+            resolve(value as T);
+          } else if (typeof (error as { code?: unknown }).code === 'number') fail(answerFault(error, what, path));
           else lost(error);
         });
       } catch (error) {
@@ -135,6 +148,7 @@ export async function createSession(client: Client, options: SessionOptions): Pr
     async openFile(path) {
       const handle = await request<Buffer>('read', path, (done) => sftp.open(path, 'r', done));
       return {
+        blockBytes: blockBytesOf(sftp),
         stat: async () => toStat(await request<Stats>('look at', path, (done) => sftp.fstat(handle, done))),
         read: (target, position) =>
           request<number>('read', path, (done) =>
@@ -159,6 +173,15 @@ export async function createSession(client: Client, options: SessionOptions): Pr
       finish(lostFault(where, undefined));
     },
   };
+}
+
+/**
+ * A longer read would be split into several, one after the other. The library knows how long one may be (of OpenSSH by its
+ * limits@openssh.com) and does not say it in its types; without it, what every server takes.
+ */
+function blockBytesOf(sftp: SFTPWrapper): number {
+  const { _maxReadLen: limit } = sftp as { _maxReadLen?: unknown };
+  return typeof limit === 'number' && limit > 0 ? Math.min(limit, MAX_BLOCK_BYTES) : SAFE_BLOCK_BYTES;
 }
 
 function toStat(stats: Stats): RemoteStat {
