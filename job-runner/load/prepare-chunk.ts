@@ -4,6 +4,7 @@ import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { Fault } from '#runner/errors.ts';
 import type { RecordFault } from '#runner/ledger/insert-errors.ts';
 import type { Chunk, ErrorSummary } from '#runner/ledger/types.ts';
+import type { Encoding } from '#runner/processor/column-encoding.ts';
 import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
@@ -47,14 +48,16 @@ export interface PreparerOptions {
   storeRowData: boolean;
   /** Between two fields; default: a comma. */
   delimiter?: string;
+  /** Of the target's columns, when the rows are to be in the binary format. */
+  encodings?: readonly Encoding[] | null;
   /** Of a record that could not be read; default: a stray quote's. */
   malformedFault?: RecordFault;
 }
 
 export function createPreparer(options: PreparerOptions): Preparer {
-  const { delimiter = ',', malformedFault = QUOTING_FAULT, storeRowData } = options;
+  const { delimiter = ',', malformedFault = QUOTING_FAULT, storeRowData, encodings = null } = options;
   const reader = createRecordReader(delimiter.charCodeAt(0));
-  const processor = compileSchema(options.schema, options.header, reader.view);
+  const processor = compileSchema(options.schema, options.header, { record: reader.view, encodings });
   const context = { uploadId: options.uploadId, rowNumber: 0 };
 
   return {

@@ -1,0 +1,184 @@
+/** The binary format of COPY leaves the same rows as the text format does, and fails the same records. */
+import fc from 'fast-check';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { migrate } from '#runner/ledger/migrate.ts';
+import { createPreparer } from '#runner/load/prepare-chunk.ts';
+import { processChunks } from '#runner/load/process-chunks.ts';
+import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { writeRecords } from '#runner/load/write-records.ts';
+import { chooseEncodings, type Encoding } from '#runner/processor/column-encoding.ts';
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { typeOf } from '#runner/processor/types.ts';
+import { connect } from '#runner/storage/postgres.ts';
+import { createDatabase, withClient } from '#support/database.ts';
+import { planTestUpload } from '#support/ledger.ts';
+import { type Postgres, startPostgres } from '#support/postgres.ts';
+import { collectFailed, prepareGroup } from '#support/prepared-chunks.ts';
+
+type Field = Omit<RecordSchemaSpec['fields'][number], 'name'>;
+
+const UPLOAD = '8c7c1d3e-0000-4000-8000-000000000000';
+const digits = (least: number, most: number) => fc.stringMatching(new RegExp(`^[0-9]{${least},${most}}$`));
+const join = (...parts: fc.Arbitrary<string>[]) => fc.tuple(...parts).map((all) => all.join(''));
+const sign = fc.constantFrom('', '+', '-');
+const integer = fc.oneof(
+  join(sign, digits(1, 25)),
+  join(sign, digits(1, 4)),
+  fc.constantFrom('32767', '-32768', '32768', '2147483647', '-2147483648', '2147483648', '999999999', '1000000000'),
+  fc.constantFrom(
+    '9223372036854775807',
+    '-9223372036854775808',
+    '9223372036854775808',
+    '-0',
+    '00',
+    '+000000000000000007',
+  ),
+);
+const number = fc.oneof(
+  integer,
+  join(sign, digits(0, 12), fc.constant('.'), digits(1, 12)),
+  join(sign, digits(1, 5), fc.constantFrom('', '.', '.25', '.00010'), fc.constantFrom('e', 'E'), sign, digits(1, 3)),
+  fc.constantFrom(
+    '.5',
+    '5.',
+    '0.0000',
+    '-0.00',
+    '10000',
+    '00010000.00010000',
+    '1e-16383',
+    '1e-16384',
+    '1e131071',
+    '1e131072',
+  ),
+  fc.constantFrom('0e131072', '1e308', '1e309', '1e-323', '1e-400', '0e-400', '0.1', '123456789.123456789'),
+);
+const two = (most: number) => fc.integer({ min: 1, max: most }).map((n) => String(n).padStart(2, '0'));
+const date = join(
+  fc.integer({ min: 1, max: 9999 }).map((n) => `${String(n).padStart(4, '0')}-`),
+  join(two(12), fc.constant('-'), two(31)),
+);
+const text = fc.string({ unit: 'binary', maxLength: 12 }).map((any) => any.replaceAll('\0', ''));
+const json = fc.oneof(
+  fc.dictionary(text, fc.jsonValue({ stringUnit: 'binary' })).map((value) => JSON.stringify(value)),
+  fc.constantFrom('{"a": "\\u0000"}', '{"a": "\\ud800"}', '{"a" : 1.50, "a": 2}'),
+);
+
+/** [type of the field, texts, types of the column] */
+const CASES: [Field, fc.Arbitrary<string>, string[]][] = [
+  [{ type: 'string' }, text, ['text', 'varchar(5)', 'char(5)', 'varchar']],
+  [{ type: 'integer' }, integer, ['smallint', 'integer', 'bigint', 'numeric', 'numeric(6,0)', 'float8', 'varchar(9)']],
+  [{ type: 'integer', groupChar: ',' }, join(sign, digits(1, 3), fc.constant(',123')), ['integer', 'text']],
+  [{ type: 'number' }, number, ['numeric', 'numeric(10,2)', 'float8', 'text']],
+  [{ type: 'boolean' }, fc.constantFrom('true', 'FALSE', '1', '0'), ['boolean', 'text']],
+  [{ type: 'date' }, date, ['date', 'text']],
+  [{ type: 'date', format: '%d.%m.%Y' }, join(two(31), fc.constant('.'), two(12), fc.constant('.2024')), ['date']],
+  [{ type: 'year' }, digits(4, 4), ['smallint', 'integer', 'text']],
+  [{ type: 'string', format: 'uuid' }, fc.uuid(), ['uuid', 'text']],
+  [{ type: 'object' }, json, ['json', 'jsonb', 'text']],
+];
+const VALUES = 60;
+
+const schemaFor = (field: Field): RecordSchemaSpec => ({
+  fields: [
+    { name: 'k', type: 'integer' },
+    { name: 'f', ...field },
+  ],
+  fieldsMatch: 'equal',
+  primaryKey: ['k'],
+  target: {
+    table: 'items',
+    create: false,
+    onDuplicate: 'Skip',
+    columns: [
+      { name: 'k', field: 'k' },
+      { name: 'v', field: 'f' },
+      { name: 'j', json: [{ path: 'a."b\\.c', field: 'f' }] },
+      { name: 'upload', system: 'uploadId' },
+      { name: 'n', system: 'rowNumber' },
+    ],
+  },
+});
+
+function prepare(schema: RecordSchemaSpec, values: readonly string[], encodings: Encoding[] | null) {
+  const file = Buffer.from(values.map((value, i) => `${i},"${value.replaceAll('"', '""')}"\n`).join(''));
+  const rows = new RowBuffer(encodings ? 'binary' : 'text');
+  const failed = collectFailed();
+  createPreparer({ schema, header: ['k', 'f'], storeRowData: true, uploadId: UPLOAD, encodings }).prepare(
+    { number: 0, startByte: 0, endByte: file.length, firstRowNumber: 2, recordCount: values.length },
+    file,
+    { rows, failed },
+  );
+  return { rows, failed: failed.list.map(({ rowNumber, faults }) => ({ rowNumber, message: faults[0]!.message })) };
+}
+
+describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
+  let server: Postgres;
+  let url: string;
+  beforeAll(async () => {
+    server = await startPostgres({ version, settings: { fsync: 'off' } });
+    url = await createDatabase(server);
+  });
+  afterAll(() => server.stop());
+
+  /** Rows and refusals of a load by the merge, so that every record is answered by itself. */
+  async function load(client: pg.Client, schema: RecordSchemaSpec, values: string[], encodings: Encoding[] | null) {
+    const target = describeTarget(schema);
+    const { rows, failed } = prepare(schema, values, encodings);
+    const all = Array.from({ length: rows.rows }, (_, i) => i);
+    await client.query('BEGIN');
+    const outcome = await writeRecords({ client, target, uploadId: UPLOAD, buffer: rows, rows: all, mergeOnly: false });
+    const stored = await client.query('SELECT k, v::text AS v, j::text AS j, upload, n FROM items ORDER BY k');
+    await client.query('ROLLBACK');
+    return { stored: stored.rows, refused: [...failed, ...outcome.refused].sort((a, b) => a.rowNumber - b.rowNumber) };
+  }
+
+  it.each(CASES.flatMap(([field, texts, types]) => types.map((type) => ({ field, texts, type }))))(
+    '$field into $type',
+    async ({ field, texts, type }) => {
+      const schema = schemaFor(field);
+      const { read } = typeOf(schema.fields[1]!, 'f');
+      const values = fc.sample(
+        texts.filter((each) => each.trim() !== '' && read(each) !== undefined),
+        { numRuns: VALUES, seed: 7 },
+      );
+      await withClient(url, async (client) => {
+        await client.query(`DROP TABLE IF EXISTS items; CREATE TABLE items
+        (k integer PRIMARY KEY, v ${type}, j ${type === 'json' ? 'json' : 'jsonb'}, upload uuid, n bigint)`);
+        const target = describeTarget(schema);
+        await prepareSession(client, target);
+        const encodings = chooseEncodings(schema, await readColumnTypes(client, target));
+        expect(encodings).not.toBeNull();
+        const byText = await load(client, schema, values, null);
+        expect(byText.stored.length + byText.refused.length).toBe(VALUES);
+        expect(await load(client, schema, values, encodings)).toEqual(byText);
+      });
+    },
+  );
+
+  it('a table that was changed since the rows were encoded gets none of them', async () => {
+    const schema = schemaFor({ type: 'integer' });
+    const target = describeTarget(schema);
+    await withClient(url, async (client) => {
+      await migrate(client);
+      await client.query(
+        'DROP TABLE IF EXISTS items; CREATE TABLE items (k integer PRIMARY KEY, v integer, j jsonb, upload uuid, n bigint)',
+      );
+    });
+    const client = await connect({ uri: url, applicationName: 'test' });
+    await prepareSession(client, target);
+    const columnTypes = await readColumnTypes(client, target);
+    await withClient(url, (other) => other.query("ALTER TABLE items ALTER v TYPE date USING DATE '2000-01-01' + v"));
+    const id = await withClient(url, (other) => planTestUpload(other, [{ firstRowNumber: 2, recordCount: 1 }]));
+    const group = prepareGroup(id, new Map([[0, [{ row: 2, values: ['1', '2', '{}', id, '2'] }]]]));
+    const transaction = { client, target, columnTypes, uploadId: id, attempt: 1, mergeOnly: false, metadata: {} };
+    await expect(processChunks(transaction, group)).rejects.toMatchObject({
+      code: 'DB_TARGET_CHANGED',
+      category: 'retryable',
+      retryable: false,
+    });
+    expect((await client.query('SELECT * FROM items')).rows).toEqual([]);
+    await client.end();
+  });
+});
