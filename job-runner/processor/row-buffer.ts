@@ -20,6 +20,7 @@ const COUNT_BYTES = 2;
 const ROW_NUMBER_BYTES = LENGTH_BYTES + 8;
 
 const FIRST_CAPACITY = 64 * 1024;
+const FIRST_ROWS = 1024;
 /** A buffer that one huge record made larger than this is not kept. */
 const KEPT_CAPACITY = 8 * 1024 * 1024;
 const LONGEST_ESCAPE = 7;
@@ -38,8 +39,10 @@ export class RowBuffer {
   #length = 0;
   /** Where the length of the binary column under way stands. */
   #column = 0;
-  #ends: number[] = [];
-  #rowNumbers: number[] = [];
+  /** Of each row; arrays that are used again, since a list for each chunk would wait for a garbage collection. */
+  #ends = new Float64Array(FIRST_ROWS);
+  #rowNumbers = new Float64Array(FIRST_ROWS);
+  #rows = 0;
 
   constructor(format: CopyFormat = 'text') {
     this.format = format;
@@ -58,7 +61,7 @@ export class RowBuffer {
 
   /** Complete rows. */
   get rows(): number {
-    return this.#ends.length;
+    return this.#rows;
   }
 
   rowNumber(row: number): number {
@@ -89,8 +92,7 @@ export class RowBuffer {
   clear(): void {
     if (this.#bytes.length > KEPT_CAPACITY) this.#bytes = Buffer.allocUnsafe(FIRST_CAPACITY);
     this.#length = 0;
-    this.#ends = [];
-    this.#rowNumbers = [];
+    this.#rows = 0;
   }
 
   startRow(columns: number): void {
@@ -117,8 +119,10 @@ export class RowBuffer {
   endRow(rowNumber: number): void {
     // The tab behind the last column becomes the newline.
     if (!this.#isBinary) this.#bytes[this.#length - 1] = NEWLINE;
-    this.#ends.push(this.#length);
-    this.#rowNumbers.push(rowNumber);
+    if (this.#rows === this.#ends.length) this.#growRows();
+    this.#ends[this.#rows] = this.#length;
+    this.#rowNumbers[this.#rows] = rowNumber;
+    this.#rows += 1;
   }
 
   /** A column without a value. */
@@ -267,6 +271,14 @@ export class RowBuffer {
 
   #startOf(row: number): number {
     return row === 0 ? 0 : this.#ends[row - 1]!;
+  }
+
+  #growRows(): void {
+    const [ends, rowNumbers] = [this.#ends, this.#rowNumbers];
+    this.#ends = new Float64Array(ends.length * 2);
+    this.#rowNumbers = new Float64Array(ends.length * 2);
+    this.#ends.set(ends);
+    this.#rowNumbers.set(rowNumbers);
   }
 
   #reserve(bytes: number): void {
