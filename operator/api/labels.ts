@@ -11,6 +11,8 @@ export const LABELS = {
   kind: 'batchupload.dev/kind',
   /** Attempt of the upload that the Job works for. */
   attempt: 'batchupload.dev/attempt',
+  /** On a BatchUpload: metadata.name of the UploadSource that created it, or a hash of it where it is too long. */
+  uploadSource: 'batchupload.dev/upload-source',
 } as const;
 
 export const MANAGED_BY = 'batch-upload';
