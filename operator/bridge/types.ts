@@ -17,6 +17,8 @@ export interface ObjectNotice {
   sequencer: string | null;
   /** Of the event that told of it; null where none did. Time as ISO 8601. */
   event: { id: string | null; time: string | null } | null;
+  /** Wall clock, ms, where a list said so. */
+  lastModified?: number;
   /** The upload's name, where whoever tells of the object has made it already: a transfer names the folder after it. */
   uploadName?: string;
 }
