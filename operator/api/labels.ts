@@ -11,7 +11,7 @@ export const LABELS = {
   kind: 'batchupload.dev/kind',
   /** Attempt of the upload that the Job works for. */
   attempt: 'batchupload.dev/attempt',
-  /** On a BatchUpload: metadata.name of the UploadSource that created it, or a hash of it where it is too long. */
+  /** On a BatchUpload that the bridge created: metadata.name of its UploadSource where it is a valid label value. */
   uploadSource: 'batchupload.dev/upload-source',
 } as const;
 

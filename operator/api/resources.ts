@@ -38,3 +38,5 @@ export const SERVICE_ACCOUNTS: ResourceType<Raw<V1ServiceAccount>> = {
 
 /** Who writes: the field manager of the status. */
 export const FIELD_MANAGER = 'batch-upload-operator';
+/** The same of an UploadSource, and of what is made from it. */
+export const BRIDGE_FIELD_MANAGER = 'batch-upload-bridge';

@@ -265,7 +265,7 @@ export interface UploadSourceSpec {
     };
   };
   /**
-   * What becomes of the object once its upload is Complete, for s3Event and s3Poll. Of an upload that failed it stays.
+   * What becomes of the object once its upload is Complete, for s3Event and s3Poll. Of an upload that failed it stays. A change holds for files that arrive from then on.
    */
   afterSuccess: {
     action: 'Keep' | 'Delete' | 'Move';
