@@ -1,7 +1,9 @@
-/** The control plane: `node operator/main.ts [controller | print-migrations [version of the ledger]]`. */
+/** The control plane: `node operator/main.ts [controller | bridge | print-migrations [version of the ledger]]`. */
 import { migrationScript } from '#runner/ledger/migrate.ts';
 import { createLogger } from '#runner/telemetry/log.ts';
+import { readBridgeConfig } from './bridge/config.ts';
 import { ConfigError, readConfig } from './config.ts';
+import { runBridge } from './run-bridge.ts';
 import { runController } from './run-controller.ts';
 
 async function main(): Promise<number> {
@@ -9,6 +11,8 @@ async function main(): Promise<number> {
   switch (command) {
     case 'controller':
       return runController(readConfig(process.env));
+    case 'bridge':
+      return runBridge(readBridgeConfig(process.env));
     case 'print-migrations': {
       const from = process.argv[3] ?? '0';
       if (!/^\d+$/.test(from)) return usage();
@@ -21,7 +25,7 @@ async function main(): Promise<number> {
 }
 
 function usage(): number {
-  process.stderr.write('Usage: operator [controller | print-migrations [version of the ledger]]\n');
+  process.stderr.write('Usage: operator [controller | bridge | print-migrations [version of the ledger]]\n');
   return 2;
 }
 

@@ -25,6 +25,8 @@ export interface AdmissionDeps {
   arrivals: Arrivals;
   /** Null when it is gone. @throws Fault */
   head(place: { key: string; versionId: string | null }, signal: AbortSignal): Promise<ObjectVersion | null>;
+  /** Before the first creation: the count of what was made before. @throws Fault */
+  recount(): Promise<void>;
   recorder: StateRecorder;
   retries: RetryQueue;
   clock: Clock;
@@ -69,7 +71,7 @@ async function admitBatch(deps: AdmissionDeps, notices: readonly ObjectNotice[],
   const steps = await Promise.all(notices.map((notice) => identify(deps, notice, turn)));
   turn.signal.throwIfAborted();
   const outcomes = await create(deps, steps, turn);
-  outcomes.forEach((outcome, at) => conclude(deps, notices[at]!, outcome));
+  for (const [at, outcome] of outcomes.entries()) conclude(deps, notices[at]!, outcome);
   return outcomes.map(({ outcome }) => outcome);
 }
 
@@ -85,7 +87,7 @@ function conclude({ recorder, retries }: AdmissionDeps, notice: ObjectNotice, { 
 function beganAt({ source, clock }: AdmissionDeps, { lastModified, event }: ObjectNotice): number {
   const now = clock.now();
   const time = lastModified ?? Date.parse(event?.time ?? '');
-  return Number.isNaN(time) ? now : Math.min(now, time + settleMs(source));
+  return Number.isNaN(time) ? now : Math.min(now, time) + settleMs(source);
 }
 
 export function settleMs({ spec }: UploadSource): number {
@@ -100,11 +102,7 @@ export function settlesIn(source: UploadSource, lastModified: number, now: numbe
   return Math.max(0, Math.min(ms, lastModified + ms - now));
 }
 
-async function identify(
-  deps: AdmissionDeps,
-  notice: ObjectNotice,
-  { gate, signal }: Turn,
-): Promise<Step | Concluded> {
+async function identify(deps: AdmissionDeps, notice: ObjectNotice, { gate, signal }: Turn): Promise<Step | Concluded> {
   const { rules, source, clock } = deps;
   const judgement = rules.judge(notice);
   if (!judgement.meant) return ignored(judgement);
@@ -174,6 +172,7 @@ async function createNew(
   const outcomes = new Map<string, Outcome>();
   let known: Set<string>;
   try {
+    await deps.recount();
     known = await deps.arrivals.known([...candidates.keys()]);
     deps.recorder.problem('ledger', null);
   } catch (error) {
@@ -190,7 +189,8 @@ async function createNew(
   // Of one key one after the other, the oldest first.
   await Promise.all(
     groupByKey(fresh).map(async (group) => {
-      for (const candidate of group) outcomes.set(candidate.name, await turn.gate.run(() => createOne(deps, candidate, turn)));
+      for (const candidate of group)
+        outcomes.set(candidate.name, await turn.gate.run(() => createOne(deps, candidate, turn)));
     }),
   );
   return outcomes;
@@ -223,7 +223,11 @@ async function createOne(deps: AdmissionDeps, candidate: Candidate, { signal }: 
   }
 }
 
-async function createUpload(client: Pick<KubeClient, 'create'>, upload: BatchUpload, signal: AbortSignal): Promise<void> {
+async function createUpload(
+  client: Pick<KubeClient, 'create'>,
+  upload: BatchUpload,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await client.create(BATCH_UPLOADS, upload, { signal, timeoutMs: CREATE_MS });
   } catch (error) {

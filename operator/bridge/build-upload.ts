@@ -1,7 +1,7 @@
 /** A BatchUpload from a source's template and one version of an object. Pure. */
-import { LABELS } from '#operator/api/labels.ts';
+import { LABELS, labelValue } from '#operator/api/labels.ts';
 import type { BatchUpload, UploadSource } from '#operator/api/resources.ts';
-import { type ObjectVersion, sourceLabel } from './upload-name.ts';
+import type { ObjectVersion } from './upload-name.ts';
 
 export interface UploadParts {
   name: string;
@@ -22,13 +22,14 @@ export function buildUpload({ metadata, spec }: UploadSource, parts: UploadParts
   const { bucket, endpoint, region, forcePathStyle, credentialsSecretRef } = spec.s3;
   const { labels, annotations } = spec.template.metadata ?? {};
   const time = event?.time ? toTime(event.time) : null;
+  const label = labelValue(metadata!.name!);
   return {
     apiVersion: 'batchupload.dev/v1alpha1',
     kind: 'BatchUpload',
     metadata: {
       name,
       namespace: metadata!.namespace!,
-      labels: { ...labels, [LABELS.uploadSource]: sourceLabel(metadata!.name!) },
+      labels: { ...labels, ...(label === undefined ? {} : { [LABELS.uploadSource]: label }) },
       ...(annotations ? { annotations } : {}),
     },
     spec: {

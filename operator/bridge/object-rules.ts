@@ -1,8 +1,8 @@
 /** Which objects a source means, and which schema they get. Pure. */
 import type { UploadSource } from '#operator/api/resources.ts';
+import type { IgnoredReason } from '#operator/api/source-conditions.ts';
 import { isWorkKey } from '#runner/contract.ts';
 import { compilePattern } from '#runner/processor/pattern.ts';
-import type { IgnoredReason } from '#operator/api/source-conditions.ts';
 
 export interface Refusal {
   reason: IgnoredReason;
@@ -53,7 +53,8 @@ export function compileRules({ metadata, spec }: UploadSource): ObjectRules {
       return { meant: true, schemaName };
     },
     judgeSize(bytes) {
-      if (bytes < minBytes) return { reason: 'Filtered', message: `${bytes} bytes: spec.filter.minBytes is ${minBytes}.` };
+      if (bytes < minBytes)
+        return { reason: 'Filtered', message: `${bytes} bytes: spec.filter.minBytes is ${minBytes}.` };
       if (maxBytes !== undefined && bytes > maxBytes) {
         return { reason: 'Filtered', message: `${bytes} bytes: spec.filter.maxBytes is ${maxBytes}.` };
       }

@@ -4,8 +4,7 @@
  */
 import type { UploadSource } from '#operator/api/resources.ts';
 import type { Clock } from '#operator/kube/clock.ts';
-import type { Activity, Explanation, SourceRecorder } from './types.ts';
-import type { Outcome } from './types.ts';
+import type { Activity, Explanation, Outcome, SourceRecorder } from './types.ts';
 
 export interface RecentEntry extends Explanation {
   key: string;

@@ -98,7 +98,10 @@ function degradedBy({ problems, main, pending }: SourceState): Explanation | nul
   if (example === null) return null;
   const files = failing === 1 ? '1 file cannot' : `${failing} files cannot`;
   const message = `${files} be handled for now and is tried again, as ${cut(example.key, 200)}: ${example.reason}: ${example.message}`;
-  return { reason: 'FilesFailing', message: failing === 1 ? message : message.replace('and is tried', 'and are tried') };
+  return {
+    reason: 'FilesFailing',
+    message: failing === 1 ? message : message.replace('and is tried', 'and are tried'),
+  };
 }
 
 function toEntry({ key, reason, message, time: at }: RecentEntry) {

@@ -82,7 +82,9 @@ export async function headVersion(
 
 async function isListed(s3: S3Client, place: ObjectPlace, signal: AbortSignal): Promise<boolean> {
   const command = new ListObjectsV2Command({ Bucket: place.bucket, Prefix: place.key, MaxKeys: 1 });
-  const { Contents = [] } = await callStorage(s3, place, { signal }, (abortSignal) => s3.send(command, { abortSignal }));
+  const { Contents = [] } = await callStorage(s3, place, { signal }, (abortSignal) =>
+    s3.send(command, { abortSignal }),
+  );
   return Contents.some(({ Key }) => Key === place.key);
 }
 

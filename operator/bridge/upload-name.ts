@@ -1,6 +1,5 @@
 /** Names of uploads: the same for everything that tells of the same version of an object, and for nothing else. */
 import { createHash } from 'node:crypto';
-import { LABELS } from '#operator/api/labels.ts';
 
 /** One version of an object, from its head. */
 export interface ObjectVersion {
@@ -35,11 +34,6 @@ function identityOf({ versionId, eTag, size, lastModified }: ObjectVersion): (st
 /** `<slug of the source>-<100 bits of SHA-256 over the parts>`. */
 export function nameOf(sourceName: string, parts: readonly (string | number)[]): string {
   return `${slug(sourceName)}-${hash(JSON.stringify(parts))}`;
-}
-
-/** A source's name as a label value: itself where it fits. */
-export function sourceLabel(sourceName: string): string {
-  return sourceName.length <= 63 ? sourceName : nameOf(sourceName, [LABELS.uploadSource, sourceName]);
 }
 
 function slug(name: string): string {

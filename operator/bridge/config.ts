@@ -1,0 +1,31 @@
+/** The bridge's configuration, from the same environment as the controller's. */
+import { hostname } from 'node:os';
+import { integer, list, OPERATOR_ENV } from '#operator/config.ts';
+
+export interface BridgeConfig {
+  /** Namespaces in which uploads run: they have the Role and the Secrets. */
+  namespaces: string[];
+  podName: string;
+  extraDatabaseSecrets: string[];
+  extraS3Secrets: string[];
+  /** /metrics, /healthz and /readyz. */
+  metricsPort: number;
+  /** Where events are posted. */
+  webhookPort: number;
+  logLevel: string;
+}
+
+export const BRIDGE_ENV = { webhookPort: 'BATCH_UPLOAD_WEBHOOK_PORT' } as const;
+
+/** @throws ConfigError that names the variable and what is allowed. */
+export function readBridgeConfig(env: NodeJS.ProcessEnv): BridgeConfig {
+  return {
+    namespaces: list(env, OPERATOR_ENV.namespaces, ['default']),
+    podName: env[OPERATOR_ENV.podName] || hostname(),
+    extraDatabaseSecrets: list(env, OPERATOR_ENV.extraDatabaseSecrets, []),
+    extraS3Secrets: list(env, OPERATOR_ENV.extraS3Secrets, []),
+    metricsPort: integer(env, OPERATOR_ENV.metricsPort, 8080),
+    webhookPort: integer(env, BRIDGE_ENV.webhookPort, 8090),
+    logLevel: env[OPERATOR_ENV.logLevel] || 'info',
+  };
+}
