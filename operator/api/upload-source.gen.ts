@@ -5,7 +5,7 @@
  */
 export interface UploadSourceSpec {
   /**
-   * Create nothing while true. Messages stay in their queue and files where they are; a webhook is refused with 503.
+   * Create nothing while true. Messages stay in their queue and files where they are; posted events are refused, and the first list afterwards finds their objects.
    */
   suspend: boolean;
   /**
@@ -52,7 +52,7 @@ export interface UploadSourceSpec {
     intervalSeconds: number;
   };
   /**
-   * Files are fetched from a folder of an SSH server into the bucket. Files whose names end in .part or .filepart, and those that begin with a dot, are left alone.
+   * Files are fetched from a folder of an SSH server into the bucket. Files that are still being written, by their size or by their names (.part, .filepart, .partial, .tmp, .crdownload), and those that begin with a dot are left alone.
    */
   sftp?: {
     /**

@@ -8,6 +8,11 @@ export interface ObjectNotice {
   bucket: string;
   /** As S3 knows it, not URL-encoded. */
   key: string;
+  /**
+   * Where nothing tells whether the sender encodes keys: the key as it was written. To be asked for when there is no object
+   * `key`, and only then.
+   */
+  alternativeKey?: string;
   versionId: string | null;
   /** Without quotes. */
   eTag: string | null;
