@@ -6,10 +6,15 @@ import { SchemaError } from '#runner/processor/schema-error.ts';
 import { compileRules, type ObjectRules } from './object-rules.ts';
 import type { Explanation } from './types.ts';
 
+export interface SourceAllowList extends AllowList {
+  /** For webhooks and SFTP servers. */
+  bridgeSecrets: readonly string[];
+}
+
 export type Accepted = { rules: ObjectRules } | { refused: Explanation };
 
 /** Before anything is read: a Secret that is not on the list is not even asked for. */
-export function acceptSource(source: UploadSource, allow: AllowList): Accepted {
+export function acceptSource(source: UploadSource, allow: SourceAllowList): Accepted {
   const refused = checkNamespace(source.metadata!.namespace!, allow) ?? checkSecrets(source, allow);
   if (refused) return { refused };
   try {
@@ -28,8 +33,7 @@ function checkNamespace(namespace: string, { namespaces }: AllowList): Explanati
   };
 }
 
-/** Those of webhook and sftp are the source's own: the Role says which may be read. */
-function checkSecrets({ spec }: UploadSource, allow: AllowList): Explanation | null {
+function checkSecrets({ spec }: UploadSource, allow: SourceAllowList): Explanation | null {
   const database = spec.template.spec.target?.databaseSecretRef.name ?? DEFAULTS.databaseSecret;
   if (database !== DEFAULTS.databaseSecret && !allow.extraDatabaseSecrets.includes(database)) {
     const field = 'spec.template.spec.target.databaseSecretRef';
@@ -43,12 +47,19 @@ function checkSecrets({ spec }: UploadSource, allow: AllowList): Explanation | n
     if (!ref || ref.name === DEFAULTS.s3Secret || allow.extraS3Secrets.includes(ref.name)) continue;
     return notAllowed(ref.name, field, 'uploads.s3.extraSecretNames');
   }
+  const own: [string, { name: string } | undefined][] = [
+    ['spec.s3Event.webhook.secretRef', spec.s3Event?.webhook?.secretRef],
+    ['spec.sftp.secretRef', spec.sftp?.secretRef],
+  ];
+  for (const [field, ref] of own) {
+    if (ref && !allow.bridgeSecrets.includes(ref.name)) return notAllowed(ref.name, field, 'bridge.secretNames');
+  }
   return null;
 }
 
 function notAllowed(name: string, field: string, value: string): Explanation {
   return {
     reason: 'SecretNotAllowed',
-    message: `${field} names the Secret ${name}, which the bridge may not use. Add it to the chart's value ${value}, or leave ${field} out.`,
+    message: `${field} names the Secret ${name}, which the bridge may not use. Add it to the chart's value ${value}${field.includes('webhook') || field.includes('sftp') ? '' : `, or leave ${field} out`}.`,
   };
 }

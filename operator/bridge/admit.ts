@@ -10,10 +10,10 @@ import type { KubeClient } from '#operator/kube/types.ts';
 import { createGate } from '#operator/ledger/gate.ts';
 import type { Arrivals } from './arrivals.ts';
 import { buildUpload } from './build-upload.ts';
+import { compareSequencers } from './events/sequencer.ts';
 import { explainError } from './explain-error.ts';
 import type { ObjectRules } from './object-rules.ts';
 import { noticeId, type RetryQueue } from './retry-queue.ts';
-import { compareSequencers } from './sequencer.ts';
 import { SETTLING, type StateRecorder } from './source-state.ts';
 import type { AdmitNotices, ObjectNotice, Outcome } from './types.ts';
 import { type ObjectVersion, uploadName } from './upload-name.ts';
@@ -120,8 +120,8 @@ async function identify(deps: AdmissionDeps, notice: ObjectNotice, { gate, signa
       return ignored({ reason: 'Replaced', message: 'Another version took its place before it had settled.' });
     }
     const { schemaName } = judgement;
-    const { bucket, key, uploadName: given } = notice;
-    const name = given ?? uploadName(source.metadata!.name!, { schemaName, bucket, key, version });
+    const { bucket, key } = notice;
+    const name = uploadName(source.metadata!.name!, { schemaName, bucket, key, version });
     return { candidate: { notice, name, schemaName, version } };
   } catch (error) {
     signal.throwIfAborted();
@@ -199,7 +199,9 @@ async function createNew(
 function groupByKey(candidates: readonly Candidate[]): Candidate[][] {
   const groups = Map.groupBy(candidates, ({ notice }) => notice.key);
   return [...groups.values()].map((group) =>
-    group.sort((a, b) => compareSequencers(a.notice.sequencer, b.notice.sequencer)),
+    group.sort(({ notice: { sequencer: a } }, { notice: { sequencer: b } }) =>
+      a === null || b === null ? 0 : compareSequencers(a, b),
+    ),
   );
 }
 

@@ -9,6 +9,7 @@ import { Fault } from '#runner/errors.ts';
 import { type DueObject, findDueObjects, markAfterSuccess } from '#runner/ledger/after-success.ts';
 import { type ArrivalCount, countArrivals } from '#runner/ledger/count-arrivals.ts';
 import { findArrivals } from '#runner/ledger/find-arrivals.ts';
+import { findArrivedKeys } from '#runner/ledger/find-arrived-keys.ts';
 import { findArrivedObjects } from '#runner/ledger/find-arrived-objects.ts';
 import { recordArrival } from '#runner/ledger/record-arrival.ts';
 import { rejectEvent } from '#runner/ledger/reject-event.ts';
@@ -29,6 +30,8 @@ export interface NewArrival {
 /** Every method throws a Fault for what the database says, and KubeError where its Secret cannot be asked for. */
 export interface Arrivals {
   known(names: readonly string[]): Promise<Set<string>>;
+  /** Which of the keys became uploads, whatever version it was. */
+  knownKeys(keys: readonly string[]): Promise<Set<string>>;
   /** For each object, in their order: has it arrived before, for this schema? */
   listed(objects: readonly (ListedObject & { schemaName: string })[]): Promise<boolean[]>;
   /** False when it was known. */
@@ -60,6 +63,7 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
   };
   return {
     known: (names) => run((client) => findArrivals(client, scope, names)),
+    knownKeys: (keys) => run((client) => findArrivedKeys(client, { ...scope, bucket }, keys)),
     async listed(objects) {
       const asked = objects.map((object) => ({ ...object, bucket, lastModified: new Date(object.lastModified) }));
       return (await run((client) => findArrivedObjects(client, scope, asked))).map((name) => name !== null);
@@ -89,7 +93,7 @@ const prepared = new WeakMap<Database, Promise<void>>();
 
 function prepareOnce(database: Database, findMigrator: AcceptInput['findMigrator']): Promise<void> {
   const known = prepared.get(database);
-  if (known) return known;
+  if (known !== undefined) return known;
   const preparing = prepare(database, findMigrator);
   prepared.set(database, preparing);
   preparing.catch(() => prepared.delete(database));

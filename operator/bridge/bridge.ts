@@ -1,11 +1,11 @@
 /** The bridge as a whole: what it watches, its sources, their statuses. */
 import { UPLOAD_SOURCES, type UploadSource } from '#operator/api/resources.ts';
-import type { AllowList } from '#operator/controller/accept-policy.ts';
 import { createMigratorFinder, readClusterId } from '#operator/controller/cluster-facts.ts';
 import { backoffMs, type Clock, sleep } from '#operator/kube/clock.ts';
 import { createReflector } from '#operator/kube/reflector.ts';
 import type { EventRecorder, KubeClient, Logger, Reflector } from '#operator/kube/types.ts';
 import { Databases } from '#operator/ledger/databases.ts';
+import type { SourceAllowList } from './accept-source.ts';
 import type { BridgeMetrics } from './metrics.ts';
 import { createSourceManager, labelsOf, type SourceManager } from './source-manager.ts';
 import type { SourceRunners } from './source-runner.ts';
@@ -16,7 +16,7 @@ import { createSecretReader, createStorageClients } from './storage-clients.ts';
 export interface BridgeDeps {
   client: KubeClient;
   events: EventRecorder;
-  allow: AllowList;
+  allow: SourceAllowList;
   runners: SourceRunners;
   clock: Clock;
   log: Logger;

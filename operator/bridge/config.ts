@@ -8,6 +8,8 @@ export interface BridgeConfig {
   podName: string;
   extraDatabaseSecrets: string[];
   extraS3Secrets: string[];
+  /** Secrets that a source may name for its webhook or its SFTP server. */
+  bridgeSecrets: string[];
   /** /metrics, /healthz and /readyz. */
   metricsPort: number;
   /** Where events are posted. */
@@ -15,7 +17,11 @@ export interface BridgeConfig {
   logLevel: string;
 }
 
-export const BRIDGE_ENV = { webhookPort: 'BATCH_UPLOAD_WEBHOOK_PORT' } as const;
+export const BRIDGE_ENV = {
+  webhookPort: 'BATCH_UPLOAD_BRIDGE_PORT',
+  /** Comma-separated; the chart's `bridge.secretNames`. */
+  secretNames: 'BATCH_UPLOAD_BRIDGE_SECRETS',
+} as const;
 
 /** @throws ConfigError that names the variable and what is allowed. */
 export function readBridgeConfig(env: NodeJS.ProcessEnv): BridgeConfig {
@@ -24,6 +30,7 @@ export function readBridgeConfig(env: NodeJS.ProcessEnv): BridgeConfig {
     podName: env[OPERATOR_ENV.podName] || hostname(),
     extraDatabaseSecrets: list(env, OPERATOR_ENV.extraDatabaseSecrets, []),
     extraS3Secrets: list(env, OPERATOR_ENV.extraS3Secrets, []),
+    bridgeSecrets: list(env, BRIDGE_ENV.secretNames, []),
     metricsPort: integer(env, OPERATOR_ENV.metricsPort, 8080),
     webhookPort: integer(env, BRIDGE_ENV.webhookPort, 8090),
     logLevel: env[OPERATOR_ENV.logLevel] || 'info',

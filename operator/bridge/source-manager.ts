@@ -1,11 +1,10 @@
 /** One runner for each source and generation of its spec: started, ended and replaced as the resources change. */
 
 import type { UploadSource } from '#operator/api/resources.ts';
-import type { AllowList } from '#operator/controller/accept-policy.ts';
 import { jitter, sleep } from '#operator/kube/clock.ts';
 import { keyOf } from '#operator/kube/object-cache.ts';
 import type { EventRecorder, Reflector } from '#operator/kube/types.ts';
-import { acceptSource } from './accept-source.ts';
+import { acceptSource, type SourceAllowList } from './accept-source.ts';
 import type { ObjectRules } from './object-rules.ts';
 import { findQueueRivals } from './queue-owner.ts';
 import { mainActivity, runSource, type SourceRunnerDeps } from './source-runner.ts';
@@ -23,7 +22,7 @@ export interface SourceManagerDeps extends SourceRunnerDeps {
   sources: Pick<Reflector<UploadSource>, 'values' | 'subscribe' | 'get'>;
   writer: StatusWriter;
   events: Pick<EventRecorder, 'record'>;
-  allow: AllowList;
+  allow: SourceAllowList;
 }
 
 export interface SourceManager {

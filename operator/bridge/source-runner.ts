@@ -47,11 +47,10 @@ export interface RunningSource {
 
 const AFTER_SUCCESS_MS = 15_000;
 
-/** The activity without which a source sees nothing; null: events are posted. */
-export function mainActivity({ spec }: UploadSource): Activity | null {
+/** The activity without which a source sees nothing. */
+export function mainActivity({ spec }: UploadSource): Activity {
   if (spec.s3Poll) return 'list';
-  if (spec.sftp) return 'fetch';
-  return spec.s3Event?.sqs ? 'receive' : null;
+  return spec.sftp ? 'fetch' : 'receive';
 }
 
 /** Until aborted; never throws. */
@@ -75,7 +74,12 @@ export async function runSource(deps: SourceRunnerDeps, running: RunningSource, 
   const runner: RunnerDeps = {
     ...{ admit, recorder, clock, log },
     readSecret: (secret, ending) => secrets.read({ namespace, name: secret }, ending),
-    knownNames: (names) => arrivals.known(names),
+    openStorage: (ending) => deps.storage.open(namespace, spec.s3, ending),
+    judge: ({ key, size }) => {
+      const judgement = rules.judge({ bucket, key });
+      return judgement.meant ? rules.judgeSize(size) : judgement;
+    },
+    knownKeys: (keys) => arrivals.knownKeys(keys),
     rejectEvent: (event) => arrivals.reject(event),
   };
   const keep = (activity: Activity, run: SourceRunner) =>

@@ -30,8 +30,8 @@ export interface SourceState {
   problems: Map<Activity, Explanation>;
   /** Activities that have worked at least once since the last start. */
   working: Set<Activity>;
-  /** The one without which nothing is seen; null: nothing has to be asked for, events are posted. */
-  main: Activity | null;
+  /** The one without which nothing is seen. */
+  main: Activity;
   /** Objects that are being handled or wait for another try. Wall clock, ms; `why` of the last failure. */
   pending: Map<string, { since: number; why: (Explanation & { key: string }) | null }>;
   waitingSince: Map<Activity, number>;
@@ -59,7 +59,7 @@ export function createSourceState({ status }: UploadSource): SourceState {
     stopped: null,
     problems: new Map(),
     working: new Set(),
-    main: null,
+    main: 'list',
     pending: new Map(),
     waitingSince: new Map(),
   };

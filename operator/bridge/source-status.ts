@@ -71,9 +71,9 @@ function describeReady(state: SourceState): ConditionUpdate<SourceConditionType>
   const not = (why: Explanation) => ({ type: 'Ready', status: 'False', ...why }) as const;
   if (refused) return not({ reason: 'NotAccepted', message: refused.message });
   if (stopped) return not(stopped);
-  const problem = main === null ? undefined : state.problems.get(main);
+  const problem = state.problems.get(main);
   if (problem) return not(problem);
-  if (main !== null && !state.working.has(main)) {
+  if (!state.working.has(main)) {
     return { type: 'Ready', status: 'Unknown', reason: 'Starting', message: 'It has only just been started.' };
   }
   return { type: 'Ready', status: 'True', reason: 'Watching', message: 'Files that arrive are seen.' };

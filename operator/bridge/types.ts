@@ -1,4 +1,5 @@
 /** What crosses the parts of the bridge. */
+import type { S3Client } from '@aws-sdk/client-s3';
 import type { UploadSource } from '#operator/api/resources.ts';
 import type { Clock } from '#operator/kube/clock.ts';
 import type { Logger } from '#operator/kube/types.ts';
@@ -24,8 +25,6 @@ export interface ObjectNotice {
   event: { id: string | null; time: string | null } | null;
   /** Wall clock, ms, where a list said so. */
   lastModified?: number;
-  /** The upload's name, where whoever tells of the object has made it already: a transfer names the folder after it. */
-  uploadName?: string;
 }
 
 /** What became of a notice. Only `Later` is not to be acknowledged. */
@@ -82,8 +81,12 @@ export interface RunnerDeps {
   log: Logger;
   /** Keys of a Secret of the source's namespace; null when there is none. Believed for half a minute. @throws Fault */
   readSecret(name: string, signal: AbortSignal): Promise<Record<string, string> | null>;
-  /** Which of these uploads were made before, whatever became of them. @throws Fault */
-  knownNames(names: readonly string[]): Promise<Set<string>>;
+  /** The client of the source's bucket. @throws Fault */
+  openStorage(signal: AbortSignal): Promise<S3Client>;
+  /** By key and size alone; null when such an object is meant. */
+  judge(object: { key: string; size: number }): Explanation | null;
+  /** Which of these keys became uploads before, whatever became of them. @throws Fault */
+  knownKeys(keys: readonly string[]): Promise<Set<string>>;
   /** Puts a message aside. @throws Fault */
   rejectEvent(event: RejectedEvent): Promise<void>;
 }
