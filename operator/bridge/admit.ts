@@ -4,6 +4,7 @@
  */
 import type { BatchUpload, UploadSource } from '#operator/api/resources.ts';
 import { BATCH_UPLOADS } from '#operator/api/resources.ts';
+import type { IgnoredReason } from '#operator/api/source-conditions.ts';
 import type { Clock } from '#operator/kube/clock.ts';
 import { isAlreadyExists } from '#operator/kube/errors.ts';
 import type { KubeClient } from '#operator/kube/types.ts';
@@ -102,31 +103,50 @@ export function settlesIn(source: UploadSource, lastModified: number, now: numbe
   return Math.max(0, Math.min(ms, lastModified + ms - now));
 }
 
-async function identify(deps: AdmissionDeps, notice: ObjectNotice, { gate, signal }: Turn): Promise<Step | Concluded> {
-  const { rules, source, clock } = deps;
-  const judgement = rules.judge(notice);
-  if (!judgement.meant) return ignored(judgement);
-  try {
-    const version = await gate.run(() => {
-      signal.throwIfAborted();
-      return deps.head(notice, signal);
-    });
-    if (version === null) return ignored({ reason: 'ObjectNotFound', message: 'It is not there any more.' });
-    const refusal = rules.judgeSize(version.size);
-    if (refusal) return ignored(refusal);
-    const waitMs = settlesIn(source, version.lastModified, clock.now());
-    if (waitMs > 0) return settling(waitMs);
-    if (settleMs(source) > 0 && notice.versionId && (await isReplaced(deps, notice, version, signal))) {
-      return ignored({ reason: 'Replaced', message: 'Another version took its place before it had settled.' });
+async function identify(deps: AdmissionDeps, notice: ObjectNotice, turn: Turn): Promise<Step | Concluded> {
+  const { bucket, key, alternativeKey } = notice;
+  let last: Concluded | null = null;
+  for (const reading of alternativeKey === undefined ? [key] : [key, alternativeKey]) {
+    const judgement = deps.rules.judge({ bucket, key: reading });
+    // Of two readings the first one that is meant says what is wrong.
+    if (!judgement.meant) {
+      last ??= ignored(judgement);
+      continue;
     }
-    const { schemaName } = judgement;
-    const { bucket, key } = notice;
-    const name = uploadName(source.metadata!.name!, { schemaName, bucket, key, version });
-    return { candidate: { notice, name, schemaName, version } };
-  } catch (error) {
-    signal.throwIfAborted();
-    return { outcome: { kind: 'Later', ...explainError(error) } };
+    try {
+      const step = await lookAt(deps, { ...notice, key: reading }, { ...turn, schemaName: judgement.schemaName });
+      if (step !== null) return step;
+      last = ignored({ reason: 'ObjectNotFound', message: 'It is not there any more.' });
+    } catch (error) {
+      turn.signal.throwIfAborted();
+      return { outcome: { kind: 'Later', ...explainError(error) } };
+    }
   }
+  return last!;
+}
+
+/** Null when there is no such object. @throws Fault, KubeError */
+async function lookAt(
+  deps: AdmissionDeps,
+  notice: ObjectNotice,
+  { gate, signal, schemaName }: Turn & { schemaName: string },
+): Promise<Step | Concluded | null> {
+  const { rules, source, clock } = deps;
+  const version = await gate.run(() => {
+    signal.throwIfAborted();
+    return deps.head(notice, signal);
+  });
+  if (version === null) return null;
+  const refusal = rules.judgeSize(version.size);
+  if (refusal) return ignored(refusal);
+  const waitMs = settlesIn(source, version.lastModified, clock.now());
+  if (waitMs > 0) return settling(waitMs);
+  if (settleMs(source) > 0 && notice.versionId && (await isReplaced(deps, notice, version, signal))) {
+    return ignored({ reason: 'Replaced', message: 'Another version took its place before it had settled.' });
+  }
+  const { bucket, key } = notice;
+  const name = uploadName(source.metadata!.name!, { schemaName, bucket, key, version });
+  return { candidate: { notice, name, schemaName, version } };
 }
 
 /** A version that a newer one followed sooner than it takes to settle. */
@@ -237,7 +257,7 @@ async function createUpload(
   }
 }
 
-function ignored({ reason, message }: { reason: string; message: string }): Concluded {
+function ignored({ reason, message }: { reason: IgnoredReason; message: string }): Concluded {
   return { outcome: { kind: 'Ignored', reason, message } };
 }
 

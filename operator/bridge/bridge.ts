@@ -23,6 +23,10 @@ export interface BridgeDeps {
   metrics: BridgeMetrics;
   /** Between two writes of one status; 5 s when absent. */
   statusIntervalMs?: number;
+  /** First lists of a process that has just started are spread over so long; 5 s when absent. */
+  spreadMs?: number;
+  /** Between two looks for objects that are due to be deleted or moved; 15 s when absent. */
+  afterSuccessMs?: number;
 }
 
 export interface Bridge {

@@ -23,6 +23,8 @@ export interface SourceManagerDeps extends SourceRunnerDeps {
   writer: StatusWriter;
   events: Pick<EventRecorder, 'record'>;
   allow: SourceAllowList;
+  /** First lists of a process that has just started are spread over so long; 5 s when absent. */
+  spreadMs?: number;
 }
 
 export interface SourceManager {
@@ -34,7 +36,6 @@ export interface SourceManager {
 
 /** A runner that does not end is left behind: two of them make no upload twice. */
 const END_MS = 10_000;
-/** First lists of a process that has just started are spread over so long. */
 const SPREAD_MS = 5_000;
 
 interface Entry {
@@ -53,7 +54,7 @@ export function createSourceManager(deps: SourceManagerDeps): SourceManager {
     states: () => entries.entries().map(([key, { state }]) => [key, state] as [string, SourceState]),
     async run(signal) {
       let scheduled = false;
-      let spreadMs = SPREAD_MS;
+      let { spreadMs = SPREAD_MS } = deps;
       const look = () => {
         scheduled = false;
         if (!signal.aborted) reconsider(deps, entries, { signal, spreadMs });

@@ -34,6 +34,8 @@ export interface SourceRunnerDeps extends ArrivalsDeps {
   metrics: BridgeMetrics;
   clock: Clock;
   log: Logger;
+  /** Between two looks for what is due; 15 s when absent. */
+  afterSuccessMs?: number;
 }
 
 export interface RunningSource {
@@ -110,7 +112,15 @@ export async function runSource(deps: SourceRunnerDeps, running: RunningSource, 
   if (!spec.sftp && spec.afterSuccess.action !== 'Keep') {
     const openStorage = (ending: AbortSignal) => deps.storage.open(namespace, spec.s3, ending);
     const onDone = (action: string, ok: boolean) => metrics.afterSuccess.inc({ action, ok: String(ok) });
-    const after = { source, arrivals, openStorage, recorder, clock, intervalMs: AFTER_SUCCESS_MS, onDone };
+    const after = {
+      source,
+      arrivals,
+      openStorage,
+      recorder,
+      clock,
+      intervalMs: deps.afterSuccessMs ?? AFTER_SUCCESS_MS,
+      onDone,
+    };
     loops.push(runAfterSuccess(after, signal));
   }
   await Promise.all(loops);
