@@ -1,5 +1,6 @@
 /** Clients of queues, and what their errors mean. */
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
+import { Fault } from '#runner/errors.ts';
 import type { Explanation } from '../types.ts';
 
 export interface QueueAccess {
@@ -41,6 +42,8 @@ const DENIED =
 
 /** What is wrong with the queue and what a person can do about it. The SDK's own message may hold account numbers and key ids. */
 export function explainQueueError(error: unknown): Explanation {
+  // Of whatever gives the credentials, such as a Secret that is gone.
+  if (error instanceof Fault) return { reason: error.reason, message: error.message };
   const { name = '', code = '', $metadata } = (error ?? {}) as SdkError;
   const status = $metadata?.httpStatusCode;
   if (NOT_FOUND.test(name)) {
