@@ -138,7 +138,8 @@ function start(deps: SourceManagerDeps, { key, source, signature, stopped, known
     restartState(state, { refused, stopped, main: mainActivity(source) });
     writer.touch(key);
     const delayMs = spreadMs > 0 ? jitter(1, spreadMs) : 0;
-    await runSource(deps, { source, rules, state, recorder, delayMs }, either);
+    const suspended = source.spec.suspend;
+    await runSource(deps, { source, rules, state, recorder, delayMs, suspended }, either);
   };
   restartState(state, { refused, stopped, main: mainActivity(source) });
   writer.track(key, source, state);
@@ -146,8 +147,8 @@ function start(deps: SourceManagerDeps, { key, source, signature, stopped, known
     { key, generation: source.metadata?.generation, refused: refused?.reason, stopped: stopped?.reason },
     'source',
   );
-  const idle = refused !== null || stopped !== null;
-  const done = idle || 'refused' in accepted ? Promise.resolve(known && ended(deps, known)) : run(accepted.rules);
+  const taken = stopped !== null && !source.spec.suspend;
+  const done = taken || 'refused' in accepted ? Promise.resolve(known && ended(deps, known)) : run(accepted.rules);
   const guarded = done.catch((err: unknown) => {
     if (either.aborted) return;
     // A defect: every loop of a runner handles its own errors.

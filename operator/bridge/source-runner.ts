@@ -17,7 +17,7 @@ import { createSeenPages } from './seen-pages.ts';
 import type { SourceState, StateRecorder } from './source-state.ts';
 import { headVersion, listPage } from './storage-calls.ts';
 import type { SecretReader, StorageClients } from './storage-clients.ts';
-import type { Activity, RunnerDeps, SourceRunner } from './types.ts';
+import type { Activity, AdmitNotices, RunnerDeps, SourceRunner } from './types.ts';
 
 /** The parts that know how files arrive, besides lists. */
 export interface SourceRunners {
@@ -45,6 +45,8 @@ export interface RunningSource {
   recorder: StateRecorder;
   /** Of the first list. */
   delayMs: number;
+  /** Nothing is created: posted events are refused, all others stay where they are. */
+  suspended: boolean;
 }
 
 const AFTER_SUCCESS_MS = 15_000;
@@ -58,7 +60,7 @@ export function mainActivity({ spec }: UploadSource): Activity {
 /** Until aborted; never throws. */
 export async function runSource(deps: SourceRunnerDeps, running: RunningSource, signal: AbortSignal): Promise<void> {
   const { clock, log, metrics, secrets } = deps;
-  const { source, rules, state, recorder, delayMs } = running;
+  const { source, rules, state, recorder, delayMs, suspended } = running;
   const { spec } = source;
   const { namespace, name } = source.metadata as { namespace: string; name: string };
   const arrivals = createArrivals(deps, source);
@@ -72,7 +74,9 @@ export async function runSource(deps: SourceRunnerDeps, running: RunningSource, 
       storage((s3) => headVersion(s3, { bucket, key, versionId }, ending), ending),
     onCreated: (seconds: number) => metrics.eventToUpload.observe(seconds),
   };
-  const admit = createAdmission({ ...deps, ...running, ...admission, arrivals, retries, recount });
+  const admit = suspended
+    ? refuseAll
+    : createAdmission({ ...deps, ...running, ...admission, arrivals, retries, recount });
   const runner: RunnerDeps = {
     ...{ admit, recorder, clock, log },
     readSecret: (secret, ending) => secrets.read({ namespace, name: secret }, ending),
@@ -100,6 +104,7 @@ export async function runSource(deps: SourceRunnerDeps, running: RunningSource, 
       signal,
     );
 
+  if (suspended) return spec.s3Event?.webhook ? keep('receive', deps.runners.webhook) : undefined;
   const loops: Promise<void>[] = [
     keepRunning({ activity: 'ledger', recorder, clock, log, run: () => retries.run(admit, signal) }, signal),
     recountAtStart(recount, { recorder, clock }, signal),
@@ -125,6 +130,9 @@ export async function runSource(deps: SourceRunnerDeps, running: RunningSource, 
   }
   await Promise.all(loops);
 }
+
+const refuseAll: AdmitNotices = async (notices) =>
+  notices.map(() => ({ kind: 'Later', reason: 'Suspended', message: 'spec.suspend is true: nothing is created.' }));
 
 /** Calls with the client of the source; keys that were refused are read again at the next call. */
 function createStorage({ storage }: SourceRunnerDeps, { metadata, spec }: UploadSource) {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Clock } from '#operator/kube/clock.ts';
 import type { Logger } from '#operator/kube/types.ts';
 import { createWebhookServer } from './events/webhook.ts';
+import { createFolderRunner } from './run-folder-source.ts';
 import { runQueueSource } from './run-queue-source.ts';
 import { createWebhooks } from './run-webhook-source.ts';
 import type { SourceRunners } from './source-runner.ts';
@@ -21,7 +22,7 @@ export function createSourceRunners(deps: { log: Logger; clock: Clock; signal: A
   const webhooks = createWebhooks();
   const server = createWebhookServer({ ...deps, lookup: webhooks.lookup });
   return {
-    runners: { sqs: runQueueSource, webhook: webhooks.run, sftp: () => Promise.reject(new Error('no SFTP yet')) },
+    runners: { sqs: runQueueSource, webhook: webhooks.run, sftp: createFolderRunner() },
     listen: (port) => listen(server, port),
   };
 }
