@@ -25,6 +25,7 @@ export interface BridgeBench extends AsyncDisposable {
   /** Makes a bucket. */
   bucket(name: string, options?: { versioned?: boolean }): Promise<void>;
   put(bucket: string, key: string, body?: string): Promise<void>;
+  secret(name: string, data: Record<string, string>): void;
 }
 
 export interface TestBridge {
@@ -74,7 +75,7 @@ export async function startBridgeBench(servers: { postgres: Postgres; storage: S
   const events: BridgeBench['events'] = [];
 
   return {
-    ...{ api, s3, databaseUrl, events },
+    ...{ api, s3, databaseUrl, events, secret },
     start({ runners } = {}) {
       const log = createRecordingLog();
       const metrics = createBridgeMetrics();
