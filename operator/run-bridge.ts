@@ -6,18 +6,22 @@ import type { BridgeConfig } from './bridge/config.ts';
 import { createBridgeMetrics } from './bridge/metrics.ts';
 import { createSourceRunners } from './bridge/source-runners.ts';
 import { type Health, startHttpServer } from './http-server.ts';
-import { loadAccess } from './kube/access.ts';
+import type { KubeAccess } from './kube/access.ts';
 import { createKubeClient } from './kube/client.ts';
 import { systemClock } from './kube/clock.ts';
 import { createEventRecorder } from './kube/events.ts';
+import { createPodAccess } from './kube/pod-access.ts';
 
 /** No sign of life of the watch for so long: bookmarks and reopened watches come far more often. */
 const SILENT_MS = 10 * 60_000;
 const BLOCKED_MS = 30_000;
 const FLUSH_MS = 3_000;
 
-/** @returns the exit code. There is no lease: two bridges at a time make no upload twice, see bridge/admit.ts. */
-export async function runBridge(config: BridgeConfig): Promise<number> {
+/**
+ * @param given access to the API server, for tests.
+ * @returns the exit code. There is no lease: two bridges at a time make no upload twice, see bridge/admit.ts.
+ */
+export async function runBridge(config: BridgeConfig, given?: KubeAccess): Promise<number> {
   const log = createLogger(config.logLevel, { component: 'bridge', pod: config.podName });
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
@@ -28,7 +32,7 @@ export async function runBridge(config: BridgeConfig): Promise<number> {
   }
   const clock = systemClock;
   const metrics = createBridgeMetrics();
-  const access = loadAccess();
+  const access = given ?? (await findAccess(config));
   await using cleanup = new AsyncDisposableStack();
   const client = createKubeClient({ access, clock, userAgent: 'batch-upload-bridge', onRequest: metrics.onRequest });
   cleanup.defer(() => client.close());
@@ -59,6 +63,12 @@ export async function runBridge(config: BridgeConfig): Promise<number> {
   log.info({ port: server.port, webhookPort: webhooks.port, server: access.server, namespaces }, 'bridge is starting');
   await bridge.run(stop.signal);
   return 0;
+}
+
+async function findAccess({ apiServer }: BridgeConfig): Promise<KubeAccess> {
+  if (apiServer !== null) return createPodAccess(apiServer);
+  const { loadAccess } = await import('./kube/access.ts');
+  return loadAccess();
 }
 
 function createHealth({ sources }: Bridge): Health {

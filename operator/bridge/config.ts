@@ -1,6 +1,7 @@
 /** The bridge's configuration, from the same environment as the controller's. */
 import { hostname } from 'node:os';
 import { integer, list, OPERATOR_ENV } from '#operator/config.ts';
+import type { PodAddress } from '#operator/kube/pod-access.ts';
 
 export interface BridgeConfig {
   /** Namespaces in which uploads run: they have the Role and the Secrets. */
@@ -15,6 +16,8 @@ export interface BridgeConfig {
   /** Where events are posted. */
   webhookPort: number;
   logLevel: string;
+  /** Of the API server, in a pod; null: a kubeconfig says it. */
+  apiServer: PodAddress | null;
 }
 
 export const BRIDGE_ENV = {
@@ -34,5 +37,12 @@ export function readBridgeConfig(env: NodeJS.ProcessEnv): BridgeConfig {
     metricsPort: integer(env, OPERATOR_ENV.metricsPort, 8080),
     webhookPort: integer(env, BRIDGE_ENV.webhookPort, 8090),
     logLevel: env[OPERATOR_ENV.logLevel] || 'info',
+    apiServer: readApiServer(env),
   };
+}
+
+/** A kubeconfig goes first, as everywhere. The kubelet sets the other two in every pod. */
+function readApiServer(env: NodeJS.ProcessEnv): PodAddress | null {
+  const { KUBECONFIG, KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
+  return !KUBECONFIG && host && port ? { host, port } : null;
 }

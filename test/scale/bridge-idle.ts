@@ -4,9 +4,7 @@
  * to settle, then SECONDS (30) of measuring: CPU time of /proc, resident memory.
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NAMESPACE, startBridgeBench, testSource } from '#support/bridge.ts';
 import { startPostgres } from '#support/postgres.ts';
@@ -27,7 +25,6 @@ await using sqs = await startSqsServer();
 await using ssh = await startSshServer();
 await using bench = await startBridgeBench({ postgres, storage });
 await bench.bucket('idle');
-const folder = await mkdtemp(join(tmpdir(), 'batch-upload-idle-'));
 const folders = await ssh.makeFolder('outbox');
 
 const kinds = { s3Poll: 0, sqs: 0, webhook: 0, sftp: 0 };
@@ -61,26 +58,15 @@ for (let at = 0; at < SOURCES; at += 1) {
   }
 }
 
-const kubeconfig = join(folder, 'kubeconfig');
-const named = <T>(name: string, rest: T) => [{ name, ...rest }];
-await writeFile(
-  kubeconfig,
-  JSON.stringify({
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },
-    clusters: named('c', { cluster: { server: bench.api.access.server } }),
-    users: named('u', { user: {} }),
-    contexts: named('c', { context: { cluster: 'c', user: 'u' } }),
-  }),
-);
 const env = {
   ...process.env,
-  KUBECONFIG: kubeconfig,
+  API_SERVER: bench.api.access.server,
   BATCH_UPLOAD_NAMESPACES: NAMESPACE,
   BATCH_UPLOAD_BRIDGE_SECRETS: 'hook,ssh',
   BATCH_UPLOAD_METRICS_PORT: String(await findFreePort()),
   BATCH_UPLOAD_BRIDGE_PORT: String(await findFreePort()),
 };
-const bridge = spawn(process.execPath, [...process.execArgv, 'operator/main.ts', 'bridge'], {
+const bridge = spawn(process.execPath, [...process.execArgv, 'test/support/bridge-process.ts'], {
   env,
   stdio: ['ignore', process.env['LOG'] ? 'inherit' : 'ignore', 'inherit'],
 });
@@ -121,5 +107,4 @@ try {
 } finally {
   bridge.kill('SIGTERM');
   await new Promise((resolve) => bridge.once('exit', resolve));
-  await rm(folder, { recursive: true, force: true });
 }
