@@ -28,6 +28,7 @@ export type FaultCode =
   | `S3_${string}`
   | `DB_${string}`
   | `FILE_${string}`
+  | `SFTP_${string}`
   | `CFG_${string}`
   | `UNK_${string}`
   | 'FENCED';

@@ -1,0 +1,219 @@
+/**
+ * One remote file to one object, through memory only. What a cut connection interrupts goes on at the last part that
+ * was read; what the file's end shows to have changed is given up.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { Fault } from '#runner/errors.ts';
+import { isLost, SFTP_REASONS } from './fault.ts';
+import { type FileIdentity, fileMetadata } from './file-identity.ts';
+import { createGate } from './gate.ts';
+import type { NewObject, ObjectStore, StoredObject } from './object-store.ts';
+import { PART_BYTES, type PartBuffers } from './part-buffers.ts';
+import { type Part, type PartRange, readParts } from './read-parts.ts';
+import type { RemoteStat, SftpSession } from './session.ts';
+
+/** S3's limit. */
+const MAX_PARTS = 10_000;
+/** One is read while the other is sent. A third made no transfer faster, and every one is 8 MiB. */
+const PARTS_IN_MEMORY = 2;
+/** Connections in a row over which not one more part came. */
+const MAX_TRIES = 5;
+
+export interface FetchDeps {
+  /** The connection that is there, or a new one, as soon as one may be tried. @throws Fault */
+  session: (signal: AbortSignal) => Promise<SftpSession>;
+  store: ObjectStore;
+  buffers: PartBuffers;
+  onResume?: (fault: Fault, progress: { parts: number; ofParts: number }) => void;
+}
+
+export type FetchResult =
+  | { kind: 'Stored'; object: StoredObject; sha256: string }
+  /** The file is not the one that was listed, or is gone: nothing is left of it in the storage. */
+  | { kind: 'Changed' };
+
+/** @throws Fault SFTP_*, S3_*; nothing is left in the storage then, as far as it can be reached */
+export async function fetchFile(
+  deps: FetchDeps,
+  { identity, key }: { identity: FileIdentity; key: string },
+  signal: AbortSignal,
+): Promise<FetchResult> {
+  const ranges = planParts(identity.size);
+  const hash = createHash('sha256');
+  const object = { key, metadata: fileMetadata(identity) };
+  const sink = await (ranges.length === 1 ? createWholeSink : createPartsSink)(deps, object, hash);
+  try {
+    if ((await readFile(deps, { identity, ranges, sink }, signal)) === 'Changed') {
+      await sink.abort();
+      return { kind: 'Changed' };
+    }
+    const sha256 = hash.digest('hex');
+    await sink.finish(sha256);
+    const stored = await deps.store.head(key);
+    if (stored?.size !== identity.size) throw wrongSize(key, stored?.size, identity.size);
+    return { kind: 'Stored', object: stored, sha256 };
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}
+
+/** Parts of 8 MiB, or larger ones where there would be too many. One part is one object, also when it is empty. */
+export function planParts(size: number): PartRange[] {
+  const length = Math.max(PART_BYTES, Math.ceil(size / MAX_PARTS));
+  const count = Math.max(1, Math.ceil(size / length));
+  return Array.from({ length: count }, (_, index) => ({
+    number: index + 1,
+    position: index * length,
+    length: Math.min(length, size - index * length),
+  }));
+}
+
+interface Reading {
+  identity: FileIdentity;
+  ranges: PartRange[];
+  sink: Sink;
+}
+
+async function readFile(
+  { session, onResume }: FetchDeps,
+  { identity, ranges, sink }: Reading,
+  signal: AbortSignal,
+): Promise<'Read' | 'Changed'> {
+  const either = AbortSignal.any([signal, sink.failed]);
+  let read = 0;
+  for (let failures = 0; ; ) {
+    const before = read;
+    try {
+      const ssh = await session(either);
+      const file = await ssh.openFile(identity.path);
+      try {
+        if (!isSame(await file.stat(), identity)) return 'Changed';
+        await readParts({
+          ...{ file, ranges: ranges.slice(read), take: sink.take, discard: sink.discard, signal: either },
+          onPart: (part) => {
+            read += 1;
+            sink.add(part);
+          },
+        });
+      } finally {
+        await file.close().catch(() => undefined);
+      }
+      // By its name: also a file that was put in its place meanwhile is another one.
+      return isSame(await ssh.stat(identity.path), identity) ? 'Read' : 'Changed';
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof Fault && GONE.has(error.reason)) return 'Changed';
+      if (!isLost(error)) throw error;
+      failures = read > before ? 1 : failures + 1;
+      if (failures >= MAX_TRIES) throw error;
+      onResume?.(error as Fault, { parts: read, ofParts: ranges.length });
+    }
+  }
+}
+
+const GONE: ReadonlySet<string> = new Set([SFTP_REASONS.fileChanged, SFTP_REASONS.fileNotFound]);
+
+function isSame(stat: RemoteStat | null, { size, mtime }: FileIdentity): boolean {
+  return stat?.kind === 'File' && stat.size === size && stat.mtime === mtime;
+}
+
+/** Takes parts as they are read. */
+interface Sink {
+  take: (length: number, signal: AbortSignal) => Promise<Buffer>;
+  discard: (buffer: Buffer) => void;
+  /** Never throws: what the storage refuses is told by `failed`. */
+  add(part: Part): void;
+  /** The object is there when this returns. @throws Fault */
+  finish(sha256: string): Promise<void>;
+  /** Gives the memory back, and leaves nothing; may be repeated. */
+  abort(): Promise<void>;
+  failed: AbortSignal;
+}
+
+/** A file of one part is one request, and its digest goes with it. */
+async function createWholeSink({ store, buffers }: FetchDeps, object: NewObject, hash: Hash): Promise<Sink> {
+  let body: Buffer | undefined;
+  const abort = async () => {
+    if (body) buffers.giveBack(body);
+    body = undefined;
+  };
+  return {
+    take: buffers.take,
+    discard: buffers.discard,
+    add({ buffer }) {
+      hash.update(buffer);
+      body = buffer;
+    },
+    async finish(sha256) {
+      await store.put({ ...object, metadata: { ...object.metadata, sha256 } }, body!);
+      await abort();
+    },
+    abort,
+    failed: new AbortController().signal,
+  };
+}
+
+async function createPartsSink({ store, buffers }: FetchDeps, object: NewObject, hash: Hash): Promise<Sink> {
+  const stop = new AbortController();
+  const room = createGate(PARTS_IN_MEMORY);
+  const sending = new Set<Promise<void>>();
+  // Of a process that died, or of a transfer that could not clear up behind it.
+  await store.abortUnfinished({ key: object.key });
+  const upload = await store.startParts(object);
+  let open = true;
+
+  async function send({ number, buffer }: Part): Promise<void> {
+    try {
+      await upload.send(number, buffer);
+      buffers.giveBack(buffer);
+    } catch (error) {
+      buffers.discard(buffer);
+      stop.abort(error);
+    } finally {
+      room.leave();
+    }
+  }
+
+  return {
+    async take(length, signal) {
+      await room.enter(signal);
+      try {
+        return await buffers.take(length, signal);
+      } catch (error) {
+        room.leave();
+        throw error;
+      }
+    },
+    discard(buffer) {
+      buffers.discard(buffer);
+      room.leave();
+    },
+    add(part) {
+      hash.update(part.buffer);
+      const sent: Promise<void> = send(part).then(() => void sending.delete(sent));
+      sending.add(sent);
+    },
+    async finish(sha256) {
+      await Promise.all(sending);
+      stop.signal.throwIfAborted();
+      await upload.complete(sha256);
+      open = false;
+    },
+    async abort() {
+      await Promise.all(sending);
+      if (open) await upload.abort();
+      open = false;
+    },
+    failed: stop.signal,
+  };
+}
+
+function wrongSize(key: string, found: number | undefined, expected: number): Fault {
+  return new Fault({
+    code: 'S3_INCOMPLETE',
+    category: 'retryable',
+    reason: 'StorageError',
+    message: `The storage has ${found ?? 'none'} of ${expected} bytes of ${key} after it took all of them.`,
+  });
+}

@@ -1,0 +1,191 @@
+/** The S3 side of a transfer: what is there, a small object at once, a large one in parts. */
+import { createHash } from 'node:crypto';
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  type MultipartUpload,
+  PutObjectCommand,
+  PutObjectTaggingCommand,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { Fault } from '#runner/errors.ts';
+import { createStallLimit, type RetryOptions, storageFault, withRetries } from '#runner/storage/s3.ts';
+
+export interface StoredObject {
+  size: number;
+  /** Without quotes. */
+  eTag: string | null;
+  versionId: string | null;
+  metadata: Record<string, string>;
+}
+
+/** What is written of a new object. The digest is hex. */
+export interface NewObject {
+  key: string;
+  metadata: Record<string, string>;
+}
+
+/** Every method: @throws Fault S3_* */
+export interface ObjectStore {
+  readonly bucket: string;
+  /** Null: no such object. */
+  head(key: string): Promise<StoredObject | null>;
+  put(object: NewObject, body: Buffer): Promise<void>;
+  startParts(object: NewObject): Promise<PartsUpload>;
+  /** What processes left unfinished. @param olderThan only what was begun before; absent: all */
+  abortUnfinished(where: { key: string } | { prefix: string; olderThan: Date }): Promise<number>;
+}
+
+export interface PartsUpload {
+  send(number: number, body: Buffer): Promise<void>;
+  complete(sha256: string): Promise<void>;
+  /** Best effort: what stays is removed before the next transfer of the same file. */
+  abort(): Promise<void>;
+}
+
+/** Nothing is heard while a part is sent: it may take four times as long as a silence of a read. */
+const STALLS_PER_PART = 4;
+const ABORT_MS = 10_000;
+/** Of a source's folder; a server with more has them removed by and by. */
+const MAX_LISTED_PAGES = 10;
+
+export function createObjectStore(s3: S3Client, bucket: string, retry: RetryOptions): ObjectStore {
+  async function send<T>(key: string, work: (abortSignal: AbortSignal) => Promise<T>, stalls = 1): Promise<T> {
+    return withRetries(retry, async () => {
+      const limit = createStallLimit({ ...retry, stallSeconds: retry.stallSeconds * stalls });
+      try {
+        limit.start();
+        return await work(limit.signal);
+      } catch (error) {
+        const fault = await storageFault(limit.explain(error), s3, { bucket, key });
+        throw fault.retryable || fault.code === 'S3_NOT_FOUND' ? fault : refused(fault, bucket, key);
+      } finally {
+        limit.stop();
+      }
+    });
+  }
+
+  async function abortOne(key: string, UploadId: string): Promise<void> {
+    const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId });
+    await send(key, (abortSignal) => s3.send(command, { abortSignal })).catch((error) => {
+      if ((error as Fault).code !== 'S3_NOT_FOUND') throw error;
+    });
+  }
+
+  const store: ObjectStore = {
+    bucket,
+    async head(key) {
+      const command = new HeadObjectCommand({ Bucket: bucket, Key: key });
+      try {
+        const head = await send(key, (abortSignal) => s3.send(command, { abortSignal }));
+        return {
+          size: head.ContentLength ?? 0,
+          eTag: head.ETag?.replace(/^W\//, '').replaceAll('"', '') || null,
+          versionId: head.VersionId && head.VersionId !== 'null' ? head.VersionId : null,
+          metadata: head.Metadata ?? {},
+        };
+      } catch (error) {
+        if ((error as Fault).code === 'S3_NOT_FOUND') return null;
+        throw error;
+      }
+    },
+    async put({ key, metadata }, body) {
+      const command = new PutObjectCommand({
+        ...{ Bucket: bucket, Key: key, Metadata: metadata },
+        Body: body,
+        ContentMD5: md5(body),
+      });
+      await send(key, (abortSignal) => s3.send(command, { abortSignal }), STALLS_PER_PART);
+    },
+    async startParts({ key, metadata }) {
+      const object = { Bucket: bucket, Key: key };
+      const command = new CreateMultipartUploadCommand({ ...object, Metadata: metadata });
+      const { UploadId } = await send(key, (abortSignal) => s3.send(command, { abortSignal }));
+      return createPartsUpload(key, UploadId!);
+    },
+    async abortUnfinished(where) {
+      const key = 'key' in where ? where.key : where.prefix;
+      const stale = ({ Key, Initiated }: MultipartUpload) =>
+        'key' in where ? Key === where.key : (Initiated ?? new Date()) < where.olderThan;
+      let aborted = 0;
+      let marker: { KeyMarker?: string; UploadIdMarker?: string } = {};
+      for (let page = 0; page < MAX_LISTED_PAGES; page += 1) {
+        const command = new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: key, ...marker });
+        const list = await send(key, (abortSignal) => s3.send(command, { abortSignal }));
+        for (const upload of (list.Uploads ?? []).filter(stale)) {
+          await abortOne(upload.Key!, upload.UploadId!);
+          aborted += 1;
+        }
+        if (!list.IsTruncated || !list.NextKeyMarker) break;
+        marker = {
+          KeyMarker: list.NextKeyMarker,
+          ...(list.NextUploadIdMarker ? { UploadIdMarker: list.NextUploadIdMarker } : {}),
+        };
+      }
+      return aborted;
+    },
+  };
+  return store;
+
+  function createPartsUpload(key: string, UploadId: string): PartsUpload {
+    const object = { Bucket: bucket, Key: key };
+    const parts: CompletedPart[] = [];
+    return {
+      async send(number, body) {
+        const command = new UploadPartCommand({
+          ...{ ...object, UploadId, PartNumber: number },
+          Body: body,
+          ContentMD5: md5(body),
+        });
+        const { ETag } = await send(key, (abortSignal) => s3.send(command, { abortSignal }), STALLS_PER_PART);
+        parts.push({ PartNumber: number, ...(ETag ? { ETag } : {}) });
+      },
+      async complete(sha256) {
+        const Parts = parts.toSorted((a, b) => a.PartNumber! - b.PartNumber!);
+        const command = new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts } });
+        let tries = 0;
+        await send(
+          key,
+          async (abortSignal) => {
+            tries += 1;
+            await s3.send(command, { abortSignal }).catch((error) => {
+              // Done, and its answer was lost: what is there is looked at next.
+              if (tries === 1 || (error as { name?: string }).name !== 'NoSuchUpload') throw error;
+            });
+          },
+          STALLS_PER_PART,
+        );
+        // Metadata is given when an upload begins, and the digest is known when it ends. A server may have no tags.
+        const tags = new PutObjectTaggingCommand({
+          ...object,
+          Tagging: { TagSet: [{ Key: 'sha256', Value: sha256 }] },
+        });
+        await s3.send(tags, { abortSignal: AbortSignal.timeout(ABORT_MS) }).catch(() => undefined);
+      },
+      async abort() {
+        const command = new AbortMultipartUploadCommand({ ...object, UploadId });
+        await s3.send(command, { abortSignal: AbortSignal.timeout(ABORT_MS) }).catch(() => undefined);
+      },
+    };
+  }
+}
+
+/** Checked by every S3 server, which newer checksums are not. */
+function md5(body: Buffer): string {
+  return createHash('md5').update(body).digest('base64');
+}
+
+function refused(fault: Fault, bucket: string, key: string): Fault {
+  return new Fault({
+    code: 'S3_WRITE',
+    category: 'permanent',
+    reason: fault.reason,
+    message: `The storage does not take the remote file as ${key} in bucket ${bucket}: ${(fault.cause as { name?: string } | undefined)?.name ?? fault.code}. The storage keys of the source must be able to read and write there, and to list and abort multipart uploads; the bucket is spec.s3.bucket.`,
+    cause: fault,
+  });
+}

@@ -1,0 +1,131 @@
+/**
+ * `SIZE=5GB node test/scale/sftp.ts`: a big file from a real OpenSSH server into a real S3 server, over a connection that is
+ * cut twice on the way. Prints the rate and the peak memory of the process that fetches, and compares the digest of what was stored.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+} from '@aws-sdk/client-s3';
+import { startS3Server } from '#support/s3-server.ts';
+import { s3ClientOf, settingsOf, startSourceProcess } from '#support/sftp-source.ts';
+import { startSshServer } from '#support/ssh-server.ts';
+import { startToxiproxy } from '#support/toxiproxy.ts';
+
+const size = parseSize(process.env['SIZE'] ?? '1GB');
+const cuts = Number(process.env['CUTS'] ?? 2);
+const bucket = 'uploads';
+
+await using stack = new AsyncDisposableStack();
+const ssh = stack.use(await startSshServer());
+const s3 = stack.use(await startS3Server());
+const toxiproxy = stack.use(await startToxiproxy());
+const proxy = await toxiproxy.createProxy(ssh.port);
+const client = s3ClientOf(s3);
+await client.send(new CreateBucketCommand({ Bucket: bucket }));
+
+const path = join(await ssh.makeFolder('outbox'), 'big.csv');
+console.log(`making ${megabytes(size)}`);
+const expected = await generate(path, size);
+console.log(`  ${expected}`);
+
+const started = performance.now();
+const settings = settingsOf(ssh, s3, {
+  ...{ port: proxy.port, directory: 'outbox', afterFetch: { action: 'Keep' as const }, bucket, files: 1 },
+});
+const source = startSourceProcess(settings);
+stack.defer(() => source.kill());
+let cut = 0;
+let stored = 0;
+while (source.child.exitCode === null) {
+  await sleep(100);
+  stored = await storedBytes();
+  if (cut >= cuts || stored < (size * (cut + 1)) / (cuts + 1)) continue;
+  cut += 1;
+  console.log(`  cut ${cut} after about ${megabytes(stored)}, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  await proxy.cut();
+}
+const { notice } = await source.line('admitted');
+const fetched = await source.line('log', ({ message }) => message === 'remote file fetched');
+const resumed = source.lines.filter((line) => line.kind === 'log' && line.message === 'a transfer was cut and goes on');
+const ended = await source.line('ended');
+const head = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: notice.key }));
+const tags = await client.send(new GetObjectTaggingCommand({ Bucket: bucket, Key: notice.key }));
+const unfinished = (await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? [];
+const found = await digestOfObject(notice.key);
+const { sha256, seconds } = fetched.fields as { sha256: string; seconds: number };
+const result = {
+  size: megabytes(size),
+  seconds: Number(seconds.toFixed(1)),
+  rate: `${(size / 1e6 / seconds).toFixed(1)} MB/s`,
+  cuts: cut,
+  resumed: resumed
+    .map((line) => (line.kind === 'log' ? `${line.fields['parts']}/${line.fields['ofParts']}` : ''))
+    .join(' '),
+  peakRSS: megabytes(ended.maxRssBytes),
+  cpuSeconds: Number(ended.cpuSeconds.toFixed(1)),
+};
+console.table(result);
+const checks = {
+  'size of the object': head.ContentLength === size,
+  'digest of the object': found === expected,
+  'digest that the source found': sha256 === expected,
+  'digest in the tag': tags.TagSet?.find(({ Key }) => Key === 'sha256')?.Value === expected,
+  'every cut was resumed': resumed.length === cuts,
+  'one object': source.lines.filter(({ kind }) => kind === 'admitted').length === 1,
+  'nothing unfinished': unfinished.length === 0,
+};
+console.table(checks);
+client.destroy();
+if (Object.values(checks).includes(false)) process.exitCode = 1;
+
+/** What has come to the proxy; only connections that ended are counted there, so the S3 server's parts tell it. */
+async function storedBytes(): Promise<number> {
+  const [upload] = (await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? [];
+  if (!upload) return stored;
+  const list = await client
+    .send(new ListPartsCommand({ Bucket: bucket, Key: upload.Key, UploadId: upload.UploadId, MaxParts: 1000 }))
+    .catch(() => undefined);
+  return (list?.Parts ?? []).reduce((sum, part) => sum + (part.Size ?? 0), 0);
+}
+
+/** Records that differ from row to row, without the time that a million random ones would take. */
+async function generate(file: string, bytes: number): Promise<string> {
+  const hash = createHash('sha256');
+  const out = createWriteStream(file);
+  for (let at = 0; at < bytes; ) {
+    const block = Buffer.alloc(Math.min(4 * 1024 * 1024, bytes - at), `${at},alpha,beta,gamma,2026-01-01\n`);
+    hash.update(block);
+    if (!out.write(block)) await once(out, 'drain');
+    at += block.length;
+  }
+  out.end();
+  await once(out, 'close');
+  return hash.digest('hex');
+}
+
+/** From the S3 server's own folder it would be no proof: read as a client does. */
+async function digestOfObject(key: string): Promise<string> {
+  const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+  const hash: Hash = createHash('sha256');
+  for await (const piece of Body as AsyncIterable<Buffer>) hash.update(piece);
+  return hash.digest('hex');
+}
+
+function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(MB|GB|MiB|GiB)$/.exec(text);
+  if (!match) throw new Error(`SIZE must look like 5GB, not ${text}`);
+  return Math.round(Number(match[1]) * { MB: 1e6, GB: 1e9, MiB: 2 ** 20, GiB: 2 ** 30 }[match[2] as 'MB']);
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(0)} MB`;
+}

@@ -1,0 +1,177 @@
+/**
+ * A real OpenSSH server on a folder, with keys of its own, for tests. It runs as a user without rights and lets in nobody
+ * but that one, by a key: where the tests are root as `daemon`, else as whoever runs them.
+ */
+import { execFile } from 'node:child_process';
+import { chownSync, existsSync } from 'node:fs';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import ssh2 from 'ssh2';
+import { findFreePort, startServerProcess } from './server-process.ts';
+
+const run = promisify(execFile);
+const SCRIPT = fileURLToPath(new URL('../cluster/sshd-path.sh', import.meta.url));
+const IS_ROOT = process.getuid?.() === 0;
+
+export interface SshServerOptions {
+  /** Types of the host's keys; ed25519 when absent. */
+  hostKeys?: ('ed25519' | 'ecdsa' | 'rsa')[];
+  /** Default: a free one. */
+  port?: number;
+  /** Addresses besides 127.0.0.1. */
+  listenAddresses?: string[];
+  /** Lines of sshd_config(5). */
+  config?: string[];
+}
+
+export interface SshServer extends AsyncDisposable {
+  port: number;
+  pid: number;
+  username: string;
+  /** Of the user, OpenSSH's format. */
+  privateKey: string;
+  /** Lines for this server, as it is called by those who reach it through a proxy or another address. */
+  knownHosts(at?: { host?: string; port?: number }): string;
+  /** Where the user's files are: absolute, and the same for the server. */
+  root: string;
+  /** Makes a folder that the user may write in, below root. */
+  makeFolder(name: string): Promise<string>;
+  /** Lets the user own a file that the test made. */
+  own(path: string): void;
+  /** The server's own words so far. */
+  log(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+export async function startSshServer(options: SshServerOptions = {}): Promise<SshServer> {
+  const user = await findUser();
+  const folder = await mkdtemp(join(tmpdir(), 'batch-upload-ssh-'));
+  // Also the user without rights has to get to its files.
+  await chmod(folder, 0o755);
+  const programs = await preparePrograms(join(folder, 'programs'));
+  const own = (path: string) => {
+    if (IS_ROOT) chownSync(path, user.uid, user.gid);
+  };
+  const root = join(folder, 'files');
+  const makeFolder = async (name: string) => {
+    const path = join(root, name);
+    await mkdir(path, { recursive: true });
+    own(path);
+    return path;
+  };
+  await makeFolder('.');
+  const login = ssh2.utils.generateKeyPairSync('ed25519');
+  const write = async (name: string, content: string) => {
+    const path = join(folder, name);
+    await writeFile(path, content, { mode: 0o600 });
+    own(path);
+    return path;
+  };
+  const hostKeys = await Promise.all(
+    (options.hostKeys ?? ['ed25519']).map(async (type) => {
+      const bits = { ed25519: undefined, ecdsa: 256, rsa: 2048 }[type];
+      const pair =
+        bits === undefined
+          ? ssh2.utils.generateKeyPairSync('ed25519')
+          : ssh2.utils.generateKeyPairSync(type as 'rsa', { bits });
+      return { path: await write(`host-${type}`, pair.private), line: pair.public };
+    }),
+  );
+  const port = options.port ?? (await findFreePort());
+  const config = await write(
+    'sshd_config',
+    [
+      ...['127.0.0.1', ...(options.listenAddresses ?? [])].map((address) => `ListenAddress ${address}:${port}`),
+      ...hostKeys.map(({ path }) => `HostKey ${path}`),
+      `AuthorizedKeysFile ${await write('authorized_keys', `${login.public}\n`)}`,
+      'StrictModes no',
+      'PidFile none',
+      'UsePAM no',
+      'PasswordAuthentication no',
+      'KbdInteractiveAuthentication no',
+      'MaxStartups 100',
+      'LogLevel VERBOSE',
+      'Subsystem sftp internal-sftp',
+      `ForceCommand internal-sftp -d ${root}`,
+      ...helperPrograms(programs),
+      ...(options.config ?? []),
+      '',
+    ].join('\n'),
+  );
+  const logFile = join(folder, 'sshd.log');
+  const asUser = IS_ROOT ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : [];
+  const server = await startServerProcess({
+    name: 'sshd',
+    // Its path has to be absolute, because it starts itself again for every connection.
+    command: [...asUser, join(programs, 'usr/sbin/sshd'), '-D', '-e', '-f', config],
+    env: programs === '/' ? {} : { LD_LIBRARY_PATH: await libraryPath(programs) },
+    logFile,
+    probe: () => readBanner(port),
+    stopSignal: 'SIGTERM',
+  });
+  const stop = async () => {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return {
+    port,
+    pid: server.pid,
+    username: user.username,
+    privateKey: login.private,
+    knownHosts(at = {}) {
+      const host = at.host ?? '127.0.0.1';
+      const name = at.port === 22 ? host : `[${host}]:${at.port ?? port}`;
+      return hostKeys.map(({ line }) => `${name} ${line}\n`).join('');
+    },
+    root,
+    makeFolder,
+    own,
+    log: () => readFile(logFile, 'utf8'),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** The cache may be in a home that nobody else may enter. */
+async function preparePrograms(copy: string): Promise<string> {
+  const { stdout } = await run(SCRIPT);
+  const programs = stdout.trim();
+  if (programs === '/') return programs;
+  await cp(join(programs, 'usr'), join(copy, 'usr'), { recursive: true, verbatimSymlinks: true });
+  return copy;
+}
+
+/** Not `nobody`: systemd says of that one that it is locked. */
+async function findUser(): Promise<{ uid: number; gid: number; username: string }> {
+  if (!IS_ROOT) return userInfo();
+  const { stdout } = await run('getent', ['passwd', 'daemon']);
+  const [username, , uid, gid] = stdout.split(':');
+  return { username: username!, uid: Number(uid), gid: Number(gid) };
+}
+
+/** From OpenSSH 9.8 on a connection is another program's, whose place is built in. */
+function helperPrograms(programs: string): string[] {
+  return (['session', 'auth'] as const).flatMap((name) => {
+    const path = join(programs, `usr/lib/openssh/sshd-${name}`);
+    return existsSync(path) ? [`Sshd${name === 'session' ? 'Session' : 'Auth'}Path ${path}`] : [];
+  });
+}
+
+async function libraryPath(programs: string): Promise<string> {
+  const { stdout } = await run('find', [programs, '-name', '*.so.*', '-printf', '%h\n']);
+  return [...new Set(stdout.trim().split('\n'))].join(':');
+}
+
+async function readBanner(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    for await (const piece of socket) if (String(piece).startsWith('SSH-2.0-')) return;
+    throw new Error('no banner');
+  } finally {
+    socket.destroy();
+  }
+}
