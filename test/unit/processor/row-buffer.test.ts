@@ -24,7 +24,8 @@ function writeRows(out: RowBuffer, rows: readonly (string | null)[][], byBytes: 
   }
 }
 
-const asText = (rows: (Buffer | null)[][]) => rows.map((row) => row.map((bytes) => (bytes === null ? null : bytes.toString())));
+const asText = (rows: (Buffer | null)[][]) =>
+  rows.map((row) => row.map((bytes) => (bytes === null ? null : bytes.toString())));
 
 /** Of a row number as one more column. */
 const numbered = (rows: (Buffer | null)[][]) =>
