@@ -75,7 +75,7 @@ const usage = async () => {
   const status = await readFile(`/proc/${bridge.pid}/status`, 'utf8');
   const kib = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]);
   const cpu = (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  return { cpu, rssMb: kib('VmRSS') / 1024, peakMb: kib('VmHWM') / 1024 };
+  return { cpu, rssMb: kib('VmRSS') / 1024, anonymousMb: kib('RssAnon') / 1024, peakMb: kib('VmHWM') / 1024 };
 };
 const writes = () => bench.api.requests.filter(({ subresource }) => subresource === 'status').length;
 try {
@@ -100,6 +100,8 @@ try {
     cpuSeconds: Number((after.cpu - before.cpu).toFixed(2)),
     cpuPercent: Number((((after.cpu - before.cpu) / SECONDS) * 100).toFixed(2)),
     rssMb: Math.round(after.rssMb),
+    // The rest of it is the program's file, which all its processes on a node share.
+    anonymousMb: Math.round(after.anonymousMb),
     peakMb: Math.round(after.peakMb),
     statusWrites: writes() - writesBefore,
     otherRequests: bench.api.requests.length - requestsBefore - (writes() - writesBefore),
