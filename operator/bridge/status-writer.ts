@@ -105,8 +105,11 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
         const now = clock.monotonic();
         const dirty = [...tracked].filter(([, entry]) => entry.dirty);
         const due = dirty.filter(([, { notBefore }]) => notBefore <= now);
-        await Promise.all(due.map(([key, entry]) => gate.run(() => write(key, entry, signal))));
-        if (due.length > 0) continue;
+        if (due.length > 0) {
+          await Promise.all(due.map(([key, entry]) => gate.run(() => write(key, entry, signal))));
+          continue;
+        }
+        // Nothing is awaited between the look and the wait: what is touched meanwhile would not be noticed.
         const next = Math.min(...dirty.map(([, { notBefore }]) => notBefore));
         await waitFor(Number.isFinite(next) ? next - now : null);
       }

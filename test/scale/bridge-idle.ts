@@ -6,12 +6,13 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NAMESPACE, startBridgeBench, testSource } from '#support/bridge.ts';
+import { startBridgeBench } from '#support/bridge.ts';
 import { startPostgres } from '#support/postgres.ts';
 import { startS3Server } from '#support/s3-server.ts';
 import { findFreePort } from '#support/server-process.ts';
 import { startSqsServer } from '#support/sqs-server.ts';
 import { startSshServer } from '#support/ssh-server.ts';
+import { NAMESPACE, testSource } from '#support/upload-source.ts';
 
 const SOURCES = Number(process.env['SOURCES'] ?? 100);
 const SECONDS = Number(process.env['SECONDS'] ?? 30);
