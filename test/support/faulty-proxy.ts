@@ -24,7 +24,10 @@ export async function startFaultyProxy(
       response.writeHead(fault.status).end(fault.body);
       return;
     }
-    const body = Buffer.concat(await request.toArray());
+    response.on('error', () => undefined);
+    // Null when the client is gone before it has said all: nobody waits for an answer.
+    const pieces = await request.toArray().catch(() => null);
+    if (pieces === null) return;
     // With the client's own Host: it is part of what is signed.
     const sent = forward(
       new URL(request.url!, target),
@@ -41,7 +44,7 @@ export async function startFaultyProxy(
     // A client that ends a long poll, or a server that was stopped meanwhile, is no failure of the proxy.
     sent.on('error', () => response.destroy());
     response.on('close', () => sent.destroy());
-    sent.end(body);
+    sent.end(Buffer.concat(pieces));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

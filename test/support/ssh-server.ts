@@ -24,8 +24,12 @@ export interface SshServerOptions {
   port?: number;
   /** Addresses besides 127.0.0.1. */
   listenAddresses?: string[];
-  /** Lines of sshd_config(5). */
+  /** Lines of sshd_config(5); they come first, so that they hold. */
   config?: string[];
+  /** Public keys that may log in, besides the server's own user key. */
+  authorizedKeys?: string[];
+  /** Default: true. */
+  sftp?: boolean;
 }
 
 export interface SshServer extends AsyncDisposable {
@@ -85,9 +89,10 @@ export async function startSshServer(options: SshServerOptions = {}): Promise<Ss
   const config = await write(
     'sshd_config',
     [
+      ...(options.config ?? []),
       ...['127.0.0.1', ...(options.listenAddresses ?? [])].map((address) => `ListenAddress ${address}:${port}`),
       ...hostKeys.map(({ path }) => `HostKey ${path}`),
-      `AuthorizedKeysFile ${await write('authorized_keys', `${login.public}\n`)}`,
+      `AuthorizedKeysFile ${await write('authorized_keys', [login.public, ...(options.authorizedKeys ?? []), ''].join('\n'))}`,
       'StrictModes no',
       'PidFile none',
       'UsePAM no',
@@ -95,10 +100,10 @@ export async function startSshServer(options: SshServerOptions = {}): Promise<Ss
       'KbdInteractiveAuthentication no',
       'MaxStartups 100',
       'LogLevel VERBOSE',
-      'Subsystem sftp internal-sftp',
-      `ForceCommand internal-sftp -d ${root}`,
+      ...(options.sftp === false
+        ? []
+        : [`Subsystem sftp internal-sftp -d ${root}`, `ForceCommand internal-sftp -d ${root}`]),
       ...helperPrograms(programs),
-      ...(options.config ?? []),
       '',
     ].join('\n'),
   );

@@ -5,7 +5,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Fault } from '#runner/errors.ts';
 import { isLost, SFTP_REASONS } from './fault.ts';
-import { type FileIdentity, fileMetadata } from './file-identity.ts';
+import { type FileIdentity, fileMetadata, identityHash } from './file-identity.ts';
 import { createGate } from './gate.ts';
 import type { NewObject, ObjectStore, StoredObject } from './object-store.ts';
 import { PART_BYTES, type PartBuffers } from './part-buffers.ts';
@@ -32,15 +32,27 @@ export type FetchResult =
   /** The file is not the one that was listed, or is gone: nothing is left of it in the storage. */
   | { kind: 'Changed' };
 
+export interface FetchRequest {
+  identity: FileIdentity;
+  key: string;
+  /** There is an object under this key that is not of this file. */
+  replace: boolean;
+}
+
+/** Was it made of this very file? */
+export function isObjectOf({ size, metadata }: StoredObject, identity: FileIdentity): boolean {
+  return size === identity.size && metadata['source-identity'] === identityHash(identity);
+}
+
 /** @throws Fault SFTP_*, S3_*; nothing is left in the storage then, as far as it can be reached */
 export async function fetchFile(
   deps: FetchDeps,
-  { identity, key }: { identity: FileIdentity; key: string },
+  { identity, key, replace }: FetchRequest,
   signal: AbortSignal,
 ): Promise<FetchResult> {
   const ranges = planParts(identity.size);
   const hash = createHash('sha256');
-  const object = { key, metadata: fileMetadata(identity) };
+  const object = { key, metadata: fileMetadata(identity), replace };
   const sink = await (ranges.length === 1 ? createWholeSink : createPartsSink)(deps, object, hash);
   try {
     if ((await readFile(deps, { identity, ranges, sink }, signal)) === 'Changed') {
@@ -50,7 +62,7 @@ export async function fetchFile(
     const sha256 = hash.digest('hex');
     await sink.finish(sha256);
     const stored = await deps.store.head(key);
-    if (stored?.size !== identity.size) throw wrongSize(key, stored?.size, identity.size);
+    if (!stored || !isObjectOf(stored, identity)) throw wrongObject(key, stored?.size, identity.size);
     return { kind: 'Stored', object: stored, sha256 };
   } catch (error) {
     await sink.abort();
@@ -209,7 +221,7 @@ async function createPartsSink({ store, buffers }: FetchDeps, object: NewObject,
   };
 }
 
-function wrongSize(key: string, found: number | undefined, expected: number): Fault {
+function wrongObject(key: string, found: number | undefined, expected: number): Fault {
   return new Fault({
     code: 'S3_INCOMPLETE',
     category: 'retryable',

@@ -40,7 +40,7 @@ export function keyName(name: string): string {
   const plain = name
     .normalize('NFC')
     .replace(/[^\p{L}\p{M}\p{N}._ ()+@=,-]/gu, '_')
-    .replace(/\.{2,}/g, '_')
+    .replace(/\.{2,}/g, '_.')
     .replace(/^[. ]+|[. ]+$/g, '_');
   return limitBytes(plain, MAX_NAME_BYTES) || '_';
 }

@@ -24,10 +24,14 @@ export interface StoredObject {
   metadata: Record<string, string>;
 }
 
-/** What is written of a new object. The digest is hex. */
 export interface NewObject {
   key: string;
   metadata: Record<string, string>;
+  /**
+   * What is there under this key goes. Otherwise it stays, and that is no fault: another process was faster with the same
+   * file, and a second version of it would be a second upload.
+   */
+  replace: boolean;
 }
 
 /** Every method: @throws Fault S3_* */
@@ -43,6 +47,7 @@ export interface ObjectStore {
 
 export interface PartsUpload {
   send(number: number, body: Buffer): Promise<void>;
+  /** @param sha256 hex */
   complete(sha256: string): Promise<void>;
   /** Best effort: what stays is removed before the next transfer of the same file. */
   abort(): Promise<void>;
@@ -62,12 +67,37 @@ export function createObjectStore(s3: S3Client, bucket: string, retry: RetryOpti
         limit.start();
         return await work(limit.signal);
       } catch (error) {
-        const fault = await storageFault(limit.explain(error), s3, { bucket, key });
+        const fault = damagedOnTheWay(error) ?? (await storageFault(limit.explain(error), s3, { bucket, key }));
         throw fault.retryable || fault.code === 'S3_NOT_FOUND' ? fault : refused(fault, bucket, key);
       } finally {
         limit.stop();
       }
     });
+  }
+
+  /** Writes unless something is there. @returns false when it was */
+  async function sendNew(
+    { key, replace }: NewObject,
+    write: (condition: { IfNoneMatch?: string }, abortSignal: AbortSignal) => Promise<unknown>,
+  ): Promise<boolean> {
+    let condition: { IfNoneMatch?: string } = replace ? {} : { IfNoneMatch: '*' };
+    return send(
+      key,
+      async (abortSignal) => {
+        try {
+          await write(condition, abortSignal);
+          return true;
+        } catch (error) {
+          if (condition.IfNoneMatch && statusOf(error) === 412) return false;
+          // A server without conditions: a rare second version is better than no upload.
+          if (!condition.IfNoneMatch || statusOf(error) !== 501) throw error;
+          condition = {};
+          await write(condition, abortSignal);
+          return true;
+        }
+      },
+      STALLS_PER_PART,
+    );
   }
 
   async function abortOne(key: string, UploadId: string): Promise<void> {
@@ -94,19 +124,17 @@ export function createObjectStore(s3: S3Client, bucket: string, retry: RetryOpti
         throw error;
       }
     },
-    async put({ key, metadata }, body) {
-      const command = new PutObjectCommand({
-        ...{ Bucket: bucket, Key: key, Metadata: metadata },
-        Body: body,
-        ContentMD5: md5(body),
-      });
-      await send(key, (abortSignal) => s3.send(command, { abortSignal }), STALLS_PER_PART);
+    async put(object, body) {
+      const input = { Bucket: bucket, Key: object.key, Metadata: object.metadata, Body: body, ContentMD5: md5(body) };
+      await sendNew(object, (condition, abortSignal) =>
+        s3.send(new PutObjectCommand({ ...input, ...condition }), { abortSignal }),
+      );
     },
-    async startParts({ key, metadata }) {
-      const object = { Bucket: bucket, Key: key };
-      const command = new CreateMultipartUploadCommand({ ...object, Metadata: metadata });
+    async startParts(object) {
+      const { key, metadata } = object;
+      const command = new CreateMultipartUploadCommand({ Bucket: bucket, Key: key, Metadata: metadata });
       const { UploadId } = await send(key, (abortSignal) => s3.send(command, { abortSignal }));
-      return createPartsUpload(key, UploadId!);
+      return createPartsUpload(object, UploadId!);
     },
     async abortUnfinished(where) {
       const key = 'key' in where ? where.key : where.prefix;
@@ -132,34 +160,40 @@ export function createObjectStore(s3: S3Client, bucket: string, retry: RetryOpti
   };
   return store;
 
-  function createPartsUpload(key: string, UploadId: string): PartsUpload {
-    const object = { Bucket: bucket, Key: key };
+  function createPartsUpload(created: NewObject, UploadId: string): PartsUpload {
+    const object = { Bucket: bucket, Key: created.key };
     const parts: CompletedPart[] = [];
+
+    async function abort(): Promise<void> {
+      const command = new AbortMultipartUploadCommand({ ...object, UploadId });
+      await s3.send(command, { abortSignal: AbortSignal.timeout(ABORT_MS) }).catch(() => undefined);
+    }
+
     return {
+      abort,
       async send(number, body) {
-        const command = new UploadPartCommand({
-          ...{ ...object, UploadId, PartNumber: number },
-          Body: body,
-          ContentMD5: md5(body),
-        });
-        const { ETag } = await send(key, (abortSignal) => s3.send(command, { abortSignal }), STALLS_PER_PART);
+        const input = { ...object, UploadId, PartNumber: number, Body: body, ContentMD5: md5(body) };
+        const { ETag } = await send(
+          created.key,
+          (abortSignal) => s3.send(new UploadPartCommand(input), { abortSignal }),
+          STALLS_PER_PART,
+        );
         parts.push({ PartNumber: number, ...(ETag ? { ETag } : {}) });
       },
       async complete(sha256) {
         const Parts = parts.toSorted((a, b) => a.PartNumber! - b.PartNumber!);
-        const command = new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts } });
+        const input = { ...object, UploadId, MultipartUpload: { Parts } };
         let tries = 0;
-        await send(
-          key,
-          async (abortSignal) => {
-            tries += 1;
-            await s3.send(command, { abortSignal }).catch((error) => {
+        const written = await sendNew(created, async (condition, abortSignal) => {
+          tries += 1;
+          await s3
+            .send(new CompleteMultipartUploadCommand({ ...input, ...condition }), { abortSignal })
+            .catch((error) => {
               // Done, and its answer was lost: what is there is looked at next.
               if (tries === 1 || (error as { name?: string }).name !== 'NoSuchUpload') throw error;
             });
-          },
-          STALLS_PER_PART,
-        );
+        });
+        if (!written) await abort();
         // Metadata is given when an upload begins, and the digest is known when it ends. A server may have no tags.
         const tags = new PutObjectTaggingCommand({
           ...object,
@@ -167,12 +201,24 @@ export function createObjectStore(s3: S3Client, bucket: string, retry: RetryOpti
         });
         await s3.send(tags, { abortSignal: AbortSignal.timeout(ABORT_MS) }).catch(() => undefined);
       },
-      async abort() {
-        const command = new AbortMultipartUploadCommand({ ...object, UploadId });
-        await s3.send(command, { abortSignal: AbortSignal.timeout(ABORT_MS) }).catch(() => undefined);
-      },
     };
   }
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+}
+
+/** The server found another checksum than the one that was sent with the bytes: they are sent again. */
+function damagedOnTheWay(error: unknown): Fault | null {
+  if ((error as { name?: string }).name !== 'BadDigest') return null;
+  return new Fault({
+    code: 'S3_UNAVAILABLE',
+    category: 'retryable',
+    reason: 'StorageUnavailable',
+    message: 'The storage got other bytes than were sent.',
+    cause: error,
+  });
 }
 
 /** Checked by every S3 server, which newer checksums are not. */

@@ -10,10 +10,10 @@ import { type AfterFetch, finishRemoteFile } from './after-fetch.ts';
 import { connectSftp, DEFAULT_LIMITS, type SftpLimits, type SftpSecret, type SftpServer } from './connect.ts';
 import { createConnection } from './connection.ts';
 import { SFTP_REASONS } from './fault.ts';
-import { fetchFile } from './fetch-file.ts';
+import { fetchFile, isObjectOf } from './fetch-file.ts';
 import { type FileIdentity, identityHash, objectKey, sourcePrefix } from './file-identity.ts';
 import { joinPath, type RemoteFileInfo } from './list-files.ts';
-import { createObjectStore, type ObjectStore, type StoredObject } from './object-store.ts';
+import { createObjectStore, type StoredObject } from './object-store.ts';
 import type { PartBuffers } from './part-buffers.ts';
 import type { StableFile } from './stable-files.ts';
 import { createFolderWatch } from './watch-folder.ts';
@@ -169,7 +169,9 @@ export async function runSftpSource(options: SftpSourceOptions, signal: AbortSig
   async function handle(candidate: Candidate): Promise<ProcessResult> {
     const { identity, key, file } = candidate;
     if (!candidate.handedOn) {
-      const object = (await findObject(store, candidate)) ?? (await fetch(candidate));
+      // Of a process that died before it handed the object on, or of a file that is kept.
+      const before = await store.head(key);
+      const object = before && isObjectOf(before, identity) ? before : await fetch(candidate, before !== null);
       if (object === null) {
         // The next look tells what is there now.
         forget(candidate);
@@ -193,7 +195,7 @@ export async function runSftpSource(options: SftpSourceOptions, signal: AbortSig
     return undefined;
   }
 
-  async function fetch(candidate: Candidate): Promise<StoredObject | null> {
+  async function fetch(candidate: Candidate, replace: boolean): Promise<StoredObject | null> {
     const { identity, key } = candidate;
     const started = clock.monotonic();
     const result = await fetchFile(
@@ -202,7 +204,7 @@ export async function runSftpSource(options: SftpSourceOptions, signal: AbortSig
         onResume: (fault, progress) =>
           log.warn({ key, reason: fault.reason, ...progress }, 'a transfer was cut and goes on'),
       },
-      { identity, key },
+      { identity, key, replace },
       signal,
     );
     if (result.kind === 'Changed') {
@@ -221,13 +223,6 @@ export async function runSftpSource(options: SftpSourceOptions, signal: AbortSig
       .abortUnfinished({ prefix: sourcePrefix(place), olderThan: new Date(clock.now() - STALE_UPLOAD_MS) })
       .catch((error) => log.debug({ reason: toFault(error).reason }, 'old transfers could not be looked for')),
   ]);
-}
-
-/** What was stored of this very file before: by a process that died before it handed it on, or of a file that is kept. */
-async function findObject(store: ObjectStore, { key, identity }: Candidate): Promise<StoredObject | null> {
-  const object = await store.head(key);
-  const same = object?.size === identity.size && object.metadata['source-identity'] === identityHash(identity);
-  return same ? object : null;
 }
 
 function toNotice(bucket: string, { key, identity }: Candidate, object: StoredObject): ObjectNotice {

@@ -1,0 +1,111 @@
+/** An SFTP source in this process that keeps what it tells of itself. */
+import type { S3Client } from '@aws-sdk/client-s3';
+import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
+import { runSftpSource, type SftpSourceOptions } from '#operator/bridge/sftp/run-sftp-source.ts';
+import type { ObjectNotice, Outcome } from '#operator/bridge/types.ts';
+import { createRecordingLog, type LogEntry } from './recording-log.ts';
+import type { SshServer } from './ssh-server.ts';
+
+export interface Told {
+  key: string | null;
+  reason: string;
+  message: string;
+}
+
+export interface RecordingSource extends AsyncDisposable {
+  admitted: ObjectNotice[];
+  failing: Told[];
+  ignored: Told[];
+  looks: number;
+  recovered: number;
+  lag: number;
+  log: LogEntry[];
+  usedBytes(): number;
+  /** Asked again whenever the source tells something. `limitMs` only bounds a test that fails. */
+  until(what: string, test: () => boolean, limitMs?: number): Promise<void>;
+  /** So many looks more have ended: what was to be done by them is done, or shall not be. */
+  moreLooks(count: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface RecordingSourceOptions extends Partial<SftpSourceOptions> {
+  ssh: SshServer;
+  s3: S3Client;
+  bucket: string;
+  /** Through a proxy. */
+  port?: number;
+  outcomeOf?: (notice: ObjectNotice) => Outcome;
+}
+
+export function startRecordingSource(options: RecordingSourceOptions): RecordingSource {
+  const { ssh, port = ssh.port, outcomeOf, ...rest } = options;
+  const stop = new AbortController();
+  const listeners = new Set<() => void>();
+  const changed = () => {
+    for (const listener of [...listeners]) listener();
+  };
+  const log = createRecordingLog();
+  const buffers = createPartBuffers();
+  const told = (list: Told[]) => (key: string | null, reason: string, message: string) => {
+    list.push({ key, reason, message });
+    changed();
+  };
+  const source: RecordingSource = {
+    ...{ admitted: [], failing: [], ignored: [], looks: 0, recovered: 0, lag: 0, log: log.entries },
+    usedBytes: () => buffers.usedBytes,
+    async until(what, test, limitMs = 30_000) {
+      if (test()) return;
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const said = () =>
+        JSON.stringify({ failing: source.failing, ignored: source.ignored, log: log.entries.slice(-5) });
+      const timer = setTimeout(() => reject(new Error(`did not happen: ${what}; ${said()}`)), limitMs);
+      const look = () => {
+        if (test()) resolve();
+      };
+      listeners.add(look);
+      await promise.finally(() => {
+        clearTimeout(timer);
+        listeners.delete(look);
+      });
+    },
+    async moreLooks(count) {
+      const enough = source.looks + count;
+      await source.until(`${count} more looks`, () => source.looks >= enough);
+    },
+    async stop() {
+      stop.abort(new Error('the test is over'));
+      await running;
+    },
+    [Symbol.asyncDispose]: () => source.stop(),
+  };
+  const running = runSftpSource(
+    {
+      ...{ namespace: 'ns', name: 'partner', directory: 'outbox', uploadPrefix: 'raw-uploads/' },
+      ...{ intervalSeconds: 0.1, settleSeconds: 0, afterFetch: { action: 'Keep' }, buffers, log },
+      server: { host: '127.0.0.1', port, username: ssh.username },
+      readSecret: async () => ({ name: 'partner', privateKey: ssh.privateKey, knownHosts: ssh.knownHosts({ port }) }),
+      async admit(notices) {
+        source.admitted.push(...notices);
+        return notices.map((notice) => outcomeOf?.(notice) ?? { kind: 'Created', name: 'upload' });
+      },
+      status: {
+        listed() {
+          source.looks += 1;
+          changed();
+        },
+        failing: told(source.failing),
+        ignored: told(source.ignored),
+        recovered() {
+          source.recovered += 1;
+          changed();
+        },
+        lag(seconds) {
+          source.lag = seconds;
+        },
+      },
+      ...rest,
+    },
+    stop.signal,
+  );
+  return source;
+}
