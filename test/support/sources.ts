@@ -3,7 +3,7 @@ import { DeleteObjectsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import type { UploadSource } from '#operator/api/resources.ts';
 import { type BatchUpload, isFinished } from './cluster.ts';
 import { type E2e, eventuallyTrue, NAMESPACE, type Pod } from './e2e.ts';
-import { itemsSchema, schemaManifest, sourceManifest } from './manifests.ts';
+import { API_VERSION, itemsSchema, schemaManifest, sourceManifest } from './manifests.ts';
 import { SYSTEM } from './operator-kills.ts';
 
 /** Names that the chart lets the bridge read, for Secrets that tests make. */
@@ -41,6 +41,8 @@ export interface TestSource {
   arrivals(): Promise<Arrival[]>;
   /** Rows of the table, as `k=v`, in their order. */
   rows(): Promise<string[]>;
+  /** All uploads but these. */
+  removeUploads(except?: readonly string[]): Promise<void>;
   /** The source, its uploads, schema, table and objects. */
   remove(): Promise<void>;
 }
@@ -155,9 +157,16 @@ export async function createTestSource(e2e: E2e, kind: string): Promise<TestSour
       );
       return rows.map(({ row }) => row);
     },
+    async removeUploads(except = []) {
+      const fields = except.map((each) => `metadata.name!=${each}`).join(',');
+      const query = new URLSearchParams({ labelSelector: label, ...(fields ? { fieldSelector: fields } : {}) });
+      // One call, where kubectl itself would delete one after the other.
+      const path = `/apis/${API_VERSION}/namespaces/${NAMESPACE}/batchuploads`;
+      await kubectl('delete', '--raw', `${path}?${query}`);
+    },
     async remove() {
       await kubectl('-n', NAMESPACE, 'delete', 'uploadsource', name, '--ignore-not-found');
-      await kubectl('-n', NAMESPACE, 'delete', 'batchuploads', '-l', label, '--wait=false');
+      await source.removeUploads();
       await kubectl('-n', NAMESPACE, 'delete', 'recordschema', name, '--ignore-not-found');
       await db.query(`DROP TABLE IF EXISTS ${table}`);
       await removeObjects(e2e, prefix);
