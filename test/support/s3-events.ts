@@ -21,18 +21,32 @@ export function wrapBySns(message: string): string {
   return JSON.stringify({ ...(JSON.parse(readFixture('sns')) as object), Message: message });
 }
 
+/** An object of a notification; `versionId` null: of a bucket without versions. What is not given is the fixture's. */
+interface NotifiedObject {
+  key: string;
+  sequencer?: string;
+  eventName?: string;
+  eventTime?: string;
+  bucket?: string;
+  versionId?: string | null;
+}
+
 /** AWS's notification of several objects; keys as S3 knows them. */
-export function awsEvent(
-  objects: readonly { key: string; sequencer?: string; eventName?: string; bucket?: string }[],
-): string {
+export function awsEvent(objects: readonly NotifiedObject[]): string {
   const [template] = (JSON.parse(readFixture('aws-put')) as { Records: [AwsRecord] }).Records;
-  const records = objects.map(({ key, sequencer, eventName = 'ObjectCreated:Put', bucket = 'bank-files' }) => ({
+  const records = objects.map(({ key, eventName = 'ObjectCreated:Put', bucket = 'bank-files', ...rest }) => ({
     ...template,
     eventName,
+    eventTime: rest.eventTime ?? template.eventTime,
     s3: {
       ...template.s3,
       bucket: { ...template.s3.bucket, name: bucket },
-      object: { ...template.s3.object, key: encodeKey(key), ...(sequencer && { sequencer }) },
+      object: {
+        ...template.s3.object,
+        key: encodeKey(key),
+        ...(rest.sequencer && { sequencer: rest.sequencer }),
+        ...(rest.versionId !== undefined && { versionId: rest.versionId ?? undefined }),
+      },
     },
   }));
   return JSON.stringify({ Records: records });
@@ -44,6 +58,7 @@ export function encodeKey(key: string): string {
 }
 
 interface AwsRecord {
+  eventTime: string;
   s3: { bucket: object; object: object };
 }
 
