@@ -191,9 +191,12 @@ export class RowBuffer {
     this.#escape(this.#jsonEscapes, bytes, start, end);
   }
 
+  /** With or without a sign. */
   int16(value: number): void {
     this.#reserve(2);
-    this.#length = this.#bytes.writeInt16BE(value, this.#length);
+    this.#bytes[this.#length] = value >>> 8;
+    this.#bytes[this.#length + 1] = value;
+    this.#length += 2;
   }
 
   int64(value: number | bigint): void {
