@@ -91,9 +91,14 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
   };
 }
 
-/** Of the target's columns, in their order; the oid 0 for one that is not there. */
+/**
+ * Of the target's columns, in their order; the oid 0 for one that is not there, and for all when this role could not hold
+ * them by {@link lockColumnTypes}: a right on columns is enough to insert, and not to lock.
+ */
 export async function readColumnTypes(client: ClientBase, target: Target): Promise<ColumnType[]> {
-  const { rows } = await client.query<TypedColumn>(columnTypesSql(target.table));
+  const { rows } = await client.query<TypedColumn>(
+    `${columnTypesSql(target.table)} AND has_table_privilege(attrelid, 'INSERT')`,
+  );
   return inOrder(target, rows);
 }
 

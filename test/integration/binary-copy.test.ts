@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '#runner/ledger/migrate.ts';
 import { createPreparer } from '#runner/load/prepare-chunk.ts';
 import { processChunks } from '#runner/load/process-chunks.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { describeTarget, lockColumnTypes, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { writeRecords } from '#runner/load/write-records.ts';
 import { chooseEncodings, type Encoding } from '#runner/processor/column-encoding.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
@@ -200,5 +200,29 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     });
     expect((await client.query('SELECT * FROM items')).rows).toEqual([]);
     await client.end();
+  });
+
+  it('a role that may insert into the columns alone loads in the text format, since it cannot lock the table', async () => {
+    const schema = schemaFor({ type: 'integer' });
+    const target = describeTarget(schema);
+    const role = `app_${version}`;
+    await withClient(url, (client) =>
+      client.query(`DROP TABLE IF EXISTS items;
+        CREATE TABLE items (k integer PRIMARY KEY, v integer, j jsonb, upload uuid, n bigint, w text);
+        CREATE ROLE ${role} LOGIN PASSWORD 'app'; GRANT SELECT, INSERT (k, v, j, upload, n) ON items TO ${role}`),
+    );
+    const asRole = url.replace('postgres:postgres@', `${role}:app@`);
+    const readEncodings = () =>
+      withClient(asRole, async (client) => {
+        const types = await readColumnTypes(client, target);
+        const encodings = chooseEncodings(schema, types);
+        await client.query('BEGIN');
+        await prepareSession(client, target);
+        if (encodings) await lockColumnTypes(client, target, types);
+        return encodings;
+      });
+    expect(await readEncodings()).toBeNull();
+    await withClient(url, (client) => client.query(`GRANT INSERT ON items TO ${role}`));
+    expect(await readEncodings()).toEqual(['int4', 'int4', 'jsonb', 'uuid', 'int8']);
   });
 });
