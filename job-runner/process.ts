@@ -11,7 +11,7 @@ import { createPace, MOST_CHUNKS, type Pace } from '#runner/load/pace.ts';
 import { createPreparer, type Preparer } from '#runner/load/prepare-chunk.ts';
 import { type ChunkGroup, type GroupOutcome, processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession, readColumnTypes, type Target } from '#runner/load/target.ts';
-import { chooseEncodings } from '#runner/processor/column-encoding.ts';
+import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import { JSON_FAULT } from '#runner/processor/faults.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
@@ -93,7 +93,7 @@ interface RunContext extends ProcessDeps {
   upload: PlannedUpload;
   target: Target;
   /** What rows are encoded for; null: they are in the text format. */
-  columnTypes: readonly number[] | null;
+  columnTypes: readonly ColumnType[] | null;
   /** Of this pod so far, for the audit rows. */
   reads: { retries: number };
 }

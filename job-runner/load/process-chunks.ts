@@ -5,6 +5,7 @@
 import type { ClientBase } from 'pg';
 import { beginChunks, type ChunkResult, commitChunks, DUPLICATE_CODE } from '#runner/ledger/chunks.ts';
 import { type FailedRow, insertErrors } from '#runner/ledger/insert-errors.ts';
+import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { REFUSED_CODE } from '#runner/processor/faults.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CodeCounts, createFailedRows, type FailedRows } from './failed-rows.ts';
@@ -19,7 +20,7 @@ export interface ChunkTransaction {
   uploadId: string;
   attempt: number;
   /** What the rows were encoded for; null when they are in the text format. */
-  columnTypes: readonly number[] | null;
+  columnTypes: readonly ColumnType[] | null;
   /** Leaves out the optimistic way. */
   mergeOnly: boolean;
   /** Who did it, for the audit row: pod, index, tries. */

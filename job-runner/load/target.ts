@@ -1,7 +1,9 @@
 /** The statements of one target table, made once per session. */
+import { isDeepStrictEqual } from 'node:util';
 import type { ClientBase, QueryResult } from 'pg';
 import pg from 'pg';
 import { Fault } from '#runner/errors.ts';
+import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { describeMerge, type Merge } from './merge.ts';
 
@@ -89,24 +91,30 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
   };
 }
 
-/** pg_type.oid of the target's columns, in their order; 0 for one that is not there. */
-export async function readColumnTypes(client: ClientBase, target: Target): Promise<number[]> {
-  const { rows } = await client.query<TypedColumn>(columnTypesSql(target.table));
+/**
+ * Of the target's columns, in their order; the oid 0 for one that is not there, and for all when this role could not hold
+ * them by {@link lockColumnTypes}: a right on columns is enough to insert, and not to lock.
+ */
+export async function readColumnTypes(client: ClientBase, target: Target): Promise<ColumnType[]> {
+  const { rows } = await client.query<TypedColumn>(
+    `${columnTypesSql(target.table)} AND has_table_privilege(attrelid, 'INSERT')`,
+  );
   return inOrder(target, rows);
 }
 
-interface TypedColumn {
+interface TypedColumn extends ColumnType {
   name: string;
-  type: number;
 }
 
 const columnTypesSql = (table: string) =>
-  `SELECT attname AS name, atttypid::int AS type FROM pg_attribute
+  `SELECT attname AS name, atttypid::int AS oid, atttypmod AS modifier FROM pg_attribute
    WHERE attrelid = ${pg.escapeLiteral(table)}::regclass AND attnum > 0 AND NOT attisdropped`;
 
-function inOrder({ columns }: Target, rows: readonly TypedColumn[]): number[] {
-  const types = new Map(rows.map(({ name, type }) => [name, type]));
-  return columns.map((name) => types.get(name) ?? 0);
+const NO_TYPE: ColumnType = { oid: 0, modifier: -1 };
+
+function inOrder({ columns }: Target, rows: readonly TypedColumn[]): ColumnType[] {
+  const types = new Map(rows.map(({ name, oid, modifier }) => [name, { oid, modifier }]));
+  return columns.map((name) => types.get(name) ?? NO_TYPE);
 }
 
 /**
@@ -114,14 +122,18 @@ function inOrder({ columns }: Target, rows: readonly TypedColumn[]): number[] {
  * were encoded for: an integer read as a date would be no error for PostgreSQL.
  * @throws Fault DB_TARGET_CHANGED
  */
-export async function lockColumnTypes(client: ClientBase, target: Target, expected: readonly number[]): Promise<void> {
+export async function lockColumnTypes(
+  client: ClientBase,
+  target: Target,
+  expected: readonly ColumnType[],
+): Promise<void> {
   const { table, merge } = target;
   const results = await client.query(
     `LOCK TABLE ONLY ${table} IN ROW EXCLUSIVE MODE; ${columnTypesSql(table)}; ${columnTypesSql(merge.stage)}`,
   );
   const [, ...tables] = results as unknown as QueryResult<TypedColumn>[];
   for (const { rows } of tables) {
-    if (inOrder(target, rows).every((type, i) => type === expected[i])) continue;
+    if (isDeepStrictEqual(inOrder(target, rows), expected)) continue;
     throw new Fault({
       code: 'DB_TARGET_CHANGED',
       category: 'retryable',

@@ -8,14 +8,22 @@ import { integerToJson } from './numbers.ts';
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import type { RowBuffer } from './row-buffer.ts';
 
-/** `text`: the value's own bytes. */
-export type Encoding = 'text' | 'jsonb' | 'int2' | 'int4' | 'int8' | 'float8' | 'numeric' | 'date' | 'boolean' | 'uuid';
+/** Of pg_attribute: the type's oid, and its modifier, such as the length of a varchar; -1 where it has none. */
+export interface ColumnType {
+  oid: number;
+  modifier: number;
+}
+
+/** Of a type; `text`: the value's own bytes. */
+type TypeEncoding = 'text' | 'jsonb' | 'int2' | 'int4' | 'int8' | 'float8' | 'numeric' | 'date' | 'boolean' | 'uuid';
+/** `decimal`: a numeric of a precision and scale. */
+export type Encoding = TypeEncoding | 'decimal';
 
 type Schema = Pick<RecordSchemaSpec, 'fields' | 'target'>;
 type Column = RecordSchemaSpec['target']['columns'][number];
 
 /** By pg_type.oid: these never change. */
-const ENCODINGS: Record<number, Encoding> = {
+const ENCODINGS: Record<number, TypeEncoding> = {
   16: 'boolean',
   20: 'int8',
   21: 'int2',
@@ -33,7 +41,7 @@ const ENCODINGS: Record<number, Encoding> = {
 const JSON_OID = 114;
 
 /** What may be encoded so, besides `text`, which takes everything. */
-const SOURCES: Record<Exclude<Encoding, 'text'>, ReadonlySet<string>> = {
+const SOURCES: Record<Exclude<TypeEncoding, 'text'>, ReadonlySet<string>> = {
   boolean: new Set(['boolean']),
   int2: new Set(['integer', 'year', 'rowNumber']),
   int4: new Set(['integer', 'year', 'rowNumber']),
@@ -46,19 +54,20 @@ const SOURCES: Record<Exclude<Encoding, 'text'>, ReadonlySet<string>> = {
 };
 
 /**
- * @param types pg_type.oid of the target's columns, in their order
+ * @param types of the target's columns, in their order
  * @returns an encoding for each; null when one of them has none that is known
  */
-export function chooseEncodings(schema: Schema, types: readonly number[]): Encoding[] | null {
+export function chooseEncodings(schema: Schema, types: readonly ColumnType[]): Encoding[] | null {
   const encodings = schema.target.columns.map((column, i) => encodingOf(sourceOf(column, schema), types[i]!));
   return encodings.includes(null) ? null : (encodings as Encoding[]);
 }
 
-function encodingOf(source: string, type: number): Encoding | null {
-  const encoding = ENCODINGS[type];
+function encodingOf(source: string, { oid, modifier }: ColumnType): Encoding | null {
+  const encoding = ENCODINGS[oid];
   if (encoding === undefined) return null;
-  if (type === JSON_OID) return SOURCES.jsonb.has(source) ? 'text' : null;
-  return encoding === 'text' || SOURCES[encoding].has(source) ? encoding : null;
+  if (oid === JSON_OID) return SOURCES.jsonb.has(source) ? 'text' : null;
+  if (encoding !== 'text' && !SOURCES[encoding].has(source)) return null;
+  return encoding === 'numeric' && modifier !== -1 ? 'decimal' : encoding;
 }
 
 function sourceOf(column: Column, { fields }: Schema): string {
@@ -85,7 +94,8 @@ export const ENCODERS: Record<Exclude<Encoding, 'text' | 'jsonb'>, Encoder> = {
   int4: integerEncoder(32, (out, value) => out.int32Column(value)),
   int8: integerEncoder(64, writeInt64),
   float8: encodeDouble,
-  numeric: encodeNumeric,
+  numeric: numericEncoder(false),
+  decimal: numericEncoder(true),
   date(bytes, start, _end, out) {
     const two = (at: number) => (bytes[at]! - ZERO) * 10 + bytes[at + 1]! - ZERO;
     out.int32Column(daysSince2000(two(start) * 100 + two(start + 2), two(start + 5), two(start + 8)));
@@ -153,38 +163,43 @@ function encodeDouble(bytes: Buffer, start: number, end: number, out: RowBuffer)
 /** Digits before and behind the point that a numeric has room for. */
 const MOST_WHOLE = 131_072;
 const MOST_FRACTION = 16_383;
+/** From here on PostgreSQL reads no number, not even a zero. */
+const LARGE_EXPONENT = 1_073_741_823;
 const NEGATIVE = 0x4000;
+const ZEROS = '000';
 
-/** Digits to the base of 10,000, four decimal ones in each. */
-function encodeNumeric(bytes: Buffer, start: number, end: number, out: RowBuffer): void {
-  const [, sign, before, behind, exponent] = /^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE](.*))?$/.exec(
-    bytes.toString('latin1', start, end),
-  )!;
-  const digits = `${before}${behind}`;
-  const scale = behind!.length - Number(exponent ?? 0);
-  const fraction = Math.max(0, scale);
-  if (fraction > MOST_FRACTION || digits.length - scale > MOST_WHOLE + digits.length) throw new OutOfRange();
-  const plain = digits.padEnd(digits.length + fraction - scale, '0').padStart(fraction, '0');
-  const whole = plain.slice(0, plain.length - fraction).replace(/^0+/, '');
-  if (whole.length > MOST_WHOLE) throw new OutOfRange();
-  const groups = [...groupsOf(whole.padStart(Math.ceil(whole.length / 4) * 4, '0'))];
-  let weight = groups.length - 1;
-  const rest = plain.slice(plain.length - fraction);
-  groups.push(...groupsOf(rest.padEnd(Math.ceil(fraction / 4) * 4, '0')));
-  while (groups.at(-1) === 0) groups.pop();
-  let leading = 0;
-  while (leading < groups.length && groups[leading] === 0) leading += 1;
-  weight -= leading;
-  const isZero = groups.length === leading;
-  out.startColumn();
-  out.int16(groups.length - leading);
-  out.int16(isZero ? 0 : weight);
-  out.int16(sign === '-' && !isZero ? NEGATIVE : 0);
-  out.int16(fraction);
-  for (let i = leading; i < groups.length; i += 1) out.int16(groups[i]!);
-  out.endColumn();
-}
-
-function* groupsOf(digits: string): Generator<number> {
-  for (let at = 0; at < digits.length; at += 4) yield Number(digits.slice(at, at + 4));
+/**
+ * Digits to the base of 10,000, four decimal ones in each; zeros of the exponent are never written out, since seven bytes
+ * can ask for 131,072 of them.
+ * @param isRounded the column has a scale, by which PostgreSQL rounds before it asks whether there is room
+ */
+function numericEncoder(isRounded: boolean): Encoder {
+  return (bytes, start, end, out) => {
+    const [, sign, before, behind, exponent] = /^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE](.*))?$/.exec(
+      bytes.toString('latin1', start, end),
+    )!;
+    const power = Number(exponent ?? 0);
+    const scale = Math.max(0, behind!.length - power);
+    if (Math.abs(power) >= LARGE_EXPONENT || (scale > MOST_FRACTION && !isRounded)) throw new OutOfRange();
+    // What rounds a value stands far before the digit where it is cut off.
+    const fraction = Math.min(scale, MOST_FRACTION);
+    const digits = `${before}${behind}`;
+    const point = before!.length + power;
+    let first = 0;
+    let last = Math.min(digits.length, point + fraction);
+    while (first < last && digits.charCodeAt(first) === ZERO) first += 1;
+    while (last > first && digits.charCodeAt(last - 1) === ZERO) last -= 1;
+    const isZero = first >= last;
+    const whole = isZero ? 0 : point - first;
+    if (whole > MOST_WHOLE) throw new OutOfRange();
+    const groups = Math.ceil(whole / 4);
+    const aligned = isZero ? '' : ZEROS.slice(0, groups * 4 - whole) + digits.slice(first, last);
+    out.startColumn();
+    out.int16(Math.ceil(aligned.length / 4));
+    out.int16(isZero ? 0 : groups - 1);
+    out.int16(sign === '-' && !isZero ? NEGATIVE : 0);
+    out.int16(fraction);
+    for (let at = 0; at < aligned.length; at += 4) out.int16(Number(aligned.slice(at, at + 4).padEnd(4, '0')));
+    out.endColumn();
+  };
 }

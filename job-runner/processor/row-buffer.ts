@@ -70,7 +70,7 @@ export class RowBuffer {
 
   /** All rows, as COPY takes them. Valid until clear(). */
   all(): Buffer[] {
-    return this.#enclose(this.#bytes.subarray(0, this.#startOf(this.rows)));
+    return this.#enclose([this.#bytes.subarray(0, this.#startOf(this.rows))]);
   }
 
   /** Some rows, in their order. Valid until clear(). */
@@ -79,14 +79,14 @@ export class RowBuffer {
     if (first === undefined) return [];
     const last = rows.at(-1)!;
     if (last - first + 1 === rows.length)
-      return this.#enclose(this.#bytes.subarray(this.#startOf(first), this.#startOf(last + 1)));
-    return this.#enclose(...rows.map((row) => this.#bytes.subarray(this.#startOf(row), this.#startOf(row + 1))));
+      return this.#enclose([this.#bytes.subarray(this.#startOf(first), this.#startOf(last + 1))]);
+    return this.#enclose(rows.map((row) => this.#bytes.subarray(this.#startOf(row), this.#startOf(row + 1))));
   }
 
   /** The same rows with their row number as one more column, a bigint. */
   selectWithRowNumbers(rows: readonly number[]): Buffer[] {
     if (rows.length === 0) return [];
-    return this.#enclose(this.#isBinary ? this.#numberedBinary(rows) : this.#numberedText(rows));
+    return this.#enclose([this.#isBinary ? this.#numberedBinary(rows) : this.#numberedText(rows)]);
   }
 
   clear(): void {
@@ -191,9 +191,12 @@ export class RowBuffer {
     this.#escape(this.#jsonEscapes, bytes, start, end);
   }
 
+  /** With or without a sign. */
   int16(value: number): void {
     this.#reserve(2);
-    this.#length = this.#bytes.writeInt16BE(value, this.#length);
+    this.#bytes[this.#length] = value >>> 8;
+    this.#bytes[this.#length + 1] = value;
+    this.#length += 2;
   }
 
   int64(value: number | bigint): void {
@@ -265,7 +268,7 @@ export class RowBuffer {
     return result;
   }
 
-  #enclose(...parts: Buffer[]): Buffer[] {
+  #enclose(parts: Buffer[]): Buffer[] {
     return this.#isBinary ? [BINARY_HEADER, ...parts, BINARY_TRAILER] : parts;
   }
 

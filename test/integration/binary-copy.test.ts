@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '#runner/ledger/migrate.ts';
 import { createPreparer } from '#runner/load/prepare-chunk.ts';
 import { processChunks } from '#runner/load/process-chunks.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { describeTarget, lockColumnTypes, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { writeRecords } from '#runner/load/write-records.ts';
 import { chooseEncodings, type Encoding } from '#runner/processor/column-encoding.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
@@ -80,6 +80,14 @@ const CASES: [Field, fc.Arbitrary<string>, string[]][] = [
 ];
 const VALUES = 60;
 
+/** The longest have more than 32,767 digits to the base of 10,000. */
+const NUMBERS_AT_LIMITS = [
+  '0e131073 -0.00e200000 0e-20000 0e1073741822 0e99999999999 1e131071 1e131072 12e131070 0.01e131073',
+  '1e-16383 1e-16384 1e-20000 1e-1073741822 1e-9999999999 99999999.994 99999999.995 0.005 -0.005 0.0049999',
+  `0.${'0'.repeat(16_382)}5 0.${'0'.repeat(16_383)}5 0.00${'4'.repeat(20_000)} 0.005${'0'.repeat(20_000)}`,
+  `${'9'.repeat(131_072)}.${'9'.repeat(16_383)} -${'9'.repeat(131_072)} 1${'0'.repeat(131_072)} ${'0'.repeat(140_000)}1`,
+].flatMap((line) => line.split(' '));
+
 const schemaFor = (field: Field): RecordSchemaSpec => ({
   fields: [
     { name: 'k', type: 'integer' },
@@ -134,42 +142,54 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     return { stored: stored.rows, refused: [...failed, ...outcome.refused].sort((a, b) => a.rowNumber - b.rowNumber) };
   }
 
+  async function expectSame(
+    { field, type, jsonType }: { field: Field; type: string; jsonType: string },
+    values: string[],
+  ): Promise<void> {
+    const schema = schemaFor(field);
+    await withClient(url, async (client) => {
+      await client.query(`DROP TABLE IF EXISTS items; CREATE TABLE items
+        (k integer PRIMARY KEY, v ${type}, j ${jsonType}, upload uuid, n bigint)`);
+      const target = describeTarget(schema);
+      await prepareSession(client, target);
+      const encodings = chooseEncodings(schema, await readColumnTypes(client, target));
+      expect(encodings).not.toBeNull();
+      const byText = await load(client, schema, values, null);
+      expect(byText.stored.length + byText.refused.length).toBe(values.length);
+      expect(await load(client, schema, values, encodings)).toEqual(byText);
+    });
+  }
+
   it.each(CASES.flatMap(([field, texts, types]) => types.map((type) => ({ field, texts, type }))))(
     '$field into $type',
     async ({ field, texts, type }) => {
-      const schema = schemaFor(field);
-      const { read } = typeOf(schema.fields[1]!, 'f');
-      const values = fc.sample(
-        texts.filter((each) => each.trim() !== '' && read(each) !== undefined),
-        { numRuns: VALUES, seed: 7 },
-      );
-      await withClient(url, async (client) => {
-        await client.query(`DROP TABLE IF EXISTS items; CREATE TABLE items
-        (k integer PRIMARY KEY, v ${type}, j ${type === 'json' ? 'json' : 'jsonb'}, upload uuid, n bigint)`);
-        const target = describeTarget(schema);
-        await prepareSession(client, target);
-        const encodings = chooseEncodings(schema, await readColumnTypes(client, target));
-        expect(encodings).not.toBeNull();
-        const byText = await load(client, schema, values, null);
-        expect(byText.stored.length + byText.refused.length).toBe(VALUES);
-        expect(await load(client, schema, values, encodings)).toEqual(byText);
-      });
+      const { read } = typeOf({ name: 'f', ...field }, 'f');
+      const valid = texts.filter((each) => each.trim() !== '' && read(each) !== undefined);
+      const jsonType = type === 'json' ? 'json' : 'jsonb';
+      await expectSame({ field, type, jsonType }, fc.sample(valid, { numRuns: VALUES, seed: 7 }));
     },
   );
 
-  it('a table that was changed since the rows were encoded gets none of them', async () => {
+  it.each(['numeric', 'numeric(10,2)', 'numeric(1000,1000)', 'float8'])('numbers at their limits into %s', (type) =>
+    // A number in json has no limits of its own.
+    expectSame({ field: { type: 'number' }, type, jsonType: 'json' }, NUMBERS_AT_LIMITS),
+  );
+
+  it.each([
+    ['integer', "date USING DATE '2000-01-01' + v"],
+    ['numeric(10,2)', 'numeric(10,4)'],
+  ])('a table whose %s has become %s since the rows were encoded gets none of them', async (before, after) => {
     const schema = schemaFor({ type: 'integer' });
     const target = describeTarget(schema);
     await withClient(url, async (client) => {
       await migrate(client);
-      await client.query(
-        'DROP TABLE IF EXISTS items; CREATE TABLE items (k integer PRIMARY KEY, v integer, j jsonb, upload uuid, n bigint)',
-      );
+      await client.query(`DROP TABLE IF EXISTS items;
+        CREATE TABLE items (k integer PRIMARY KEY, v ${before}, j jsonb, upload uuid, n bigint)`);
     });
     const client = await connect({ uri: url, applicationName: 'test' });
     await prepareSession(client, target);
     const columnTypes = await readColumnTypes(client, target);
-    await withClient(url, (other) => other.query("ALTER TABLE items ALTER v TYPE date USING DATE '2000-01-01' + v"));
+    await withClient(url, (other) => other.query(`ALTER TABLE items ALTER v TYPE ${after}`));
     const id = await withClient(url, (other) => planTestUpload(other, [{ firstRowNumber: 2, recordCount: 1 }]));
     const group = prepareGroup(id, new Map([[0, [{ row: 2, values: ['1', '2', '{}', id, '2'] }]]]));
     const transaction = { client, target, columnTypes, uploadId: id, attempt: 1, mergeOnly: false, metadata: {} };
@@ -180,5 +200,29 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     });
     expect((await client.query('SELECT * FROM items')).rows).toEqual([]);
     await client.end();
+  });
+
+  it('a role that may insert into the columns alone loads in the text format, since it cannot lock the table', async () => {
+    const schema = schemaFor({ type: 'integer' });
+    const target = describeTarget(schema);
+    const role = `app_${version}`;
+    await withClient(url, (client) =>
+      client.query(`DROP TABLE IF EXISTS items;
+        CREATE TABLE items (k integer PRIMARY KEY, v integer, j jsonb, upload uuid, n bigint, w text);
+        CREATE ROLE ${role} LOGIN PASSWORD 'app'; GRANT SELECT, INSERT (k, v, j, upload, n) ON items TO ${role}`),
+    );
+    const asRole = url.replace('postgres:postgres@', `${role}:app@`);
+    const readEncodings = () =>
+      withClient(asRole, async (client) => {
+        const types = await readColumnTypes(client, target);
+        const encodings = chooseEncodings(schema, types);
+        await client.query('BEGIN');
+        await prepareSession(client, target);
+        if (encodings) await lockColumnTypes(client, target, types);
+        return encodings;
+      });
+    expect(await readEncodings()).toBeNull();
+    await withClient(url, (client) => client.query(`GRANT INSERT ON items TO ${role}`));
+    expect(await readEncodings()).toEqual(['int4', 'int4', 'jsonb', 'uuid', 'int8']);
   });
 });

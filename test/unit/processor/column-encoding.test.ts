@@ -37,5 +37,10 @@ test.each([
   ['text into a json column', [114, 23, 20, 3802], null],
   ['a column that is not there', [25, 0, 20, 3802], null],
 ])('%s', (_name, types, expected) => {
-  expect(chooseEncodings(schema, types)).toEqual(expected);
+  expect(
+    chooseEncodings(
+      schema,
+      types.map((oid) => ({ oid, modifier: -1 })),
+    ),
+  ).toEqual(expected);
 });

@@ -61,6 +61,18 @@ test.each([
   },
 );
 
+test('more rows with gaps between them than a function may have arguments', () => {
+  const out = new RowBuffer('binary');
+  for (let i = 0; i < 400_000; i += 1) {
+    out.startRow(1);
+    out.int32Column(i);
+    out.endRow(i);
+  }
+  const even = Array.from({ length: 200_000 }, (_, i) => 2 * i);
+  const rows = decodeBinaryRows(out.select(even));
+  expect([rows.length, rows.at(-1)![0]!.readInt32BE()]).toEqual([200_000, 399_998]);
+});
+
 test('row numbers of more than 32 bits', () => {
   for (const number of [1, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER]) {
     const out = new RowBuffer('binary');
