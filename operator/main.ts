@@ -1,4 +1,5 @@
 /** The control plane: `node operator/main.ts [controller | bridge | print-migrations [version of the ledger]]`. */
+import { setFlagsFromString } from 'node:v8';
 import { migrationScript } from '#runner/ledger/migrate.ts';
 import { createLogger } from '#runner/telemetry/log.ts';
 import { ConfigError, readConfig } from './config.ts';
@@ -12,6 +13,8 @@ async function main(): Promise<number> {
       return runController(readConfig(process.env));
     }
     case 'bridge': {
+      // It lives long and does little: 100 idle sources take 127 MB instead of 168, at the same CPU time. Before anything is made.
+      setFlagsFromString('--optimize-for-size');
       const [{ runBridge }, { readBridgeConfig }] = await Promise.all([
         import('./run-bridge.ts'),
         import('./bridge/config.ts'),

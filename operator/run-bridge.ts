@@ -72,7 +72,7 @@ async function findAccess({ apiServer }: BridgeConfig): Promise<KubeAccess> {
 }
 
 function createHealth({ sources }: Bridge): Health {
-  const delay = monitorEventLoopDelay({ resolution: 100 });
+  const delay = monitorEventLoopDelay({ resolution: 1000 });
   delay.enable();
   return {
     live() {

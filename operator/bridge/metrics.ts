@@ -6,7 +6,7 @@ export type BridgeMetrics = ReturnType<typeof createBridgeMetrics>;
 
 export function createBridgeMetrics() {
   const registers = [new Registry()];
-  collectDefaultMetrics({ register: registers[0]! });
+  collectDefaultMetrics({ register: registers[0]!, eventLoopMonitoringPrecision: 200 });
   const name = (rest: string) => `batch_upload_bridge_${rest}`;
   const requests = new Histogram({
     name: 'batch_upload_kube_request_duration_seconds',

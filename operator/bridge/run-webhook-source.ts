@@ -7,7 +7,7 @@ import type { Explanation, RunnerDeps, SourceRunner } from './types.ts';
 
 /** How soon the status says that the Secret is not there, or is there now. */
 const CHECK_MS = 60_000;
-const WRONG_CHECK_MS = 10_000;
+const WRONG_CHECK_MS = 3_000;
 
 export function createWebhooks(): {
   run: SourceRunner;

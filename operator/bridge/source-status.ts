@@ -8,8 +8,8 @@ import type { RecentEntry, SourceState } from './source-state.ts';
 import type { Explanation } from './types.ts';
 
 const CONDITION_BYTES = 2048;
-const KEY_CHARACTERS = 512;
-const MESSAGE_CHARACTERS = 256;
+const KEY_BYTES = 512;
+const MESSAGE_BYTES = 256;
 /** A list that found nothing is worth a write only so often: an idle source costs nothing. */
 const LIST_STEP_MS = 300_000;
 
@@ -39,7 +39,7 @@ export function buildSourceStatus({ source, state, now }: StatusInput): UploadSo
     ignored: state.ignored,
     failing: state.failing,
     ...(lastCreated
-      ? { lastCreated: { ...lastCreated, key: cut(lastCreated.key, 1024), time: time(lastCreated.time) } }
+      ? { lastCreated: { ...lastCreated, key: cutText(lastCreated.key, 1024), time: time(lastCreated.time) } }
       : {}),
     ...(state.recentIgnored.length > 0 ? { recentIgnored: state.recentIgnored.map(toEntry) } : {}),
     ...(state.recentFailing.length > 0 ? { recentFailing: state.recentFailing.map(toEntry) } : {}),
@@ -97,7 +97,7 @@ function degradedBy({ problems, main, pending }: SourceState): Explanation | nul
   }
   if (example === null) return null;
   const files = failing === 1 ? '1 file cannot' : `${failing} files cannot`;
-  const message = `${files} be handled for now and is tried again, as ${cut(example.key, 200)}: ${example.reason}: ${example.message}`;
+  const message = `${files} be handled for now and is tried again, as ${cutText(example.key, 200)}: ${example.reason}: ${example.message}`;
   return {
     reason: 'FilesFailing',
     message: failing === 1 ? message : message.replace('and is tried', 'and are tried'),
@@ -106,9 +106,9 @@ function degradedBy({ problems, main, pending }: SourceState): Explanation | nul
 
 function toEntry({ key, reason, message, time: at }: RecentEntry) {
   return {
-    key: cut(key, KEY_CHARACTERS),
-    reason: cut(reason, 64),
-    message: cut(message, MESSAGE_CHARACTERS),
+    key: cutText(key, KEY_BYTES),
+    reason: cutText(reason, 64),
+    message: cutText(message, MESSAGE_BYTES),
     time: time(at),
   };
 }
@@ -116,12 +116,6 @@ function toEntry({ key, reason, message, time: at }: RecentEntry) {
 /** ISO 8601, whole seconds. */
 function time(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
-}
-
-/** In characters, as the API server counts; control characters become spaces. */
-function cut(text: string, max: number): string {
-  const characters = [...cutText(text, max * 4)];
-  return characters.length <= max ? characters.join('') : `${characters.slice(0, max - 1).join('')}…`;
 }
 
 /** Is it different enough? Lists end and files get older all the time. */

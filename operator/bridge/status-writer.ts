@@ -36,8 +36,10 @@ interface Tracked {
   /** What we wrote last; the cache may have an older one. */
   status: UploadSourceStatus | undefined;
   dirty: boolean;
-  /** Monotonic, ms. */
+  /** Of the next write; monotonic, ms. */
   notBefore: number;
+  /** When it is looked at although nobody has touched it; infinite while there is no lag. */
+  lookAt: number;
   failures: number;
 }
 
@@ -58,8 +60,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     const { source, state } = entry;
     const now = clock.now();
     const status = buildSourceStatus({ source: { ...source, status: entry.status ?? {} }, state, now });
-    if (lagSeconds(state, now) > 0) entry.dirty = true;
-    if (entry.dirty) entry.notBefore = clock.monotonic() + Math.max(intervalMs, LAG_MS);
+    entry.lookAt = lagSeconds(state, now) > 0 ? clock.monotonic() + LAG_MS : Number.POSITIVE_INFINITY;
     if (!isWorthWriting(entry.status, status)) return;
     const { name, namespace, uid } = source.metadata!;
     const object = { metadata: { name: name!, namespace: namespace!, uid: uid! }, status } as UploadSource;
@@ -89,6 +90,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
         ...{ source, state, dirty: true },
         status: same ? same.status : source.status,
         notBefore: same?.notBefore ?? 0,
+        lookAt: Number.POSITIVE_INFINITY,
         failures: same?.failures ?? 0,
       });
       wake();
@@ -103,11 +105,13 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     async run(signal) {
       while (!signal.aborted) {
         const now = clock.monotonic();
-        const dirty = [...tracked].filter(([, entry]) => entry.dirty);
-        const due = dirty.filter(([, { notBefore }]) => notBefore <= now);
-        await Promise.all(due.map(([key, entry]) => gate.run(() => write(key, entry, signal))));
-        if (due.length > 0) continue;
-        const next = Math.min(...dirty.map(([, { notBefore }]) => notBefore));
+        const due = [...tracked].filter(([, entry]) => dueAt(entry) <= now);
+        if (due.length > 0) {
+          await Promise.all(due.map(([key, entry]) => gate.run(() => write(key, entry, signal))));
+          continue;
+        }
+        // Nothing is awaited between the look and the wait: what is touched meanwhile would not be noticed.
+        const next = Math.min(...[...tracked.values()].map(dueAt));
         await waitFor(Number.isFinite(next) ? next - now : null);
       }
 
@@ -123,6 +127,10 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       await Promise.all(dirty.map(([key, entry]) => gate.run(() => write(key, entry, signal))));
     },
   };
+}
+
+function dueAt({ dirty, notBefore, lookAt }: Tracked): number {
+  return Math.max(notBefore, dirty ? 0 : lookAt);
 }
 
 export function targetOf({ metadata }: UploadSource) {

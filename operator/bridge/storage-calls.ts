@@ -70,8 +70,13 @@ export async function headVersion(
       case 405:
         if (error.reason === 'BucketNotFound') throw error;
         return null;
-      // A key that the server does not take, or keys that have expired: a head has no body that says which.
+      // A version or a key that the server does not take, or keys that have expired: a head has no body that says which.
       case 400:
+        if (versionId !== null) {
+          // Some servers tell of versions where there are none. What is there has the same name whoever tells of it.
+          const latest = await headVersion(s3, { bucket, key, versionId: null }, signal);
+          return latest?.versionId === null ? latest : null;
+        }
         if (!(await isListed(s3, place, signal))) return null;
         throw error;
       default:

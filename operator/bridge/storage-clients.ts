@@ -12,6 +12,8 @@ import { Fault } from '#runner/errors.ts';
 type StorageSpec = UploadSource['spec']['s3'];
 
 const BELIEVE_MS = 30_000;
+/** Somebody is probably just making it. */
+const BELIEVE_MISSING_MS = 2_000;
 const UNUSED_MS = 600_000;
 const CONNECT_MS = 5_000;
 
@@ -26,20 +28,26 @@ export interface SecretReader {
 
 /** The content of Secrets, believed for half a minute: a hundred sources of a namespace cost one GET. */
 export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clock: Clock }): SecretReader {
-  const known = new Map<string, { data: Promise<SecretData | null>; at: number }>();
+  const known = new Map<string, { data: Promise<SecretData | null>; until: number }>();
   const keyOf = ({ namespace, name }: SecretRef) => `${namespace}/${name}`;
   return {
     read(ref) {
       const key = keyOf(ref);
       const entry = known.get(key);
-      if (entry && deps.clock.monotonic() - entry.at < BELIEVE_MS) return entry.data;
+      if (entry !== undefined && deps.clock.monotonic() < entry.until) return entry.data;
       // Shared by all who ask meanwhile, so that it must not end with one source; it has a time limit of its own.
       const data = findSecret(deps.client, ref).then((secret) => (secret ? decode(secret.data ?? {}) : null));
-      const fresh = { data, at: deps.clock.monotonic() };
+      const askedAt = deps.clock.monotonic();
+      const fresh = { data, until: askedAt + BELIEVE_MS };
       known.set(key, fresh);
-      data.catch(() => {
-        if (known.get(key) === fresh) known.delete(key);
-      });
+      data.then(
+        (found) => {
+          if (found === null) fresh.until = askedAt + BELIEVE_MISSING_MS;
+        },
+        () => {
+          if (known.get(key) === fresh) known.delete(key);
+        },
+      );
       return data;
     },
     distrust(ref) {

@@ -5,12 +5,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BatchUpload, UploadSource } from '#operator/api/resources.ts';
 import type { UploadSourceStatus } from '#operator/api/upload-source.gen.ts';
 import type { AdmitNotices, ObjectNotice, Outcome, SourceRunner } from '#operator/bridge/types.ts';
-import { type BridgeBench, NAMESPACE, startBridgeBench, testSource } from '#support/bridge.ts';
+import { type BridgeBench, startBridgeBench } from '#support/bridge.ts';
 import { withClient } from '#support/database.ts';
 import { eventually } from '#support/eventually.ts';
 import { startFreezingProxy } from '#support/freezing-proxy.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';
 import { type S3Server, startS3Server } from '#support/s3-server.ts';
+import { NAMESPACE, testSource } from '#support/upload-source.ts';
 
 let postgres: Postgres;
 let storage: S3Server;

@@ -6,12 +6,13 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NAMESPACE, startBridgeBench, testSource } from '#support/bridge.ts';
+import { startBridgeBench } from '#support/bridge.ts';
 import { startPostgres } from '#support/postgres.ts';
 import { startS3Server } from '#support/s3-server.ts';
 import { findFreePort } from '#support/server-process.ts';
 import { startSqsServer } from '#support/sqs-server.ts';
 import { startSshServer } from '#support/ssh-server.ts';
+import { NAMESPACE, testSource } from '#support/upload-source.ts';
 
 const SOURCES = Number(process.env['SOURCES'] ?? 100);
 const SECONDS = Number(process.env['SECONDS'] ?? 30);
@@ -75,7 +76,7 @@ const usage = async () => {
   const status = await readFile(`/proc/${bridge.pid}/status`, 'utf8');
   const kib = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]);
   const cpu = (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  return { cpu, rssMb: kib('VmRSS') / 1024, peakMb: kib('VmHWM') / 1024 };
+  return { cpu, rssMb: kib('VmRSS') / 1024, anonymousMb: kib('RssAnon') / 1024, peakMb: kib('VmHWM') / 1024 };
 };
 const writes = () => bench.api.requests.filter(({ subresource }) => subresource === 'status').length;
 try {
@@ -100,6 +101,8 @@ try {
     cpuSeconds: Number((after.cpu - before.cpu).toFixed(2)),
     cpuPercent: Number((((after.cpu - before.cpu) / SECONDS) * 100).toFixed(2)),
     rssMb: Math.round(after.rssMb),
+    // The rest of it is the program's file, which all its processes on a node share.
+    anonymousMb: Math.round(after.anonymousMb),
     peakMb: Math.round(after.peakMb),
     statusWrites: writes() - writesBefore,
     otherRequests: bench.api.requests.length - requestsBefore - (writes() - writesBefore),

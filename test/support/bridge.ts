@@ -1,6 +1,5 @@
 /** A bridge on a real PostgreSQL, a real S3 server and an API server in memory. */
 import { CreateBucketCommand, PutBucketVersioningCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import type { UploadSource } from '#operator/api/resources.ts';
 import { createBridge } from '#operator/bridge/bridge.ts';
 import { createBridgeMetrics } from '#operator/bridge/metrics.ts';
 import type { SourceRunners } from '#operator/bridge/source-runner.ts';
@@ -12,8 +11,7 @@ import { type KubeApiServer, startKubeApiServer } from './kube-api-server.ts';
 import type { Postgres } from './postgres.ts';
 import { createRecordingLog } from './recording-log.ts';
 import type { S3Server } from './s3-server.ts';
-
-export const NAMESPACE = 'ns';
+import { NAMESPACE } from './upload-source.ts';
 
 export interface BridgeBench extends AsyncDisposable {
   api: KubeApiServer;
@@ -32,27 +30,6 @@ export interface TestBridge {
   log: ReturnType<typeof createRecordingLog>;
   metrics: ReturnType<typeof createBridgeMetrics>;
   stop(): Promise<void>;
-}
-
-type SourceSpec = UploadSource['spec'];
-
-/** As the API server completes it. */
-export function testSource(name: string, spec: Partial<SourceSpec> & Pick<SourceSpec, 's3'>): UploadSource {
-  const kind = spec.s3Poll || spec.s3Event || spec.sftp ? {} : { s3Poll: { intervalSeconds: 1 } };
-  return {
-    apiVersion: 'batchupload.dev/v1alpha1',
-    kind: 'UploadSource',
-    metadata: { name, namespace: NAMESPACE },
-    spec: {
-      suspend: false,
-      filter: { minBytes: 1 },
-      schemas: [{ schemaRef: { name: 'items' } }],
-      template: { spec: { mode: 'Commit', reload: false, chunkRecords: 1000, parallelism: 4 } },
-      afterSuccess: { action: 'Keep' },
-      ...kind,
-      ...spec,
-    },
-  };
 }
 
 export async function startBridgeBench(servers: { postgres: Postgres; storage: S3Server }): Promise<BridgeBench> {
