@@ -337,17 +337,20 @@ describe('a folder of an SSH server', () => {
     withSource('wrong-key', async (source) => {
       await using other = await startSshServer();
       await login(OTHER_SFTP_SECRET, other.knownHosts({ host: hostAddress(e2e), port: ssh.port }));
+      await login(SFTP_SECRET);
       const outbox = await ssh.makeFolder(source.name);
       const path = join(outbox, 'a.csv');
-      const sftpSource = sftp(outbox, OTHER_SFTP_SECRET);
-      await source.apply({ sftp: sftpSource, s3: { bucket: e2e.cluster.env.S3_BUCKET }, settleSeconds: 0 });
+      await writeFile(path, 'k,v\n1,a\n');
+      ssh.own(path);
+      const applyWith = (secret: string) =>
+        source.apply({ sftp: sftp(outbox, secret), s3: { bucket: e2e.cluster.env.S3_BUCKET }, settleSeconds: 0 });
+      await applyWith(OTHER_SFTP_SECRET);
       const ready = ({ status }: UploadSource) => status?.conditions?.find(({ type }) => type === 'Ready');
       const refused = await source.waitFor('it is refused', (each) => ready(each)?.reason === 'HostKeyMismatch');
       expect(ready(refused)).toMatchObject({ status: 'False', message: expect.stringMatching(/SHA256:/) });
       await expectShown(source, /^\S+\s+False\s+HostKeyMismatch\s+0\s+0\s/);
-      await writeFile(path, 'k,v\n1,a\n');
-      ssh.own(path);
-      await login(OTHER_SFTP_SECRET);
+      expect(await readdir(outbox)).toEqual(['a.csv']);
+      await applyWith(SFTP_SECRET);
       await source.waitForReady();
       await source.finished(1);
       expect(await source.rows()).toEqual(['1=a']);
