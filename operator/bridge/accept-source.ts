@@ -39,13 +39,14 @@ function checkSecrets({ spec }: UploadSource, allow: SourceAllowList): Explanati
     const field = 'spec.template.spec.target.databaseSecretRef';
     return notAllowed(database, field, 'uploads.database.extraSecretNames');
   }
-  const storage: [string, { name: string } | undefined][] = [
-    ['spec.s3.credentialsSecretRef', spec.s3.credentialsSecretRef],
-    ['spec.s3Event.sqs.credentialsSecretRef', spec.s3Event?.sqs?.credentialsSecretRef],
-  ];
-  for (const [field, ref] of storage) {
-    if (!ref || ref.name === DEFAULTS.s3Secret || allow.extraS3Secrets.includes(ref.name)) continue;
-    return notAllowed(ref.name, field, 'uploads.s3.extraSecretNames');
+  const isStorage = (name: string) => name === DEFAULTS.s3Secret || allow.extraS3Secrets.includes(name);
+  const storage = spec.s3.credentialsSecretRef?.name;
+  if (storage !== undefined && !isStorage(storage)) {
+    return notAllowed(storage, 'spec.s3.credentialsSecretRef', 'uploads.s3.extraSecretNames');
+  }
+  const queue = spec.s3Event?.sqs?.credentialsSecretRef?.name;
+  if (queue !== undefined && !isStorage(queue) && !allow.bridgeSecrets.includes(queue)) {
+    return notAllowed(queue, 'spec.s3Event.sqs.credentialsSecretRef', 'bridge.secretNames');
   }
   const own: [string, { name: string } | undefined][] = [
     ['spec.s3Event.webhook.secretRef', spec.s3Event?.webhook?.secretRef],

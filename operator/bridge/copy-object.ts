@@ -9,7 +9,7 @@ import {
   type S3Client,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
-import { callStorage, httpStatus, type ObjectPlace } from './storage-calls.ts';
+import { callStorage, headVersion, httpStatus, type ObjectPlace } from './storage-calls.ts';
 
 export interface OneVersion extends ObjectPlace {
   versionId: string | null;
@@ -95,7 +95,11 @@ export async function deleteVersion(s3: S3Client, object: OneVersion, signal: Ab
   try {
     await callStorage(s3, object, { signal }, (abortSignal) => s3.send(command, { abortSignal }));
   } catch (error) {
-    if (httpStatus(error) !== 404) throw error;
+    const status = httpStatus(error);
+    if (status === 404) return;
+    // What some servers answer of a version that is gone.
+    if (status === 400 && versionId !== null && (await headVersion(s3, object, signal)) === null) return;
+    throw error;
   }
 }
 
