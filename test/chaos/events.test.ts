@@ -9,4 +9,4 @@ beforeAll(async () => {
 });
 afterAll(() => e2e.close());
 
-it('exactly one upload of each', () => runEventStorm(e2e, { events: 1000, kills: 5, seconds: 120 }));
+it('exactly one upload of each', () => runEventStorm(e2e, { events: 1000, kills: 5, seconds: 80 }));

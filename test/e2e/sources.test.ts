@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UploadSource } from '#operator/api/resources.ts';
 import type { BatchUpload } from '#support/cluster.ts';
 import { createE2e, type E2e, eventuallyTrue, NAMESPACE } from '#support/e2e.ts';
+import { sourceManifest } from '#support/manifests.ts';
 import { awsEvent } from '#support/s3-events.ts';
 import { startS3Server } from '#support/s3-server.ts';
 import { findFreePort } from '#support/server-process.ts';
@@ -22,6 +23,7 @@ import {
   forPods,
   hostAddress,
   OTHER_SFTP_SECRET,
+  removeObjects,
   SFTP_SECRET,
   scaleBridge,
   type TestSource,
@@ -247,6 +249,34 @@ it('a prefix that is listed; loaded files are moved away', () =>
     await expectShown(source, /^\S+\s+True\s+Watching\s+2\s+0\s+0\s/);
   }));
 
+it('names as long as they can be', async () => {
+  const { cluster } = e2e;
+  // Longer than a label value, and with the hash longer than any name.
+  const name = `${e2e.unique('long')}-${'n'.repeat(253)}`.slice(0, 253);
+  const prefix = `sources/${name.slice(0, 12)}/`;
+  const key = `${prefix}${'k'.repeat(200)}.csv`;
+  const spec = { s3Poll: { intervalSeconds: 5 }, schemas: [{ schemaRef: { name: 's'.repeat(253) } }] };
+  await cluster.putObject(key, 'k,v\n');
+  const uploads = async () => {
+    const text = await cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', '-o', 'json');
+    const { items } = JSON.parse(text) as { items: BatchUpload[] };
+    return items.filter((each) => each.spec.source.event?.uploadSource === name);
+  };
+  try {
+    await cluster.apply(sourceManifest(NAMESPACE, name, { ...spec, s3: { bucket: cluster.env.S3_BUCKET, prefix } }));
+    await eventuallyTrue(async () => (await uploads()).length === 1, 'there is no upload');
+    const [upload] = await uploads();
+    expect(upload!.metadata.name).toMatch(/^long-[0-9a-f]{8}-n{16}-[a-z2-7]{20}$/);
+    expect(upload!.spec.source.s3.key).toBe(key);
+  } finally {
+    await cluster.kubectl('-n', NAMESPACE, 'delete', 'uploadsource', name);
+    for (const { metadata } of await uploads()) {
+      await cluster.kubectl('-n', NAMESPACE, 'delete', 'batchupload', metadata.name);
+    }
+    await removeObjects(e2e, prefix);
+  }
+});
+
 async function isThere(key: string): Promise<boolean> {
   const { s3, env } = e2e.cluster;
   return s3.send(new HeadObjectCommand({ Bucket: env.S3_BUCKET, Key: key })).then(
@@ -307,17 +337,20 @@ describe('a folder of an SSH server', () => {
     withSource('wrong-key', async (source) => {
       await using other = await startSshServer();
       await login(OTHER_SFTP_SECRET, other.knownHosts({ host: hostAddress(e2e), port: ssh.port }));
+      await login(SFTP_SECRET);
       const outbox = await ssh.makeFolder(source.name);
       const path = join(outbox, 'a.csv');
-      const sftpSource = sftp(outbox, OTHER_SFTP_SECRET);
-      await source.apply({ sftp: sftpSource, s3: { bucket: e2e.cluster.env.S3_BUCKET }, settleSeconds: 0 });
+      await writeFile(path, 'k,v\n1,a\n');
+      ssh.own(path);
+      const applyWith = (secret: string) =>
+        source.apply({ sftp: sftp(outbox, secret), s3: { bucket: e2e.cluster.env.S3_BUCKET }, settleSeconds: 0 });
+      await applyWith(OTHER_SFTP_SECRET);
       const ready = ({ status }: UploadSource) => status?.conditions?.find(({ type }) => type === 'Ready');
       const refused = await source.waitFor('it is refused', (each) => ready(each)?.reason === 'HostKeyMismatch');
       expect(ready(refused)).toMatchObject({ status: 'False', message: expect.stringMatching(/SHA256:/) });
       await expectShown(source, /^\S+\s+False\s+HostKeyMismatch\s+0\s+0\s/);
-      await writeFile(path, 'k,v\n1,a\n');
-      ssh.own(path);
-      await login(OTHER_SFTP_SECRET);
+      expect(await readdir(outbox)).toEqual(['a.csv']);
+      await applyWith(SFTP_SECRET);
       await source.waitForReady();
       await source.finished(1);
       expect(await source.rows()).toEqual(['1=a']);
