@@ -9,6 +9,7 @@ import { findDueObjects, markAfterSuccess } from '#runner/ledger/after-success.t
 import { commitPlan } from '#runner/ledger/commit-plan.ts';
 import { findArrivals } from '#runner/ledger/find-arrivals.ts';
 import { findArrivedObjects } from '#runner/ledger/find-arrived-objects.ts';
+import { findNewerArrivals } from '#runner/ledger/find-newer-arrivals.ts';
 import { completeUpload, failUpload } from '#runner/ledger/finish-upload.ts';
 import { migrate, migrationScript } from '#runner/ledger/migrate.ts';
 import { recordArrival } from '#runner/ledger/record-arrival.ts';
@@ -114,6 +115,18 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     expect(await findArrivedObjects(db, SCOPE, page)).toEqual(found);
     expect(await findArrivedObjects(db, { ...SCOPE, namespace: 'm' }, page)).toEqual(page.map(() => null));
     expect(await findArrivedObjects(db, SCOPE, [])).toEqual([]);
+  });
+
+  it('of a key that arrived in a newer version an older one is known to be outdated', async () => {
+    await recordArrival(db, SCOPE, arrival({ key: 'b.csv', lastModified: new Date('2026-01-02T00:00:00Z') }));
+    const at = (key: string, time: string) => ({ key, lastModified: new Date(time) });
+    const asked = [
+      at('a.csv', '2026-01-01T00:00:00Z'),
+      at('b.csv', '2026-01-01T23:59:59.999Z'),
+      at('b.csv', '2026-01-02T00:00:00.5Z'),
+    ];
+    expect(await findNewerArrivals(db, { ...SCOPE, bucket: 'in' }, asked)).toEqual([false, true, false]);
+    expect(await findNewerArrivals(db, { ...SCOPE, bucket: 'out' }, asked)).toEqual([false, false, false]);
   });
 
   it('a page of a thousand objects is a thousand probes of the index', async () => {

@@ -177,7 +177,12 @@ function toNotice(sent: SentObject): ParsedRecord {
 
 /** The API server would refuse the upload for what it does not allow in `spec.source.event.id`, and an id is only for the audit. */
 function idOf(sent: string | null): string | null {
-  return sent?.replaceAll(/[\0-\x1f\x7f]/g, '').slice(0, MAX_ID_LENGTH).toWellFormed() || null;
+  return (
+    sent
+      ?.replaceAll(/\p{Cc}/gu, '')
+      .slice(0, MAX_ID_LENGTH)
+      .toWellFormed() || null
+  );
 }
 
 const OTHER_EVENTS: readonly [RegExp, Explanation][] = [

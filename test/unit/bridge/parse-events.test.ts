@@ -33,11 +33,14 @@ it.each([
   expect(only(JSON.stringify(event)).event?.id).toBe(expected);
 });
 
-it.each(['0000-12-31T23:59:59Z', '2026-13-01T00:00:00Z'])('a time that PostgreSQL would refuse is none: %s', (eventTime) => {
-  const event = JSON.parse(eventFixture('aws-put'));
-  event.Records[0].eventTime = eventTime;
-  expect(only(JSON.stringify(event)).event?.time).toBe(null);
-});
+it.each(['0000-12-31T23:59:59Z', '2026-13-01T00:00:00Z'])(
+  'a time that PostgreSQL would refuse is none: %s',
+  (eventTime) => {
+    const event = JSON.parse(eventFixture('aws-put'));
+    event.Records[0].eventTime = eventTime;
+    expect(only(JSON.stringify(event)).event?.time).toBe(null);
+  },
+);
 
 describe('what servers send', () => {
   it('AWS: encoded keys, with the other reading for servers that only call themselves so', () => {
