@@ -163,6 +163,24 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       expect(await due()).toEqual([]);
     });
 
+    it('is not due while another upload of the same object is not complete', async () => {
+      const object = { key: 'orders-1.csv', eTag: 'e1' };
+      const id = await open('orders-1');
+      // By another source, and of the same bytes that were written again meanwhile.
+      const later = new Date('2026-01-01T00:00:05Z');
+      await recordArrival(db, SCOPE, arrival({ ...object, name: 'others-1', source: 'others', lastModified: later }));
+      await recordArrival(db, SCOPE, arrival({ ...object, name: 'others-2', source: 'others', eTag: 'e2' }));
+      await recordArrival(db, SCOPE, arrival({ ...object, name: 'others-3', source: 'others', versionId: 'v' }));
+      await completeUpload(db, id);
+      expect(await due()).toEqual([]);
+      const s3 = { bucket: 'in', key: object.key };
+      const other = await openTestUpload(db, { name: 'others-1', request: { s3, reload: true } });
+      expect(await due()).toEqual([]);
+      await commitPlan(db, { id: other, attempt: 1 }, { ...testPlan(other), totalRecords: 0, chunks: [] });
+      await completeUpload(db, other);
+      expect(await due()).toMatchObject([{ name: 'orders-1' }]);
+    });
+
     it('never of an upload that failed or only validated, nor where nothing was asked for', async () => {
       await failUpload(db, { id: await open('orders-1') }, { reason: 'Test', message: 'test' });
       await completeUpload(db, await open('orders-2', { request: { mode: 'Validate' } }));
