@@ -8,6 +8,7 @@ import type { KubeClient } from '#operator/kube/types.ts';
 import { findSecret, type SecretRef } from '#operator/ledger/databases.ts';
 import { DEFAULTS } from '#runner/contract.ts';
 import { Fault } from '#runner/errors.ts';
+import { LIMIT_ANSWER, limitAnswer } from './limit-answer.ts';
 
 type StorageSpec = UploadSource['spec']['s3'];
 
@@ -114,6 +115,7 @@ interface Used {
 
 function create(config: S3ClientConfig, clock: Clock): Used {
   const used: Used = { s3: new S3Client(config), calls: 0, usedAt: 0 };
+  used.s3.middlewareStack.add((next) => limitAnswer(next), LIMIT_ANSWER);
   used.s3.middlewareStack.add(
     (next) => async (call) => {
       used.calls += 1;
