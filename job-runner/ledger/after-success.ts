@@ -15,7 +15,9 @@ export interface DueObject {
 
 /**
  * Objects of a source whose uploads are complete and which are still to be deleted or moved; by the ledger alone, so that it
- * does not matter whether the resource is still there. A validation completes nothing.
+ * does not matter whether the resource is still there. A validation completes nothing. Of one object there can be several
+ * uploads, by other sources or schemas: it has to stay for as long as one of them is not complete,
+ * and not given up.
  */
 export async function findDueObjects(
   client: ClientBase,
@@ -32,6 +34,14 @@ export async function findDueObjects(
          WHERE u.cluster_id = a.cluster_id AND u.namespace = a.namespace AND u.name = a.name
            AND u.s3_bucket = a.bucket AND u.s3_key = a.key AND u.status = 'Complete'
            AND u.request->>'mode' IS DISTINCT FROM 'Validate')
+       AND NOT EXISTS (
+         SELECT FROM batch_upload.batch_upload_arrivals o
+         WHERE o.cluster_id = a.cluster_id AND o.namespace = a.namespace AND o.bucket = a.bucket AND o.key = a.key
+           AND o.name <> a.name AND o.version_id IS NOT DISTINCT FROM a.version_id AND o.e_tag = a.e_tag
+           AND NOT EXISTS (
+             SELECT FROM batch_upload.batch_uploads u
+             WHERE u.cluster_id = o.cluster_id AND u.namespace = o.namespace AND u.name = o.name
+               AND u.status IN ('Complete', 'Deleted')))
      ORDER BY a.created_at, a.name LIMIT $4`,
     [clusterId, namespace, source, limit],
   );

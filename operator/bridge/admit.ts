@@ -68,6 +68,8 @@ interface Turn {
 }
 
 async function admitBatch(deps: AdmissionDeps, notices: readonly ObjectNotice[], turn: Turn): Promise<Outcome[]> {
+  // What nobody ends any more would be a lag for ever.
+  turn.signal.throwIfAborted();
   for (const notice of notices) deps.recorder.begin(noticeId(notice), beganAt(deps, notice));
   const steps = await Promise.all(notices.map((notice) => identify(deps, notice, turn)));
   turn.signal.throwIfAborted();
@@ -191,9 +193,14 @@ async function createNew(
 ): Promise<Map<string, Outcome>> {
   const outcomes = new Map<string, Outcome>();
   let known: Set<string>;
+  let uncovered: Set<string>;
   try {
     await deps.recount();
     known = await deps.arrivals.known([...candidates.keys()]);
+    uncovered = await findUncovered(
+      deps,
+      [...candidates.values()].filter(({ name }) => !known.has(name)),
+    );
     deps.recorder.problem('ledger', null);
   } catch (error) {
     const why = explainError(error);
@@ -204,6 +211,7 @@ async function createNew(
   const fresh: Candidate[] = [];
   for (const candidate of candidates.values()) {
     if (known.has(candidate.name)) outcomes.set(candidate.name, { kind: 'Known', name: candidate.name });
+    else if (uncovered.has(candidate.name)) outcomes.set(candidate.name, ignored(UNCOVERED).outcome);
     else fresh.push(candidate);
   }
   // Of one key one after the other, the oldest first.
@@ -214,6 +222,22 @@ async function createNew(
     }),
   );
   return outcomes;
+}
+
+const UNCOVERED = {
+  reason: 'Replaced',
+  message: 'It is older than a version of it that arrived before and is deleted now. To load it, apply a BatchUpload.',
+} as const;
+
+/**
+ * Names of those that are only there because a newer version was deleted, as after it was loaded: rows of an older file must
+ * not take the place of newer ones. An event that names the version means it.
+ */
+async function findUncovered({ arrivals }: AdmissionDeps, candidates: readonly Candidate[]): Promise<Set<string>> {
+  const latest = candidates.filter(({ notice, version }) => notice.versionId === null && version.versionId !== null);
+  if (latest.length === 0) return new Set();
+  const outdated = await arrivals.outdated(latest.map(({ notice: { key }, version }) => ({ key, version })));
+  return new Set(latest.filter((_, at) => outdated[at]).map(({ name }) => name));
 }
 
 function groupByKey(candidates: readonly Candidate[]): Candidate[][] {

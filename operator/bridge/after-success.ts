@@ -85,6 +85,9 @@ async function finishObject(source: UploadSource, s3: S3Client, object: DueObjec
   if (found === null || found.eTag !== object.eTag) return;
   if (object.afterSuccess.action === 'Move') {
     await move(source, s3, { object, found, prefix: object.afterSuccess.prefix }, signal);
+    // A copy takes its time, and not every storage heeds the ETag of a deletion.
+    const left = await headVersion(s3, object, signal);
+    if (left === null || left.eTag !== object.eTag) return;
   }
   await deleteVersion(s3, object, signal);
 }

@@ -11,6 +11,7 @@ import { type ArrivalCount, countArrivals } from '#runner/ledger/count-arrivals.
 import { findArrivals } from '#runner/ledger/find-arrivals.ts';
 import { findArrivedKeys } from '#runner/ledger/find-arrived-keys.ts';
 import { findArrivedObjects } from '#runner/ledger/find-arrived-objects.ts';
+import { findNewerArrivals } from '#runner/ledger/find-newer-arrivals.ts';
 import { recordArrival } from '#runner/ledger/record-arrival.ts';
 import { rejectEvent } from '#runner/ledger/reject-event.ts';
 import type { AfterSuccess } from '#runner/ledger/types.ts';
@@ -34,6 +35,8 @@ export interface Arrivals {
   knownKeys(keys: readonly string[]): Promise<Set<string>>;
   /** For each object, in their order: has it arrived before, for this schema? */
   listed(objects: readonly (ListedObject & { schemaName: string })[]): Promise<boolean[]>;
+  /** Of which of these, in their order, a newer version arrived before. */
+  outdated(objects: readonly { key: string; version: ObjectVersion }[]): Promise<boolean[]>;
   /** False when it was known. */
   record(arrival: NewArrival): Promise<boolean>;
   count(): Promise<ArrivalCount>;
@@ -67,6 +70,10 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
     async listed(objects) {
       const asked = objects.map((object) => ({ ...object, bucket, lastModified: new Date(object.lastModified) }));
       return (await run((client) => findArrivedObjects(client, scope, asked))).map((name) => name !== null);
+    },
+    outdated(objects) {
+      const asked = objects.map(({ key, version }) => ({ key, lastModified: new Date(version.lastModified) }));
+      return run((client) => findNewerArrivals(client, { ...scope, bucket }, asked));
     },
     record({ version, event, ...arrival }) {
       const { versionId, eTag, size, lastModified } = version;

@@ -59,6 +59,7 @@ async function handlePage(
     }
   }
   const known = meant.length > 0 ? await arrivals.listed(meant) : [];
+  signal.throwIfAborted();
   const fresh: ObjectNotice[] = [];
   for (const object of meant.filter((_, at) => !known[at])) {
     if (seen.isKnown(object)) continue;
@@ -73,6 +74,8 @@ async function handlePage(
   const outcomes = fresh.length > 0 ? await deps.admit(fresh, signal) : [];
   for (const [at, outcome] of outcomes.entries()) {
     if (outcome.kind === 'Later') settled = false;
+    // Deleted meanwhile, and the next list lacks it; or the storage does not show everywhere yet what it lists.
+    else if (outcome.kind === 'Ignored' && outcome.reason === 'ObjectNotFound') settled = false;
     // Its head said something else than the list, as some servers do: not asked for again at every pass.
     else if (outcome.kind === 'Known') seen.addKnown(toListed(fresh[at]!));
   }

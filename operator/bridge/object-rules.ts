@@ -3,6 +3,7 @@ import type { UploadSource } from '#operator/api/resources.ts';
 import type { IgnoredReason } from '#operator/api/source-conditions.ts';
 import { isWorkKey } from '#runner/contract.ts';
 import { compilePattern } from '#runner/processor/pattern.ts';
+import { canBeKey, KEY_INVALID } from './events/event-key.ts';
 
 export interface Refusal {
   reason: IgnoredReason;
@@ -38,6 +39,8 @@ export function compileRules({ metadata, spec }: UploadSource): ObjectRules {
         return refuse('OtherBucket', `The bucket ${bucket} is not spec.s3.bucket, ${spec.s3.bucket}.`);
       }
       if (!key.startsWith(prefix)) return refuse('OtherPrefix', `The key does not begin with ${prefix}.`);
+      // A list tells of whatever the storage holds; one key that the ledger can't be asked for would hold up all of its page.
+      if (!canBeKey(key)) return refuse('KeyInvalid', KEY_INVALID);
       if (isWorkKey(key)) return filtered('A copy that the product keeps of a file while it is loaded.');
       if (moved !== null && key.startsWith(moved)) return filtered('It was moved here after it had been loaded.');
       if (key.endsWith('/')) return refuse('Folder', 'The key stands for a folder.');

@@ -19,9 +19,12 @@ export function findQueueRivals(sources: Iterable<UploadSource>): Map<string, st
 }
 
 function queueOf({ spec }: UploadSource): string {
-  const { queueUrl } = spec.s3Event!.sqs!;
-  // Written in another way it is the same queue.
-  return URL.canParse(queueUrl) ? new URL(queueUrl).href.replace(/\/+$/, '') : queueUrl;
+  const { queueUrl, endpoint } = spec.s3Event!.sqs!;
+  if (!URL.canParse(queueUrl)) return queueUrl;
+  // Written in another way it is the same queue. An endpoint is asked instead of the URL's host.
+  const { origin, pathname } = new URL(queueUrl);
+  const server = endpoint && URL.canParse(endpoint) ? new URL(endpoint).origin : origin;
+  return `${server}${pathname.replace(/\/+$/, '')}`;
 }
 
 /** By creation, then by namespace and name. */

@@ -6,6 +6,7 @@ import { settleMs } from './admit.ts';
 import type { AfterFetch } from './sftp/after-fetch.ts';
 import { createPartBuffers } from './sftp/part-buffers.ts';
 import { runSftpSource, type SftpStatus } from './sftp/run-sftp-source.ts';
+import { clientOfNow } from './storage-clients.ts';
 import type { RunnerDeps, SourceRunner } from './types.ts';
 
 /** With memory for parts that all of them share. */
@@ -16,6 +17,8 @@ export function createFolderRunner(): SourceRunner {
     const { namespace, name } = metadata as { namespace: string; name: string };
     const { host, port, username, directory, secretRef, intervalSeconds, uploadPrefix } = spec.sftp!;
     const { admit, log, clock } = deps;
+    // Without its Secret nothing is begun.
+    await deps.openStorage(signal);
     await runSftpSource(
       {
         ...{ namespace, name, directory, intervalSeconds, uploadPrefix, admit, buffers, log, clock },
@@ -23,7 +26,7 @@ export function createFolderRunner(): SourceRunner {
         settleSeconds: settleMs(source) / 1000,
         afterFetch: toAfterFetch(spec.sftp!.afterFetch),
         bucket: spec.s3.bucket,
-        s3: await deps.openStorage(signal),
+        s3: clientOfNow(() => deps.openStorage(signal)),
         async readSecret(ending) {
           const secret = await deps.readSecret(secretRef.name, ending);
           if (secret !== null) return { ...secret, name: secretRef.name };

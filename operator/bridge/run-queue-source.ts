@@ -1,6 +1,7 @@
 /** A source whose events come from a queue: the consumer with the keys of the source's Secret. */
 import type { UploadSource } from '#operator/api/resources.ts';
 import { secretMissing } from '#operator/api/secret-missing.ts';
+import { sleep } from '#operator/kube/clock.ts';
 import { DEFAULTS } from '#runner/contract.ts';
 import { Fault } from '#runner/errors.ts';
 import { createQueueClient } from './events/queue-client.ts';
@@ -11,14 +12,29 @@ import type { RunnerDeps, SourceRunner } from './types.ts';
 const BELIEVE_MS = 60_000;
 
 export const runQueueSource: SourceRunner = async (source, deps, signal) => {
+  while (!signal.aborted) {
+    const keys = await readKeys(source, deps, signal);
+    const others = new AbortController();
+    const either = AbortSignal.any([signal, others.signal]);
+    const watching = untilOthers(source, deps, { keys, signal: either }).then(() => others.abort());
+    await consume(source, deps, { keys, signal: either });
+    await watching;
+  }
+};
+
+interface Turn {
+  keys: Keys | null;
+  signal: AbortSignal;
+}
+
+async function consume(source: UploadSource, deps: RunnerDeps, { keys, signal }: Turn): Promise<void> {
   const { queueUrl, endpoint, region } = source.spec.s3Event!.sqs!;
-  const first = await readKeys(source, deps, signal);
   const client = createQueueClient({
     queueUrl,
     endpoint,
-    region: region ?? first?.region,
+    region: region ?? keys?.region,
     credentials:
-      first === null ? undefined : async () => (await readKeys(source, deps, signal))?.credentials ?? first.credentials,
+      keys === null ? undefined : async () => (await readKeys(source, deps, signal))?.credentials ?? keys.credentials,
   });
   try {
     const { admit, recorder, clock, log, rejectEvent } = deps;
@@ -27,7 +43,17 @@ export const runQueueSource: SourceRunner = async (source, deps, signal) => {
   } finally {
     client.destroy();
   }
-};
+}
+
+/** Other keys are read with every call. A Secret that was made after the source, or another region, needs another client. */
+async function untilOthers(source: UploadSource, deps: RunnerDeps, { keys, signal }: Turn): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(deps.clock, BELIEVE_MS, signal);
+    if (signal.aborted) return;
+    const now = await readKeys(source, deps, signal).catch(() => keys);
+    if ((now === null) !== (keys === null) || now?.region !== keys?.region) return;
+  }
+}
 
 interface Keys {
   region: string | undefined;

@@ -36,9 +36,19 @@ export function createWebhooks(): {
   };
 }
 
+const CHANGED = { kind: 'Later', reason: 'Starting', message: 'The source has just changed.' } as const;
+
 function toWebhookSource(secretName: string, deps: RunnerDeps, signal: AbortSignal): WebhookSource {
   return {
-    admit: deps.admit,
+    // A source that is changed or gone takes on nothing more: what it is told of now would count for the next one.
+    async admit(notices, ending) {
+      try {
+        return await deps.admit(notices, AbortSignal.any([ending, signal]));
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        return notices.map(() => CHANGED);
+      }
+    },
     recorder: deps.recorder,
     async secret() {
       const secret = (await deps.readSecret(secretName, signal)) ?? {};

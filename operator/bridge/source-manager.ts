@@ -98,7 +98,7 @@ function reconsider(
   const rivals = findQueueRivals(enabled);
   for (const [key, source] of wanted) {
     const stopped = stoppedBy(source, rivals.get(key));
-    const signature = JSON.stringify([source.metadata?.generation, stopped?.reason]);
+    const signature = JSON.stringify([source.metadata?.generation, stopped]);
     const known = entries.get(key);
     if (known?.signature !== signature)
       entries.set(key, start(deps, { key, source, signature, stopped, known, ...turn }));
@@ -133,22 +133,27 @@ function start(deps: SourceManagerDeps, { key, source, signature, stopped, known
   const recorder = createStateRecorder(deps, { key, source, state });
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
-  const run = async (rules: ObjectRules) => {
+  const main = mainActivity(source);
+  const begin = async () => {
     await (known && ended(deps, known));
-    restartState(state, { refused, stopped, main: mainActivity(source) });
+    // What the one before said of itself at its end is not true of this one.
+    restartState(state, { refused, stopped, main });
     writer.touch(key);
+  };
+  const run = async (rules: ObjectRules) => {
+    await begin();
     const delayMs = spreadMs > 0 ? jitter(1, spreadMs) : 0;
     const suspended = source.spec.suspend;
     await runSource(deps, { source, rules, state, recorder, delayMs, suspended }, either);
   };
-  restartState(state, { refused, stopped, main: mainActivity(source) });
+  restartState(state, { refused, stopped, main });
   writer.track(key, source, state);
   log.info(
     { key, generation: source.metadata?.generation, refused: refused?.reason, stopped: stopped?.reason },
     'source',
   );
   const taken = stopped !== null && !source.spec.suspend;
-  const done = taken || 'refused' in accepted ? Promise.resolve(known && ended(deps, known)) : run(accepted.rules);
+  const done = taken || 'refused' in accepted ? begin() : run(accepted.rules);
   const guarded = done.catch((err: unknown) => {
     if (either.aborted) return;
     // A defect: every loop of a runner handles its own errors.

@@ -59,13 +59,14 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     entry.notBefore = clock.monotonic() + intervalMs;
     const { source, state } = entry;
     const now = clock.now();
-    const status = buildSourceStatus({ source: { ...source, status: entry.status ?? {} }, state, now });
     entry.lookAt = lagSeconds(state, now) > 0 ? clock.monotonic() + LAG_MS : Number.POSITIVE_INFINITY;
-    if (!isWorthWriting(entry.status, status)) return;
-    const { name, namespace, uid } = source.metadata!;
-    const object = { metadata: { name: name!, namespace: namespace!, uid: uid! }, status } as UploadSource;
-    const options = { fieldManager: BRIDGE_FIELD_MANAGER, force: true, signal, timeoutMs: WRITE_MS };
+    // Also what cannot be made into a status: one source must not end the bridge of all.
     try {
+      const status = buildSourceStatus({ source: { ...source, status: entry.status ?? {} }, state, now });
+      if (!isWorthWriting(entry.status, status)) return;
+      const { name, namespace, uid } = source.metadata!;
+      const object = { metadata: { name: name!, namespace: namespace!, uid: uid! }, status } as UploadSource;
+      const options = { fieldManager: BRIDGE_FIELD_MANAGER, force: true, signal, timeoutMs: WRITE_MS };
       await deps.client.applyStatus(UPLOAD_SOURCES, object, options);
       deps.onWritten?.();
       for (const why of warningsOf(entry.status, status))
@@ -74,8 +75,9 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       entry.failures = 0;
     } catch (error) {
       // Deleted meanwhile: its event is on the way.
-      if (signal.aborted || isNotFound(error)) return;
+      if (isNotFound(error)) return;
       entry.dirty = true;
+      if (signal.aborted) return;
       entry.failures += 1;
       entry.notBefore = clock.monotonic() + backoffMs(entry.failures, { baseMs: intervalMs, maxMs: 60_000 });
       log.warn({ err: error, key, failures: entry.failures }, 'a status could not be written');

@@ -107,6 +107,7 @@ export async function listPage(
   });
   const place = { bucket, key: `${prefix}*` };
   const page = await callStorage(s3, place, { signal }, (abortSignal) => s3.send(command, { abortSignal }));
+  if (page.IsTruncated && !page.NextContinuationToken) throw truncated(bucket);
   return {
     objects: (page.Contents ?? []).map(({ Key = '', ETag, Size = 0, LastModified }) => ({
       key: Key,
@@ -114,8 +115,14 @@ export async function listPage(
       size: Size,
       lastModified: wholeSeconds(LastModified),
     })),
-    next: page.IsTruncated && page.NextContinuationToken ? page.NextContinuationToken : null,
+    next: page.IsTruncated ? page.NextContinuationToken! : null,
   };
+}
+
+/** To take it for the end would leave the rest unseen, and nobody would know. */
+function truncated(bucket: string): Fault {
+  const message = `The storage did not list bucket ${bucket} to its end, and did not say how to go on.`;
+  return new Fault({ code: 'S3_REQUEST', category: 'permanent', reason: 'StorageError', message });
 }
 
 export function httpStatus(error: unknown): number | undefined {

@@ -8,12 +8,13 @@ import type { KubeClient } from '#operator/kube/types.ts';
 import { findSecret, type SecretRef } from '#operator/ledger/databases.ts';
 import { DEFAULTS } from '#runner/contract.ts';
 import { Fault } from '#runner/errors.ts';
+import { LIMIT_ANSWER, limitAnswer } from './limit-answer.ts';
 
 type StorageSpec = UploadSource['spec']['s3'];
 
 const BELIEVE_MS = 30_000;
-/** Somebody is probably just making it. */
-const BELIEVE_MISSING_MS = 2_000;
+/** Somebody is probably just making it, or correcting it. */
+const BELIEVE_WRONG_MS = 2_000;
 const UNUSED_MS = 600_000;
 const CONNECT_MS = 5_000;
 
@@ -22,13 +23,13 @@ export type SecretData = Record<string, string>;
 export interface SecretReader {
   /** Null when there is no such Secret. @throws Fault SecretNotAllowed, KubeError */
   read(ref: SecretRef, signal: AbortSignal): Promise<SecretData | null>;
-  /** What is known of it is wrong: ask again at the next use. */
+  /** What is known of it is wrong: ask again soon, but once for all that were refused with it. */
   distrust(ref: SecretRef): void;
 }
 
 /** The content of Secrets, believed for half a minute: a hundred sources of a namespace cost one GET. */
 export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clock: Clock }): SecretReader {
-  const known = new Map<string, { data: Promise<SecretData | null>; until: number }>();
+  const known = new Map<string, { data: Promise<SecretData | null>; askedAt: number; until: number }>();
   const keyOf = ({ namespace, name }: SecretRef) => `${namespace}/${name}`;
   return {
     read(ref) {
@@ -38,11 +39,11 @@ export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clo
       // Shared by all who ask meanwhile, so that it must not end with one source; it has a time limit of its own.
       const data = findSecret(deps.client, ref).then((secret) => (secret ? decode(secret.data ?? {}) : null));
       const askedAt = deps.clock.monotonic();
-      const fresh = { data, until: askedAt + BELIEVE_MS };
+      const fresh = { data, askedAt, until: askedAt + BELIEVE_MS };
       known.set(key, fresh);
       data.then(
         (found) => {
-          if (found === null) fresh.until = askedAt + BELIEVE_MISSING_MS;
+          if (found === null) fresh.until = askedAt + BELIEVE_WRONG_MS;
         },
         () => {
           if (known.get(key) === fresh) known.delete(key);
@@ -51,7 +52,8 @@ export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clo
       return data;
     },
     distrust(ref) {
-      known.delete(keyOf(ref));
+      const entry = known.get(keyOf(ref));
+      if (entry) entry.until = Math.min(entry.until, entry.askedAt + BELIEVE_WRONG_MS);
     },
   };
 }
@@ -74,16 +76,16 @@ export interface StorageClients {
 
 export function createStorageClients(deps: { secrets: SecretReader; clock: Clock }): StorageClients {
   const { secrets, clock } = deps;
-  const clients = new Map<string, { s3: S3Client; usedAt: number }>();
+  const clients = new Map<string, Used>();
   const refOf = (namespace: string, { credentialsSecretRef }: StorageSpec) => ({
     namespace,
     name: credentialsSecretRef?.name ?? DEFAULTS.s3Secret,
   });
-  const drop = (isOld: (usedAt: number) => boolean) => {
-    for (const [hash, { s3, usedAt }] of clients) {
-      if (!isOld(usedAt)) continue;
+  const drop = (isUnused: (client: Used) => boolean) => {
+    for (const [hash, client] of clients) {
+      if (!isUnused(client)) continue;
       clients.delete(hash);
-      s3.destroy();
+      client.s3.destroy();
     }
   };
   return {
@@ -93,15 +95,40 @@ export function createStorageClients(deps: { secrets: SecretReader; clock: Clock
     async open(namespace, spec, signal) {
       const config = toConfig(spec, await secrets.read(refOf(namespace, spec), signal), namespace);
       const hash = createHash('sha256').update(JSON.stringify(config)).digest('base64');
-      const entry = clients.get(hash) ?? { s3: new S3Client(config), usedAt: 0 };
+      const entry = clients.get(hash) ?? create(config, clock);
       entry.usedAt = clock.monotonic();
       clients.set(hash, entry);
       return entry.s3;
     },
     distrust: (namespace, spec) => secrets.distrust(refOf(namespace, spec)),
-    closeUnused: () => drop((usedAt) => clock.monotonic() - usedAt > UNUSED_MS),
+    closeUnused: () => drop(({ calls, usedAt }) => calls === 0 && clock.monotonic() - usedAt > UNUSED_MS),
     close: () => drop(() => true),
   };
+}
+
+interface Used {
+  s3: S3Client;
+  /** Going on: a copy inside the storage, or a part of a large file, takes its time. */
+  calls: number;
+  usedAt: number;
+}
+
+function create(config: S3ClientConfig, clock: Clock): Used {
+  const used: Used = { s3: new S3Client(config), calls: 0, usedAt: 0 };
+  used.s3.middlewareStack.add((next) => limitAnswer(next), LIMIT_ANSWER);
+  used.s3.middlewareStack.add(
+    (next) => async (call) => {
+      used.calls += 1;
+      try {
+        return await next(call);
+      } finally {
+        used.calls -= 1;
+        used.usedAt = clock.monotonic();
+      }
+    },
+    { step: 'initialize', name: 'countCalls' },
+  );
+  return used;
 }
 
 function toConfig(spec: StorageSpec, secret: SecretData | null, namespace: string): S3ClientConfig {
@@ -133,6 +160,15 @@ function toConfig(spec: StorageSpec, secret: SecretData | null, namespace: strin
       ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) } }
       : {}),
   };
+}
+
+/** For who works for months, as one that watches a folder: each call is made with the keys that the Secret has by then. */
+export function clientOfNow(open: () => Promise<S3Client>): S3Client {
+  const send: S3Client['send'] = async (...call: unknown[]) => {
+    const s3 = await open();
+    return (s3.send as (...args: unknown[]) => Promise<never>).apply(s3, call);
+  };
+  return { send } as S3Client;
 }
 
 function secretFault({ reason, message }: { reason: string; message: string }): Fault {

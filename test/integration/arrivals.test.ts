@@ -9,6 +9,7 @@ import { findDueObjects, markAfterSuccess } from '#runner/ledger/after-success.t
 import { commitPlan } from '#runner/ledger/commit-plan.ts';
 import { findArrivals } from '#runner/ledger/find-arrivals.ts';
 import { findArrivedObjects } from '#runner/ledger/find-arrived-objects.ts';
+import { findNewerArrivals } from '#runner/ledger/find-newer-arrivals.ts';
 import { completeUpload, failUpload } from '#runner/ledger/finish-upload.ts';
 import { migrate, migrationScript } from '#runner/ledger/migrate.ts';
 import { recordArrival } from '#runner/ledger/record-arrival.ts';
@@ -116,6 +117,18 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     expect(await findArrivedObjects(db, SCOPE, [])).toEqual([]);
   });
 
+  it('of a key that arrived in a newer version an older one is known to be outdated', async () => {
+    await recordArrival(db, SCOPE, arrival({ key: 'b.csv', lastModified: new Date('2026-01-02T00:00:00Z') }));
+    const at = (key: string, time: string) => ({ key, lastModified: new Date(time) });
+    const asked = [
+      at('a.csv', '2026-01-01T00:00:00Z'),
+      at('b.csv', '2026-01-01T23:59:59.999Z'),
+      at('b.csv', '2026-01-02T00:00:00.5Z'),
+    ];
+    expect(await findNewerArrivals(db, { ...SCOPE, bucket: 'in' }, asked)).toEqual([false, true, false]);
+    expect(await findNewerArrivals(db, { ...SCOPE, bucket: 'out' }, asked)).toEqual([false, false, false]);
+  });
+
   it('a page of a thousand objects is a thousand probes of the index', async () => {
     const page = Array.from({ length: 1000 }, (_, i) => arrival({ name: `orders-${i}`, key: `${i}.csv` }));
     for (const each of page) await recordArrival(db, SCOPE, each);
@@ -148,6 +161,24 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       expect(await findDueObjects(db, { ...SCOPE, source: 'others' })).toEqual([]);
       await markAfterSuccess(db, { ...SCOPE, name: 'orders-1' });
       expect(await due()).toEqual([]);
+    });
+
+    it('is not due while another upload of the same object is not complete', async () => {
+      const object = { key: 'orders-1.csv', eTag: 'e1' };
+      const id = await open('orders-1');
+      // By another source, and of the same bytes that were written again meanwhile.
+      const later = new Date('2026-01-01T00:00:05Z');
+      await recordArrival(db, SCOPE, arrival({ ...object, name: 'others-1', source: 'others', lastModified: later }));
+      await recordArrival(db, SCOPE, arrival({ ...object, name: 'others-2', source: 'others', eTag: 'e2' }));
+      await recordArrival(db, SCOPE, arrival({ ...object, name: 'others-3', source: 'others', versionId: 'v' }));
+      await completeUpload(db, id);
+      expect(await due()).toEqual([]);
+      const s3 = { bucket: 'in', key: object.key };
+      const other = await openTestUpload(db, { name: 'others-1', request: { s3, reload: true } });
+      expect(await due()).toEqual([]);
+      await commitPlan(db, { id: other, attempt: 1 }, { ...testPlan(other), totalRecords: 0, chunks: [] });
+      await completeUpload(db, other);
+      expect(await due()).toMatchObject([{ name: 'orders-1' }]);
     });
 
     it('never of an upload that failed or only validated, nor where nothing was asked for', async () => {

@@ -96,6 +96,42 @@ const head = (...lines: string[]) =>
   `POST ${PATH} HTTP/1.1\r\nhost: x\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 const BEARER = `authorization: ${GOOD.authorization}`;
 
+it('one source whose storage does not answer leaves places for the others', async () => {
+  await using bridge = await startBridge();
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  bridge.admissions.answer(({ key }) => (key === 'stuck' ? promise : { kind: 'Created', name: key }));
+  const stuck = Array.from({ length: 200 }, () => bridge.post(awsEvent([{ key: 'stuck' }])));
+  await eventually('the others are told to come again', () => bridge.answered() === 200 - 64);
+  const other = '/v1/namespaces/team-a/uploadsources/basic/events';
+  expect(await bridge.post(EVENT, basic('whoever', TOKEN), other)).toMatchObject({ status: 200 });
+  resolve({ kind: 'Created', name: 'stuck' });
+  const statuses = (await Promise.all(stuck)).map(({ status }) => status);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(64);
+});
+
+it('whoever has shown nothing does not keep its connection, however it sent its body', async () => {
+  await using bridge = await startBridge();
+  for (const pieces of [
+    [`${head('content-length: 2')}{}`],
+    [head('content-length: 2'), '{}'],
+    [head('content-length: 0')],
+  ]) {
+    const { socket, read } = await openSocket(bridge.port);
+    for (const piece of pieces) {
+      socket.write(piece);
+      if (piece !== pieces.at(-1)) await eventually('the answer', () => read().includes('401'));
+    }
+    await once(socket, 'close');
+    expect(read()).toContain('401');
+  }
+  const kept = await openSocket(bridge.port);
+  for (let n = 1; n <= 2; n += 1) {
+    kept.socket.write(head(BEARER, `content-length: ${EVENT.length}`) + EVENT);
+    await eventually('the answer', () => kept.read().split(' 200 OK').length === n + 1);
+  }
+  kept.socket.destroy();
+});
+
 describe('whoever shows a secret', () => {
   it.each([
     ['a bearer token', GOOD, PATH],

@@ -9,9 +9,13 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runAfterSuccess } from '#operator/bridge/after-success.ts';
 import { copyVersion, deleteVersion } from '#operator/bridge/copy-object.ts';
 import { headVersion } from '#operator/bridge/storage-calls.ts';
+import type { SourceRecorder } from '#operator/bridge/types.ts';
+import { systemClock } from '#operator/kube/clock.ts';
 import { type S3Server, startS3Server } from '#support/s3-server.ts';
+import { testSource } from '#support/upload-source.ts';
 
 const signal = new AbortController().signal;
 const MIB = 1024 * 1024;
@@ -75,4 +79,45 @@ it('one version is deleted, and again without a complaint', async () => {
   for (let times = 0; times < 2; times += 1) await deleteVersion(s3, { bucket, key, ...first }, signal);
   expect(await headVersion(s3, { bucket, key, versionId: first.versionId }, signal)).toBeNull();
   expect(await headVersion(s3, { bucket, key, versionId: null }, signal)).toMatchObject({ size: 2 });
+});
+
+it('what took the place of an object while it was copied is not deleted, also where a deletion heeds no ETag', async () => {
+  const [bucket, key] = ['plain', 'in/late.csv'];
+  await put(bucket, key, Buffer.from('old'));
+  const old = (await headVersion(s3, { bucket, key, versionId: null }, signal))!;
+  const { endpoint, region, accessKeyId, secretAccessKey } = server;
+  const careless = new S3Client({
+    endpoint,
+    region,
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+  });
+  careless.middlewareStack.add(
+    (next, { commandName }) =>
+      async ({ input }) => {
+        const answer = await next({
+          input: commandName === 'DeleteObjectCommand' ? { Bucket: bucket, Key: key } : input,
+        });
+        if (commandName === 'CopyObjectCommand') await put(bucket, key, Buffer.from('newer'));
+        return answer;
+      },
+    { step: 'initialize' },
+  );
+  const afterSuccess = { action: 'Move' as const, prefix: 'done/' };
+  const stop = new AbortController();
+  await runAfterSuccess(
+    {
+      ...{ clock: systemClock, intervalMs: 1, recorder: { problem: () => undefined } as unknown as SourceRecorder },
+      source: testSource('orders', { s3: { bucket, prefix: 'in/' }, afterSuccess }),
+      openStorage: async () => careless,
+      arrivals: {
+        due: async () => [{ name: 'orders-x', bucket, key, versionId: null, eTag: old.eTag, afterSuccess }],
+        markDone: async () => stop.abort(),
+      },
+    },
+    stop.signal,
+  );
+  careless.destroy();
+  expect(await headVersion(s3, { bucket, key: 'done/late.csv', versionId: null }, signal)).toMatchObject({ size: 3 });
+  expect(await headVersion(s3, { bucket, key, versionId: null }, signal)).toMatchObject({ size: 5 });
 });

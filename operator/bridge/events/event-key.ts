@@ -38,3 +38,10 @@ function decodeKey(sent: string): string | null {
     return null;
   }
 }
+
+export const KEY_INVALID = 'No upload can have this key: one has 1 to 1,024 bytes of UTF-8 without U+0000.';
+
+/** Half a surrogate pair is no UTF-8, and neither the API server's nor PostgreSQL's texts hold U+0000. */
+export function canBeKey(key: string): boolean {
+  return key !== '' && key.isWellFormed() && !key.includes('\0') && Buffer.byteLength(key) <= 1024;
+}

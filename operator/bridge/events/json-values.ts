@@ -22,9 +22,11 @@ export function numberOf(value: unknown): number | null {
   return Number.isSafeInteger(number) && (number as number) >= 0 ? (number as number) : null;
 }
 
-/** ISO 8601 in UTC; null for what is no such time. */
+const YEAR_1 = Date.parse('0001-01-01T00:00:00Z');
+
+/** ISO 8601 in UTC; null for what is no such time, and for the year 0, which PostgreSQL does not have. */
 export function timeOf(text: string | null): string | null {
   if (text === null || !/^\d{4}-\d\d-\d\dT/.test(text)) return null;
   const time = new Date(text);
-  return Number.isNaN(time.getTime()) ? null : time.toISOString();
+  return time.getTime() >= YEAR_1 ? time.toISOString() : null;
 }

@@ -12,7 +12,7 @@
  * SNS wraps any of them as a text in `Message`, unless its delivery is raw; a queue changes nothing.
  */
 import type { Explanation, ObjectNotice } from '../types.ts';
-import { keyReadings, type SentKey } from './event-key.ts';
+import { canBeKey, KEY_INVALID, keyReadings, type SentKey } from './event-key.ts';
 import { isObject, type Json, numberOf, objectAt, textAt, timeOf } from './json-values.ts';
 import { orderBySequencer } from './sequencer.ts';
 
@@ -157,10 +157,8 @@ interface SentObject extends Record<'bucket' | 'versionId' | 'eTag' | 'sequencer
 function toNotice(sent: SentObject): ParsedRecord {
   if (!sent.bucket) return 'it does not name its bucket';
   if (!sent.key) return 'it does not name its object';
-  const { key } = sent.key;
-  if (!canBeKey(key)) {
-    const message = 'No object can have this key: one has 1 to 1,024 bytes of UTF-8 without U+0000.';
-    return { ignored: { key: null, reason: 'KeyInvalid', message } };
+  if (!canBeKey(sent.key.key)) {
+    return { ignored: { key: null, reason: 'KeyInvalid', message: KEY_INVALID } };
   }
   return {
     notice: {
@@ -172,14 +170,19 @@ function toNotice(sent: SentObject): ParsedRecord {
       // versitygw says 0 of every object that was copied or sent in parts.
       size: numberOf(sent.size) || null,
       sequencer: sent.sequencer || null,
-      event: { id: sent.id?.slice(0, MAX_ID_LENGTH) || null, time: timeOf(sent.time) },
+      event: { id: idOf(sent.id), time: timeOf(sent.time) },
     },
   };
 }
 
-/** Half a surrogate pair is no UTF-8, and neither the API server's nor PostgreSQL's texts hold U+0000. */
-function canBeKey(key: string): boolean {
-  return key !== '' && key.isWellFormed() && !key.includes('\0') && Buffer.byteLength(key) <= 1024;
+/** The API server would refuse the upload for what it does not allow in `spec.source.event.id`, and an id is only for the audit. */
+function idOf(sent: string | null): string | null {
+  return (
+    sent
+      ?.replaceAll(/\p{Cc}/gu, '')
+      .slice(0, MAX_ID_LENGTH)
+      .toWellFormed() || null
+  );
 }
 
 const OTHER_EVENTS: readonly [RegExp, Explanation][] = [

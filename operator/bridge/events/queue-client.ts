@@ -1,6 +1,7 @@
 /** Clients of queues, and what their errors mean. */
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import { Fault } from '#runner/errors.ts';
+import { LIMIT_ANSWER, limitAnswer } from '../limit-answer.ts';
 import type { Explanation } from '../types.ts';
 
 export interface QueueAccess {
@@ -13,7 +14,7 @@ export interface QueueAccess {
 
 /** One client for each consumer: a long poll holds a connection all the time. */
 export function createQueueClient({ queueUrl, endpoint, region, credentials }: QueueAccess): SQSClient {
-  return new SQSClient({
+  const client = new SQSClient({
     // Without it the SDK warns at every call that the queue is elsewhere than it thought.
     endpoint: endpoint ?? new URL(queueUrl).origin,
     region: region ?? regionOf(queueUrl) ?? process.env['AWS_REGION'] ?? 'us-east-1',
@@ -21,6 +22,8 @@ export function createQueueClient({ queueUrl, endpoint, region, credentials }: Q
     maxAttempts: 1,
     ...(credentials && { credentials }),
   });
+  client.middlewareStack.add((next) => limitAnswer(next), LIMIT_ANSWER);
+  return client;
 }
 
 /** `https://sqs.<region>.amazonaws.com/…`, also behind a VPC endpoint, and the older `<region>.queue.amazonaws.com`. */

@@ -43,8 +43,10 @@ const BODY_TIMEOUT_MS = 10_000;
 const LINGER_MS = 2_000;
 const RETRY_AFTER_SECONDS = 30;
 /** At once, so that memory is bounded: each can hold a body. Those that have shown nothing yet cannot take the places of the others. */
-const MAX_REQUESTS = 64;
+const MAX_REQUESTS = 256;
 const MAX_UNPROVEN_REQUESTS = 32;
+/** Of one source: where its storage does not answer, its requests take long, and must leave places for those of the others. */
+const MAX_REQUESTS_OF_SOURCE = 64;
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -61,7 +63,11 @@ export function createWebhookServer(deps: WebhookDeps): Server {
 
 export function createWebhookHandler(deps: WebhookDeps): Handler {
   const clock = deps.clock ?? systemClock;
-  const places = { all: createPlaces(MAX_REQUESTS), unproven: createPlaces(MAX_UNPROVEN_REQUESTS) };
+  const places = {
+    all: createPlaces(MAX_REQUESTS),
+    unproven: createPlaces(MAX_UNPROVEN_REQUESTS),
+    of: new WeakMap<WebhookSource, Places>(),
+  };
   const onRefused = createRefusalLog(deps.log, clock);
   return (request, response) => {
     void handle(request, { ...deps, clock, places, response, onRefused })
@@ -75,7 +81,7 @@ export function createWebhookHandler(deps: WebhookDeps): Handler {
 
 interface Context extends WebhookDeps {
   clock: Clock;
-  places: { all: Places; unproven: Places };
+  places: { all: Places; unproven: Places; of: WeakMap<WebhookSource, Places> };
   response: ServerResponse;
   onRefused(source: { namespace: string; name: string }): void;
 }
@@ -84,11 +90,14 @@ interface Answer {
   status: number;
   body: Record<string, string | number>;
   headers?: Record<string, string>;
+  /** The connection is not kept: whoever has shown nothing could hold all there are. */
+  last?: boolean;
 }
 
 const refuse = (status: number, error: string, headers?: Record<string, string>): Answer => ({
   status,
   body: { error },
+  last: true,
   ...(headers && { headers }),
 });
 const later = (body: Answer['body'] = { error: 'not now, send it again' }): Answer => ({
@@ -113,7 +122,9 @@ async function handle(request: IncomingMessage, context: Context): Promise<Answe
   if (context.signal.aborted) return later();
 
   const source = context.lookup(namespace, name);
-  const secret = source ? await source.secret() : {};
+  // The source's status says why.
+  const secret = source ? await source.secret().catch(() => null) : {};
+  if (secret === null) return later();
   const { token, signature } = readCredentials(request.headers);
   const proven = token !== null && tokenIsRight(token, secret);
   const unknown = () => {
@@ -129,7 +140,7 @@ async function handle(request: IncomingMessage, context: Context): Promise<Answe
     if (!Buffer.isBuffer(body)) return BODY_ANSWERS[body];
     const known = proven || (signature !== null && signatureIsRight(body, signature, secret));
     if (!known || !source) return unknown();
-    const work = () => accept(source, body, context.signal);
+    const work = () => placesOf(source, context.places.of).take(() => accept(source, body, context.signal));
     return proven ? work() : all.take(work);
   });
 }
@@ -154,13 +165,23 @@ function send(
   response: ServerResponse,
   { answer, clock }: { answer: Answer; clock: Clock },
 ): void {
-  const { status, body, headers } = answer;
+  const { status, body, headers, last = false } = answer;
   // The sender may be gone: versitygw waits three seconds.
   if (response.destroyed) return;
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(`${JSON.stringify(body)}\n`);
+  response
+    .writeHead(status, {
+      'content-type': 'application/json',
+      ...headers,
+      ...(last && request.complete && { connection: 'close' }),
+    })
+    .end(`${JSON.stringify(body)}\n`);
   if (request.complete) return;
   const cancel = clock.schedule(LINGER_MS, () => request.destroy());
-  request.once('close', cancel).resume();
+  request.once('close', () => {
+    cancel();
+    if (last) request.socket.end();
+  });
+  request.resume();
 }
 
 /** A line a second at most: whoever likes can send what is refused. */
@@ -174,6 +195,12 @@ function createRefusalLog(log: Logger, clock: Clock): Context['onRefused'] {
     last = clock.monotonic();
     refused = 0;
   };
+}
+
+function placesOf(source: WebhookSource, known: WeakMap<WebhookSource, Places>): Places {
+  const places = known.get(source) ?? createPlaces(MAX_REQUESTS_OF_SOURCE);
+  known.set(source, places);
+  return places;
 }
 
 interface Places {

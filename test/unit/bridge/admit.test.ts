@@ -24,6 +24,7 @@ function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}) {
   const retries = createRetryQueue({ clock });
   const created: BatchUpload[] = [];
   const ledger = new Set<string>();
+  const newest = new Map<string, number>();
   const asked: string[] = [];
   const broken = { create: 0, record: 0, known: 0 };
   const fails = (what: keyof typeof broken) => {
@@ -37,13 +38,17 @@ function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}) {
       if (fails('known')) throw down();
       return new Set(names.filter((name) => ledger.has(name)));
     },
-    async record({ name }: { name: string }) {
+    async outdated(asked: readonly { key: string; version: ObjectVersion }[]) {
+      return asked.map(({ key, version }) => (newest.get(key) ?? 0) > version.lastModified);
+    },
+    async record({ name, key, version }: { name: string; key: string; version: ObjectVersion }) {
       if (fails('record')) throw down();
       const isNew = !ledger.has(name);
       ledger.add(name);
+      newest.set(key, Math.max(newest.get(key) ?? 0, version.lastModified));
       return isNew;
     },
-  } as Pick<Arrivals, 'known' | 'record'> as Arrivals;
+  } as Pick<Arrivals, 'known' | 'record' | 'outdated'> as Arrivals;
   const client = {
     async create(_type: unknown, object: unknown) {
       if (fails('create')) throw new KubeError({ status: 500, reason: 'InternalError', message: 'm' });
@@ -108,6 +113,19 @@ describe('versions', () => {
     'a.csv@2': object({ versionId: '2', lastModified: Date.UTC(2025, 0, 1, 0, 0, 5) }),
     'a.csv': object({ versionId: '2', lastModified: Date.UTC(2025, 0, 1, 0, 0, 5) }),
   };
+
+  it('one that is uncovered when a newer one was deleted after it was loaded is not loaded after it', async () => {
+    const there: Record<string, ObjectVersion> = { ...objects };
+    const { admit, notice, keys } = setUp(there);
+    expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Created' }]);
+    there['a.csv'] = there['a.csv@1']!;
+    expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Ignored', reason: 'Replaced' }]);
+    expect(keys()).toEqual(['a.csv@2']);
+    // An event of it that is late means this version.
+    expect(await admit([notice('a.csv', { versionId: '1' })], signal)).toMatchObject([{ kind: 'Created' }]);
+    there['a.csv'] = object({ versionId: '3', lastModified: Date.UTC(2025, 0, 1, 0, 0, 5) });
+    expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Created' }]);
+  });
 
   it('of one key in the order of their sequencers, however they came', async () => {
     const { admit, notice, keys } = setUp(objects);
@@ -185,4 +203,10 @@ it('what is not meant is not asked for', async () => {
   const { admit, notice, asked } = setUp({}, { filter: { minBytes: 1, suffixes: ['.csv'] } });
   await admit([notice('a.txt'), notice('a.csv', { bucket: 'other' })], signal);
   expect(asked).toEqual([]);
+});
+
+it('what is told of after the end leaves no lag behind', async () => {
+  const { admit, notice, state } = setUp({ 'a.csv': object() });
+  await expect(admit([notice('a.csv')], AbortSignal.abort(new Error('the end')))).rejects.toThrow('the end');
+  expect(state.pending.size).toBe(0);
 });

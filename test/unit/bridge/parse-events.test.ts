@@ -23,6 +23,25 @@ const rejection = (body: string) => {
   return 'rejected' in parsed ? parsed.rejected : 'not rejected';
 };
 
+it.each([
+  ['id\n\0\x7f', 'id'],
+  ['\x01', null],
+  [`${'x'.repeat(255)}\u{1f600}`, `${'x'.repeat(255)}\ufffd`],
+])('an id that the API server would refuse is mended: %j', (id, expected) => {
+  const event = JSON.parse(eventFixture('aws-put'));
+  event.Records[0].responseElements['x-amz-request-id'] = id;
+  expect(only(JSON.stringify(event)).event?.id).toBe(expected);
+});
+
+it.each(['0000-12-31T23:59:59Z', '2026-13-01T00:00:00Z'])(
+  'a time that PostgreSQL would refuse is none: %s',
+  (eventTime) => {
+    const event = JSON.parse(eventFixture('aws-put'));
+    event.Records[0].eventTime = eventTime;
+    expect(only(JSON.stringify(event)).event?.time).toBe(null);
+  },
+);
+
 describe('what servers send', () => {
   it('AWS: encoded keys, with the other reading for servers that only call themselves so', () => {
     expect(only(eventFixture('aws-put'))).toEqual({

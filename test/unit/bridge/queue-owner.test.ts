@@ -30,3 +30,14 @@ it('one that is being deleted has nothing', () => {
   const going = { ...first, metadata: { ...first.metadata, deletionTimestamp: '2026-01-05T00:00:00Z' } };
   expect(findQueueRivals([going, source('b', QUEUE, '2026-01-02T00:00:00Z')]).size).toBe(0);
 });
+
+it('an endpoint is where the queue is, whatever the host in its URL', () => {
+  const at = (name: string, host: string, endpoint?: string) => {
+    const made = source(name, `http://${host}/1/a`, `2026-01-0${name}T00:00:00Z`);
+    if (endpoint) made.spec.s3Event!.sqs!.endpoint = endpoint;
+    return made;
+  };
+  const rivals = (...sources: ReturnType<typeof at>[]) => [...findQueueRivals(sources).keys()];
+  expect(rivals(at('1', 'localhost:4100', 'http://a:1'), at('2', 'localhost:4100', 'http://b:1'))).toEqual([]);
+  expect(rivals(at('1', 'a:1'), at('2', 'other', 'http://a:1/'), at('3', 'a:1'))).toEqual(['ns/2', 'ns/3']);
+});

@@ -11,13 +11,15 @@ function setUp() {
   const clock = new FakeClock();
   const written: UploadSource[] = [];
   let failures = 0;
+  let before: (signal: AbortSignal) => Promise<void> = async () => undefined;
   const events: string[] = [];
   const writer = createStatusWriter({
     clock,
     log: createRecordingLog(),
     events: { record: (_, { reason }) => void events.push(reason) },
     client: {
-      async applyStatus(_type, object) {
+      async applyStatus(_type, object, options) {
+        await before(options.signal!);
         if (failures > 0) {
           failures -= 1;
           throw new KubeError({ status: 500, reason: 'InternalError', message: 'm' });
@@ -37,7 +39,13 @@ function setUp() {
     await done;
   };
   writer.track('k', source, state);
-  return { clock, written, writer, recorder, events, end, fail: (times: number) => (failures = times) };
+  const fail = (times: number) => {
+    failures = times;
+  };
+  const beforeWrite = (next: typeof before) => {
+    before = next;
+  };
+  return { clock, written, writer, recorder, events, state, end, fail, beforeWrite };
 }
 
 it('one write in five seconds however much happens, and none when nothing does', async () => {
@@ -82,4 +90,33 @@ it('what was not written yet is written at the end; nothing of a source that is 
   await writer.flush(new AbortController().signal);
   expect(written).toHaveLength(2);
   expect(clock.waiting).toBe(0);
+});
+
+it('a write that the end interrupts is made by the last one', async () => {
+  const { clock, written, writer, recorder, end, beforeWrite } = setUp();
+  await settle();
+  beforeWrite((signal) =>
+    signal.aborted
+      ? Promise.resolve()
+      : new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  );
+  recorder.ignored('a', { reason: 'Filtered', message: 'm' });
+  await clock.advance(5_000);
+  await end();
+  beforeWrite(async () => undefined);
+  await writer.flush(new AbortController().signal);
+  expect(written.at(-1)?.status?.ignored).toBe(1);
+});
+
+it('what cannot be made into a status of one source does not hold up the others', async () => {
+  const { clock, written, writer, state, end } = setUp();
+  state.lastListTime = Number.NaN;
+  const other = testSource('other', { s3: { bucket: 'bucket', prefix: '' } });
+  writer.track('other', other, createSourceState(other));
+  await settle();
+  expect(written.map(({ metadata }) => metadata?.name)).toEqual(['other']);
+  state.lastListTime = clock.now();
+  await clock.advance(10_000);
+  expect(written.map(({ metadata }) => metadata?.name)).toEqual(['other', 'orders']);
+  await end();
 });
