@@ -67,7 +67,9 @@ export function createQueueCalls(deps: {
         MaxNumberOfMessages: count,
         WaitTimeSeconds: wait ? WAIT_SECONDS : 0,
         VisibilityTimeout: visibilitySeconds,
+        // By its old name too: a server that knows only that one would never say that a message is poison.
         MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
+        AttributeNames: ['All'],
       });
       const answer = await limited(RECEIVE_MS, signal, (abortSignal) => client.send(command, { abortSignal }));
       return answer.Messages ?? [];
