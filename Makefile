@@ -17,7 +17,7 @@ up: node_modules ## Start a local cluster with PostgreSQL, S3 and the operator (
 	@test/cluster/up.sh
 
 .PHONY: demo
-demo: up ## Load a 100,000 record file and a public one through the cluster and show the result
+demo: up ## Load three files through the cluster, one of them by itself, and show the result
 	@node test/demo/main.ts
 
 .PHONY: down
@@ -29,7 +29,7 @@ test: node_modules ## Run every test that must always hold (starts the cluster w
 	@test/run.sh
 
 .PHONY: chaos
-chaos: up ## Kill, freeze and double pods and operators at named points, and compare every row with an oracle
+chaos: up ## Kill, freeze and double pods, operators and the bridge, and compare every row with an oracle
 	@vitest run --project chaos
 
 .PHONY: scale

@@ -15,6 +15,7 @@ interface Target {
 const TARGETS: Target[] = [
   { crd: 'crds/batchuploads.yaml', kind: 'BatchUpload', output: 'operator/api/batch-upload.gen.ts' },
   { crd: 'crds/recordschemas.yaml', kind: 'RecordSchema', output: 'job-runner/processor/record-schema.gen.ts' },
+  { crd: 'crds/uploadsources.yaml', kind: 'UploadSource', output: 'operator/api/upload-source.gen.ts' },
 ];
 
 interface Crd {

@@ -91,6 +91,11 @@ export function workPrefix(uploadId: string): string {
   return `work/${uploadId}/`;
 }
 
+/** Is the key below {@link workPrefix} of some upload? A file that a user keeps in a folder of that name is not. */
+export function isWorkKey(key: string): boolean {
+  return /^work\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\//.test(key);
+}
+
 /** In which bucket: spec.work's, else the source's. */
 export function workBucket(sourceBucket: string, work: { s3: { bucket: string } } | undefined): string {
   return work?.s3.bucket ?? sourceBucket;

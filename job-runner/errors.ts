@@ -38,6 +38,8 @@ export interface FaultOptions {
   category: FaultCategory;
   /** For people, without record values: what happened and what to do. */
   message: string;
+  /** Of a retryable one: this process cannot try again, only a new one can. */
+  restart?: boolean;
   /** Reason of the `Failed` condition (CamelCase) when the fault ends the upload. */
   reason?: string;
   cause?: unknown;
@@ -51,6 +53,7 @@ export class Fault extends Error {
   readonly category: FaultCategory;
   readonly reason: string;
   readonly context: Record<string, unknown>;
+  readonly #restart: boolean;
 
   constructor(options: FaultOptions) {
     super(options.message, { cause: options.cause });
@@ -58,10 +61,12 @@ export class Fault extends Error {
     this.category = options.category;
     this.reason = options.reason ?? 'Unknown';
     this.context = options.context ?? {};
+    this.#restart = options.restart ?? false;
   }
 
+  /** May this process try again? */
   get retryable(): boolean {
-    return this.category === 'retryable';
+    return this.category === 'retryable' && !this.#restart;
   }
 }
 

@@ -10,7 +10,9 @@ import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import { createPace, MOST_CHUNKS, type Pace } from '#runner/load/pace.ts';
 import { createPreparer, type Preparer } from '#runner/load/prepare-chunk.ts';
 import { type ChunkGroup, type GroupOutcome, processChunks } from '#runner/load/process-chunks.ts';
-import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { describeTarget, prepareSession, readColumnTypes, type Target } from '#runner/load/target.ts';
+import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
+import type { CopyFormat } from '#runner/processor/escapes.ts';
 import { JSON_FAULT } from '#runner/processor/faults.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { createSession, type Session } from '#runner/session.ts';
@@ -47,19 +49,26 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
     prepare: (client) => prepareSession(client, target),
   });
   try {
-    const pending = await session.run((client) => readPendingChunks(client, { id: upload.id, ...run }));
-    log.info({ index: config.completionIndex, ...run, pending: pending.length }, 'processing');
+    const [pending, types] = await session.run(async (client) => [
+      await readPendingChunks(client, { id: upload.id, ...run }),
+      await readColumnTypes(client, target),
+    ]);
+    const encodings = chooseEncodings(upload.schema, types);
+    const columnTypes = encodings && types;
+    const format = encodings ? 'binary' : 'text';
+    log.info({ index: config.completionIndex, ...run, pending: pending.length, format }, 'processing');
     const preparer = createPreparer({
       schema: upload.schema,
       header: plan.header,
       uploadId: upload.id,
       storeRowData: upload.request.storeRowData ?? true,
+      encodings,
       ...(plan.format ? { delimiter: plan.format.chunkDelimiter } : {}),
       ...(plan.format?.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {}),
     });
     const reads = { retries: 0 };
     for (const contiguous of groupContiguous(pending)) {
-      await processRun({ ...deps, session, preparer, upload, target, reads }, contiguous);
+      await processRun({ ...deps, session, preparer, upload, target, columnTypes, reads }, contiguous);
     }
     log.info({ index: config.completionIndex }, 'processed');
   } finally {
@@ -82,7 +91,9 @@ interface RunContext extends ProcessDeps {
   session: Session;
   preparer: Preparer;
   upload: PlannedUpload;
-  target: ReturnType<typeof describeTarget>;
+  target: Target;
+  /** What rows are encoded for; null: they are in the text format. */
+  columnTypes: readonly ColumnType[] | null;
   /** Of this pod so far, for the audit rows. */
   reads: { retries: number };
 }
@@ -129,9 +140,9 @@ interface GroupBuffers {
   failed: FailedRows;
 }
 
-const createGroupBuffers = (uploadId: string): GroupBuffers => ({
+const createGroupBuffers = (uploadId: string, format: CopyFormat): GroupBuffers => ({
   source: createByteArena(),
-  rows: new RowBuffer(),
+  rows: new RowBuffer(format),
   failed: createFailedRows(uploadId),
 });
 
@@ -140,11 +151,12 @@ async function processInOrder(
   chunks: Chunk[],
   read: (chunk: Chunk, into: Buffer) => Promise<Buffer>,
 ): Promise<void> {
-  const { preparer, upload } = context;
+  const { preparer, upload, columnTypes } = context;
+  const createBuffers = () => createGroupBuffers(upload.id, columnTypes ? 'binary' : 'text');
   // Chunks whose keys go into the ledger are written one by one.
   const pace = createPace(context.target.keys ? 1 : MOST_CHUNKS);
   // One is being written by PostgreSQL while the other is filled.
-  const buffers = [createGroupBuffers(upload.id), createGroupBuffers(upload.id)] as const;
+  const buffers = [createBuffers(), createBuffers()] as const;
   let taken = 0;
   const prepareNext = async ({ source, rows, failed }: GroupBuffers): Promise<ChunkGroup> => {
     for (const buffer of [source, rows, failed.buffer]) buffer.clear();
@@ -191,7 +203,7 @@ async function commit(
   group: ChunkGroup,
   { mergeOnly, triesBefore }: { mergeOnly: boolean; triesBefore: number },
 ): Promise<{ outcome: GroupOutcome; tries: number }> {
-  const { session, telemetry, log, config, upload, target } = context;
+  const { session, telemetry, log, config, upload, target, columnTypes } = context;
   const numbers = group.chunks.map(({ chunk }) => chunk);
   let tries = triesBefore;
   const outcome = await telemetry.traceChunks(numbers, () =>
@@ -201,7 +213,7 @@ async function commit(
       if (triesNow > 1 && group.chunks.length > 1) return { done: false } as const;
       return processChunks(
         {
-          ...{ client, target },
+          ...{ client, target, columnTypes },
           uploadId: upload.id,
           attempt: config.attempt,
           mergeOnly: mergeOnly || triesNow > 1,

@@ -166,7 +166,7 @@ function readLease(env: NodeJS.ProcessEnv): LeaseSettings {
   };
 }
 
-function list(env: NodeJS.ProcessEnv, name: string, fallback: string[]): string[] {
+export function list(env: NodeJS.ProcessEnv, name: string, fallback: string[]): string[] {
   const value = env[name];
   if (value === undefined) return fallback;
   return value
@@ -175,7 +175,7 @@ function list(env: NodeJS.ProcessEnv, name: string, fallback: string[]): string[
     .filter((item) => item !== '');
 }
 
-function integer(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+export function integer(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
   const value = env[name];
   if (value === undefined || value === '') return fallback;
   if (!/^\d{1,12}$/.test(value)) throw new ConfigError(`${name} must be a whole number, not "${value}"`);

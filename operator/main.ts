@@ -1,14 +1,26 @@
-/** The control plane: `node operator/main.ts [controller | print-migrations [version of the ledger]]`. */
+/** The control plane: `node operator/main.ts [controller | bridge | print-migrations [version of the ledger]]`. */
+import { setFlagsFromString } from 'node:v8';
 import { migrationScript } from '#runner/ledger/migrate.ts';
 import { createLogger } from '#runner/telemetry/log.ts';
 import { ConfigError, readConfig } from './config.ts';
-import { runController } from './run-controller.ts';
 
 async function main(): Promise<number> {
   const command = process.argv[2] ?? 'controller';
   switch (command) {
-    case 'controller':
+    // Each loads what it needs, and no more.
+    case 'controller': {
+      const { runController } = await import('./run-controller.ts');
       return runController(readConfig(process.env));
+    }
+    case 'bridge': {
+      // It lives long and does little: 100 idle sources take 127 MB instead of 168, at the same CPU time. Before anything is made.
+      setFlagsFromString('--optimize-for-size');
+      const [{ runBridge }, { readBridgeConfig }] = await Promise.all([
+        import('./run-bridge.ts'),
+        import('./bridge/config.ts'),
+      ]);
+      return runBridge(readBridgeConfig(process.env));
+    }
     case 'print-migrations': {
       const from = process.argv[3] ?? '0';
       if (!/^\d+$/.test(from)) return usage();
@@ -21,7 +33,7 @@ async function main(): Promise<number> {
 }
 
 function usage(): number {
-  process.stderr.write('Usage: operator [controller | print-migrations [version of the ledger]]\n');
+  process.stderr.write('Usage: operator [controller | bridge | print-migrations [version of the ledger]]\n');
   return 2;
 }
 

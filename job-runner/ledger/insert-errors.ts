@@ -26,9 +26,11 @@ const COPY = `COPY batch_upload.batch_upload_errors (batch_upload_id, row_number
 /** Writes the row of a failed record, as {@link insertErrors} takes it. */
 export function writeFailedRow(buffer: RowBuffer, uploadId: string, row: FailedRow): void {
   for (const value of columnsOf(uploadId, row)) {
-    if (value === null) buffer.null();
-    else buffer.text(value);
-    buffer.endColumn();
+    if (value === null) buffer.nullColumn();
+    else {
+      buffer.text(value);
+      buffer.endColumn();
+    }
   }
   buffer.endRow(row.rowNumber);
 }

@@ -34,7 +34,8 @@ export async function openUpload(client: ClientBase, upload: NewUpload): Promise
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
        ON CONFLICT (id) DO NOTHING RETURNING id)
      INSERT INTO batch_upload.batch_upload_audit_logs (batch_upload_id, event_type, metadata)
-     SELECT id, 'upload_accepted', jsonb_build_object('namespace', $3::text, 'name', $4::text, 'source_type', $5::text)
+     SELECT id, 'upload_accepted', jsonb_strip_nulls(jsonb_build_object('namespace', $3::text, 'name', $4::text,
+       'source_type', $5::text, 'upload_source', $12::text, 'event_id', $13::text, 'event_time', $14::text))
      FROM opened`,
     [
       upload.id,
@@ -48,6 +49,9 @@ export async function openUpload(client: ClientBase, upload: NewUpload): Promise
       JSON.stringify(request),
       JSON.stringify(upload.schema),
       hashSchema(upload),
+      request.event?.uploadSource,
+      request.event?.id,
+      request.event?.time,
     ],
   );
   return { opened: result.rowCount === 1 };

@@ -38,6 +38,15 @@ export interface UploadRequest {
   reload?: boolean;
   /** Absent: true. */
   storeRowData?: boolean;
+  /** What told of the file; for the audit alone. */
+  event?: UploadEvent;
+}
+
+/** Time in ISO 8601; `uploadSource` is the name of the UploadSource that created the upload. */
+export interface UploadEvent {
+  id?: string;
+  time?: string;
+  uploadSource?: string;
 }
 
 /** An upload as it is opened by the operator. */
@@ -150,4 +159,38 @@ export interface ErrorSummary {
   count: number;
   /** A sample; never a value. */
   message: string;
+}
+
+/** Whose rows: of a cluster (metadata.uid of the kube-system namespace) and a namespace. */
+export interface LedgerScope {
+  clusterId: string;
+  namespace: string;
+}
+
+/** An object as a list or its head tells of it. */
+export interface ArrivedObject {
+  /** Of the RecordSchema: the same object with another schema is another upload. */
+  schemaName: string;
+  bucket: string;
+  key: string;
+  /** Without quotes. */
+  eTag: string;
+  size: number;
+  /** Compared by whole seconds: a list may say more than a head. */
+  lastModified: Date;
+}
+
+/** What is to be done with an object once its upload is complete. */
+export type AfterSuccess = { action: 'Delete' } | { action: 'Move'; prefix: string };
+
+/** An object that became an upload. */
+export interface Arrival extends ArrivedObject {
+  /** Of the BatchUpload. */
+  name: string;
+  /** Name of the UploadSource. */
+  source: string;
+  versionId: string | null;
+  event: { id: string | null; time: string | null } | null;
+  /** As its source said when the object arrived; null: nothing is to be done. */
+  afterSuccess: AfterSuccess | null;
 }

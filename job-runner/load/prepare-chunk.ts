@@ -4,6 +4,7 @@ import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { Fault } from '#runner/errors.ts';
 import type { RecordFault } from '#runner/ledger/insert-errors.ts';
 import type { Chunk, ErrorSummary } from '#runner/ledger/types.ts';
+import type { Encoding } from '#runner/processor/column-encoding.ts';
 import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
@@ -47,14 +48,16 @@ export interface PreparerOptions {
   storeRowData: boolean;
   /** Between two fields; default: a comma. */
   delimiter?: string;
+  /** Of the target's columns, when the rows are to be in the binary format. */
+  encodings?: readonly Encoding[] | null;
   /** Of a record that could not be read; default: a stray quote's. */
   malformedFault?: RecordFault;
 }
 
 export function createPreparer(options: PreparerOptions): Preparer {
-  const { delimiter = ',', malformedFault = QUOTING_FAULT, storeRowData } = options;
+  const { delimiter = ',', malformedFault = QUOTING_FAULT, storeRowData, encodings = null } = options;
   const reader = createRecordReader(delimiter.charCodeAt(0));
-  const processor = compileSchema(options.schema, options.header, reader.view);
+  const processor = compileSchema(options.schema, options.header, { record: reader.view, encodings });
   const context = { uploadId: options.uploadId, rowNumber: 0 };
 
   return {
@@ -81,7 +84,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
         failed.add(row);
         codes.add(row);
       });
-      records.expectCount(chunk);
+      records.expectAll();
       return {
         ...{ chunk, from, to: rows.rows, positionOf, rowData },
         failed: { from: failedFrom, to: failed.buffer.rows, codes: codes.list() },
@@ -105,34 +108,41 @@ function readRecords(
 
 /** Where the records of a chunk lie. Row numbers grow, with gaps where lines are blank. */
 function createPositions(chunk: Chunk) {
-  const starts: number[] = [];
-  const ends: number[] = [];
-  const rowNumbers: number[] = [];
+  // A chunk has at most 8 MiB, or is one record.
+  const starts = new Int32Array(chunk.recordCount);
+  const ends = new Int32Array(chunk.recordCount);
+  const rowNumbers = new Float64Array(chunk.recordCount);
+  let count = 0;
   return {
     add(start: number, end: number, rowNumber: number): void {
-      starts.push(start);
-      ends.push(end);
-      rowNumbers.push(rowNumber);
+      if (count === starts.length) throw notAsPlanned(chunk, `more than ${count}`);
+      starts[count] = start;
+      ends[count] = end;
+      rowNumbers[count] = rowNumber;
+      count += 1;
     },
     positionOf(rowNumber: number): Position | undefined {
-      const index = findSorted(rowNumbers, rowNumber);
+      const index = findSorted(rowNumbers.subarray(0, count), rowNumber);
       if (index === -1) return undefined;
       const start = starts[index]!;
       return { byteOffset: chunk.startByte + start, byteLength: ends[index]! - start };
     },
-    expectCount({ number, recordCount }: Chunk): void {
-      if (starts.length === recordCount) return;
-      throw new Fault({
-        code: 'UNK_CHUNK',
-        category: 'unknown',
-        reason: 'InternalError',
-        message: `Chunk ${number} has ${starts.length} records, the plan says ${recordCount}.`,
-      });
+    expectAll(): void {
+      if (count < starts.length) throw notAsPlanned(chunk, String(count));
     },
   };
 }
 
-function findSorted(numbers: readonly number[], wanted: number): number {
+function notAsPlanned({ number, recordCount }: Chunk, found: string): Fault {
+  return new Fault({
+    code: 'UNK_CHUNK',
+    category: 'unknown',
+    reason: 'InternalError',
+    message: `Chunk ${number} has ${found} records, the plan says ${recordCount}.`,
+  });
+}
+
+function findSorted(numbers: Float64Array, wanted: number): number {
   let low = 0;
   let high = numbers.length - 1;
   while (low <= high) {

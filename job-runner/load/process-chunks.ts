@@ -5,10 +5,12 @@
 import type { ClientBase } from 'pg';
 import { beginChunks, type ChunkResult, commitChunks, DUPLICATE_CODE } from '#runner/ledger/chunks.ts';
 import { type FailedRow, insertErrors } from '#runner/ledger/insert-errors.ts';
+import type { ColumnType } from '#runner/processor/column-encoding.ts';
+import { REFUSED_CODE } from '#runner/processor/faults.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CodeCounts, createFailedRows, type FailedRows } from './failed-rows.ts';
 import type { PreparedChunk } from './prepare-chunk.ts';
-import type { OnDuplicate, Target } from './target.ts';
+import { lockColumnTypes, type OnDuplicate, type Target } from './target.ts';
 import { writeByKeys } from './write-by-keys.ts';
 import { ALL_WRITTEN, isRefusal, type WriteOutcome, writeRecords, writeTogether } from './write-records.ts';
 
@@ -17,6 +19,8 @@ export interface ChunkTransaction {
   target: Target;
   uploadId: string;
   attempt: number;
+  /** What the rows were encoded for; null when they are in the text format. */
+  columnTypes: readonly ColumnType[] | null;
   /** Leaves out the optimistic way. */
   mergeOnly: boolean;
   /** Who did it, for the audit row: pod, index, tries. */
@@ -44,7 +48,7 @@ const DUPLICATE_MESSAGES: Record<OnDuplicate, string> = {
 
 /** @throws Fault FENCED; an error of PostgreSQL after which everything can be tried again */
 export async function processChunks(transaction: ChunkTransaction, group: ChunkGroup): Promise<GroupOutcome> {
-  const { client, uploadId, attempt } = transaction;
+  const { client, target, uploadId, attempt, columnTypes } = transaction;
   const startedAt = performance.now();
   try {
     const chunks = group.chunks.map(({ chunk }) => chunk);
@@ -53,6 +57,7 @@ export async function processChunks(transaction: ChunkTransaction, group: ChunkG
       await client.query('ROLLBACK');
       return chunks.length > 1 ? { done: false } : { done: true, results: [], way: 'optimistic' };
     }
+    if (columnTypes) await lockColumnTypes(client, target, columnTypes);
     const written = await write(transaction, group);
     if (written === null) {
       await client.query('ROLLBACK');
@@ -94,7 +99,7 @@ async function storeResults(
   const found = Array.from({ length: last.to - first.from }, (_, i) => first.from + i);
   const late = createFailedRows(uploadId);
   const results = chunks.map((prepared) => countRecords(prepared, { target, written, late }));
-  const parts = [failed.buffer.select(found), late.buffer.all()];
+  const parts = [...failed.buffer.select(found), ...late.buffer.all()];
   await insertErrors(client, { parts, count: found.length + late.buffer.rows });
   const durationMs = (performance.now() - startedAt) / chunks.length;
   const complete = results.map((result) => ({ ...result, durationMs, metadata: { ...metadata, way: written.way } }));
@@ -129,7 +134,7 @@ function lostRows({ lost, displaced }: WriteOutcome): number[] {
 function refusedRows(written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
   return written.refused.map(({ rowNumber, message }) => ({
     rowNumber,
-    faults: [{ code: 'DB_001', field: null, message }],
+    faults: [{ code: REFUSED_CODE, field: null, message }],
     ...(prepared.positionOf(rowNumber) ?? { byteOffset: null, byteLength: null }),
     rowData: prepared.rowData(rowNumber),
   }));

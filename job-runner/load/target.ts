@@ -1,12 +1,18 @@
 /** The statements of one target table, made once per session. */
-import type { ClientBase } from 'pg';
+import { isDeepStrictEqual } from 'node:util';
+import type { ClientBase, QueryResult } from 'pg';
 import pg from 'pg';
+import { Fault } from '#runner/errors.ts';
+import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { describeMerge, type Merge } from './merge.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
 
 export interface Target {
+  /** Quoted. */
+  table: string;
+  columns: readonly string[];
   copyIntoTarget: string;
   merge: Merge;
   onDuplicate: OnDuplicate;
@@ -55,6 +61,7 @@ export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } 
   const merge = describeMerge({ table, columns, kept, key: keyColumns(schema), owner, onDuplicate, stage: 'records' });
   const byKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
   return {
+    ...{ table, columns },
     copyIntoTarget: `COPY ${table} (${columns.map(pg.escapeIdentifier).join(', ')}) FROM STDIN`,
     merge,
     onDuplicate,
@@ -82,6 +89,59 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
     stage: `INSERT INTO ${merge.stage} SELECT $1, hash_record_extended(${key}, 1), hash_record_extended(${key}, 2),
       _row_number, _row_number FROM ${records.stage}`,
   };
+}
+
+/**
+ * Of the target's columns, in their order; the oid 0 for one that is not there, and for all when this role could not hold
+ * them by {@link lockColumnTypes}: a right on columns is enough to insert, and not to lock.
+ */
+export async function readColumnTypes(client: ClientBase, target: Target): Promise<ColumnType[]> {
+  const { rows } = await client.query<TypedColumn>(
+    `${columnTypesSql(target.table)} AND has_table_privilege(attrelid, 'INSERT')`,
+  );
+  return inOrder(target, rows);
+}
+
+interface TypedColumn extends ColumnType {
+  name: string;
+}
+
+const columnTypesSql = (table: string) =>
+  `SELECT attname AS name, atttypid::int AS oid, atttypmod AS modifier FROM pg_attribute
+   WHERE attrelid = ${pg.escapeLiteral(table)}::regclass AND attnum > 0 AND NOT attisdropped`;
+
+const NO_TYPE: ColumnType = { oid: 0, modifier: -1 };
+
+function inOrder({ columns }: Target, rows: readonly TypedColumn[]): ColumnType[] {
+  const types = new Map(rows.map(({ name, oid, modifier }) => [name, { oid, modifier }]));
+  return columns.map((name) => types.get(name) ?? NO_TYPE);
+}
+
+/**
+ * Locks the target as COPY does, until the transaction ends, and asks whether its columns have the types that rows
+ * were encoded for: an integer read as a date would be no error for PostgreSQL.
+ * @throws Fault DB_TARGET_CHANGED
+ */
+export async function lockColumnTypes(
+  client: ClientBase,
+  target: Target,
+  expected: readonly ColumnType[],
+): Promise<void> {
+  const { table, merge } = target;
+  const results = await client.query(
+    `LOCK TABLE ONLY ${table} IN ROW EXCLUSIVE MODE; ${columnTypesSql(table)}; ${columnTypesSql(merge.stage)}`,
+  );
+  const [, ...tables] = results as unknown as QueryResult<TypedColumn>[];
+  for (const { rows } of tables) {
+    if (isDeepStrictEqual(inOrder(target, rows), expected)) continue;
+    throw new Fault({
+      code: 'DB_TARGET_CHANGED',
+      category: 'retryable',
+      restart: true,
+      reason: 'DatabaseError',
+      message: `The columns of ${table} were changed while records were prepared for them. They are prepared again.`,
+    });
+  }
 }
 
 /** Prepares a session for {@link Target}; @throws what PostgreSQL says, for example 42P01 when the table is gone. */

@@ -10,6 +10,7 @@
  * Everything else is a fault of the chunk: thrown, and the whole transaction is tried again.
  */
 import type { ClientBase, DatabaseError } from 'pg';
+import type { CopyFormat } from '#runner/processor/escapes.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { copyRows } from '#runner/storage/copy.ts';
 import { sqlState } from '#runner/storage/postgres.ts';
@@ -38,14 +39,15 @@ export interface WriteOptions {
 
 /** All rows of the buffer by one COPY. @throws what PostgreSQL says; see {@link isRefusal} */
 export async function writeTogether(client: ClientBase, target: Target, buffer: RowBuffer): Promise<void> {
-  if (buffer.rows > 0) await copyAll(client, target.copyIntoTarget, { data: buffer.all(), count: buffer.rows });
+  if (buffer.rows > 0)
+    await copyAll(client, target.copyIntoTarget, { parts: buffer.all(), count: buffer.rows, format: buffer.format });
 }
 
 export async function writeRecords(options: WriteOptions): Promise<WriteOutcome> {
   const { client, target, buffer, rows, mergeOnly } = options;
   if (rows.length === 0) return ALL_WRITTEN;
   if (!mergeOnly) {
-    const data = { data: buffer.select(rows), count: rows.length };
+    const data = { parts: buffer.select(rows), count: rows.length, format: buffer.format };
     const copied = await attempt(client, () => copyAll(client, target.copyIntoTarget, data));
     if (copied.ok) return ALL_WRITTEN;
   }
@@ -76,16 +78,16 @@ async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promi
 }
 
 export async function stageRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {
-  const data = { data: buffer.selectWithRowNumbers(rows), count: rows.length };
+  const data = { parts: buffer.selectWithRowNumbers(rows), count: rows.length, format: buffer.format };
   await copyAll(client, target.merge.copyIntoStage, data);
 }
 
 async function copyAll(
   client: ClientBase,
   statement: string,
-  { data, count }: { data: Buffer; count: number },
+  { parts, count, format }: { parts: readonly Buffer[]; count: number; format: CopyFormat },
 ): Promise<void> {
-  const taken = await copyRows(client, statement, [data]);
+  const taken = await copyRows(client, format === 'binary' ? `${statement} WITH (FORMAT binary)` : statement, parts);
   if (taken !== count) throw new Error(`COPY took ${taken} of ${count} rows: the chunk is not written`);
 }
 

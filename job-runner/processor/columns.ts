@@ -1,5 +1,6 @@
 /** Target columns from a valid record's fields, compiled once. */
-
+import { ENCODERS, type Encoder, type Encoding, writeUuid } from './column-encoding.ts';
+import { type CopyFormat, escapeJsonPart } from './escapes.ts';
 import type { ExpressionValue } from './expression.ts';
 import { type CompileContext, compileFieldExpression } from './field-expression.ts';
 import { BYTES, type FieldValues, MISSING, TEXT } from './field-values.ts';
@@ -15,58 +16,105 @@ export interface RecordContext {
   rowNumber: number;
 }
 
-/** Writes one column's value, or NULL. @throws Error when an expression does not apply. */
+/** Writes one column. @throws OutOfRange, or Error when an expression does not apply. */
 export type ColumnWriter = (values: FieldValues, out: RowBuffer, context: RecordContext) => void;
 
 type Column = RecordSchemaSpec['target']['columns'][number];
 type JsonProperty = NonNullable<Column['json']>[number];
 
-export function compileColumn(column: Column, path: string, context: CompileContext): ColumnWriter {
-  if (column.field !== undefined) return compileField(fieldIndex(context, column.field, `${path}.field`));
+/** @param encoding of the column in the binary format; null for the text format */
+export function compileColumn(
+  column: Column,
+  path: string,
+  context: CompileContext,
+  encoding: Encoding | null,
+): ColumnWriter {
+  if (column.field !== undefined) return compileField(fieldIndex(context, column.field, `${path}.field`), encoding);
   if (column.json) {
-    const write = compileObject(buildTree(column.json, path), context);
+    const format = encoding === null ? 'text' : 'binary';
+    const write = compileObject(buildTree(column.json, path), { ...context, format });
     return (values, out) => {
+      out.startColumn();
+      if (encoding === 'jsonb') out.raw(JSONB_VERSION);
       if (!write(values, out)) out.raw(EMPTY_OBJECT);
+      out.endColumn();
     };
   }
   if (column.value !== undefined) {
     const { evaluate } = compileFieldExpression(column.value, `${path}.value`, context);
     return (values, out) => {
       const value = evaluate(values);
-      if (isNothing(value)) out.null();
-      else out.text(String(value));
+      if (isNothing(value)) out.nullColumn();
+      else writeText(out, String(value));
     };
   }
-  return compileSystemValue(column.system!);
+  return compileSystemValue(column.system!, encoding);
 }
 
-function compileSystemValue(system: NonNullable<Column['system']>): ColumnWriter {
+function writeText(out: RowBuffer, text: string): void {
+  out.startColumn();
+  out.text(text);
+  out.endColumn();
+}
+
+function compileSystemValue(system: NonNullable<Column['system']>, encoding: Encoding | null): ColumnWriter {
   switch (system) {
     case 'uploadId':
-      return (_values, out, { uploadId }) => out.ascii(uploadId);
+      if (encoding === 'uuid') return (_values, out, { uploadId }) => writeUuid(out, uploadId);
+      return (_values, out, { uploadId }) => writeText(out, uploadId);
     case 'rowNumber':
-      return (_values, out, { rowNumber }) => out.ascii(String(rowNumber));
+      return compileRowNumber(encoding);
     case 'uuid': {
       const uuids = createUuidSource();
-      return (_values, out) => out.uuid(uuids.next());
+      return (_values, out) => {
+        out.startColumn();
+        if (encoding === 'uuid') out.raw(uuids.next());
+        else out.uuid(uuids.next());
+        out.endColumn();
+      };
     }
     default:
       throw new Error(system satisfies never);
   }
 }
 
-function compileField(index: number): ColumnWriter {
+function compileRowNumber(encoding: Encoding | null): ColumnWriter {
+  if (encoding === null || encoding === 'text' || encoding === 'jsonb')
+    return (_values, out, { rowNumber }) => writeText(out, String(rowNumber));
+  const encode = ENCODERS[encoding];
+  const digits = Buffer.alloc(MOST_DIGITS);
+  return (_values, out, { rowNumber }) => encode(digits, 0, digits.write(String(rowNumber)), out);
+}
+
+/** Of a whole number in a double. */
+const MOST_DIGITS = 16;
+const JSONB_VERSION = Uint8Array.of(1);
+
+function compileField(index: number, encoding: Encoding | null): ColumnWriter {
+  const encode =
+    encoding === null || encoding === 'text' ? copyColumn : encoding === 'jsonb' ? copyJsonb : ENCODERS[encoding];
   return (values, out) => {
     const kind = values.kinds[index];
-    if (kind === MISSING) out.null();
-    else if (kind === TEXT) out.text(values.texts[index]!);
-    else {
+    if (kind === MISSING) out.nullColumn();
+    else if (kind === TEXT) {
+      const bytes = Buffer.from(values.texts[index]!);
+      encode(bytes, 0, bytes.length, out);
+    } else {
       const { record, positions } = values;
       const position = positions[index]!;
-      out.copy(record.bytes, record.starts[position]!, record.ends[position]!);
+      encode(record.bytes, record.starts[position]!, record.ends[position]!, out);
     }
   };
 }
+
+const copyColumn: Encoder = (bytes, start, end, out) => out.copyColumn(bytes, start, end);
+
+const copyJsonb: Encoder = (bytes, start, end, out) => {
+  out.startColumn();
+  out.raw(JSONB_VERSION);
+  out.raw(bytes, start, end);
+  out.endColumn();
+};
 
 function fieldIndex({ schema }: CompileContext, name: string, path: string): number {
   const index = schema.fields.findIndex((field) => field.name === name);
@@ -85,10 +133,14 @@ const EMPTY_OBJECT = Buffer.from('{}');
 const CLOSE = Buffer.from('}');
 const QUOTE = Buffer.from('"');
 
+interface JsonContext extends CompileContext {
+  format: CopyFormat;
+}
+
 /** What stands before a member's value, where it is the first of its object and where it is not. */
-function prefixesOf(name: string, opening: string): { first: Buffer; next: Buffer } {
-  // As COPY wants it: a name may hold what JSON escapes.
-  const text = `${JSON.stringify(name).replaceAll('\\', '\\\\')}:${opening}`;
+function prefixesOf(name: string, opening: string, { format }: JsonContext): { first: Buffer; next: Buffer } {
+  // A name may hold what JSON escapes.
+  const text = `${escapeJsonPart(JSON.stringify(name), format)}:${opening}`;
   return { first: Buffer.from(`{${text}`), next: Buffer.from(`,${text}`) };
 }
 
@@ -111,7 +163,7 @@ function buildTree(properties: JsonProperty[], path: string): Tree {
 }
 
 /** @returns a writer of the object alone; false, and nothing written, for one that would be empty */
-function compileObject(tree: Tree, context: CompileContext): (values: FieldValues, out: RowBuffer) => boolean {
+function compileObject(tree: Tree, context: JsonContext): (values: FieldValues, out: RowBuffer) => boolean {
   const members = [...tree].map(([name, node]) =>
     node instanceof Map ? compileNested(name, node, context) : compileProperty(name, node, context),
   );
@@ -123,8 +175,8 @@ function compileObject(tree: Tree, context: CompileContext): (values: FieldValue
   };
 }
 
-function compileNested(name: string, tree: Tree, context: CompileContext): MemberWriter {
-  const { first, next } = prefixesOf(name, '');
+function compileNested(name: string, tree: Tree, context: JsonContext): MemberWriter {
+  const { first, next } = prefixesOf(name, '', context);
   const write = compileObject(tree, context);
   return (values, out, isFirst) => {
     const before = out.length;
@@ -138,10 +190,10 @@ function compileNested(name: string, tree: Tree, context: CompileContext): Membe
 function compileProperty(
   name: string,
   { property: { field, value }, path }: { property: JsonProperty; path: string },
-  context: CompileContext,
+  context: JsonContext,
 ): MemberWriter {
   if (field !== undefined) return compileMember(name, fieldIndex(context, field, `${path}.field`), context);
-  const { first, next } = prefixesOf(name, '');
+  const { first, next } = prefixesOf(name, '', context);
   const { evaluate } = compileFieldExpression(value!, `${path}.value`, context);
   return (values, out, isFirst) => {
     const json = toJson(evaluate(values));
@@ -155,12 +207,12 @@ function compileProperty(
 const ONE = 0x31;
 const NINE = 0x39;
 
-function compileMember(name: string, index: number, { checks }: CompileContext): MemberWriter {
-  const { toJson } = checks[index]!.type;
+function compileMember(name: string, index: number, context: JsonContext): MemberWriter {
+  const { toJson } = context.checks[index]!.type;
   const isText = toJson === quoteJson;
   const isInteger = toJson === integerToJson;
-  const plain = prefixesOf(name, '');
-  const quoted = prefixesOf(name, '"');
+  const plain = prefixesOf(name, '', context);
+  const quoted = prefixesOf(name, '"', context);
   return (values, out, isFirst) => {
     const kind = values.kinds[index];
     if (kind === MISSING) return false;
@@ -176,7 +228,7 @@ function compileMember(name: string, index: number, { checks }: CompileContext):
     out.raw(isFirst ? plain.first : plain.next);
     // Without a sign or leading zeros an integer is the same in JSON.
     if (kind === BYTES && isInteger && record.bytes[start]! >= ONE && record.bytes[start]! <= NINE)
-      out.copy(record.bytes, start, end);
+      out.raw(record.bytes, start, end);
     else out.text(toJson(values.text(index)!));
     return true;
   };

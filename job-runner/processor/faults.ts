@@ -66,3 +66,12 @@ export function fieldTextFault(field: string): RecordFault {
     message: `${field} holds bytes that are not UTF-8 text, or a NUL character`,
   };
 }
+
+/** PostgreSQL refused a record: by itself, or it would. */
+export const REFUSED_CODE = 'DB_001';
+
+export const OUT_OF_RANGE_FAULT: RecordFault = {
+  code: REFUSED_CODE,
+  field: null,
+  message: 'PostgreSQL refused this record: a number is out of range (22003)',
+};

@@ -5,8 +5,9 @@ import { RecordView } from '#runner/csv/record-reader.ts';
 import type { RecordFault } from '#runner/ledger/insert-errors.ts';
 import { mayBeBlank } from './byte-tests.ts';
 import { compileField, type FieldCheck } from './check-field.ts';
+import { type Encoding, OutOfRange } from './column-encoding.ts';
 import { type ColumnWriter, compileColumn, type RecordContext } from './columns.ts';
-import { CODES, fieldCountFault, fieldTextFault, sortFaults } from './faults.ts';
+import { CODES, fieldCountFault, fieldTextFault, OUT_OF_RANGE_FAULT, sortFaults } from './faults.ts';
 import { BYTES, FieldValues, INVALID, MISSING, TEXT } from './field-values.ts';
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import type { RowBuffer } from './row-buffer.ts';
@@ -29,6 +30,13 @@ export interface RecordProcessor {
 
 const MASK = '***';
 
+export interface CompileOptions {
+  /** Whose records are processed. */
+  record?: RecordView;
+  /** Of the target's columns, for rows in the binary format; null for the text format. */
+  encodings?: readonly Encoding[] | null;
+}
+
 /**
  * Compiles a schema for the records of a view, from a file with this header (null: as if the file had the schema's own).
  * @throws SchemaError
@@ -36,7 +44,7 @@ const MASK = '***';
 export function compileSchema(
   schema: RecordSchemaSpec,
   header: readonly string[] | null,
-  record = new RecordView(),
+  { record = new RecordView(), encodings = null }: CompileOptions = {},
 ): RecordProcessor {
   requireDistinctNames(schema);
   const match = matchHeader(header ?? schema.fields.map(({ name }) => name), schema);
@@ -51,7 +59,7 @@ export function compileSchema(
   );
   requireKeyColumns(schema);
   const writers: ColumnWriter[] = schema.target.columns.map((column, i) =>
-    compileColumn(column, `spec.target.columns[${i}]`, { schema, checks }),
+    compileColumn(column, `spec.target.columns[${i}]`, { schema, checks }, encodings?.[i] ?? null),
   );
   const rules = (schema.rules ?? []).map((rule, i) => compileRule(rule, `spec.rules[${i}]`, { schema, checks }));
   const sensitive = new Set(
@@ -69,16 +77,16 @@ export function compileSchema(
 
   function writeRow(out: RowBuffer, context: RecordContext): RecordFault[] | null {
     const before = out.length;
-    for (let i = 0; i < writers.length; i += 1) {
-      try {
-        writers[i]!(values, out, context);
-      } catch {
-        out.length = before;
-        const column = schema.target.columns[i]!.name;
-        const message = `The expression of column ${column} cannot be computed from this record`;
-        return [{ code: CODES.type, field: null, message }];
-      }
-      out.endColumn();
+    out.startRow(writers.length);
+    let i = 0;
+    try {
+      for (; i < writers.length; i += 1) writers[i]!(values, out, context);
+    } catch (error) {
+      out.length = before;
+      if (error instanceof OutOfRange) return [OUT_OF_RANGE_FAULT];
+      const column = schema.target.columns[i]!.name;
+      const message = `The expression of column ${column} cannot be computed from this record`;
+      return [{ code: CODES.type, field: null, message }];
     }
     out.endRow(context.rowNumber);
     return null;

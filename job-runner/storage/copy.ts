@@ -1,4 +1,4 @@
-/** COPY … FROM STDIN in text format. */
+/** COPY … FROM STDIN. */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ClientBase } from 'pg';
@@ -12,7 +12,7 @@ function* pieces(parts: readonly Buffer[]): Generator<Buffer> {
 }
 
 /**
- * Streams rows of COPY's text format into a statement, with the backpressure of the connection. The bytes must stay as
+ * Streams rows in the statement's format into it, with the backpressure of the connection. The bytes must stay as
  * they are until it has ended.
  * @returns the number of rows that the server took.
  */

@@ -11,7 +11,24 @@ export interface BatchUploadSpec {
     /**
      * How the file arrived; kept for the audit.
      */
-    type: 'Manual';
+    type: 'Manual' | 'API' | 'UI' | 'FTP' | 'S3Event';
+    /**
+     * What told of the file, where something did; kept for the audit.
+     */
+    event?: {
+      /**
+       * Of the event, as its sender names it.
+       */
+      id?: string;
+      /**
+       * When the file was there, as the sender of the event says.
+       */
+      time?: string;
+      /**
+       * The UploadSource, in the same namespace, that created this upload.
+       */
+      uploadSource?: string;
+    };
     s3: {
       bucket: string;
       /**

@@ -1,4 +1,4 @@
-/** Conditions of a BatchUpload: for programs. Every reason that the operator gives is in this file. */
+/** Conditions of a BatchUpload: for programs. Every reason that the operator gives is in this file; those of the bridge are in source-conditions.ts. */
 import type { BatchUploadStatus } from './batch-upload.gen.ts';
 
 export type Condition = NonNullable<BatchUploadStatus['conditions']>[number];
@@ -123,8 +123,18 @@ export const REASONS = {
 
 export type Reason = keyof typeof REASONS;
 
-export interface ConditionUpdate {
-  type: ConditionType;
+/** A condition of any kind of ours. */
+export interface AnyCondition<T extends string> {
+  type: T;
+  status: ConditionStatus;
+  observedGeneration?: number;
+  lastTransitionTime: string;
+  reason: string;
+  message: string;
+}
+
+export interface ConditionUpdate<T extends string = ConditionType> {
+  type: T;
   status: ConditionStatus;
   reason: string;
   message: string;
@@ -134,14 +144,14 @@ export interface ConditionUpdate {
  * Sets a condition; the time of its last transition changes only with its status.
  * @param at.now ISO 8601 with seconds.
  */
-export function setCondition(
-  conditions: readonly Condition[],
-  update: ConditionUpdate,
+export function setCondition<T extends string>(
+  conditions: readonly AnyCondition<T>[],
+  update: ConditionUpdate<T>,
   at: { now: string; generation: number },
-): Condition[] {
+): AnyCondition<T>[] {
   const previous = conditions.find(({ type }) => type === update.type);
   const lastTransitionTime = previous?.status === update.status ? previous.lastTransitionTime : at.now;
-  const next: Condition = { ...update, observedGeneration: at.generation, lastTransitionTime };
+  const next = { ...update, observedGeneration: at.generation, lastTransitionTime };
   if (!previous) return [...conditions, next];
   return conditions.map((condition) => (condition === previous ? next : condition));
 }

@@ -11,6 +11,8 @@ export const LABELS = {
   kind: 'batchupload.dev/kind',
   /** Attempt of the upload that the Job works for. */
   attempt: 'batchupload.dev/attempt',
+  /** On a BatchUpload that the bridge created: metadata.name of its UploadSource where it is a valid label value. */
+  uploadSource: 'batchupload.dev/upload-source',
 } as const;
 
 export const MANAGED_BY = 'batch-upload';

@@ -87,7 +87,8 @@ async function checkLedgerRights(client: pg.ClientBase): Promise<Explanation | n
   const result = await client.query<{ user: string; usable: boolean }>(
     `SELECT current_user AS "user", has_schema_privilege('batch_upload', 'USAGE') AND bool_and(
        has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-       AND (c.relname NOT IN ('batch_uploads', 'batch_upload_chunks', 'batch_upload_keys') OR has_table_privilege(c.oid, 'UPDATE'))
+       AND (c.relname NOT IN ('batch_uploads', 'batch_upload_chunks', 'batch_upload_keys',
+         'batch_upload_arrivals') OR has_table_privilege(c.oid, 'UPDATE'))
        AND (c.relname <> 'batch_upload_keys' OR has_table_privilege(c.oid, 'DELETE'))) AS usable
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = 'batch_upload' AND c.relkind = 'r' AND c.relname LIKE 'batch\\_upload%'`,
@@ -150,6 +151,7 @@ export function toRequest({ spec }: BatchUpload): UploadRequest {
     storeRowData: errorPolicy?.storeRowData ?? true,
     ...(format ? { format } : {}),
     ...(work ? { work } : {}),
+    ...(spec.source.event ? { event: spec.source.event } : {}),
   };
 }
 

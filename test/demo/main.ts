@@ -1,11 +1,11 @@
-/** `make demo`: two files through a real cluster into a real PostgreSQL, and what came of them. */
+/** `make demo`: three files through a real cluster into a real PostgreSQL, one of them by itself, and what came of them. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { parse } from 'yaml';
 import { type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
 import { type BatchUpload, createCluster, isFinished } from '#support/cluster.ts';
-import { uploadManifest } from '#support/manifests.ts';
+import { sourceManifest, uploadManifest } from '#support/manifests.ts';
 import { createTable, dim, formatDuration, good, title, wrong } from './screen.ts';
 
 const NAMESPACE = 'default';
@@ -14,6 +14,8 @@ const TIMEOUT_MS = 300_000;
 
 interface DemoUpload {
   name: string;
+  /** Nobody applies it: an UploadSource of this name watches the folder of `key`, and the bridge names the upload. */
+  byItself?: true;
   key: string;
   schema: string;
   table: string;
@@ -29,27 +31,41 @@ await database.end();
 cluster.s3.destroy();
 
 async function demo(): Promise<boolean> {
-  title('Two files');
+  title('Three files');
   const uploads = await makeFiles();
   await removePrevious(uploads);
-  for (const { key, file, expected } of uploads) {
-    await cluster.putObject(key, file);
-    const size = (file.length / 1e6).toFixed(1);
-    console.log(`  s3://${cluster.env.S3_BUCKET}/${key}  ${expected.records.toLocaleString('en')} records, ${size} MB`);
+  const applied = uploads.filter(({ byItself }) => !byItself);
+  const arriving = uploads.filter(({ byItself }) => byItself);
+  await putFiles(applied);
+  for (const { key, file, expected, byItself } of uploads) {
+    const size = file.length < 1e6 ? `${(file.length / 1e3).toFixed(0)} kB` : `${(file.length / 1e6).toFixed(1)} MB`;
+    const what = `${expected.records.toLocaleString('en')} records, ${size}${byItself ? dim(', put below') : ''}`;
+    console.log(`  s3://${cluster.env.S3_BUCKET}/${key}  ${what}`);
   }
-  title('kubectl apply: two schemas, two uploads');
+  title('kubectl apply: three schemas, a source of files, two uploads');
   const manifests = await Promise.all(uploads.map(({ schema }) => readSchema(schema)));
-  process.stdout.write(indent(await cluster.apply(...manifests)));
+  process.stdout.write(indent(await cluster.apply(...manifests, ...arriving.map(toSource))));
   const loadedAt = Date.now();
-  process.stdout.write(indent(await cluster.apply(...uploads.map(toManifest))));
+  process.stdout.write(indent(await cluster.apply(...applied.map(toManifest))));
+  // Only now: the source is there before its file.
+  await putFiles(arriving);
+  for (const { key } of arriving)
+    console.log(`  s3://${cluster.env.S3_BUCKET}/${key} ${dim('is put: nobody applies its upload')}`);
   title('kubectl get batchuploads --watch');
   const finished = await watch(uploads);
   const seconds = formatDuration(Date.now() - loadedAt);
   title('kubectl get batchuploads');
   process.stdout.write(
-    indent(await cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', ...uploads.map(({ name }) => name))),
+    indent(
+      await cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', ...finished.map(({ metadata }) => metadata.name)),
+    ),
   );
-  for (const [i, upload] of finished.entries()) await showErrors(uploads[i]!, upload);
+  title('kubectl get uploadsources');
+  await Promise.all(arriving.map(({ name }) => waitForStatus(name, finished)));
+  process.stdout.write(
+    indent(await cluster.kubectl('-n', NAMESPACE, 'get', 'uploadsources', ...arriving.map(({ name }) => name))),
+  );
+  for (const upload of finished) await showErrors(upload);
   const exact = await showTables(uploads, finished);
   title(`Loaded in ${seconds}, the demo took ${formatDuration(Date.now() - startedAt)}`);
   showNext();
@@ -60,7 +76,7 @@ async function makeFiles(): Promise<DemoUpload[]> {
   const { pieces, counts } = generateCertifications({ records: RECORDS, seed: 7 });
   const certifications = Buffer.concat([...pieces]);
   const airports = await readFile(new URL('../../node_modules/vega-datasets/data/airports.csv', import.meta.url));
-  const records = airports.toString('utf8').trim().split('\n').length - 1;
+  const weather = await readFile(new URL('../../node_modules/vega-datasets/data/seattle-weather.csv', import.meta.url));
   return [
     {
       name: 'demo-certifications',
@@ -76,21 +92,34 @@ async function makeFiles(): Promise<DemoUpload[]> {
       schema: 'airports',
       table: 'airports',
       file: airports,
-      expected: { records, succeeded: records, failed: 0, duplicate: 0, codes: {} },
+      expected: allGood(airports),
+    },
+    {
+      name: 'demo-weather',
+      byItself: true,
+      key: 'raw-uploads/demo-arriving/seattle-weather.csv',
+      schema: 'weather',
+      table: 'weather',
+      file: weather,
+      expected: allGood(weather),
     },
   ];
 }
 
+function allGood(file: Buffer): ExpectedCounts {
+  const records = file.toString('utf8').trim().split('\n').length - 1;
+  return { records, succeeded: records, failed: 0, duplicate: 0, codes: {} };
+}
+
+async function putFiles(uploads: DemoUpload[]): Promise<void> {
+  for (const { key, file } of uploads) await cluster.putObject(key, file);
+}
+
 /** The demo can be repeated: its uploads and tables start anew. */
 async function removePrevious(uploads: DemoUpload[]): Promise<void> {
-  await cluster.kubectl(
-    '-n',
-    NAMESPACE,
-    'delete',
-    'batchupload',
-    '--ignore-not-found',
-    ...uploads.map(({ name }) => name),
-  );
+  const remove = (...what: string[]) => cluster.kubectl('-n', NAMESPACE, 'delete', 'batchupload', ...what);
+  await remove('--ignore-not-found', ...uploads.filter(({ byItself }) => !byItself).map(({ name }) => name));
+  for (const { name } of uploads.filter(({ byItself }) => byItself)) await remove('-l', ofSource(name));
   const exists = await database.query<{ name: string | null }>("SELECT to_regclass('certifications')::text AS name");
   if (exists.rows[0]?.name === null) {
     await database.query(await readFile(new URL('../../crds/examples/certifications.sql', import.meta.url), 'utf8'));
@@ -117,10 +146,33 @@ function toManifest({ name, key, schema }: DemoUpload): object {
   });
 }
 
+/** Under the folder of its file. */
+function toSource({ name, key, schema }: DemoUpload): object {
+  return sourceManifest(NAMESPACE, name, {
+    s3Poll: { intervalSeconds: 5 },
+    s3: { bucket: cluster.env.S3_BUCKET, prefix: key.slice(0, key.lastIndexOf('/') + 1) },
+    schemas: [{ schemaRef: { name: schema } }],
+    // The same bytes are put again when the demo is repeated.
+    template: { spec: { reload: true } },
+  });
+}
+
+function ofSource(name: string): string {
+  return `batchupload.dev/upload-source=${name}`;
+}
+
+/** Undefined: its file was put, and it has not been made yet. */
+async function findUpload({ name, byItself }: DemoUpload): Promise<BatchUpload | undefined> {
+  if (!byItself) return cluster.getUpload(NAMESPACE, name);
+  const text = await cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', '-l', ofSource(name), '-o', 'json');
+  return (JSON.parse(text) as { items: BatchUpload[] }).items[0];
+}
+
 async function watch(uploads: DemoUpload[]): Promise<BatchUpload[]> {
   const table = createTable(['NAME', 'PHASE', 'PROGRESS', 'RECORDS', 'FAILED', 'DUPLICATES', 'RATE', 'MESSAGE']);
   for (const deadline = Date.now() + TIMEOUT_MS; ; ) {
-    const states = await Promise.all(uploads.map(({ name }) => cluster.getUpload(NAMESPACE, name)));
+    const found = await Promise.all(uploads.map(findUpload));
+    const states = found.filter((upload) => upload !== undefined);
     table.show(
       states.map(({ metadata, status }) => [
         metadata.name,
@@ -133,14 +185,24 @@ async function watch(uploads: DemoUpload[]): Promise<BatchUpload[]> {
         status?.message ?? '',
       ]),
     );
-    if (states.every(isFinished)) return states;
+    if (states.length === uploads.length && states.every(isFinished)) return states;
     if (Date.now() > deadline)
       throw new Error('the uploads are not finished after five minutes: see kubectl describe batchuploads');
     await sleep(500);
   }
 }
 
-async function showErrors({ name }: DemoUpload, upload: BatchUpload): Promise<void> {
+/** A source's status is written every few seconds: it may not tell of its last upload yet. */
+async function waitForStatus(source: string, finished: readonly BatchUpload[]): Promise<void> {
+  for (const deadline = Date.now() + TIMEOUT_MS; Date.now() < deadline; await sleep(250)) {
+    const path = 'jsonpath={.status.lastCreated.name}';
+    const name = await cluster.kubectl('-n', NAMESPACE, 'get', 'uploadsource', source, '-o', path);
+    if (finished.some(({ metadata }) => metadata.name === name)) return;
+  }
+}
+
+async function showErrors(upload: BatchUpload): Promise<void> {
+  const { name } = upload.metadata;
   const errors = upload.status?.topErrors ?? [];
   title(`${name}: ${errors.length === 0 ? 'no errors' : 'top errors'}`);
   for (const { code, count, message } of errors) {
@@ -161,7 +223,8 @@ async function showErrors({ name }: DemoUpload, upload: BatchUpload): Promise<vo
 async function showTables(uploads: DemoUpload[], finished: BatchUpload[]): Promise<boolean> {
   title('Tables');
   let exact = true;
-  for (const [i, { table, expected, name }] of uploads.entries()) {
+  for (const [i, { table, expected }] of uploads.entries()) {
+    const { metadata } = finished[i]!;
     const { rows } = await database.query<{ count: string }>(`SELECT count(*) FROM ${pg.escapeIdentifier(table)}`);
     const { succeeded, failed, duplicate, total } = finished[i]!.status?.records ?? {};
     const same =
@@ -176,7 +239,7 @@ async function showTables(uploads: DemoUpload[], finished: BatchUpload[]): Promi
       ? good('exactly what was put in')
       : wrong(`expected ${counts}, status says ${JSON.stringify(finished[i]!.status?.records)}`);
     console.log(
-      `  ${table.padEnd(16)} ${Number(rows[0]!.count).toLocaleString('en').padStart(9)} rows; the file had ${counts}: ${verdict} ${dim(name)}`,
+      `  ${table.padEnd(16)} ${Number(rows[0]!.count).toLocaleString('en').padStart(9)} rows; the file had ${counts}: ${verdict} ${dim(metadata.name)}`,
     );
   }
   return exact;
@@ -186,6 +249,7 @@ function showNext(): void {
   console.log(`  source .cluster/env                              ${dim('# kubectl, helm and the addresses')}
   kubectl get batchuploads -o wide
   kubectl describe batchupload demo-certifications
+  kubectl describe uploadsource demo-weather       ${dim('# put another file beside the one it found')}
   psql "$DATABASE_URL" -c 'SELECT * FROM batch_upload.batch_upload_errors LIMIT 5'
   kubectl explain batchupload.spec                 ${dim('# then write one for a file of your own; crds/examples/ has more')}
   make test                                        ${dim('# everything that must always hold')}

@@ -73,7 +73,7 @@ describe('rights', () => {
   });
 
   it('no wildcard, no Secret that is not named', async () => {
-    const rules = (await template()).flatMap((each) => each.rules ?? []);
+    const rules = (await template('bridge.enabled=true')).flatMap((each) => each.rules ?? []);
     expect(rules.length).toBeGreaterThan(8);
     for (const { apiGroups, resources, verbs, resourceNames } of rules) {
       expect([...apiGroups, ...resources, ...verbs]).not.toContain('*');
@@ -114,6 +114,126 @@ describe('the operator', () => {
   });
 });
 
+describe('the bridge', () => {
+  const ON = 'bridge.enabled=true';
+
+  it('only where it is asked for', async () => {
+    expect(JSON.stringify(await template())).not.toContain('r-bridge');
+    // As by --reuse-values, of a release that is older than the bridge.
+    expect(JSON.stringify(await template('bridge=null'))).not.toContain('r-bridge');
+  });
+
+  it('one replica with the operator’s image and security, probes, its own limits and what it is told', async () => {
+    const all = await template(ON, 'uploads.namespaces=["a","b"]', 'bridge.secretNames=["partner"]', 'logLevel=debug');
+    const { spec } = find(all, 'Deployment', 'r-bridge');
+    const pod = spec.template.spec;
+    const [container] = pod.containers;
+    const operator = find(all, 'Deployment', 'r-operator')['spec'].template.spec;
+    expect(spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } });
+    expect(pod).toMatchObject({ serviceAccountName: 'r-bridge', securityContext: operator.securityContext });
+    expect(container).toMatchObject({
+      image: operator.containers[0].image,
+      command: ['operator', 'bridge'],
+      securityContext: operator.containers[0].securityContext,
+      livenessProbe: { httpGet: { path: '/healthz', port: 'metrics' } },
+      readinessProbe: { httpGet: { path: '/readyz', port: 'metrics' } },
+      resources: { requests: { cpu: '20m', memory: '96Mi' }, limits: { memory: '256Mi' } },
+    });
+    expect(container.env).toEqual(
+      expect.arrayContaining([
+        { name: 'BATCH_UPLOAD_NAMESPACES', value: 'a,b' },
+        { name: 'BATCH_UPLOAD_BRIDGE_SECRETS', value: 'partner' },
+        { name: 'BATCH_UPLOAD_BRIDGE_PORT', value: '8090' },
+        { name: 'BATCH_UPLOAD_METRICS_PORT', value: '8080' },
+        { name: 'LOG_LEVEL', value: 'debug' },
+      ]),
+    );
+  });
+
+  it('its pods are not the operator’s, whose selectors stay as they were', async () => {
+    const all = await template(ON);
+    const selectors = all.flatMap(({ kind, metadata, spec }) => {
+      if (!['Deployment', 'Service', 'PodDisruptionBudget'].includes(kind)) return [];
+      return [[`${kind} ${metadata.name}`, (spec.selector.matchLabels ?? spec.selector)['app.kubernetes.io/name']]];
+    });
+    expect(Object.fromEntries(selectors)).toEqual({
+      'Deployment r-operator': 'batch-upload',
+      'PodDisruptionBudget r-operator': 'batch-upload',
+      'Service r-operator-metrics': 'batch-upload',
+      'Deployment r-bridge': 'batch-upload-bridge',
+      'Service r-bridge': 'batch-upload-bridge',
+      'Service r-bridge-metrics': 'batch-upload-bridge',
+    });
+    const labels = find(all, 'Deployment', 'r-bridge')['spec'].template.metadata.labels;
+    expect(labels).toMatchObject({ 'app.kubernetes.io/name': 'batch-upload-bridge' });
+  });
+
+  it('a Service for webhooks, of the type that is asked for, without the metrics', async () => {
+    const plain = find(await template(ON), 'Service', 'r-bridge')['spec'];
+    expect(plain).toMatchObject({
+      type: 'ClusterIP',
+      ports: [{ name: 'webhooks', port: 8090, targetPort: 'webhooks' }],
+    });
+    const node = await template(ON, 'bridge.service.type=NodePort', 'bridge.service.nodePort=30090');
+    expect(find(node, 'Service', 'r-bridge')['spec']).toMatchObject({ type: 'NodePort', ports: [{ nodePort: 30090 }] });
+  });
+
+  it('rights: reads sources everywhere, creates uploads and reads named Secrets where they run', async () => {
+    const all = await template(ON, 'uploads.namespaces=["a","b"]', 'bridge.secretNames=["partner"]');
+    expect(find(all, 'ClusterRole', 'r-bridge').rules).toEqual([
+      { apiGroups: ['batchupload.dev'], resources: ['uploadsources'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: ['batchupload.dev'], resources: ['uploadsources/status'], verbs: ['patch'] },
+      { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+      { apiGroups: [''], resources: ['namespaces'], resourceNames: ['kube-system'], verbs: ['get'] },
+    ]);
+    for (const namespace of ['a', 'b']) {
+      expect(find(all, 'Role', 'r-bridge', namespace).rules).toEqual([
+        { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['create'] },
+        {
+          apiGroups: [''],
+          resources: ['secrets'],
+          resourceNames: ['batch-upload-database', 'batch-upload-migrate', 'batch-upload-s3', 'partner'],
+          verbs: ['get'],
+        },
+      ]);
+      expect(find(all, 'RoleBinding', 'r-bridge', namespace)['subjects']).toEqual([
+        { kind: 'ServiceAccount', name: 'r-bridge', namespace: 'system' },
+      ]);
+    }
+    // What the operator may do is not more because of it.
+    expect(find(all, 'ClusterRole', 'r-operator').rules).toEqual(
+      find(await template(), 'ClusterRole', 'r-operator').rules,
+    );
+  });
+
+  it('an identity in the cloud, Datadog and a ServiceMonitor only where they are asked for', async () => {
+    const role = { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::1:role/r' };
+    const all = await template(
+      ON,
+      `bridge.serviceAccount.annotations=${JSON.stringify(role)}`,
+      'metrics.serviceMonitor.enabled=true',
+      'datadog.enabled=true',
+    );
+    expect(find(all, 'ServiceAccount', 'r-bridge').metadata.annotations).toEqual(role);
+    expect(named(all, 'ServiceMonitor')).toEqual(expect.arrayContaining(['r-bridge', 'r-operator']));
+    expect(JSON.stringify(find(all, 'Deployment', 'r-bridge'))).toContain('BATCH_UPLOAD_DATADOG');
+    const off = await template(ON);
+    expect(named(off, 'ServiceMonitor')).toEqual([]);
+    expect(JSON.stringify(find(off, 'Deployment', 'r-bridge'))).not.toContain('BATCH_UPLOAD_DATADOG');
+  });
+});
+
+it('people who may view or edit uploads may do so with sources', async () => {
+  const all = await template();
+  const rights = (name: string) => find(all, 'ClusterRole', name).rules!;
+  expect(rights('r-view')).toEqual([
+    expect.objectContaining({ resources: expect.arrayContaining(['uploadsources', 'uploadsources/status']) }),
+  ]);
+  expect(rights('r-edit')).toEqual([
+    expect.objectContaining({ resources: ['batchuploads', 'recordschemas', 'uploadsources'] }),
+  ]);
+});
+
 describe('in every namespace of uploads', () => {
   it('Secrets and the service account', async () => {
     const all = await template('uploads.namespaces=["a","b"]', 'uploads.s3.endpoint=https://s3');
@@ -135,14 +255,17 @@ describe('in every namespace of uploads', () => {
 });
 
 describe('CRDs', () => {
-  it.each(['batchuploads', 'recordschemas'])('%s is the one of crds/, kept when the chart goes', async (plural) => {
-    const own = parse(await readFile(new URL(`crds/${plural}.yaml`, root), 'utf8')) as Manifest;
-    const crd = find(await template(), 'CustomResourceDefinition', `${plural}.batchupload.dev`);
-    expect(crd['spec']).toEqual(own['spec']);
-    expect(crd.metadata.annotations).toMatchObject({ 'helm.sh/resource-policy': 'keep' });
-    const loose = find(await template('crds.keep=false'), 'CustomResourceDefinition', crd.metadata.name);
-    expect(loose.metadata.annotations ?? {}).not.toHaveProperty(['helm.sh/resource-policy']);
-  });
+  it.each(['batchuploads', 'recordschemas', 'uploadsources'])(
+    '%s is the one of crds/, kept when the chart goes',
+    async (plural) => {
+      const own = parse(await readFile(new URL(`crds/${plural}.yaml`, root), 'utf8')) as Manifest;
+      const crd = find(await template(), 'CustomResourceDefinition', `${plural}.batchupload.dev`);
+      expect(crd['spec']).toEqual(own['spec']);
+      expect(crd.metadata.annotations).toMatchObject({ 'helm.sh/resource-policy': 'keep' });
+      const loose = find(await template('crds.keep=false'), 'CustomResourceDefinition', crd.metadata.name);
+      expect(loose.metadata.annotations ?? {}).not.toHaveProperty(['helm.sh/resource-policy']);
+    },
+  );
 
   it('can be left out', async () => {
     expect(named(await template('crds.enabled=false'), 'CustomResourceDefinition')).toEqual([]);
@@ -158,6 +281,9 @@ describe('refuses, and names the value', () => {
     ['no replica', 'replicas=0', /replicas/],
     ['no namespace', 'uploads.namespaces=[]', /uploads[./]namespaces/],
     ['a name that is none', 'uploads.namespaces=["Team A"]', /uploads[./]namespaces/],
+    ['a Service of no type', 'bridge.service.type=Public', /bridge[./]service[./]type/],
+    ['a Secret’s name that is none', 'bridge.secretNames=["Partner A"]', /bridge[./]secretNames/],
+    ['a misspelt value of the bridge', 'bridge.enable=true', /'?enable'? not allowed/],
   ])('%s', async (_what, value, message) => {
     await expect(template(value)).rejects.toThrow(message);
   });

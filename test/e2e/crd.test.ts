@@ -13,7 +13,8 @@ afterAll(() => cluster.kubectl('delete', 'namespace', NAMESPACE, '--wait=false')
 const S3 = { bucket: 'bucket', key: 'file.csv' };
 const FULL = {
   source: {
-    type: 'Manual',
+    type: 'S3Event',
+    event: { id: 'e-1', time: '2026-01-01T00:00:00Z', uploadSource: 'orders' },
     s3: {
       ...S3,
       versionId: 'v1',
@@ -63,7 +64,22 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
     [
       'an unknown type',
       { ...FULL, source: { type: 'Pigeon', s3: S3 } },
-      /spec\.source\.type: Unsupported value: "Pigeon": supported values: "Manual"/,
+      /spec\.source\.type: Unsupported value: "Pigeon": supported values: "Manual", "API", "UI", "FTP", "S3Event"/,
+    ],
+    [
+      'an event without an id',
+      { ...FULL, source: { s3: S3, event: { id: '' } } },
+      /spec\.source\.event\.id.*at least 1 chars/,
+    ],
+    [
+      'an event’s id with a control character',
+      { ...FULL, source: { s3: S3, event: { id: 'a\nb' } } },
+      /spec\.source\.event\.id.*should match/,
+    ],
+    [
+      'a time that is none',
+      { ...FULL, source: { s3: S3, event: { time: 'yesterday' } } },
+      /spec\.source\.event\.time.*date-time/,
     ],
     ['no records in a chunk', { ...FULL, chunkRecords: 0 }, /spec\.chunkRecords.*greater than or equal to 1/],
     [
@@ -282,6 +298,24 @@ describe('immutable fields', () => {
     ['work', { ...FULL, work: { s3: { bucket: 'another' } } }, 'spec.work is immutable'],
   ])('%s cannot be changed', async (_name, after, message) => {
     await expect(change(FULL, after)).rejects.toThrow(message);
+  });
+
+  it('source.type and source.event cannot be added, changed or removed', async () => {
+    const { event, type, ...source } = FULL.source;
+    expect(type).toBe('S3Event');
+    for (const [before, after] of [
+      [FULL, { ...FULL, source: { ...FULL.source, type: 'FTP' } }],
+      [FULL, { ...FULL, source: { ...source, event } }],
+      [FULL, { ...FULL, source: { ...source, type } }],
+      [{ ...FULL, source: { ...source, type } }, FULL],
+      [FULL, { ...FULL, source: { ...source, type, event: { ...event, id: 'e-2' } } }],
+    ] as const) {
+      await expect(change(before, after)).rejects.toThrow('spec.source is immutable');
+    }
+    // Absent is the default.
+    await expect(change({ ...FULL, source: { ...source, type: 'Manual' } }, { ...FULL, source })).resolves.toContain(
+      'patched',
+    );
   });
 
   it.each(['format', 'work'] as const)('%s cannot be added or removed', async (name) => {

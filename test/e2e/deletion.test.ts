@@ -4,10 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasCondition } from '#support/cluster.ts';
 import { createE2e, type E2e, eventuallyTrue, holdFence, NAMESPACE, waitForBlocked } from '#support/e2e.ts';
 import { itemsSchema, schemaManifest } from '#support/manifests.ts';
+import { scaleOperator } from '#support/operator-kills.ts';
 
 const ROWS = 200;
 const BODY = `k,v\n${Array.from({ length: ROWS }, (_, i) => `k${i},v`).join('\n')}\n`;
-const OPERATOR = ['-n', 'batch-upload-system'];
 
 let e2e: E2e;
 let name: string;
@@ -143,16 +143,14 @@ describe('the copy of a file in gzip', () => {
 describe('deleted while the operator is down', () => {
   it.each(['Planning', 'Processing'])('%s: the ledger row is closed when it is back', async (phase) => {
     const { uid, release } = await bringTo(phase);
-    await e2e.cluster.kubectl(...OPERATOR, 'scale', 'deployment', '--all', '--replicas=0');
-    await e2e.cluster.kubectl(...OPERATOR, 'wait', '--for=delete', 'pod', '--all', '--timeout=60s');
+    await scaleOperator(e2e, 0);
     try {
       await remove();
       await eventuallyTrue(async () => (await e2e.podsOf(uid)).length === 0, 'pods are left', 90_000);
       await release();
       expect((await e2e.progress(uid))?.status).not.toBe('Deleted');
     } finally {
-      await e2e.cluster.kubectl(...OPERATOR, 'scale', 'deployment', '--all', '--replicas=2');
-      await e2e.cluster.kubectl(...OPERATOR, 'rollout', 'status', 'deployment', '--timeout=60s');
+      await scaleOperator(e2e, 2);
     }
     await expectGone(uid, phase);
   });

@@ -72,7 +72,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
   async function processGroup(client: pg.Client, id: string, chunks: Map<number, Item[]>, mergeOnly = false) {
     for (let tries = 1; ; tries += 1) {
       try {
-        const transaction = { client, target, uploadId: id, attempt: 1, metadata: {} };
+        const transaction = { client, target, columnTypes: null, uploadId: id, attempt: 1, metadata: {} };
         return await processChunks({ ...transaction, mergeOnly: mergeOnly || tries > 1 }, prepare(id, chunks));
       } catch (error) {
         if (sqlState(error) !== '40P01') throw error;

@@ -62,7 +62,10 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
         values: [key, value, ...(owner ? [id, String(row)] : [])],
       }));
       for (let tries = 1; ; tries += 1) {
-        const transaction = { client, target, uploadId: id, attempt: 1, mergeOnly: tries > 1, metadata: {} };
+        const transaction = {
+          ...{ client, target, columnTypes: null, metadata: {} },
+          ...{ uploadId: id, attempt: 1, mergeOnly: tries > 1 },
+        };
         try {
           await processChunks(transaction, prepareGroup(id, new Map([[number, prepared]])));
           return;

@@ -164,7 +164,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     const rows = toRows(schema, values);
     await withClient(url, async (client) => {
       await createTarget(client, schema);
-      expect(await copyRows(client, describeTarget(schema).copyIntoTarget, [rows.all()])).toBe(VALUES);
+      expect(await copyRows(client, describeTarget(schema).copyIntoTarget, rows.all())).toBe(VALUES);
       // What is in the column is what is in the JSON: the value came in whole both ways.
       const isJson = field.type === 'object' || field.type === 'array';
       const cast = isJson ? "j->'f'" : `(j->>'f')::${await columnType(client, schema)}`;

@@ -31,7 +31,7 @@ export interface E2e {
 
 export interface Pod {
   metadata: { name: string; uid: string; labels: Record<string, string> };
-  status: { phase: string; startTime?: string; containerStatuses?: { containerID?: string }[] };
+  status: { phase: string; startTime?: string; containerStatuses?: { containerID?: string; ready?: boolean }[] };
   spec: { nodeName?: string };
 }
 

@@ -41,7 +41,9 @@ export async function startFaultyProxy(
         answer.pipe(response);
       },
     );
+    // A client that ends a long poll, or a server that was stopped meanwhile, is no failure of the proxy.
     sent.on('error', () => response.destroy());
+    response.on('close', () => sent.destroy());
     sent.end(Buffer.concat(pieces));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -16,6 +16,10 @@ export function schemaManifest(namespace: string, name: string, spec: object): o
   return { apiVersion: API_VERSION, kind: 'RecordSchema', metadata: { namespace, name }, spec };
 }
 
+export function sourceManifest(namespace: string, name: string, spec: object): object {
+  return { apiVersion: API_VERSION, kind: 'UploadSource', metadata: { namespace, name }, spec };
+}
+
 /** Key and value into `table`, made when absent unless `create` is false. */
 export function itemsSchema(table: string, create = true): RecordSchemaSpec {
   return {

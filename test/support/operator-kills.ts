@@ -6,6 +6,7 @@ import { expectComplete, startCertifications } from './kill-tests.ts';
 
 export const SYSTEM = ['-n', 'batch-upload-system'];
 const DEPLOYMENT = 'deployment/batch-upload-operator';
+const LABEL = 'app.kubernetes.io/name=batch-upload';
 
 export interface OperatorPod {
   metadata: { name: string };
@@ -13,9 +14,15 @@ export interface OperatorPod {
 }
 
 export async function operatorPods({ cluster }: E2e): Promise<OperatorPod[]> {
-  const label = 'app.kubernetes.io/name=batch-upload';
-  const text = await cluster.kubectl(...SYSTEM, 'get', 'pods', '-l', label, '-o', 'json');
+  const text = await cluster.kubectl(...SYSTEM, 'get', 'pods', '-l', LABEL, '-o', 'json');
   return (JSON.parse(text) as { items: OperatorPod[] }).items;
+}
+
+/** Ends when that many run; the bridge stays as it is. */
+export async function scaleOperator({ cluster }: E2e, replicas: number): Promise<void> {
+  await cluster.kubectl(...SYSTEM, 'scale', DEPLOYMENT, `--replicas=${replicas}`);
+  if (replicas === 0) await cluster.kubectl(...SYSTEM, 'wait', '--for=delete', 'pod', '-l', LABEL, '--timeout=60s');
+  else await cluster.kubectl(...SYSTEM, 'rollout', 'status', DEPLOYMENT, '--timeout=60s');
 }
 
 /** Rolls the operator out with the point, or without one. */

@@ -13,3 +13,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- define "batch-upload.operator" -}}{{ .Release.Name }}-operator{{- end }}
 
 {{- define "batch-upload.image" -}}{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{- end }}
+
+
+{{- define "batch-upload.bridge" -}}{{ .Release.Name }}-bridge{{- end }}
+
+{{- define "batch-upload.bridge-labels" -}}
+{{ include "batch-upload.bridge-selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- /* Another name than the operator's, whose selectors cannot be changed and would take these pods. */}}
+{{- define "batch-upload.bridge-selector" -}}
+app.kubernetes.io/name: batch-upload-bridge
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}

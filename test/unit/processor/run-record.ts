@@ -1,4 +1,5 @@
 /** Runs one record through a compiled schema as the loader does: bytes in, a row of COPY's text format out. */
+import { expect } from 'vitest';
 import { createRecordReader } from '#runner/csv/record-reader.ts';
 import type { RecordFault } from '#runner/ledger/insert-errors.ts';
 import { compileSchema, isCleanText } from '#runner/processor/process-record.ts';
@@ -18,7 +19,7 @@ export interface RecordRunner {
 
 export function createRecordRunner(schema: RecordSchemaSpec, header: readonly string[] | null = null): RecordRunner {
   const reader = createRecordReader(0x2c);
-  const processor = compileSchema(schema, header, reader.view);
+  const processor = compileSchema(schema, header, { record: reader.view });
   function processBytes(record: Buffer): RecordResult {
     const out = new RowBuffer();
     reader.read(record, 0);
@@ -41,11 +42,36 @@ function quote(text: string, always: boolean): string {
 const ESCAPED: Record<string, string> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f', v: '\v' };
 
 /** What PostgreSQL reads from COPY's text format. */
-export function decodeRows(bytes: Buffer): (string | null)[][] {
-  const lines = bytes.toString().split('\n').slice(0, -1);
+export function decodeRows(parts: readonly Buffer[]): (string | null)[][] {
+  const lines = Buffer.concat(parts).toString().split('\n').slice(0, -1);
   return lines.map((line) =>
     line
       .split('\t')
       .map((value) => (value === '\\N' ? null : value.replace(/\\(.)/gs, (_, char: string) => ESCAPED[char] ?? char))),
   );
+}
+
+/** The values' bytes in COPY's binary format. */
+export function decodeBinaryRows(parts: readonly Buffer[]): (Buffer | null)[][] {
+  if (parts.length === 0) return [];
+  const bytes = Buffer.concat(parts);
+  expect(bytes.subarray(0, 19).toString('latin1')).toBe('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0');
+  const rows: (Buffer | null)[][] = [];
+  let at = 19;
+  for (;;) {
+    const columns = bytes.readInt16BE(at);
+    at += 2;
+    if (columns === -1) break;
+    rows.push(
+      Array.from({ length: columns }, () => {
+        const length = bytes.readInt32BE(at);
+        at += 4;
+        if (length === -1) return null;
+        at += length;
+        return bytes.subarray(at - length, at);
+      }),
+    );
+  }
+  expect(at).toBe(bytes.length);
+  return rows;
 }

@@ -1,0 +1,45 @@
+/** What COPY and JSON want instead of some bytes. */
+
+export type CopyFormat = 'text' | 'binary';
+
+export interface Escapes {
+  /** 1 for a byte that stays as it is. */
+  plain: Uint8Array;
+  /** What takes the place of the others. */
+  of: readonly (Uint8Array | null)[];
+}
+
+function escapesFor(table: Record<number, string>): Escapes {
+  const of = Array.from({ length: 256 }, (_, byte) => (table[byte] === undefined ? null : Buffer.from(table[byte])));
+  return { of, plain: Uint8Array.from(of, (bytes) => (bytes === null ? 1 : 0)) };
+}
+
+const COPY: Record<number, string> = { 92: '\\\\', 10: '\\n', 13: '\\r', 9: '\\t' };
+
+/** Of a value in COPY's text format. */
+export const COPY_TEXT = escapesFor(COPY);
+
+export function escapeCopyText(text: string): string {
+  return text.replace(/[\\\n\r\t]/g, (char) => COPY[char.charCodeAt(0)]!);
+}
+
+/** Of JSON itself, as a text column of COPY wants it: with the backslashes doubled. */
+export function escapeJsonPart(json: string, format: CopyFormat): string {
+  return format === 'text' ? json.replaceAll('\\', '\\\\') : json;
+}
+
+function jsonEscapes(format: CopyFormat): Escapes {
+  const escaped = (byte: number) => JSON.stringify(String.fromCharCode(byte)).slice(1, -1);
+  const bytes = [0x22, 0x5c, ...Array(0x20).keys()];
+  return escapesFor(Object.fromEntries(bytes.map((byte) => [byte, escapeJsonPart(escaped(byte), format)])));
+}
+
+/** Inside of a JSON string. */
+export const JSON_ESCAPES: Record<CopyFormat, Escapes> = { text: jsonEscapes('text'), binary: jsonEscapes('binary') };
+
+/** Of the bytes with their escapes. */
+export function escapedLength(escapes: Escapes, bytes: Uint8Array): number {
+  let length = bytes.length;
+  for (const byte of bytes) length += (escapes.of[byte]?.length ?? 1) - 1;
+  return length;
+}

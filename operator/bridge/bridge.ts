@@ -1,0 +1,134 @@
+/** The bridge as a whole: what it watches, its sources, their statuses. */
+import { UPLOAD_SOURCES, type UploadSource } from '#operator/api/resources.ts';
+import { createMigratorFinder, readClusterId } from '#operator/controller/cluster-facts.ts';
+import { backoffMs, type Clock, sleep } from '#operator/kube/clock.ts';
+import { createReflector } from '#operator/kube/reflector.ts';
+import type { EventRecorder, KubeClient, Logger, Reflector } from '#operator/kube/types.ts';
+import { Databases } from '#operator/ledger/databases.ts';
+import type { SourceAllowList } from './accept-source.ts';
+import type { BridgeMetrics } from './metrics.ts';
+import { createSourceManager, labelsOf, type SourceManager } from './source-manager.ts';
+import type { SourceRunners } from './source-runner.ts';
+import { lagSeconds } from './source-status.ts';
+import { createStatusWriter } from './status-writer.ts';
+import { createSecretReader, createStorageClients } from './storage-clients.ts';
+
+export interface BridgeDeps {
+  client: KubeClient;
+  events: EventRecorder;
+  allow: SourceAllowList;
+  runners: SourceRunners;
+  clock: Clock;
+  log: Logger;
+  metrics: BridgeMetrics;
+  /** Between two writes of one status; 5 s when absent. */
+  statusIntervalMs?: number;
+  /** First lists of a process that has just started are spread over so long; 5 s when absent. */
+  spreadMs?: number;
+  /** Between two looks for objects that are due to be deleted or moved; 15 s when absent. */
+  afterSuccessMs?: number;
+}
+
+export interface Bridge {
+  readonly sources: Reflector<UploadSource>;
+  run(signal: AbortSignal): Promise<void>;
+  /** Sets the gauges. */
+  measure(): void;
+}
+
+const FLUSH_MS = 3_000;
+const CLEAN_MS = 60_000;
+
+export function createBridge(deps: BridgeDeps): Bridge {
+  const { client, events, clock, log, metrics } = deps;
+  const sources = createReflector({ client, log, type: UPLOAD_SOURCES });
+  const databases = new Databases({ client, clock, log, tickMs: 1000 });
+  const secrets = createSecretReader({ client, clock });
+  const storage = createStorageClients({ secrets, clock });
+  const writer = createStatusWriter({
+    ...{ client, events, clock, log },
+    ...(deps.statusIntervalMs === undefined ? {} : { intervalMs: deps.statusIntervalMs }),
+    onWritten: () => metrics.statusWrites.inc(),
+  });
+  let manager: SourceManager | null = null;
+
+  return {
+    sources,
+    async run(signal) {
+      const watching = sources.run(signal);
+      try {
+        const clusterId = await findClusterId(deps, signal);
+        if (clusterId === null) return;
+        await sources.synced;
+        const findMigrator = createMigratorFinder(client);
+        manager = createSourceManager({
+          ...deps,
+          sources,
+          writer,
+          databases,
+          secrets,
+          storage,
+          clusterId,
+          findMigrator,
+        });
+        log.info({ clusterId, sources: sources.size }, 'bridge started');
+        const writing = new AbortController();
+        const others = [writer.run(writing.signal), cleanNowAndThen({ databases, storage, clock }, signal)];
+        await manager.run(signal);
+        writing.abort();
+        await Promise.all(others);
+        await writer.flush(AbortSignal.timeout(FLUSH_MS)).catch(() => undefined);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      } finally {
+        await watching;
+        storage.close();
+        await databases.close();
+      }
+    },
+    measure() {
+      metrics.eventsDropped.set(events.dropped);
+      if (manager === null) return;
+      const ready = new Map(
+        [...sources.values()].reduce(
+          (counts, { status }) => {
+            const state = status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown';
+            return counts.set(state, (counts.get(state) ?? 0) + 1);
+          },
+          new Map<string, number>([
+            ['True', 0],
+            ['False', 0],
+            ['Unknown', 0],
+          ]),
+        ),
+      );
+      for (const [state, n] of ready) metrics.sources.set({ ready: state }, n);
+      for (const [key, state] of manager.states()) metrics.lag.set(labelsOf(key), lagSeconds(state, clock.now()));
+    },
+  };
+}
+
+/** Null when aborted before. */
+async function findClusterId({ client, clock, log }: BridgeDeps, signal: AbortSignal): Promise<string | null> {
+  for (let failures = 1; !signal.aborted; failures += 1) {
+    try {
+      return await readClusterId(client, signal);
+    } catch (err) {
+      if (signal.aborted) return null;
+      log.warn({ err, failures }, 'the cluster cannot be asked for its id');
+      await sleep(clock, backoffMs(failures, { baseMs: 500, maxMs: 30_000 }), signal);
+    }
+  }
+  return null;
+}
+
+async function cleanNowAndThen(
+  { databases, storage, clock }: { databases: Databases; storage: { closeUnused(): void }; clock: Clock },
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(clock, CLEAN_MS, signal);
+    storage.closeUnused();
+    await databases.closeUnused();
+  }
+}

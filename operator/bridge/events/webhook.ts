@@ -1,0 +1,224 @@
+/**
+ * Where servers and services post events: POST /v1/namespaces/<namespace>/uploadsources/<name>/events.
+ *
+ * | answer | when |
+ * |---|---|
+ * | 200 | every object has its upload, or is ignored on purpose; test events too |
+ * | 400 | the body cannot be understood; sending it again changes nothing |
+ * | 401 | the source is not there, or the secret is wrong: which of them is not told |
+ * | 404, 405, 415 | another path, another method, a compressed body |
+ * | 408, 413 | the body came too slowly, or is too large |
+ * | 503 | something is not done yet, or too many requests at once: to be sent again. If it is not, the list finds the object |
+ */
+import { isUtf8 } from 'node:buffer';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type Clock, systemClock } from '#operator/kube/clock.ts';
+import type { Logger } from '#operator/kube/types.ts';
+import type { AdmitNotices, Outcome, SourceRecorder } from '../types.ts';
+import { MAX_BODY_BYTES, parseEvents } from './parse-events.ts';
+import { type BodyFault, readBody } from './read-body.ts';
+import { readCredentials, signatureIsRight, tokenIsRight, type WebhookSecret } from './webhook-auth.ts';
+
+/** A source to which events are posted. */
+export interface WebhookSource {
+  /** `{}` when the Secret is not there. What it throws is answered with 503. */
+  secret(): Promise<WebhookSecret>;
+  admit: AdmitNotices;
+  recorder: Pick<SourceRecorder, 'event' | 'ignored'>;
+  /** A sender that is who it says sent what cannot be understood. */
+  onRejected(reason: string): void;
+}
+
+export interface WebhookDeps {
+  lookup(namespace: string, name: string): WebhookSource | undefined;
+  log: Logger;
+  /** Aborted when the bridge ends: what is not admitted by then is answered with 503. */
+  signal: AbortSignal;
+  clock?: Clock;
+}
+
+const PATH = /^\/v1\/namespaces\/([a-z0-9.-]{1,253})\/uploadsources\/([a-z0-9.-]{1,253})\/events$/;
+const BODY_TIMEOUT_MS = 10_000;
+/** What is left of a refused body is thrown away for so long; a sender whose connection broke would not read the answer. */
+const LINGER_MS = 2_000;
+const RETRY_AFTER_SECONDS = 30;
+/** At once, so that memory is bounded: each can hold a body. Those that have shown nothing yet cannot take the places of the others. */
+const MAX_REQUESTS = 256;
+const MAX_UNPROVEN_REQUESTS = 32;
+/** Of one source: where its storage does not answer, its requests take long, and must leave places for those of the others. */
+const MAX_REQUESTS_OF_SOURCE = 64;
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A server, not listening yet, with its own time limits against senders that are slow on purpose. */
+export function createWebhookServer(deps: WebhookDeps): Server {
+  const handler = createWebhookHandler(deps);
+  const limits = { headersTimeout: 10_000, requestTimeout: 20_000, connectionsCheckingInterval: 5_000 };
+  const server = createServer({ ...limits, keepAliveTimeout: 60_000, maxHeaderSize: 16_384 }, handler);
+  // A sender that asks first is refused before it sends a body.
+  server.on('checkContinue', handler);
+  server.maxConnections = 1_000;
+  return server;
+}
+
+export function createWebhookHandler(deps: WebhookDeps): Handler {
+  const clock = deps.clock ?? systemClock;
+  const places = {
+    all: createPlaces(MAX_REQUESTS),
+    unproven: createPlaces(MAX_UNPROVEN_REQUESTS),
+    of: new WeakMap<WebhookSource, Places>(),
+  };
+  const onRefused = createRefusalLog(deps.log, clock);
+  return (request, response) => {
+    void handle(request, { ...deps, clock, places, response, onRefused })
+      .catch((err: unknown): Answer => {
+        deps.log.error({ err }, 'a posted event could not be handled');
+        return later();
+      })
+      .then((answer) => send(request, response, { answer, clock }));
+  };
+}
+
+interface Context extends WebhookDeps {
+  clock: Clock;
+  places: { all: Places; unproven: Places; of: WeakMap<WebhookSource, Places> };
+  response: ServerResponse;
+  onRefused(source: { namespace: string; name: string }): void;
+}
+
+interface Answer {
+  status: number;
+  body: Record<string, string | number>;
+  headers?: Record<string, string>;
+  /** The connection is not kept: whoever has shown nothing could hold all there are. */
+  last?: boolean;
+}
+
+const refuse = (status: number, error: string, headers?: Record<string, string>): Answer => ({
+  status,
+  body: { error },
+  last: true,
+  ...(headers && { headers }),
+});
+const later = (body: Answer['body'] = { error: 'not now, send it again' }): Answer => ({
+  status: 503,
+  body,
+  headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
+});
+
+const BODY_ANSWERS: Record<BodyFault, Answer> = {
+  TooLarge: refuse(413, `an event has at most ${MAX_BODY_BYTES} bytes`),
+  TooSlow: refuse(408, 'the body came too slowly'),
+  Gone: refuse(400, 'the body did not come to its end'),
+};
+
+/** Refuses as early as it can: nothing is parsed, and where possible nothing is read, of a sender that has shown nothing. */
+async function handle(request: IncomingMessage, context: Context): Promise<Answer> {
+  const [, namespace, name] = PATH.exec(request.url?.split('?')[0] ?? '') ?? [];
+  if (!namespace || !name) return refuse(404, 'not found');
+  if (request.method !== 'POST') return refuse(405, 'post events here', { allow: 'POST' });
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return BODY_ANSWERS.TooLarge;
+  if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') return refuse(415, 'send it uncompressed');
+  if (context.signal.aborted) return later();
+
+  const source = context.lookup(namespace, name);
+  // The source's status says why.
+  const secret = source ? await source.secret().catch(() => null) : {};
+  if (secret === null) return later();
+  const { token, signature } = readCredentials(request.headers);
+  const proven = token !== null && tokenIsRight(token, secret);
+  const unknown = () => {
+    context.onRefused({ namespace, name });
+    return refuse(401, 'unauthorized', { 'www-authenticate': 'Bearer' });
+  };
+  if (!proven && signature === null) return unknown();
+
+  const { all, unproven } = context.places;
+  return (proven ? all : unproven).take(async () => {
+    if (request.headers.expect) context.response.writeContinue();
+    const body = await readBody(request, { limit: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS, clock: context.clock });
+    if (!Buffer.isBuffer(body)) return BODY_ANSWERS[body];
+    const known = proven || (signature !== null && signatureIsRight(body, signature, secret));
+    if (!known || !source) return unknown();
+    const work = () => placesOf(source, context.places.of).take(() => accept(source, body, context.signal));
+    return proven ? work() : all.take(work);
+  });
+}
+
+async function accept(source: WebhookSource, body: Buffer, signal: AbortSignal): Promise<Answer> {
+  const parsed = isUtf8(body) ? parseEvents(body.toString()) : { rejected: 'The event is not UTF-8.' };
+  if ('rejected' in parsed) {
+    source.onRejected(parsed.rejected);
+    return refuse(400, parsed.rejected);
+  }
+  source.recorder.event();
+  for (const { key, ...why } of parsed.ignored) source.recorder.ignored(key ?? 'event', why);
+  const outcomes = parsed.notices.length > 0 ? await source.admit(parsed.notices, signal) : [];
+  const count = (kind: Outcome['kind']) => outcomes.filter((outcome) => outcome.kind === kind).length;
+  const done = { created: count('Created'), known: count('Known'), ignored: count('Ignored') + parsed.ignored.length };
+  const waiting = count('Later');
+  return waiting > 0 ? later({ ...done, later: waiting }) : { status: 200, body: done };
+}
+
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { answer, clock }: { answer: Answer; clock: Clock },
+): void {
+  const { status, body, headers, last = false } = answer;
+  // The sender may be gone: versitygw waits three seconds.
+  if (response.destroyed) return;
+  response
+    .writeHead(status, {
+      'content-type': 'application/json',
+      ...headers,
+      ...(last && request.complete && { connection: 'close' }),
+    })
+    .end(`${JSON.stringify(body)}\n`);
+  if (request.complete) return;
+  const cancel = clock.schedule(LINGER_MS, () => request.destroy());
+  request.once('close', () => {
+    cancel();
+    if (last) request.socket.end();
+  });
+  request.resume();
+}
+
+/** A line a second at most: whoever likes can send what is refused. */
+function createRefusalLog(log: Logger, clock: Clock): Context['onRefused'] {
+  let refused = 0;
+  let last = Number.NEGATIVE_INFINITY;
+  return (source) => {
+    refused += 1;
+    if (clock.monotonic() - last < 1_000) return;
+    log.warn({ ...source, refused }, 'events were posted without the right secret, or for a source that is not there');
+    last = clock.monotonic();
+    refused = 0;
+  };
+}
+
+function placesOf(source: WebhookSource, known: WeakMap<WebhookSource, Places>): Places {
+  const places = known.get(source) ?? createPlaces(MAX_REQUESTS_OF_SOURCE);
+  known.set(source, places);
+  return places;
+}
+
+interface Places {
+  /** Does the work when there is a place, else answers at once. */
+  take(work: () => Promise<Answer>): Promise<Answer>;
+}
+
+function createPlaces(limit: number): Places {
+  let taken = 0;
+  return {
+    async take(work) {
+      if (taken >= limit) return later();
+      taken += 1;
+      try {
+        return await work();
+      } finally {
+        taken -= 1;
+      }
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * What the last passes over a prefix have seen, in bounded memory; only saves work and keeps counts from growing. A page
+ * in which nothing has changed since everything on it was handled is not looked at again.
+ */
+import { createHash } from 'node:crypto';
+import type { ListedObject } from './storage-calls.ts';
+
+export interface SeenPages {
+  isUnchanged(page: number, objects: readonly ListedObject[]): boolean;
+  /** Everything on the page has been handled. */
+  keep(page: number, objects: readonly ListedObject[]): void;
+  endPass(pages: number): void;
+  /** False when it was added before. */
+  addIgnored(object: ListedObject): boolean;
+  addKnown(object: ListedObject): void;
+  isKnown(object: ListedObject): boolean;
+}
+
+const MAX_PAGES = 1_000;
+const MAX_OBJECTS = 10_000;
+
+export function createSeenPages(): SeenPages {
+  const pages = new Map<number, string>();
+  const ignored = createBoundedSet(MAX_OBJECTS);
+  const known = createBoundedSet(MAX_OBJECTS);
+  return {
+    isUnchanged: (page, objects) => pages.get(page) === digest(objects),
+    keep(page, objects) {
+      if (page < MAX_PAGES) pages.set(page, digest(objects));
+    },
+    endPass(count) {
+      for (const page of pages.keys()) if (page >= count) pages.delete(page);
+    },
+    addIgnored: (object) => ignored.add(digest([object])),
+    addKnown: (object) => void known.add(digest([object])),
+    isKnown: (object) => known.size > 0 && known.has(digest([object])),
+  };
+}
+
+function digest(objects: readonly ListedObject[]): string {
+  const hash = createHash('sha1');
+  for (const { key, eTag, size, lastModified } of objects) hash.update(`${key}\0${eTag}\0${size}\0${lastModified}\n`);
+  return hash.digest('base64');
+}
+
+/** The oldest goes when it is full. */
+function createBoundedSet(limit: number) {
+  const members = new Set<string>();
+  return {
+    get size() {
+      return members.size;
+    },
+    has: (member: string) => members.has(member),
+    add(member: string): boolean {
+      if (members.has(member)) return false;
+      members.add(member);
+      if (members.size > limit) for (const oldest of members) return members.delete(oldest);
+      return true;
+    },
+  };
+}

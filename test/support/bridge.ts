@@ -1,0 +1,109 @@
+/** A bridge on a real PostgreSQL, a real S3 server and an API server in memory. */
+import { CreateBucketCommand, PutBucketVersioningCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { createBridge } from '#operator/bridge/bridge.ts';
+import { createBridgeMetrics } from '#operator/bridge/metrics.ts';
+import type { SourceRunners } from '#operator/bridge/source-runner.ts';
+import { createKubeClient } from '#operator/kube/client.ts';
+import { systemClock } from '#operator/kube/clock.ts';
+import type { EventRecorder } from '#operator/kube/types.ts';
+import { createDatabase } from './database.ts';
+import { type KubeApiServer, startKubeApiServer } from './kube-api-server.ts';
+import type { Postgres } from './postgres.ts';
+import { createRecordingLog } from './recording-log.ts';
+import type { S3Server } from './s3-server.ts';
+import { NAMESPACE } from './upload-source.ts';
+
+export interface BridgeBench extends AsyncDisposable {
+  api: KubeApiServer;
+  s3: S3Client;
+  databaseUrl: string;
+  events: { name: string; reason: string; message: string }[];
+  /** Starts another bridge on the same API server. */
+  start(options?: { runners?: Partial<SourceRunners> }): TestBridge;
+  /** Makes a bucket. */
+  bucket(name: string, options?: { versioned?: boolean }): Promise<void>;
+  put(bucket: string, key: string, body?: string): Promise<void>;
+  secret(name: string, data: Record<string, string>): void;
+}
+
+export interface TestBridge {
+  log: ReturnType<typeof createRecordingLog>;
+  metrics: ReturnType<typeof createBridgeMetrics>;
+  stop(): Promise<void>;
+}
+
+export async function startBridgeBench(servers: { postgres: Postgres; storage: S3Server }): Promise<BridgeBench> {
+  const { endpoint, region, accessKeyId, secretAccessKey } = servers.storage;
+  const api = await startKubeApiServer();
+  const databaseUrl = await createDatabase(servers.postgres);
+  const secret = (name: string, data: Record<string, string>) => {
+    const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
+    api.put('secrets', { metadata: { name, namespace: NAMESPACE }, data: Object.fromEntries(encoded) });
+  };
+  secret('batch-upload-database', { uri: databaseUrl });
+  secret('batch-upload-s3', {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_REGION: region,
+    AWS_ENDPOINT_URL_S3: endpoint,
+  });
+  const s3 = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+  const running = new Set<TestBridge>();
+  const events: BridgeBench['events'] = [];
+
+  return {
+    ...{ api, s3, databaseUrl, events, secret },
+    start({ runners } = {}) {
+      const log = createRecordingLog();
+      const metrics = createBridgeMetrics();
+      const client = createKubeClient({ access: api.access, userAgent: 'batch-upload-bridge' });
+      const recorder: EventRecorder = {
+        record: ({ metadata }, { reason, message }) => void events.push({ name: metadata.name, reason, message }),
+        flush: async () => undefined,
+        dropped: 0,
+      };
+      const idle = (_source: unknown, _deps: unknown, signal: AbortSignal) =>
+        new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      const bridge = createBridge({
+        ...{ client, events: recorder, log, metrics, clock: systemClock },
+        allow: {
+          namespaces: [NAMESPACE],
+          extraDatabaseSecrets: [],
+          extraS3Secrets: ['other-s3'],
+          bridgeSecrets: ['own'],
+        },
+        runners: { sqs: idle, webhook: idle, sftp: idle, ...runners },
+        statusIntervalMs: 50,
+        spreadMs: 0,
+        afterSuccessMs: 100,
+      });
+      const stop = new AbortController();
+      const done = bridge.run(stop.signal);
+      const running_: TestBridge = {
+        ...{ log, metrics },
+        async stop() {
+          running.delete(running_);
+          stop.abort(new Error('the test is over'));
+          await done;
+          await client.close();
+        },
+      };
+      running.add(running_);
+      return running_;
+    },
+    async bucket(name, { versioned = false } = {}) {
+      await s3.send(new CreateBucketCommand({ Bucket: name }));
+      if (!versioned) return;
+      const VersioningConfiguration = { Status: 'Enabled' as const };
+      await s3.send(new PutBucketVersioningCommand({ Bucket: name, VersioningConfiguration }));
+    },
+    async put(bucket, key, body = 'k,v\n1,a\n') {
+      await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...running].map((bridge) => bridge.stop()));
+      s3.destroy();
+      await api[Symbol.asyncDispose]();
+    },
+  };
+}

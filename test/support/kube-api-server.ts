@@ -1,0 +1,154 @@
+/**
+ * An API server in memory over real HTTP: create, get, list, watch, delete, server-side apply of a status. Objects are
+ * stored as they come, without schema or defaults. For anything that depends on those take the cluster instead.
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { KubeAccess } from '#operator/kube/access.ts';
+import type { KubeObject } from '#operator/kube/types.ts';
+import { status as failure } from './fake-kube-server.ts';
+
+export interface ApiRequest {
+  method: string;
+  plural: string;
+  namespace: string;
+  name: string;
+  subresource: string;
+}
+
+export type StoredObject = KubeObject & Record<string, unknown>;
+
+export interface KubeApiServer extends AsyncDisposable {
+  readonly access: KubeAccess;
+  /** Every request but lists and watches. */
+  readonly requests: ApiRequest[];
+  /** As `kubectl create`, or `replace` when it is there: a changed spec is a new generation. */
+  put(plural: string, object: object): StoredObject;
+  get(plural: string, namespace: string, name: string): StoredObject | undefined;
+  all(plural: string): StoredObject[];
+  remove(plural: string, namespace: string, name: string): void;
+  /** The next requests that `matches` are answered so, until it says no. */
+  refuse(matches: (request: ApiRequest) => boolean, code: number, reason: string): () => void;
+}
+
+const PATH = /^\/(?:api|apis\/[^/]+)\/[^/]+(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
+
+export async function startKubeApiServer(): Promise<KubeApiServer> {
+  const objects = new Map<string, StoredObject>();
+  const watches = new Set<{ plural: string; response: ServerResponse }>();
+  const refusals = new Set<{ matches: (request: ApiRequest) => boolean; code: number; reason: string }>();
+  const requests: ApiRequest[] = [];
+  let version = 100;
+  const idOf = (plural: string, namespace: string, name: string) => `${plural}/${namespace}/${name}`;
+
+  const store = (plural: string, type: 'ADDED' | 'MODIFIED' | 'DELETED', object: StoredObject): StoredObject => {
+    const { namespace = '', name = '' } = object.metadata!;
+    const stored = { ...object, metadata: { ...object.metadata, resourceVersion: String(++version) } };
+    if (type === 'DELETED') objects.delete(idOf(plural, namespace, name));
+    else objects.set(idOf(plural, namespace, name), stored);
+    const line = `${JSON.stringify({ type, object: stored })}\n`;
+    for (const watch of watches) if (watch.plural === plural) watch.response.write(line);
+    return stored;
+  };
+  const create = (plural: string, object: StoredObject): StoredObject => {
+    const made = { uid: randomUUID(), creationTimestamp: new Date().toISOString(), generation: 1 };
+    return store(plural, 'ADDED', { ...object, metadata: { ...made, ...object.metadata } });
+  };
+  const of = (plural: string) => [...objects].filter(([id]) => id.startsWith(`${plural}/`)).map(([, object]) => object);
+
+  const answer = (response: ServerResponse, body: string | object, code = 200) =>
+    response
+      .writeHead(code, { 'content-type': 'application/json' })
+      .end(typeof body === 'string' ? body : JSON.stringify(body));
+  const refuse = (response: ServerResponse, code: number, reason: string) =>
+    answer(response, failure(code, reason), code);
+
+  const server = createServer(async (incoming, response) => {
+    const url = new URL(incoming.url ?? '/', 'http://server');
+    const body = Buffer.concat(await incoming.toArray()).toString();
+    // The path of a namespace itself reads as one inside of it.
+    const isNamespace = /^\/api\/v1\/namespaces\/[^/]+$/.test(url.pathname);
+    const [, inside = '', resource = '', named = '', sub = ''] = PATH.exec(url.pathname) ?? [];
+    const [namespace, plural, name] = isNamespace
+      ? ['', 'namespaces', url.pathname.split('/').at(-1)!]
+      : [inside, resource, named];
+    const request = { method: incoming.method ?? '', plural, namespace, name, subresource: sub };
+    for (const refusal of refusals) {
+      if (refusal.matches(request)) return void refuse(response, refusal.code, refusal.reason);
+    }
+    const isCollection = request.method === 'GET' && name === '';
+    if (!isCollection) requests.push(request);
+    const known = objects.get(idOf(plural, namespace, name));
+    switch (request.method) {
+      case 'GET': {
+        if (!isCollection) return void (known ? answer(response, known) : refuse(response, 404, 'NotFound'));
+        if (url.searchParams.get('watch') !== 'true') {
+          return void answer(response, { metadata: { resourceVersion: String(version) }, items: of(plural) });
+        }
+        response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
+        // What has changed since the list is sent again: a reflector takes it as an update.
+        for (const object of of(plural)) {
+          if (Number(object.metadata?.resourceVersion) <= Number(url.searchParams.get('resourceVersion'))) continue;
+          response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
+        }
+        const watch = { plural, response };
+        watches.add(watch);
+        response.on('close', () => watches.delete(watch));
+        return;
+      }
+      case 'POST': {
+        const object: StoredObject = JSON.parse(body);
+        if (objects.has(idOf(plural, namespace, object.metadata?.name ?? ''))) {
+          return void refuse(response, 409, 'AlreadyExists');
+        }
+        return void answer(response, create(plural, object), 201);
+      }
+      case 'PATCH': {
+        if (known === undefined) return void refuse(response, 404, 'NotFound');
+        const patch: StoredObject = JSON.parse(body);
+        if (sub !== 'status') return void answer(response, store(plural, 'MODIFIED', { ...known, ...patch }));
+        return void answer(response, store(plural, 'MODIFIED', { ...known, status: patch['status'] }));
+      }
+      case 'DELETE':
+        if (known === undefined) return void refuse(response, 404, 'NotFound');
+        return void answer(response, store(plural, 'DELETED', known));
+      default:
+        return void refuse(response, 405, 'MethodNotAllowed');
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  create('namespaces', { metadata: { name: 'kube-system', uid: 'cluster' } });
+
+  return {
+    access: {
+      server: `http://127.0.0.1:${port}`,
+      credentials: async () => ({ headers: {}, tls: {} }),
+      invalidate() {},
+    },
+    requests,
+    put(plural, object) {
+      const { metadata, ...rest } = object as StoredObject;
+      const known = objects.get(idOf(plural, metadata?.namespace ?? '', metadata?.name ?? ''));
+      if (known === undefined) return create(plural, object as StoredObject);
+      const generation = (known.metadata?.generation ?? 0) + 1;
+      return store(plural, 'MODIFIED', { ...known, ...rest, metadata: { ...known.metadata, ...metadata, generation } });
+    },
+    get: (plural, namespace, name) => objects.get(idOf(plural, namespace, name)),
+    all: of,
+    remove(plural, namespace, name) {
+      const known = objects.get(idOf(plural, namespace, name));
+      if (known) store(plural, 'DELETED', known);
+    },
+    refuse(matches, code, reason) {
+      const refusal = { matches, code, reason };
+      refusals.add(refusal);
+      return () => refusals.delete(refusal);
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,25 @@
+/** UploadSources as the API server completes them. */
+import type { UploadSource } from '#operator/api/resources.ts';
+
+export const NAMESPACE = 'ns';
+
+type SourceSpec = UploadSource['spec'];
+
+/** Polls, unless the spec says something else. */
+export function testSource(name: string, spec: Partial<SourceSpec> & Pick<SourceSpec, 's3'>): UploadSource {
+  const kind = spec.s3Poll || spec.s3Event || spec.sftp ? {} : { s3Poll: { intervalSeconds: 1 } };
+  return {
+    apiVersion: 'batchupload.dev/v1alpha1',
+    kind: 'UploadSource',
+    metadata: { name, namespace: NAMESPACE },
+    spec: {
+      suspend: false,
+      filter: { minBytes: 1 },
+      schemas: [{ schemaRef: { name: 'items' } }],
+      template: { spec: { mode: 'Commit', reload: false, chunkRecords: 1000, parallelism: 4 } },
+      afterSuccess: { action: 'Keep' },
+      ...kind,
+      ...spec,
+    },
+  };
+}

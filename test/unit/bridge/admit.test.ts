@@ -1,0 +1,212 @@
+import { describe, expect, it } from 'vitest';
+import type { BatchUpload } from '#operator/api/resources.ts';
+import { createAdmission } from '#operator/bridge/admit.ts';
+import type { Arrivals } from '#operator/bridge/arrivals.ts';
+import { compileRules } from '#operator/bridge/object-rules.ts';
+import { createRetryQueue } from '#operator/bridge/retry-queue.ts';
+import { createRecorder, createSourceState } from '#operator/bridge/source-state.ts';
+import type { ObjectNotice } from '#operator/bridge/types.ts';
+import type { ObjectVersion } from '#operator/bridge/upload-name.ts';
+import { KubeError } from '#operator/kube/errors.ts';
+import { Fault } from '#runner/errors.ts';
+import { FakeClock } from '#support/fake-clock.ts';
+import { testSource } from '#support/upload-source.ts';
+
+type Spec = Partial<Parameters<typeof testSource>[1]>;
+const signal = new AbortController().signal;
+
+/** Objects by key and version; what is created and remembered is kept in sets, as the API server and the ledger do. */
+function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}) {
+  const clock = new FakeClock();
+  const source = testSource('orders', { s3: { bucket: 'bucket', prefix: '' }, ...spec });
+  const state = createSourceState(source);
+  const recorder = createRecorder({ state, clock, onChange: () => undefined, onWarning: () => undefined });
+  const retries = createRetryQueue({ clock });
+  const created: BatchUpload[] = [];
+  const ledger = new Set<string>();
+  const newest = new Map<string, number>();
+  const asked: string[] = [];
+  const broken = { create: 0, record: 0, known: 0 };
+  const fails = (what: keyof typeof broken) => {
+    broken[what] -= 1;
+    return broken[what] >= 0;
+  };
+  const down = () =>
+    new Fault({ code: 'DB_CONNECTION', category: 'retryable', reason: 'DatabaseUnavailable', message: 'm' });
+  const arrivals = {
+    async known(names: readonly string[]) {
+      if (fails('known')) throw down();
+      return new Set(names.filter((name) => ledger.has(name)));
+    },
+    async outdated(asked: readonly { key: string; version: ObjectVersion }[]) {
+      return asked.map(({ key, version }) => (newest.get(key) ?? 0) > version.lastModified);
+    },
+    async record({ name, key, version }: { name: string; key: string; version: ObjectVersion }) {
+      if (fails('record')) throw down();
+      const isNew = !ledger.has(name);
+      ledger.add(name);
+      newest.set(key, Math.max(newest.get(key) ?? 0, version.lastModified));
+      return isNew;
+    },
+  } as Pick<Arrivals, 'known' | 'record' | 'outdated'> as Arrivals;
+  const client = {
+    async create(_type: unknown, object: unknown) {
+      if (fails('create')) throw new KubeError({ status: 500, reason: 'InternalError', message: 'm' });
+      const upload = object as BatchUpload;
+      if (created.some(({ metadata }) => metadata?.name === upload.metadata?.name)) {
+        throw new KubeError({ status: 409, reason: 'AlreadyExists', message: 'm' });
+      }
+      created.push(upload);
+      return object as never;
+    },
+  };
+  const admit = createAdmission({
+    ...{ source, rules: compileRules(source), client, arrivals, recorder, retries, clock },
+    recount: async () => undefined,
+    async head({ key, versionId }) {
+      asked.push(key);
+      return objects[versionId === null ? key : `${key}@${versionId}`] ?? null;
+    },
+  });
+  const notice = (key: string, rest: Partial<ObjectNotice> = {}): ObjectNotice => ({
+    ...{ bucket: 'bucket', key, versionId: null, eTag: null, size: null, sequencer: null, event: null },
+    ...rest,
+  });
+  const keys = () => created.map(({ spec: { source: from } }) => `${from.s3.key}@${from.s3.versionId ?? ''}`);
+  return { clock, state, retries, created, ledger, asked, broken, keys, admit, notice };
+}
+
+const object = (rest: Partial<ObjectVersion> = {}): ObjectVersion => ({
+  ...{ versionId: null, eTag: 'e', size: 5, lastModified: Date.UTC(2025, 0, 1) },
+  ...rest,
+});
+
+describe('whatever ends it in between', () => {
+  it.each(['create', 'record', 'known'] as const)(
+    '%s fails: not acknowledged, and exact the next time',
+    async (what) => {
+      const { admit, notice, broken, created, ledger, state, retries } = setUp({ 'a.csv': object() });
+      broken[what] = 1;
+      expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Later' }]);
+      expect(ledger.size).toBe(0);
+      expect(retries.size).toBe(1);
+      expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Created' }]);
+      expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Known' }]);
+      expect([created.length, ledger.size, retries.size]).toEqual([1, 1, 0]);
+      expect(state).toMatchObject({ created: 1, known: 1, failing: 1 });
+      expect(state.pending.size).toBe(0);
+    },
+  );
+
+  it('one object that fails does not hold up the others', async () => {
+    const { admit, notice, broken, keys } = setUp({ 'a.csv': object(), 'b.csv': object(), 'c.csv': object() });
+    broken.create = 1;
+    const outcomes = await admit([notice('a.csv'), notice('b.csv'), notice('gone.csv'), notice('c.csv')], signal);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['Later', 'Created', 'Ignored', 'Created']);
+    expect(keys()).toEqual(['b.csv@', 'c.csv@']);
+  });
+});
+
+describe('versions', () => {
+  const objects = {
+    'a.csv@1': object({ versionId: '1' }),
+    'a.csv@2': object({ versionId: '2', lastModified: Date.UTC(2025, 0, 1, 0, 0, 5) }),
+    'a.csv': object({ versionId: '2', lastModified: Date.UTC(2025, 0, 1, 0, 0, 5) }),
+  };
+
+  it('one that is uncovered when a newer one was deleted after it was loaded is not loaded after it', async () => {
+    const there: Record<string, ObjectVersion> = { ...objects };
+    const { admit, notice, keys } = setUp(there);
+    expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Created' }]);
+    there['a.csv'] = there['a.csv@1']!;
+    expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Ignored', reason: 'Replaced' }]);
+    expect(keys()).toEqual(['a.csv@2']);
+    // An event of it that is late means this version.
+    expect(await admit([notice('a.csv', { versionId: '1' })], signal)).toMatchObject([{ kind: 'Created' }]);
+    there['a.csv'] = object({ versionId: '3', lastModified: Date.UTC(2025, 0, 1, 0, 0, 5) });
+    expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Created' }]);
+  });
+
+  it('of one key in the order of their sequencers, however they came', async () => {
+    const { admit, notice, keys } = setUp(objects);
+    const outcomes = await admit(
+      [
+        notice('a.csv', { versionId: '2', sequencer: '0A' }),
+        notice('a.csv', { versionId: '1', sequencer: '9' }),
+        notice('a.csv', { versionId: '2', sequencer: '0A' }),
+      ],
+      signal,
+    );
+    expect(keys()).toEqual(['a.csv@1', 'a.csv@2']);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['Created', 'Created', 'Known']);
+  });
+
+  it('one that was replaced before it had settled is left out', async () => {
+    const { admit, notice, keys } = setUp(objects, { settleSeconds: 10 });
+    const outcomes = await admit([notice('a.csv', { versionId: '1' }), notice('a.csv', { versionId: '2' })], signal);
+    expect(outcomes).toMatchObject([{ kind: 'Ignored', reason: 'Replaced' }, { kind: 'Created' }]);
+    expect(keys()).toEqual(['a.csv@2']);
+  });
+
+  it('one that had settled is loaded, although there is a newer one', async () => {
+    const { admit, notice } = setUp(objects, { settleSeconds: 5 });
+    expect(await admit([notice('a.csv', { versionId: '1' })], signal)).toMatchObject([{ kind: 'Created' }]);
+  });
+});
+
+describe('settling', () => {
+  it('waits no longer than settleSeconds, also when the storage’s clock is ahead', async () => {
+    const { admit, notice, clock, retries } = setUp(
+      { 'a.csv': object({ lastModified: Date.UTC(2030, 0, 1) }) },
+      { settleSeconds: 10 },
+    );
+    expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Later', reason: 'Settling' }]);
+    const stop = new AbortController();
+    const taken: string[] = [];
+    const run = retries.run(async (notices) => {
+      for (const each of notices) {
+        taken.push(each.key);
+        retries.drop(each);
+      }
+      return [];
+    }, stop.signal);
+    await clock.advance(10_000);
+    expect(taken).toEqual(['a.csv']);
+    stop.abort();
+    await run;
+  });
+});
+
+describe('a key that can be read in two ways', () => {
+  const both = { key: 'a b.csv', alternativeKey: 'a+b.csv' };
+
+  it.each([
+    ['the first one, where it is there', { 'a b.csv': object(), 'a+b.csv': object() }, {}, 'a b.csv@'],
+    ['the other one, where only that is there', { 'a+b.csv': object() }, {}, 'a+b.csv@'],
+    ['the one that is meant', { 'a+b.csv': object() }, { filter: { minBytes: 1, pattern: '\\+' } }, 'a+b.csv@'],
+  ] as const)('%s', async (_, objects, spec, expected) => {
+    const { admit, notice, keys } = setUp(objects, spec);
+    expect(await admit([notice(both.key, both)], signal)).toMatchObject([{ kind: 'Created' }]);
+    expect(keys()).toEqual([expected]);
+  });
+
+  it('neither', async () => {
+    const { admit, notice, asked } = setUp({});
+    expect(await admit([notice(both.key, both)], signal)).toMatchObject([
+      { kind: 'Ignored', reason: 'ObjectNotFound' },
+    ]);
+    expect(asked).toEqual(['a b.csv', 'a+b.csv']);
+  });
+});
+
+it('what is not meant is not asked for', async () => {
+  const { admit, notice, asked } = setUp({}, { filter: { minBytes: 1, suffixes: ['.csv'] } });
+  await admit([notice('a.txt'), notice('a.csv', { bucket: 'other' })], signal);
+  expect(asked).toEqual([]);
+});
+
+it('what is told of after the end leaves no lag behind', async () => {
+  const { admit, notice, state } = setUp({ 'a.csv': object() });
+  await expect(admit([notice('a.csv')], AbortSignal.abort(new Error('the end')))).rejects.toThrow('the end');
+  expect(state.pending.size).toBe(0);
+});

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { createWebhooks } from '#operator/bridge/run-webhook-source.ts';
+import type { ObjectNotice, RunnerDeps } from '#operator/bridge/types.ts';
+import { FakeClock, settle } from '#support/fake-clock.ts';
+import { testSource } from '#support/upload-source.ts';
+
+it('what is posted to a source that has changed meanwhile is not taken on by what it was', async () => {
+  const webhooks = createWebhooks();
+  const source = testSource('orders', {
+    s3: { bucket: 'bucket', prefix: '' },
+    s3Event: { webhook: { secretRef: { name: 'own' } }, relistSeconds: 600 },
+  });
+  const admitted: AbortSignal[] = [];
+  const deps = {
+    clock: new FakeClock(),
+    readSecret: async () => ({ token: 't' }),
+    recorder: { problem: () => undefined },
+    async admit(_: unknown, signal: AbortSignal) {
+      signal.throwIfAborted();
+      admitted.push(signal);
+      return [{ kind: 'Created', name: 'n' }];
+    },
+  } as unknown as RunnerDeps;
+  const stop = new AbortController();
+  const done = webhooks.run(source, deps, stop.signal);
+  await settle();
+  const posted = webhooks.lookup('ns', 'orders')!;
+  const bridge = new AbortController();
+  const notices = [{} as ObjectNotice];
+  expect(await posted.admit(notices, bridge.signal)).toMatchObject([{ kind: 'Created' }]);
+  stop.abort(new Error('the source has changed'));
+  await done;
+  expect(admitted[0]!.aborted).toBe(true);
+  expect(await posted.admit(notices, bridge.signal)).toMatchObject([{ kind: 'Later' }]);
+  expect(webhooks.lookup('ns', 'orders')).toBe(undefined);
+});

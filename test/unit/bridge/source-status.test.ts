@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest';
+import { createRecorder, createSourceState, type SourceState } from '#operator/bridge/source-state.ts';
+import { buildSourceStatus, isWorthWriting, lagSeconds } from '#operator/bridge/source-status.ts';
+import { FakeClock } from '#support/fake-clock.ts';
+import { testSource } from '#support/upload-source.ts';
+
+const source = testSource('orders', { s3: { bucket: 'bucket', prefix: '' } });
+source.metadata!.generation = 3;
+
+function setUp(status = source.status) {
+  const clock = new FakeClock();
+  const made = status ? { ...source, status } : source;
+  const state = createSourceState(made);
+  let changes = 0;
+  const recorder = createRecorder({ state, clock, onChange: () => (changes += 1), onWarning: () => undefined });
+  const build = () => buildSourceStatus({ source: made, state, now: clock.now() });
+  return { clock, state, recorder, build, changes: () => changes };
+}
+const conditionsOf = (build: () => ReturnType<typeof buildSourceStatus>) =>
+  Object.fromEntries(build().conditions!.map(({ type, status, reason }) => [type, `${status} ${reason}`]));
+const later = (reason: string) => ({ kind: 'Later', reason, message: 'm' }) as const;
+const WHY = { reason: 'StorageUnavailable', message: 'm' };
+
+describe('conditions', () => {
+  it('starts, works, is hindered, works again', () => {
+    const { recorder, build } = setUp();
+    expect(conditionsOf(build)).toEqual({
+      Accepted: 'True Accepted',
+      Ready: 'Unknown Starting',
+      Degraded: 'False AsExpected',
+    });
+    recorder.problem('list', null);
+    expect(conditionsOf(build)).toMatchObject({ Ready: 'True Watching' });
+    recorder.problem('list', WHY);
+    expect(conditionsOf(build)).toMatchObject({ Ready: 'False StorageUnavailable', Degraded: 'False AsExpected' });
+    recorder.problem('list', null);
+    expect(conditionsOf(build)).toMatchObject({ Ready: 'True Watching' });
+  });
+
+  it('what is not the main thing only degrades', () => {
+    const { state, recorder, build } = setUp();
+    state.main = 'receive';
+    recorder.problem('receive', null);
+    recorder.problem('list', WHY);
+    expect(conditionsOf(build)).toMatchObject({ Ready: 'True Watching', Degraded: 'True StorageUnavailable' });
+  });
+
+  it.each<[Partial<SourceState>, object]>([
+    [
+      { refused: { reason: 'PatternInvalid', message: 'm' } },
+      { Accepted: 'False PatternInvalid', Ready: 'False NotAccepted', Degraded: 'False AsExpected' },
+    ],
+    [{ stopped: { reason: 'Suspended', message: 'm' } }, { Accepted: 'True Accepted', Ready: 'False Suspended' }],
+  ])('%o', (change, expected) => {
+    const { state, build } = setUp();
+    Object.assign(state, change);
+    expect(conditionsOf(build)).toMatchObject(expected);
+  });
+
+  it('an object that fails degrades until it is handled; one that settles does not', () => {
+    const { clock, recorder, build } = setUp();
+    recorder.begin('a', clock.now());
+    recorder.end('a', { key: 'a' }, later('Settling'));
+    expect(conditionsOf(build)).toMatchObject({ Degraded: 'False AsExpected' });
+    recorder.end('a', { key: 'a' }, later('UploadRefused'));
+    expect(conditionsOf(build)).toMatchObject({ Degraded: 'True FilesFailing' });
+    expect(build()).toMatchObject({ failing: 1, recentFailing: [{ key: 'a', reason: 'UploadRefused' }] });
+    recorder.end('a', { key: 'a' }, { kind: 'Created', name: 'n' });
+    expect(conditionsOf(build)).toMatchObject({ Degraded: 'False AsExpected' });
+    expect(build()).toMatchObject({ created: 1, lastCreated: { name: 'n', key: 'a' } });
+  });
+
+  it('a transition has its time, and only that', () => {
+    const { clock, state, recorder, build } = setUp();
+    recorder.problem('list', null);
+    const first = build();
+    clock.freeze(10_000);
+    const again = buildSourceStatus({ source: { ...source, status: first }, state, now: clock.now() });
+    expect(again.conditions).toEqual(first.conditions);
+    expect(again.observedGeneration).toBe(3);
+  });
+});
+
+describe('counts', () => {
+  it('go on from what the status of an earlier process says', () => {
+    const { recorder, build } = setUp({ created: 5, known: 2, ignored: 1, failing: 3 });
+    recorder.end('a', { key: 'a' }, { kind: 'Created', name: 'n' });
+    recorder.end('a', { key: 'a' }, { kind: 'Known', name: 'n' });
+    recorder.ignored('b', { reason: 'Filtered', message: 'm' });
+    expect(build()).toMatchObject({ created: 6, known: 3, ignored: 2, failing: 3 });
+  });
+
+  it('the last ten, one entry for an object', () => {
+    const { recorder, build } = setUp();
+    for (let at = 0; at < 30; at += 1) recorder.ignored(`k${at % 15}`, { reason: 'Filtered', message: 'm' });
+    const keys = build().recentIgnored!.map(({ key }) => key);
+    expect(keys).toEqual(Array.from({ length: 10 }, (_, at) => `k${14 - at}`));
+  });
+
+  it('never more than 32 KiB, whatever the keys are', () => {
+    const { recorder, build } = setUp();
+    const message = '"\u0001\u{1f600}'.repeat(5000);
+    for (let at = 0; at < 20; at += 1) {
+      recorder.ignored(`${at}${'"\u0001\u{1f600}'.repeat(300)}`, { reason: 'Filtered', message });
+      recorder.failed(`${at}${'\u{1f600}'.repeat(1024)}`, { reason: 'UploadRefused', message });
+    }
+    recorder.end('a', { key: '\u{1f600}'.repeat(2000) }, { kind: 'Created', name: 'n'.repeat(51) });
+    for (const activity of ['list', 'ledger'] as const) recorder.problem(activity, { reason: 'R', message });
+    expect(Buffer.byteLength(JSON.stringify(build()))).toBeLessThan(32 * 1024);
+  });
+});
+
+describe('the lag', () => {
+  it('is the age of the oldest that is not handled, not of what is meant to settle', () => {
+    const { clock, state, recorder } = setUp();
+    const now = clock.now();
+    recorder.begin('settles', now + 60_000);
+    recorder.begin('old', now - 5_000);
+    recorder.waitingSince('fetch', now - 7_000);
+    expect(lagSeconds(state, now)).toBe(7);
+    recorder.waitingSince('fetch', null);
+    expect(lagSeconds(state, now)).toBe(5);
+    recorder.end('old', { key: 'old' }, { kind: 'Known', name: 'n' });
+    expect(lagSeconds(state, now)).toBe(0);
+    expect(lagSeconds(state, now + 61_000)).toBe(1);
+  });
+});
+
+describe('worth writing', () => {
+  const status = (rest: object) => ({ created: 1, lagSeconds: 0, lastListTime: '2026-01-01T00:00:00Z', ...rest });
+  it.each([
+    ['nothing has changed', {}, false],
+    ['a list ended', { lastListTime: '2026-01-01T00:01:00Z' }, false],
+    ['lists end for minutes', { lastListTime: '2026-01-01T00:05:00Z' }, true],
+    ['a count', { created: 2 }, true],
+    ['something waits', { lagSeconds: 1 }, true],
+  ])('%s', (_, change, expected) => expect(isWorthWriting(status({}), status(change))).toBe(expected));
+
+  it('a first status, a first list', () => {
+    expect(isWorthWriting(undefined, {})).toBe(true);
+    expect(isWorthWriting({ created: 1 }, status({}))).toBe(true);
+  });
+
+  it('a lag that only grows, more and more seldom', () => {
+    const written = [];
+    for (let lag = 1, last = 1; lag < 4000; lag += 1) {
+      if (!isWorthWriting(status({ lagSeconds: last }), status({ lagSeconds: lag }))) continue;
+      written.push(lag);
+      last = lag;
+    }
+    expect(written.slice(0, 3)).toEqual([6, 11, 16]);
+    expect(written.length).toBeLessThan(100);
+  });
+});
