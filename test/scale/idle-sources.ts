@@ -10,10 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { UploadSource } from '#operator/api/resources.ts';
 import { createE2e, eventuallyTrue, NAMESPACE } from '#support/e2e.ts';
 import { sourceManifest } from '#support/manifests.ts';
-import { SYSTEM, scaleOperator } from '#support/operator-kills.ts';
+import { scaleOperator } from '#support/operator-kills.ts';
+import { podUsage } from '#support/pod-usage.ts';
 import {
   applySecret,
-  bridgePod,
   deleteSecret,
   forPods,
   hostAddress,
@@ -55,14 +55,14 @@ await eventuallyTrue(async () => (await countUploads()) === SOURCES * FILES, 'no
 await scaleBridge(e2e, 0);
 await scaleBridge(e2e, 1);
 await sleep(SETTLE * 1000);
-const before = await usage();
+const before = await podUsage(e2e);
 const startedAt = performance.now();
 const memory: number[] = [];
 while (performance.now() - startedAt < SECONDS * 1000) {
   await sleep(5_000);
-  memory.push((await usage()).memoryMb);
+  memory.push((await podUsage(e2e)).memoryMb);
 }
-const after = await usage();
+const after = await podUsage(e2e);
 const seconds = (performance.now() - startedAt) / 1000;
 console.log({
   kinds,
@@ -117,19 +117,6 @@ async function countReady(): Promise<number> {
   const isReady = ({ status }: UploadSource) =>
     status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
   return items.filter(({ metadata }) => metadata!.name!.startsWith('idle-')).filter(isReady).length;
-}
-
-/** Of the pod's cgroup, version 1 or 2, and of the process. */
-async function usage(): Promise<{ cpuSeconds: number; memoryMb: number; peakMb: number; rssMb: number }> {
-  const pod = await bridgePod(e2e);
-  const script = `cd /sys/fs/cgroup
-    if [ -e cpu.stat ]; then awk '/^usage_usec/ { print $2 * 1000 }' cpu.stat; cat memory.current memory.peak
-    else cat cpuacct/cpuacct.usage memory/memory.usage_in_bytes memory/memory.max_usage_in_bytes; fi
-    awk '/^VmRSS/ { print $2 * 1024 }' /proc/1/status`;
-  const text = await cluster.kubectl(...SYSTEM, 'exec', pod!.metadata.name, '--', 'sh', '-c', script);
-  const [nanoseconds, memory, peak, rss] = text.trim().split('\n').map(Number) as [number, number, number, number];
-  const mb = (bytes: number) => Math.round(bytes / 1e6);
-  return { cpuSeconds: nanoseconds / 1e9, memoryMb: mb(memory), peakMb: mb(peak), rssMb: mb(rss) };
 }
 
 async function cleanUp(): Promise<void> {

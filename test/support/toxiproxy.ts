@@ -33,8 +33,8 @@ export interface ToxicProxy {
 }
 
 export interface Toxiproxy extends AsyncDisposable {
-  /** Listens on a port of its own and passes everything on to 127.0.0.1:`port`. */
-  createProxy(port: number): Promise<ToxicProxy>;
+  /** Listens on a port of its own, at `host` (127.0.0.1), and passes everything on to 127.0.0.1:`port`. */
+  createProxy(port: number, options?: { host?: string }): Promise<ToxicProxy>;
 }
 
 export async function startToxiproxy(): Promise<Toxiproxy> {
@@ -55,19 +55,22 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
   );
   let proxies = 0;
   return {
-    async createProxy(upstreamPort) {
+    async createProxy(upstreamPort, { host = '127.0.0.1' } = {}) {
       proxies += 1;
-      return createProxy(api, `proxy-${proxies}`, upstreamPort);
+      return createProxy(api, { name: `proxy-${proxies}`, listen: `${host}:0`, upstreamPort });
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
 
-async function createProxy(api: string, name: string, upstreamPort: number): Promise<ToxicProxy> {
+async function createProxy(
+  api: string,
+  { name, listen: at, upstreamPort }: { name: string; listen: string; upstreamPort: number },
+): Promise<ToxicProxy> {
   const path = `/proxies/${name}`;
   const created = await call(api, 'POST', '/proxies', {
     name,
-    listen: '127.0.0.1:0',
+    listen: at,
     upstream: `127.0.0.1:${upstreamPort}`,
     enabled: true,
   });

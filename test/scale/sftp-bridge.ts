@@ -1,0 +1,129 @@
+/**
+ * `SIZE=5GB node test/scale/sftp-bridge.ts`: a big file from a real OpenSSH server through the bridge of the running cluster into its bucket, over a
+ * connection that is cut CUTS (2) times. Prints the rate and the peak memory of the pod by its cgroup, and compares size and digest.
+ * The operator is away meanwhile: nothing is loaded. sftp.ts is the same without a cluster.
+ */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GetObjectCommand, ListMultipartUploadsCommand, ListPartsCommand } from '@aws-sdk/client-s3';
+import { createE2e, eventuallyTrue } from '#support/e2e.ts';
+import { scaleOperator } from '#support/operator-kills.ts';
+import { podUsage } from '#support/pod-usage.ts';
+import {
+  applySecret,
+  createTestSource,
+  deleteSecret,
+  hostAddress,
+  SFTP_SECRET,
+  scaleBridge,
+} from '#support/sources.ts';
+import { startSshServer } from '#support/ssh-server.ts';
+import { startToxiproxy } from '#support/toxiproxy.ts';
+
+const size = Number(/^([\d.]+)GB$/.exec(process.env['SIZE'] ?? '5GB')?.[1]) * 1e9;
+const cuts = Number(process.env['CUTS'] ?? 2);
+
+await using stack = new AsyncDisposableStack();
+const e2e = await createE2e();
+stack.defer(() => e2e.close());
+const { s3, env } = e2e.cluster;
+const host = hostAddress(e2e);
+const ssh = stack.use(await startSshServer());
+const toxiproxy = stack.use(await startToxiproxy());
+const proxy = await toxiproxy.createProxy(ssh.port, { host });
+const source = await createTestSource(e2e, 'big');
+stack.defer(() => source.remove());
+stack.defer(() => deleteSecret(e2e, SFTP_SECRET));
+await scaleOperator(e2e, 0);
+stack.defer(() => scaleOperator(e2e, 2));
+await scaleBridge(e2e, 0);
+await scaleBridge(e2e, 1);
+
+const folder = await ssh.makeFolder('outbox');
+const expected = await generate(join(folder, 'big.csv'), size);
+ssh.own(join(folder, 'big.csv'));
+await applySecret(e2e, SFTP_SECRET, {
+  privateKey: ssh.privateKey,
+  knownHosts: ssh.knownHosts({ host, port: proxy.port }),
+});
+const before = await podUsage(e2e);
+const startedAt = performance.now();
+await source.apply({
+  sftp: {
+    ...{ host, port: proxy.port, username: ssh.username, secretRef: { name: SFTP_SECRET } },
+    ...{ directory: folder, uploadPrefix: source.prefix, intervalSeconds: 5 },
+  },
+  s3: { bucket: env.S3_BUCKET },
+  settleSeconds: 0,
+});
+let cut = 0;
+const cutting = new AbortController();
+const allCut = cutOnTheWay();
+await eventuallyTrue(async () => (await source.uploads()).length > 0, 'there is no upload', 900_000);
+const seconds = (performance.now() - startedAt) / 1000;
+cutting.abort();
+await allCut;
+const [upload, ...others] = await source.uploads();
+const { key } = upload!.spec.source.s3;
+const after = await podUsage(e2e);
+console.table({
+  file: `${size / 1e9} GB`,
+  seconds: Number(seconds.toFixed(1)),
+  rate: `${(size / 1e6 / seconds).toFixed(1)} MB/s`,
+  cuts: cut,
+  cpuSeconds: Number((after.cpuSeconds - before.cpuSeconds).toFixed(1)),
+  'peak of the cgroup': `${after.peakMb} MB`,
+  'resident, at the end': `${after.rssMb} MB`,
+});
+const checks = {
+  'one upload': others.length === 0,
+  'digest of the object': (await digestOf(key)) === expected,
+  'every cut was made': cut === cuts,
+  'the same pod': after.pod === before.pod,
+};
+console.table(checks);
+if (Object.values(checks).includes(false)) process.exitCode = 1;
+
+async function cutOnTheWay(): Promise<void> {
+  while (cut < cuts && !cutting.signal.aborted) {
+    await sleep(200);
+    if ((await storedBytes()) < (size * (cut + 1)) / (cuts + 1)) continue;
+    cut += 1;
+    await proxy.cut();
+  }
+}
+
+async function storedBytes(): Promise<number> {
+  const Bucket = env.S3_BUCKET;
+  const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: source.prefix }));
+  if (!Uploads[0]) return 0;
+  const { Key, UploadId } = Uploads[0];
+  const { Parts = [] } = await s3
+    .send(new ListPartsCommand({ Bucket, Key, UploadId, MaxParts: 1000 }))
+    .catch(() => ({ Parts: [] }));
+  return Parts.reduce((sum, { Size = 0 }) => sum + Size, 0);
+}
+
+async function generate(path: string, bytes: number): Promise<string> {
+  const hash = createHash('sha256');
+  const out = createWriteStream(path);
+  for (let at = 0; at < bytes; ) {
+    const block = Buffer.alloc(Math.min(4 * 1024 * 1024, bytes - at), `${at},alpha,beta,gamma,2026-01-01\n`);
+    hash.update(block);
+    if (!out.write(block)) await once(out, 'drain');
+    at += block.length;
+  }
+  out.end();
+  await once(out, 'close');
+  return hash.digest('hex');
+}
+
+async function digestOf(key: string): Promise<string> {
+  const { Body } = await s3.send(new GetObjectCommand({ Bucket: env.S3_BUCKET, Key: key }));
+  const hash = createHash('sha256');
+  for await (const piece of Body as AsyncIterable<Buffer>) hash.update(piece);
+  return hash.digest('hex');
+}
