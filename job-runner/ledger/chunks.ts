@@ -21,19 +21,20 @@ export async function readPendingChunks(
 
 /**
  * Begins the transaction of some chunks: waits for its turn at the fence, locks the upload's row, then the chunks' rows
- * in their order, until the transaction ends. One round trip.
+ * in their order, until the transaction ends; and what else is to be run. One round trip.
  * @returns the numbers of the chunks that still have to be done.
  * @throws Fault FENCED
  */
 export async function beginChunks(
   client: ClientBase,
-  { id, attempt, chunks }: { id: string; attempt: number; chunks: readonly Chunk[] },
+  { id, attempt, chunks, alsoRun = '' }: { id: string; attempt: number; chunks: readonly Chunk[]; alsoRun?: string },
 ): Promise<Set<number>> {
   const results = await client.query(`BEGIN; ${lockUploadSharedSql(id)};
     SELECT chunk_number, completed_at IS NULL AS pending FROM batch_upload.batch_upload_chunks
     WHERE batch_upload_id = ${pg.escapeLiteral(id)} AND chunk_number IN (${chunks.map(({ number }) => number).join(', ')})
     ORDER BY chunk_number FOR UPDATE;
-    SET CONSTRAINTS ALL IMMEDIATE`);
+    SET CONSTRAINTS ALL IMMEDIATE;
+    ${alsoRun}`);
   const [, , upload, locked] = results as unknown as QueryResult[];
   const row = upload!.rows[0] as { status: LedgerStatus; attempt: number } | undefined;
   assertRunning(row, { id, attempt, status: 'Processing' });

@@ -10,7 +10,7 @@ import { REFUSED_CODE } from '#runner/processor/faults.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CodeCounts, createFailedRows, type FailedRows } from './failed-rows.ts';
 import type { PreparedChunk } from './prepare-chunk.ts';
-import { lockColumnTypes, type OnDuplicate, type Target } from './target.ts';
+import { expectColumnTypes, lockTargetSql, type OnDuplicate, type Target } from './target.ts';
 import { writeByKeys } from './write-by-keys.ts';
 import { ALL_WRITTEN, isRefusal, type WriteOutcome, writeRecords, writeTogether } from './write-records.ts';
 
@@ -52,12 +52,17 @@ export async function processChunks(transaction: ChunkTransaction, group: ChunkG
   const startedAt = performance.now();
   try {
     const chunks = group.chunks.map(({ chunk }) => chunk);
-    const pending = await beginChunks(client, { id: uploadId, attempt, chunks });
+    const pending = await beginChunks(client, {
+      id: uploadId,
+      attempt,
+      chunks,
+      alsoRun: columnTypes ? lockTargetSql(target) : '',
+    });
     if (pending.size < chunks.length) {
       await client.query('ROLLBACK');
       return chunks.length > 1 ? { done: false } : { done: true, results: [], way: 'optimistic' };
     }
-    if (columnTypes) await lockColumnTypes(client, target, columnTypes);
+    if (columnTypes) await expectColumnTypes(client, target, columnTypes);
     const written = await write(transaction, group);
     if (written === null) {
       await client.query('ROLLBACK');

@@ -1,6 +1,5 @@
 /** The statements of one target table, made once per session. */
-import { isDeepStrictEqual } from 'node:util';
-import type { ClientBase, QueryResult } from 'pg';
+import type { ClientBase } from 'pg';
 import pg from 'pg';
 import { Fault } from '#runner/errors.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
@@ -92,56 +91,58 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
 }
 
 /**
- * Of the target's columns, in their order; the oid 0 for one that is not there, and for all when this role could not hold
- * them by {@link lockColumnTypes}: a right on columns is enough to insert, and not to lock.
+ * Of the target's columns, in their order; the oid 0 for one that is not there, and for all when this role could not lock
+ * the table: a right on columns is enough to insert, and not to lock.
  */
-export async function readColumnTypes(client: ClientBase, target: Target): Promise<ColumnType[]> {
-  const { rows } = await client.query<TypedColumn>(
-    `${columnTypesSql(target.table)} AND has_table_privilege(attrelid, 'INSERT')`,
+export async function readColumnTypes(client: ClientBase, { table, columns }: Target): Promise<ColumnType[]> {
+  const { rows } = await client.query<ColumnType>(
+    `SELECT coalesce(a.atttypid::int, 0) AS oid, coalesce(a.atttypmod, -1) AS modifier
+     FROM unnest($2::text[]) WITH ORDINALITY AS c (name, position)
+     LEFT JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
+       AND has_table_privilege(a.attrelid, 'INSERT')
+     ORDER BY c.position`,
+    [table, columns],
   );
-  return inOrder(target, rows);
+  return rows;
 }
 
-interface TypedColumn extends ColumnType {
-  name: string;
+/** As COPY does it. Before anything else is done with the table, so that nothing is locked more strongly later. */
+export function lockTargetSql({ table }: Target): string {
+  return `LOCK TABLE ONLY ${table} IN ROW EXCLUSIVE MODE`;
 }
 
-const columnTypesSql = (table: string) =>
-  `SELECT attname AS name, atttypid::int AS oid, atttypmod AS modifier FROM pg_attribute
-   WHERE attrelid = ${pg.escapeLiteral(table)}::regclass AND attnum > 0 AND NOT attisdropped`;
-
-const NO_TYPE: ColumnType = { oid: 0, modifier: -1 };
-
-function inOrder({ columns }: Target, rows: readonly TypedColumn[]): ColumnType[] {
-  const types = new Map(rows.map(({ name, oid, modifier }) => [name, { oid, modifier }]));
-  return columns.map((name) => types.get(name) ?? NO_TYPE);
-}
+/** One short row, by a statement that is planned once a session: asked in every transaction. */
+const SAME_TYPES = {
+  name: 'batch_upload_same_types',
+  text: `SELECT count(*)::int AS same FROM unnest($3::text[], $4::int[], $5::int[]) AS c (name, oid, modifier),
+      unnest(ARRAY[$1::text::regclass, $2::text::regclass]) AS t (id)
+    JOIN LATERAL (SELECT atttypid, atttypmod, attname FROM pg_attribute WHERE attrelid = t.id) a ON true
+    WHERE a.attname = c.name AND a.atttypid = c.oid::oid AND a.atttypmod = c.modifier`,
+};
 
 /**
- * Locks the target as COPY does, until the transaction ends, and asks whether its columns have the types that rows
- * were encoded for: an integer read as a date would be no error for PostgreSQL.
+ * Do the columns of the locked target, and of the session's stage, have the types that rows were encoded for? An integer
+ * read as a date would be no error for PostgreSQL.
  * @throws Fault DB_TARGET_CHANGED
  */
-export async function lockColumnTypes(
+export async function expectColumnTypes(
   client: ClientBase,
-  target: Target,
+  { table, columns, merge }: Target,
   expected: readonly ColumnType[],
 ): Promise<void> {
-  const { table, merge } = target;
-  const results = await client.query(
-    `LOCK TABLE ONLY ${table} IN ROW EXCLUSIVE MODE; ${columnTypesSql(table)}; ${columnTypesSql(merge.stage)}`,
-  );
-  const [, ...tables] = results as unknown as QueryResult<TypedColumn>[];
-  for (const { rows } of tables) {
-    if (isDeepStrictEqual(inOrder(target, rows), expected)) continue;
-    throw new Fault({
-      code: 'DB_TARGET_CHANGED',
-      category: 'retryable',
-      restart: true,
-      reason: 'DatabaseError',
-      message: `The columns of ${table} were changed while records were prepared for them. They are prepared again.`,
-    });
-  }
+  const [oids, modifiers] = [expected.map(({ oid }) => oid), expected.map(({ modifier }) => modifier)];
+  const { rows } = await client.query<{ same: number }>({
+    ...SAME_TYPES,
+    values: [table, merge.stage, columns, oids, modifiers],
+  });
+  if (rows[0]!.same === 2 * columns.length) return;
+  throw new Fault({
+    code: 'DB_TARGET_CHANGED',
+    category: 'retryable',
+    restart: true,
+    reason: 'DatabaseError',
+    message: `The columns of ${table} were changed while records were prepared for them. They are prepared again.`,
+  });
 }
 
 /** Prepares a session for {@link Target}; @throws what PostgreSQL says, for example 42P01 when the table is gone. */

@@ -5,7 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '#runner/ledger/migrate.ts';
 import { createPreparer } from '#runner/load/prepare-chunk.ts';
 import { processChunks } from '#runner/load/process-chunks.ts';
-import { describeTarget, lockColumnTypes, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import {
+  describeTarget,
+  expectColumnTypes,
+  lockTargetSql,
+  prepareSession,
+  readColumnTypes,
+} from '#runner/load/target.ts';
 import { writeRecords } from '#runner/load/write-records.ts';
 import { chooseEncodings, type Encoding } from '#runner/processor/column-encoding.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
@@ -218,7 +224,10 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
         const encodings = chooseEncodings(schema, types);
         await client.query('BEGIN');
         await prepareSession(client, target);
-        if (encodings) await lockColumnTypes(client, target, types);
+        if (encodings) {
+          await client.query(lockTargetSql(target));
+          await expectColumnTypes(client, target, types);
+        }
         return encodings;
       });
     expect(await readEncodings()).toBeNull();
