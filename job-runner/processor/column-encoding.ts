@@ -100,7 +100,7 @@ export const ENCODERS: Record<Exclude<Encoding, 'text' | 'jsonb'>, Encoder> = {
     const two = (at: number) => (bytes[at]! - ZERO) * 10 + bytes[at + 1]! - ZERO;
     out.int32Column(daysSince2000(two(start) * 100 + two(start + 2), two(start + 5), two(start + 8)));
   },
-  uuid: (bytes, start, end, out) => writeUuid(out, bytes.toString('latin1', start, end)),
+  uuid: (bytes, start, end, out) => out.copyColumn(uuidBytes(bytes.toString('latin1', start, end)), 0, 16),
 };
 
 const LETTER_T = 0x74;
@@ -108,8 +108,8 @@ const LETTER_T = 0x74;
 const TRUE = Uint8Array.of(1);
 const FALSE = Uint8Array.of(0);
 
-export function writeUuid(out: RowBuffer, text: string): void {
-  out.copyColumn(Buffer.from(text.replaceAll('-', ''), 'hex'), 0, 16);
+export function uuidBytes(text: string): Buffer {
+  return Buffer.from(text.replaceAll('-', ''), 'hex');
 }
 
 function writeInt16(out: RowBuffer, value: number): void {

@@ -1,5 +1,5 @@
 /** Target columns from a valid record's fields, compiled once. */
-import { ENCODERS, type Encoder, type Encoding, writeUuid } from './column-encoding.ts';
+import { ENCODERS, type Encoder, type Encoding, uuidBytes } from './column-encoding.ts';
 import { type CopyFormat, escapeJsonPart } from './escapes.ts';
 import type { ExpressionValue } from './expression.ts';
 import { type CompileContext, compileFieldExpression } from './field-expression.ts';
@@ -60,8 +60,7 @@ function writeText(out: RowBuffer, text: string): void {
 function compileSystemValue(system: NonNullable<Column['system']>, encoding: Encoding | null): ColumnWriter {
   switch (system) {
     case 'uploadId':
-      if (encoding === 'uuid') return (_values, out, { uploadId }) => writeUuid(out, uploadId);
-      return (_values, out, { uploadId }) => writeText(out, uploadId);
+      return encoding === 'uuid' ? compileUploadId() : (_values, out, { uploadId }) => writeText(out, uploadId);
     case 'rowNumber':
       return compileRowNumber(encoding);
     case 'uuid': {
@@ -76,6 +75,16 @@ function compileSystemValue(system: NonNullable<Column['system']>, encoding: Enc
     default:
       throw new Error(system satisfies never);
   }
+}
+
+/** The same in all rows: to read it from its text takes a tenth of a record's time. */
+function compileUploadId(): ColumnWriter {
+  let known = '';
+  let bytes: Buffer = Buffer.alloc(0);
+  return (_values, out, { uploadId }) => {
+    if (uploadId !== known) [known, bytes] = [uploadId, uuidBytes(uploadId)];
+    out.copyColumn(bytes, 0, bytes.length);
+  };
 }
 
 function compileRowNumber(encoding: Encoding | null): ColumnWriter {
