@@ -87,6 +87,8 @@ async function copyAll(
   statement: string,
   { parts, count, format }: { parts: readonly Buffer[]; count: number; format: CopyFormat },
 ): Promise<void> {
+  // Without any bytes the binary format would have no header, which COPY asks for.
+  if (count === 0) return;
   const taken = await copyRows(client, format === 'binary' ? `${statement} WITH (FORMAT binary)` : statement, parts);
   if (taken !== count) throw new Error(`COPY took ${taken} of ${count} rows: the chunk is not written`);
 }
