@@ -12,7 +12,7 @@ import {
   prepareSession,
   readColumnTypes,
 } from '#runner/load/target.ts';
-import { writeRecords } from '#runner/load/write-records.ts';
+import { stageRecords, writeRecords } from '#runner/load/write-records.ts';
 import { chooseEncodings, type Encoding } from '#runner/processor/column-encoding.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
@@ -206,6 +206,20 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     });
     expect((await client.query('SELECT * FROM items')).rows).toEqual([]);
     await client.end();
+  });
+
+  it('a chunk of which nothing is left to be staged', async () => {
+    const schema = schemaFor({ type: 'integer' });
+    const target = describeTarget(schema);
+    await withClient(url, async (client) => {
+      await client.query(
+        'DROP TABLE IF EXISTS items; CREATE TABLE items (k integer PRIMARY KEY, v integer, j jsonb, upload uuid, n bigint)',
+      );
+      await prepareSession(client, target);
+      const buffer = new RowBuffer('binary');
+      await stageRecords({ client, target, uploadId: UPLOAD, buffer, rows: [], mergeOnly: false });
+      expect((await client.query(`SELECT * FROM ${target.merge.stage}`)).rows).toEqual([]);
+    });
   });
 
   it('a role that may insert into the columns alone loads in the text format, since it cannot lock the table', async () => {
