@@ -1,5 +1,5 @@
 /** /metrics, /healthz and /readyz of an operator. */
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Health {
@@ -37,9 +37,14 @@ export async function startHttpServer(options: {
         return answer(404, 'not found\n');
     }
   });
+  return listen(server, options.port);
+}
+
+/** @returns when it listens; closing also ends what is under way. */
+export async function listen(server: Server, port: number): Promise<HttpServer> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, resolve);
+    server.listen(port, resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,

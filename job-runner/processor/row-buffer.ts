@@ -160,12 +160,6 @@ export class RowBuffer {
     this.#length = at;
   }
 
-  /** ASCII without any byte that has to be escaped: numbers, ids. */
-  ascii(text: string): void {
-    this.#reserve(text.length);
-    this.#length += this.#bytes.write(text, this.#length, 'latin1');
-  }
-
   /** 16 bytes as PostgreSQL reads a uuid's text. */
   uuid(bytes: Uint8Array): void {
     this.#reserve(UUID_LENGTH);

@@ -1,6 +1,6 @@
 /** The bridge's metrics, as Prometheus writes them. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { OnRequest } from '#operator/kube/types.ts';
+import { createRequestMetric } from '#operator/request-metric.ts';
 
 export type BridgeMetrics = ReturnType<typeof createBridgeMetrics>;
 
@@ -8,13 +8,6 @@ export function createBridgeMetrics() {
   const registers = [new Registry()];
   collectDefaultMetrics({ register: registers[0]!, eventLoopMonitoringPrecision: 200 });
   const name = (rest: string) => `batch_upload_bridge_${rest}`;
-  const requests = new Histogram({
-    name: 'batch_upload_kube_request_duration_seconds',
-    help: 'Calls to the API server; status 0 when no answer came.',
-    labelNames: ['verb', 'resource', 'status'],
-    buckets: [0.01, 0.05, 0.25, 1, 5, 30],
-    registers,
-  });
   return {
     registry: registers[0]!,
     arrivals: new Counter({
@@ -66,8 +59,6 @@ export function createBridgeMetrics() {
       help: 'Kubernetes events that could not be written.',
       registers,
     }),
-    onRequest: (({ verb, resource, status, seconds }) => {
-      if (verb !== 'watch') requests.observe({ verb, resource, status: String(status) }, seconds);
-    }) satisfies OnRequest,
+    onRequest: createRequestMetric(registers),
   };
 }

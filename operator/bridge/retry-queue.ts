@@ -3,7 +3,7 @@
  * of them, and none while it is empty. Nothing here is needed for the right result: a list, or a message that was not
  * acknowledged, tells of the object again.
  */
-import { backoffMs, type Clock, sleep } from '#operator/kube/clock.ts';
+import { aborted, backoffMs, type Clock, sleep } from '#operator/kube/clock.ts';
 import type { AdmitNotices, ObjectNotice } from './types.ts';
 
 export interface RetryQueue {
@@ -96,9 +96,4 @@ export function createRetryQueue({ clock, random }: { clock: Clock; random?: () 
 /** The same for everything that tells of the same version; without versions of the same key. */
 export function noticeId({ key, versionId }: Pick<ObjectNotice, 'key' | 'versionId'>): string {
   return `${key}\0${versionId ?? ''}`;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

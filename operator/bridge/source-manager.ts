@@ -1,7 +1,7 @@
 /** One runner for each source and generation of its spec: started, ended and replaced as the resources change. */
 
 import type { UploadSource } from '#operator/api/resources.ts';
-import { jitter, sleep } from '#operator/kube/clock.ts';
+import { aborted, jitter, sleep } from '#operator/kube/clock.ts';
 import { keyOf } from '#operator/kube/object-cache.ts';
 import type { EventRecorder, Reflector } from '#operator/kube/types.ts';
 import { acceptSource, type SourceAllowList } from './accept-source.ts';
@@ -200,8 +200,3 @@ export function labelsOf(key: string): { namespace: string; source: string } {
 }
 
 const isEnding = ({ metadata }: UploadSource) => metadata?.deletionTimestamp !== undefined;
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}

@@ -1,6 +1,5 @@
 /** The parts that know how files arrive, as runners of sources; and the server to which events are posted. */
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type HttpServer, listen } from '#operator/http-server.ts';
 import type { Clock } from '#operator/kube/clock.ts';
 import type { Logger } from '#operator/kube/types.ts';
 import { createWebhookServer } from './events/webhook.ts';
@@ -9,35 +8,15 @@ import { runQueueSource } from './run-queue-source.ts';
 import { createWebhooks } from './run-webhook-source.ts';
 import type { SourceRunners } from './source-runner.ts';
 
-export interface Listening {
-  port: number;
-  close(): Promise<void>;
-}
-
 export function createSourceRunners(deps: { log: Logger; clock: Clock; signal: AbortSignal }): {
   runners: SourceRunners;
   /** Takes posted events from now on. */
-  listen(port: number): Promise<Listening>;
+  listen(port: number): Promise<HttpServer>;
 } {
   const webhooks = createWebhooks();
   const server = createWebhookServer({ ...deps, lookup: webhooks.lookup });
   return {
     runners: { sqs: runQueueSource, webhook: webhooks.run, sftp: createFolderRunner() },
     listen: (port) => listen(server, port),
-  };
-}
-
-async function listen(server: Server, port: number): Promise<Listening> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, resolve);
-  });
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise((resolve) => {
-        server.closeAllConnections();
-        server.close(() => resolve());
-      }),
   };
 }

@@ -1,7 +1,7 @@
 /** The operator's metrics, by the names of the monitoring in production as Prometheus writes them. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { BatchUpload } from '#operator/api/resources.ts';
-import type { OnRequest } from '#operator/kube/types.ts';
+import { createRequestMetric } from '#operator/request-metric.ts';
 import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -65,13 +65,6 @@ export function createMetrics() {
     registers,
   });
   const gauge = (name: string, help: string) => new Gauge({ name: `batch_upload_${name}`, help, registers });
-  const requests = new Histogram({
-    name: 'batch_upload_kube_request_duration_seconds',
-    help: 'Calls to the API server; status 0 when no answer came.',
-    labelNames: ['verb', 'resource', 'status'],
-    buckets: [0.01, 0.05, 0.25, 1, 5, 30],
-    registers,
-  });
   return {
     registry: registers[0]!,
     processed,
@@ -91,10 +84,7 @@ export function createMetrics() {
     watchFailures: gauge('watch_failures', 'Lists and watches that ended with an error.'),
     databases: gauge('databases', 'Databases with open connections.'),
     eventsDropped: gauge('events_dropped', 'Kubernetes events that could not be written.'),
-    onRequest: (({ verb, resource, status, seconds }) => {
-      // A watch lasts for minutes by design.
-      if (verb !== 'watch') requests.observe({ verb, resource, status: String(status) }, seconds);
-    }) satisfies OnRequest,
+    onRequest: createRequestMetric(registers),
   };
 }
 

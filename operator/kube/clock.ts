@@ -35,6 +35,12 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
   });
 }
 
+/** Resolves when aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
 /** `ms` times a random factor in [1, 1 + spread). */
 export function jitter(ms: number, spread: number, random: () => number = Math.random): number {
   return ms * (1 + random() * spread);

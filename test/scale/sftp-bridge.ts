@@ -3,12 +3,9 @@
  * connection that is cut CUTS (2) times. Prints the rate and the peak memory of the pod by its cgroup, and compares size and digest.
  * The operator is away meanwhile: nothing is loaded. sftp.ts is the same without a cluster.
  */
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GetObjectCommand, ListMultipartUploadsCommand, ListPartsCommand } from '@aws-sdk/client-s3';
+import { digestOfObject, storedBytes, writeBigFile } from '#support/big-file.ts';
 import { createE2e, eventuallyTrue } from '#support/e2e.ts';
 import { scaleOperator } from '#support/operator-kills.ts';
 import { podUsage } from '#support/pod-usage.ts';
@@ -43,7 +40,7 @@ await scaleBridge(e2e, 0);
 await scaleBridge(e2e, 1);
 
 const folder = await ssh.makeFolder('outbox');
-const expected = await generate(join(folder, 'big.csv'), size);
+const expected = await writeBigFile(join(folder, 'big.csv'), size);
 ssh.own(join(folder, 'big.csv'));
 await applySecret(e2e, SFTP_SECRET, {
   privateKey: ssh.privateKey,
@@ -80,7 +77,7 @@ console.table({
 });
 const checks = {
   'one upload': others.length === 0,
-  'digest of the object': (await digestOf(key)) === expected,
+  'digest of the object': (await digestOfObject(s3, env.S3_BUCKET, key)) === expected,
   'every cut was made': cut === cuts,
   'the same pod': after.pod === before.pod,
 };
@@ -90,40 +87,8 @@ if (Object.values(checks).includes(false)) process.exitCode = 1;
 async function cutOnTheWay(): Promise<void> {
   while (cut < cuts && !cutting.signal.aborted) {
     await sleep(200);
-    if ((await storedBytes()) < (size * (cut + 1)) / (cuts + 1)) continue;
+    if (((await storedBytes(s3, env.S3_BUCKET, source.prefix)) ?? 0) < (size * (cut + 1)) / (cuts + 1)) continue;
     cut += 1;
     await proxy.cut();
   }
-}
-
-async function storedBytes(): Promise<number> {
-  const Bucket = env.S3_BUCKET;
-  const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix: source.prefix }));
-  if (!Uploads[0]) return 0;
-  const { Key, UploadId } = Uploads[0];
-  const { Parts = [] } = await s3
-    .send(new ListPartsCommand({ Bucket, Key, UploadId, MaxParts: 1000 }))
-    .catch(() => ({ Parts: [] }));
-  return Parts.reduce((sum, { Size = 0 }) => sum + Size, 0);
-}
-
-async function generate(path: string, bytes: number): Promise<string> {
-  const hash = createHash('sha256');
-  const out = createWriteStream(path);
-  for (let at = 0; at < bytes; ) {
-    const block = Buffer.alloc(Math.min(4 * 1024 * 1024, bytes - at), `${at},alpha,beta,gamma,2026-01-01\n`);
-    hash.update(block);
-    if (!out.write(block)) await once(out, 'drain');
-    at += block.length;
-  }
-  out.end();
-  await once(out, 'close');
-  return hash.digest('hex');
-}
-
-async function digestOf(key: string): Promise<string> {
-  const { Body } = await s3.send(new GetObjectCommand({ Bucket: env.S3_BUCKET, Key: key }));
-  const hash = createHash('sha256');
-  for await (const piece of Body as AsyncIterable<Buffer>) hash.update(piece);
-  return hash.digest('hex');
 }

@@ -2,19 +2,15 @@
  * `SIZE=5GB node test/scale/sftp.ts`: a big file from a real OpenSSH server into a real S3 server, over a connection that is
  * cut twice on the way. Prints the rate and the peak memory of the process that fetches, and compares the digest of what was stored.
  */
-import { createHash, type Hash } from 'node:crypto';
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CreateBucketCommand,
-  GetObjectCommand,
   GetObjectTaggingCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
-  ListPartsCommand,
 } from '@aws-sdk/client-s3';
+import { digestOfObject, storedBytes, writeBigFile } from '#support/big-file.ts';
 import { startS3Server } from '#support/s3-server.ts';
 import { s3ClientOf, settingsOf, startSourceProcess } from '#support/sftp-source.ts';
 import { startSshServer } from '#support/ssh-server.ts';
@@ -34,7 +30,7 @@ await client.send(new CreateBucketCommand({ Bucket: bucket }));
 
 const path = join(await ssh.makeFolder('outbox'), 'big.csv');
 console.log(`making ${megabytes(size)}`);
-const expected = await generate(path, size);
+const expected = await writeBigFile(path, size);
 console.log(`  ${expected}`);
 
 const started = performance.now();
@@ -50,7 +46,8 @@ while (source.child.exitCode === null && source.child.signalCode === null) {
   await sleep(100);
   // Also what goes wrong and is tried again.
   for (; shown < source.lines.length; shown += 1) console.log(`  ${JSON.stringify(source.lines[shown])}`);
-  stored = await storedBytes();
+  // Only connections that ended are counted at the proxy, so the S3 server's parts tell it.
+  stored = (await storedBytes(client, bucket)) ?? stored;
   if (cut >= cuts || stored < (size * (cut + 1)) / (cuts + 1)) continue;
   cut += 1;
   console.log(`  cut ${cut} after about ${megabytes(stored)}, ${((performance.now() - started) / 1000).toFixed(1)} s`);
@@ -63,7 +60,7 @@ const ended = await source.line('ended');
 const head = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: notice.key }));
 const tags = await client.send(new GetObjectTaggingCommand({ Bucket: bucket, Key: notice.key }));
 const unfinished = (await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? [];
-const found = await digestOfObject(notice.key);
+const found = await digestOfObject(client, bucket, notice.key);
 const { sha256, seconds } = fetched.fields as { sha256: string; seconds: number };
 const result = {
   size: megabytes(size),
@@ -90,39 +87,6 @@ const checks = {
 console.table(checks);
 client.destroy();
 if (Object.values(checks).includes(false)) process.exitCode = 1;
-
-/** What has come to the proxy; only connections that ended are counted there, so the S3 server's parts tell it. */
-async function storedBytes(): Promise<number> {
-  const [upload] = (await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? [];
-  if (!upload) return stored;
-  const list = await client
-    .send(new ListPartsCommand({ Bucket: bucket, Key: upload.Key, UploadId: upload.UploadId, MaxParts: 1000 }))
-    .catch(() => undefined);
-  return (list?.Parts ?? []).reduce((sum, part) => sum + (part.Size ?? 0), 0);
-}
-
-/** Records that differ from row to row, without the time that a million random ones would take. */
-async function generate(file: string, bytes: number): Promise<string> {
-  const hash = createHash('sha256');
-  const out = createWriteStream(file);
-  for (let at = 0; at < bytes; ) {
-    const block = Buffer.alloc(Math.min(4 * 1024 * 1024, bytes - at), `${at},alpha,beta,gamma,2026-01-01\n`);
-    hash.update(block);
-    if (!out.write(block)) await once(out, 'drain');
-    at += block.length;
-  }
-  out.end();
-  await once(out, 'close');
-  return hash.digest('hex');
-}
-
-/** From the S3 server's own folder it would be no proof: read as a client does. */
-async function digestOfObject(key: string): Promise<string> {
-  const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-  const hash: Hash = createHash('sha256');
-  for await (const piece of Body as AsyncIterable<Buffer>) hash.update(piece);
-  return hash.digest('hex');
-}
 
 function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(MB|GB|MiB|GiB)$/.exec(text);
