@@ -1,10 +1,11 @@
 /** One chunk's bytes to the rows that go into the table and the records that failed. Pure. */
-import { createRecordReader, type RecordReader } from '#runner/csv/record-reader.ts';
+import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { Fault } from '#runner/errors.ts';
+import { createRowKernel } from '#runner/kernel/row-kernel.ts';
 import type { RecordFault } from '#runner/ledger/insert-errors.ts';
 import type { Chunk, ErrorSummary } from '#runner/ledger/types.ts';
-import type { Encoding } from '#runner/processor/column-encoding.ts';
+import { type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
 import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
@@ -13,6 +14,8 @@ import { CodeCounts, type FailedRows } from './failed-rows.ts';
 
 /** Characters of a failed record that are kept. */
 const ROW_DATA_LIMIT = 8192;
+/** Records of a chunk that the kernel may leave to the processor, besides as many as it takes. */
+const MOST_LEFT = 16;
 
 export interface Position {
   byteOffset: number;
@@ -59,6 +62,12 @@ export function createPreparer(options: PreparerOptions): Preparer {
   const reader = createRecordReader(delimiter.charCodeAt(0));
   const processor = compileSchema(options.schema, options.header, { record: reader.view, encodings });
   const context = { uploadId: options.uploadId, rowNumber: 0 };
+  const kernel = encodings
+    ? createRowKernel({
+        ...processor.parts,
+        ...{ context, delimiter: delimiter.charCodeAt(0), uploadId: uuidBytes(options.uploadId) },
+      })
+    : null;
 
   return {
     prepare(chunk, bytes, { rows, failed }) {
@@ -72,7 +81,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
       const { positionOf } = records;
       const [from, failedFrom] = [rows.rows, failed.buffer.rows];
       const codes = new CodeCounts();
-      readRecords({ reader, bytes, firstRowNumber: chunk.firstRowNumber }, (start, end, rowNumber) => {
+      const process = (start: number, end: number, rowNumber: number): void => {
         context.rowNumber = rowNumber;
         records.add(start, end, rowNumber);
         const isText = clean || isCleanText(bytes.subarray(start, end));
@@ -83,7 +92,24 @@ export function createPreparer(options: PreparerOptions): Preparer {
         const row = { rowNumber, faults, ...positionOf(rowNumber)!, rowData: rowData(rowNumber) };
         failed.add(row);
         codes.add(row);
-      });
+      };
+      let rowNumber = chunk.firstRowNumber;
+      let left = 0;
+      kernel?.reset();
+      for (let at = 0; at < bytes.length; rowNumber += 1) {
+        // The kernel is of no use where it leaves most records to the processor.
+        if (kernel && left <= MOST_LEFT + rows.rows - from) {
+          const before = rows.rows;
+          at = kernel.run(bytes, at, rowNumber, { rows, onRecord: records.add, isText: clean });
+          rowNumber += rows.rows - before;
+          if (at === bytes.length) break;
+          left += 1;
+        }
+        const next = reader.read(bytes, at);
+        // A blank line is counted and is no record.
+        if (!reader.view.blank) process(at, next, rowNumber);
+        at = next;
+      }
       records.expectAll();
       return {
         ...{ chunk, from, to: rows.rows, positionOf, rowData },
@@ -91,19 +117,6 @@ export function createPreparer(options: PreparerOptions): Preparer {
       };
     },
   };
-}
-
-/** Calls back with each record of the bytes in the reader's view. Blank lines are counted and no records. */
-function readRecords(
-  { reader, bytes, firstRowNumber }: { reader: RecordReader; bytes: Buffer; firstRowNumber: number },
-  onRecord: (start: number, end: number, rowNumber: number) => void,
-): void {
-  let rowNumber = firstRowNumber;
-  for (let at = 0; at < bytes.length; rowNumber += 1) {
-    const next = reader.read(bytes, at);
-    if (!reader.view.blank) onRecord(at, next, rowNumber);
-    at = next;
-  }
 }
 
 /** Where the records of a chunk lie. Row numbers grow, with gaps where lines are blank. */

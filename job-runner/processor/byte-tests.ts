@@ -6,7 +6,26 @@
 import { isDay } from './calendar.ts';
 
 /** Tests the bytes [start, end), which are UTF-8 and at least one. */
-export type ByteTest = (bytes: Uint8Array, start: number, end: number) => boolean;
+export interface ByteTest {
+  (bytes: Uint8Array, start: number, end: number): boolean;
+  /** The same for the kernel. */
+  readonly form: TestForm;
+}
+
+/** What a test asks; tables have a 1 for each byte that may stand there. */
+export type TestForm =
+  | { kind: 'class'; table: Uint8Array; least: number; most: number }
+  | { kind: 'enum'; values: readonly Buffer[] }
+  | { kind: 'date' }
+  | { kind: 'email'; local: Uint8Array; label: Uint8Array }
+  | { kind: 'characters'; least: number; most: number }
+  | { kind: 'notLengths'; lengths: readonly number[] };
+
+type Test = (bytes: Uint8Array, start: number, end: number) => boolean;
+
+function byteTest(form: TestForm, test: Test): ByteTest {
+  return Object.assign(test, { form });
+}
 
 const DASH = 0x2d;
 const DOT = 0x2e;
@@ -24,21 +43,21 @@ function characterTable(characterClass: string): Uint8Array {
 /** From `least` to `most` characters of a class. */
 export function classTest(characterClass: string, least: number, most: number): ByteTest {
   const table = characterTable(characterClass);
-  return (bytes, start, end) => {
+  return byteTest({ kind: 'class', table, least, most }, (bytes, start, end) => {
     const length = end - start;
     if (length < least || length > most) return false;
     for (let i = start; i < end; i += 1) if (table[bytes[i]!] === 0) return false;
     return true;
-  };
+  });
 }
 
-export const isDigits: ByteTest = (bytes, start, end) => {
+export const isDigits: Test = (bytes, start, end) => {
   for (let i = start; i < end; i += 1) if (bytes[i]! - ZERO > 9 || bytes[i]! < ZERO) return false;
   return true;
 };
 
 /** YYYY-MM-DD, years 0001 to 9999. */
-export const isDateBytes: ByteTest = (bytes, start, end) => {
+export const isDateBytes: ByteTest = byteTest({ kind: 'date' }, (bytes, start, end) => {
   if (end - start !== 10 || bytes[start + 4] !== DASH || bytes[start + 7] !== DASH) return false;
   if (!isDigits(bytes, start, start + 4) || !isDigits(bytes, start + 5, start + 7)) return false;
   if (!isDigits(bytes, start + 8, end)) return false;
@@ -50,13 +69,15 @@ export const isDateBytes: ByteTest = (bytes, start, end) => {
   const month = (bytes[start + 5]! - ZERO) * 10 + (bytes[start + 6]! - ZERO);
   const day = (bytes[start + 8]! - ZERO) * 10 + (bytes[start + 9]! - ZERO);
   return isDay(year, month, day);
-};
+});
 
 const EMAIL_LOCAL = characterTable("[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]");
 const EMAIL_LABEL = characterTable('[a-zA-Z0-9-]');
 
 /** The rule of the HTML living standard, as in `types.ts`. */
-export const isEmailBytes: ByteTest = (bytes, start, end) => {
+const EMAIL_FORM: TestForm = { kind: 'email', local: EMAIL_LOCAL, label: EMAIL_LABEL };
+
+export const isEmailBytes: ByteTest = byteTest(EMAIL_FORM, (bytes, start, end) => {
   let i = start;
   while (i < end && EMAIL_LOCAL[bytes[i]!] === 1) i += 1;
   if (i === start || i === end || bytes[i] !== AT) return false;
@@ -68,11 +89,11 @@ export const isEmailBytes: ByteTest = (bytes, start, end) => {
     if (i === end) return true;
     if (bytes[i] !== DOT) return false;
   }
-};
+});
 
 export function enumTest(allowed: readonly string[]): ByteTest {
   const values = allowed.map((text) => Buffer.from(text));
-  return (bytes, start, end) => {
+  return byteTest({ kind: 'enum', values }, (bytes, start, end) => {
     for (const value of values) {
       if (value.length !== end - start) continue;
       let i = 0;
@@ -80,16 +101,21 @@ export function enumTest(allowed: readonly string[]): ByteTest {
       if (i === value.length) return true;
     }
     return false;
-  };
+  });
 }
 
 /** Characters are Unicode code points: every byte of UTF-8 that does not continue one. */
 export function lengthTest(least: number, most: number): ByteTest {
-  return (bytes, start, end) => {
+  return byteTest({ kind: 'characters', least, most }, (bytes, start, end) => {
     let count = 0;
     for (let i = start; i < end; i += 1) if ((bytes[i]! & 0xc0) !== 0x80) count += 1;
     return count >= least && count <= most;
-  };
+  });
+}
+
+/** Of none of these lengths in bytes. */
+export function notLengthsTest(lengths: readonly number[]): ByteTest {
+  return byteTest({ kind: 'notLengths', lengths }, (_bytes, start, end) => !lengths.includes(end - start));
 }
 
 /** Bytes with which UTF-8 begins a character that may be a space: those of ASCII, and of U+00A0, U+1680, U+2000 … U+3000, U+FEFF. */

@@ -1,6 +1,6 @@
 /** The checks of one field, compiled once. */
 import type { RecordFault } from '#runner/ledger/insert-errors.ts';
-import type { ByteTest } from './byte-tests.ts';
+import { type ByteTest, notLengthsTest } from './byte-tests.ts';
 import { type Constraint, compileConstraints } from './constraints.ts';
 import { CODES } from './faults.ts';
 import { typeOf } from './types.ts';
@@ -11,7 +11,9 @@ export interface FieldCheck {
   type: ValueType;
   required: boolean;
   /** Says of bytes that are not blank that they are a valid value as they are; what it refuses is asked of the text. */
-  acceptsBytes: ByteTest;
+  acceptsBytes(bytes: Uint8Array, start: number, end: number): boolean;
+  /** What it asks, one test after the other; null: it refuses everything. */
+  tests: readonly ByteTest[] | null;
   /** Undefined when the text means "no value". Blank always does. */
   present(text: string | undefined): string | undefined;
   /**
@@ -37,11 +39,13 @@ export function compileField(
   const missingFault: RecordFault = { code: CODES.required, field: field.name, message: `${field.name} is required` };
   const typeFault = fault(type.code, `must be ${type.expectation}`);
   const checks = compileConstraints(field, type, { path, fault });
+  const tests = collectTests(type, checks, words);
   return {
     name: field.name,
     type,
     required,
-    acceptsBytes: compileAcceptance(type, checks, words),
+    acceptsBytes: all(tests),
+    tests,
     present: (text) => (text === undefined || isBlank(text) || missing?.has(text) ? undefined : text),
     read(text, faults) {
       if (text === undefined) {
@@ -56,22 +60,27 @@ export function compileField(
   };
 }
 
-const always: ByteTest = () => true;
-const never: ByteTest = () => false;
+const always = () => true;
+const never = () => false;
 
-/** All tests of the field on its bytes in one; a value that may be a word for "no value" is left to the text. */
-function compileAcceptance(type: ValueType, checks: readonly Constraint[], words: readonly string[]): ByteTest {
+/** A value that may be a word for "no value" is left to the text. Null where something has no quick test. */
+function collectTests(
+  type: ValueType,
+  checks: readonly Constraint[],
+  words: readonly string[],
+): readonly ByteTest[] | null {
   const tests: (ByteTest | null)[] = checks.map(({ testBytes }) => testBytes);
   if (type.isValidBytes !== undefined) tests.unshift(type.isValidBytes);
-  if (words.length > 0) {
-    const lengths = new Set(words.map((word) => Buffer.byteLength(word)));
-    tests.unshift((_bytes, start, end) => !lengths.has(end - start));
-  }
-  if (tests.includes(null)) return never;
-  const all = tests as ByteTest[];
-  if (all.length < 2) return all[0] ?? always;
+  if (words.length > 0) tests.unshift(notLengthsTest([...new Set(words.map((word) => Buffer.byteLength(word)))]));
+  return tests.includes(null) ? null : (tests as ByteTest[]);
+}
+
+/** All tests in one. */
+function all(tests: readonly ByteTest[] | null): FieldCheck['acceptsBytes'] {
+  if (tests === null) return never;
+  if (tests.length < 2) return tests[0] ?? always;
   return (bytes, start, end) => {
-    for (const test of all) if (!test(bytes, start, end)) return false;
+    for (const test of tests) if (!test(bytes, start, end)) return false;
     return true;
   };
 }

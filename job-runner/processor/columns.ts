@@ -17,7 +17,18 @@ export interface RecordContext {
 }
 
 /** Writes one column. @throws OutOfRange, or Error when an expression does not apply. */
-export type ColumnWriter = (values: FieldValues, out: RowBuffer, context: RecordContext) => void;
+export interface ColumnWriter {
+  (values: FieldValues, out: RowBuffer, context: RecordContext): void;
+  /** The same for the kernel; absent: it calls the writer. */
+  readonly form?: ColumnForm;
+}
+
+/** `field` is the index of a field, whose value is bytes. */
+export type ColumnForm =
+  | { kind: 'text' | 'int2' | 'int4' | 'int8' | 'date'; field: number }
+  | { kind: 'uploadId' }
+  | { kind: 'rowNumber'; encoding: 'int2' | 'int4' | 'int8' }
+  | { kind: 'json'; opening: Uint8Array; members: readonly MemberWriter[] };
 
 type Column = RecordSchemaSpec['target']['columns'][number];
 type JsonProperty = NonNullable<Column['json']>[number];
@@ -30,16 +41,7 @@ export function compileColumn(
   encoding: Encoding | null,
 ): ColumnWriter {
   if (column.field !== undefined) return compileField(fieldIndex(context, column.field, `${path}.field`), encoding);
-  if (column.json) {
-    const format = encoding === null ? 'text' : 'binary';
-    const write = compileObject(buildTree(column.json, path), { ...context, format });
-    return (values, out) => {
-      out.startColumn();
-      if (encoding === 'jsonb') out.raw(JSONB_VERSION);
-      if (!write(values, out)) out.raw(EMPTY_OBJECT);
-      out.endColumn();
-    };
-  }
+  if (column.json) return compileJson(buildTree(column.json, path), context, encoding);
   if (column.value !== undefined) {
     const { evaluate } = compileFieldExpression(column.value, `${path}.value`, context);
     return (values, out) => {
@@ -49,6 +51,21 @@ export function compileColumn(
     };
   }
   return compileSystemValue(column.system!, encoding);
+}
+
+function columnWriter(form: ColumnForm, write: ColumnWriter): ColumnWriter {
+  return Object.assign(write, { form });
+}
+
+function compileJson(tree: Tree, context: CompileContext, encoding: Encoding | null): ColumnWriter {
+  const members = compileMembers(tree, { ...context, format: encoding === null ? 'text' : 'binary' });
+  const opening = encoding === 'jsonb' ? JSONB_VERSION : NOTHING;
+  return columnWriter({ kind: 'json', opening, members }, (values, out) => {
+    out.startColumn();
+    out.raw(opening);
+    if (!writeObject(members, values, out)) out.raw(EMPTY_OBJECT);
+    out.endColumn();
+  });
 }
 
 function writeText(out: RowBuffer, text: string): void {
@@ -81,10 +98,10 @@ function compileSystemValue(system: NonNullable<Column['system']>, encoding: Enc
 function compileUploadId(): ColumnWriter {
   let known = '';
   let bytes: Buffer = Buffer.alloc(0);
-  return (_values, out, { uploadId }) => {
+  return columnWriter({ kind: 'uploadId' }, (_values, out, { uploadId }) => {
     if (uploadId !== known) [known, bytes] = [uploadId, uuidBytes(uploadId)];
     out.copyColumn(bytes, 0, bytes.length);
-  };
+  });
 }
 
 function compileRowNumber(encoding: Encoding | null): ColumnWriter {
@@ -92,17 +109,19 @@ function compileRowNumber(encoding: Encoding | null): ColumnWriter {
     return (_values, out, { rowNumber }) => writeText(out, String(rowNumber));
   const encode = ENCODERS[encoding];
   const digits = Buffer.alloc(MOST_DIGITS);
-  return (_values, out, { rowNumber }) => encode(digits, 0, digits.write(String(rowNumber)), out);
+  const write: ColumnWriter = (_values, out, { rowNumber }) => encode(digits, 0, digits.write(String(rowNumber)), out);
+  return isWholeNumber(encoding) ? columnWriter({ kind: 'rowNumber', encoding }, write) : write;
 }
 
 /** Of a whole number in a double. */
 const MOST_DIGITS = 16;
 const JSONB_VERSION = Uint8Array.of(1);
+const NOTHING = Uint8Array.of();
 
 function compileField(index: number, encoding: Encoding | null): ColumnWriter {
   const encode =
     encoding === null || encoding === 'text' ? copyColumn : encoding === 'jsonb' ? copyJsonb : ENCODERS[encoding];
-  return (values, out) => {
+  const write: ColumnWriter = (values, out) => {
     const kind = values.kinds[index];
     if (kind === MISSING) out.nullColumn();
     else if (kind === TEXT) {
@@ -114,6 +133,13 @@ function compileField(index: number, encoding: Encoding | null): ColumnWriter {
       encode(record.bytes, record.starts[position]!, record.ends[position]!, out);
     }
   };
+  if (encoding === 'text' || encoding === 'date' || isWholeNumber(encoding))
+    return columnWriter({ kind: encoding, field: index }, write);
+  return write;
+}
+
+function isWholeNumber(encoding: Encoding | null): encoding is 'int2' | 'int4' | 'int8' {
+  return encoding === 'int2' || encoding === 'int4' || encoding === 'int8';
 }
 
 const copyColumn: Encoder = (bytes, start, end, out) => out.copyColumn(bytes, start, end);
@@ -135,7 +161,26 @@ function fieldIndex({ schema }: CompileContext, name: string, path: string): num
  * Writes a member of a JSON object with what stands before it: the object's brace or a comma, and its name.
  * @returns false, and nothing written, where there is nothing to say
  */
-type MemberWriter = (values: FieldValues, out: RowBuffer, isFirst: boolean) => boolean;
+export interface MemberWriter {
+  (values: FieldValues, out: RowBuffer, isFirst: boolean): boolean;
+  /** The same for the kernel; absent: it calls the writer. */
+  readonly form?: MemberForm;
+}
+
+export type MemberForm =
+  | { kind: 'text' | 'integer'; field: number; prefixes: Prefixes }
+  | { kind: 'object'; prefixes: Prefixes; members: readonly MemberWriter[] };
+
+/** What stands before a member's value, where it is the first of its object and where it is not. */
+interface Prefixes {
+  first: Uint8Array;
+  next: Uint8Array;
+}
+
+function memberWriter(form: MemberForm, write: MemberWriter): MemberWriter {
+  return Object.assign(write, { form });
+}
+
 type Tree = Map<string, Tree | { property: JsonProperty; path: string }>;
 
 const EMPTY_OBJECT = Buffer.from('{}');
@@ -146,8 +191,7 @@ interface JsonContext extends CompileContext {
   format: CopyFormat;
 }
 
-/** What stands before a member's value, where it is the first of its object and where it is not. */
-function prefixesOf(name: string, opening: string, { format }: JsonContext): { first: Buffer; next: Buffer } {
+function prefixesOf(name: string, opening: string, { format }: JsonContext): Prefixes {
   // A name may hold what JSON escapes.
   const text = `${escapeJsonPart(JSON.stringify(name), format)}:${opening}`;
   return { first: Buffer.from(`{${text}`), next: Buffer.from(`,${text}`) };
@@ -171,29 +215,30 @@ function buildTree(properties: JsonProperty[], path: string): Tree {
   return root;
 }
 
-/** @returns a writer of the object alone; false, and nothing written, for one that would be empty */
-function compileObject(tree: Tree, context: JsonContext): (values: FieldValues, out: RowBuffer) => boolean {
-  const members = [...tree].map(([name, node]) =>
+function compileMembers(tree: Tree, context: JsonContext): MemberWriter[] {
+  return [...tree].map(([name, node]) =>
     node instanceof Map ? compileNested(name, node, context) : compileProperty(name, node, context),
   );
-  return (values, out) => {
-    let isFirst = true;
-    for (const write of members) if (write(values, out, isFirst)) isFirst = false;
-    if (!isFirst) out.raw(CLOSE);
-    return !isFirst;
-  };
+}
+
+/** The object alone. @returns false, and nothing written, where it would be empty */
+function writeObject(members: readonly MemberWriter[], values: FieldValues, out: RowBuffer): boolean {
+  let isFirst = true;
+  for (const write of members) if (write(values, out, isFirst)) isFirst = false;
+  if (!isFirst) out.raw(CLOSE);
+  return !isFirst;
 }
 
 function compileNested(name: string, tree: Tree, context: JsonContext): MemberWriter {
-  const { first, next } = prefixesOf(name, '', context);
-  const write = compileObject(tree, context);
-  return (values, out, isFirst) => {
+  const prefixes = prefixesOf(name, '', context);
+  const members = compileMembers(tree, context);
+  return memberWriter({ kind: 'object', prefixes, members }, (values, out, isFirst) => {
     const before = out.length;
-    out.raw(isFirst ? first : next);
-    if (write(values, out)) return true;
+    out.raw(isFirst ? prefixes.first : prefixes.next);
+    if (writeObject(members, values, out)) return true;
     out.length = before;
     return false;
-  };
+  });
 }
 
 function compileProperty(
@@ -222,7 +267,7 @@ function compileMember(name: string, index: number, context: JsonContext): Membe
   const isInteger = toJson === integerToJson;
   const plain = prefixesOf(name, '', context);
   const quoted = prefixesOf(name, '"', context);
-  return (values, out, isFirst) => {
+  const write: MemberWriter = (values, out, isFirst) => {
     const kind = values.kinds[index];
     if (kind === MISSING) return false;
     const { record, positions } = values;
@@ -241,6 +286,8 @@ function compileMember(name: string, index: number, context: JsonContext): Membe
     else out.text(toJson(values.text(index)!));
     return true;
   };
+  if (isText) return memberWriter({ kind: 'text', field: index, prefixes: quoted }, write);
+  return isInteger ? memberWriter({ kind: 'integer', field: index, prefixes: plain }, write) : write;
 }
 
 function toJson(value: ExpressionValue): string | null {

@@ -17,10 +17,10 @@ export class FieldValues {
   /** The field's column in the file; -1 where it has none. */
   readonly positions: readonly number[];
 
-  constructor(record: RecordView, positions: readonly number[]) {
+  constructor(record: RecordView, positions: readonly number[], kinds = new Uint8Array(positions.length)) {
     this.record = record;
     this.positions = positions;
-    this.kinds = new Uint8Array(positions.length);
+    this.kinds = kinds;
     this.texts = new Array(positions.length).fill('');
   }
 

@@ -26,6 +26,15 @@ export interface RecordProcessor {
    * number of fields is wrong, or `malformed` quoting moved them), all of them are.
    */
   mask(fields: readonly string[], malformed?: boolean): string[];
+  /** Of which it is made, for the kernel. */
+  parts: {
+    /** Fields of a record. */
+    columns: number;
+    positions: readonly number[];
+    checks: readonly FieldCheck[];
+    rules: readonly RuleCheck[];
+    writers: readonly ColumnWriter[];
+  };
 }
 
 const MASK = '***';
@@ -99,6 +108,7 @@ export function compileSchema(
       const all = sensitive.size > 0 && (malformed || misaligned);
       return fields.map((text, i) => ((all || sensitive.has(i)) && text !== '' ? MASK : text));
     },
+    parts: { columns, positions, checks, rules, writers },
   };
 }
 

@@ -125,6 +125,26 @@ export class RowBuffer {
     this.#rows += 1;
   }
 
+  /** Rows of the format that others have made: `ends` of them in `bytes`, the first from `start`; their row numbers follow one another. */
+  append(bytes: Uint8Array, start: number, ends: Int32Array, firstRowNumber: number): void {
+    const end = ends.at(-1) ?? start;
+    this.#reserve(end - start);
+    this.#bytes.set(bytes.subarray(start, end), this.#length);
+    const shift = this.#length - start;
+    this.#length += end - start;
+    while (this.#rows + ends.length > this.#ends.length) this.#growRows();
+    for (let i = 0; i < ends.length; i += 1) {
+      this.#ends[this.#rows + i] = ends[i]! + shift;
+      this.#rowNumbers[this.#rows + i] = firstRowNumber + i;
+    }
+    this.#rows += ends.length;
+  }
+
+  /** Copies the bytes [0, length) to others. */
+  copyTo(bytes: Uint8Array, at: number): void {
+    bytes.set(this.#bytes.subarray(0, this.#length), at);
+  }
+
   /** A column without a value. */
   nullColumn(): void {
     if (this.#isBinary) {
