@@ -37,9 +37,9 @@ function jsonEscapes(format: CopyFormat): Escapes {
 /** Inside of a JSON string. */
 export const JSON_ESCAPES: Record<CopyFormat, Escapes> = { text: jsonEscapes('text'), binary: jsonEscapes('binary') };
 
-/** Of the bytes with their escapes. */
-export function escapedLength(escapes: Escapes, bytes: Uint8Array): number {
-  let length = bytes.length;
-  for (const byte of bytes) length += (escapes.of[byte]?.length ?? 1) - 1;
+/** Of the bytes [start, end) with their escapes. */
+export function escapedLength({ plain, of }: Escapes, bytes: Uint8Array, start: number, end: number): number {
+  let length = end - start;
+  for (let i = start; i < end; i += 1) if (plain[bytes[i]!] === 0) length += of[bytes[i]!]!.length - 1;
   return length;
 }

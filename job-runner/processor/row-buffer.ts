@@ -21,6 +21,7 @@ const ROW_NUMBER_BYTES = LENGTH_BYTES + 8;
 
 const FIRST_CAPACITY = 64 * 1024;
 const FIRST_ROWS = 1024;
+const MOST_SPARE = 1024 * 1024;
 /** A buffer that one huge record made larger than this is not kept. */
 const KEPT_CAPACITY = 8 * 1024 * 1024;
 const LONGEST_ESCAPE = 7;
@@ -240,14 +241,14 @@ export class RowBuffer {
   #escape(escapes: Escapes, from: Uint8Array, start: number, end: number): void {
     // Room for the worst, unless that is so much that it is worth counting.
     const worst = (end - start) * LONGEST_ESCAPE;
-    this.#reserve(worst <= FIRST_CAPACITY ? worst : escapedLength(escapes, from.subarray(start, end)));
+    this.#reserve(worst <= FIRST_CAPACITY ? worst : escapedLength(escapes, from, start, end));
     const to = this.#bytes;
     const { plain } = escapes;
     let at = this.#length;
     for (let i = start; i < end; i += 1) {
       const byte = from[i]!;
       if (plain[byte] === 1) to[at++] = byte;
-      else for (const other of escapes.of[byte]!) to[at++] = other;
+      else at = putBytes(to, at, escapes.of[byte]!);
     }
     this.#length = at;
   }
@@ -302,10 +303,15 @@ export class RowBuffer {
     const needed = this.#length + bytes;
     if (needed <= this.#bytes.length) return;
     // Doubled while that is little: of a huge record twice its bytes would be most of the pod's memory.
-    const larger = Buffer.allocUnsafe(Math.max(needed, Math.min(this.#bytes.length * 2, needed + KEPT_CAPACITY)));
+    const larger = Buffer.allocUnsafe(needed + Math.min(needed, MOST_SPARE));
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
   }
+}
+
+function putBytes(to: Uint8Array, at: number, bytes: Uint8Array): number {
+  for (let i = 0; i < bytes.length; i += 1) to[at + i] = bytes[i]!;
+  return at + bytes.length;
 }
 
 function putInt32(bytes: Uint8Array, at: number, value: number): void {

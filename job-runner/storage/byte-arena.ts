@@ -7,6 +7,8 @@ export interface ByteArena {
 }
 
 const BLOCK_BYTES = 1024 * 1024;
+/** As much as a chunk of many records has, or a group of chunks. */
+const MOST_BLOCKS = 8;
 
 /** Keeps one block; what does not fit into it is memory of its own. */
 export function createByteArena(): ByteArena {
@@ -21,9 +23,9 @@ export function createByteArena(): ByteArena {
       return block.subarray(used - length, used);
     },
     clear() {
-      // The next ones are about as large as these; a few huge records are no reason to keep much.
-      if (wanted > block.length && block.length < 4 * BLOCK_BYTES)
-        block = Buffer.allocUnsafe(Math.min(Math.ceil(wanted / BLOCK_BYTES), 4) * BLOCK_BYTES);
+      // The next ones are about as large as these; a huge record is no reason to keep much.
+      const blocks = Math.ceil(wanted / BLOCK_BYTES);
+      if (wanted > block.length && blocks <= MOST_BLOCKS) block = Buffer.allocUnsafe(blocks * BLOCK_BYTES);
       used = 0;
       wanted = 0;
     },

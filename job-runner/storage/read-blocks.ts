@@ -24,26 +24,60 @@ export async function* readBlocks(
 ): AsyncGenerator<Buffer, void, void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([retry.signal, stop.signal]);
-  const underWay: Promise<Buffer[]>[] = [];
+  const underWay: Block[] = [];
   let next = start;
-
-  async function readBlock(from: number): Promise<Buffer[]> {
-    const range = { start: from, end: Math.min(from + BLOCK_BYTES, end) };
-    return Array.fromAsync(readRange(client, identity, range, { ...retry, signal }));
-  }
-
   try {
     while (next < end || underWay.length > 0) {
       for (; next < end && underWay.length < READS_AT_ONCE; next += BLOCK_BYTES) {
-        const block = readBlock(next);
-        // Looked at in its turn.
-        block.catch(() => undefined);
-        underWay.push(block);
+        const range = { start: next, end: Math.min(next + BLOCK_BYTES, end) };
+        underWay.push(startBlock(readRange(client, identity, range, { ...retry, signal })));
       }
-      yield* await underWay.shift()!;
+      yield* underWay[0]!.pieces();
+      underWay.shift();
     }
   } finally {
     stop.abort(new Error('the reader has ended'));
-    await Promise.allSettled(underWay);
+    await Promise.all(underWay.map(({ ended }) => ended));
   }
+}
+
+interface Block {
+  /** What has come, and what comes. @throws what the reading throws */
+  pieces(): AsyncGenerator<Buffer, void, void>;
+  /** The reading has ended, well or not. */
+  ended: Promise<void>;
+}
+
+/** Reads on while nobody asks for it yet. */
+function startBlock(source: AsyncIterable<Buffer>): Block {
+  const come: Buffer[] = [];
+  let failure: { error: unknown } | null = null;
+  let isComplete = false;
+  let wake = () => {};
+
+  async function read(): Promise<void> {
+    try {
+      for await (const piece of source) {
+        come.push(piece);
+        wake();
+      }
+      isComplete = true;
+    } catch (error) {
+      failure = { error };
+    }
+    wake();
+  }
+
+  async function* pieces(): AsyncGenerator<Buffer, void, void> {
+    for (;;) {
+      for (let piece = come.shift(); piece; piece = come.shift()) yield piece;
+      if (failure) throw failure.error;
+      if (isComplete) return;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  }
+
+  return { pieces, ended: read() };
 }

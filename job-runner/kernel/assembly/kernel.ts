@@ -562,10 +562,12 @@ function writeRow(from: i32, rowNumber: i64): i32 {
         const field = load<i32>(pc, 4);
         if (load<u8>(KINDS + field) !== 0) {
           const position = load<i32>(pc, 8);
-          const start = load<i32>(STARTS + 4 * position);
-          const length = load<i32>(ENDS + 4 * position) - start;
-          // JSON has no leading zeros and no plus.
-          if (<u32>(digitAt(start) - 1) > 8) return -1;
+          const end = load<i32>(ENDS + 4 * position);
+          let start = load<i32>(STARTS + 4 * position);
+          if (!isDigits(start, end)) return -1;
+          // JSON has no leading zeros.
+          while (start < end - 1 && i32(load<u8>(start)) === ZERO) start += 1;
+          const length = end - start;
           out = putPrefix(out, pc + 12, isFirst);
           copyBytes(out, start, length);
           out += length;
@@ -619,6 +621,11 @@ function putInteger(out: i32, size: i32, value: i64): i32 {
   store<i32>(out, bswap<i32>(8));
   store<i64>(out, bswap<i64>(value), 4);
   return out + 12;
+}
+
+function isDigits(start: i32, end: i32): bool {
+  for (let i = start; i < end; i += 1) if (<u32>digitAt(i) > 9) return false;
+  return true;
 }
 
 /** Digits alone, and not so many that they might have no room; -1 for everything else. */

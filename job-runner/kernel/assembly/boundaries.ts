@@ -1,0 +1,81 @@
+/** Where records end, by the grammar of job-runner/csv/scanner.ts, in AssemblyScript: sixteen bytes at a time. */
+
+// Where things lie in the memory, which never grows. Behind the window there is room for 15 more bytes.
+export const WINDOW: i32 = 1024;
+export const WINDOW_BYTES: i32 = 64 * 1024;
+/** Of each record that ends in the window: twice the number of the window's bytes up to there, and one more for a blank line. */
+export const ENDS: i32 = WINDOW + WINDOW_BYTES + 64;
+/** As many as the window has bytes. */
+export const MOST_ENDS: i32 = WINDOW_BYTES;
+
+// States between two bytes, as in the scanner.
+export const FIELD_START: i32 = 0;
+export const UNQUOTED: i32 = 1;
+export const QUOTED: i32 = 2;
+export const QUOTE_INSIDE: i32 = 3;
+export const AFTER_CR: i32 = 4;
+
+const LF: i32 = 0x0a;
+const CR: i32 = 0x0d;
+const QUOTE: i32 = 0x22;
+
+/** Behind the last byte of the window, and of the record under way where that ended with a CR whether its line is blank. */
+export let state: i32 = FIELD_START;
+export let isBlank: i32 = 0;
+
+/**
+ * Goes through the first `length` bytes of the window, at least one.
+ * @param before the state before them: FIELD_START, UNQUOTED or QUOTED
+ * @param atStart the first byte is a record's first
+ * @returns how many records end there
+ */
+export function findEnds(length: i32, before: i32, atStart: i32, delimiter: i32): i32 {
+  const to = WINDOW + length;
+  let start = atStart ? WINDOW : WINDOW - 1;
+  let isQuoted = before === QUOTED;
+  let ends = ENDS;
+  // What lies before it belongs to what came before.
+  let next = WINDOW;
+  for (let base = WINDOW; base < to; base += 16) {
+    let mask = specialsAt(base);
+    for (; mask !== 0; mask &= mask - 1) {
+      const at = base + ctz(mask);
+      if (at < next) continue;
+      if (at >= to) break;
+      const byte = i32(load<u8>(at));
+      next = at + 1;
+      if (byte === QUOTE) {
+        if (!isQuoted)
+          isQuoted = at === start || (at > WINDOW ? i32(load<u8>(at - 1)) === delimiter : before === FIELD_START);
+        else if (next === to) {
+          state = QUOTE_INSIDE;
+          return (ends - ENDS) >> 2;
+        } else if (i32(load<u8>(next)) === QUOTE) next += 1;
+        else isQuoted = false;
+      } else if (!isQuoted) {
+        const blank = i32(at === start);
+        if (byte === CR) {
+          if (next === to) {
+            state = AFTER_CR;
+            isBlank = blank;
+            return (ends - ENDS) >> 2;
+          }
+          if (i32(load<u8>(next)) === LF) next += 1;
+        }
+        store<i32>(ends, ((next - WINDOW) << 1) | blank);
+        ends += 4;
+        start = next;
+      }
+    }
+  }
+  if (isQuoted) state = QUOTED;
+  else state = start === to || i32(load<u8>(to - 1)) === delimiter ? FIELD_START : UNQUOTED;
+  return (ends - ENDS) >> 2;
+}
+
+/** One bit for each of the sixteen bytes that may end a record or open and close quotes. */
+function specialsAt(at: i32): i32 {
+  const bytes = v128.load(at);
+  const lines = v128.or(i8x16.eq(bytes, i8x16.splat(<i8>LF)), i8x16.eq(bytes, i8x16.splat(<i8>CR)));
+  return i8x16.bitmask(v128.or(lines, i8x16.eq(bytes, i8x16.splat(<i8>QUOTE))));
+}
