@@ -4,7 +4,7 @@ import pg from 'pg';
 import { Fault } from '#runner/errors.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
-import { describeMerge, type Merge } from './merge.ts';
+import { describeMerge, type Merge, STAGES } from './merge.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
 
@@ -57,7 +57,15 @@ export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } 
   const owner = ownerColumns(schema);
   // What refers to a stored row by its id goes on doing so.
   const kept = schema.target.columns.filter(({ system }) => system === 'uuid').map(({ name }) => name);
-  const merge = describeMerge({ table, columns, kept, key: keyColumns(schema), owner, onDuplicate, stage: 'records' });
+  const merge = describeMerge({
+    table,
+    columns,
+    kept,
+    key: keyColumns(schema),
+    owner,
+    onDuplicate,
+    stage: STAGES.records,
+  });
   const byKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
   return {
     ...{ table, columns },
@@ -80,7 +88,7 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
     key: ['batch_upload_id', 'hash_1', 'hash_2'],
     owner: { uploadId: 'batch_upload_id', rowNumber: 'row_number' },
     onDuplicate,
-    stage: 'keys',
+    stage: STAGES.keys,
   });
   const key = `ROW(${records.key.join(', ')})`;
   return {
