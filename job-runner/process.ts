@@ -49,12 +49,11 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
     prepare: (client) => prepareSession(client, target),
   });
   try {
-    const [pending, types] = await session.run(async (client) => [
+    const [pending, columnTypes] = await session.run(async (client) => [
       await readPendingChunks(client, { id: upload.id, ...run }),
       await readColumnTypes(client, target),
     ]);
-    const encodings = chooseEncodings(upload.schema, types);
-    const columnTypes = encodings && types;
+    const encodings = columnTypes && chooseEncodings(upload.schema, columnTypes);
     const format = encodings ? 'binary' : 'text';
     log.info({ index: config.completionIndex, ...run, pending: pending.length, format }, 'processing');
     const preparer = createPreparer({
@@ -68,7 +67,7 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
     });
     const reads = { retries: 0 };
     for (const contiguous of groupContiguous(pending)) {
-      await processRun({ ...deps, session, preparer, upload, target, columnTypes, reads }, contiguous);
+      await processRun({ ...deps, session, preparer, upload, target, columnTypes, format, reads }, contiguous);
     }
     log.info({ index: config.completionIndex }, 'processed');
   } finally {
@@ -92,8 +91,9 @@ interface RunContext extends ProcessDeps {
   preparer: Preparer;
   upload: PlannedUpload;
   target: Target;
-  /** What rows are encoded for; null: they are in the text format. */
+  /** What rows are prepared for; null when this role may not lock the table. */
   columnTypes: readonly ColumnType[] | null;
+  format: CopyFormat;
   /** Of this pod so far, for the audit rows. */
   reads: { retries: number };
 }
@@ -151,8 +151,8 @@ async function processInOrder(
   chunks: Chunk[],
   read: (chunk: Chunk, into: Buffer) => Promise<Buffer>,
 ): Promise<void> {
-  const { preparer, upload, columnTypes } = context;
-  const createBuffers = () => createGroupBuffers(upload.id, columnTypes ? 'binary' : 'text');
+  const { preparer, upload, format } = context;
+  const createBuffers = () => createGroupBuffers(upload.id, format);
   // Chunks whose keys go into the ledger are written one by one.
   const pace = createPace(context.target.keys ? 1 : MOST_CHUNKS);
   // One is being written by PostgreSQL while the other is filled.

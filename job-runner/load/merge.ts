@@ -15,6 +15,9 @@ import type { ClientBase } from 'pg';
 import pg from 'pg';
 import { Fault } from '#runner/errors.ts';
 
+/** Temporary tables of a session. An unqualified name that is one of these is theirs, whatever table was meant. */
+export const STAGES = { records: 'batch_upload_records', keys: 'batch_upload_keys' } as const;
+
 export interface MergeOptions {
   /** Quoted. */
   table: string;
@@ -24,8 +27,8 @@ export interface MergeOptions {
   key: string[];
   owner: { uploadId: string; rowNumber: string } | null;
   onDuplicate: 'Skip' | 'Update' | 'Fail';
-  /** Of the temporary table: one per session and kind, emptied at every commit; one per chunk would bloat the catalog. */
-  stage: string;
+  /** One per session and kind, emptied at every commit; one per chunk would bloat the catalog. */
+  stage: (typeof STAGES)[keyof typeof STAGES];
 }
 
 export interface Merge {
@@ -63,13 +66,13 @@ export function describeMerge(options: MergeOptions): Merge {
   const list = columns.map(pg.escapeIdentifier).join(', ');
   const keys = key.map(pg.escapeIdentifier);
   const keyList = keys.join(', ');
-  const staged = `pg_temp.batch_upload_${stage}`;
+  const staged = `pg_temp.${stage}`;
   const sameKey = (a: string, b: string) => keys.map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
   return {
     owner,
     key: keys,
     stage: staged,
-    createStage: `CREATE TEMPORARY TABLE batch_upload_${stage} ON COMMIT DELETE ROWS AS
+    createStage: `CREATE TEMPORARY TABLE ${stage} ON COMMIT DELETE ROWS AS
       SELECT ${list}, 0::bigint AS ${ROW} FROM ${table} WITH NO DATA`,
     clearStage: `DELETE FROM ${staged}`,
     copyIntoStage: `COPY ${staged} (${list}, ${ROW}) FROM STDIN`,

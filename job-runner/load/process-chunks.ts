@@ -19,7 +19,7 @@ export interface ChunkTransaction {
   target: Target;
   uploadId: string;
   attempt: number;
-  /** What the rows were encoded for; null when they are in the text format. */
+  /** What the rows were prepared for; null when this role may not lock the table. */
   columnTypes: readonly ColumnType[] | null;
   /** Leaves out the optimistic way. */
   mergeOnly: boolean;

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { Fault } from '#runner/errors.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
-import { describeMerge, type Merge } from './merge.ts';
+import { describeMerge, type Merge, STAGES } from './merge.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
 
@@ -57,7 +57,15 @@ export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } 
   const owner = ownerColumns(schema);
   // What refers to a stored row by its id goes on doing so.
   const kept = schema.target.columns.filter(({ system }) => system === 'uuid').map(({ name }) => name);
-  const merge = describeMerge({ table, columns, kept, key: keyColumns(schema), owner, onDuplicate, stage: 'records' });
+  const merge = describeMerge({
+    table,
+    columns,
+    kept,
+    key: keyColumns(schema),
+    owner,
+    onDuplicate,
+    stage: STAGES.records,
+  });
   const byKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
   return {
     ...{ table, columns },
@@ -80,7 +88,7 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
     key: ['batch_upload_id', 'hash_1', 'hash_2'],
     owner: { uploadId: 'batch_upload_id', rowNumber: 'row_number' },
     onDuplicate,
-    stage: 'keys',
+    stage: STAGES.keys,
   });
   const key = `ROW(${records.key.join(', ')})`;
   return {
@@ -91,19 +99,19 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
 }
 
 /**
- * Of the target's columns, in their order; the oid 0 for one that is not there, and for all when this role could not lock
- * the table: a right on columns is enough to insert, and not to lock.
+ * Of the target's columns, in their order; null when one is not there, or when this role could not lock the table: a right
+ * on columns is enough to insert, and not to lock.
  */
-export async function readColumnTypes(client: ClientBase, { table, columns }: Target): Promise<ColumnType[]> {
+export async function readColumnTypes(client: ClientBase, { table, columns }: Target): Promise<ColumnType[] | null> {
   const { rows } = await client.query<ColumnType>(
-    `SELECT coalesce(a.atttypid::int, 0) AS oid, coalesce(a.atttypmod, -1) AS modifier
+    `SELECT a.atttypid::int AS oid, a.atttypmod AS modifier
      FROM unnest($2::text[]) WITH ORDINALITY AS c (name, position)
-     LEFT JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
+     JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
        AND has_table_privilege(a.attrelid, 'INSERT')
      ORDER BY c.position`,
     [table, columns],
   );
-  return rows;
+  return rows.length === columns.length ? rows : null;
 }
 
 /** As COPY does it. Before anything else is done with the table, so that nothing is locked more strongly later. */
@@ -121,8 +129,8 @@ const SAME_TYPES = {
 };
 
 /**
- * Do the columns of the locked target, and of the session's stage, have the types that rows were encoded for? An integer
- * read as a date would be no error for PostgreSQL.
+ * Do the columns of the locked target, and of the session's stage, have the types that rows were prepared for? An integer
+ * read as a date would be no error for PostgreSQL, and a stage of the old types rounds or refuses what the table would take.
  * @throws Fault DB_TARGET_CHANGED
  */
 export async function expectColumnTypes(

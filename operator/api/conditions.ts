@@ -45,6 +45,8 @@ export const REASONS = {
   PoolerNotSupported: 'PoolerNotSupported',
   /** The ledger's schema is not there, and the role may not make it. */
   MigrationRequired: 'MigrationRequired',
+  /** A temporary table of the pods has the target's name, and the target's schema is not named. */
+  TargetNameTaken: 'TargetNameTaken',
   TargetTableMissing: 'TargetTableMissing',
   /** `target.create` is true, and the role may not create a table there. */
   TargetCreateDenied: 'TargetCreateDenied',

@@ -1,6 +1,7 @@
 /** Is the target table such that a runner can load into it? Each answer says what SQL to run. */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
+import { STAGES } from '#runner/load/merge.ts';
 import { keyColumns, ownerColumns, quoteTable } from '#runner/load/target.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { createTableSql } from './create-target.ts';
@@ -8,6 +9,8 @@ import type { Explanation } from './types.ts';
 
 /** Null when the table is as it must be. */
 export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec): Promise<Explanation | null> {
+  const hidden = checkName(schema);
+  if (hidden) return hidden;
   const table = await readTable(client, schema.target.table);
   return table === null ? tableMissing(schema) : checkTarget(schema, table);
 }
@@ -34,6 +37,14 @@ export function checkTarget(schema: RecordSchemaSpec, table: TargetTable): Expla
     checkKey(schema, table) ??
     checkRights(schema, table)
   );
+}
+
+function checkName({ target: { table } }: RecordSchemaSpec): Explanation | null {
+  if (!Object.values<string>(STAGES).includes(table)) return null;
+  return {
+    reason: 'TargetNameTaken',
+    message: `The table ${table} would be hidden by a temporary one of this name, in which pods sort records. Put its schema in front of it in spec.target.table of the RecordSchema, as in public.${table}, or name another table.`,
+  };
 }
 
 export function tableMissing(schema: RecordSchemaSpec): Explanation {

@@ -6,7 +6,8 @@ import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload
 import { migrate } from '#runner/ledger/migrate.ts';
 import { readProgress, readTopErrors } from '#runner/ledger/read-progress.ts';
 import { processChunks } from '#runner/load/process-chunks.ts';
-import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { connect, sqlState } from '#runner/storage/postgres.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { ITEMS_SCHEMA, ITEMS_TABLE, planTestUpload } from '#support/ledger.ts';
@@ -19,10 +20,15 @@ interface Item {
   value?: string;
 }
 
-describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (version) => {
+const CASES = ([14, 18] as const).flatMap((version) =>
+  (['text', 'binary'] as const).map((format) => ({ version, format })),
+);
+
+describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({ version, format }) => {
   let server: Postgres;
   let url: string;
   let clients: pg.Client[] = [];
+  let columnTypes: ColumnType[];
   const target = describeTarget(ITEMS_SCHEMA);
 
   beforeAll(async () => {
@@ -35,6 +41,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
     await withClient(url, async (client) => {
       await migrate(client);
       await client.query(ITEMS_TABLE);
+      columnTypes = (await readColumnTypes(client, target))!;
     });
     return async () => {
       await Promise.all(clients.map((client) => client.end()));
@@ -66,13 +73,14 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
           items.map(({ row, key, value }) => ({ row, values: [key, value ?? `v${row}`, id, String(row)] })),
         ]),
       ),
+      format === 'binary' ? chooseEncodings(ITEMS_SCHEMA, columnTypes)! : null,
     );
 
   /** As the runner does: again, by the merge, when PostgreSQL ends a deadlock. */
   async function processGroup(client: pg.Client, id: string, chunks: Map<number, Item[]>, mergeOnly = false) {
     for (let tries = 1; ; tries += 1) {
       try {
-        const transaction = { client, target, columnTypes: null, uploadId: id, attempt: 1, metadata: {} };
+        const transaction = { client, target, columnTypes, uploadId: id, attempt: 1, metadata: {} };
         return await processChunks({ ...transaction, mergeOnly: mergeOnly || tries > 1 }, prepare(id, chunks));
       } catch (error) {
         if (sqlState(error) !== '40P01') throw error;
@@ -191,7 +199,7 @@ describe.each([14, 18] as const)('the chunk transaction on PostgreSQL %i', (vers
             });
           },
         ),
-        { numRuns: 30 },
+        { numRuns: 20 },
       );
     },
   );

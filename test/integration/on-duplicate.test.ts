@@ -1,6 +1,6 @@
 /**
- * Equal keys under every policy, in every mode, with and without columns that tell whose row it is: counts, rows and
- * errors against a model that reads the file from its start to its end.
+ * Equal keys under every policy, in every mode, with and without columns that tell whose row it is, in both formats of
+ * COPY: counts, rows and errors against a model that reads the file from its start to its end.
  */
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
@@ -8,8 +8,10 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { migrate } from '#runner/ledger/migrate.ts';
 import { readProgress } from '#runner/ledger/read-progress.ts';
-import { processChunks } from '#runner/load/process-chunks.ts';
-import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { type ChunkGroup, processChunks } from '#runner/load/process-chunks.ts';
+import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { chooseEncodings } from '#runner/processor/column-encoding.ts';
+import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { connect, sqlState } from '#runner/storage/postgres.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { expectPolicy, type Item, numericKeys, policySchema, STORED } from '#support/duplicates.ts';
@@ -20,6 +22,14 @@ import { prepareGroup } from '#support/prepared-chunks.ts';
 const CASES = (['Skip', 'Update', 'Fail'] as const).flatMap((policy) =>
   [true, false].flatMap((owner) => (['Commit', 'Validate'] as const).map((mode) => ({ policy, owner, mode }))),
 );
+
+const FIELDS: RecordSchemaSpec['fields'] = [
+  { name: 'k', type: 'number' },
+  { name: 'v', type: 'string' },
+];
+
+/** A chunk of which nothing is left once the table has refused its only record. */
+const ALL_REFUSED: Item[][] = [[{ row: 2, key: '1002', value: 'forbidden' }]];
 
 describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   let server: Postgres;
@@ -42,12 +52,13 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     withClient(url, async (client) => (await client.query(sql, values)).rows);
 
   it.each(CASES)('$policy, owner columns: $owner, $mode', async ({ policy, owner, mode }) => {
-    const schema = policySchema({ policy, owner });
+    const schema = { ...policySchema({ policy, owner }), fields: FIELDS };
     const target = describeTarget(schema, { rolledBack: mode === 'Validate' });
-    await withClient(url, async (client) => {
+    const columnTypes = await withClient(url, async (client) => {
       await migrate(client);
       await client.query(`CREATE TABLE items (k numeric PRIMARY KEY, v text CHECK (v <> 'forbidden')
         ${owner ? ', upload uuid, row bigint' : ''})`);
+      return (await readColumnTypes(client, target))!;
     });
     for (let i = 0; i < 3; i += 1) {
       const client = await connect({ uri: url, applicationName: `test-${i}` });
@@ -56,18 +67,14 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     }
 
     /** As the runner does: again, by the merge, when PostgreSQL ends a deadlock. */
-    async function process(client: pg.Client, id: string, number: number, items: Item[]) {
-      const prepared = items.map(({ row, key, value }) => ({
-        row,
-        values: [key, value, ...(owner ? [id, String(row)] : [])],
-      }));
+    async function process(client: pg.Client, id: string, group: ChunkGroup) {
       for (let tries = 1; ; tries += 1) {
         const transaction = {
-          ...{ client, target, columnTypes: null, metadata: {} },
+          ...{ client, target, columnTypes, metadata: {} },
           ...{ uploadId: id, attempt: 1, mergeOnly: tries > 1 },
         };
         try {
-          await processChunks(transaction, prepareGroup(id, new Map([[number, prepared]])));
+          await processChunks(transaction, group);
           return;
         } catch (error) {
           if (sqlState(error) !== '40P01') throw error;
@@ -76,7 +83,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     }
 
     await fc.assert(
-      fc.asyncProperty(numericKeys, fc.nat(1_000_000), async (chunks, seed) => {
+      fc.asyncProperty(numericKeys, fc.boolean(), fc.nat(1_000_000), async (chunks, isBinary, seed) => {
         await rows('TRUNCATE items');
         const earlier = randomUUID();
         for (const [k, v] of STORED)
@@ -87,11 +94,19 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
           ]);
         const plan = chunks.map((items) => ({ firstRowNumber: items[0]!.row, recordCount: items.length }));
         const id = await withClient(url, (client) => planTestUpload(client, plan));
+        const encodings = isBinary ? chooseEncodings(schema, columnTypes)! : null;
+        const prepare = (number: number) => {
+          const prepared = chunks[number]!.map(({ row, key, value }) => ({
+            row,
+            values: [key, value, ...(owner ? [id, String(row)] : [])],
+          }));
+          return prepareGroup(id, new Map([[number, prepared]]), encodings);
+        };
         const order = chunks.map((_, i) => i).sort((a, b) => ((a * 7919 + seed) % 101) - ((b * 7919 + seed) % 101));
         await Promise.all(
           clients.map(async (client) => {
             for (let next = order.pop(); next !== undefined; next = order.pop())
-              await process(client, id, next, chunks[next]!);
+              await process(client, id, prepare(next));
           }),
         );
         const [expected, items] = [expectPolicy(policy, chunks.flat()), chunks.flat()];
@@ -128,7 +143,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
             { n: expected.counts.succeeded },
           ]);
       }),
-      { numRuns: 12 },
+      { numRuns: 12, examples: [[ALL_REFUSED, true, 0]] },
     );
   });
 });

@@ -169,6 +169,32 @@ it('two uploads of the same content at once: one pod loads it, the other ends an
   expect(await withClient(url, (client) => completeUpload(client, second))).toBe('Complete');
 });
 
+it('a table that is altered under a pod that loads it in the text format: its successor stores what the new type holds', async () => {
+  const url = await bench.newDatabase();
+  await withClient(url, (client) => client.query('CREATE TABLE items (k text PRIMARY KEY, v timestamptz(0))'));
+  const [k, v] = ITEMS_SCHEMA.target.columns;
+  const schema = {
+    ...ITEMS_SCHEMA,
+    fields: [ITEMS_SCHEMA.fields[0]!, { name: 'v', type: 'datetime' as const }],
+    target: { ...ITEMS_SCHEMA.target, columns: [k!, v!] },
+  };
+  await bench.put('altered.csv', 'k,v\na,2025-01-31T12:00:00.25Z\na,2025-01-31T12:00:00.5Z\n');
+  const id = await bench.open(url, 'altered.csv', { schema });
+  expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1' })).code).toBe(0);
+  const altered = await withClient(url, async (holder) => {
+    await holder.query('BEGIN; SELECT 1 FROM batch_upload.batch_upload_chunks FOR UPDATE');
+    const pod = bench.start('process', url, id);
+    expect(await pod.logged('processing')).toMatchObject({ format: 'text' });
+    await holder.query('ALTER TABLE items ALTER v TYPE timestamptz(3); COMMIT');
+    return pod;
+  });
+  expect((await altered.done).code).toBe(EXIT_CODES.retryable);
+  expect((await bench.run('process', url, id)).code).toBe(0);
+  expect((await withClient(url, (client) => client.query('SELECT k, v FROM items'))).rows).toEqual([
+    { k: 'a', v: new Date('2025-01-31T12:00:00.25Z') },
+  ]);
+});
+
 describe('what a person must mend', () => {
   const items = { schema: ITEMS_SCHEMA };
 

@@ -4,9 +4,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTarget } from '#operator/controller/create-target.ts';
 import { verifyTarget } from '#operator/controller/verify-target.ts';
 import { ledgerVersion, migrate, migrationScript } from '#runner/ledger/migrate.ts';
+import { STAGES } from '#runner/load/merge.ts';
+import { processChunks } from '#runner/load/process-chunks.ts';
+import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { createDatabase, withClient } from '#support/database.ts';
+import { planTestUpload } from '#support/ledger.ts';
 import { itemsSchema } from '#support/manifests.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';
+import { prepareGroup } from '#support/prepared-chunks.ts';
 import { exampleSchema } from '#support/runner.ts';
 
 const schema = itemsSchema('items');
@@ -81,6 +86,33 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     await run(admin, sql);
     expect(await verify(admin)).toMatchObject({ reason });
   });
+
+  it.each(Object.values(STAGES))('a table %s is refused without its schema, and loaded with it', (name) =>
+    withClient(admin, async (client) => {
+      await migrate(client);
+      await client.query(GOOD.replace('items', name));
+      const explanation = await verifyTarget(client, itemsSchema(name));
+      const mend = /as in (public\.\w+),/;
+      expect(explanation).toMatchObject({ reason: 'TargetNameTaken', message: expect.stringMatching(mend) });
+      const { target, ...rest } = itemsSchema(mend.exec(explanation!.message)![1]!);
+      // Goes by both stages.
+      const qualified = {
+        ...rest,
+        target: { ...target, onDuplicate: 'Update' as const, columns: target.columns.slice(0, 2) },
+      };
+      expect(await verifyTarget(client, qualified)).toBeNull();
+      const described = describeTarget(qualified);
+      await prepareSession(client, described);
+      const id = await planTestUpload(client, [{ firstRowNumber: 2, recordCount: 2 }]);
+      const rows = [2, 3].map((row) => ({ row, values: ['a', `v${row}`] }));
+      const transaction = { client, target: described, columnTypes: await readColumnTypes(client, described) };
+      await processChunks(
+        { ...transaction, uploadId: id, attempt: 1, mergeOnly: false, metadata: {} },
+        prepareGroup(id, new Map([[0, rows]])),
+      );
+      expect((await client.query(`SELECT k, v FROM public.${name}`)).rows).toEqual([{ k: 'a', v: 'v3' }]);
+    }),
+  );
 
   it.each(['certifications', 'airports'])('the table that is made for the example %s is accepted', async (name) => {
     const example = exampleSchema(name);

@@ -3,6 +3,7 @@ import type { FailedRow } from '#runner/ledger/insert-errors.ts';
 import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
 import type { ChunkGroup } from '#runner/load/process-chunks.ts';
+import { ENCODERS, type Encoding } from '#runner/processor/column-encoding.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 
 export interface PreparedRow {
@@ -11,15 +12,25 @@ export interface PreparedRow {
   values: string[];
 }
 
-/** Chunks by their numbers; record `row` is 10 bytes long and begins at byte 10 × row. */
-export function prepareGroup(uploadId: string, chunks: ReadonlyMap<number, readonly PreparedRow[]>): ChunkGroup {
-  const rows = new RowBuffer();
+/**
+ * Chunks by their numbers; record `row` is 10 bytes long and begins at byte 10 × row.
+ * @param encodings of the columns, none of JSON; null for the text format
+ */
+export function prepareGroup(
+  uploadId: string,
+  chunks: ReadonlyMap<number, readonly PreparedRow[]>,
+  encodings: readonly Encoding[] | null = null,
+): ChunkGroup {
+  const rows = new RowBuffer(encodings ? 'binary' : 'text');
   const prepared = [...chunks].map(([number, items]): PreparedChunk => {
     const from = rows.rows;
     for (const { row, values } of items) {
-      for (const text of values) {
-        rows.text(text);
-        rows.endColumn();
+      rows.startRow(values.length);
+      for (const [i, value] of values.entries()) {
+        const bytes = Buffer.from(value);
+        const encoding = encodings?.[i] ?? 'text';
+        if (encoding === 'text' || encoding === 'jsonb') rows.copyColumn(bytes, 0, bytes.length);
+        else ENCODERS[encoding](bytes, 0, bytes.length, rows);
       }
       rows.endRow(row);
     }
