@@ -1,4 +1,5 @@
 /** Objects of S3: what is there, and its bytes as one ranged, resumable stream that never mixes two versions. */
+import type { Readable } from 'node:stream';
 import {
   GetObjectCommand,
   HeadBucketCommand,
@@ -10,6 +11,7 @@ import { Fault } from '#runner/errors.ts';
 import type { UploadRequest } from '#runner/ledger/types.ts';
 import type { ObjectIdentity } from './object-identity.ts';
 import { networkCode, waitBackoff } from './postgres.ts';
+import { readBody } from './read-body.ts';
 
 /** Makes the client of an upload. Credentials and what the spec leaves out come from the SDK's own environment. */
 export function createS3Client(request: UploadRequest['s3'], env: NodeJS.ProcessEnv): S3Client {
@@ -90,7 +92,7 @@ export async function* readRange(
     try {
       limit.start();
       const body = await openRange(client, identity, { start: position, end }, limit.signal);
-      for await (const piece of body as AsyncIterable<Buffer>) {
+      for await (const piece of readBody(body)) {
         limit.stop();
         position += piece.length;
         attempt = 0;
@@ -119,15 +121,28 @@ export async function* readRange(
  */
 export function createStallLimit({ signal, stallSeconds }: Pick<RetryOptions, 'signal' | 'stallSeconds'>) {
   const stalled = new AbortController();
+  const limitMs = stallSeconds * 1000;
   let timer: NodeJS.Timeout | undefined;
+  let waitingSince: number | null = null;
+  // One timer that looks: to set one and to clear it again for every piece of a file is a tenth of what reading it costs.
+  const watch = (ms: number) => {
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (waitingSince === null) return;
+      const left = waitingSince + limitMs - performance.now();
+      if (left <= 0) stalled.abort();
+      else watch(left);
+    }, ms).unref();
+  };
   return {
     signal: AbortSignal.any([signal, stalled.signal]),
     /** Waits for the next bytes from now on. */
     start() {
-      timer = setTimeout(() => stalled.abort(), stallSeconds * 1000);
+      waitingSince = performance.now();
+      if (!timer) watch(limitMs);
     },
     stop() {
-      clearTimeout(timer);
+      waitingSince = null;
     },
     /** The SDK only says that it was told to stop. */
     explain: (error: unknown) => (stalled.signal.aborted ? new Error('timeout', { cause: error }) : error),
@@ -139,7 +154,7 @@ async function openRange(
   { bucket, key, eTag, versionId }: ObjectIdentity,
   { start, end }: { start: number; end: number },
   signal: AbortSignal,
-): Promise<unknown> {
+): Promise<Readable> {
   const answer = await client.send(
     new GetObjectCommand({
       Bucket: bucket,
@@ -151,7 +166,7 @@ async function openRange(
     { abortSignal: signal },
   );
   if (!answer.Body) throw new Error('the answer has no body');
-  return answer.Body;
+  return answer.Body as Readable;
 }
 
 export async function withRetries<T>(retry: RetryOptions, work: () => Promise<T>): Promise<T> {
