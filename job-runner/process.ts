@@ -1,11 +1,12 @@
 /**
  * Processes one completion index: its run of chunks, from one ranged read of the object, a few in a transaction.
- * The next ones are read and checked while PostgreSQL works on the current ones.
+ * The next ones are read and checked while PostgreSQL works on the current ones. Then it helps the indexes that are not done.
  */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { chunksOfIndex, type RunnerConfig } from '#runner/contract.ts';
 import { type ChunkResult, readPendingChunks } from '#runner/ledger/chunks.ts';
 import type { Chunk, PlannedUpload } from '#runner/ledger/types.ts';
+import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import { createPace, MOST_CHUNKS, type Pace } from '#runner/load/pace.ts';
 import { createPreparer, type Preparer } from '#runner/load/prepare-chunk.ts';
@@ -49,13 +50,10 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
     prepare: (client) => prepareSession(client, target),
   });
   try {
-    const [pending, columnTypes] = await session.run(async (client) => [
-      await readPendingChunks(client, { id: upload.id, ...run }),
-      await readColumnTypes(client, target),
-    ]);
+    const columnTypes = await session.run((client) => readColumnTypes(client, target));
     const encodings = columnTypes && chooseEncodings(upload.schema, columnTypes);
     const format = encodings ? 'binary' : 'text';
-    log.info({ index: config.completionIndex, ...run, pending: pending.length, format }, 'processing');
+    log.info({ index: config.completionIndex, ...run, format }, 'processing');
     const preparer = createPreparer({
       schema: upload.schema,
       header: plan.header,
@@ -65,25 +63,16 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
       ...(plan.format ? { delimiter: plan.format.chunkDelimiter } : {}),
       ...(plan.format?.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {}),
     });
+    const createBuffers = () => createGroupBuffers(upload.id, format);
+    const buffers = [createBuffers(), createBuffers()] as const;
     const reads = { retries: 0 };
-    for (const contiguous of groupContiguous(pending)) {
-      await processRun({ ...deps, session, preparer, upload, target, columnTypes, format, reads }, contiguous);
-    }
+    const context = { ...deps, session, preparer, upload, target, columnTypes, buffers, reads };
+    await processAll(context, run, chooseOwn);
     log.info({ index: config.completionIndex }, 'processed');
+    if (indexes > 1) await processAll(context, { first: 0, end: plan.totalChunks }, chooseHelp);
   } finally {
     await session.close();
   }
-}
-
-/** Splits chunks into runs without a gap, so that what is done is not read again. */
-export function groupContiguous(chunks: readonly Chunk[]): Chunk[][] {
-  const runs: Chunk[][] = [];
-  for (const chunk of chunks) {
-    const last = runs.at(-1);
-    if (last && last.at(-1)!.number + 1 === chunk.number) last.push(chunk);
-    else runs.push([chunk]);
-  }
-  return runs;
 }
 
 interface RunContext extends ProcessDeps {
@@ -93,12 +82,30 @@ interface RunContext extends ProcessDeps {
   target: Target;
   /** What rows are prepared for; null when this role may not lock the table. */
   columnTypes: readonly ColumnType[] | null;
-  format: CopyFormat;
+  /** One is being written by PostgreSQL while the other is filled. */
+  buffers: readonly [GroupBuffers, GroupBuffers];
   /** Of this pod so far, for the audit rows. */
   reads: { retries: number };
 }
 
-async function processRun(context: RunContext, chunks: Chunk[]): Promise<void> {
+/** Asks again and again what is left of the chunks [first, end) and does what is chosen of them, until nothing is. */
+async function processAll(
+  context: RunContext,
+  { first, end }: { first: number; end: number },
+  choose: (pending: Chunk[], metOthers: boolean) => Chunk[],
+): Promise<void> {
+  const { session, upload } = context;
+  let metOthers = false;
+  for (;;) {
+    const pending = await session.run((client) => readPendingChunks(client, { id: upload.id, first, end }));
+    const run = choose(pending, metOthers);
+    if (run.length === 0) return;
+    metOthers = !(await processRun(context, run));
+  }
+}
+
+/** @returns false when it came to chunks that another pod had done, and ended there */
+async function processRun(context: RunContext, chunks: Chunk[]): Promise<boolean> {
   const { upload, s3, log, signal, config } = context;
   const { plan, request } = upload;
   const identity: ObjectIdentity = plan.work ?? {
@@ -127,7 +134,7 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<void> {
     return reader.take(into);
   };
   try {
-    await processInOrder(context, chunks, read);
+    return await processInOrder(context, chunks, read);
   } finally {
     await reader.close();
   }
@@ -150,13 +157,10 @@ async function processInOrder(
   context: RunContext,
   chunks: Chunk[],
   read: (chunk: Chunk, into: Buffer) => Promise<Buffer>,
-): Promise<void> {
-  const { preparer, upload, format } = context;
-  const createBuffers = () => createGroupBuffers(upload.id, format);
+): Promise<boolean> {
+  const { preparer, buffers } = context;
   // Chunks whose keys go into the ledger are written one by one.
   const pace = createPace(context.target.keys ? 1 : MOST_CHUNKS);
-  // One is being written by PostgreSQL while the other is filled.
-  const buffers = [createBuffers(), createBuffers()] as const;
   let taken = 0;
   const prepareNext = async ({ source, rows, failed }: GroupBuffers): Promise<ChunkGroup> => {
     for (const buffer of [source, rows, failed.buffer]) buffer.clear();
@@ -171,31 +175,43 @@ async function processInOrder(
   let next = prepareNext(buffers[0]);
   for (let turn = 1; ; turn += 1) {
     const group = await next;
-    if (group.chunks.length === 0) return;
+    if (group.chunks.length === 0) return true;
     next = prepareNext(buffers[turn % 2]!);
     // Awaited in the next turn; a fault of the storage must not be an unhandled rejection until then.
     next.catch(() => undefined);
-    await commitGroup(context, group, pace);
+    if (!(await commitGroup(context, group, pace))) {
+      // It fills a buffer that is used again.
+      await next.catch(() => undefined);
+      return false;
+    }
   }
 }
 
-/** Writes the group in one transaction where that goes, else each of its chunks in its own. */
-async function commitGroup(context: RunContext, group: ChunkGroup, pace: Pace): Promise<void> {
+/**
+ * Writes the group in one transaction where that goes, else each of its chunks in its own.
+ * @returns false when another pod had done one of them
+ */
+async function commitGroup(context: RunContext, group: ChunkGroup, pace: Pace): Promise<boolean> {
   let tries = 0;
   if (!pace.merging) {
     const together = await commit(context, group, { mergeOnly: false, triesBefore: 0 });
     if (together.outcome.done) {
       pace.committed(group.chunks.length, together.outcome.way);
-      return;
+      return together.outcome.results.length === group.chunks.length;
     }
     pace.separated();
     tries = together.tries;
   }
+  let wereAllPending = true;
   for (const chunk of group.chunks) {
     const alone = { ...group, chunks: [chunk] };
     const { outcome } = await commit(context, alone, { mergeOnly: pace.merging || tries > 1, triesBefore: tries });
-    if (outcome.done) pace.committed(1, outcome.way);
+    if (outcome.done) {
+      pace.committed(1, outcome.way);
+      if (outcome.results.length === 0) wereAllPending = false;
+    }
   }
+  return wereAllPending;
 }
 
 async function commit(

@@ -54,6 +54,29 @@ describe('a certification file', () => {
     await expectExact(url, id, data);
   });
 
+  it('processed by one index alone as far as it helps, then by all at once', async () => {
+    const url = await newTarget();
+    const data = certifications(60_000, 4);
+    await bench.put('helped.csv', data.file);
+    const id = await bench.open(url, 'helped.csv', { chunkRecords: 500 });
+    expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1000' })).code).toBe(0);
+    await withClient(url, (client) => client.query('UPDATE batch_upload.batch_uploads SET total_indexes = 2'));
+    expect((await bench.run('process', url, id, { JOB_COMPLETION_INDEX: '0' })).code).toBe(0);
+    const { rows } = await withClient(url, (client) =>
+      client.query<{ chunk_number: number }>(
+        'SELECT chunk_number FROM batch_upload.batch_upload_chunks WHERE completed_at IS NULL ORDER BY chunk_number',
+      ),
+    );
+    // Of the other index' sixty it took the last ones, and left those at the front.
+    const left = rows.map(({ chunk_number }) => chunk_number);
+    expect(left).toEqual(Array.from({ length: left.length }, (_, i) => 60 + i));
+    expect(left.length).toBeGreaterThan(20);
+    expect(left.length).toBeLessThan(40);
+    const pods = [1, 0, 1].map((index) => bench.run('process', url, id, { JOB_COMPLETION_INDEX: String(index) }));
+    expect((await Promise.all(pods)).map(({ code }) => code)).toEqual([0, 0, 0]);
+    await expectExact(url, id, data);
+  });
+
   it('killed again and again at any moment', async () => {
     const url = await newTarget();
     const data = certifications(10_000, 3);
