@@ -408,7 +408,21 @@ describe('values at the limits of their types', () => {
         ],
       },
     );
-    const edges = [0n, 1n, 9n, 10n, 99_999n, 999_999_999n, 1_000_000_000n, 2n ** 15n, 2n ** 31n, 2n ** BigInt(bits)];
+    const edges = [
+      0n,
+      1n,
+      9n,
+      10n,
+      99_999n,
+      999_999_999n,
+      1_000_000_000n,
+      2n ** 15n,
+      2n ** 31n,
+      2n ** 32n,
+      2n ** 33n,
+      10n ** 10n,
+      2n ** BigInt(bits),
+    ];
     const texts = edges.flatMap((edge) =>
       [-2n, -1n, 0n, 1n].flatMap((more) =>
         [edge + more, -edge - more].flatMap((value) => {
