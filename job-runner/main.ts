@@ -46,7 +46,7 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
   const session = createSession({
     database: { uri: config.databaseUri, caCert: config.databaseCaCert },
     uploadId: config.uploadId,
-    role: command ?? 'none',
+    role: command === 'process' ? `process-${config.completionIndex}` : (command ?? 'none'),
     retrySeconds: config.retrySeconds,
     stallSeconds: config.stallSeconds,
     signal,
@@ -58,20 +58,18 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
   let upload = await session.run((client) => readOpenUpload(client, config.uploadId));
   const s3 = createS3Client(upload.request.s3, process.env);
   cleanup.defer(() => s3.destroy());
-  const deps = { config, s3, telemetry, log, signal };
+  const deps = { config, s3, telemetry, log, signal, session };
   switch (command) {
     case 'plan': {
-      if (!upload.plan) await planUpload({ ...deps, session }, upload);
+      if (!upload.plan) await planUpload(deps, upload);
       upload = await session.run((client) => readOpenUpload(client, config.uploadId));
       assertPlanned(upload);
-      await session.close();
       if (upload.status === 'Processing' && upload.plan.execution === 'Inline') await runProcess(deps, upload);
       break;
     }
     case 'process': {
       assertRunning(upload, { id: upload.id, attempt: config.attempt, status: 'Processing' });
       assertPlanned(upload);
-      await session.close();
       await runProcess(deps, upload);
       break;
     }

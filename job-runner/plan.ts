@@ -11,7 +11,6 @@ import type { Plan, UploadRow } from '#runner/ledger/types.ts';
 import { createChunkCutter } from '#runner/plan-chunks.ts';
 import type { ProcessDeps } from '#runner/process.ts';
 import { readHeader } from '#runner/read-header.ts';
-import type { Session } from '#runner/session.ts';
 import { type OpenSource, openSource } from '#runner/source/open-source.ts';
 import type { SourceFormat } from '#runner/source/source-format.ts';
 import { createWorkCopy, type WorkCopy } from '#runner/source/work-copy.ts';
@@ -20,14 +19,10 @@ import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
 import { headObject, type RetryOptions, readRange } from '#runner/storage/s3.ts';
 
-export interface PlanDeps extends ProcessDeps {
-  session: Session;
-}
-
 /** Time between two lines of progress in the log. */
 const PROGRESS_MS = 10_000;
 
-export async function planUpload(deps: PlanDeps, upload: UploadRow): Promise<void> {
+export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<void> {
   const { config, s3, log, signal, session } = deps;
   const retry: RetryOptions = {
     signal,
@@ -52,7 +47,7 @@ interface SourceObject {
   retry: RetryOptions;
 }
 
-async function readSource(deps: PlanDeps, upload: UploadRow, { identity, retry }: SourceObject): Promise<Plan> {
+async function readSource(deps: ProcessDeps, upload: UploadRow, { identity, retry }: SourceObject): Promise<Plan> {
   const { config, s3, log } = deps;
   const { request, schema } = upload;
   const readBytes = (start: number, end: number) => readRange(s3, identity, { start, end }, retry);
@@ -92,7 +87,7 @@ async function readSource(deps: PlanDeps, upload: UploadRow, { identity, retry }
 }
 
 async function startCopy(
-  { config, s3, session }: PlanDeps,
+  { config, s3, session }: ProcessDeps,
   { id, request }: UploadRow,
   { format, retry }: { format: SourceFormat; retry: RetryOptions },
 ): Promise<WorkCopy> {
@@ -125,7 +120,7 @@ function createDigestedStream(readBytes: (start: number, end: number) => AsyncGe
 }
 
 async function scanRecords(
-  { config, log }: PlanDeps,
+  { config, log }: ProcessDeps,
   { schema, request }: UploadRow,
   { source, copy }: { source: OpenSource; copy: WorkCopy | null },
 ): Promise<Pick<Plan, 'header' | 'chunks' | 'totalRecords'>> {

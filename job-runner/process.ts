@@ -16,7 +16,7 @@ import { type ColumnType, chooseEncodings } from '#runner/processor/column-encod
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import { JSON_FAULT } from '#runner/processor/faults.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
-import { createSession, type Session } from '#runner/session.ts';
+import type { Session } from '#runner/session.ts';
 import { type ByteArena, createByteArena } from '#runner/storage/byte-arena.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
 import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
@@ -25,6 +25,7 @@ import type { Telemetry } from '#runner/telemetry/datadog.ts';
 import type { Logger } from '#runner/telemetry/log.ts';
 
 export interface ProcessDeps {
+  session: Session;
   config: RunnerConfig;
   s3: S3Client;
   telemetry: Telemetry;
@@ -33,50 +34,36 @@ export interface ProcessDeps {
 }
 
 export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Promise<void> {
-  const { config, log, signal } = deps;
+  const { config, log, session } = deps;
   const { plan } = upload;
   const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;
   const run = chunksOfIndex(config.completionIndex, indexes, plan.totalChunks);
   if (plan.header === null || run.first === run.end) return;
   const target = describeTarget(upload.schema, { rolledBack: upload.request.mode === 'Validate' });
-  const session = createSession({
-    database: { uri: config.databaseUri, caCert: config.databaseCaCert },
+  session.prepareBy((client) => prepareSession(client, target));
+  const columnTypes = await session.run((client) => readColumnTypes(client, target));
+  const encodings = columnTypes && chooseEncodings(upload.schema, columnTypes);
+  const format = encodings ? 'binary' : 'text';
+  log.info({ index: config.completionIndex, ...run, format }, 'processing');
+  const preparer = createPreparer({
+    schema: upload.schema,
+    header: plan.header,
     uploadId: upload.id,
-    role: `process-${config.completionIndex}`,
-    retrySeconds: config.retrySeconds,
-    stallSeconds: config.stallSeconds,
-    signal,
-    log,
-    prepare: (client) => prepareSession(client, target),
+    storeRowData: upload.request.storeRowData ?? true,
+    encodings,
+    ...(plan.format ? { delimiter: plan.format.chunkDelimiter } : {}),
+    ...(plan.format?.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {}),
   });
-  try {
-    const columnTypes = await session.run((client) => readColumnTypes(client, target));
-    const encodings = columnTypes && chooseEncodings(upload.schema, columnTypes);
-    const format = encodings ? 'binary' : 'text';
-    log.info({ index: config.completionIndex, ...run, format }, 'processing');
-    const preparer = createPreparer({
-      schema: upload.schema,
-      header: plan.header,
-      uploadId: upload.id,
-      storeRowData: upload.request.storeRowData ?? true,
-      encodings,
-      ...(plan.format ? { delimiter: plan.format.chunkDelimiter } : {}),
-      ...(plan.format?.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {}),
-    });
-    const createBuffers = () => createGroupBuffers(upload.id, format);
-    const buffers = [createBuffers(), createBuffers()] as const;
-    const reads = { retries: 0 };
-    const context = { ...deps, session, preparer, upload, target, columnTypes, buffers, reads };
-    await processAll(context, run, chooseOwn);
-    log.info({ index: config.completionIndex }, 'processed');
-    if (indexes > 1) await processAll(context, { first: 0, end: plan.totalChunks }, chooseHelp);
-  } finally {
-    await session.close();
-  }
+  const createBuffers = () => createGroupBuffers(upload.id, format);
+  const buffers = [createBuffers(), createBuffers()] as const;
+  const reads = { retries: 0 };
+  const context = { ...deps, preparer, upload, target, columnTypes, buffers, reads };
+  await processAll(context, run, chooseOwn);
+  log.info({ index: config.completionIndex }, 'processed');
+  if (indexes > 1) await processAll(context, { first: 0, end: plan.totalChunks }, chooseHelp);
 }
 
 interface RunContext extends ProcessDeps {
-  session: Session;
   preparer: Preparer;
   upload: PlannedUpload;
   target: Target;

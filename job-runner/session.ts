@@ -31,8 +31,6 @@ export interface SessionOptions {
   stallSeconds: number;
   signal: AbortSignal;
   log: Logger;
-  /** Runs once on every new connection. */
-  prepare?: (client: pg.Client) => Promise<void>;
 }
 
 export interface Session {
@@ -42,6 +40,8 @@ export interface Session {
    * @throws Fault when it is not retryable, or `retrySeconds` have passed without success.
    */
   run<T>(work: (client: pg.Client, tries: number) => Promise<T>): Promise<T>;
+  /** From now on this runs once on every connection, the present one too, before anything else does. */
+  prepareBy(prepare: (client: pg.Client) => Promise<void>): void;
   close(): Promise<void>;
 }
 
@@ -68,23 +68,29 @@ export function createSession(options: SessionOptions): Session {
     onTerminated: (pid) => log.warn({ pid }, 'ended a session that held a lock of this upload and did not move'),
   };
   let current: pg.Client | null = null;
+  let prepare: ((client: pg.Client) => Promise<void>) | null = null;
+  let isPrepared = true;
 
   async function open(): Promise<pg.Client> {
-    if (current) return current;
-    const client = await connect(database);
-    try {
-      await withStallWatch(client, stall, async () => options.prepare?.(client));
-    } catch (error) {
-      await disconnect(client);
-      throw error;
+    current ??= await connect(database);
+    const client = current;
+    if (prepare && !isPrepared) {
+      const preparing = prepare;
+      try {
+        await withStallWatch(client, stall, () => preparing(client));
+      } catch (error) {
+        await drop();
+        throw error;
+      }
     }
-    current = client;
+    isPrepared = true;
     return client;
   }
 
   async function drop(): Promise<void> {
     const client = current;
     current = null;
+    isPrepared = false;
     if (client) await disconnect(client);
   }
 
@@ -112,6 +118,10 @@ export function createSession(options: SessionOptions): Session {
           await waitBackoff(tries, signal);
         }
       }
+    },
+    prepareBy(work) {
+      prepare = work;
+      isPrepared = false;
     },
     close: drop,
   };

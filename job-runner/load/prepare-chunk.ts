@@ -94,13 +94,15 @@ export function createPreparer(options: PreparerOptions): Preparer {
         codes.add(row);
       };
       let rowNumber = chunk.firstRowNumber;
+      let taken = 0;
       let left = 0;
       kernel?.reset();
       for (let at = 0; at < bytes.length; rowNumber += 1) {
         // The kernel is of no use where it leaves most records to the processor.
-        if (kernel && left <= MOST_LEFT + rows.rows - from) {
+        if (kernel && left <= MOST_LEFT + taken) {
           const before = rows.rows;
           at = kernel.run(bytes, at, rowNumber, { rows, onRecord: records.add, isText: clean });
+          taken += rows.rows - before;
           rowNumber += rows.rows - before;
           if (at === bytes.length) break;
           left += 1;

@@ -112,7 +112,7 @@ function detectEncoding(sample: Sample, declared: Encoding | undefined): Encodin
   }
   const encoding = declared ?? marked;
   if (encoding) return encoding;
-  const nuls = count(sample.bytes, (byte) => byte === 0);
+  const nuls = sample.bytes.includes(0) ? count(sample.bytes, (byte) => byte === 0) : 0;
   // Latin letters in UTF-16 are every other byte a NUL.
   if (nuls * 4 >= sample.bytes.length && nuls > 1) {
     throw formatFault(

@@ -79,7 +79,7 @@ describe('a certification file', () => {
 
   it('killed again and again at any moment', async () => {
     const url = await newTarget();
-    const data = certifications(10_000, 3);
+    const data = certifications(40_000, 3);
     await bench.put('killed.csv', data.file);
     const id = await bench.open(url, 'killed.csv', { chunkRecords: 100 });
     let killedWhileProcessing = 0;
