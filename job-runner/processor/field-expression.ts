@@ -33,7 +33,7 @@ export function compileFieldExpression(
     throw new SchemaError(path, `is not a CEL expression: ${(error as Error).message}`, error);
   }
   const inputs = names.flatMap((name, index) => (expression.inputs.has(name) ? [index] : []));
-  const evaluate = rememberAnswers((texts: readonly (string | undefined)[]) => {
+  const evaluate = rememberAnswers((texts) => {
     const input: ExpressionInput = {};
     for (const [i, index] of inputs.entries()) {
       const value = texts[i];
@@ -41,5 +41,12 @@ export function compileFieldExpression(
     }
     return expression.evaluate(input);
   });
-  return { inputs, evaluate: (values) => evaluate(inputs.map((index) => values.text(index))) };
+  const texts = inputs.map((): string | undefined => undefined);
+  return {
+    inputs,
+    evaluate(values) {
+      for (let i = 0; i < inputs.length; i += 1) texts[i] = values.text(inputs[i]!);
+      return evaluate(texts);
+    },
+  };
 }

@@ -2,37 +2,61 @@
 
 const MOST_ANSWERS = 4096;
 /** Longer inputs are seldom met again, and would make the memory of them large. */
-const LONGEST_KEY = 256;
+const LONGEST_INPUT = 256;
+
+type Text = string | undefined;
+/** The answers by the last text; for every text before it one such map by the text after it. */
+type Level<T> = Map<Text, T | Level<T>>;
 
 /**
- * Remembers the answers of a pure function of texts. Bounded: when it knows {@link MOST_ANSWERS} it begins anew, and it
- * gives up when most of them were never asked for again.
+ * Remembers the answers of a pure function of texts, always as many. Bounded: when it knows {@link MOST_ANSWERS} it begins
+ * anew, and it gives up when most of them were never asked for again.
  * A call that throws is not remembered.
  */
-export function rememberAnswers<T>(
-  compute: (texts: readonly (string | undefined)[]) => T,
-): (texts: readonly (string | undefined)[]) => T {
-  const answers = new Map<string, T>();
+export function rememberAnswers<T>(compute: (texts: readonly Text[]) => T): (texts: readonly Text[]) => T {
+  const answers: Level<T> = new Map();
+  let known = 0;
   let hits = 0;
   let useful = true;
+
+  function find(texts: readonly Text[]): T | undefined {
+    let found: T | Level<T> | undefined = answers;
+    for (let i = 0; i < texts.length && found !== undefined; i += 1) found = (found as Level<T>).get(texts[i]);
+    return found as T | undefined;
+  }
+
+  function store(texts: readonly Text[], answer: T): void {
+    let level = answers;
+    for (const text of texts.slice(0, -1)) {
+      const next = (level.get(text) as Level<T> | undefined) ?? new Map();
+      level.set(text, next);
+      level = next;
+    }
+    level.set(texts.at(-1), answer);
+  }
+
   return (texts) => {
-    if (!useful) return compute(texts);
-    // No text holds a NUL; the digit behind it says whether there is one.
-    let key = '';
-    for (const text of texts) key += text === undefined ? '\x000' : `\x001${text}`;
-    const known = answers.get(key);
-    if (known !== undefined) {
+    if (!useful || texts.length === 0 || lengthOf(texts) > LONGEST_INPUT) return compute(texts);
+    const before = find(texts);
+    if (before !== undefined) {
       hits += 1;
-      return known;
+      return before;
     }
     const answer = compute(texts);
-    if (key.length > LONGEST_KEY || answer === undefined) return answer;
-    if (answers.size === MOST_ANSWERS) {
+    if (answer === undefined) return answer;
+    if (known === MOST_ANSWERS) {
       useful = hits > MOST_ANSWERS;
-      hits = 0;
+      known = hits = 0;
       answers.clear();
     }
-    answers.set(key, answer);
+    known += 1;
+    store(texts, answer);
     return answer;
   };
+}
+
+function lengthOf(texts: readonly Text[]): number {
+  let length = 0;
+  for (let i = 0; i < texts.length; i += 1) length += texts[i]?.length ?? 0;
+  return length;
 }
