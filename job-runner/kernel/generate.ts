@@ -1,42 +1,43 @@
 /**
- * Compiles the sources in assembly/ to WebAssembly: `node job-runner/kernel/generate.ts` writes a module for each, `--check`
- * fails on a difference. The compiler is a package for development; what it makes is kept with the source.
+ * Compiles the sources in assembly/ to WebAssembly: `node job-runner/kernel/generate.ts` writes a module for each of the two
+ * kernels, `--check` fails on a difference. The compiler is a package for development; what it makes is kept with the source.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import asc from 'assemblyscript/asc';
 
-/** With the memory each has, in pages of 64 KiB. */
+const FOLDER = new URL('assembly/', import.meta.url);
+/** By their entry, with the memory each has, in pages of 64 KiB. */
 const KERNELS = [
   { name: 'kernel', pages: 16 },
   { name: 'boundaries', pages: 6 },
 ];
 
-async function compile(source: string, pages: number): Promise<Uint8Array> {
-  // The name of the file is that of the module from which it imports.
-  const { error, binary, stderr } = await asc.compileString(
-    { 'kernel.ts': source },
+async function compile({ name, pages }: (typeof KERNELS)[number]): Promise<Uint8Array> {
+  let binary: Uint8Array | null = null;
+  const memory = ['--initialMemory', `${pages}`, '--maximumMemory', `${pages}`];
+  const { error, stderr } = await asc.main(
+    [`${name}.ts`, '-o', 'binary', '-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd', ...memory],
     {
-      enable: ['simd'],
-      runtime: 'stub',
-      optimizeLevel: 3,
-      shrinkLevel: 0,
-      noAssert: true,
-      initialMemory: pages,
-      maximumMemory: pages,
+      // What is not there is asked for too, before the libraries of the compiler.
+      readFile: (file) => readFile(new URL(file, FOLDER), 'utf8').catch(() => null),
+      writeFile(_file, contents) {
+        binary = contents as Uint8Array;
+      },
+      listFiles: () => [],
     },
   );
   if (error) throw new Error(`${error.message}\n${stderr.toString()}`);
   return Uint8Array.from(binary!);
 }
 
-async function generate({ name, pages }: (typeof KERNELS)[number]): Promise<string> {
-  const binary = await compile(await readFile(new URL(`assembly/${name}.ts`, import.meta.url), 'utf8'), pages);
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(binary), { kernel: { callExternal: () => -1 } });
+async function generate(kernel: (typeof KERNELS)[number]): Promise<string> {
+  const binary = await compile(kernel);
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(binary), { row: { callExternal: () => -1 } });
   const constants = Object.entries(instance.exports)
     .filter(([constant]) => /^[A-Z0-9_]+$/.test(constant))
     .map(([constant, value]) => `  ${constant}: ${(value as WebAssembly.Global).value},\n`);
   return [
-    `/** Generated from job-runner/kernel/assembly/${name}.ts by \`make generate\`; do not edit. */\n`,
+    `/** Generated from job-runner/kernel/assembly/${kernel.name}.ts by \`make generate\`; do not edit. */\n`,
     `export const LAYOUT = {\n${constants.join('')}} as const;\n`,
     `export const BINARY =\n  '${Buffer.from(binary).toString('base64')}';\n`,
   ].join('\n');

@@ -41,8 +41,10 @@ export interface RowKernel {
 
 interface KernelExports {
   memory: WebAssembly.Memory;
-  describeRecords(delimiter: number, columns: number, fields: number): void;
-  usePrograms(fieldProgram: number, columnProgram: number, rowBytes: number, rowFactor: number): void;
+  describeFile(delimiter: number, columns: number): void;
+  describeFields(fields: number, program: number): void;
+  describeColumns(program: number): void;
+  describeRoom(rowBytes: number, rowFactor: number): void;
   run(from: number, to: number, isText: number, firstRowNumber: number): number;
   rows: WebAssembly.Global;
   next: WebAssembly.Global;
@@ -57,14 +59,16 @@ export function createRowKernel(options: RowKernelOptions): RowKernel | null {
   let externals: External[] = [];
   const callExternal = (id: number, out: number, isFirst: number) => call(externals[id]!, out, isFirst === 1);
   const module = new WebAssembly.Module(Buffer.from(BINARY, 'base64'));
-  const instance = new WebAssembly.Instance(module, { kernel: { callExternal } });
+  const instance = new WebAssembly.Instance(module, { row: { callExternal } });
   const kernel = instance.exports as unknown as KernelExports;
   const memory = Buffer.from(kernel.memory.buffer);
   const program = writeProgram(kernel.memory.buffer, options);
   if (program === null) return null;
   externals = program.externals;
-  kernel.describeRecords(delimiter, columns, checks.length);
-  kernel.usePrograms(program.fieldProgram, program.columnProgram, program.rowBytes, program.rowFactor);
+  kernel.describeFile(delimiter, columns);
+  kernel.describeFields(checks.length, program.fieldProgram);
+  kernel.describeColumns(program.columnProgram);
+  kernel.describeRoom(program.rowBytes, program.rowFactor);
   fillTables(memory);
 
   const values = viewValues(kernel.memory.buffer, { columns, positions, fields: checks.length });

@@ -1,0 +1,189 @@
+/** Tests a record's fields, by the program for fields. */
+import {
+  AT,
+  DASH,
+  DOT,
+  ENDS,
+  KINDS,
+  MAY_BE_BLANK,
+  STARTS,
+  TEST_CHARACTERS,
+  TEST_CLASS,
+  TEST_DATE,
+  TEST_EMAIL,
+  TEST_ENUM,
+  TESTS_END,
+  ZERO,
+} from './layout';
+
+let fields: i32 = 0;
+let fieldProgram: i32 = 0;
+
+/** Before the first record: how many fields the schema has, and where their program is. */
+export function describeFields(ofSchema: i32, program: i32): void {
+  fields = ofSchema;
+  fieldProgram = program;
+}
+
+const BLANK: i32 = 0;
+const NOT_BLANK: i32 = 1;
+const MAYBE_BLANK: i32 = 2;
+
+/** Of a field that begins with a byte with which a blank one may begin. */
+function lookForText(start: i32, end: i32): i32 {
+  let answer = BLANK;
+  for (let i = start; i < end; i += 1) {
+    const byte = i32(load<u8>(i));
+    if (byte > 0x20 && byte < 0x7f) return NOT_BLANK;
+    if (byte !== 0x20 && byte !== 0x09) answer = MAYBE_BLANK;
+  }
+  return answer;
+}
+
+/** Leaves in KINDS what each field is: 0 without a value, 1 its bytes. @returns whether all are fine at sight */
+export function testFields(): bool {
+  let pc = fieldProgram;
+  for (let field = 0; field < fields; field += 1) {
+    const position = load<i32>(pc);
+    const required = load<i32>(pc, 4);
+    const behind = pc + 12 + load<i32>(pc, 8);
+    pc += 12;
+    let start = 0;
+    let end = 0;
+    if (position >= 0) {
+      start = load<i32>(STARTS + 4 * position);
+      end = load<i32>(ENDS + 4 * position);
+    }
+    let isMissing = start === end;
+    if (!isMissing && load<u8>(MAY_BE_BLANK + i32(load<u8>(start))) !== 0) {
+      const answer = lookForText(start, end);
+      if (answer === MAYBE_BLANK) return false;
+      isMissing = answer === BLANK;
+    }
+    if (isMissing) {
+      if (required !== 0) return false;
+      store<u8>(KINDS + field, 0);
+    } else {
+      if (!passesTests(pc, start, end)) return false;
+      store<u8>(KINDS + field, 1);
+    }
+    pc = behind;
+  }
+  return true;
+}
+
+function passesTests(tests: i32, start: i32, end: i32): bool {
+  let pc = tests;
+  while (true) {
+    switch (load<i32>(pc)) {
+      case TESTS_END:
+        return true;
+      case TEST_CLASS: {
+        if (end - start < load<i32>(pc, 8) || end - start > load<i32>(pc, 12)) return false;
+        const table = load<i32>(pc, 4);
+        for (let i = start; i < end; i += 1) if (load<u8>(table + i32(load<u8>(i))) === 0) return false;
+        pc += 16;
+        break;
+      }
+      case TEST_ENUM: {
+        const count = load<i32>(pc, 4);
+        if (!isOneOf(pc + 8, count, start, end)) return false;
+        pc += 8 + 8 * count;
+        break;
+      }
+      case TEST_DATE:
+        if (!isDate(start, end)) return false;
+        pc += 4;
+        break;
+      case TEST_EMAIL:
+        if (!isEmail(load<i32>(pc, 4), load<i32>(pc, 8), start, end)) return false;
+        pc += 12;
+        break;
+      case TEST_CHARACTERS: {
+        const count = countCharacters(start, end);
+        if (count < load<i32>(pc, 4) || count > load<i32>(pc, 8)) return false;
+        pc += 12;
+        break;
+      }
+      default: {
+        // TEST_NOT_LENGTHS
+        const count = load<i32>(pc, 4);
+        for (let i = 0; i < count; i += 1) if (load<i32>(pc + 8 + 4 * i) === end - start) return false;
+        pc += 8 + 4 * count;
+      }
+    }
+  }
+}
+
+/** `values` are pairs of an address and a length. */
+function isOneOf(values: i32, count: i32, start: i32, end: i32): bool {
+  for (let i = 0; i < count; i += 1) {
+    const value = load<i32>(values + 8 * i);
+    const length = load<i32>(values + 8 * i, 4);
+    if (length !== end - start) continue;
+    let at = 0;
+    while (at < length && load<u8>(value + at) === load<u8>(start + at)) at += 1;
+    if (at === length) return true;
+  }
+  return false;
+}
+
+export function digitAt(at: i32): i32 {
+  return i32(load<u8>(at)) - ZERO;
+}
+
+function twoDigitsAt(at: i32): i32 {
+  return digitAt(at) * 10 + digitAt(at + 1);
+}
+
+/** The mirror of isDateBytes in processor/byte-tests.ts. */
+function isDate(start: i32, end: i32): bool {
+  if (end - start !== 10 || load<u8>(start, 4) !== DASH || load<u8>(start, 7) !== DASH) return false;
+  for (let i = 0; i < 10; i += 1) {
+    if (i === 4 || i === 7) continue;
+    if (<u32>digitAt(start + i) > 9) return false;
+  }
+  const year = twoDigitsAt(start) * 100 + twoDigitsAt(start + 2);
+  const month = twoDigitsAt(start + 5);
+  const day = twoDigitsAt(start + 8);
+  if (year === 0 || month === 0 || month > 12 || day === 0) return false;
+  if (month === 2) {
+    const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+    return day <= (isLeap ? 29 : 28);
+  }
+  // 31 in January, March, May, July, August, October and December.
+  return day <= 30 + ((month + (month >> 3)) & 1);
+}
+
+/** PostgreSQL's number of a day; the mirror of daysSince2000 in processor/calendar.ts. */
+export function daysSince2000(start: i32): i32 {
+  const year = twoDigitsAt(start) * 100 + twoDigitsAt(start + 2);
+  const month = twoDigitsAt(start + 5);
+  const shifted = month <= 2 ? year - 1 : year;
+  const era = shifted / 400;
+  const yearOfEra = shifted - era * 400;
+  const dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + twoDigitsAt(start + 8) - 1;
+  return era * 146097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 730425;
+}
+
+/** The mirror of isEmailBytes in processor/byte-tests.ts. */
+function isEmail(localTable: i32, labelTable: i32, start: i32, end: i32): bool {
+  let i = start;
+  while (i < end && load<u8>(localTable + i32(load<u8>(i))) === 1) i += 1;
+  if (i === start || i === end || i32(load<u8>(i)) !== AT) return false;
+  while (true) {
+    i += 1;
+    const label = i;
+    while (i < end && load<u8>(labelTable + i32(load<u8>(i))) === 1) i += 1;
+    if (i === label || i - label > 63) return false;
+    if (i32(load<u8>(label)) === DASH || i32(load<u8>(i - 1)) === DASH) return false;
+    if (i === end) return true;
+    if (i32(load<u8>(i)) !== DOT) return false;
+  }
+}
+
+function countCharacters(start: i32, end: i32): i32 {
+  let count = 0;
+  for (let i = start; i < end; i += 1) if ((i32(load<u8>(i)) & 0xc0) !== 0x80) count += 1;
+  return count;
+}
