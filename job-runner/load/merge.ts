@@ -58,7 +58,8 @@ export interface MergeResult {
   updated: number[];
 }
 
-const ROW = '_row_number';
+/** Beside the columns of the target: no name that one of these may have. */
+export const STAGE_ROW = '"row of the stage"';
 
 export function describeMerge(options: MergeOptions): Merge {
   const { table, columns, kept = [], key, owner, onDuplicate, stage } = options;
@@ -73,23 +74,23 @@ export function describeMerge(options: MergeOptions): Merge {
     key: keys,
     stage: staged,
     createStage: `CREATE TEMPORARY TABLE ${stage} ON COMMIT DELETE ROWS AS
-      SELECT ${list}, 0::bigint AS ${ROW} FROM ${table} WITH NO DATA`,
+      SELECT ${list}, 0::bigint AS ${STAGE_ROW} FROM ${table} WITH NO DATA`,
     clearStage: `DELETE FROM ${staged}`,
-    copyIntoStage: `COPY ${staged} (${list}, ${ROW}) FROM STDIN`,
+    copyIntoStage: `COPY ${staged} (${list}, ${STAGE_ROW}) FROM STDIN`,
     insert: `WITH best AS MATERIALIZED (
-        SELECT DISTINCT ON (${keyList}) * FROM ${staged} ORDER BY ${keyList}, ${ROW} ${update ? 'DESC' : 'ASC'}),
+        SELECT DISTINCT ON (${keyList}) * FROM ${staged} ORDER BY ${keyList}, ${STAGE_ROW} ${update ? 'DESC' : 'ASC'}),
       inserted AS (
         INSERT INTO ${table} (${list}) SELECT ${list} FROM best ORDER BY ${keyList}
         ON CONFLICT (${keyList}) DO NOTHING RETURNING ${keyList})
-      SELECT s.${ROW}::float8 AS row, b.${ROW} IS NOT NULL AS best
-      FROM ${staged} s LEFT JOIN best b ON b.${ROW} = s.${ROW} LEFT JOIN inserted i ON ${sameKey('i', 's')}
-      WHERE b.${ROW} IS NULL OR i.${keys[0]} IS NULL ORDER BY 1`,
+      SELECT s.${STAGE_ROW}::float8 AS row, b.${STAGE_ROW} IS NOT NULL AS best
+      FROM ${staged} s LEFT JOIN best b ON b.${STAGE_ROW} = s.${STAGE_ROW} LEFT JOIN inserted i ON ${sameKey('i', 's')}
+      WHERE b.${STAGE_ROW} IS NULL OR i.${keys[0]} IS NULL ORDER BY 1`,
     lockStored: lockStored({ table, keys, owner, staged, update, sameKey }),
     replace: `UPDATE ${table} t SET ${columns
       .filter((name) => !kept.includes(name))
       .map((name) => `${pg.escapeIdentifier(name)} = s.${pg.escapeIdentifier(name)}`)
       .join(', ')}
-      FROM ${staged} s WHERE s.${ROW} = ANY($1) AND ${sameKey('t', 's')}`,
+      FROM ${staged} s WHERE s.${STAGE_ROW} = ANY($1) AND ${sameKey('t', 's')}`,
     replacesAll: update,
   };
 }
@@ -106,9 +107,9 @@ function lockStored({ table, keys, owner, staged, update, sameKey }: LockOptions
   if (!owner && !update) return null;
   const uploadId = owner && `t.${pg.escapeIdentifier(owner.uploadId)} = $2`;
   const rowNumber = owner && `t.${pg.escapeIdentifier(owner.rowNumber)}`;
-  return `SELECT s.${ROW}::float8 AS row, ${uploadId ?? '$2::uuid IS NULL'} AS own, ${rowNumber ?? 'NULL'}::float8 AS stored
+  return `SELECT s.${STAGE_ROW}::float8 AS row, ${uploadId ?? '$2::uuid IS NULL'} AS own, ${rowNumber ?? 'NULL'}::float8 AS stored
     FROM ${table} t JOIN ${staged} s ON ${sameKey('t', 's')}
-    WHERE s.${ROW} = ANY($1) ${update ? '' : `AND ${uploadId} AND ${rowNumber} > s.${ROW}`}
+    WHERE s.${STAGE_ROW} = ANY($1) ${update ? '' : `AND ${uploadId} AND ${rowNumber} > s.${STAGE_ROW}`}
     ORDER BY ${keys.map((column) => `s.${column}`).join(', ')} FOR UPDATE OF t`;
 }
 

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { Fault } from '#runner/errors.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
-import { describeMerge, type Merge, STAGES } from './merge.ts';
+import { describeMerge, type Merge, STAGE_ROW, STAGES } from './merge.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
 
@@ -94,7 +94,7 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
   return {
     merge,
     stage: `INSERT INTO ${merge.stage} SELECT $1, hash_record_extended(${key}, 1), hash_record_extended(${key}, 2),
-      _row_number, _row_number FROM ${records.stage}`,
+      ${STAGE_ROW}, ${STAGE_ROW} FROM ${records.stage}`,
   };
 }
 

@@ -114,6 +114,16 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     }),
   );
 
+  it('a column _row_number beside the row number that a session keeps itself', () =>
+    withClient(admin, async (client) => {
+      await client.query('CREATE TABLE numbered (k text PRIMARY KEY, _row_number text)');
+      const { target, ...rest } = itemsSchema('numbered');
+      const [key, value] = target.columns;
+      const numbered = { ...rest, target: { ...target, columns: [key!, { ...value!, name: '_row_number' }] } };
+      expect(await verifyTarget(client, numbered)).toBeNull();
+      await prepareSession(client, describeTarget(numbered));
+    }));
+
   it.each(['certifications', 'airports'])('the table that is made for the example %s is accepted', async (name) => {
     const example = exampleSchema(name);
     await withClient(admin, async (client) => {
