@@ -47,7 +47,6 @@ interface KernelExports {
   describeRoom(rowBytes: number, rowFactor: number): void;
   run(from: number, to: number, isText: number, firstRowNumber: number): number;
   rows: WebAssembly.Global;
-  next: WebAssembly.Global;
 }
 
 const NOT_ORDINARY = -1;

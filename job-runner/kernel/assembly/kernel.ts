@@ -27,9 +27,8 @@ export function describeRoom(ofRow: i32, factor: i32): void {
   rowFactor = factor;
 }
 
-/** Of the last run: how many rows there are, and the address of the record at which it ended. */
+/** Of the last run. */
 export let rows: i32 = 0;
-export let next: i32 = 0;
 
 /**
  * Takes the records of the window's bytes [from, to) one after the other.
@@ -68,6 +67,5 @@ export function run(from: i32, to: i32, isText: i32, firstRowNumber: f64): i32 {
     out = rowEnd;
     at = end;
   }
-  next = at;
   return status;
 }

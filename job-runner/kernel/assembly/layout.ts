@@ -22,7 +22,7 @@ export const WINDOW_BYTES: i32 = 128 * 1024;
 export const OUT: i32 = WINDOW + WINDOW_BYTES + 64;
 export const OUT_END: i32 = 1024 * 1024 - 64;
 
-/** How a run ended: the record at `next` is not ordinary, does not end in the window, or has no room for its row. */
+/** How a run ended: the next record is not ordinary, does not end in the window, or has no room for its row. */
 export const NOT_ORDINARY: i32 = 0;
 export const INCOMPLETE: i32 = 1;
 export const FULL: i32 = 2;
