@@ -158,15 +158,16 @@ it.each(['replaced', 'longer', 'gone'])(
   async (how) => {
     await put();
     const next = how === 'gone' ? undefined : randomBytes(how === 'longer' ? SIZE + 1 : SIZE);
+    if (next) {
+      // Written before, since that may take longer than to fetch the other one.
+      await writeFile(`${file}.part`, next);
+      // Of the same size: its time is what tells.
+      await utimes(`${file}.part`, 1_700_000_000, 1_700_000_000);
+    }
     let changed = false;
     onPart = async (part) => {
       if (part !== 2 || changed) return;
       changed = true;
-      if (next) {
-        await writeFile(`${file}.part`, next);
-        // Of the same size: its time is what tells.
-        await utimes(`${file}.part`, 1_700_000_000, 1_700_000_000);
-      }
       await rename(next ? `${file}.part` : file, next ? file : `${file}.part`);
     };
     await using source = start();
