@@ -1,18 +1,19 @@
 /** A large part of an object in its order, read by several ranged requests at once. */
 import type { S3Client } from '@aws-sdk/client-s3';
+import { createArrivals } from './arrivals.ts';
 import type { ObjectIdentity } from './object-identity.ts';
 import { type RetryOptions, readRange } from './s3.ts';
 
 const BLOCK_BYTES = 4 * 1024 * 1024;
 
 /**
- * Requests under way at once. One connection to S3 gives some 80 MB/s, while one thread scans and hashes 500 MB/s: reads
- * are worth doing in parallel, the scan, which has to know what came before, is not.
+ * Requests under way at once. One connection to S3 gives some 80 MB/s, while one thread scans and hashes more than 1 GB/s:
+ * reads are worth doing in parallel, the scan, which has to know what came before, is not.
  */
 const READS_AT_ONCE = 3;
 
 /**
- * The bytes [start, end) of the object in order, in pieces as the network gives them, from requests of {@link BLOCK_BYTES} each. At most
+ * The bytes [start, end) of the object in order, in the pieces of {@link readRange}, from requests of {@link BLOCK_BYTES} each. At most
  * {@link READS_AT_ONCE} of these are in memory.
  * @throws Fault S3_*, as {@link readRange}
  */
@@ -50,33 +51,19 @@ interface Block {
 
 /** Reads on while nobody asks for it yet. */
 function startBlock(source: AsyncIterable<Buffer>): Block {
-  const come: Buffer[] = [];
-  let failure: { error: unknown } | null = null;
-  let isComplete = false;
-  let wake = () => {};
+  const arrivals = createArrivals();
 
   async function read(): Promise<void> {
     try {
-      for await (const piece of source) {
-        come.push(piece);
-        wake();
-      }
-      isComplete = true;
+      for await (const piece of source) arrivals.put(piece);
+      arrivals.end();
     } catch (error) {
-      failure = { error };
+      arrivals.end({ error });
     }
-    wake();
   }
 
   async function* pieces(): AsyncGenerator<Buffer, void, void> {
-    for (;;) {
-      for (let piece = come.shift(); piece; piece = come.shift()) yield piece;
-      if (failure) throw failure.error;
-      if (isComplete) return;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
+    for (let come = await arrivals.take(); come; come = await arrivals.take()) yield* come;
   }
 
   return { pieces, ended: read() };

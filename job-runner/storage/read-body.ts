@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { createArrivals } from './arrivals.ts';
 
 /** What may have come before it is taken. */
 const MOST_BYTES = 256 * 1024;
@@ -9,45 +10,24 @@ const MOST_BYTES = 256 * 1024;
  * @throws what the stream fails with; a stream that is closed before its end just ends
  */
 export async function* readBody(body: Readable): AsyncGenerator<Buffer, void, void> {
-  let come: Buffer[] = [];
-  let size = 0;
-  let hasEnded = false;
-  let failure: { error: unknown } | null = null;
-  let wake = () => {};
+  const arrivals = createArrivals();
+  let waitingBytes = 0;
   body.on('data', (piece: Buffer) => {
-    come.push(piece);
-    size += piece.length;
-    if (size >= MOST_BYTES) body.pause();
-    wake();
+    waitingBytes += piece.length;
+    if (waitingBytes >= MOST_BYTES) body.pause();
+    arrivals.put(piece);
   });
-  body.on('error', (error) => {
-    failure = { error };
-    wake();
-  });
-  // After the end, or after the error.
-  body.on('close', () => {
-    hasEnded = true;
-    wake();
-  });
-  body.on('end', () => {
-    hasEnded = true;
-    wake();
-  });
+  body.on('error', (error) => arrivals.end({ error }));
+  body.on('end', () => arrivals.end());
+  body.on('close', () => arrivals.end());
+  // Of one that was closed before nothing is heard any more.
+  if (body.destroyed) arrivals.end(body.errored ? { error: body.errored } : undefined);
   try {
-    for (;;) {
-      if (size > 0) {
-        const piece = come.length === 1 ? come[0]! : Buffer.concat(come, size);
-        come = [];
-        size = 0;
-        body.resume();
-        yield piece;
-      } else if (failure) throw (failure as { error: unknown }).error;
-      else if (hasEnded) return;
-      else {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
+    for (let come = await arrivals.take(); come; come = await arrivals.take()) {
+      const piece = come.length === 1 ? come[0]! : Buffer.concat(come);
+      waitingBytes -= piece.length;
+      body.resume();
+      yield piece;
     }
   } finally {
     body.destroy();

@@ -74,7 +74,7 @@ export async function headObject(
 }
 
 /**
- * The bytes [start, end) of the object, in pieces as the network gives them. A lost or silent connection is taken up
+ * The bytes [start, end) of the object, in pieces as they come. A lost or silent connection is taken up
  * again at the byte where it broke, for `retrySeconds` without a new byte.
  * @throws Fault S3_PRECONDITION (permanent, reason SourceChanged) when the object is no longer the one of `identity`.
  */
@@ -93,7 +93,7 @@ export async function* readRange(
       limit.start();
       const body = await openRange(client, identity, { start: position, end }, limit.signal);
       for await (const piece of readBody(body)) {
-        limit.stop();
+        limit.pause();
         position += piece.length;
         attempt = 0;
         yield piece;
@@ -141,8 +141,14 @@ export function createStallLimit({ signal, stallSeconds }: Pick<RetryOptions, 's
       waitingSince = performance.now();
       if (!timer) watch(limitMs);
     },
+    /** Does not wait while the caller works. */
+    pause() {
+      waitingSince = null;
+    },
     stop() {
       waitingSince = null;
+      clearTimeout(timer);
+      timer = undefined;
     },
     /** The SDK only says that it was told to stop. */
     explain: (error: unknown) => (stalled.signal.aborted ? new Error('timeout', { cause: error }) : error),
