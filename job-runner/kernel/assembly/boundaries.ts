@@ -1,4 +1,5 @@
 /** Where records end, by the grammar of job-runner/csv/scanner.ts, in AssemblyScript: sixteen bytes at a time. */
+import { CR, LF, QUOTE } from './bytes';
 
 // Where things lie in the memory, which never grows. Behind the window there is room for 15 more bytes.
 export const WINDOW: i32 = 1024;
@@ -14,10 +15,6 @@ export const UNQUOTED: i32 = 1;
 export const QUOTED: i32 = 2;
 export const QUOTE_INSIDE: i32 = 3;
 export const AFTER_CR: i32 = 4;
-
-const LF: i32 = 0x0a;
-const CR: i32 = 0x0d;
-const QUOTE: i32 = 0x22;
 
 /** Behind the last byte of the window, and of the record under way where that ended with a CR whether its line is blank. */
 export let state: i32 = FIELD_START;

@@ -1,8 +1,6 @@
 /** Tests a record's fields, by the program for fields. */
+import { AT, DASH, DOT, ZERO } from './bytes';
 import {
-  AT,
-  DASH,
-  DOT,
   ENDS,
   KINDS,
   MAY_BE_BLANK,
@@ -13,7 +11,6 @@ import {
   TEST_EMAIL,
   TEST_ENUM,
   TESTS_END,
-  ZERO,
 } from './layout';
 
 let fields: i32 = 0;

@@ -55,14 +55,6 @@ export const JSON_EXTERNAL: i32 = 14;
 export const JSON_OBJECT_END: i32 = 15;
 export const JSON_COLUMN_END: i32 = 16;
 
-export const LF: i32 = 0x0a;
-export const CR: i32 = 0x0d;
-export const QUOTE: i32 = 0x22;
-export const DASH: i32 = 0x2d;
-export const DOT: i32 = 0x2e;
-export const ZERO: i32 = 0x30;
-export const AT: i32 = 0x40;
-
 /** Bytes that a call back may write. */
 export const EXTERNAL_ROOM: i32 = 4096;
 

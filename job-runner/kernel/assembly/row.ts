@@ -1,4 +1,6 @@
 /** Writes a record's row, by the program for columns. */
+
+import { QUOTE, ZERO } from './bytes';
 import { daysSince2000, digitAt } from './fields';
 import {
   CONSTANT,
@@ -17,13 +19,11 @@ import {
   JSON_TEXT,
   KINDS,
   LEVELS,
-  QUOTE,
   ROW_END,
   ROW_NUMBER,
   RULE,
   STARTS,
   TEXT,
-  ZERO,
 } from './layout';
 
 let columnProgram: i32 = 0;
@@ -55,43 +55,17 @@ export function writeRow(from: i32, rowNumber: i64): i32 {
     switch (operation) {
       case ROW_END:
         return out;
-      case TEXT: {
-        const field = load<i32>(pc, 4);
-        const position = load<i32>(pc, 8);
-        pc += 12;
-        if (load<u8>(KINDS + field) === 0) {
-          out = putNull(out);
-          break;
-        }
-        const start = load<i32>(STARTS + 4 * position);
-        const length = load<i32>(ENDS + 4 * position) - start;
-        store<i32>(out, bswap<i32>(length));
-        copyBytes(out + 4, start, length);
-        out += 4 + length;
-        break;
-      }
+      case TEXT:
       case INT2:
       case INT4:
-      case INT8: {
-        const field = load<i32>(pc, 4);
-        const position = load<i32>(pc, 8);
-        pc += 12;
-        if (load<u8>(KINDS + field) === 0) {
-          out = putNull(out);
-          break;
-        }
-        const value = readDigits(load<i32>(STARTS + 4 * position), load<i32>(ENDS + 4 * position));
-        if (value < 0) return -1;
-        out = putInteger(out, operation, value);
-        if (out < 0) return -1;
-        break;
-      }
+      case INT8:
       case DATE: {
         const field = load<i32>(pc, 4);
         const position = load<i32>(pc, 8);
         pc += 12;
         if (load<u8>(KINDS + field) === 0) out = putNull(out);
-        else out = putInteger(out, INT4, daysSince2000(load<i32>(STARTS + 4 * position)));
+        else out = putField(out, operation, load<i32>(STARTS + 4 * position), load<i32>(ENDS + 4 * position));
+        if (out < 0) return -1;
         break;
       }
       case CONSTANT: {
@@ -194,6 +168,19 @@ export function writeRow(from: i32, rowNumber: i64): i32 {
       }
     }
   }
+}
+
+/** @returns -1 when there is no room for the value */
+function putField(out: i32, operation: i32, start: i32, end: i32): i32 {
+  if (operation === DATE) return putInteger(out, INT4, daysSince2000(start));
+  if (operation !== TEXT) {
+    const value = readDigits(start, end);
+    return value < 0 ? -1 : putInteger(out, operation, value);
+  }
+  const length = end - start;
+  store<i32>(out, bswap<i32>(length));
+  copyBytes(out + 4, start, length);
+  return out + 4 + length;
 }
 
 function putNull(out: i32): i32 {

@@ -1,5 +1,6 @@
 /** Finds a record's fields. */
-import { CR, ENDS, ESCAPED, LF, QUOTE, STARTS } from './layout';
+import { CR, LF, QUOTE } from './bytes';
+import { ENDS, ESCAPED, STARTS } from './layout';
 
 let delimiter: i32 = 0;
 let columns: i32 = 0;
