@@ -69,12 +69,12 @@ export function createSession(options: SessionOptions): Session {
   };
   let current: pg.Client | null = null;
   let prepare: ((client: pg.Client) => Promise<void>) | null = null;
-  let isPrepared = true;
+  let prepared: pg.Client | null = null;
 
   async function open(): Promise<pg.Client> {
     current ??= await connect(database);
     const client = current;
-    if (prepare && !isPrepared) {
+    if (prepare && prepared !== client) {
       const preparing = prepare;
       try {
         await withStallWatch(client, stall, () => preparing(client));
@@ -83,14 +83,13 @@ export function createSession(options: SessionOptions): Session {
         throw error;
       }
     }
-    isPrepared = true;
+    prepared = client;
     return client;
   }
 
   async function drop(): Promise<void> {
     const client = current;
     current = null;
-    isPrepared = false;
     if (client) await disconnect(client);
   }
 
@@ -121,7 +120,7 @@ export function createSession(options: SessionOptions): Session {
     },
     prepareBy(work) {
       prepare = work;
-      isPrepared = false;
+      prepared = null;
     },
     close: drop,
   };

@@ -74,9 +74,9 @@ export const isDateBytes: ByteTest = byteTest({ kind: 'date' }, (bytes, start, e
 const EMAIL_LOCAL = characterTable("[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]");
 const EMAIL_LABEL = characterTable('[a-zA-Z0-9-]');
 
-/** The rule of the HTML living standard, as in `types.ts`. */
 const EMAIL_FORM: TestForm = { kind: 'email', local: EMAIL_LOCAL, label: EMAIL_LABEL };
 
+/** The rule of the HTML living standard, as in `types.ts`. */
 export const isEmailBytes: ByteTest = byteTest(EMAIL_FORM, (bytes, start, end) => {
   let i = start;
   while (i < end && EMAIL_LOCAL[bytes[i]!] === 1) i += 1;

@@ -175,10 +175,7 @@ export class RowBuffer {
   /** Bytes [start, end) that are in the format already. */
   raw(bytes: Uint8Array, start = 0, end = bytes.length): void {
     this.#reserve(end - start);
-    const to = this.#bytes;
-    let at = this.#length;
-    for (let i = start; i < end; i += 1) to[at++] = bytes[i]!;
-    this.#length = at;
+    this.#length = putBytes(this.#bytes, this.#length, bytes, start, end);
   }
 
   /** 16 bytes as PostgreSQL reads a uuid's text. */
@@ -233,7 +230,7 @@ export class RowBuffer {
     const at = this.#length + LENGTH_BYTES;
     putInt32(to, this.#length, length);
     if (length >= LONG) to.set(from.subarray(start, end), at);
-    else for (let i = 0; i < length; i += 1) to[at + i] = from[start + i]!;
+    else putBytes(to, at, from, start, end);
     this.#length = at + length;
   }
 
@@ -248,7 +245,7 @@ export class RowBuffer {
     for (let i = start; i < end; i += 1) {
       const byte = from[i]!;
       if (plain[byte] === 1) to[at++] = byte;
-      else at = putBytes(to, at, escapes.of[byte]!);
+      else at = putBytes(to, at, escapes.of[byte]!, 0, escapes.of[byte]!.length);
     }
     this.#length = at;
   }
@@ -309,9 +306,11 @@ export class RowBuffer {
   }
 }
 
-function putBytes(to: Uint8Array, at: number, bytes: Uint8Array): number {
-  for (let i = 0; i < bytes.length; i += 1) to[at + i] = bytes[i]!;
-  return at + bytes.length;
+/** By a loop: what is copied is short. @returns where it ends */
+function putBytes(to: Uint8Array, at: number, from: Uint8Array, start: number, end: number): number {
+  const shift = at - start;
+  for (let i = start; i < end; i += 1) to[shift + i] = from[i]!;
+  return shift + end;
 }
 
 function putInt32(bytes: Uint8Array, at: number, value: number): void {
