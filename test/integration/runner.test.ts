@@ -30,6 +30,24 @@ async function newTarget(): Promise<string> {
   return url;
 }
 
+async function planForTwoIndexes(
+  url: string,
+  key: string,
+  { file, chunkRecords }: { file: Buffer; chunkRecords: number },
+): Promise<string> {
+  await bench.put(key, file);
+  const id = await bench.open(url, key, { chunkRecords });
+  expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1000' })).code).toBe(0);
+  await withClient(url, (client) => client.query('UPDATE batch_upload.batch_uploads SET total_indexes = 2'));
+  return id;
+}
+
+/** A pod for each index of the list. @returns their exit codes */
+async function processAtOnce(url: string, id: string, indexes: readonly number[]): Promise<(number | null)[]> {
+  const pods = indexes.map((index) => bench.run('process', url, id, { JOB_COMPLETION_INDEX: String(index) }));
+  return (await Promise.all(pods)).map(({ code }) => code);
+}
+
 describe('a certification file', () => {
   it.each(['\n', '\r\n'] as const)('planned and processed by one pod, lines ending with %j', async (lineEnd) => {
     const url = await newTarget();
@@ -44,24 +62,17 @@ describe('a certification file', () => {
   it('planned by one pod, processed by several at once, and every index by two pods', async () => {
     const url = await newTarget();
     const data = certifications(12_000, 2);
-    await bench.put('many.csv', data.file);
-    const id = await bench.open(url, 'many.csv', { chunkRecords: 250 });
-    expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1000' })).code).toBe(0);
+    const id = await planForTwoIndexes(url, 'many.csv', { file: data.file, chunkRecords: 250 });
     expect(await progressOf(url, id)).toMatchObject({ execution: 'Job', totalChunks: 48 });
-    await withClient(url, (client) => client.query('UPDATE batch_upload.batch_uploads SET total_indexes = 2'));
-    const pods = [0, 0, 1, 1].map((index) => bench.run('process', url, id, { JOB_COMPLETION_INDEX: String(index) }));
-    expect((await Promise.all(pods)).map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+    expect(await processAtOnce(url, id, [0, 0, 1, 1])).toEqual([0, 0, 0, 0]);
     await expectExact(url, id, data);
   });
 
   it('processed by one index alone as far as it helps, then by all at once', async () => {
     const url = await newTarget();
     const data = certifications(60_000, 4);
-    await bench.put('helped.csv', data.file);
-    const id = await bench.open(url, 'helped.csv', { chunkRecords: 500 });
-    expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1000' })).code).toBe(0);
-    await withClient(url, (client) => client.query('UPDATE batch_upload.batch_uploads SET total_indexes = 2'));
-    expect((await bench.run('process', url, id, { JOB_COMPLETION_INDEX: '0' })).code).toBe(0);
+    const id = await planForTwoIndexes(url, 'helped.csv', { file: data.file, chunkRecords: 500 });
+    expect(await processAtOnce(url, id, [0])).toEqual([0]);
     const { rows } = await withClient(url, (client) =>
       client.query<{ chunk_number: number }>(
         'SELECT chunk_number FROM batch_upload.batch_upload_chunks WHERE completed_at IS NULL ORDER BY chunk_number',
@@ -72,8 +83,7 @@ describe('a certification file', () => {
     expect(left).toEqual(Array.from({ length: left.length }, (_, i) => 60 + i));
     expect(left.length).toBeGreaterThan(20);
     expect(left.length).toBeLessThan(40);
-    const pods = [1, 0, 1].map((index) => bench.run('process', url, id, { JOB_COMPLETION_INDEX: String(index) }));
-    expect((await Promise.all(pods)).map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(await processAtOnce(url, id, [1, 0, 1])).toEqual([0, 0, 0]);
     await expectExact(url, id, data);
   });
 

@@ -20,6 +20,14 @@ function comparisonOf(types: TypeName[], fields: Fields, rest?: Rest) {
   return createComparison({ schema, encodings: encodingsOf(schema, types) });
 }
 
+/** The key's column, and one of JSON. */
+const keyAndJson = (json: NonNullable<RecordSchemaSpec['target']['columns'][number]['json']>): Rest => ({
+  columns: [
+    { name: 'k', field: 'k' },
+    { name: 'j', json },
+  ],
+});
+
 const TEXTS = schemaOf({ v: {} });
 const textComparison = () => comparisonOf(['text', 'text'], { v: {} });
 
@@ -57,16 +65,7 @@ describe('the window', () => {
     ['with characters of three bytes', `a,${'漢'.repeat(9)}\r`],
     ['with what JSON escapes', `a,\\\t"${'x'.repeat(17)}\n`.replace('"', '')],
   ])('records that straddle it at every byte: %s', (_name, line) => {
-    const both = comparisonOf(
-      ['text', 'jsonb'],
-      { v: {} },
-      {
-        columns: [
-          { name: 'k', field: 'k' },
-          { name: 'j', json: [{ path: 'v', field: 'v' }] },
-        ],
-      },
-    );
+    const both = comparisonOf(['text', 'jsonb'], { v: {} }, keyAndJson([{ path: 'v', field: 'v' }]));
     for (let i = 0; i <= Buffer.byteLength(line); i += 1) {
       const filler = `k,${'f'.repeat(WINDOW_BYTES / 2 - 64)}\n`;
       const { rows, taken } = both(`${filler}${'f'.repeat(64 - i)}${filler}${line.repeat(12)}`);
@@ -324,18 +323,10 @@ describe('JSON objects in each other', () => {
     const both = comparisonOf(
       ['text', 'jsonb'],
       { v: {}, w: {} },
-      {
-        columns: [
-          { name: 'k', field: 'k' },
-          {
-            name: 'j',
-            json: [
-              { path: nested(levels, 'v'), field: 'v' },
-              { path: nested(levels >> 1, 'w'), field: 'w' },
-            ],
-          },
-        ],
-      },
+      keyAndJson([
+        { path: nested(levels, 'v'), field: 'v' },
+        { path: nested(levels >> 1, 'w'), field: 'w' },
+      ]),
     );
     const { rows, taken } = both('a,1,2\nb,,2\nc,1,\nd,,\n'.repeat(10));
     expect([rows.rows, taken]).toEqual([40, levels < MOST_LEVELS ? 40 : 0]);
@@ -368,20 +359,12 @@ describe('JSON objects in each other', () => {
     const both = comparisonOf(
       ['text', 'jsonb'],
       { v: {}, w: { type: 'integer' } },
-      {
-        columns: [
-          { name: 'k', field: 'k' },
-          {
-            name: 'j',
-            json: [
-              { path: 'a.b', value: 'v' },
-              { path: 'a.c', field: 'w' },
-              { path: 'd.e', value: 'v == null ? null : size(v)' },
-              { path: 'f', field: 'v' },
-            ],
-          },
-        ],
-      },
+      keyAndJson([
+        { path: 'a.b', value: 'v' },
+        { path: 'a.c', field: 'w' },
+        { path: 'd.e', value: 'v == null ? null : size(v)' },
+        { path: 'f', field: 'v' },
+      ]),
     );
     const { rows, taken } = both('k,x,1\nk,,2\nk,y,\nk,,\nk,z,0\nk,z,007\nk,z,-1\nk,z,9\n');
     expect([rows.rows, taken]).toEqual([8, 7]);
@@ -631,16 +614,7 @@ describe('many records that are left', () => {
 
 describe('one chunk after the other', () => {
   test('in a buffer that is used again, with other bytes at the same places', () => {
-    const both = comparisonOf(
-      ['text', 'jsonb'],
-      { v: {} },
-      {
-        columns: [
-          { name: 'k', field: 'k' },
-          { name: 'j', json: [{ path: 'v', field: 'v' }] },
-        ],
-      },
-    );
+    const both = comparisonOf(['text', 'jsonb'], { v: {} }, keyAndJson([{ path: 'v', field: 'v' }]));
     const buffer = Buffer.alloc(300_000);
     const files = [
       linesOf(7000, 40),
