@@ -4,6 +4,7 @@
  */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { chunksOfIndex, type RunnerConfig } from '#runner/contract.ts';
+import { toFault } from '#runner/errors.ts';
 import { type ChunkResult, readPendingChunks } from '#runner/ledger/chunks.ts';
 import type { Chunk, PlannedUpload } from '#runner/ledger/types.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
@@ -12,6 +13,7 @@ import { createPace, MOST_CHUNKS, type Pace } from '#runner/load/pace.ts';
 import { createPreparer, type Preparer } from '#runner/load/prepare-chunk.ts';
 import { type ChunkGroup, type GroupOutcome, processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession, readColumnTypes, type Target } from '#runner/load/target.ts';
+import type { Way } from '#runner/load/write-records.ts';
 import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import { JSON_FAULT } from '#runner/processor/faults.ts';
@@ -60,7 +62,19 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
   const context = { ...deps, preparer, upload, target, columnTypes, buffers, reads };
   await processAll(context, run, chooseOwn);
   log.info({ index: config.completionIndex }, 'processed');
-  if (indexes > 1) await processAll(context, { first: 0, end: plan.totalChunks }, chooseHelp);
+  if (indexes > 1) await helpOthers(context);
+}
+
+/** What another pod may meet no more is nothing that this index, which is done, would fail for. */
+async function helpOthers(context: RunContext): Promise<void> {
+  const { log, upload } = context;
+  try {
+    await processAll(context, { first: 0, end: upload.plan.totalChunks }, chooseHelp);
+  } catch (error) {
+    const { category, code, message } = toFault(error);
+    if (category !== 'retryable') throw error;
+    log.warn({ code, explanation: message }, 'stopped helping');
+  }
 }
 
 interface RunContext extends ProcessDeps {
@@ -180,10 +194,10 @@ async function processInOrder(
  */
 async function commitGroup(context: RunContext, group: ChunkGroup, pace: Pace): Promise<boolean> {
   let tries = 0;
-  if (!pace.merging) {
-    const together = await commit(context, group, { mergeOnly: false, triesBefore: 0 });
+  if (pace.way !== 'merge') {
+    const together = await commit(context, group, { way: pace.way, triesBefore: 0 });
     if (together.outcome.done) {
-      pace.committed(group.chunks.length, together.outcome.way);
+      pace.committed(group.chunks.length, together.outcome);
       return together.outcome.results.length === group.chunks.length;
     }
     pace.separated();
@@ -192,9 +206,9 @@ async function commitGroup(context: RunContext, group: ChunkGroup, pace: Pace): 
   let wereAllPending = true;
   for (const chunk of group.chunks) {
     const alone = { ...group, chunks: [chunk] };
-    const { outcome } = await commit(context, alone, { mergeOnly: pace.merging || tries > 1, triesBefore: tries });
+    const { outcome } = await commit(context, alone, { way: tries > 1 ? 'merge' : pace.way, triesBefore: tries });
     if (outcome.done) {
-      pace.committed(1, outcome.way);
+      pace.committed(1, outcome);
       if (outcome.results.length === 0) wereAllPending = false;
     }
   }
@@ -204,7 +218,7 @@ async function commitGroup(context: RunContext, group: ChunkGroup, pace: Pace): 
 async function commit(
   context: RunContext,
   group: ChunkGroup,
-  { mergeOnly, triesBefore }: { mergeOnly: boolean; triesBefore: number },
+  { way, triesBefore }: { way: Way; triesBefore: number },
 ): Promise<{ outcome: GroupOutcome; tries: number }> {
   const { session, telemetry, log, config, upload, target, columnTypes } = context;
   const numbers = group.chunks.map(({ chunk }) => chunk);
@@ -212,14 +226,14 @@ async function commit(
   const outcome = await telemetry.traceChunks(numbers, () =>
     session.run(async (client, triesNow) => {
       tries = triesBefore + triesNow;
-      // A try that failed may have met a deadlock between two optimistic COPYs.
+      // A try that failed may have met a deadlock: of these ways only the merge goes in the order of the keys.
       if (triesNow > 1 && group.chunks.length > 1) return { done: false } as const;
       return processChunks(
         {
           ...{ client, target, columnTypes },
           uploadId: upload.id,
           attempt: config.attempt,
-          mergeOnly: mergeOnly || triesNow > 1,
+          way: triesNow > 1 ? 'merge' : way,
           metadata: { pod: config.podName, index: config.completionIndex, tries, readRetries: context.reads.retries },
         },
         group,
@@ -232,7 +246,7 @@ async function commit(
 
 function report(
   results: ChunkResult[],
-  { telemetry, log, way, chunks }: Pick<RunContext, 'telemetry' | 'log'> & { way: string; chunks: Chunk[] },
+  { telemetry, log, way, chunks }: Pick<RunContext, 'telemetry' | 'log'> & { way: Way; chunks: Chunk[] },
 ): void {
   for (const result of results) {
     telemetry.chunkCommitted(result);

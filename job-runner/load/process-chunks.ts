@@ -12,7 +12,7 @@ import { CodeCounts, createFailedRows, type FailedRows } from './failed-rows.ts'
 import type { PreparedChunk } from './prepare-chunk.ts';
 import { expectColumnTypes, lockTargetSql, type OnDuplicate, type Target } from './target.ts';
 import { writeByKeys } from './write-by-keys.ts';
-import { ALL_WRITTEN, isRefusal, type WriteOutcome, writeRecords, writeTogether } from './write-records.ts';
+import { isRefusal, type Way, type WriteOutcome, writeRecords, writeTogether } from './write-records.ts';
 
 export interface ChunkTransaction {
   client: ClientBase;
@@ -21,8 +21,8 @@ export interface ChunkTransaction {
   attempt: number;
   /** What the rows were prepared for; null when this role may not lock the table. */
   columnTypes: readonly ColumnType[] | null;
-  /** Leaves out the optimistic way. */
-  mergeOnly: boolean;
+  /** The first one that is tried. */
+  way: Way;
   /** Who did it, for the audit row: pod, index, tries. */
   metadata: Record<string, unknown>;
 }
@@ -36,7 +36,7 @@ export interface ChunkGroup {
 
 export type GroupOutcome =
   /** Committed; another pod had completed the chunks that have no result. */
-  | { done: true; results: ChunkResult[]; way: WriteOutcome['way'] }
+  | { done: true; results: ChunkResult[]; way: Way; conflicts: number }
   /** Nothing was written: one of several chunks met a conflict or was completed by another pod. Each has to go alone. */
   | { done: false };
 
@@ -60,7 +60,7 @@ export async function processChunks(transaction: ChunkTransaction, group: ChunkG
     });
     if (pending.size < chunks.length) {
       await client.query('ROLLBACK');
-      return chunks.length > 1 ? { done: false } : { done: true, results: [], way: 'optimistic' };
+      return chunks.length > 1 ? { done: false } : { done: true, results: [], way: 'optimistic', conflicts: 0 };
     }
     if (columnTypes) await expectColumnTypes(client, target, columnTypes);
     const written = await write(transaction, group);
@@ -69,7 +69,9 @@ export async function processChunks(transaction: ChunkTransaction, group: ChunkG
       return { done: false };
     }
     const results = await storeResults(transaction, group, { written, startedAt });
-    return { done: true, results, way: written.way };
+    const { lost, displaced, updated, refused, way } = written;
+    const conflicts = lost.length + displaced.length + updated.length + refused.length;
+    return { done: true, results, way, conflicts };
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
@@ -78,17 +80,17 @@ export async function processChunks(transaction: ChunkTransaction, group: ChunkG
 
 /** Null when several chunks cannot be written together. */
 async function write(transaction: ChunkTransaction, group: ChunkGroup): Promise<WriteOutcome | null> {
-  const { client, target } = transaction;
-  const [chunk, ...others] = group.chunks;
-  if (others.length === 0) {
-    const rows = Array.from({ length: chunk!.to - chunk!.from }, (_, i) => chunk!.from + i);
-    const options = { ...transaction, buffer: group.rows, rows };
+  const { target, way } = transaction;
+  const rows = numbersOf(group.chunks[0]!.from, group.chunks.at(-1)!.to);
+  const options = { ...transaction, buffer: group.rows, rows };
+  if (group.chunks.length === 1)
     return target.keys ? writeByKeys({ ...options, keys: target.keys }) : writeRecords(options);
-  }
-  if (target.keys) return null;
+  if (target.keys || way === 'merge') return null;
   try {
-    await writeTogether(client, target, group.rows);
-    return ALL_WRITTEN;
+    return await writeTogether(
+      options,
+      group.chunks.map(({ from, to }) => numbersOf(from, to)),
+    );
   } catch (error) {
     if (isRefusal(error)) return null;
     throw error;
@@ -101,15 +103,35 @@ async function storeResults(
   { written, startedAt }: { written: WriteOutcome; startedAt: number },
 ): Promise<ChunkResult[]> {
   const [first, last] = [chunks[0]!.failed, chunks.at(-1)!.failed];
-  const found = Array.from({ length: last.to - first.from }, (_, i) => first.from + i);
+  const found = numbersOf(first.from, last.to);
   const late = createFailedRows(uploadId);
-  const results = chunks.map((prepared) => countRecords(prepared, { target, written, late }));
+  const results = chunks.map((prepared, i) =>
+    countRecords(prepared, { target, written: shareOf(written, prepared, chunks[i + 1]), late }),
+  );
   const parts = [...failed.buffer.select(found), ...late.buffer.all()];
   await insertErrors(client, { parts, count: found.length + late.buffer.rows });
   const durationMs = (performance.now() - startedAt) / chunks.length;
   const complete = results.map((result) => ({ ...result, durationMs, metadata: { ...metadata, way: written.way } }));
   await commitChunks(client, uploadId, complete);
   return complete;
+}
+
+/** What of it is of one of the chunks; `next` follows it. A displaced record is of the chunk whose record took its place. */
+function shareOf(written: WriteOutcome, { chunk }: PreparedChunk, next: PreparedChunk | undefined): WriteOutcome {
+  const end = next ? next.chunk.firstRowNumber : Number.POSITIVE_INFINITY;
+  const isHere = (row: number) => row >= chunk.firstRowNumber && row < end;
+  return {
+    ...written,
+    lost: written.lost.filter(isHere),
+    updated: written.updated.filter(isHere),
+    displaced: written.displaced.filter(({ by }) => isHere(by)),
+    refused: written.refused.filter(({ rowNumber }) => isHere(rowNumber)),
+  };
+}
+
+/** [from, to) */
+function numbersOf(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
 }
 
 /** Records that the table refused: by their keys, or one by one. */

@@ -5,6 +5,7 @@ import { Fault } from '#runner/errors.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { describeMerge, type Merge, STAGE_ROW, STAGES } from './merge.ts';
+import { describeProbe, type Probe } from './probe.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
 
@@ -14,6 +15,7 @@ export interface Target {
   columns: readonly string[];
   copyIntoTarget: string;
   merge: Merge;
+  probe: Probe;
   onDuplicate: OnDuplicate;
   /** Mode Validate: all is written as ever, and nothing of it stays in the table. */
   rolledBack: boolean;
@@ -57,20 +59,14 @@ export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } 
   const owner = ownerColumns(schema);
   // What refers to a stored row by its id goes on doing so.
   const kept = schema.target.columns.filter(({ system }) => system === 'uuid').map(({ name }) => name);
-  const merge = describeMerge({
-    table,
-    columns,
-    kept,
-    key: keyColumns(schema),
-    owner,
-    onDuplicate,
-    stage: STAGES.records,
-  });
+  const options = { table, columns, kept, key: keyColumns(schema), owner, onDuplicate, stage: STAGES.records };
+  const merge = describeMerge(options);
   const byKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
   return {
     ...{ table, columns },
     copyIntoTarget: `COPY ${table} (${columns.map(pg.escapeIdentifier).join(', ')}) FROM STDIN`,
     merge,
+    probe: describeProbe(options),
     onDuplicate,
     rolledBack,
     keys: byKeys ? describeKeys(merge, onDuplicate) : null,

@@ -1,13 +1,14 @@
 /**
  * Writes rows inside a chunk's transaction.
  *
- * | way        | when                                   | on a refusal of the database                            |
- * |------------|----------------------------------------|---------------------------------------------------------|
- * | together   | several chunks, no conflict lately     | transaction rolled back, each chunk alone               |
- * | optimistic | one chunk                              | savepoint rolled back, merge                            |
- * | merge      | after a unique violation, or asked for | class 22, 23, P0001: halved down to the record (DB_001) |
+ * | way        | what it does                                                           | when the database refuses a row    |
+ * |------------|------------------------------------------------------------------------|------------------------------------|
+ * | optimistic | all rows by one COPY                                                   | unique violation: probe; or merge  |
+ * | probe      | keys looked up; COPY of the new ones, merge of those that are contested | merge                              |
+ * | merge      | all rows staged, merged in the order of their keys                      | halved down to the record (DB_001) |
  *
- * Everything else is a fault of the chunk: thrown, and the whole transaction is tried again.
+ * Each under a savepoint. Several chunks go together by one of the first two; a refusal then undoes the transaction, and each
+ * goes alone. A refusal is of class 22 or 23, or P0001. Everything else is a fault of the chunk: thrown, and the whole transaction is tried again.
  */
 import type { ClientBase, DatabaseError } from 'pg';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
@@ -15,12 +16,18 @@ import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { copyRows } from '#runner/storage/copy.ts';
 import { sqlState } from '#runner/storage/postgres.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
+import { askProbe } from './probe.ts';
 import type { Target } from './target.ts';
+
+/** From the fastest to the one that takes everything. */
+export const WAYS = ['optimistic', 'probe', 'merge'] as const;
+export type Way = (typeof WAYS)[number];
 
 export interface WriteOutcome extends MergeResult {
   /** Rows that PostgreSQL refused one by one. */
   refused: { rowNumber: number; message: string }[];
-  way: 'optimistic' | 'merge';
+  /** By which it went in the end. */
+  way: Way;
 }
 
 /** Everything went in. */
@@ -33,27 +40,63 @@ export interface WriteOptions {
   buffer: RowBuffer;
   /** Numbers of the buffer's rows that are written, in their order. */
   rows: readonly number[];
-  /** Skip the optimistic attempt. */
-  mergeOnly: boolean;
+  /** The first one that is tried. */
+  way: Way;
 }
 
-/** All rows of the buffer by one COPY. @throws what PostgreSQL says; see {@link isRefusal} */
-export async function writeTogether(client: ClientBase, target: Target, buffer: RowBuffer): Promise<void> {
-  if (buffer.rows > 0)
-    await copyAll(client, target.copyIntoTarget, { parts: buffer.all(), count: buffer.rows, format: buffer.format });
+/** The rows of several chunks, by one way and without a savepoint. @throws what PostgreSQL says; see {@link isRefusal} */
+export async function writeTogether(options: WriteOptions, chunks: readonly number[][]): Promise<WriteOutcome> {
+  if (options.way === 'probe') return writeByProbe(options, chunks);
+  await copyRecords(options);
+  return ALL_WRITTEN;
 }
 
 export async function writeRecords(options: WriteOptions): Promise<WriteOutcome> {
-  const { client, target, buffer, rows, mergeOnly } = options;
+  const { client, rows } = options;
   if (rows.length === 0) return ALL_WRITTEN;
-  if (!mergeOnly) {
-    const data = { parts: buffer.select(rows), count: rows.length, format: buffer.format };
-    const copied = await attempt(client, () => copyAll(client, target.copyIntoTarget, data));
+  let { way } = options;
+  if (way === 'optimistic') {
+    const copied = await attempt(client, () => copyRecords(options));
     if (copied.ok) return ALL_WRITTEN;
+    way = copied.error.code === UNIQUE_VIOLATION ? 'probe' : 'merge';
+  }
+  if (way === 'probe') {
+    const probed = await attempt(client, () => writeByProbe(options, [rows]));
+    if (probed.ok) return probed.value;
   }
   const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], way: 'merge' };
   await mergeOrHalve(options, outcome);
   return outcome;
+}
+
+async function copyRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {
+  const data = { parts: buffer.select(rows), count: rows.length, format: buffer.format };
+  await copyAll(client, target.copyIntoTarget, data);
+}
+
+async function writeByProbe(options: WriteOptions, chunks: readonly (readonly number[])[]): Promise<WriteOutcome> {
+  const { client, target, uploadId, buffer, rows } = options;
+  const { probe } = target;
+  const keys = { parts: buffer.selectColumns(rows, probe.columns), count: rows.length, format: buffer.format };
+  await copyAll(client, probe.copyKeys, keys);
+  const { contested, repeated } = await askProbe(client, probe);
+  const isContested = (row: number) => contested.has(buffer.rowNumber(row));
+  await copyRecords({ ...options, rows: rows.filter((row) => !isContested(row)) });
+  const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], way: 'probe' };
+  // Equal keys of two chunks meet in the table, as they do when each goes alone: one that the table refuses is never just lost.
+  for (const part of repeated ? chunks : [rows]) {
+    const merged = part.filter(isContested);
+    if (merged.length === 0) continue;
+    await stageRecords({ ...options, rows: merged });
+    addTo(outcome, await mergeStaged(client, target.merge, uploadId));
+  }
+  return outcome;
+}
+
+function addTo(outcome: WriteOutcome, { lost, displaced, updated }: MergeResult): void {
+  outcome.lost.push(...lost);
+  outcome.displaced.push(...displaced);
+  outcome.updated.push(...updated);
 }
 
 async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promise<void> {
@@ -63,9 +106,7 @@ async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promi
     return mergeStaged(client, target.merge, uploadId);
   });
   if (merged.ok) {
-    outcome.lost.push(...merged.value.lost);
-    outcome.displaced.push(...merged.value.displaced);
-    outcome.updated.push(...merged.value.updated);
+    addTo(outcome, merged.value);
     return;
   }
   if (rows.length === 1) {
@@ -92,6 +133,8 @@ async function copyAll(
   const taken = await copyRows(client, format === 'binary' ? `${statement} WITH (FORMAT binary)` : statement, parts);
   if (taken !== count) throw new Error(`COPY took ${taken} of ${count} rows: the chunk is not written`);
 }
+
+const UNIQUE_VIOLATION = '23505';
 
 /** Is the error about the data, so that it comes again with every try? */
 export function isRefusal(error: unknown): error is DatabaseError {

@@ -81,13 +81,34 @@ export class RowBuffer {
     const last = rows.at(-1)!;
     if (last - first + 1 === rows.length)
       return this.#enclose([this.#bytes.subarray(this.#startOf(first), this.#startOf(last + 1))]);
-    return this.#enclose(rows.map((row) => this.#bytes.subarray(this.#startOf(row), this.#startOf(row + 1))));
+    const parts: Buffer[] = [];
+    let start = first;
+    for (const [i, row] of rows.entries()) {
+      if (rows[i + 1] === row + 1) continue;
+      parts.push(this.#bytes.subarray(this.#startOf(start), this.#startOf(row + 1)));
+      start = rows[i + 1]!;
+    }
+    return this.#enclose(parts);
   }
 
   /** The same rows with their row number as one more column, a bigint. */
   selectWithRowNumbers(rows: readonly number[]): Buffer[] {
     if (rows.length === 0) return [];
     return this.#enclose([this.#isBinary ? this.#numberedBinary(rows) : this.#numberedText(rows)]);
+  }
+
+  /** Of the same rows some columns, given by their positions from the lowest on, and the row number. */
+  selectColumns(rows: readonly number[], columns: readonly number[]): Buffer[] {
+    if (rows.length === 0) return [];
+    const parts = new RowBuffer(this.format);
+    for (const row of rows) {
+      parts.startRow(columns.length + 1);
+      if (this.#isBinary) this.#copyBinaryColumns(row, columns, parts);
+      else this.#copyTextColumns(row, columns, parts);
+      parts.#numberColumn(this.#rowNumbers[row]!);
+      parts.endRow(this.#rowNumbers[row]!);
+    }
+    return parts.all();
   }
 
   clear(): void {
@@ -250,6 +271,45 @@ export class RowBuffer {
     this.#length = at;
   }
 
+  #copyBinaryColumns(row: number, columns: readonly number[], to: RowBuffer): void {
+    const bytes = this.#bytes;
+    let at = this.#startOf(row) + COUNT_BYTES;
+    let column = 0;
+    for (const wanted of columns) {
+      for (; column < wanted; column += 1) at = endOfBinary(bytes, at);
+      const end = endOfBinary(bytes, at);
+      to.raw(bytes, at, end);
+      at = end;
+      column += 1;
+    }
+  }
+
+  #copyTextColumns(row: number, columns: readonly number[], to: RowBuffer): void {
+    const bytes = this.#bytes;
+    let at = this.#startOf(row);
+    let column = 0;
+    for (const wanted of columns) {
+      for (; column < wanted; column += 1) at = bytes.indexOf(TAB, at) + 1;
+      // The last column ends with the row.
+      const tab = bytes.indexOf(TAB, at);
+      const rowEnd = this.#startOf(row + 1) - 1;
+      const end = tab === -1 || tab > rowEnd ? rowEnd : tab;
+      to.raw(bytes, at, end);
+      to.endColumn();
+      at = end + 1;
+      column += 1;
+    }
+  }
+
+  /** A row number. */
+  #numberColumn(value: number): void {
+    if (this.#isBinary) {
+      this.startColumn();
+      this.int64(value);
+    } else this.text(String(value));
+    this.endColumn();
+  }
+
   #numberedText(rows: readonly number[]): Buffer {
     const numbers = rows.map((row) => `\t${this.#rowNumbers[row]}\n`);
     let length = 0;
@@ -304,6 +364,11 @@ export class RowBuffer {
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
   }
+}
+
+/** @returns where the column at `at` ends */
+function endOfBinary(bytes: Buffer, at: number): number {
+  return at + LENGTH_BYTES + Math.max(0, bytes.readInt32BE(at));
 }
 
 /** By a loop: what is copied is short. @returns where it ends */

@@ -142,7 +142,14 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     const { rows, failed } = prepare(schema, values, encodings);
     const all = Array.from({ length: rows.rows }, (_, i) => i);
     await client.query('BEGIN');
-    const outcome = await writeRecords({ client, target, uploadId: UPLOAD, buffer: rows, rows: all, mergeOnly: false });
+    const outcome = await writeRecords({
+      client,
+      target,
+      uploadId: UPLOAD,
+      buffer: rows,
+      rows: all,
+      way: 'optimistic',
+    });
     const stored = await client.query('SELECT k, v::text AS v, j::text AS j, upload, n FROM items ORDER BY k');
     await client.query('ROLLBACK');
     return { stored: stored.rows, refused: [...failed, ...outcome.refused].sort((a, b) => a.rowNumber - b.rowNumber) };
@@ -198,7 +205,15 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     await withClient(url, (other) => other.query(`ALTER TABLE items ALTER v TYPE ${after}`));
     const id = await withClient(url, (other) => planTestUpload(other, [{ firstRowNumber: 2, recordCount: 1 }]));
     const group = prepareGroup(id, new Map([[0, [{ row: 2, values: ['1', '2', '{}', id, '2'] }]]]));
-    const transaction = { client, target, columnTypes, uploadId: id, attempt: 1, mergeOnly: false, metadata: {} };
+    const transaction = {
+      client,
+      target,
+      columnTypes,
+      uploadId: id,
+      attempt: 1,
+      way: 'optimistic' as const,
+      metadata: {},
+    };
     await expect(processChunks(transaction, group)).rejects.toMatchObject({
       code: 'DB_TARGET_CHANGED',
       category: 'retryable',
@@ -233,7 +248,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       );
       await prepareSession(client, target);
       const buffer = new RowBuffer('binary');
-      await stageRecords({ client, target, uploadId: UPLOAD, buffer, rows: [], mergeOnly: false });
+      await stageRecords({ client, target, uploadId: UPLOAD, buffer, rows: [], way: 'optimistic' });
       expect((await client.query(`SELECT * FROM ${target.merge.stage}`)).rows).toEqual([]);
     });
   });

@@ -7,6 +7,7 @@ import { migrate } from '#runner/ledger/migrate.ts';
 import { readProgress, readTopErrors } from '#runner/ledger/read-progress.ts';
 import { processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { WAYS, type Way } from '#runner/load/write-records.ts';
 import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { connect, sqlState } from '#runner/storage/postgres.ts';
 import { createDatabase, withClient } from '#support/database.ts';
@@ -77,19 +78,19 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     );
 
   /** As the runner does: again, by the merge, when PostgreSQL ends a deadlock. */
-  async function processGroup(client: pg.Client, id: string, chunks: Map<number, Item[]>, mergeOnly = false) {
+  async function processGroup(client: pg.Client, id: string, chunks: Map<number, Item[]>, way: Way = 'optimistic') {
     for (let tries = 1; ; tries += 1) {
       try {
         const transaction = { client, target, columnTypes, uploadId: id, attempt: 1, metadata: {} };
-        return await processChunks({ ...transaction, mergeOnly: mergeOnly || tries > 1 }, prepare(id, chunks));
+        return await processChunks({ ...transaction, way: tries > 1 ? 'merge' : way }, prepare(id, chunks));
       } catch (error) {
         if (sqlState(error) !== '40P01') throw error;
       }
     }
   }
 
-  async function process(client: pg.Client, id: string, number: number, items: Item[], mergeOnly = false) {
-    const outcome = await processGroup(client, id, new Map([[number, items]]), mergeOnly);
+  async function process(client: pg.Client, id: string, number: number, items: Item[], way: Way = 'optimistic') {
+    const outcome = await processGroup(client, id, new Map([[number, items]]), way);
     if (!outcome.done) throw new Error('a chunk alone is always done');
     return { result: outcome.results[0] ?? null, way: outcome.way };
   }
@@ -139,6 +140,79 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       },
     );
 
+    it('a probe writes them together: what is stored, equal or new in each of them is counted there', async () => {
+      const stored = ['k3', 'k6'].map((key) => `('${key}', 'old ${key}', '${randomUUID()}', 900)`);
+      await rows(`INSERT INTO items VALUES ${stored.join(', ')}`);
+      const id = await planned(chunks);
+      const again = new Map(chunks.entries()).set(2, [{ row: 7, key: 'k2' }]);
+      const outcome = await processGroup(await session(), id, again, 'probe');
+      expect(outcome).toMatchObject({
+        ...{ done: true, way: 'probe', conflicts: 3 },
+        results: [
+          { succeeded: 2, duplicate: 1 },
+          { succeeded: 1, duplicate: 1 },
+          { succeeded: 0, duplicate: 1 },
+        ],
+      });
+      expect(await rows('SELECT k, v FROM items ORDER BY k')).toEqual([
+        { k: 'k2', v: 'v2' },
+        { k: 'k3', v: 'old k3' },
+        { k: 'k4', v: 'v4' },
+        { k: 'k5', v: 'v5' },
+        { k: 'k6', v: 'old k6' },
+      ]);
+      const lost = await rows(
+        'SELECT row_number::int AS row, byte_offset::int AS at FROM batch_upload.batch_upload_errors ORDER BY 1',
+      );
+      expect(lost).toEqual([3, 6, 7].map((row) => ({ row, at: row * 10 })));
+    });
+
+    it('a later chunk that is done first gives its rows to an earlier one, which counts them', async () => {
+      const same = [
+        items.slice(0, 2),
+        items.slice(2, 4),
+        [
+          { row: 6, key: 'k2' },
+          { row: 7, key: 'k4' },
+        ],
+      ];
+      const id = await planned(same);
+      const client = await session();
+      await process(client, id, 2, same[2]!);
+      const outcome = await processGroup(
+        client,
+        id,
+        new Map([
+          [0, same[0]!],
+          [1, same[1]!],
+        ]),
+        'probe',
+      );
+      expect(outcome).toMatchObject({
+        ...{ done: true, way: 'probe', conflicts: 2 },
+        results: [
+          { succeeded: 1, duplicate: 1 },
+          { succeeded: 1, duplicate: 1 },
+        ],
+      });
+      expect(await rows('SELECT k, row::int FROM items ORDER BY k')).toEqual(
+        [2, 3, 4, 5].map((row) => ({ k: `k${row}`, row })),
+      );
+      expect((await progress(id)).counts).toMatchObject({ processed: 6, succeeded: 4, duplicate: 2 });
+    });
+
+    it('a conflict that a probe cannot see undoes all of it, and the chunks go alone', async () => {
+      await rows("INSERT INTO items VALUES ('k900', 'v6')");
+      const id = await planned(chunks);
+      const client = await session();
+      expect(await processGroup(client, id, group, 'probe')).toEqual({ done: false });
+      for (const [number, each] of group) {
+        const { way } = await process(client, id, number, each, 'probe');
+        expect(way).toBe(number === 1 ? 'merge' : 'probe');
+      }
+      expect((await progress(id)).counts).toMatchObject({ processed: 6, succeeded: 5, failed: 1 });
+    });
+
     it('one that another pod has done makes them go alone, and nothing is done twice', async () => {
       const id = await planned(chunks);
       const client = await session();
@@ -158,51 +232,48 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0, updated: 0 });
   });
 
-  it.each([false, true])(
-    'whatever the order and the overlap, the lowest row of a key stays (merge only: %s)',
-    async (mergeOnly) => {
-      const sessions = [await session(), await session(), await session()];
-      await fc.assert(
-        fc.asyncProperty(
-          fc.array(fc.nat(40), { minLength: 1, maxLength: 60 }),
-          fc.integer({ min: 1, max: 9 }),
-          fc.nat(1_000_000),
-          async (keys, size, seed) => {
-            const items = keys.map((key, i): Item => ({ row: i + 2, key: `k${key}` }));
-            const chunks: Item[][] = [];
-            for (let at = 0; at < items.length; at += size) chunks.push(items.slice(at, at + size));
-            await rows('TRUNCATE items');
-            const id = await planned(chunks);
-            const order = chunks.map((_, i) => i).sort((a, b) => ((a * 7919 + seed) % 101) - ((b * 7919 + seed) % 101));
-            await Promise.all(
-              sessions.map(async (client) => {
-                for (let next = order.pop(); next !== undefined; next = order.pop()) {
-                  await process(client, id, next, chunks[next]!, mergeOnly);
-                }
-              }),
-            );
-            const first = new Map<string, number>();
-            for (const { row, key } of items) if (!first.has(key)) first.set(key, row);
-            expect(new Map((await rows('SELECT k, row::int FROM items')).map(({ k, row }) => [k, row]))).toEqual(first);
-            expect((await rows('SELECT v, row::int FROM items')).every(({ v, row }) => v === `v${row}`)).toBe(true);
-            const losers = items.filter(({ row, key }) => first.get(key) !== row).map(({ row }) => row);
-            const stored = await rows(
-              `SELECT row_number::int AS row FROM batch_upload.batch_upload_errors WHERE batch_upload_id = '${id}' ORDER BY 1`,
-            );
-            expect(stored.map(({ row }) => row)).toEqual(losers);
-            expect((await progress(id)).counts).toEqual({
-              processed: items.length,
-              succeeded: first.size,
-              failed: 0,
-              duplicate: losers.length,
-              updated: 0,
-            });
-          },
-        ),
-        { numRuns: 20 },
-      );
-    },
-  );
+  it.each(WAYS)('whatever the order and the overlap, the lowest row of a key stays (first way: %s)', async (way) => {
+    const sessions = [await session(), await session(), await session()];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat(40), { minLength: 1, maxLength: 60 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.nat(1_000_000),
+        async (keys, size, seed) => {
+          const items = keys.map((key, i): Item => ({ row: i + 2, key: `k${key}` }));
+          const chunks: Item[][] = [];
+          for (let at = 0; at < items.length; at += size) chunks.push(items.slice(at, at + size));
+          await rows('TRUNCATE items');
+          const id = await planned(chunks);
+          const order = chunks.map((_, i) => i).sort((a, b) => ((a * 7919 + seed) % 101) - ((b * 7919 + seed) % 101));
+          await Promise.all(
+            sessions.map(async (client) => {
+              for (let next = order.pop(); next !== undefined; next = order.pop()) {
+                await process(client, id, next, chunks[next]!, way);
+              }
+            }),
+          );
+          const first = new Map<string, number>();
+          for (const { row, key } of items) if (!first.has(key)) first.set(key, row);
+          expect(new Map((await rows('SELECT k, row::int FROM items')).map(({ k, row }) => [k, row]))).toEqual(first);
+          expect((await rows('SELECT v, row::int FROM items')).every(({ v, row }) => v === `v${row}`)).toBe(true);
+          const losers = items.filter(({ row, key }) => first.get(key) !== row).map(({ row }) => row);
+          const stored = await rows(
+            `SELECT row_number::int AS row FROM batch_upload.batch_upload_errors WHERE batch_upload_id = '${id}' ORDER BY 1`,
+          );
+          expect(stored.map(({ row }) => row)).toEqual(losers);
+          expect((await progress(id)).counts).toEqual({
+            processed: items.length,
+            succeeded: first.size,
+            failed: 0,
+            duplicate: losers.length,
+            updated: 0,
+          });
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
 
   it('counts what is stored already as duplicate and leaves it as it is', async () => {
     await rows(`INSERT INTO items VALUES ('k2', 'old', '${randomUUID()}', 900)`);

@@ -87,6 +87,28 @@ describe('a certification file', () => {
     await expectExact(url, id, data);
   });
 
+  it("helped until the database fails on the others' chunks, which is no failure of the index that helps", async () => {
+    const url = await newTarget();
+    const data = certifications(60_000, 5);
+    const id = await planForTwoIndexes(url, 'hindered.csv', { file: data.file, chunkRecords: 500 });
+    await withClient(url, (client) =>
+      client.query(`CREATE FUNCTION hinder() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.row_number > 31000 THEN RAISE SQLSTATE '57P03'; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER hinder BEFORE INSERT ON certifications FOR EACH ROW EXECUTE FUNCTION hinder()`),
+    );
+    const env = { BATCH_UPLOAD_RETRY_SECONDS: '0' };
+    const helper = await bench.run('process', url, id, { ...env, JOB_COMPLETION_INDEX: '0' });
+    expect(helper.log.map(({ message }) => message)).toContain('stopped helping');
+    expect(helper.code).toBe(0);
+    expect((await progressOf(url, id)).chunksDone).toBe(60);
+    // Of its own chunks it is one.
+    const owner = await bench.run('process', url, id, { ...env, JOB_COMPLETION_INDEX: '1' });
+    expect(owner.code).toBe(EXIT_CODES.retryable);
+    await withClient(url, (client) => client.query('DROP TRIGGER hinder ON certifications'));
+    expect(await processAtOnce(url, id, [1])).toEqual([0]);
+    await expectExact(url, id, data);
+  });
+
   it('killed again and again at any moment', async () => {
     const url = await newTarget();
     const data = certifications(40_000, 3);

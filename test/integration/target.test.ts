@@ -107,7 +107,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       const rows = [2, 3].map((row) => ({ row, values: ['a', `v${row}`] }));
       const transaction = { client, target: described, columnTypes: await readColumnTypes(client, described) };
       await processChunks(
-        { ...transaction, uploadId: id, attempt: 1, mergeOnly: false, metadata: {} },
+        { ...transaction, uploadId: id, attempt: 1, way: 'optimistic', metadata: {} },
         prepareGroup(id, new Map([[0, rows]])),
       );
       expect((await client.query(`SELECT k, v FROM public.${name}`)).rows).toEqual([{ k: 'a', v: 'v3' }]);

@@ -4,7 +4,9 @@ import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { decodeBinaryRows, decodeRows } from './run-record.ts';
 
 const value = fc.option(fc.string({ unit: 'binary' }).map((text) => text.replaceAll('\0', '')));
-const table = fc.array(fc.array(value, { minLength: 2, maxLength: 4 }));
+const table = fc
+  .integer({ min: 1, max: 5 })
+  .chain((columns) => fc.array(fc.array(value, { minLength: columns, maxLength: columns })));
 
 /** One row for each array, with row numbers from 2. */
 function writeRows(out: RowBuffer, rows: readonly (string | null)[][], byBytes: boolean): void {
@@ -42,16 +44,20 @@ test.each([
   '%s: rows come back as they were written, by bytes or by text, also some of them and with their numbers',
   (format, decode, decodeNumbered) => {
     fc.assert(
-      fc.property(table, fc.boolean(), (rows, byBytes) => {
+      fc.property(table, fc.boolean(), fc.array(fc.boolean()), (rows, byBytes, wanted) => {
         const out = new RowBuffer(format);
         writeRows(out, rows, byBytes);
         expect(decode(out.all())).toEqual(rows);
         const middle = rows.length >> 1;
         const all = [...rows.keys()];
+        const columns = [...(rows[0] ?? []).keys()].filter((column) => wanted[column]);
         for (const chosen of [all.slice(middle), all.slice(0, middle), all.filter((i) => i % 3 !== 1), []]) {
           expect(decode(out.select(chosen))).toEqual(chosen.map((i) => rows[i]));
           expect(decodeNumbered(out.selectWithRowNumbers(chosen))).toEqual(
             chosen.map((i) => [...rows[i]!, String(i + 2)]),
+          );
+          expect(decodeNumbered(out.selectColumns(chosen, columns))).toEqual(
+            chosen.map((i) => [...columns.map((column) => rows[i]![column]), String(i + 2)]),
           );
         }
         out.clear();

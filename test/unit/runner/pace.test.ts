@@ -3,6 +3,7 @@ import type { Chunk } from '#runner/ledger/types.ts';
 import { createPace } from '#runner/load/pace.ts';
 
 const MIB = 1024 * 1024;
+const ALL_IN = { way: 'optimistic', conflicts: 0 } as const;
 
 function chunksOf(...sizes: number[]): Chunk[] {
   let at = 0;
@@ -24,38 +25,58 @@ test('groups grow while all goes well, to the most that is allowed', () => {
     expect(numbers(group)).toEqual(numbers(small.slice(first, first + group.length)));
     sizes.push(group.length);
     first += group.length;
-    pace.committed(group.length, 'optimistic');
+    pace.committed(group.length, ALL_IN);
   }
   expect(sizes).toEqual([1, 2, 4, 8, 10, 10, 10, 10, 5]);
   expect(pace.nextGroup(small, small.length)).toEqual([]);
 });
 
-test('after a conflict 16 chunks are merged, one by one, and then it begins anew', () => {
+test('after a conflict the next ones are probed, in groups that grow again, until 16 chunks have met nothing', () => {
   const pace = createPace(10);
-  for (let i = 0; i < 5; i += 1) pace.committed(1, 'optimistic');
-  pace.committed(1, 'merge');
-  for (let merged = 0; merged < 16; merged += 1) {
-    expect(pace.merging).toBe(true);
-    expect(pace.nextGroup(small, 0)).toHaveLength(1);
-    pace.committed(1, 'merge');
-  }
-  expect(pace.merging).toBe(false);
+  for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
+  pace.committed(1, { way: 'probe', conflicts: 3 });
+  expect(pace.way).toBe('probe');
   expect(pace.nextGroup(small, 0)).toHaveLength(1);
-  pace.committed(1, 'optimistic');
-  expect(pace.nextGroup(small, 0)).toHaveLength(2);
+  pace.committed(15, { way: 'probe', conflicts: 0 });
+  pace.committed(2, { way: 'probe', conflicts: 1 });
+  expect(pace.nextGroup(small, 0)).toHaveLength(4);
+  pace.committed(15, { way: 'probe', conflicts: 0 });
+  expect(pace.way).toBe('probe');
+  pace.committed(1, { way: 'probe', conflicts: 0 });
+  expect(pace.way).toBe('optimistic');
+  expect(pace.nextGroup(small, 0)).toHaveLength(10);
 });
 
-test('a group that could not be written together makes the next ones small, not merged', () => {
+test('after a merge 16 chunks are merged, one by one, whatever they meet; then they are probed', () => {
   const pace = createPace(10);
-  for (let i = 0; i < 5; i += 1) pace.committed(1, 'optimistic');
+  for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
+  pace.committed(1, { way: 'merge', conflicts: 1 });
+  for (let merged = 0; merged < 16; merged += 1) {
+    expect(pace.way).toBe('merge');
+    expect(pace.nextGroup(small, 0)).toHaveLength(1);
+    pace.committed(1, { way: 'merge', conflicts: 1 });
+  }
+  expect(pace.way).toBe('probe');
+});
+
+test('a chunk without rows that can be written does not end the care', () => {
+  const pace = createPace(10);
+  pace.committed(1, { way: 'probe', conflicts: 1 });
+  pace.committed(1, ALL_IN);
+  expect(pace.way).toBe('probe');
+});
+
+test('a group that could not be written together makes the next ones small, by the same way', () => {
+  const pace = createPace(10);
+  for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
   pace.separated();
-  expect(pace.merging).toBe(false);
+  expect(pace.way).toBe('optimistic');
   expect(pace.nextGroup(small, 0)).toHaveLength(1);
 });
 
 test('a group holds at most 2 MiB of the source, but for a larger chunk alone', () => {
   const pace = createPace(10);
-  for (let i = 0; i < 5; i += 1) pace.committed(1, 'optimistic');
+  for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
   const chunks = chunksOf(MIB, MIB, 1, 8 * MIB, 1);
   expect(numbers(pace.nextGroup(chunks, 0))).toEqual([0, 1]);
   expect(numbers(pace.nextGroup(chunks, 2))).toEqual([2]);
@@ -64,6 +85,6 @@ test('a group holds at most 2 MiB of the source, but for a larger chunk alone', 
 
 test('where chunks go alone they always do', () => {
   const pace = createPace(1);
-  for (let i = 0; i < 5; i += 1) pace.committed(1, 'optimistic');
+  for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
   expect(pace.nextGroup(small, 0)).toHaveLength(1);
 });
