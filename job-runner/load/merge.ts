@@ -128,12 +128,17 @@ export async function mergeStaged(client: ClientBase, merge: Merge, uploadId: st
   return result;
 }
 
+/** Of a table that has just been filled nothing is known, and a chunk's few rows would be joined with all of it. */
+const BY_INDEX = 'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off';
+const BY_ANY_PLAN = 'SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT';
+
 /** Takes those that replace a stored row out of `met`. */
 async function replaceStored(
   client: ClientBase,
   merge: Merge,
   { uploadId, met, result }: { uploadId: string; met: Set<number>; result: MergeResult },
 ): Promise<void> {
+  await client.query(BY_INDEX);
   const stored = await client.query<{ row: number; own: boolean | null; stored: number }>(merge.lockStored!, [
     [...met],
     uploadId,
@@ -149,6 +154,7 @@ async function replaceStored(
     met.delete(row);
   }
   if (winners.length > 0) await client.query(merge.replace, [winners]);
+  await client.query(BY_ANY_PLAN);
 }
 
 function rowVanished(): Fault {

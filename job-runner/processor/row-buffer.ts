@@ -44,6 +44,8 @@ export class RowBuffer {
   #ends = new Float64Array(FIRST_ROWS);
   #rowNumbers = new Float64Array(FIRST_ROWS);
   #rows = 0;
+  /** What {@link selectColumns} gave, whose memory is used again. */
+  #selected: RowBuffer | null = null;
 
   constructor(format: CopyFormat = 'text') {
     this.format = format;
@@ -97,10 +99,12 @@ export class RowBuffer {
     return this.#enclose([this.#isBinary ? this.#numberedBinary(rows) : this.#numberedText(rows)]);
   }
 
-  /** Of the same rows some columns, given by their positions from the lowest on, and the row number. */
+  /** Of the same rows some columns, given by their positions from the lowest on, and the row number. Valid until the next call. */
   selectColumns(rows: readonly number[], columns: readonly number[]): Buffer[] {
     if (rows.length === 0) return [];
-    const parts = new RowBuffer(this.format);
+    this.#selected ??= new RowBuffer(this.format);
+    const parts = this.#selected;
+    parts.clear();
     for (const row of rows) {
       parts.startRow(columns.length + 1);
       if (this.#isBinary) this.#copyBinaryColumns(row, columns, parts);

@@ -171,4 +171,48 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       { numRuns: 20, examples: [[ALL_REFUSED, true, { seed: 0, together: 1, ways: ['optimistic'] }]] },
     );
   });
+
+  it.each(WAYS)(
+    'whatever it is like, the table is never read from its start to its end, beginning by %s',
+    async (way) => {
+      const schema = { ...policySchema({ policy: 'Update', owner: true }), fields: FIELDS };
+      const target = describeTarget(schema);
+      const stored = 20_000;
+      await withClient(url, async (client) => {
+        await migrate(client);
+        await client.query(`CREATE TABLE items (k numeric PRIMARY KEY, v text, upload uuid, row bigint) WITH (autovacuum_enabled = off);
+        INSERT INTO items SELECT n, 'old', gen_random_uuid(), n FROM generate_series(1, ${stored}) AS n`);
+      });
+      const records = 2000;
+      const id = await withClient(url, (client) =>
+        planTestUpload(client, [{ firstRowNumber: 2, recordCount: records }]),
+      );
+      const group = prepareGroup(
+        id,
+        new Map([
+          [
+            0,
+            Array.from({ length: records }, (_, i) => ({
+              row: i + 2,
+              values: [String(3 * i), 'new', id, String(i + 2)],
+            })),
+          ],
+        ]),
+      );
+      const client = await connect({ uri: url, applicationName: 'test' });
+      await prepareSession(client, target);
+      const columnTypes = await readColumnTypes(client, target);
+      const outcome = await processChunks(
+        { client, target, columnTypes, uploadId: id, attempt: 1, way, metadata: {} },
+        group,
+      );
+      await client.end();
+      expect(outcome).toMatchObject({ done: true, results: [{ succeeded: records, updated: records - 1 }] });
+      const counted = `SELECT seq_scan::int AS whole, idx_scan::int AS looked FROM pg_stat_user_tables WHERE relname = 'items'`;
+      // PostgreSQL 14 counts a moment later.
+      await expect.poll(async () => (await rows(counted))[0].looked).toBeGreaterThanOrEqual(records);
+      // The index was made by one, and the rows above are written by none.
+      expect((await rows(counted))[0].whole).toBeLessThanOrEqual(1);
+    },
+  );
 });
