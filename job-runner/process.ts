@@ -5,7 +5,13 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { chunksOfIndex, type RunnerConfig } from '#runner/contract.ts';
 import { toFault } from '#runner/errors.ts';
-import { type ChunkResult, readPendingChunks } from '#runner/ledger/chunks.ts';
+import {
+  type ChunkRange,
+  type ChunkResult,
+  type PendingRun,
+  readPendingChunks,
+  readPendingRuns,
+} from '#runner/ledger/chunks.ts';
 import type { Chunk, PlannedUpload } from '#runner/ledger/types.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
@@ -89,19 +95,21 @@ interface RunContext extends ProcessDeps {
   reads: { retries: number };
 }
 
-/** Asks again and again what is left of the chunks [first, end) and does what is chosen of them, until nothing is. */
+/** Asks again and again what is left of a range of chunks and does what is chosen of it, until nothing is. */
 async function processAll(
   context: RunContext,
-  { first, end }: { first: number; end: number },
-  choose: (pending: Chunk[], metOthers: boolean) => Chunk[],
+  range: ChunkRange,
+  choose: (pending: PendingRun[], metOthers: boolean) => ChunkRange | null,
 ): Promise<void> {
   const { session, upload } = context;
+  const { id } = upload;
   let metOthers = false;
   for (;;) {
-    const pending = await session.run((client) => readPendingChunks(client, { id: upload.id, first, end }));
-    const run = choose(pending, metOthers);
-    if (run.length === 0) return;
-    metOthers = !(await processRun(context, run));
+    const pending = await session.run((client) => readPendingRuns(client, { id, ...range }));
+    const chosen = choose(pending, metOthers);
+    if (!chosen) return;
+    const chunks = await session.run((client) => readPendingChunks(client, { id, ...chosen }));
+    metOthers = chunks.length === 0 || !(await processRun(context, chunks));
   }
 }
 

@@ -3,10 +3,38 @@ import pg from 'pg';
 import { assertRunning, lockUploadSharedSql } from './lock-upload.ts';
 import type { Chunk, ErrorSummary, LedgerStatus } from './types.ts';
 
+/** Chunk numbers [first, end). */
+export interface ChunkRange {
+  first: number;
+  end: number;
+}
+
+/** Chunks without a completed one among them. */
+export interface PendingRun extends ChunkRange {
+  /** Of the file. */
+  bytes: number;
+}
+
+/** The runs of chunks of [first, end) that nobody has completed, in the order of the file: a few, however many chunks there are. */
+export async function readPendingRuns(
+  client: ClientBase,
+  { id, first, end }: { id: string } & ChunkRange,
+): Promise<PendingRun[]> {
+  const result = await client.query<PendingRun>(
+    `SELECT min(chunk_number) AS first, max(chunk_number) + 1 AS "end", (max(end_byte) - min(start_byte))::float8 AS bytes
+     FROM (SELECT chunk_number, start_byte, end_byte, chunk_number - row_number() OVER (ORDER BY chunk_number) AS run
+           FROM batch_upload.batch_upload_chunks
+           WHERE batch_upload_id = $1 AND chunk_number >= $2 AND chunk_number < $3 AND completed_at IS NULL) AS pending
+     GROUP BY run ORDER BY 1`,
+    [id, first, end],
+  );
+  return result.rows;
+}
+
 /** The chunks of [first, end) that nobody has completed, in the order of the file. */
 export async function readPendingChunks(
   client: ClientBase,
-  { id, first, end }: { id: string; first: number; end: number },
+  { id, first, end }: { id: string } & ChunkRange,
 ): Promise<Chunk[]> {
   const result = await client.query<Chunk>(
     `SELECT chunk_number AS number, start_byte::float8 AS "startByte", end_byte::float8 AS "endByte",

@@ -3,45 +3,36 @@
  * pod's chunks are shared by all that are done, whatever slowed it down. Two pods that take the same chunk are never wrong (its row
  * is locked, and done once); one of them has worked for nothing, which is why what is chosen lies far from where others work.
  */
-import type { Chunk } from '#runner/ledger/types.ts';
+import type { ChunkRange, PendingRun } from '#runner/ledger/chunks.ts';
 
 /** What a pod writes and what it prepares meanwhile: no help is worth less. */
 const LEAST_BYTES = 4 * 1024 * 1024;
-
-/** Chunks that follow one another without a gap, so that what is done is not read again. */
-export function groupContiguous(chunks: readonly Chunk[]): Chunk[][] {
-  const runs: Chunk[][] = [];
-  for (const chunk of chunks) {
-    const last = runs.at(-1);
-    if (last && last.at(-1)!.number + 1 === chunk.number) last.push(chunk);
-    else runs.push([chunk]);
-  }
-  return runs;
-}
+/** Chunks that are in memory at a time, however large the file is. */
+const MOST_CHUNKS = 2000;
 
 /**
- * Of an index' chunks that nobody has completed.
+ * Of an index' runs of pending chunks, from the front.
  * @param metOthers another pod was at the last ones that were chosen
  */
-export function chooseOwn(pending: readonly Chunk[], metOthers: boolean): Chunk[] {
-  const help = metOthers ? chooseHelp(pending, metOthers) : [];
-  return help.length > 0 ? help : (groupContiguous(pending)[0] ?? []);
+export function chooseOwn(pending: readonly PendingRun[], metOthers: boolean): ChunkRange | null {
+  const help = metOthers ? chooseHelp(pending, metOthers) : null;
+  if (help || !pending[0]) return help;
+  const { first, end } = pending[0];
+  return { first, end: Math.min(end, first + MOST_CHUNKS) };
 }
 
 /**
- * Of an upload's chunks that nobody has completed: the second half of the longest run, since its owner goes through it from
- * the front; of that half only the end, by chance, where several pods help.
- * @returns none when what is left is under way already
+ * Of an upload's runs of pending chunks: the second half of the longest, since its owner goes through it from the front; of
+ * that half only the end, by chance, where several pods help.
+ * @returns null when what is left is under way already
  */
-export function chooseHelp(pending: readonly Chunk[], metOthers: boolean): Chunk[] {
-  const runs = groupContiguous(pending);
-  const longest = runs.reduce<Chunk[]>((most, run) => (bytesOf(run) > bytesOf(most) ? run : most), []);
-  if (bytesOf(longest) < LEAST_BYTES) return [];
-  const half = Math.floor((longest.length - 1) / 2);
+export function chooseHelp(pending: readonly PendingRun[], metOthers: boolean): ChunkRange | null {
+  const longest = pending.reduce<PendingRun | null>(
+    (most, run) => (most && most.bytes >= run.bytes ? most : run),
+    null,
+  );
+  if (!longest || longest.bytes < LEAST_BYTES) return null;
+  const half = Math.floor((longest.end - longest.first - 1) / 2);
   const count = metOthers ? Math.ceil(half * Math.random()) : half;
-  return longest.slice(longest.length - count);
-}
-
-function bytesOf(run: readonly Chunk[]): number {
-  return run.length === 0 ? 0 : run.at(-1)!.endByte - run[0]!.startByte;
+  return count === 0 ? null : { first: longest.end - Math.min(count, MOST_CHUNKS), end: longest.end };
 }

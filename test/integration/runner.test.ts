@@ -59,6 +59,16 @@ describe('a certification file', () => {
     await expectExact(url, id, data);
   });
 
+  it('in more chunks than a pod keeps in mind at a time', async () => {
+    const url = await newTarget();
+    const data = certifications(11_000, 6);
+    await bench.put('small-chunks.csv', data.file);
+    const id = await bench.open(url, 'small-chunks.csv', { chunkRecords: 5 });
+    expect((await bench.run('plan', url, id)).code).toBe(0);
+    expect(await progressOf(url, id)).toMatchObject({ totalChunks: 2200, chunksDone: 2200 });
+    await expectExact(url, id, data);
+  });
+
   it('planned by one pod, processed by several at once, and every index by two pods', async () => {
     const url = await newTarget();
     const data = certifications(12_000, 2);
