@@ -11,13 +11,14 @@ import type { Plan, UploadRow } from '#runner/ledger/types.ts';
 import { createChunkCutter } from '#runner/plan-chunks.ts';
 import type { ProcessDeps } from '#runner/process.ts';
 import { readHeader } from '#runner/read-header.ts';
+import { copied } from '#runner/source/copied.ts';
 import { type OpenSource, openSource } from '#runner/source/open-source.ts';
 import type { SourceFormat } from '#runner/source/source-format.ts';
 import { createWorkCopy, type WorkCopy } from '#runner/source/work-copy.ts';
 import { createBlockDigest } from '#runner/storage/block-digest.ts';
 import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
-import { headObject, type RetryOptions, readRange } from '#runner/storage/s3.ts';
+import { headObject, type RetryOptions } from '#runner/storage/s3.ts';
 
 /** Time between two lines of progress in the log. */
 const PROGRESS_MS = 10_000;
@@ -50,7 +51,7 @@ interface SourceObject {
 async function readSource(deps: ProcessDeps, upload: UploadRow, { identity, retry }: SourceObject): Promise<Plan> {
   const { config, s3, log } = deps;
   const { request, schema } = upload;
-  const readBytes = (start: number, end: number) => readRange(s3, identity, { start, end }, retry);
+  const readBytes = (start: number, end: number) => copied(readBlocks(s3, identity, { start, end }, retry));
   const digested = createDigestedStream(
     (start, end) => readBlocks(s3, identity, { start, end }, retry),
     identity.sizeBytes,
@@ -143,7 +144,7 @@ async function scanRecords(
   let position = 0;
   let reportedAt = Date.now();
   for await (const piece of source.bytes) {
-    if (headerEnd === null) head.push(piece);
+    if (headerEnd === null) head.push(Buffer.from(piece));
     scanner.push(piece);
     await copy?.write(piece);
     position += piece.length;

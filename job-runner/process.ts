@@ -28,9 +28,13 @@ import type { Session } from '#runner/session.ts';
 import { type ByteArena, createByteArena } from '#runner/storage/byte-arena.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
 import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
-import { type RetryOptions, readRange } from '#runner/storage/s3.ts';
+import { readBlocks } from '#runner/storage/read-blocks.ts';
+import type { RetryOptions } from '#runner/storage/s3.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
 import type { Logger } from '#runner/telemetry/log.ts';
+
+/** One being used while the next one comes: records take longer than their bytes. */
+const READS_AT_ONCE = 2;
 
 export interface ProcessDeps {
   session: Session;
@@ -134,7 +138,7 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<boolean
     },
   };
   const range = { start: chunks[0]!.startByte, end: chunks.at(-1)!.endByte };
-  const reader = createByteReader(readRange(s3, identity, range, retry));
+  const reader = createByteReader(readBlocks(s3, identity, { ...range, readsAtOnce: READS_AT_ONCE }, retry));
   let position = range.start;
   const read = async (chunk: Chunk, into: Buffer): Promise<Buffer> => {
     // Blank lines between two chunks belong to neither.

@@ -131,7 +131,10 @@ function shareOf(written: WriteOutcome, { chunk }: PreparedChunk, next: Prepared
 
 /** [from, to) */
 function numbersOf(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
+  // Of every record: Array.from() with a function is twenty times as slow.
+  const numbers: number[] = [];
+  for (let number = from; number < to; number += 1) numbers.push(number);
+  return numbers;
 }
 
 /** Records that the table refused: by their keys, or one by one. */

@@ -1,5 +1,6 @@
 /** An object of any kind as the bytes that the scanner takes, in one pass. */
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import { copied } from './copied.ts';
 import { decompress } from './decompress.ts';
 import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-source.ts';
 import { type Peeked, peek } from './peek.ts';
@@ -12,7 +13,7 @@ import { CANONICAL_DELIMITER } from './write-csv.ts';
 import { type Archive, openArchive, type ReadBytes } from './zip-archive.ts';
 
 export interface SourceInput {
-  /** The object from its start, for what can be read in one go. */
+  /** The object from its start, for what can be read in one go. A piece is valid until the next one is asked for. */
   stream: AsyncIterable<Buffer>;
   /** Any part of it, for archives. */
   readBytes: ReadBytes;
@@ -42,7 +43,7 @@ export async function openSource(input: SourceInput): Promise<OpenSource> {
       return openText(input, container, outer);
     case 'gzip':
     case 'zstd':
-      return openText(input, container, await peek(decompress(outer.stream, container), SAMPLE_BYTES));
+      return openText(input, container, await peek(decompress(copied(outer.stream), container), SAMPLE_BYTES));
     case 'zip':
     case 'workbook or zip': {
       await outer.stream.return();
@@ -104,8 +105,10 @@ function openText(
   const { declared, schema, key, maxRecordBytes } = input;
   const content = detectContent({ bytes: head, complete, key }, declared, schema);
   const { type, encoding } = content;
-  const text = encoding === 'utf-8' ? stream : transcode(stream, encoding);
   const asIs = type === 'csv' && isOrdinary(content.dialect);
+  const rewritten = compression !== 'none' || encoding !== 'utf-8' || !asIs;
+  const pieces = rewritten ? copied(stream) : stream;
+  const text = encoding === 'utf-8' ? pieces : transcode(pieces, encoding);
   return {
     format: {
       type,
@@ -115,7 +118,7 @@ function openText(
       chunkDelimiter: asIs ? content.dialect.delimiter : CANONICAL_DELIMITER,
     },
     bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes }),
-    rewritten: compression !== 'none' || encoding !== 'utf-8' || !asIs,
+    rewritten,
     firstRowNumber: type === 'ndjson' ? NDJSON_FIRST_ROW : 1,
   };
 }

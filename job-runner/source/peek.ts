@@ -1,4 +1,4 @@
-/** Looks at the beginning of a stream without taking it away. */
+/** Looks at the beginning of a stream without taking it away. Its pieces need to be valid until the next one is asked for only. */
 
 export interface Peeked {
   /** At least as many bytes as were asked for, or all there are. */
@@ -20,7 +20,7 @@ export async function peek(input: AsyncIterable<Buffer>, length: number): Promis
       complete = true;
       break;
     }
-    pieces.push(next.value);
+    pieces.push(Buffer.from(next.value));
     size += next.value.length;
   }
   const head = Buffer.concat(pieces);

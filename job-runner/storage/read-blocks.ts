@@ -1,10 +1,10 @@
-/** A large part of an object in its order, read by several ranged requests at once. */
+/** A part of an object in its order, read by several ranged requests at once. */
 import type { S3Client } from '@aws-sdk/client-s3';
-import { createArrivals } from './arrivals.ts';
 import type { ObjectIdentity } from './object-identity.ts';
-import { type RetryOptions, readRange } from './s3.ts';
+import { type RetryOptions, readInto } from './s3.ts';
 
-const BLOCK_BYTES = 4 * 1024 * 1024;
+/** A request costs as much as some hundred KB of its bytes. */
+const BLOCK_BYTES = 8 * 1024 * 1024;
 
 /**
  * Requests under way at once. One connection to S3 gives some 80 MB/s, while one thread scans and hashes more than 1 GB/s:
@@ -13,28 +13,34 @@ const BLOCK_BYTES = 4 * 1024 * 1024;
 const READS_AT_ONCE = 3;
 
 /**
- * The bytes [start, end) of the object in order, in the pieces of {@link readRange}, from requests of {@link BLOCK_BYTES} each. At most
- * {@link READS_AT_ONCE} of these are in memory.
- * @throws Fault S3_*, as {@link readRange}
+ * The bytes [start, end) of the object in order, in pieces as they come, from requests of {@link BLOCK_BYTES} each. A piece is
+ * valid until the next one is asked for: the memory of `readsAtOnce` blocks is used again and again.
+ * @throws Fault S3_*, as {@link readInto}
  */
 export async function* readBlocks(
   client: S3Client,
   identity: ObjectIdentity,
-  { start, end }: { start: number; end: number },
+  { start, end, readsAtOnce = READS_AT_ONCE }: { start: number; end: number; readsAtOnce?: number },
   retry: RetryOptions,
 ): AsyncGenerator<Buffer, void, void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([retry.signal, stop.signal]);
+  const free: Buffer[] = [];
   const underWay: Block[] = [];
   let next = start;
   try {
     while (next < end || underWay.length > 0) {
-      for (; next < end && underWay.length < READS_AT_ONCE; next += BLOCK_BYTES) {
-        const range = { start: next, end: Math.min(next + BLOCK_BYTES, end) };
-        underWay.push(startBlock(readRange(client, identity, range, { ...retry, signal })));
+      for (; next < end && underWay.length < readsAtOnce; next += BLOCK_BYTES) {
+        const length = Math.min(BLOCK_BYTES, end - next);
+        const memory = free.pop() ?? Buffer.allocUnsafeSlow(length);
+        underWay.push(
+          startBlock(client, identity, { start: next, into: memory.subarray(0, length) }, { ...retry, signal }),
+        );
       }
-      yield* underWay[0]!.pieces();
+      const block = underWay[0]!;
+      yield* block.pieces();
       underWay.shift();
+      free.push(block.memory);
     }
   } finally {
     stop.abort(new Error('the reader has ended'));
@@ -43,6 +49,7 @@ export async function* readBlocks(
 }
 
 interface Block {
+  memory: Buffer;
   /** What has come, and what comes. @throws what the reading throws */
   pieces(): AsyncGenerator<Buffer, void, void>;
   /** The reading has ended, well or not. */
@@ -50,21 +57,42 @@ interface Block {
 }
 
 /** Reads on while nobody asks for it yet. */
-function startBlock(source: AsyncIterable<Buffer>): Block {
-  const arrivals = createArrivals();
+function startBlock(
+  client: S3Client,
+  identity: ObjectIdentity,
+  { start, into }: { start: number; into: Buffer },
+  retry: RetryOptions,
+): Block {
+  let filled = 0;
+  let failure: { error: unknown } | null = null;
+  let wake = () => {};
+  const onBytes = (count: number) => {
+    filled = count;
+    wake();
+  };
 
   async function read(): Promise<void> {
     try {
-      for await (const piece of source) arrivals.put(piece);
-      arrivals.end();
+      await readInto(client, identity, { start, into, onBytes }, retry);
     } catch (error) {
-      arrivals.end({ error });
+      failure = { error };
+      wake();
     }
   }
 
   async function* pieces(): AsyncGenerator<Buffer, void, void> {
-    for (let come = await arrivals.take(); come; come = await arrivals.take()) yield* come;
+    for (let taken = 0; taken < into.length; ) {
+      if (filled > taken) {
+        const piece = into.subarray(taken, filled);
+        taken = filled;
+        yield piece;
+      } else if (failure) throw failure.error;
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+    }
   }
 
-  return { pieces, ended: read() };
+  return { memory: into, pieces, ended: read() };
 }

@@ -1,4 +1,4 @@
-/** Objects of S3: what is there, and its bytes as one ranged, resumable stream that never mixes two versions. */
+/** Objects of S3: what is there, and its bytes as ranges that are taken up again where they broke and never mix two versions. */
 import type { Readable } from 'node:stream';
 import {
   GetObjectCommand,
@@ -9,9 +9,9 @@ import {
 } from '@aws-sdk/client-s3';
 import { Fault } from '#runner/errors.ts';
 import type { UploadRequest } from '#runner/ledger/types.ts';
+import { createRangeHandler, RangeBody, type RangeOptions } from './http-range.ts';
 import type { ObjectIdentity } from './object-identity.ts';
 import { networkCode, waitBackoff } from './postgres.ts';
-import { readBody } from './read-body.ts';
 
 /** Makes the client of an upload. Credentials and what the spec leaves out come from the SDK's own environment. */
 export function createS3Client(request: UploadRequest['s3'], env: NodeJS.ProcessEnv): S3Client {
@@ -26,7 +26,9 @@ export function createS3Client(request: UploadRequest['s3'], env: NodeJS.Process
     responseChecksumValidation: 'WHEN_REQUIRED',
     ...(endpoint ? { endpoint } : {}),
   };
-  return new S3Client(config);
+  const client = new S3Client(config);
+  client.config.requestHandler = createRangeHandler(client.config.requestHandler);
+  return client;
 }
 
 /** Tries of a read before the pod gives up, however long they took. */
@@ -74,33 +76,34 @@ export async function headObject(
 }
 
 /**
- * The bytes [start, end) of the object, in pieces as they come. A lost or silent connection is taken up
+ * Fills `into` with the bytes of the object from `start` on. A lost or silent connection is taken up
  * again at the byte where it broke, for `retrySeconds` without a new byte.
+ * @param onBytes told how many bytes are there, whenever some have come
  * @throws Fault S3_PRECONDITION (permanent, reason SourceChanged) when the object is no longer the one of `identity`.
  */
-export async function* readRange(
+export async function readInto(
   client: S3Client,
   identity: ObjectIdentity,
-  { start, end }: { start: number; end: number },
+  { start, into, onBytes }: { start: number; into: Buffer; onBytes: (filled: number) => void },
   retry: RetryOptions,
-): AsyncGenerator<Buffer, void, void> {
-  let position = start;
+): Promise<void> {
+  let filled = 0;
   let attempt = 0;
   let lastProgress = Date.now();
-  while (position < end) {
+  while (filled < into.length) {
     const limit = createStallLimit(retry);
     try {
       limit.start();
-      const body = await openRange(client, identity, { start: position, end }, limit.signal);
-      for await (const piece of readBody(body)) {
-        limit.pause();
-        position += piece.length;
-        attempt = 0;
-        yield piece;
-        lastProgress = Date.now();
+      const body = await openRange(client, identity, { start: start + filled, end: start + into.length }, limit.signal);
+      const before = filled;
+      await fillFrom(body, into.subarray(before), (more) => {
         limit.start();
-      }
-      if (position < end) throw new Error('the body ended early');
+        attempt = 0;
+        lastProgress = Date.now();
+        filled = before + more;
+        onBytes(filled);
+      });
+      if (filled < into.length) throw new Error('the body ended early');
     } catch (error) {
       retry.signal.throwIfAborted();
       const fault = await storageFault(limit.explain(error), client, identity);
@@ -115,9 +118,25 @@ export async function* readRange(
   }
 }
 
+async function fillFrom(body: Readable, into: Buffer, onBytes: (filled: number) => void): Promise<void> {
+  try {
+    if (body instanceof RangeBody) {
+      await body.fill(into, onBytes);
+      return;
+    }
+    let filled = 0;
+    for await (const piece of body as AsyncIterable<Buffer>) {
+      filled += piece.copy(into, filled);
+      onBytes(filled);
+    }
+  } finally {
+    body.destroy();
+  }
+}
+
 /**
  * Ends a request when nothing has come for `stallSeconds`: a connection that was lost on the way, or that a proxy keeps
- * open, never says so. The time in which the caller works on a piece does not count.
+ * open, never says so.
  */
 export function createStallLimit({ signal, stallSeconds }: Pick<RetryOptions, 'signal' | 'stallSeconds'>) {
   const stalled = new AbortController();
@@ -141,10 +160,6 @@ export function createStallLimit({ signal, stallSeconds }: Pick<RetryOptions, 's
       waitingSince = performance.now();
       if (!timer) watch(limitMs);
     },
-    /** Does not wait while the caller works. */
-    pause() {
-      waitingSince = null;
-    },
     stop() {
       waitingSince = null;
       clearTimeout(timer);
@@ -161,6 +176,7 @@ async function openRange(
   { start, end }: { start: number; end: number },
   signal: AbortSignal,
 ): Promise<Readable> {
+  const options: RangeOptions = { abortSignal: signal, asRange: true };
   const answer = await client.send(
     new GetObjectCommand({
       Bucket: bucket,
@@ -169,7 +185,7 @@ async function openRange(
       IfMatch: eTag || undefined,
       Range: `bytes=${start}-${end - 1}`,
     }),
-    { abortSignal: signal },
+    options,
   );
   if (!answer.Body) throw new Error('the answer has no body');
   return answer.Body as Readable;
