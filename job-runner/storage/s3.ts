@@ -121,11 +121,13 @@ export async function readInto(
 async function fillFrom(body: Readable, into: Buffer, onBytes: (filled: number) => void): Promise<void> {
   try {
     if (body instanceof RangeBody) {
+      if (body.length > into.length) throw rangeIgnored();
       await body.fill(into, onBytes);
       return;
     }
     let filled = 0;
     for await (const piece of body as AsyncIterable<Buffer>) {
+      if (piece.length > into.length - filled) throw rangeIgnored();
       filled += piece.copy(into, filled);
       onBytes(filled);
     }
@@ -286,6 +288,16 @@ function sourceChanged({ bucket, key }: { bucket: string; key: string }, since: 
     category: 'permanent',
     reason: 'SourceChanged',
     message: `The object ${key} of bucket ${bucket} is no longer the one of ${since}: it was replaced. Create a new BatchUpload for what is there now.`,
+  });
+}
+
+function rangeIgnored(): Fault {
+  return new Fault({
+    code: 'S3_RANGE',
+    category: 'permanent',
+    reason: 'StorageError',
+    message:
+      'The storage answered a request for a part of the object with more than that part. Files are read by ranges (HTTP Range): use a storage, or a proxy before it, that knows them.',
   });
 }
 
