@@ -39,7 +39,8 @@ const HEAD_END = '\r\n\r\n';
 /** The body of an answer, still in its connection. Of the stream that the SDK asks for it has the name and destroy(). */
 export class RangeBody extends Readable {
   readonly length: number;
-  readonly #connection: Connection;
+  /** Null when it is no longer this body's. */
+  #connection: Connection | null;
 
   constructor(connection: Connection, length: number) {
     super({ read() {} });
@@ -53,11 +54,14 @@ export class RangeBody extends Readable {
    * @throws what ends the connection before
    */
   async fill(into: Buffer, onBytes: (filled: number) => void): Promise<void> {
-    await this.#connection.fill(into.subarray(0, this.length), onBytes);
+    const connection = this.#connection;
+    if (!connection) throw lost();
+    this.#connection = null;
+    await connection.fill(into.subarray(0, this.length), onBytes);
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#connection.release();
+    this.#connection?.close();
     callback(error);
   }
 }
@@ -134,11 +138,7 @@ class Connection {
     await filled;
   }
 
-  /** Nobody wants more of this answer. */
-  release(): void {
-    if (this.#state !== 'idle') this.close();
-  }
-
+  /** Nobody wants more of it. */
   close(): void {
     this.#end(lost());
   }
@@ -281,7 +281,7 @@ export function createRangeHandler(handler: Handler): Handler {
         const body = new RangeBody(connection, length);
         return { response: { statusCode: status, headers, body: isGood ? body : await whole(body) } };
       }
-      connection.release();
+      connection.close();
       // What a busy server says about itself is not worth one more request.
       if (status === 429 || status >= 500)
         return { response: { statusCode: status, headers, body: Readable.from([]) } };
