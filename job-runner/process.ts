@@ -33,8 +33,8 @@ import type { RetryOptions } from '#runner/storage/s3.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
 import type { Logger } from '#runner/telemetry/log.ts';
 
-/** One being used while the next one comes: records take longer than their bytes. */
-const READS_AT_ONCE = 2;
+/** One block is used while the next one comes: records take longer than their bytes, so that neither needs to be large. */
+const READING = { readsAtOnce: 2, blockBytes: 4 * 1024 * 1024 };
 
 export interface ProcessDeps {
   session: Session;
@@ -138,7 +138,7 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<boolean
     },
   };
   const range = { start: chunks[0]!.startByte, end: chunks.at(-1)!.endByte };
-  const reader = createByteReader(readBlocks(s3, identity, { ...range, readsAtOnce: READS_AT_ONCE }, retry));
+  const reader = createByteReader(readBlocks(s3, identity, { ...range, ...READING }, retry));
   let position = range.start;
   const read = async (chunk: Chunk, into: Buffer): Promise<Buffer> => {
     // Blank lines between two chunks belong to neither.

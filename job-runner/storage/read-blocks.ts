@@ -12,15 +12,22 @@ const BLOCK_BYTES = 8 * 1024 * 1024;
  */
 const READS_AT_ONCE = 3;
 
+export interface BlocksOptions {
+  start: number;
+  end: number;
+  readsAtOnce?: number;
+  blockBytes?: number;
+}
+
 /**
- * The bytes [start, end) of the object in order, in pieces as they come, from requests of {@link BLOCK_BYTES} each. A piece is
+ * The bytes [start, end) of the object in order, in pieces as they come, from requests of `blockBytes` each. A piece is
  * valid until the next one is asked for: the memory of `readsAtOnce` blocks is used again and again.
  * @throws Fault S3_*, as {@link readInto}
  */
 export async function* readBlocks(
   client: S3Client,
   identity: ObjectIdentity,
-  { start, end, readsAtOnce = READS_AT_ONCE }: { start: number; end: number; readsAtOnce?: number },
+  { start, end, readsAtOnce = READS_AT_ONCE, blockBytes = BLOCK_BYTES }: BlocksOptions,
   retry: RetryOptions,
 ): AsyncGenerator<Buffer, void, void> {
   const stop = new AbortController();
@@ -30,8 +37,8 @@ export async function* readBlocks(
   let next = start;
   try {
     while (next < end || underWay.length > 0) {
-      for (; next < end && underWay.length < readsAtOnce; next += BLOCK_BYTES) {
-        const length = Math.min(BLOCK_BYTES, end - next);
+      for (; next < end && underWay.length < readsAtOnce; next += blockBytes) {
+        const length = Math.min(blockBytes, end - next);
         const memory = free.pop() ?? Buffer.allocUnsafeSlow(length);
         underWay.push(
           startBlock(client, identity, { start: next, into: memory.subarray(0, length) }, { ...retry, signal }),

@@ -4,7 +4,15 @@ import { databaseSecretName, jobName, s3SecretName } from '#operator/api/names.t
 import { API_VERSION, type BatchUpload } from '#operator/api/resources.ts';
 import type { RunnerSettings } from '#operator/config.ts';
 import type { Job } from '#operator/kube/resource-types.ts';
-import { DATABASE_SECRET_KEYS, ENV, EXIT_CODES, type JobKind, NODE_OPTIONS, S3_SECRET_KEYS } from '#runner/contract.ts';
+import {
+  DATABASE_SECRET_KEYS,
+  ENV,
+  EXIT_CODES,
+  type JobKind,
+  MALLOC_ENV,
+  NODE_OPTIONS,
+  S3_SECRET_KEYS,
+} from '#runner/contract.ts';
 import { heapMegabytes } from './memory.ts';
 
 export interface JobInput {
@@ -141,6 +149,7 @@ function environment({ upload, attempt, settings }: JobInput): EnvVar[] {
     [ENV.logLevel]: settings.logLevel,
     [ENV.datadog]: String(settings.datadog),
     ...settings.datadogEnv,
+    ...MALLOC_ENV,
   };
   const heap = heapMegabytes(settings.resources.limits['memory']);
   values['NODE_OPTIONS'] = heap === null ? NODE_OPTIONS : `${NODE_OPTIONS} --max-old-space-size=${heap}`;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { parse } from 'yaml';
-import { NODE_OPTIONS } from '#runner/contract.ts';
+import { MALLOC_ENV, NODE_OPTIONS } from '#runner/contract.ts';
 import { migrate } from '#runner/ledger/migrate.ts';
 import { openUpload } from '#runner/ledger/open-upload.ts';
 import type { UploadRequest } from '#runner/ledger/types.ts';
@@ -101,6 +101,7 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
       env: {
         PATH: process.env['PATH'],
         NODE_OPTIONS,
+        ...MALLOC_ENV,
         // As in the image.
         NODE_COMPILE_CACHE: COMPILE_CACHE,
         BATCH_UPLOAD_ID: id,

@@ -6,7 +6,7 @@ import { heapMegabytes, parseMemory } from '#operator/jobs/memory.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
 import type { JobInput } from '#operator/jobs/pod-template.ts';
 import { buildProcessJob } from '#operator/jobs/process-job.ts';
-import { EXIT_CODES, NODE_OPTIONS } from '#runner/contract.ts';
+import { EXIT_CODES, MALLOC_ENV, NODE_OPTIONS } from '#runner/contract.ts';
 
 const UID = '0b4ec2ff-6ad4-4f9a-a8f0-2ec2f3a3b1ce';
 const settings: RunnerSettings = {
@@ -128,6 +128,7 @@ it('Datadog: off without a word, on by the agent of the node or the one that is 
 });
 
 it('the heap is 60 % of the memory limit', () => {
+  for (const [name, value] of Object.entries(MALLOC_ENV)) expect(envOf().get(name)).toEqual({ name, value });
   expect(envOf().get('NODE_OPTIONS')).toEqual({
     name: 'NODE_OPTIONS',
     value: `${NODE_OPTIONS} --max-old-space-size=307`,
