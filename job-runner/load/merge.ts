@@ -123,7 +123,7 @@ export async function mergeStaged(client: ClientBase, merge: Merge, uploadId: st
     else result.lost.push(row);
   }
   if (met.size > 0 && merge.lockStored) await replaceStored(client, merge, { uploadId, met, result });
-  result.lost.push(...met);
+  for (const row of met) result.lost.push(row);
   await client.query(merge.clearStage);
   return result;
 }

@@ -8,7 +8,8 @@
  * | merge      | all rows staged, merged in the order of their keys                      | halved down to the record (DB_001) |
  *
  * Each under a savepoint. Several chunks go together by one of the first two; a refusal then undoes the transaction, and each
- * goes alone. A refusal is of class 22 or 23, or P0001. Everything else is a fault of the chunk: thrown, and the whole transaction is tried again.
+ * goes alone. A refusal is of class 22 or 23, or P0001. Everything else is a fault of the chunk: thrown, and the whole
+ * transaction is tried again.
  */
 import type { ClientBase, DatabaseError } from 'pg';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
@@ -94,9 +95,10 @@ async function writeByProbe(options: WriteOptions, chunks: readonly (readonly nu
 }
 
 function addTo(outcome: WriteOutcome, { lost, displaced, updated }: MergeResult): void {
-  outcome.lost.push(...lost);
-  outcome.displaced.push(...displaced);
-  outcome.updated.push(...updated);
+  // Not by push(...): a function takes some hundred thousand arguments, and not one more.
+  outcome.lost = outcome.lost.concat(lost);
+  outcome.displaced = outcome.displaced.concat(displaced);
+  outcome.updated = outcome.updated.concat(updated);
 }
 
 async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promise<void> {
