@@ -75,7 +75,7 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
   if (indexes > 1) await helpOthers(context);
 }
 
-/** What another pod may meet no more is nothing that this index, which is done, would fail for. */
+/** This index is done: a fault that its owner would try again, and may not even meet, is none of it. */
 async function helpOthers(context: RunContext): Promise<void> {
   const { log, upload } = context;
   try {

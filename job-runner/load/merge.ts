@@ -61,6 +61,11 @@ export interface MergeResult {
 /** Beside the columns of the target: no name that one of these may have. */
 export const STAGE_ROW = '"row of the stage"';
 
+/** @param keys quoted columns @returns the condition that two relations have the same key */
+export function compareKeys(keys: readonly string[]): (a: string, b: string) => string {
+  return (a, b) => keys.map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
+}
+
 export function describeMerge(options: MergeOptions): Merge {
   const { table, columns, kept = [], key, owner, onDuplicate, stage } = options;
   const update = onDuplicate === 'Update';
@@ -68,7 +73,7 @@ export function describeMerge(options: MergeOptions): Merge {
   const keys = key.map(pg.escapeIdentifier);
   const keyList = keys.join(', ');
   const staged = `pg_temp.${stage}`;
-  const sameKey = (a: string, b: string) => keys.map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
+  const sameKey = compareKeys(keys);
   return {
     owner,
     key: keys,

@@ -5,7 +5,7 @@
  */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
-import { type MergeOptions, STAGE_ROW } from './merge.ts';
+import { compareKeys, type MergeOptions, STAGE_ROW } from './merge.ts';
 
 export interface Probe {
   /** Of the table's columns, in their order: the positions of those of the key. */
@@ -21,7 +21,7 @@ export function describeProbe({ table, columns, key, stage }: MergeOptions): Pro
   const keys = key.map(pg.escapeIdentifier);
   const keyList = keys.join(', ');
   const staged = `pg_temp.${stage}`;
-  const sameKey = (a: string, b: string) => keys.map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
+  const sameKey = compareKeys(keys);
   return {
     columns: positions,
     copyKeys: `COPY ${staged} (${positions.map((at) => pg.escapeIdentifier(columns[at]!)).join(', ')}, ${STAGE_ROW}) FROM STDIN`,

@@ -35,7 +35,7 @@ export interface ChunkGroup {
 }
 
 export type GroupOutcome =
-  /** Committed; another pod had completed the chunks that have no result. */
+  /** Committed; another pod had completed the chunks that have no result. `conflicts`: records that were not simply written. */
   | { done: true; results: ChunkResult[]; way: Way; conflicts: number }
   /** Nothing was written: one of several chunks met a conflict or was completed by another pod. Each has to go alone. */
   | { done: false };
@@ -87,10 +87,7 @@ async function write(transaction: ChunkTransaction, group: ChunkGroup): Promise<
     return target.keys ? writeByKeys({ ...options, keys: target.keys }) : writeRecords(options);
   if (target.keys || way === 'merge') return null;
   try {
-    return await writeTogether(
-      options,
-      group.chunks.map(({ from, to }) => numbersOf(from, to)),
-    );
+    return await writeTogether(options, group.chunks);
   } catch (error) {
     if (isRefusal(error)) return null;
     throw error;

@@ -45,8 +45,14 @@ export interface WriteOptions {
   way: Way;
 }
 
+/** Rows [from, to) of the buffer. */
+export interface RowRange {
+  from: number;
+  to: number;
+}
+
 /** The rows of several chunks, by one way and without a savepoint. @throws what PostgreSQL says; see {@link isRefusal} */
-export async function writeTogether(options: WriteOptions, chunks: readonly number[][]): Promise<WriteOutcome> {
+export async function writeTogether(options: WriteOptions, chunks: readonly RowRange[]): Promise<WriteOutcome> {
   if (options.way === 'probe') return writeByProbe(options, chunks);
   await copyRecords(options);
   return ALL_WRITTEN;
@@ -62,7 +68,7 @@ export async function writeRecords(options: WriteOptions): Promise<WriteOutcome>
     way = copied.error.code === UNIQUE_VIOLATION ? 'probe' : 'merge';
   }
   if (way === 'probe') {
-    const probed = await attempt(client, () => writeByProbe(options, [rows]));
+    const probed = await attempt(client, () => writeByProbe(options));
     if (probed.ok) return probed.value;
   }
   const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], way: 'merge' };
@@ -75,7 +81,7 @@ async function copyRecords({ client, target, buffer, rows }: WriteOptions): Prom
   await copyAll(client, target.copyIntoTarget, data);
 }
 
-async function writeByProbe(options: WriteOptions, chunks: readonly (readonly number[])[]): Promise<WriteOutcome> {
+async function writeByProbe(options: WriteOptions, chunks: readonly RowRange[] = []): Promise<WriteOutcome> {
   const { client, target, uploadId, buffer, rows } = options;
   const { probe } = target;
   const keys = { parts: buffer.selectColumns(rows, probe.columns), count: rows.length, format: buffer.format };
@@ -85,13 +91,18 @@ async function writeByProbe(options: WriteOptions, chunks: readonly (readonly nu
   await copyRecords({ ...options, rows: rows.filter((row) => !isContested(row)) });
   const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], way: 'probe' };
   // Equal keys of two chunks meet in the table, as they do when each goes alone: one that the table refuses is never just lost.
-  for (const part of repeated ? chunks : [rows]) {
-    const merged = part.filter(isContested);
+  const others = rows.filter(isContested);
+  const parts = repeated && chunks.length > 0 ? chunks.map((chunk) => others.filter(isIn(chunk))) : [others];
+  for (const merged of parts) {
     if (merged.length === 0) continue;
     await stageRecords({ ...options, rows: merged });
     addTo(outcome, await mergeStaged(client, target.merge, uploadId));
   }
   return outcome;
+}
+
+function isIn({ from, to }: RowRange): (row: number) => boolean {
+  return (row) => row >= from && row < to;
 }
 
 function addTo(outcome: WriteOutcome, { lost, displaced, updated }: MergeResult): void {

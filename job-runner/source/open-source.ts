@@ -107,7 +107,8 @@ function openText(
   const { type, encoding } = content;
   const asIs = type === 'csv' && isOrdinary(content.dialect);
   const rewritten = compression !== 'none' || encoding !== 'utf-8' || !asIs;
-  const pieces = rewritten ? copied(stream) : stream;
+  // What was decompressed is nobody else's.
+  const pieces = rewritten && compression === 'none' ? copied(stream) : stream;
   const text = encoding === 'utf-8' ? pieces : transcode(pieces, encoding);
   return {
     format: {

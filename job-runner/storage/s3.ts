@@ -144,12 +144,11 @@ export function createStallLimit({ signal, stallSeconds }: Pick<RetryOptions, 's
   const stalled = new AbortController();
   const limitMs = stallSeconds * 1000;
   let timer: NodeJS.Timeout | undefined;
-  let waitingSince: number | null = null;
+  let waitingSince = 0;
   // One timer that looks: to set one and to clear it again for every piece of a file is a tenth of what reading it costs.
   const watch = (ms: number) => {
     timer = setTimeout(() => {
       timer = undefined;
-      if (waitingSince === null) return;
       const left = waitingSince + limitMs - performance.now();
       if (left <= 0) stalled.abort();
       else watch(left);
@@ -163,7 +162,6 @@ export function createStallLimit({ signal, stallSeconds }: Pick<RetryOptions, 's
       if (!timer) watch(limitMs);
     },
     stop() {
-      waitingSince = null;
       clearTimeout(timer);
       timer = undefined;
     },
