@@ -213,6 +213,15 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       expect((await progress(id)).counts).toMatchObject({ processed: 6, succeeded: 5, failed: 1 });
     });
 
+    it('a record that the table refuses is never just lost to an equal key of a chunk that goes with it', async () => {
+      const equal = [[{ row: 2, key: 'k2' }], [{ row: 3, key: 'k2', value: 'forbidden' }]];
+      const id = await planned(equal);
+      const client = await session();
+      expect(await processGroup(client, id, new Map(equal.entries()), 'probe')).toEqual({ done: false });
+      for (const [number, each] of equal.entries()) await process(client, id, number, each, 'probe');
+      expect((await progress(id)).counts).toMatchObject({ succeeded: 1, failed: 1, duplicate: 0 });
+    });
+
     it('one that another pod has done makes them go alone, and nothing is done twice', async () => {
       const id = await planned(chunks);
       const client = await session();
