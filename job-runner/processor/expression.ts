@@ -1,5 +1,6 @@
 /** CEL behind an interface of our own: an expression over a record's fields. https://cel.dev */
-import { createRequire } from 'node:module';
+import { type CelEnv, celEnv, parse, plan } from '@bufbuild/cel';
+import { strings } from '@bufbuild/cel/ext';
 
 export type ExpressionInput = Record<string, string | bigint | number | boolean | null>;
 export type ExpressionValue = string | bigint | number | boolean | null;
@@ -11,20 +12,12 @@ export interface Expression {
   evaluate(input: ExpressionInput): ExpressionValue;
 }
 
-type CelPackage = typeof import('@bufbuild/cel');
-type Cel = Pick<CelPackage, 'parse' | 'plan'> & { environment: ReturnType<CelPackage['celEnv']> };
+let shared: CelEnv | undefined;
 
-const require = createRequire(import.meta.url);
-let loaded: Cel | undefined;
-
-/** With the first expression: to load it takes 50 ms, a third of the start of a process, and most schemas have none. */
-function loadCel(): Cel {
-  if (!loaded) {
-    const { celEnv, parse, plan } = require('@bufbuild/cel') as CelPackage;
-    const { strings } = require('@bufbuild/cel/ext') as typeof import('@bufbuild/cel/ext');
-    loaded = { parse, plan, environment: celEnv({ funcs: strings }) };
-  }
-  return loaded;
+/** Made with the first expression: most schemas have none. */
+function celEnvironment(): CelEnv {
+  shared ??= celEnv({ funcs: strings });
+  return shared;
 }
 
 /**
@@ -32,7 +25,7 @@ function loadCel(): Cel {
  * @throws Error when the text is no expression, or names a field or a function that does not exist.
  */
 export function compileExpression(text: string, fields: readonly string[]): Expression {
-  const { parse, plan, environment } = loadCel();
+  const environment = celEnvironment();
   const parsed = parse(text);
   const { variables, functions } = findNames(parsed.expr);
   const known = new Set(fields);
@@ -63,7 +56,7 @@ function isText(value: string): boolean {
 /** What `type(x)` may be compared with. */
 const TYPE_NAMES = new Set(['bool', 'bytes', 'double', 'int', 'list', 'map', 'null_type', 'string', 'type', 'uint']);
 
-type Expr = ReturnType<Cel['parse']>['expr'];
+type Expr = ReturnType<typeof parse>['expr'];
 interface Names {
   variables: Set<string>;
   functions: Set<string>;
@@ -90,7 +83,7 @@ function collectNames(expr: Expr | undefined, bound: ReadonlySet<string>, names:
       const { function: name, target, args } = kind.value;
       // As in strings.quote(x): the target is a part of the function's name.
       const qualified = target?.exprKind.case === 'identExpr' ? `${target.exprKind.value.name}.${name}` : name;
-      const isQualified = qualified !== name && loadCel().environment.funcs.find(qualified) !== undefined;
+      const isQualified = qualified !== name && celEnvironment().funcs.find(qualified) !== undefined;
       if (/^[A-Za-z]/.test(name) && !isQualified) names.functions.add(name);
       if (!isQualified) visit(target);
       for (const arg of args) visit(arg);

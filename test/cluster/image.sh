@@ -53,12 +53,14 @@ debian_import() {
   rm "$tar"
 }
 
-# No network inside of the build: the dependencies are installed here, with the same line as in the Dockerfile.
+# No network inside of the build: what both stages of the Dockerfile need is put together here.
 base_build() {
   local debian=$1 ours=$2 work=$cache_dir/base.partial
   rm -rf "$work" && mkdir -p "$work"
   cp "$root_dir/package.json" "$root_dir/package-lock.json" "$work/"
   logged base-npm env -C "$work" npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+  # The bundler, with its program for this machine, which is an optional package.
+  cp -r "$root_dir"/node_modules/{rolldown,@rolldown,@oxc-project} "$work/node_modules/"
   cp "$(readlink -f "$(command -v node)")" "$work/node"
   cat >"$work/Dockerfile" <<EOF
 FROM $debian

@@ -1,13 +1,15 @@
-/** The job runner as a process of its own, as a pod would run it, without a cluster. */
+/** The job runner as a process of its own, bundled as in the image, as a pod would run it, without a cluster. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { parse } from 'yaml';
+import { bundleRunner } from '#runner/bundle.ts';
 import { MALLOC_ENV, NODE_OPTIONS } from '#runner/contract.ts';
 import { migrate } from '#runner/ledger/migrate.ts';
 import { openUpload } from '#runner/ledger/open-upload.ts';
@@ -18,7 +20,8 @@ import { type Postgres, type PostgresOptions, startPostgres } from './postgres.t
 import { type S3Server, startS3Server } from './s3-server.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-const COMPILE_CACHE = join(tmpdir(), 'batch-upload-compile-cache');
+/** Beside the packages: dd-trace is not in the bundle. */
+const BUNDLES = fileURLToPath(new URL('node_modules/.cache/batch-upload/', ROOT));
 export const BUCKET = 'test-bucket';
 
 export interface RunnerResult {
@@ -89,6 +92,10 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
   });
   stack.defer(() => client.destroy());
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  await mkdir(BUNDLES, { recursive: true });
+  const folder = await mkdtemp(join(BUNDLES, 'runner-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const program = await bundleRunner(join(folder, 'bundle'));
 
   function start(
     command: 'plan' | 'process' | 'cleanup',
@@ -96,14 +103,13 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
     id: string,
     env: Record<string, string> = {},
   ): RunningRunner {
-    const child = spawn(process.execPath, ['job-runner/main.ts', command], {
+    const child = spawn(process.execPath, [program, command], {
       cwd: ROOT,
       env: {
         PATH: process.env['PATH'],
         NODE_OPTIONS,
         ...MALLOC_ENV,
-        // As in the image.
-        NODE_COMPILE_CACHE: COMPILE_CACHE,
+        NODE_COMPILE_CACHE: join(folder, 'compile-cache'),
         BATCH_UPLOAD_ID: id,
         BATCH_UPLOAD_NAMESPACE: 'n',
         DATABASE_URL: url,
