@@ -5,6 +5,7 @@
  */
 import { chooseIndexes, DEFAULTS, workBucket, workPrefix } from '#runner/contract.ts';
 import { createRecordScanner } from '#runner/csv/scanner.ts';
+import { readContentKey } from '#runner/ledger/claim-content.ts';
 import { commitPlan } from '#runner/ledger/commit-plan.ts';
 import { recordSource } from '#runner/ledger/record-source.ts';
 import type { Plan, UploadRow } from '#runner/ledger/types.ts';
@@ -15,7 +16,7 @@ import { copied } from '#runner/source/copied.ts';
 import { type OpenSource, openSource } from '#runner/source/open-source.ts';
 import type { SourceFormat } from '#runner/source/source-format.ts';
 import { createWorkCopy, type WorkCopy } from '#runner/source/work-copy.ts';
-import { createBlockDigest } from '#runner/storage/block-digest.ts';
+import { createContentDigest } from '#runner/storage/content-digest.ts';
 import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
 import { headObject, type RetryOptions } from '#runner/storage/s3.ts';
@@ -49,13 +50,13 @@ interface SourceObject {
 }
 
 async function readSource(deps: ProcessDeps, upload: UploadRow, { identity, retry }: SourceObject): Promise<Plan> {
-  const { config, s3, log } = deps;
+  const { config, s3, log, session } = deps;
   const { request, schema } = upload;
   const readBytes = (start: number, end: number) => copied(readBlocks(s3, identity, { start, end }, retry));
-  const digested = createDigestedStream(
-    (start, end) => readBlocks(s3, identity, { start, end }, retry),
-    identity.sizeBytes,
-  );
+  const digested = createDigestedStream((start, end) => readBlocks(s3, identity, { start, end }, retry), {
+    sizeBytes: identity.sizeBytes,
+    key: await session.run(readContentKey),
+  });
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(async () => void (await digested.stream.return()));
   const source = await openSource({
@@ -101,8 +102,11 @@ async function startCopy(
  * The object as a stream that is digested while it is read. What nobody read of it (an archive is read by its parts, and
  * something may follow its end) is read for the digest alone.
  */
-function createDigestedStream(readBytes: (start: number, end: number) => AsyncGenerator<Buffer>, sizeBytes: number) {
-  const digest = createBlockDigest();
+function createDigestedStream(
+  readBytes: (start: number, end: number) => AsyncGenerator<Buffer>,
+  { sizeBytes, key }: { sizeBytes: number; key: Buffer },
+) {
+  const digest = createContentDigest(key);
   let position = 0;
   async function* read(): AsyncGenerator<Buffer, void, void> {
     for await (const piece of readBytes(position, sizeBytes)) {

@@ -18,6 +18,12 @@ import { sqlState } from '#runner/storage/postgres.ts';
 import { closeUpload, transition } from './finish-upload.ts';
 import type { LedgerStatus } from './types.ts';
 
+/** Of the digests that contents are compared by: 16 bytes, for ever the same in one ledger. */
+export async function readContentKey(client: ClientBase): Promise<Buffer> {
+  const { rows } = await client.query<{ key: Buffer }>('SELECT key FROM batch_upload.batch_upload_content_key');
+  return rows[0]!.key;
+}
+
 /**
  * Lets a planned upload begin, wait or end. In the caller's transaction, under the upload's exclusive lock.
  * @returns its new status.

@@ -3,12 +3,13 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { CreateBucketCommand, ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '#runner/contract.ts';
+import { readContentKey } from '#runner/ledger/claim-content.ts';
 import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload.ts';
 import { readProgress } from '#runner/ledger/read-progress.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#runner/source/source-format.ts';
 import { formatRecord } from '#runner/source/write-csv.ts';
-import { createBlockDigest } from '#runner/storage/block-digest.ts';
+import { createContentDigest } from '#runner/storage/content-digest.ts';
 import { withClient } from '#support/database.ts';
 import { BUCKET, type RunnerBench, startRunnerBench } from '#support/runner.ts';
 import { workbook, zip } from '#support/workbook.ts';
@@ -256,7 +257,7 @@ describe('the same records in every kind of file give the same rows', () => {
     expect(progress.workBucket).toBe(copied ? BUCKET : null);
     expect((await objectsUnder(`work/${id}/`)).length).toBe(copied ? 1 : 0);
     // Of what lies in the storage, copied or not.
-    const digest = createBlockDigest();
+    const digest = createContentDigest(await withClient(url, readContentKey));
     digest.update(Buffer.from(body));
     expect(progress.digest).toBe(digest.digest());
     expect(progress.sizeBytes).toBe(Buffer.byteLength(body));

@@ -1,24 +1,46 @@
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createBlockDigest } from '#runner/storage/block-digest.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
+import { createContentDigest } from '#runner/storage/content-digest.ts';
 
 const MIB = 1024 * 1024;
 
-describe('createBlockDigest', () => {
-  const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
+describe('createContentDigest', () => {
+  const KEY = Buffer.from('0123456789abcdef');
+  const gmac = (bytes: Buffer, key: Buffer) => {
+    const cipher = createCipheriv('aes-128-gcm', key, Buffer.alloc(12));
+    cipher.setAAD(bytes);
+    cipher.final();
+    return cipher.getAuthTag();
+  };
+  const digestOf = (bytes: Buffer, { piece = bytes.length || 1, key = KEY } = {}) => {
+    const digest = createContentDigest(key);
+    for (let at = 0; at < bytes.length; at += piece) digest.update(bytes.subarray(at, at + piece));
+    return digest.digest();
+  };
 
   it.each([0, 1, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 20 * MIB])('of %i bytes does not depend on the pieces', (size) => {
     const bytes = Buffer.alloc(size, 'abcdefghijk');
     const blocks: Buffer[] = [];
-    for (let at = 0; at < size; at += 8 * MIB) blocks.push(sha(bytes.subarray(at, at + 8 * MIB)));
-    const expected = `sha256-8mib:${sha(Buffer.concat(blocks)).toString('hex')}`;
-    for (const piece of [size || 1, 3 * MIB, 8 * MIB, 65_537]) {
-      const digest = createBlockDigest();
-      for (let at = 0; at < size; at += piece) digest.update(bytes.subarray(at, at + piece));
-      expect(digest.digest()).toBe(expected);
-    }
+    for (let at = 0; at < size; at += 8 * MIB) blocks.push(gmac(bytes.subarray(at, at + 8 * MIB), KEY));
+    const expected = `gmac-8mib:${createHash('sha256').update(Buffer.concat(blocks)).digest('hex')}`;
+    for (const piece of [size || 1, 3 * MIB, 8 * MIB, 65_537]) expect(digestOf(bytes, { piece })).toBe(expected);
+  });
+
+  it('is another one for one other bit, one more byte, two blocks that changed places, and another key', () => {
+    const bytes = randomBytes(17 * MIB);
+    const flipped = Buffer.from(bytes);
+    flipped[bytes.length - 1]! ^= 1;
+    const swapped = Buffer.concat([
+      bytes.subarray(8 * MIB, 16 * MIB),
+      bytes.subarray(0, 8 * MIB),
+      bytes.subarray(16 * MIB),
+    ]);
+    const longer = Buffer.concat([bytes, Buffer.alloc(1)]);
+    const all = [bytes, flipped, swapped, longer].map((each) => digestOf(each));
+    all.push(digestOf(bytes, { key: Buffer.alloc(16) }));
+    expect(new Set(all).size).toBe(all.length);
   });
 });
 
