@@ -208,7 +208,7 @@ function detectDialect(
   const known = new Set(schema.fields.flatMap(({ name, aliases = [] }) => [name, ...aliases].map(normalizeName)));
   let best = completeDialect(declared.dialect, first);
   let most = 0;
-  for (const delimiter of [first, ...DELIMITERS]) {
+  for (const delimiter of new Set([first, ...DELIMITERS])) {
     const dialect = { ...best, delimiter };
     const matches = new Set(
       readHeader(text, dialect)
@@ -222,6 +222,8 @@ function detectDialect(
   return best;
 }
 
+const HEADER_STEP = 512;
+
 /** The fields of the first record, as far as the sample has it. */
 function readHeader(text: Buffer, dialect: Dialect): string[] {
   const fields: string[][] = [];
@@ -234,9 +236,9 @@ function readHeader(text: Buffer, dialect: Dialect): string[] {
     },
   });
   const view = text.toString('latin1');
-  // Most headers are in the first few lines; the rest of the sample is only read for the others.
-  for (let from = 0; from < view.length && fields.length === 0; from += 4096)
-    reader.push(view.slice(from, from + 4096));
+  // Most headers are in the first line; the rest of the sample is only read for the others.
+  for (let from = 0; from < view.length && fields.length === 0; from += HEADER_STEP)
+    reader.push(view.slice(from, from + HEADER_STEP));
   if (fields.length === 0) reader.end();
   return (fields[0] ?? []).map((name) => Buffer.from(name, 'latin1').toString('utf8'));
 }

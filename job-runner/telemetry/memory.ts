@@ -13,5 +13,12 @@ export async function readPeakMemory(): Promise<{ peakRssBytes: number; cgroupPe
       break;
     }
   }
-  return { peakRssBytes: process.resourceUsage().maxRSS * 1024, cgroupPeakBytes };
+  return { peakRssBytes: await readPeakRss(), cgroupPeakBytes };
+}
+
+/** getrusage() begins with what the parent had when it started this process; the kernel's VmHWM is of this program alone. */
+async function readPeakRss(): Promise<number> {
+  const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
+  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS;
+  return Number(kib) * 1024;
 }

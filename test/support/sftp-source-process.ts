@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { json } from 'node:stream/consumers';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
 import { runSftpSource } from '#operator/bridge/sftp/run-sftp-source.ts';
+import { readPeakMemory } from '#runner/telemetry/memory.ts';
 import { type SourceLine, type SourceSettings, s3ClientOf } from './sftp-source.ts';
 
 const settings = (await json(process.stdin)) as SourceSettings;
@@ -44,11 +45,12 @@ await runSftpSource(
   },
   stop.signal,
 );
-const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+const { userCPUTime, systemCPUTime } = process.resourceUsage();
+const { peakRssBytes } = await readPeakMemory();
 const [, fileRss] = /RssFile:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
 write({
   kind: 'ended',
-  maxRssBytes: maxRSS * 1024,
+  maxRssBytes: peakRssBytes,
   fileRssBytes: Number(fileRss) * 1024,
   cpuSeconds: (userCPUTime + systemCPUTime) / 1e6,
 });
