@@ -14,6 +14,7 @@ import type { PlannedUpload, UploadRow } from '#runner/ledger/types.ts';
 import { planUpload } from '#runner/plan.ts';
 import type { ProcessDeps } from '#runner/process.ts';
 import { createSession } from '#runner/session.ts';
+import type { ReadObject } from '#runner/storage/object-identity.ts';
 import { createS3Client } from '#runner/storage/s3.ts';
 import { createTelemetry } from '#runner/telemetry/datadog.ts';
 import { createLogger, type Logger } from '#runner/telemetry/log.ts';
@@ -61,10 +62,10 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
   const deps = { config, s3, telemetry, log, signal, session };
   switch (command) {
     case 'plan': {
-      if (!upload.plan) await planUpload(deps, upload);
+      const object = upload.plan ? null : await planUpload(deps, upload);
       upload = await session.run((client) => readOpenUpload(client, config.uploadId));
       assertPlanned(upload);
-      if (upload.status === 'Processing' && upload.plan.execution === 'Inline') await runProcess(deps, upload);
+      if (upload.status === 'Processing' && upload.plan.execution === 'Inline') await runProcess(deps, upload, object);
       break;
     }
     case 'process': {
@@ -91,9 +92,9 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
 }
 
 /** Loaded when it is needed: the record processor with CEL and RE2 is half of the start, and a plan does without. */
-async function runProcess(deps: ProcessDeps, upload: PlannedUpload): Promise<void> {
+async function runProcess(deps: ProcessDeps, upload: PlannedUpload, object?: ReadObject | null): Promise<void> {
   const { processIndex } = await import('#runner/process.ts');
-  await processIndex(deps, upload);
+  await processIndex(deps, upload, object);
 }
 
 async function readOpenUpload(client: Parameters<typeof readUpload>[0], id: string): Promise<UploadRow> {

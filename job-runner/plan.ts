@@ -17,43 +17,59 @@ import { type OpenSource, openSource } from '#runner/source/open-source.ts';
 import type { SourceFormat } from '#runner/source/source-format.ts';
 import { createWorkCopy, type WorkCopy } from '#runner/source/work-copy.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
-import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
+import type { ObjectIdentity, ReadObject } from '#runner/storage/object-identity.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
 import { headObject, type RetryOptions } from '#runner/storage/s3.ts';
 
 /** Time between two lines of progress in the log. */
 const PROGRESS_MS = 10_000;
 
-export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<void> {
+/** @returns the object, where it is small enough to be processed by this pod */
+export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<ReadObject | null> {
   const { config, s3, log, signal, session } = deps;
+  let retries = 0;
   const retry: RetryOptions = {
     signal,
     retrySeconds: config.retrySeconds,
     stallSeconds: config.stallSeconds,
-    onRetry: (fault, attempt) => log.warn({ code: fault.code, attempt }, 'storage fault, trying again'),
+    onRetry(fault, attempt) {
+      retries += 1;
+      log.warn({ code: fault.code, attempt }, 'storage fault, trying again');
+    },
   };
   const startedAt = performance.now();
   const identity = await headObject(s3, upload.request.s3, retry);
   log.info({ sizeBytes: identity.sizeBytes }, 'planning');
-  const plan = await readSource(deps, upload, { identity, retry });
+  const isSmall = identity.sizeBytes <= Math.min(config.inlineLimitBytes, DEFAULTS.inlineLimitBytes);
+  const bytes = isSmall ? Buffer.allocUnsafeSlow(identity.sizeBytes) : null;
+  const plan = await readSource(deps, upload, { identity, retry, ...(bytes ? { into: bytes } : {}) });
   const first = await session.run((client) => commitPlan(client, { id: upload.id, attempt: config.attempt }, plan));
   const durationMs = Math.round(performance.now() - startedAt);
   log.info(
     { records: plan.totalRecords, chunks: plan.chunks.length, execution: plan.execution, durationMs },
     first ? 'planned' : 'another pod has planned this upload',
   );
+  return bytes && { identity, bytes, retries };
 }
 
 interface SourceObject {
   identity: ObjectIdentity;
   retry: RetryOptions;
+  /** As large as the object. */
+  into?: Buffer;
 }
 
-async function readSource(deps: ProcessDeps, upload: UploadRow, { identity, retry }: SourceObject): Promise<Plan> {
+async function readSource(
+  deps: ProcessDeps,
+  upload: UploadRow,
+  { identity, retry, into }: SourceObject,
+): Promise<Plan> {
   const { config, s3, log, session } = deps;
   const { request, schema } = upload;
   const readBytes = (start: number, end: number) => copied(readBlocks(s3, identity, { start, end }, retry));
-  const digested = createDigestedStream((start, end) => readBlocks(s3, identity, { start, end }, retry), {
+  const read = (start: number, end: number) =>
+    readBlocks(s3, identity, { start, end, ...(into ? { into: into.subarray(start, end) } : {}) }, retry);
+  const digested = createDigestedStream(read, {
     sizeBytes: identity.sizeBytes,
     key: await session.run(readContentKey),
   });

@@ -27,7 +27,7 @@ import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import type { Session } from '#runner/session.ts';
 import { type ByteArena, createByteArena } from '#runner/storage/byte-arena.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
-import type { ObjectIdentity } from '#runner/storage/object-identity.ts';
+import { isSame, type ObjectIdentity, type ReadObject } from '#runner/storage/object-identity.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
 import type { RetryOptions } from '#runner/storage/s3.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
@@ -45,7 +45,12 @@ export interface ProcessDeps {
   signal: AbortSignal;
 }
 
-export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Promise<void> {
+/** @param object what this pod has read already, to plan the upload */
+export async function processIndex(
+  deps: ProcessDeps,
+  upload: PlannedUpload,
+  object: ReadObject | null = null,
+): Promise<void> {
   const { config, log, session } = deps;
   const { plan } = upload;
   const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;
@@ -68,8 +73,8 @@ export async function processIndex(deps: ProcessDeps, upload: PlannedUpload): Pr
   });
   const createBuffers = () => createGroupBuffers(upload.id, format);
   const buffers = [createBuffers(), createBuffers()] as const;
-  const reads = { retries: 0 };
-  const context = { ...deps, preparer, upload, target, columnTypes, buffers, reads };
+  const reads = { retries: object?.retries ?? 0 };
+  const context = { ...deps, preparer, upload, object, target, columnTypes, buffers, reads };
   await processAll(context, run, chooseOwn);
   log.info({ index: config.completionIndex }, 'processed');
   if (indexes > 1) await helpOthers(context);
@@ -90,6 +95,7 @@ async function helpOthers(context: RunContext): Promise<void> {
 interface RunContext extends ProcessDeps {
   preparer: Preparer;
   upload: PlannedUpload;
+  object: ReadObject | null;
   target: Target;
   /** What rows are prepared for; null when this role may not lock the table. */
   columnTypes: readonly ColumnType[] | null;
@@ -137,14 +143,17 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<boolean
       log.warn({ code: fault.code, attempt }, 'storage fault, trying again');
     },
   };
+  const { object } = context;
+  if (object && isSame(object.identity, identity))
+    return processInOrder(context, chunks, async ({ startByte, endByte }) => object.bytes.subarray(startByte, endByte));
   const range = { start: chunks[0]!.startByte, end: chunks.at(-1)!.endByte };
   const reader = createByteReader(readBlocks(s3, identity, { ...range, ...READING }, retry));
   let position = range.start;
-  const read = async (chunk: Chunk, into: Buffer): Promise<Buffer> => {
+  const read: ReadChunk = async ({ startByte, endByte }, arena) => {
     // Blank lines between two chunks belong to neither.
-    await reader.skip(chunk.startByte - position);
-    position = chunk.endByte;
-    return reader.take(into);
+    await reader.skip(startByte - position);
+    position = endByte;
+    return reader.take(arena.allocate(endByte - startByte));
   };
   try {
     return await processInOrder(context, chunks, read);
@@ -152,6 +161,9 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<boolean
     await reader.close();
   }
 }
+
+/** The chunk's bytes, which may lie in the arena. */
+type ReadChunk = (chunk: Chunk, arena: ByteArena) => Promise<Buffer>;
 
 /** What a group is read into and written to. Used again and again: buffers for each would wait for a garbage collection. */
 interface GroupBuffers {
@@ -166,11 +178,7 @@ const createGroupBuffers = (uploadId: string, format: CopyFormat): GroupBuffers 
   failed: createFailedRows(uploadId),
 });
 
-async function processInOrder(
-  context: RunContext,
-  chunks: Chunk[],
-  read: (chunk: Chunk, into: Buffer) => Promise<Buffer>,
-): Promise<boolean> {
+async function processInOrder(context: RunContext, chunks: Chunk[], read: ReadChunk): Promise<boolean> {
   const { preparer, buffers } = context;
   // Chunks whose keys go into the ledger are written one by one.
   const pace = createPace(context.target.keys ? 1 : MOST_CHUNKS);
@@ -179,8 +187,7 @@ async function processInOrder(
     for (const buffer of [source, rows, failed.buffer]) buffer.clear();
     const group: ChunkGroup = { chunks: [], rows, failed };
     for (const chunk of pace.nextGroup(chunks, taken)) {
-      const bytes = await read(chunk, source.allocate(chunk.endByte - chunk.startByte));
-      group.chunks.push(preparer.prepare(chunk, bytes, group));
+      group.chunks.push(preparer.prepare(chunk, await read(chunk, source), group));
       taken += 1;
     }
     return group;

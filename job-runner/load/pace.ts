@@ -8,6 +8,8 @@ import type { Chunk } from '#runner/ledger/types.ts';
 import { WAYS, type Way } from './write-records.ts';
 
 export const MOST_CHUNKS = 10;
+/** Most loads meet no conflict at all. */
+const FIRST_CHUNKS = 4;
 /** Of the source: what is prepared and not yet committed is kept in memory, twice. */
 const MOST_BYTES = 2 * 1024 * 1024;
 /** Chunks without a conflict after which the faster way is tried again. */
@@ -26,7 +28,7 @@ export interface Pace {
 
 /** @param mostChunks that may share a transaction */
 export function createPace(mostChunks: number): Pace {
-  let window = 1;
+  let window = Math.min(FIRST_CHUNKS, mostChunks);
   let rank = 0;
   let calm = 0;
   return {

@@ -17,17 +17,19 @@ export interface BlocksOptions {
   end: number;
   readsAtOnce?: number;
   blockBytes?: number;
+  /** Takes all of the bytes, for who wants to keep them. */
+  into?: Buffer;
 }
 
 /**
  * The bytes [start, end) of the object in order, in pieces as they come, from requests of `blockBytes` each. A piece is
- * valid until the next one is asked for: the memory of `readsAtOnce` blocks is used again and again.
+ * valid until the next one is asked for, unless it is `into` that is filled: the memory of `readsAtOnce` blocks is used again and again.
  * @throws Fault S3_*, as {@link readInto}
  */
 export async function* readBlocks(
   client: S3Client,
   identity: ObjectIdentity,
-  { start, end, readsAtOnce = READS_AT_ONCE, blockBytes = BLOCK_BYTES }: BlocksOptions,
+  { start, end, readsAtOnce = READS_AT_ONCE, blockBytes = BLOCK_BYTES, into }: BlocksOptions,
   retry: RetryOptions,
 ): AsyncGenerator<Buffer, void, void> {
   const stop = new AbortController();
@@ -39,7 +41,7 @@ export async function* readBlocks(
     while (next < end || underWay.length > 0) {
       for (; next < end && underWay.length < readsAtOnce; next += blockBytes) {
         const length = Math.min(blockBytes, end - next);
-        const memory = free.pop() ?? Buffer.allocUnsafeSlow(length);
+        const memory = into?.subarray(next - start) ?? free.pop() ?? Buffer.allocUnsafeSlow(length);
         underWay.push(
           startBlock(client, identity, { start: next, into: memory.subarray(0, length) }, { ...retry, signal }),
         );

@@ -39,6 +39,16 @@ it.each([4, BLOCK_BYTES, 9 * BLOCK_BYTES + 7])('an object of %i bytes comes in o
   expect(Buffer.concat(part).equals(bytes.subarray(3, -1))).toBe(true);
 });
 
+it('all of it can be kept: the pieces are of the memory that it was given', async () => {
+  const size = 17 * 1024 * 1024 + 7;
+  const { bytes, identity } = await put(size, 'kept');
+  const into = Buffer.alloc(size - 3);
+  const pieces = await Array.fromAsync(readBlocks(client, identity, { start: 3, end: size, into }, retry));
+  expect(into.equals(bytes.subarray(3))).toBe(true);
+  expect(pieces.every(({ buffer }) => buffer === into.buffer)).toBe(true);
+  expect(Buffer.concat(pieces).equals(into)).toBe(true);
+});
+
 it('an object that is replaced in the middle is never mixed with the new one', async () => {
   const { identity } = await put(9 * BLOCK_BYTES, 'old');
   const read = async () => {

@@ -30,15 +30,26 @@ it.each(['closed', 'reset'] as const)(
   async (how) => {
     if (how === 'reset') await proxy.add('downstream', { type: 'reset_peer', attributes: { timeout: 0 }, toxicity: 0 });
     await proxy.add('downstream', { type: 'limit_data', attributes: { bytes: 200_000 } });
-    const result = await upload.start('plan', ports).done;
-    expect(result.code).toBe(0);
-    // The file is read twice: once to plan it, once to process it.
     const reads = Math.floor(upload.file.length / 200_000);
-    expect(linesOf(result, STORAGE_FAULT).length).toBeGreaterThanOrEqual(2 * reads);
+    for (const command of ['plan', 'process'] as const) {
+      const result = await upload.start(command, ports, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '0' }).done;
+      expect(result.code).toBe(0);
+      expect(linesOf(result, STORAGE_FAULT).length).toBeGreaterThanOrEqual(reads);
+    }
     await upload.expectExact();
     expect(await upload.mostInAudit('readRetries')).toBeGreaterThanOrEqual(reads);
   },
 );
+
+it('a small file, on every connection 200 kB of it, is read by its plan alone', async () => {
+  await proxy.add('downstream', { type: 'limit_data', attributes: { bytes: 200_000 } });
+  const result = await upload.start('plan', ports).done;
+  expect(result.code).toBe(0);
+  const faults = linesOf(result, STORAGE_FAULT).length;
+  expect(faults).toBeGreaterThanOrEqual(Math.floor(upload.file.length / 200_000));
+  await upload.expectExact();
+  expect(await upload.mostInAudit('readRetries')).toBe(faults);
+});
 
 it('the network is slow: no fault at all', async () => {
   for (const direction of ['upstream', 'downstream'] as const) {
@@ -49,7 +60,10 @@ it('the network is slow: no fault at all', async () => {
   expect(result.code).toBe(0);
   expect(linesOf(result, STORAGE_FAULT)).toEqual([]);
   await upload.expectExact();
-  expect((await proxy.bytes()).downstream).toBeGreaterThan(2 * upload.file.length);
+  const { downstream } = await proxy.bytes();
+  expect(downstream).toBeGreaterThan(upload.file.length);
+  // Once, although it is planned and processed.
+  expect(downstream).toBeLessThan(1.5 * upload.file.length);
   expect(await upload.mostInAudit('readRetries')).toBe(0);
 });
 

@@ -27,8 +27,15 @@ test('groups grow while all goes well, to the most that is allowed', () => {
     first += group.length;
     pace.committed(group.length, ALL_IN);
   }
-  expect(sizes).toEqual([1, 2, 4, 8, 10, 10, 10, 10, 5]);
+  expect(sizes).toEqual([4, 8, 10, 10, 10, 10, 8]);
   expect(pace.nextGroup(small, small.length)).toEqual([]);
+});
+
+test('where none may share a transaction each goes alone', () => {
+  const pace = createPace(1);
+  expect(pace.nextGroup(small, 0)).toHaveLength(1);
+  pace.committed(1, ALL_IN);
+  expect(pace.nextGroup(small, 1)).toHaveLength(1);
 });
 
 test('after a conflict the next ones are probed, in groups that grow again, until 16 chunks have met nothing', () => {
