@@ -49,7 +49,8 @@ export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<
     { records: plan.totalRecords, chunks: plan.chunks.length, execution: plan.execution, durationMs },
     first ? 'planned' : 'another pod has planned this upload',
   );
-  return bytes && { identity, bytes, retries };
+  // What was rewritten lies in the copy.
+  return bytes && plan.work === null ? { identity, bytes, retries } : null;
 }
 
 interface SourceObject {

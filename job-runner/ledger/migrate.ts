@@ -39,6 +39,11 @@ const PREPARE = `CREATE SCHEMA IF NOT EXISTS batch_upload;
 CREATE TABLE IF NOT EXISTS batch_upload.schema_migrations (
   version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`;
 
+/** Highest version that there is. */
+export async function latestVersion(): Promise<number> {
+  return (await readMigrations()).at(-1)?.version ?? 0;
+}
+
 /** Highest version that the database has; 0 without a ledger. */
 export async function ledgerVersion(client: ClientBase): Promise<number> {
   const table = await client.query<{ present: boolean }>(

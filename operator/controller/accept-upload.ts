@@ -6,7 +6,7 @@ import pg from 'pg';
 import type { BatchUpload } from '#operator/api/resources.ts';
 import type { Database } from '#operator/ledger/database.ts';
 import { Fault } from '#runner/errors.ts';
-import { ledgerVersion, migrate, readMigrations } from '#runner/ledger/migrate.ts';
+import { latestVersion, ledgerVersion, migrate } from '#runner/ledger/migrate.ts';
 import { openUpload } from '#runner/ledger/open-upload.ts';
 import type { UploadRequest } from '#runner/ledger/types.ts';
 import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
@@ -39,7 +39,7 @@ export async function prepareLedger({
   database,
   findMigrator,
 }: Pick<AcceptInput, 'database' | 'findMigrator'>): Promise<Explanation | null> {
-  const latest = (await readMigrations()).at(-1)?.version ?? 0;
+  const latest = await latestVersion();
   const missing = await database.run((client) => isBehind(client, latest));
   if (missing) {
     const migrator = await findMigrator();

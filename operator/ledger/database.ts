@@ -8,6 +8,7 @@ import { type Clock, sleep } from '#operator/kube/clock.ts';
 import type { Logger } from '#operator/kube/types.ts';
 import { Fault } from '#runner/errors.ts';
 import { withLockPatience } from '#runner/ledger/lock-upload.ts';
+import { latestVersion, ledgerVersion } from '#runner/ledger/migrate.ts';
 import { readProgress, readTopErrors } from '#runner/ledger/read-progress.ts';
 import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
 import { backoffMs, sqlState } from '#runner/storage/postgres.ts';
@@ -36,8 +37,8 @@ export interface Reading {
 const WORK_CONNECTIONS = 2;
 const WORK_TIMEOUT_MS = 30_000;
 const POLL_TIMEOUT_MS = 10_000;
-const BACKOFF = { baseMs: 1000, maxMs: 10_000 };
 const NO_LEDGER = new Set(['42P01', '3F000']);
+const BACKOFF = { baseMs: 1000, maxMs: 10_000 };
 
 /**
  * | state | `#fault` | work | poll |
@@ -56,6 +57,7 @@ export class Database {
   #failures = 0;
   #retryAt = 0;
   #checked = false;
+  #isCurrent = false;
   #polling: Promise<void> | null = null;
   #lastUsed: number;
 
@@ -111,7 +113,7 @@ export class Database {
   /** Reads one upload now. @throws Fault */
   async read(id: string): Promise<Reading> {
     const at = this.#deps.clock.monotonic();
-    const rows = await this.run((client) => readRows(client, [id]));
+    const rows = await this.run((client) => this.#readRows(client, [id]));
     return this.#keep(id, { row: rows.get(id) ?? null, at });
   }
 
@@ -224,7 +226,7 @@ export class Database {
     const ids = [...this.#watched.keys()];
     if (ids.length === 0) return;
     const at = this.#deps.clock.monotonic();
-    const rows = await this.#with(this.#poll, (client) => readRows(client, ids));
+    const rows = await this.#with(this.#poll, (client) => this.#readRows(client, ids));
     for (const id of ids) {
       const before = this.#watched.get(id);
       if (before === undefined) continue;
@@ -234,25 +236,31 @@ export class Database {
     }
   }
 
+  /** @throws Fault where an earlier version has made the ledger: pods of this one may need what it has not. */
+  async #readRows(client: pg.PoolClient, ids: string[]): Promise<Map<string, UploadProgress>> {
+    if (!this.#isCurrent) {
+      const version = await ledgerVersion(client);
+      // Nobody has opened an upload here yet.
+      if (version === 0) return new Map();
+      if (version < (await latestVersion())) throw ledgerOutdated();
+      this.#isCurrent = true;
+    }
+    try {
+      return await readProgress(client, ids);
+    } catch (error) {
+      if (!NO_LEDGER.has(sqlState(error) ?? '')) throw error;
+      // It was dropped, or the whole database was, and made anew.
+      this.#isCurrent = false;
+      return new Map();
+    }
+  }
+
   #keep(id: string, reading: Reading): Reading {
     if (reading.row) this.#deps.onRow?.(reading.row);
     const entry = this.#watched.get(id);
     // A slow poll must not take the place of a later look.
     if (entry && (entry.reading === null || entry.reading.at <= reading.at)) entry.reading = reading;
     return reading;
-  }
-}
-
-async function readRows(client: pg.PoolClient, ids: string[]): Promise<Map<string, UploadProgress>> {
-  try {
-    return await readProgress(client, ids);
-  } catch (error) {
-    const state = sqlState(error) ?? '';
-    // Nobody has opened an upload here yet.
-    if (NO_LEDGER.has(state)) return new Map();
-    // A column is missing.
-    if (state === '42703') throw ledgerOutdated();
-    throw error;
   }
 }
 

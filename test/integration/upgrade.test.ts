@@ -7,7 +7,7 @@ import { connectionConfig, isLedgerOutdated } from '#operator/ledger/connection.
 import { Database } from '#operator/ledger/database.ts';
 import { commitPlan } from '#runner/ledger/commit-plan.ts';
 import { completeUpload } from '#runner/ledger/finish-upload.ts';
-import { ledgerVersion, migrate, migrationScript } from '#runner/ledger/migrate.ts';
+import { latestVersion, ledgerVersion, migrate, migrationScript } from '#runner/ledger/migrate.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { openTestUpload, testPlan } from '#support/ledger.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';
@@ -82,6 +82,17 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     } finally {
       await database.close();
     }
+  });
+
+  it('also the last migration alone is found missing', async () => {
+    await withClient(url, async (client) => {
+      await migrate(client);
+      await client.query('DELETE FROM batch_upload.schema_migrations WHERE version = $1', [await latestVersion()]);
+    });
+    const config = connectionConfig({ uri: url, caCert: undefined, namespace: 'n' });
+    const database = new Database({ config, tickMs: 1000, clock: systemClock, log: createRecordingLog() });
+    const read = database.read('00000000-0000-4000-8000-000000000000').finally(() => database.close());
+    expect(isLedgerOutdated(await read.catch((error) => error))).toBe(true);
   });
 
   it('a role that may not is told the version; the SQL since then is enough', async () => {
