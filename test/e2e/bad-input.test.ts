@@ -99,18 +99,32 @@ describe('the file cannot be loaded: Failed, with what to do', () => {
     await fails('UnterminatedQuote', /opens in row 3/);
   });
 
-  it('the object is replaced between plan and process', async () => {
+  /** After it was read, and before the plan is committed. */
+  async function replaceObject(body: string, chunkRecords: number): Promise<void> {
     // The fence cannot be held before the uid is known, so the schema comes last.
-    const { metadata } = await e2e.createItemsUpload(name, GOOD.repeat(1), {
-      withoutSchema: true,
-      spec: { chunkRecords: 1 },
-    });
+    const { metadata } = await e2e.createItemsUpload(name, body, { withoutSchema: true, spec: { chunkRecords } });
     const fence = await holdFence(e2e.cluster, metadata.uid);
     await e2e.cluster.apply(schemaManifest(NAMESPACE, name, itemsSchema(name.replaceAll('-', '_'))));
     await waitForBlocked(e2e.db, metadata.uid);
     await e2e.cluster.putObject(`e2e/${name}.csv`, 'k,v\nX,9\nY,8\nZ,7\n');
     await fence.release();
+  }
+
+  it('the object is replaced between plan and process', async () => {
+    // Larger than what the pod of the plan keeps and processes itself.
+    const rows = Array.from({ length: 3000 }, (_, i) => `k${i},${'v'.repeat(1000)}\n`);
+    await replaceObject(`k,v\n${rows.join('')}`, 1000);
     await fails('SourceChanged', /was replaced.*Create a new BatchUpload/);
+  });
+
+  it('but a small object that is replaced meanwhile is loaded as it was planned', async () => {
+    await replaceObject(GOOD, 1);
+    await completes();
+    const { rows } = await e2e.db.query(`SELECT k, v FROM ${name.replaceAll('-', '_')} ORDER BY k`);
+    expect(rows).toEqual([
+      { k: 'a', v: '1' },
+      { k: 'b', v: '2' },
+    ]);
   });
 });
 
@@ -182,14 +196,14 @@ describe('something is missing: waits, says what, and goes on by itself', () => 
       await server.stop();
       await rm(folder, { recursive: true });
     });
-    // Rows after the 100th wait for as long as the table test_brake is not empty.
+    // Rows after the 400th wait for as long as the table test_brake is not empty.
     const table = name.replaceAll('-', '_');
     await query(`
       CREATE TABLE test_brake AS SELECT 1;
       CREATE TABLE ${table} (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint);
       CREATE FUNCTION test_brake() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
-        WHILE NEW.row_number > 100 AND EXISTS (SELECT FROM test_brake) LOOP PERFORM pg_sleep(0.1); END LOOP;
+        WHILE NEW.row_number > 400 AND EXISTS (SELECT FROM test_brake) LOOP PERFORM pg_sleep(0.1); END LOOP;
         RETURN NEW;
       END $$;
       CREATE TRIGGER test_brake BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION test_brake()`);
