@@ -4,10 +4,11 @@ import { Fault } from '#runner/errors.ts';
 import type { UploadRow } from '#runner/ledger/types.ts';
 import type { ProcessDeps } from '#runner/process.ts';
 import { removeWorkCopies } from '#runner/source/work-copy.ts';
+import { createRetryOptions } from '#runner/storage/s3.ts';
 
 /** @throws Fault when the upload is still running: its pods read the copy. */
 export async function cleanUp(
-  { s3, config, signal, log }: Pick<ProcessDeps, 's3' | 'config' | 'signal' | 'log'>,
+  deps: Pick<ProcessDeps, 's3' | 'config' | 'signal' | 'log'>,
   { id, status, request }: UploadRow,
 ): Promise<void> {
   if (status === 'Planning' || status === 'Processing') {
@@ -19,14 +20,9 @@ export async function cleanUp(
     });
   }
   const removed = await removeWorkCopies(
-    s3,
+    deps.s3,
     { bucket: workBucket(request.s3.bucket, request.work), uploadId: id },
-    {
-      signal,
-      retrySeconds: config.retrySeconds,
-      stallSeconds: config.stallSeconds,
-      onRetry: (fault, attempt) => log.warn({ code: fault.code, attempt }, 'storage fault, trying again'),
-    },
+    createRetryOptions(deps),
   );
-  log.info({ removed }, 'copies of the file removed');
+  deps.log.info({ removed }, 'copies of the file removed');
 }

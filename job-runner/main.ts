@@ -71,7 +71,7 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
     case 'process': {
       assertRunning(upload, { id: upload.id, attempt: config.attempt, status: 'Processing' });
       assertPlanned(upload);
-      await runProcess(deps, upload);
+      await runProcess(deps, upload, null);
       break;
     }
     case 'cleanup':
@@ -92,7 +92,7 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
 }
 
 /** Loaded when it is needed: the record processor with CEL and RE2 is half of the start, and a plan does without. */
-async function runProcess(deps: ProcessDeps, upload: PlannedUpload, object?: ReadObject | null): Promise<void> {
+async function runProcess(deps: ProcessDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
   const { processIndex } = await import('#runner/process.ts');
   await processIndex(deps, upload, object);
 }

@@ -19,30 +19,25 @@ import { createWorkCopy, type WorkCopy } from '#runner/source/work-copy.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
 import type { ObjectIdentity, ReadObject } from '#runner/storage/object-identity.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
-import { headObject, type RetryOptions } from '#runner/storage/s3.ts';
+import { createRetryOptions, headObject, type RetryOptions } from '#runner/storage/s3.ts';
 
 /** Time between two lines of progress in the log. */
 const PROGRESS_MS = 10_000;
 
-/** @returns the object, where it is small enough to be processed by this pod */
+/** @returns the object, where it is small enough to be kept and not rewritten */
 export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<ReadObject | null> {
-  const { config, s3, log, signal, session } = deps;
+  const { config, s3, log, session } = deps;
   let retries = 0;
-  const retry: RetryOptions = {
-    signal,
-    retrySeconds: config.retrySeconds,
-    stallSeconds: config.stallSeconds,
-    onRetry(fault, attempt) {
-      retries += 1;
-      log.warn({ code: fault.code, attempt }, 'storage fault, trying again');
-    },
-  };
+  const retry = createRetryOptions(deps, () => {
+    retries += 1;
+  });
   const startedAt = performance.now();
   const identity = await headObject(s3, upload.request.s3, retry);
   log.info({ sizeBytes: identity.sizeBytes }, 'planning');
+  // A greater limit for what one pod does alone is none for its memory.
   const isSmall = identity.sizeBytes <= Math.min(config.inlineLimitBytes, DEFAULTS.inlineLimitBytes);
   const bytes = isSmall ? Buffer.allocUnsafeSlow(identity.sizeBytes) : null;
-  const plan = await readSource(deps, upload, { identity, retry, ...(bytes ? { into: bytes } : {}) });
+  const plan = await readSource(deps, upload, { identity, retry, into: bytes });
   const first = await session.run((client) => commitPlan(client, { id: upload.id, attempt: config.attempt }, plan));
   const durationMs = Math.round(performance.now() - startedAt);
   log.info(
@@ -56,8 +51,8 @@ export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<
 interface SourceObject {
   identity: ObjectIdentity;
   retry: RetryOptions;
-  /** As large as the object. */
-  into?: Buffer;
+  /** As large as the object; null when it is not kept. */
+  into: Buffer | null;
 }
 
 async function readSource(
@@ -69,7 +64,7 @@ async function readSource(
   const { request, schema } = upload;
   const readBytes = (start: number, end: number) => copied(readBlocks(s3, identity, { start, end }, retry));
   const read = (start: number, end: number) =>
-    readBlocks(s3, identity, { start, end, ...(into ? { into: into.subarray(start, end) } : {}) }, retry);
+    readBlocks(s3, identity, { start, end, into: into?.subarray(start, end) ?? null }, retry);
   const digested = createDigestedStream(read, {
     sizeBytes: identity.sizeBytes,
     key: await session.run(readContentKey),

@@ -29,7 +29,7 @@ import { type ByteArena, createByteArena } from '#runner/storage/byte-arena.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
 import { isSame, type ObjectIdentity, type ReadObject } from '#runner/storage/object-identity.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
-import type { RetryOptions } from '#runner/storage/s3.ts';
+import { createRetryOptions } from '#runner/storage/s3.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
 import type { Logger } from '#runner/telemetry/log.ts';
 
@@ -46,11 +46,7 @@ export interface ProcessDeps {
 }
 
 /** @param object what this pod has read already, to plan the upload */
-export async function processIndex(
-  deps: ProcessDeps,
-  upload: PlannedUpload,
-  object: ReadObject | null = null,
-): Promise<void> {
+export async function processIndex(deps: ProcessDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
   const { config, log, session } = deps;
   const { plan } = upload;
   const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;
@@ -125,7 +121,7 @@ async function processAll(
 
 /** @returns false when it came to chunks that another pod had done, and ended there */
 async function processRun(context: RunContext, chunks: Chunk[]): Promise<boolean> {
-  const { upload, s3, log, signal, config } = context;
+  const { upload, s3, object } = context;
   const { plan, request } = upload;
   const identity: ObjectIdentity = plan.work ?? {
     bucket: request.s3.bucket,
@@ -134,18 +130,11 @@ async function processRun(context: RunContext, chunks: Chunk[]): Promise<boolean
     versionId: plan.versionId,
     sizeBytes: plan.sizeBytes,
   };
-  const retry: RetryOptions = {
-    signal,
-    retrySeconds: config.retrySeconds,
-    stallSeconds: config.stallSeconds,
-    onRetry(fault, attempt) {
-      context.reads.retries += 1;
-      log.warn({ code: fault.code, attempt }, 'storage fault, trying again');
-    },
-  };
-  const { object } = context;
   if (object && isSame(object.identity, identity))
     return processInOrder(context, chunks, async ({ startByte, endByte }) => object.bytes.subarray(startByte, endByte));
+  const retry = createRetryOptions(context, () => {
+    context.reads.retries += 1;
+  });
   const range = { start: chunks[0]!.startByte, end: chunks.at(-1)!.endByte };
   const reader = createByteReader(readBlocks(s3, identity, { ...range, ...READING }, retry));
   let position = range.start;

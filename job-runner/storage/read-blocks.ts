@@ -18,7 +18,7 @@ export interface BlocksOptions {
   readsAtOnce?: number;
   blockBytes?: number;
   /** Takes all of the bytes, for who wants to keep them. */
-  into?: Buffer;
+  into?: Buffer | null;
 }
 
 /**

@@ -7,8 +7,10 @@ import {
   S3Client,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
+import type { RunnerConfig } from '#runner/contract.ts';
 import { Fault } from '#runner/errors.ts';
 import type { UploadRequest } from '#runner/ledger/types.ts';
+import type { Logger } from '#runner/telemetry/log.ts';
 import { createRangeHandler, RangeBody, type RangeOptions } from './http-range.ts';
 import type { ObjectIdentity } from './object-identity.ts';
 import { networkCode, waitBackoff } from './postgres.ts';
@@ -41,6 +43,22 @@ export interface RetryOptions {
   /** An answer or a body of which no byte comes for so long is broken. */
   stallSeconds: number;
   onRetry?: (fault: Fault, attempt: number) => void;
+}
+
+/** Of a pod, as its environment says; every retry is in its log. @param onRetry told of each, for who counts them */
+export function createRetryOptions(
+  { config, signal, log }: { config: RunnerConfig; signal: AbortSignal; log: Logger },
+  onRetry: () => void = () => {},
+): RetryOptions {
+  return {
+    signal,
+    retrySeconds: config.retrySeconds,
+    stallSeconds: config.stallSeconds,
+    onRetry(fault, attempt) {
+      onRetry();
+      log.warn({ code: fault.code, attempt }, 'storage fault, trying again');
+    },
+  };
 }
 
 /** Reads the object's identity. @throws Fault S3_* */

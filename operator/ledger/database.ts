@@ -37,8 +37,8 @@ export interface Reading {
 const WORK_CONNECTIONS = 2;
 const WORK_TIMEOUT_MS = 30_000;
 const POLL_TIMEOUT_MS = 10_000;
-const NO_LEDGER = new Set(['42P01', '3F000']);
 const BACKOFF = { baseMs: 1000, maxMs: 10_000 };
+const NO_LEDGER = new Set(['42P01', '3F000']);
 
 /**
  * | state | `#fault` | work | poll |
