@@ -65,7 +65,7 @@ export const DEFAULTS = {
   migrateSecret: 'batch-upload-migrate',
   s3Secret: 'batch-upload-s3',
   serviceAccount: 'batch-upload-runner',
-  inlineLimitBytes: 32 * 1024 * 1024,
+  inlineLimitBytes: 48 * 1024 * 1024,
   maxRecordBytes: 16 * 1024 * 1024,
   maxChunkBytes: 8 * 1024 * 1024,
   retrySeconds: 600,
@@ -75,17 +75,26 @@ export const DEFAULTS = {
 /** At most this many completion indexes: thousands of completed pods cripple a kubelet. */
 export const MAX_INDEXES = 128;
 
-/** Bytes of a file that make an index worth its pod. */
-export const BYTES_PER_INDEX = 48 * 1024 * 1024;
+/** Bytes after which an index is worth a pod of its own although no more of them run at a time: it has its own backoff. */
+export const MOST_BYTES_PER_INDEX = 512 * 1024 * 1024;
+
+export interface IndexLimits {
+  chunks: number;
+  /** Pods at a time. */
+  parallelism: number;
+  /** Bytes that one pod does alone. */
+  inlineLimitBytes: number;
+}
 
 /**
- * Number of completion indexes of a process Job: one for every {@link BYTES_PER_INDEX}, rounded up to whole waves of
- * `parallelism` pods so that no wave runs half empty, at most {@link MAX_INDEXES} and never more than chunks.
+ * Number of completion indexes of a process Job: as many as leave no pod more than one does alone, up to `parallelism`; pods
+ * help each other, so that finer parts would only be more starts. A file of more than {@link MOST_BYTES_PER_INDEX} for each
+ * takes several whole waves of pods. At most {@link MAX_INDEXES} and never more than chunks.
  */
-export function chooseIndexes(sizeBytes: number, chunks: number, parallelism: number): number {
-  const wanted = Math.max(1, Math.ceil(sizeBytes / BYTES_PER_INDEX));
-  const waves = Math.ceil(wanted / parallelism) * parallelism;
-  return Math.max(1, Math.min(waves, MAX_INDEXES, chunks));
+export function chooseIndexes(sizeBytes: number, { chunks, parallelism, inlineLimitBytes }: IndexLimits): number {
+  const waves = Math.max(1, Math.ceil(sizeBytes / (parallelism * MOST_BYTES_PER_INDEX)));
+  const wanted = Math.min(Math.ceil(sizeBytes / Math.max(1, inlineLimitBytes)), waves * parallelism);
+  return Math.max(1, Math.min(wanted, MAX_INDEXES, chunks));
 }
 
 /** The contiguous run of chunk numbers that an index owns: [first, end). */

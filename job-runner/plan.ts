@@ -95,7 +95,7 @@ async function readSource(
     digest: await digested.digest(),
     format,
     work,
-    totalIndexes: chooseIndexes(sizeBytes, found.chunks.length, config.parallelism),
+    totalIndexes: chooseIndexes(sizeBytes, { ...config, chunks: found.chunks.length }),
     ...found,
   };
 }

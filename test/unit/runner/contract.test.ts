@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  BYTES_PER_INDEX,
   chooseIndexes,
   chunksOfIndex,
   formatTermination,
@@ -12,16 +11,25 @@ import {
 import { Fault } from '#runner/errors.ts';
 
 describe('chooseIndexes', () => {
+  const MIB = 1024 * 1024;
   it.each([
-    { size: 10, chunks: 1, parallelism: 4, indexes: 1 },
-    { size: BYTES_PER_INDEX, chunks: 400, parallelism: 1, indexes: 1 },
-    { size: BYTES_PER_INDEX * 3, chunks: 900, parallelism: 4, indexes: 4 },
-    { size: BYTES_PER_INDEX * 5, chunks: 900, parallelism: 4, indexes: 8 },
-    { size: BYTES_PER_INDEX * 5, chunks: 6, parallelism: 4, indexes: 6 },
-    { size: BYTES_PER_INDEX * 5000, chunks: 90_000, parallelism: 4, indexes: MAX_INDEXES },
-    { size: BYTES_PER_INDEX * 5000, chunks: 90_000, parallelism: 100, indexes: MAX_INDEXES },
-  ])('$size bytes in $chunks chunks with $parallelism pods make $indexes indexes', (row) => {
-    expect(chooseIndexes(row.size, row.chunks, row.parallelism)).toBe(row.indexes);
+    { mib: 0, chunks: 1, parallelism: 4, indexes: 1 },
+    { mib: 49, chunks: 400, parallelism: 1, indexes: 1 },
+    { mib: 49, chunks: 400, parallelism: 4, indexes: 2 },
+    { mib: 96, chunks: 800, parallelism: 4, indexes: 2 },
+    { mib: 97, chunks: 800, parallelism: 4, indexes: 3 },
+    { mib: 1000, chunks: 9000, parallelism: 4, indexes: 4 },
+    { mib: 1000, chunks: 3, parallelism: 4, indexes: 3 },
+    { mib: 2048, chunks: 18_000, parallelism: 4, indexes: 4 },
+    { mib: 2049, chunks: 18_000, parallelism: 4, indexes: 8 },
+    { mib: 1_000_000, chunks: 9_000_000, parallelism: 4, indexes: MAX_INDEXES },
+    { mib: 1_000_000, chunks: 9_000_000, parallelism: 100, indexes: MAX_INDEXES },
+  ])('$mib MiB in $chunks chunks with $parallelism pods make $indexes indexes', ({ mib, indexes, ...limits }) => {
+    expect(chooseIndexes(mib * MIB, { ...limits, inlineLimitBytes: 48 * MIB })).toBe(indexes);
+  });
+
+  it('are as many as pods where no file is done by one alone', () => {
+    expect(chooseIndexes(10, { chunks: 9, parallelism: 3, inlineLimitBytes: 0 })).toBe(3);
   });
 });
 
