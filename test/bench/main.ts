@@ -2,7 +2,7 @@
  * `make bench`: ours against `\copy`, pgloader and csv-parse, side by side on one PostgreSQL server and one S3 server.
  * Prints tables, writes test/bench/results/latest.json and the tables of docs/bench.md. Nothing asserts a time; a wrong count fails.
  *
- * RECORDS=1000000  RUNS=3  BENCH=certification,flat,uploads,duplicates,memory
+ * RECORDS=1000000  RUNS=3  BENCH=certification,flat,uploads,small-uploads,duplicates,memory
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { formatMarkdown, formatText, type PartResult, replaceBetweenMarkers } from './format.ts';

@@ -7,11 +7,13 @@ import { type BenchFile, certificationFile, wideFile } from './files.ts';
 import type { Contestant } from './harness.ts';
 import { type BenchTarget, columnsOf, type Stage, TARGETS } from './stage.ts';
 
-export const PARTS = ['certification', 'flat', 'uploads', 'duplicates', 'memory'] as const;
+export const PARTS = ['certification', 'flat', 'uploads', 'small-uploads', 'duplicates', 'memory'] as const;
 export type PartName = (typeof PARTS)[number];
 
 export interface Part {
   title: string;
+  /** Of the largest contestant. */
+  records: number;
   /** Of the file or the files together. */
   bytes: number;
   /** Name of the contestant that the others are compared with. */
@@ -33,7 +35,9 @@ export function preparePart(name: PartName, stage: Stage, options: PartOptions):
     case 'flat':
       return prepareHeadline(stage, TARGETS[name], options);
     case 'uploads':
-      return prepareUploads(stage, options);
+      return prepareUploads(stage, 5 * options.records);
+    case 'small-uploads':
+      return prepareUploads(stage, options.records);
     case 'duplicates':
       return prepareDuplicates(stage, options);
     case 'memory':
@@ -73,22 +77,23 @@ async function prepareHeadline(stage: Stage, target: BenchTarget, options: PartO
     certification: 'Certification table: two JSON columns, a generated key and a three-column key',
     flat: 'Flat table: 19 typed columns, a three-column key',
   }[target.name];
-  return { title, bytes: file.bytes, baseline: copy.name, contestants };
+  return { title, records: options.records, bytes: file.bytes, baseline: copy.name, contestants };
 }
 
 /** As a cluster of two cores would: two pods at a time, whatever number of uploads; each is planned and split as the product does. */
-async function prepareUploads(stage: Stage, { records }: PartOptions): Promise<Part> {
+async function prepareUploads(stage: Stage, records: number): Promise<Part> {
   const target = TARGETS.certification;
-  const one = [await certificationFile({ records })];
+  const each = Math.round(records / 10);
+  const one = [await certificationFile({ records: 10 * each })];
   const ten: BenchFile[] = [];
-  for (let i = 0; i < 10; i += 1)
-    ten.push(await certificationFile({ records: Math.round(records / 10), seed: 100 + i }));
+  for (let i = 0; i < 10; i += 1) ten.push(await certificationFile({ records: each, seed: 100 + i }));
   const contestants = [
     createRunner({ stage, name: 'one upload', target, files: one, slots: 2 }),
     createRunner({ stage, name: 'ten uploads at once', target, files: ten, slots: 2 }),
   ];
   return {
-    title: 'One upload against ten of a tenth each, two processes at a time',
+    title: `One upload against ten of ${each.toLocaleString('en')} records each, two processes at a time`,
+    records: 10 * each,
     bytes: one[0]!.bytes,
     baseline: 'one upload',
     contestants,
@@ -106,6 +111,7 @@ async function prepareDuplicates(stage: Stage, { records }: PartOptions): Promis
   };
   return {
     title: 'Every tenth record a duplicate of a row in the table, two processes',
+    records,
     bytes: file.bytes,
     baseline: 'without duplicates',
     contestants: [
@@ -125,6 +131,7 @@ async function prepareMemory(stage: Stage, { records }: PartOptions): Promise<Pa
   ];
   return {
     title: 'Memory: certification table, two processes',
+    records,
     bytes: cases[0]![1].bytes,
     baseline: null,
     contestants: cases.map(([name, file]) =>

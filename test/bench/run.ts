@@ -12,10 +12,10 @@ export async function runPart(
   stage: Stage,
   options: PartOptions & { runs: number },
 ): Promise<PartResult> {
-  const { records, say } = options;
+  const { say } = options;
   // Where nothing is compared a second run tells no more.
   const runs = name === 'memory' ? 1 : options.runs;
-  const { title, bytes, baseline, contestants } = await preparePart(name, stage, options);
+  const { title, records, bytes, baseline, contestants } = await preparePart(name, stage, options);
   const samples = await runInterleaved(contestants, {
     runs,
     onSample: (contestant, run, { seconds }) => say(`  ${run}/${runs}  ${contestant}: ${seconds.toFixed(1)} s`),

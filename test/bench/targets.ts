@@ -38,6 +38,8 @@ function goalsOf(part: PartName, rows: readonly Row[]): (Omit<Goal, 'measured'> 
           measured: times(find(rows, 'ten uploads at once')?.ratio),
         },
       ];
+    case 'small-uploads':
+      return [];
     case 'duplicates':
       return [
         {

@@ -14,7 +14,7 @@ afterAll(() => stage[Symbol.asyncDispose]());
 
 it.each([
   ['flat', ['ours, 1 process', 'ours, 2 processes', 'ours, 4 processes', '\\copy', 'csv-parse, reading only']],
-  ['uploads', ['one upload', 'ten uploads at once']],
+  ['small-uploads', ['one upload', 'ten uploads at once']],
   ['duplicates', ['without duplicates', 'every tenth a duplicate']],
 ] as const)('%s', { timeout: 180_000 }, async (part, contestants) => {
   const result = await runPart(part, stage, { records: 20_000, runs: 1, pgloader: false, say: () => undefined });
