@@ -19,8 +19,18 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          // One cluster, two cores: files that share it run one after the other.
+          include: ['test/e2e/*.test.ts'],
+          // They share one cluster, and mostly wait for it.
+          maxWorkers: 2,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e-faults',
+          include: ['test/e2e/faults/*.test.ts'],
+          // These take the operator or the bridge away.
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,

@@ -152,4 +152,8 @@ async function recordFailure(fault: Fault, config: RunnerConfig, log: Logger): P
   }
 }
 
-process.exitCode = await main();
+// Should it ever end before main does, that is no success.
+process.exitCode = EXIT_CODES.retryable;
+void main().then((code) => {
+  process.exitCode = code;
+});

@@ -9,6 +9,7 @@ import {
   type DatabaseOptions,
   databaseFault,
   disconnect,
+  socketOf,
   sqlState,
   waitBackoff,
 } from '#runner/storage/postgres.ts';
@@ -17,6 +18,9 @@ import type { Logger } from '#runner/telemetry/log.ts';
 
 /** What looks on from the side asks one short question; more than this is another broken connection. */
 const HELPER_TIMEOUT_MS = 10_000;
+
+/** For the transaction that is under way when the pod is told to stop; it would be killed after 30 s. */
+const LAST_TRANSACTION_MS = 5_000;
 
 /** Tries of a chunk that PostgreSQL answered with a retryable state (deadlock, serialization, lock). */
 const MIN_TRIES = 3;
@@ -29,6 +33,7 @@ export interface SessionOptions {
   retrySeconds: number;
   /** After this long without a byte the server is asked whether it still works for this session. */
   stallSeconds: number;
+  /** No other work is begun after it; what is under way has a few seconds, then its connection is given up. */
   signal: AbortSignal;
   log: Logger;
 }
@@ -70,6 +75,8 @@ export function createSession(options: SessionOptions): Session {
   let current: pg.Client | null = null;
   let prepare: ((client: pg.Client) => Promise<void>) | null = null;
   let prepared: pg.Client | null = null;
+  const giveUp = () => void (current && socketOf(current).destroy(new Error('Connection terminated: told to stop')));
+  signal.addEventListener('abort', () => setTimeout(giveUp, LAST_TRANSACTION_MS).unref(), { once: true });
 
   async function open(): Promise<pg.Client> {
     current ??= await connect(database);

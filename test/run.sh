@@ -45,7 +45,7 @@ for part in "${parts[@]}"; do
     verify)
       if step verify make verify; then passed=$((passed + 1)); else failed=$((failed + 1)); fi ;;
     e2e)
-      if step up make up; then run_vitest e2e; else echo "make up failed: no e2e test ran"; failed=$((failed + 1)); fi ;;
+      if step up make up; then run_vitest e2e; run_vitest e2e-faults; else echo "make up failed: no e2e test ran"; failed=$((failed + 1)); fi ;;
     *)
       run_vitest "$part" ;;
   esac

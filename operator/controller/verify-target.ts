@@ -7,6 +7,9 @@ import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { createTableSql } from './create-target.ts';
 import type { Explanation } from './types.ts';
 
+/** Of the ledger's own tables: a file that is loaded into them would change what is known of uploads. */
+const LEDGER_SCHEMA = 'batch_upload';
+
 /** Null when the table is as it must be. */
 export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec): Promise<Explanation | null> {
   const hidden = checkName(schema);
@@ -16,6 +19,8 @@ export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec)
 }
 
 export interface TargetTable {
+  /** Where the table's name led to. */
+  schema: string;
   /** pg_class.relkind. */
   kind: string;
   user: string;
@@ -31,6 +36,7 @@ export interface TargetTable {
 /** Pure. */
 export function checkTarget(schema: RecordSchemaSpec, table: TargetTable): Explanation | null {
   return (
+    (table.schema === LEDGER_SCHEMA ? inLedger(schema) : null) ??
     checkKind(schema, table) ??
     checkColumns(schema, table) ??
     checkRequired(schema, table) ??
@@ -39,11 +45,20 @@ export function checkTarget(schema: RecordSchemaSpec, table: TargetTable): Expla
   );
 }
 
-function checkName({ target: { table } }: RecordSchemaSpec): Explanation | null {
+function checkName(schema: RecordSchemaSpec): Explanation | null {
+  const { table } = schema.target;
+  if (table.startsWith(`${LEDGER_SCHEMA}.`)) return inLedger(schema);
   if (!Object.values<string>(STAGES).includes(table)) return null;
   return {
     reason: 'TargetNameTaken',
     message: `The table ${table} would be hidden by a temporary one of this name, in which pods sort records. Put its schema in front of it in spec.target.table of the RecordSchema, as in public.${table}, or name another table.`,
+  };
+}
+
+function inLedger({ target: { table } }: RecordSchemaSpec): Explanation {
+  return {
+    reason: 'TargetNameTaken',
+    message: `The table ${table} is in the schema ${LEDGER_SCHEMA}, which is the ledger's own. Name a table of another schema in spec.target.table of the RecordSchema.`,
   };
 }
 
@@ -129,7 +144,7 @@ function replaces(schema: RecordSchemaSpec): boolean {
 
 /** A right on some columns may be enough; the runner says so if it is not. */
 const TABLE_SQL = `
-  SELECT c.oid, c.relkind AS kind, current_user AS "user",
+  SELECT c.oid, c.relnamespace::regnamespace::text AS schema, c.relkind AS kind, current_user AS "user",
          has_any_column_privilege(c.oid, 'SELECT') AS "canSelect", has_any_column_privilege(c.oid, 'INSERT') AS "canInsert",
          has_any_column_privilege(c.oid, 'UPDATE') AS "canUpdate",
          has_database_privilege(current_database(), 'TEMPORARY') AS "canMakeTemporaryTables"

@@ -85,7 +85,10 @@ describe('errorPolicy', () => {
       // The decision waits for the chunk that is under way, and no chunk after it is written.
       await eventuallyTrue(async () => {
         const waiting = await e2e.db.query(
-          `SELECT 1 FROM pg_stat_activity WHERE application_name = 'batch-upload-operator' AND wait_event_type = 'Lock'`,
+          `SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
+           WHERE application_name = 'batch-upload-operator' AND locktype = 'advisory' AND NOT granted
+             AND (classid::int8 << 32 | objid::int8) = hashtextextended($1, 0)`,
+          [metadata.uid],
         );
         return waiting.rowCount !== 0;
       }, 'the operator does not fail the upload');

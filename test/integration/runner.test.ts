@@ -5,6 +5,7 @@ import { dequeueUpload } from '#runner/ledger/claim-content.ts';
 import { closeDeletedUpload, completeUpload, failUpload } from '#runner/ledger/finish-upload.ts';
 import { type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
 import { withClient } from '#support/database.ts';
+import { waitForBlocked } from '#support/e2e.ts';
 import { expectExact, progressOf } from '#support/expect-exact.ts';
 import { ITEMS_SCHEMA, ITEMS_TABLE } from '#support/ledger.ts';
 import { CERTIFICATIONS_SQL, type RunnerBench, startRunnerBench } from '#support/runner.ts';
@@ -258,6 +259,26 @@ it('a table that is altered under a pod that loads it in the text format: its su
   expect((await withClient(url, (client) => client.query('SELECT k, v FROM items'))).rows).toEqual([
     { k: 'a', v: new Date('2025-01-31T12:00:00.25Z') },
   ]);
+});
+
+it('a pod that is told to stop while its transaction waits ends within seconds; its successor does all of it', async () => {
+  const url = await bench.newDatabase();
+  await withClient(url, (client) => client.query(ITEMS_TABLE));
+  await bench.put('stopped.csv', 'k,v\na,1\nb,2\n');
+  const id = await bench.open(url, 'stopped.csv', { schema: ITEMS_SCHEMA });
+  expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1' })).code).toBe(0);
+  await withClient(url, async (holder) => {
+    await holder.query('BEGIN; SELECT 1 FROM batch_upload.batch_upload_chunks FOR UPDATE');
+    const pod = bench.start('process', url, id);
+    await waitForBlocked(holder, id);
+    const toldAt = performance.now();
+    pod.process.kill('SIGTERM');
+    expect((await pod.done).code).toBe(EXIT_CODES.retryable);
+    expect(performance.now() - toldAt).toBeLessThan(15_000);
+    await holder.query('COMMIT');
+  });
+  expect((await bench.run('process', url, id)).code).toBe(0);
+  expect(await progressOf(url, id)).toMatchObject({ chunksDone: 1, counts: { processed: 2, succeeded: 2 } });
 });
 
 describe('what a person must mend', () => {

@@ -1,6 +1,7 @@
 /** Every fault of a target table is named, and the SQL of its message mends it; on the oldest and the newest PostgreSQL. */
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { prepareTarget } from '#operator/controller/accept-upload.ts';
 import { createTarget } from '#operator/controller/create-target.ts';
 import { verifyTarget } from '#operator/controller/verify-target.ts';
 import { ledgerVersion, migrate, migrationScript } from '#runner/ledger/migrate.ts';
@@ -113,6 +114,16 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       expect((await client.query(`SELECT k, v FROM public.${name}`)).rows).toEqual([{ k: 'a', v: 'v3' }]);
     }),
   );
+
+  it('a table of the ledger’s own schema is refused, by its whole name and by a search path', () =>
+    withClient(admin, async (client) => {
+      await migrate(client);
+      const refused = { reason: 'TargetNameTaken', message: expect.stringContaining('another schema') };
+      expect(await prepareTarget(client, itemsSchema('batch_upload.items'))).toMatchObject(refused);
+      expect(await verifyTarget(client, itemsSchema('batch_upload.batch_uploads'))).toMatchObject(refused);
+      await client.query('SET search_path = batch_upload');
+      expect(await verifyTarget(client, itemsSchema('batch_uploads'))).toMatchObject(refused);
+    }));
 
   it('a column _row_number beside the row number that a session keeps itself', () =>
     withClient(admin, async (client) => {

@@ -97,8 +97,8 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   // As in the Dockerfile; and here it would leave this process with 200 MB more.
   const bundle = join(folder, 'bundle');
-  await promisify(execFile)(process.execPath, ['job-runner/bundle.ts', bundle], { cwd: ROOT });
-  const program = join(bundle, 'main.mjs');
+  await promisify(execFile)(process.execPath, ['job-runner/bundle/build.ts', bundle], { cwd: ROOT });
+  const program = join(bundle, 'main.cjs');
 
   function start(
     command: 'plan' | 'process' | 'cleanup',
@@ -112,7 +112,6 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
         PATH: process.env['PATH'],
         NODE_OPTIONS,
         ...MALLOC_ENV,
-        NODE_COMPILE_CACHE: join(folder, 'compile-cache'),
         BATCH_UPLOAD_ID: id,
         BATCH_UPLOAD_NAMESPACE: 'n',
         DATABASE_URL: url,
