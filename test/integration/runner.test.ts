@@ -270,7 +270,8 @@ it('a pod that is told to stop while its transaction waits ends within seconds; 
   await withClient(url, async (holder) => {
     await holder.query('BEGIN; SELECT 1 FROM batch_upload.batch_upload_chunks FOR UPDATE');
     const pod = bench.start('process', url, id);
-    await waitForBlocked(holder, id);
+    // Not by the holder: what it sees of other sessions stays as it is for as long as its transaction.
+    await withClient(url, (client) => waitForBlocked(client, id));
     const toldAt = performance.now();
     pod.process.kill('SIGTERM');
     expect((await pod.done).code).toBe(EXIT_CODES.retryable);
