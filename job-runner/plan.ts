@@ -4,7 +4,7 @@
  * cannot take is written as a canonical copy in the same pass, and the chunks point into that.
  */
 import { chooseIndexes, DEFAULTS, workBucket, workPrefix } from '#runner/contract.ts';
-import { createRecordScanner } from '#runner/csv/scanner.ts';
+import { createRecordScanner, createScanMemory, type ScanMemory } from '#runner/csv/scanner.ts';
 import { readContentKey } from '#runner/ledger/claim-content.ts';
 import { commitPlan } from '#runner/ledger/commit-plan.ts';
 import { recordSource } from '#runner/ledger/record-source.ts';
@@ -18,7 +18,7 @@ import type { SourceFormat } from '#runner/source/source-format.ts';
 import { createWorkCopy, type WorkCopy } from '#runner/source/work-copy.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
 import type { ObjectIdentity, ReadObject } from '#runner/storage/object-identity.ts';
-import { readBlocks } from '#runner/storage/read-blocks.ts';
+import { BLOCKS_BYTES, readBlocks } from '#runner/storage/read-blocks.ts';
 import { createRetryOptions, headObject, type RetryOptions } from '#runner/storage/s3.ts';
 
 /** Time between two lines of progress in the log. */
@@ -36,8 +36,8 @@ export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<
   log.info({ sizeBytes: identity.sizeBytes }, 'planning');
   // A greater limit for what one pod does alone is none for its memory.
   const isSmall = identity.sizeBytes <= Math.min(config.inlineLimitBytes, DEFAULTS.inlineLimitBytes);
-  const bytes = isSmall ? Buffer.allocUnsafeSlow(identity.sizeBytes) : null;
-  const plan = await readSource(deps, upload, { identity, retry, into: bytes });
+  const memory = createScanMemory(isSmall ? identity.sizeBytes : BLOCKS_BYTES);
+  const plan = await readSource(deps, upload, { identity, retry, memory, isSmall });
   const first = await session.run((client) => commitPlan(client, { id: upload.id, attempt: config.attempt }, plan));
   const durationMs = Math.round(performance.now() - startedAt);
   log.info(
@@ -45,26 +45,29 @@ export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<
     first ? 'planned' : 'another pod has planned this upload',
   );
   // What was rewritten lies in the copy.
-  return bytes && plan.work === null ? { identity, bytes, retries } : null;
+  return isSmall && plan.work === null ? { identity, bytes: memory.bytes, retries } : null;
 }
 
 interface SourceObject {
   identity: ObjectIdentity;
   retry: RetryOptions;
-  /** As large as the object; null when it is not kept. */
-  into: Buffer | null;
+  /** Of a small object all of it, else blocks of it. */
+  memory: ScanMemory;
+  isSmall: boolean;
 }
 
 async function readSource(
   deps: ProcessDeps,
   upload: UploadRow,
-  { identity, retry, into }: SourceObject,
+  { identity, retry, memory, isSmall }: SourceObject,
 ): Promise<Plan> {
   const { config, s3, log, session } = deps;
   const { request, schema } = upload;
   const readBytes = (start: number, end: number) => copied(readBlocks(s3, identity, { start, end }, retry));
-  const read = (start: number, end: number) =>
-    readBlocks(s3, identity, { start, end, into: into?.subarray(start, end) ?? null }, retry);
+  const read = (start: number, end: number) => {
+    const place = isSmall ? { into: memory.bytes.subarray(start, end) } : { memory: memory.bytes };
+    return readBlocks(s3, identity, { start, end, ...place }, retry);
+  };
   const digested = createDigestedStream(read, {
     sizeBytes: identity.sizeBytes,
     key: await session.run(readContentKey),
@@ -84,7 +87,7 @@ async function readSource(
   log.info({ ...format, rewritten }, 'the kind of file is known');
   const copy = rewritten ? await startCopy(deps, upload, { format, retry }) : null;
   cleanup.defer(() => copy?.abort());
-  const found = await scanRecords(deps, upload, { source, copy });
+  const found = await scanRecords(deps, upload, { source, copy, memory });
   const work = copy ? await copy.finish() : null;
   const sizeBytes = work?.sizeBytes ?? identity.sizeBytes;
   return {
@@ -127,9 +130,12 @@ function createDigestedStream(
       yield piece;
     }
   }
+  const stream = read();
   return {
-    stream: read(),
+    stream,
     async digest(): Promise<string> {
+      // Both read into the same memory.
+      await stream.return();
       for await (const _ of read());
       return digest.digest();
     },
@@ -139,7 +145,7 @@ function createDigestedStream(
 async function scanRecords(
   { config, log }: ProcessDeps,
   { schema, request }: UploadRow,
-  { source, copy }: { source: OpenSource; copy: WorkCopy | null },
+  { source, copy, memory }: { source: OpenSource; copy: WorkCopy | null; memory: ScanMemory },
 ): Promise<Pick<Plan, 'header' | 'chunks' | 'totalRecords'>> {
   const cutter = createChunkCutter({ records: request.chunkRecords, bytes: DEFAULTS.maxChunkBytes });
   const { chunkDelimiter } = source.format;
@@ -149,6 +155,7 @@ async function scanRecords(
   const scanner = createRecordScanner({
     maxRecordBytes: config.maxRecordBytes,
     delimiter: chunkDelimiter.charCodeAt(0),
+    memory,
     firstRowNumber: source.firstRowNumber,
     onRecord(startByte, endByte, rowNumber) {
       if (headerEnd === null) {

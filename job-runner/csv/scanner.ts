@@ -21,6 +21,11 @@ const QUOTE = 0x22;
 const LF = 0x0a;
 const BOM = [0xef, 0xbb, 0xbf];
 
+/** Of WebAssembly's memory. */
+const PAGE_BYTES = 64 * 1024;
+/** Behind the last byte, since sixteen are looked at together. */
+const SPARE_BYTES = 16;
+
 const { FIELD_START, UNQUOTED, QUOTED, QUOTE_INSIDE, AFTER_CR } = LAYOUT;
 
 export interface ScannerOptions {
@@ -36,6 +41,14 @@ export interface ScannerOptions {
   firstRowNumber?: number;
   /** The byte between two fields; default: a comma. */
   delimiter?: number;
+  /** Bytes that lie in it are scanned there, all others are copied. */
+  memory?: ScanMemory;
+}
+
+export interface ScanMemory {
+  /** As many as were asked for. */
+  bytes: Buffer;
+  kernel: BoundaryKernel;
 }
 
 export interface RecordScanner {
@@ -47,7 +60,7 @@ export interface RecordScanner {
 
 export function createRecordScanner(options: ScannerOptions): RecordScanner {
   const { maxRecordBytes, onRecord, delimiter = COMMA } = options;
-  const kernel = createBoundaryKernel();
+  const { kernel } = options.memory ?? createScanMemory(0);
   let state: number = FIELD_START;
   /** Of the next byte to come. */
   let position = options.startByte ?? 0;
@@ -82,11 +95,13 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
   }
 
   function scan(bytes: Buffer): void {
+    const liesThere = bytes.buffer === kernel.memory.buffer;
     for (let i = enter(bytes); i < bytes.length; i += enter(bytes.subarray(i))) {
       const base = position;
       const length = Math.min(bytes.length - i, LAYOUT.WINDOW_BYTES);
-      bytes.copy(kernel.memory, LAYOUT.WINDOW, i, i + length);
-      const count = kernel.findEnds(length, state, position === recordStart ? 1 : 0, delimiter);
+      if (!liesThere) bytes.copy(kernel.memory, LAYOUT.WINDOW, i, i + length);
+      const from = liesThere ? bytes.byteOffset + i : LAYOUT.WINDOW;
+      const count = kernel.findEnds(from, length, state, position === recordStart ? 1 : 0, delimiter);
       for (let k = 0; k < count; k += 1) {
         const end = kernel.ends[k]!;
         endRecord(base + (end >> 1), (end & 1) === 1);
@@ -148,21 +163,25 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
 interface BoundaryKernel {
   memory: Buffer;
   ends: Int32Array;
-  findEnds(length: number, before: number, atStart: number, delimiter: number): number;
+  findEnds(from: number, length: number, before: number, atStart: number, delimiter: number): number;
   state: WebAssembly.Global;
   isBlank: WebAssembly.Global;
 }
 
-function createBoundaryKernel(): BoundaryKernel {
+/** @param size in bytes, up to 60 MiB */
+export function createScanMemory(size: number): ScanMemory {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(BINARY, 'base64')), {});
   const { memory, ...exports } = instance.exports as unknown as Omit<BoundaryKernel, 'memory' | 'ends'> & {
     memory: WebAssembly.Memory;
   };
-  return {
+  const start = memory.buffer.byteLength;
+  memory.grow(Math.ceil((size + SPARE_BYTES) / PAGE_BYTES));
+  const kernel = {
     ...exports,
     memory: Buffer.from(memory.buffer),
     ends: new Int32Array(memory.buffer, LAYOUT.ENDS, LAYOUT.MOST_ENDS),
   };
+  return { bytes: kernel.memory.subarray(start, start + size), kernel };
 }
 
 function unterminated(row: number, where: string): Fault {

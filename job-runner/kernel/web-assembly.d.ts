@@ -9,6 +9,8 @@ declare namespace WebAssembly {
   }
   class Memory {
     readonly buffer: ArrayBuffer;
+    /** By so many pages; what was taken of it before is gone. */
+    grow(pages: number): number;
   }
   class Global {
     value: number;

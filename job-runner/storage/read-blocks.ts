@@ -12,6 +12,9 @@ const BLOCK_BYTES = 8 * 1024 * 1024;
  */
 const READS_AT_ONCE = 3;
 
+/** Of memory that is used for the blocks of one reading. */
+export const BLOCKS_BYTES = READS_AT_ONCE * BLOCK_BYTES;
+
 export interface BlocksOptions {
   start: number;
   end: number;
@@ -19,6 +22,8 @@ export interface BlocksOptions {
   blockBytes?: number;
   /** Takes all of the bytes, for who wants to keep them. */
   into?: Buffer | null;
+  /** For the blocks, where they shall lie somewhere: {@link BLOCKS_BYTES}. */
+  memory?: Buffer;
 }
 
 /**
@@ -29,21 +34,21 @@ export interface BlocksOptions {
 export async function* readBlocks(
   client: S3Client,
   identity: ObjectIdentity,
-  { start, end, readsAtOnce = READS_AT_ONCE, blockBytes = BLOCK_BYTES, into }: BlocksOptions,
+  { start, end, readsAtOnce = READS_AT_ONCE, blockBytes = BLOCK_BYTES, into, memory }: BlocksOptions,
   retry: RetryOptions,
 ): AsyncGenerator<Buffer, void, void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([retry.signal, stop.signal]);
-  const free: Buffer[] = [];
+  const free = memory ? cut(memory, blockBytes) : [];
   const underWay: Block[] = [];
   let next = start;
   try {
     while (next < end || underWay.length > 0) {
       for (; next < end && underWay.length < readsAtOnce; next += blockBytes) {
         const length = Math.min(blockBytes, end - next);
-        const memory = into?.subarray(next - start) ?? free.pop() ?? Buffer.allocUnsafeSlow(length);
+        const block = into?.subarray(next - start) ?? free.pop() ?? Buffer.allocUnsafeSlow(length);
         underWay.push(
-          startBlock(client, identity, { start: next, into: memory.subarray(0, length) }, { ...retry, signal }),
+          startBlock(client, identity, { start: next, into: block.subarray(0, length) }, { ...retry, signal }),
         );
       }
       const block = underWay[0]!;
@@ -55,6 +60,13 @@ export async function* readBlocks(
     stop.abort(new Error('the reader has ended'));
     await Promise.all(underWay.map(({ ended }) => ended));
   }
+}
+
+function cut(memory: Buffer, blockBytes: number): Buffer[] {
+  const blocks: Buffer[] = [];
+  for (let at = 0; at + blockBytes <= memory.length; at += blockBytes)
+    blocks.push(memory.subarray(at, at + blockBytes));
+  return blocks;
 }
 
 interface Block {

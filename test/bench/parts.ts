@@ -35,9 +35,9 @@ export function preparePart(name: PartName, stage: Stage, options: PartOptions):
     case 'flat':
       return prepareHeadline(stage, TARGETS[name], options);
     case 'uploads':
-      return prepareUploads(stage, 5 * options.records);
-    case 'small-uploads':
       return prepareUploads(stage, options.records);
+    case 'small-uploads':
+      return prepareUploads(stage, Math.round(options.records / 10));
     case 'duplicates':
       return prepareDuplicates(stage, options);
     case 'memory':
@@ -81,9 +81,8 @@ async function prepareHeadline(stage: Stage, target: BenchTarget, options: PartO
 }
 
 /** As a cluster of two cores would: two pods at a time, whatever number of uploads; each is planned and split as the product does. */
-async function prepareUploads(stage: Stage, records: number): Promise<Part> {
+async function prepareUploads(stage: Stage, each: number): Promise<Part> {
   const target = TARGETS.certification;
-  const each = Math.round(records / 10);
   const one = [await certificationFile({ records: 10 * each })];
   const ten: BenchFile[] = [];
   for (let i = 0; i < 10; i += 1) ten.push(await certificationFile({ records: each, seed: 100 + i }));

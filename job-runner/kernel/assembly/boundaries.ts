@@ -1,12 +1,12 @@
 /** Where records end, by the grammar of job-runner/csv/scanner.ts, in AssemblyScript: sixteen bytes at a time. */
 import { CR, LF, QUOTE } from './bytes';
 
-// Where things lie in the memory, which never grows. Behind the window there is room for 15 more bytes.
+// Where things lie in the memory; behind them there is room for bytes that are read where they lie, and 15 more.
 export const WINDOW: i32 = 1024;
 export const WINDOW_BYTES: i32 = 64 * 1024;
-/** Of each record that ends in the window: twice the number of the window's bytes up to there, and one more for a blank line. */
+/** Of each record that ends: twice the number of the bytes up to there, and one more for a blank line. */
 export const ENDS: i32 = WINDOW + WINDOW_BYTES + 64;
-/** As many as the window has bytes. */
+/** As many as the window has bytes, and as bytes are gone through at a time. */
 export const MOST_ENDS: i32 = WINDOW_BYTES;
 
 // States between two bytes, as in the scanner.
@@ -16,24 +16,25 @@ export const QUOTED: i32 = 2;
 export const QUOTE_INSIDE: i32 = 3;
 export const AFTER_CR: i32 = 4;
 
-/** Behind the last byte of the window, and of the record under way where that ended with a CR whether its line is blank. */
+/** Behind the last byte, and of the record under way where that ended with a CR whether its line is blank. */
 export let state: i32 = FIELD_START;
 export let isBlank: i32 = 0;
 
 /**
- * Goes through the first `length` bytes of the window, at least one.
+ * Goes through `length` bytes of the memory: at least one, and at most {@link WINDOW_BYTES}.
+ * @param from where they lie
  * @param before the state before them: FIELD_START, UNQUOTED or QUOTED
  * @param atStart the first byte is a record's first
  * @returns how many records end there
  */
-export function findEnds(length: i32, before: i32, atStart: i32, delimiter: i32): i32 {
-  const to = WINDOW + length;
-  let start = atStart ? WINDOW : WINDOW - 1;
+export function findEnds(from: i32, length: i32, before: i32, atStart: i32, delimiter: i32): i32 {
+  const to = from + length;
+  let start = atStart ? from : from - 1;
   let isQuoted = before === QUOTED;
   let ends = ENDS;
   // What lies before it belongs to what came before.
-  let next = WINDOW;
-  for (let base = WINDOW; base < to; base += 16) {
+  let next = from;
+  for (let base = from; base < to; base += 16) {
     let mask = specialsAt(base);
     for (; mask !== 0; mask &= mask - 1) {
       const at = base + ctz(mask);
@@ -43,7 +44,7 @@ export function findEnds(length: i32, before: i32, atStart: i32, delimiter: i32)
       next = at + 1;
       if (byte === QUOTE) {
         if (!isQuoted)
-          isQuoted = at === start || (at > WINDOW ? i32(load<u8>(at - 1)) === delimiter : before === FIELD_START);
+          isQuoted = at === start || (at > from ? i32(load<u8>(at - 1)) === delimiter : before === FIELD_START);
         else if (next === to) {
           state = QUOTE_INSIDE;
           return (ends - ENDS) >> 2;
@@ -59,7 +60,7 @@ export function findEnds(length: i32, before: i32, atStart: i32, delimiter: i32)
           }
           if (i32(load<u8>(next)) === LF) next += 1;
         }
-        store<i32>(ends, ((next - WINDOW) << 1) | blank);
+        store<i32>(ends, ((next - from) << 1) | blank);
         ends += 4;
         start = next;
       }

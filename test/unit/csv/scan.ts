@@ -1,6 +1,6 @@
 /** Helpers of the CSV tests: the records of a text, scanned in pieces of any size. */
 import { createRecordReader } from '#runner/csv/record-reader.ts';
-import { createRecordScanner, type ScannerOptions } from '#runner/csv/scanner.ts';
+import { createRecordScanner, createScanMemory, type ScannerOptions } from '#runner/csv/scanner.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 
 export interface Found {
@@ -15,7 +15,7 @@ export function scan(
   cuts: readonly number[] = [],
   options: Partial<ScannerOptions> = {},
 ): Found[] {
-  const bytes = Buffer.from(input);
+  const bytes = typeof input === 'string' ? Buffer.from(input) : input;
   const found: Found[] = [];
   const scanner = createRecordScanner({
     maxRecordBytes: 1 << 20,
@@ -29,6 +29,13 @@ export function scan(
   }
   scanner.end();
   return found;
+}
+
+/** The same with the bytes in the scanner's own memory. */
+export function scanInPlace(input: Buffer, cuts: readonly number[], options: Partial<ScannerOptions>): Found[] {
+  const memory = createScanMemory(input.length);
+  input.copy(memory.bytes);
+  return scan(memory.bytes, cuts, { ...options, memory });
 }
 
 /** The text of each record with its end of line, and its row. */
