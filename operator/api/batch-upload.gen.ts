@@ -124,7 +124,7 @@ export interface BatchUploadSpec {
    */
   chunkRecords: number;
   /**
-   * Pods that process at the same time. Can be changed while the upload runs.
+   * Pods that process at the same time. Can be changed while the upload runs, up to as many as the plan has indexes (status.plan.indexes).
    */
   parallelism: number;
   /**
