@@ -76,7 +76,7 @@ export const DEFAULTS = {
 export const MAX_INDEXES = 128;
 
 /** Bytes after which an index is worth a pod of its own although no more of them run at a time: it has its own backoff. */
-export const MOST_BYTES_PER_INDEX = 512 * 1024 * 1024;
+const MOST_BYTES_PER_INDEX = 512 * 1024 * 1024;
 
 export interface IndexLimits {
   chunks: number;

@@ -3,19 +3,19 @@
  * row a chunk, and the whole table and all stored errors equal to the oracle's.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Brakes, installBrakes } from '#support/brakes.ts';
+import type { Brakes } from '#support/brakes.ts';
 import { createE2e, type E2e, eventuallyTrue, holdFence, NAMESPACE, type Pod, waitForBlocked } from '#support/e2e.ts';
 import {
   controlKubelet,
   expectComplete,
   expectOneAuditRowPerChunk,
+  installKillBrakes,
   isAlive,
   killAt,
   killPod,
   letGo,
   type Point,
   podOf,
-  prepareKillTests,
   type Started,
   signalPod,
   startCertifications,
@@ -29,10 +29,7 @@ let e2e: E2e;
 let brakes: Brakes;
 beforeAll(async () => {
   e2e = await createE2e();
-  await prepareKillTests(e2e);
-  // The first use of the database makes the ledger, which the brakes need.
-  await expectComplete(e2e, await startCertifications(e2e, { records: 500, chunkRecords: 100 }));
-  brakes = await installBrakes(e2e.cluster, e2e.db, 'certifications');
+  brakes = await installKillBrakes(e2e);
 });
 afterAll(async () => {
   await brakes?.remove();

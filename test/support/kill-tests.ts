@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
-import type { Brake, Brakes } from './brakes.ts';
+import { type Brake, type Brakes, installBrakes } from './brakes.ts';
 import { type ExpectedCounts, generateCertifications } from './certifications.ts';
 import { type BatchUpload, hasCondition } from './cluster.ts';
 import { compareCertifications } from './compare-certifications.ts';
@@ -39,6 +39,13 @@ export async function prepareKillTests({ cluster, db }: E2e): Promise<void> {
   const { rows } = await db.query<{ there: boolean }>("SELECT to_regclass('certifications') IS NOT NULL AS there");
   if (!rows[0]!.there) await db.query(CERTIFICATIONS_SQL);
   await cluster.apply(schemaManifest(NAMESPACE, SCHEMA_NAME, exampleSchema('certifications')));
+}
+
+/** Of pods that load certifications. The first use of the database makes the ledger, which the brakes need. */
+export async function installKillBrakes(e2e: E2e): Promise<Brakes> {
+  await prepareKillTests(e2e);
+  await expectComplete(e2e, await startCertifications(e2e, { records: 500, chunkRecords: 100 }));
+  return installBrakes(e2e.cluster, e2e.db, 'certifications');
 }
 
 export async function startCertifications(e2e: E2e, options: StartOptions): Promise<Started> {

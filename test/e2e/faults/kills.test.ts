@@ -1,17 +1,15 @@
 /** The short version of `make chaos`: a kill of every kind. */
 import { afterAll, beforeAll, it } from 'vitest';
-import { type Brakes, installBrakes } from '#support/brakes.ts';
+import type { Brakes } from '#support/brakes.ts';
 import { createE2e, type E2e } from '#support/e2e.ts';
-import { expectComplete, killAt, prepareKillTests, startCertifications } from '#support/kill-tests.ts';
+import { expectComplete, installKillBrakes, killAt, startCertifications } from '#support/kill-tests.ts';
 import { killOperatorAt, setFaultPoint } from '#support/operator-kills.ts';
 
 let e2e: E2e;
 let brakes: Brakes;
 beforeAll(async () => {
   e2e = await createE2e();
-  await prepareKillTests(e2e);
-  await expectComplete(e2e, await startCertifications(e2e, { records: 500, chunkRecords: 100 }));
-  brakes = await installBrakes(e2e.cluster, e2e.db, 'certifications');
+  brakes = await installKillBrakes(e2e);
 });
 afterAll(async () => {
   await brakes?.remove();
