@@ -11,6 +11,10 @@ FROM ${BASE} AS runner
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN cmp -s package-lock.json installed-lock.json || npm ci --ignore-scripts --no-audit --no-fund
+COPY api api
+COPY common common
+COPY ledger ledger
+COPY s3 s3
 COPY job-runner job-runner
 RUN node job-runner/bundle/build.ts dist
 
@@ -29,6 +33,11 @@ RUN cmp -s package-lock.json installed-lock.json || \
 
 # Last, so that a changed source is a layer of a few megabytes.
 COPY --from=runner /app/dist dist
+COPY api api
+COPY common common
+COPY kube kube
+COPY ledger ledger
+COPY s3 s3
 COPY job-runner job-runner
 COPY operator operator
 

@@ -13,9 +13,9 @@ interface Target {
 }
 
 const TARGETS: Target[] = [
-  { crd: 'crds/batchuploads.yaml', kind: 'BatchUpload', output: 'operator/api/batch-upload.gen.ts' },
-  { crd: 'crds/recordschemas.yaml', kind: 'RecordSchema', output: 'job-runner/processor/record-schema.gen.ts' },
-  { crd: 'crds/uploadsources.yaml', kind: 'UploadSource', output: 'operator/api/upload-source.gen.ts' },
+  { crd: 'crds/batchuploads.yaml', kind: 'BatchUpload', output: 'api/batch-upload.gen.ts' },
+  { crd: 'crds/recordschemas.yaml', kind: 'RecordSchema', output: 'api/record-schema.gen.ts' },
+  { crd: 'crds/uploadsources.yaml', kind: 'UploadSource', output: 'api/upload-source.gen.ts' },
 ];
 
 interface Crd {

@@ -4,21 +4,27 @@
  * ledger could not be reached, its termination message.
  */
 import { writeFile } from 'node:fs/promises';
-import { cleanUp } from '#runner/clean-up.ts';
-import { EXIT_CODES, formatTermination, type JobKind, type RunnerConfig, readRunnerConfig } from '#runner/contract.ts';
-import { Fault, toFault } from '#runner/errors.ts';
-import { failUpload } from '#runner/ledger/finish-upload.ts';
-import { assertRunning } from '#runner/ledger/lock-upload.ts';
-import { assertPlanned, readUpload } from '#runner/ledger/read-upload.ts';
-import type { PlannedUpload, UploadRow } from '#runner/ledger/types.ts';
+import { Fault, toFault } from '#common/faults.ts';
+import {
+  EXIT_CODES,
+  formatTermination,
+  type JobKind,
+  type RunnerConfig,
+  readRunnerConfig,
+} from '#common/job-contract.ts';
+import { createLogger, type Logger } from '#common/log.ts';
+import type { PlannedUpload, UploadRow } from '#ledger/types.ts';
+import { failUpload } from '#ledger/uploads/finish-upload.ts';
+import { assertRunning } from '#ledger/uploads/lock-upload.ts';
+import { assertPlanned, readUpload } from '#ledger/uploads/read-upload.ts';
 import { planUpload } from '#runner/plan.ts';
 import type { ProcessDeps } from '#runner/process.ts';
 import { createSession } from '#runner/session.ts';
-import type { ReadObject } from '#runner/storage/object-identity.ts';
-import { createS3Client } from '#runner/storage/s3.ts';
 import { createTelemetry } from '#runner/telemetry/datadog.ts';
-import { createLogger, type Logger } from '#runner/telemetry/log.ts';
-import { readPeakMemory } from '#runner/telemetry/memory.ts';
+import type { ReadObject } from '#s3/object-identity.ts';
+import { createS3Client } from '#s3/s3.ts';
+import { cleanUp } from './cleanup.ts';
+import { readPeakMemory } from './telemetry/peak-memory.ts';
 
 const TERMINATION_LOG = '/dev/termination-log';
 

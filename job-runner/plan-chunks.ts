@@ -1,5 +1,5 @@
 /** Cuts a file's records into chunks, as they are found. Pure. */
-import type { PlannedChunk } from '#runner/ledger/types.ts';
+import type { PlannedChunk } from '#ledger/types.ts';
 
 export interface ChunkLimits {
   records: number;

@@ -3,23 +3,23 @@
  * of records, and the content's digest; then one transaction writes it all, once. A file whose own bytes the scanner
  * cannot take is written as a canonical copy in the same pass, and the chunks point into that.
  */
-import { chooseIndexes, DEFAULTS, workBucket, workPrefix } from '#runner/contract.ts';
+import { chooseIndexes, DEFAULTS, workBucket, workPrefix } from '#common/job-contract.ts';
+import type { Plan, UploadRow } from '#ledger/types.ts';
+import { readContentKey } from '#ledger/uploads/claim-content.ts';
+import { commitPlan } from '#ledger/uploads/commit-plan.ts';
+import { recordSource } from '#ledger/uploads/record-source.ts';
 import { createRecordScanner, createScanMemory, type ScanMemory } from '#runner/csv/scanner.ts';
-import { readContentKey } from '#runner/ledger/claim-content.ts';
-import { commitPlan } from '#runner/ledger/commit-plan.ts';
-import { recordSource } from '#runner/ledger/record-source.ts';
-import type { Plan, UploadRow } from '#runner/ledger/types.ts';
 import { createChunkCutter } from '#runner/plan-chunks.ts';
 import type { ProcessDeps } from '#runner/process.ts';
-import { readHeader } from '#runner/read-header.ts';
 import { copied } from '#runner/source/copied.ts';
 import { type OpenSource, openSource } from '#runner/source/open-source.ts';
 import type { SourceFormat } from '#runner/source/source-format.ts';
-import { createWorkCopy, type WorkCopy } from '#runner/source/work-copy.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
-import type { ObjectIdentity, ReadObject } from '#runner/storage/object-identity.ts';
 import { BLOCKS_BYTES, readBlocks } from '#runner/storage/read-blocks.ts';
-import { createRetryOptions, headObject, type RetryOptions } from '#runner/storage/s3.ts';
+import type { ObjectIdentity, ReadObject } from '#s3/object-identity.ts';
+import { createRetryOptions, headObject, type RetryOptions } from '#s3/s3.ts';
+import { readHeader } from './csv/read-header.ts';
+import { createWorkCopy, type WorkCopy } from './storage/work-copy.ts';
 
 /** Time between two lines of progress in the log. */
 const PROGRESS_MS = 10_000;

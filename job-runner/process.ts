@@ -3,16 +3,17 @@
  * The next ones are read and checked while PostgreSQL works on the current ones. Then it helps the indexes that are not done.
  */
 import type { S3Client } from '@aws-sdk/client-s3';
-import { chunksOfIndex, type RunnerConfig } from '#runner/contract.ts';
-import { toFault } from '#runner/errors.ts';
+import { toFault } from '#common/faults.ts';
+import { chunksOfIndex, type RunnerConfig } from '#common/job-contract.ts';
+import type { Logger } from '#common/log.ts';
 import {
   type ChunkRange,
   type ChunkResult,
   type PendingRun,
   readPendingChunks,
   readPendingRuns,
-} from '#runner/ledger/chunks.ts';
-import type { Chunk, PlannedUpload } from '#runner/ledger/types.ts';
+} from '#ledger/chunks/chunks.ts';
+import type { Chunk, PlannedUpload } from '#ledger/types.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import { createPace, MOST_CHUNKS, type Pace } from '#runner/load/pace.ts';
@@ -27,11 +28,10 @@ import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import type { Session } from '#runner/session.ts';
 import { type ByteArena, createByteArena } from '#runner/storage/byte-arena.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
-import { isSame, type ObjectIdentity, type ReadObject } from '#runner/storage/object-identity.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
-import { createRetryOptions } from '#runner/storage/s3.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
-import type { Logger } from '#runner/telemetry/log.ts';
+import { isSame, type ObjectIdentity, type ReadObject } from '#s3/object-identity.ts';
+import { createRetryOptions } from '#s3/s3.ts';
 
 /** One block is used while the next one comes: records take longer than their bytes, so that neither needs to be large. */
 const READING = { readsAtOnce: 2, blockBytes: 4 * 1024 * 1024 };

@@ -2,8 +2,8 @@
  * A pod's session with the database: one connection, opened again when it is lost, for minutes before the pod gives up.
  */
 import type pg from 'pg';
-import { Fault, toFault } from '#runner/errors.ts';
-import { applicationName, type LockPatience, withLockPatience } from '#runner/ledger/lock-upload.ts';
+import { Fault, toFault } from '#common/faults.ts';
+import type { Logger } from '#common/log.ts';
 import {
   connect,
   type DatabaseOptions,
@@ -12,9 +12,9 @@ import {
   socketOf,
   sqlState,
   waitBackoff,
-} from '#runner/storage/postgres.ts';
-import { withStallWatch } from '#runner/storage/watch-stall.ts';
-import type { Logger } from '#runner/telemetry/log.ts';
+} from '#ledger/connection/postgres.ts';
+import { withStallWatch } from '#ledger/connection/watch-stall.ts';
+import { applicationName, type LockPatience, withLockPatience } from '#ledger/uploads/lock-upload.ts';
 
 /** What looks on from the side asks one short question; more than this is another broken connection. */
 const HELPER_TIMEOUT_MS = 10_000;

@@ -3,7 +3,7 @@
  * has a default that works with `node operator/main.ts controller` beside a kubeconfig.
  */
 import { hostname } from 'node:os';
-import { DEFAULTS, ENV } from '#runner/contract.ts';
+import { DEFAULTS, ENV } from '#common/job-contract.ts';
 
 export interface RunnerResources {
   requests: Record<string, string>;

@@ -1,7 +1,7 @@
 /** The control plane: `node operator/main.ts [controller | bridge | print-migrations [version of the ledger]]`. */
 import { setFlagsFromString } from 'node:v8';
-import { migrationScript } from '#runner/ledger/migrate.ts';
-import { createLogger } from '#runner/telemetry/log.ts';
+import { createLogger } from '#common/log.ts';
+import { migrationScript } from '#ledger/migrate.ts';
 import { ConfigError, readConfig } from './config.ts';
 
 async function main(): Promise<number> {

@@ -1,16 +1,16 @@
 /** Builds what the bridge needs, runs it until it is told to end, and closes everything in reverse order. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { createLogger } from '#runner/telemetry/log.ts';
+import { systemClock } from '#common/clock.ts';
+import { type Health, startHttpServer } from '#common/http-server.ts';
+import { createLogger } from '#common/log.ts';
+import type { KubeAccess } from '#kube/access.ts';
+import { createKubeClient } from '#kube/client.ts';
+import { createEventRecorder } from '#kube/events.ts';
+import { createPodAccess } from '#kube/pod-access.ts';
 import { type Bridge, createBridge } from './bridge/bridge.ts';
 import type { BridgeConfig } from './bridge/config.ts';
 import { createBridgeMetrics } from './bridge/metrics.ts';
-import { createSourceRunners } from './bridge/source-runners.ts';
-import { type Health, startHttpServer } from './http-server.ts';
-import type { KubeAccess } from './kube/access.ts';
-import { createKubeClient } from './kube/client.ts';
-import { systemClock } from './kube/clock.ts';
-import { createEventRecorder } from './kube/events.ts';
-import { createPodAccess } from './kube/pod-access.ts';
+import { createSourceRunners } from './bridge/sources/source-runners.ts';
 
 /** No sign of life of the watch for so long: bookmarks and reopened watches come far more often. */
 const SILENT_MS = 10 * 60_000;
@@ -67,7 +67,7 @@ export async function runBridge(config: BridgeConfig, given?: KubeAccess): Promi
 
 async function findAccess({ apiServer }: BridgeConfig): Promise<KubeAccess> {
   if (apiServer !== null) return createPodAccess(apiServer);
-  const { loadAccess } = await import('./kube/access.ts');
+  const { loadAccess } = await import('#kube/access.ts');
   return loadAccess();
 }
 

@@ -1,16 +1,16 @@
 /** Builds what the controller needs, waits for the lease, leads, and closes everything in reverse order. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { createLogger } from '#runner/telemetry/log.ts';
+import { systemClock } from '#common/clock.ts';
+import { type Health, startHttpServer } from '#common/http-server.ts';
+import { createLogger } from '#common/log.ts';
+import { type KubeAccess, loadAccess } from '#kube/access.ts';
+import { createKubeClient } from '#kube/client.ts';
+import { createEventRecorder } from '#kube/events.ts';
+import { createLeaderElector, processIdentity } from '#kube/lease.ts';
+import type { LeaderElector, Logger } from '#kube/types.ts';
 import type { OperatorConfig } from './config.ts';
 import { type Controller, createController } from './controller/controller.ts';
 import { createMetrics, type Metrics, measureUploads } from './controller/metrics.ts';
-import { type Health, startHttpServer } from './http-server.ts';
-import { type KubeAccess, loadAccess } from './kube/access.ts';
-import { createKubeClient } from './kube/client.ts';
-import { systemClock } from './kube/clock.ts';
-import { createEventRecorder } from './kube/events.ts';
-import { createLeaderElector, processIdentity } from './kube/lease.ts';
-import type { LeaderElector, Logger } from './kube/types.ts';
 
 /** No sign of life of a watch for so long: bookmarks and reopened watches come far more often. */
 const SILENT_MS = 10 * 60_000;

@@ -1,5 +1,5 @@
 /** A file's header against the fields of a schema. */
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 
 export interface HeaderMatch {
   /** For each field of the schema the position of its column in the file, or -1. */

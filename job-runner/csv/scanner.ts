@@ -13,7 +13,7 @@
  * | quoteInside | fieldStart| quoted      | end, cr    | end        | unquoted |
  * | cr          | (a record has ended; an LF belongs to its end, anything else starts the next record)     |
  */
-import { Fault } from '#runner/errors.ts';
+import { Fault } from '#common/faults.ts';
 import { BINARY, LAYOUT } from '#runner/kernel/boundaries.gen.ts';
 
 const COMMA = 0x2c;

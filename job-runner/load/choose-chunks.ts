@@ -3,7 +3,7 @@
  * pod's chunks are shared by all that are done, whatever slowed it down. Two pods that take the same chunk are never wrong (its row
  * is locked, and done once); one of them has worked for nothing, which is why what is chosen lies far from where others work.
  */
-import type { ChunkRange, PendingRun } from '#runner/ledger/chunks.ts';
+import type { ChunkRange, PendingRun } from '#ledger/chunks/chunks.ts';
 
 /** What a pod writes and what it prepares meanwhile: no help is worth less. */
 const LEAST_BYTES = 4 * 1024 * 1024;

@@ -2,8 +2,8 @@
  * Failed records of a group of chunks, written as rows for the ledger as soon as they are found: kept as objects they
  * would be the largest part of a pod's memory where half of the records are bad.
  */
-import { type FailedRow, writeFailedRow } from '#runner/ledger/insert-errors.ts';
-import type { ErrorSummary } from '#runner/ledger/types.ts';
+import { type FailedRow, writeFailedRow } from '#ledger/errors/insert-errors.ts';
+import type { ErrorSummary } from '#ledger/types.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 
 export interface FailedRows {

@@ -13,7 +13,7 @@
  */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
-import { Fault } from '#runner/errors.ts';
+import { Fault } from '#common/faults.ts';
 
 /** Temporary tables of a session. An unqualified name that is one of these is theirs, whatever table was meant. */
 export const STAGES = { records: 'batch_upload_records', keys: 'batch_upload_keys' } as const;

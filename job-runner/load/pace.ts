@@ -4,7 +4,7 @@
  * sender's window on a network that may be busy: it grows while all goes well, and begins anew at one after a conflict. What
  * one chunk had to be written by is what the next ones begin with, since they probably meet the same.
  */
-import type { Chunk } from '#runner/ledger/types.ts';
+import type { Chunk } from '#ledger/types.ts';
 import { WAYS, type Way } from './write-records.ts';
 
 export const MOST_CHUNKS = 10;

@@ -1,14 +1,15 @@
 /** One chunk's bytes to the rows that go into the table and the records that failed. Pure. */
+
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { Fault } from '#common/faults.ts';
+import type { RecordFault } from '#ledger/errors/insert-errors.ts';
+import type { Chunk, ErrorSummary } from '#ledger/types.ts';
 import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
-import { Fault } from '#runner/errors.ts';
 import { createRowKernel } from '#runner/kernel/row-kernel.ts';
-import type { RecordFault } from '#runner/ledger/insert-errors.ts';
-import type { Chunk, ErrorSummary } from '#runner/ledger/types.ts';
 import { type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
 import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CodeCounts, type FailedRows } from './failed-rows.ts';
 

@@ -3,8 +3,8 @@
  * while the upload is running with this pod's attempt. Several chunks may share a transaction.
  */
 import type { ClientBase } from 'pg';
-import { beginChunks, type ChunkResult, commitChunks, DUPLICATE_CODE } from '#runner/ledger/chunks.ts';
-import { type FailedRow, insertErrors } from '#runner/ledger/insert-errors.ts';
+import { beginChunks, type ChunkResult, commitChunks, DUPLICATE_CODE } from '#ledger/chunks/chunks.ts';
+import { type FailedRow, insertErrors } from '#ledger/errors/insert-errors.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { REFUSED_CODE } from '#runner/processor/faults.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';

@@ -1,9 +1,9 @@
 /** The statements of one target table, made once per session. */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
-import { Fault } from '#runner/errors.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { Fault } from '#common/faults.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { describeMerge, type Merge, STAGE_ROW, STAGES } from './merge.ts';
 import { describeProbe, type Probe } from './probe.ts';
 

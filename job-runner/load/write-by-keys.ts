@@ -8,7 +8,7 @@
  * 3. Update only: what is left is written; it replaces the rows of other uploads. For Validate this is rolled back too.
  */
 import type { ClientBase } from 'pg';
-import { Fault } from '#runner/errors.ts';
+import { Fault } from '#common/faults.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import type { KeyRegister } from './target.ts';
 import { stageRecords, type WriteOptions, type WriteOutcome, writeRecords } from './write-records.ts';

@@ -12,10 +12,10 @@
  * transaction is tried again.
  */
 import type { ClientBase, DatabaseError } from 'pg';
+import { copyRows } from '#ledger/connection/copy-rows.ts';
+import { sqlState } from '#ledger/connection/postgres.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
-import { copyRows } from '#runner/storage/copy.ts';
-import { sqlState } from '#runner/storage/postgres.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import { askProbe } from './probe.ts';
 import type { Target } from './target.ts';

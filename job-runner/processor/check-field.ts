@@ -1,5 +1,5 @@
 /** The checks of one field, compiled once. */
-import type { RecordFault } from '#runner/ledger/insert-errors.ts';
+import type { RecordFault } from '#ledger/errors/insert-errors.ts';
 import { type ByteTest, notLengthsTest } from './byte-tests.ts';
 import { type Constraint, compileConstraints } from './constraints.ts';
 import { CODES } from './faults.ts';

@@ -3,9 +3,10 @@
  * fifth of its work for a table of texts, numbers and dates. Known for the types that fields have; a table with any other
  * pair of column and source is loaded in the text format. Source: PostgreSQL's `*_recv` functions.
  */
+
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { daysSince2000 } from './calendar.ts';
 import { integerToJson } from './numbers.ts';
-import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import type { RowBuffer } from './row-buffer.ts';
 
 /** Of pg_attribute: the type's oid, and its modifier, such as the length of a varchar; -1 where it has none. */

@@ -1,4 +1,6 @@
 /** Target columns from a valid record's fields, compiled once. */
+
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { ENCODERS, type Encoder, type Encoding, uuidBytes } from './column-encoding.ts';
 import { type CopyFormat, escapeJsonPart } from './escapes.ts';
 import type { ExpressionValue } from './expression.ts';
@@ -6,7 +8,6 @@ import { type CompileContext, compileFieldExpression } from './field-expression.
 import { BYTES, type FieldValues, MISSING, TEXT } from './field-values.ts';
 import { quoteJson } from './json.ts';
 import { integerToJson } from './numbers.ts';
-import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { SchemaError } from './schema-error.ts';
 import { createUuidSource } from './uuid.ts';

@@ -1,5 +1,5 @@
 /** The constraints of a field, compiled once. */
-import type { RecordFault } from '#runner/ledger/insert-errors.ts';
+import type { RecordFault } from '#ledger/errors/insert-errors.ts';
 import { type ByteTest, enumTest, lengthTest } from './byte-tests.ts';
 import { CODES } from './faults.ts';
 import { compilePattern } from './pattern.ts';

@@ -1,8 +1,9 @@
 /** CEL expressions over the fields of a record by their names, compiled once; a missing value is null. */
+
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { FieldCheck } from './check-field.ts';
 import { compileExpression, type Expression, type ExpressionInput, type ExpressionValue } from './expression.ts';
 import type { FieldValues } from './field-values.ts';
-import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import { rememberAnswers } from './remember-answers.ts';
 import { SchemaError } from './schema-error.ts';
 

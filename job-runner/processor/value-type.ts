@@ -1,5 +1,5 @@
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { ByteTest } from './byte-tests.ts';
-import type { RecordSchemaSpec } from './record-schema.gen.ts';
 
 export type Field = RecordSchemaSpec['fields'][number];
 export type FieldType = Field['type'];

@@ -3,8 +3,8 @@
  * beyond doubt; the key's ending is only a hint. Pure.
  */
 import { isUtf8 } from 'node:buffer';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { normalizeName } from '#runner/csv/header.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { createDialectRewriter } from './rewrite-dialect.ts';
 import {
   type Compression,

@@ -1,5 +1,5 @@
 /** An object of any kind as the bytes that the scanner takes, in one pass. */
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { copied } from './copied.ts';
 import { decompress } from './decompress.ts';
 import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-source.ts';

@@ -1,7 +1,7 @@
 /** NDJSON, one object a line, rewritten as records whose header is the schema's own fields; a line is a row. */
 import { isUtf8 } from 'node:buffer';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { normalizeName } from '#runner/csv/header.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { recordTooLong } from './source-format.ts';
 import { encodeText } from './transcode.ts';
 import { formatMalformed, formatRecord } from './write-csv.ts';

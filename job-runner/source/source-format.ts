@@ -1,5 +1,5 @@
 /** What kind of file an object is: as declared in a BatchUpload's spec.format, and as found. */
-import { Fault } from '#runner/errors.ts';
+import { Fault } from '#common/faults.ts';
 
 export type SourceType = 'csv' | 'ndjson' | 'xlsx';
 export type Compression = 'none' | 'gzip' | 'zip' | 'zstd';

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
-import { Fault } from '#runner/errors.ts';
+import { Fault } from '#common/faults.ts';
 import { formatFault } from './source-format.ts';
 
 /** The bytes [start, end) of the object. */

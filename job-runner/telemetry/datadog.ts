@@ -2,7 +2,7 @@
  * DogStatsD metrics and APM spans of a pod, by the names of the monitoring in production. Off unless
  * BATCH_UPLOAD_DATADOG is true; dd-trace is not even loaded then.
  */
-import { type ChunkResult, DUPLICATE_CODE } from '#runner/ledger/chunks.ts';
+import { type ChunkResult, DUPLICATE_CODE } from '#ledger/chunks/chunks.ts';
 
 export interface Telemetry {
   /** Runs the work of some chunks, each in a span `batch_upload.process_chunk`. */

@@ -1,17 +1,17 @@
 /** The bridge as a whole: what it watches, its sources, their statuses. */
-import { UPLOAD_SOURCES, type UploadSource } from '#operator/api/resources.ts';
-import { createMigratorFinder, readClusterId } from '#operator/controller/cluster-facts.ts';
-import { backoffMs, type Clock, sleep } from '#operator/kube/clock.ts';
-import { createReflector } from '#operator/kube/reflector.ts';
-import type { EventRecorder, KubeClient, Logger, Reflector } from '#operator/kube/types.ts';
-import { Databases } from '#operator/ledger/databases.ts';
-import type { SourceAllowList } from './accept-source.ts';
+import { UPLOAD_SOURCES, type UploadSource } from '#api/resources.ts';
+import { backoffMs, type Clock, sleep } from '#common/clock.ts';
+import { createReflector } from '#kube/reflector.ts';
+import type { EventRecorder, KubeClient, Logger, Reflector } from '#kube/types.ts';
+import { createMigratorFinder, readClusterId } from '#operator/tenancy/cluster-facts.ts';
+import { Databases } from '#operator/tenancy/databases.ts';
 import type { BridgeMetrics } from './metrics.ts';
-import { createSourceManager, labelsOf, type SourceManager } from './source-manager.ts';
-import type { SourceRunners } from './source-runner.ts';
-import { lagSeconds } from './source-status.ts';
-import { createStatusWriter } from './status-writer.ts';
-import { createSecretReader, createStorageClients } from './storage-clients.ts';
+import type { SourceAllowList } from './sources/accept-source.ts';
+import { createSourceManager, labelsOf, type SourceManager } from './sources/source-manager.ts';
+import type { SourceRunners } from './sources/source-runner.ts';
+import { lagSeconds } from './status/source-status.ts';
+import { createStatusWriter } from './status/status-writer.ts';
+import { createSecretReader, createStorageClients } from './storage/storage-clients.ts';
 
 export interface BridgeDeps {
   client: KubeClient;

@@ -1,7 +1,7 @@
 /** The bridge's configuration, from the same environment as the controller's. */
 import { hostname } from 'node:os';
+import type { PodAddress } from '#kube/pod-access.ts';
 import { integer, list, OPERATOR_ENV } from '#operator/config.ts';
-import type { PodAddress } from '#operator/kube/pod-access.ts';
 
 export interface BridgeConfig {
   /** Namespaces in which uploads run: they have the Role and the Secrets. */

@@ -1,6 +1,6 @@
 /** The bridge's metrics, as Prometheus writes them. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { createRequestMetric } from '#operator/request-metric.ts';
+import { createRequestMetric } from '#kube/request-metric.ts';
 
 export type BridgeMetrics = ReturnType<typeof createBridgeMetrics>;
 

@@ -1,8 +1,8 @@
 /** What crosses the parts of the bridge. */
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { UploadSource } from '#operator/api/resources.ts';
-import type { Clock } from '#operator/kube/clock.ts';
-import type { Logger } from '#operator/kube/types.ts';
+import type { UploadSource } from '#api/resources.ts';
+import type { Clock } from '#common/clock.ts';
+import type { Logger } from '#kube/types.ts';
 
 /** An object that an event, a list or a transfer told of. What is null is asked of the object's head. */
 export interface ObjectNotice {

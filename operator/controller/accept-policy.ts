@@ -1,10 +1,10 @@
 /** May an upload be accepted, as far as it can be said without the database? */
 
-import type { BatchUploadSpec } from '#operator/api/batch-upload.gen.ts';
-import { databaseSecretName, s3SecretName } from '#operator/api/names.ts';
-import { DEFAULTS } from '#runner/contract.ts';
+import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
+import { databaseSecretName, s3SecretName } from '#api/names.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { DEFAULTS } from '#common/job-contract.ts';
 import { compileSchema } from '#runner/processor/process-record.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { SchemaError } from '#runner/processor/schema-error.ts';
 import type { Explanation } from './types.ts';
 

@@ -3,17 +3,17 @@
  * Every step can be repeated; what cannot go on is an explanation, not an error.
  */
 import pg from 'pg';
-import type { BatchUpload } from '#operator/api/resources.ts';
-import type { Database } from '#operator/ledger/database.ts';
-import { Fault } from '#runner/errors.ts';
-import { latestVersion, ledgerVersion, migrate } from '#runner/ledger/migrate.ts';
-import { openUpload } from '#runner/ledger/open-upload.ts';
-import type { UploadRequest } from '#runner/ledger/types.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
-import { sqlState } from '#runner/storage/postgres.ts';
-import { createTableSql, createTarget } from './create-target.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { BatchUpload } from '#api/resources.ts';
+import { Fault } from '#common/faults.ts';
+import type { Database } from '#ledger/client/database.ts';
+import { sqlState } from '#ledger/connection/postgres.ts';
+import { latestVersion, ledgerVersion, migrate } from '#ledger/migrate.ts';
+import type { UploadRequest } from '#ledger/types.ts';
+import { openUpload } from '#ledger/uploads/open-upload.ts';
+import { createTableSql, createTarget } from '#runner/target/create-target.ts';
+import { tableMissing, verifyTarget } from '#runner/target/verify-target.ts';
 import type { Explanation } from './types.ts';
-import { tableMissing, verifyTarget } from './verify-target.ts';
 
 export interface AcceptInput {
   upload: BatchUpload;

@@ -10,10 +10,10 @@
  * | failed      |                                               | release, not removed      |
  * | complete    |                                               | release, removed          |
  */
-import { FINALIZERS } from '#operator/api/labels.ts';
-import type { BatchUpload } from '#operator/api/resources.ts';
-import type { Job } from '#operator/kube/resource-types.ts';
-import { workBucket, workPrefix } from '#runner/contract.ts';
+import { FINALIZERS } from '#api/labels.ts';
+import type { BatchUpload } from '#api/resources.ts';
+import { workBucket, workPrefix } from '#common/job-contract.ts';
+import type { Job } from '#kube/resource-types.ts';
 import type { StatusEvent } from './status-events.ts';
 
 /** An upload is never held longer than this because of its copy. */

@@ -1,14 +1,14 @@
 /** Closing the ledger's rows of uploads that are gone: at once when the deletion is seen, else by the sweep. */
-import { databaseSecretName } from '#operator/api/names.ts';
-import { BATCH_UPLOADS, type BatchUpload } from '#operator/api/resources.ts';
-import type { KubeClient, Logger } from '#operator/kube/types.ts';
-import type { Database } from '#operator/ledger/database.ts';
-import type { Databases, SecretRef } from '#operator/ledger/databases.ts';
-import { DEFAULTS } from '#runner/contract.ts';
-import { Fault } from '#runner/errors.ts';
-import { closeDeletedUpload, listRunningUploads } from '#runner/ledger/finish-upload.ts';
-import { removeKeys } from '#runner/ledger/remove-keys.ts';
-import { sqlState } from '#runner/storage/postgres.ts';
+import { databaseSecretName } from '#api/names.ts';
+import { BATCH_UPLOADS, type BatchUpload } from '#api/resources.ts';
+import { Fault } from '#common/faults.ts';
+import { DEFAULTS } from '#common/job-contract.ts';
+import type { KubeClient, Logger } from '#kube/types.ts';
+import type { Database } from '#ledger/client/database.ts';
+import { sqlState } from '#ledger/connection/postgres.ts';
+import { removeKeys } from '#ledger/keys/remove-keys.ts';
+import { closeDeletedUpload, listRunningUploads } from '#ledger/uploads/finish-upload.ts';
+import type { Databases, SecretRef } from '#operator/tenancy/databases.ts';
 import type { Caches } from './caches.ts';
 import type { ReachPoint } from './fault-point.ts';
 

@@ -3,24 +3,24 @@
  * upload, its Jobs, pods, schema or ledger row puts its key into the queue.
  */
 
-import type { BatchUpload, RecordSchema } from '#operator/api/resources.ts';
+import type { BatchUpload, RecordSchema } from '#api/resources.ts';
+import { type Clock, sleep } from '#common/clock.ts';
+import { keyOf } from '#kube/object-cache.ts';
+import type { Job, Pod } from '#kube/resource-types.ts';
+import type { EventRecorder, KubeClient, Logger, ProcessResult, WorkQueue } from '#kube/types.ts';
+import { createWorkQueue } from '#kube/work-queue.ts';
 import type { OperatorConfig } from '#operator/config.ts';
-import { type Clock, sleep } from '#operator/kube/clock.ts';
-import { keyOf } from '#operator/kube/object-cache.ts';
-import type { Job, Pod } from '#operator/kube/resource-types.ts';
-import type { EventRecorder, KubeClient, Logger, ProcessResult, WorkQueue } from '#operator/kube/types.ts';
-import { createWorkQueue } from '#operator/kube/work-queue.ts';
-import { Databases } from '#operator/ledger/databases.ts';
+import { createMigratorFinder, createServiceAccountFinder, readClusterId } from '#operator/tenancy/cluster-facts.ts';
+import { Databases } from '#operator/tenancy/databases.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { isHeld } from './cleanup-policy.ts';
 import { type CloseDeps, closeGone, type Gone, goneOf, sweep } from './close-deleted.ts';
-import { createMigratorFinder, createServiceAccountFinder, readClusterId } from './cluster-facts.ts';
 import { createFaultPoints } from './fault-point.ts';
 import { uploadUidOf } from './job-view.ts';
-import { Memories } from './memory.ts';
 import { createLedgerCounters, type Metrics } from './metrics.ts';
 import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
 import { isSettled } from './retry-policy.ts';
+import { Memories } from './upload-memory.ts';
 
 export interface ControllerDeps {
   client: KubeClient;

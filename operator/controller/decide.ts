@@ -30,8 +30,8 @@
  * "Its Job" is the plan Job for an inline upload, else the process Job. Success is the ledger's word alone. Too many
  * failed records end an upload also when every chunk is done: a small one is at its end before anybody looks.
  */
-import { isTrue } from '#operator/api/conditions.ts';
-import type { LedgerStatus, UploadProgress } from '#runner/ledger/types.ts';
+import { isTrue } from '#api/conditions.ts';
+import type { LedgerStatus, UploadProgress } from '#ledger/types.ts';
 import { checkSchema } from './accept-policy.ts';
 import { findTooManyFailed } from './error-policy.ts';
 import { conditionReason } from './failure-policy.ts';

@@ -1,8 +1,8 @@
 /** Have more records failed than the upload allows? */
-import type { BatchUploadSpec } from '#operator/api/batch-upload.gen.ts';
-import { DUPLICATE_CODE } from '#runner/ledger/chunks.ts';
-import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
-import { count } from './text.ts';
+import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
+import { count } from '#common/text.ts';
+import { DUPLICATE_CODE } from '#ledger/chunks/chunks.ts';
+import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import type { Explanation } from './types.ts';
 
 /**

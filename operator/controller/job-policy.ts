@@ -1,7 +1,8 @@
 /** Which Job an upload needs now, and what is to be done for it. Names are deterministic, so a repeat finds the first. */
+
+import type { RunnerCommand } from '#common/job-contract.ts';
+import type { UploadProgress } from '#ledger/types.ts';
 import { processParallelism } from '#operator/jobs/process-job.ts';
-import type { RunnerCommand } from '#runner/contract.ts';
-import type { UploadProgress } from '#runner/ledger/types.ts';
 import { explainFailure } from './failure-policy.ts';
 import type { Action, Explanation, JobView, Observed } from './types.ts';
 

@@ -1,8 +1,8 @@
 /** Jobs and pods of the API as the policies want them, and what is kept of them in the caches. Pure. */
-import { ANNOTATIONS, LABELS } from '#operator/api/labels.ts';
+import { ANNOTATIONS, LABELS } from '#api/labels.ts';
+import type { RunnerCommand } from '#common/job-contract.ts';
+import type { Job, Pod } from '#kube/resource-types.ts';
 import { CONTAINER } from '#operator/jobs/pod-template.ts';
-import type { Job, Pod } from '#operator/kube/resource-types.ts';
-import type { RunnerCommand } from '#runner/contract.ts';
 import type { JobView, PodView } from './types.ts';
 
 export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobView {

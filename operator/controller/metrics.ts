@@ -1,8 +1,8 @@
 /** The operator's metrics, by the names of the monitoring in production as Prometheus writes them. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { BatchUpload } from '#operator/api/resources.ts';
-import { createRequestMetric } from '#operator/request-metric.ts';
-import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
+import type { BatchUpload } from '#api/resources.ts';
+import { createRequestMetric } from '#kube/request-metric.ts';
+import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 

@@ -1,28 +1,28 @@
 /** Gathers all that `decide` wants to know of an upload. Reads only; the one that is wrong or missing is a value. */
 
-import { isTrue } from '#operator/api/conditions.ts';
-import { databaseSecretName, jobName, s3SecretName } from '#operator/api/names.ts';
-import type { BatchUpload } from '#operator/api/resources.ts';
-import { secretMissing } from '#operator/api/secret-missing.ts';
+import { isTrue } from '#api/conditions.ts';
+import { databaseSecretName, jobName, s3SecretName } from '#api/names.ts';
+import type { BatchUpload } from '#api/resources.ts';
+import type { Clock } from '#common/clock.ts';
+import { Fault } from '#common/faults.ts';
+import { DEFAULTS, type RunnerCommand } from '#common/job-contract.ts';
+import { EVENTS } from '#kube/resource-types.ts';
+import type { KubeClient, Logger } from '#kube/types.ts';
+import { isLedgerOutdated } from '#ledger/client/connection.ts';
+import type { Database, Reading } from '#ledger/client/database.ts';
+import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import type { OperatorConfig } from '#operator/config.ts';
-import type { Clock } from '#operator/kube/clock.ts';
-import { EVENTS } from '#operator/kube/resource-types.ts';
-import type { KubeClient, Logger } from '#operator/kube/types.ts';
-import { isLedgerOutdated } from '#operator/ledger/connection.ts';
-import type { Database, Reading } from '#operator/ledger/database.ts';
-import { type Databases, findSecret } from '#operator/ledger/databases.ts';
-import { DEFAULTS, type RunnerCommand } from '#runner/contract.ts';
-import { Fault } from '#runner/errors.ts';
-import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
+import { type Databases, findSecret } from '#operator/tenancy/databases.ts';
+import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 import { checkAllowed } from './accept-policy.ts';
 import { explainFault } from './accept-upload.ts';
 import type { Caches } from './caches.ts';
 import { neededKind } from './job-policy.ts';
 import { viewJob, viewPod } from './job-view.ts';
-import type { UploadMemory } from './memory.ts';
 import { nextRate } from './progress-policy.ts';
 import { hasNoPods } from './stuck-pod-policy.ts';
 import type { Explanation, JobView, LedgerView, Observed } from './types.ts';
+import type { UploadMemory } from './upload-memory.ts';
 
 export interface ObserveDeps {
   client: Pick<KubeClient, 'find' | 'list'>;

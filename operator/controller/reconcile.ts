@@ -1,21 +1,21 @@
 /** One look at one upload: observe, decide, apply, then write the status once and record its events. */
-import { isFinished } from '#operator/api/conditions.ts';
-import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#operator/api/resources.ts';
-import { isNotFound } from '#operator/kube/errors.ts';
-import type { EventRecorder, KubeClient, ProcessResult } from '#operator/kube/types.ts';
+import { isFinished } from '#api/conditions.ts';
+import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#api/resources.ts';
+import { isNotFound } from '#kube/errors.ts';
+import type { EventRecorder, KubeClient, ProcessResult } from '#kube/types.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';
-import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './clean-up.ts';
+import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
 import { decide, STOPPING_MS } from './decide.ts';
 import { unfinishedJobs } from './job-policy.ts';
 import { viewAllJobs } from './job-view.ts';
-import { isNewer, type Memories, type UploadMemory } from './memory.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
 import { type ObserveDeps, observe } from './observe.ts';
 import { isSettled } from './retry-policy.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
 import { eventsOf } from './status-events.ts';
 import type { Decision, Observed, Outcome } from './types.ts';
+import { isNewer, type Memories, type UploadMemory } from './upload-memory.ts';
 
 export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   client: ObserveDeps['client'] & ApplyDeps['client'] & CleanupDeps['client'] & StatusClient;

@@ -7,10 +7,10 @@
  * | greater                                   | what it needs to go on is there   | one more attempt          |
  * | greater                                   | it is not, or the source changed  | stays Failed, and says so |
  */
-import { findCondition, isFinished } from '#operator/api/conditions.ts';
-import type { BatchUpload } from '#operator/api/resources.ts';
-import { refuseRetry } from '#runner/ledger/retry-upload.ts';
-import type { UploadProgress } from '#runner/ledger/types.ts';
+import { findCondition, isFinished } from '#api/conditions.ts';
+import type { BatchUpload } from '#api/resources.ts';
+import type { UploadProgress } from '#ledger/types.ts';
+import { refuseRetry } from '#ledger/uploads/retry-upload.ts';
 
 export type RetryWish = { type: 'none' } | { type: 'retry'; generation: number } | { type: 'refused'; why: string };
 

@@ -1,6 +1,6 @@
 /** Events for what changed between two statuses; recorded after the new one was written. Pure. */
-import type { BatchUploadStatus } from '#operator/api/batch-upload.gen.ts';
-import { type ConditionType, findCondition } from '#operator/api/conditions.ts';
+import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
+import { type ConditionType, findCondition } from '#api/conditions.ts';
 
 export interface StatusEvent {
   type: 'Normal' | 'Warning';

@@ -1,6 +1,7 @@
 /** What a status says in words. Pure. */
-import type { Counts, UploadProgress } from '#runner/ledger/types.ts';
-import { count } from './text.ts';
+
+import { count } from '#common/text.ts';
+import type { Counts, UploadProgress } from '#ledger/types.ts';
 import type { Decision, Observed } from './types.ts';
 
 /** The most important thing to know now. */

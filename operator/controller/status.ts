@@ -2,18 +2,18 @@
  * The whole status of an upload, from what was decided. Pure. At most 32 KiB whatever it is made from: every text has a
  * limit in bytes, every list a limit in items, and the sum of all limits is below 28 KiB.
  */
-import type { BatchUploadStatus } from '#operator/api/batch-upload.gen.ts';
+import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import {
   type Condition,
   type ConditionType,
   type ConditionUpdate,
   type Reason,
   setCondition,
-} from '#operator/api/conditions.ts';
-import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
+} from '#api/conditions.ts';
+import { count, cutText } from '#common/text.ts';
+import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
 import { describeCounts, describeMessage, describeQueued } from './status-message.ts';
-import { count, cutText } from './text.ts';
 import type { Decision, Explanation, JobView, Observed, View } from './types.ts';
 
 /** etcd takes 1.5 MiB, but a list of ten thousand uploads has to go through the API server. */

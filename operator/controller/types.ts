@@ -1,9 +1,9 @@
 /** What the controller sees of an upload, and what it decides. Values only: `decide` is pure. */
-import type { Reason } from '#operator/api/conditions.ts';
-import type { BatchUpload } from '#operator/api/resources.ts';
-import type { RunnerCommand } from '#runner/contract.ts';
-import type { ErrorSummary, UploadProgress } from '#runner/ledger/types.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { Reason } from '#api/conditions.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { BatchUpload } from '#api/resources.ts';
+import type { RunnerCommand } from '#common/job-contract.ts';
+import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 
 /** A reason and what a person can do about it. */
 export interface Explanation {

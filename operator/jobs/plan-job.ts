@@ -1,4 +1,4 @@
-import type { Job } from '#operator/kube/resource-types.ts';
+import type { Job } from '#kube/resource-types.ts';
 import { commonJobSpec, type JobInput, jobMetadata, podTemplate } from './pod-template.ts';
 
 /** The Job that plans an upload: one pod, which also processes a small file. Pure. */

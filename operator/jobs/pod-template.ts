@@ -1,9 +1,7 @@
 /** What the pods of all our Jobs have in common: environment, security, resources. Pure. */
-import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY } from '#operator/api/labels.ts';
-import { databaseSecretName, jobName, s3SecretName } from '#operator/api/names.ts';
-import { API_VERSION, type BatchUpload } from '#operator/api/resources.ts';
-import type { RunnerSettings } from '#operator/config.ts';
-import type { Job } from '#operator/kube/resource-types.ts';
+import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY } from '#api/labels.ts';
+import { databaseSecretName, jobName, s3SecretName } from '#api/names.ts';
+import { API_VERSION, type BatchUpload } from '#api/resources.ts';
 import {
   DATABASE_SECRET_KEYS,
   ENV,
@@ -12,8 +10,10 @@ import {
   MALLOC_ENV,
   NODE_OPTIONS,
   S3_SECRET_KEYS,
-} from '#runner/contract.ts';
-import { heapMegabytes } from './memory.ts';
+} from '#common/job-contract.ts';
+import type { Job } from '#kube/resource-types.ts';
+import type { RunnerSettings } from '#operator/config.ts';
+import { heapMegabytes } from './pod-memory.ts';
 
 export interface JobInput {
   upload: BatchUpload;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { EXIT_CODES } from '#runner/contract.ts';
+import { EXIT_CODES } from '#common/job-contract.ts';
 import { DATABASE_FAULT, type FaultyUpload, linesOf, openFaultyUpload, STORAGE_FAULT } from '#support/fault-tests.ts';
 import { type Postgres, restartPostgres } from '#support/postgres.ts';
 import { type RunnerResult, startRunnerBench } from '#support/runner.ts';

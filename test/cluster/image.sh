@@ -10,7 +10,8 @@ image_up() {
   base_up
   # A copy, so that what is hashed is what is built while somebody edits.
   rm -rf "$context" && mkdir -p "$context"
-  (cd "$root_dir" && cp -r Dockerfile .dockerignore package.json package-lock.json operator job-runner "$context/")
+  # What the image may hold is listed once, in .dockerignore.
+  (cd "$root_dir" && sed -n 's/^!//p' .dockerignore | xargs cp -r -t "$context" Dockerfile .dockerignore)
   image_tag=$(hash_of "$(docker image inspect "$base" --format '{{.Id}}')" "$(content_hash "$context")")
   image=$image_repository:$image_tag
   if has_image "$image"; then

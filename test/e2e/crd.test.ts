@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BatchUploadStatus } from '#operator/api/batch-upload.gen.ts';
+import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { type BatchUpload, createCluster } from '#support/cluster.ts';
 import { itemsSchema, schemaManifest, uploadManifest } from '#support/manifests.ts';
 

@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate } from '#runner/ledger/migrate.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { connect } from '#ledger/connection/postgres.ts';
+import { migrate } from '#ledger/migrate.ts';
 import { createPreparer } from '#runner/load/prepare-chunk.ts';
 import { processChunks } from '#runner/load/process-chunks.ts';
 import {
@@ -14,10 +16,8 @@ import {
 } from '#runner/load/target.ts';
 import { stageRecords, writeRecords } from '#runner/load/write-records.ts';
 import { chooseEncodings, type Encoding } from '#runner/processor/column-encoding.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { typeOf } from '#runner/processor/types.ts';
-import { connect } from '#runner/storage/postgres.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { planTestUpload } from '#support/ledger.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';

@@ -1,12 +1,12 @@
 /** The same content is loaded once, whoever asks for it and whenever; on the oldest and the newest PostgreSQL. */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { dequeueUpload } from '#runner/ledger/claim-content.ts';
-import { commitPlan } from '#runner/ledger/commit-plan.ts';
-import { closeDeletedUpload, completeUpload, failUpload, listRunningUploads } from '#runner/ledger/finish-upload.ts';
-import { migrate } from '#runner/ledger/migrate.ts';
-import { readProgress } from '#runner/ledger/read-progress.ts';
-import { removeKeys } from '#runner/ledger/remove-keys.ts';
+import { removeKeys } from '#ledger/keys/remove-keys.ts';
+import { migrate } from '#ledger/migrate.ts';
+import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
+import { commitPlan } from '#ledger/uploads/commit-plan.ts';
+import { closeDeletedUpload, completeUpload, failUpload, listRunningUploads } from '#ledger/uploads/finish-upload.ts';
+import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { policySchema } from '#support/duplicates.ts';
 import { openTestUpload, type TestUpload, testPlan } from '#support/ledger.ts';

@@ -9,11 +9,11 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runAfterSuccess } from '#operator/bridge/after-success.ts';
-import { copyVersion, deleteVersion } from '#operator/bridge/copy-object.ts';
-import { headVersion } from '#operator/bridge/storage-calls.ts';
+import { systemClock } from '#common/clock.ts';
+import { runAfterSuccess } from '#operator/bridge/admission/after-success.ts';
+import { copyVersion, deleteVersion } from '#operator/bridge/storage/copy-object.ts';
+import { headVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { SourceRecorder } from '#operator/bridge/types.ts';
-import { systemClock } from '#operator/kube/clock.ts';
 import { type S3Server, startS3Server } from '#support/s3-server.ts';
 import { testSource } from '#support/upload-source.ts';
 

@@ -2,11 +2,11 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { CreateBucketCommand, ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EXIT_CODES } from '#runner/contract.ts';
-import { readContentKey } from '#runner/ledger/claim-content.ts';
-import { closeDeletedUpload, completeUpload } from '#runner/ledger/finish-upload.ts';
-import { readProgress } from '#runner/ledger/read-progress.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { EXIT_CODES } from '#common/job-contract.ts';
+import { readContentKey } from '#ledger/uploads/claim-content.ts';
+import { closeDeletedUpload, completeUpload } from '#ledger/uploads/finish-upload.ts';
+import { readProgress } from '#ledger/uploads/read-progress.ts';
 import type { DeclaredFormat, SourceFormat } from '#runner/source/source-format.ts';
 import { formatRecord } from '#runner/source/write-csv.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';

@@ -10,8 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Fault } from '#runner/errors.ts';
-import { createS3Client, readInto } from '#runner/storage/s3.ts';
+import type { Fault } from '#common/faults.ts';
+import { createS3Client, readInto } from '#s3/s3.ts';
 
 const OBJECT = Buffer.from(
   Array.from({ length: 4000 }, (_, i) => createHash('sha1').update(String(i)).digest('hex')).join(''),

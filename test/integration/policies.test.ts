@@ -1,7 +1,7 @@
 /** Equal keys in small chunks of several runner processes at once, in every mode, against a plain reading of the file. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { completeUpload } from '#runner/ledger/finish-upload.ts';
-import { readProgress } from '#runner/ledger/read-progress.ts';
+import { completeUpload } from '#ledger/uploads/finish-upload.ts';
+import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { withClient } from '#support/database.ts';
 import { expectPolicy, type Item, policySchema, STORED } from '#support/duplicates.ts';
 import { type RunnerBench, startRunnerBench } from '#support/runner.ts';

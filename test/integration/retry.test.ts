@@ -1,13 +1,13 @@
 /** A failed upload is tried again (spec.retryGeneration): what is done stays, the rest is loaded, the counts are exact. */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { dequeueUpload } from '#runner/ledger/claim-content.ts';
-import { commitPlan } from '#runner/ledger/commit-plan.ts';
-import { closeDeletedUpload, completeUpload, failUpload } from '#runner/ledger/finish-upload.ts';
-import { migrate } from '#runner/ledger/migrate.ts';
-import { readProgress } from '#runner/ledger/read-progress.ts';
-import { recordSource } from '#runner/ledger/record-source.ts';
-import { retryUpload } from '#runner/ledger/retry-upload.ts';
+import { migrate } from '#ledger/migrate.ts';
+import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
+import { commitPlan } from '#ledger/uploads/commit-plan.ts';
+import { closeDeletedUpload, completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
+import { readProgress } from '#ledger/uploads/read-progress.ts';
+import { recordSource } from '#ledger/uploads/record-source.ts';
+import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import { generateCertifications } from '#support/certifications.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { policySchema } from '#support/duplicates.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EXIT_CODES } from '#runner/contract.ts';
-import { dequeueUpload } from '#runner/ledger/claim-content.ts';
-import { closeDeletedUpload, completeUpload, failUpload } from '#runner/ledger/finish-upload.ts';
+import { EXIT_CODES } from '#common/job-contract.ts';
+import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
+import { closeDeletedUpload, completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
 import { withClient } from '#support/database.ts';
 import { waitForBlocked } from '#support/e2e.ts';

@@ -5,9 +5,9 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Fault } from '#common/faults.ts';
 import { connectSftp, DEFAULT_LIMITS, type SftpSecret } from '#operator/bridge/sftp/connect.ts';
 import { listFiles } from '#operator/bridge/sftp/list-files.ts';
-import { Fault } from '#runner/errors.ts';
 import { makeSshKey } from '#support/ssh-key.ts';
 import { type SshServer, startSshServer } from '#support/ssh-server.ts';
 

@@ -1,13 +1,13 @@
 /** Every fault of a target table is named, and the SQL of its message mends it; on the oldest and the newest PostgreSQL. */
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
 import { prepareTarget } from '#operator/controller/accept-upload.ts';
-import { createTarget } from '#operator/controller/create-target.ts';
-import { verifyTarget } from '#operator/controller/verify-target.ts';
-import { ledgerVersion, migrate, migrationScript } from '#runner/ledger/migrate.ts';
 import { STAGES } from '#runner/load/merge.ts';
 import { processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { createTarget } from '#runner/target/create-target.ts';
+import { verifyTarget } from '#runner/target/verify-target.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { planTestUpload } from '#support/ledger.ts';
 import { itemsSchema } from '#support/manifests.ts';

@@ -5,13 +5,13 @@
 import fc from 'fast-check';
 import type { ClientBase } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTarget } from '#operator/controller/create-target.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { copyRows } from '#ledger/connection/copy-rows.ts';
 import { createPreparer } from '#runner/load/prepare-chunk.ts';
 import { describeTarget } from '#runner/load/target.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { typeOf } from '#runner/processor/types.ts';
-import { copyRows } from '#runner/storage/copy.ts';
+import { createTarget } from '#runner/target/create-target.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';
 import { collectFailed } from '#support/prepared-chunks.ts';

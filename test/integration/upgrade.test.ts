@@ -1,19 +1,19 @@
 /** A ledger of the first version, with uploads in it, is brought up to date. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '#common/clock.ts';
+import { connectionConfig, isLedgerOutdated } from '#ledger/client/connection.ts';
+import { Database } from '#ledger/client/database.ts';
+import { latestVersion, ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
+import { commitPlan } from '#ledger/uploads/commit-plan.ts';
+import { completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { prepareLedger } from '#operator/controller/accept-upload.ts';
-import { systemClock } from '#operator/kube/clock.ts';
-import { connectionConfig, isLedgerOutdated } from '#operator/ledger/connection.ts';
-import { Database } from '#operator/ledger/database.ts';
-import { commitPlan } from '#runner/ledger/commit-plan.ts';
-import { completeUpload } from '#runner/ledger/finish-upload.ts';
-import { latestVersion, ledgerVersion, migrate, migrationScript } from '#runner/ledger/migrate.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { openTestUpload, testPlan } from '#support/ledger.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';
 import { createRecordingLog } from '#support/recording-log.ts';
 
-const FIRST = new URL('../../job-runner/ledger/migrations/001-ledger.sql', import.meta.url);
+const FIRST = new URL('../../ledger/migrations/001-ledger.sql', import.meta.url);
 
 describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   let server: Postgres;

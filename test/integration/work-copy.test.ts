@@ -10,9 +10,9 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { workPrefix } from '#runner/contract.ts';
-import { createWorkCopy, removeWorkCopies } from '#runner/source/work-copy.ts';
-import type { RetryOptions } from '#runner/storage/s3.ts';
+import { workPrefix } from '#common/job-contract.ts';
+import { createWorkCopy, removeWorkCopies } from '#runner/storage/work-copy.ts';
+import type { RetryOptions } from '#s3/s3.ts';
 import { type HttpFault, startFaultyProxy } from '#support/faulty-proxy.ts';
 import { startFreezingProxy } from '#support/freezing-proxy.ts';
 import { type S3Server, startS3Server } from '#support/s3-server.ts';

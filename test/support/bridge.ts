@@ -1,11 +1,11 @@
 /** A bridge on a real PostgreSQL, a real S3 server and an API server in memory. */
 import { CreateBucketCommand, PutBucketVersioningCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { systemClock } from '#common/clock.ts';
+import { createKubeClient } from '#kube/client.ts';
+import type { EventRecorder } from '#kube/types.ts';
 import { createBridge } from '#operator/bridge/bridge.ts';
 import { createBridgeMetrics } from '#operator/bridge/metrics.ts';
-import type { SourceRunners } from '#operator/bridge/source-runner.ts';
-import { createKubeClient } from '#operator/kube/client.ts';
-import { systemClock } from '#operator/kube/clock.ts';
-import type { EventRecorder } from '#operator/kube/types.ts';
+import type { SourceRunners } from '#operator/bridge/sources/source-runner.ts';
 import { createDatabase } from './database.ts';
 import { type KubeApiServer, startKubeApiServer } from './kube-api-server.ts';
 import type { Postgres } from './postgres.ts';

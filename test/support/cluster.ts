@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import pg from 'pg';
 import { stringify } from 'yaml';
-import type { BatchUploadSpec, BatchUploadStatus } from '#operator/api/batch-upload.gen.ts';
+import type { BatchUploadSpec, BatchUploadStatus } from '#api/batch-upload.gen.ts';
 
 const exec = promisify(execFile);
 

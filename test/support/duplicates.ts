@@ -1,6 +1,6 @@
 /** Files with many equal keys, and what each policy makes of them. */
 import fc from 'fast-check';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { ITEMS_SCHEMA } from './ledger.ts';
 
 export interface Item {

@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import type { BatchUploadSpec } from '#operator/api/batch-upload.gen.ts';
-import { readProgress } from '#runner/ledger/read-progress.ts';
-import type { UploadProgress } from '#runner/ledger/types.ts';
+import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
+import type { UploadProgress } from '#ledger/types.ts';
+import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { type BatchUpload, type Cluster, createCluster } from './cluster.ts';
 import { itemsSchema, schemaManifest, uploadManifest } from './manifests.ts';
 

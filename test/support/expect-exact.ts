@@ -1,8 +1,8 @@
 /** An upload of certifications without a cluster: every row, every fault and every count against the oracle. */
 import { expect } from 'vitest';
-import { completeUpload } from '#runner/ledger/finish-upload.ts';
-import { readProgress } from '#runner/ledger/read-progress.ts';
-import type { UploadProgress } from '#runner/ledger/types.ts';
+import type { UploadProgress } from '#ledger/types.ts';
+import { completeUpload } from '#ledger/uploads/finish-upload.ts';
+import { readProgress } from '#ledger/uploads/read-progress.ts';
 import type { ExpectedCounts } from './certifications.ts';
 import { compareCertifications } from './compare-certifications.ts';
 import { withClient } from './database.ts';

@@ -1,5 +1,5 @@
 /** A clock that stands still until a test moves it. */
-import type { Clock } from '#operator/kube/clock.ts';
+import type { Clock } from '#common/clock.ts';
 
 export class FakeClock implements Clock {
   /** Difference of the wall clock to the monotonic one; set it to make the wall clock jump. */

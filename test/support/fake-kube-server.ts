@@ -4,8 +4,8 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { KubeAccess } from '#operator/kube/access.ts';
-import type { KubeObject } from '#operator/kube/types.ts';
+import type { KubeAccess } from '#kube/access.ts';
+import type { KubeObject } from '#kube/types.ts';
 
 export interface SeenRequest {
   method: string;

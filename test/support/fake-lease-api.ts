@@ -2,10 +2,10 @@
  * The Lease API in memory: versions, conflicts, and a network that can fail before or after the server has done what it was
  * told. Time passes on the test's clock.
  */
-import type { Clock } from '#operator/kube/clock.ts';
-import { KubeError } from '#operator/kube/errors.ts';
-import type { Lease } from '#operator/kube/resource-types.ts';
-import type { CallOptions, KubeClient, KubeObject, ObjectRef, ResourceType } from '#operator/kube/types.ts';
+import type { Clock } from '#common/clock.ts';
+import { KubeError } from '#kube/errors.ts';
+import type { Lease } from '#kube/resource-types.ts';
+import type { CallOptions, KubeClient, KubeObject, ObjectRef, ResourceType } from '#kube/types.ts';
 
 /** What happens to one call: how long each way takes, and whether the request or the answer is lost. */
 export interface CallFate {

@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { KubeAccess } from '#operator/kube/access.ts';
-import type { KubeObject } from '#operator/kube/types.ts';
+import type { KubeAccess } from '#kube/access.ts';
+import type { KubeObject } from '#kube/types.ts';
 import { status as failure } from './fake-kube-server.ts';
 
 export interface ApiRequest {

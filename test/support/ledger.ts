@@ -1,10 +1,10 @@
 /** Uploads in a ledger, for tests that need one without an operator. */
 import { randomUUID } from 'node:crypto';
 import type { ClientBase } from 'pg';
-import { commitPlan } from '#runner/ledger/commit-plan.ts';
-import { openUpload } from '#runner/ledger/open-upload.ts';
-import type { Plan, PlannedChunk, UploadRequest } from '#runner/ledger/types.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { Plan, PlannedChunk, UploadRequest } from '#ledger/types.ts';
+import { commitPlan } from '#ledger/uploads/commit-plan.ts';
+import { openUpload } from '#ledger/uploads/open-upload.ts';
 import type { SourceFormat } from '#runner/source/source-format.ts';
 
 /** A table of key and value with the two system columns; see {@link ITEMS_TABLE}. */

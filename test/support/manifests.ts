@@ -1,6 +1,6 @@
 /** Small manifests for e2e tests; `overrides` replace whole top-level parts of the spec. */
-import type { BatchUploadSpec } from '#operator/api/batch-upload.gen.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 
 export const API_VERSION = 'batchupload.dev/v1alpha1';
 

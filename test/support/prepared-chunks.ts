@@ -1,5 +1,5 @@
 /** Chunks as they come out of the processor, for tests of what PostgreSQL makes of them. */
-import type { FailedRow } from '#runner/ledger/insert-errors.ts';
+import type { FailedRow } from '#ledger/errors/insert-errors.ts';
 import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
 import type { ChunkGroup } from '#runner/load/process-chunks.ts';

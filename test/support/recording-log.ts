@@ -1,5 +1,5 @@
 /** A logger that keeps what it is told. */
-import type { Logger } from '#operator/kube/types.ts';
+import type { Logger } from '#kube/types.ts';
 
 export interface LogEntry {
   level: 'debug' | 'info' | 'warn' | 'error';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { json } from 'node:stream/consumers';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
 import { runSftpSource } from '#operator/bridge/sftp/run-sftp-source.ts';
-import { readPeakMemory } from '#runner/telemetry/memory.ts';
+import { readPeakMemory } from '#runner/telemetry/peak-memory.ts';
 import { type SourceLine, type SourceSettings, s3ClientOf } from './sftp-source.ts';
 
 const settings = (await json(process.stdin)) as SourceSettings;

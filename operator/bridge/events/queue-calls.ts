@@ -7,9 +7,9 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { backoffMs, type Clock, sleep } from '#operator/kube/clock.ts';
-import { createDeadline } from '#operator/kube/deadline.ts';
-import type { Logger } from '#operator/kube/types.ts';
+import { backoffMs, type Clock, sleep } from '#common/clock.ts';
+import { createDeadline } from '#common/deadline.ts';
+import type { Logger } from '#kube/types.ts';
 
 export interface QueueCalls {
   /** Up to `count` messages, waiting 20 seconds for the first if told to. @throws what the SDK throws */

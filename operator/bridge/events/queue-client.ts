@@ -1,7 +1,7 @@
 /** Clients of queues, and what their errors mean. */
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
-import { Fault } from '#runner/errors.ts';
-import { LIMIT_ANSWER, limitAnswer } from '../limit-answer.ts';
+import { Fault } from '#common/faults.ts';
+import { LIMIT_ANSWER, limitAnswer } from '#operator/bridge/storage/limit-answer.ts';
 import type { Explanation } from '../types.ts';
 
 export interface QueueAccess {

@@ -1,6 +1,6 @@
 /** The body of a request, within a size and a time. */
 import type { IncomingMessage } from 'node:http';
-import type { Clock } from '#operator/kube/clock.ts';
+import type { Clock } from '#common/clock.ts';
 
 /** `Gone`: the sender went away. */
 export type BodyFault = 'TooLarge' | 'TooSlow' | 'Gone';

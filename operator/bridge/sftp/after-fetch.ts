@@ -1,5 +1,5 @@
 /** What becomes of a remote file once its upload is there. */
-import { Fault } from '#runner/errors.ts';
+import { Fault } from '#common/faults.ts';
 import { isLost, isStatus, SFTP_REASONS, sftpFault, show } from './fault.ts';
 import { limitBytes } from './file-identity.ts';
 import { joinPath, type RemoteFileInfo } from './list-files.ts';

@@ -1,6 +1,6 @@
 /** An SSH connection to a server whose key is known, logged in, within a time limit. */
 import ssh2, { type Algorithms, type Client, type ClientErrorExtensions } from 'ssh2';
-import type { Fault } from '#runner/errors.ts';
+import type { Fault } from '#common/faults.ts';
 import { SFTP_REASONS, sftpFault } from './fault.ts';
 import {
   checkHostKey,

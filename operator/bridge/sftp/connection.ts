@@ -1,7 +1,7 @@
 /** The one connection of a source: opened when somebody needs it, shared, and not tried more often than a server may take. */
 
-import { backoffMs, type Clock, sleep, systemClock } from '#operator/kube/clock.ts';
-import { Fault, toFault } from '#runner/errors.ts';
+import { backoffMs, type Clock, sleep, systemClock } from '#common/clock.ts';
+import { Fault, toFault } from '#common/faults.ts';
 import type { SftpSession } from './session.ts';
 
 export interface ConnectionDeps {

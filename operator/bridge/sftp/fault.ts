@@ -1,5 +1,5 @@
 /** What can go wrong with a remote server, and what a person can do about it. */
-import { Fault } from '#runner/errors.ts';
+import { Fault } from '#common/faults.ts';
 
 /** SFTP's answers that have a meaning of their own (draft-ietf-secsh-filexfer-02, section 7); the others are failures. */
 export const SFTP_STATUS = { endOfFile: 1, noSuchFile: 2, permissionDenied: 3, failure: 4, unsupported: 8 } as const;

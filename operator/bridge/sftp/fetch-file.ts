@@ -3,7 +3,7 @@
  * was read; what the file's end shows to have changed is given up.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { Fault } from '#runner/errors.ts';
+import { Fault } from '#common/faults.ts';
 import { isLost, SFTP_REASONS } from './fault.ts';
 import { type FileIdentity, fileMetadata, identityHash } from './file-identity.ts';
 import { createGate } from './gate.ts';

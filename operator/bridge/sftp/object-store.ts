@@ -13,8 +13,8 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { Fault } from '#runner/errors.ts';
-import { createStallLimit, type RetryOptions, storageFault, withRetries } from '#runner/storage/s3.ts';
+import { Fault } from '#common/faults.ts';
+import { createStallLimit, type RetryOptions, storageFault, withRetries } from '#s3/s3.ts';
 
 export interface StoredObject {
   size: number;

@@ -1,11 +1,11 @@
 /** One source of the kind sftp: watches its folder, fetches its files, hands them on, and puts them away. */
 import type { S3Client } from '@aws-sdk/client-s3';
+import { type Clock, systemClock } from '#common/clock.ts';
+import { toFault } from '#common/faults.ts';
+import type { Logger, ProcessResult } from '#kube/types.ts';
+import { createWorkQueue } from '#kube/work-queue.ts';
 import type { AdmitNotices, ObjectNotice } from '#operator/bridge/types.ts';
-import { type Clock, systemClock } from '#operator/kube/clock.ts';
-import type { Logger, ProcessResult } from '#operator/kube/types.ts';
-import { createWorkQueue } from '#operator/kube/work-queue.ts';
-import { toFault } from '#runner/errors.ts';
-import type { RetryOptions } from '#runner/storage/s3.ts';
+import type { RetryOptions } from '#s3/s3.ts';
 import { type AfterFetch, finishRemoteFile } from './after-fetch.ts';
 import { connectSftp, DEFAULT_LIMITS, type SftpLimits, type SftpSecret, type SftpServer } from './connect.ts';
 import { createConnection } from './connection.ts';

@@ -1,6 +1,6 @@
 /** SFTP requests as promises, each with a time limit: what the other parts of this folder ask a server for. */
 import type { Client, FileEntry, SFTPWrapper, Stats } from 'ssh2';
-import type { Fault } from '#runner/errors.ts';
+import type { Fault } from '#common/faults.ts';
 import { answerFault, isStatus, SFTP_REASONS, sftpFault } from './fault.ts';
 
 export interface RemoteStat {

@@ -1,6 +1,6 @@
 /** Looks into a remote folder again and again, and says which files are there to be fetched. */
-import { backoffMs, type Clock, jitter, sleep } from '#operator/kube/clock.ts';
-import { type Fault, toFault } from '#runner/errors.ts';
+import { backoffMs, type Clock, jitter, sleep } from '#common/clock.ts';
+import { type Fault, toFault } from '#common/faults.ts';
 import type { Connection } from './connection.ts';
 import { SFTP_REASONS } from './fault.ts';
 import { listFiles, type RemoteFileInfo } from './list-files.ts';

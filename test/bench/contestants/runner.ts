@@ -1,6 +1,6 @@
 /** Ours: the job runner as processes, as the operator's Jobs would start them, from S3 to the last commit. */
 import type pg from 'pg';
-import { readProgress } from '#runner/ledger/read-progress.ts';
+import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { withClient } from '#support/database.ts';
 import type { RunnerResult } from '#support/runner.ts';
 import type { BenchFile } from '../files.ts';

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { BatchUpload } from '#operator/api/resources.ts';
-import { createAdmission } from '#operator/bridge/admit.ts';
-import type { Arrivals } from '#operator/bridge/arrivals.ts';
-import { compileRules } from '#operator/bridge/object-rules.ts';
-import { createRetryQueue } from '#operator/bridge/retry-queue.ts';
-import { createRecorder, createSourceState } from '#operator/bridge/source-state.ts';
+import type { BatchUpload } from '#api/resources.ts';
+import { Fault } from '#common/faults.ts';
+import { KubeError } from '#kube/errors.ts';
+import { createAdmission } from '#operator/bridge/admission/admit.ts';
+import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';
+import { compileRules } from '#operator/bridge/admission/object-rules.ts';
+import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
+import type { ObjectVersion } from '#operator/bridge/admission/upload-name.ts';
+import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
 import type { ObjectNotice } from '#operator/bridge/types.ts';
-import type { ObjectVersion } from '#operator/bridge/upload-name.ts';
-import { KubeError } from '#operator/kube/errors.ts';
-import { Fault } from '#runner/errors.ts';
 import { FakeClock } from '#support/fake-clock.ts';
 import { testSource } from '#support/upload-source.ts';
 

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { expect, it } from 'vitest';
 import { createQueueClient } from '#operator/bridge/events/queue-client.ts';
-import { listPage } from '#operator/bridge/storage-calls.ts';
-import { createStorageClients } from '#operator/bridge/storage-clients.ts';
+import { listPage } from '#operator/bridge/storage/storage-calls.ts';
+import { createStorageClients } from '#operator/bridge/storage/storage-clients.ts';
 import { FakeClock } from '#support/fake-clock.ts';
 
 const { signal } = new AbortController();

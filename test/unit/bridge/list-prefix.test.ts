@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { listPrefix } from '#operator/bridge/list-prefix.ts';
-import { compileRules } from '#operator/bridge/object-rules.ts';
-import { createRetryQueue } from '#operator/bridge/retry-queue.ts';
-import { createSeenPages } from '#operator/bridge/seen-pages.ts';
-import { createRecorder, createSourceState } from '#operator/bridge/source-state.ts';
+import { compileRules } from '#operator/bridge/admission/object-rules.ts';
+import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
+import { listPrefix } from '#operator/bridge/sources/list-prefix.ts';
+import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
+import { createSeenPages } from '#operator/bridge/storage/seen-pages.ts';
 import type { Outcome } from '#operator/bridge/types.ts';
 import { createAdmissions } from '#support/admissions.ts';
 import { FakeClock } from '#support/fake-clock.ts';

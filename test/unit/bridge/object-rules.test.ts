@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compileRules } from '#operator/bridge/object-rules.ts';
+import { compileRules } from '#operator/bridge/admission/object-rules.ts';
 import { testSource } from '#support/upload-source.ts';
 
 type Spec = Parameters<typeof testSource>[1];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Fault } from '#common/faults.ts';
 import { createQueueClient, explainQueueError } from '#operator/bridge/events/queue-client.ts';
-import { Fault } from '#runner/errors.ts';
 
 describe('where a queue is', () => {
   it.each([

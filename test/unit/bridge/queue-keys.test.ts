@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { it, vi } from 'vitest';
-import { runQueueSource } from '#operator/bridge/run-queue-source.ts';
+import { runQueueSource } from '#operator/bridge/sources/run-queue-source.ts';
 import type { RunnerDeps } from '#operator/bridge/types.ts';
 import { createAdmissions } from '#support/admissions.ts';
 import { eventually } from '#support/eventually.ts';

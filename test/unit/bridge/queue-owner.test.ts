@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { findQueueRivals } from '#operator/bridge/queue-owner.ts';
+import { findQueueRivals } from '#operator/bridge/sources/queue-owner.ts';
 import { testSource } from '#support/upload-source.ts';
 
 const s3 = { bucket: 'bucket', prefix: '' };

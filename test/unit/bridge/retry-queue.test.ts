@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createRetryQueue } from '#operator/bridge/retry-queue.ts';
+import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
 import type { ObjectNotice } from '#operator/bridge/types.ts';
 import { FakeClock, settle } from '#support/fake-clock.ts';
 

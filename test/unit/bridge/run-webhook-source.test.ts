@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createWebhooks } from '#operator/bridge/run-webhook-source.ts';
+import { createWebhooks } from '#operator/bridge/sources/run-webhook-source.ts';
 import type { ObjectNotice, RunnerDeps } from '#operator/bridge/types.ts';
 import { FakeClock, settle } from '#support/fake-clock.ts';
 import { testSource } from '#support/upload-source.ts';

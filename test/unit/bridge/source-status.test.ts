@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createRecorder, createSourceState, type SourceState } from '#operator/bridge/source-state.ts';
-import { buildSourceStatus, isWorthWriting, lagSeconds } from '#operator/bridge/source-status.ts';
+import { createRecorder, createSourceState, type SourceState } from '#operator/bridge/status/source-state.ts';
+import { buildSourceStatus, isWorthWriting, lagSeconds } from '#operator/bridge/status/source-status.ts';
 import { FakeClock } from '#support/fake-clock.ts';
 import { testSource } from '#support/upload-source.ts';
 

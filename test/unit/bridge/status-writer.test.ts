@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import type { UploadSource } from '#operator/api/resources.ts';
-import { createRecorder, createSourceState } from '#operator/bridge/source-state.ts';
-import { createStatusWriter } from '#operator/bridge/status-writer.ts';
-import { KubeError } from '#operator/kube/errors.ts';
+import type { UploadSource } from '#api/resources.ts';
+import { KubeError } from '#kube/errors.ts';
+import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
+import { createStatusWriter } from '#operator/bridge/status/status-writer.ts';
 import { FakeClock, settle } from '#support/fake-clock.ts';
 import { createRecordingLog } from '#support/recording-log.ts';
 import { testSource } from '#support/upload-source.ts';

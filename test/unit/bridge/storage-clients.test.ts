@@ -2,8 +2,8 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { expect, it } from 'vitest';
-import { clientOfNow, createSecretReader, createStorageClients } from '#operator/bridge/storage-clients.ts';
-import type { KubeClient } from '#operator/kube/types.ts';
+import type { KubeClient } from '#kube/types.ts';
+import { clientOfNow, createSecretReader, createStorageClients } from '#operator/bridge/storage/storage-clients.ts';
 import { eventually } from '#support/eventually.ts';
 import { FakeClock } from '#support/fake-clock.ts';
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Job } from '#kube/resource-types.ts';
 import {
   CLEANUP_MS,
   cleanupEvent,
@@ -8,7 +9,6 @@ import {
   finalizerPatch,
   isHeld,
 } from '#operator/controller/cleanup-policy.ts';
-import type { Job } from '#operator/kube/resource-types.ts';
 import { NOW, UID, upload } from './observed.ts';
 
 const time = (ms: number) => new Date(ms).toISOString();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { LedgerStatus } from '#ledger/types.ts';
 import { decide, STOPPING_MS } from '#operator/controller/decide.ts';
 import type { Observed } from '#operator/controller/types.ts';
-import type { LedgerStatus } from '#runner/ledger/types.ts';
 import { ACCEPTED, job, NOW, observed, pod, row, upload } from './observed.ts';
 
 const why = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;

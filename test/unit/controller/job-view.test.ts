@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
+import type { Job } from '#kube/resource-types.ts';
 import { unfinishedJobs } from '#operator/controller/job-policy.ts';
 import { viewAllJobs } from '#operator/controller/job-view.ts';
-import type { Job } from '#operator/kube/resource-types.ts';
 import { UID } from './observed.ts';
 
 it('Jobs of every attempt that are not at their end are found, and not the one that removes a copy', () => {

@@ -1,7 +1,7 @@
 /** Observations for tests of the policies: an accepted upload of 10 chunks in 2 indexes, nothing wrong with it. */
-import type { BatchUpload } from '#operator/api/resources.ts';
+import type { BatchUpload } from '#api/resources.ts';
+import type { UploadProgress } from '#ledger/types.ts';
 import type { JobView, Observed, PodView } from '#operator/controller/types.ts';
-import type { UploadProgress } from '#runner/ledger/types.ts';
 import { itemsSchema } from '#support/manifests.ts';
 
 export const NOW = Date.parse('2026-01-01T12:00:00Z');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Condition } from '#operator/api/conditions.ts';
+import type { Condition } from '#api/conditions.ts';
 import { buildStatus, MAX_STATUS_BYTES, type StatusInput, sameStatus } from '#operator/controller/status.ts';
 import { eventsOf } from '#operator/controller/status-events.ts';
 import { ACCEPTED, job, NOW, row, upload } from './observed.ts';

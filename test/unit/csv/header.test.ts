@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { matchHeader, normalizeName } from '#runner/csv/header.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 
 type Match = RecordSchemaSpec['fieldsMatch'];
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { Fault } from '#common/faults.ts';
 import { createRecordScanner } from '#runner/csv/scanner.ts';
-import { Fault } from '#runner/errors.ts';
 import { records, scan } from './scan.ts';
 
 describe('ends of records', () => {

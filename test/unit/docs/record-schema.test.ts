@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { checkSchema } from '#operator/controller/accept-policy.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { createRecordRunner } from '../processor/run-record.ts';
 import { schemaOf } from '../processor/schema.ts';
 

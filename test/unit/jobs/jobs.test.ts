@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { BatchUpload } from '#operator/api/resources.ts';
+import type { BatchUpload } from '#api/resources.ts';
+import { EXIT_CODES, MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
 import type { RunnerSettings } from '#operator/config.ts';
 import { buildCleanupJob } from '#operator/jobs/cleanup-job.ts';
-import { heapMegabytes, parseMemory } from '#operator/jobs/memory.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
+import { heapMegabytes, parseMemory } from '#operator/jobs/pod-memory.ts';
 import type { JobInput } from '#operator/jobs/pod-template.ts';
 import { buildProcessJob } from '#operator/jobs/process-job.ts';
-import { EXIT_CODES, MALLOC_ENV, NODE_OPTIONS } from '#runner/contract.ts';
 
 const UID = '0b4ec2ff-6ad4-4f9a-a8f0-2ec2f3a3b1ce';
 const settings: RunnerSettings = {

@@ -1,8 +1,8 @@
 /** What the kernel makes of any file and any schema is what the processor alone makes of them. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { compileField } from '#runner/processor/check-field.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { createComparison, encodingsOf, OIDS, type TypeName } from './both.ts';
 
 type Field = RecordSchemaSpec['fields'][number];

@@ -1,14 +1,14 @@
 /** A chunk's records by the kernel, and by the processor alone: helpers of the kernel's tests. */
 import { expect } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { FailedRow } from '#ledger/errors/insert-errors.ts';
+import type { Chunk } from '#ledger/types.ts';
 import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { createRowKernel } from '#runner/kernel/row-kernel.ts';
-import type { FailedRow } from '#runner/ledger/insert-errors.ts';
-import type { Chunk } from '#runner/ledger/types.ts';
 import { createPreparer, type Position } from '#runner/load/prepare-chunk.ts';
 import { type ColumnType, chooseEncodings, type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
 import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText } from '#runner/processor/process-record.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { collectFailed } from '#support/prepared-chunks.ts';
 

@@ -1,11 +1,11 @@
 /** The edges of the kernel's memory and of what it takes: on each side of them the rows are the processor's. */
 import { describe, expect, test } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { LAYOUT } from '#runner/kernel/kernel.gen.ts';
 import { createRowKernel } from '#runner/kernel/row-kernel.ts';
 import { createPreparer } from '#runner/load/prepare-chunk.ts';
 import { type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
 import { compileSchema } from '#runner/processor/process-record.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { decodeBinaryRows } from '../processor/run-record.ts';
 import { schemaOf } from '../processor/schema.ts';

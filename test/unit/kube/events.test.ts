@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { KubeError } from '#operator/kube/errors.ts';
-import { createEventRecorder, cutToBytes } from '#operator/kube/events.ts';
-import type { CoreEvent } from '#operator/kube/resource-types.ts';
-import type { EventTarget, KubeClient, KubeObject } from '#operator/kube/types.ts';
+import { KubeError } from '#kube/errors.ts';
+import { createEventRecorder, cutToBytes } from '#kube/events.ts';
+import type { CoreEvent } from '#kube/resource-types.ts';
+import type { EventTarget, KubeClient, KubeObject } from '#kube/types.ts';
 import { FakeClock, settle } from '#support/fake-clock.ts';
 import { createRecordingLog } from '#support/recording-log.ts';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Clock } from '#operator/kube/clock.ts';
-import { createLeaderElector, type LeaderElectorDeps, processIdentity } from '#operator/kube/lease.ts';
-import { toMicroTime } from '#operator/kube/lease-record.ts';
+import type { Clock } from '#common/clock.ts';
+import { createLeaderElector, type LeaderElectorDeps, processIdentity } from '#kube/lease.ts';
+import { toMicroTime } from '#kube/lease-record.ts';
 import { FakeClock, settle } from '#support/fake-clock.ts';
 import { type CallFate, FakeLeaseApi, type LeaseClient } from '#support/fake-lease-api.ts';
 import { createRecordingLog } from '#support/recording-log.ts';

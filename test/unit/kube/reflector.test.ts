@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createKubeClient } from '#operator/kube/client.ts';
-import { createReflector, type ReflectorDeps } from '#operator/kube/reflector.ts';
-import { CONFIG_MAPS, type ConfigMap } from '#operator/kube/resource-types.ts';
-import type { KubeClient, Reflector } from '#operator/kube/types.ts';
+import { createKubeClient } from '#kube/client.ts';
+import { createReflector, type ReflectorDeps } from '#kube/reflector.ts';
+import { CONFIG_MAPS, type ConfigMap } from '#kube/resource-types.ts';
+import type { KubeClient, Reflector } from '#kube/types.ts';
 import { eventually } from '#support/eventually.ts';
 import { FakeClock } from '#support/fake-clock.ts';
 import { type FakeKubeServer, isList, isWatch, refuse, startFakeKubeServer } from '#support/fake-kube-server.ts';

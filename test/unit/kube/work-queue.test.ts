@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { KubeError } from '#operator/kube/errors.ts';
-import type { ProcessResult } from '#operator/kube/types.ts';
-import { createWorkQueue, type WorkQueueDeps } from '#operator/kube/work-queue.ts';
+import { KubeError } from '#kube/errors.ts';
+import type { ProcessResult } from '#kube/types.ts';
+import { createWorkQueue, type WorkQueueDeps } from '#kube/work-queue.ts';
 import { FakeClock, settle } from '#support/fake-clock.ts';
 import { createRecordingLog } from '#support/recording-log.ts';
 

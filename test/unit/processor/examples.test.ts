@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { FailedRow } from '#ledger/errors/insert-errors.ts';
 import { createRecordScanner } from '#runner/csv/scanner.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
-import type { FailedRow } from '#runner/ledger/insert-errors.ts';
 import { createPreparer, type PreparedChunk } from '#runner/load/prepare-chunk.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CERTIFICATION_COLUMNS, generateCertifications } from '#support/certifications.ts';
 import { canonical, type ExpectedRecord, expectCertifications } from '#support/oracle.ts';

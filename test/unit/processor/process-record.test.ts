@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { compileSchema } from '#runner/processor/process-record.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { createRecordRunner, type RecordResult } from './run-record.ts';
 import { schemaOf } from './schema.ts';
 

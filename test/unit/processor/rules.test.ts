@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { checkSchema } from '#operator/controller/accept-policy.ts';
 import { compileSchema } from '#runner/processor/process-record.ts';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
 import { createRecordRunner } from './run-record.ts';
 import { schemaOf } from './schema.ts';
 

@@ -1,5 +1,5 @@
 /** Small schemas for the tests of the processor. */
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 
 type Spec = RecordSchemaSpec;
 type PartialField = Partial<Spec['fields'][number]>;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NODE_OPTIONS } from '#runner/contract.ts';
+import { NODE_OPTIONS } from '#common/job-contract.ts';
 
 const run = promisify(execFile);
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { PendingRun } from '#runner/ledger/chunks.ts';
+import type { PendingRun } from '#ledger/chunks/chunks.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 
 const MIB = 1024 * 1024;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Fault } from '#common/faults.ts';
 import {
   chooseIndexes,
   chunksOfIndex,
@@ -7,8 +8,7 @@ import {
   MAX_INDEXES,
   parseTermination,
   readRunnerConfig,
-} from '#runner/contract.ts';
-import { Fault } from '#runner/errors.ts';
+} from '#common/job-contract.ts';
 
 describe('chooseIndexes', () => {
   const MIB = 1024 * 1024;

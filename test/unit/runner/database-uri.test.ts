@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Fault } from '#runner/errors.ts';
-import { parseDatabaseUri } from '#runner/storage/postgres.ts';
+import { Fault } from '#common/faults.ts';
+import { parseDatabaseUri } from '#ledger/connection/postgres.ts';
 
 const parse = (uri: string, caCert?: string) =>
   parseDatabaseUri({ uri, caCert, namespace: 'team-a', applicationName: 'test' });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Chunk } from '#runner/ledger/types.ts';
+import type { Chunk } from '#ledger/types.ts';
 import { createPace } from '#runner/load/pace.ts';
 
 const MIB = 1024 * 1024;

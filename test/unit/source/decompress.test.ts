@@ -1,7 +1,7 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Fault } from '#runner/errors.ts';
+import { Fault } from '#common/faults.ts';
 import { decompress } from '#runner/source/decompress.ts';
 import { collect, piecesOf } from './pieces.ts';
 

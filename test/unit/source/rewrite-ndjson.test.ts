@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { rewriteNdjson } from '#runner/source/rewrite-ndjson.ts';
 import { read } from '../csv/scan.ts';
 import { collect, piecesOf } from './pieces.ts';

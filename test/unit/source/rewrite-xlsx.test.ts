@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Fault } from '#runner/errors.ts';
+import { Fault } from '#common/faults.ts';
 import { rewriteXlsx } from '#runner/source/rewrite-xlsx.ts';
 import { openArchive } from '#runner/source/zip-archive.ts';
 import { type CellSpec, type WorkbookSpec, workbook, workbookParts, zip } from '#support/workbook.ts';

@@ -1,4 +1,4 @@
-import type { RecordSchemaSpec } from '#runner/processor/record-schema.gen.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 
 /** Fields `id` and `full name` (also `name`), with this rule for the header. */
 export function schemaOf(fieldsMatch: RecordSchemaSpec['fieldsMatch'] = 'equal'): RecordSchemaSpec {

@@ -1,0 +1,17 @@
+/** Names of what an upload brings about. Deterministic, so that a step that runs twice finds what the first run made. */
+import type { JobKind } from '#common/job-contract.ts';
+import { DEFAULTS } from '#common/job-contract.ts';
+import type { BatchUploadSpec } from './batch-upload.gen.ts';
+
+/** At most 36 + 9 + attempt characters: an index is added to it, and the sum must stay below 63. */
+export function jobName(uploadUid: string, kind: JobKind, attempt: number): string {
+  return `${uploadUid}-${kind}-${attempt}`;
+}
+
+export function databaseSecretName(spec: BatchUploadSpec): string {
+  return spec.target?.databaseSecretRef.name ?? DEFAULTS.databaseSecret;
+}
+
+export function s3SecretName(spec: BatchUploadSpec): string {
+  return spec.source.s3.credentialsSecretRef?.name ?? DEFAULTS.s3Secret;
+}

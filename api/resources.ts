@@ -1,0 +1,42 @@
+/** Our own kinds, and where they live in the API. */
+import type { V1ServiceAccount } from '@kubernetes/client-node';
+import type { KubeObject, Raw, ResourceType } from '#kube/types.ts';
+import type { BatchUploadSpec, BatchUploadStatus } from './batch-upload.gen.ts';
+import type { RecordSchemaSpec } from './record-schema.gen.ts';
+import type { UploadSourceSpec, UploadSourceStatus } from './upload-source.gen.ts';
+
+export const API_GROUP = 'batchupload.dev';
+export const API_VERSION = 'batchupload.dev/v1alpha1';
+
+export interface BatchUpload extends KubeObject {
+  spec: BatchUploadSpec;
+  status?: BatchUploadStatus;
+}
+
+export interface RecordSchema extends KubeObject {
+  spec: RecordSchemaSpec;
+}
+
+export interface UploadSource extends KubeObject {
+  spec: UploadSourceSpec;
+  status?: UploadSourceStatus;
+}
+
+const ours = { group: API_GROUP, version: 'v1alpha1', namespaced: true } as const;
+
+export const BATCH_UPLOADS: ResourceType<BatchUpload> = { ...ours, plural: 'batchuploads', kind: 'BatchUpload' };
+export const RECORD_SCHEMAS: ResourceType<RecordSchema> = { ...ours, plural: 'recordschemas', kind: 'RecordSchema' };
+export const UPLOAD_SOURCES: ResourceType<UploadSource> = { ...ours, plural: 'uploadsources', kind: 'UploadSource' };
+
+export const SERVICE_ACCOUNTS: ResourceType<Raw<V1ServiceAccount>> = {
+  group: '',
+  version: 'v1',
+  namespaced: true,
+  plural: 'serviceaccounts',
+  kind: 'ServiceAccount',
+};
+
+/** Who writes: the field manager of the status. */
+export const FIELD_MANAGER = 'batch-upload-operator';
+/** The same of an UploadSource, and of what is made from it. */
+export const BRIDGE_FIELD_MANAGER = 'batch-upload-bridge';

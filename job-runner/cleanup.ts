@@ -1,0 +1,29 @@
+/** After an upload's end: removes the copies of its file. */
+
+import { Fault } from '#common/faults.ts';
+import { workBucket } from '#common/job-contract.ts';
+import type { UploadRow } from '#ledger/types.ts';
+import { createRetryOptions } from '#s3/s3.ts';
+import type { ProcessDeps } from './process.ts';
+import { removeWorkCopies } from './storage/work-copy.ts';
+
+/** @throws Fault when the upload is still running: its pods read the copy. */
+export async function cleanUp(
+  deps: Pick<ProcessDeps, 's3' | 'config' | 'signal' | 'log'>,
+  { id, status, request }: UploadRow,
+): Promise<void> {
+  if (status === 'Planning' || status === 'Processing') {
+    throw new Fault({
+      code: 'UNK_RUNNING',
+      category: 'retryable',
+      reason: 'StillRunning',
+      message: `The upload is ${status}: the copies of its file are removed after its end.`,
+    });
+  }
+  const removed = await removeWorkCopies(
+    deps.s3,
+    { bucket: workBucket(request.s3.bucket, request.work), uploadId: id },
+    createRetryOptions(deps),
+  );
+  deps.log.info({ removed }, 'copies of the file removed');
+}

@@ -1,0 +1,182 @@
+/**
+ * Canonical copies: of a file whose own bytes chunks cannot point into, under `work/<upload uid>/<pod>/`. A pod that
+ * died leaves one too, or a part of one; the upload's end removes them all by their prefix.
+ */
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { Fault } from '#common/faults.ts';
+import { workPrefix } from '#common/job-contract.ts';
+import { formatFault } from '#runner/source/source-format.ts';
+import type { ObjectIdentity } from '#s3/object-identity.ts';
+import { createStallLimit, headObject, type RetryOptions, storageFault, withRetries } from '#s3/s3.ts';
+
+/** Two of them are in memory: one is filled while the other is on its way. */
+const PART_BYTES = 8 * 1024 * 1024;
+/** Nothing is heard while a part is sent: it may take four times as long as a silence of a read, at least 70 KB/s. */
+const STALLS_PER_PART = 4;
+/** S3's limit, and so 80 GB a copy. */
+const MAX_PARTS = 10_000;
+
+export interface WorkPlace {
+  bucket: string;
+  key: string;
+}
+
+export interface WorkCopy {
+  /** Takes the next bytes; waits when they come faster than the storage takes them. @throws Fault */
+  write(piece: Buffer): Promise<void>;
+  /** The object is there when this returns. @throws Fault */
+  finish(): Promise<ObjectIdentity>;
+  /** Gives up what is not finished; safe at any moment. */
+  abort(): Promise<void>;
+}
+
+export function createWorkCopy(s3: S3Client, place: WorkPlace, retry: RetryOptions): WorkCopy {
+  const object = { Bucket: place.bucket, Key: place.key };
+  const send = createSender(s3, place, retry);
+  const parts: CompletedPart[] = [];
+  let uploadId: string | undefined;
+  let part = Buffer.allocUnsafe(PART_BYTES);
+  let spare = Buffer.allocUnsafe(PART_BYTES);
+  let filled = 0;
+  let size = 0;
+  let sending: Promise<void> = Promise.resolve();
+
+  async function sendPart(body: Buffer): Promise<void> {
+    uploadId ??= (await send((abortSignal) => s3.send(new CreateMultipartUploadCommand(object), { abortSignal })))
+      .UploadId!;
+    const PartNumber = parts.length + 1;
+    if (PartNumber > MAX_PARTS) throw tooLarge();
+    const command = new UploadPartCommand({ ...object, UploadId: uploadId, PartNumber, Body: body });
+    const { ETag } = await send((abortSignal) => s3.send(command, { abortSignal }));
+    parts.push({ PartNumber, ...(ETag ? { ETag } : {}) });
+  }
+
+  /** Starts to send what is filled, when the part before has arrived. */
+  async function flush(): Promise<void> {
+    await sending;
+    sending = sendPart(part.subarray(0, filled));
+    // Awaited with the next part; until then its fault must not be an unhandled rejection.
+    sending.catch(() => undefined);
+    [part, spare] = [spare, part];
+    filled = 0;
+  }
+
+  return {
+    async write(piece) {
+      size += piece.length;
+      for (let at = 0; at < piece.length; ) {
+        const taken = piece.copy(part, filled, at);
+        at += taken;
+        filled += taken;
+        if (filled === PART_BYTES) await flush();
+      }
+    },
+    async finish() {
+      if (uploadId === undefined && parts.length === 0 && size < PART_BYTES) {
+        const command = new PutObjectCommand({ ...object, Body: part.subarray(0, filled) });
+        await send((abortSignal) => s3.send(command, { abortSignal }));
+      } else {
+        if (filled > 0) await flush();
+        await sending;
+        await complete(uploadId!);
+        uploadId = undefined;
+      }
+      const identity = await headObject(s3, place, retry);
+      if (identity.sizeBytes === size) return identity;
+      throw new Error(`the copy has ${identity.sizeBytes} bytes of ${size}`);
+    },
+    async abort() {
+      await sending.catch(() => undefined);
+      if (uploadId === undefined) return;
+      const command = new AbortMultipartUploadCommand({ ...object, UploadId: uploadId });
+      await s3.send(command, { abortSignal: AbortSignal.timeout(10_000) }).catch(() => undefined);
+    },
+  };
+
+  async function complete(UploadId: string): Promise<void> {
+    const command = new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts: parts } });
+    let tries = 0;
+    await send(async (abortSignal) => {
+      tries += 1;
+      await s3.send(command, { abortSignal }).catch((error) => {
+        // Done, and its answer was lost: what is there is looked at next.
+        if (tries === 1 || (error as { name?: string }).name !== 'NoSuchUpload') throw error;
+      });
+    });
+  }
+}
+
+/** Removes every copy of an upload, finished or not. Can be repeated. @throws Fault */
+export async function removeWorkCopies(
+  s3: S3Client,
+  { bucket, uploadId }: { bucket: string; uploadId: string },
+  retry: RetryOptions,
+): Promise<number> {
+  const prefix = workPrefix(uploadId);
+  const send = createSender(s3, { bucket, key: prefix }, retry);
+  const where = { Bucket: bucket, Prefix: prefix };
+  const started = await send((abortSignal) => s3.send(new ListMultipartUploadsCommand(where), { abortSignal }));
+  for (const { Key, UploadId } of started.Uploads ?? []) {
+    const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId });
+    await send((abortSignal) => s3.send(command, { abortSignal }));
+  }
+  let removed = 0;
+  for (;;) {
+    // With its versions, so that nothing stays behind a delete marker.
+    const { Versions = [], DeleteMarkers = [] } = await send((abortSignal) =>
+      s3.send(new ListObjectVersionsCommand(where), { abortSignal }),
+    );
+    const there = [...Versions, ...DeleteMarkers];
+    if (there.length === 0) return removed;
+    for (const { Key, VersionId } of there) {
+      const command = new DeleteObjectCommand({ Bucket: bucket, Key, VersionId });
+      await send((abortSignal) => s3.send(command, { abortSignal }));
+      removed += 1;
+    }
+  }
+}
+
+/** Sends a command, again on faults that pass; the others say what a person can do. */
+function createSender(s3: S3Client, place: WorkPlace, retry: RetryOptions) {
+  return <T>(work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> =>
+    withRetries(retry, async () => {
+      const limit = createStallLimit({ ...retry, stallSeconds: retry.stallSeconds * STALLS_PER_PART });
+      try {
+        limit.start();
+        return await work(limit.signal);
+      } catch (error) {
+        const fault = await storageFault(limit.explain(error), s3, place);
+        throw fault.retryable ? fault : refused(fault, place);
+      } finally {
+        limit.stop();
+      }
+    });
+}
+
+function refused(fault: Fault, { bucket, key }: WorkPlace): Fault {
+  return new Fault({
+    code: 'S3_WORK_COPY',
+    category: 'permanent',
+    reason: fault.reason,
+    message: `A file of this kind is copied as plain CSV while it is loaded, and the storage refuses that: ${key} in bucket ${bucket}. Let the storage keys read, write, list and delete under work/, name another bucket in spec.work.s3.bucket, or upload the file as UTF-8 CSV without compression, which needs no copy.`,
+    cause: fault,
+  });
+}
+
+function tooLarge(): Fault {
+  return formatFault(
+    'FormatNotSupported',
+    'The file would be larger than 80 GB as plain CSV: upload it as UTF-8 CSV without compression, which needs no copy.',
+  );
+}

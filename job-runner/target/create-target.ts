@@ -1,0 +1,58 @@
+/** The statement that makes a target table, and its running. */
+import type { ClientBase } from 'pg';
+import pg from 'pg';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { keyColumns, quoteTable } from '#runner/load/target.ts';
+
+type Column = RecordSchemaSpec['target']['columns'][number];
+type Field = RecordSchemaSpec['fields'][number];
+
+/** Integers of more than 18 digits need `type: numeric` in the column. */
+const TYPES: Record<Field['type'], string> = {
+  string: 'text',
+  any: 'text',
+  integer: 'bigint',
+  number: 'numeric',
+  boolean: 'boolean',
+  date: 'date',
+  time: 'time',
+  datetime: 'timestamptz',
+  year: 'integer',
+  yearmonth: 'text',
+  duration: 'interval',
+  object: 'jsonb',
+  array: 'jsonb',
+};
+
+/** `CREATE TABLE IF NOT EXISTS` with the key as primary key. */
+export function createTableSql(schema: RecordSchemaSpec): string {
+  const key = new Set(keyColumns(schema));
+  const columns = schema.target.columns.map((column) => {
+    const notNull = key.has(column.name) || column.system !== undefined;
+    return `  ${pg.escapeIdentifier(column.name)} ${columnType(column, schema)}${notNull ? ' NOT NULL' : ''}`;
+  });
+  const primaryKey = `  PRIMARY KEY (${[...key].map(pg.escapeIdentifier).join(', ')})`;
+  return `CREATE TABLE IF NOT EXISTS ${quoteTable(schema.target.table)} (\n${[...columns, primaryKey].join(',\n')}\n)`;
+}
+
+function columnType(column: Column, schema: RecordSchemaSpec): string {
+  if (column.type !== undefined) return column.type;
+  if (column.json !== undefined) return 'jsonb';
+  if (column.system !== undefined) return column.system === 'rowNumber' ? 'bigint' : 'uuid';
+  const field = schema.fields.find(({ name }) => name === column.field);
+  if (field?.format === 'uuid') return 'uuid';
+  return TYPES[field?.type ?? 'string'];
+}
+
+/** Two `CREATE TABLE IF NOT EXISTS` at once can both find nothing and collide in the catalog. */
+export async function createTarget(client: ClientBase, schema: RecordSchemaSpec): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [schema.target.table]);
+    await client.query(createTableSql(schema));
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,175 @@
+/** Is the target table such that a runner can load into it? Each answer says what SQL to run. */
+import type { ClientBase } from 'pg';
+import pg from 'pg';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { Explanation } from '#operator/controller/types.ts';
+import { STAGES } from '#runner/load/merge.ts';
+import { keyColumns, ownerColumns, quoteTable } from '#runner/load/target.ts';
+import { createTableSql } from './create-target.ts';
+
+/** Of the ledger's own tables: a file that is loaded into them would change what is known of uploads. */
+const LEDGER_SCHEMA = 'batch_upload';
+
+/** Null when the table is as it must be. */
+export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec): Promise<Explanation | null> {
+  const hidden = checkName(schema);
+  if (hidden) return hidden;
+  const table = await readTable(client, schema.target.table);
+  return table === null ? tableMissing(schema) : checkTarget(schema, table);
+}
+
+export interface TargetTable {
+  /** Where the table's name led to. */
+  schema: string;
+  /** pg_class.relkind. */
+  kind: string;
+  user: string;
+  canInsert: boolean;
+  canSelect: boolean;
+  canUpdate: boolean;
+  canMakeTemporaryTables: boolean;
+  columns: { name: string; required: boolean; generated: boolean }[];
+  /** Columns of each unique index that can tell duplicates: valid, immediate, whole, without expressions. */
+  uniqueKeys: string[][];
+}
+
+/** Pure. */
+export function checkTarget(schema: RecordSchemaSpec, table: TargetTable): Explanation | null {
+  return (
+    (table.schema === LEDGER_SCHEMA ? inLedger(schema) : null) ??
+    checkKind(schema, table) ??
+    checkColumns(schema, table) ??
+    checkRequired(schema, table) ??
+    checkKey(schema, table) ??
+    checkRights(schema, table)
+  );
+}
+
+function checkName(schema: RecordSchemaSpec): Explanation | null {
+  const { table } = schema.target;
+  if (table.startsWith(`${LEDGER_SCHEMA}.`)) return inLedger(schema);
+  if (!Object.values<string>(STAGES).includes(table)) return null;
+  return {
+    reason: 'TargetNameTaken',
+    message: `The table ${table} would be hidden by a temporary one of this name, in which pods sort records. Put its schema in front of it in spec.target.table of the RecordSchema, as in public.${table}, or name another table.`,
+  };
+}
+
+function inLedger({ target: { table } }: RecordSchemaSpec): Explanation {
+  return {
+    reason: 'TargetNameTaken',
+    message: `The table ${table} is in the schema ${LEDGER_SCHEMA}, which is the ledger's own. Name a table of another schema in spec.target.table of the RecordSchema.`,
+  };
+}
+
+export function tableMissing(schema: RecordSchemaSpec): Explanation {
+  const sql = createTableSql(schema).replaceAll(/\n\s*/g, ' ');
+  return {
+    reason: 'TargetTableMissing',
+    message: `The table ${schema.target.table} does not exist. Set spec.target.create: true in the RecordSchema, or create it: ${sql};`,
+  };
+}
+
+function checkKind({ target }: RecordSchemaSpec, { kind }: TargetTable): Explanation | null {
+  if (kind === 'r' || kind === 'p') return null;
+  return {
+    reason: 'TargetTableMissing',
+    message: `${target.table} is not a table. Name a table in spec.target.table of the RecordSchema, or create one.`,
+  };
+}
+
+function checkColumns({ target }: RecordSchemaSpec, { columns }: TargetTable): Explanation | null {
+  const known = new Map(columns.map((column) => [column.name, column]));
+  const missing = target.columns.map(({ name }) => name).filter((name) => !known.has(name));
+  if (missing.length > 0) {
+    return {
+      reason: 'TargetColumnMissing',
+      message: `The table ${target.table} has no column ${missing.join(', ')}. Add it (ALTER TABLE ${quoteTable(target.table)} ${missing.map((name) => `ADD COLUMN ${pg.escapeIdentifier(name)} …`).join(', ')}), or correct spec.target.columns of the RecordSchema.`,
+    };
+  }
+  const generated = target.columns.map(({ name }) => name).filter((name) => known.get(name)?.generated);
+  if (generated.length === 0) return null;
+  return {
+    reason: 'TargetColumnMissing',
+    message: `The column ${generated.join(', ')} of the table ${target.table} is generated and cannot be loaded. Take it out of spec.target.columns of the RecordSchema.`,
+  };
+}
+
+function checkRequired({ target }: RecordSchemaSpec, { columns }: TargetTable): Explanation | null {
+  const filled = new Set(target.columns.map(({ name }) => name));
+  const required = columns.filter(({ name, required }) => required && !filled.has(name)).map(({ name }) => name);
+  if (required.length === 0) return null;
+  return {
+    reason: 'TargetColumnRequired',
+    message: `The column ${required.join(', ')} of the table ${target.table} is NOT NULL, has no default and gets nothing from the RecordSchema. Add it to spec.target.columns, or run: ALTER TABLE ${quoteTable(target.table)} ${required.map((name) => `ALTER COLUMN ${pg.escapeIdentifier(name)} DROP NOT NULL`).join(', ')};`,
+  };
+}
+
+function checkKey(schema: RecordSchemaSpec, { uniqueKeys }: TargetTable): Explanation | null {
+  const key = keyColumns(schema);
+  const wanted = [...key].sort().join('\0');
+  if (uniqueKeys.some((columns) => [...columns].sort().join('\0') === wanted)) return null;
+  const list = key.map(pg.escapeIdentifier).join(', ');
+  return {
+    reason: 'TargetKeyMissing',
+    message: `The table ${schema.target.table} has no unique index on exactly (${key.join(', ')}) that is valid, covers all rows and is not deferrable; without it duplicates are not found. Run: CREATE UNIQUE INDEX ON ${quoteTable(schema.target.table)} (${list});`,
+  };
+}
+
+function checkRights(schema: RecordSchemaSpec, table: TargetTable): Explanation | null {
+  const { target } = schema;
+  const missing = [
+    ...(table.canSelect ? [] : ['SELECT']),
+    ...(table.canInsert ? [] : ['INSERT']),
+    ...(table.canUpdate || !replaces(schema) ? [] : ['UPDATE']),
+  ];
+  const user = pg.escapeIdentifier(table.user);
+  if (missing.length > 0) {
+    return {
+      reason: 'TargetAccessDenied',
+      message: `The role ${table.user} may not ${missing.join(', ')} on the table ${target.table}. Run: GRANT ${missing.join(', ')} ON ${quoteTable(target.table)} TO ${user};`,
+    };
+  }
+  if (table.canMakeTemporaryTables) return null;
+  return {
+    reason: 'TargetAccessDenied',
+    message: `The role ${table.user} may not make temporary tables, in which chunks with duplicates are sorted. Run as an administrator: GRANT TEMPORARY ON DATABASE … TO ${user};`,
+  };
+}
+
+/** With both system columns one row of a file takes another's place; Update replaces what is stored. */
+function replaces(schema: RecordSchemaSpec): boolean {
+  return schema.target.onDuplicate === 'Update' || ownerColumns(schema) !== null;
+}
+
+/** A right on some columns may be enough; the runner says so if it is not. */
+const TABLE_SQL = `
+  SELECT c.oid, c.relnamespace::regnamespace::text AS schema, c.relkind AS kind, current_user AS "user",
+         has_any_column_privilege(c.oid, 'SELECT') AS "canSelect", has_any_column_privilege(c.oid, 'INSERT') AS "canInsert",
+         has_any_column_privilege(c.oid, 'UPDATE') AS "canUpdate",
+         has_database_privilege(current_database(), 'TEMPORARY') AS "canMakeTemporaryTables"
+  FROM pg_class c WHERE c.oid = to_regclass($1)`;
+
+const COLUMNS_SQL = `
+  SELECT attname AS name, attgenerated <> '' AS generated,
+         attnotnull AND NOT atthasdef AND attidentity = '' AND attgenerated = '' AS required
+  FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped`;
+
+const KEYS_SQL = `
+  SELECT array_agg(a.attname::text) AS columns
+  FROM pg_index i
+  CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
+  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+  WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate
+    AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
+  GROUP BY i.indexrelid`;
+
+async function readTable(client: ClientBase, name: string): Promise<TargetTable | null> {
+  const found = await client.query(TABLE_SQL, [quoteTable(name)]);
+  const row = found.rows[0];
+  if (!row) return null;
+  const { oid, ...table } = row;
+  const columns = await client.query(COLUMNS_SQL, [oid]);
+  const keys = await client.query<{ columns: string[] }>(KEYS_SQL, [oid]);
+  return { ...table, columns: columns.rows, uniqueKeys: keys.rows.map((key) => key.columns) };
+}

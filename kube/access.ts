@@ -1,0 +1,107 @@
+/** Where the API server is and how we say who we are: from a kubeconfig, or the pod's own service account. */
+import { readFile } from 'node:fs/promises';
+import type { RequestOptions } from 'node:https';
+import { KubeConfig } from '@kubernetes/client-node';
+import { type Clock, systemClock } from '#common/clock.ts';
+
+export interface TlsMaterial {
+  ca?: string | undefined;
+  cert?: string | undefined;
+  key?: string | undefined;
+  servername?: string | undefined;
+  rejectUnauthorized?: boolean | undefined;
+}
+
+export interface Credentials {
+  /** Sent with every request; never logged. */
+  headers: Record<string, string>;
+  tls: TlsMaterial;
+}
+
+export interface KubeAccess {
+  /** URL of the API server, possibly with a path. */
+  readonly server: string;
+  /** HTTP proxy, from the kubeconfig's `proxy-url`. */
+  readonly proxyUrl?: string | undefined;
+  /** The context's namespace; in a pod, the pod's. */
+  readonly namespace?: string | undefined;
+  credentials(): Promise<Credentials>;
+  /** The server answered 401: read the credentials again before the next request. */
+  invalidate(): void;
+}
+
+/** Service account tokens rotate after 80 % of an hour at the latest; client-go rereads the file every minute. */
+const REREAD_MS = 30_000;
+
+export interface LoadAccessOptions {
+  /** Path of a kubeconfig. When absent: `KUBECONFIG`, `~/.kube/config`, then the pod's service account. */
+  kubeconfig?: string | undefined;
+  context?: string | undefined;
+  clock?: Clock;
+}
+
+export function loadAccess({ kubeconfig, context, clock = systemClock }: LoadAccessOptions = {}): KubeAccess {
+  const config = new KubeConfig();
+  if (kubeconfig === undefined) config.loadFromDefault();
+  else config.loadFromFile(kubeconfig);
+  if (context !== undefined) config.setCurrentContext(context);
+  return createAccess(config, clock);
+}
+
+export function createAccess(config: KubeConfig, clock: Clock = systemClock): KubeAccess {
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new Error('The kubeconfig has no current context with a cluster: set current-context');
+  const namespace = config.getContextObject(config.getCurrentContext())?.namespace?.trim();
+  // The library refuses plain HTTP unless it is told that there is no TLS to verify.
+  if (cluster.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true });
+
+  let known: { credentials: Credentials; at: number } | undefined;
+  return {
+    server: cluster.server,
+    proxyUrl: cluster.proxyUrl,
+    namespace: namespace === '' ? undefined : namespace,
+    async credentials() {
+      if (known === undefined || clock.monotonic() - known.at >= REREAD_MS) {
+        const at = clock.monotonic();
+        known = { credentials: await readCredentials(config), at };
+      }
+      return known.credentials;
+    },
+    invalidate() {
+      known = undefined;
+    },
+  };
+}
+
+async function readCredentials(config: KubeConfig): Promise<Credentials> {
+  // Runs exec plugins and auth providers, and reads the files that the kubeconfig names.
+  const options: RequestOptions = {};
+  await config.applyToHTTPSOptions(options);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
+    if (value !== undefined) headers[name.toLowerCase()] = String(value).trim();
+  }
+  if (typeof options.auth === 'string') {
+    headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+  }
+  // The library keeps a token file's content for a minute whatever happens; after a 401 that is too long.
+  const tokenFile: unknown = config.getCurrentUser()?.authProvider?.config?.tokenFile;
+  if (typeof tokenFile === 'string') {
+    headers['authorization'] = `Bearer ${(await readFile(tokenFile, 'utf8')).trim()}`;
+  }
+  return {
+    headers,
+    tls: {
+      ca: asText(options.ca),
+      cert: asText(options.cert),
+      key: asText(options.key),
+      servername: options.servername,
+      rejectUnauthorized: options.rejectUnauthorized,
+    },
+  };
+}
+
+function asText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  return Buffer.isBuffer(value) ? value.toString('utf8') : undefined;
+}

@@ -1,0 +1,280 @@
+/**
+ * One database as the operator uses it: a few connections, time limits on everything, and one progress query a tick for
+ * all active uploads. A database that is away fails at once while its backoff lasts, so that it never holds the
+ * workers that other databases' uploads need.
+ */
+import pg from 'pg';
+import { type Clock, sleep } from '#common/clock.ts';
+import { Fault } from '#common/faults.ts';
+import { createGate } from '#common/semaphore.ts';
+import type { Logger } from '#kube/types.ts';
+import { backoffMs, sqlState } from '#ledger/connection/postgres.ts';
+import { latestVersion, ledgerVersion } from '#ledger/migrate.ts';
+import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
+import { withLockPatience } from '#ledger/uploads/lock-upload.ts';
+import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
+import { assertDirect, classify, isLost, ledgerOutdated } from './connection.ts';
+
+export interface DatabaseDeps {
+  config: pg.ClientConfig;
+  tickMs: number;
+  clock: Clock;
+  log: Logger;
+  /** Told of every row that was read, before those who watch it. */
+  onRow?: ((row: UploadProgress) => void) | undefined;
+  /** The server refused the credentials. */
+  onDenied?: (() => void) | undefined;
+}
+
+/** Null: the ledger has no such upload. */
+export interface Reading {
+  row: UploadProgress | null;
+  /** Monotonic, ms: before the query was sent. */
+  at: number;
+}
+
+/** Connections for work; polling has one of its own, so that a finish that waits for locks does not stop it. */
+const WORK_CONNECTIONS = 2;
+const WORK_TIMEOUT_MS = 30_000;
+const POLL_TIMEOUT_MS = 10_000;
+const BACKOFF = { baseMs: 1000, maxMs: 10_000 };
+const NO_LEDGER = new Set(['42P01', '3F000']);
+
+/**
+ * | state | `#fault` | work | poll |
+ * |---|---|---|---|
+ * | up | null | is tried | every tick while somebody watches |
+ * | down | the last fault | fails with it until `#retryAt` | every backoff |
+ */
+export class Database {
+  readonly #deps: DatabaseDeps;
+  readonly #work: pg.Pool;
+  readonly #poll: pg.Pool;
+  readonly #gate = createGate(WORK_CONNECTIONS);
+  readonly #watched = new Map<string, { notify: () => void; reading: Reading | null }>();
+  readonly #closed = new AbortController();
+  #fault: Fault | null = null;
+  #failures = 0;
+  #retryAt = 0;
+  #checked = false;
+  #isCurrent = false;
+  #polling: Promise<void> | null = null;
+  #lastUsed: number;
+
+  constructor(deps: DatabaseDeps) {
+    this.#deps = deps;
+    this.#lastUsed = deps.clock.monotonic();
+    this.#work = createPool(deps, { max: WORK_CONNECTIONS, timeoutMs: WORK_TIMEOUT_MS });
+    this.#poll = createPool(deps, { max: 1, timeoutMs: POLL_TIMEOUT_MS });
+  }
+
+  /** Null while nobody watches and nothing runs; else how long ago that was, in ms. */
+  get idleMs(): number {
+    if (this.#watched.size > 0 || this.#gate.active > 0) return 0;
+    return this.#deps.clock.monotonic() - this.#lastUsed;
+  }
+
+  get fault(): Fault | null {
+    return this.#fault;
+  }
+
+  /**
+   * Runs statements on a connection.
+   * @throws Fault for what the database or the network says; what `work` itself throws stays as it is.
+   */
+  async run<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    this.#lastUsed = this.#deps.clock.monotonic();
+    this.#failIfDown();
+    return this.#gate.run(() => this.#with(this.#work, work));
+  }
+
+  /** A transaction that may have to wait for the upload's pods: ends their sessions when they do not move. */
+  finish<T>(uploadId: string, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const { log } = this.#deps;
+    return this.run((client) =>
+      withLockPatience(
+        client,
+        {
+          uploadId,
+          openHelper: async () => {
+            const helper = new pg.Client({ ...this.#deps.config, statement_timeout: POLL_TIMEOUT_MS });
+            helper.on('error', () => undefined);
+            await helper.connect();
+            return helper;
+          },
+          onTerminated: (pid) =>
+            log.warn({ uploadId, pid }, 'ended a session that held a lock of this upload and did not move'),
+        },
+        () => work(client),
+      ),
+    );
+  }
+
+  /** Reads one upload now. @throws Fault */
+  async read(id: string): Promise<Reading> {
+    const at = this.#deps.clock.monotonic();
+    const rows = await this.run((client) => this.#readRows(client, [id]));
+    return this.#keep(id, { row: rows.get(id) ?? null, at });
+  }
+
+  readTopErrors(id: string): Promise<ErrorSummary[]> {
+    return this.run((client) => readTopErrors(client, id));
+  }
+
+  /** The last reading of an upload that is watched; null before the first one. */
+  last(id: string): Reading | null {
+    return this.#watched.get(id)?.reading ?? null;
+  }
+
+  /** From now on the upload is in every tick's query, and `notify` is called when its row or the database's state changes. */
+  watch(id: string, notify: () => void): void {
+    const known = this.#watched.get(id);
+    if (known) known.notify = notify;
+    else this.#watched.set(id, { notify, reading: null });
+    this.#startPolling();
+  }
+
+  unwatch(id: string): void {
+    this.#watched.delete(id);
+    this.#lastUsed = this.#deps.clock.monotonic();
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    this.#watched.clear();
+    await this.#polling;
+    await Promise.allSettled([this.#work.end(), this.#poll.end()]);
+  }
+
+  #failIfDown(): void {
+    if (this.#fault !== null && this.#deps.clock.monotonic() < this.#retryAt) throw this.#fault;
+  }
+
+  async #with<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    // While it waited for its turn others may have found out.
+    this.#failIfDown();
+    let client: pg.PoolClient;
+    try {
+      client = await pool.connect();
+      if (!this.#checked) {
+        await assertDirect(client).catch((error) => {
+          client.release(true);
+          throw error;
+        });
+        this.#checked = true;
+      }
+    } catch (error) {
+      throw this.#failed(classify(error));
+    }
+    try {
+      const result = await work(client);
+      client.release();
+      this.#succeeded();
+      return result;
+    } catch (error) {
+      const fault = classify(error);
+      // A connection in an unknown state is not used again.
+      client.release(isLost(error) ? true : undefined);
+      throw isLost(error) ? this.#failed(fault) : fault;
+    }
+  }
+
+  #failed(fault: unknown): unknown {
+    if (!(fault instanceof Fault)) return fault;
+    const { clock, log } = this.#deps;
+    const first = this.#fault === null;
+    this.#fault = fault;
+    this.#failures += 1;
+    this.#retryAt = clock.monotonic() + backoffMs(this.#failures, BACKOFF);
+    if (first) log.warn({ code: fault.code, host: this.#deps.config.host }, 'a database cannot be used');
+    if (fault.code === 'DB_AUTHENTICATION') this.#deps.onDenied?.();
+    if (first) this.#notifyAll();
+    return fault;
+  }
+
+  #succeeded(): void {
+    this.#failures = 0;
+    if (this.#fault === null) return;
+    this.#fault = null;
+    this.#deps.log.info({ host: this.#deps.config.host }, 'a database can be used again');
+    this.#notifyAll();
+  }
+
+  #notifyAll(): void {
+    for (const { notify } of this.#watched.values()) notify();
+  }
+
+  #startPolling(): void {
+    this.#polling ??= this.#pollWhileWatched().finally(() => {
+      this.#polling = null;
+      // Somebody may have come in the turn in which it ended.
+      if (this.#watched.size > 0 && !this.#closed.signal.aborted) this.#startPolling();
+    });
+  }
+
+  async #pollWhileWatched(): Promise<void> {
+    const { clock, tickMs } = this.#deps;
+    const { signal } = this.#closed;
+    while (this.#watched.size > 0 && !signal.aborted) {
+      await sleep(clock, Math.max(tickMs, this.#retryAt - clock.monotonic()), signal);
+      if (signal.aborted) return;
+      await this.#pollOnce().catch((error) => this.#deps.log.debug({ err: error }, 'reading progress failed'));
+    }
+  }
+
+  async #pollOnce(): Promise<void> {
+    const ids = [...this.#watched.keys()];
+    if (ids.length === 0) return;
+    const at = this.#deps.clock.monotonic();
+    const rows = await this.#with(this.#poll, (client) => this.#readRows(client, ids));
+    for (const id of ids) {
+      const before = this.#watched.get(id);
+      if (before === undefined) continue;
+      const seen = before.reading;
+      this.#keep(id, { row: rows.get(id) ?? null, at });
+      if (seen === null || JSON.stringify(seen.row) !== JSON.stringify(rows.get(id) ?? null)) before.notify();
+    }
+  }
+
+  /** @throws Fault where an earlier version has made the ledger: pods of this one may need what it has not. */
+  async #readRows(client: pg.PoolClient, ids: string[]): Promise<Map<string, UploadProgress>> {
+    if (!this.#isCurrent) {
+      const version = await ledgerVersion(client);
+      // Nobody has opened an upload here yet.
+      if (version === 0) return new Map();
+      if (version < (await latestVersion())) throw ledgerOutdated();
+      this.#isCurrent = true;
+    }
+    try {
+      return await readProgress(client, ids);
+    } catch (error) {
+      if (!NO_LEDGER.has(sqlState(error) ?? '')) throw error;
+      // It was dropped, or the whole database was, and made anew.
+      this.#isCurrent = false;
+      return new Map();
+    }
+  }
+
+  #keep(id: string, reading: Reading): Reading {
+    if (reading.row) this.#deps.onRow?.(reading.row);
+    const entry = this.#watched.get(id);
+    // A slow poll must not take the place of a later look.
+    if (entry && (entry.reading === null || entry.reading.at <= reading.at)) entry.reading = reading;
+    return reading;
+  }
+}
+
+function createPool({ config, log }: DatabaseDeps, { max, timeoutMs }: { max: number; timeoutMs: number }): pg.Pool {
+  const pool = new pg.Pool({
+    ...config,
+    max,
+    statement_timeout: timeoutMs,
+    // When not even the network answers.
+    query_timeout: timeoutMs + 5_000,
+    idleTimeoutMillis: 60_000,
+    // A test or a short command must not wait for idle connections.
+    allowExitOnIdle: true,
+  });
+  pool.on('error', (error) => log.debug({ err: error }, 'an idle connection was lost'));
+  return pool;
+}

@@ -1,0 +1,118 @@
+/**
+ * The fence. A chunk's transaction holds the upload's row FOR SHARE until it commits; whoever changes the upload's
+ * state updates that row, and so waits for every transaction that is under way and stops every later one.
+ *
+ * Row locks alone are not fair: PostgreSQL lets a new FOR SHARE join the holders while an UPDATE waits, so pods whose
+ * transactions overlap could keep the operator waiting for ever. An advisory lock with the same two sides, taken
+ * first, queues in order of arrival.
+ */
+import type { ClientBase } from 'pg';
+import pg from 'pg';
+import { Fault } from '#common/faults.ts';
+import type { LedgerStatus } from '#ledger/types.ts';
+
+/** Sessions of an upload's pods carry this name, and are found by it. At most 63 bytes. */
+export function applicationName(uploadId: string, role: string): string {
+  return `batch-upload/${uploadId}/${role}`.slice(0, 63);
+}
+
+/**
+ * Two statements to send after BEGIN: they wait for their turn, then lock the upload's row and return its status and
+ * attempt, for {@link assertRunning}.
+ */
+export function lockUploadSharedSql(id: string): string {
+  const upload = pg.escapeLiteral(id);
+  return `SELECT pg_advisory_xact_lock_shared(hashtextextended(${upload}, 0));
+    SELECT status, attempt FROM batch_upload.batch_uploads WHERE id = ${upload} FOR SHARE`;
+}
+
+/** The other side: alone with the upload's row until the transaction ends. */
+export async function lockUploadExclusive(
+  client: ClientBase,
+  id: string,
+): Promise<{ status: LedgerStatus; attempt: number } | null> {
+  await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [id]);
+  const result = await client.query<{ status: LedgerStatus; attempt: number }>(
+    'SELECT status, attempt FROM batch_upload.batch_uploads WHERE id = $1 FOR UPDATE',
+    [id],
+  );
+  return result.rows[0] ?? null;
+}
+
+export function assertRunning(
+  row: { status: LedgerStatus; attempt: number } | null | undefined,
+  { id, attempt, status }: { id: string; attempt: number; status: LedgerStatus },
+): void {
+  if (row && row.status === status && row.attempt === attempt) return;
+  throw new Fault({
+    code: 'FENCED',
+    category: 'fenced',
+    reason: 'Fenced',
+    message: row
+      ? `The upload is ${row.status}, attempt ${row.attempt}: this pod works for ${status}, attempt ${attempt}, and stops.`
+      : `The ledger has no upload ${id}.`,
+  });
+}
+
+export interface LockPatience {
+  uploadId: string;
+  /** Opens another connection of the same role, to look and to end sessions with; called only when it is needed. */
+  openHelper: () => Promise<ClientBase & { end(): Promise<void> }>;
+  /** Milliseconds to wait before looking at who is in the way; default 5,000. */
+  patienceMs?: number;
+  /** Told about every session that was ended. */
+  onTerminated?: (pid: number) => void;
+}
+
+/**
+ * Runs a transaction and looks on from the side: when it waits longer than a few seconds for a session of the same
+ * upload that itself waits for its client (a pod frozen in the middle of a COPY, or between two statements), that
+ * session is ended. The kernel of a frozen pod still answers keepalives, so nothing else would end it soon. A
+ * session that works is left alone, and a lock_timeout would lose the place in the queue.
+ */
+export async function withLockPatience<T>(
+  client: ClientBase,
+  options: LockPatience,
+  work: () => Promise<T>,
+): Promise<T> {
+  const patienceMs = options.patienceMs ?? 5_000;
+  const pid = (client as unknown as { processID: number }).processID;
+  let looking: Promise<unknown> = Promise.resolve();
+  const watch = setInterval(() => {
+    looking = looking.then(() => endFrozenBlockers(pid, { ...options, patienceMs })).catch(() => undefined);
+  }, patienceMs);
+  try {
+    return await work();
+  } finally {
+    clearInterval(watch);
+    await looking;
+  }
+}
+
+/** Ends the sessions of this upload that block `pid` (directly or through others) and wait for their client. */
+export async function endFrozenBlockers(
+  pid: number,
+  { openHelper, uploadId, onTerminated, patienceMs }: LockPatience & { patienceMs: number },
+): Promise<number[]> {
+  const helper = await openHelper();
+  try {
+    const result = await helper.query<{ pid: number; ended: boolean }>(
+      `WITH RECURSIVE blockers(pid) AS (
+         SELECT unnest(pg_blocking_pids($1))
+         UNION
+         SELECT unnest(pg_blocking_pids(b.pid)) FROM blockers b)
+       SELECT a.pid, pg_terminate_backend(a.pid) AS ended
+       FROM blockers JOIN pg_stat_activity a USING (pid)
+       WHERE a.application_name LIKE $2 || '%'
+         AND a.wait_event_type = 'Client'
+         AND a.pid <> $1
+         AND a.xact_start < clock_timestamp() - make_interval(secs => $3)`,
+      [pid, applicationName(uploadId, ''), patienceMs / 1000],
+    );
+    const ended = result.rows.filter((row) => row.ended).map((row) => row.pid);
+    for (const blocker of ended) onTerminated?.(blocker);
+    return ended;
+  } finally {
+    await helper.end();
+  }
+}

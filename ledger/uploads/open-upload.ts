@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import type { ClientBase } from 'pg';
+import type { NewUpload } from '#ledger/types.ts';
+
+/**
+ * SHA-256 of canonical JSON (keys sorted), in hex: of the schema, and of how the file is to be read where the upload says
+ * so, since the same bytes read in another way are other records.
+ */
+function hashSchema({ schema, request: { format } }: NewUpload): string {
+  return createHash('sha256')
+    .update(canonicalJson(format ? { schema, format } : schema))
+    .digest('hex');
+}
+
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
+  const entries = Object.entries(value)
+    .filter(([, item]) => item !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+}
+
+/**
+ * Opens the ledger's row of an upload and pins its schema; a row that is already there stays as it is, so that a
+ * repeated accept (a crash before the status was written) changes nothing.
+ */
+export async function openUpload(client: ClientBase, upload: NewUpload): Promise<{ opened: boolean }> {
+  const { request } = upload;
+  const result = await client.query(
+    `WITH opened AS (
+       INSERT INTO batch_upload.batch_uploads
+         (id, cluster_id, namespace, name, source_type, filename, s3_bucket, s3_key, request, schema, schema_hash)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+       ON CONFLICT (id) DO NOTHING RETURNING id)
+     INSERT INTO batch_upload.batch_upload_audit_logs (batch_upload_id, event_type, metadata)
+     SELECT id, 'upload_accepted', jsonb_strip_nulls(jsonb_build_object('namespace', $3::text, 'name', $4::text,
+       'source_type', $5::text, 'upload_source', $12::text, 'event_id', $13::text, 'event_time', $14::text))
+     FROM opened`,
+    [
+      upload.id,
+      upload.clusterId,
+      upload.namespace,
+      upload.name,
+      upload.sourceType,
+      request.s3.key.split('/').at(-1) || request.s3.key,
+      request.s3.bucket,
+      request.s3.key,
+      JSON.stringify(request),
+      JSON.stringify(upload.schema),
+      hashSchema(upload),
+      request.event?.uploadSource,
+      request.event?.id,
+      request.event?.time,
+    ],
+  );
+  return { opened: result.rowCount === 1 };
+}

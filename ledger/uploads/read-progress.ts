@@ -1,0 +1,85 @@
+import type { ClientBase, QueryResultRow } from 'pg';
+import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
+
+/**
+ * Progress of many uploads in one query, as sums over their audit rows. An index-only scan of about 1 ms per
+ * 10,000 chunks; a counter updated per chunk would be a lock that every pod waits for.
+ */
+export async function readProgress(client: ClientBase, ids: readonly string[]): Promise<Map<string, UploadProgress>> {
+  const result = await client.query(
+    `SELECT u.id, u.status, u.attempt, u.retry_generation, u.execution, u.size_bytes::float8 AS size_bytes, u.digest, u.s3_etag,
+            u.s3_version_id, u.total_records::float8 AS total_records, u.total_chunks, u.total_indexes,
+            u.source_format, u.work_bucket,
+            u.started_at, u.planned_at, u.completed_at, u.failure_reason, u.failure_message,
+            u.request->>'mode' IS NOT DISTINCT FROM 'Validate' AS validate_only,
+            u.request->>'mode' IS NOT DISTINCT FROM 'Validate'
+              OR u.schema->'target'->>'onDuplicate' IS NOT DISTINCT FROM 'Update'
+              AND NOT u.schema->'target'->'columns' @> '[{"system": "uploadId"}, {"system": "rowNumber"}]' AS keeps_keys,
+            a.chunks_done, a.processed, a.succeeded, a.failed, a.duplicate, a.updated,
+            CASE WHEN h.id IS NOT NULL THEN jsonb_build_object('name', h.name, 'status', h.status,
+              'totalRecords', h.total_records, 'counts', jsonb_build_object('processed', h.processed_records,
+              'succeeded', h.succeeded_records, 'failed', h.failed_records, 'duplicate', h.duplicate_records,
+              'updated', coalesce(h.updated_records, 0))) END AS same_as
+     FROM batch_upload.batch_uploads u
+     LEFT JOIN batch_upload.batch_uploads h ON h.id = u.same_as
+     CROSS JOIN LATERAL (
+       SELECT count(*)::float8 AS chunks_done,
+              coalesce(sum(records_in_chunk), 0)::float8 AS processed,
+              coalesce(sum(succeeded_count), 0)::float8 AS succeeded,
+              coalesce(sum(failed_count), 0)::float8 AS failed,
+              coalesce(sum(duplicate_count), 0)::float8 AS duplicate,
+              coalesce(sum(updated_count), 0)::float8 AS updated
+       FROM batch_upload.batch_upload_audit_logs
+       WHERE batch_upload_id = u.id AND event_type = 'chunk_completed') a
+     WHERE u.id = ANY($1::uuid[])`,
+    [ids],
+  );
+  return new Map(result.rows.map((row): [string, UploadProgress] => [row.id, toProgress(row)]));
+}
+
+function toProgress(row: QueryResultRow): UploadProgress {
+  return {
+    id: row.id,
+    status: row.status,
+    attempt: row.attempt,
+    retryGeneration: row.retry_generation,
+    execution: row.execution,
+    sizeBytes: row.size_bytes,
+    digest: row.digest,
+    eTag: row.s3_etag,
+    versionId: row.s3_version_id,
+    format: row.source_format,
+    workBucket: row.work_bucket,
+    totalRecords: row.total_records,
+    totalChunks: row.total_chunks,
+    totalIndexes: row.total_indexes,
+    counts: {
+      processed: row.processed,
+      succeeded: row.succeeded,
+      failed: row.failed,
+      duplicate: row.duplicate,
+      updated: row.updated,
+    },
+    validateOnly: row.validate_only,
+    keepsKeys: row.keeps_keys,
+    sameAs: row.same_as,
+    chunksDone: row.chunks_done,
+    startedAt: row.started_at,
+    plannedAt: row.planned_at,
+    completedAt: row.completed_at,
+    failureReason: row.failure_reason,
+    failureMessage: row.failure_message,
+  };
+}
+
+/** The most frequent codes of an upload, from the audit rows' metadata: bounded by chunks, not by failed records. */
+export async function readTopErrors(client: ClientBase, id: string, limit = 10): Promise<ErrorSummary[]> {
+  const result = await client.query<ErrorSummary>(
+    `SELECT e.key AS code, sum((e.value->>'count')::bigint)::float8 AS count, min(e.value->>'message') AS message
+     FROM batch_upload.batch_upload_audit_logs a, jsonb_each(a.metadata->'codes') e
+     WHERE a.batch_upload_id = $1 AND a.event_type = 'chunk_completed'
+     GROUP BY e.key ORDER BY 2 DESC, 1 LIMIT $2`,
+    [id, limit],
+  );
+  return result.rows;
+}

@@ -1,0 +1,58 @@
+/**
+ * Another attempt of a failed upload. What is done stays done: chunks, their audit rows, failed records. Pods of the attempts
+ * before find another attempt in the upload's row and stop.
+ *
+ * | the failed upload                                | becomes                                                  |
+ * |--------------------------------------------------|----------------------------------------------------------|
+ * | has no plan                                      | Planning                                                 |
+ * | has a plan, no chunk is done                     | what any planned upload becomes: see claim-content.ts    |
+ * | has a plan, chunks are done                      | Processing; it has its part in the table, and goes on    |
+ * | {@link refuseRetry} has a reason                 | stays Failed                                             |
+ */
+import type { ClientBase } from 'pg';
+import type { LedgerStatus, UploadProgress } from '#ledger/types.ts';
+import { beginUpload } from './claim-content.ts';
+import { transition } from './finish-upload.ts';
+import { readProgress } from './read-progress.ts';
+
+/** Why a failed upload cannot go on, for people; null when it can. */
+export function refuseRetry({
+  failureReason,
+  workBucket,
+  keepsKeys,
+  chunksDone,
+}: Pick<UploadProgress, 'failureReason' | 'workBucket' | 'keepsKeys' | 'chunksDone'>): string | null {
+  if (failureReason === 'SourceChanged') return 'the object is no longer the one that was to be loaded';
+  // The cleanup may be removing it at this moment.
+  if (workBucket !== null) return 'its file was copied to be read, and the copy is removed when an upload ends';
+  // The sweep may have removed any of them.
+  if (keepsKeys && chunksDone > 0)
+    return 'the keys of the chunks that are done were kept in the ledger, and are removed when an upload ends';
+  return null;
+}
+
+/**
+ * Opens another attempt if `generation` is greater than the one that was tried last; a repetition changes nothing.
+ * @returns the status after the call; `Failed` when it is refused; null without a row.
+ */
+export function retryUpload(
+  client: ClientBase,
+  { id, generation }: { id: string; generation: number },
+): Promise<LedgerStatus | null> {
+  return transition(client, id, ['Failed'], async () => {
+    const row = (await readProgress(client, [id])).get(id)!;
+    if (generation <= row.retryGeneration || refuseRetry(row) !== null) return;
+    await client.query(
+      `WITH retried AS (
+         UPDATE batch_upload.batch_uploads
+         SET status = 'Planning', attempt = attempt + 1, retry_generation = $2, same_as = NULL,
+             failure_reason = NULL, failure_message = NULL, completed_at = NULL, processed_records = NULL,
+             succeeded_records = NULL, failed_records = NULL, duplicate_records = NULL, updated_records = NULL
+         WHERE id = $1 RETURNING attempt)
+       INSERT INTO batch_upload.batch_upload_audit_logs (batch_upload_id, event_type, metadata)
+       SELECT $1, 'upload_retried', jsonb_build_object('attempt', attempt, 'retry_generation', $2::integer) FROM retried`,
+      [id, generation],
+    );
+    if (row.plannedAt !== null) await beginUpload(client, id);
+  });
+}

@@ -1,0 +1,133 @@
+/** What the ledger knows of the arrivals of one source; its schema is brought up to date at first use. */
+import type pg from 'pg';
+import type { UploadSource } from '#api/resources.ts';
+import { Fault } from '#common/faults.ts';
+import { DEFAULTS } from '#common/job-contract.ts';
+import { type DueObject, findDueObjects, markAfterSuccess } from '#ledger/arrivals/after-success.ts';
+import { type ArrivalCount, countArrivals } from '#ledger/arrivals/count-arrivals.ts';
+import { findArrivals } from '#ledger/arrivals/find-arrivals.ts';
+import { findArrivedKeys } from '#ledger/arrivals/find-arrived-keys.ts';
+import { findArrivedObjects } from '#ledger/arrivals/find-arrived-objects.ts';
+import { findNewerArrivals } from '#ledger/arrivals/find-newer-arrivals.ts';
+import { recordArrival } from '#ledger/arrivals/record-arrival.ts';
+import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
+import type { Database } from '#ledger/client/database.ts';
+import type { AfterSuccess } from '#ledger/types.ts';
+import type { ListedObject } from '#operator/bridge/storage/storage-calls.ts';
+import type { RejectedEvent } from '#operator/bridge/types.ts';
+import { type AcceptInput, prepareLedger } from '#operator/controller/accept-upload.ts';
+import type { Databases } from '#operator/tenancy/databases.ts';
+import type { ObjectVersion } from './upload-name.ts';
+
+export interface NewArrival {
+  name: string;
+  schemaName: string;
+  bucket: string;
+  key: string;
+  version: ObjectVersion;
+  event: { id: string | null; time: string | null } | null;
+}
+
+/** Every method throws a Fault for what the database says, and KubeError where its Secret cannot be asked for. */
+export interface Arrivals {
+  known(names: readonly string[]): Promise<Set<string>>;
+  /** Which of the keys became uploads, whatever version it was. */
+  knownKeys(keys: readonly string[]): Promise<Set<string>>;
+  /** For each object, in their order: has it arrived before, for this schema? */
+  listed(objects: readonly (ListedObject & { schemaName: string })[]): Promise<boolean[]>;
+  /** Of which of these, in their order, a newer version arrived before. */
+  outdated(objects: readonly { key: string; version: ObjectVersion }[]): Promise<boolean[]>;
+  /** False when it was known. */
+  record(arrival: NewArrival): Promise<boolean>;
+  count(): Promise<ArrivalCount>;
+  reject(event: RejectedEvent): Promise<void>;
+  due(limit: number): Promise<DueObject[]>;
+  markDone(name: string): Promise<void>;
+}
+
+export interface ArrivalsDeps {
+  databases: Pick<Databases, 'open'>;
+  clusterId: string;
+  findMigrator: (namespace: string) => AcceptInput['findMigrator'];
+}
+
+export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSource): Arrivals {
+  const namespace = metadata!.namespace!;
+  const source = metadata!.name!;
+  const scope = { clusterId: deps.clusterId, namespace };
+  const secret = { namespace, name: spec.template.spec.target?.databaseSecretRef.name ?? DEFAULTS.databaseSecret };
+  const { bucket } = spec.s3;
+  const afterSuccess = toAfterSuccess(spec.afterSuccess);
+
+  const run = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
+    const database = await deps.databases.open(secret);
+    await prepareOnce(database, deps.findMigrator(namespace));
+    return database.run(work);
+  };
+  return {
+    known: (names) => run((client) => findArrivals(client, scope, names)),
+    knownKeys: (keys) => run((client) => findArrivedKeys(client, { ...scope, bucket }, keys)),
+    async listed(objects) {
+      const asked = objects.map((object) => ({ ...object, bucket, lastModified: new Date(object.lastModified) }));
+      return (await run((client) => findArrivedObjects(client, scope, asked))).map((name) => name !== null);
+    },
+    outdated(objects) {
+      const asked = objects.map(({ key, version }) => ({ key, lastModified: new Date(version.lastModified) }));
+      return run((client) => findNewerArrivals(client, { ...scope, bucket }, asked));
+    },
+    record({ version, event, ...arrival }) {
+      const { versionId, eTag, size, lastModified } = version;
+      const object = { versionId, eTag, size, lastModified: new Date(lastModified) };
+      const row = {
+        ...arrival,
+        ...object,
+        source,
+        event: event && { ...event, time: validTime(event.time) },
+        afterSuccess,
+      };
+      return run((client) => recordArrival(client, scope, row));
+    },
+    count: () =>
+      run((client) => countArrivals(client, { ...scope, source, since: metadata?.creationTimestamp ?? null })),
+    reject: (event) => run((client) => rejectEvent(client, scope, { source, ...event })),
+    due: (limit) => run((client) => findDueObjects(client, { ...scope, source }, limit)),
+    markDone: (name) => run((client) => markAfterSuccess(client, { ...scope, name })),
+  };
+}
+
+/** Databases whose ledger is known to be up to date, and those where somebody looks. */
+const prepared = new WeakMap<Database, Promise<void>>();
+
+function prepareOnce(database: Database, findMigrator: AcceptInput['findMigrator']): Promise<void> {
+  const known = prepared.get(database);
+  if (known !== undefined) return known;
+  const preparing = prepare(database, findMigrator);
+  prepared.set(database, preparing);
+  preparing.catch(() => prepared.delete(database));
+  return preparing;
+}
+
+async function prepare(database: Database, findMigrator: AcceptInput['findMigrator']): Promise<void> {
+  const wrong = await prepareLedger({ database, findMigrator });
+  if (wrong === null) return;
+  throw new Fault({ code: 'DB_LEDGER', category: 'permanent', ...wrong });
+}
+
+function toAfterSuccess({ action, prefix }: UploadSource['spec']['afterSuccess']): AfterSuccess | null {
+  switch (action) {
+    case 'Keep':
+      return null;
+    case 'Delete':
+      return { action };
+    case 'Move':
+      return prefix ? { action, prefix } : null;
+    default:
+      throw new Error(action satisfies never);
+  }
+}
+
+/** An event may say anything. */
+function validTime(text: string | null): string | null {
+  const ms = Date.parse(text ?? '');
+  return Number.isNaN(ms) ? null : new Date(ms).toISOString();
+}

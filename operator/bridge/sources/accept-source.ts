@@ -1,0 +1,66 @@
+/** May a source be run, as far as its spec says? */
+import type { UploadSource } from '#api/resources.ts';
+import { DEFAULTS } from '#common/job-contract.ts';
+import { compileRules, type ObjectRules } from '#operator/bridge/admission/object-rules.ts';
+import type { Explanation } from '#operator/bridge/types.ts';
+import type { AllowList } from '#operator/controller/accept-policy.ts';
+import { SchemaError } from '#runner/processor/schema-error.ts';
+
+export interface SourceAllowList extends AllowList {
+  /** For webhooks and SFTP servers. */
+  bridgeSecrets: readonly string[];
+}
+
+export type Accepted = { rules: ObjectRules } | { refused: Explanation };
+
+/** Before anything is read: a Secret that is not on the list is not even asked for. */
+export function acceptSource(source: UploadSource, allow: SourceAllowList): Accepted {
+  const refused = checkNamespace(source.metadata!.namespace!, allow) ?? checkSecrets(source, allow);
+  if (refused) return { refused };
+  try {
+    return { rules: compileRules(source) };
+  } catch (error) {
+    if (!(error instanceof SchemaError)) throw error;
+    return { refused: { reason: 'PatternInvalid', message: `${error.message}. Correct the pattern.` } };
+  }
+}
+
+function checkNamespace(namespace: string, { namespaces }: AllowList): Explanation | null {
+  if (namespaces.includes(namespace)) return null;
+  return {
+    reason: 'NamespaceNotEnabled',
+    message: `Uploads are not enabled in the namespace ${namespace}. Add it to the chart's value uploads.namespaces (now: ${namespaces.join(', ') || 'none'}).`,
+  };
+}
+
+function checkSecrets({ spec }: UploadSource, allow: SourceAllowList): Explanation | null {
+  const database = spec.template.spec.target?.databaseSecretRef.name ?? DEFAULTS.databaseSecret;
+  if (database !== DEFAULTS.databaseSecret && !allow.extraDatabaseSecrets.includes(database)) {
+    const field = 'spec.template.spec.target.databaseSecretRef';
+    return notAllowed(database, field, 'uploads.database.extraSecretNames');
+  }
+  const isStorage = (name: string) => name === DEFAULTS.s3Secret || allow.extraS3Secrets.includes(name);
+  const storage = spec.s3.credentialsSecretRef?.name;
+  if (storage !== undefined && !isStorage(storage)) {
+    return notAllowed(storage, 'spec.s3.credentialsSecretRef', 'uploads.s3.extraSecretNames');
+  }
+  const queue = spec.s3Event?.sqs?.credentialsSecretRef?.name;
+  if (queue !== undefined && !isStorage(queue) && !allow.bridgeSecrets.includes(queue)) {
+    return notAllowed(queue, 'spec.s3Event.sqs.credentialsSecretRef', 'bridge.secretNames');
+  }
+  const own: [string, { name: string } | undefined][] = [
+    ['spec.s3Event.webhook.secretRef', spec.s3Event?.webhook?.secretRef],
+    ['spec.sftp.secretRef', spec.sftp?.secretRef],
+  ];
+  for (const [field, ref] of own) {
+    if (ref && !allow.bridgeSecrets.includes(ref.name)) return notAllowed(ref.name, field, 'bridge.secretNames');
+  }
+  return null;
+}
+
+function notAllowed(name: string, field: string, value: string): Explanation {
+  return {
+    reason: 'SecretNotAllowed',
+    message: `${field} names the Secret ${name}, which the bridge may not use. Add it to the chart's value ${value}${field.includes('webhook') || field.includes('sftp') ? '' : `, or leave ${field} out`}.`,
+  };
+}

@@ -1,0 +1,42 @@
+/** Lists the prefix now and then, for as long as the source is there. */
+import { backoffMs, jitter, sleep } from '#common/clock.ts';
+import { explainError } from '#operator/bridge/status/explain-error.ts';
+import { type ListDeps, listPrefix } from './list-prefix.ts';
+
+export interface PollDeps extends ListDeps {
+  intervalMs: number;
+  /** Of the first pass: spreads the sources of a process that has just started. */
+  delayMs: number;
+  /** Start of the last pass of an earlier process, wall clock in ms; null: there was none. */
+  since: number | null;
+  onPass?: ((pass: { ok: boolean; seconds: number }) => void) | undefined;
+}
+
+const BACKOFF = { baseMs: 2_000, maxMs: 120_000 };
+
+/** Never throws: what hinders a pass is the source's problem until one ends well. */
+export async function pollPrefix(deps: PollDeps, signal: AbortSignal): Promise<void> {
+  const { clock, recorder, intervalMs } = deps;
+  let { since } = deps;
+  let failures = 0;
+  await sleep(clock, deps.delayMs, signal);
+  while (!signal.aborted) {
+    const [startedAt, started] = [clock.now(), clock.monotonic()];
+    let ok = true;
+    try {
+      await listPrefix(deps, since, signal);
+      since = startedAt;
+      failures = 0;
+      recorder.listed();
+      recorder.problem('list', null);
+    } catch (error) {
+      if (signal.aborted) return;
+      ok = false;
+      failures += 1;
+      recorder.problem('list', explainError(error));
+    }
+    deps.onPass?.({ ok, seconds: (clock.monotonic() - started) / 1000 });
+    const waitMs = ok ? jitter(intervalMs, 0.05) : Math.min(intervalMs, backoffMs(failures, BACKOFF));
+    await sleep(clock, waitMs, signal);
+  }
+}

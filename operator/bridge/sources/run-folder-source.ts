@@ -1,0 +1,77 @@
+/** A source whose files come from an SFTP server: what the spec and the recorder say, in the words of sftp/. */
+import type { UploadSource } from '#api/resources.ts';
+import { Fault } from '#common/faults.ts';
+import { settleMs } from '#operator/bridge/admission/admit.ts';
+import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
+import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
+import { runSftpSource, type SftpStatus } from '#operator/bridge/sftp/run-sftp-source.ts';
+import { clientOfNow } from '#operator/bridge/storage/storage-clients.ts';
+import type { RunnerDeps, SourceRunner } from '#operator/bridge/types.ts';
+import { secretMissing } from '#operator/tenancy/secret-missing.ts';
+
+/** With memory for parts that all of them share. */
+export function createFolderRunner(): SourceRunner {
+  const buffers = createPartBuffers();
+  return async (source, deps, signal) => {
+    const { metadata, spec } = source;
+    const { namespace, name } = metadata as { namespace: string; name: string };
+    const { host, port, username, directory, secretRef, intervalSeconds, uploadPrefix } = spec.sftp!;
+    const { admit, log, clock } = deps;
+    // Without its Secret nothing is begun.
+    await deps.openStorage(signal);
+    await runSftpSource(
+      {
+        ...{ namespace, name, directory, intervalSeconds, uploadPrefix, admit, buffers, log, clock },
+        server: { host, port, username },
+        settleSeconds: settleMs(source) / 1000,
+        afterFetch: toAfterFetch(spec.sftp!.afterFetch),
+        bucket: spec.s3.bucket,
+        s3: clientOfNow(() => deps.openStorage(signal)),
+        async readSecret(ending) {
+          const secret = await deps.readSecret(secretRef.name, ending);
+          if (secret !== null) return { ...secret, name: secretRef.name };
+          const missing = secretMissing(namespace, secretRef.name, 'sftp');
+          throw new Fault({ code: 'CFG_SECRET', category: 'permanent', ...missing });
+        },
+        refuse: ({ size }, key) => deps.judge({ key, size }),
+        knownKeys: (keys) => deps.knownKeys(keys),
+        status: toStatus(deps),
+      },
+      signal,
+    );
+  };
+}
+
+function toAfterFetch({
+  action,
+  directory,
+  suffix,
+}: NonNullable<UploadSource['spec']['sftp']>['afterFetch']): AfterFetch {
+  switch (action) {
+    case 'Move':
+      return { action, directory };
+    case 'Rename':
+      return { action, suffix };
+    case 'Delete':
+    case 'Keep':
+      return { action };
+    default:
+      throw new Error(action satisfies never);
+  }
+}
+
+function toStatus({ recorder, clock }: RunnerDeps): SftpStatus {
+  return {
+    listed() {
+      recorder.listed();
+      recorder.problem('fetch', null);
+    },
+    failing(key, reason, message) {
+      if (key === null) recorder.problem('fetch', { reason, message });
+      else recorder.failed(key, { reason, message });
+    },
+    recovered: () => recorder.problem('fetch', null),
+    ignored: (key, reason, message) => recorder.ignored(key, { reason, message }),
+    lag: (seconds) => recorder.waitingSince('fetch', seconds > 0 ? clock.now() - seconds * 1000 : null),
+  };
+}

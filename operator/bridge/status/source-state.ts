@@ -1,0 +1,179 @@
+/**
+ * What is known of a source while the process lives; its status is made from it. What the status of an earlier process
+ * said is where the counts begin.
+ */
+import type { UploadSource } from '#api/resources.ts';
+import type { Clock } from '#common/clock.ts';
+import type { Activity, Explanation, Outcome, SourceRecorder } from '#operator/bridge/types.ts';
+
+export interface RecentEntry extends Explanation {
+  key: string;
+  /** Wall clock, ms. */
+  time: number;
+}
+
+export interface SourceState {
+  created: number;
+  known: number;
+  ignored: number;
+  failing: number;
+  /** Wall clock, ms. */
+  lastEventTime: number | null;
+  lastListTime: number | null;
+  lastCreated: { name: string; key: string; time: number } | null;
+  recentIgnored: RecentEntry[];
+  recentFailing: RecentEntry[];
+  /** Null: what the spec says can be used. */
+  refused: Explanation | null;
+  /** Why nothing is done although it can be. */
+  stopped: Explanation | null;
+  problems: Map<Activity, Explanation>;
+  /** Activities that have worked at least once since the last start. */
+  working: Set<Activity>;
+  /** The one without which nothing is seen. */
+  main: Activity;
+  /** Objects that are being handled or wait for another try. Wall clock, ms; `why` of the last failure. */
+  pending: Map<string, { since: number; why: (Explanation & { key: string }) | null }>;
+  waitingSince: Map<Activity, number>;
+}
+
+const MAX_RECENT = 10;
+/** More are handled all the same; only the lag and the state do not know of them. */
+const MAX_PENDING = 10_000;
+
+export function createSourceState({ status }: UploadSource): SourceState {
+  const ms = (text: string | undefined) => (text === undefined ? null : Date.parse(text));
+  const recent = (entries: readonly { key: string; reason: string; message: string; time: string }[] | undefined) =>
+    (entries ?? []).map((entry) => ({ ...entry, time: Date.parse(entry.time) }));
+  return {
+    created: status?.created ?? 0,
+    known: status?.known ?? 0,
+    ignored: status?.ignored ?? 0,
+    failing: status?.failing ?? 0,
+    lastEventTime: ms(status?.lastEventTime),
+    lastListTime: ms(status?.lastListTime),
+    lastCreated: status?.lastCreated ? { ...status.lastCreated, time: Date.parse(status.lastCreated.time) } : null,
+    recentIgnored: recent(status?.recentIgnored),
+    recentFailing: recent(status?.recentFailing),
+    refused: null,
+    stopped: null,
+    problems: new Map(),
+    working: new Set(),
+    main: 'list',
+    pending: new Map(),
+    waitingSince: new Map(),
+  };
+}
+
+/** The source runs anew, by another spec: what hindered it before is not known to hinder it still. */
+export function restartState(state: SourceState, next: Pick<SourceState, 'refused' | 'stopped' | 'main'>): void {
+  Object.assign(state, next);
+  state.problems.clear();
+  state.working.clear();
+  state.pending.clear();
+  state.waitingSince.clear();
+}
+
+export interface StateRecorder extends SourceRecorder {
+  /** An object is taken on; `since`: wall clock, ms, from which its lag counts. */
+  begin(id: string, since: number): void;
+  /** What became of it. A `Later` that only settles is no failure. */
+  end(id: string, object: { key: string }, outcome: Outcome): void;
+}
+
+export interface RecorderDeps {
+  state: SourceState;
+  clock: Clock;
+  /** Something is different: the status may have to be written. */
+  onChange: () => void;
+  onWarning: (why: Explanation) => void;
+  onOutcome?: ((outcome: Outcome) => void) | undefined;
+  onFailure?: ((where: Activity | 'object', reason: string) => void) | undefined;
+}
+
+export function createRecorder(deps: RecorderDeps): StateRecorder {
+  const { state, clock, onChange } = deps;
+  const enter = (entries: RecentEntry[], key: string, why: Explanation) => {
+    // One entry for an object: its last.
+    const others = entries.filter((entry) => entry.key !== key);
+    return [{ key, ...pick(why), time: clock.now() }, ...others].slice(0, MAX_RECENT);
+  };
+  const ignored = (key: string, why: Explanation) => {
+    state.ignored += 1;
+    state.recentIgnored = enter(state.recentIgnored, key, why);
+    onChange();
+  };
+  const failed = (key: string, why: Explanation) => {
+    state.failing += 1;
+    state.recentFailing = enter(state.recentFailing, key, why);
+    deps.onFailure?.('object', why.reason);
+    onChange();
+  };
+  return {
+    event() {
+      state.lastEventTime = clock.now();
+      onChange();
+    },
+    listed() {
+      state.lastListTime = clock.now();
+      onChange();
+    },
+    ignored,
+    failed,
+    problem(activity, why) {
+      if (why === null) {
+        const had = state.problems.delete(activity);
+        if (!had && state.working.has(activity)) return;
+        state.working.add(activity);
+      } else {
+        deps.onFailure?.(activity, why.reason);
+        state.problems.set(activity, pick(why));
+      }
+      onChange();
+    },
+    warn: deps.onWarning,
+    waitingSince(activity, since) {
+      if (since === null) state.waitingSince.delete(activity);
+      else state.waitingSince.set(activity, since);
+      onChange();
+    },
+    begin(id, since) {
+      if (state.pending.has(id) || state.pending.size >= MAX_PENDING) return;
+      state.pending.set(id, { since, why: null });
+    },
+    end(id, { key }, outcome) {
+      deps.onOutcome?.(outcome);
+      const pending = state.pending.get(id);
+      if (outcome.kind === 'Later') {
+        if (outcome.reason === SETTLING) return;
+        if (pending) pending.why = { key, ...pick(outcome) };
+        failed(key, outcome);
+        return;
+      }
+      state.pending.delete(id);
+      if (pending?.why) onChange();
+      switch (outcome.kind) {
+        case 'Created':
+          state.created += 1;
+          state.lastCreated = { name: outcome.name, key, time: clock.now() };
+          break;
+        case 'Known':
+          state.known += 1;
+          break;
+        case 'Ignored':
+          ignored(key, outcome);
+          break;
+        default:
+          throw new Error(outcome satisfies never);
+      }
+      onChange();
+    },
+  };
+}
+
+/** Reason of a Later that is as it should be. */
+export const SETTLING = 'Settling';
+
+function pick({ reason, message }: Explanation): Explanation {
+  return { reason, message };
+}

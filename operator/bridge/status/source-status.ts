@@ -1,0 +1,139 @@
+/** The whole status of a source, from what is known of it. Pure. Below 32 KiB whatever arrives: every text has a limit. */
+import { type ConditionUpdate, setCondition } from '#api/conditions.ts';
+import type { UploadSource } from '#api/resources.ts';
+import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
+import type { SourceConditionType } from '#api/upload-source-conditions.ts';
+import { cutText } from '#common/text.ts';
+import type { Explanation } from '#operator/bridge/types.ts';
+import type { RecentEntry, SourceState } from './source-state.ts';
+
+const CONDITION_BYTES = 2048;
+const KEY_BYTES = 512;
+const MESSAGE_BYTES = 256;
+/** A list that found nothing is worth a write only so often: an idle source costs nothing. */
+const LIST_STEP_MS = 300_000;
+
+export interface StatusInput {
+  source: UploadSource;
+  state: SourceState;
+  /** Wall clock, ms. */
+  now: number;
+}
+
+export function buildSourceStatus({ source, state, now }: StatusInput): UploadSourceStatus {
+  const previous = source.status ?? {};
+  const generation = source.metadata?.generation ?? 0;
+  const at = { now: time(now), generation };
+  let conditions = previous.conditions ?? [];
+  for (const update of describe(state)) {
+    conditions = setCondition(conditions, { ...update, message: cutText(update.message, CONDITION_BYTES) }, at);
+  }
+  const { lastCreated } = state;
+  return {
+    observedGeneration: generation,
+    conditions,
+    ...(state.lastEventTime === null ? {} : { lastEventTime: time(state.lastEventTime) }),
+    ...(state.lastListTime === null ? {} : { lastListTime: time(state.lastListTime) }),
+    created: state.created,
+    known: state.known,
+    ignored: state.ignored,
+    failing: state.failing,
+    ...(lastCreated
+      ? { lastCreated: { ...lastCreated, key: cutText(lastCreated.key, 1024), time: time(lastCreated.time) } }
+      : {}),
+    ...(state.recentIgnored.length > 0 ? { recentIgnored: state.recentIgnored.map(toEntry) } : {}),
+    ...(state.recentFailing.length > 0 ? { recentFailing: state.recentFailing.map(toEntry) } : {}),
+    lagSeconds: lagSeconds(state, now),
+  };
+}
+
+/** Age of the oldest thing that is not handled yet, in whole seconds. */
+export function lagSeconds({ pending, waitingSince }: SourceState, now: number): number {
+  let oldest = now;
+  for (const { since } of pending.values()) oldest = Math.min(oldest, since);
+  for (const since of waitingSince.values()) oldest = Math.min(oldest, since);
+  return Math.max(0, Math.floor((now - oldest) / 1000));
+}
+
+function describe(state: SourceState): ConditionUpdate<SourceConditionType>[] {
+  const { refused } = state;
+  return [
+    refused
+      ? { type: 'Accepted', status: 'False', ...refused }
+      : { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'What the spec names can be used.' },
+    describeReady(state),
+    describeDegraded(state),
+  ];
+}
+
+function describeReady(state: SourceState): ConditionUpdate<SourceConditionType> {
+  const { refused, stopped, main } = state;
+  const not = (why: Explanation) => ({ type: 'Ready', status: 'False', ...why }) as const;
+  if (refused) return not({ reason: 'NotAccepted', message: refused.message });
+  if (stopped) return not(stopped);
+  const problem = state.problems.get(main);
+  if (problem) return not(problem);
+  if (!state.working.has(main)) {
+    return { type: 'Ready', status: 'Unknown', reason: 'Starting', message: 'It has only just been started.' };
+  }
+  return { type: 'Ready', status: 'True', reason: 'Watching', message: 'Files that arrive are seen.' };
+}
+
+function describeDegraded(state: SourceState): ConditionUpdate<SourceConditionType> {
+  const why = state.refused || state.stopped ? null : degradedBy(state);
+  return why
+    ? { type: 'Degraded', status: 'True', ...why }
+    : { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'Nothing hinders it.' };
+}
+
+function degradedBy({ problems, main, pending }: SourceState): Explanation | null {
+  for (const [activity, why] of problems) if (activity !== main) return why;
+  let failing = 0;
+  let example: (Explanation & { key: string }) | null = null;
+  for (const { why } of pending.values()) {
+    if (why === null) continue;
+    failing += 1;
+    example = why;
+  }
+  if (example === null) return null;
+  const files = failing === 1 ? '1 file cannot' : `${failing} files cannot`;
+  const message = `${files} be handled for now and is tried again, as ${cutText(example.key, 200)}: ${example.reason}: ${example.message}`;
+  return {
+    reason: 'FilesFailing',
+    message: failing === 1 ? message : message.replace('and is tried', 'and are tried'),
+  };
+}
+
+function toEntry({ key, reason, message, time: at }: RecentEntry) {
+  return {
+    key: cutText(key, KEY_BYTES),
+    reason: cutText(reason, 64),
+    message: cutText(message, MESSAGE_BYTES),
+    time: time(at),
+  };
+}
+
+/** ISO 8601, whole seconds. */
+function time(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
+}
+
+/** Is it different enough? Lists end and files get older all the time. */
+export function isWorthWriting(before: UploadSourceStatus | undefined, after: UploadSourceStatus): boolean {
+  if (before === undefined) return true;
+  const { lastListTime: listedBefore, lagSeconds: lagBefore = 0, ...othersBefore } = before;
+  const { lastListTime: listed, lagSeconds: lag = 0, ...others } = after;
+  if (canonical(othersBefore) !== canonical(others)) return true;
+  if (listed !== listedBefore && !(Date.parse(listed!) - Date.parse(listedBefore!) < LIST_STEP_MS)) return true;
+  if (lag === 0 || lagBefore === 0 || lag < lagBefore) return lag !== lagBefore;
+  return lag - lagBefore >= Math.max(5, Math.min(60, lagBefore / 10));
+}
+
+/** As JSON, whatever the order of keys: the API server sorts them. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, item) =>
+    item !== null && typeof item === 'object' && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}

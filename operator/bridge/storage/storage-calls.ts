@@ -1,0 +1,162 @@
+/** What the bridge asks of S3, each call with a time limit, and what its errors mean for a source. */
+import { HeadObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
+import { Fault } from '#common/faults.ts';
+import type { ObjectVersion } from '#operator/bridge/admission/upload-name.ts';
+import { createStallLimit, storageFault } from '#s3/s3.ts';
+
+const CALL_SECONDS = 20;
+/** S3's own limit. */
+const PAGE_KEYS = 1000;
+
+export interface ObjectPlace {
+  bucket: string;
+  key: string;
+}
+
+export interface ListedObject {
+  key: string;
+  eTag: string;
+  size: number;
+  /** Wall clock, ms; whole seconds, as a head has it. */
+  lastModified: number;
+}
+
+export interface ListedPage {
+  objects: ListedObject[];
+  /** Null after the last page. */
+  next: string | null;
+}
+
+/** A call that ends with the signal, or after a time in which nobody answered. @throws Fault S3_* */
+export async function callStorage<T>(
+  s3: S3Client,
+  place: ObjectPlace,
+  { signal, seconds = CALL_SECONDS }: { signal: AbortSignal; seconds?: number },
+  call: (abortSignal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = createStallLimit({ signal, stallSeconds: seconds });
+  try {
+    limit.start();
+    return await call(limit.signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw explain(await storageFault(limit.explain(error), s3, place), place);
+  } finally {
+    limit.stop();
+  }
+}
+
+/** The version that is there: of `versionId`, or the latest. Null when it is gone. @throws Fault */
+export async function headVersion(
+  s3: S3Client,
+  place: ObjectPlace & { versionId: string | null },
+  signal: AbortSignal,
+): Promise<ObjectVersion | null> {
+  const { bucket, key, versionId } = place;
+  const command = new HeadObjectCommand({ Bucket: bucket, Key: key, ...(versionId ? { VersionId: versionId } : {}) });
+  try {
+    const head = await callStorage(s3, place, { signal }, (abortSignal) => s3.send(command, { abortSignal }));
+    return {
+      versionId: head.VersionId && head.VersionId !== 'null' ? head.VersionId : null,
+      eTag: bareTag(head.ETag),
+      size: head.ContentLength ?? 0,
+      lastModified: wholeSeconds(head.LastModified),
+    };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    switch (httpStatus(error)) {
+      // 405: the version is a mark that the object was deleted.
+      case 404:
+      case 405:
+        if (error.reason === 'BucketNotFound') throw error;
+        return null;
+      // A version or a key that the server does not take, or keys that have expired: a head has no body that says which.
+      case 400:
+        if (versionId !== null) {
+          // Some servers tell of versions where there are none. What is there has the same name whoever tells of it.
+          const latest = await headVersion(s3, { bucket, key, versionId: null }, signal);
+          return latest?.versionId === null ? latest : null;
+        }
+        if (!(await isListed(s3, place, signal))) return null;
+        throw error;
+      default:
+        throw error;
+    }
+  }
+}
+
+async function isListed(s3: S3Client, place: ObjectPlace, signal: AbortSignal): Promise<boolean> {
+  const command = new ListObjectsV2Command({ Bucket: place.bucket, Prefix: place.key, MaxKeys: 1 });
+  const { Contents = [] } = await callStorage(s3, place, { signal }, (abortSignal) =>
+    s3.send(command, { abortSignal }),
+  );
+  return Contents.some(({ Key }) => Key === place.key);
+}
+
+/** @throws Fault */
+export async function listPage(
+  s3: S3Client,
+  { bucket, prefix, token }: { bucket: string; prefix: string; token: string | null },
+  signal: AbortSignal,
+): Promise<ListedPage> {
+  const command = new ListObjectsV2Command({
+    Bucket: bucket,
+    MaxKeys: PAGE_KEYS,
+    ...(prefix ? { Prefix: prefix } : {}),
+    ...(token ? { ContinuationToken: token } : {}),
+  });
+  const place = { bucket, key: `${prefix}*` };
+  const page = await callStorage(s3, place, { signal }, (abortSignal) => s3.send(command, { abortSignal }));
+  if (page.IsTruncated && !page.NextContinuationToken) throw truncated(bucket);
+  return {
+    objects: (page.Contents ?? []).map(({ Key = '', ETag, Size = 0, LastModified }) => ({
+      key: Key,
+      eTag: bareTag(ETag),
+      size: Size,
+      lastModified: wholeSeconds(LastModified),
+    })),
+    next: page.IsTruncated ? page.NextContinuationToken! : null,
+  };
+}
+
+/** To take it for the end would leave the rest unseen, and nobody would know. */
+function truncated(bucket: string): Fault {
+  const message = `The storage did not list bucket ${bucket} to its end, and did not say how to go on.`;
+  return new Fault({ code: 'S3_REQUEST', category: 'permanent', reason: 'StorageError', message });
+}
+
+export function httpStatus(error: unknown): number | undefined {
+  const cause = error instanceof Fault ? error.cause : error;
+  return (cause as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode;
+}
+
+export function bareTag(tag: string | undefined): string {
+  return (tag ?? '').replace(/^W\//, '').replaceAll('"', '');
+}
+
+function wholeSeconds(time: Date | undefined): number {
+  return Math.floor((time?.getTime() ?? 0) / 1000) * 1000;
+}
+
+/** The texts of storageFault speak to the owner of a BatchUpload. */
+function explain(fault: Fault, { bucket, key }: ObjectPlace): Fault {
+  const message = messageOf(fault, bucket, key);
+  if (message === null) return fault;
+  const { code, category, reason, cause } = fault;
+  return new Fault({ code, category, reason, message, cause });
+}
+
+function messageOf({ reason }: Fault, bucket: string, key: string): string | null {
+  switch (reason) {
+    case 'BucketNotFound':
+      return `The bucket ${bucket} does not exist at this endpoint: correct spec.s3.bucket, or the endpoint or region.`;
+    case 'StorageAccessDenied':
+      return `The storage refused access to bucket ${bucket}, ${key}. Check the keys in the Secret batch-upload-s3 (or spec.s3.credentialsSecretRef): they must be allowed to list the bucket and to read its objects.`;
+    case 'ObjectNotFound':
+      return `The bucket ${bucket} has no object ${key}.`;
+    case 'SourceChanged':
+      return `The object ${key} of bucket ${bucket} was replaced meanwhile.`;
+    default:
+      return null;
+  }
+}

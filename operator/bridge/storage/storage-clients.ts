@@ -1,0 +1,176 @@
+/** Clients of S3, one for all sources with the same endpoint and keys; and the Secrets that the keys come from. */
+import { createHash } from 'node:crypto';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import type { UploadSource } from '#api/resources.ts';
+import type { Clock } from '#common/clock.ts';
+import { Fault } from '#common/faults.ts';
+import { DEFAULTS } from '#common/job-contract.ts';
+import type { KubeClient } from '#kube/types.ts';
+import { findSecret, type SecretRef } from '#operator/tenancy/databases.ts';
+import { secretMissing } from '#operator/tenancy/secret-missing.ts';
+import { LIMIT_ANSWER, limitAnswer } from './limit-answer.ts';
+
+type StorageSpec = UploadSource['spec']['s3'];
+
+const BELIEVE_MS = 30_000;
+/** Somebody is probably just making it, or correcting it. */
+const BELIEVE_WRONG_MS = 2_000;
+const UNUSED_MS = 600_000;
+const CONNECT_MS = 5_000;
+
+export type SecretData = Record<string, string>;
+
+export interface SecretReader {
+  /** Null when there is no such Secret. @throws Fault SecretNotAllowed, KubeError */
+  read(ref: SecretRef, signal: AbortSignal): Promise<SecretData | null>;
+  /** What is known of it is wrong: ask again soon, but once for all that were refused with it. */
+  distrust(ref: SecretRef): void;
+}
+
+/** The content of Secrets, believed for half a minute: a hundred sources of a namespace cost one GET. */
+export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clock: Clock }): SecretReader {
+  const known = new Map<string, { data: Promise<SecretData | null>; askedAt: number; until: number }>();
+  const keyOf = ({ namespace, name }: SecretRef) => `${namespace}/${name}`;
+  return {
+    read(ref) {
+      const key = keyOf(ref);
+      const entry = known.get(key);
+      if (entry !== undefined && deps.clock.monotonic() < entry.until) return entry.data;
+      // Shared by all who ask meanwhile, so that it must not end with one source; it has a time limit of its own.
+      const data = findSecret(deps.client, ref).then((secret) => (secret ? decode(secret.data ?? {}) : null));
+      const askedAt = deps.clock.monotonic();
+      const fresh = { data, askedAt, until: askedAt + BELIEVE_MS };
+      known.set(key, fresh);
+      data.then(
+        (found) => {
+          if (found === null) fresh.until = askedAt + BELIEVE_WRONG_MS;
+        },
+        () => {
+          if (known.get(key) === fresh) known.delete(key);
+        },
+      );
+      return data;
+    },
+    distrust(ref) {
+      const entry = known.get(keyOf(ref));
+      if (entry) entry.until = Math.min(entry.until, entry.askedAt + BELIEVE_WRONG_MS);
+    },
+  };
+}
+
+function decode(data: Record<string, string>): SecretData {
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
+  );
+}
+
+export interface StorageClients {
+  /** @throws Fault SecretMissing, SecretNotAllowed, SecretInvalid; KubeError */
+  open(namespace: string, spec: StorageSpec, signal: AbortSignal): Promise<S3Client>;
+  /** The storage refused the keys. */
+  distrust(namespace: string, spec: StorageSpec): void;
+  closeUnused(): void;
+  close(): void;
+  readonly size: number;
+}
+
+export function createStorageClients(deps: { secrets: SecretReader; clock: Clock }): StorageClients {
+  const { secrets, clock } = deps;
+  const clients = new Map<string, Used>();
+  const refOf = (namespace: string, { credentialsSecretRef }: StorageSpec) => ({
+    namespace,
+    name: credentialsSecretRef?.name ?? DEFAULTS.s3Secret,
+  });
+  const drop = (isUnused: (client: Used) => boolean) => {
+    for (const [hash, client] of clients) {
+      if (!isUnused(client)) continue;
+      clients.delete(hash);
+      client.s3.destroy();
+    }
+  };
+  return {
+    get size() {
+      return clients.size;
+    },
+    async open(namespace, spec, signal) {
+      const config = toConfig(spec, await secrets.read(refOf(namespace, spec), signal), namespace);
+      const hash = createHash('sha256').update(JSON.stringify(config)).digest('base64');
+      const entry = clients.get(hash) ?? create(config, clock);
+      entry.usedAt = clock.monotonic();
+      clients.set(hash, entry);
+      return entry.s3;
+    },
+    distrust: (namespace, spec) => secrets.distrust(refOf(namespace, spec)),
+    closeUnused: () => drop(({ calls, usedAt }) => calls === 0 && clock.monotonic() - usedAt > UNUSED_MS),
+    close: () => drop(() => true),
+  };
+}
+
+interface Used {
+  s3: S3Client;
+  /** Going on: a copy inside the storage, or a part of a large file, takes its time. */
+  calls: number;
+  usedAt: number;
+}
+
+function create(config: S3ClientConfig, clock: Clock): Used {
+  const used: Used = { s3: new S3Client(config), calls: 0, usedAt: 0 };
+  used.s3.middlewareStack.add((next) => limitAnswer(next), LIMIT_ANSWER);
+  used.s3.middlewareStack.add(
+    (next) => async (call) => {
+      used.calls += 1;
+      try {
+        return await next(call);
+      } finally {
+        used.calls -= 1;
+        used.usedAt = clock.monotonic();
+      }
+    },
+    { step: 'initialize', name: 'countCalls' },
+  );
+  return used;
+}
+
+function toConfig(spec: StorageSpec, secret: SecretData | null, namespace: string): S3ClientConfig {
+  const named = spec.credentialsSecretRef?.name;
+  if (secret === null && named !== undefined) {
+    throw secretFault(secretMissing(namespace, named, 's3'));
+  }
+  const data = secret ?? {};
+  const endpoint = spec.endpoint ?? (data['AWS_ENDPOINT_URL_S3'] || undefined);
+  const accessKeyId = data['AWS_ACCESS_KEY_ID'];
+  const secretAccessKey = data['AWS_SECRET_ACCESS_KEY'];
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+    const name = named ?? DEFAULTS.s3Secret;
+    const message = `The Secret ${name} needs both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither of them.`;
+    throw secretFault({ reason: 'SecretInvalid', message });
+  }
+  const sessionToken = data['AWS_SESSION_TOKEN'];
+  return {
+    region: spec.region ?? (data['AWS_REGION'] || 'us-east-1'),
+    forcePathStyle: spec.forcePathStyle ?? endpoint !== undefined,
+    // Retries are ours: their faults are in the status.
+    maxAttempts: 1,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: { connectionTimeout: CONNECT_MS },
+    ...(endpoint ? { endpoint } : {}),
+    // Without keys: the bridge's own AWS identity, which the SDK finds.
+    ...(accessKeyId && secretAccessKey
+      ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) } }
+      : {}),
+  };
+}
+
+/** For who works for months, as one that watches a folder: each call is made with the keys that the Secret has by then. */
+export function clientOfNow(open: () => Promise<S3Client>): S3Client {
+  const send: S3Client['send'] = async (...call: unknown[]) => {
+    const s3 = await open();
+    return (s3.send as (...args: unknown[]) => Promise<never>).apply(s3, call);
+  };
+  return { send } as S3Client;
+}
+
+function secretFault({ reason, message }: { reason: string; message: string }): Fault {
+  return new Fault({ code: 'CFG_SECRET', category: 'permanent', reason, message });
+}

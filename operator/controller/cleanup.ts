@@ -1,0 +1,125 @@
+/** Holds an upload whose file has a copy, until a Job has removed it; see the policy. */
+import { LABELS } from '#api/labels.ts';
+import { jobName } from '#api/names.ts';
+import { BATCH_UPLOADS, type BatchUpload } from '#api/resources.ts';
+import type { Clock } from '#common/clock.ts';
+import { isAlreadyExists, isConflict, isNotFound, KubeError } from '#kube/errors.ts';
+import { JOBS } from '#kube/resource-types.ts';
+import type { EventRecorder, KubeClient, Logger, ProcessResult } from '#kube/types.ts';
+import type { RunnerSettings } from '#operator/config.ts';
+import { buildCleanupJob } from '#operator/jobs/cleanup-job.ts';
+import type { Caches } from './caches.ts';
+import {
+  CLEANUP_MS,
+  type CleanupOutcome,
+  type CleanupView,
+  cleanupEvent,
+  decideCleanup,
+  decideRefused,
+  endedAt,
+  finalizerPatch,
+  isHeld,
+} from './cleanup-policy.ts';
+
+export interface CleanupDeps {
+  client: Pick<KubeClient, 'create' | 'delete' | 'patchMerge'>;
+  caches: Pick<Caches, 'namespaces' | 'podsOf'>;
+  clock: Clock;
+  log: Logger;
+  events: EventRecorder;
+  settings: RunnerSettings;
+  findServiceAccount: (namespace: string) => Promise<string | null>;
+}
+
+/** The cache will have the newer object in a moment. */
+const STALE_MS = 500;
+/** One attempt: what is removed is everything under the upload's prefix. */
+const ATTEMPT = 1;
+
+/** @returns false when the upload has changed meanwhile: nothing may be done for it before it is held. */
+export async function holdForCleanup(
+  { client }: Pick<CleanupDeps, 'client'>,
+  upload: BatchUpload,
+  signal: AbortSignal,
+): Promise<boolean> {
+  return isHeld(upload) || patchFinalizer(client, upload, { held: true, signal });
+}
+
+export async function cleanUpUpload(
+  deps: CleanupDeps,
+  { upload, signal }: { upload: BatchUpload; signal: AbortSignal },
+): Promise<ProcessResult> {
+  const view = viewCleanup(deps, upload);
+  const decided = decideCleanup(view);
+  const step = decided.type === 'createJob' ? await createJob(deps, { upload, view, signal }) : decided;
+  if (step.type === 'wait') return { requeueAfterMs: step.ms };
+  if (!(await patchFinalizer(deps.client, upload, { held: false, signal }))) return { requeueAfterMs: STALE_MS };
+  const metadata = upload.metadata!;
+  const { name, namespace, uid } = metadata;
+  deps.log.info({ namespace, upload: name, removed: step.removed }, 'the upload is no longer held for its copy');
+  const target = {
+    apiVersion: 'batchupload.dev/v1alpha1',
+    kind: 'BatchUpload',
+    metadata: { name: name!, namespace: namespace!, uid: uid! },
+  };
+  deps.events.record(target, cleanupEvent(upload, step.removed));
+  // One that failed stays for its log, until its TTL. In this order: an upload that is still held would get a new one.
+  if (step.removed && metadata.deletionTimestamp !== undefined) await deleteJob(deps, view.job, signal);
+  return undefined;
+}
+
+function viewCleanup({ caches, clock }: CleanupDeps, upload: BatchUpload): CleanupView {
+  const { namespace, uid } = upload.metadata!;
+  return {
+    now: clock.now(),
+    endedAt: endedAt(upload),
+    busy: caches
+      .podsOf(uid!)
+      .some(
+        ({ metadata, status }) =>
+          metadata?.labels?.[LABELS.kind] !== 'cleanup' && (status?.phase === 'Pending' || status?.phase === 'Running'),
+      ),
+    job: caches.namespaces.get(namespace!)?.jobs.get(`${namespace}/${jobName(uid!, 'cleanup', ATTEMPT)}`),
+  };
+}
+
+async function createJob(
+  { client, log, settings, findServiceAccount }: CleanupDeps,
+  { upload, view, signal }: { upload: BatchUpload; view: CleanupView; signal: AbortSignal },
+): Promise<CleanupOutcome> {
+  const { namespace, name } = upload.metadata!;
+  const serviceAccount = await findServiceAccount(namespace!);
+  const input = { upload, attempt: ATTEMPT, settings, serviceAccount, recreated: 0 };
+  const job = buildCleanupJob(input, CLEANUP_MS / 1000);
+  try {
+    await client.create(JOBS, job, { signal });
+    log.info({ namespace, upload: name, job: job.metadata!.name }, 'created a Job');
+  } catch (error) {
+    if (!(error instanceof KubeError) || !(isAlreadyExists(error) || [400, 403, 404, 422].includes(error.status)))
+      throw error;
+    if (!isAlreadyExists(error)) return decideRefused(view, error.message);
+  }
+  return { type: 'wait', ms: CLEANUP_MS };
+}
+
+async function deleteJob({ client }: CleanupDeps, job: CleanupView['job'], signal: AbortSignal): Promise<void> {
+  const { namespace, name, uid } = job!.metadata!;
+  const options = { propagationPolicy: 'Background', preconditions: { uid: uid! }, signal } as const;
+  await client.delete(JOBS, { namespace, name: name! }, options);
+}
+
+async function patchFinalizer(
+  client: CleanupDeps['client'],
+  upload: BatchUpload,
+  { held, signal }: { held: boolean; signal: AbortSignal },
+): Promise<boolean> {
+  const { namespace, name } = upload.metadata!;
+  try {
+    await client.patchMerge(BATCH_UPLOADS, { namespace, name: name! }, finalizerPatch(upload, held), { signal });
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    if (isConflict(error)) return false;
+    throw error;
+  }
+}

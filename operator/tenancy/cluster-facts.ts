@@ -1,0 +1,50 @@
+/** What has to be asked of the cluster now and then: its id, service accounts, the Secret of the migrating role. */
+import { SERVICE_ACCOUNTS } from '#api/resources.ts';
+import type { Clock } from '#common/clock.ts';
+import { DATABASE_SECRET_KEYS, DEFAULTS } from '#common/job-contract.ts';
+import { isForbidden } from '#kube/errors.ts';
+import { NAMESPACES, SECRETS } from '#kube/resource-types.ts';
+import type { KubeClient } from '#kube/types.ts';
+import { connectionConfig } from '#ledger/client/connection.ts';
+
+/** The same for every operator of a cluster, and for no other cluster. */
+export async function readClusterId(client: Pick<KubeClient, 'get'>, signal: AbortSignal): Promise<string> {
+  const namespace = await client.get(NAMESPACES, { name: 'kube-system' }, { signal });
+  return namespace.metadata!.uid!;
+}
+
+const BELIEVE_MS = 60_000;
+
+/** The runners' service account in a namespace where there is one. */
+export function createServiceAccountFinder(client: Pick<KubeClient, 'find'>, clock: Clock) {
+  const known = new Map<string, { name: string | null; at: number }>();
+  return async (namespace: string): Promise<string | null> => {
+    const entry = known.get(namespace);
+    if (entry && clock.monotonic() - entry.at < BELIEVE_MS) return entry.name;
+    const ref = { namespace, name: DEFAULTS.serviceAccount };
+    const found = await client.find(SERVICE_ACCOUNTS, ref, { timeoutMs: 10_000 }).catch(ifForbidden);
+    const name = found ? DEFAULTS.serviceAccount : null;
+    known.set(namespace, { name, at: clock.monotonic() });
+    return name;
+  };
+}
+
+/** Connection of the role that may migrate, from the Secret `batch-upload-migrate` where there is one. */
+export function createMigratorFinder(client: Pick<KubeClient, 'find'>) {
+  return (namespace: string) => async () => {
+    const ref = { namespace, name: DEFAULTS.migrateSecret };
+    const secret = await client.find(SECRETS, ref, { timeoutMs: 10_000 }).catch(ifForbidden);
+    const read = (key: string) => {
+      const value = secret?.data?.[key];
+      return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
+    };
+    const uri = read(DATABASE_SECRET_KEYS.uri);
+    return uri ? connectionConfig({ uri: uri.trim(), caCert: read(DATABASE_SECRET_KEYS.caCert), namespace }) : null;
+  };
+}
+
+/** A Role that does not name an optional object is as good as its absence. */
+function ifForbidden(error: unknown): undefined {
+  if (isForbidden(error)) return undefined;
+  throw error;
+}

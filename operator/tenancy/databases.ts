@@ -1,0 +1,147 @@
+/** Databases by the Secrets that name them; two Secrets with the same content share one. */
+import { createHash } from 'node:crypto';
+import type { Clock } from '#common/clock.ts';
+import { Fault } from '#common/faults.ts';
+import { DATABASE_SECRET_KEYS } from '#common/job-contract.ts';
+import { isForbidden } from '#kube/errors.ts';
+import { SECRETS, type Secret } from '#kube/resource-types.ts';
+import type { KubeClient, Logger } from '#kube/types.ts';
+import { connectionConfig } from '#ledger/client/connection.ts';
+import { Database } from '#ledger/client/database.ts';
+import type { UploadProgress } from '#ledger/types.ts';
+import { secretMissing } from './secret-missing.ts';
+
+export interface DatabasesDeps {
+  client: Pick<KubeClient, 'find'>;
+  clock: Clock;
+  log: Logger;
+  tickMs: number;
+  onRow?: (row: UploadProgress) => void;
+}
+
+export interface SecretRef {
+  namespace: string;
+  name: string;
+}
+
+/** How long a Secret's content is believed without looking again. */
+const BELIEVE_MS = 30_000;
+/** After the server refused the credentials; keeps a wrong password from becoming a stream of GETs. */
+const DENIED_MS = 2_000;
+const UNUSED_MS = 300_000;
+
+export class Databases {
+  readonly #deps: DatabasesDeps;
+  readonly #databases = new Map<string, Database>();
+  readonly #secrets = new Map<string, { database: Database; readAt: number }>();
+
+  constructor(deps: DatabasesDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * @param options.fresh reads the Secret now, whatever is known of it.
+   * @throws Fault SecretMissing, SecretInvalid, DatabaseAccessDenied (the operator's own right to read the Secret), or
+   * KubeError.
+   */
+  async open(
+    ref: SecretRef,
+    { fresh = false, signal }: { fresh?: boolean; signal?: AbortSignal } = {},
+  ): Promise<Database> {
+    const key = `${ref.namespace}/${ref.name}`;
+    const { clock } = this.#deps;
+    const known = this.#secrets.get(key);
+    if (known && !fresh && clock.monotonic() - known.readAt < BELIEVE_MS) return known.database;
+    const config = connectionConfig({ ...(await this.#readSecret(ref, signal)), namespace: ref.namespace });
+    const hash = createHash('sha256').update(JSON.stringify(config)).digest('hex');
+    const database = this.#databases.get(hash) ?? this.#create(hash, config);
+    this.#secrets.set(key, { database, readAt: clock.monotonic() });
+    return database;
+  }
+
+  /** What is known of a Secret, however old. */
+  peek({ namespace, name }: SecretRef): Database | undefined {
+    return this.#secrets.get(`${namespace}/${name}`)?.database;
+  }
+
+  get size(): number {
+    return this.#databases.size;
+  }
+
+  /** Ends the connections of databases that nobody has used for minutes. */
+  async closeUnused(): Promise<void> {
+    for (const [hash, database] of this.#databases) {
+      if (database.idleMs < UNUSED_MS) continue;
+      this.#databases.delete(hash);
+      for (const [key, entry] of this.#secrets) if (entry.database === database) this.#secrets.delete(key);
+      await database.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#databases.values()].map((database) => database.close()));
+    this.#databases.clear();
+    this.#secrets.clear();
+  }
+
+  #create(hash: string, config: ReturnType<typeof connectionConfig>): Database {
+    const { clock, log, tickMs, onRow } = this.#deps;
+    const database: Database = new Database({
+      config,
+      clock,
+      log,
+      tickMs,
+      onRow,
+      onDenied: () => this.#distrust(database),
+    });
+    this.#databases.set(hash, database);
+    return database;
+  }
+
+  /** The password may have changed: the Secret is read again at the next use. */
+  #distrust(database: Database): void {
+    const readAt = this.#deps.clock.monotonic() - BELIEVE_MS + DENIED_MS;
+    for (const entry of this.#secrets.values()) {
+      if (entry.database === database) entry.readAt = Math.min(entry.readAt, readAt);
+    }
+  }
+
+  async #readSecret(ref: SecretRef, signal?: AbortSignal): Promise<{ uri: string; caCert: string | undefined }> {
+    const secret = await findSecret(this.#deps.client, ref, signal);
+    if (!secret) throw toFault(secretMissing(ref.namespace, ref.name, 'database'));
+    const uri = decode(secret, DATABASE_SECRET_KEYS.uri);
+    if (!uri) {
+      throw toFault({
+        reason: 'SecretInvalid',
+        message: `The Secret ${ref.name} has no key ${DATABASE_SECRET_KEYS.uri}. It must hold postgres://user:password@host:5432/database.`,
+      });
+    }
+    return { uri: uri.trim(), caCert: decode(secret, DATABASE_SECRET_KEYS.caCert) || undefined };
+  }
+}
+
+/** @throws Fault when the operator's Role does not name the Secret. */
+export async function findSecret(
+  client: Pick<KubeClient, 'find'>,
+  ref: SecretRef,
+  signal?: AbortSignal,
+): Promise<Secret | undefined> {
+  try {
+    return await client.find(SECRETS, ref, { signal, timeoutMs: 10_000 });
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    throw toFault({
+      reason: 'SecretNotAllowed',
+      message: `The operator may not read the Secret ${ref.name} in the namespace ${ref.namespace}: its Role does not name it. Add the namespace to the chart's uploads.namespaces, or the Secret to its list of names.`,
+    });
+  }
+}
+
+function decode(secret: Secret, key: string): string | undefined {
+  const value = secret.data?.[key];
+  return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
+}
+
+function toFault({ reason, message }: { reason: string; message: string }): Fault {
+  return new Fault({ code: 'CFG_SECRET', category: 'permanent', reason, message });
+}

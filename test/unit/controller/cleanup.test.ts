@@ -1,0 +1,133 @@
+/** What the cleanup asks of an API server; what that makes of it is tested in e2e/deletion.test.ts. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { BatchUpload } from '#api/resources.ts';
+import { createKubeClient } from '#kube/client.ts';
+import type { Job, Pod } from '#kube/resource-types.ts';
+import type { KubeClient } from '#kube/types.ts';
+import type { Caches } from '#operator/controller/caches.ts';
+import { type CleanupDeps, cleanUpUpload, holdForCleanup } from '#operator/controller/cleanup.ts';
+import { FakeClock } from '#support/fake-clock.ts';
+import { type FakeKubeServer, refuse, startFakeKubeServer } from '#support/fake-kube-server.ts';
+import { createRecordingLog } from '#support/recording-log.ts';
+import { UID, upload } from './observed.ts';
+
+let server: FakeKubeServer;
+let client: KubeClient;
+let events: string[];
+const { signal } = new AbortController();
+
+beforeEach(async () => {
+  server = await startFakeKubeServer();
+  client = createKubeClient({ access: server.access });
+  events = [];
+});
+afterEach(async () => {
+  await client.close();
+  await server[Symbol.asyncDispose]();
+});
+
+const clock = new FakeClock();
+const JOB_PATH = `/apis/batch/v1/namespaces/n/jobs/${UID}-cleanup-1`;
+const UPLOAD_PATH = '/apis/batchupload.dev/v1alpha1/namespaces/n/batchuploads/u';
+const asked = () => server.requests.map(({ method, path }) => `${method} ${path}`);
+
+function held({ deleted = false } = {}): BatchUpload {
+  const { metadata, ...rest } = upload();
+  const now = new Date(clock.now()).toISOString();
+  return {
+    ...rest,
+    metadata: {
+      ...metadata,
+      resourceVersion: '7',
+      finalizers: ['batchupload.dev/work-copy'],
+      ...(deleted ? { deletionTimestamp: now } : {}),
+    },
+    status: { completionTime: now },
+  };
+}
+
+function deps({ job, pods = [] }: { job?: Job; pods?: Pod[] } = {}): CleanupDeps {
+  const jobs = { get: (key: string) => (key === `n/${UID}-cleanup-1` ? job : undefined) };
+  return {
+    client,
+    caches: { namespaces: new Map([['n', { jobs }]]), podsOf: () => pods } as unknown as Caches,
+    clock,
+    log: createRecordingLog(),
+    events: { record: (_target, { reason }) => events.push(reason), flush: async () => undefined, dropped: 0 },
+    settings: {
+      image: 'i',
+      imagePullPolicy: 'Always',
+      imagePullSecrets: [],
+      resources: { requests: {}, limits: {} },
+      jobTtlSeconds: 60,
+      inlineLimitBytes: 1,
+      retrySeconds: 1,
+      logLevel: 'info',
+      datadog: false,
+      datadogEnv: {},
+    },
+    findServiceAccount: async () => null,
+  };
+}
+
+const ended = (type: string): Job => ({
+  metadata: { name: `${UID}-cleanup-1`, namespace: 'n', uid: 'job', creationTimestamp: new Date(clock.now()) as never },
+  status: { conditions: [{ type, status: 'True' }] },
+});
+const pod = (kind: string): Pod => ({
+  metadata: { labels: { 'batchupload.dev/kind': kind } },
+  status: { phase: 'Running' },
+});
+
+it('an upload is held once, and not when it has changed meanwhile', async () => {
+  expect(await holdForCleanup({ client }, held(), signal)).toBe(true);
+  expect(asked()).toEqual([]);
+  expect(await holdForCleanup({ client }, upload(), signal)).toBe(true);
+  expect(asked()).toEqual([`PATCH ${UPLOAD_PATH}`]);
+  server.once(({ method }) => method === 'PATCH', refuse(409, 'Conflict'));
+  expect(await holdForCleanup({ client }, upload(), signal)).toBe(false);
+});
+
+it('the Job is made when no pod of the upload runs any more', async () => {
+  expect(await cleanUpUpload(deps({ pods: [pod('plan')] }), { upload: held(), signal })).toEqual({
+    requeueAfterMs: 600_000,
+  });
+  expect(asked()).toEqual([]);
+  await cleanUpUpload(deps({ pods: [pod('cleanup')] }), { upload: held(), signal });
+  expect(asked()).toEqual(['POST /apis/batch/v1/namespaces/n/jobs']);
+});
+
+it.each([
+  ['Complete', false, 'WorkCopyRemoved', [`PATCH ${UPLOAD_PATH}`]],
+  ['Complete', true, 'WorkCopyRemoved', [`PATCH ${UPLOAD_PATH}`, `DELETE ${JOB_PATH}`]],
+  ['Failed', true, 'WorkCopyNotRemoved', [`PATCH ${UPLOAD_PATH}`]],
+] as const)('the Job is %s, the upload deleted: %s: %s', async (condition, deleted, event, requests) => {
+  await cleanUpUpload(deps({ job: ended(condition) }), { upload: held({ deleted }), signal });
+  expect(asked()).toEqual(requests);
+  expect(JSON.parse(server.requests[0]!.body)).toEqual({ metadata: { resourceVersion: '7', finalizers: [] } });
+  expect(events).toEqual([event]);
+});
+
+it('an upload that has changed meanwhile is looked at again, and nothing is said', async () => {
+  server.once(({ method }) => method === 'PATCH', refuse(409, 'Conflict'));
+  expect(await cleanUpUpload(deps({ job: ended('Complete') }), { upload: held(), signal })).toEqual({
+    requeueAfterMs: 500,
+  });
+  expect(events).toEqual([]);
+});
+
+it('in a namespace that is going away nothing is waited for', async () => {
+  const message = 'forbidden: unable to create new content in namespace n because it is being terminated';
+  server.once(({ method }) => method === 'POST', refuse(403, 'Forbidden', message));
+  await cleanUpUpload(deps(), { upload: held({ deleted: true }), signal });
+  expect(asked()).toEqual(['POST /apis/batch/v1/namespaces/n/jobs', `PATCH ${UPLOAD_PATH}`]);
+  expect(events).toEqual(['WorkCopyNotRemoved']);
+});
+
+it('a Job that is refused for now is tried again', async () => {
+  server.once(({ method }) => method === 'POST', refuse(403, 'Forbidden', 'exceeded quota: pods'));
+  expect(await cleanUpUpload(deps(), { upload: held(), signal })).toEqual({ requeueAfterMs: 30_000 });
+  server.once(({ method }) => method === 'POST', refuse(409, 'AlreadyExists'));
+  expect(await cleanUpUpload(deps(), { upload: held(), signal })).toEqual({ requeueAfterMs: 600_000 });
+  expect(events).toEqual([]);
+});
