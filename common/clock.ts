@@ -45,15 +45,3 @@ export function aborted(signal: AbortSignal): Promise<void> {
 export function jitter(ms: number, spread: number, random: () => number = Math.random): number {
   return ms * (1 + random() * spread);
 }
-
-export interface BackoffOptions {
-  baseMs: number;
-  maxMs: number;
-  random?: () => number;
-}
-
-/** Delay before attempt `failures` + 1: base, doubled with every failure, at most max; the upper half is random. */
-export function backoffMs(failures: number, { baseMs, maxMs, random = Math.random }: BackoffOptions): number {
-  const full = Math.min(maxMs, baseMs * 2 ** Math.min(Math.max(failures - 1, 0), 40));
-  return full * (0.5 + random() * 0.5);
-}

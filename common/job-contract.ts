@@ -48,23 +48,7 @@ export const NODE_OPTIONS = '--max-semi-space-size=2';
  */
 export const MALLOC_ENV = { MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '1048576' } as const;
 
-/** Keys of the database Secret. */
-export const DATABASE_SECRET_KEYS = { uri: 'uri', caCert: 'ca.crt' } as const;
-
-/** Keys of the storage Secret: the AWS SDK's own variable names. All optional. */
-export const S3_SECRET_KEYS = [
-  'AWS_ACCESS_KEY_ID',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_SESSION_TOKEN',
-  'AWS_REGION',
-  'AWS_ENDPOINT_URL_S3',
-] as const;
-
 export const DEFAULTS = {
-  databaseSecret: 'batch-upload-database',
-  migrateSecret: 'batch-upload-migrate',
-  s3Secret: 'batch-upload-s3',
-  serviceAccount: 'batch-upload-runner',
   inlineLimitBytes: 48 * 1024 * 1024,
   maxRecordBytes: 16 * 1024 * 1024,
   maxChunkBytes: 8 * 1024 * 1024,

@@ -3,8 +3,8 @@
 import { Fault } from '#common/faults.ts';
 import { workBucket } from '#common/job-contract.ts';
 import type { UploadRow } from '#ledger/types.ts';
-import { createRetryOptions } from '#s3/s3.ts';
 import type { ProcessDeps } from './process.ts';
+import { createRetryOptions } from './storage/retry-options.ts';
 import { removeWorkCopies } from './storage/work-copy.ts';
 
 /** @throws Fault when the upload is still running: its pods read the copy. */

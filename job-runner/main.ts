@@ -21,8 +21,8 @@ import { planUpload } from '#runner/plan.ts';
 import type { ProcessDeps } from '#runner/process.ts';
 import { createSession } from '#runner/session.ts';
 import { createTelemetry } from '#runner/telemetry/datadog.ts';
+import { createS3Client } from '#s3/client.ts';
 import type { ReadObject } from '#s3/object-identity.ts';
-import { createS3Client } from '#s3/s3.ts';
 import { cleanUp } from './cleanup.ts';
 import { readPeakMemory } from './telemetry/peak-memory.ts';
 
@@ -152,7 +152,7 @@ async function recordFailure(fault: Fault, config: RunnerConfig, log: Logger): P
       ),
     );
   } catch {
-    log.warn('the failure could not be written to the ledger; the termination message has it');
+    log.warn({}, 'the failure could not be written to the ledger; the termination message has it');
   } finally {
     await session.close();
   }

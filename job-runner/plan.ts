@@ -3,6 +3,8 @@
  * of records, and the content's digest; then one transaction writes it all, once. A file whose own bytes the scanner
  * cannot take is written as a canonical copy in the same pass, and the chunks point into that.
  */
+
+import type { SourceFormat } from '#api/source-format.ts';
 import { chooseIndexes, DEFAULTS, workBucket, workPrefix } from '#common/job-contract.ts';
 import type { Plan, UploadRow } from '#ledger/types.ts';
 import { readContentKey } from '#ledger/uploads/claim-content.ts';
@@ -13,12 +15,13 @@ import { createChunkCutter } from '#runner/plan-chunks.ts';
 import type { ProcessDeps } from '#runner/process.ts';
 import { copied } from '#runner/source/copied.ts';
 import { type OpenSource, openSource } from '#runner/source/open-source.ts';
-import type { SourceFormat } from '#runner/source/source-format.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
 import { BLOCKS_BYTES, readBlocks } from '#runner/storage/read-blocks.ts';
 import type { ObjectIdentity, ReadObject } from '#s3/object-identity.ts';
-import { createRetryOptions, headObject, type RetryOptions } from '#s3/s3.ts';
+import { headObject } from '#s3/read-object.ts';
+import type { RetryOptions } from '#s3/retry.ts';
 import { readHeader } from './csv/read-header.ts';
+import { createRetryOptions } from './storage/retry-options.ts';
 import { createWorkCopy, type WorkCopy } from './storage/work-copy.ts';
 
 /** Time between two lines of progress in the log. */

@@ -31,7 +31,7 @@ import { createByteReader } from '#runner/storage/byte-reader.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
 import { isSame, type ObjectIdentity, type ReadObject } from '#s3/object-identity.ts';
-import { createRetryOptions } from '#s3/s3.ts';
+import { createRetryOptions } from './storage/retry-options.ts';
 
 /** One block is used while the next one comes: records take longer than their bytes, so that neither needs to be large. */
 const READING = { readsAtOnce: 2, blockBytes: 4 * 1024 * 1024 };

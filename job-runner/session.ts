@@ -2,6 +2,7 @@
  * A pod's session with the database: one connection, opened again when it is lost, for minutes before the pod gives up.
  */
 import type pg from 'pg';
+import { waitBackoff } from '#common/backoff.ts';
 import { Fault, toFault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
 import {
@@ -11,7 +12,6 @@ import {
   disconnect,
   socketOf,
   sqlState,
-  waitBackoff,
 } from '#ledger/connection/postgres.ts';
 import { withStallWatch } from '#ledger/connection/watch-stall.ts';
 import { applicationName, type LockPatience, withLockPatience } from '#ledger/uploads/lock-upload.ts';
@@ -63,8 +63,8 @@ export function createSession(options: SessionOptions): Session {
     stallMs: stallSeconds * 1000,
     openHelper,
     onAnswer(served: boolean) {
-      if (served) log.debug('nothing has come from the database for a while, but it works for this session');
-      else log.warn('the database no longer works for this session, which nobody has closed: it is given up');
+      if (served) log.debug({}, 'nothing has come from the database for a while, but it works for this session');
+      else log.warn({}, 'the database no longer works for this session, which nobody has closed: it is given up');
     },
   };
   const patience: LockPatience = {

@@ -3,10 +3,12 @@
  * merge patch. Best effort: an event that can't be written is counted, never thrown.
  */
 import { randomBytes } from 'node:crypto';
-import { backoffMs, type Clock, sleep, systemClock } from '#common/clock.ts';
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, sleep, systemClock } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
 import { isNotFound, KubeError } from './errors.ts';
 import { type CoreEvent, EVENTS } from './resource-types.ts';
-import type { EventRecorder, EventTarget, KubeClient, Logger } from './types.ts';
+import type { EventRecorder, EventTarget, KubeClient } from './types.ts';
 
 export interface EventRecorderDeps {
   client: Pick<KubeClient, 'create' | 'patchMerge'>;

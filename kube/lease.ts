@@ -8,10 +8,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type Clock, jitter, sleep, systemClock } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
 import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
 import { claimed, holderOf, isHeld, type Observation, observe, released } from './lease-record.ts';
 import { LEASES, type Lease } from './resource-types.ts';
-import type { KubeClient, LeaderElector, Logger } from './types.ts';
+import type { KubeClient, LeaderElector } from './types.ts';
 
 export interface LeaderElectorDeps {
   /** Used for nothing else: work that fills its connections must not delay a renewal. */

@@ -1,5 +1,7 @@
 /** The objects of one kind as last seen, and the handlers that hear of changes. */
-import type { KubeObject, Logger, ReflectorHandlers } from './types.ts';
+
+import type { Logger } from '#common/log.ts';
+import type { KubeObject, ReflectorHandlers } from './types.ts';
 
 /** `namespace/name`, or the name alone for a cluster-scoped object. */
 export function keyOf({ metadata }: KubeObject): string {

@@ -2,10 +2,13 @@
  * A local copy of one collection, kept by LIST and WATCH. What client-go's reflector does: pages of 500, bookmarks, a
  * watch that ends after some minutes, relist only when the server no longer knows the version.
  */
-import { backoffMs, type Clock, jitter, sleep, systemClock } from '#common/clock.ts';
+
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, jitter, sleep, systemClock } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
 import { isGone, KubeError } from './errors.ts';
 import { keyOf, ObjectCache } from './object-cache.ts';
-import type { KubeClient, KubeObject, Logger, Reflector, ReflectorHandlers, ResourceType } from './types.ts';
+import type { KubeClient, KubeObject, Reflector, ReflectorHandlers, ResourceType } from './types.ts';
 
 export interface ReflectorDeps<T extends KubeObject> {
   client: KubeClient;

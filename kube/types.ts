@@ -3,14 +3,6 @@
  * whether it came by LIST or by WATCH.
  */
 
-/** As pino's: fields first, then a fixed message. Never a credential, never a record's values. */
-export interface Logger {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
-
 export interface OwnerReference {
   apiVersion: string;
   kind: string;

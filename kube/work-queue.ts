@@ -1,7 +1,10 @@
 /** Keys to work on, with the guarantees of client-go's rate limiting queue. */
-import { backoffMs, type Clock, MAX_TIMER_MS, systemClock } from '#common/clock.ts';
+
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, MAX_TIMER_MS, systemClock } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
 import { isConflict, KubeError } from './errors.ts';
-import type { Logger, ProcessResult, WorkQueue } from './types.ts';
+import type { ProcessResult, WorkQueue } from './types.ts';
 
 export interface WorkQueueDeps {
   log: Logger;

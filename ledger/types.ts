@@ -1,7 +1,8 @@
 /** What the ledger holds, as the operator and the runner see it. Sizes in bytes, counts in records. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { DeclaredFormat, SourceFormat } from '#runner/source/source-format.ts';
+import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import type { ObjectIdentity } from '#s3/object-identity.ts';
+import type { S3Location } from '#s3/s3-location.ts';
 
 /**
  * State of an upload in the ledger:
@@ -18,15 +19,7 @@ export type LedgerStatus = 'Planning' | 'Queued' | 'Processing' | 'Complete' | '
 
 /** The part of a BatchUpload's spec that crosses to the pods; never a credential. */
 export interface UploadRequest {
-  s3: {
-    bucket: string;
-    key: string;
-    versionId?: string;
-    eTag?: string;
-    endpoint?: string;
-    region?: string;
-    forcePathStyle?: boolean;
-  };
+  s3: S3Location;
   chunkRecords: number;
   /** What the file is said to be; the rest is detected. */
   format?: DeclaredFormat;

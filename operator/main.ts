@@ -1,8 +1,9 @@
 /** The control plane: `node operator/main.ts [controller | bridge | print-migrations [version of the ledger]]`. */
 import { setFlagsFromString } from 'node:v8';
+import { ConfigError } from '#common/config.ts';
 import { createLogger } from '#common/log.ts';
 import { migrationScript } from '#ledger/migrate.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { readControllerConfig } from './config/controller-config.ts';
 
 async function main(): Promise<number> {
   const command = process.argv[2] ?? 'controller';
@@ -10,14 +11,14 @@ async function main(): Promise<number> {
     // Each loads what it needs, and no more.
     case 'controller': {
       const { runController } = await import('./run-controller.ts');
-      return runController(readConfig(process.env));
+      return runController(readControllerConfig(process.env));
     }
     case 'bridge': {
       // It lives long and does little: 100 idle sources take 127 MB instead of 168, at the same CPU time. Before anything is made.
       setFlagsFromString('--optimize-for-size');
       const [{ runBridge }, { readBridgeConfig }] = await Promise.all([
         import('./run-bridge.ts'),
-        import('./bridge/config.ts'),
+        import('./config/bridge-config.ts'),
       ]);
       return runBridge(readBridgeConfig(process.env));
     }

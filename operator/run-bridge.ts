@@ -8,9 +8,9 @@ import { createKubeClient } from '#kube/client.ts';
 import { createEventRecorder } from '#kube/events.ts';
 import { createPodAccess } from '#kube/pod-access.ts';
 import { type Bridge, createBridge } from './bridge/bridge.ts';
-import type { BridgeConfig } from './bridge/config.ts';
 import { createBridgeMetrics } from './bridge/metrics.ts';
 import { createSourceRunners } from './bridge/sources/source-runners.ts';
+import type { BridgeConfig } from './config/bridge-config.ts';
 
 /** No sign of life of the watch for so long: bookmarks and reopened watches come far more often. */
 const SILENT_MS = 10 * 60_000;

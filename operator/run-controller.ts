@@ -2,13 +2,14 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { systemClock } from '#common/clock.ts';
 import { type Health, startHttpServer } from '#common/http-server.ts';
+import type { Logger } from '#common/log.ts';
 import { createLogger } from '#common/log.ts';
 import { type KubeAccess, loadAccess } from '#kube/access.ts';
 import { createKubeClient } from '#kube/client.ts';
 import { createEventRecorder } from '#kube/events.ts';
 import { createLeaderElector, processIdentity } from '#kube/lease.ts';
-import type { LeaderElector, Logger } from '#kube/types.ts';
-import type { OperatorConfig } from './config.ts';
+import type { LeaderElector } from '#kube/types.ts';
+import type { ControllerConfig } from './config/controller-config.ts';
 import { type Controller, createController } from './controller/controller.ts';
 import { createMetrics, type Metrics, measureUploads } from './controller/metrics.ts';
 
@@ -20,7 +21,7 @@ const STUCK_MS = 5 * 60_000;
 const BLOCKED_MS = 30_000;
 
 /** @returns the exit code: 0 after SIGTERM, 1 after a lost lease. */
-export async function runController(config: OperatorConfig): Promise<number> {
+export async function runController(config: ControllerConfig): Promise<number> {
   const log = createLogger(config.logLevel, { component: 'operator', pod: config.podName });
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
@@ -74,7 +75,7 @@ function elect({
   controller,
   metrics,
 }: {
-  config: OperatorConfig;
+  config: ControllerConfig;
   access: KubeAccess;
   log: Logger;
   controller: Controller;

@@ -2,7 +2,7 @@
  * Failed records of a group of chunks, written as rows for the ledger as soon as they are found: kept as objects they
  * would be the largest part of a pod's memory where half of the records are bad.
  */
-import { type FailedRow, writeFailedRow } from '#ledger/errors/insert-errors.ts';
+import { errorColumns, type FailedRow } from '#ledger/errors/insert-errors.ts';
 import type { ErrorSummary } from '#ledger/types.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 
@@ -14,6 +14,18 @@ export interface FailedRows {
 export function createFailedRows(uploadId: string): FailedRows {
   const buffer = new RowBuffer();
   return { buffer, add: (row) => writeFailedRow(buffer, uploadId, row) };
+}
+
+/** Writes the row of a failed record for the ledger's table of errors. */
+export function writeFailedRow(buffer: RowBuffer, uploadId: string, row: FailedRow): void {
+  for (const value of errorColumns(uploadId, row)) {
+    if (value === null) buffer.nullColumn();
+    else {
+      buffer.text(value);
+      buffer.endColumn();
+    }
+  }
+  buffer.endRow(row.rowNumber);
 }
 
 /** Counts of records by their code, with a sample message. */

@@ -14,9 +14,7 @@
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import { Fault } from '#common/faults.ts';
-
-/** Temporary tables of a session. An unqualified name that is one of these is theirs, whatever table was meant. */
-export const STAGES = { records: 'batch_upload_records', keys: 'batch_upload_keys' } as const;
+import type { OwnerColumns, STAGES } from '#runner/target/names.ts';
 
 export interface MergeOptions {
   /** Quoted. */
@@ -25,14 +23,14 @@ export interface MergeOptions {
   /** Those of them that a stored row keeps when another record takes its place. */
   kept?: readonly string[];
   key: string[];
-  owner: { uploadId: string; rowNumber: string } | null;
+  owner: OwnerColumns | null;
   onDuplicate: 'Skip' | 'Update' | 'Fail';
   /** One per session and kind, emptied at every commit; one per chunk would bloat the catalog. */
   stage: (typeof STAGES)[keyof typeof STAGES];
 }
 
 export interface Merge {
-  owner: MergeOptions['owner'];
+  owner: OwnerColumns | null;
   /** Quoted. */
   key: string[];
   stage: string;

@@ -2,7 +2,6 @@
 
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
-import type { RecordFault } from '#ledger/errors/insert-errors.ts';
 import type { Chunk, ErrorSummary } from '#ledger/types.ts';
 import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
@@ -10,6 +9,7 @@ import { createRowKernel } from '#runner/kernel/row-kernel.ts';
 import { type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
 import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
+import type { RecordFault } from '#runner/processor/record-fault.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CodeCounts, type FailedRows } from './failed-rows.ts';
 

@@ -1,10 +1,12 @@
 /** The statements of one target table, made once per session. */
+
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
-import { describeMerge, type Merge, STAGE_ROW, STAGES } from './merge.ts';
+import { keyColumns, ownerColumns, quoteTable, STAGES } from '#runner/target/names.ts';
+import { describeMerge, type Merge, STAGE_ROW } from './merge.ts';
 import { describeProbe, type Probe } from './probe.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
@@ -28,28 +30,6 @@ export interface KeyRegister {
   merge: Merge;
   /** Hashes what is staged for the target, for the upload $1. */
   stage: string;
-}
-
-/** Quotes `table` or `schema.table`. */
-export function quoteTable(table: string): string {
-  return table.split('.').map(pg.escapeIdentifier).join('.');
-}
-
-/** Columns of the target that hold the primary key's fields. */
-export function keyColumns(schema: RecordSchemaSpec): string[] {
-  return schema.primaryKey.map((field) => {
-    const column = schema.target.columns.find((candidate) => candidate.field === field);
-    if (!column) throw new Error(`no column of the target gets the key field ${field}`);
-    return column.name;
-  });
-}
-
-/** Columns for the upload's id and the row number, by which the row that stays is chosen; null without both. */
-export function ownerColumns({ target }: RecordSchemaSpec): Merge['owner'] {
-  const find = (name: 'uploadId' | 'rowNumber') => target.columns.find(({ system }) => system === name)?.name;
-  const uploadId = find('uploadId');
-  const rowNumber = find('rowNumber');
-  return uploadId && rowNumber ? { uploadId, rowNumber } : null;
 }
 
 export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } = {}): Target {

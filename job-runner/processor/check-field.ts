@@ -1,8 +1,9 @@
 /** The checks of one field, compiled once. */
-import type { RecordFault } from '#ledger/errors/insert-errors.ts';
+
 import { type ByteTest, notLengthsTest } from './byte-tests.ts';
 import { type Constraint, compileConstraints } from './constraints.ts';
 import { CODES } from './faults.ts';
+import type { RecordFault } from './record-fault.ts';
 import { typeOf } from './types.ts';
 import type { Field, ValueType } from './value-type.ts';
 

@@ -1,8 +1,9 @@
 /** The constraints of a field, compiled once. */
-import type { RecordFault } from '#ledger/errors/insert-errors.ts';
+
 import { type ByteTest, enumTest, lengthTest } from './byte-tests.ts';
 import { CODES } from './faults.ts';
 import { compilePattern } from './pattern.ts';
+import type { RecordFault } from './record-fault.ts';
 import { SchemaError } from './schema-error.ts';
 import type { Field, ValueType } from './value-type.ts';
 

@@ -1,5 +1,5 @@
 /** What can be wrong with a record. Messages name the field and what is allowed, never the value. */
-import type { RecordFault } from '#ledger/errors/insert-errors.ts';
+import type { RecordFault } from './record-fault.ts';
 
 export const CODES = {
   required: 'VAL_001',

@@ -1,7 +1,6 @@
 /** One record by the rules of its schema: the same for every source of files. Pure; compiled once per schema. */
 import { isUtf8 } from 'node:buffer';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { RecordFault } from '#ledger/errors/insert-errors.ts';
 import { matchHeader, normalizeName } from '#runner/csv/header.ts';
 import { RecordView } from '#runner/csv/record-reader.ts';
 import { mayBeBlank } from './byte-tests.ts';
@@ -10,6 +9,7 @@ import { type Encoding, OutOfRange } from './column-encoding.ts';
 import { type ColumnWriter, compileColumn, type RecordContext } from './columns.ts';
 import { CODES, fieldCountFault, fieldTextFault, OUT_OF_RANGE_FAULT, sortFaults } from './faults.ts';
 import { BYTES, FieldValues, INVALID, MISSING, TEXT } from './field-values.ts';
+import type { RecordFault } from './record-fault.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { compileRule, type RuleCheck } from './rules.ts';
 import { SchemaError } from './schema-error.ts';

@@ -1,9 +1,9 @@
 /** Rules over the fields of one record, in CEL. */
 
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { RecordFault } from '#ledger/errors/insert-errors.ts';
 import { type CompileContext, compileFieldExpression } from './field-expression.ts';
 import { type FieldValues, INVALID } from './field-values.ts';
+import type { RecordFault } from './record-fault.ts';
 
 type Rule = NonNullable<RecordSchemaSpec['rules']>[number];
 

@@ -4,19 +4,10 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { Compression, DeclaredFormat, Dialect, Encoding, SourceType } from '#api/source-format.ts';
 import { normalizeName } from '#runner/csv/header.ts';
 import { createDialectRewriter } from './rewrite-dialect.ts';
-import {
-  type Compression,
-  completeDialect,
-  DELIMITERS,
-  type DeclaredFormat,
-  type Dialect,
-  declaredOtherwise,
-  type Encoding,
-  formatFault,
-  type SourceType,
-} from './source-format.ts';
+import { completeDialect, DELIMITERS, declaredOtherwise, formatFault } from './source-format.ts';
 import { createTranscoder } from './transcode.ts';
 
 /** Bytes at a file's beginning, after decompression, that are looked at. */

@@ -1,5 +1,6 @@
 /** An object of any kind as the bytes that the scanner takes, in one pass. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { copied } from './copied.ts';
 import { decompress } from './decompress.ts';
 import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-source.ts';
@@ -7,7 +8,7 @@ import { type Peeked, peek } from './peek.ts';
 import { rewriteDialect } from './rewrite-dialect.ts';
 import { NDJSON_FIRST_ROW, rewriteNdjson } from './rewrite-ndjson.ts';
 import { rewriteXlsx } from './rewrite-xlsx.ts';
-import { type DeclaredFormat, declaredOtherwise, formatFault, isOrdinary, type SourceFormat } from './source-format.ts';
+import { declaredOtherwise, formatFault, isOrdinary } from './source-format.ts';
 import { transcode } from './transcode.ts';
 import { CANONICAL_DELIMITER } from './write-csv.ts';
 import { type Archive, openArchive, type ReadBytes } from './zip-archive.ts';

@@ -2,7 +2,7 @@
  * Text of other encodings to UTF-8, in pieces cut anywhere. What is no text stays no text: it becomes bytes that are not
  * UTF-8, so that its record fails and nothing else.
  */
-import type { Encoding } from './source-format.ts';
+import type { Encoding } from '#api/source-format.ts';
 
 export interface Transcoder {
   push(bytes: Buffer): Buffer;

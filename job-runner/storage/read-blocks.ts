@@ -1,7 +1,8 @@
 /** A part of an object in its order, read by several ranged requests at once. */
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { ObjectIdentity } from '#s3/object-identity.ts';
-import { type RetryOptions, readInto } from '#s3/s3.ts';
+import { readInto } from '#s3/read-object.ts';
+import type { RetryOptions } from '#s3/retry.ts';
 
 /** A request costs as much as some hundred KB of its bytes. */
 const BLOCK_BYTES = 8 * 1024 * 1024;

@@ -16,9 +16,10 @@ import {
 } from '@aws-sdk/client-s3';
 import { Fault } from '#common/faults.ts';
 import { workPrefix } from '#common/job-contract.ts';
-import { formatFault } from '#runner/source/source-format.ts';
+import { storageFault } from '#s3/fault.ts';
 import type { ObjectIdentity } from '#s3/object-identity.ts';
-import { createStallLimit, headObject, type RetryOptions, storageFault, withRetries } from '#s3/s3.ts';
+import { headObject } from '#s3/read-object.ts';
+import { createStallLimit, type RetryOptions, withRetries } from '#s3/retry.ts';
 
 /** Two of them are in memory: one is filled while the other is on its way. */
 const PART_BYTES = 8 * 1024 * 1024;
@@ -175,8 +176,11 @@ function refused(fault: Fault, { bucket, key }: WorkPlace): Fault {
 }
 
 function tooLarge(): Fault {
-  return formatFault(
-    'FormatNotSupported',
-    'The file would be larger than 80 GB as plain CSV: upload it as UTF-8 CSV without compression, which needs no copy.',
-  );
+  return new Fault({
+    code: 'FILE_FORMAT',
+    category: 'permanent',
+    reason: 'FormatNotSupported',
+    message:
+      'The file would be larger than 80 GB as plain CSV: upload it as UTF-8 CSV without compression, which needs no copy.',
+  });
 }

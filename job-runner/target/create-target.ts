@@ -2,7 +2,7 @@
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { keyColumns, quoteTable } from '#runner/load/target.ts';
+import { keyColumns, quoteTable } from './names.ts';
 
 type Column = RecordSchemaSpec['target']['columns'][number];
 type Field = RecordSchemaSpec['fields'][number];

@@ -1,17 +1,16 @@
 /** Is the target table such that a runner can load into it? Each answer says what SQL to run. */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
+import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { Explanation } from '#operator/controller/types.ts';
-import { STAGES } from '#runner/load/merge.ts';
-import { keyColumns, ownerColumns, quoteTable } from '#runner/load/target.ts';
 import { createTableSql } from './create-target.ts';
+import { keyColumns, ownerColumns, quoteTable, STAGES } from './names.ts';
 
 /** Of the ledger's own tables: a file that is loaded into them would change what is known of uploads. */
 const LEDGER_SCHEMA = 'batch_upload';
 
 /** Null when the table is as it must be. */
-export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec): Promise<Explanation | null> {
+export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec): Promise<UploadExplanation | null> {
   const hidden = checkName(schema);
   if (hidden) return hidden;
   const table = await readTable(client, schema.target.table);
@@ -34,7 +33,7 @@ export interface TargetTable {
 }
 
 /** Pure. */
-export function checkTarget(schema: RecordSchemaSpec, table: TargetTable): Explanation | null {
+export function checkTarget(schema: RecordSchemaSpec, table: TargetTable): UploadExplanation | null {
   return (
     (table.schema === LEDGER_SCHEMA ? inLedger(schema) : null) ??
     checkKind(schema, table) ??
@@ -45,7 +44,7 @@ export function checkTarget(schema: RecordSchemaSpec, table: TargetTable): Expla
   );
 }
 
-function checkName(schema: RecordSchemaSpec): Explanation | null {
+function checkName(schema: RecordSchemaSpec): UploadExplanation | null {
   const { table } = schema.target;
   if (table.startsWith(`${LEDGER_SCHEMA}.`)) return inLedger(schema);
   if (!Object.values<string>(STAGES).includes(table)) return null;
@@ -55,14 +54,14 @@ function checkName(schema: RecordSchemaSpec): Explanation | null {
   };
 }
 
-function inLedger({ target: { table } }: RecordSchemaSpec): Explanation {
+function inLedger({ target: { table } }: RecordSchemaSpec): UploadExplanation {
   return {
     reason: 'TargetNameTaken',
     message: `The table ${table} is in the schema ${LEDGER_SCHEMA}, which is the ledger's own. Name a table of another schema in spec.target.table of the RecordSchema.`,
   };
 }
 
-export function tableMissing(schema: RecordSchemaSpec): Explanation {
+export function tableMissing(schema: RecordSchemaSpec): UploadExplanation {
   const sql = createTableSql(schema).replaceAll(/\n\s*/g, ' ');
   return {
     reason: 'TargetTableMissing',
@@ -70,7 +69,7 @@ export function tableMissing(schema: RecordSchemaSpec): Explanation {
   };
 }
 
-function checkKind({ target }: RecordSchemaSpec, { kind }: TargetTable): Explanation | null {
+function checkKind({ target }: RecordSchemaSpec, { kind }: TargetTable): UploadExplanation | null {
   if (kind === 'r' || kind === 'p') return null;
   return {
     reason: 'TargetTableMissing',
@@ -78,7 +77,7 @@ function checkKind({ target }: RecordSchemaSpec, { kind }: TargetTable): Explana
   };
 }
 
-function checkColumns({ target }: RecordSchemaSpec, { columns }: TargetTable): Explanation | null {
+function checkColumns({ target }: RecordSchemaSpec, { columns }: TargetTable): UploadExplanation | null {
   const known = new Map(columns.map((column) => [column.name, column]));
   const missing = target.columns.map(({ name }) => name).filter((name) => !known.has(name));
   if (missing.length > 0) {
@@ -95,7 +94,7 @@ function checkColumns({ target }: RecordSchemaSpec, { columns }: TargetTable): E
   };
 }
 
-function checkRequired({ target }: RecordSchemaSpec, { columns }: TargetTable): Explanation | null {
+function checkRequired({ target }: RecordSchemaSpec, { columns }: TargetTable): UploadExplanation | null {
   const filled = new Set(target.columns.map(({ name }) => name));
   const required = columns.filter(({ name, required }) => required && !filled.has(name)).map(({ name }) => name);
   if (required.length === 0) return null;
@@ -105,7 +104,7 @@ function checkRequired({ target }: RecordSchemaSpec, { columns }: TargetTable): 
   };
 }
 
-function checkKey(schema: RecordSchemaSpec, { uniqueKeys }: TargetTable): Explanation | null {
+function checkKey(schema: RecordSchemaSpec, { uniqueKeys }: TargetTable): UploadExplanation | null {
   const key = keyColumns(schema);
   const wanted = [...key].sort().join('\0');
   if (uniqueKeys.some((columns) => [...columns].sort().join('\0') === wanted)) return null;
@@ -116,7 +115,7 @@ function checkKey(schema: RecordSchemaSpec, { uniqueKeys }: TargetTable): Explan
   };
 }
 
-function checkRights(schema: RecordSchemaSpec, table: TargetTable): Explanation | null {
+function checkRights(schema: RecordSchemaSpec, table: TargetTable): UploadExplanation | null {
   const { target } = schema;
   const missing = [
     ...(table.canSelect ? [] : ['SELECT']),

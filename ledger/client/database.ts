@@ -4,11 +4,12 @@
  * workers that other databases' uploads need.
  */
 import pg from 'pg';
+import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
+import type { Logger } from '#common/log.ts';
 import { createGate } from '#common/semaphore.ts';
-import type { Logger } from '#kube/types.ts';
-import { backoffMs, sqlState } from '#ledger/connection/postgres.ts';
+import { sqlState } from '#ledger/connection/postgres.ts';
 import { latestVersion, ledgerVersion } from '#ledger/migrate.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { withLockPatience } from '#ledger/uploads/lock-upload.ts';

@@ -1,8 +1,8 @@
 /** Connections to PostgreSQL: what a URI may say, how a session is set up, what its errors mean. */
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Fault } from '#common/faults.ts';
+import { networkCode } from '#common/network-code.ts';
 
 export interface DatabaseOptions {
   uri: string;
@@ -202,25 +202,3 @@ const HINTS: Record<string, string> = {
   '42883': ' A key column has a type that cannot be hashed, such as money or bit: give it another one.',
   '3D000': ' The database of the uri does not exist.',
 };
-
-/** Only a code such as ECONNREFUSED: messages of the network hold addresses, not values, but add nothing. */
-export function networkCode(error: unknown): string {
-  const { code, name, message } = (error ?? {}) as { code?: string; name?: string; message?: string };
-  if (code) return code;
-  if (message?.includes('timeout')) return 'timeout';
-  if (message?.includes('terminated')) return 'connection lost';
-  return name ?? 'unknown error';
-}
-
-/**
- * Full jitter with a floor: attempt 1, 2, 3… waits between half and all of base * 2^n, at most max.
- * Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
- */
-export function backoffMs(attempt: number, { baseMs = 200, maxMs = 15_000, random = Math.random } = {}): number {
-  const ceiling = Math.min(maxMs, baseMs * 2 ** (attempt - 1));
-  return ceiling * (0.5 + random() / 2);
-}
-
-export async function waitBackoff(attempt: number, signal: AbortSignal): Promise<void> {
-  await sleep(backoffMs(attempt), undefined, { signal });
-}

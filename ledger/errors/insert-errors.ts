@@ -1,19 +1,10 @@
 import type { ClientBase } from 'pg';
 import { copyRows } from '#ledger/connection/copy-rows.ts';
-import type { RowBuffer } from '#runner/processor/row-buffer.ts';
-
-export interface RecordFault {
-  code: string;
-  /** Null when the fault is of the whole record. */
-  field: string | null;
-  /** Never a value. */
-  message: string;
-}
 
 export interface FailedRow {
   rowNumber: number;
   /** At least one, in the order of their codes. */
-  faults: RecordFault[];
+  faults: readonly { code: string; field: string | null; message: string }[];
   byteOffset: number | null;
   byteLength: number | null;
   /** Masked and capped; null for duplicates. */
@@ -22,18 +13,6 @@ export interface FailedRow {
 
 const COPY = `COPY batch_upload.batch_upload_errors (batch_upload_id, row_number, error_code, error_field, error_message,
   faults, byte_offset, byte_length, row_data) FROM STDIN`;
-
-/** Writes the row of a failed record, as {@link insertErrors} takes it. */
-export function writeFailedRow(buffer: RowBuffer, uploadId: string, row: FailedRow): void {
-  for (const value of columnsOf(uploadId, row)) {
-    if (value === null) buffer.nullColumn();
-    else {
-      buffer.text(value);
-      buffer.endColumn();
-    }
-  }
-  buffer.endRow(row.rowNumber);
-}
 
 /** Stores the rows of failed and duplicate records of chunks, in their transaction. */
 export async function insertErrors(
@@ -45,7 +24,8 @@ export async function insertErrors(
   if (taken !== count) throw new Error(`COPY took ${taken} of ${count} failed records`);
 }
 
-function columnsOf(uploadId: string, row: FailedRow): (string | null)[] {
+/** The columns of {@link insertErrors}, in the order of its statement. */
+export function errorColumns(uploadId: string, row: FailedRow): (string | null)[] {
   const { rowNumber, faults, byteOffset, byteLength, rowData } = row;
   const first = faults[0]!;
   return [

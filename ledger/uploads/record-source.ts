@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import type { SourceFormat } from '#runner/source/source-format.ts';
+import type { SourceFormat } from '#api/source-format.ts';
 
 /**
  * Says what kind of file was found and where its copy is going to be, before the first byte of it is written: whatever

@@ -1,8 +1,11 @@
 /** The bridge as a whole: what it watches, its sources, their statuses. */
-import { UPLOAD_SOURCES, type UploadSource } from '#api/resources.ts';
-import { backoffMs, type Clock, sleep } from '#common/clock.ts';
+
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, sleep } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
+import { UPLOAD_SOURCES, type UploadSource } from '#kube/custom-resources.ts';
 import { createReflector } from '#kube/reflector.ts';
-import type { EventRecorder, KubeClient, Logger, Reflector } from '#kube/types.ts';
+import type { EventRecorder, KubeClient, Reflector } from '#kube/types.ts';
 import { createMigratorFinder, readClusterId } from '#operator/tenancy/cluster-facts.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
 import type { BridgeMetrics } from './metrics.ts';

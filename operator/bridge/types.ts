@@ -1,8 +1,10 @@
 /** What crosses the parts of the bridge. */
+
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { UploadSource } from '#api/resources.ts';
+import type { Explanation } from '#api/explanation.ts';
 import type { Clock } from '#common/clock.ts';
-import type { Logger } from '#kube/types.ts';
+import type { Logger } from '#common/log.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 
 /** An object that an event, a list or a transfer told of. What is null is asked of the object's head. */
 export interface ObjectNotice {
@@ -37,12 +39,6 @@ export type Outcome =
 
 /** One outcome for each notice, in their order. Of one key the notices are taken by sequencer. */
 export type AdmitNotices = (notices: readonly ObjectNotice[], signal: AbortSignal) => Promise<Outcome[]>;
-
-/** A reason (CamelCase) and what a person can do about it. */
-export interface Explanation {
-  reason: string;
-  message: string;
-}
 
 /** What a source does all the time; each has a problem of its own, or none. */
 export type Activity = 'list' | 'receive' | 'fetch' | 'ledger' | 'afterSuccess';

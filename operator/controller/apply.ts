@@ -1,23 +1,26 @@
 /** Does what was decided, one action after the other. Every action can be repeated. */
 import { isTrue } from '#api/conditions.ts';
-import type { BatchUpload } from '#api/resources.ts';
+import type { UploadExplanation } from '#api/explanation.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
+import type { Logger } from '#common/log.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import { isAlreadyExists, isNotFound, KubeError } from '#kube/errors.ts';
 import { JOBS, type Job } from '#kube/resource-types.ts';
-import type { KubeClient, Logger } from '#kube/types.ts';
+import type { KubeClient } from '#kube/types.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
 import { completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { retryUpload } from '#ledger/uploads/retry-upload.ts';
-import type { RunnerSettings } from '#operator/config.ts';
+import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
 import type { JobInput } from '#operator/jobs/pod-template.ts';
 import { buildProcessJob } from '#operator/jobs/process-job.ts';
-import { type AcceptInput, acceptUpload, explainFault, prepareLedger } from './accept-upload.ts';
+import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
+import { type AcceptInput, acceptUpload, explainFault } from './accept-upload.ts';
 import type { ReachPoint } from './fault-point.ts';
 import { nameTaken } from './job-policy.ts';
-import type { Action, Explanation, Outcome } from './types.ts';
+import type { Action, Outcome } from './types.ts';
 
 export interface ApplyDeps {
   client: Pick<KubeClient, 'create' | 'find' | 'delete' | 'patchMerge'>;
@@ -142,7 +145,7 @@ async function adopt(
 /** Quota, admission, rights: said in a condition and tried again slowly; it never fails the upload. */
 function refused(error: unknown, kind: RunnerCommand): Outcome | null {
   if (!(error instanceof KubeError) || ![400, 403, 422].includes(error.status)) return null;
-  const why: Explanation = {
+  const why: UploadExplanation = {
     reason: 'JobRefused',
     message: `The API server refused the ${kind} Job, which is tried again: ${error.message}`,
   };

@@ -1,10 +1,11 @@
 /** Local copies of what the controller watches: uploads and schemas everywhere, Jobs and pods in the enabled namespaces. */
 
 import { MANAGED_SELECTOR } from '#api/labels.ts';
-import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#api/resources.ts';
+import type { Logger } from '#common/log.ts';
+import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
 import { createReflector } from '#kube/reflector.ts';
 import { JOBS, type Job, PODS, type Pod } from '#kube/resource-types.ts';
-import type { KubeClient, Logger, Reflector } from '#kube/types.ts';
+import type { KubeClient, Reflector } from '#kube/types.ts';
 import { trimJob, trimPod, uploadUidOf } from './job-view.ts';
 
 export interface NamespaceCaches {

@@ -11,8 +11,8 @@
  * | complete    |                                               | release, removed          |
  */
 import { FINALIZERS } from '#api/labels.ts';
-import type { BatchUpload } from '#api/resources.ts';
 import { workBucket, workPrefix } from '#common/job-contract.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Job } from '#kube/resource-types.ts';
 import type { StatusEvent } from './status-events.ts';
 

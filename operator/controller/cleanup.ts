@@ -1,12 +1,13 @@
 /** Holds an upload whose file has a copy, until a Job has removed it; see the policy. */
 import { LABELS } from '#api/labels.ts';
 import { jobName } from '#api/names.ts';
-import { BATCH_UPLOADS, type BatchUpload } from '#api/resources.ts';
 import type { Clock } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
+import { BATCH_UPLOADS, type BatchUpload } from '#kube/custom-resources.ts';
 import { isAlreadyExists, isConflict, isNotFound, KubeError } from '#kube/errors.ts';
 import { JOBS } from '#kube/resource-types.ts';
-import type { EventRecorder, KubeClient, Logger, ProcessResult } from '#kube/types.ts';
-import type { RunnerSettings } from '#operator/config.ts';
+import type { EventRecorder, KubeClient, ProcessResult } from '#kube/types.ts';
+import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { buildCleanupJob } from '#operator/jobs/cleanup-job.ts';
 import type { Caches } from './caches.ts';
 import {

@@ -1,9 +1,10 @@
 /** Closing the ledger's rows of uploads that are gone: at once when the deletion is seen, else by the sweep. */
+import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { databaseSecretName } from '#api/names.ts';
-import { BATCH_UPLOADS, type BatchUpload } from '#api/resources.ts';
 import { Fault } from '#common/faults.ts';
-import { DEFAULTS } from '#common/job-contract.ts';
-import type { KubeClient, Logger } from '#kube/types.ts';
+import type { Logger } from '#common/log.ts';
+import { BATCH_UPLOADS, type BatchUpload } from '#kube/custom-resources.ts';
+import type { KubeClient } from '#kube/types.ts';
 import type { Database } from '#ledger/client/database.ts';
 import { sqlState } from '#ledger/connection/postgres.ts';
 import { removeKeys } from '#ledger/keys/remove-keys.ts';
@@ -59,7 +60,7 @@ export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<numbe
   let closed = 0;
   const seen = new Set<Database>();
   for (const namespace of namespaces) {
-    for (const name of [DEFAULTS.databaseSecret, ...extraDatabaseSecrets]) {
+    for (const name of [DEFAULT_NAMES.databaseSecret, ...extraDatabaseSecrets]) {
       if (signal.aborted) return closed;
       try {
         const database = await deps.databases.open({ namespace, name }, { signal });

@@ -3,13 +3,14 @@
  * upload, its Jobs, pods, schema or ledger row puts its key into the queue.
  */
 
-import type { BatchUpload, RecordSchema } from '#api/resources.ts';
 import { type Clock, sleep } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
+import type { BatchUpload, RecordSchema } from '#kube/custom-resources.ts';
 import { keyOf } from '#kube/object-cache.ts';
 import type { Job, Pod } from '#kube/resource-types.ts';
-import type { EventRecorder, KubeClient, Logger, ProcessResult, WorkQueue } from '#kube/types.ts';
+import type { EventRecorder, KubeClient, ProcessResult, WorkQueue } from '#kube/types.ts';
 import { createWorkQueue } from '#kube/work-queue.ts';
-import type { OperatorConfig } from '#operator/config.ts';
+import type { ControllerConfig } from '#operator/config/controller-config.ts';
 import { createMigratorFinder, createServiceAccountFinder, readClusterId } from '#operator/tenancy/cluster-facts.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
 import { type Caches, createCaches } from './caches.ts';
@@ -25,7 +26,7 @@ import { Memories } from './upload-memory.ts';
 export interface ControllerDeps {
   client: KubeClient;
   events: EventRecorder;
-  config: OperatorConfig;
+  config: ControllerConfig;
   clock: Clock;
   log: Logger;
   metrics: Metrics;

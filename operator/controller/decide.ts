@@ -31,6 +31,7 @@
  * failed records end an upload also when every chunk is done: a small one is at its end before anybody looks.
  */
 import { isTrue } from '#api/conditions.ts';
+import type { UploadExplanation } from '#api/explanation.ts';
 import type { LedgerStatus, UploadProgress } from '#ledger/types.ts';
 import { checkSchema } from './accept-policy.ts';
 import { findTooManyFailed } from './error-policy.ts';
@@ -38,7 +39,7 @@ import { conditionReason } from './failure-policy.ts';
 import { type JobPlan, neededKind, planJob, unfinishedJobs } from './job-policy.ts';
 import { judgeRetry } from './retry-policy.ts';
 import { findStuck } from './stuck-pod-policy.ts';
-import type { Action, Decision, Explanation, Observed, View } from './types.ts';
+import type { Action, Decision, Observed, View } from './types.ts';
 
 /**
  * How long a failed upload's Jobs may take to end by themselves before they are deleted: the pod that failed is ending
@@ -148,15 +149,15 @@ function acceptOrWait(observed: Observed): Decision {
   const wrong = checkSchema(upload.metadata?.namespace ?? '', upload.spec.schemaRef.name, schema);
   if (wrong || !schema) return wait(observed, wrong!);
   // Shown only if the accept is cut off.
-  const why: Explanation = { reason: 'NotAccepted', message: 'The upload is being accepted.' };
+  const why: UploadExplanation = { reason: 'NotAccepted', message: 'The upload is being accepted.' };
   return { ...wait(observed, why), actions: [{ type: 'accept', schema }] };
 }
 
-function wait(observed: Observed, why: Explanation): Decision {
+function wait(observed: Observed, why: UploadExplanation): Decision {
   return { ...settle({ kind: 'waiting', why }), requeueAfterMs: observed.waitingMs };
 }
 
-function blind(observed: Observed, why: Explanation): Decision {
+function blind(observed: Observed, why: UploadExplanation): Decision {
   return { ...settle({ kind: 'blind' }), degraded: why, requeueAfterMs: observed.waitingMs };
 }
 
@@ -164,7 +165,7 @@ function settle(view: View): Decision {
   return { actions: [], view, degraded: null, requeueAfterMs: null };
 }
 
-function rowMissing(): Explanation {
+function rowMissing(): UploadExplanation {
   return {
     reason: 'LedgerRowMissing',
     message:

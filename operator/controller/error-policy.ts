@@ -1,9 +1,9 @@
 /** Have more records failed than the upload allows? */
 import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
+import type { UploadExplanation } from '#api/explanation.ts';
 import { count } from '#common/text.ts';
 import { DUPLICATE_CODE } from '#ledger/chunks/chunks.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
-import type { Explanation } from './types.ts';
 
 /**
  * Null while they have not. The share is of all records of the file, not of those that were looked at: one bad record
@@ -13,7 +13,7 @@ export function findTooManyFailed(
   policy: BatchUploadSpec['errorPolicy'],
   { counts, totalRecords, validateOnly }: Pick<UploadProgress, 'counts' | 'totalRecords' | 'validateOnly'>,
   topErrors: readonly ErrorSummary[],
-): Explanation | null {
+): UploadExplanation | null {
   const { failed } = counts;
   const { maxFailedRecords: records, maxFailedPercent: percent } = policy ?? {};
   const total = totalRecords ?? 0;

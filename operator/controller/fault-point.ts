@@ -3,8 +3,8 @@
  * names one of {@link FAULT_POINTS}; once, see `faultFile` in config.ts.
  */
 import { existsSync, writeFileSync } from 'node:fs';
-import type { Logger } from '#kube/types.ts';
-import type { FaultSettings } from '#operator/config.ts';
+import type { Logger } from '#common/log.ts';
+import type { FaultSettings } from '#operator/config/controller-config.ts';
 
 export const FAULT_POINTS = [
   /** The ledger's row is there, the status says nothing of it. */

@@ -1,14 +1,15 @@
 /** Which Job an upload needs now, and what is to be done for it. Names are deterministic, so a repeat finds the first. */
 
+import type { UploadExplanation } from '#api/explanation.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { processParallelism } from '#operator/jobs/process-job.ts';
 import { explainFailure } from './failure-policy.ts';
-import type { Action, Explanation, JobView, Observed } from './types.ts';
+import type { Action, JobView, Observed } from './types.ts';
 
 export interface JobPlan {
   actions: Action[];
-  degraded: Explanation | null;
+  degraded: UploadExplanation | null;
   requeueAfterMs: number | null;
 }
 
@@ -53,7 +54,7 @@ function followParallelism({ upload }: Observed, row: UploadProgress, job: JobVi
     : { ...NOTHING, actions: [{ type: 'setParallelism', job, parallelism }] };
 }
 
-export function nameTaken({ name }: { name: string }): Explanation {
+export function nameTaken({ name }: { name: string }): UploadExplanation {
   return {
     reason: 'JobNameTaken',
     message: `A Job named ${name} is there and does not belong to this upload. Delete it: kubectl delete job ${name}.`,

@@ -1,6 +1,6 @@
 /** The operator's metrics, by the names of the monitoring in production as Prometheus writes them. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { BatchUpload } from '#api/resources.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import { createRequestMetric } from '#kube/request-metric.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 

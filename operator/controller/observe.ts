@@ -1,34 +1,37 @@
 /** Gathers all that `decide` wants to know of an upload. Reads only; the one that is wrong or missing is a value. */
 
 import { isTrue } from '#api/conditions.ts';
+import { DEFAULT_NAMES } from '#api/defaults.ts';
+import type { UploadExplanation } from '#api/explanation.ts';
 import { databaseSecretName, jobName, s3SecretName } from '#api/names.ts';
-import type { BatchUpload } from '#api/resources.ts';
 import type { Clock } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
-import { DEFAULTS, type RunnerCommand } from '#common/job-contract.ts';
+import type { RunnerCommand } from '#common/job-contract.ts';
+import type { Logger } from '#common/log.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import { EVENTS } from '#kube/resource-types.ts';
-import type { KubeClient, Logger } from '#kube/types.ts';
+import type { KubeClient } from '#kube/types.ts';
 import { isLedgerOutdated } from '#ledger/client/connection.ts';
 import type { Database, Reading } from '#ledger/client/database.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
-import type { OperatorConfig } from '#operator/config.ts';
+import type { ControllerConfig } from '#operator/config/controller-config.ts';
+import { checkAllowed } from '#operator/tenancy/allow-list.ts';
 import { type Databases, findSecret } from '#operator/tenancy/databases.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
-import { checkAllowed } from './accept-policy.ts';
 import { explainFault } from './accept-upload.ts';
 import type { Caches } from './caches.ts';
 import { neededKind } from './job-policy.ts';
 import { viewJob, viewPod } from './job-view.ts';
 import { nextRate } from './progress-policy.ts';
 import { hasNoPods } from './stuck-pod-policy.ts';
-import type { Explanation, JobView, LedgerView, Observed } from './types.ts';
+import type { JobView, LedgerView, Observed } from './types.ts';
 import type { UploadMemory } from './upload-memory.ts';
 
 export interface ObserveDeps {
   client: Pick<KubeClient, 'find' | 'list'>;
   caches: Caches;
   databases: Databases;
-  config: OperatorConfig;
+  config: ControllerConfig;
   clock: Clock;
   log: Logger;
 }
@@ -104,7 +107,7 @@ async function observeLedger(
   }
 }
 
-function checkCaches({ caches }: ObserveDeps, namespace: string): Explanation | null {
+function checkCaches({ caches }: ObserveDeps, namespace: string): UploadExplanation | null {
   const watched = caches.namespaces.get(namespace);
   if (watched?.jobs.hasSynced && watched.pods.hasSynced) return null;
   return {
@@ -119,7 +122,11 @@ async function openDatabase({ client, databases }: ObserveDeps, input: ObserveIn
   const { namespace, uid } = upload.metadata!;
   const fresh = !isTrue(upload.status, 'Accepted') && !input.reread;
   const s3 = s3SecretName(upload.spec);
-  if (fresh && s3 !== DEFAULTS.s3Secret && !(await findSecret(client, { namespace: namespace!, name: s3 }, signal))) {
+  if (
+    fresh &&
+    s3 !== DEFAULT_NAMES.s3Secret &&
+    !(await findSecret(client, { namespace: namespace!, name: s3 }, signal))
+  ) {
     throw explained(secretMissing(namespace!, s3, 's3'));
   }
   const ref = { namespace: namespace!, name: databaseSecretName(upload.spec) };
@@ -206,6 +213,6 @@ async function observeCreation(
   return message;
 }
 
-function explained({ reason, message }: Explanation): Fault {
+function explained({ reason, message }: UploadExplanation): Fault {
   return new Fault({ code: 'CFG_SECRET', category: 'permanent', reason, message });
 }

@@ -1,6 +1,6 @@
 /** One look at one upload: observe, decide, apply, then write the status once and record its events. */
 import { isFinished } from '#api/conditions.ts';
-import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#api/resources.ts';
+import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#kube/custom-resources.ts';
 import { isNotFound } from '#kube/errors.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#kube/types.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';

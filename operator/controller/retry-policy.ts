@@ -8,7 +8,7 @@
  * | greater                                   | it is not, or the source changed  | stays Failed, and says so |
  */
 import { findCondition, isFinished } from '#api/conditions.ts';
-import type { BatchUpload } from '#api/resources.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { refuseRetry } from '#ledger/uploads/retry-upload.ts';
 

@@ -10,11 +10,12 @@ import {
   type Reason,
   setCondition,
 } from '#api/conditions.ts';
+import type { UploadExplanation } from '#api/explanation.ts';
 import { count, cutText } from '#common/text.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
 import { describeCounts, describeMessage, describeQueued } from './status-message.ts';
-import type { Decision, Explanation, JobView, Observed, View } from './types.ts';
+import type { Decision, JobView, Observed, View } from './types.ts';
 
 /** etcd takes 1.5 MiB, but a list of ten thousand uploads has to go through the API server. */
 export const MAX_STATUS_BYTES = 32 * 1024;
@@ -195,7 +196,7 @@ function describeConditions(input: StatusInput): ConditionUpdate[] {
   }
 }
 
-function describeHealth(degraded: Explanation | null): ConditionUpdate {
+function describeHealth(degraded: UploadExplanation | null): ConditionUpdate {
   return degraded
     ? update('Degraded', 'True', degraded)
     : update('Degraded', 'False', { reason: 'AsExpected', message: 'Nothing is in the way.' });
@@ -253,7 +254,7 @@ function describeEnd(view: RowView): ConditionUpdate[] {
   }
 }
 
-function describeAttempt({ attempt, retryGeneration }: UploadProgress): Explanation {
+function describeAttempt({ attempt, retryGeneration }: UploadProgress): UploadExplanation {
   return retryGeneration === 0
     ? NOT_FINISHED
     : { reason: 'Retried', message: `The upload had failed and is tried again, attempt ${attempt}.` };

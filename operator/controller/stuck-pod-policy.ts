@@ -1,8 +1,10 @@
 /** Pods that cannot start stay Pending for ever and their Job never fails: somebody has to say so. */
-import type { Explanation, JobView, Observed, PodView } from './types.ts';
+
+import type { UploadExplanation } from '#api/explanation.ts';
+import type { JobView, Observed, PodView } from './types.ts';
 
 export interface StuckResult {
-  stuck: Explanation | null;
+  stuck: UploadExplanation | null;
   /** When the next pod may become stuck. */
   lookAfterMs: number | null;
 }
@@ -23,7 +25,7 @@ type StuckInput = Pick<Observed, 'now' | 'pods' | 'creationRefused' | 'stuckPodG
 export function findStuck(input: StuckInput, job: JobView | null): StuckResult {
   const { now, stuckPodGraceMs } = input;
   let lookAfterMs: number | null = null;
-  let stuck: Explanation | null = null;
+  let stuck: UploadExplanation | null = null;
   const after = (ms: number) => {
     lookAfterMs = Math.min(lookAfterMs ?? ms, ms);
   };
@@ -52,7 +54,7 @@ function dueTime(pod: PodView, graceMs: number): number | null {
   return pod.phase === 'Pending' ? pod.createdAt + graceMs : null;
 }
 
-function explainPod(pod: PodView): Explanation | null {
+function explainPod(pod: PodView): UploadExplanation | null {
   if (pod.deletionDue !== null) {
     return {
       reason: 'PodNotTerminating',
@@ -77,7 +79,7 @@ function explainPod(pod: PodView): Explanation | null {
     : { reason: 'PodCannotStart', message: `The pod ${pod.name} cannot start (${reason}): ${message}` };
 }
 
-function explainNoPods(job: JobView, refused: string | null): Explanation {
+function explainNoPods(job: JobView, refused: string | null): UploadExplanation {
   const why = refused ?? `see kubectl describe job ${job.name}`;
   return { reason: 'PodsNotCreated', message: `The Job ${job.name} gets no pods: ${why}` };
 }

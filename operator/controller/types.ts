@@ -1,15 +1,9 @@
 /** What the controller sees of an upload, and what it decides. Values only: `decide` is pure. */
-import type { Reason } from '#api/conditions.ts';
+import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { BatchUpload } from '#api/resources.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
-
-/** A reason and what a person can do about it. */
-export interface Explanation {
-  reason: Reason;
-  message: string;
-}
 
 export interface JobView {
   name: string;
@@ -55,9 +49,9 @@ export interface PodView {
 /** What is known of the upload's row. */
 export type LedgerView =
   /** Something on the way to the ledger is missing. */
-  | { state: 'unreachable'; why: Explanation }
+  | { state: 'unreachable'; why: UploadExplanation }
   /** An earlier version of the operator has made the ledger. */
-  | { state: 'outdated'; why: Explanation }
+  | { state: 'outdated'; why: UploadExplanation }
   | { state: 'absent' }
   | { state: 'row'; row: UploadProgress };
 
@@ -102,7 +96,7 @@ export type Action =
 /** What the status has to say. */
 export type View =
   /** Not accepted. */
-  | { kind: 'waiting'; why: Explanation }
+  | { kind: 'waiting'; why: UploadExplanation }
   /** Accepted, but the ledger can't be read: as before, and degraded. */
   | { kind: 'blind' }
   | { kind: 'planning'; row: UploadProgress }
@@ -116,7 +110,7 @@ export type View =
 export interface Decision {
   actions: Action[];
   view: View;
-  degraded: Explanation | null;
+  degraded: UploadExplanation | null;
   /** Look again then, although nothing is heard. */
   requeueAfterMs: number | null;
 }
@@ -126,5 +120,5 @@ export type Outcome =
   | { type: 'done' }
   /** Done, and what was observed before is no longer true. */
   | { type: 'again' }
-  | { type: 'waiting'; why: Explanation }
-  | { type: 'degraded'; why: Explanation };
+  | { type: 'waiting'; why: UploadExplanation }
+  | { type: 'degraded'; why: UploadExplanation };

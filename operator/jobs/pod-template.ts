@@ -1,18 +1,12 @@
 /** What the pods of all our Jobs have in common: environment, security, resources. Pure. */
+
+import { DATABASE_SECRET_KEYS, S3_SECRET_KEYS } from '#api/defaults.ts';
 import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY } from '#api/labels.ts';
 import { databaseSecretName, jobName, s3SecretName } from '#api/names.ts';
-import { API_VERSION, type BatchUpload } from '#api/resources.ts';
-import {
-  DATABASE_SECRET_KEYS,
-  ENV,
-  EXIT_CODES,
-  type JobKind,
-  MALLOC_ENV,
-  NODE_OPTIONS,
-  S3_SECRET_KEYS,
-} from '#common/job-contract.ts';
+import { ENV, EXIT_CODES, type JobKind, MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
+import { API_VERSION, type BatchUpload } from '#kube/custom-resources.ts';
 import type { Job } from '#kube/resource-types.ts';
-import type { RunnerSettings } from '#operator/config.ts';
+import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { heapMegabytes } from './pod-memory.ts';
 
 export interface JobInput {

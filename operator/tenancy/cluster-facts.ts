@@ -1,7 +1,8 @@
 /** What has to be asked of the cluster now and then: its id, service accounts, the Secret of the migrating role. */
-import { SERVICE_ACCOUNTS } from '#api/resources.ts';
+
+import { DATABASE_SECRET_KEYS, DEFAULT_NAMES } from '#api/defaults.ts';
 import type { Clock } from '#common/clock.ts';
-import { DATABASE_SECRET_KEYS, DEFAULTS } from '#common/job-contract.ts';
+import { SERVICE_ACCOUNTS } from '#kube/custom-resources.ts';
 import { isForbidden } from '#kube/errors.ts';
 import { NAMESPACES, SECRETS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
@@ -21,9 +22,9 @@ export function createServiceAccountFinder(client: Pick<KubeClient, 'find'>, clo
   return async (namespace: string): Promise<string | null> => {
     const entry = known.get(namespace);
     if (entry && clock.monotonic() - entry.at < BELIEVE_MS) return entry.name;
-    const ref = { namespace, name: DEFAULTS.serviceAccount };
+    const ref = { namespace, name: DEFAULT_NAMES.serviceAccount };
     const found = await client.find(SERVICE_ACCOUNTS, ref, { timeoutMs: 10_000 }).catch(ifForbidden);
-    const name = found ? DEFAULTS.serviceAccount : null;
+    const name = found ? DEFAULT_NAMES.serviceAccount : null;
     known.set(namespace, { name, at: clock.monotonic() });
     return name;
   };
@@ -32,7 +33,7 @@ export function createServiceAccountFinder(client: Pick<KubeClient, 'find'>, clo
 /** Connection of the role that may migrate, from the Secret `batch-upload-migrate` where there is one. */
 export function createMigratorFinder(client: Pick<KubeClient, 'find'>) {
   return (namespace: string) => async () => {
-    const ref = { namespace, name: DEFAULTS.migrateSecret };
+    const ref = { namespace, name: DEFAULT_NAMES.migrateSecret };
     const secret = await client.find(SECRETS, ref, { timeoutMs: 10_000 }).catch(ifForbidden);
     const read = (key: string) => {
       const value = secret?.data?.[key];

@@ -1,11 +1,12 @@
 /** Databases by the Secrets that name them; two Secrets with the same content share one. */
 import { createHash } from 'node:crypto';
+import { DATABASE_SECRET_KEYS } from '#api/defaults.ts';
 import type { Clock } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
-import { DATABASE_SECRET_KEYS } from '#common/job-contract.ts';
+import type { Logger } from '#common/log.ts';
 import { isForbidden } from '#kube/errors.ts';
 import { SECRETS, type Secret } from '#kube/resource-types.ts';
-import type { KubeClient, Logger } from '#kube/types.ts';
+import type { KubeClient } from '#kube/types.ts';
 import { connectionConfig } from '#ledger/client/connection.ts';
 import { Database } from '#ledger/client/database.ts';
 import type { UploadProgress } from '#ledger/types.ts';

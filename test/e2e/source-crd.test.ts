@@ -1,8 +1,8 @@
 /** What the API server takes of an UploadSource, and what it says of a wrong one. */
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { UploadSource } from '#api/resources.ts';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import { createCluster } from '#support/cluster.ts';
 import { sourceManifest } from '#support/manifests.ts';
 

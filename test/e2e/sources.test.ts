@@ -9,7 +9,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { UploadSource } from '#api/resources.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import type { BatchUpload } from '#support/cluster.ts';
 import { createE2e, type E2e, eventuallyTrue, NAMESPACE } from '#support/e2e.ts';
 import { sourceManifest } from '#support/manifests.ts';

@@ -14,7 +14,7 @@ import { migrate, migrationScript } from '#ledger/migrate.ts';
 import type { AfterSuccess, Arrival, UploadEvent } from '#ledger/types.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
-import { grantSql, prepareLedger } from '#operator/controller/accept-upload.ts';
+import { grantSql, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { openTestUpload, type TestUpload, testPlan } from '#support/ledger.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';

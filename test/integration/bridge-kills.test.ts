@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
-import type { BatchUpload, UploadSource } from '#api/resources.ts';
+import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
 import { startBridgeBench } from '#support/bridge.ts';
 import { withClient } from '#support/database.ts';
 import { eventually } from '#support/eventually.ts';

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Explanation } from '#api/explanation.ts';
 import { type Clock, systemClock } from '#common/clock.ts';
 import { MAX_BODY_BYTES } from '#operator/bridge/events/parse-events.ts';
 import { createQueueClient } from '#operator/bridge/events/queue-client.ts';
 import { createQueueConsumer, MAX_RECEIVES, type QueueTimes } from '#operator/bridge/events/queue-consumer.ts';
-import type { Explanation, ObjectNotice, Outcome, RejectedEvent } from '#operator/bridge/types.ts';
+import type { ObjectNotice, Outcome, RejectedEvent } from '#operator/bridge/types.ts';
 import { type Admissions, createAdmissions, LATER } from '#support/admissions.ts';
 import { eventually } from '#support/eventually.ts';
 import { FakeClock } from '#support/fake-clock.ts';

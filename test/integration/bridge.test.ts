@@ -2,8 +2,8 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { BatchUpload, UploadSource } from '#api/resources.ts';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
+import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
 import type { AdmitNotices, ObjectNotice, Outcome, SourceRunner } from '#operator/bridge/types.ts';
 import { type BridgeBench, startBridgeBench } from '#support/bridge.ts';
 import { withClient } from '#support/database.ts';

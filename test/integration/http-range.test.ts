@@ -11,7 +11,8 @@ import tls from 'node:tls';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Fault } from '#common/faults.ts';
-import { createS3Client, readInto } from '#s3/s3.ts';
+import { createS3Client } from '#s3/client.ts';
+import { readInto } from '#s3/read-object.ts';
 
 const OBJECT = Buffer.from(
   Array.from({ length: 4000 }, (_, i) => createHash('sha1').update(String(i)).digest('hex')).join(''),

@@ -3,7 +3,7 @@ import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { copied } from '#runner/source/copied.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
-import { headObject } from '#s3/s3.ts';
+import { headObject } from '#s3/read-object.ts';
 import { type S3Server, startS3Server } from '#support/s3-server.ts';
 
 const bucket = 'blocks';

@@ -7,7 +7,7 @@ import { Database } from '#ledger/client/database.ts';
 import { latestVersion, ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { completeUpload } from '#ledger/uploads/finish-upload.ts';
-import { prepareLedger } from '#operator/controller/accept-upload.ts';
+import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { createDatabase, withClient } from '#support/database.ts';
 import { openTestUpload, testPlan } from '#support/ledger.ts';
 import { type Postgres, startPostgres } from '#support/postgres.ts';

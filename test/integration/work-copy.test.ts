@@ -12,7 +12,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { workPrefix } from '#common/job-contract.ts';
 import { createWorkCopy, removeWorkCopies } from '#runner/storage/work-copy.ts';
-import type { RetryOptions } from '#s3/s3.ts';
+import type { RetryOptions } from '#s3/retry.ts';
 import { type HttpFault, startFaultyProxy } from '#support/faulty-proxy.ts';
 import { startFreezingProxy } from '#support/freezing-proxy.ts';
 import { type S3Server, startS3Server } from '#support/s3-server.ts';

@@ -7,7 +7,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { UploadSource } from '#api/resources.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import { createE2e, eventuallyTrue, NAMESPACE } from '#support/e2e.ts';
 import { sourceManifest } from '#support/manifests.ts';
 import { scaleOperator } from '#support/operator-kills.ts';

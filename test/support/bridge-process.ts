@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 // As operator/main.ts does it.
 setFlagsFromString('--optimize-for-size');
 const [{ readBridgeConfig }, { runBridge }] = await Promise.all([
-  import('#operator/bridge/config.ts'),
+  import('#operator/config/bridge-config.ts'),
   import('#operator/run-bridge.ts'),
 ]);
 process.exitCode = await runBridge(readBridgeConfig(process.env), {

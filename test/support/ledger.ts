@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { SourceFormat } from '#api/source-format.ts';
 import type { Plan, PlannedChunk, UploadRequest } from '#ledger/types.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { openUpload } from '#ledger/uploads/open-upload.ts';
-import type { SourceFormat } from '#runner/source/source-format.ts';
 
 /** A table of key and value with the two system columns; see {@link ITEMS_TABLE}. */
 export const ITEMS_SCHEMA: RecordSchemaSpec = {

@@ -1,5 +1,5 @@
 /** A logger that keeps what it is told. */
-import type { Logger } from '#kube/types.ts';
+import type { Logger } from '#common/log.ts';
 
 export interface LogEntry {
   level: 'debug' | 'info' | 'warn' | 'error';

@@ -1,6 +1,6 @@
 /** Files that arrive by themselves on the running cluster: sources, where pods reach servers of a test, what became of the files. */
 import { DeleteObjectsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
-import type { UploadSource } from '#api/resources.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import { type BatchUpload, isFinished } from './cluster.ts';
 import { type E2e, eventuallyTrue, NAMESPACE, type Pod } from './e2e.ts';
 import { API_VERSION, itemsSchema, schemaManifest, sourceManifest } from './manifests.ts';

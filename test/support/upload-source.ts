@@ -1,5 +1,5 @@
 /** UploadSources as the API server completes them. */
-import type { UploadSource } from '#api/resources.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 
 export const NAMESPACE = 'ns';
 

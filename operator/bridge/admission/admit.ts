@@ -2,11 +2,12 @@
  * From a notice to a BatchUpload, exactly once: filter, schema, head, name; then look in the ledger, create the resource,
  * write the arrival. Whatever ends it in between, the next notice of the same version goes on where it stopped.
  */
-import type { BatchUpload, UploadSource } from '#api/resources.ts';
-import { BATCH_UPLOADS } from '#api/resources.ts';
+
 import type { IgnoredReason } from '#api/upload-source-conditions.ts';
 import type { Clock } from '#common/clock.ts';
 import { createGate } from '#common/semaphore.ts';
+import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
+import { BATCH_UPLOADS } from '#kube/custom-resources.ts';
 import { isAlreadyExists } from '#kube/errors.ts';
 import type { KubeClient } from '#kube/types.ts';
 import { compareSequencers } from '#operator/bridge/events/sequencer.ts';

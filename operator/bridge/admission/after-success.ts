@@ -4,9 +4,9 @@
  * repeated: a copy that is there is not made again, and only the version that was loaded is deleted.
  */
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { UploadSource } from '#api/resources.ts';
 import { type Clock, jitter, sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import type { DueObject } from '#ledger/arrivals/after-success.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import { copyVersion, deleteVersion } from '#operator/bridge/storage/copy-object.ts';

@@ -1,8 +1,9 @@
 /** What the ledger knows of the arrivals of one source; its schema is brought up to date at first use. */
+
 import type pg from 'pg';
-import type { UploadSource } from '#api/resources.ts';
+import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { Fault } from '#common/faults.ts';
-import { DEFAULTS } from '#common/job-contract.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import { type DueObject, findDueObjects, markAfterSuccess } from '#ledger/arrivals/after-success.ts';
 import { type ArrivalCount, countArrivals } from '#ledger/arrivals/count-arrivals.ts';
 import { findArrivals } from '#ledger/arrivals/find-arrivals.ts';
@@ -15,8 +16,9 @@ import type { Database } from '#ledger/client/database.ts';
 import type { AfterSuccess } from '#ledger/types.ts';
 import type { ListedObject } from '#operator/bridge/storage/storage-calls.ts';
 import type { RejectedEvent } from '#operator/bridge/types.ts';
-import { type AcceptInput, prepareLedger } from '#operator/controller/accept-upload.ts';
+
 import type { Databases } from '#operator/tenancy/databases.ts';
+import { type FindMigrator, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import type { ObjectVersion } from './upload-name.ts';
 
 export interface NewArrival {
@@ -48,14 +50,14 @@ export interface Arrivals {
 export interface ArrivalsDeps {
   databases: Pick<Databases, 'open'>;
   clusterId: string;
-  findMigrator: (namespace: string) => AcceptInput['findMigrator'];
+  findMigrator: (namespace: string) => FindMigrator;
 }
 
 export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSource): Arrivals {
   const namespace = metadata!.namespace!;
   const source = metadata!.name!;
   const scope = { clusterId: deps.clusterId, namespace };
-  const secret = { namespace, name: spec.template.spec.target?.databaseSecretRef.name ?? DEFAULTS.databaseSecret };
+  const secret = { namespace, name: spec.template.spec.target?.databaseSecretRef.name ?? DEFAULT_NAMES.databaseSecret };
   const { bucket } = spec.s3;
   const afterSuccess = toAfterSuccess(spec.afterSuccess);
 
@@ -98,7 +100,7 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
 /** Databases whose ledger is known to be up to date, and those where somebody looks. */
 const prepared = new WeakMap<Database, Promise<void>>();
 
-function prepareOnce(database: Database, findMigrator: AcceptInput['findMigrator']): Promise<void> {
+function prepareOnce(database: Database, findMigrator: FindMigrator): Promise<void> {
   const known = prepared.get(database);
   if (known !== undefined) return known;
   const preparing = prepare(database, findMigrator);
@@ -107,7 +109,7 @@ function prepareOnce(database: Database, findMigrator: AcceptInput['findMigrator
   return preparing;
 }
 
-async function prepare(database: Database, findMigrator: AcceptInput['findMigrator']): Promise<void> {
+async function prepare(database: Database, findMigrator: FindMigrator): Promise<void> {
   const wrong = await prepareLedger({ database, findMigrator });
   if (wrong === null) return;
   throw new Fault({ code: 'DB_LEDGER', category: 'permanent', ...wrong });

@@ -1,6 +1,6 @@
 /** A BatchUpload from a source's template and one version of an object. Pure. */
 import { LABELS, labelValue } from '#api/labels.ts';
-import type { BatchUpload, UploadSource } from '#api/resources.ts';
+import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
 import type { ObjectVersion } from './upload-name.ts';
 
 export interface UploadParts {

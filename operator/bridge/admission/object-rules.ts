@@ -1,9 +1,10 @@
 /** Which objects a source means, and which schema they get. Pure. */
-import type { UploadSource } from '#api/resources.ts';
+
 import type { IgnoredReason } from '#api/upload-source-conditions.ts';
 import { isWorkKey } from '#common/job-contract.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import { canBeKey, KEY_INVALID } from '#operator/bridge/events/event-key.ts';
-import { compilePattern } from '#runner/processor/pattern.ts';
+import { compilePattern } from '#runner/record-processor.ts';
 
 export interface Refusal {
   reason: IgnoredReason;

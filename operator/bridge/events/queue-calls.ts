@@ -7,9 +7,10 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { backoffMs, type Clock, sleep } from '#common/clock.ts';
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, sleep } from '#common/clock.ts';
 import { createDeadline } from '#common/deadline.ts';
-import type { Logger } from '#kube/types.ts';
+import type { Logger } from '#common/log.ts';
 
 export interface QueueCalls {
   /** Up to `count` messages, waiting 20 seconds for the first if told to. @throws what the SDK throws */

@@ -1,8 +1,8 @@
 /** Clients of queues, and what their errors mean. */
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
+import type { Explanation } from '#api/explanation.ts';
 import { Fault } from '#common/faults.ts';
 import { LIMIT_ANSWER, limitAnswer } from '#operator/bridge/storage/limit-answer.ts';
-import type { Explanation } from '../types.ts';
 
 export interface QueueAccess {
   queueUrl: string;

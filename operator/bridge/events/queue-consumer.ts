@@ -14,9 +14,10 @@
  * Held rather than left, since each receive counts towards a dead letter queue that the owner of the queue may have set up.
  */
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
-import { backoffMs, type Clock, sleep } from '#common/clock.ts';
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, sleep } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
 import { createGate } from '#common/semaphore.ts';
-import type { Logger } from '#kube/types.ts';
 import type { AdmitNotices, ObjectNotice, RejectedEvent, SourceRecorder } from '../types.ts';
 import { parseEvents } from './parse-events.ts';
 import { createQueueCalls, type QueueCalls } from './queue-calls.ts';

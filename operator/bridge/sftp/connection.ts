@@ -1,6 +1,7 @@
 /** The one connection of a source: opened when somebody needs it, shared, and not tried more often than a server may take. */
 
-import { backoffMs, type Clock, sleep, systemClock } from '#common/clock.ts';
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, sleep, systemClock } from '#common/clock.ts';
 import { Fault, toFault } from '#common/faults.ts';
 import type { SftpSession } from './session.ts';
 

@@ -14,7 +14,8 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { Fault } from '#common/faults.ts';
-import { createStallLimit, type RetryOptions, storageFault, withRetries } from '#s3/s3.ts';
+import { storageFault } from '#s3/fault.ts';
+import { createStallLimit, type RetryOptions, withRetries } from '#s3/retry.ts';
 
 export interface StoredObject {
   size: number;

@@ -2,10 +2,11 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type Clock, systemClock } from '#common/clock.ts';
 import { toFault } from '#common/faults.ts';
-import type { Logger, ProcessResult } from '#kube/types.ts';
+import type { Logger } from '#common/log.ts';
+import type { ProcessResult } from '#kube/types.ts';
 import { createWorkQueue } from '#kube/work-queue.ts';
 import type { AdmitNotices, ObjectNotice } from '#operator/bridge/types.ts';
-import type { RetryOptions } from '#s3/s3.ts';
+import type { RetryOptions } from '#s3/retry.ts';
 import { type AfterFetch, finishRemoteFile } from './after-fetch.ts';
 import { connectSftp, DEFAULT_LIMITS, type SftpLimits, type SftpSecret, type SftpServer } from './connect.ts';
 import { createConnection } from './connection.ts';

@@ -1,5 +1,7 @@
 /** Looks into a remote folder again and again, and says which files are there to be fetched. */
-import { backoffMs, type Clock, jitter, sleep } from '#common/clock.ts';
+
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, jitter, sleep } from '#common/clock.ts';
 import { type Fault, toFault } from '#common/faults.ts';
 import type { Connection } from './connection.ts';
 import { SFTP_REASONS } from './fault.ts';

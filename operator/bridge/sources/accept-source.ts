@@ -1,10 +1,11 @@
 /** May a source be run, as far as its spec says? */
-import type { UploadSource } from '#api/resources.ts';
-import { DEFAULTS } from '#common/job-contract.ts';
+
+import { DEFAULT_NAMES } from '#api/defaults.ts';
+import type { Explanation } from '#api/explanation.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import { compileRules, type ObjectRules } from '#operator/bridge/admission/object-rules.ts';
-import type { Explanation } from '#operator/bridge/types.ts';
-import type { AllowList } from '#operator/controller/accept-policy.ts';
-import { SchemaError } from '#runner/processor/schema-error.ts';
+import type { AllowList } from '#operator/tenancy/allow-list.ts';
+import { SchemaError } from '#runner/record-processor.ts';
 
 export interface SourceAllowList extends AllowList {
   /** For webhooks and SFTP servers. */
@@ -34,12 +35,12 @@ function checkNamespace(namespace: string, { namespaces }: AllowList): Explanati
 }
 
 function checkSecrets({ spec }: UploadSource, allow: SourceAllowList): Explanation | null {
-  const database = spec.template.spec.target?.databaseSecretRef.name ?? DEFAULTS.databaseSecret;
-  if (database !== DEFAULTS.databaseSecret && !allow.extraDatabaseSecrets.includes(database)) {
+  const database = spec.template.spec.target?.databaseSecretRef.name ?? DEFAULT_NAMES.databaseSecret;
+  if (database !== DEFAULT_NAMES.databaseSecret && !allow.extraDatabaseSecrets.includes(database)) {
     const field = 'spec.template.spec.target.databaseSecretRef';
     return notAllowed(database, field, 'uploads.database.extraSecretNames');
   }
-  const isStorage = (name: string) => name === DEFAULTS.s3Secret || allow.extraS3Secrets.includes(name);
+  const isStorage = (name: string) => name === DEFAULT_NAMES.s3Secret || allow.extraS3Secrets.includes(name);
   const storage = spec.s3.credentialsSecretRef?.name;
   if (storage !== undefined && !isStorage(storage)) {
     return notAllowed(storage, 'spec.s3.credentialsSecretRef', 'uploads.s3.extraSecretNames');

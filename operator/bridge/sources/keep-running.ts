@@ -1,6 +1,8 @@
 /** Starts a part of a source again when it ends by an error: the others go on, and the status says what is wrong. */
-import { backoffMs, type Clock, sleep } from '#common/clock.ts';
-import type { Logger } from '#kube/types.ts';
+
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, sleep } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import type { Activity, SourceRecorder } from '#operator/bridge/types.ts';
 

@@ -1,6 +1,7 @@
 /** One pass over a prefix, page by page: what is new is admitted, what is known costs one question a page. */
-import type { UploadSource } from '#api/resources.ts';
+
 import type { Clock } from '#common/clock.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import { settlesIn } from '#operator/bridge/admission/admit.ts';
 import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';
 import type { ObjectRules } from '#operator/bridge/admission/object-rules.ts';

@@ -1,5 +1,7 @@
 /** Lists the prefix now and then, for as long as the source is there. */
-import { backoffMs, jitter, sleep } from '#common/clock.ts';
+
+import { backoffMs } from '#common/backoff.ts';
+import { jitter, sleep } from '#common/clock.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import { type ListDeps, listPrefix } from './list-prefix.ts';
 

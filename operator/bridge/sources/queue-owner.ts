@@ -1,5 +1,5 @@
 /** A queue has one owner: of several sources on it the oldest. Pure. */
-import type { UploadSource } from '#api/resources.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 
 /** The sources (`namespace/name`) that may not take from their queue, with the one that does. */
 export function findQueueRivals(sources: Iterable<UploadSource>): Map<string, string> {

@@ -1,6 +1,7 @@
 /** A source whose files come from an SFTP server: what the spec and the recorder say, in the words of sftp/. */
-import type { UploadSource } from '#api/resources.ts';
+
 import { Fault } from '#common/faults.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import { settleMs } from '#operator/bridge/admission/admit.ts';
 import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';

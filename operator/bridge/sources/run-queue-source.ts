@@ -1,8 +1,8 @@
 /** A source whose events come from a queue: the consumer with the keys of the source's Secret. */
-import type { UploadSource } from '#api/resources.ts';
+import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
-import { DEFAULTS } from '#common/job-contract.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import { createQueueClient } from '#operator/bridge/events/queue-client.ts';
 import { createQueueConsumer } from '#operator/bridge/events/queue-consumer.ts';
 import type { RunnerDeps, SourceRunner } from '#operator/bridge/types.ts';
@@ -63,7 +63,7 @@ interface Keys {
 /** Null: the bridge's own AWS identity. @throws Fault SecretMissing */
 async function readKeys({ metadata, spec }: UploadSource, deps: RunnerDeps, signal: AbortSignal): Promise<Keys | null> {
   const named = spec.s3Event!.sqs!.credentialsSecretRef?.name;
-  const secret = await deps.readSecret(named ?? DEFAULTS.s3Secret, signal);
+  const secret = await deps.readSecret(named ?? DEFAULT_NAMES.s3Secret, signal);
   if (secret === null && named !== undefined) {
     const missing = secretMissing(metadata!.namespace!, named, 's3');
     throw new Fault({ code: 'CFG_SECRET', category: 'permanent', ...missing });

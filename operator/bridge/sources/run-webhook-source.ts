@@ -1,9 +1,10 @@
 /** Sources to which events are posted, by namespace and name: known to the server for as long as they run. */
 
+import type { Explanation } from '#api/explanation.ts';
 import { sleep } from '#common/clock.ts';
 import type { WebhookSource } from '#operator/bridge/events/webhook.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
-import type { Explanation, RunnerDeps, SourceRunner } from '#operator/bridge/types.ts';
+import type { RunnerDeps, SourceRunner } from '#operator/bridge/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
 /** How soon the status says that the Secret is not there, or is there now. */

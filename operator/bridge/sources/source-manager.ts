@@ -1,7 +1,8 @@
 /** One runner for each source and generation of its spec: started, ended and replaced as the resources change. */
 
-import type { UploadSource } from '#api/resources.ts';
+import type { Explanation } from '#api/explanation.ts';
 import { aborted, jitter, sleep } from '#common/clock.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import { keyOf } from '#kube/object-cache.ts';
 import type { EventRecorder, Reflector } from '#kube/types.ts';
 import type { ObjectRules } from '#operator/bridge/admission/object-rules.ts';
@@ -13,7 +14,6 @@ import {
   type StateRecorder,
 } from '#operator/bridge/status/source-state.ts';
 import { type StatusWriter, targetOf } from '#operator/bridge/status/status-writer.ts';
-import type { Explanation } from '#operator/bridge/types.ts';
 import { acceptSource, type SourceAllowList } from './accept-source.ts';
 import { findQueueRivals } from './queue-owner.ts';
 import { mainActivity, runSource, type SourceRunnerDeps } from './source-runner.ts';

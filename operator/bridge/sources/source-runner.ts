@@ -1,9 +1,11 @@
 /** All that one source does while it runs: its admission, and the loops that tell it of objects. */
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { UploadSource } from '#api/resources.ts';
-import { backoffMs, type Clock, sleep } from '#common/clock.ts';
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
-import type { KubeClient, Logger } from '#kube/types.ts';
+import type { Logger } from '#common/log.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
+import type { KubeClient } from '#kube/types.ts';
 import { createAdmission } from '#operator/bridge/admission/admit.ts';
 import { runAfterSuccess } from '#operator/bridge/admission/after-success.ts';
 import { type Arrivals, type ArrivalsDeps, createArrivals } from '#operator/bridge/admission/arrivals.ts';

@@ -2,7 +2,7 @@
 
 import type { Clock } from '#common/clock.ts';
 import { type HttpServer, listen } from '#common/http-server.ts';
-import type { Logger } from '#kube/types.ts';
+import type { Logger } from '#common/log.ts';
 import { createWebhookServer } from '#operator/bridge/events/webhook.ts';
 import { createFolderRunner } from './run-folder-source.ts';
 import { runQueueSource } from './run-queue-source.ts';

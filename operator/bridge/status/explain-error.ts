@@ -1,8 +1,8 @@
 /** What hinders a source, as a reason and what to do. */
 
+import type { Explanation } from '#api/explanation.ts';
 import { Fault, toFault } from '#common/faults.ts';
 import { isForbidden, isNotFound, isQuotaExceeded, KubeError } from '#kube/errors.ts';
-import type { Explanation } from '#operator/bridge/types.ts';
 
 export function explainError(error: unknown): Explanation {
   if (error instanceof KubeError) return explainKubeError(error);

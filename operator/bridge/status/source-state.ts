@@ -2,9 +2,11 @@
  * What is known of a source while the process lives; its status is made from it. What the status of an earlier process
  * said is where the counts begin.
  */
-import type { UploadSource } from '#api/resources.ts';
+
+import type { Explanation } from '#api/explanation.ts';
 import type { Clock } from '#common/clock.ts';
-import type { Activity, Explanation, Outcome, SourceRecorder } from '#operator/bridge/types.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
+import type { Activity, Outcome, SourceRecorder } from '#operator/bridge/types.ts';
 
 export interface RecentEntry extends Explanation {
   key: string;

@@ -1,10 +1,10 @@
 /** The whole status of a source, from what is known of it. Pure. Below 32 KiB whatever arrives: every text has a limit. */
 import { type ConditionUpdate, setCondition } from '#api/conditions.ts';
-import type { UploadSource } from '#api/resources.ts';
+import type { Explanation } from '#api/explanation.ts';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import type { SourceConditionType } from '#api/upload-source-conditions.ts';
 import { cutText } from '#common/text.ts';
-import type { Explanation } from '#operator/bridge/types.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import type { RecentEntry, SourceState } from './source-state.ts';
 
 const CONDITION_BYTES = 2048;

@@ -1,10 +1,13 @@
 /** Writes the statuses of all sources: of each one patch in a few seconds at most, and only what has changed. */
-import { BRIDGE_FIELD_MANAGER, UPLOAD_SOURCES, type UploadSource } from '#api/resources.ts';
+
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
-import { backoffMs, type Clock, sleep } from '#common/clock.ts';
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, sleep } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
 import { createGate } from '#common/semaphore.ts';
+import { BRIDGE_FIELD_MANAGER, UPLOAD_SOURCES, type UploadSource } from '#kube/custom-resources.ts';
 import { isNotFound } from '#kube/errors.ts';
-import type { EventRecorder, KubeClient, Logger } from '#kube/types.ts';
+import type { EventRecorder, KubeClient } from '#kube/types.ts';
 import type { SourceState } from './source-state.ts';
 import { buildSourceStatus, isWorthWriting, lagSeconds } from './source-status.ts';
 import { warningsOf } from './status-warnings.ts';

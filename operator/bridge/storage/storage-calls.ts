@@ -2,7 +2,8 @@
 import { HeadObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { Fault } from '#common/faults.ts';
 import type { ObjectVersion } from '#operator/bridge/admission/upload-name.ts';
-import { createStallLimit, storageFault } from '#s3/s3.ts';
+import { storageFault } from '#s3/fault.ts';
+import { createStallLimit } from '#s3/retry.ts';
 
 const CALL_SECONDS = 20;
 /** S3's own limit. */

@@ -1,10 +1,11 @@
 /** Clients of S3, one for all sources with the same endpoint and keys; and the Secrets that the keys come from. */
+
 import { createHash } from 'node:crypto';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import type { UploadSource } from '#api/resources.ts';
+import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { Clock } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
-import { DEFAULTS } from '#common/job-contract.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import type { KubeClient } from '#kube/types.ts';
 import { findSecret, type SecretRef } from '#operator/tenancy/databases.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
@@ -79,7 +80,7 @@ export function createStorageClients(deps: { secrets: SecretReader; clock: Clock
   const clients = new Map<string, Used>();
   const refOf = (namespace: string, { credentialsSecretRef }: StorageSpec) => ({
     namespace,
-    name: credentialsSecretRef?.name ?? DEFAULTS.s3Secret,
+    name: credentialsSecretRef?.name ?? DEFAULT_NAMES.s3Secret,
   });
   const drop = (isUnused: (client: Used) => boolean) => {
     for (const [hash, client] of clients) {
@@ -141,7 +142,7 @@ function toConfig(spec: StorageSpec, secret: SecretData | null, namespace: strin
   const accessKeyId = data['AWS_ACCESS_KEY_ID'];
   const secretAccessKey = data['AWS_SECRET_ACCESS_KEY'];
   if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
-    const name = named ?? DEFAULTS.s3Secret;
+    const name = named ?? DEFAULT_NAMES.s3Secret;
     const message = `The Secret ${name} needs both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither of them.`;
     throw secretFault({ reason: 'SecretInvalid', message });
   }

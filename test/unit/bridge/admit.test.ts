@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { BatchUpload } from '#api/resources.ts';
 import { Fault } from '#common/faults.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import { KubeError } from '#kube/errors.ts';
 import { createAdmission } from '#operator/bridge/admission/admit.ts';
 import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { UploadSource } from '#api/resources.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 import { KubeError } from '#kube/errors.ts';
 import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
 import { createStatusWriter } from '#operator/bridge/status/status-writer.ts';

@@ -1,7 +1,7 @@
 /** What the cleanup asks of an API server; what that makes of it is tested in e2e/deletion.test.ts. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { BatchUpload } from '#api/resources.ts';
 import { createKubeClient } from '#kube/client.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Job, Pod } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { Caches } from '#operator/controller/caches.ts';

@@ -1,5 +1,5 @@
 /** Observations for tests of the policies: an accepted upload of 10 chunks in 2 indexes, nothing wrong with it. */
-import type { BatchUpload } from '#api/resources.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import type { JobView, Observed, PodView } from '#operator/controller/types.ts';
 import { itemsSchema } from '#support/manifests.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { BatchUpload } from '#api/resources.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import { isSettled } from '#operator/controller/retry-policy.ts';
 import { ACCEPTED } from './observed.ts';
 

@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import type { UploadSource } from '#api/resources.ts';
 import { SOURCE_CONDITION_TYPES } from '#api/upload-source-conditions.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
 
 const root = new URL('../../../', import.meta.url);
 

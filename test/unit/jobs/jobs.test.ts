@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { BatchUpload } from '#api/resources.ts';
 import { EXIT_CODES, MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
-import type { RunnerSettings } from '#operator/config.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
+import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { buildCleanupJob } from '#operator/jobs/cleanup-job.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
 import { heapMegabytes, parseMemory } from '#operator/jobs/pod-memory.ts';

@@ -1,9 +1,9 @@
 /** Runs one record through a compiled schema as the loader does: bytes in, a row of COPY's text format out. */
 import { expect } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { RecordFault } from '#ledger/errors/insert-errors.ts';
 import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { compileSchema, isCleanText } from '#runner/processor/process-record.ts';
+import type { RecordFault } from '#runner/processor/record-fault.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 
 export const CONTEXT = { uploadId: '8c7c1d3e-0000-4000-8000-000000000000', rowNumber: 7 };

@@ -1,8 +1,9 @@
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Dialect } from '#api/source-format.ts';
 import { createDialectRewriter } from '#runner/source/rewrite-dialect.ts';
-import { completeDialect, type Dialect } from '#runner/source/source-format.ts';
+import { completeDialect } from '#runner/source/source-format.ts';
 import { read } from '../csv/scan.ts';
 
 const dialectOf = (declared: Partial<Dialect>) => completeDialect(declared, ',');

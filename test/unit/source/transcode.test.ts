@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Encoding } from '#runner/source/source-format.ts';
+import type { Encoding } from '#api/source-format.ts';
 import { encodeText, transcode } from '#runner/source/transcode.ts';
 import { collect, piecesOf } from './pieces.ts';
 

@@ -1,9 +1,9 @@
 /** Our own kinds, and where they live in the API. */
 import type { V1ServiceAccount } from '@kubernetes/client-node';
-import type { KubeObject, Raw, ResourceType } from '#kube/types.ts';
-import type { BatchUploadSpec, BatchUploadStatus } from './batch-upload.gen.ts';
-import type { RecordSchemaSpec } from './record-schema.gen.ts';
-import type { UploadSourceSpec, UploadSourceStatus } from './upload-source.gen.ts';
+import type { BatchUploadSpec, BatchUploadStatus } from '#api/batch-upload.gen.ts';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { UploadSourceSpec, UploadSourceStatus } from '#api/upload-source.gen.ts';
+import type { KubeObject, Raw, ResourceType } from './types.ts';
 
 export const API_GROUP = 'batchupload.dev';
 export const API_VERSION = 'batchupload.dev/v1alpha1';

@@ -1,0 +1,34 @@
+/** Names in the target table, as the statements of a load and of its verification use them. */
+import pg from 'pg';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+
+/** Temporary tables of a session. An unqualified name that is one of these is theirs, whatever table was meant. */
+export const STAGES = { records: 'batch_upload_records', keys: 'batch_upload_keys' } as const;
+
+/** The target's columns for the upload's id and the row number. */
+export interface OwnerColumns {
+  uploadId: string;
+  rowNumber: string;
+}
+
+/** Quotes `table` or `schema.table`. */
+export function quoteTable(table: string): string {
+  return table.split('.').map(pg.escapeIdentifier).join('.');
+}
+
+/** Columns of the target that hold the primary key's fields. */
+export function keyColumns(schema: RecordSchemaSpec): string[] {
+  return schema.primaryKey.map((field) => {
+    const column = schema.target.columns.find((candidate) => candidate.field === field);
+    if (!column) throw new Error(`no column of the target gets the key field ${field}`);
+    return column.name;
+  });
+}
+
+/** Columns for the upload's id and the row number, by which the row that stays is chosen; null without both. */
+export function ownerColumns({ target }: RecordSchemaSpec): OwnerColumns | null {
+  const find = (name: 'uploadId' | 'rowNumber') => target.columns.find(({ system }) => system === name)?.name;
+  const uploadId = find('uploadId');
+  const rowNumber = find('rowNumber');
+  return uploadId && rowNumber ? { uploadId, rowNumber } : null;
+}

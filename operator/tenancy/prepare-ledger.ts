@@ -1,0 +1,79 @@
+/** The ledger of a database, made or brought up to date before its first use. */
+import pg from 'pg';
+import type { UploadExplanation } from '#api/explanation.ts';
+import type { Database } from '#ledger/client/database.ts';
+import { sqlState } from '#ledger/connection/postgres.ts';
+import { latestVersion, ledgerVersion, migrate } from '#ledger/migrate.ts';
+
+/** The connection of a role that may change the ledger's schema, or null where no Secret names one. */
+export type FindMigrator = () => Promise<pg.ClientConfig | null>;
+
+/** Brings the ledger up to date, with the rights that the upload's role needs. */
+export async function prepareLedger({
+  database,
+  findMigrator,
+}: {
+  database: Database;
+  findMigrator: FindMigrator;
+}): Promise<UploadExplanation | null> {
+  const latest = await latestVersion();
+  const missing = await database.run((client) => isBehind(client, latest));
+  if (missing) {
+    const migrator = await findMigrator();
+    if (migrator === null) await database.run((client) => migrate(client));
+    else await migrateAs(migrator, await database.run(currentUser));
+  }
+  return database.run(checkLedgerRights);
+}
+
+async function isBehind(client: pg.ClientBase, latest: number): Promise<boolean> {
+  try {
+    return (await ledgerVersion(client)) < latest;
+  } catch (error) {
+    // The schema is there and closed to this role: what follows says so.
+    if (sqlState(error) === '42501') return false;
+    throw error;
+  }
+}
+
+async function currentUser(client: pg.ClientBase): Promise<string> {
+  const result = await client.query<{ name: string }>('SELECT current_user AS name');
+  return result.rows[0]!.name;
+}
+
+/** As another role, which then lets the upload's role use what it made. */
+async function migrateAs(config: pg.ClientConfig, user: string): Promise<void> {
+  const client = new pg.Client({ ...config, statement_timeout: 60_000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await migrate(client);
+    await client.query(grantSql(user));
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Inserting into an identity column needs no right on its sequence. */
+export function grantSql(user: string): string {
+  const role = pg.escapeIdentifier(user);
+  return `GRANT USAGE ON SCHEMA batch_upload TO ${role}; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA batch_upload TO ${role}; GRANT DELETE ON batch_upload.batch_upload_keys TO ${role};`;
+}
+
+async function checkLedgerRights(client: pg.ClientBase): Promise<UploadExplanation | null> {
+  const result = await client.query<{ user: string; usable: boolean }>(
+    `SELECT current_user AS "user", has_schema_privilege('batch_upload', 'USAGE') AND bool_and(
+       has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+       AND (c.relname NOT IN ('batch_uploads', 'batch_upload_chunks', 'batch_upload_keys',
+         'batch_upload_arrivals') OR has_table_privilege(c.oid, 'UPDATE'))
+       AND (c.relname <> 'batch_upload_keys' OR has_table_privilege(c.oid, 'DELETE'))) AS usable
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = 'batch_upload' AND c.relkind = 'r' AND c.relname LIKE 'batch\\_upload%'`,
+  );
+  const row = result.rows[0];
+  if (row?.usable) return null;
+  return {
+    reason: 'DatabaseAccessDenied',
+    message: `The role ${row?.user ?? 'of the Secret'} may not use the ledger in the schema batch_upload. Run as its owner: ${grantSql(row?.user ?? '…')}`,
+  };
+}
