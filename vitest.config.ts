@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          globalSetup: ['test/support/tool-path.ts'],
+          globalSetup: ['test/support/process/tool-path.ts'],
           // They wait more than they work: on two cores two at a time take 5 minutes, one 9.
           maxWorkers: Math.max(2, availableParallelism() - 1),
           testTimeout: 60_000,

@@ -1,5 +1,4 @@
 /** After an upload's end: removes the copies of its file. */
-
 import { Fault } from '#common/faults.ts';
 import { workBucket } from '#common/job-contract.ts';
 import type { UploadRow } from '#ledger/types.ts';

@@ -3,7 +3,6 @@
  * of records, and the content's digest; then one transaction writes it all, once. A file whose own bytes the scanner
  * cannot take is written as a canonical copy in the same pass, and the chunks point into that.
  */
-
 import type { SourceFormat } from '#api/source-format.ts';
 import { chooseIndexes, DEFAULTS, workBucket, workPrefix } from '#common/job-contract.ts';
 import type { Plan, UploadRow } from '#ledger/types.ts';

@@ -1,5 +1,4 @@
 /** Raw JSON calls to the API server; see `KubeClient` for the contract. */
-
 import { type Clock, systemClock } from '#common/clock.ts';
 import type { KubeAccess } from './access.ts';
 import { isGone, isNotFound } from './errors.ts';

@@ -1,5 +1,4 @@
 /** The objects of one kind as last seen, and the handlers that hear of changes. */
-
 import type { Logger } from '#common/log.ts';
 import type { KubeObject, ReflectorHandlers } from './types.ts';
 

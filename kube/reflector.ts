@@ -2,7 +2,6 @@
  * A local copy of one collection, kept by LIST and WATCH. What client-go's reflector does: pages of 500, bookmarks, a
  * watch that ends after some minutes, relist only when the server no longer knows the version.
  */
-
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, jitter, sleep, systemClock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';

@@ -1,5 +1,4 @@
 /** Keys to work on, with the guarantees of client-go's rate limiting queue. */
-
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, MAX_TIMER_MS, systemClock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';

@@ -1,5 +1,4 @@
 /** One chunk's bytes to the rows that go into the table and the records that failed. Pure. */
-
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import type { Chunk, ErrorSummary } from '#ledger/types.ts';

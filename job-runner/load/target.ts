@@ -1,5 +1,4 @@
 /** The statements of one target table, made once per session. */
-
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';

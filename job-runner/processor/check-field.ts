@@ -1,5 +1,4 @@
 /** The checks of one field, compiled once. */
-
 import { type ByteTest, notLengthsTest } from './byte-tests.ts';
 import { type Constraint, compileConstraints } from './constraints.ts';
 import { CODES } from './faults.ts';

@@ -3,7 +3,6 @@
  * fifth of its work for a table of texts, numbers and dates. Known for the types that fields have; a table with any other
  * pair of column and source is loaded in the text format. Source: PostgreSQL's `*_recv` functions.
  */
-
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { daysSince2000 } from './calendar.ts';
 import { integerToJson } from './numbers.ts';

@@ -1,5 +1,4 @@
 /** Target columns from a valid record's fields, compiled once. */
-
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { ENCODERS, type Encoder, type Encoding, uuidBytes } from './column-encoding.ts';
 import { type CopyFormat, escapeJsonPart } from './escapes.ts';

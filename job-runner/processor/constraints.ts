@@ -1,5 +1,4 @@
 /** The constraints of a field, compiled once. */
-
 import { type ByteTest, enumTest, lengthTest } from './byte-tests.ts';
 import { CODES } from './faults.ts';
 import { compilePattern } from './pattern.ts';

@@ -1,5 +1,4 @@
 /** CEL expressions over the fields of a record by their names, compiled once; a missing value is null. */
-
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { FieldCheck } from './check-field.ts';
 import { compileExpression, type Expression, type ExpressionInput, type ExpressionValue } from './expression.ts';

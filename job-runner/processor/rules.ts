@@ -1,5 +1,4 @@
 /** Rules over the fields of one record, in CEL. */
-
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { type CompileContext, compileFieldExpression } from './field-expression.ts';
 import { type FieldValues, INVALID } from './field-values.ts';

@@ -11,7 +11,6 @@
  * | quoted      | quoted     | quoteInside          | next is literal | quoted      | quoted   |
  * | quoteInside | fieldStart | quoted (doubleQuote) | malformed       | end         | malformed|
  */
-
 import type { Dialect } from '#api/source-format.ts';
 import { recordTooLong } from './source-format.ts';
 import { formatMalformed, formatRecord } from './write-csv.ts';

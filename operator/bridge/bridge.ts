@@ -1,5 +1,4 @@
 /** The bridge as a whole: what it watches, its sources, their statuses. */
-
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';

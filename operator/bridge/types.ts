@@ -1,5 +1,4 @@
 /** What crosses the parts of the bridge. */
-
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Explanation } from '#api/explanation.ts';
 import type { Clock } from '#common/clock.ts';

@@ -1,5 +1,4 @@
 /** The bridge's configuration. */
-
 import { integer, list } from '#common/config.ts';
 import type { PodAddress } from '#kube/pod-access.ts';
 import { type ProgramConfig, readProgramConfig } from './program-config.ts';

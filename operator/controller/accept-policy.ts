@@ -1,5 +1,4 @@
 /** May an upload be accepted, as far as it can be said without the database? */
-
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { compileSchema, SchemaError } from '#runner/record-processor.ts';

@@ -1,5 +1,4 @@
 /** Local copies of what the controller watches: uploads and schemas everywhere, Jobs and pods in the enabled namespaces. */
-
 import { MANAGED_SELECTOR } from '#api/labels.ts';
 import type { Logger } from '#common/log.ts';
 import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';

@@ -2,7 +2,6 @@
  * The controller while it leads: caches, queue, workers, sweep. A key is `namespace/name`; whatever is heard of an
  * upload, its Jobs, pods, schema or ledger row puts its key into the queue.
  */
-
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
 import type { BatchUpload, RecordSchema } from '#kube/custom-resources.ts';

@@ -1,5 +1,4 @@
 /** Why a Job failed, when its pods could not say it in the ledger. */
-
 import { parseTermination } from '#common/job-contract.ts';
 import { RETRIES_PER_INDEX } from '#operator/jobs/pod-template.ts';
 import type { JobView, PodView } from './types.ts';

@@ -1,5 +1,4 @@
 /** Which Job an upload needs now, and what is to be done for it. Names are deterministic, so a repeat finds the first. */
-
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { UploadProgress } from '#ledger/types.ts';

@@ -1,5 +1,4 @@
 /** Gathers all that `decide` wants to know of an upload. Reads only; the one that is wrong or missing is a value. */
-
 import { isTrue } from '#api/conditions.ts';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { UploadExplanation } from '#api/explanation.ts';

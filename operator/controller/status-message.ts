@@ -1,5 +1,4 @@
 /** What a status says in words. Pure. */
-
 import { count } from '#common/text.ts';
 import type { Counts, UploadProgress } from '#ledger/types.ts';
 import type { Decision, Observed } from './types.ts';

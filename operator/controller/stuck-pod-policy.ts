@@ -1,5 +1,4 @@
 /** Pods that cannot start stay Pending for ever and their Job never fails: somebody has to say so. */
-
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { JobView, Observed, PodView } from './types.ts';
 

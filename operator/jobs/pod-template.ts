@@ -1,5 +1,4 @@
 /** What the pods of all our Jobs have in common: environment, security, resources. Pure. */
-
 import { DATABASE_SECRET_KEYS, S3_SECRET_KEYS } from '#api/defaults.ts';
 import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY } from '#api/labels.ts';
 import { databaseSecretName, jobName, s3SecretName } from '#api/names.ts';

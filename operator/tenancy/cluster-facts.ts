@@ -1,5 +1,4 @@
 /** What has to be asked of the cluster now and then: its id, service accounts, the Secret of the migrating role. */
-
 import { DATABASE_SECRET_KEYS, DEFAULT_NAMES } from '#api/defaults.ts';
 import type { Clock } from '#common/clock.ts';
 import { SERVICE_ACCOUNTS } from '#kube/custom-resources.ts';

@@ -5,7 +5,7 @@ import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { CERTIFICATION_COLUMNS, type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
+import { CERTIFICATION_COLUMNS, type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
 
 export interface BenchFile {
   path: string;
@@ -15,7 +15,7 @@ export interface BenchFile {
 }
 
 /** Another generator makes other files. */
-const GENERATORS = [new URL('../support/certifications.ts', import.meta.url), new URL(import.meta.url)];
+const GENERATORS = [new URL('../support/records/certifications.ts', import.meta.url), new URL(import.meta.url)];
 export const FOLDER = join(tmpdir(), 'batch-upload-bench', hashOf(GENERATORS));
 
 /** Certifications without duplicates; `bad` is the share of records that fail. */

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { promisify } from 'node:util';
-import { withClient } from '#support/database.ts';
+import { withClient } from '#support/database/database.ts';
 import { SETTINGS, type Stage } from './stage.ts';
 
 const exec = promisify(execFile);

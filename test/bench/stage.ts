@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { withClient } from '#support/database.ts';
+import { withClient } from '#support/database/database.ts';
 import {
   BUCKET,
   CERTIFICATIONS_SQL,
@@ -13,7 +13,7 @@ import {
   type RunnerBench,
   readSchema,
   startRunnerBench,
-} from '#support/runner.ts';
+} from '#support/runner/runner.ts';
 import { readChildrenSeconds, readServerSeconds } from './cpu.ts';
 import type { BenchFile } from './files.ts';
 import type { Sample } from './harness.ts';

@@ -5,10 +5,16 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { EXIT_CODES } from '#common/job-contract.ts';
-import { DATABASE_FAULT, type FaultyUpload, linesOf, openFaultyUpload, STORAGE_FAULT } from '#support/fault-tests.ts';
-import { type Postgres, restartPostgres } from '#support/postgres.ts';
-import { type RunnerResult, startRunnerBench } from '#support/runner.ts';
-import { startToxiproxy, type Toxic, type ToxicProxy } from '#support/toxiproxy.ts';
+import { type Postgres, restartPostgres } from '#support/database/postgres.ts';
+import {
+  DATABASE_FAULT,
+  type FaultyUpload,
+  linesOf,
+  openFaultyUpload,
+  STORAGE_FAULT,
+} from '#support/kills/fault-tests.ts';
+import { startToxiproxy, type Toxic, type ToxicProxy } from '#support/network/toxiproxy.ts';
+import { type RunnerResult, startRunnerBench } from '#support/runner/runner.ts';
 
 const TOXICS: Record<string, Toxic> = {
   slow: { type: 'latency', attributes: { latency: 100, jitter: 50 } },

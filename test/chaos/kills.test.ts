@@ -3,8 +3,16 @@
  * row a chunk, and the whole table and all stored errors equal to the oracle's.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Brakes } from '#support/brakes.ts';
-import { createE2e, type E2e, eventuallyTrue, holdFence, NAMESPACE, type Pod, waitForBlocked } from '#support/e2e.ts';
+import {
+  createE2e,
+  type E2e,
+  eventuallyTrue,
+  holdFence,
+  NAMESPACE,
+  type Pod,
+  waitForBlocked,
+} from '#support/cluster/e2e.ts';
+import type { Brakes } from '#support/kills/brakes.ts';
 import {
   controlKubelet,
   expectComplete,
@@ -19,7 +27,7 @@ import {
   type Started,
   signalPod,
   startCertifications,
-} from '#support/kill-tests.ts';
+} from '#support/kills/kill-tests.ts';
 
 const CHUNK = 400;
 const CHUNKS = 60;

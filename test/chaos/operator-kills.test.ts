@@ -1,10 +1,10 @@
 /** The leading operator killed between a step and the status that would tell of it; the other replica goes on. */
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { FAULT_POINTS } from '#operator/controller/fault-point.ts';
-import { installBrakes } from '#support/brakes.ts';
-import { createE2e, type E2e } from '#support/e2e.ts';
-import { expectComplete, letGo, prepareKillTests, startCertifications } from '#support/kill-tests.ts';
-import { killOperatorAt, operatorPods, SYSTEM, setFaultPoint } from '#support/operator-kills.ts';
+import { createE2e, type E2e } from '#support/cluster/e2e.ts';
+import { installBrakes } from '#support/kills/brakes.ts';
+import { expectComplete, letGo, prepareKillTests, startCertifications } from '#support/kills/kill-tests.ts';
+import { killOperatorAt, operatorPods, SYSTEM, setFaultPoint } from '#support/kills/operator-kills.ts';
 
 let e2e: E2e;
 beforeAll(async () => {

@@ -10,9 +10,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import pg from 'pg';
-import { startPostgres } from '../support/postgres.ts';
-import { startS3Server } from '../support/s3-server.ts';
-import { findFreePort } from '../support/server-process.ts';
+import { startPostgres } from '#support/database/postgres.ts';
+import { findFreePort } from '#support/process/server-process.ts';
+import { startS3Server } from '#support/storage/s3-server.ts';
 
 const stateDir = process.env['STATE_DIR'];
 if (!stateDir) throw new Error('STATE_DIR is not set');

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { parse } from 'yaml';
-import { type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
-import { type BatchUpload, createCluster, isFinished } from '#support/cluster.ts';
-import { sourceManifest, uploadManifest } from '#support/manifests.ts';
+import { type BatchUpload, createCluster, isFinished } from '#support/cluster/cluster.ts';
+import { sourceManifest, uploadManifest } from '#support/cluster/manifests.ts';
+import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
 import { createTable, dim, formatDuration, good, title, wrong } from './screen.ts';
 
 const NAMESPACE = 'default';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type BatchUpload, hasCondition, isFinished } from '#support/cluster.ts';
+import { type BatchUpload, hasCondition, isFinished } from '#support/cluster/cluster.ts';
 import {
   createE2e,
   type E2e,
@@ -11,10 +11,10 @@ import {
   TEST_DATABASE_SECRET,
   TEST_STORAGE_SECRET,
   waitForBlocked,
-} from '#support/e2e.ts';
-import { itemsSchema, schemaManifest } from '#support/manifests.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
-import { findFreePort } from '#support/server-process.ts';
+} from '#support/cluster/e2e.ts';
+import { itemsSchema, schemaManifest } from '#support/cluster/manifests.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { findFreePort } from '#support/process/server-process.ts';
 
 const GOOD = 'k,v\na,1\nb,2\n';
 

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { readClusterEnv } from '#support/cluster.ts';
+import { readClusterEnv } from '#support/cluster/cluster.ts';
 
 const exec = promisify(execFile);
 const root = new URL('../../', import.meta.url);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
-import { type BatchUpload, createCluster } from '#support/cluster.ts';
-import { itemsSchema, schemaManifest, uploadManifest } from '#support/manifests.ts';
+import { type BatchUpload, createCluster } from '#support/cluster/cluster.ts';
+import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
 
 const cluster = createCluster();
 // Not one of the operator's namespaces: nothing here is ever started.

@@ -12,9 +12,9 @@ import { createLeaderElector } from '#kube/lease.ts';
 import { createReflector } from '#kube/reflector.ts';
 import { CONFIG_MAPS, type ConfigMap, JOBS, LEASES, SECRETS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
-import { type Cluster, createCluster } from '#support/cluster.ts';
-import { eventually } from '#support/eventually.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
+import { type Cluster, createCluster } from '#support/cluster/cluster.ts';
+import { eventually } from '#support/process/eventually.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 
 const namespace = `kube-runtime-${randomBytes(3).toString('hex')}`;
 const WAIT_MS = 60_000;

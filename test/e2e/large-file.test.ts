@@ -1,7 +1,7 @@
 /** The short version of `make scale`: exact counts, bounded memory, a status that people and scripts can wait for. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createE2e, type E2e, NAMESPACE } from '#support/e2e.ts';
-import { expectComplete, prepareKillTests, startCertifications } from '#support/kill-tests.ts';
+import { createE2e, type E2e, NAMESPACE } from '#support/cluster/e2e.ts';
+import { expectComplete, prepareKillTests, startCertifications } from '#support/kills/kill-tests.ts';
 
 let e2e: E2e;
 beforeAll(async () => {

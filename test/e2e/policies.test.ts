@@ -1,9 +1,9 @@
 /** What an upload's spec says of bad records, equal keys, validation and content that was loaded before. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
-import { type BatchUpload, hasCondition, isFinished } from '#support/cluster.ts';
-import { createE2e, type E2e, eventuallyTrue, holdFence, NAMESPACE, waitForBlocked } from '#support/e2e.ts';
-import { itemsSchema, schemaManifest, uploadManifest } from '#support/manifests.ts';
+import { type BatchUpload, hasCondition, isFinished } from '#support/cluster/cluster.ts';
+import { createE2e, type E2e, eventuallyTrue, holdFence, NAMESPACE, waitForBlocked } from '#support/cluster/e2e.ts';
+import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
 
 let e2e: E2e;
 let name: string;

@@ -1,7 +1,7 @@
 /** A failed upload is tried again when spec.retryGeneration is raised. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type BatchUpload, hasCondition, isFinished } from '#support/cluster.ts';
-import { createE2e, type E2e, eventuallyTrue, NAMESPACE } from '#support/e2e.ts';
+import { type BatchUpload, hasCondition, isFinished } from '#support/cluster/cluster.ts';
+import { createE2e, type E2e, eventuallyTrue, NAMESPACE } from '#support/cluster/e2e.ts';
 
 let e2e: E2e;
 let name: string;

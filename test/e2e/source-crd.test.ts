@@ -3,8 +3,8 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import { createCluster } from '#support/cluster.ts';
-import { sourceManifest } from '#support/manifests.ts';
+import { createCluster } from '#support/cluster/cluster.ts';
+import { sourceManifest } from '#support/cluster/manifests.ts';
 
 const cluster = createCluster();
 // Not one of the operator's namespaces: nothing here is ever watched.

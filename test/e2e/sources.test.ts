@@ -10,12 +10,6 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import type { BatchUpload } from '#support/cluster.ts';
-import { createE2e, type E2e, eventuallyTrue, NAMESPACE } from '#support/e2e.ts';
-import { sourceManifest } from '#support/manifests.ts';
-import { awsEvent } from '#support/s3-events.ts';
-import { startS3Server } from '#support/s3-server.ts';
-import { findFreePort } from '#support/server-process.ts';
 import {
   applySecret,
   createTestSource,
@@ -29,9 +23,15 @@ import {
   type TestSource,
   WEBHOOK_SECRET,
   webhookUrl,
-} from '#support/sources.ts';
-import { startSqsServer } from '#support/sqs-server.ts';
-import { type SshServer, startSshServer } from '#support/ssh-server.ts';
+} from '#support/bridge/sources.ts';
+import { startSqsServer } from '#support/bridge/sqs-server.ts';
+import type { BatchUpload } from '#support/cluster/cluster.ts';
+import { createE2e, type E2e, eventuallyTrue, NAMESPACE } from '#support/cluster/e2e.ts';
+import { sourceManifest } from '#support/cluster/manifests.ts';
+import { findFreePort } from '#support/process/server-process.ts';
+import { type SshServer, startSshServer } from '#support/sftp/ssh-server.ts';
+import { awsEvent } from '#support/storage/s3-events.ts';
+import { startS3Server } from '#support/storage/s3-server.ts';
 
 const TOKEN = '0123456789abcdef';
 const VERSIONED = 'e2e-versions';

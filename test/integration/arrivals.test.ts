@@ -15,10 +15,10 @@ import type { AfterSuccess, Arrival, UploadEvent } from '#ledger/types.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { grantSql, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
-import { createDatabase, withClient } from '#support/database.ts';
-import { openTestUpload, type TestUpload, testPlan } from '#support/ledger.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { openTestUpload, type TestUpload, testPlan } from '#support/database/ledger.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 
 const SCOPE = { clusterId: 'c', namespace: 'n' };
 

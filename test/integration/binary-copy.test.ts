@@ -18,10 +18,10 @@ import { stageRecords, writeRecords } from '#runner/load/write-records.ts';
 import { chooseEncodings, type Encoding } from '#runner/processor/column-encoding.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { typeOf } from '#runner/processor/types.ts';
-import { createDatabase, withClient } from '#support/database.ts';
-import { planTestUpload } from '#support/ledger.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
-import { collectFailed, prepareGroup } from '#support/prepared-chunks.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { planTestUpload } from '#support/database/ledger.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { collectFailed, prepareGroup } from '#support/runner/prepared-chunks.ts';
 
 type Field = Omit<RecordSchemaSpec['fields'][number], 'name'>;
 

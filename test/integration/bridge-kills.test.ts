@@ -3,15 +3,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
-import { startBridgeBench } from '#support/bridge.ts';
-import { withClient } from '#support/database.ts';
-import { eventually } from '#support/eventually.ts';
-import { startPostgres } from '#support/postgres.ts';
-import { awsEvent } from '#support/s3-events.ts';
-import { startS3Server } from '#support/s3-server.ts';
-import { findFreePort } from '#support/server-process.ts';
-import { startSqsServer } from '#support/sqs-server.ts';
-import { NAMESPACE, testSource } from '#support/upload-source.ts';
+import { startBridgeBench } from '#support/bridge/bridge.ts';
+import { startSqsServer } from '#support/bridge/sqs-server.ts';
+import { NAMESPACE, testSource } from '#support/bridge/upload-source.ts';
+import { withClient } from '#support/database/database.ts';
+import { startPostgres } from '#support/database/postgres.ts';
+import { eventually } from '#support/process/eventually.ts';
+import { findFreePort } from '#support/process/server-process.ts';
+import { awsEvent } from '#support/storage/s3-events.ts';
+import { startS3Server } from '#support/storage/s3-server.ts';
 
 const OBJECTS = 200;
 const KILLS = 5;
@@ -23,7 +23,7 @@ it('killed five times with each object told of three times and listed besides', 
   await using bench = await startBridgeBench({ postgres, storage });
   const ports = { metrics: await findFreePort(), webhooks: await findFreePort() };
   const start = (): ChildProcess =>
-    spawn(process.execPath, ['test/support/bridge-process.ts'], {
+    spawn(process.execPath, ['test/support/bridge/bridge-process.ts'], {
       env: {
         ...process.env,
         API_SERVER: bench.api.access.server,

@@ -5,13 +5,13 @@ import { MAX_BODY_BYTES } from '#operator/bridge/events/parse-events.ts';
 import { createQueueClient } from '#operator/bridge/events/queue-client.ts';
 import { createQueueConsumer, MAX_RECEIVES, type QueueTimes } from '#operator/bridge/events/queue-consumer.ts';
 import type { ObjectNotice, Outcome, RejectedEvent } from '#operator/bridge/types.ts';
-import { type Admissions, createAdmissions, LATER } from '#support/admissions.ts';
-import { eventually } from '#support/eventually.ts';
-import { FakeClock } from '#support/fake-clock.ts';
-import { type FaultyProxy, type HttpFault, startFaultyProxy } from '#support/faulty-proxy.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
-import { awsEvent, eventFixture } from '#support/s3-events.ts';
-import { type SqsServer, startSqsServer } from '#support/sqs-server.ts';
+import { type Admissions, createAdmissions, LATER } from '#support/bridge/admissions.ts';
+import { type SqsServer, startSqsServer } from '#support/bridge/sqs-server.ts';
+import { type FaultyProxy, type HttpFault, startFaultyProxy } from '#support/network/faulty-proxy.ts';
+import { eventually } from '#support/process/eventually.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
+import { awsEvent, eventFixture } from '#support/storage/s3-events.ts';
 
 const TIMES: QueueTimes = { visibilitySeconds: 1, poisonSeconds: 0, laterMs: { base: 20, max: 40 } };
 

@@ -6,12 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { MAX_BODY_BYTES } from '#operator/bridge/events/parse-events.ts';
 import { createWebhookServer, type WebhookSource } from '#operator/bridge/events/webhook.ts';
 import type { Outcome } from '#operator/bridge/types.ts';
-import { createAdmissions, LATER } from '#support/admissions.ts';
-import { eventually } from '#support/eventually.ts';
-import { FakeClock } from '#support/fake-clock.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
-import { awsEvent, eventFixture, wrapBySns } from '#support/s3-events.ts';
-import { startS3Server } from '#support/s3-server.ts';
+import { createAdmissions, LATER } from '#support/bridge/admissions.ts';
+import { eventually } from '#support/process/eventually.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
+import { awsEvent, eventFixture, wrapBySns } from '#support/storage/s3-events.ts';
+import { startS3Server } from '#support/storage/s3-server.ts';
 
 const TOKEN = 's3cr+t x/y:z';
 const HMAC_KEY = 'another-secret';

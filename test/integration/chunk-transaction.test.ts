@@ -10,10 +10,10 @@ import { processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { WAYS, type Way } from '#runner/load/write-records.ts';
 import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
-import { createDatabase, withClient } from '#support/database.ts';
-import { ITEMS_SCHEMA, ITEMS_TABLE, planTestUpload } from '#support/ledger.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
-import { prepareGroup } from '#support/prepared-chunks.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { ITEMS_SCHEMA, ITEMS_TABLE, planTestUpload } from '#support/database/ledger.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { prepareGroup } from '#support/runner/prepared-chunks.ts';
 
 interface Item {
   row: number;

@@ -7,10 +7,10 @@ import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { closeDeletedUpload, completeUpload, failUpload, listRunningUploads } from '#ledger/uploads/finish-upload.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
-import { createDatabase, withClient } from '#support/database.ts';
-import { policySchema } from '#support/duplicates.ts';
-import { openTestUpload, type TestUpload, testPlan } from '#support/ledger.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { openTestUpload, type TestUpload, testPlan } from '#support/database/ledger.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { policySchema } from '#support/records/duplicates.ts';
 
 const UPDATE = { schema: policySchema({ policy: 'Update', owner: true }) };
 

@@ -14,8 +14,8 @@ import { runAfterSuccess } from '#operator/bridge/admission/after-success.ts';
 import { copyVersion, deleteVersion } from '#operator/bridge/storage/copy-object.ts';
 import { headVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { SourceRecorder } from '#operator/bridge/types.ts';
-import { type S3Server, startS3Server } from '#support/s3-server.ts';
-import { testSource } from '#support/upload-source.ts';
+import { testSource } from '#support/bridge/upload-source.ts';
+import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
 
 const signal = new AbortController().signal;
 const MIB = 1024 * 1024;

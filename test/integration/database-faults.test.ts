@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { eventuallyTrue } from '#support/e2e.ts';
+import { eventuallyTrue } from '#support/cluster/e2e.ts';
+import { restartPostgres } from '#support/database/postgres.ts';
 import {
   DATABASE_FAULT,
   type FaultyUpload,
@@ -13,11 +14,10 @@ import {
   SESSION_LOST,
   SESSION_SERVED,
   withBrakes,
-} from '#support/fault-tests.ts';
-import { startFreezingProxy } from '#support/freezing-proxy.ts';
-import { restartPostgres } from '#support/postgres.ts';
-import { type RunnerBench, startRunnerBench } from '#support/runner.ts';
-import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '#support/toxiproxy.ts';
+} from '#support/kills/fault-tests.ts';
+import { startFreezingProxy } from '#support/network/freezing-proxy.ts';
+import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '#support/network/toxiproxy.ts';
+import { type RunnerBench, startRunnerBench } from '#support/runner/runner.ts';
 
 let bench: RunnerBench;
 let toxiproxy: Toxiproxy;

@@ -8,9 +8,9 @@ import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { closeDeletedUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { applicationName, withLockPatience } from '#ledger/uploads/lock-upload.ts';
 import { readUpload } from '#ledger/uploads/read-upload.ts';
-import { createDatabase, withClient } from '#support/database.ts';
-import { openTestUpload, planTestUpload, testPlan } from '#support/ledger.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { openTestUpload, planTestUpload, testPlan } from '#support/database/ledger.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 
 describe('the fence', () => {
   let server: Postgres;

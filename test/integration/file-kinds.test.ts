@@ -10,9 +10,9 @@ import { closeDeletedUpload, completeUpload } from '#ledger/uploads/finish-uploa
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { formatRecord } from '#runner/source/write-csv.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
-import { withClient } from '#support/database.ts';
-import { BUCKET, type RunnerBench, startRunnerBench } from '#support/runner.ts';
-import { workbook, zip } from '#support/workbook.ts';
+import { withClient } from '#support/database/database.ts';
+import { workbook, zip } from '#support/records/workbook.ts';
+import { BUCKET, type RunnerBench, startRunnerBench } from '#support/runner/runner.ts';
 
 let bench: RunnerBench;
 beforeAll(async () => {

@@ -14,11 +14,11 @@ import { type ChunkGroup, processChunks } from '#runner/load/process-chunks.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { WAYS, type Way } from '#runner/load/write-records.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
-import { createDatabase, withClient } from '#support/database.ts';
-import { expectPolicy, type Item, numericKeys, policySchema, STORED } from '#support/duplicates.ts';
-import { planTestUpload } from '#support/ledger.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
-import { prepareGroup } from '#support/prepared-chunks.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { planTestUpload } from '#support/database/ledger.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { expectPolicy, type Item, numericKeys, policySchema, STORED } from '#support/records/duplicates.ts';
+import { prepareGroup } from '#support/runner/prepared-chunks.ts';
 
 const CASES = (['Skip', 'Update', 'Fail'] as const).flatMap((policy) =>
   [true, false].flatMap((owner) => (['Commit', 'Validate'] as const).map((mode) => ({ policy, owner, mode }))),

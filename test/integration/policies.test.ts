@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
-import { withClient } from '#support/database.ts';
-import { expectPolicy, type Item, policySchema, STORED } from '#support/duplicates.ts';
-import { type RunnerBench, startRunnerBench } from '#support/runner.ts';
+import { withClient } from '#support/database/database.ts';
+import { expectPolicy, type Item, policySchema, STORED } from '#support/records/duplicates.ts';
+import { type RunnerBench, startRunnerBench } from '#support/runner/runner.ts';
 
 let bench: RunnerBench;
 beforeAll(async () => {

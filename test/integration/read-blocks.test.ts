@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { copied } from '#runner/source/copied.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
 import { headObject } from '#s3/read-object.ts';
-import { type S3Server, startS3Server } from '#support/s3-server.ts';
+import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
 
 const bucket = 'blocks';
 const BLOCK_BYTES = 8 * 1024 * 1024;

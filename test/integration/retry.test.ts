@@ -8,13 +8,13 @@ import { closeDeletedUpload, completeUpload, failUpload } from '#ledger/uploads/
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { recordSource } from '#ledger/uploads/record-source.ts';
 import { retryUpload } from '#ledger/uploads/retry-upload.ts';
-import { generateCertifications } from '#support/certifications.ts';
-import { createDatabase, withClient } from '#support/database.ts';
-import { policySchema } from '#support/duplicates.ts';
-import { expectExact, progressOf } from '#support/expect-exact.ts';
-import { openTestUpload, PLAIN_CSV, type TestUpload, testPlan } from '#support/ledger.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
-import { CERTIFICATIONS_SQL, type RunnerBench, startRunnerBench } from '#support/runner.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { openTestUpload, PLAIN_CSV, type TestUpload, testPlan } from '#support/database/ledger.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { generateCertifications } from '#support/records/certifications.ts';
+import { policySchema } from '#support/records/duplicates.ts';
+import { expectExact, progressOf } from '#support/runner/expect-exact.ts';
+import { CERTIFICATIONS_SQL, type RunnerBench, startRunnerBench } from '#support/runner/runner.ts';
 
 describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   let server: Postgres;

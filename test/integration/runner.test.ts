@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '#common/job-contract.ts';
 import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
 import { closeDeletedUpload, completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
-import { type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
-import { withClient } from '#support/database.ts';
-import { waitForBlocked } from '#support/e2e.ts';
-import { expectExact, progressOf } from '#support/expect-exact.ts';
-import { ITEMS_SCHEMA, ITEMS_TABLE } from '#support/ledger.ts';
-import { CERTIFICATIONS_SQL, type RunnerBench, startRunnerBench } from '#support/runner.ts';
+import { waitForBlocked } from '#support/cluster/e2e.ts';
+import { withClient } from '#support/database/database.ts';
+import { ITEMS_SCHEMA, ITEMS_TABLE } from '#support/database/ledger.ts';
+import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
+import { expectExact, progressOf } from '#support/runner/expect-exact.ts';
+import { CERTIFICATIONS_SQL, type RunnerBench, startRunnerBench } from '#support/runner/runner.ts';
 
 let bench: RunnerBench;
 beforeAll(async () => {

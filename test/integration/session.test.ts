@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createSession } from '#runner/session.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 
 let server: Postgres;
 beforeAll(async () => {

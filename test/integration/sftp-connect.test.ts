@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Fault } from '#common/faults.ts';
 import { connectSftp, DEFAULT_LIMITS, type SftpSecret } from '#operator/bridge/sftp/connect.ts';
 import { listFiles } from '#operator/bridge/sftp/list-files.ts';
-import { makeSshKey } from '#support/ssh-key.ts';
-import { type SshServer, startSshServer } from '#support/ssh-server.ts';
+import { makeSshKey } from '#support/sftp/ssh-key.ts';
+import { type SshServer, startSshServer } from '#support/sftp/ssh-server.ts';
 
 let ssh: SshServer;
 beforeAll(async () => {

@@ -14,13 +14,13 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type FaultyProxy, type HttpFault, startFaultyProxy } from '#support/faulty-proxy.ts';
-import { startFreezingProxy } from '#support/freezing-proxy.ts';
-import { type RecordingSource, startRecordingSource } from '#support/recording-source.ts';
-import { type S3Server, startS3Server } from '#support/s3-server.ts';
-import { s3ClientOf, settingsOf, startSourceProcess } from '#support/sftp-source.ts';
-import { type SshServer, startSshServer } from '#support/ssh-server.ts';
-import { startToxiproxy, type Toxiproxy } from '#support/toxiproxy.ts';
+import { type FaultyProxy, type HttpFault, startFaultyProxy } from '#support/network/faulty-proxy.ts';
+import { startFreezingProxy } from '#support/network/freezing-proxy.ts';
+import { startToxiproxy, type Toxiproxy } from '#support/network/toxiproxy.ts';
+import { type RecordingSource, startRecordingSource } from '#support/sftp/recording-source.ts';
+import { s3ClientOf, settingsOf, startSourceProcess } from '#support/sftp/sftp-source.ts';
+import { type SshServer, startSshServer } from '#support/sftp/ssh-server.ts';
+import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
 
 const MIB = 1024 * 1024;
 /** Ten parts. */

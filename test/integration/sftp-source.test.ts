@@ -6,11 +6,15 @@ import { CreateBucketCommand, GetObjectCommand, HeadObjectCommand, type S3Client
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
 import type { Outcome } from '#operator/bridge/types.ts';
-import { type RecordingSource, type RecordingSourceOptions, startRecordingSource } from '#support/recording-source.ts';
-import { type S3Server, startS3Server } from '#support/s3-server.ts';
-import { s3ClientOf } from '#support/sftp-source.ts';
-import { type SshServer, startSshServer } from '#support/ssh-server.ts';
-import { startToxiproxy } from '#support/toxiproxy.ts';
+import { startToxiproxy } from '#support/network/toxiproxy.ts';
+import {
+  type RecordingSource,
+  type RecordingSourceOptions,
+  startRecordingSource,
+} from '#support/sftp/recording-source.ts';
+import { s3ClientOf } from '#support/sftp/sftp-source.ts';
+import { type SshServer, startSshServer } from '#support/sftp/ssh-server.ts';
+import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
 
 const bucket = 'uploads';
 let ssh: SshServer;

@@ -1,10 +1,10 @@
 /** Faults injected between the job runner and S3: the same counts, the same rows, and the retries are seen in the audit. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '#common/job-contract.ts';
-import { startFailingStorage } from '#support/failing-storage.ts';
-import { type FaultyUpload, linesOf, openFaultyUpload, type Ports, STORAGE_FAULT } from '#support/fault-tests.ts';
-import { type RunnerBench, startRunnerBench } from '#support/runner.ts';
-import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '#support/toxiproxy.ts';
+import { type FaultyUpload, linesOf, openFaultyUpload, type Ports, STORAGE_FAULT } from '#support/kills/fault-tests.ts';
+import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '#support/network/toxiproxy.ts';
+import { type RunnerBench, startRunnerBench } from '#support/runner/runner.ts';
+import { startFailingStorage } from '#support/storage/failing-storage.ts';
 
 let bench: RunnerBench;
 let toxiproxy: Toxiproxy;

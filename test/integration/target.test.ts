@@ -8,12 +8,12 @@ import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/ta
 import { createTarget } from '#runner/target/create-target.ts';
 import { STAGES } from '#runner/target/names.ts';
 import { verifyTarget } from '#runner/target/verify-target.ts';
-import { createDatabase, withClient } from '#support/database.ts';
-import { planTestUpload } from '#support/ledger.ts';
-import { itemsSchema } from '#support/manifests.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
-import { prepareGroup } from '#support/prepared-chunks.ts';
-import { exampleSchema } from '#support/runner.ts';
+import { itemsSchema } from '#support/cluster/manifests.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { planTestUpload } from '#support/database/ledger.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { prepareGroup } from '#support/runner/prepared-chunks.ts';
+import { exampleSchema } from '#support/runner/runner.ts';
 
 const schema = itemsSchema('items');
 const GOOD = 'CREATE TABLE items (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint)';

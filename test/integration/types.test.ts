@@ -12,9 +12,9 @@ import { describeTarget } from '#runner/load/target.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { typeOf } from '#runner/processor/types.ts';
 import { createTarget } from '#runner/target/create-target.ts';
-import { createDatabase, withClient } from '#support/database.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
-import { collectFailed } from '#support/prepared-chunks.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { collectFailed } from '#support/runner/prepared-chunks.ts';
 
 type Field = RecordSchemaSpec['fields'][number];
 

@@ -8,10 +8,10 @@ import { latestVersion, ledgerVersion, migrate, migrationScript } from '#ledger/
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
-import { createDatabase, withClient } from '#support/database.ts';
-import { openTestUpload, testPlan } from '#support/ledger.ts';
-import { type Postgres, startPostgres } from '#support/postgres.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { openTestUpload, testPlan } from '#support/database/ledger.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 
 const FIRST = new URL('../../ledger/migrations/001-ledger.sql', import.meta.url);
 

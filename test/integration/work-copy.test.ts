@@ -13,9 +13,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { workPrefix } from '#common/job-contract.ts';
 import { createWorkCopy, removeWorkCopies } from '#runner/storage/work-copy.ts';
 import type { RetryOptions } from '#s3/retry.ts';
-import { type HttpFault, startFaultyProxy } from '#support/faulty-proxy.ts';
-import { startFreezingProxy } from '#support/freezing-proxy.ts';
-import { type S3Server, startS3Server } from '#support/s3-server.ts';
+import { type HttpFault, startFaultyProxy } from '#support/network/faulty-proxy.ts';
+import { startFreezingProxy } from '#support/network/freezing-proxy.ts';
+import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
 
 const MIB = 1024 * 1024;
 const retry: RetryOptions = { signal: new AbortController().signal, retrySeconds: 5, stallSeconds: 30 };

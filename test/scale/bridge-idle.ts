@@ -6,13 +6,13 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startBridgeBench } from '#support/bridge.ts';
-import { startPostgres } from '#support/postgres.ts';
-import { startS3Server } from '#support/s3-server.ts';
-import { findFreePort } from '#support/server-process.ts';
-import { startSqsServer } from '#support/sqs-server.ts';
-import { startSshServer } from '#support/ssh-server.ts';
-import { NAMESPACE, testSource } from '#support/upload-source.ts';
+import { startBridgeBench } from '#support/bridge/bridge.ts';
+import { startSqsServer } from '#support/bridge/sqs-server.ts';
+import { NAMESPACE, testSource } from '#support/bridge/upload-source.ts';
+import { startPostgres } from '#support/database/postgres.ts';
+import { findFreePort } from '#support/process/server-process.ts';
+import { startSshServer } from '#support/sftp/ssh-server.ts';
+import { startS3Server } from '#support/storage/s3-server.ts';
 
 const SOURCES = Number(process.env['SOURCES'] ?? 100);
 const SECONDS = Number(process.env['SECONDS'] ?? 30);
@@ -67,7 +67,7 @@ const env = {
   BATCH_UPLOAD_METRICS_PORT: String(await findFreePort()),
   BATCH_UPLOAD_BRIDGE_PORT: String(await findFreePort()),
 };
-const bridge = spawn(process.execPath, [...process.execArgv, 'test/support/bridge-process.ts'], {
+const bridge = spawn(process.execPath, [...process.execArgv, 'test/support/bridge/bridge-process.ts'], {
   env,
   stdio: ['ignore', process.env['LOG'] ? 'inherit' : 'ignore', 'inherit'],
 });

@@ -8,10 +8,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import { createE2e, eventuallyTrue, NAMESPACE } from '#support/e2e.ts';
-import { sourceManifest } from '#support/manifests.ts';
-import { scaleOperator } from '#support/operator-kills.ts';
-import { podUsage } from '#support/pod-usage.ts';
 import {
   applySecret,
   deleteSecret,
@@ -21,9 +17,13 @@ import {
   SFTP_SECRET,
   scaleBridge,
   WEBHOOK_SECRET,
-} from '#support/sources.ts';
-import { startSqsServer } from '#support/sqs-server.ts';
-import { startSshServer } from '#support/ssh-server.ts';
+} from '#support/bridge/sources.ts';
+import { startSqsServer } from '#support/bridge/sqs-server.ts';
+import { createE2e, eventuallyTrue, NAMESPACE } from '#support/cluster/e2e.ts';
+import { sourceManifest } from '#support/cluster/manifests.ts';
+import { podUsage } from '#support/cluster/pod-usage.ts';
+import { scaleOperator } from '#support/kills/operator-kills.ts';
+import { startSshServer } from '#support/sftp/ssh-server.ts';
 
 const SOURCES = Number(process.env['SOURCES'] ?? 100);
 const SECONDS = Number(process.env['SECONDS'] ?? 120);

@@ -6,11 +6,11 @@ import { writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { generateCertifications } from '#support/certifications.ts';
-import { hasCondition, isFinished } from '#support/cluster.ts';
-import { createE2e, NAMESPACE } from '#support/e2e.ts';
-import { prepareKillTests, SCHEMA_NAME } from '#support/kill-tests.ts';
-import { uploadManifest } from '#support/manifests.ts';
+import { hasCondition, isFinished } from '#support/cluster/cluster.ts';
+import { createE2e, NAMESPACE } from '#support/cluster/e2e.ts';
+import { uploadManifest } from '#support/cluster/manifests.ts';
+import { prepareKillTests, SCHEMA_NAME } from '#support/kills/kill-tests.ts';
+import { generateCertifications } from '#support/records/certifications.ts';
 
 const records = Number(process.env['RECORDS'] ?? 1_000_000);
 const parallelism = Number(process.env['PARALLELISM'] ?? 2);

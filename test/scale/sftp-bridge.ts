@@ -5,10 +5,6 @@
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { digestOfObject, storedBytes, writeBigFile } from '#support/big-file.ts';
-import { createE2e, eventuallyTrue } from '#support/e2e.ts';
-import { scaleOperator } from '#support/operator-kills.ts';
-import { podUsage } from '#support/pod-usage.ts';
 import {
   applySecret,
   createTestSource,
@@ -16,9 +12,13 @@ import {
   hostAddress,
   SFTP_SECRET,
   scaleBridge,
-} from '#support/sources.ts';
-import { startSshServer } from '#support/ssh-server.ts';
-import { startToxiproxy } from '#support/toxiproxy.ts';
+} from '#support/bridge/sources.ts';
+import { createE2e, eventuallyTrue } from '#support/cluster/e2e.ts';
+import { podUsage } from '#support/cluster/pod-usage.ts';
+import { scaleOperator } from '#support/kills/operator-kills.ts';
+import { startToxiproxy } from '#support/network/toxiproxy.ts';
+import { digestOfObject, storedBytes, writeBigFile } from '#support/records/big-file.ts';
+import { startSshServer } from '#support/sftp/ssh-server.ts';
 
 const size = Number(/^([\d.]+)GB$/.exec(process.env['SIZE'] ?? '5GB')?.[1]) * 1e9;
 const cuts = Number(process.env['CUTS'] ?? 2);

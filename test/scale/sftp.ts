@@ -10,11 +10,11 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
 } from '@aws-sdk/client-s3';
-import { digestOfObject, storedBytes, writeBigFile } from '#support/big-file.ts';
-import { startS3Server } from '#support/s3-server.ts';
-import { s3ClientOf, settingsOf, startSourceProcess } from '#support/sftp-source.ts';
-import { startSshServer } from '#support/ssh-server.ts';
-import { startToxiproxy } from '#support/toxiproxy.ts';
+import { startToxiproxy } from '#support/network/toxiproxy.ts';
+import { digestOfObject, storedBytes, writeBigFile } from '#support/records/big-file.ts';
+import { s3ClientOf, settingsOf, startSourceProcess } from '#support/sftp/sftp-source.ts';
+import { startSshServer } from '#support/sftp/ssh-server.ts';
+import { startS3Server } from '#support/storage/s3-server.ts';
 
 const size = parseSize(process.env['SIZE'] ?? '1GB');
 const cuts = Number(process.env['CUTS'] ?? 2);

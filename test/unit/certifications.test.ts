@@ -1,7 +1,7 @@
 /** The generator's promises, checked by the oracle. */
 import { expect, test } from 'vitest';
-import { type ExpectedCounts, generateCertifications } from '#support/certifications.ts';
-import { expectCertifications } from '#support/oracle.ts';
+import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
+import { expectCertifications } from '#support/records/oracle.ts';
 
 const make = (options: Parameters<typeof generateCertifications>[0]) => {
   const { pieces, counts } = generateCertifications(options);

@@ -2,7 +2,6 @@
  * From a notice to a BatchUpload, exactly once: filter, schema, head, name; then look in the ledger, create the resource,
  * write the arrival. Whatever ends it in between, the next notice of the same version goes on where it stopped.
  */
-
 import type { IgnoredReason } from '#api/upload-source-conditions.ts';
 import type { Clock } from '#common/clock.ts';
 import { createGate } from '#common/semaphore.ts';

@@ -1,5 +1,4 @@
 /** What the ledger knows of the arrivals of one source; its schema is brought up to date at first use. */
-
 import type pg from 'pg';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { Fault } from '#common/faults.ts';
@@ -16,7 +15,6 @@ import type { Database } from '#ledger/client/database.ts';
 import type { AfterSuccess } from '#ledger/types.ts';
 import type { ListedObject } from '#operator/bridge/storage/storage-calls.ts';
 import type { RejectedEvent } from '#operator/bridge/types.ts';
-
 import type { Databases } from '#operator/tenancy/databases.ts';
 import { type FindMigrator, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import type { ObjectVersion } from './upload-name.ts';

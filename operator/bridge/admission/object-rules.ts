@@ -1,5 +1,4 @@
 /** Which objects a source means, and which schema they get. Pure. */
-
 import type { IgnoredReason } from '#api/upload-source-conditions.ts';
 import { isWorkKey } from '#common/job-contract.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';

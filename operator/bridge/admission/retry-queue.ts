@@ -3,7 +3,6 @@
  * of them, and none while it is empty. Nothing here is needed for the right result: a list, or a message that was not
  * acknowledged, tells of the object again.
  */
-
 import { backoffMs } from '#common/backoff.ts';
 import { aborted, type Clock, sleep } from '#common/clock.ts';
 import type { AdmitNotices, ObjectNotice } from '#operator/bridge/types.ts';

@@ -11,7 +11,6 @@
  *
  * SNS wraps any of them as a text in `Message`, unless its delivery is raw; a queue changes nothing.
  */
-
 import type { Explanation } from '#api/explanation.ts';
 import type { ObjectNotice } from '../types.ts';
 import { canBeKey, KEY_INVALID, keyReadings, type SentKey } from './event-key.ts';

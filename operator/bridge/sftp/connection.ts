@@ -1,5 +1,4 @@
 /** The one connection of a source: opened when somebody needs it, shared, and not tried more often than a server may take. */
-
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep, systemClock } from '#common/clock.ts';
 import { Fault, toFault } from '#common/faults.ts';

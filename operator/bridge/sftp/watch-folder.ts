@@ -1,5 +1,4 @@
 /** Looks into a remote folder again and again, and says which files are there to be fetched. */
-
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, jitter, sleep } from '#common/clock.ts';
 import { type Fault, toFault } from '#common/faults.ts';

@@ -1,5 +1,4 @@
 /** May a source be run, as far as its spec says? */
-
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { Explanation } from '#api/explanation.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';

@@ -1,5 +1,4 @@
 /** Starts a part of a source again when it ends by an error: the others go on, and the status says what is wrong. */
-
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';

@@ -1,5 +1,4 @@
 /** One pass over a prefix, page by page: what is new is admitted, what is known costs one question a page. */
-
 import type { Clock } from '#common/clock.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { settlesIn } from '#operator/bridge/admission/admit.ts';

@@ -1,5 +1,4 @@
 /** Lists the prefix now and then, for as long as the source is there. */
-
 import { backoffMs } from '#common/backoff.ts';
 import { jitter, sleep } from '#common/clock.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';

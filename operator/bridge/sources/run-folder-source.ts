@@ -1,5 +1,4 @@
 /** A source whose files come from an SFTP server: what the spec and the recorder say, in the words of sftp/. */
-
 import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { settleMs } from '#operator/bridge/admission/admit.ts';

@@ -1,5 +1,4 @@
 /** Sources to which events are posted, by namespace and name: known to the server for as long as they run. */
-
 import type { Explanation } from '#api/explanation.ts';
 import { sleep } from '#common/clock.ts';
 import type { WebhookSource } from '#operator/bridge/events/webhook.ts';

@@ -1,5 +1,4 @@
 /** One runner for each source and generation of its spec: started, ended and replaced as the resources change. */
-
 import type { Explanation } from '#api/explanation.ts';
 import { aborted, jitter, sleep } from '#common/clock.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';

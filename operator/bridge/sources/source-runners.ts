@@ -1,5 +1,4 @@
 /** The parts that know how files arrive, as runners of sources; and the server to which events are posted. */
-
 import type { Clock } from '#common/clock.ts';
 import { type HttpServer, listen } from '#common/http-server.ts';
 import type { Logger } from '#common/log.ts';

@@ -1,5 +1,4 @@
 /** What hinders a source, as a reason and what to do. */
-
 import type { Explanation } from '#api/explanation.ts';
 import { Fault, toFault } from '#common/faults.ts';
 import { isForbidden, isNotFound, isQuotaExceeded, KubeError } from '#kube/errors.ts';

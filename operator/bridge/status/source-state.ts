@@ -2,7 +2,6 @@
  * What is known of a source while the process lives; its status is made from it. What the status of an earlier process
  * said is where the counts begin.
  */
-
 import type { Explanation } from '#api/explanation.ts';
 import type { Clock } from '#common/clock.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';

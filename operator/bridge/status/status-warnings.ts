@@ -1,5 +1,4 @@
 /** Kubernetes events for what got worse between two statuses of a source; recorded after the new one was written. Pure. */
-
 import type { Explanation } from '#api/explanation.ts';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import type { SourceConditionType } from '#api/upload-source-conditions.ts';

@@ -1,5 +1,4 @@
 /** Writes the statuses of all sources: of each one patch in a few seconds at most, and only what has changed. */
-
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';

@@ -1,5 +1,4 @@
 /** Clients of S3, one for all sources with the same endpoint and keys; and the Secrets that the keys come from. */
-
 import { createHash } from 'node:crypto';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { DEFAULT_NAMES } from '#api/defaults.ts';

@@ -1,8 +1,8 @@
 /** Ours: the job runner as processes, as the operator's Jobs would start them, from S3 to the last commit. */
 import type pg from 'pg';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
-import { withClient } from '#support/database.ts';
-import type { RunnerResult } from '#support/runner.ts';
+import { withClient } from '#support/database/database.ts';
+import type { RunnerResult } from '#support/runner/runner.ts';
 import type { BenchFile } from '../files.ts';
 import type { Contestant, Sample } from '../harness.ts';
 import { type BenchTarget, countRows, type Stage } from '../stage.ts';

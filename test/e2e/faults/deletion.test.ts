@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { hasCondition } from '#support/cluster.ts';
-import { createE2e, type E2e, eventuallyTrue, holdFence, NAMESPACE, waitForBlocked } from '#support/e2e.ts';
-import { itemsSchema, schemaManifest } from '#support/manifests.ts';
-import { scaleOperator } from '#support/operator-kills.ts';
+import { hasCondition } from '#support/cluster/cluster.ts';
+import { createE2e, type E2e, eventuallyTrue, holdFence, NAMESPACE, waitForBlocked } from '#support/cluster/e2e.ts';
+import { itemsSchema, schemaManifest } from '#support/cluster/manifests.ts';
+import { scaleOperator } from '#support/kills/operator-kills.ts';
 
 const ROWS = 200;
 const BODY = `k,v\n${Array.from({ length: ROWS }, (_, i) => `k${i},v`).join('\n')}\n`;

@@ -1,9 +1,9 @@
 /** The short version of `make chaos`: a kill of every kind. */
 import { afterAll, beforeAll, it } from 'vitest';
-import type { Brakes } from '#support/brakes.ts';
-import { createE2e, type E2e } from '#support/e2e.ts';
-import { expectComplete, installKillBrakes, killAt, startCertifications } from '#support/kill-tests.ts';
-import { killOperatorAt, setFaultPoint } from '#support/operator-kills.ts';
+import { createE2e, type E2e } from '#support/cluster/e2e.ts';
+import type { Brakes } from '#support/kills/brakes.ts';
+import { expectComplete, installKillBrakes, killAt, startCertifications } from '#support/kills/kill-tests.ts';
+import { killOperatorAt, setFaultPoint } from '#support/kills/operator-kills.ts';
 
 let e2e: E2e;
 let brakes: Brakes;

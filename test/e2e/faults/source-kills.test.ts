@@ -1,7 +1,7 @@
 /** The short version of test/chaos/events.test.ts. */
 import { afterAll, beforeAll, it } from 'vitest';
-import { createE2e, type E2e } from '#support/e2e.ts';
-import { runEventStorm } from '#support/event-storm.ts';
+import { runEventStorm } from '#support/bridge/event-storm.ts';
+import { createE2e, type E2e } from '#support/cluster/e2e.ts';
 
 let e2e: E2e;
 beforeAll(async () => {

@@ -9,8 +9,8 @@ import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
 import type { ObjectVersion } from '#operator/bridge/admission/upload-name.ts';
 import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
 import type { ObjectNotice } from '#operator/bridge/types.ts';
-import { FakeClock } from '#support/fake-clock.ts';
-import { testSource } from '#support/upload-source.ts';
+import { testSource } from '#support/bridge/upload-source.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
 
 type Spec = Partial<Parameters<typeof testSource>[1]>;
 const signal = new AbortController().signal;

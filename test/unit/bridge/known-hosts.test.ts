@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { checkHostKey, fingerprint, knownTypes, parseKnownHosts } from '#operator/bridge/sftp/known-hosts.ts';
-import { makeSshKey } from '#support/ssh-key.ts';
+import { makeSshKey } from '#support/sftp/ssh-key.ts';
 
 const [ours, other, ecdsa] = [makeSshKey(), makeSshKey(), makeSshKey('ecdsa')];
 const at = (host: string, port = 22) => ({ host, port });

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { createQueueClient } from '#operator/bridge/events/queue-client.ts';
 import { listPage } from '#operator/bridge/storage/storage-calls.ts';
 import { createStorageClients } from '#operator/bridge/storage/storage-clients.ts';
-import { FakeClock } from '#support/fake-clock.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
 
 const { signal } = new AbortController();
 const MIB = 1024 ** 2;

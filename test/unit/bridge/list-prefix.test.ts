@@ -5,9 +5,9 @@ import { listPrefix } from '#operator/bridge/sources/list-prefix.ts';
 import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
 import { createSeenPages } from '#operator/bridge/storage/seen-pages.ts';
 import type { Outcome } from '#operator/bridge/types.ts';
-import { createAdmissions } from '#support/admissions.ts';
-import { FakeClock } from '#support/fake-clock.ts';
-import { testSource } from '#support/upload-source.ts';
+import { createAdmissions } from '#support/bridge/admissions.ts';
+import { testSource } from '#support/bridge/upload-source.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
 
 it('a page is looked at again until everything on it is handled: what is listed and not found yet as well', async () => {
   const clock = new FakeClock();

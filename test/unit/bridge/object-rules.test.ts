@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compileRules } from '#operator/bridge/admission/object-rules.ts';
-import { testSource } from '#support/upload-source.ts';
+import { testSource } from '#support/bridge/upload-source.ts';
 
 type Spec = Parameters<typeof testSource>[1];
 const s3 = { bucket: 'bucket', prefix: 'in/' };

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { planParts } from '#operator/bridge/sftp/fetch-file.ts';
 import { createGate } from '#operator/bridge/sftp/gate.ts';
 import { createPartBuffers, PART_BYTES } from '#operator/bridge/sftp/part-buffers.ts';
-import { settle } from '#support/fake-clock.ts';
+import { settle } from '#support/process/fake-clock.ts';
 
 const never = new AbortController().signal;
 

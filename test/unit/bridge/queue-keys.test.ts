@@ -4,11 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { it, vi } from 'vitest';
 import { runQueueSource } from '#operator/bridge/sources/run-queue-source.ts';
 import type { RunnerDeps } from '#operator/bridge/types.ts';
-import { createAdmissions } from '#support/admissions.ts';
-import { eventually } from '#support/eventually.ts';
-import { FakeClock } from '#support/fake-clock.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
-import { testSource } from '#support/upload-source.ts';
+import { createAdmissions } from '#support/bridge/admissions.ts';
+import { testSource } from '#support/bridge/upload-source.ts';
+import { eventually } from '#support/process/eventually.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 
 it('a Secret that is made after the source is used, without a restart', async () => {
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'of-the-bridge').stubEnv('AWS_SECRET_ACCESS_KEY', 's');

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { findQueueRivals } from '#operator/bridge/sources/queue-owner.ts';
-import { testSource } from '#support/upload-source.ts';
+import { testSource } from '#support/bridge/upload-source.ts';
 
 const s3 = { bucket: 'bucket', prefix: '' };
 const source = (name: string, queueUrl: string, creationTimestamp: string) => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
 import type { ObjectNotice } from '#operator/bridge/types.ts';
-import { FakeClock, settle } from '#support/fake-clock.ts';
+import { FakeClock, settle } from '#support/process/fake-clock.ts';
 
 const notice = (key: string): ObjectNotice => ({
   ...{ bucket: 'b', key, versionId: null, eTag: null, size: null, sequencer: null, event: null },

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { createWebhooks } from '#operator/bridge/sources/run-webhook-source.ts';
 import type { ObjectNotice, RunnerDeps } from '#operator/bridge/types.ts';
-import { FakeClock, settle } from '#support/fake-clock.ts';
-import { testSource } from '#support/upload-source.ts';
+import { testSource } from '#support/bridge/upload-source.ts';
+import { FakeClock, settle } from '#support/process/fake-clock.ts';
 
 it('what is posted to a source that has changed meanwhile is not taken on by what it was', async () => {
   const webhooks = createWebhooks();

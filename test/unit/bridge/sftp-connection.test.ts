@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createConnection } from '#operator/bridge/sftp/connection.ts';
 import { SFTP_REASONS, sftpFault } from '#operator/bridge/sftp/fault.ts';
 import type { SftpSession } from '#operator/bridge/sftp/session.ts';
-import { FakeClock, settle } from '#support/fake-clock.ts';
+import { FakeClock, settle } from '#support/process/fake-clock.ts';
 
 const away = sftpFault('SFTP_CONNECTION', SFTP_REASONS.unreachable, 'away');
 const refused = sftpFault('SFTP_LOGIN', SFTP_REASONS.accessDenied, 'refused');

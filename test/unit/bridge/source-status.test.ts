@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createRecorder, createSourceState, type SourceState } from '#operator/bridge/status/source-state.ts';
 import { buildSourceStatus, isWorthWriting, lagSeconds } from '#operator/bridge/status/source-status.ts';
-import { FakeClock } from '#support/fake-clock.ts';
-import { testSource } from '#support/upload-source.ts';
+import { testSource } from '#support/bridge/upload-source.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
 
 const source = testSource('orders', { s3: { bucket: 'bucket', prefix: '' } });
 source.metadata!.generation = 3;

@@ -3,9 +3,9 @@ import type { UploadSource } from '#kube/custom-resources.ts';
 import { KubeError } from '#kube/errors.ts';
 import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
 import { createStatusWriter } from '#operator/bridge/status/status-writer.ts';
-import { FakeClock, settle } from '#support/fake-clock.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
-import { testSource } from '#support/upload-source.ts';
+import { testSource } from '#support/bridge/upload-source.ts';
+import { FakeClock, settle } from '#support/process/fake-clock.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 
 function setUp() {
   const clock = new FakeClock();

@@ -4,8 +4,8 @@ import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { expect, it } from 'vitest';
 import type { KubeClient } from '#kube/types.ts';
 import { clientOfNow, createSecretReader, createStorageClients } from '#operator/bridge/storage/storage-clients.ts';
-import { eventually } from '#support/eventually.ts';
-import { FakeClock } from '#support/fake-clock.ts';
+import { eventually } from '#support/process/eventually.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
 
 const { signal } = new AbortController();
 const encode = (data: Record<string, string>) =>

@@ -6,9 +6,9 @@ import type { Job, Pod } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { Caches } from '#operator/controller/caches.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from '#operator/controller/cleanup.ts';
-import { FakeClock } from '#support/fake-clock.ts';
-import { type FakeKubeServer, refuse, startFakeKubeServer } from '#support/fake-kube-server.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
+import { type FakeKubeServer, refuse, startFakeKubeServer } from '#support/cluster/fake-kube-server.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 import { UID, upload } from './observed.ts';
 
 let server: FakeKubeServer;

@@ -2,7 +2,7 @@
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import type { JobView, Observed, PodView } from '#operator/controller/types.ts';
-import { itemsSchema } from '#support/manifests.ts';
+import { itemsSchema } from '#support/cluster/manifests.ts';
 
 export const NOW = Date.parse('2026-01-01T12:00:00Z');
 export const UID = '0b4ec2ff-6ad4-4f9a-a8f0-2ec2f3a3b1ce';

@@ -10,7 +10,7 @@ import { type ColumnType, chooseEncodings, type Encoding, uuidBytes } from '#run
 import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText } from '#runner/processor/process-record.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
-import { collectFailed } from '#support/prepared-chunks.ts';
+import { collectFailed } from '#support/runner/prepared-chunks.ts';
 
 export const UPLOAD = '8c7c1d3e-0000-4000-8000-00000000abcd';
 

@@ -9,9 +9,15 @@ import { createKubeClient } from '#kube/client.ts';
 import { KubeError } from '#kube/errors.ts';
 import { CONFIG_MAPS, JOBS, NAMESPACES } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
-import { eventually } from '#support/eventually.ts';
-import { FakeClock } from '#support/fake-clock.ts';
-import { type FakeKubeServer, isList, isWatch, refuse, startFakeKubeServer } from '#support/fake-kube-server.ts';
+import {
+  type FakeKubeServer,
+  isList,
+  isWatch,
+  refuse,
+  startFakeKubeServer,
+} from '#support/cluster/fake-kube-server.ts';
+import { eventually } from '#support/process/eventually.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
 
 let server: FakeKubeServer;
 let client: KubeClient;

@@ -4,8 +4,8 @@ import { KubeError } from '#kube/errors.ts';
 import { createEventRecorder, cutToBytes } from '#kube/events.ts';
 import type { CoreEvent } from '#kube/resource-types.ts';
 import type { EventTarget, KubeClient, KubeObject } from '#kube/types.ts';
-import { FakeClock, settle } from '#support/fake-clock.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
+import { FakeClock, settle } from '#support/process/fake-clock.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 
 const target: EventTarget = {
   apiVersion: 'batchupload.dev/v1alpha1',

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { Clock } from '#common/clock.ts';
 import { createLeaderElector, type LeaderElectorDeps, processIdentity } from '#kube/lease.ts';
 import { toMicroTime } from '#kube/lease-record.ts';
-import { FakeClock, settle } from '#support/fake-clock.ts';
-import { type CallFate, FakeLeaseApi, type LeaseClient } from '#support/fake-lease-api.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
+import { type CallFate, FakeLeaseApi, type LeaseClient } from '#support/cluster/fake-lease-api.ts';
+import { FakeClock, settle } from '#support/process/fake-clock.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 
 /** One process that wants to lead; its work lasts until the signal aborts, then `drainMs` more. */
 function candidate(

@@ -3,10 +3,16 @@ import { createKubeClient } from '#kube/client.ts';
 import { createReflector, type ReflectorDeps } from '#kube/reflector.ts';
 import { CONFIG_MAPS, type ConfigMap } from '#kube/resource-types.ts';
 import type { KubeClient, Reflector } from '#kube/types.ts';
-import { eventually } from '#support/eventually.ts';
-import { FakeClock } from '#support/fake-clock.ts';
-import { type FakeKubeServer, isList, isWatch, refuse, startFakeKubeServer } from '#support/fake-kube-server.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
+import {
+  type FakeKubeServer,
+  isList,
+  isWatch,
+  refuse,
+  startFakeKubeServer,
+} from '#support/cluster/fake-kube-server.ts';
+import { eventually } from '#support/process/eventually.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 
 let server: FakeKubeServer;
 let client: KubeClient;

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { KubeError } from '#kube/errors.ts';
 import type { ProcessResult } from '#kube/types.ts';
 import { createWorkQueue, type WorkQueueDeps } from '#kube/work-queue.ts';
-import { FakeClock, settle } from '#support/fake-clock.ts';
-import { createRecordingLog } from '#support/recording-log.ts';
+import { FakeClock, settle } from '#support/process/fake-clock.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 
 interface Running {
   key: string;

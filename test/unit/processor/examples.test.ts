@@ -8,9 +8,9 @@ import { createRecordScanner } from '#runner/csv/scanner.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { createPreparer, type PreparedChunk } from '#runner/load/prepare-chunk.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
-import { CERTIFICATION_COLUMNS, generateCertifications } from '#support/certifications.ts';
-import { canonical, type ExpectedRecord, expectCertifications } from '#support/oracle.ts';
-import { collectFailed } from '#support/prepared-chunks.ts';
+import { CERTIFICATION_COLUMNS, generateCertifications } from '#support/records/certifications.ts';
+import { canonical, type ExpectedRecord, expectCertifications } from '#support/records/oracle.ts';
+import { collectFailed } from '#support/runner/prepared-chunks.ts';
 import { decodeRows } from './run-record.ts';
 
 const UPLOAD = '8c7c1d3e-0000-4000-8000-000000000000';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createPreparer } from '#runner/load/prepare-chunk.ts';
 import { CODES } from '#runner/processor/faults.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
-import { collectFailed } from '#support/prepared-chunks.ts';
+import { collectFailed } from '#support/runner/prepared-chunks.ts';
 import { schemaOf } from './schema.ts';
 
 type Fields = Parameters<typeof schemaOf>[0];

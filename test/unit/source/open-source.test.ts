@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { DeclaredFormat } from '#api/source-format.ts';
 import { openSource } from '#runner/source/open-source.ts';
-import { workbook, zip } from '#support/workbook.ts';
+import { workbook, zip } from '#support/records/workbook.ts';
 import { collect, piecesOf } from './pieces.ts';
 import { schemaOf } from './schema.ts';
 

@@ -10,11 +10,11 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findFreePort, startServerProcess } from './server-process.ts';
+import { findFreePort, startServerProcess } from '#support/process/server-process.ts';
 import { makeSshKey } from './ssh-key.ts';
 
 const run = promisify(execFile);
-const SCRIPT = fileURLToPath(new URL('../cluster/sshd-path.sh', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../cluster/sshd-path.sh', import.meta.url));
 const IS_ROOT = process.getuid?.() === 0;
 
 export interface SshServerOptions {

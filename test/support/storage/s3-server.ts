@@ -2,8 +2,8 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findFreePort, startServerProcess } from './server-process.ts';
-import { toolPath } from './tool-path.ts';
+import { findFreePort, startServerProcess } from '#support/process/server-process.ts';
+import { toolPath } from '#support/process/tool-path.ts';
 
 export interface S3ServerOptions {
   /** Holds buckets as folders and objects as files; kept by stop(). Default: a temporary one, removed by stop(). */

@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findFreePort, startServerProcess } from './server-process.ts';
-import { toolPath } from './tool-path.ts';
+import { findFreePort, startServerProcess } from '#support/process/server-process.ts';
+import { toolPath } from '#support/process/tool-path.ts';
 
 /** What toxiproxy does to the bytes of one direction; milliseconds, bytes, and for the rate KB/s. */
 export type Toxic =

@@ -4,11 +4,11 @@
  */
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
-import { hasCondition } from './cluster.ts';
-import { type E2e, eventuallyTrue } from './e2e.ts';
-import { signalPod } from './kill-tests.ts';
-import { SYSTEM, scaleOperator } from './operator-kills.ts';
-import { awsEvent } from './s3-events.ts';
+import { hasCondition } from '#support/cluster/cluster.ts';
+import { type E2e, eventuallyTrue } from '#support/cluster/e2e.ts';
+import { signalPod } from '#support/kills/kill-tests.ts';
+import { SYSTEM, scaleOperator } from '#support/kills/operator-kills.ts';
+import { awsEvent } from '#support/storage/s3-events.ts';
 import { type Arrival, bridgePod, createTestSource, forPods, type TestSource } from './sources.ts';
 import { type SqsServer, startSqsServer } from './sqs-server.ts';
 

@@ -1,4 +1,4 @@
-/** node test/support/generate-certifications.ts --records N [--seed S] [--crlf] > file.csv; the counts go to standard error. */
+/** node test/support/records/generate-certifications.ts --records N [--seed S] [--crlf] > file.csv; the counts go to standard error. */
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { generateCertifications } from './certifications.ts';

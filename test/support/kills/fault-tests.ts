@@ -1,12 +1,12 @@
 /** Certification uploads whose connections to PostgreSQL and S3 go through something that breaks them. */
 import pg from 'pg';
 import { expect } from 'vitest';
+import { withClient } from '#support/database/database.ts';
+import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
+import { expectCertifications } from '#support/records/oracle.ts';
+import { expectExact } from '#support/runner/expect-exact.ts';
+import { CERTIFICATIONS_SQL, type RunnerBench, type RunnerResult, type RunningRunner } from '#support/runner/runner.ts';
 import { type Brakes, installBrakes } from './brakes.ts';
-import { type ExpectedCounts, generateCertifications } from './certifications.ts';
-import { withClient } from './database.ts';
-import { expectExact } from './expect-exact.ts';
-import { expectCertifications } from './oracle.ts';
-import { CERTIFICATIONS_SQL, type RunnerBench, type RunnerResult, type RunningRunner } from './runner.ts';
 
 export interface Ports {
   postgres?: number;

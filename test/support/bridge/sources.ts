@@ -1,10 +1,10 @@
 /** Files that arrive by themselves on the running cluster: sources, where pods reach servers of a test, what became of the files. */
 import { DeleteObjectsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import { type BatchUpload, isFinished } from './cluster.ts';
-import { type E2e, eventuallyTrue, NAMESPACE, type Pod } from './e2e.ts';
-import { API_VERSION, itemsSchema, schemaManifest, sourceManifest } from './manifests.ts';
-import { SYSTEM } from './operator-kills.ts';
+import { type BatchUpload, isFinished } from '#support/cluster/cluster.ts';
+import { type E2e, eventuallyTrue, NAMESPACE, type Pod } from '#support/cluster/e2e.ts';
+import { API_VERSION, itemsSchema, schemaManifest, sourceManifest } from '#support/cluster/manifests.ts';
+import { SYSTEM } from '#support/kills/operator-kills.ts';
 
 /** Names that the chart lets the bridge read, for Secrets that tests make. */
 export const WEBHOOK_SECRET = 'e2e-webhook';

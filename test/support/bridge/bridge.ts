@@ -6,11 +6,11 @@ import type { EventRecorder } from '#kube/types.ts';
 import { createBridge } from '#operator/bridge/bridge.ts';
 import { createBridgeMetrics } from '#operator/bridge/metrics.ts';
 import type { SourceRunners } from '#operator/bridge/sources/source-runner.ts';
-import { createDatabase } from './database.ts';
-import { type KubeApiServer, startKubeApiServer } from './kube-api-server.ts';
-import type { Postgres } from './postgres.ts';
-import { createRecordingLog } from './recording-log.ts';
-import type { S3Server } from './s3-server.ts';
+import { type KubeApiServer, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
+import { createDatabase } from '#support/database/database.ts';
+import type { Postgres } from '#support/database/postgres.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
+import type { S3Server } from '#support/storage/s3-server.ts';
 import { NAMESPACE } from './upload-source.ts';
 
 export interface BridgeBench extends AsyncDisposable {

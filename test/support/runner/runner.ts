@@ -15,11 +15,11 @@ import { MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
 import { migrate } from '#ledger/migrate.ts';
 import type { UploadRequest } from '#ledger/types.ts';
 import { openUpload } from '#ledger/uploads/open-upload.ts';
-import { createDatabase, withClient } from './database.ts';
-import { type Postgres, type PostgresOptions, startPostgres } from './postgres.ts';
-import { type S3Server, startS3Server } from './s3-server.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { type Postgres, type PostgresOptions, startPostgres } from '#support/database/postgres.ts';
+import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
 
-const ROOT = new URL('../../', import.meta.url);
+const ROOT = new URL('../../../', import.meta.url);
 /** Beside the packages: dd-trace is not in the bundle. */
 const BUNDLES = fileURLToPath(new URL('node_modules/.cache/batch-upload/', ROOT));
 export const BUCKET = 'test-bucket';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const SCRIPT = fileURLToPath(new URL('../cluster/tool-path.sh', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../cluster/tool-path.sh', import.meta.url));
 
 /** A program that tests run, built from its pinned Go module when it is not in the cache yet. */
 export async function toolPath(program: 'versitygw' | 'toxiproxy'): Promise<string> {

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
-import type { S3Server } from './s3-server.ts';
+import type { S3Server } from '#support/storage/s3-server.ts';
 import type { SshServer } from './ssh-server.ts';
 
 /** All that a source needs to know, as JSON. */

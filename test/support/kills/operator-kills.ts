@@ -1,7 +1,7 @@
 /** The leading operator killed at its own named points; the other replica goes on. */
 import { expect } from 'vitest';
 import type { FaultPoint } from '#operator/controller/fault-point.ts';
-import { type E2e, eventuallyTrue, NAMESPACE } from './e2e.ts';
+import { type E2e, eventuallyTrue, NAMESPACE } from '#support/cluster/e2e.ts';
 import { expectComplete, startCertifications } from './kill-tests.ts';
 
 export const SYSTEM = ['-n', 'batch-upload-system'];

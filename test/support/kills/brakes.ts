@@ -3,8 +3,8 @@
  * lock, so the point is a fact of PostgreSQL (a COPY that has begun and cannot end, an audit row written and not committed).
  */
 import type pg from 'pg';
-import type { Cluster } from './cluster.ts';
-import { eventuallyTrue } from './e2e.ts';
+import type { Cluster } from '#support/cluster/cluster.ts';
+import { eventuallyTrue } from '#support/cluster/e2e.ts';
 
 export interface Brake {
   /** The session that stands at the point now; `application` is `batch-upload/<uid>/<role>`. */

@@ -1,7 +1,8 @@
 /** What the bridge's pod takes, by its own cgroup, version 1 or 2, and of its process. */
+
+import { bridgePod } from '#support/bridge/sources.ts';
+import { SYSTEM } from '#support/kills/operator-kills.ts';
 import type { E2e } from './e2e.ts';
-import { SYSTEM } from './operator-kills.ts';
-import { bridgePod } from './sources.ts';
 
 export interface PodUsage {
   pod: string;

@@ -27,7 +27,7 @@ export interface ClusterEnv {
 export function readClusterEnv(): ClusterEnv {
   let text: string;
   try {
-    text = readFileSync(new URL('../../.cluster/env', import.meta.url), 'utf8');
+    text = readFileSync(new URL('../../../.cluster/env', import.meta.url), 'utf8');
   } catch {
     throw new Error('There is no .cluster/env: run `make up` first.');
   }

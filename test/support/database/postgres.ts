@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { findFreePort, startServerProcess } from './server-process.ts';
+import { findFreePort, startServerProcess } from '#support/process/server-process.ts';
 
 const exec = promisify(execFile);
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { findFreePort, startServerProcess } from './server-process.ts';
+import { findFreePort, startServerProcess } from '#support/process/server-process.ts';
 
 export interface SqsServer extends AsyncDisposable {
   endpoint: string;
@@ -37,7 +37,7 @@ export async function startSqsServer(options: SqsServerOptions = {}): Promise<Sq
   const endpoint = `http://127.0.0.1:${port}`;
   const server = await startServerProcess({
     name: 'fauxqs',
-    command: [process.execPath, fileURLToPath(new URL('../../node_modules/fauxqs/dist/server.js', import.meta.url))],
+    command: [process.execPath, fileURLToPath(new URL('../../../node_modules/fauxqs/dist/server.js', import.meta.url))],
     env: { FAUXQS_PORT: String(port), FAUXQS_DEFAULT_REGION: REGION, FAUXQS_LOGGER: 'false' },
     logFile: options.logFile ?? join(folder!, 'fauxqs.log'),
     probe: async () => {

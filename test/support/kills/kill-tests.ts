@@ -2,14 +2,14 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
+import { type BatchUpload, hasCondition } from '#support/cluster/cluster.ts';
+import { type E2e, eventuallyTrue, NAMESPACE, type Pod } from '#support/cluster/e2e.ts';
+import { schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
+import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
+import { compareCertifications } from '#support/records/compare-certifications.ts';
+import { expectCertifications } from '#support/records/oracle.ts';
+import { CERTIFICATIONS_SQL, exampleSchema } from '#support/runner/runner.ts';
 import { type Brake, type Brakes, installBrakes } from './brakes.ts';
-import { type ExpectedCounts, generateCertifications } from './certifications.ts';
-import { type BatchUpload, hasCondition } from './cluster.ts';
-import { compareCertifications } from './compare-certifications.ts';
-import { type E2e, eventuallyTrue, NAMESPACE, type Pod } from './e2e.ts';
-import { schemaManifest, uploadManifest } from './manifests.ts';
-import { expectCertifications } from './oracle.ts';
-import { CERTIFICATIONS_SQL, exampleSchema } from './runner.ts';
 
 const exec = promisify(execFile);
 

@@ -63,5 +63,5 @@ interface AwsRecord {
 }
 
 function readFixture(name: string): string {
-  return readFileSync(new URL(`../fixtures/events/${name}.json`, import.meta.url), 'utf8');
+  return readFileSync(new URL(`../../fixtures/events/${name}.json`, import.meta.url), 'utf8');
 }

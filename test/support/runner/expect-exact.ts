@@ -3,9 +3,9 @@ import { expect } from 'vitest';
 import type { UploadProgress } from '#ledger/types.ts';
 import { completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
-import type { ExpectedCounts } from './certifications.ts';
-import { compareCertifications } from './compare-certifications.ts';
-import { withClient } from './database.ts';
+import { withClient } from '#support/database/database.ts';
+import type { ExpectedCounts } from '#support/records/certifications.ts';
+import { compareCertifications } from '#support/records/compare-certifications.ts';
 
 export function progressOf(url: string, id: string): Promise<UploadProgress> {
   return withClient(url, async (client) => (await readProgress(client, [id])).get(id)!);

@@ -1,7 +1,7 @@
 /** Files with many equal keys, and what each policy makes of them. */
 import fc from 'fast-check';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { ITEMS_SCHEMA } from './ledger.ts';
+import { ITEMS_SCHEMA } from '#support/database/ledger.ts';
 
 export interface Item {
   row: number;

@@ -1,5 +1,5 @@
 /** Between the job runner and a real S3 server: answers some requests itself, as an overloaded storage does. */
-import { startFaultyProxy } from './faulty-proxy.ts';
+import { startFaultyProxy } from '#support/network/faulty-proxy.ts';
 
 export interface Refusal {
   status: number;
