@@ -3,21 +3,21 @@ import type { V1ServiceAccount } from '@kubernetes/client-node';
 import type { BatchUploadSpec, BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { UploadSourceSpec, UploadSourceStatus } from '#api/upload-source.gen.ts';
-import type { KubeObject, Raw, ResourceType } from './types.ts';
+import type { Raw, ResourceType, StoredObject } from './types.ts';
 
 export const API_GROUP = 'batchupload.dev';
 export const API_VERSION = 'batchupload.dev/v1alpha1';
 
-export interface BatchUpload extends KubeObject {
+export interface BatchUpload extends StoredObject {
   spec: BatchUploadSpec;
   status?: BatchUploadStatus;
 }
 
-export interface RecordSchema extends KubeObject {
+export interface RecordSchema extends StoredObject {
   spec: RecordSchemaSpec;
 }
 
-export interface UploadSource extends KubeObject {
+export interface UploadSource extends StoredObject {
   spec: UploadSourceSpec;
   status?: UploadSourceStatus;
 }

@@ -34,6 +34,21 @@ export interface KubeObject {
   metadata?: ObjectMeta;
 }
 
+/** Metadata of an object that the API server has stored: it has given the object a uid. */
+export interface StoredMeta extends ObjectMeta {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
+/** A namespaced object as GET, LIST and WATCH return it. */
+export interface StoredObject extends KubeObject {
+  metadata: StoredMeta;
+}
+
+/** An object that the API server has not seen yet: its uid is missing, and its name may be generated. */
+export type NewObject<T extends KubeObject> = KubeObject & Omit<T, 'metadata'>;
+
 /** A type of `@kubernetes/client-node` as raw JSON has it: `Date` is a string. `Raw<V1Job>`. */
 export type Raw<T> = T extends Date
   ? string
@@ -125,7 +140,7 @@ export interface KubeClient {
   /** Bookmarks are on. An ERROR event and a malformed line are thrown as `KubeError`; ends when the server ends it. */
   watch<T extends KubeObject>(type: ResourceType<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
   /** The namespace is `object.metadata.namespace`. */
-  create<T extends KubeObject>(type: ResourceType<T>, object: T, options?: CallOptions): Promise<T>;
+  create<T extends KubeObject>(type: ResourceType<T>, object: NewObject<T>, options?: CallOptions): Promise<T>;
   /** Optimistic: fails with 409 unless `object.metadata.resourceVersion` is the current one. */
   replace<T extends KubeObject>(type: ResourceType<T>, object: T, options?: CallOptions): Promise<T>;
   /** False when the object was already gone. */

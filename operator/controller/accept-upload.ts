@@ -66,10 +66,10 @@ function createRefused(schema: RecordSchemaSpec, state: string | undefined): Upl
 async function open(client: pg.ClientBase, { upload, clusterId, schema }: AcceptInput): Promise<null> {
   const { metadata, spec } = upload;
   await openUpload(client, {
-    id: metadata!.uid!,
+    id: metadata.uid,
     clusterId,
-    namespace: metadata!.namespace!,
-    name: metadata!.name!,
+    namespace: metadata.namespace,
+    name: metadata.name,
     sourceType: spec.source.type,
     request: toRequest(upload),
     schema,

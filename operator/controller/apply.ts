@@ -77,7 +77,7 @@ async function applyAction(deps: ApplyDeps, input: ApplyInput, action: Action): 
 }
 
 async function migrateLedger({ findMigrator, log }: ApplyDeps, { upload, database }: ApplyInput): Promise<Outcome> {
-  const namespace = upload.metadata!.namespace!;
+  const namespace = upload.metadata.namespace;
   const migrator = { database: database!, findMigrator: findMigrator(namespace) };
   const why = await prepareLedger(migrator).catch((error) => explainFault(error) ?? Promise.reject(error));
   if (why) return { type: isTrue(upload.status, 'Accepted') ? 'degraded' : 'waiting', why };
@@ -90,7 +90,7 @@ async function accept(
   { upload, database }: ApplyInput,
   { schema }: Extract<Action, { type: 'accept' }>,
 ): Promise<Outcome> {
-  const namespace = upload.metadata!.namespace!;
+  const namespace = upload.metadata.namespace;
   try {
     const why = await acceptUpload({
       upload,
@@ -115,17 +115,17 @@ async function createJob(
   { kind, recreated }: Extract<Action, { type: 'createJob' }>,
 ): Promise<Outcome> {
   const { client, log, settings, reachPoint } = deps;
-  const { namespace, uid } = upload.metadata!;
-  const serviceAccount = await deps.findServiceAccount(namespace!);
+  const { namespace, uid } = upload.metadata;
+  const serviceAccount = await deps.findServiceAccount(namespace);
   const input: JobInput = { upload, attempt: row!.attempt, settings, serviceAccount, recreated };
   const job = kind === 'plan' ? buildPlanJob(input) : buildProcessJob(input, row!.totalIndexes ?? 1);
   try {
     await client.create(JOBS, job, { signal });
-    log.info({ namespace, upload: upload.metadata!.name, job: job.metadata!.name, recreated }, 'created a Job');
+    log.info({ namespace, upload: upload.metadata.name, job: job.metadata!.name, recreated }, 'created a Job');
     reachPoint(kind === 'plan' ? 'after-create-plan-job' : 'after-create-process-job');
     return { type: 'done' };
   } catch (error) {
-    if (isAlreadyExists(error)) return adopt(deps, job, { uid: uid!, signal });
+    if (isAlreadyExists(error)) return adopt(deps, job, { uid, signal });
     return refused(error, kind) ?? Promise.reject(error);
   }
 }
@@ -157,7 +157,7 @@ async function deleteJob(
   { upload, onRecreate, signal }: ApplyInput,
   { job, because }: Extract<Action, { type: 'deleteJob' }>,
 ): Promise<Outcome> {
-  const { namespace } = upload.metadata!;
+  const { namespace } = upload.metadata;
   log.info({ namespace, job: job.name, because }, 'deleting a Job');
   // The Job that was seen, not one that was made in its place since.
   const options = { propagationPolicy: 'Background', preconditions: { uid: job.uid }, signal } as const;
@@ -171,7 +171,7 @@ async function setParallelism(
   { upload, signal }: ApplyInput,
   { job, parallelism }: Extract<Action, { type: 'setParallelism' }>,
 ): Promise<Outcome> {
-  const ref = { namespace: upload.metadata!.namespace, name: job.name };
+  const ref = { namespace: upload.metadata.namespace, name: job.name };
   try {
     await client.patchMerge(JOBS, ref, { spec: { parallelism } }, { signal });
   } catch (error) {
@@ -181,8 +181,8 @@ async function setParallelism(
 }
 
 async function complete({ log, reachPoint }: ApplyDeps, { upload, database }: ApplyInput): Promise<Outcome> {
-  const { uid, namespace, name } = upload.metadata!;
-  const status = await database!.finish(uid!, (client) => completeUpload(client, uid!));
+  const { uid, namespace, name } = upload.metadata;
+  const status = await database!.finish(uid, (client) => completeUpload(client, uid));
   if (status === 'Processing') throw new Error('the audit rows say that every chunk is done, the chunk rows do not');
   log.info({ namespace, upload: name, status }, 'all chunks are done');
   reachPoint('after-complete');
@@ -190,8 +190,8 @@ async function complete({ log, reachPoint }: ApplyDeps, { upload, database }: Ap
 }
 
 async function dequeue({ log }: ApplyDeps, { upload, database }: ApplyInput): Promise<Outcome> {
-  const { uid, namespace, name } = upload.metadata!;
-  const status = await database!.finish(uid!, (client) => dequeueUpload(client, uid!));
+  const { uid, namespace, name } = upload.metadata;
+  const status = await database!.finish(uid, (client) => dequeueUpload(client, uid));
   log.info({ namespace, upload: name, status }, 'the upload with the same content has ended');
   return { type: 'again' };
 }
@@ -201,8 +201,8 @@ async function retry(
   { upload, database, onRecreate }: ApplyInput,
   { generation }: Extract<Action, { type: 'retry' }>,
 ): Promise<Outcome> {
-  const { uid, namespace, name } = upload.metadata!;
-  const status = await database!.finish(uid!, (client) => retryUpload(client, { id: uid!, generation }));
+  const { uid, namespace, name } = upload.metadata;
+  const status = await database!.finish(uid, (client) => retryUpload(client, { id: uid, generation }));
   log.info({ namespace, upload: name, status, generation }, 'the upload is tried again');
   // Jobs of another attempt have other names.
   onRecreate(0);
@@ -214,8 +214,8 @@ async function fail(
   { upload, database }: ApplyInput,
   { attempt, reason, message }: Extract<Action, { type: 'fail' }>,
 ): Promise<Outcome> {
-  const { uid, namespace, name } = upload.metadata!;
-  await database!.finish(uid!, (client) => failUpload(client, { id: uid!, attempt }, { reason, message }));
+  const { uid, namespace, name } = upload.metadata;
+  await database!.finish(uid, (client) => failUpload(client, { id: uid, attempt }, { reason, message }));
   log.warn({ namespace, upload: name, reason }, 'the upload has failed');
   reachPoint('after-fail');
   return { type: 'again' };

@@ -72,7 +72,7 @@ export function finalizerPatch({ metadata }: BatchUpload, held: boolean): object
 }
 
 export function cleanupEvent({ metadata, spec }: BatchUpload, removed: boolean): StatusEvent {
-  const place = `s3://${workBucket(spec.source.s3.bucket, spec.work)}/${workPrefix(metadata!.uid!)}`;
+  const place = `s3://${workBucket(spec.source.s3.bucket, spec.work)}/${workPrefix(metadata.uid)}`;
   return removed
     ? { type: 'Normal', reason: 'WorkCopyRemoved', message: `The copy of the file under ${place} is removed.` }
     : {

@@ -55,13 +55,13 @@ export async function cleanUpUpload(
   const step = decided.type === 'createJob' ? await createJob(deps, { upload, view, signal }) : decided;
   if (step.type === 'wait') return { requeueAfterMs: step.ms };
   if (!(await patchFinalizer(deps.client, upload, { held: false, signal }))) return { requeueAfterMs: STALE_MS };
-  const metadata = upload.metadata!;
+  const metadata = upload.metadata;
   const { name, namespace, uid } = metadata;
   deps.log.info({ namespace, upload: name, removed: step.removed }, 'the upload is no longer held for its copy');
   const target = {
     apiVersion: 'batchupload.dev/v1alpha1',
     kind: 'BatchUpload',
-    metadata: { name: name!, namespace: namespace!, uid: uid! },
+    metadata: { name, namespace, uid },
   };
   deps.events.record(target, cleanupEvent(upload, step.removed));
   // One that failed stays for its log, until its TTL. In this order: an upload that is still held would get a new one.
@@ -70,17 +70,17 @@ export async function cleanUpUpload(
 }
 
 function viewCleanup({ caches, clock }: CleanupDeps, upload: BatchUpload): CleanupView {
-  const { namespace, uid } = upload.metadata!;
+  const { namespace, uid } = upload.metadata;
   return {
     now: clock.now(),
     endedAt: endedAt(upload),
     busy: caches
-      .podsOf(uid!)
+      .podsOf(uid)
       .some(
         ({ metadata, status }) =>
           metadata?.labels?.[LABELS.kind] !== 'cleanup' && (status?.phase === 'Pending' || status?.phase === 'Running'),
       ),
-    job: caches.namespaces.get(namespace!)?.jobs.get(`${namespace}/${jobName(uid!, 'cleanup', ATTEMPT)}`),
+    job: caches.namespaces.get(namespace)?.jobs.get(`${namespace}/${jobName(uid, 'cleanup', ATTEMPT)}`),
   };
 }
 
@@ -88,8 +88,8 @@ async function createJob(
   { client, log, settings, findServiceAccount }: CleanupDeps,
   { upload, view, signal }: { upload: BatchUpload; view: CleanupView; signal: AbortSignal },
 ): Promise<CleanupOutcome> {
-  const { namespace, name } = upload.metadata!;
-  const serviceAccount = await findServiceAccount(namespace!);
+  const { namespace, name } = upload.metadata;
+  const serviceAccount = await findServiceAccount(namespace);
   const input = { upload, attempt: ATTEMPT, settings, serviceAccount, recreated: 0 };
   const job = buildCleanupJob(input, CLEANUP_MS / 1000);
   try {
@@ -114,9 +114,9 @@ async function patchFinalizer(
   upload: BatchUpload,
   { held, signal }: { held: boolean; signal: AbortSignal },
 ): Promise<boolean> {
-  const { namespace, name } = upload.metadata!;
+  const { namespace, name } = upload.metadata;
   try {
-    await client.patchMerge(BATCH_UPLOADS, { namespace, name: name! }, finalizerPatch(upload, held), { signal });
+    await client.patchMerge(BATCH_UPLOADS, { namespace, name }, finalizerPatch(upload, held), { signal });
     return true;
   } catch (error) {
     if (isNotFound(error)) return true;

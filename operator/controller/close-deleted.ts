@@ -31,7 +31,7 @@ export interface Gone {
 }
 
 export function goneOf({ metadata, spec }: BatchUpload): Gone {
-  return { uid: metadata!.uid!, secret: { namespace: metadata!.namespace!, name: databaseSecretName(spec) } };
+  return { uid: metadata.uid, secret: { namespace: metadata.namespace, name: databaseSecretName(spec) } };
 }
 
 /** @throws Fault when the ledger is out of reach: to be tried again, and in the end left to the sweep. */

@@ -162,7 +162,7 @@ function createProcess({
     const upload = caches.uploads.get(key);
     // A deletion in the foreground waits for the Jobs, and they for their pods.
     if (upload && isBeingDeleted(upload) && !isSettled(upload)) {
-      const memory = memories.of(key, upload.metadata!.uid!);
+      const memory = memories.of(key, upload.metadata.uid);
       if (!memory.closing) addGone(gone, key, goneOf(upload));
       memory.closing = true;
     }

@@ -55,14 +55,14 @@ export async function observe(
 ): Promise<{ observed: Observed; database: Database | null }> {
   const { config, clock, caches } = deps;
   const { upload, memory } = input;
-  const { namespace, uid } = upload.metadata!;
+  const { namespace, uid } = upload.metadata;
   const { ledger, database } = await observeLedger(deps, input);
   const row = ledger.state === 'row' ? ledger.row : null;
   if (row?.status === 'Failed' || row?.status === 'Deleted') memory.failedSince ??= clock.now();
   // Tried again: it may fail once more.
   else if (row) memory.failedSince = null;
   const jobs = viewJobs(deps, upload, row?.attempt ?? 1);
-  const pods = caches.podsOf(uid!).map(viewPod);
+  const pods = caches.podsOf(uid).map(viewPod);
   const { name } = upload.spec.schemaRef;
   return {
     database,
@@ -88,8 +88,8 @@ async function observeLedger(
   deps: ObserveDeps,
   input: ObserveInput,
 ): Promise<{ ledger: LedgerView; database: Database | null }> {
-  const { namespace } = input.upload.metadata!;
-  const refused = checkAllowed(namespace!, input.upload.spec, deps.config) ?? checkCaches(deps, namespace!);
+  const { namespace } = input.upload.metadata;
+  const refused = checkAllowed(namespace, input.upload.spec, deps.config) ?? checkCaches(deps, namespace);
   if (refused) return { ledger: { state: 'unreachable', why: refused }, database: null };
   let database: Database | null = null;
   try {
@@ -118,21 +118,17 @@ function checkCaches({ caches }: ObserveDeps, namespace: string): UploadExplanat
 /** For an upload that is not accepted yet the Secrets are read now: they decide where it goes. */
 async function openDatabase({ client, databases }: ObserveDeps, input: ObserveInput): Promise<Database> {
   const { upload, memory, notify, signal } = input;
-  const { namespace, uid } = upload.metadata!;
+  const { namespace, uid } = upload.metadata;
   const fresh = !isTrue(upload.status, 'Accepted') && !input.reread;
   const s3 = s3SecretName(upload.spec);
-  if (
-    fresh &&
-    s3 !== DEFAULT_NAMES.s3Secret &&
-    !(await findSecret(client, { namespace: namespace!, name: s3 }, signal))
-  ) {
-    throw explained(secretMissing(namespace!, s3, 's3'));
+  if (fresh && s3 !== DEFAULT_NAMES.s3Secret && !(await findSecret(client, { namespace, name: s3 }, signal))) {
+    throw explained(secretMissing(namespace, s3, 's3'));
   }
-  const ref = { namespace: namespace!, name: databaseSecretName(upload.spec) };
+  const ref = { namespace, name: databaseSecretName(upload.spec) };
   const database = await databases.open(ref, { fresh, signal });
-  if (memory.database !== database) memory.database?.unwatch(uid!);
+  if (memory.database !== database) memory.database?.unwatch(uid);
   memory.database = database;
-  database.watch(uid!, notify);
+  database.watch(uid, notify);
   return database;
 }
 
@@ -141,14 +137,14 @@ async function openDatabase({ client, databases }: ObserveDeps, input: ObserveIn
  * gone or at its end has committed all it ever will, but perhaps after that tick.
  */
 async function readLedger(deps: ObserveDeps, { upload, reread }: ObserveInput, database: Database): Promise<Reading> {
-  const last = database.last(upload.metadata!.uid!);
+  const last = database.last(upload.metadata.uid);
   // The poll has found that the database is away: what it read before is not shown as if it were now.
-  if (last === null || reread || database.fault !== null) return database.read(upload.metadata!.uid!);
+  if (last === null || reread || database.fault !== null) return database.read(upload.metadata.uid);
   const { row } = last;
   if (row === null || (row.status !== 'Planning' && row.status !== 'Processing'))
-    return row === null ? database.read(upload.metadata!.uid!) : last;
+    return row === null ? database.read(upload.metadata.uid) : last;
   const job = viewJobs(deps, upload, row.attempt)[neededKind(row)];
-  return job === null || job.verdict !== 'none' ? database.read(upload.metadata!.uid!) : last;
+  return job === null || job.verdict !== 'none' ? database.read(upload.metadata.uid) : last;
 }
 
 export function viewJobs(
@@ -156,11 +152,11 @@ export function viewJobs(
   upload: BatchUpload,
   attempt: number,
 ): Observed['jobs'] {
-  const { namespace, uid } = upload.metadata!;
-  const jobs = caches.namespaces.get(namespace!)?.jobs;
+  const { namespace, uid } = upload.metadata;
+  const jobs = caches.namespaces.get(namespace)?.jobs;
   const view = (kind: RunnerCommand): JobView | null => {
-    const job = jobs?.get(`${namespace}/${jobName(uid!, kind, attempt)}`);
-    return job ? viewJob(job, kind, uid!) : null;
+    const job = jobs?.get(`${namespace}/${jobName(uid, kind, attempt)}`);
+    return job ? viewJob(job, kind, uid) : null;
   };
   return { plan: view('plan'), process: view('process') };
 }
@@ -198,7 +194,7 @@ async function observeCreation(
   let message: string | null = null;
   try {
     const { items } = await client.list(EVENTS, {
-      namespace: upload.metadata!.namespace,
+      namespace: upload.metadata.namespace,
       fieldSelector: `involvedObject.uid=${job.uid},reason=FailedCreate`,
       signal,
       timeoutMs: 10_000,

@@ -39,7 +39,7 @@ export async function reconcileUpload(
   deps: ReconcileDeps,
   { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
 ): Promise<ProcessResult> {
-  const memory = deps.memories.of(key, upload.metadata!.uid!);
+  const memory = deps.memories.of(key, upload.metadata.uid);
   const current = withNewestStatus(upload, memory);
   if (isSettled(current)) return tidyUp(deps, { key, upload: current, signal });
   const notify = () => deps.enqueue(key);
@@ -122,9 +122,9 @@ async function writeStatus(
   const { upload } = input;
   const status = buildStatus(input);
   if (sameStatus(upload.status, status)) return;
-  const { name, namespace, uid } = upload.metadata!;
+  const { name, namespace, uid } = upload.metadata;
   // With the uid it is refused for another object that has taken the name.
-  const object = { metadata: { name: name!, namespace: namespace!, uid: uid! }, status } as BatchUpload;
+  const object = { metadata: { name, namespace, uid }, status } as BatchUpload;
   try {
     const written = await client.applyStatus(BATCH_UPLOADS, object, {
       fieldManager: FIELD_MANAGER,
@@ -140,7 +140,7 @@ async function writeStatus(
   const target = {
     apiVersion: 'batchupload.dev/v1alpha1',
     kind: 'BatchUpload',
-    metadata: { name: name!, namespace: namespace!, uid: uid! },
+    metadata: { name, namespace, uid },
   };
   for (const event of eventsOf(upload.status, status)) events.record(target, event);
 }
@@ -156,8 +156,8 @@ export async function tidyUp(
   deps: ReconcileDeps,
   { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
 ): Promise<ProcessResult> {
-  const { uid } = upload.metadata!;
-  const unfinished = unfinishedJobs(viewAllJobs(deps.caches.jobsOf(uid!), uid!));
+  const { uid } = upload.metadata;
+  const unfinished = unfinishedJobs(viewAllJobs(deps.caches.jobsOf(uid), uid));
   if (unfinished.length === 0) {
     if (isHeld(upload)) return cleanUpUpload(deps, { upload, signal });
     deps.memories.forget(key);

@@ -29,18 +29,18 @@ export const CONTAINER = 'runner';
 export const RETRIES_PER_INDEX = 6;
 
 export function jobMetadata({ upload, attempt, recreated }: JobInput, kind: JobKind): Job['metadata'] {
-  const { name, namespace, uid } = upload.metadata!;
+  const { name, namespace, uid } = upload.metadata;
   return {
-    name: jobName(uid!, kind, attempt),
-    namespace: namespace!,
+    name: jobName(uid, kind, attempt),
+    namespace: namespace,
     labels: labelsOf(upload, kind, attempt),
     ...(recreated > 0 ? { annotations: { [ANNOTATIONS.recreated]: String(recreated) } } : {}),
     ownerReferences: [
       {
         apiVersion: API_VERSION,
         kind: 'BatchUpload',
-        name: name!,
-        uid: uid!,
+        name: name,
+        uid: uid,
         controller: true,
         blockOwnerDeletion: false,
       },
@@ -128,14 +128,14 @@ export function podTemplate(input: JobInput, kind: JobKind): PodTemplate {
 }
 
 function environment({ upload, attempt, settings }: JobInput): EnvVar[] {
-  const { namespace, uid } = upload.metadata!;
+  const { namespace, uid } = upload.metadata;
   const { spec } = upload;
   const database = databaseSecretName(spec);
   const s3 = s3SecretName(spec);
   const values: Record<string, string> = {
-    [ENV.uploadId]: uid!,
+    [ENV.uploadId]: uid,
     [ENV.attempt]: String(attempt),
-    [ENV.namespace]: namespace!,
+    [ENV.namespace]: namespace,
     [ENV.parallelism]: String(spec.parallelism),
     [ENV.inlineLimitBytes]: String(settings.inlineLimitBytes),
     [ENV.retrySeconds]: String(settings.retrySeconds),
@@ -165,11 +165,11 @@ function environment({ upload, attempt, settings }: JobInput): EnvVar[] {
 }
 
 function labelsOf(upload: BatchUpload, kind: JobKind, attempt: number): Record<string, string> {
-  const { name, uid } = upload.metadata!;
-  const shown = labelValue(name!);
+  const { name, uid } = upload.metadata;
+  const shown = labelValue(name);
   return {
     [LABELS.managedBy]: MANAGED_BY,
-    [LABELS.uid]: uid!,
+    [LABELS.uid]: uid,
     [LABELS.kind]: kind,
     [LABELS.attempt]: String(attempt),
     ...(shown === undefined ? {} : { [LABELS.name]: shown }),

@@ -8,7 +8,7 @@ import { createGate } from '#common/semaphore.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
 import { BATCH_UPLOADS } from '#kube/custom-resources.ts';
 import { isAlreadyExists } from '#kube/errors.ts';
-import type { KubeClient } from '#kube/types.ts';
+import type { KubeClient, NewObject } from '#kube/types.ts';
 import { compareSequencers } from '#operator/bridge/events/sequencer.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import { SETTLING, type StateRecorder } from '#operator/bridge/status/source-state.ts';
@@ -147,7 +147,7 @@ async function lookAt(
     return ignored({ reason: 'Replaced', message: 'Another version took its place before it had settled.' });
   }
   const { bucket, key } = notice;
-  const name = uploadName(source.metadata!.name!, { schemaName, bucket, key, version });
+  const name = uploadName(source.metadata.name, { schemaName, bucket, key, version });
   return { candidate: { notice, name, schemaName, version } };
 }
 
@@ -271,7 +271,7 @@ async function createOne(deps: AdmissionDeps, candidate: Candidate, { signal }: 
 
 async function createUpload(
   client: Pick<KubeClient, 'create'>,
-  upload: BatchUpload,
+  upload: NewObject<BatchUpload>,
   signal: AbortSignal,
 ): Promise<void> {
   try {

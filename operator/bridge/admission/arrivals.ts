@@ -52,8 +52,8 @@ export interface ArrivalsDeps {
 }
 
 export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSource): Arrivals {
-  const namespace = metadata!.namespace!;
-  const source = metadata!.name!;
+  const namespace = metadata.namespace;
+  const source = metadata.name;
   const scope = { clusterId: deps.clusterId, namespace };
   const secret = { namespace, name: spec.template.spec.target?.databaseSecretRef.name ?? DEFAULT_NAMES.databaseSecret };
   const { bucket } = spec.s3;

@@ -1,6 +1,7 @@
 /** A BatchUpload from a source's template and one version of an object. Pure. */
 import { LABELS, labelValue } from '#api/labels.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
+import type { NewObject } from '#kube/types.ts';
 import type { ObjectVersion } from './upload-name.ts';
 
 export interface UploadParts {
@@ -17,18 +18,18 @@ const MAX_EVENT_ID = 256;
  * Pinned to the version that was seen: without versions the ETag says that it is the same. It belongs to nobody: a
  * source that is deleted leaves its uploads.
  */
-export function buildUpload({ metadata, spec }: UploadSource, parts: UploadParts): BatchUpload {
+export function buildUpload({ metadata, spec }: UploadSource, parts: UploadParts): NewObject<BatchUpload> {
   const { name, schemaName, key, version, event } = parts;
   const { bucket, endpoint, region, forcePathStyle, credentialsSecretRef } = spec.s3;
   const { labels, annotations } = spec.template.metadata ?? {};
   const time = event?.time ? toTime(event.time) : null;
-  const label = labelValue(metadata!.name!);
+  const label = labelValue(metadata.name);
   return {
     apiVersion: 'batchupload.dev/v1alpha1',
     kind: 'BatchUpload',
     metadata: {
       name,
-      namespace: metadata!.namespace!,
+      namespace: metadata.namespace,
       labels: { ...labels, ...(label === undefined ? {} : { [LABELS.uploadSource]: label }) },
       ...(annotations ? { annotations } : {}),
     },
@@ -39,7 +40,7 @@ export function buildUpload({ metadata, spec }: UploadSource, parts: UploadParts
         event: {
           ...(event?.id ? { id: event.id.slice(0, MAX_EVENT_ID) } : {}),
           ...(time === null ? {} : { time }),
-          uploadSource: metadata!.name!,
+          uploadSource: metadata.name,
         },
         s3: {
           bucket,

@@ -25,7 +25,7 @@ type SourceSpec = UploadSource['spec'];
 
 /** @throws SchemaError for a pattern that is not RE2 */
 export function compileRules({ metadata, spec }: UploadSource): ObjectRules {
-  const prefix = watchedPrefix(metadata!.namespace!, metadata!.name!, spec);
+  const prefix = watchedPrefix(metadata.namespace, metadata.name, spec);
   const moved = movedPrefix(spec, prefix);
   const { suffixes, minBytes, maxBytes } = spec.filter;
   const pattern = spec.filter.pattern === undefined ? null : compilePattern(spec.filter.pattern, 'spec.filter.pattern');

@@ -15,7 +15,7 @@ export type Accepted = { rules: ObjectRules } | { refused: Explanation };
 
 /** Before anything is read: a Secret that is not on the list is not even asked for. */
 export function acceptSource(source: UploadSource, allow: SourceAllowList): Accepted {
-  const refused = checkNamespace(source.metadata!.namespace!, allow) ?? checkSecrets(source, allow);
+  const refused = checkNamespace(source.metadata.namespace, allow) ?? checkSecrets(source, allow);
   if (refused) return { refused };
   try {
     return { rules: compileRules(source) };

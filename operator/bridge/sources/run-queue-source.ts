@@ -65,7 +65,7 @@ async function readKeys({ metadata, spec }: UploadSource, deps: RunnerDeps, sign
   const named = spec.s3Event!.sqs!.credentialsSecretRef?.name;
   const secret = await deps.readSecret(named ?? DEFAULT_NAMES.s3Secret, signal);
   if (secret === null && named !== undefined) {
-    const missing = secretMissing(metadata!.namespace!, named, 's3');
+    const missing = secretMissing(metadata.namespace, named, 's3');
     throw new Fault({ code: 'CFG_SECRET', category: 'permanent', ...missing });
   }
   const {

@@ -93,7 +93,7 @@ function reconsider(
     deps.writer.forget(key);
     deps.metrics.lag.remove(labelsOf(key));
   }
-  const enabled = [...wanted.values()].filter(({ metadata }) => deps.allow.namespaces.includes(metadata!.namespace!));
+  const enabled = [...wanted.values()].filter(({ metadata }) => deps.allow.namespaces.includes(metadata.namespace));
   const rivals = findQueueRivals(enabled);
   for (const [key, source] of wanted) {
     const stopped = stoppedBy(source, rivals.get(key));
@@ -160,7 +160,7 @@ function start(deps: SourceManagerDeps, { key, source, signature, stopped, known
     state.stopped = { reason: 'InternalError', message: 'The bridge has a defect; its log says more.' };
     recorder.failed(key, state.stopped);
   });
-  return { uid: source.metadata!.uid!, signature, state, recorder, stop, done: guarded };
+  return { uid: source.metadata.uid, signature, state, recorder, stop, done: guarded };
 }
 
 function createStateRecorder(

@@ -138,7 +138,7 @@ const refuseAll: AdmitNotices = async (notices) =>
 
 /** Calls with the client of the source; keys that were refused are read again at the next call. */
 function createStorage({ storage }: SourceRunnerDeps, { metadata, spec }: UploadSource) {
-  const namespace = metadata!.namespace!;
+  const namespace = metadata.namespace;
   return async <T>(call: (s3: S3Client) => Promise<T>, signal: AbortSignal): Promise<T> => {
     const s3 = await storage.open(namespace, spec.s3, signal);
     try {

@@ -66,8 +66,8 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     try {
       const status = buildSourceStatus({ source: { ...source, status: entry.status ?? {} }, state, now });
       if (!isWorthWriting(entry.status, status)) return;
-      const { name, namespace, uid } = source.metadata!;
-      const object = { metadata: { name: name!, namespace: namespace!, uid: uid! }, status } as UploadSource;
+      const { name, namespace, uid } = source.metadata;
+      const object = { metadata: { name, namespace, uid }, status } as UploadSource;
       const options = { fieldManager: BRIDGE_FIELD_MANAGER, force: true, signal, timeoutMs: WRITE_MS };
       await deps.client.applyStatus(UPLOAD_SOURCES, object, options);
       deps.onWritten?.();
@@ -138,10 +138,10 @@ function dueAt({ dirty, notBefore, lookAt }: Tracked): number {
 }
 
 export function targetOf({ metadata }: UploadSource) {
-  const { name, namespace, uid } = metadata!;
+  const { name, namespace, uid } = metadata;
   return {
     apiVersion: 'batchupload.dev/v1alpha1',
     kind: 'UploadSource',
-    metadata: { name: name!, namespace: namespace!, uid: uid! },
+    metadata: { name, namespace, uid },
   };
 }

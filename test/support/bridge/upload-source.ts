@@ -11,7 +11,7 @@ export function testSource(name: string, spec: Partial<SourceSpec> & Pick<Source
   return {
     apiVersion: 'batchupload.dev/v1alpha1',
     kind: 'UploadSource',
-    metadata: { name, namespace: NAMESPACE },
+    metadata: { name, namespace: NAMESPACE, uid: `uid-of-${name}` },
     spec: {
       suspend: false,
       filter: { minBytes: 1 },

@@ -62,13 +62,13 @@ export class FakeLeaseApi {
     return {
       find: (<T extends KubeObject>(_type: ResourceType<T>, _ref: ObjectRef, options?: CallOptions) =>
         call(options, () => structuredClone(this.lease))) as unknown as LeaseClient['find'],
-      create: <T extends KubeObject>(_type: ResourceType<T>, object: T, options?: CallOptions) =>
+      create: (<T extends KubeObject>(_type: ResourceType<T>, object: T, options?: CallOptions) =>
         call(options, () => {
           if (this.lease !== undefined) {
             throw new KubeError({ status: 409, reason: 'AlreadyExists', message: 'create leases: already exists' });
           }
           return this.#store(object);
-        }),
+        })) as LeaseClient['create'],
       replace: <T extends KubeObject>(_type: ResourceType<T>, object: T, options?: CallOptions) =>
         call(options, () => {
           if (this.lease === undefined) throw new KubeError({ status: 404, reason: 'NotFound', message: 'not found' });
