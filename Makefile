@@ -41,16 +41,19 @@ bench: node_modules ## Speed and memory against \copy, pgloader and csv-parse (R
 	@node test/bench/main.ts
 
 .PHONY: generate
-generate: node_modules ## Generate TypeScript types from crds/, and the row kernel from its AssemblyScript
+generate: node_modules ## Generate TypeScript types from crds/, the row kernel from its AssemblyScript, reference pages from the code
 	@node crds/generate.ts
 	@node job-runner/kernel/generate.ts
+	@node tools/generate-reference.ts
 
 .PHONY: verify
-verify: node_modules ## Format, lint, types, generated files, dependency direction
+verify: node_modules ## Format, lint, types, imports between rooms, generated files
 	@biome check .
 	@tsc --noEmit
+	@node tools/check-imports.ts
 	@node crds/generate.ts --check
 	@node job-runner/kernel/generate.ts --check
+	@node tools/generate-reference.ts --check
 
 .PHONY: fix
 fix: node_modules ## Format and apply safe lint fixes

@@ -2,6 +2,7 @@
  * Faults: one class for everything that is thrown, one table from category to exit code.
  * A record that fails a rule is a value, never an exception.
  */
+import type { FaultCode } from './fault-codes.ts';
 
 /** How a fault is handled; see {@link EXIT_CODES}. */
 export type FaultCategory =
@@ -23,15 +24,6 @@ export const EXIT_CODES = { permanent: 40, unknown: 41, retryable: 75, fenced: 0
   FaultCategory,
   number
 >;
-
-export type FaultCode =
-  | `S3_${string}`
-  | `DB_${string}`
-  | `FILE_${string}`
-  | `SFTP_${string}`
-  | `CFG_${string}`
-  | `UNK_${string}`
-  | 'FENCED';
 
 export interface FaultOptions {
   code: FaultCode;

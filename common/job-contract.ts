@@ -2,7 +2,9 @@
  * All that crosses the boundary between the operator and a Job's pods: command, environment, exit codes,
  * termination message. The operator's Job builders and the runner's main both read this file, nothing else.
  */
-import { Fault, type FaultCode } from './faults.ts';
+
+import type { FaultCode } from './fault-codes.ts';
+import { Fault } from './faults.ts';
 
 export { EXIT_CODES } from './faults.ts';
 

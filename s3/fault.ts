@@ -1,4 +1,5 @@
 import { HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
+import type { FaultCode } from '#common/fault-codes.ts';
 import { Fault } from '#common/faults.ts';
 import { networkCode } from '#common/network-code.ts';
 
@@ -18,22 +19,22 @@ export async function storageFault(
   const { name = '', Code, $metadata } = (error ?? {}) as S3Error;
   const status = $metadata?.httpStatusCode;
   const code = Code ?? name;
-  const permanent = (suffix: string, reason: string, message: string) =>
-    new Fault({ code: `S3_${suffix}`, category: 'permanent', reason, message, cause: error });
+  const permanent = (code: FaultCode, reason: string, message: string) =>
+    new Fault({ code, category: 'permanent', reason, message, cause: error });
   if (status === 412) return sourceChanged({ bucket, key }, 'the plan');
   if (code === 'NoSuchBucket') return missingBucket(bucket, error);
   if (status === 404) {
     // HEAD has no body, so that a missing bucket looks like a missing object.
     if (await bucketIsMissing(client, bucket, code)) return missingBucket(bucket, error);
     return permanent(
-      'NOT_FOUND',
+      'S3_NOT_FOUND',
       'ObjectNotFound',
       `The bucket ${bucket} has no object ${key}: put the file there and create the BatchUpload again, or correct spec.source.s3.key.`,
     );
   }
   if (status === 401 || status === 403 || name === 'CredentialsProviderError') {
     return permanent(
-      'ACCESS_DENIED',
+      'S3_ACCESS_DENIED',
       'StorageAccessDenied',
       `The storage refused access to bucket ${bucket}, object ${key}${status ? ` (HTTP ${status})` : ': there are no credentials'}. Check the keys in the Secret batch-upload-s3 (or spec.source.s3.credentialsSecretRef), and that they may read this object.`,
     );
@@ -41,7 +42,7 @@ export async function storageFault(
   if (status === 416) return sourceChanged({ bucket, key }, 'the plan');
   if (status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429) {
     return permanent(
-      'REQUEST',
+      'S3_REQUEST',
       'StorageError',
       `The storage answered HTTP ${status} (${code || 'no code'}) for bucket ${bucket}, object ${key}.`,
     );

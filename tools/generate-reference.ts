@@ -1,0 +1,67 @@
+/**
+ * Writes the reference pages that are made from the code: `node tools/generate-reference.ts`. With `--check` nothing is written, and
+ * a page that is not what the code says ends with 1.
+ */
+import { glob, readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { describeConditions } from './reference/conditions.ts';
+import { describeEnvironment } from './reference/environment.ts';
+import { describeErrorCodes } from './reference/error-codes.ts';
+import { describeMetrics } from './reference/metrics.ts';
+
+const root = new URL('../', import.meta.url);
+const read = (path: string) => readFile(new URL(path, root), 'utf8');
+const isCheck = process.argv.includes('--check');
+
+const pages = {
+  'conditions.md': describeConditions(await read('api/conditions.ts'), await read('api/upload-source-conditions.ts')),
+  'error-codes.md': describeErrorCodes(await readCode()),
+  'metrics.md': describeMetrics(await read('job-runner/telemetry/datadog.ts')),
+  'environment.md': describeEnvironment([
+    {
+      title: 'Controller and bridge',
+      introduction: 'Both programs of the operator read these variables.',
+      text: await read('operator/config/program-config.ts'),
+      name: 'PROGRAM_ENV',
+    },
+    {
+      title: 'Controller',
+      introduction: 'Durations are in seconds unless the name says otherwise.',
+      text: await read('operator/config/controller-config.ts'),
+      name: 'CONTROLLER_ENV',
+    },
+    {
+      title: 'Pods, as the controller makes them',
+      introduction: 'The controller reads these variables and makes Jobs by them.',
+      text: await read('operator/config/runner-settings.ts'),
+      name: 'RUNNER_ENV',
+    },
+    {
+      title: 'Bridge',
+      introduction: 'Only the bridge reads these variables.',
+      text: await read('operator/config/bridge-config.ts'),
+      name: 'BRIDGE_ENV',
+    },
+    {
+      title: 'Job runner',
+      introduction: 'The operator’s Jobs set these variables in every pod, those of Secrets by reference.',
+      text: await read('common/job-contract.ts'),
+      name: 'ENV',
+    },
+  ]),
+};
+
+for (const [name, text] of Object.entries(pages)) {
+  const file = new URL(`docs/reference/${name}`, root);
+  if (!isCheck) await writeFile(file, text);
+  else if (text !== (await readFile(file, 'utf8').catch(() => ''))) {
+    console.error(`docs/reference/${name} is not what the code says: run \`make generate\``);
+    process.exitCode = 1;
+  }
+}
+
+async function readCode(): Promise<{ path: string; text: string }[]> {
+  const patterns = ['common', 's3', 'ledger', 'job-runner', 'operator'].map((room) => `${room}/**/*.ts`);
+  const paths = (await Array.fromAsync(glob(patterns, { cwd: fileURLToPath(root) }))).sort();
+  return Promise.all(paths.map(async (path) => ({ path, text: await read(path) })));
+}

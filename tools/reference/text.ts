@@ -1,0 +1,52 @@
+/** Markdown of the reference pages, and the comments of the code that they are made from. */
+
+/** The first lines of a page: what it is, and that nobody edits it. */
+export function pageHead(title: string, introduction: string): string {
+  return `# ${title}\n\n<!-- Generated from the code by \`make generate\`; do not edit. -->\n\n${introduction}\n`;
+}
+
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line), ''].join('\n');
+}
+
+export interface Entry {
+  key: string;
+  /** The literal behind the key. */
+  value: string;
+  /** The sentences of the comment above it; empty without one. */
+  comment: string;
+  /** The line comment above the entry's group; empty without one. */
+  group: string;
+}
+
+/** Reads the entries `key: 'value',` of an object literal `export const NAME = {…}` with their comments. @throws Error */
+export function readEntries(source: string, name: string): Entry[] {
+  const start = source.indexOf(`export const ${name} = {`);
+  if (start < 0) throw new Error(`there is no ${name} = { … }`);
+  const body = source.slice(source.indexOf('{', start) + 1, source.indexOf('\n}', start));
+  const entries: Entry[] = [];
+  let group = '';
+  let comment = '';
+  const part = /\/\*\*(?<block>.*?)\*\/|(?<lines>\/\/ [^\n]*(?:\n\s*\/\/ [^\n]*)*)|(?<key>\w+):\s*(?<value>[^,]+),/gs;
+  for (const { groups } of body.matchAll(part)) {
+    const { block, lines, key, value } = groups!;
+    if (block !== undefined) comment = joinLines(block);
+    else if (lines !== undefined) group = joinLines(lines.replaceAll('//', ''));
+    else {
+      entries.push({ key: key!, value: value!.trim(), comment, group });
+      comment = '';
+    }
+  }
+  return entries;
+}
+
+/** One line out of a block comment, without its stars; `{@link name}` becomes the name. */
+function joinLines(comment: string): string {
+  return comment
+    .split('\n')
+    .map((line) => line.replace(/^\s*\*? ?/, '').trim())
+    .filter(Boolean)
+    .join(' ')
+    .replace(/\{@link (\w+)\}/g, '`$1`');
+}
