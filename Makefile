@@ -41,16 +41,16 @@ bench: node_modules ## Speed and memory against \copy, pgloader and csv-parse (R
 	@node test/bench/main.ts
 
 .PHONY: generate
-generate: node_modules ## Generate TypeScript types from crds/, and the row kernel from its AssemblyScript
+generate: node_modules ## Generate TypeScript types from crds/, and the WebAssembly modules from AssemblyScript
 	@node crds/generate.ts
-	@node job-runner/kernel/generate.ts
+	@node job-runner/wasm/generate.ts
 
 .PHONY: verify
 verify: node_modules ## Format, lint, types, generated files, dependency direction
 	@biome check .
 	@tsc --noEmit
 	@node crds/generate.ts --check
-	@node job-runner/kernel/generate.ts --check
+	@node job-runner/wasm/generate.ts --check
 
 .PHONY: fix
 fix: node_modules ## Format and apply safe lint fixes

@@ -1,6 +1,6 @@
 /**
  * Finds the records of a file in its bytes, however the network cuts them. Keeps no bytes. The loop over them is in
- * kernel/assembly/boundaries.ts: 3 GB/s.
+ * assembly/boundaries.ts: 3 GB/s.
  *
  * Grammar: RFC 4180 with LF, CRLF or a lone CR as the end of a record. A quote opens a field only at the field's start;
  * inside, a doubled quote is a quote. A quote anywhere else is stray: it spoils its own record and moves no boundary.
@@ -14,7 +14,7 @@
  * | cr          | (a record has ended; an LF belongs to its end, anything else starts the next record)     |
  */
 import { Fault } from '#runner/errors.ts';
-import { BINARY, LAYOUT } from '#runner/kernel/boundaries.gen.ts';
+import { BINARY, LAYOUT } from './boundaries.gen.ts';
 
 const COMMA = 0x2c;
 const QUOTE = 0x22;

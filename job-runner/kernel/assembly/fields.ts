@@ -1,5 +1,5 @@
 /** Tests a record's fields, by the program for fields. */
-import { AT, DASH, DOT, ZERO } from './bytes';
+import { AT, DASH, DOT, ZERO } from '../../csv/assembly/bytes';
 import {
   ENDS,
   KINDS,

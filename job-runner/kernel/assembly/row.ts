@@ -1,6 +1,6 @@
 /** Writes a record's row, by the program for columns. */
 
-import { QUOTE, ZERO } from './bytes';
+import { QUOTE, ZERO } from '../../csv/assembly/bytes';
 import { daysSince2000, digitAt } from './fields';
 import {
   CONSTANT,

@@ -1,5 +1,5 @@
 /** Finds a record's fields. */
-import { CR, LF, QUOTE } from './bytes';
+import { CR, LF, QUOTE } from '../../csv/assembly/bytes';
 import { ENDS, ESCAPED, STARTS } from './layout';
 
 let delimiter: i32 = 0;
