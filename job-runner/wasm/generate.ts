@@ -1,7 +1,7 @@
 /**
- * Compiles AssemblyScript to WebAssembly: `node job-runner/wasm/generate.ts` writes each module below, and with `--check`
- * the script fails where a written module differs from its source. The compiler is a package for development, so the compiled
- * modules are kept in the repository.
+ * Compiles AssemblyScript to WebAssembly: `node job-runner/wasm/generate.ts` writes each module below. With `--check`
+ * the script fails where a written module differs from its source. The compiler is a package for development, so the
+ * repository keeps the compiled modules.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import asc from 'assemblyscript/asc';
@@ -36,7 +36,7 @@ async function compile({ source, pages, mostPages }: ModuleSource): Promise<Uint
 /** @returns TypeScript: LAYOUT has the value of each constant that the source exports, BINARY the module in base64 */
 async function generate(module: ModuleSource): Promise<string> {
   const binary = await compile(module);
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(binary), { row: { callExternal: () => -1 } });
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(binary), { external: { callExternal: () => -1 } });
   const constants = Object.entries(instance.exports)
     .filter(([constant]) => /^[A-Z0-9_]+$/.test(constant))
     .map(([constant, value]) => `  ${constant}: ${(value as WebAssembly.Global).value},\n`);

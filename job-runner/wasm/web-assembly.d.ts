@@ -15,4 +15,6 @@ declare namespace WebAssembly {
   class Global {
     value: number;
   }
+  /** A trap, for instance `unreachable()`. */
+  class RuntimeError extends Error {}
 }
