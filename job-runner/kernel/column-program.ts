@@ -22,7 +22,7 @@ export interface ProgramSource extends FieldSource {
   uploadId: Uint8Array;
 }
 
-/** A call back: the kernel asks for it by its number. */
+/** A callback: the kernel asks for it by its number. */
 export type External =
   | { kind: 'rule'; check: RuleCheck }
   | { kind: 'column'; write: ColumnWriter }

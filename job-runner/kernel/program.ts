@@ -14,7 +14,7 @@ export interface Program {
   /** A row has at most `rowBytes` + `rowFactor` × the bytes of its record. */
   rowBytes: number;
   rowFactor: number;
-  /** The call backs by their number. */
+  /** The callbacks by their number. */
   externals: External[];
 }
 

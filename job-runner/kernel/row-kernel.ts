@@ -34,7 +34,7 @@ export interface RowKernel {
   run(bytes: Buffer, at: number, firstRowNumber: number, to: RunOptions): number;
 }
 
-/** The answer of a call back when the record is not ordinary. */
+/** The answer of a callback when the record is not ordinary. */
 const NOT_ORDINARY = -1;
 
 /** @returns null for a schema that is too large for the kernel's memory */

@@ -29,7 +29,7 @@ import {
 let fields: i32 = 0;
 let fieldProgram: i32 = 0;
 
-/** Must be called before the first record: how many fields the schema has, and where their program is. */
+/** Sets the number of the schema's fields and the address of their program, before the first record. */
 export function describeFields(ofSchema: i32, program: i32): void {
   fields = ofSchema;
   fieldProgram = program;

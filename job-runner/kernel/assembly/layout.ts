@@ -83,7 +83,7 @@ export const OPERAND_LENGTH: i32 = 16;
 /** The bytes that precede a JSON member's value where the object has other members already. */
 export const OPERAND_NEXT_ADDRESS: i32 = 20;
 export const OPERAND_NEXT_LENGTH: i32 = 24;
-/** The number of the call back. */
+/** The number of the callback. */
 export const OPERAND_CALLBACK: i32 = 4;
 /** The operation INT2, INT4 or INT8, as which the row number is written. */
 export const OPERAND_INTEGER: i32 = 4;
@@ -119,7 +119,7 @@ export const JSON_EXTERNAL: i32 = 14;
 export const JSON_OBJECT_END: i32 = 15;
 export const JSON_COLUMN_END: i32 = 16;
 
-/** The bytes that a call back may write. */
+/** The bytes that a callback may write. */
 export const EXTERNAL_ROOM: i32 = 4096;
 
 /** The open JSON objects, outermost first: where the object begins, and whether it was its parent's first member. */

@@ -33,7 +33,7 @@ import {
 let columnProgram: i32 = 0;
 let columnCount: i32 = 0;
 
-/** Must be called before the first record: where the program for the columns is, and how many columns a row has. */
+/** Sets the address of the program for columns and the number of columns in a row, before the first record. */
 export function describeColumns(program: i32, ofRow: i32): void {
   columnProgram = program;
   columnCount = ofRow;
