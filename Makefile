@@ -41,9 +41,9 @@ bench: node_modules ## Speed and memory against \copy, pgloader and csv-parse (R
 	@node test/bench/main.ts
 
 .PHONY: generate
-generate: node_modules ## Generate TypeScript types from crds/, the row kernel from its AssemblyScript, reference pages from the code
+generate: node_modules ## Generate TypeScript types from crds/, WebAssembly from AssemblyScript, reference pages from the code
 	@node crds/generate.ts
-	@node job-runner/kernel/generate.ts
+	@node job-runner/wasm/generate.ts
 	@node tools/generate-reference.ts
 
 .PHONY: verify
@@ -52,7 +52,7 @@ verify: node_modules ## Format, lint, types, imports between rooms, generated fi
 	@tsc --noEmit
 	@node tools/check-imports.ts
 	@node crds/generate.ts --check
-	@node job-runner/kernel/generate.ts --check
+	@node job-runner/wasm/generate.ts --check
 	@node tools/generate-reference.ts --check
 
 .PHONY: fix

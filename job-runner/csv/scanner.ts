@@ -1,6 +1,6 @@
 /**
  * Finds the records of a file in its bytes, however the network cuts them. Keeps no bytes. The loop over them is in
- * kernel/assembly/boundaries.ts: 3 GB/s.
+ * assembly/boundaries.ts: 3 GB/s.
  *
  * Grammar: RFC 4180 with LF, CRLF or a lone CR as the end of a record. A quote opens a field only at the field's start;
  * inside, a doubled quote is a quote. A quote anywhere else is stray: it spoils its own record and moves no boundary.
@@ -14,7 +14,7 @@
  * | cr          | (a record has ended; an LF belongs to its end, anything else starts the next record)     |
  */
 import { Fault } from '#common/faults.ts';
-import { BINARY, LAYOUT } from '#runner/kernel/boundaries.gen.ts';
+import { BINARY, LAYOUT } from './boundaries.gen.ts';
 
 const COMMA = 0x2c;
 const QUOTE = 0x22;
@@ -48,7 +48,7 @@ export interface ScannerOptions {
 export interface ScanMemory {
   /** As many as were asked for. */
   bytes: Buffer;
-  kernel: BoundaryKernel;
+  finder: BoundaryFinder;
 }
 
 export interface RecordScanner {
@@ -60,7 +60,7 @@ export interface RecordScanner {
 
 export function createRecordScanner(options: ScannerOptions): RecordScanner {
   const { maxRecordBytes, onRecord, delimiter = COMMA } = options;
-  const { kernel } = options.memory ?? createScanMemory(0);
+  const { finder } = options.memory ?? createScanMemory(0);
   let state: number = FIELD_START;
   /** Of the next byte to come. */
   let position = options.startByte ?? 0;
@@ -95,19 +95,19 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
   }
 
   function scan(bytes: Buffer): void {
-    const liesThere = bytes.buffer === kernel.memory.buffer;
+    const liesThere = bytes.buffer === finder.memory.buffer;
     for (let i = enter(bytes); i < bytes.length; i += enter(bytes.subarray(i))) {
       const base = position;
       const length = Math.min(bytes.length - i, LAYOUT.WINDOW_BYTES);
-      if (!liesThere) bytes.copy(kernel.memory, LAYOUT.WINDOW, i, i + length);
+      if (!liesThere) bytes.copy(finder.memory, LAYOUT.WINDOW, i, i + length);
       const from = liesThere ? bytes.byteOffset + i : LAYOUT.WINDOW;
-      const count = kernel.findEnds(from, length, state, position === recordStart ? 1 : 0, delimiter);
+      const count = finder.findEnds(from, length, state, position === recordStart ? 1 : 0, delimiter);
       for (let k = 0; k < count; k += 1) {
-        const end = kernel.ends[k]!;
+        const end = finder.ends[k]!;
         endRecord(base + (end >> 1), (end & 1) === 1);
       }
-      state = kernel.state.value;
-      heldBlank = kernel.isBlank.value === 1;
+      state = finder.state.value;
+      heldBlank = finder.isBlank.value === 1;
       i += length;
       position += length;
     }
@@ -160,7 +160,7 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
   };
 }
 
-interface BoundaryKernel {
+interface BoundaryFinder {
   memory: Buffer;
   ends: Int32Array;
   findEnds(from: number, length: number, before: number, atStart: number, delimiter: number): number;
@@ -171,17 +171,17 @@ interface BoundaryKernel {
 /** @param size in bytes, up to 60 MiB */
 export function createScanMemory(size: number): ScanMemory {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(BINARY, 'base64')), {});
-  const { memory, ...exports } = instance.exports as unknown as Omit<BoundaryKernel, 'memory' | 'ends'> & {
+  const { memory, ...exports } = instance.exports as unknown as Omit<BoundaryFinder, 'memory' | 'ends'> & {
     memory: WebAssembly.Memory;
   };
   const start = memory.buffer.byteLength;
   memory.grow(Math.ceil((size + SPARE_BYTES) / PAGE_BYTES));
-  const kernel = {
+  const finder = {
     ...exports,
     memory: Buffer.from(memory.buffer),
     ends: new Int32Array(memory.buffer, LAYOUT.ENDS, LAYOUT.MOST_ENDS),
   };
-  return { bytes: kernel.memory.subarray(start, start + size), kernel };
+  return { bytes: finder.memory.subarray(start, start + size), finder };
 }
 
 function unterminated(row: number, where: string): Fault {

@@ -1,22 +1,35 @@
 /** Tests a record's fields, by the program for fields. */
-import { AT, DASH, DOT, ZERO } from './bytes';
+import { AT, DASH, DOT, ZERO } from '../../csv/assembly/bytes';
 import {
   ENDS,
+  FIELD_BYTES,
+  FIELD_POSITION,
+  FIELD_REQUIRED,
+  FIELD_TESTS_BYTES,
   KINDS,
   MAY_BE_BLANK,
+  OPERATION,
   STARTS,
+  TEST_BYTES,
   TEST_CHARACTERS,
   TEST_CLASS,
+  TEST_COUNT,
   TEST_DATE,
   TEST_EMAIL,
   TEST_ENUM,
+  TEST_LABEL_TABLE,
+  TEST_LEAST,
+  TEST_LIST,
+  TEST_MOST,
+  TEST_NOT_LENGTHS,
+  TEST_TABLE,
   TESTS_END,
 } from './layout';
 
 let fields: i32 = 0;
 let fieldProgram: i32 = 0;
 
-/** Before the first record: how many fields the schema has, and where their program is. */
+/** Sets the number of the schema's fields and the address of their program, before the first record. */
 export function describeFields(ofSchema: i32, program: i32): void {
   fields = ofSchema;
   fieldProgram = program;
@@ -26,7 +39,10 @@ const BLANK: i32 = 0;
 const NOT_BLANK: i32 = 1;
 const MAYBE_BLANK: i32 = 2;
 
-/** Of a field that begins with a byte with which a blank one may begin. */
+/**
+ * Looks for text in a field whose first byte may begin a blank one.
+ * @returns MAYBE_BLANK when the field has bytes that only the processor can judge
+ */
 function lookForText(start: i32, end: i32): i32 {
   let answer = BLANK;
   for (let i = start; i < end; i += 1) {
@@ -37,14 +53,12 @@ function lookForText(start: i32, end: i32): i32 {
   return answer;
 }
 
-/** Leaves in KINDS what each field is: 0 without a value, 1 its bytes. @returns whether all are fine at sight */
+/** Leaves in KINDS whether each field has a value. @returns whether all fields are fine at sight */
 export function testFields(): bool {
-  let pc = fieldProgram;
+  let at = fieldProgram;
   for (let field = 0; field < fields; field += 1) {
-    const position = load<i32>(pc);
-    const required = load<i32>(pc, 4);
-    const behind = pc + 12 + load<i32>(pc, 8);
-    pc += 12;
+    const position = load<i32>(at, FIELD_POSITION);
+    const tests = at + FIELD_BYTES;
     let start = 0;
     let end = 0;
     if (position >= 0) {
@@ -58,61 +72,57 @@ export function testFields(): bool {
       isMissing = answer === BLANK;
     }
     if (isMissing) {
-      if (required !== 0) return false;
+      if (load<i32>(at, FIELD_REQUIRED) !== 0) return false;
       store<u8>(KINDS + field, 0);
     } else {
-      if (!passesTests(pc, start, end)) return false;
+      if (!passesTests(tests, start, end)) return false;
       store<u8>(KINDS + field, 1);
     }
-    pc = behind;
+    at = tests + load<i32>(at, FIELD_TESTS_BYTES);
   }
   return true;
 }
 
 function passesTests(tests: i32, start: i32, end: i32): bool {
-  let pc = tests;
+  let at = tests;
   while (true) {
-    switch (load<i32>(pc)) {
+    switch (load<i32>(at, OPERATION)) {
       case TESTS_END:
         return true;
       case TEST_CLASS: {
-        if (end - start < load<i32>(pc, 8) || end - start > load<i32>(pc, 12)) return false;
-        const table = load<i32>(pc, 4);
+        if (end - start < load<i32>(at, TEST_LEAST) || end - start > load<i32>(at, TEST_MOST)) return false;
+        const table = load<i32>(at, TEST_TABLE);
         for (let i = start; i < end; i += 1) if (load<u8>(table + i32(load<u8>(i))) === 0) return false;
-        pc += 16;
         break;
       }
-      case TEST_ENUM: {
-        const count = load<i32>(pc, 4);
-        if (!isOneOf(pc + 8, count, start, end)) return false;
-        pc += 8 + 8 * count;
+      case TEST_ENUM:
+        if (!isOneOf(load<i32>(at, TEST_LIST), load<i32>(at, TEST_COUNT), start, end)) return false;
         break;
-      }
       case TEST_DATE:
         if (!isDate(start, end)) return false;
-        pc += 4;
         break;
       case TEST_EMAIL:
-        if (!isEmail(load<i32>(pc, 4), load<i32>(pc, 8), start, end)) return false;
-        pc += 12;
+        if (!isEmail(load<i32>(at, TEST_TABLE), load<i32>(at, TEST_LABEL_TABLE), start, end)) return false;
         break;
       case TEST_CHARACTERS: {
         const count = countCharacters(start, end);
-        if (count < load<i32>(pc, 4) || count > load<i32>(pc, 8)) return false;
-        pc += 12;
+        if (count < load<i32>(at, TEST_LEAST) || count > load<i32>(at, TEST_MOST)) return false;
         break;
       }
-      default: {
-        // TEST_NOT_LENGTHS
-        const count = load<i32>(pc, 4);
-        for (let i = 0; i < count; i += 1) if (load<i32>(pc + 8 + 4 * i) === end - start) return false;
-        pc += 8 + 4 * count;
+      case TEST_NOT_LENGTHS: {
+        const lengths = load<i32>(at, TEST_LIST);
+        const count = load<i32>(at, TEST_COUNT);
+        for (let i = 0; i < count; i += 1) if (load<i32>(lengths + 4 * i) === end - start) return false;
+        break;
       }
+      default:
+        unreachable();
     }
+    at += TEST_BYTES;
   }
 }
 
-/** `values` are pairs of an address and a length. */
+/** @param values the address of `count` pairs, each of an address and a length */
 function isOneOf(values: i32, count: i32, start: i32, end: i32): bool {
   for (let i = 0; i < count; i += 1) {
     const value = load<i32>(values + 8 * i);
@@ -133,7 +143,7 @@ function twoDigitsAt(at: i32): i32 {
   return digitAt(at) * 10 + digitAt(at + 1);
 }
 
-/** The mirror of isDateBytes in processor/byte-tests.ts. */
+/** The function mirrors isDateBytes in processor/byte-tests.ts. */
 function isDate(start: i32, end: i32): bool {
   if (end - start !== 10 || load<u8>(start, 4) !== DASH || load<u8>(start, 7) !== DASH) return false;
   for (let i = 0; i < 10; i += 1) {
@@ -148,11 +158,11 @@ function isDate(start: i32, end: i32): bool {
     const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
     return day <= (isLeap ? 29 : 28);
   }
-  // 31 in January, March, May, July, August, October and December.
+  // January, March, May, July, August, October and December have 31 days.
   return day <= 30 + ((month + (month >> 3)) & 1);
 }
 
-/** PostgreSQL's number of a day; the mirror of daysSince2000 in processor/calendar.ts. */
+/** Computes PostgreSQL's number of a day. The function mirrors daysSince2000 in processor/calendar.ts. */
 export function daysSince2000(start: i32): i32 {
   const year = twoDigitsAt(start) * 100 + twoDigitsAt(start + 2);
   const month = twoDigitsAt(start + 5);
@@ -163,7 +173,7 @@ export function daysSince2000(start: i32): i32 {
   return era * 146097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 730425;
 }
 
-/** The mirror of isEmailBytes in processor/byte-tests.ts. */
+/** The function mirrors isEmailBytes in processor/byte-tests.ts. */
 function isEmail(localTable: i32, labelTable: i32, start: i32, end: i32): bool {
   let i = start;
   while (i < end && load<u8>(localTable + i32(load<u8>(i))) === 1) i += 1;

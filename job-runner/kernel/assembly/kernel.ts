@@ -1,12 +1,12 @@
 /**
- * The record path for ordinary records, in AssemblyScript: finds a record's fields, tests them, and writes its row as COPY's
- * binary format has it. What is not ordinary (a stray quote, a value that a test does not take at sight) it leaves to
- * the processor in TypeScript, record by record, so it only ever has to be right about the records that it takes.
+ * The kernel takes ordinary records: it finds a record's fields, tests them, and writes the row in COPY's binary
+ * format. The kernel leaves each other record (one with a stray quote, or a value that a test does not take at sight)
+ * to the processor in TypeScript, so the kernel has to be right only about the records that it takes.
  *
- * What to do comes as two programs of 32-bit words, one for the fields and one for the columns, which
- * job-runner/kernel/program.ts writes; operations that are not here call back (`callExternal`). Addresses and
- * lengths are in bytes. Fields are found sixteen bytes at a time, as in Langdale and Lemire, "Parsing Gigabytes of JSON per
- * Second", section 3.1.
+ * job-runner/kernel/program.ts compiles a schema to two programs, one for the fields and one for the columns. What the
+ * kernel has no operation for is a callback to TypeScript (`callExternal`). README.md beside program.ts tells how to
+ * add an operation. The scan for fields takes sixteen bytes at a time, as in Langdale and Lemire, "Parsing Gigabytes of
+ * JSON per Second", section 3.1.
  */
 import { testFields } from './fields';
 import { FULL, INCOMPLETE, MOST_ROWS, NOT_ORDINARY, OUT, OUT_END, RECORD_ENDS, ROW_ENDS } from './layout';
@@ -21,19 +21,19 @@ export { describeFile } from './scan';
 let rowBytes: i32 = 0;
 let rowFactor: i32 = 0;
 
-/** Before the first record: a row has at most `ofRow` + `factor` × the bytes of its record. */
+/** Sets the room for a row, before the first record: at most `ofRow` + `factor` × the bytes of the row's record. */
 export function describeRoom(ofRow: i32, factor: i32): void {
   rowBytes = ofRow;
   rowFactor = factor;
 }
 
-/** Of the last run. */
+/** How many rows the last run wrote; during a run, how many rows are complete. */
 export let rows: i32 = 0;
 
 /**
- * Takes the records of the window's bytes [from, to) one after the other.
- * @param isText all of them are known to be UTF-8 without NUL; else each record is asked
- * @returns how it ended
+ * Takes the records of the window's bytes [from, to) in order, and leaves their ends in RECORD_ENDS and ROW_ENDS.
+ * @param isText 1 when all bytes are known to be UTF-8 without NUL; with 0 each record's bytes are checked
+ * @returns how the run ended: NOT_ORDINARY, INCOMPLETE or FULL
  */
 export function run(from: i32, to: i32, isText: i32, firstRowNumber: f64): i32 {
   let at = from;
@@ -51,7 +51,7 @@ export function run(from: i32, to: i32, isText: i32, firstRowNumber: f64): i32 {
       break;
     }
     if (i64(out) + i64(rowBytes) + i64(rowFactor) * i64(end - at) > i64(OUT_END)) {
-      // One for which there is no room at all is left to others.
+      // A row that is too long for the empty region is left to the processor.
       if (out === OUT) status = NOT_ORDINARY;
       break;
     }

@@ -1,24 +1,24 @@
 /** Finds a record's fields. */
-import { CR, LF, QUOTE } from './bytes';
+import { CR, LF, QUOTE } from '../../csv/assembly/bytes';
 import { ENDS, ESCAPED, STARTS } from './layout';
 
 let delimiter: i32 = 0;
 let columns: i32 = 0;
 
-/** Of the record that was scanned last, how many of its fields are in ESCAPED. */
+/** How many fields of the record that was scanned last hold doubled quotes; ESCAPED lists them. */
 export let escapedFields: i32 = 0;
 
-/** Why scanRecord does not take a record. */
+/** The reasons why scanRecord does not take a record. */
 const SCAN_NOT_ORDINARY: i32 = -1;
 export const SCAN_INCOMPLETE: i32 = -2;
 
-/** Before the first record: the byte between two fields, and how many fields a record has. */
+/** Sets the byte between two fields and the number of fields in a record, before the first record. */
 export function describeFile(between: i32, ofRecord: i32): void {
   delimiter = between;
   columns = ofRecord;
 }
 
-/** One bit for each of the sixteen bytes that means something outside of quotes. */
+/** @returns sixteen bits: 1 for a byte that separates fields or records, or is a quote */
 function specialsAt(at: i32, delimiters: v128): i32 {
   const bytes = v128.load(at);
   const lines = v128.or(i8x16.eq(bytes, i8x16.splat(<i8>LF)), i8x16.eq(bytes, i8x16.splat(<i8>CR)));
@@ -26,7 +26,7 @@ function specialsAt(at: i32, delimiters: v128): i32 {
   return i8x16.bitmask(v128.or(lines, others));
 }
 
-/** Where the next quote is, at or behind `to` when there is none. */
+/** @returns where the next quote is; `to` or an address behind `to` when [from, to) has none */
 function findQuote(from: i32, to: i32): i32 {
   for (let at = from; at < to; at += 16) {
     const mask = i8x16.bitmask(i8x16.eq(v128.load(at), i8x16.splat(<i8>QUOTE)));
@@ -35,7 +35,7 @@ function findQuote(from: i32, to: i32): i32 {
   return to;
 }
 
-/** Leaves the record's fields in STARTS and ENDS. @returns where the record behind it begins, or SCAN_* */
+/** Leaves the record's fields in STARTS and ENDS. @returns where the next record begins, or a reason of SCAN_* */
 export function scanRecord(at: i32, to: i32): i32 {
   const delimiters = i8x16.splat(<i8>delimiter);
   let field = 0;
@@ -84,19 +84,19 @@ export function scanRecord(at: i32, to: i32): i32 {
     if (byte === delimiter) continue;
     if (field !== columns || behind === at) return SCAN_NOT_ORDINARY;
     if (byte === LF) return start;
-    // What follows a CR decides where its line ends.
+    // An LF behind the CR belongs to the end of the line, so the line's end is unknown without the next byte.
     if (start >= to) return SCAN_INCOMPLETE;
     return i32(load<u8>(start)) === LF ? start + 1 : start;
   }
 }
 
-/** UTF-8 without NUL. Source: The Unicode Standard, table 3-7, "Well-Formed UTF-8 Byte Sequences". */
+/** Are the bytes UTF-8 without NUL? Source: The Unicode Standard, table 3-7, "Well-Formed UTF-8 Byte Sequences". */
 export function isCleanText(from: i32, to: i32): bool {
   let at = from;
   while (at < to) {
     if (at + 16 <= to) {
       const bytes = v128.load(at);
-      // Neither NUL nor above 0x7f: as numbers with a sign, above 0.
+      // A byte from 0x01 to 0x7f is a positive signed number.
       if (i8x16.all_true(i8x16.gt_s(bytes, i8x16.splat(0)))) {
         at += 16;
         continue;
@@ -121,7 +121,7 @@ export function isCleanText(from: i32, to: i32): bool {
   return true;
 }
 
-/** Makes one of each two quotes, in the window: no later run begins with this record. */
+/** Makes one quote of each doubled one in the window itself, since no later run begins with this record. */
 export function unescapeFields(): void {
   for (let i = 0; i < escapedFields; i += 1) {
     const field = load<i32>(ESCAPED + 4 * i);

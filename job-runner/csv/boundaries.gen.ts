@@ -1,4 +1,4 @@
-/** Generated from job-runner/kernel/assembly/boundaries.ts by `make generate`; do not edit. */
+/** Generated from job-runner/csv/assembly/boundaries.ts by `make generate`; do not edit. */
 
 export const LAYOUT = {
   WINDOW: 1024,

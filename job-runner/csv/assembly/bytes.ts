@@ -1,4 +1,4 @@
-/** Bytes that mean something. */
+/** Characters by their byte. */
 
 export const LF: i32 = 0x0a;
 export const CR: i32 = 0x0d;

@@ -1,38 +1,39 @@
-/** Where records end, by the grammar of job-runner/csv/scanner.ts, in AssemblyScript: sixteen bytes at a time. */
+/** Finds where records end, by the grammar of job-runner/csv/scanner.ts, sixteen bytes at a time. */
 import { CR, LF, QUOTE } from './bytes';
 
-// Where things lie in the memory; behind them there is room for bytes that are read where they lie, and 15 more.
+// The regions of the memory. The caller may grow the memory, and have bytes scanned there without a copy. Behind any
+// scanned bytes there must be room for 15 more.
 export const WINDOW: i32 = 1024;
 export const WINDOW_BYTES: i32 = 64 * 1024;
-/** Of each record that ends: twice the number of the bytes up to there, and one more for a blank line. */
+/** One word per record that ends: twice the distance of its end from the first byte, plus 1 for a blank line. */
 export const ENDS: i32 = WINDOW + WINDOW_BYTES + 64;
-/** As many as the window has bytes, and as bytes are gone through at a time. */
+/** Each byte of the window may end a record. */
 export const MOST_ENDS: i32 = WINDOW_BYTES;
 
-// States between two bytes, as in the scanner.
+// The states between two bytes are those of the scanner.
 export const FIELD_START: i32 = 0;
 export const UNQUOTED: i32 = 1;
 export const QUOTED: i32 = 2;
 export const QUOTE_INSIDE: i32 = 3;
 export const AFTER_CR: i32 = 4;
 
-/** Behind the last byte, and of the record under way where that ended with a CR whether its line is blank. */
+/** The state behind the last byte; in AFTER_CR, whether the line that the CR ended is blank. */
 export let state: i32 = FIELD_START;
 export let isBlank: i32 = 0;
 
 /**
- * Goes through `length` bytes of the memory: at least one, and at most {@link WINDOW_BYTES}.
- * @param from where they lie
- * @param before the state before them: FIELD_START, UNQUOTED or QUOTED
- * @param atStart the first byte is a record's first
- * @returns how many records end there
+ * Scans `length` bytes of the memory: at least one, and at most {@link WINDOW_BYTES}.
+ * @param from the address of the first byte
+ * @param before the state before the first byte: FIELD_START, UNQUOTED or QUOTED
+ * @param atStart 1 when the first byte is a record's first
+ * @returns how many records end in these bytes
  */
 export function findEnds(from: i32, length: i32, before: i32, atStart: i32, delimiter: i32): i32 {
   const to = from + length;
   let start = atStart ? from : from - 1;
   let isQuoted = before === QUOTED;
   let ends = ENDS;
-  // What lies before it belongs to what came before.
+  // Bytes before `next` are done: the second quote of a pair, and the LF of a CRLF.
   let next = from;
   for (let base = from; base < to; base += 16) {
     let mask = specialsAt(base);
@@ -71,7 +72,7 @@ export function findEnds(from: i32, length: i32, before: i32, atStart: i32, deli
   return (ends - ENDS) >> 2;
 }
 
-/** One bit for each of the sixteen bytes that may end a record or open and close quotes. */
+/** @returns sixteen bits: 1 for a byte that may end a record, or open or close quotes */
 function specialsAt(at: i32): i32 {
   const bytes = v128.load(at);
   const lines = v128.or(i8x16.eq(bytes, i8x16.splat(<i8>LF)), i8x16.eq(bytes, i8x16.splat(<i8>CR)));

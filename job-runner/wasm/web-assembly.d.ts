@@ -1,4 +1,4 @@
-/** What the kernel needs of the WebAssembly API, whose types TypeScript only has together with those of a browser. */
+/** The part of WebAssembly's API that the job runner uses. TypeScript has its types only with those of a browser. */
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
@@ -9,10 +9,12 @@ declare namespace WebAssembly {
   }
   class Memory {
     readonly buffer: ArrayBuffer;
-    /** By so many pages; what was taken of it before is gone. */
+    /** @param pages how many pages of 64 KiB the memory gets in addition; views of the old `buffer` become empty */
     grow(pages: number): number;
   }
   class Global {
     value: number;
   }
+  /** A trap, for instance `unreachable()`. */
+  class RuntimeError extends Error {}
 }
