@@ -1,238 +1,391 @@
 /** Generated from crds/batchuploads.yaml (v1alpha1) by `make generate`; do not edit. */
 
 /**
- * What to load. Only parallelism, the limits of errorPolicy and retryGeneration can be changed later.
+ * spec says what to load and how. Only parallelism, the limits of errorPolicy and retryGeneration can be changed later; to change anything else, create another BatchUpload.
  */
 export interface BatchUploadSpec {
   /**
-   * Where the records come from.
+   * source says where the records come from.
    */
   source: {
     /**
-     * How the file arrived; kept for the audit.
+     * type says how the file arrived. The ledger keeps the type for the audit; the type does not change how the file is loaded. The default is Manual.
      */
     type: 'Manual' | 'API' | 'UI' | 'FTP' | 'S3Event';
     /**
-     * What told of the file, where something did; kept for the audit.
+     * event describes what announced the file. The ledger keeps the event for the audit. When absent, nothing announced the file, as when a person creates the upload.
      */
     event?: {
       /**
-       * Of the event, as its sender names it.
+       * id is the identifier of the event, as the sender of the event gave the identifier.
        */
       id?: string;
       /**
-       * When the file was there, as the sender of the event says.
+       * time is when the file was in its place, according to the sender of the event.
        */
       time?: string;
       /**
-       * The UploadSource, in the same namespace, that created this upload.
+       * uploadSource is the name of the UploadSource, in the same namespace, that created this upload.
        */
       uploadSource?: string;
     };
+    /**
+     * s3 names the object and the storage that holds the object.
+     */
     s3: {
+      /**
+       * bucket is the name of the bucket that holds the object.
+       */
       bucket: string;
       /**
-       * Key of the object, as it is (not URL-encoded).
+       * key is the key of the object as the storage has it, not URL-encoded.
        */
       key: string;
       /**
-       * The version to load; the latest at planning time when absent.
+       * versionId is the version of the object to load, in a bucket with versions. When absent, the version that is the latest at planning time is loaded.
        */
       versionId?: string;
       /**
-       * Load only if the object's ETag is this one.
+       * eTag is the ETag that the object must have. An object with another ETag fails the upload with reason SourceChanged. When absent, the object is loaded whatever its ETag is.
        */
       eTag?: string;
       /**
-       * URL of an S3-compatible server as pods reach it. Before the Secret's AWS_ENDPOINT_URL_S3.
+       * endpoint is the URL of an S3-compatible server as pods reach the server. The field takes precedence over the Secret's AWS_ENDPOINT_URL_S3; when both are absent, the storage is AWS.
        */
       endpoint?: string;
+      /**
+       * region is the AWS region of the bucket. The field takes precedence over the Secret's AWS_REGION; when both are absent, the region is us-east-1.
+       */
       region?: string;
       /**
-       * Put the bucket into the path instead of the host name; on by default when an endpoint is set.
+       * forcePathStyle says whether the bucket is put into the path of a URL instead of the host name. When absent, the value is true if an endpoint is set, here or in the Secret, and false for AWS.
        */
       forcePathStyle?: boolean;
       /**
-       * Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if needed, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL_S3. Without it batch-upload-s3 where it exists, else the pod's own AWS identity.
+       * credentialsSecretRef names a Secret with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and, if needed, AWS_SESSION_TOKEN, AWS_REGION and AWS_ENDPOINT_URL_S3. When absent, the Secret batch-upload-s3 is used where it exists, and otherwise the pod's own AWS identity. A Secret other than batch-upload-s3 must be in the chart's value uploads.s3.extraSecretNames.
        */
       credentialsSecretRef?: {
+        /**
+         * name is the name of the Secret, in the same namespace.
+         */
         name: string;
       };
     };
   };
   /**
-   * What kind of file the object is. What is not declared is detected; a declaration that the file contradicts fails the upload.
+   * format declares what kind of file the object is. What is not declared is detected; a declaration that the file contradicts fails the upload with reason FormatMismatch.
    */
   format?: {
+    /**
+     * type is the type of the file: csv, ndjson (one JSON object on each line) or xlsx (a workbook, of which the first sheet that is not hidden is loaded). When absent, the type is detected.
+     */
     type?: 'csv' | 'ndjson' | 'xlsx';
+    /**
+     * compression says how the file is packed: none, gzip, zip (an archive with exactly one file) or zstd. When absent, the compression is detected.
+     */
     compression?: 'none' | 'gzip' | 'zip' | 'zstd';
+    /**
+     * encoding is the character encoding of the text. When absent, the first 64 KiB decide between utf-8, UTF-16 with a byte order mark, and windows-1252; declare UTF-16 without a byte order mark, and iso-8859-1.
+     */
     encoding?: 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' | 'iso-8859-1';
     /**
-     * How a CSV is written, in the words of the Frictionless Table Dialect. Every character is one of ASCII; the delimiter is detected when absent.
+     * dialect says how a CSV file is written, in the words of the Frictionless Table Dialect. Every character that the dialect names must be an ASCII character.
      */
     dialect?: {
+      /**
+       * delimiter is the character between two fields. When absent, the delimiter is detected: comma, semicolon, tab or pipe.
+       */
       delimiter?: string;
       /**
-       * " when absent; empty for a file without quoting.
+       * quoteChar is the character around a quoted field. When absent, a double quote is used; an empty text declares a file without quoting.
        */
       quoteChar?: string;
       /**
-       * A quote inside a quoted field is written twice; true when absent.
+       * doubleQuote says whether a quote inside a quoted field is written twice. When absent, the value is true.
        */
       doubleQuote?: boolean;
       /**
-       * The character after it stands for itself, inside quotes and outside.
+       * escapeChar is the character after which the next character stands for itself, inside quotes and outside. When absent, no character has this effect.
        */
       escapeChar?: string;
       /**
-       * A line that begins with it is no record.
+       * commentChar is the first character of a comment line, which is not a record but counts as a row. When absent, the file has no comment lines.
        */
       commentChar?: string;
       /**
-       * Spaces before a field are not part of it.
+       * skipInitialSpace says whether spaces before a field are left out. When absent, the value is false, and the spaces belong to the field.
        */
       skipInitialSpace?: boolean;
     };
   };
   /**
-   * Where a file that is not plain UTF-8 CSV is copied as such while it is loaded.
+   * work says where the upload keeps its copy of a file that is not plain UTF-8 CSV; the copy is plain UTF-8 CSV. When absent, the copy goes into the bucket of the source. The copy is removed when the upload ends.
    */
   work?: {
+    /**
+     * s3 names the bucket for the copy. The bucket is reached by the endpoint and the credentials of the source.
+     */
     s3: {
       /**
-       * With the source's endpoint and keys; the source's bucket when spec.work is absent.
+       * bucket is the name of the bucket in which the copy is written, under work/<uid of the BatchUpload>/.
        */
       bucket: string;
     };
   };
   /**
-   * The RecordSchema, in the same namespace. Pinned when the upload is accepted.
+   * schemaRef names the RecordSchema that says what a record is and which table records go to. The upload keeps a copy of the schema from the moment the upload is accepted, so that later edits do not change the upload.
    */
   schemaRef: {
+    /**
+     * name is the name of the RecordSchema, in the same namespace.
+     */
     name: string;
   };
   /**
-   * Commit loads the records. Validate does everything but that: it says what would be inserted (succeeded), updated and refused, also by the database, and writes nothing but the ledger (a table that the schema says to create is made). Records that only another unique index of the table or a trigger would refuse because of another chunk of the same file are not found.
+   * mode says what is done with the records. Commit loads the records. Validate checks them as Commit does, also in the database, and counts what would be inserted or updated (succeeded, updated) and what is refused, but writes nothing except the ledger and a table that the schema says to create. Validate does not find a record that another unique index, an exclusion constraint or a trigger would refuse because of another chunk of the same file. The default is Commit.
    */
   mode: 'Commit' | 'Validate';
   /**
-   * Load the object even if the same content was loaded with the same schema from this namespace before. When false such an upload is Complete at once, reason AlreadyLoaded, and has no records of its own; while another one loads the same content it is Queued, and goes on if that one fails.
+   * reload says whether the object is loaded even if the same content was loaded with the same schema from this namespace before. When false, an upload of such content is Complete at once with reason AlreadyLoaded and has no records of its own; while another upload loads the same content, this one is Queued and goes on only if the other one fails. The default is false.
    */
   reload: boolean;
   /**
-   * Records in a chunk, the unit of transaction and audit. A chunk also ends at 8 MiB.
+   * chunkRecords is the greatest number of records in a chunk, which is the part of a file that is committed and audited as a whole. A chunk also ends at 8 MiB. The default is 1000.
    */
   chunkRecords: number;
   /**
-   * Pods that process at the same time. Can be changed while the upload runs, up to as many as the plan has indexes (status.plan.indexes).
+   * parallelism is the number of pods that process the file at the same time. The number can be changed while the upload runs; never more pods run than the plan has indexes (status.plan.indexes). The default is 4.
    */
   parallelism: number;
   /**
-   * How many failed records are too many, and what is kept of them. Duplicates are not failed records, unless the schema's onDuplicate is Fail. The limits can be changed while the upload runs.
+   * errorPolicy says how many failed records are too many, and what is kept of failed records. Duplicates are not failed records unless the schema says onDuplicate: Fail. The limits can be changed while the upload runs.
    */
   errorPolicy?: {
     /**
-     * When more records than this have failed, the upload stops as Failed, reason TooManyFailedRecords. What was loaded until then stays.
+     * maxFailedRecords is the greatest number of failed records that is tolerated. When more records have failed, the upload ends as Failed with reason TooManyFailedRecords, and what was loaded until then stays. When absent, the number is not limited.
      */
     maxFailedRecords?: number;
     /**
-     * The same for a share of all records of the file, so that a bad first page does not stop a big file.
+     * maxFailedPercent is the greatest share of failed records that is tolerated, in percent of all records of the file, so that a bad beginning does not stop a big file. A greater share ends the upload as maxFailedRecords does. When absent, the share is not limited.
      */
     maxFailedPercent?: number;
     /**
-     * Keep the text of failed records in the ledger, with sensitive fields masked. When false only row number, place in the file, code and message are kept.
+     * storeRowData says whether the ledger keeps the text of failed records, with sensitive fields masked. When false, only the row number, the place in the file, the code and the message are kept. The default is true.
      */
     storeRowData: boolean;
   };
   /**
-   * Raise it to try a Failed upload again, once for every time it is raised. Chunks that are done stay done; the others are loaded by the same plan and schema, or the file is planned again if there is no plan. Refused, with the reason in the Failed condition, after SourceChanged, and where what the upload needs to go on is removed at its end. 0 when absent.
+   * retryGeneration asks for one more attempt of a Failed upload each time the number is raised. When absent, the number is 0. Chunks that were loaded are not loaded again; the others are loaded by the same plan and schema, or the file is planned again if there is no plan. The attempt is refused, with the reason in the Failed condition, after SourceChanged, and where data that the attempt needs was removed when the upload ended.
    */
   retryGeneration?: number;
+  /**
+   * target says which database the records are loaded into. When absent, the database of the Secret batch-upload-database is used.
+   */
   target?: {
     /**
-     * Secret with uri and, if needed, ca.crt; batch-upload-database when absent.
+     * databaseSecretRef names a Secret with the key uri (a PostgreSQL connection URI) and, if the server's certificate needs it, the key ca.crt (a certificate authority in PEM). A Secret other than batch-upload-database must be in the chart's value uploads.database.extraSecretNames.
      */
     databaseSecretRef: {
+      /**
+       * name is the name of the Secret, in the same namespace.
+       */
       name: string;
     };
   };
 }
 
 /**
- * What the operator has seen. Never more than 32 KiB, whatever the file.
+ * status is what the operator has observed of the upload. The status never exceeds 32 KiB, whatever the file.
  */
 export interface BatchUploadStatus {
+  /**
+   * observedGeneration is the generation of the spec that the status describes.
+   */
   observedGeneration?: number;
   /**
-   * Where the upload is, for people; programs read the conditions.
+   * phase summarises for people where the upload is: Pending (not accepted yet; the Accepted condition says why), Queued (another upload loads the same content), Planning (the file is read to find its records), Processing (chunks are loaded), Complete or Failed. Programs read the conditions instead.
    */
   phase?: 'Pending' | 'Queued' | 'Planning' | 'Processing' | 'Complete' | 'Failed';
   /**
-   * The most important thing to know now, for people.
+   * message tells people the most important thing to know about the upload now.
    */
   message?: string;
+  /**
+   * conditions describe the state of the upload for programs. Every type of condition occurs at most once.
+   */
   conditions?: {
+    /**
+     * type is what the condition is about. Accepted: the database, the schema and the target are in order. Planned: the file was read and cut into chunks. Progressing: the file is being read or loaded. Degraded: something is in the way, and the upload goes on when that is mended. Complete, Failed: the upload has ended.
+     */
     type: 'Accepted' | 'Planned' | 'Progressing' | 'Degraded' | 'Complete' | 'Failed';
+    /**
+     * status says whether the condition holds: True, False, or Unknown when the operator cannot tell.
+     */
     status: 'True' | 'False' | 'Unknown';
+    /**
+     * observedGeneration is the generation of the spec that the condition describes.
+     */
     observedGeneration?: number;
+    /**
+     * lastTransitionTime is the time at which the status of the condition last changed.
+     */
     lastTransitionTime: string;
+    /**
+     * reason is a CamelCase word that tells programs why the condition has its status.
+     */
     reason: string;
+    /**
+     * message tells people what happened, why, and what to do.
+     */
     message: string;
   }[];
   /**
-   * What the planner found.
+   * source describes the object as the planner found it.
    */
   source?: {
+    /**
+     * sizeBytes is the size of the object in bytes, as the storage holds it.
+     */
     sizeBytes?: number;
+    /**
+     * eTag is the ETag of the object that is loaded.
+     */
     eTag?: string;
+    /**
+     * versionId is the version of the object that is loaded. The field is absent where the bucket has no versions.
+     */
     versionId?: string;
     /**
-     * SHA-256 over the SHA-256s of the object's 8 MiB blocks.
+     * digest identifies the content of the object, in the form gmac-8mib:<hex>: the AES-GMAC of every block of 8 MiB, and SHA-256 over these. The digest recognises the same content when it comes again to the same ledger. The key is random and stays in the ledger, so that nobody without the key can compute the digest.
      */
     digest?: string;
+    /**
+     * format is the type of the file: csv, ndjson or xlsx.
+     */
     format?: string;
+    /**
+     * compression says how the file is packed: none, gzip, zip or zstd.
+     */
     compression?: string;
+    /**
+     * encoding is the character encoding of the text. The field is absent for a workbook.
+     */
     encoding?: string;
+    /**
+     * delimiter is the character between two fields of a CSV file. The field is absent for other types of files.
+     */
     delimiter?: string;
   };
+  /**
+   * plan describes how the file is cut for loading. The field is absent until the file was read once.
+   */
   plan?: {
     /**
-     * Inline when the planning pod also processed the file, Job when an Indexed Job did.
+     * execution says who processes the file: Inline means the pod that planned the file, Job means the pods of an Indexed Job.
      */
     execution?: 'Inline' | 'Job';
+    /**
+     * records is the number of records to load. The number is 0 when the content was loaded already.
+     */
     records?: number;
+    /**
+     * chunks is the number of chunks that the records are cut into.
+     */
     chunks?: number;
+    /**
+     * indexes is the number of completion indexes of the Indexed Job. No more pods than this process the file at the same time.
+     */
     indexes?: number;
   };
   /**
-   * total = succeeded + failed + duplicate + pending; processed is the first three; updated is the part of succeeded that took the place of stored rows.
+   * records counts the records by what became of them: processed = succeeded + failed + duplicate, and total - processed are pending.
    */
   records?: {
+    /**
+     * total is the number of records to load. The number is 0 when the content was loaded already.
+     */
     total?: number;
+    /**
+     * processed is the number of records whose outcome is committed.
+     */
     processed?: number;
+    /**
+     * succeeded is the number of records that were loaded or, in mode Validate, would be loaded.
+     */
     succeeded?: number;
+    /**
+     * failed is the number of records that the schema or PostgreSQL refused, and of duplicates where the schema says onDuplicate: Fail.
+     */
     failed?: number;
+    /**
+     * duplicate is the number of records that were left out because another record, in the table or in the file, has the same key.
+     */
     duplicate?: number;
+    /**
+     * updated is the number of succeeded records that took the place of a stored row or, in mode Validate, would do so.
+     */
     updated?: number;
   };
+  /**
+   * progress is the share of processed records, such as 42%, rounded down. 100% is only said of an upload that is Complete.
+   */
   progress?: string;
+  /**
+   * recordsPerSecond is the number of records processed per second: lately while the upload runs, and on average once the upload is Complete.
+   */
   recordsPerSecond?: number;
+  /**
+   * estimatedCompletionTime is the time at which the upload will be complete if the rate stays the same. The field is absent when nothing is being processed.
+   */
   estimatedCompletionTime?: string;
   /**
-   * The most frequent codes. Messages never contain a record's values.
+   * topErrors lists the most frequent error codes, the most frequent first. Duplicates appear with code DUP_001.
    */
   topErrors?: {
+    /**
+     * code is an error code of records, such as VAL_001.
+     */
     code: string;
+    /**
+     * count is the number of records whose first fault has the code.
+     */
     count: number;
+    /**
+     * message is an example of what the code means in this file. A message never contains a record's values.
+     */
     message?: string;
   }[];
+  /**
+   * jobs lists the Jobs that do the work. The list stays when finished Jobs are removed.
+   */
   jobs?: {
+    /**
+     * name is the name of the Job, in the same namespace.
+     */
     name: string;
+    /**
+     * kind says what the Job does: plan reads the file, and loads it if it is small; process loads a larger file.
+     */
     kind?: 'plan' | 'process';
+    /**
+     * active is the number of pods of the Job that have not ended. The field is absent once the upload has ended.
+     */
     active?: number;
+    /**
+     * succeeded is the number of pods of the Job that ended well. The field is absent once the upload has ended.
+     */
     succeeded?: number;
+    /**
+     * failed is the number of pods of the Job that failed.
+     */
     failed?: number;
   }[];
+  /**
+   * startTime is the time at which the upload was first accepted.
+   */
   startTime?: string;
+  /**
+   * completionTime is the time at which the upload ended as Complete or Failed.
+   */
   completionTime?: string;
 }

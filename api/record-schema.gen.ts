@@ -1,13 +1,28 @@
 /** Generated from crds/recordschemas.yaml (v1alpha1) by `make generate`; do not edit. */
 
+/**
+ * spec describes the fields of a record, the rules that a record must meet, and the table that records go to. The words are those of the Frictionless Table Schema, version 2, where that standard has words.
+ */
 export interface RecordSchemaSpec {
   /**
-   * The fields of a record. A file's header is matched to them by name, letter case and spaces aside, in any order.
+   * fields lists the fields of a record. A column of the file belongs to the field whose name or alias stands in the header; letter case, spaces, underscores and hyphens do not matter.
    */
   fields: {
+    /**
+     * name is the name of the field, here and in the header of a file. In the header, letter case, spaces, underscores and hyphens do not matter.
+     */
     name: string;
+    /**
+     * title is a name of the field for people. The title has no effect on loading.
+     */
     title?: string;
+    /**
+     * description explains the field to people. The description has no effect on loading.
+     */
     description?: string;
+    /**
+     * type says which texts are values of the field and how they are loaded. A text that is not a value of the type fails the record. A string, like any, takes every text. The default is string.
+     */
     type:
       | 'string'
       | 'integer'
@@ -23,106 +38,142 @@ export interface RecordSchemaSpec {
       | 'array'
       | 'any';
     /**
-     * Of a string: email, uri, uuid or binary (base64). Of a date, time or datetime: words of strptime, as in %d.%m.%Y; the value that is loaded is the ISO 8601 form.
+     * format narrows the type. For a string, format is email, uri, uuid or binary (base64). For a date, time or datetime, format is a strptime pattern such as %d.%m.%Y; the value that is loaded has the ISO 8601 form all the same. When absent or default, a string may be any text, and dates and times must have the ISO 8601 form.
      */
     format?: string;
     /**
-     * What stands before the fraction of a number; default: a point.
+     * decimalChar is the character before the fraction of a number. When absent, a point is used.
      */
     decimalChar?: string;
     /**
-     * What groups the digits of a number by three before the decimalChar, as the comma in 1,234.
+     * groupChar is the character that groups the digits before the fraction by three, as the comma in 1,234. When absent, digits are not grouped.
      */
     groupChar?: string;
     /**
-     * When false a unit or a currency may stand before or behind the number, as in EUR 95 or 95%; it is left out.
+     * bareNumber says whether the number stands alone. When false, a unit or a currency may stand before or behind the number, as in EUR 95 or 95%, and is left out. When absent, the value is true.
      */
     bareNumber?: boolean;
     /**
-     * What means true; default: true, True, TRUE, 1.
+     * trueValues lists the texts that mean true. When absent, these are true, True, TRUE and 1.
      */
     trueValues?: string[];
     /**
-     * What means false; default: false, False, FALSE, 0.
+     * falseValues lists the texts that mean false. When absent, these are false, False, FALSE and 0.
      */
     falseValues?: string[];
+    /**
+     * constraints lists what every value of the field must meet. All violated constraints of a record are reported. A missing value violates required alone.
+     */
     constraints?: {
+      /**
+       * required says whether a missing value fails the record, with code VAL_001. When absent, the value is false; the fields of primaryKey are required in any case.
+       */
       required?: boolean;
+      /**
+       * enum lists the texts that are allowed, as they stand in the file. Any other text fails the record with code VAL_004.
+       */
       enum?: string[];
       /**
-       * RE2 syntax, matched against the field's text whatever its type.
+       * pattern is an RE2 expression that must match somewhere in the field's text, whatever the type; put ^ and $ around the expression to match the whole text. A text that does not match fails the record with code VAL_007.
        */
       pattern?: string;
+      /**
+       * minLength is the least number of characters of a string. A shorter text fails the record with code VAL_008.
+       */
       minLength?: number;
+      /**
+       * maxLength is the greatest number of characters of a string. A longer text fails the record with code VAL_008.
+       */
       maxLength?: number;
+      /**
+       * minimum is the least value that is allowed, written as the field's values are. A lesser value fails the record with code VAL_009.
+       */
       minimum?: string;
+      /**
+       * maximum is the greatest value that is allowed, written as the field's values are. A greater value fails the record with code VAL_009.
+       */
       maximum?: string;
+      /**
+       * exclusiveMinimum is a bound that every value must exceed, written as the field's values are. A value that is equal or less fails the record with code VAL_009.
+       */
       exclusiveMinimum?: string;
+      /**
+       * exclusiveMaximum is a bound that every value must stay below, written as the field's values are. A value that is equal or greater fails the record with code VAL_009.
+       */
       exclusiveMaximum?: string;
     };
     /**
-     * Texts that mean "no value" in this field, instead of the schema's. Blank text always does.
+     * missingValues lists the texts that mean "no value" in this field, instead of the missingValues of the schema. Blank text always means "no value".
      */
     missingValues?: string[];
     /**
-     * Other names of the field in a file's header.
+     * aliases lists other names that the field may have in the header of a file.
      */
     aliases?: string[];
     /**
-     * Values are masked wherever a record is kept for people.
+     * sensitive says whether the values of the field are masked wherever a record is kept for people. When absent, the value is false.
      */
     sensitive?: boolean;
     /**
-     * The code of this field's faults, instead of the one of the rule (a missing value stays VAL_001).
+     * code is the error code of the faults of this field, instead of the code of the violated type or constraint. A missing value keeps the code VAL_001.
      */
     code?: string;
   }[];
   /**
-   * How the header must match the fields. equal (default): the same names in any order. exact: in the same order. subset: the file has all fields and may have more. superset: the file may lack fields that are not required. partial: at least one field matches.
+   * fieldsMatch says how the header of a file must match the fields. equal: the same names in any order. exact: the same names in the same order. subset: the file has all fields and may have more columns. superset: the file may lack fields that are not required. partial: at least one field matches. A header that does not match fails the upload with reason HeaderMismatch. The default is equal.
    */
   fieldsMatch: 'exact' | 'equal' | 'subset' | 'superset' | 'partial';
   /**
-   * Texts that mean "no value". Blank text always does.
+   * missingValues lists the texts that mean "no value" in every field without missingValues of its own. Blank text always means "no value".
    */
   missingValues?: string[];
   /**
-   * The fields that make a record unique; they are required. The target table must have a unique index on exactly their columns.
+   * primaryKey lists the fields that together make a record unique. These fields are required, each needs a column, and the target table must have a unique index on exactly these columns.
    */
   primaryKey: string[];
   /**
-   * Rules over the fields of one record. All that are violated are reported, together with the faults of fields; a rule that reads a field at fault is left out.
+   * rules lists conditions over several fields of one record. All rules that are violated are reported, together with the faults of fields; a rule that reads a field at fault is left out.
    */
   rules?: {
     /**
-     * A CEL expression over the record's fields (by name) that must give true. A missing value is null; a rule that cannot be computed is violated.
+     * rule is a CEL expression over the record's fields (by name) that must give true. A missing value is null. A rule that cannot be computed is violated.
      */
     rule: string;
     /**
-     * What a person reads who has to correct the record.
+     * message tells the person who corrects the record what is wrong.
      */
     message: string;
     /**
-     * The code of the fault.
+     * code is the error code of a record that violates the rule. The code begins with BIZ_.
      */
     code: string;
   }[];
+  /**
+   * target says which table the records go to and what its columns get.
+   */
   target: {
     /**
-     * Name of the table, with its schema in front if needed, as in sales.orders. Case-sensitive.
+     * table is the name of the table, with its PostgreSQL schema in front if needed, as in sales.orders. Letter case matters.
      */
     table: string;
     /**
-     * Make the table if it is absent. When false an absent table is a condition of the upload.
+     * create says whether the operator creates the table if the table is absent. When false, an upload waits for the table, and its Accepted condition shows the SQL that creates the table. The default is false.
      */
     create: boolean;
     /**
-     * What happens to a record whose key is already stored. Skip: counted as duplicate, DUP_001. Update: it takes the place of the stored row and is counted in updated. Fail: it fails with DUP_001. Of equal keys in one file the lowest row number stays with Skip and Fail, the highest with Update; the others are duplicates, or failed with Fail. That the choice does not depend on which chunk commits first takes columns for uploadId and rowNumber; the counts are exact without them too.
+     * onDuplicate says what happens to a record whose key is stored already. Skip: the stored row stays, and the record is counted as duplicate with code DUP_001. Update: the record takes the place of the stored row and is counted in updated. Fail: the stored row stays, and the record fails with code DUP_001. Of equal keys in one file the lowest row number stays with Skip and Fail, and the highest with Update; the others are duplicates or, with Fail, failed records. Give the table columns for uploadId and rowNumber, so that this choice does not depend on which chunk commits first; the counts are exact without these columns, too. The default is Skip.
      */
     onDuplicate: 'Skip' | 'Update' | 'Fail';
+    /**
+     * columns lists the columns of the table that records fill. Each gets its value from exactly one of field, json, value and system.
+     */
     columns: {
+      /**
+       * name is the name of the column in the table. Letter case matters.
+       */
       name: string;
       /**
-       * PostgreSQL type of the column when the table is made. When absent the field's type says it; a CEL value is text.
+       * type is the PostgreSQL type of the column when the operator creates the table. When absent, the type of the field decides; a CEL value is text, and json is jsonb.
        */
       type?:
         | 'text'
@@ -139,29 +190,32 @@ export interface RecordSchemaSpec {
         | 'jsonb'
         | 'json';
       /**
-       * The field that the column gets.
+       * field is the name of the field whose value the column gets.
        */
       field?: string;
       /**
-       * A JSON object made from fields; blank ones are left out.
+       * json lists the properties of a JSON object that the column gets. A property without a value is left out.
        */
       json?: {
         /**
-         * Where the value goes; dots make nested objects, as in name.first.
+         * path is the place of the property in the object. Dots make nested objects, as in name.first.
          */
         path: string;
+        /**
+         * field is the name of the field whose value the property gets.
+         */
         field?: string;
         /**
-         * A CEL expression over the record's fields (by name); null leaves the property out.
+         * value is a CEL expression over the record's fields (by name) whose result the property gets. A result of null leaves the property out. An expression that cannot be computed fails the record with code VAL_006.
          */
         value?: string;
       }[];
       /**
-       * A CEL expression over the record's fields (by name); null and empty text are NULL.
+       * value is a CEL expression over the record's fields (by name) whose result the column gets. Null and empty text are stored as NULL. An expression that cannot be computed fails the record with code VAL_006.
        */
       value?: string;
       /**
-       * A value that the loader knows: the upload's id, the row number, or a new uuid (version 7) for each row. A uuid column is better filled by it than by a default such as gen_random_uuid(), with which PostgreSQL stores rows one by one, all over the index.
+       * system is a value that the loader knows: uploadId (the uid of the BatchUpload), rowNumber (the row of the record in the file, where the header is row 1), or uuid (a new UUID of version 7 for each row). Prefer uuid to a column default such as gen_random_uuid(), with which PostgreSQL stores rows one by one, all over the index.
        */
       system?: 'uploadId' | 'rowNumber' | 'uuid';
     }[];

@@ -1,346 +1,484 @@
 /** Generated from crds/uploadsources.yaml (v1alpha1) by `make generate`; do not edit. */
 
 /**
- * Where files arrive, which of them, and what is made of them. Can be changed at any time; uploads that were created stay as they are.
+ * spec says where files arrive, which of them are loaded, and what the created BatchUploads look like. The spec can be changed at any time; uploads that were created stay as they are.
  */
 export interface UploadSourceSpec {
   /**
-   * Create nothing while true. Messages stay in their queue and files where they are; posted events are refused, and the first list afterwards finds their objects.
+   * suspend says whether the creation of uploads is stopped. While true, messages stay in their queue and files where they are; posted events are refused, and the first list afterwards finds their objects. The default is false.
    */
   suspend: boolean;
   /**
-   * The storage, or a service beside it, tells of every new object. Events get lost, so the prefix is listed too from time to time.
+   * s3Event makes the source wait for events by which the storage, or a service beside the storage, announces every new object. Events get lost, so the prefix is listed from time to time, too.
    */
   s3Event?: {
+    /**
+     * sqs names the SQS queue that the events come from.
+     */
     sqs?: {
       /**
-       * URL of the queue. A queue has one owner; of two sources on one queue the older gets the messages, the other one is not Ready, reason QueueTaken.
+       * queueUrl is the URL of the queue. A queue serves one source: of two sources with the same queue the older one gets the messages, and the other one is not Ready, with reason QueueTaken.
        */
       queueUrl: string;
+      /**
+       * region is the AWS region of the queue. When absent, the region comes from the Secret's AWS_REGION, the queue's URL or the bridge's own AWS_REGION, in this order, and is us-east-1 otherwise.
+       */
       region?: string;
       /**
-       * URL of an SQS-compatible server as the bridge reaches it.
+       * endpoint is the URL of an SQS-compatible server as the bridge reaches the server. When absent, the server of queueUrl is used.
        */
       endpoint?: string;
       /**
-       * Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if needed, AWS_SESSION_TOKEN, AWS_REGION. Without it batch-upload-s3 where it exists, else the bridge's own AWS identity.
+       * credentialsSecretRef names a Secret with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and, if needed, AWS_SESSION_TOKEN and AWS_REGION. When absent, the Secret batch-upload-s3 is used where it exists, and otherwise the bridge's own AWS identity. A Secret other than batch-upload-s3 must be in the chart's value bridge.secretNames.
        */
       credentialsSecretRef?: {
+        /**
+         * name is the name of the Secret, in the same namespace.
+         */
         name: string;
       };
     };
     /**
-     * Events are posted to the bridge at /v1/namespaces/<namespace>/uploadsources/<name>/events.
+     * webhook makes the bridge accept events that are posted to its path /v1/namespaces/<namespace>/uploadsources/<name>/events.
      */
     webhook?: {
       /**
-       * Secret with token (the shared secret), hmacKey, or both; a request has to prove that its sender knows one of them.
+       * secretRef names a Secret with the key token (a shared secret), the key hmacKey (for signed requests), or both. A request must prove that its sender knows one of the two. The Secret must be in the chart's value bridge.secretNames.
        */
       secretRef: {
+        /**
+         * name is the name of the Secret, in the same namespace.
+         */
         name: string;
       };
     };
     /**
-     * The prefix is listed as often, for objects whose event was lost.
+     * relistSeconds is the number of seconds between two lists of the prefix, which find the objects whose event was lost. The default is 600.
      */
     relistSeconds: number;
   };
   /**
-   * The prefix is listed from time to time, for storage that sends no events.
+   * s3Poll makes the source list the prefix from time to time, for storage that sends no events.
    */
   s3Poll?: {
+    /**
+     * intervalSeconds is the number of seconds between two lists of the prefix. The default is 60.
+     */
     intervalSeconds: number;
   };
   /**
-   * Files are fetched from a folder of an SSH server into the bucket. Files that are still being written, by their size or by their names (.part, .filepart, .partial, .tmp, .crdownload), and those that begin with a dot are left alone.
+   * sftp makes the bridge fetch files from a folder of an SFTP server into the bucket. The bridge leaves alone files that are still being written, by their size or by their names (.part, .filepart, .partial, .tmp, .crdownload), and files whose names begin with a dot.
    */
   sftp?: {
     /**
-     * Name or address of the server.
+     * host is the name or the address of the server.
      */
     host: string;
+    /**
+     * port is the TCP port of the server. The default is 22.
+     */
     port: number;
+    /**
+     * username is the name of the user that the bridge logs in as.
+     */
     username: string;
     /**
-     * The folder that is watched, without the folders in it. One that does not begin with a slash is under the folder in which a session begins.
+     * directory is the folder that is watched, without the folders in it. A path that does not begin with a slash is relative to the folder in which a session begins. The default is ".".
      */
     directory: string;
     /**
-     * Secret with knownHosts (the server's keys, as OpenSSH's known_hosts has them) and either password or privateKey with, if it has one, its passphrase.
+     * secretRef names a Secret with the key knownHosts (the server's keys, as in OpenSSH's known_hosts) and either password or privateKey, with passphrase if the private key has one. The Secret must be in the chart's value bridge.secretNames.
      */
     secretRef: {
+      /**
+       * name is the name of the Secret, in the same namespace.
+       */
       name: string;
     };
     /**
-     * The folder is listed as often.
+     * intervalSeconds is the number of seconds between two lists of the folder. The default is 60.
      */
     intervalSeconds: number;
     /**
-     * What becomes of the file on the server once it is in the bucket and its BatchUpload exists.
+     * afterFetch says what becomes of a file on the server once the file is in the bucket and its BatchUpload exists.
      */
     afterFetch: {
       /**
-       * Move puts it into directory, Rename appends suffix, Delete removes it. Keep leaves it as it is: the ledger knows that it was fetched.
+       * action is what is done with the file. Move puts the file into directory, Rename appends suffix to its name, Delete removes the file, and Keep leaves the file as it is; the ledger knows that the file was fetched. The default is Move.
        */
       action: 'Move' | 'Rename' | 'Delete' | 'Keep';
       /**
-       * For Move. One that does not begin with a slash is under the watched folder. Made when it is not there.
+       * directory is the folder that Move puts files into. A path that does not begin with a slash is relative to the watched folder. The folder is created if it is absent. The default is processed.
        */
       directory: string;
       /**
-       * For Rename. Files whose names end in it are left alone.
+       * suffix is the text that Rename appends to the name of a file. With Rename, files whose names end in the suffix are left alone. The default is .done.
        */
       suffix: string;
     };
     /**
-     * Where fetched files are written: <uploadPrefix><namespace>/<source>/<name of the upload>/<file name>.
+     * uploadPrefix is the beginning of the keys of fetched files, which are <uploadPrefix><namespace>/<source>/<name of the upload>/<file name>. The default is raw-uploads/.
      */
     uploadPrefix: string;
   };
   /**
-   * Where the objects are; for sftp, where fetched files are written. Also what spec.source.s3 of the BatchUploads says.
+   * s3 names the bucket in which objects arrive or, with sftp, into which fetched files are written. The created BatchUploads get the same bucket and the same access to it in their spec.source.s3.
    */
   s3: {
     /**
-     * The only bucket; an event of another one is ignored.
+     * bucket is the name of the bucket. An event about another bucket is ignored.
      */
     bucket: string;
     /**
-     * What the keys begin with, as they are (not URL-encoded). Ends in a slash where a folder is meant.
+     * prefix is what the keys of objects must begin with, not URL-encoded. End the prefix with a slash where a folder is meant. The default is an empty prefix, which means the whole bucket.
      */
     prefix: string;
     /**
-     * URL of an S3-compatible server as the bridge and pods reach it. Before the Secret's AWS_ENDPOINT_URL_S3.
+     * endpoint is the URL of an S3-compatible server as the bridge and the pods reach the server. The field takes precedence over the Secret's AWS_ENDPOINT_URL_S3; when both are absent, the storage is AWS.
      */
     endpoint?: string;
+    /**
+     * region is the AWS region of the bucket. The field takes precedence over the Secret's AWS_REGION; when both are absent, the region is us-east-1.
+     */
     region?: string;
     /**
-     * Put the bucket into the path instead of the host name; on by default when an endpoint is set.
+     * forcePathStyle says whether the bucket is put into the path of a URL instead of the host name. When absent, the value is true if an endpoint is set, here or in the Secret, and false for AWS.
      */
     forcePathStyle?: boolean;
     /**
-     * Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if needed, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL_S3. Without it batch-upload-s3 where it exists, else the AWS identity of the bridge, and of the pods.
+     * credentialsSecretRef names a Secret with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY and, if needed, AWS_SESSION_TOKEN, AWS_REGION and AWS_ENDPOINT_URL_S3. When absent, the Secret batch-upload-s3 is used where it exists, and otherwise the AWS identity of the bridge and that of the pods. A Secret other than batch-upload-s3 must be in the chart's value uploads.s3.extraSecretNames.
      */
     credentialsSecretRef?: {
+      /**
+       * name is the name of the Secret, in the same namespace.
+       */
       name: string;
     };
   };
   /**
-   * Which files are meant; the others are counted as ignored. All that is given must hold.
+   * filter says which files are loaded; the others are counted as ignored. A file must meet every condition that is given.
    */
   filter: {
     /**
-     * The key ends in one of them, letter case included.
+     * suffixes lists the endings of which the key must have one; letter case matters. When absent, every ending is allowed.
      */
     suffixes?: string[];
     /**
-     * An RE2 expression that finds something in the key after s3.prefix; for sftp in the file's name.
+     * pattern is an RE2 expression that must match somewhere in the part of the key after s3.prefix or, with sftp, in the name of the file. When absent, every key is allowed.
      */
     pattern?: string;
+    /**
+     * minBytes is the least size of a file in bytes. Empty files are ignored unless the number is 0. The default is 1.
+     */
     minBytes: number;
+    /**
+     * maxBytes is the greatest size of a file in bytes. When absent, the size is not limited.
+     */
     maxBytes?: number;
   };
   /**
-   * A file must not have changed for so long, for senders that write the same file several times. 0 when absent; for sftp 10.
+   * settleSeconds is the number of seconds for which a file must not have changed before it is loaded, for senders that write the same file several times. When absent, the number is 0 or, with sftp, 10.
    */
   settleSeconds?: number;
   /**
-   * Which RecordSchema, in the same namespace. The first entry that fits; a file that none fits is ignored.
+   * schemas says which RecordSchema is used for which files. The first entry that fits a file decides; a file that no entry fits is ignored.
    */
   schemas: {
     /**
-     * What the key after s3.prefix begins with; for sftp the file's name.
+     * prefix is what the part of the key after s3.prefix or, with sftp, the name of the file must begin with. An entry with neither prefix nor pattern fits every file.
      */
     prefix?: string;
     /**
-     * An RE2 expression that finds something in the key after s3.prefix; for sftp in the file's name.
+     * pattern is an RE2 expression that must match somewhere in the part of the key after s3.prefix or, with sftp, in the name of the file. An entry with neither prefix nor pattern fits every file.
      */
     pattern?: string;
+    /**
+     * schemaRef names the RecordSchema of the files that the entry fits.
+     */
     schemaRef: {
+      /**
+       * name is the name of the RecordSchema, in the same namespace.
+       */
       name: string;
     };
   }[];
   /**
-   * What the BatchUploads are made from.
+   * template describes the BatchUploads that the source creates.
    */
   template: {
+    /**
+     * metadata holds the labels and annotations of the created BatchUploads.
+     */
     metadata?: {
+      /**
+       * labels are put on every created BatchUpload. Keys that begin with batchupload.dev/ are reserved for the operator.
+       */
       labels?: {
+        /**
+         * The value is the value of the label that the key names.
+         */
         [k: string]: string;
       };
+      /**
+       * annotations are put on every created BatchUpload. Keys that begin with batchupload.dev/ are reserved for the operator.
+       */
       annotations?: {
+        /**
+         * The value is the value of the annotation that the key names.
+         */
         [k: string]: string;
       };
     };
     /**
-     * As BatchUpload's spec, without source, schemaRef and retryGeneration.
+     * spec is the spec of the created BatchUploads. source and schemaRef are left out because the bridge sets them, and retryGeneration because it is for a single upload.
      */
     spec: {
       /**
-       * What kind of file the object is. What is not declared is detected; a declaration that the file contradicts fails the upload.
+       * format declares what kind of file the object is. What is not declared is detected; a declaration that the file contradicts fails the upload with reason FormatMismatch.
        */
       format?: {
+        /**
+         * type is the type of the file: csv, ndjson (one JSON object on each line) or xlsx (a workbook, of which the first sheet that is not hidden is loaded). When absent, the type is detected.
+         */
         type?: 'csv' | 'ndjson' | 'xlsx';
+        /**
+         * compression says how the file is packed: none, gzip, zip (an archive with exactly one file) or zstd. When absent, the compression is detected.
+         */
         compression?: 'none' | 'gzip' | 'zip' | 'zstd';
+        /**
+         * encoding is the character encoding of the text. When absent, the first 64 KiB decide between utf-8, UTF-16 with a byte order mark, and windows-1252; declare UTF-16 without a byte order mark, and iso-8859-1.
+         */
         encoding?: 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' | 'iso-8859-1';
         /**
-         * How a CSV is written, in the words of the Frictionless Table Dialect. Every character is one of ASCII; the delimiter is detected when absent.
+         * dialect says how a CSV file is written, in the words of the Frictionless Table Dialect. Every character that the dialect names must be an ASCII character.
          */
         dialect?: {
+          /**
+           * delimiter is the character between two fields. When absent, the delimiter is detected: comma, semicolon, tab or pipe.
+           */
           delimiter?: string;
           /**
-           * " when absent; empty for a file without quoting.
+           * quoteChar is the character around a quoted field. When absent, a double quote is used; an empty text declares a file without quoting.
            */
           quoteChar?: string;
           /**
-           * A quote inside a quoted field is written twice; true when absent.
+           * doubleQuote says whether a quote inside a quoted field is written twice. When absent, the value is true.
            */
           doubleQuote?: boolean;
           /**
-           * The character after it stands for itself, inside quotes and outside.
+           * escapeChar is the character after which the next character stands for itself, inside quotes and outside. When absent, no character has this effect.
            */
           escapeChar?: string;
           /**
-           * A line that begins with it is no record.
+           * commentChar is the first character of a comment line, which is not a record but counts as a row. When absent, the file has no comment lines.
            */
           commentChar?: string;
           /**
-           * Spaces before a field are not part of it.
+           * skipInitialSpace says whether spaces before a field are left out. When absent, the value is false, and the spaces belong to the field.
            */
           skipInitialSpace?: boolean;
         };
       };
       /**
-       * Where a file that is not plain UTF-8 CSV is copied as such while it is loaded.
+       * work says where the upload keeps its copy of a file that is not plain UTF-8 CSV; the copy is plain UTF-8 CSV. When absent, the copy goes into the bucket of the source. The copy is removed when the upload ends.
        */
       work?: {
+        /**
+         * s3 names the bucket for the copy. The bucket is reached by the endpoint and the credentials of the source.
+         */
         s3: {
           /**
-           * With the source's endpoint and keys; the source's bucket when spec.work is absent.
+           * bucket is the name of the bucket in which the copy is written, under work/<uid of the BatchUpload>/.
            */
           bucket: string;
         };
       };
       /**
-       * Commit loads the records. Validate does everything but that: it says what would be inserted (succeeded), updated and refused, also by the database, and writes nothing but the ledger (a table that the schema says to create is made). Records that only another unique index of the table or a trigger would refuse because of another chunk of the same file are not found.
+       * mode says what is done with the records. Commit loads the records. Validate checks them as Commit does, also in the database, and counts what would be inserted or updated (succeeded, updated) and what is refused, but writes nothing except the ledger and a table that the schema says to create. Validate does not find a record that another unique index, an exclusion constraint or a trigger would refuse because of another chunk of the same file. The default is Commit.
        */
       mode: 'Commit' | 'Validate';
       /**
-       * Load the object even if the same content was loaded with the same schema from this namespace before. When false such an upload is Complete at once, reason AlreadyLoaded, and has no records of its own; while another one loads the same content it is Queued, and goes on if that one fails.
+       * reload says whether the object is loaded even if the same content was loaded with the same schema from this namespace before. When false, an upload of such content is Complete at once with reason AlreadyLoaded and has no records of its own; while another upload loads the same content, this one is Queued and goes on only if the other one fails. The default is false.
        */
       reload: boolean;
       /**
-       * Records in a chunk, the unit of transaction and audit. A chunk also ends at 8 MiB.
+       * chunkRecords is the greatest number of records in a chunk, which is the part of a file that is committed and audited as a whole. A chunk also ends at 8 MiB. The default is 1000.
        */
       chunkRecords: number;
       /**
-       * Pods that process at the same time. Can be changed while the upload runs, up to as many as the plan has indexes (status.plan.indexes).
+       * parallelism is the number of pods that process the file at the same time. The number can be changed while the upload runs; never more pods run than the plan has indexes (status.plan.indexes). The default is 4.
        */
       parallelism: number;
       /**
-       * How many failed records are too many, and what is kept of them. Duplicates are not failed records, unless the schema's onDuplicate is Fail. The limits can be changed while the upload runs.
+       * errorPolicy says how many failed records are too many, and what is kept of failed records. Duplicates are not failed records unless the schema says onDuplicate: Fail. The limits can be changed while the upload runs.
        */
       errorPolicy?: {
         /**
-         * When more records than this have failed, the upload stops as Failed, reason TooManyFailedRecords. What was loaded until then stays.
+         * maxFailedRecords is the greatest number of failed records that is tolerated. When more records have failed, the upload ends as Failed with reason TooManyFailedRecords, and what was loaded until then stays. When absent, the number is not limited.
          */
         maxFailedRecords?: number;
         /**
-         * The same for a share of all records of the file, so that a bad first page does not stop a big file.
+         * maxFailedPercent is the greatest share of failed records that is tolerated, in percent of all records of the file, so that a bad beginning does not stop a big file. A greater share ends the upload as maxFailedRecords does. When absent, the share is not limited.
          */
         maxFailedPercent?: number;
         /**
-         * Keep the text of failed records in the ledger, with sensitive fields masked. When false only row number, place in the file, code and message are kept.
+         * storeRowData says whether the ledger keeps the text of failed records, with sensitive fields masked. When false, only the row number, the place in the file, the code and the message are kept. The default is true.
          */
         storeRowData: boolean;
       };
+      /**
+       * target says which database the records are loaded into. When absent, the database of the Secret batch-upload-database is used.
+       */
       target?: {
         /**
-         * Secret with uri and, if needed, ca.crt; batch-upload-database when absent.
+         * databaseSecretRef names a Secret with the key uri (a PostgreSQL connection URI) and, if the server's certificate needs it, the key ca.crt (a certificate authority in PEM). A Secret other than batch-upload-database must be in the chart's value uploads.database.extraSecretNames.
          */
         databaseSecretRef: {
+          /**
+           * name is the name of the Secret, in the same namespace.
+           */
           name: string;
         };
       };
     };
   };
   /**
-   * What becomes of the object once its upload is Complete, for s3Event and s3Poll. Of an upload that failed it stays. A change holds for files that arrive from then on.
+   * afterSuccess says, for s3Event and s3Poll, what becomes of an object once its BatchUpload is Complete. The object of an upload that failed stays. A change applies to files that arrive afterwards.
    */
   afterSuccess: {
+    /**
+     * action is what is done with the object: Keep leaves the object where it is, Delete removes the object, and Move puts the object under prefix. Delete and Move wait until every other upload of the same object is Complete, too. The default is Keep.
+     */
     action: 'Keep' | 'Delete' | 'Move';
     /**
-     * For Move, in the same bucket. Not under s3.prefix.
+     * prefix is what the new key begins with, in the same bucket; the part of the old key after s3.prefix follows. The prefix is required for Move and must not be under s3.prefix.
      */
     prefix?: string;
   };
 }
 
 /**
- * What the bridge has seen. Never more than 32 KiB, whatever arrives.
+ * status is what the bridge has observed of the source. The status never exceeds 32 KiB, whatever arrives.
  */
 export interface UploadSourceStatus {
+  /**
+   * observedGeneration is the generation of the spec that the status describes.
+   */
   observedGeneration?: number;
+  /**
+   * conditions describe the state of the source for programs. Every type of condition occurs at most once.
+   */
   conditions?: {
     /**
-     * Accepted: what the spec names is there and can be used. Ready: files that arrive are seen. Degraded: they are, but some are not handled, or not as soon as they should be.
+     * type is what the condition is about. Accepted: what the spec names is there and can be used. Ready: files that arrive are seen. Degraded: files are seen, but some are not handled, or not as soon as they should be.
      */
     type: 'Accepted' | 'Ready' | 'Degraded';
+    /**
+     * status says whether the condition holds: True, False, or Unknown when the bridge cannot tell.
+     */
     status: 'True' | 'False' | 'Unknown';
+    /**
+     * observedGeneration is the generation of the spec that the condition describes.
+     */
     observedGeneration?: number;
+    /**
+     * lastTransitionTime is the time at which the status of the condition last changed.
+     */
     lastTransitionTime: string;
+    /**
+     * reason is a CamelCase word that tells programs why the condition has its status.
+     */
     reason: string;
+    /**
+     * message tells people what happened, why, and what to do.
+     */
     message: string;
   }[];
   /**
-   * When the last event came.
+   * lastEventTime is the time at which the last event came.
    */
   lastEventTime?: string;
   /**
-   * When the prefix or the folder was last listed to its end.
+   * lastListTime is the time at which the prefix or the folder was last listed to its end. The field may be five minutes behind where nothing else changes.
    */
   lastListTime?: string;
   /**
-   * BatchUploads that were created, since the source was made. The same holds for the other counts.
+   * created is the number of BatchUploads that were created since the source was made. The other counts begin at the same time.
    */
   created?: number;
   /**
-   * Events, and objects that a list found new, that were handled before.
+   * known is the number of events, and of objects that a list found new, that were handled before.
    */
   known?: number;
   /**
-   * Files that are not meant, each time that they are told of.
+   * ignored is the number of files and events that were ignored on purpose. A file counts each time that an event or a list announces the file.
    */
   ignored?: number;
   /**
-   * Tries to handle a file or an event that failed; most are tried again.
+   * failing is the number of tries to handle a file or an event that failed. Most of them are tried again.
    */
   failing?: number;
+  /**
+   * lastCreated describes the BatchUpload that was created last.
+   */
   lastCreated?: {
+    /**
+     * name is the name of the BatchUpload, in the same namespace.
+     */
     name: string;
+    /**
+     * key is the key of the object that the BatchUpload loads.
+     */
     key: string;
+    /**
+     * time is the time at which the BatchUpload was created.
+     */
     time: string;
   };
+  /**
+   * recentIgnored lists the last files and events that were ignored, the latest first. Correct filter or schemas if one of them should be loaded.
+   */
   recentIgnored?: {
     /**
-     * Key or file name, cut after 512 characters; of a message that could not be understood its id.
+     * key is the key of the object or the name of the file, cut after 512 bytes. For a message that could not be understood, key is the id of the message.
      */
     key: string;
-    reason: string;
-    message: string;
-    time: string;
-  }[];
-  recentFailing?: {
     /**
-     * Key or file name, cut after 512 characters; of a message that could not be understood its id.
+     * reason is a CamelCase word that tells programs why the file or event was ignored.
      */
-    key: string;
     reason: string;
+    /**
+     * message tells people why the file or event was ignored.
+     */
     message: string;
+    /**
+     * time is the time at which the file or event was last ignored.
+     */
     time: string;
   }[];
   /**
-   * Age of the oldest file or message that is not handled yet; 0 when there is none.
+   * recentFailing lists the last files and events that could not be handled, the latest first. A file stays in the list after a later try succeeded.
+   */
+  recentFailing?: {
+    /**
+     * key is the key of the object or the name of the file, cut after 512 bytes. For a message that could not be understood, key is the id of the message.
+     */
+    key: string;
+    /**
+     * reason is a CamelCase word that tells programs why the file or event could not be handled.
+     */
+    reason: string;
+    /**
+     * message tells people why the file or event could not be handled.
+     */
+    message: string;
+    /**
+     * time is the time at which the last try failed.
+     */
+    time: string;
+  }[];
+  /**
+   * lagSeconds is the age in seconds of the oldest file or message that is not handled yet. The number is 0 when nothing is waiting.
    */
   lagSeconds?: number;
 }

@@ -1,6 +1,6 @@
 /**
- * Generates TypeScript from the CRDs: `node crds/generate.ts` writes, `--check` fails on a difference.
- * Types flow one way, from the CRD's structural schema; what crosses to the job runner is the RecordSchema alone.
+ * Generates TypeScript from the CRDs: `node crds/generate.ts` writes the files, `--check` fails on a difference.
+ * Types flow one way, from the CRD's structural schema; only the RecordSchema's types go to the job runner.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { compile, type JSONSchema } from 'json-schema-to-typescript';
@@ -22,13 +22,13 @@ interface Crd {
   spec: { versions: { name: string; schema: { openAPIV3Schema: JSONSchema } }[] };
 }
 
-/** Drops what only the API server reads; closes every object; an object with a default counts as present. */
+/** Drops what only the API server reads and closes every object; a property with a default counts as required. */
 function toJsonSchema(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(toJsonSchema);
   if (node === null || typeof node !== 'object') return node;
   const out: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(node)) {
-    // Lengths of arrays would become tuple types.
+    // The compiler would turn lengths of arrays into tuple types.
     if (key.startsWith('x-kubernetes-') || key === 'minItems' || key === 'maxItems') continue;
     out[key] = toJsonSchema(value);
   }
@@ -65,7 +65,7 @@ async function generate({ crd, kind, output }: Target): Promise<{ output: string
 
 const check = process.argv.includes('--check');
 let stale = 0;
-/** A chart is packaged alone, so it carries copies of the CRDs. */
+/** The chart is packaged without the rest of the repository, so it carries copies of the CRDs. */
 const copies = TARGETS.map(async ({ crd }) => ({
   output: crd.replace('crds/', 'charts/batch-upload/files/crds/'),
   text: await readFile(crd, 'utf8'),

@@ -1,4 +1,4 @@
--- The target table of recordschema-certifications.yaml.
+-- This is the target table of recordschema-certifications.yaml.
 CREATE TABLE certifications (
   id                         uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   member_id                  text NOT NULL,

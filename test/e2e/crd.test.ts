@@ -169,7 +169,7 @@ describe('a wrong RecordSchema is refused with the field and what is allowed', (
     ['email of an integer', field({ type: 'integer', format: 'email' }), /spec\.fields\[0\]\.format.*is for string/],
     ['a format that is none', field({ format: 'url' }), /format of a string is default, email, uri, uuid or binary/],
     ['a date in a string', field({ format: '%d.%m.%Y' }), /for type date, time and datetime/],
-    ['email of a date', field({ type: 'date', format: 'email' }), /default \(ISO 8601\) or words of strptime/],
+    ['email of a date', field({ type: 'date', format: 'email' }), /default \(ISO 8601\) or a strptime pattern/],
     ['a decimalChar of an integer', field({ type: 'integer', decimalChar: ',' }), /decimalChar is for .* number/],
     ['a decimalChar that is a digit', field({ type: 'number', decimalChar: '1' }), /decimalChar.*should match/],
     ['a groupChar of two', field({ type: 'number', groupChar: ', ' }), /groupChar: Too long/],

@@ -24,7 +24,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
-{{- /* Another name than the operator's, whose selectors cannot be changed and would take these pods. */}}
+{{- /* The bridge has a name of its own: the operator's selectors cannot be changed and would select the bridge's pods. */}}
 {{- define "batch-upload.bridge-selector" -}}
 app.kubernetes.io/name: batch-upload-bridge
 app.kubernetes.io/instance: {{ .Release.Name }}
