@@ -1,5 +1,5 @@
 /** The order of events of one key. Events of different keys have none. */
-import type { ObjectNotice } from '../types.ts';
+import type { ObjectNotice } from '#operator/bridge/types.ts';
 
 /** Hexadecimal numbers of any length: the shorter one is padded on the left with zeros, as AWS says. */
 export function compareSequencers(a: string, b: string): number {

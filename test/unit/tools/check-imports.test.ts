@@ -50,7 +50,9 @@ describe('the table of allowed edges', () => {
   });
 
   it.each(pairs.filter(({ isAllowed }) => isAllowed))('$from may import $to', ({ from, to }) => {
-    expect(judge(from, `import { planted } from '${specifierOf(fileIn(to).replace('planted', 'other'))}';\n`)).toEqual([]);
+    expect(judge(from, `import { planted } from '${specifierOf(fileIn(to).replace('planted', 'other'))}';\n`)).toEqual(
+      [],
+    );
   });
 
   it.each([
