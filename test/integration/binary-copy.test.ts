@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { connect } from '#ledger/connection/postgres.ts';
 import { migrate } from '#ledger/migrate.ts';
-import { createPreparer } from '#runner/load/prepare-chunk.ts';
-import { processChunks } from '#runner/load/process-chunks.ts';
+import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
+import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import {
   describeTarget,
   expectColumnTypes,
@@ -119,7 +119,7 @@ function prepare(schema: RecordSchemaSpec, values: readonly string[], encodings:
   const file = Buffer.from(values.map((value, i) => `${i},"${value.replaceAll('"', '""')}"\n`).join(''));
   const rows = new RowBuffer(encodings ? 'binary' : 'text');
   const failed = collectFailed();
-  createPreparer({ schema, header: ['k', 'f'], storeRowData: true, uploadId: UPLOAD, encodings }).prepare(
+  createChunkPreparer({ schema, header: ['k', 'f'], storeRowData: true, uploadId: UPLOAD, encodings }).prepare(
     { number: 0, startByte: 0, endByte: file.length, firstRowNumber: 2, recordCount: values.length },
     file,
     { rows, failed },
@@ -148,7 +148,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       uploadId: UPLOAD,
       buffer: rows,
       rows: all,
-      way: 'optimistic',
+      strategy: 'optimistic',
     });
     const stored = await client.query('SELECT k, v::text AS v, j::text AS j, upload, n FROM items ORDER BY k');
     await client.query('ROLLBACK');
@@ -211,10 +211,10 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       columnTypes,
       uploadId: id,
       attempt: 1,
-      way: 'optimistic' as const,
+      strategy: 'optimistic' as const,
       metadata: {},
     };
-    await expect(processChunks(transaction, group)).rejects.toMatchObject({
+    await expect(commitChunkGroup(transaction, group)).rejects.toMatchObject({
       code: 'DB_TARGET_CHANGED',
       category: 'retryable',
       retryable: false,
@@ -248,7 +248,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       );
       await prepareSession(client, target);
       const buffer = new RowBuffer('binary');
-      await stageRecords({ client, target, uploadId: UPLOAD, buffer, rows: [], way: 'optimistic' });
+      await stageRecords({ client, target, uploadId: UPLOAD, buffer, rows: [], strategy: 'optimistic' });
       expect((await client.query(`SELECT * FROM ${target.merge.stage}`)).rows).toEqual([]);
     });
   });

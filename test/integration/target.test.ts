@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
 import { prepareTarget } from '#operator/controller/accept-upload.ts';
-import { processChunks } from '#runner/load/process-chunks.ts';
+import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { createTarget } from '#runner/target/create-target.ts';
 import { STAGES } from '#runner/target/names.ts';
@@ -107,8 +107,8 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       const id = await planTestUpload(client, [{ firstRowNumber: 2, recordCount: 2 }]);
       const rows = [2, 3].map((row) => ({ row, values: ['a', `v${row}`] }));
       const transaction = { client, target: described, columnTypes: await readColumnTypes(client, described) };
-      await processChunks(
-        { ...transaction, uploadId: id, attempt: 1, way: 'optimistic', metadata: {} },
+      await commitChunkGroup(
+        { ...transaction, uploadId: id, attempt: 1, strategy: 'optimistic', metadata: {} },
         prepareGroup(id, new Map([[0, rows]])),
       );
       expect((await client.query(`SELECT k, v FROM public.${name}`)).rows).toEqual([{ k: 'a', v: 'v3' }]);

@@ -7,7 +7,7 @@ import type { ClientBase } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { copyRows } from '#ledger/connection/copy-rows.ts';
-import { createPreparer } from '#runner/load/prepare-chunk.ts';
+import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import { describeTarget } from '#runner/load/target.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { typeOf } from '#runner/processor/types.ts';
@@ -119,7 +119,7 @@ function sample(field: Field, texts: fc.Arbitrary<string>): string[] {
 function toRows(schema: RecordSchemaSpec, values: readonly string[]): RowBuffer {
   const file = Buffer.from(values.map((value, i) => `${i},"${value.replaceAll('"', '""')}"\n`).join(''));
   const rows = new RowBuffer();
-  const preparer = createPreparer({
+  const preparer = createChunkPreparer({
     schema,
     header: ['k', 'f'],
     storeRowData: true,

@@ -1,8 +1,8 @@
 /** Chunks as they come out of the processor, for tests of what PostgreSQL makes of them. */
 import type { FailedRow } from '#ledger/errors/insert-errors.ts';
+import type { ChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
-import type { ChunkGroup } from '#runner/load/process-chunks.ts';
 import { ENCODERS, type Encoding } from '#runner/processor/column-encoding.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 
