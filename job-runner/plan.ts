@@ -36,7 +36,7 @@ export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<
   const startedAt = performance.now();
   const identity = await headObject(s3, upload.request.s3, retry);
   log.info({ sizeBytes: identity.sizeBytes }, 'planning');
-  // The operator can raise the inline limit. The memory of a pod does not grow with it.
+  // An administrator can raise the inline limit, but the memory of a pod does not grow with it.
   const isSmall = identity.sizeBytes <= Math.min(config.inlineLimitBytes, DEFAULTS.inlineLimitBytes);
   const memory = createScanMemory(isSmall ? identity.sizeBytes : BLOCKS_BYTES);
   const plan = await readFile(deps, upload, { identity, retry, memory, isSmall });
