@@ -8,7 +8,7 @@ import { chooseIndexes, DEFAULTS, workBucket, workPrefix } from '#common/job-con
 import type { Plan, UploadRow } from '#ledger/types.ts';
 import { readContentKey } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
-import { recordSource } from '#ledger/uploads/record-source.ts';
+import { recordFormat } from '#ledger/uploads/record-format.ts';
 import { createRecordScanner, createScanMemory, type ScanMemory } from '#runner/csv/scanner.ts';
 import { createChunkCutter } from '#runner/plan-chunks.ts';
 import type { ProcessDeps } from '#runner/process.ts';
@@ -111,7 +111,7 @@ async function startCopy(
   { format, retry }: { format: SourceFormat; retry: RetryOptions },
 ): Promise<WorkCopy> {
   const bucket = workBucket(request.s3.bucket, request.work);
-  await session.run((client) => recordSource(client, { id, attempt: config.attempt }, { format, workBucket: bucket }));
+  await session.run((client) => recordFormat(client, { id, attempt: config.attempt }, { format, workBucket: bucket }));
   return createWorkCopy(s3, { bucket, key: `${workPrefix(id)}${config.podName}/canonical.csv` }, retry);
 }
 

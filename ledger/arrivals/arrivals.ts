@@ -1,10 +1,12 @@
-/** The statements on arrivals: which object became which upload. Rows stay for ever, also when the resource is deleted. */
+/**
+ * The statements on arrivals: which object became which upload. Rows stay for ever, also when the resource is deleted.
+ */
 import type { ClientBase } from 'pg';
 import type { Arrival, ArrivedObject, LedgerScope } from '#ledger/types.ts';
 
 /**
- * Records which object became which upload. The caller makes the resource first: a row without a resource would keep the
- * object from ever being loaded. A repetition changes nothing.
+ * Records which object became which upload. The caller makes the resource first: a row without a resource would keep
+ * the object from ever being loaded. A repetition changes nothing.
  * @returns false when the arrival was already recorded.
  */
 export async function recordArrival(
@@ -52,7 +54,10 @@ export async function findArrivedNames(
   return new Set(result.rows.map(({ name }) => name));
 }
 
-/** @returns those of the bucket's keys of which any version became an upload: enough where a key is made from a file's identity. */
+/**
+ * @returns those of the bucket's keys of which any version became an upload: enough where a key is made from a file's
+ * identity.
+ */
 export async function findArrivedKeys(
   client: ClientBase,
   { clusterId, namespace, bucket }: LedgerScope & { bucket: string },
@@ -102,7 +107,8 @@ export async function findArrivedObjects(
 
 /**
  * Finds objects that are older than what was loaded: somebody deleted the newer version that had arrived, which made an
- * older one the latest again. Times are compared by whole seconds, so two versions of one second never count as outdated.
+ * older one the latest again. Times are compared by whole seconds, so two versions of one second never count as
+ * outdated.
  * @returns one flag per object, in the order of `objects`: did a newer version arrive earlier?
  */
 export async function findOutdatedObjects(
@@ -135,8 +141,8 @@ export interface ArrivalCount {
 
 /**
  * Counts the uploads that an UploadSource has made since `since`, the time when the UploadSource itself was made. The
- * count in its status can be too low: a process may be killed between an arrival and the write of the status. Called once
- * for each start of an UploadSource.
+ * count in its status can be too low: a process may be killed between an arrival and the write of the status. Called
+ * once for each start of an UploadSource.
  */
 export async function countArrivals(
   client: ClientBase,

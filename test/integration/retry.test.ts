@@ -6,7 +6,7 @@ import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { closeDeletedUpload, completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
-import { recordSource } from '#ledger/uploads/record-source.ts';
+import { recordFormat } from '#ledger/uploads/record-format.ts';
 import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { openTestUpload, PLAIN_CSV, type TestUpload, testPlan } from '#support/database/ledger.ts';
@@ -135,7 +135,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
 
   it('one whose file was copied stays failed, also before the plan', async () => {
     const id = await openTestUpload(db);
-    await recordSource(db, { id, attempt: 1 }, { format: PLAIN_CSV, workBucket: 'b' });
+    await recordFormat(db, { id, attempt: 1 }, { format: PLAIN_CSV, workBucket: 'b' });
     await fail(id);
     expect(await retry(id)).toBe('Failed');
   });
