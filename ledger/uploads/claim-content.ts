@@ -109,9 +109,7 @@ async function takeClaim(client: ClientBase, id: string): Promise<boolean> {
   }
 }
 
-/**
- * With Update only the latest load of a table counts: the one after whose start no other load of the table was running.
- */
+/** Finds the holder of the claim. With Update, a load counts only if no other load of its table ran after its start. */
 async function findHolder(client: ClientBase, id: string, reload: boolean): Promise<Holder | null> {
   const result = await client.query<Holder>(
     `SELECT h.id, h.status,
