@@ -71,7 +71,7 @@ const json = fc.oneof(
   fc.constantFrom('{"a": "\\u0000"}', '{"a": "\\ud800"}', '{"a" : 1.50, "a": 2}'),
 );
 
-/** [type of the field, texts, types of the column] */
+/** Each case has the field's type, texts, and types of the column. */
 const CASES: [Field, fc.Arbitrary<string>, string[]][] = [
   [{ type: 'string' }, text, ['text', 'varchar(5)', 'char(5)', 'varchar']],
   [{ type: 'integer' }, integer, ['smallint', 'integer', 'bigint', 'numeric', 'numeric(6,0)', 'float8', 'varchar(9)']],
@@ -86,7 +86,7 @@ const CASES: [Field, fc.Arbitrary<string>, string[]][] = [
 ];
 const VALUES = 60;
 
-/** The longest have more than 32,767 digits to the base of 10,000. */
+/** The longest numbers have more than 32,767 digits to the base of 10,000. */
 const NUMBERS_AT_LIMITS = [
   '0e131073 -0.00e200000 0e-20000 0e1073741822 0e99999999999 1e131071 1e131072 12e131070 0.01e131073',
   '1e-16383 1e-16384 1e-20000 1e-1073741822 1e-9999999999 99999999.994 99999999.995 0.005 -0.005 0.0049999',
@@ -136,7 +136,10 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
   });
   afterAll(() => server.stop());
 
-  /** Rows and refusals of a load by the merge, so that every record is answered by itself. */
+  /**
+   * Loads values by the merge, so that PostgreSQL accepts or refuses each record alone.
+   * @returns the rows and refusals.
+   */
   async function load(client: pg.Client, schema: RecordSchemaSpec, values: string[], encodings: Encoding[] | null) {
     const target = describeTarget(schema);
     const { rows, failed } = prepare(schema, values, encodings);
@@ -184,7 +187,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
   );
 
   it.each(['numeric', 'numeric(10,2)', 'numeric(1000,1000)', 'float8'])('numbers at their limits into %s', (type) =>
-    // A number in json has no limits of its own.
+    // Numbers in json have no limits of their own.
     expectSame({ field: { type: 'number' }, type, jsonType: 'json' }, NUMBERS_AT_LIMITS),
   );
 
