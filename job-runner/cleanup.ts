@@ -2,13 +2,13 @@
 import { Fault } from '#common/faults.ts';
 import { workBucket } from '#common/job-contract.ts';
 import type { UploadRow } from '#ledger/types.ts';
-import type { ProcessDeps } from './process.ts';
+import type { RunnerDeps } from './deps.ts';
 import { createRetryOptions } from './storage/retry-options.ts';
 import { removeWorkCopies } from './storage/work-copy.ts';
 
 /** @throws Fault UNK_RUNNING (retryable) while the upload is running, since its pods read the copy. */
 export async function cleanUp(
-  deps: Pick<ProcessDeps, 's3' | 'config' | 'signal' | 'log'>,
+  deps: Pick<RunnerDeps, 's3' | 'config' | 'signal' | 'log'>,
   { id, status, request }: UploadRow,
 ): Promise<void> {
   if (status === 'Planning' || status === 'Processing') {

@@ -17,8 +17,8 @@ import type { PlannedUpload, UploadRow } from '#ledger/types.ts';
 import { failUpload } from '#ledger/uploads/finish-upload.ts';
 import { assertRunning } from '#ledger/uploads/lock-upload.ts';
 import { assertPlanned, readUpload } from '#ledger/uploads/read-upload.ts';
+import type { RunnerDeps } from '#runner/deps.ts';
 import { planUpload } from '#runner/plan.ts';
-import type { ProcessDeps } from '#runner/process.ts';
 import { createSession } from '#runner/session.ts';
 import { createTelemetry } from '#runner/telemetry/datadog.ts';
 import { createS3Client } from '#s3/client.ts';
@@ -100,7 +100,7 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
 /**
  * The record processor with CEL and RE2 takes half of the start, so it is loaded only here: a plan does not need it.
  */
-async function runProcess(deps: ProcessDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
+async function runProcess(deps: RunnerDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
   const { processIndex } = await import('#runner/process.ts');
   await processIndex(deps, upload, object);
 }

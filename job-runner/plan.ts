@@ -10,8 +10,8 @@ import { readContentKey } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { recordFormat } from '#ledger/uploads/record-format.ts';
 import { createRecordScanner, createScanMemory, type ScanMemory } from '#runner/csv/scanner.ts';
+import type { RunnerDeps } from '#runner/deps.ts';
 import { createChunkCutter } from '#runner/plan-chunks.ts';
-import type { ProcessDeps } from '#runner/process.ts';
 import { copied } from '#runner/source/copied.ts';
 import { type OpenSource, openSource } from '#runner/source/open-source.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
@@ -27,7 +27,7 @@ import { createWorkCopy, type WorkCopy } from './storage/work-copy.ts';
 const PROGRESS_MS = 10_000;
 
 /** @returns the whole object, where it was small enough to be kept and did not have to be rewritten. */
-export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<ReadObject | null> {
+export async function planUpload(deps: RunnerDeps, upload: UploadRow): Promise<ReadObject | null> {
   const { config, s3, log, session } = deps;
   let retries = 0;
   const retry = createRetryOptions(deps, () => {
@@ -59,7 +59,7 @@ interface SourceObject {
 }
 
 async function readFile(
-  deps: ProcessDeps,
+  deps: RunnerDeps,
   upload: UploadRow,
   { identity, retry, memory, isSmall }: SourceObject,
 ): Promise<Plan> {
@@ -106,7 +106,7 @@ async function readFile(
 }
 
 async function startCopy(
-  { config, s3, session }: ProcessDeps,
+  { config, s3, session }: RunnerDeps,
   { id, request }: UploadRow,
   { format, retry }: { format: SourceFormat; retry: RetryOptions },
 ): Promise<WorkCopy> {
@@ -145,7 +145,7 @@ function createDigestedStream(
 }
 
 async function scanRecords(
-  { config, log }: ProcessDeps,
+  { config, log }: RunnerDeps,
   { schema, request }: UploadRow,
   { source, copy, memory }: { source: OpenSource; copy: WorkCopy | null; memory: ScanMemory },
 ): Promise<Pick<Plan, 'header' | 'chunks' | 'totalRecords'>> {

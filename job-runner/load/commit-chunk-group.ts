@@ -158,7 +158,7 @@ function lateRows(target: Target, written: WriteOutcome, prepared: PreparedChunk
 function duplicateRows({ onDuplicate }: Target, written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
   const message = DUPLICATE_MESSAGES[onDuplicate];
   return lostRows(written).map((rowNumber) => {
-    // Of a displaced record of another chunk only the row number is known here.
+    // A displaced record may belong to another chunk. Then only its row number is known here.
     const position = prepared.positionOf(rowNumber);
     return {
       rowNumber,

@@ -29,7 +29,7 @@ export interface Pace {
   separated(): void;
 }
 
-/** @param mostChunks limit for the chunks that share a transaction */
+/** @param mostChunks limit for the chunks that share a transaction. */
 export function createPace(mostChunks: number): Pace {
   let window = Math.min(FIRST_CHUNKS, mostChunks);
   let rank = 0;

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { LedgerScope } from '#ledger/types.ts';
 
-/** So many bytes of a body are kept: enough to see what the event was. */
+/** The ledger keeps this many bytes of a body: enough to see what the event was. */
 const KEPT_BYTES = 8192;
 
 export interface RejectedEvent {

@@ -15,7 +15,7 @@ import { beginUpload } from './claim-content.ts';
 import { transition } from './finish-upload.ts';
 import { readProgress } from './read-progress.ts';
 
-/** @returns for people, why a failed upload cannot be tried again; null when it can. */
+/** @returns the reason, for people, why a failed upload cannot be tried again; null when it can. */
 export function refuseRetry({
   failureReason,
   workBucket,
