@@ -1,14 +1,14 @@
-/** After an upload's end: removes the copies of its file. */
+/** The `cleanup` command: removes the copies of an upload's file after the upload has ended. */
 import { Fault } from '#common/faults.ts';
 import { workBucket } from '#common/job-contract.ts';
 import type { UploadRow } from '#ledger/types.ts';
-import type { ProcessDeps } from './process.ts';
+import type { RunnerDeps } from './deps.ts';
 import { createRetryOptions } from './storage/retry-options.ts';
 import { removeWorkCopies } from './storage/work-copy.ts';
 
-/** @throws Fault when the upload is still running: its pods read the copy. */
+/** @throws Fault UNK_RUNNING (retryable) while the upload is running, since its pods read the copy. */
 export async function cleanUp(
-  deps: Pick<ProcessDeps, 's3' | 'config' | 'signal' | 'log'>,
+  deps: Pick<RunnerDeps, 's3' | 'config' | 'signal' | 'log'>,
   { id, status, request }: UploadRow,
 ): Promise<void> {
   if (status === 'Planning' || status === 'Processing') {

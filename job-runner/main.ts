@@ -1,7 +1,7 @@
 /**
- * The data plane: one process for one pod of a Job, `plan`, `process` or `cleanup`. It takes everything from its environment and
- * the ledger, has no access to the Kubernetes API, and says how it went by the ledger, its exit code and, where the
- * ledger could not be reached, its termination message.
+ * The data plane: the process of one pod of a Job, which runs `plan`, `process` or `cleanup`. The process reads its
+ * environment and the ledger, and has no access to the Kubernetes API. It reports its result by the ledger, by its exit
+ * code and, where the ledger cannot be reached, by its termination message.
  */
 import { writeFile } from 'node:fs/promises';
 import { Fault, toFault } from '#common/faults.ts';
@@ -17,8 +17,8 @@ import type { PlannedUpload, UploadRow } from '#ledger/types.ts';
 import { failUpload } from '#ledger/uploads/finish-upload.ts';
 import { assertRunning } from '#ledger/uploads/lock-upload.ts';
 import { assertPlanned, readUpload } from '#ledger/uploads/read-upload.ts';
+import type { RunnerDeps } from '#runner/deps.ts';
 import { planUpload } from '#runner/plan.ts';
-import type { ProcessDeps } from '#runner/process.ts';
 import { createSession } from '#runner/session.ts';
 import { createTelemetry } from '#runner/telemetry/datadog.ts';
 import { createS3Client } from '#s3/client.ts';
@@ -97,8 +97,10 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
   log.info({ durationMs: Math.round(durationMs), ...(await readPeakMemory()) }, 'finished');
 }
 
-/** Loaded when it is needed: the record processor with CEL and RE2 is half of the start, and a plan does without. */
-async function runProcess(deps: ProcessDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
+/**
+ * The record processor with CEL and RE2 takes half of the start, so it is loaded only here: a plan does not need it.
+ */
+async function runProcess(deps: RunnerDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
   const { processIndex } = await import('#runner/process.ts');
   await processIndex(deps, upload, object);
 }
@@ -114,11 +116,11 @@ function stopped(signal: string): Fault {
     code: 'UNK_STOPPED',
     category: 'retryable',
     reason: 'Stopped',
-    message: `The pod was told to stop (${signal}); what it had not committed is done again by the next one.`,
+    message: `The pod was stopped by ${signal}. The next pod repeats what this one had not committed.`,
   });
 }
 
-/** Says what went wrong where the operator will look, and gives the exit code. */
+/** Reports a fault where the operator looks for it. @returns the exit code. */
 async function finish(fault: Fault, config: RunnerConfig | null, log: Logger): Promise<number> {
   const { code, category, reason } = fault;
   if (category === 'fenced') {
@@ -132,7 +134,7 @@ async function finish(fault: Fault, config: RunnerConfig | null, log: Logger): P
   return EXIT_CODES[category];
 }
 
-/** A fault that another try cannot mend ends the upload in the ledger, where it also stops the other pods. */
+/** Ends the upload in the ledger after a fault that another try cannot mend. That also stops the other pods. */
 async function recordFailure(fault: Fault, config: RunnerConfig, log: Logger): Promise<void> {
   const session = createSession({
     database: { uri: config.databaseUri, caCert: config.databaseCaCert },
@@ -158,7 +160,7 @@ async function recordFailure(fault: Fault, config: RunnerConfig, log: Logger): P
   }
 }
 
-// Should it ever end before main does, that is no success.
+// A process that ends before main() does must not count as a success.
 process.exitCode = EXIT_CODES.retryable;
 void main().then((code) => {
   process.exitCode = code;

@@ -1,16 +1,16 @@
-/** Cuts a file's records into chunks, as they are found. Pure. */
+/** Cuts a file's records into chunks while the records are found. Pure. */
 import type { PlannedChunk } from '#ledger/types.ts';
 
 export interface ChunkLimits {
   records: number;
-  /** A chunk ends before it grows beyond this; one larger record is a chunk alone. */
+  /** A chunk ends before it grows beyond this size. A record that is larger is a chunk of its own. */
   bytes: number;
 }
 
 export interface ChunkCutter {
-  /** Takes the next record of the file: [startByte, endByte). */
+  /** Adds the next record of the file, which lies at [startByte, endByte). */
   add(startByte: number, endByte: number, rowNumber: number): void;
-  /** All chunks; the cutter is done. */
+  /** Ends the last chunk. @returns all chunks, and the number of their records. */
   finish(): { chunks: PlannedChunk[]; records: number };
 }
 

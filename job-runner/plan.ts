@@ -1,17 +1,17 @@
 /**
  * Plans an upload: one streaming pass over the object finds the exact chunk boundaries and row numbers by the grammar
- * of records, and the content's digest; then one transaction writes it all, once. A file whose own bytes the scanner
- * cannot take is written as a canonical copy in the same pass, and the chunks point into that.
+ * of records, and the content's digest. One transaction then writes the whole plan, once. A file whose own bytes the
+ * scanner cannot take is rewritten as a canonical copy in the same pass, and its chunks point into the copy.
  */
 import type { SourceFormat } from '#api/source-format.ts';
 import { chooseIndexes, DEFAULTS, workBucket, workPrefix } from '#common/job-contract.ts';
 import type { Plan, UploadRow } from '#ledger/types.ts';
 import { readContentKey } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
-import { recordSource } from '#ledger/uploads/record-source.ts';
+import { recordFormat } from '#ledger/uploads/record-format.ts';
 import { createRecordScanner, createScanMemory, type ScanMemory } from '#runner/csv/scanner.ts';
+import type { RunnerDeps } from '#runner/deps.ts';
 import { createChunkCutter } from '#runner/plan-chunks.ts';
-import type { ProcessDeps } from '#runner/process.ts';
 import { copied } from '#runner/source/copied.ts';
 import { type OpenSource, openSource } from '#runner/source/open-source.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
@@ -23,11 +23,11 @@ import { readHeader } from './csv/read-header.ts';
 import { createRetryOptions } from './storage/retry-options.ts';
 import { createWorkCopy, type WorkCopy } from './storage/work-copy.ts';
 
-/** Time between two lines of progress in the log. */
+/** The log gets a line of progress this often. */
 const PROGRESS_MS = 10_000;
 
-/** @returns the object, where it is small enough to be kept and not rewritten */
-export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<ReadObject | null> {
+/** @returns the whole object, where it was small enough to be kept and did not have to be rewritten. */
+export async function planUpload(deps: RunnerDeps, upload: UploadRow): Promise<ReadObject | null> {
   const { config, s3, log, session } = deps;
   let retries = 0;
   const retry = createRetryOptions(deps, () => {
@@ -36,30 +36,30 @@ export async function planUpload(deps: ProcessDeps, upload: UploadRow): Promise<
   const startedAt = performance.now();
   const identity = await headObject(s3, upload.request.s3, retry);
   log.info({ sizeBytes: identity.sizeBytes }, 'planning');
-  // A greater limit for what one pod does alone is none for its memory.
+  // An administrator can raise the inline limit, but the memory of a pod does not grow with it.
   const isSmall = identity.sizeBytes <= Math.min(config.inlineLimitBytes, DEFAULTS.inlineLimitBytes);
   const memory = createScanMemory(isSmall ? identity.sizeBytes : BLOCKS_BYTES);
-  const plan = await readSource(deps, upload, { identity, retry, memory, isSmall });
+  const plan = await readFile(deps, upload, { identity, retry, memory, isSmall });
   const first = await session.run((client) => commitPlan(client, { id: upload.id, attempt: config.attempt }, plan));
   const durationMs = Math.round(performance.now() - startedAt);
   log.info(
     { records: plan.totalRecords, chunks: plan.chunks.length, execution: plan.execution, durationMs },
     first ? 'planned' : 'another pod has planned this upload',
   );
-  // What was rewritten lies in the copy.
+  // The chunks of a rewritten file point into the copy, not into these bytes.
   return isSmall && plan.work === null ? { identity, bytes: memory.bytes, retries } : null;
 }
 
 interface SourceObject {
   identity: ObjectIdentity;
   retry: RetryOptions;
-  /** Of a small object all of it, else blocks of it. */
+  /** Holds all of a small object, else blocks of a larger one. */
   memory: ScanMemory;
   isSmall: boolean;
 }
 
-async function readSource(
-  deps: ProcessDeps,
+async function readFile(
+  deps: RunnerDeps,
   upload: UploadRow,
   { identity, retry, memory, isSmall }: SourceObject,
 ): Promise<Plan> {
@@ -106,18 +106,18 @@ async function readSource(
 }
 
 async function startCopy(
-  { config, s3, session }: ProcessDeps,
+  { config, s3, session }: RunnerDeps,
   { id, request }: UploadRow,
   { format, retry }: { format: SourceFormat; retry: RetryOptions },
 ): Promise<WorkCopy> {
   const bucket = workBucket(request.s3.bucket, request.work);
-  await session.run((client) => recordSource(client, { id, attempt: config.attempt }, { format, workBucket: bucket }));
+  await session.run((client) => recordFormat(client, { id, attempt: config.attempt }, { format, workBucket: bucket }));
   return createWorkCopy(s3, { bucket, key: `${workPrefix(id)}${config.podName}/canonical.csv` }, retry);
 }
 
 /**
- * The object as a stream that is digested while it is read. What nobody read of it (an archive is read by its parts, and
- * something may follow its end) is read for the digest alone.
+ * Makes a stream of the object that is digested while it is read. Bytes that the reader of the stream leaves out (an
+ * archive is read by its parts, and bytes may follow its end) are read later for the digest alone.
  */
 function createDigestedStream(
   readBytes: (start: number, end: number) => AsyncGenerator<Buffer>,
@@ -136,7 +136,7 @@ function createDigestedStream(
   return {
     stream,
     async digest(): Promise<string> {
-      // Both read into the same memory.
+      // Both streams read into the same memory, so the first one ends before the second one begins.
       await stream.return();
       for await (const _ of read());
       return digest.digest();
@@ -145,7 +145,7 @@ function createDigestedStream(
 }
 
 async function scanRecords(
-  { config, log }: ProcessDeps,
+  { config, log }: RunnerDeps,
   { schema, request }: UploadRow,
   { source, copy, memory }: { source: OpenSource; copy: WorkCopy | null; memory: ScanMemory },
 ): Promise<Pick<Plan, 'header' | 'chunks' | 'totalRecords'>> {

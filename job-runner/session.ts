@@ -13,45 +13,48 @@ import {
   socketOf,
   sqlState,
 } from '#ledger/connection/postgres.ts';
-import { withStallWatch } from '#ledger/connection/watch-stall.ts';
+import { type StallWatch, withStallWatch } from '#ledger/connection/watch-stall.ts';
 import { applicationName, type LockPatience, withLockPatience } from '#ledger/uploads/lock-upload.ts';
 
-/** What looks on from the side asks one short question; more than this is another broken connection. */
+/** A helper connection asks one short question. A helper that gets no byte for this long is broken as well. */
 const HELPER_TIMEOUT_MS = 10_000;
 
-/** For the transaction that is under way when the pod is told to stop; it would be killed after 30 s. */
+/** A transaction under way may run this much longer when the pod is stopped. Kubernetes kills the pod after 30 s. */
 const LAST_TRANSACTION_MS = 5_000;
 
-/** Tries of a chunk that PostgreSQL answered with a retryable state (deadlock, serialization, lock). */
+/**
+ * Work is tried at least this often when its faults are retryable (deadlock, serialization, lost connection), however
+ * long it takes.
+ */
 const MIN_TRIES = 3;
 
 export interface SessionOptions {
   database: Omit<DatabaseOptions, 'applicationName'>;
   uploadId: string;
-  /** In the application name, for people: `plan`, `process-7`. */
+  /** Part of the application name, for people who look at the server's sessions: `plan`, `process-7`. */
   role: string;
   retrySeconds: number;
-  /** After this long without a byte the server is asked whether it still works for this session. */
+  /** After this many seconds without a byte the server is asked whether it still works for this session. */
   stallSeconds: number;
-  /** No other work is begun after it; what is under way has a few seconds, then its connection is given up. */
+  /** After its abort no other work begins. Work under way has a few more seconds until its connection is broken off. */
   signal: AbortSignal;
   log: Logger;
 }
 
 export interface Session {
   /**
-   * Runs a unit of work that is safe to repeat from its start: on a lost connection or a retryable state it is run
-   * again, with backoff, on a new connection if need be.
-   * @throws Fault when it is not retryable, or `retrySeconds` have passed without success.
+   * Runs a unit of work that is safe to repeat from its start. After a lost connection or a retryable SQLSTATE the work
+   * is run again with backoff, on a new connection if necessary.
+   * @throws Fault when the fault is not retryable, or `retrySeconds` have passed without success.
    */
   run<T>(work: (client: pg.Client, tries: number) => Promise<T>): Promise<T>;
-  /** From now on this runs once on every connection, the present one too, before anything else does. */
+  /** Runs `prepare` once on every connection from now on, also on the present one, before any other work. */
   prepareBy(prepare: (client: pg.Client) => Promise<void>): void;
   close(): Promise<void>;
 }
 
 export function createSession(options: SessionOptions): Session {
-  const { signal, log, uploadId, role, retrySeconds, stallSeconds } = options;
+  const { signal, log, uploadId, role, retrySeconds } = options;
   const database = { ...options.database, applicationName: applicationName(uploadId, role) };
   const openHelper = () =>
     connect({
@@ -59,46 +62,14 @@ export function createSession(options: SessionOptions): Session {
       applicationName: applicationName(uploadId, `${role}-watch`),
       idleTimeoutMs: HELPER_TIMEOUT_MS,
     });
-  const stall = {
-    stallMs: stallSeconds * 1000,
-    openHelper,
-    onAnswer(served: boolean) {
-      if (served) log.debug({}, 'nothing has come from the database for a while, but it works for this session');
-      else log.warn({}, 'the database no longer works for this session, which nobody has closed: it is given up');
-    },
-  };
+  const stall = createStallWatch(options, openHelper);
   const patience: LockPatience = {
     uploadId,
     openHelper,
     onTerminated: (pid) => log.warn({ pid }, 'ended a session that held a lock of this upload and did not move'),
   };
-  let current: pg.Client | null = null;
-  let prepare: ((client: pg.Client) => Promise<void>) | null = null;
-  let prepared: pg.Client | null = null;
-  const giveUp = () => void (current && socketOf(current).destroy(new Error('Connection terminated: told to stop')));
-  signal.addEventListener('abort', () => setTimeout(giveUp, LAST_TRANSACTION_MS).unref(), { once: true });
-
-  async function open(): Promise<pg.Client> {
-    current ??= await connect(database);
-    const client = current;
-    if (prepare && prepared !== client) {
-      const preparing = prepare;
-      try {
-        await withStallWatch(client, stall, () => preparing(client));
-      } catch (error) {
-        await drop();
-        throw error;
-      }
-    }
-    prepared = client;
-    return client;
-  }
-
-  async function drop(): Promise<void> {
-    const client = current;
-    current = null;
-    if (client) await disconnect(client);
-  }
+  const connection = createConnection(database, stall);
+  signal.addEventListener('abort', () => setTimeout(connection.breakOff, LAST_TRANSACTION_MS).unref(), { once: true });
 
   return {
     async run(work) {
@@ -106,7 +77,7 @@ export function createSession(options: SessionOptions): Session {
       for (let tries = 1; ; tries += 1) {
         signal.throwIfAborted();
         try {
-          const client = await open();
+          const client = await connection.open();
           return await withStallWatch(client, stall, () =>
             withLockPatience(client, patience, () => work(client, tries)),
           );
@@ -114,7 +85,8 @@ export function createSession(options: SessionOptions): Session {
           signal.throwIfAborted();
           const fault = classify(error);
           // A connection in an unknown state is not used again.
-          if (sqlState(error) === undefined || (error as pg.DatabaseError).severity !== 'ERROR') await drop();
+          if (sqlState(error) === undefined || (error as pg.DatabaseError).severity !== 'ERROR')
+            await connection.drop();
           const spent = Date.now() - since;
           if (!fault.retryable || (tries >= MIN_TRIES && spent > retrySeconds * 1000)) throw fault;
           log.warn(
@@ -125,22 +97,73 @@ export function createSession(options: SessionOptions): Session {
         }
       }
     },
-    prepareBy(work) {
-      prepare = work;
-      prepared = null;
-    },
-    close: drop,
+    prepareBy: connection.prepareBy,
+    close: connection.drop,
   };
 }
 
-/** Errors of node-postgres are faults of the database; everything else that was thrown is a defect. */
+function createStallWatch(
+  { stallSeconds, log }: Pick<SessionOptions, 'stallSeconds' | 'log'>,
+  openHelper: StallWatch['openHelper'],
+): StallWatch {
+  return {
+    stallMs: stallSeconds * 1000,
+    openHelper,
+    onAnswer(served) {
+      if (served) log.debug({}, 'nothing has come from the database for a while, but it works for this session');
+      else log.warn({}, 'the database no longer works for this session, which nobody has closed: it is given up');
+    },
+  };
+}
+
+/** The one connection of a session: opened when it is needed, prepared before its first use. */
+function createConnection(database: DatabaseOptions, stall: StallWatch) {
+  let current: pg.Client | null = null;
+  let prepare: ((client: pg.Client) => Promise<void>) | null = null;
+  let prepared: pg.Client | null = null;
+
+  async function drop(): Promise<void> {
+    const client = current;
+    current = null;
+    if (client) await disconnect(client);
+  }
+
+  return {
+    async open(): Promise<pg.Client> {
+      current ??= await connect(database);
+      const client = current;
+      if (prepare && prepared !== client) {
+        const preparing = prepare;
+        try {
+          await withStallWatch(client, stall, () => preparing(client));
+        } catch (error) {
+          await drop();
+          throw error;
+        }
+      }
+      prepared = client;
+      return client;
+    },
+    drop,
+    /** Closes the socket at once; a query that waits for an answer then fails. */
+    breakOff(): void {
+      if (current) socketOf(current).destroy(new Error('Connection terminated: the pod stops'));
+    },
+    prepareBy(work: (client: pg.Client) => Promise<void>): void {
+      prepare = work;
+      prepared = null;
+    },
+  };
+}
+
+/** Errors of node-postgres are faults of the database. Every other error is a defect. */
 function classify(error: unknown): Fault {
   if (error instanceof Fault) return error;
   if (sqlState(error) !== undefined || isConnectionError(error)) return databaseFault(error);
   return toFault(error);
 }
 
-/** node-postgres has no class for these; it says so in the message or in the code of the socket. */
+/** node-postgres has no class for connection errors; only the message or the socket's code tells them. */
 function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;

@@ -1,11 +1,11 @@
-/** Numbered migrations of the ledger's schema, applied by the operator at first use of a database. */
+/** Numbered migrations of the ledger's schema. The operator applies them when it first uses a database. */
 import { readdir, readFile } from 'node:fs/promises';
 import type { ClientBase } from 'pg';
 import { Fault } from '#common/faults.ts';
 
 const FOLDER = new URL('./migrations/', import.meta.url);
 
-/** Any number will do, as long as every replica of every operator takes the same. */
+/** Key of an advisory lock. Its value does not matter, as long as every replica of every operator uses the same. */
 const MIGRATION_LOCK = 5_472_001_773;
 
 export interface Migration {
@@ -25,7 +25,10 @@ export async function readMigrations(): Promise<Migration[]> {
   );
 }
 
-/** The SQL that a database administrator can run instead of the operator, for a ledger of the version `from`; 0: none. */
+/**
+ * @returns the SQL that an administrator can run instead of the operator, for a ledger of version `from`; 0: there is
+ * none yet.
+ */
 export async function migrationScript(from = 0): Promise<string> {
   const missing = (await readMigrations()).filter(({ version }) => version > from);
   const steps = missing.map(
@@ -39,12 +42,12 @@ const PREPARE = `CREATE SCHEMA IF NOT EXISTS batch_upload;
 CREATE TABLE IF NOT EXISTS batch_upload.schema_migrations (
   version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`;
 
-/** Highest version that there is. */
+/** @returns the version to which {@link migrate} brings a ledger. */
 export async function latestVersion(): Promise<number> {
   return (await readMigrations()).at(-1)?.version ?? 0;
 }
 
-/** Highest version that the database has; 0 without a ledger. */
+/** @returns the version of the database's ledger; 0 without a ledger. */
 export async function ledgerVersion(client: ClientBase): Promise<number> {
   const table = await client.query<{ present: boolean }>(
     "SELECT to_regclass('batch_upload.schema_migrations') IS NOT NULL AS present",
@@ -56,10 +59,17 @@ export async function ledgerVersion(client: ClientBase): Promise<number> {
   return version.rows[0]?.version ?? 0;
 }
 
+/** @returns whether the database has a ledger, and whether this program's migrations are applied to it. */
+export async function readLedgerState(client: ClientBase): Promise<'missing' | 'outdated' | 'current'> {
+  const version = await ledgerVersion(client);
+  if (version === 0) return 'missing';
+  return version < (await latestVersion()) ? 'outdated' : 'current';
+}
+
 /**
- * Brings the ledger up to date in one transaction under an advisory lock; does nothing when it already is.
+ * Brings the ledger up to date in one transaction under an advisory lock. Does nothing when the ledger is up to date.
  * @returns the versions that were applied.
- * @throws Fault DB_MIGRATION (permanent) when the role may not.
+ * @throws Fault DB_MIGRATION (permanent) when the role may not create or change the schema.
  */
 export async function migrate(client: ClientBase): Promise<number[]> {
   const migrations = await readMigrations();

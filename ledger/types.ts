@@ -1,4 +1,4 @@
-/** What the ledger holds, as the operator and the runner see it. Sizes in bytes, counts in records. */
+/** What the ledger holds, as the operator and the runner see it. Sizes are in bytes, counts are in records. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import type { ObjectIdentity } from '#s3/object-identity.ts';
@@ -7,42 +7,48 @@ import type { S3Location } from '#s3/s3-location.ts';
 /**
  * State of an upload in the ledger:
  *
- * | status     | next                                            | who moves it                                |
- * |------------|-------------------------------------------------|---------------------------------------------|
- * | Planning   | Processing, Queued, Complete, Failed, Deleted   | the plan pod (its commit); plan pod or operator; operator |
- * | Queued     | Processing, Complete, Failed, Deleted           | operator                                    |
- * | Processing | Complete, Failed, Deleted                       | operator; a pod or operator; operator       |
- * | Failed     | Planning, Processing, Queued, Complete          | operator, for a greater spec.retryGeneration |
- * | Complete, Deleted | -                                        |                                             |
+ * | status            | next                                   | who changes the status                           |
+ * |-------------------|----------------------------------------|--------------------------------------------------|
+ * | Planning          | Processing, Queued, Complete           | the plan pod, in the commit of the plan          |
+ * | Planning          | Failed                                 | the plan pod or the operator                     |
+ * | Planning          | Deleted                                | the operator                                     |
+ * | Queued            | Processing, Complete, Failed, Deleted  | the operator                                     |
+ * | Processing        | Complete, Deleted                      | the operator                                     |
+ * | Processing        | Failed                                 | a pod or the operator                            |
+ * | Failed            | Planning, Processing, Queued, Complete | the operator, for a greater spec.retryGeneration |
+ * | Complete, Deleted | none                                   |                                                  |
  */
 export type LedgerStatus = 'Planning' | 'Queued' | 'Processing' | 'Complete' | 'Failed' | 'Deleted';
 
-/** The part of a BatchUpload's spec that crosses to the pods; never a credential. */
+/** The part of a BatchUpload's spec that the pods get. It never holds a credential. */
 export interface UploadRequest {
   s3: S3Location;
+  /** The largest number of records in a chunk. */
   chunkRecords: number;
-  /** What the file is said to be; the rest is detected. */
+  /** The declared part of the file's format; the rest is detected. */
   format?: DeclaredFormat;
-  /** Where its canonical copy goes, if it needs one; default: the source's bucket. */
+  /** Where the file's canonical copy goes, if it needs one; absent: into the bucket of the file. */
   work?: { s3: { bucket: string } };
-  /** Absent: Commit. */
+  /** Absent: `Commit`. */
   mode?: 'Commit' | 'Validate';
-  /** Load also what was loaded before; absent: false. */
+  /** Is content loaded again that was loaded before? Absent: false. */
   reload?: boolean;
-  /** Absent: true. */
+  /** Does the ledger keep the text of failed records? Absent: true. */
   storeRowData?: boolean;
-  /** What told of the file; for the audit alone. */
+  /** Only the audit uses the event. */
   event?: UploadEvent;
 }
 
-/** Time in ISO 8601; `uploadSource` is the name of the UploadSource that created the upload. */
+/** The event that announced a file. */
 export interface UploadEvent {
   id?: string;
+  /** ISO 8601. */
   time?: string;
+  /** Name of the UploadSource that created the upload. */
   uploadSource?: string;
 }
 
-/** An upload as it is opened by the operator. */
+/** An upload as the operator opens it. */
 export interface NewUpload {
   /** metadata.uid of the BatchUpload. */
   id: string;
@@ -55,38 +61,25 @@ export interface NewUpload {
   schema: RecordSchemaSpec;
 }
 
-/** What planning found; written once. */
+/** The result of planning, which is written once. */
 export interface Plan {
   execution: 'Inline' | 'Job';
   versionId: string | null;
   eTag: string;
   sizeBytes: number;
-  /** Of the source's bytes, also when there is a copy. */
+  /** Digest of the file's own bytes, also when it has a canonical copy. */
   digest: string;
   format: SourceFormat;
-  /** The canonical copy that chunks point into; null: they point into the source. */
+  /** The canonical copy that the chunks point into; null: the chunks point into the file itself. */
   work: ObjectIdentity | null;
-  /** Names in the order of the file's columns; null for an empty file. */
+  /** The names of the file's columns in their order; null for an empty file. */
   header: string[] | null;
   totalRecords: number;
   totalIndexes: number;
   chunks: PlannedChunk[];
 }
 
-export interface PlannedChunk {
-  startByte: number;
-  /** Exclusive. */
-  endByte: number;
-  /** As a person sees it in a spreadsheet: the header is row 1. */
-  firstRowNumber: number;
-  recordCount: number;
-}
-
-export interface Chunk extends PlannedChunk {
-  number: number;
-}
-
-/** What a pod reads before it starts. */
+/** An upload as a pod reads it before it starts. */
 export interface UploadRow {
   id: string;
   namespace: string;
@@ -97,7 +90,8 @@ export interface UploadRow {
   schema: RecordSchemaSpec;
   plan:
     | (Omit<Plan, 'chunks' | 'format'> & {
-        totalChunks: number /** Null: planned before it was kept, as CSV with commas. */;
+        totalChunks: number;
+        /** Null: the upload was planned before the ledger kept the format, as CSV with commas. */
         format: SourceFormat | null;
       })
     | null;
@@ -105,21 +99,22 @@ export interface UploadRow {
 
 export type PlannedUpload = UploadRow & { plan: NonNullable<UploadRow['plan']> };
 
+/** Counts of records. `processed` is the sum of `succeeded`, `failed` and `duplicate`. */
 export interface Counts {
   processed: number;
   succeeded: number;
   failed: number;
   duplicate: number;
-  /** A part of succeeded. */
+  /** Those of `succeeded` that replaced a stored row. */
   updated: number;
 }
 
-/** One upload in the operator's progress query. */
+/** One upload as the operator's progress query reads it. */
 export interface UploadProgress {
   id: string;
   status: LedgerStatus;
   attempt: number;
-  /** The spec.retryGeneration for which it was last tried again. */
+  /** The spec.retryGeneration for which the upload was last tried again. */
   retryGeneration: number;
   execution: 'Inline' | 'Job' | null;
   sizeBytes: number | null;
@@ -127,18 +122,21 @@ export interface UploadProgress {
   eTag: string | null;
   versionId: string | null;
   format: SourceFormat | null;
-  /** Copies of the file may lie there under the upload's work prefix; null: there never was one. */
+  /** Bucket where copies of the file may lie under the upload's work prefix; null: there never was a copy. */
   workBucket: string | null;
   totalRecords: number | null;
   totalChunks: number | null;
   totalIndexes: number | null;
   counts: Counts;
   validateOnly: boolean;
-  /** The keys of its records are kept in the ledger until its end; see write-by-keys.ts. */
+  /** Does the ledger keep the keys of the upload's records until its end? See write-by-keys.ts. */
   keepsKeys: boolean;
-  /** The upload with the same content that a queued one waits for, or that had loaded it; else null. */
+  /**
+   * The upload with the same content: a queued upload waits for it, or it has loaded the content before. Null: there is
+   * none.
+   */
   sameAs: { name: string; status: LedgerStatus; totalRecords: number; counts: Counts } | null;
-  /** Chunks whose work is committed. */
+  /** The number of committed chunks. */
   chunksDone: number;
   startedAt: Date | null;
   plannedAt: Date | null;
@@ -147,43 +145,59 @@ export interface UploadProgress {
   failureMessage: string | null;
 }
 
+/** A range of the file's records: bytes [startByte, endByte) of the file or of its canonical copy. */
+export interface PlannedChunk {
+  startByte: number;
+  /** The chunk ends before this byte. */
+  endByte: number;
+  /** The row number that a person sees in a spreadsheet, where the header is row 1. */
+  firstRowNumber: number;
+  recordCount: number;
+}
+
+export interface Chunk extends PlannedChunk {
+  number: number;
+}
+
+/** How many records of an upload or a chunk failed with a code. */
 export interface ErrorSummary {
   code: string;
   count: number;
-  /** A sample; never a value. */
+  /** The message of one of the records. It never holds a value. */
   message: string;
 }
 
-/** Whose rows: of a cluster (metadata.uid of the kube-system namespace) and a namespace. */
+/** Identifies the owner of rows. */
 export interface LedgerScope {
+  /** metadata.uid of the kube-system namespace. */
   clusterId: string;
   namespace: string;
 }
 
-/** An object as a list or its head tells of it. */
+/** An object as a listing or a HEAD request describes it. */
 export interface ArrivedObject {
-  /** Of the RecordSchema: the same object with another schema is another upload. */
+  /** Name of the RecordSchema. The same object with another schema is another upload. */
   schemaName: string;
   bucket: string;
   key: string;
-  /** Without quotes. */
+  /** The ETag without quotes. */
   eTag: string;
   size: number;
-  /** Compared by whole seconds: a list may say more than a head. */
+  /** Compared by whole seconds: a listing may be more precise than a HEAD request. */
   lastModified: Date;
 }
 
-/** What is to be done with an object once its upload is complete. */
+/** What happens to an object once its upload is complete. */
 export type AfterSuccess = { action: 'Delete' } | { action: 'Move'; prefix: string };
 
 /** An object that became an upload. */
 export interface Arrival extends ArrivedObject {
-  /** Of the BatchUpload. */
+  /** Name of the BatchUpload. */
   name: string;
   /** Name of the UploadSource. */
   source: string;
   versionId: string | null;
   event: { id: string | null; time: string | null } | null;
-  /** As its source said when the object arrived; null: nothing is to be done. */
+  /** What the UploadSource asked for when the object arrived; null: the object stays. */
   afterSuccess: AfterSuccess | null;
 }

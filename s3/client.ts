@@ -2,15 +2,16 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { createRangeHandler } from './http-range.ts';
 import type { S3Location } from './s3-location.ts';
 
-/** Makes the client of an upload. Credentials and what the spec leaves out come from the SDK's own environment. */
+/** Makes the S3 client of an upload. Credentials, and settings that the spec leaves out, come from `env`. */
 export function createS3Client(request: S3Location, env: NodeJS.ProcessEnv): S3Client {
   const endpoint = request.endpoint ?? (env['AWS_ENDPOINT_URL_S3'] || undefined);
   const config: S3ClientConfig = {
     region: request.region ?? (env['AWS_REGION'] || 'us-east-1'),
     forcePathStyle: request.forcePathStyle ?? endpoint !== undefined,
-    // Retries are ours: a stream that breaks in the middle is resumed, which the SDK cannot do.
+    // retry.ts and read-object.ts retry instead: they resume a stream that breaks in the middle, which the SDK cannot
+    // do.
     maxAttempts: 1,
-    // Servers that are not AWS do not all know the newer checksums.
+    // Some S3 servers other than AWS do not know the newer checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     ...(endpoint ? { endpoint } : {}),

@@ -1,3 +1,4 @@
+/** Turns errors of the S3 SDK into faults. */
 import { HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { FaultCode } from '#common/fault-codes.ts';
 import { Fault } from '#common/faults.ts';
@@ -9,7 +10,9 @@ interface S3Error {
   $metadata?: { httpStatusCode?: number };
 }
 
-/** What an error of the SDK means and what a person can do about it. */
+/**
+ * Names what an error of the SDK means, and what a person can do about it. Asks the bucket's HEAD after some HTTP 404.
+ */
 export async function storageFault(
   error: unknown,
   client: S3Client,
@@ -24,7 +27,7 @@ export async function storageFault(
   if (status === 412) return sourceChanged({ bucket, key }, 'the plan');
   if (code === 'NoSuchBucket') return missingBucket(bucket, error);
   if (status === 404) {
-    // HEAD has no body, so that a missing bucket looks like a missing object.
+    // An answer to HEAD has no body, so a missing bucket looks like a missing object.
     if (await bucketIsMissing(client, bucket, code)) return missingBucket(bucket, error);
     return permanent(
       'S3_NOT_FOUND',

@@ -1,9 +1,9 @@
 /**
- * Ranges of an object over HTTP/1.1, their bytes straight from the socket into a buffer of the caller's. Node's own client
- * makes a new buffer of every 64 KiB and passes it through its parser and two streams: a third of what a plan costs.
+ * Reads ranges of an object over HTTP/1.1, straight from the socket into the caller's buffer. Node's own client makes a
+ * new buffer for every 64 KiB and passes it through its parser and two streams, which is a third of the cost of a plan.
  *
- * Only the plain answer is understood here: one with a Content-Length. Whatever else comes (chunks, HTTP/1.0, an answer
- * before the answer) is asked for again by the handler that the SDK has for everything.
+ * This client understands only plain answers, which have a Content-Length. After any other answer (chunked, HTTP/1.0,
+ * an interim answer) the request is repeated by the SDK's own handler.
  */
 import net from 'node:net';
 import { Readable } from 'node:stream';
@@ -12,7 +12,7 @@ import type { S3Client } from '@aws-sdk/client-s3';
 
 type Handler = S3Client['config']['requestHandler'];
 
-/** As the SDK has signed it. */
+/** A request as the SDK has signed it. */
 interface Request {
   method: string;
   protocol: string;
@@ -23,23 +23,26 @@ interface Request {
   headers: Record<string, string>;
 }
 
-/** Of a command. */
+/** Options of `client.send()`. */
 export interface RangeOptions {
   abortSignal?: AbortSignal;
-  /** The body of the answer is a {@link RangeBody} where that goes. */
+  /** Asks for a {@link RangeBody} as the answer's body. An answer that is not plain still has another body. */
   asRange?: boolean;
 }
 
-/** Of an answer's head. */
+/** A longer head of an answer ends the connection. */
 const MOST_HEAD_BYTES = 64 * 1024;
-/** Of what an error says about itself. */
+/** The body of an error answer is read up to this size. */
 const MOST_ERROR_BYTES = 1024 * 1024;
 const HEAD_END = '\r\n\r\n';
 
-/** The body of an answer, still in its connection. Of the stream that the SDK asks for it has the name and destroy(). */
+/**
+ * The body of an answer, not yet read from its connection. It is a stream only for the SDK's sake: only destroy()
+ * works.
+ */
 export class RangeBody extends Readable {
   readonly length: number;
-  /** Null when it is no longer this body's. */
+  /** Null once fill() has taken the connection over. */
   #connection: Connection | null;
 
   constructor(connection: Connection, length: number) {
@@ -49,9 +52,9 @@ export class RangeBody extends Readable {
   }
 
   /**
-   * Fills the start of `into`, which is as long at least. Called once.
-   * @param onBytes told how many bytes are there, whenever some have come
-   * @throws what ends the connection before
+   * Fills the start of `into`, which is at least as long as the body. May be called once.
+   * @param onBytes called with the number of bytes in `into` whenever some have arrived.
+   * @throws the error that ended the connection early.
    */
   async fill(into: Buffer, onBytes: (filled: number) => void): Promise<void> {
     const connection = this.#connection;
@@ -71,11 +74,24 @@ interface Head {
   headers: Record<string, string>;
 }
 
-/** One connection that answers one request after the other. */
+/**
+ * A connection that sends one request after the other.
+ *
+ * | state | meaning                                                 | next  |
+ * |-------|---------------------------------------------------------|-------|
+ * | idle  | the connection waits for a request                      | head  |
+ * | head  | the request was sent, and the answer's head is arriving | held  |
+ * | held  | the head has arrived, and the socket is paused          | body  |
+ * | body  | the body is being read into the caller's buffer         | idle  |
+ * | ended | the socket is destroyed; every state can lead here      |       |
+ */
 class Connection {
   readonly #socket: net.Socket;
   readonly #onIdle: () => void;
-  /** The answer's head, with what has come of the body behind it; later what comes while nobody fills a buffer. */
+  /**
+   * Holds the answer's head and the first bytes of the body, later also bytes that arrive while no buffer is being
+   * filled.
+   */
   readonly #scratch = Buffer.allocUnsafeSlow(MOST_HEAD_BYTES);
   #state: 'idle' | 'head' | 'held' | 'body' | 'ended' = 'idle';
   #length = 0;
@@ -84,7 +100,7 @@ class Connection {
   #into: Buffer = this.#scratch;
   #filled = 0;
   #onBytes: (filled: number) => void = () => {};
-  #settle: { resolve(): void; reject(error: unknown): void } | null = null;
+  #waiting: { resolve(): void; reject(error: unknown): void } | null = null;
   #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.#end(this.#signal?.reason);
 
@@ -111,7 +127,7 @@ class Connection {
     return this.#state === 'ended';
   }
 
-  /** Has anything come of the answer? */
+  /** Have any bytes of the answer arrived? */
   get answered(): boolean {
     return this.#length > 0;
   }
@@ -120,42 +136,46 @@ class Connection {
     signal?.throwIfAborted();
     this.#signal = signal;
     signal?.addEventListener('abort', this.#onAbort, { once: true });
-    [this.#state, this.#length] = ['head', 0];
+    this.#state = 'head';
+    this.#length = 0;
     this.#socket.ref();
-    const come = this.#wait();
+    const headArrived = this.#wait();
     this.#socket.write(head, 'latin1');
-    await come;
+    await headArrived;
     return this.#readHead();
   }
 
   async fill(into: Buffer, onBytes: (filled: number) => void): Promise<void> {
     if (this.#state !== 'held') throw lost();
-    [this.#state, this.#into, this.#filled, this.#onBytes] = ['body', into, 0, onBytes];
+    this.#state = 'body';
+    this.#into = into;
+    this.#filled = 0;
+    this.#onBytes = onBytes;
     const filled = this.#wait();
     this.#take(this.#scratch.subarray(this.#bodyStart, this.#length));
-    // Also to hear of its end, while it waits for the next request.
+    // The socket also stays resumed while it is idle, so that its end is noticed.
     if (!this.ended) this.#socket.resume();
     await filled;
   }
 
-  /** Nobody wants more of it. */
+  /** Ends the connection; nobody needs the rest of the answer. */
   close(): void {
     this.#end(lost());
   }
 
   #wait(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject };
+      this.#waiting = { resolve, reject };
     });
   }
 
-  /** Where the next bytes go to. */
+  /** @returns the memory for the next bytes. */
   #target(): Buffer {
     if (this.#state === 'body') return this.#into.subarray(this.#filled);
     return this.#state === 'head' ? this.#scratch.subarray(this.#length) : this.#scratch;
   }
 
-  /** @returns whether to read on */
+  /** @returns false to pause the socket. */
   #onRead(length: number, from: Buffer): boolean {
     const bytes = from.subarray(0, length);
     switch (this.#state) {
@@ -163,8 +183,9 @@ class Connection {
         this.#length += length;
         const end = this.#scratch.subarray(0, this.#length).indexOf(HEAD_END, Math.max(0, this.#length - length - 3));
         if (end !== -1) {
-          [this.#state, this.#bodyStart] = ['held', end + HEAD_END.length];
-          this.#settle?.resolve();
+          this.#state = 'held';
+          this.#bodyStart = end + HEAD_END.length;
+          this.#waiting?.resolve();
         } else if (this.#length === MOST_HEAD_BYTES) this.#end(new Error('the head of an answer is too long'));
         return this.#state === 'head';
       }
@@ -172,13 +193,13 @@ class Connection {
         this.#take(bytes);
         return true;
       default:
-        // Nothing was asked for.
+        // The server sends bytes that no request has asked for.
         this.#end(lost());
         return false;
     }
   }
 
-  /** Takes bytes of the body, which may be in their place already. */
+  /** Takes bytes of the body, which may already lie in the caller's buffer. */
   #take(bytes: Buffer): void {
     const place = this.#into.subarray(this.#filled);
     if (bytes.length > place.length) {
@@ -192,30 +213,30 @@ class Connection {
   }
 
   #finish(): void {
-    const settle = this.#settle;
+    const waiting = this.#waiting;
     this.#state = 'idle';
     this.#forget();
     if (this.#keepAlive) {
-      // It keeps no process alive that has nothing else to do.
+      // An idle connection must not keep the process alive.
       this.#socket.unref();
       this.#onIdle();
     } else this.#end(lost());
-    settle?.resolve();
+    waiting?.resolve();
   }
 
   #end(error: unknown): void {
     if (this.#state === 'ended') return;
-    const settle = this.#settle;
+    const waiting = this.#waiting;
     this.#state = 'ended';
     this.#forget();
     this.#socket.destroy();
-    settle?.reject(error);
+    waiting?.reject(error);
   }
 
   #forget(): void {
     this.#signal?.removeEventListener('abort', this.#onAbort);
     this.#signal = undefined;
-    this.#settle = null;
+    this.#waiting = null;
     this.#into = this.#scratch;
     this.#onBytes = () => {};
   }
@@ -236,14 +257,14 @@ function lost(): Error {
   return Object.assign(new Error('the connection was closed before the answer had come'), { code: 'ECONNRESET' });
 }
 
-/** Answers requests that are marked by {@link RangeOptions.asRange}, and leaves the others to `handler`. */
+/** Makes a handler that answers requests with {@link RangeOptions.asRange}, and passes the others to `handler`. */
 export function createRangeHandler(handler: Handler): Handler {
   const idle = new Map<string, Connection[]>();
   const all = new Set<Connection>();
-  /** The endpoint answers in a way that is not understood here. */
+  /** False once the endpoint has given an answer that this client does not understand. */
   let isPlain = true;
 
-  function take(request: Request): { connection: Connection; reused: boolean } {
+  function takeConnection(request: Request): { connection: Connection; reused: boolean } {
     const origin = `${request.protocol}//${request.hostname}:${request.port}`;
     const waiting = idle.get(origin) ?? [];
     idle.set(origin, waiting);
@@ -256,14 +277,14 @@ export function createRangeHandler(handler: Handler): Handler {
     return { connection, reused: false };
   }
 
-  async function ask(request: Request, signal: AbortSignal | undefined) {
+  async function send(request: Request, signal: AbortSignal | undefined) {
     const head = formatHead(request);
     for (;;) {
-      const { connection, reused } = take(request);
+      const { connection, reused } = takeConnection(request);
       try {
         return { connection, ...(await connection.request(head, signal)) };
       } catch (error) {
-        // The server has closed it meanwhile, as it may with one that waits.
+        // A server may close an idle connection at any time. The request then goes out again on another one.
         if (signal?.aborted || !reused || connection.answered) throw error;
       }
     }
@@ -274,15 +295,15 @@ export function createRangeHandler(handler: Handler): Handler {
     async handle(request: Request, options: object = {}) {
       const { asRange, ...others } = options as RangeOptions;
       if (!asRange || !isPlain) return handler.handle(request, others);
-      const { connection, status, headers } = await ask(request, others.abortSignal);
+      const { connection, status, headers } = await send(request, others.abortSignal);
       const length = bodyLength(headers);
       const isGood = status === 200 || status === 206;
       if (length !== null && (isGood || (status >= 300 && length <= MOST_ERROR_BYTES))) {
         const body = new RangeBody(connection, length);
-        return { response: { statusCode: status, headers, body: isGood ? body : await whole(body) } };
+        return { response: { statusCode: status, headers, body: isGood ? body : await readWhole(body) } };
       }
       connection.close();
-      // What a busy server says about itself is not worth one more request.
+      // The body of a busy server's answer is not worth one more request.
       if (status === 429 || status >= 500)
         return { response: { statusCode: status, headers, body: Readable.from([]) } };
       if (isGood) isPlain = false;
@@ -293,11 +314,11 @@ export function createRangeHandler(handler: Handler): Handler {
       handler.destroy?.();
     },
   };
-  // The rest is asked for by who makes a client only.
+  // The handler's other methods are called only while a client is made.
   return own as Handler;
 }
 
-async function whole(body: RangeBody): Promise<Readable> {
+async function readWhole(body: RangeBody): Promise<Readable> {
   const bytes = Buffer.alloc(body.length);
   if (bytes.length > 0) await body.fill(bytes, () => {});
   else body.destroy();
@@ -320,7 +341,7 @@ function formatHead({ method, path, query, headers }: Request): string {
   return `${method} ${target} HTTP/1.1\r\n${lines.join('\r\n')}${HEAD_END}`;
 }
 
-/** As it was signed: RFC 3986. */
+/** Escapes by RFC 3986, as the request was signed. */
 function escapeUri(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -1,18 +1,18 @@
-/** One version of one object: what is read by it is never mixed with another. */
+/** Identifies one version of one object, so that a reader never mixes the bytes of two versions. */
 export interface ObjectIdentity {
   bucket: string;
   key: string;
   eTag: string;
-  /** Null in a bucket without versions. */
+  /** Null when the bucket keeps no versions. */
   versionId: string | null;
   sizeBytes: number;
 }
 
-/** A whole object that was small enough to be kept. */
+/** A whole object that was small enough to be kept in memory. */
 export interface ReadObject {
   identity: ObjectIdentity;
   bytes: Buffer;
-  /** Requests that had to be tried again. */
+  /** The number of requests that had to be tried again. */
   retries: number;
 }
 

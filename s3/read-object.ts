@@ -1,4 +1,7 @@
-/** Objects of S3: what is there, and its bytes as ranges that are taken up again where they broke and never mix two versions. */
+/**
+ * Reads objects of S3: their identity, and ranges of their bytes. A range that breaks is resumed, always in the same
+ * version.
+ */
 import type { Readable } from 'node:stream';
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { waitBackoff } from '#common/backoff.ts';
@@ -38,9 +41,9 @@ export async function headObject(client: S3Client, request: S3Location, retry: R
 }
 
 /**
- * Fills `into` with the bytes of the object from `start` on. A lost or silent connection is taken up
- * again at the byte where it broke, for `retrySeconds` without a new byte.
- * @param onBytes told how many bytes are there, whenever some have come
+ * Fills `into` with the bytes of the object from `start` on. After a lost or silent connection the reading is resumed
+ * at the byte where it broke, until `retrySeconds` have passed without a new byte.
+ * @param onBytes called with the number of bytes in `into` whenever some have arrived.
  * @throws Fault S3_PRECONDITION (permanent, reason SourceChanged) when the object is no longer the one of `identity`.
  */
 export async function readInto(

@@ -1,19 +1,21 @@
-/** Calls to the storage: how often they are tried, and when one that says nothing is given up. */
+/** Decides how often a call to the storage is tried, and when a call without an answer is given up. */
 import { waitBackoff } from '#common/backoff.ts';
 import type { Fault } from '#common/faults.ts';
 
-/** Tries of a read before the pod gives up, however long they took. */
+/** A call is tried at least this often before it fails, however long the tries take. */
 export const MIN_TRIES = 5;
 
 export interface RetryOptions {
   signal: AbortSignal;
-  /** Give up with the last fault after this long without progress, but not before {@link MIN_TRIES}. */
+  /** The last fault is thrown after this long without progress, but not before {@link MIN_TRIES} tries. */
   retrySeconds: number;
-  /** An answer or a body of which no byte comes for so long is broken. */
+  /** An answer or a body counts as broken when no byte of it arrives for this long. */
   stallSeconds: number;
+  /** Called before each retry. */
   onRetry?: (fault: Fault, attempt: number) => void;
 }
 
+/** Tries `work` again after retryable faults, with backoff. `work` throws only {@link Fault}s. */
 export async function withRetries<T>(retry: RetryOptions, work: () => Promise<T>): Promise<T> {
   const since = Date.now();
   for (let attempt = 1; ; attempt += 1) {
@@ -31,15 +33,16 @@ export async function withRetries<T>(retry: RetryOptions, work: () => Promise<T>
 }
 
 /**
- * Ends a request when nothing has come for `stallSeconds`: a connection that was lost on the way, or that a proxy keeps
- * open, never says so.
+ * Ends a request when no byte has arrived for `stallSeconds`. A connection that was lost on the way, or that a proxy
+ * keeps open, never reports its own end.
  */
 export function createStallLimit({ signal, stallSeconds }: Pick<RetryOptions, 'signal' | 'stallSeconds'>) {
   const stalled = new AbortController();
   const limitMs = stallSeconds * 1000;
   let timer: NodeJS.Timeout | undefined;
   let waitingSince = 0;
-  // One timer that looks: to set one and to clear it again for every piece of a file is a tenth of what reading it costs.
+  // One timer looks at the time now and then: setting and clearing a timer for every piece costs a tenth of reading a
+  // file.
   const watch = (ms: number) => {
     timer = setTimeout(() => {
       timer = undefined;
@@ -50,7 +53,7 @@ export function createStallLimit({ signal, stallSeconds }: Pick<RetryOptions, 's
   };
   return {
     signal: AbortSignal.any([signal, stalled.signal]),
-    /** Waits for the next bytes from now on. */
+    /** Starts the limit again; called whenever bytes have arrived. */
     start() {
       waitingSince = performance.now();
       if (!timer) watch(limitMs);
@@ -59,7 +62,7 @@ export function createStallLimit({ signal, stallSeconds }: Pick<RetryOptions, 's
       clearTimeout(timer);
       timer = undefined;
     },
-    /** The SDK only says that it was told to stop. */
+    /** Replaces the SDK's error about an abort by a timeout, when the limit was what ended the request. */
     explain: (error: unknown) => (stalled.signal.aborted ? new Error('timeout', { cause: error }) : error),
   };
 }

@@ -1,4 +1,4 @@
-/** Where an object lies, as a BatchUpload's `spec.source.s3` says. What is absent comes from the pod's environment. */
+/** Where an object lies, as in a BatchUpload's `spec.source.s3`. Absent settings come from the pod's environment. */
 export interface S3Location {
   bucket: string;
   key: string;

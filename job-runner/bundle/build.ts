@@ -1,6 +1,7 @@
 /**
- * Puts the runner and its packages into a few files, with their functions compiled: `node job-runner/bundle/build.ts <folder>`.
- * The image starts `<folder>/main.cjs`. What is compiled fits this version of Node alone; with another one it is compiled as it is used.
+ * Bundles the runner and its packages into a few files, with their functions compiled: `node job-runner/bundle/build.ts
+ * <folder>`. The image starts `<folder>/main.cjs`. The compiled code fits only the version of Node that made it.
+ * Another version ignores it and compiles functions when they are first called.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +10,9 @@ import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 import { type OutputChunk, rolldown } from 'rolldown';
 
-/** Stay what they are: dd-trace is loaded only where it is switched on, and pg-native is not installed. */
+/**
+ * Packages that are not bundled: dd-trace is loaded only where Datadog is switched on, and pg-native is not installed.
+ */
 const EXTERNAL = ['dd-trace', 'pg-native'];
 
 const folder = process.argv[2];
@@ -33,12 +36,15 @@ async function bundle(input: string, entryFileNames: string): Promise<OutputChun
   return output.filter((file) => file.type === 'chunk');
 }
 
-/** In comments, too: with one other character in it V8 keeps all of a text with two bytes for each, and takes longer. */
+/**
+ * Escapes every character beyond ASCII, also in comments: one such character makes V8 keep the whole text in two bytes
+ * a character, which is slower.
+ */
 function toAscii(code: string): string {
   return code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** V8's code cache with every function in it, not only those that run when the file is loaded. */
+/** Makes V8's code cache with every function in it, not only with those that run while the file is loaded. */
 function compile(source: string): Buffer {
   setFlagsFromString('--no-lazy');
   const script = new Script(source);

@@ -1,6 +1,7 @@
 /**
- * Starts the runner from what `build.ts` has made: the files of the bundle with V8's code cache of each. One that does not fit is
- * passed over by V8. Node's own module cache has no functions that were not called while a module was loaded.
+ * Starts the runner from the files that `build.ts` has made: the bundle's files and V8's code cache of each. V8 ignores
+ * a code cache of another version. Node's own module cache is no substitute: it lacks the functions that are not called
+ * while a module is loaded.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,7 +18,7 @@ const folder = import.meta.dirname;
 const requirePackage = createRequire(import.meta.filename);
 const modules = new Map<string, Module>();
 
-/** A file of the bundle, by its name, as `require` does: loaded once. */
+/** Loads a file of the bundle by its name, once, as `require` does. */
 function load(name: string): unknown {
   const known = modules.get(name);
   if (known) return known.exports;

@@ -1,18 +1,19 @@
 /**
- * Which chunks a pod takes next: first those of its own index, then some that other pods have not come to. So the last
- * pod's chunks are shared by all that are done, whatever slowed it down. Two pods that take the same chunk are never wrong (its row
- * is locked, and done once); one of them has worked for nothing, which is why what is chosen lies far from where others work.
+ * Chooses the chunks that a pod works on next: first those of its own index, then some that other pods have not
+ * reached. All pods that have finished so share the chunks of the slowest one, whatever slowed it down. Two pods may
+ * choose the same chunk: the lock of its row lets only one of them write it, and the other one has worked for nothing.
+ * For that reason the chosen chunks lie far from where other pods work.
  */
 import type { ChunkRange, PendingRun } from '#ledger/chunks/chunks.ts';
 
-/** What a pod writes and what it prepares meanwhile: no help is worth less. */
+/** A run is shared only above this size: its owner has about as much under way, being written and being prepared. */
 const LEAST_BYTES = 4 * 1024 * 1024;
-/** Chunks that are in memory at a time, however large the file is. */
+/** Limit for the chunks whose positions are in memory at a time, however large the file is. */
 const MOST_CHUNKS = 2000;
 
 /**
- * Of an index' runs of pending chunks, from the front.
- * @param metOthers another pod was at the last ones that were chosen
+ * Chooses from the pending runs of the pod's own index, from the front.
+ * @param metOthers whether another pod had done some of the chunks that were chosen before
  */
 export function chooseOwn(pending: readonly PendingRun[], metOthers: boolean): ChunkRange | null {
   const help = metOthers ? chooseHelp(pending, metOthers) : null;
@@ -22,9 +23,9 @@ export function chooseOwn(pending: readonly PendingRun[], metOthers: boolean): C
 }
 
 /**
- * Of an upload's runs of pending chunks: the second half of the longest, since its owner goes through it from the front; of
- * that half only the end, by chance, where several pods help.
- * @returns null when what is left is under way already
+ * Chooses from the pending runs of the whole upload: the second half of the longest run, since its owner works from the
+ * front. Where several pods help, each takes a random part at the end of that half.
+ * @returns null when pods already work on all chunks that are left.
  */
 export function chooseHelp(pending: readonly PendingRun[], metOthers: boolean): ChunkRange | null {
   const longest = pending.reduce<PendingRun | null>(

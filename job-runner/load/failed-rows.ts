@@ -1,6 +1,6 @@
 /**
- * Failed records of a group of chunks, written as rows for the ledger as soon as they are found: kept as objects they
- * would be the largest part of a pod's memory where half of the records are bad.
+ * The failed records of a group of chunks. Each is written as a row for the ledger as soon as it is found: kept as
+ * objects, failed records would take most of a pod's memory where half of the records are bad.
  */
 import { errorColumns, type FailedRow } from '#ledger/errors/insert-errors.ts';
 import type { ErrorSummary } from '#ledger/types.ts';
@@ -28,7 +28,7 @@ export function writeFailedRow(buffer: RowBuffer, uploadId: string, row: FailedR
   buffer.endRow(row.rowNumber);
 }
 
-/** Counts of records by their code, with a sample message. */
+/** Counts failed records by their code, and keeps the first message of each code as a sample. */
 export class CodeCounts {
   readonly #codes = new Map<string, ErrorSummary>();
 

@@ -1,15 +1,15 @@
 /**
- * The merge of staged rows into a table: inserted in the order of the key, so that pods rarely deadlock; what did not go
- * in has met an equal key, and the policy says which of the two stays.
+ * Merges staged rows into a table. Rows are inserted in the order of the key, so that pods rarely deadlock. A row that
+ * was not inserted has met an equal key, and the policy says which of the two rows stays:
  *
- * | policy       | of equal keys in one file | a row of another upload |
- * |--------------|---------------------------|-------------------------|
- * | Skip, Fail   | the lowest row number     | stays                   |
- * | Update       | the highest row number    | is replaced             |
+ * | policy       | winner of equal keys in one file | stored row of another upload |
+ * |--------------|----------------------------------|------------------------------|
+ * | Skip, Fail   | the lowest row number            | stays                        |
+ * | Update       | the highest row number           | is replaced                  |
  *
- * The winner in a file does not depend on which chunk commits first: a row that meets a weaker one of its own upload takes its
- * place, and the displaced one is lost. That takes columns for the upload's id and the row number; without them the first
- * to commit stays (Skip, Fail) or is replaced (Update).
+ * The winner in a file does not depend on which chunk commits first: a row that meets a weaker row of its own upload
+ * displaces it. That needs columns for the upload's id and the row number. Without these columns the row that was
+ * committed first stays (Skip, Fail) or is replaced (Update).
  */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
@@ -17,49 +17,52 @@ import { Fault } from '#common/faults.ts';
 import type { OwnerColumns, STAGES } from '#runner/target/names.ts';
 
 export interface MergeOptions {
-  /** Quoted. */
+  /** The quoted name. */
   table: string;
   columns: string[];
-  /** Those of them that a stored row keeps when another record takes its place. */
+  /** Columns whose values a stored row keeps when another record replaces it. */
   kept?: readonly string[];
   key: string[];
   owner: OwnerColumns | null;
   onDuplicate: 'Skip' | 'Update' | 'Fail';
-  /** One per session and kind, emptied at every commit; one per chunk would bloat the catalog. */
+  /**
+   * A session keeps one temporary table of each kind, emptied at every commit: one for each chunk would bloat the
+   * catalog.
+   */
   stage: (typeof STAGES)[keyof typeof STAGES];
 }
 
 export interface Merge {
   owner: OwnerColumns | null;
-  /** Quoted. */
+  /** The quoted names of the key's columns. */
   key: string[];
   stage: string;
   createStage: string;
   clearStage: string;
   copyIntoStage: string;
-  /** Inserts the best row of each key; returns the others, `best` of those that met a stored row. */
+  /** Inserts the best row of each key. Returns all other rows; `best` marks those that met a stored row. */
   insert: string;
-  /** Locks the stored rows that the rows $1 may replace for the upload $2; null when there are none. */
+  /** Locks the stored rows that the rows $1 of upload $2 may replace; null when the policy replaces no row. */
   lockStored: string | null;
-  /** The rows $1 take the place of those that have their keys. */
+  /** Replaces the stored rows that have the keys of the rows $1. */
   replace: string;
-  /** Every best row must be found again by `lockStored`. */
+  /** Must `lockStored` find a stored row for every best row? */
   replacesAll: boolean;
 }
 
 export interface MergeResult {
-  /** Row numbers of staged rows that lost. */
+  /** Row numbers of staged rows that were not written. */
   lost: number[];
-  /** Rows of the same upload that were stored and lost their place. */
+  /** Stored rows of the same upload that were displaced. */
   displaced: { row: number; by: number }[];
-  /** Row numbers of staged rows that took the place of a row of another upload, or of one that nobody can tell. */
+  /** Row numbers of staged rows that replaced a row of another upload, or a row whose upload is unknown. */
   updated: number[];
 }
 
-/** Beside the columns of the target: no name that one of these may have. */
+/** The stage's own column for the row number. Its name cannot be the name of a column of the target. */
 export const STAGE_ROW = '"row of the stage"';
 
-/** @param keys quoted columns @returns the condition that two relations have the same key */
+/** @param keys quoted column names. @returns a function that makes the condition for equal keys of two relations. */
 export function compareKeys(keys: readonly string[]): (a: string, b: string) => string {
   return (a, b) => keys.map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
 }
@@ -105,7 +108,7 @@ interface LockOptions extends Pick<MergeOptions, 'table' | 'owner'> {
   sameKey: (a: string, b: string) => string;
 }
 
-/** For Skip and Fail only later rows of the same upload are locked: most duplicates are of rows that stay. */
+/** Skip and Fail lock only rows that come later in the same upload, since most duplicates are of rows that stay. */
 function lockStored({ table, keys, owner, staged, update, sameKey }: LockOptions): string | null {
   if (!owner && !update) return null;
   const uploadId = owner && `t.${pg.escapeIdentifier(owner.uploadId)} = $2`;
@@ -116,45 +119,50 @@ function lockStored({ table, keys, owner, staged, update, sameKey }: LockOptions
     ORDER BY ${keys.map((column) => `s.${column}`).join(', ')} FOR UPDATE OF t`;
 }
 
-/** Merges what is staged, and empties the stage. */
+/** Merges all staged rows and empties the stage. */
 export async function mergeStaged(client: ClientBase, merge: Merge, uploadId: string): Promise<MergeResult> {
   const result: MergeResult = { lost: [], displaced: [], updated: [] };
   const missing = await client.query<{ row: number; best: boolean }>(merge.insert);
-  const met = new Set<number>();
+  const blocked = new Set<number>();
   for (const { row, best } of missing.rows) {
-    if (best) met.add(row);
+    if (best) blocked.add(row);
     else result.lost.push(row);
   }
-  if (met.size > 0 && merge.lockStored) await replaceStored(client, merge, { uploadId, met, result });
-  for (const row of met) result.lost.push(row);
+  if (blocked.size > 0 && merge.lockStored) await replaceStored(client, merge, { uploadId, blocked, result });
+  for (const row of blocked) result.lost.push(row);
   await client.query(merge.clearStage);
   return result;
 }
 
-/** Of a table that has just been filled nothing is known, and a chunk's few rows would be joined with all of it. */
+/**
+ * PostgreSQL has no statistics of a table that has just been filled, and would join a chunk's few rows with the whole
+ * table.
+ */
 const BY_INDEX = 'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off';
 const BY_ANY_PLAN = 'SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT';
 
-/** Takes those that replace a stored row out of `met`. */
+/**
+ * Replaces stored rows by staged ones. Removes these staged rows from `blocked`, the best rows that met a stored row.
+ */
 async function replaceStored(
   client: ClientBase,
   merge: Merge,
-  { uploadId, met, result }: { uploadId: string; met: Set<number>; result: MergeResult },
+  { uploadId, blocked, result }: { uploadId: string; blocked: Set<number>; result: MergeResult },
 ): Promise<void> {
   await client.query(BY_INDEX);
   const stored = await client.query<{ row: number; own: boolean | null; stored: number }>(merge.lockStored!, [
-    [...met],
+    [...blocked],
     uploadId,
   ]);
-  if (merge.replacesAll && stored.rows.length < met.size) throw rowVanished();
+  if (merge.replacesAll && stored.rows.length < blocked.size) throw rowVanished();
   const winners: number[] = [];
   for (const { row, own, stored: number } of stored.rows) {
-    // A stored row of another upload is only locked to be replaced.
+    // A stored row of another upload was locked only because it is to be replaced.
     if (own && merge.replacesAll && number > row) continue;
     if (own) result.displaced.push({ row: number, by: row });
     else result.updated.push(row);
     winners.push(row);
-    met.delete(row);
+    blocked.delete(row);
   }
   if (winners.length > 0) await client.query(merge.replace, [winners]);
   await client.query(BY_ANY_PLAN);

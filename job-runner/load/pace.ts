@@ -1,39 +1,42 @@
 /**
- * How many chunks share a transaction, and the way that they are written by. A commit costs as much as some hundred records
- * (one a chunk of 1,000 records: 16 s for a million instead of 12.5), but one conflict undoes all that share it. So, as a
- * sender's window on a network that may be busy: it grows while all goes well, and begins anew at one after a conflict. What
- * one chunk had to be written by is what the next ones begin with, since they probably meet the same.
+ * Chooses how many chunks share a transaction, and by which strategy they are written. A commit costs as much as some
+ * hundred records (with one commit for each chunk of 1,000 records, a million take 16 s instead of 12.5), but one
+ * conflict undoes all chunks of its transaction. The number therefore behaves like the congestion window of TCP: it
+ * grows while nothing goes wrong, and starts again at one after a conflict. The strategy that one chunk needed is the
+ * first one for the next chunks, which probably meet the same conflicts.
  */
 import type { Chunk } from '#ledger/types.ts';
-import { WAYS, type Way } from './write-records.ts';
+import { WRITE_STRATEGIES, type WriteStrategy } from './write-records.ts';
 
 export const MOST_CHUNKS = 10;
-/** Most loads meet no conflict at all. */
+/** The window starts above one, since most loads meet no conflict at all. */
 const FIRST_CHUNKS = 4;
-/** Of the source: what is prepared and not yet committed is kept in memory, twice. */
+/** Limit for the file's bytes in one group. Two groups are in memory: one is written while the next one is prepared. */
 const MOST_BYTES = 2 * 1024 * 1024;
-/** Chunks without a conflict after which the faster way is tried again. */
-const CALM = 16;
+/** After this many chunks without a conflict the next faster strategy is tried again. */
+const CHUNKS_BEFORE_FASTER = 16;
 
 export interface Pace {
-  /** By which the next chunks begin. By the merge each goes alone. */
-  readonly way: Way;
-  /** The chunks from `first` on that are written next: at least one, if there is one. */
+  /** The first strategy for the next chunks. With `merge` each chunk has its own transaction. */
+  readonly strategy: WriteStrategy;
+  /** @returns the chunks from `first` on that are written next: at least one, if there is one. */
   nextGroup(chunks: readonly Chunk[], first: number): Chunk[];
-  /** Told about every commit: by which way it went in the end, and how many records met another one with their key. */
-  committed(chunks: number, end: { way: Way; conflicts: number }): void;
-  /** The group could not be written together. */
+  /**
+   * Called after every commit, with the strategy that succeeded and the number of records that were not simply written.
+   */
+  committed(chunks: number, end: { strategy: WriteStrategy; conflicts: number }): void;
+  /** Called when a group could not be written in one transaction. */
   separated(): void;
 }
 
-/** @param mostChunks that may share a transaction */
+/** @param mostChunks limit for the chunks that share a transaction. */
 export function createPace(mostChunks: number): Pace {
   let window = Math.min(FIRST_CHUNKS, mostChunks);
   let rank = 0;
-  let calm = 0;
+  let withoutConflict = 0;
   return {
-    get way() {
-      return WAYS[rank]!;
+    get strategy() {
+      return WRITE_STRATEGIES[rank]!;
     },
     nextGroup(chunks, first) {
       let end = first;
@@ -45,17 +48,23 @@ export function createPace(mostChunks: number): Pace {
       }
       return chunks.slice(first, end);
     },
-    committed(chunks, { way, conflicts }) {
-      const reached = WAYS.indexOf(way);
+    committed(chunks, { strategy, conflicts }) {
+      const reached = WRITE_STRATEGIES.indexOf(strategy);
       if (reached > rank) {
-        [rank, calm, window] = [reached, 0, 1];
+        rank = reached;
+        withoutConflict = 0;
+        window = 1;
         return;
       }
-      // By the merge each goes alone, and what follows it begins anew.
-      window = this.way === 'merge' ? 1 : Math.min(window * 2, mostChunks);
-      // The merge is for two that are in each other's way, which no count of conflicts tells.
-      calm = this.way === 'probe' && conflicts > 0 ? 0 : calm + chunks;
-      if (rank > 0 && calm >= CALM) [rank, calm] = [rank - 1, 0];
+      // With the merge each chunk has its own transaction, and the strategy after it starts with one chunk as well.
+      window = this.strategy === 'merge' ? 1 : Math.min(window * 2, mostChunks);
+      // Conflicts of a merge do not count: it is for transactions that block each other, which their number does not
+      // show.
+      withoutConflict = this.strategy === 'probe' && conflicts > 0 ? 0 : withoutConflict + chunks;
+      if (rank > 0 && withoutConflict >= CHUNKS_BEFORE_FASTER) {
+        rank -= 1;
+        withoutConflict = 0;
+      }
     },
     separated() {
       window = 1;

@@ -1,4 +1,4 @@
-/** One chunk's bytes to the rows that go into the table and the records that failed. Pure. */
+/** Turns one chunk's bytes into the rows that go into the table and the records that failed. Pure. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import type { Chunk, ErrorSummary } from '#ledger/types.ts';
@@ -12,9 +12,9 @@ import type { RecordFault } from '#runner/processor/record-fault.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CodeCounts, type FailedRows } from './failed-rows.ts';
 
-/** Characters of a failed record that are kept. */
+/** Longer texts of failed records are cut after this many UTF-16 units. */
 const ROW_DATA_LIMIT = 8192;
-/** Records of a chunk that the kernel may leave to the processor, besides as many as it takes. */
+/** The kernel stays in use while it leaves at most this many more records to the processor than it takes itself. */
 const MOST_LEFT = 16;
 
 export interface Position {
@@ -24,40 +24,47 @@ export interface Position {
 
 export interface PreparedChunk {
   chunk: Chunk;
-  /** Its rows are [from, to) of the buffer they were written to. */
+  /** The chunk's rows are the rows [from, to) of the buffer that they were written to. */
   from: number;
   to: number;
-  /** Rows [from, to) of the failed ones, and how many there are of each code. */
+  /** The chunk's failed records are the rows [from, to) of their buffer; `codes` counts them by their code. */
   failed: { from: number; to: number; codes: ErrorSummary[] };
-  /** Where the record of a row number lies in the source; undefined when the chunk has no such record. */
+  /**
+   * Where the record with a row number lies in the file that chunks point into; undefined when the chunk has no such
+   * record.
+   */
   positionOf(rowNumber: number): Position | undefined;
-  /** The record's text for people: masked, capped, NUL-escaped; null when it is not to be kept. */
+  /** The record's text for people: masked, capped, NUL-escaped; null when the upload keeps no such texts. */
   rowData(rowNumber: number): string | null;
 }
 
-export interface Preparer {
+export interface ChunkPreparer {
   /**
-   * Adds the rows of a chunk to `rows`, and its failed records to `failed`; `bytes` are those of [chunk.startByte, chunk.endByte).
-   * @throws Fault when they do not hold the planned records.
+   * Adds the rows of a chunk to `rows` and its failed records to `failed`.
+   * @param bytes the file's bytes [chunk.startByte, chunk.endByte).
+   * @throws Fault when the bytes do not hold the planned records.
    */
   prepare(chunk: Chunk, bytes: Buffer, to: { rows: RowBuffer; failed: FailedRows }): PreparedChunk;
 }
 
-export interface PreparerOptions {
+export interface ChunkPreparerOptions {
   schema: RecordSchemaSpec;
   header: string[];
   uploadId: string;
-  /** Keep the text of failed records. */
+  /** Is the text of failed records kept? */
   storeRowData: boolean;
-  /** Between two fields; default: a comma. */
+  /** The character between two fields; default: a comma. */
   delimiter?: string;
-  /** Of the target's columns, when the rows are to be in the binary format. */
+  /**
+   * Encodings of the target's columns, for rows in the binary format; null or absent: rows are written in the text
+   * format.
+   */
   encodings?: readonly Encoding[] | null;
-  /** Of a record that could not be read; default: a stray quote's. */
+  /** The fault of a record that could not be read; default: the one for a stray quote. */
   malformedFault?: RecordFault;
 }
 
-export function createPreparer(options: PreparerOptions): Preparer {
+export function createChunkPreparer(options: ChunkPreparerOptions): ChunkPreparer {
   const { delimiter = ',', malformedFault = QUOTING_FAULT, storeRowData, encodings = null } = options;
   const reader = createRecordReader(delimiter.charCodeAt(0));
   const processor = compileSchema(options.schema, options.header, { record: reader.view, encodings });
@@ -65,13 +72,15 @@ export function createPreparer(options: PreparerOptions): Preparer {
   const kernel = encodings
     ? createRowKernel({
         ...processor.parts,
-        ...{ context, delimiter: delimiter.charCodeAt(0), uploadId: uuidBytes(options.uploadId) },
+        context,
+        delimiter: delimiter.charCodeAt(0),
+        uploadId: uuidBytes(options.uploadId),
       })
     : null;
 
   return {
     prepare(chunk, bytes, { rows, failed }) {
-      // One check for the whole chunk: nearly all of them are text throughout.
+      // Nearly all chunks are text throughout, so one check of the whole chunk usually spares one for each record.
       const clean = isCleanText(bytes);
       const records = createPositions(chunk);
       const recordAt = ({ byteOffset, byteLength }: Position) =>
@@ -79,9 +88,10 @@ export function createPreparer(options: PreparerOptions): Preparer {
       const rowData = (rowNumber: number) =>
         storeRowData ? describeRecord(recordAt(records.positionOf(rowNumber)!), processor, delimiter) : null;
       const { positionOf } = records;
-      const [from, failedFrom] = [rows.rows, failed.buffer.rows];
+      const from = rows.rows;
+      const failedFrom = failed.buffer.rows;
       const codes = new CodeCounts();
-      const process = (start: number, end: number, rowNumber: number): void => {
+      const processRecord = (start: number, end: number, rowNumber: number): void => {
         context.rowNumber = rowNumber;
         records.add(start, end, rowNumber);
         const isText = clean || isCleanText(bytes.subarray(start, end));
@@ -98,7 +108,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
       let left = 0;
       kernel?.reset();
       for (let at = 0; at < bytes.length; rowNumber += 1) {
-        // The kernel is of no use where it leaves most records to the processor.
+        // A kernel that leaves most records to the processor costs more than it saves.
         if (kernel && left <= MOST_LEFT + taken) {
           const before = rows.rows;
           at = kernel.run(bytes, at, rowNumber, { rows, onRecord: records.add, isText: clean });
@@ -108,22 +118,26 @@ export function createPreparer(options: PreparerOptions): Preparer {
           left += 1;
         }
         const next = reader.read(bytes, at);
-        // A blank line is counted and is no record.
-        if (!reader.view.blank) process(at, next, rowNumber);
+        // A blank line has a row number, but is not a record.
+        if (!reader.view.blank) processRecord(at, next, rowNumber);
         at = next;
       }
       records.expectAll();
       return {
-        ...{ chunk, from, to: rows.rows, positionOf, rowData },
+        chunk,
+        from,
+        to: rows.rows,
+        positionOf,
+        rowData,
         failed: { from: failedFrom, to: failed.buffer.rows, codes: codes.list() },
       };
     },
   };
 }
 
-/** Where the records of a chunk lie. Row numbers grow, with gaps where lines are blank. */
+/** Remembers where the records of a chunk lie. Row numbers grow, with gaps where lines are blank. */
 function createPositions(chunk: Chunk) {
-  // A chunk has at most 8 MiB, or is one record.
+  // Offsets within a chunk fit into 32 bits: a chunk has at most 8 MiB, or is one record.
   const starts = new Int32Array(chunk.recordCount);
   const ends = new Int32Array(chunk.recordCount);
   const rowNumbers = new Float64Array(chunk.recordCount);

@@ -1,18 +1,18 @@
 /**
- * The keys of some rows are looked up first, so that rows whose keys nobody has go straight into the table, as if there had
- * been no conflict: a merge writes every row twice, and sorts them. What is found is so at the time of the question; a row that
- * is new then and not when it is written is a conflict as any other.
+ * Looks the keys of rows up before the rows are written. Rows with new keys go straight into the table, as if there had
+ * been no conflict; a merge would write every row twice and sort all of them. The answer holds only for the moment of
+ * the lookup: a key that somebody else stores between the lookup and the write is an ordinary conflict.
  */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import { compareKeys, type MergeOptions, STAGE_ROW } from './merge.ts';
 
 export interface Probe {
-  /** Of the table's columns, in their order: the positions of those of the key. */
+  /** Positions of the key's columns among the table's columns, ascending. */
   columns: readonly number[];
-  /** Of the same columns and a row number, into the stage of the merge. */
+  /** COPY of the key's columns and a row number into the stage of the merge. */
   copyKeys: string;
-  /** Empties the stage and says which of its keys are stored, or were in it more than once. */
+  /** Empties the stage and returns the rows whose keys are stored in the table, or were staged more than once. */
   ask: string;
 }
 
@@ -25,7 +25,8 @@ export function describeProbe({ table, columns, key, stage }: MergeOptions): Pro
   return {
     columns: positions,
     copyKeys: `COPY ${staged} (${positions.map((at) => pg.escapeIdentifier(columns[at]!)).join(', ')}, ${STAGE_ROW}) FROM STDIN`,
-    // LIMIT: each key by the index, whatever the statistics of a table that has just been filled.
+    // LIMIT makes PostgreSQL look each key up by the index; a table that has just been filled has misleading
+    // statistics.
     ask: `WITH asked AS (DELETE FROM ${staged} RETURNING ${keyList}, ${STAGE_ROW}),
       repeated AS (SELECT ${keyList} FROM asked GROUP BY ${keyList} HAVING count(*) > 1)
       SELECT s.${STAGE_ROW}::float8 AS row, r.${keys[0]} IS NOT NULL AS repeated FROM asked s
@@ -36,13 +37,13 @@ export function describeProbe({ table, columns, key, stage }: MergeOptions): Pro
 }
 
 export interface ProbeResult {
-  /** Row numbers of those that are not simply new. */
+  /** Row numbers of the rows whose key is stored already or was staged more than once. */
   contested: Set<number>;
-  /** Some have the same key. */
+  /** Were keys staged more than once? */
   repeated: boolean;
 }
 
-/** About the keys that were copied by {@link Probe.copyKeys}. */
+/** Asks about the keys that {@link Probe.copyKeys} has staged. */
 export async function askProbe(client: ClientBase, { ask }: Probe): Promise<ProbeResult> {
   const { rows } = await client.query<{ row: number; repeated: boolean }>(ask);
   return { contested: new Set(rows.map(({ row }) => row)), repeated: rows.some(({ repeated }) => repeated) };

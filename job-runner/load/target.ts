@@ -1,4 +1,4 @@
-/** The statements of one target table, made once per session. */
+/** Makes the statements for one target table, once for each session. */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
@@ -11,23 +11,23 @@ import { describeProbe, type Probe } from './probe.ts';
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
 
 export interface Target {
-  /** Quoted. */
+  /** The quoted name. */
   table: string;
   columns: readonly string[];
   copyIntoTarget: string;
   merge: Merge;
   probe: Probe;
   onDuplicate: OnDuplicate;
-  /** Mode Validate: all is written as ever, and nothing of it stays in the table. */
+  /** In mode Validate the rows are written as always and then rolled back: none stays in the table. */
   rolledBack: boolean;
-  /** Set when the table cannot tell the rows of this upload from others, and that matters; see write-by-keys.ts. */
+  /** Set when the load must know the upload's own rows, and the table cannot tell them; see write-by-keys.ts. */
   keys: KeyRegister | null;
 }
 
-/** Keys of an upload in the ledger. Merged like records, so that of equal keys the same one stays. */
+/** An upload's keys in the ledger. They are merged like records, so that the same one of equal keys stays. */
 export interface KeyRegister {
   merge: Merge;
-  /** Hashes what is staged for the target, for the upload $1. */
+  /** Stages the hashed keys of the records that are staged for the target, for the upload $1. */
   stage: string;
 }
 
@@ -36,13 +36,14 @@ export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } 
   const columns = schema.target.columns.map(({ name }) => name);
   const { onDuplicate = 'Skip' } = schema.target;
   const owner = ownerColumns(schema);
-  // What refers to a stored row by its id goes on doing so.
+  // A replaced row keeps its generated id, because other tables may refer to it.
   const kept = schema.target.columns.filter(({ system }) => system === 'uuid').map(({ name }) => name);
   const options = { table, columns, kept, key: keyColumns(schema), owner, onDuplicate, stage: STAGES.records };
   const merge = describeMerge(options);
   const byKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
   return {
-    ...{ table, columns },
+    table,
+    columns,
     copyIntoTarget: `COPY ${table} (${columns.map(pg.escapeIdentifier).join(', ')}) FROM STDIN`,
     merge,
     probe: describeProbe(options),
@@ -53,8 +54,8 @@ export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } 
 }
 
 /**
- * PostgreSQL's hashes of a row are equal where its index says that the keys are, whatever their type and collation. With two
- * of 64 bits, keys of a billion records are confused with a chance of 1 in 10^20.
+ * PostgreSQL gives two keys the same hash whenever its index takes them for equal, whatever their type and collation.
+ * With two hashes of 64 bits the chance that any two keys of a billion records are confused is 1 in 10^20.
  */
 function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
   const merge = describeMerge({
@@ -74,8 +75,8 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
 }
 
 /**
- * Of the target's columns, in their order; null when one is not there, or when this role could not lock the table: a right
- * on columns is enough to insert, and not to lock.
+ * Reads the types of the target's columns, in the order of the columns. @returns null when a column is missing, or when
+ * the role may not lock the table: a right on single columns is enough to insert, but not to lock.
  */
 export async function readColumnTypes(client: ClientBase, { table, columns }: Target): Promise<ColumnType[] | null> {
   const { rows } = await client.query<ColumnType>(
@@ -89,12 +90,14 @@ export async function readColumnTypes(client: ClientBase, { table, columns }: Ta
   return rows.length === columns.length ? rows : null;
 }
 
-/** As COPY does it. Before anything else is done with the table, so that nothing is locked more strongly later. */
+/**
+ * Takes the lock that COPY takes, before any other use of the table, so that no later statement needs a stronger one.
+ */
 export function lockTargetSql({ table }: Target): string {
   return `LOCK TABLE ONLY ${table} IN ROW EXCLUSIVE MODE`;
 }
 
-/** One short row, by a statement that is planned once a session: asked in every transaction. */
+/** Every transaction runs this statement; it is named, so that PostgreSQL plans it once for each session. */
 const SAME_TYPES = {
   name: 'batch_upload_same_types',
   text: `SELECT count(*)::int AS same FROM unnest($3::text[], $4::int[], $5::int[]) AS c (name, oid, modifier),
@@ -104,8 +107,9 @@ const SAME_TYPES = {
 };
 
 /**
- * Do the columns of the locked target, and of the session's stage, have the types that rows were prepared for? An integer
- * read as a date would be no error for PostgreSQL, and a stage of the old types rounds or refuses what the table would take.
+ * Checks that the columns of the locked target and of the session's stage have the types that rows were prepared for.
+ * PostgreSQL would take the bytes of an integer for a date without an error, and a stage with the old types would round
+ * or refuse values that the table accepts.
  * @throws Fault DB_TARGET_CHANGED
  */
 export async function expectColumnTypes(
@@ -113,7 +117,8 @@ export async function expectColumnTypes(
   { table, columns, merge }: Target,
   expected: readonly ColumnType[],
 ): Promise<void> {
-  const [oids, modifiers] = [expected.map(({ oid }) => oid), expected.map(({ modifier }) => modifier)];
+  const oids = expected.map(({ oid }) => oid);
+  const modifiers = expected.map(({ modifier }) => modifier);
   const { rows } = await client.query<{ same: number }>({
     ...SAME_TYPES,
     values: [table, merge.stage, columns, oids, modifiers],
@@ -128,7 +133,10 @@ export async function expectColumnTypes(
   });
 }
 
-/** Prepares a session for {@link Target}; @throws what PostgreSQL says, for example 42P01 when the table is gone. */
+/**
+ * Creates the target's stages in a session.
+ * @throws the error of PostgreSQL, for example 42P01 when the table does not exist.
+ */
 export async function prepareSession(client: ClientBase, target: Target): Promise<void> {
   await client.query(target.merge.createStage);
   if (target.keys) await client.query(target.keys.merge.createStage);

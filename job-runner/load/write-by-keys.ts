@@ -1,11 +1,12 @@
 /**
- * Writes a chunk when the target table cannot tell which of its rows are of this upload: in mode Validate none of them
- * ever stays, and for Update it may have no columns that say so. The keys of the upload's records are kept in the ledger
- * instead, in the same transaction:
+ * Writes a chunk when the target table cannot tell which of its rows belong to this upload: in mode Validate no row
+ * stays in the table, and with Update the table may have no columns for the upload's id and the row number. The keys of
+ * the upload's records are kept in the ledger instead, in the same transaction:
  *
- * 1. The records are written and rolled back: what PostgreSQL refuses, and what has lost to stored rows and in the chunk.
- * 2. The keys of the others are merged into the ledger by the policy: what has lost in the whole file.
- * 3. Update only: what is left is written; it replaces the rows of other uploads. For Validate this is rolled back too.
+ * 1. The records are written and rolled back. That finds the records that PostgreSQL refuses, and those that lose to
+ *    stored rows or within the chunk.
+ * 2. The keys of the other records are merged into the ledger by the policy. That finds the losers in the whole file.
+ * 3. With Update, the winners are written, and replace the rows of other uploads. Mode Validate rolls this back too.
  */
 import type { ClientBase } from 'pg';
 import { Fault } from '#common/faults.ts';
@@ -19,17 +20,20 @@ export interface WriteByKeysOptions extends WriteOptions {
 
 export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOutcome> {
   const { client, target } = options;
-  const trial = await rolledBack(client, () => writeRecords(options));
-  // A displaced record was of the same chunk: of the others nothing is in the table, or nothing that can be told.
+  const trial = await runAndRollBack(client, () => writeRecords(options));
+  // A displaced record is always one of this chunk: of other chunks the table has no rows, or none that it can
+  // attribute.
   const lost = [...trial.lost, ...trial.displaced.map(({ row }) => row)];
   const accepted = without(options, [...lost, ...trial.refused.map(({ rowNumber }) => rowNumber)]);
   const keys = await registerKeys(accepted);
   const outcome: WriteOutcome = { ...trial, lost: [...lost, ...keys.lost], displaced: keys.displaced, updated: [] };
   if (target.onDuplicate !== 'Update') return outcome;
   const winners = without(accepted, keys.lost);
-  const written = await (target.rolledBack ? rolledBack(client, () => writeRecords(winners)) : writeRecords(winners));
-  if (written.refused.length > 0) throw refusedLater();
-  // What a displaced record had replaced was counted with it.
+  const written = await (target.rolledBack
+    ? runAndRollBack(client, () => writeRecords(winners))
+    : writeRecords(winners));
+  if (written.refused.length > 0) throw refusedOnSecondWrite();
+  // A row of another upload that a displaced record had replaced was already counted as updated.
   const counted = new Set(keys.displaced.map(({ by }) => by));
   return { ...outcome, updated: written.updated.filter((row) => !counted.has(row)) };
 }
@@ -47,15 +51,15 @@ function without(options: WriteByKeysOptions, rowNumbers: readonly number[]): Wr
   return { ...options, rows: options.rows.filter((row) => !out.has(options.buffer.rowNumber(row))) };
 }
 
-async function rolledBack<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
+async function runAndRollBack<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
   await client.query('SAVEPOINT trial');
   const result = await work();
   await client.query('ROLLBACK TO SAVEPOINT trial; RELEASE SAVEPOINT trial');
   return result;
 }
 
-/** The keys of refused records must not count; so all is done again. */
-function refusedLater(): Fault {
+/** The keys of refused records must not stay in the ledger, so the whole chunk is tried again. */
+function refusedOnSecondWrite(): Fault {
   return new Fault({
     code: 'DB_CHANGED_MEANWHILE',
     category: 'retryable',

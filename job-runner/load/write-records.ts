@@ -1,15 +1,15 @@
 /**
- * Writes rows inside a chunk's transaction.
+ * Writes rows inside a chunk's transaction, by one of three strategies:
  *
- * | way        | what it does                                                           | when the database refuses a row    |
- * |------------|------------------------------------------------------------------------|------------------------------------|
- * | optimistic | all rows by one COPY                                                   | unique violation: probe; or merge  |
- * | probe      | keys looked up; COPY of the new ones, merge of those that are contested | merge                              |
- * | merge      | all rows staged, merged in the order of their keys                      | halved down to the record (DB_001) |
+ * | strategy   | what it does                                                         | when the database refuses a row       |
+ * |------------|----------------------------------------------------------------------|---------------------------------------|
+ * | optimistic | writes all rows by one COPY                                          | unique key: `probe`; others: `merge`  |
+ * | probe      | looks the keys up, copies new rows, merges rows with a contested key | `merge`                               |
+ * | merge      | stages all rows and merges them in the order of their keys           | halves down to the record (DB_001)    |
  *
- * Each under a savepoint. Several chunks go together by one of the first two; a refusal then undoes the transaction, and each
- * goes alone. A refusal is of class 22 or 23, or P0001. Everything else is a fault of the chunk: thrown, and the whole
- * transaction is tried again.
+ * Each strategy runs under a savepoint. Several chunks can be written together by one of the first two strategies; a
+ * refusal then undoes the transaction, and each chunk gets its own. A refusal has an SQLSTATE of class 22 or 23, or
+ * P0001. Every other error is a fault of the chunk: it is thrown, and the whole transaction is tried again.
  */
 import type { ClientBase, DatabaseError } from 'pg';
 import { copyRows } from '#ledger/connection/copy-rows.ts';
@@ -20,40 +20,43 @@ import { type MergeResult, mergeStaged } from './merge.ts';
 import { askProbe } from './probe.ts';
 import type { Target } from './target.ts';
 
-/** From the fastest to the one that takes everything. */
-export const WAYS = ['optimistic', 'probe', 'merge'] as const;
-export type Way = (typeof WAYS)[number];
+/** The strategies from the fastest to the one that can write every row. */
+export const WRITE_STRATEGIES = ['optimistic', 'probe', 'merge'] as const;
+export type WriteStrategy = (typeof WRITE_STRATEGIES)[number];
 
 export interface WriteOutcome extends MergeResult {
   /** Rows that PostgreSQL refused one by one. */
   refused: { rowNumber: number; message: string }[];
-  /** By which it went in the end. */
-  way: Way;
+  /** The strategy that succeeded. */
+  strategy: WriteStrategy;
 }
 
-/** Everything went in. */
-export const ALL_WRITTEN: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], way: 'optimistic' };
+/** The outcome when every row was written by the first COPY. */
+export const ALL_WRITTEN: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], strategy: 'optimistic' };
 
 export interface WriteOptions {
   client: ClientBase;
   target: Target;
   uploadId: string;
   buffer: RowBuffer;
-  /** Numbers of the buffer's rows that are written, in their order. */
+  /** Positions in the buffer of the rows to write, ascending. */
   rows: readonly number[];
-  /** The first one that is tried. */
-  way: Way;
+  /** The strategy that is tried first. */
+  strategy: WriteStrategy;
 }
 
-/** Rows [from, to) of the buffer. */
+/** The rows [from, to) of a buffer. */
 export interface RowRange {
   from: number;
   to: number;
 }
 
-/** The rows of several chunks, by one way and without a savepoint. @throws what PostgreSQL says; see {@link isRefusal} */
+/**
+ * Writes the rows of several chunks by one strategy and without a savepoint.
+ * @throws the error of PostgreSQL; see {@link isRefusal}
+ */
 export async function writeTogether(options: WriteOptions, chunks: readonly RowRange[]): Promise<WriteOutcome> {
-  if (options.way === 'probe') return writeByProbe(options, chunks);
+  if (options.strategy === 'probe') return writeByProbe(options, chunks);
   await copyRecords(options);
   return ALL_WRITTEN;
 }
@@ -61,17 +64,17 @@ export async function writeTogether(options: WriteOptions, chunks: readonly RowR
 export async function writeRecords(options: WriteOptions): Promise<WriteOutcome> {
   const { client, rows } = options;
   if (rows.length === 0) return ALL_WRITTEN;
-  let { way } = options;
-  if (way === 'optimistic') {
+  let { strategy } = options;
+  if (strategy === 'optimistic') {
     const copied = await attempt(client, () => copyRecords(options));
     if (copied.ok) return ALL_WRITTEN;
-    way = copied.error.code === UNIQUE_VIOLATION ? 'probe' : 'merge';
+    strategy = copied.error.code === UNIQUE_VIOLATION ? 'probe' : 'merge';
   }
-  if (way === 'probe') {
+  if (strategy === 'probe') {
     const probed = await attempt(client, () => writeByProbe(options));
     if (probed.ok) return probed.value;
   }
-  const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], way: 'merge' };
+  const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], strategy: 'merge' };
   await mergeOrHalve(options, outcome);
   return outcome;
 }
@@ -89,8 +92,9 @@ async function writeByProbe(options: WriteOptions, chunks: readonly RowRange[] =
   const { contested, repeated } = await askProbe(client, probe);
   const isContested = (row: number) => contested.has(buffer.rowNumber(row));
   await copyRecords({ ...options, rows: rows.filter((row) => !isContested(row)) });
-  const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], way: 'probe' };
-  // Equal keys of two chunks meet in the table, as they do when each goes alone: one that the table refuses is never just lost.
+  const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], strategy: 'probe' };
+  // Equal keys of two chunks must meet in the table, as if each chunk were written alone. In one merge the loser would
+  // never reach the table, and would count as a duplicate although the table refuses its row.
   const others = rows.filter(isContested);
   const parts = repeated && chunks.length > 0 ? chunks.map((chunk) => others.filter(isIn(chunk))) : [others];
   for (const merged of parts) {
@@ -106,7 +110,7 @@ function isIn({ from, to }: RowRange): (row: number) => boolean {
 }
 
 function addTo(outcome: WriteOutcome, { lost, displaced, updated }: MergeResult): void {
-  // Not by push(...): a function takes some hundred thousand arguments, and not one more.
+  // push(...rows) would fail on long arrays: a function takes some hundred thousand arguments at most.
   outcome.lost = outcome.lost.concat(lost);
   outcome.displaced = outcome.displaced.concat(displaced);
   outcome.updated = outcome.updated.concat(updated);
@@ -141,7 +145,7 @@ async function copyAll(
   statement: string,
   { parts, count, format }: { parts: readonly Buffer[]; count: number; format: CopyFormat },
 ): Promise<void> {
-  // Without any bytes the binary format would have no header, which COPY asks for.
+  // An empty selection has no bytes at all, and COPY in the binary format refuses input without its header.
   if (count === 0) return;
   const taken = await copyRows(client, format === 'binary' ? `${statement} WITH (FORMAT binary)` : statement, parts);
   if (taken !== count) throw new Error(`COPY took ${taken} of ${count} rows: the chunk is not written`);
@@ -149,7 +153,7 @@ async function copyAll(
 
 const UNIQUE_VIOLATION = '23505';
 
-/** Is the error about the data, so that it comes again with every try? */
+/** Is the error about the data, so that every other try would meet it again? */
 export function isRefusal(error: unknown): error is DatabaseError {
   const state = sqlState(error);
   return state !== undefined && (state.startsWith('22') || state.startsWith('23') || state === 'P0001');
@@ -157,7 +161,9 @@ export function isRefusal(error: unknown): error is DatabaseError {
 
 type Attempt<T> = { ok: true; value: T } | { ok: false; error: DatabaseError };
 
-/** Runs work under a savepoint; an error that is about the data is a value, with the savepoint rolled back. */
+/**
+ * Runs work under a savepoint. A refusal rolls the savepoint back and is returned as a value; other errors are thrown.
+ */
 async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<Attempt<T>> {
   await client.query('SAVEPOINT write');
   try {
@@ -171,7 +177,7 @@ async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<A
   }
 }
 
-/** From SQLSTATE, constraint and column alone: PostgreSQL's own messages carry values. */
+/** Makes the message from SQLSTATE, constraint and column alone, since PostgreSQL's own messages carry values. */
 export function refusalMessage(error: DatabaseError): string {
   const where = [error.column && `column ${error.column}`, error.constraint && `constraint ${error.constraint}`].filter(
     Boolean,

@@ -1,16 +1,16 @@
-/** Room for bytes that are all given back at once. */
+/** Memory that is handed out piece by piece and taken back all at once. */
 
 export interface ByteArena {
-  /** Uninitialised bytes, valid until clear(). */
+  /** @returns uninitialised bytes, which are valid until clear(). */
   allocate(length: number): Buffer;
   clear(): void;
 }
 
 const BLOCK_BYTES = 1024 * 1024;
-/** As much as a chunk of many records has, or a group of chunks. */
+/** The block that is kept grows to 8 MiB: as much as one large chunk has, or a group of chunks. */
 const MOST_BLOCKS = 8;
 
-/** Keeps one block; what does not fit into it is memory of its own. */
+/** The arena keeps one block. A piece that does not fit into the block gets memory of its own. */
 export function createByteArena(): ByteArena {
   let block = Buffer.alloc(0);
   let used = 0;
@@ -23,7 +23,7 @@ export function createByteArena(): ByteArena {
       return block.subarray(used - length, used);
     },
     clear() {
-      // The next ones are about as large as these; a huge record is no reason to keep much.
+      // The next group is probably about as large as this one. A single huge record is no reason to keep a huge block.
       const blocks = Math.ceil(wanted / BLOCK_BYTES);
       if (wanted > block.length && blocks <= MOST_BLOCKS) block = Buffer.allocUnsafe(blocks * BLOCK_BYTES);
       used = 0;

@@ -1,11 +1,11 @@
 /** Takes exact numbers of bytes from a stream of pieces. */
 
 export interface ByteReader {
-  /** The next bytes, as many as `into` holds; returns it. @throws when the stream ends before. */
+  /** Fills `into` with the next bytes and returns it. @throws when the stream ends early. */
   take(into: Buffer): Promise<Buffer>;
-  /** Drops bytes without keeping them. */
+  /** Skips the next bytes. */
   skip(length: number): Promise<void>;
-  /** Ends the stream early; safe to call twice. */
+  /** Ends the stream, also before its last byte. A second call does nothing. */
   close(): Promise<void>;
 }
 

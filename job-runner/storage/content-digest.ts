@@ -2,15 +2,19 @@ import { type CipherGCM, createCipheriv, createHash } from 'node:crypto';
 
 const BLOCK_BYTES = 8 * 1024 * 1024;
 
-/** Tags are never shown, so that one nonce is enough: what GMAC is here is a keyed hash, hidden by the SHA-256 around it. */
+/**
+ * One nonce is enough, because GMAC serves as a keyed hash here: the SHA-256 around the tags never lets anybody see
+ * one.
+ */
 const NONCE = Buffer.alloc(12);
 
 /**
- * Identity of an object's content: SHA-256 over the AES-GMACs of its 8 MiB blocks (the last one may be shorter), as
- * `gmac-8mib:<hex>`. Two contents of a ledger have the same with a chance of 2^-108, also when somebody chooses them who does not
- * know the key. Many times as fast as SHA-256 over everything, which took a third of a plan. Source: NIST SP 800-38D.
+ * Computes the identity of an object's content: SHA-256 over the AES-GMACs of its 8 MiB blocks (the last block may be
+ * shorter), as `gmac-8mib:<hex>`. Two different contents have the same digest in a ledger with a chance of 2^-108, even
+ * when they are chosen by somebody who does not know the key. This digest is many times as fast as SHA-256 over all
+ * bytes, which took a third of a plan. Source: NIST SP 800-38D.
  *
- * @param key the ledger's, 16 bytes
+ * @param key the ledger's content key, 16 bytes.
  */
 export function createContentDigest(key: Buffer): { update(bytes: Buffer): void; digest(): string } {
   const whole = createHash('sha256');

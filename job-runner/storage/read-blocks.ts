@@ -1,19 +1,20 @@
-/** A part of an object in its order, read by several ranged requests at once. */
+/** Reads a part of an object from its start to its end, by several ranged requests at once. */
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { ObjectIdentity } from '#s3/object-identity.ts';
 import { readInto } from '#s3/read-object.ts';
 import type { RetryOptions } from '#s3/retry.ts';
 
-/** A request costs as much as some hundred KB of its bytes. */
+/** A request costs about as much time as some hundred KB of its bytes, so blocks are much larger than that. */
 const BLOCK_BYTES = 8 * 1024 * 1024;
 
 /**
- * Requests under way at once. One connection to S3 gives some 80 MB/s, while one thread scans and hashes more than 1 GB/s:
- * reads are worth doing in parallel, the scan, which has to know what came before, is not.
+ * The number of requests under way at once. One connection to S3 gives some 80 MB/s, while one thread scans and hashes
+ * more than 1 GB/s. Reading in parallel is therefore worth while; the scan stays in one thread, since it needs what
+ * came before.
  */
 const READS_AT_ONCE = 3;
 
-/** Of memory that is used for the blocks of one reading. */
+/** The memory for the blocks of one reading. */
 export const BLOCKS_BYTES = READS_AT_ONCE * BLOCK_BYTES;
 
 export interface BlocksOptions {
@@ -21,16 +22,17 @@ export interface BlocksOptions {
   end: number;
   readsAtOnce?: number;
   blockBytes?: number;
-  /** Takes all of the bytes, for who wants to keep them. */
+  /** Receives all bytes, for a caller that keeps them. */
   into?: Buffer | null;
-  /** For the blocks, where they shall lie somewhere: {@link BLOCKS_BYTES}. */
+  /** Memory of {@link BLOCKS_BYTES} bytes that the blocks use; absent: they get memory of their own. */
   memory?: Buffer;
 }
 
 /**
- * The bytes [start, end) of the object in order, in pieces as they come, from requests of `blockBytes` each. A piece is
- * valid until the next one is asked for, unless it is `into` that is filled: the memory of `readsAtOnce` blocks is used again and again.
- * @throws Fault S3_*, as {@link readInto}
+ * Yields the bytes [start, end) of the object in order, in pieces as they arrive, from requests of `blockBytes` each. A
+ * piece is valid until the next one is asked for, because the memory of `readsAtOnce` blocks is reused. Pieces of
+ * `into` stay valid.
+ * @throws Fault S3_*, as {@link readInto} does.
  */
 export async function* readBlocks(
   client: S3Client,
@@ -72,13 +74,13 @@ function cut(memory: Buffer, blockBytes: number): Buffer[] {
 
 interface Block {
   memory: Buffer;
-  /** What has come, and what comes. @throws what the reading throws */
+  /** Yields the bytes that have arrived, and then those that follow. @throws the error that ended the reading. */
   pieces(): AsyncGenerator<Buffer, void, void>;
-  /** The reading has ended, well or not. */
+  /** Resolves when the reading has ended, with or without an error. */
   ended: Promise<void>;
 }
 
-/** Reads on while nobody asks for it yet. */
+/** Starts to read a block; the reading goes on while nobody takes its pieces. */
 function startBlock(
   client: S3Client,
   identity: ObjectIdentity,

@@ -2,7 +2,7 @@ import type { RunnerConfig } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import type { RetryOptions } from '#s3/retry.ts';
 
-/** Of a pod, as its environment says; every retry is in its log. @param onRetry told of each, for who counts them */
+/** Makes the pod's retry options from its configuration; each retry is logged. @param onRetry called for each retry. */
 export function createRetryOptions(
   { config, signal, log }: { config: RunnerConfig; signal: AbortSignal; log: Logger },
   onRetry: () => void = () => {},

@@ -1,6 +1,6 @@
 /**
- * Canonical copies: of a file whose own bytes chunks cannot point into, under `work/<upload uid>/<pod>/`. A pod that
- * died leaves one too, or a part of one; the upload's end removes them all by their prefix.
+ * Canonical copies of files into whose own bytes chunks cannot point. Copies lie under `work/<upload uid>/<pod>/`. A
+ * pod that died may leave a copy or a part of one, so all copies are removed by their prefix after the upload's end.
  */
 import {
   AbortMultipartUploadCommand,
@@ -21,11 +21,14 @@ import type { ObjectIdentity } from '#s3/object-identity.ts';
 import { headObject } from '#s3/read-object.ts';
 import { createStallLimit, type RetryOptions, withRetries } from '#s3/retry.ts';
 
-/** Two of them are in memory: one is filled while the other is on its way. */
+/** Two parts are in memory: one is filled while the other one is being sent. */
 const PART_BYTES = 8 * 1024 * 1024;
-/** Nothing is heard while a part is sent: it may take four times as long as a silence of a read, at least 70 KB/s. */
+/**
+ * The storage is silent while it receives a part, so a part may take four times as long as a read may stall: at least
+ * 70 KB/s.
+ */
 const STALLS_PER_PART = 4;
-/** S3's limit, and so 80 GB a copy. */
+/** S3's limit for the parts of an object; a copy can have 80 GB. */
 const MAX_PARTS = 10_000;
 
 export interface WorkPlace {
@@ -34,11 +37,11 @@ export interface WorkPlace {
 }
 
 export interface WorkCopy {
-  /** Takes the next bytes; waits when they come faster than the storage takes them. @throws Fault */
+  /** Adds the next bytes, and waits when the storage takes bytes more slowly. @throws Fault */
   write(piece: Buffer): Promise<void>;
-  /** The object is there when this returns. @throws Fault */
+  /** Completes the object, and returns when it exists. @throws Fault */
   finish(): Promise<ObjectIdentity>;
-  /** Gives up what is not finished; safe at any moment. */
+  /** Aborts an unfinished upload of the copy. Safe to call at any time. */
   abort(): Promise<void>;
 }
 
@@ -63,13 +66,15 @@ export function createWorkCopy(s3: S3Client, place: WorkPlace, retry: RetryOptio
     parts.push({ PartNumber, ...(ETag ? { ETag } : {}) });
   }
 
-  /** Starts to send what is filled, when the part before has arrived. */
+  /** Waits until the part before has arrived, then starts to send the filled one. */
   async function flush(): Promise<void> {
     await sending;
     sending = sendPart(part.subarray(0, filled));
-    // Awaited with the next part; until then its fault must not be an unhandled rejection.
+    // The next flush awaits this promise. Until then a fault must not count as an unhandled rejection.
     sending.catch(() => undefined);
-    [part, spare] = [spare, part];
+    const filledPart = part;
+    part = spare;
+    spare = filledPart;
     filled = 0;
   }
 
@@ -111,14 +116,18 @@ export function createWorkCopy(s3: S3Client, place: WorkPlace, retry: RetryOptio
     await send(async (abortSignal) => {
       tries += 1;
       await s3.send(command, { abortSignal }).catch((error) => {
-        // Done, and its answer was lost: what is there is looked at next.
+        // An earlier try was completed and its answer was lost. The caller checks the object next.
         if (tries === 1 || (error as { name?: string }).name !== 'NoSuchUpload') throw error;
       });
     });
   }
 }
 
-/** Removes every copy of an upload, finished or not. Can be repeated. @throws Fault */
+/**
+ * Removes every copy of an upload, finished or not. A repetition is harmless.
+ * @returns the number of removed objects.
+ * @throws Fault
+ */
 export async function removeWorkCopies(
   s3: S3Client,
   { bucket, uploadId }: { bucket: string; uploadId: string },
@@ -134,7 +143,7 @@ export async function removeWorkCopies(
   }
   let removed = 0;
   for (;;) {
-    // With its versions, so that nothing stays behind a delete marker.
+    // Listing versions makes sure that no version stays behind a delete marker.
     const { Versions = [], DeleteMarkers = [] } = await send((abortSignal) =>
       s3.send(new ListObjectVersionsCommand(where), { abortSignal }),
     );
@@ -148,7 +157,9 @@ export async function removeWorkCopies(
   }
 }
 
-/** Sends a command, again on faults that pass; the others say what a person can do. */
+/**
+ * Sends commands and repeats them after retryable faults. The message of a permanent fault says what a person can do.
+ */
 function createSender(s3: S3Client, place: WorkPlace, retry: RetryOptions) {
   return <T>(work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> =>
     withRetries(retry, async () => {

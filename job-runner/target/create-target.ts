@@ -1,4 +1,4 @@
-/** The statement that makes a target table, and its running. */
+/** Makes the statement that creates a target table, and runs it. */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
@@ -7,7 +7,7 @@ import { keyColumns, quoteTable } from './names.ts';
 type Column = RecordSchemaSpec['target']['columns'][number];
 type Field = RecordSchemaSpec['fields'][number];
 
-/** Integers of more than 18 digits need `type: numeric` in the column. */
+/** The column type of each field type. Integers of more than 18 digits need `type: numeric` in the column. */
 const TYPES: Record<Field['type'], string> = {
   string: 'text',
   any: 'text',
@@ -24,7 +24,7 @@ const TYPES: Record<Field['type'], string> = {
   array: 'jsonb',
 };
 
-/** `CREATE TABLE IF NOT EXISTS` with the key as primary key. */
+/** @returns `CREATE TABLE IF NOT EXISTS …` with the schema's key as primary key. */
 export function createTableSql(schema: RecordSchemaSpec): string {
   const key = new Set(keyColumns(schema));
   const columns = schema.target.columns.map((column) => {
@@ -44,7 +44,10 @@ function columnType(column: Column, schema: RecordSchemaSpec): string {
   return TYPES[field?.type ?? 'string'];
 }
 
-/** Two `CREATE TABLE IF NOT EXISTS` at once can both find nothing and collide in the catalog. */
+/**
+ * Creates the table under a lock: two `CREATE TABLE IF NOT EXISTS` at once can both find no table and collide in the
+ * catalog.
+ */
 export async function createTarget(client: ClientBase, schema: RecordSchemaSpec): Promise<void> {
   await client.query('BEGIN');
   try {

@@ -2,7 +2,9 @@
 import pg from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 
-/** Temporary tables of a session. An unqualified name that is one of these is theirs, whatever table was meant. */
+/**
+ * A session's temporary tables. They hide any other table that is named without its schema and has one of these names.
+ */
 export const STAGES = { records: 'batch_upload_records', keys: 'batch_upload_keys' } as const;
 
 /** The target's columns for the upload's id and the row number. */
@@ -16,7 +18,7 @@ export function quoteTable(table: string): string {
   return table.split('.').map(pg.escapeIdentifier).join('.');
 }
 
-/** Columns of the target that hold the primary key's fields. */
+/** @returns the columns of the target that hold the primary key's fields. */
 export function keyColumns(schema: RecordSchemaSpec): string[] {
   return schema.primaryKey.map((field) => {
     const column = schema.target.columns.find((candidate) => candidate.field === field);
@@ -25,7 +27,10 @@ export function keyColumns(schema: RecordSchemaSpec): string[] {
   });
 }
 
-/** Columns for the upload's id and the row number, by which the row that stays is chosen; null without both. */
+/**
+ * Finds the columns for the upload's id and the row number, by which the winner of equal keys is chosen; null unless
+ * both exist.
+ */
 export function ownerColumns({ target }: RecordSchemaSpec): OwnerColumns | null {
   const find = (name: 'uploadId' | 'rowNumber') => target.columns.find(({ system }) => system === name)?.name;
   const uploadId = find('uploadId');

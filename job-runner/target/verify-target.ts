@@ -1,4 +1,4 @@
-/** Is the target table such that a runner can load into it? Each answer says what SQL to run. */
+/** Checks whether a runner can load into the target table. Each explanation says what SQL to run. */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { UploadExplanation } from '#api/explanation.ts';
@@ -6,10 +6,10 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { createTableSql } from './create-target.ts';
 import { keyColumns, ownerColumns, quoteTable, STAGES } from './names.ts';
 
-/** Of the ledger's own tables: a file that is loaded into them would change what is known of uploads. */
+/** The schema of the ledger's own tables. A file loaded into them would change what is known about uploads. */
 const LEDGER_SCHEMA = 'batch_upload';
 
-/** Null when the table is as it must be. */
+/** @returns null when the runner can load into the table. */
 export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec): Promise<UploadExplanation | null> {
   const hidden = checkName(schema);
   if (hidden) return hidden;
@@ -18,7 +18,7 @@ export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec)
 }
 
 export interface TargetTable {
-  /** Where the table's name led to. */
+  /** The schema in which PostgreSQL found the table's name. */
   schema: string;
   /** pg_class.relkind. */
   kind: string;
@@ -28,11 +28,11 @@ export interface TargetTable {
   canUpdate: boolean;
   canMakeTemporaryTables: boolean;
   columns: { name: string; required: boolean; generated: boolean }[];
-  /** Columns of each unique index that can tell duplicates: valid, immediate, whole, without expressions. */
+  /** The columns of each unique index that can find duplicates: valid, immediate, not partial, without expressions. */
   uniqueKeys: string[][];
 }
 
-/** Pure. */
+/** Checks a table that {@link verifyTarget} has read. Pure. */
 export function checkTarget(schema: RecordSchemaSpec, table: TargetTable): UploadExplanation | null {
   return (
     (table.schema === LEDGER_SCHEMA ? inLedger(schema) : null) ??
@@ -136,12 +136,14 @@ function checkRights(schema: RecordSchemaSpec, table: TargetTable): UploadExplan
   };
 }
 
-/** With both system columns one row of a file takes another's place; Update replaces what is stored. */
+/** With both owner columns one row of a file can displace another one. Update replaces stored rows. */
 function replaces(schema: RecordSchemaSpec): boolean {
   return schema.target.onDuplicate === 'Update' || ownerColumns(schema) !== null;
 }
 
-/** A right on some columns may be enough; the runner says so if it is not. */
+/**
+ * Rights on some columns may be enough, so this asks for any column. The runner reports a right that is missing later.
+ */
 const TABLE_SQL = `
   SELECT c.oid, c.relnamespace::regnamespace::text AS schema, c.relkind AS kind, current_user AS "user",
          has_any_column_privilege(c.oid, 'SELECT') AS "canSelect", has_any_column_privilege(c.oid, 'INSERT') AS "canInsert",

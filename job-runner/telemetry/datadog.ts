@@ -1,15 +1,15 @@
 /**
- * DogStatsD metrics and APM spans of a pod, by the names of the monitoring in production. Off unless
- * BATCH_UPLOAD_DATADOG is true; dd-trace is not even loaded then.
+ * DogStatsD metrics and APM spans of a pod, by the names that the monitoring in production uses. Telemetry is off
+ * unless BATCH_UPLOAD_DATADOG is true; dd-trace is loaded only then.
  */
 import { type ChunkResult, DUPLICATE_CODE } from '#ledger/chunks/chunks.ts';
 
 export interface Telemetry {
-  /** Runs the work of some chunks, each in a span `batch_upload.process_chunk`. */
+  /** Runs work on chunks; each chunk gets a span `batch_upload.process_chunk`. */
   traceChunks<T>(chunks: readonly { number: number; recordCount: number }[], work: () => Promise<T>): Promise<T>;
   /** Counts a chunk after its commit. */
   chunkCommitted(result: ChunkResult): void;
-  /** The whole run of this pod, in milliseconds. */
+  /** Records how long this pod ran. */
   runFinished(durationMs: number): void;
   flush(): Promise<void>;
 }

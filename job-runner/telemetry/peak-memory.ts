@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 
-/** Where a container sees its own cgroup: version 2, version 1. */
+/** The files where a container sees its own cgroup's peak: version 2, version 1. */
 const PEAK_FILES = ['/sys/fs/cgroup/memory.peak', '/sys/fs/cgroup/memory/memory.max_usage_in_bytes'];
 
-/** Peak memory in bytes: of this process, and of its cgroup (with page cache) where there is one. */
+/** Reads the peak memory in bytes of this process, and of its cgroup (with page cache) where there is one. */
 export async function readPeakMemory(): Promise<{ peakRssBytes: number; cgroupPeakBytes: number | null }> {
   let cgroupPeakBytes: number | null = null;
   for (const file of PEAK_FILES) {
@@ -16,7 +16,7 @@ export async function readPeakMemory(): Promise<{ peakRssBytes: number; cgroupPe
   return { peakRssBytes: await readPeakRss(), cgroupPeakBytes };
 }
 
-/** getrusage() begins with what the parent had when it started this process; the kernel's VmHWM is of this program alone. */
+/** Reads Linux's VmHWM, which counts this program alone: getrusage() starts with the memory of the parent process. */
 async function readPeakRss(): Promise<number> {
   const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
   const kib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS;

@@ -1,23 +1,22 @@
 import type { ClientBase, QueryResultRow } from 'pg';
 import type { AfterSuccess, LedgerScope } from '#ledger/types.ts';
 
-/** An object of a complete upload with which something is still to be done. */
+/** An object of a complete upload that is still to be deleted or moved. */
 export interface DueObject {
-  /** Of the upload. */
+  /** Name of the upload. */
   name: string;
   bucket: string;
   key: string;
   versionId: string | null;
-  /** Without quotes: only this content may be deleted or moved. */
+  /** The ETag without quotes. Only this content may be deleted or moved. */
   eTag: string;
   afterSuccess: AfterSuccess;
 }
 
 /**
- * Objects of a source whose uploads are complete and which are still to be deleted or moved; by the ledger alone, so that it
- * does not matter whether the resource is still there. A validation completes nothing. Of one object there can be several
- * uploads, by other sources or schemas: it has to stay for as long as one of them is not complete,
- * and not given up.
+ * Finds the objects of an UploadSource that are still to be deleted or moved, because their uploads are complete. Only
+ * the ledger decides, so the resource may already be deleted. A complete validation does not count. Other UploadSources
+ * or schemas can have uploads of the same object: the object stays until each of these is complete or deleted.
  */
 export async function findDueObjects(
   client: ClientBase,
@@ -53,7 +52,7 @@ function toDueObject(row: QueryResultRow): DueObject {
   return { name, bucket, key, versionId: row['version_id'], eTag: row['e_tag'], afterSuccess: row['after_success'] };
 }
 
-/** Says that it is done, or that there is nothing to do any more. */
+/** Records that the object was deleted or moved, or that nothing is left to do with it. */
 export async function markAfterSuccess(
   client: ClientBase,
   { clusterId, namespace, name }: LedgerScope & { name: string },

@@ -1,20 +1,20 @@
 import type { ClientBase } from 'pg';
 import type { LedgerScope } from '#ledger/types.ts';
 
-/** Of a body, in bytes: enough to see what it was. */
+/** The ledger keeps this many bytes of a body: enough to see what the event was. */
 const KEPT_BYTES = 8192;
 
 export interface RejectedEvent {
   /** Name of the UploadSource. */
   source: string;
-  /** Of the queue; null: posted. */
+  /** Id of the queue's message; null when the event was posted. */
   messageId: string | null;
   /** For people: what could not be understood. */
   reason: string;
   body: string | Uint8Array;
 }
 
-/** Puts an event aside that nobody can understand. A message that comes again is kept once. */
+/** Keeps an event that could not be understood. A message that is delivered again is kept once. */
 export async function rejectEvent(
   client: ClientBase,
   { clusterId, namespace }: LedgerScope,
@@ -28,13 +28,13 @@ export async function rejectEvent(
   );
 }
 
-/** Text whatever the bytes are; as a stream, so that a character that is cut is left out. */
+/** @returns the body's first bytes as text. Decoding as a stream leaves out a character that is cut at the end. */
 function head(body: string | Uint8Array): string {
   const bytes = Buffer.from(typeof body === 'string' ? body.slice(0, KEPT_BYTES) : body).subarray(0, KEPT_BYTES);
   return new TextDecoder().decode(bytes, { stream: true });
 }
 
-/** PostgreSQL's text has no NUL. */
+/** Escapes NUL, which PostgreSQL's text cannot hold. */
 function withoutNul(text: string): string {
   return text.replaceAll('\0', '\\u0000');
 }

@@ -3,19 +3,22 @@ import pg from 'pg';
 import type { Chunk, ErrorSummary, LedgerStatus } from '#ledger/types.ts';
 import { assertRunning, lockUploadSharedSql } from '#ledger/uploads/lock-upload.ts';
 
-/** Chunk numbers [first, end). */
+/** The chunks with the numbers [first, end). */
 export interface ChunkRange {
   first: number;
   end: number;
 }
 
-/** Chunks without a completed one among them. */
+/** A range of chunks none of which is completed. */
 export interface PendingRun extends ChunkRange {
-  /** Of the file. */
+  /** Length of the run in bytes of the file. */
   bytes: number;
 }
 
-/** The runs of chunks of [first, end) that nobody has completed, in the order of the file: a few, however many chunks there are. */
+/**
+ * Reads the pending runs in [first, end), in the order of the file. There are only a few, however many chunks the file
+ * has.
+ */
 export async function readPendingRuns(
   client: ClientBase,
   { id, first, end }: { id: string } & ChunkRange,
@@ -31,7 +34,7 @@ export async function readPendingRuns(
   return result.rows;
 }
 
-/** The chunks of [first, end) that nobody has completed, in the order of the file. */
+/** Reads the chunks of [first, end) that are not completed, in the order of the file. */
 export async function readPendingChunks(
   client: ClientBase,
   { id, first, end }: { id: string } & ChunkRange,
@@ -48,10 +51,10 @@ export async function readPendingChunks(
 }
 
 /**
- * Begins the transaction of some chunks: waits for its turn at the fence, locks the upload's row, then the chunks' rows
- * in their order, until the transaction ends; and what else is to be run. One round trip.
- * @returns the numbers of the chunks that still have to be done.
- * @throws Fault FENCED
+ * Begins the transaction of some chunks, in one round trip: waits at the fence, locks the upload's row and then the
+ * chunks' rows in their order until the transaction ends, and runs the statement `alsoRun`.
+ * @returns the numbers of the chunks that are not completed.
+ * @throws Fault FENCED when the upload is no longer running with this attempt.
  */
 export async function beginChunks(
   client: ClientBase,
@@ -69,30 +72,41 @@ export async function beginChunks(
   return new Set(locked!.rows.filter(({ pending }) => pending).map(({ chunk_number }) => chunk_number));
 }
 
-/** Of a record that lost to another one with its key; counted apart from failed records, unless the schema fails them. */
+/**
+ * The code of a record that lost to another record with its key. Such records count as failed only under the policy
+ * Fail.
+ */
 export const DUPLICATE_CODE = 'DUP_001';
 
 export interface ChunkResult {
   number: number;
   records: number;
   succeeded: number;
-  /** Of the succeeded ones: those that took the place of a row of another upload. */
+  /** Those of `succeeded` that replaced a row of another upload. */
   updated: number;
   failed: number;
   duplicate: number;
   durationMs: number;
-  /** Count and a sample message by code. */
+  /** For each code the number of records and a sample message. */
   codes: ErrorSummary[];
-  /** Who did it and how, for people: pod, index, write path, retries. */
+  /** For people: pod, index, strategy, tries and retried reads. */
   metadata: Record<string, unknown>;
 }
 
-/** Marks chunks as done, writes their audit rows and commits, in the transaction that wrote their rows. One round trip. */
+/**
+ * Marks chunks as completed, writes their audit rows and commits the transaction that wrote their rows, in one round
+ * trip.
+ */
 export async function commitChunks(client: ClientBase, id: string, results: readonly ChunkResult[]): Promise<void> {
   const upload = pg.escapeLiteral(id);
   const rows = results.map(
     ({ number, records, succeeded, updated, failed, duplicate, durationMs, metadata, codes }) => ({
-      ...{ number, records, succeeded, updated, failed, duplicate },
+      number,
+      records,
+      succeeded,
+      updated,
+      failed,
+      duplicate,
       duration: Math.round(durationMs),
       metadata: {
         ...metadata,

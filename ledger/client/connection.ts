@@ -1,11 +1,11 @@
-/** The operator's connections: how they are set up, what their errors mean. */
+/** Sets up the operator's connections, and says what their errors mean. */
 import type pg from 'pg';
 import { Fault } from '#common/faults.ts';
 import { databaseFault, parseDatabaseUri, sqlState } from '#ledger/connection/postgres.ts';
 
 export const APPLICATION_NAME = 'batch-upload-operator';
 
-/** As startup options, so that every connection of a pool has them. A frozen operator holds a lock for 15 s at most. */
+/** Settings for every connection of a pool, as startup options. A frozen operator can hold a lock for 15 s at most. */
 const OPTIONS = [
   'idle_in_transaction_session_timeout=15000',
   'tcp_keepalives_idle=10',
@@ -29,8 +29,8 @@ export function connectionConfig(options: {
 }
 
 /**
- * Refuses a pooler: behind one, sessions are shared or of another number than the client knows, and neither a session's
- * settings nor the ending of a frozen one hold.
+ * Refuses a connection pooler. Behind a pooler sessions are shared, or have another process id than the client knows,
+ * so that a session's settings get lost and a frozen session cannot be ended.
  * @throws Fault PoolerNotSupported
  */
 export async function assertDirect(client: pg.ClientBase): Promise<void> {
@@ -39,15 +39,17 @@ export async function assertDirect(client: pg.ClientBase): Promise<void> {
   if (result.rows[0]?.pid !== processID) throw pooler();
 }
 
-/** A Fault for what the database or the network says; a defect stays what it is. */
+/**
+ * @returns a Fault for an error of the database or the network; every other error is a defect and is returned as it is.
+ */
 export function classify(error: unknown): unknown {
   if (error instanceof Fault) return error;
-  // PgBouncer's answer to our startup options.
+  // PgBouncer answers the startup options with this error.
   if (sqlState(error) === '08P01' && /startup parameter/.test((error as Error).message)) return pooler();
   return sqlState(error) !== undefined || isNetwork(error) ? databaseFault(error) : error;
 }
 
-/** Does the error say something about the connection, and not about a statement? */
+/** Is the error about the connection, and not about a statement? */
 export function isLost(error: unknown): boolean {
   if (error instanceof Fault) return error.code === 'DB_CONNECTION' || error.code === 'CFG_POOLER';
   const state = sqlState(error);
@@ -55,7 +57,7 @@ export function isLost(error: unknown): boolean {
   return isNetwork(error);
 }
 
-/** node-postgres has no class for these; it says so in the message or in the code of the socket. */
+/** node-postgres has no class for connection errors; only the message or the socket's code tells them. */
 function isNetwork(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;
@@ -77,7 +79,7 @@ function pooler(): Fault {
 
 const OUTDATED = 'DB_LEDGER_OUTDATED';
 
-/** The ledger was made by an earlier version of the operator. */
+/** @returns the fault for a ledger that an earlier version of the operator has made. */
 export function ledgerOutdated(): Fault {
   return new Fault({
     code: OUTDATED,

@@ -1,7 +1,7 @@
 /**
  * One database as the operator uses it: a few connections, time limits on everything, and one progress query a tick for
- * all active uploads. A database that is away fails at once while its backoff lasts, so that it never holds the
- * workers that other databases' uploads need.
+ * all active uploads. While a database is down and its backoff lasts, every call fails at once, so that this database
+ * never holds the workers that other databases' uploads need.
  */
 import pg from 'pg';
 import { backoffMs } from '#common/backoff.ts';
@@ -10,7 +10,7 @@ import { Fault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
 import { createGate } from '#common/semaphore.ts';
 import { sqlState } from '#ledger/connection/postgres.ts';
-import { latestVersion, ledgerVersion } from '#ledger/migrate.ts';
+import { readLedgerState } from '#ledger/migrate.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { withLockPatience } from '#ledger/uploads/lock-upload.ts';
 import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
@@ -21,20 +21,23 @@ export interface DatabaseDeps {
   tickMs: number;
   clock: Clock;
   log: Logger;
-  /** Told of every row that was read, before those who watch it. */
+  /** Called with every row that was read, before the row's watchers are notified. */
   onRow?: ((row: UploadProgress) => void) | undefined;
-  /** The server refused the credentials. */
+  /** Called when the server refuses the credentials. */
   onDenied?: (() => void) | undefined;
 }
 
-/** Null: the ledger has no such upload. */
+/** One look at an upload's row. */
 export interface Reading {
+  /** Null when the ledger has no such upload. */
   row: UploadProgress | null;
-  /** Monotonic, ms: before the query was sent. */
+  /** Monotonic time in ms, taken before the query was sent. */
   at: number;
 }
 
-/** Connections for work; polling has one of its own, so that a finish that waits for locks does not stop it. */
+/**
+ * Connections for work. Polling has a connection of its own, so that a finish that waits for locks does not stop it.
+ */
 const WORK_CONNECTIONS = 2;
 const WORK_TIMEOUT_MS = 30_000;
 const POLL_TIMEOUT_MS = 10_000;
@@ -42,10 +45,10 @@ const BACKOFF = { baseMs: 1000, maxMs: 10_000 };
 const NO_LEDGER = new Set(['42P01', '3F000']);
 
 /**
- * | state | `#fault` | work | poll |
- * |---|---|---|---|
- * | up | null | is tried | every tick while somebody watches |
- * | down | the last fault | fails with it until `#retryAt` | every backoff |
+ * | state | `#fault`       | work                           | progress query               |
+ * |-------|----------------|--------------------------------|------------------------------|
+ * | up    | null           | is tried                       | every tick, while it watches |
+ * | down  | the last fault | fails with it until `#retryAt` | after every backoff          |
  */
 export class Database {
   readonly #deps: DatabaseDeps;
@@ -69,7 +72,7 @@ export class Database {
     this.#poll = createPool(deps, { max: 1, timeoutMs: POLL_TIMEOUT_MS });
   }
 
-  /** Null while nobody watches and nothing runs; else how long ago that was, in ms. */
+  /** Milliseconds since the database was last used; 0 while an upload is watched or work runs. */
   get idleMs(): number {
     if (this.#watched.size > 0 || this.#gate.active > 0) return 0;
     return this.#deps.clock.monotonic() - this.#lastUsed;
@@ -81,7 +84,7 @@ export class Database {
 
   /**
    * Runs statements on a connection.
-   * @throws Fault for what the database or the network says; what `work` itself throws stays as it is.
+   * @throws Fault for errors of the database or the network; other errors of `work` are passed on.
    */
   async run<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     this.#lastUsed = this.#deps.clock.monotonic();
@@ -89,7 +92,7 @@ export class Database {
     return this.#gate.run(() => this.#with(this.#work, work));
   }
 
-  /** A transaction that may have to wait for the upload's pods: ends their sessions when they do not move. */
+  /** Runs a transaction that may have to wait for the upload's pods. Sessions of pods that do not move are ended. */
   finish<T>(uploadId: string, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const { log } = this.#deps;
     return this.run((client) =>
@@ -122,12 +125,12 @@ export class Database {
     return this.run((client) => readTopErrors(client, id));
   }
 
-  /** The last reading of an upload that is watched; null before the first one. */
+  /** @returns the last reading of a watched upload; null before the first one. */
   last(id: string): Reading | null {
     return this.#watched.get(id)?.reading ?? null;
   }
 
-  /** From now on the upload is in every tick's query, and `notify` is called when its row or the database's state changes. */
+  /** Adds the upload to every tick's query. `notify` is called when its row or the database's state changes. */
   watch(id: string, notify: () => void): void {
     const known = this.#watched.get(id);
     if (known) known.notify = notify;
@@ -152,7 +155,7 @@ export class Database {
   }
 
   async #with<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    // While it waited for its turn others may have found out.
+    // While this call waited at the gate, another one may have found the database down.
     this.#failIfDown();
     let client: pg.PoolClient;
     try {
@@ -208,7 +211,7 @@ export class Database {
   #startPolling(): void {
     this.#polling ??= this.#pollWhileWatched().finally(() => {
       this.#polling = null;
-      // Somebody may have come in the turn in which it ended.
+      // A watch may have begun while this polling ended.
       if (this.#watched.size > 0 && !this.#closed.signal.aborted) this.#startPolling();
     });
   }
@@ -237,20 +240,22 @@ export class Database {
     }
   }
 
-  /** @throws Fault where an earlier version has made the ledger: pods of this one may need what it has not. */
+  /**
+   * @throws Fault DB_LEDGER_OUTDATED when the ledger is older than this program: pods may need columns that it lacks.
+   */
   async #readRows(client: pg.PoolClient, ids: string[]): Promise<Map<string, UploadProgress>> {
     if (!this.#isCurrent) {
-      const version = await ledgerVersion(client);
-      // Nobody has opened an upload here yet.
-      if (version === 0) return new Map();
-      if (version < (await latestVersion())) throw ledgerOutdated();
+      const state = await readLedgerState(client);
+      // Without a ledger no upload was ever opened in this database.
+      if (state === 'missing') return new Map();
+      if (state === 'outdated') throw ledgerOutdated();
       this.#isCurrent = true;
     }
     try {
       return await readProgress(client, ids);
     } catch (error) {
       if (!NO_LEDGER.has(sqlState(error) ?? '')) throw error;
-      // It was dropped, or the whole database was, and made anew.
+      // The ledger or the whole database was dropped and created anew.
       this.#isCurrent = false;
       return new Map();
     }
@@ -259,7 +264,7 @@ export class Database {
   #keep(id: string, reading: Reading): Reading {
     if (reading.row) this.#deps.onRow?.(reading.row);
     const entry = this.#watched.get(id);
-    // A slow poll must not take the place of a later look.
+    // The answer of a slow poll must not replace a reading that began later.
     if (entry && (entry.reading === null || entry.reading.at <= reading.at)) entry.reading = reading;
     return reading;
   }
@@ -270,10 +275,10 @@ function createPool({ config, log }: DatabaseDeps, { max, timeoutMs }: { max: nu
     ...config,
     max,
     statement_timeout: timeoutMs,
-    // When not even the network answers.
+    // This limit of the client holds when not even the network answers.
     query_timeout: timeoutMs + 5_000,
     idleTimeoutMillis: 60_000,
-    // A test or a short command must not wait for idle connections.
+    // A test or a short command must be able to exit while connections are idle.
     allowExitOnIdle: true,
   });
   pool.on('error', (error) => log.debug({ err: error }, 'an idle connection was lost'));

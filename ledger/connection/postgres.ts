@@ -1,4 +1,4 @@
-/** Connections to PostgreSQL: what a URI may say, how a session is set up, what its errors mean. */
+/** Reads the URIs of databases, opens a runner's sessions, and turns errors of PostgreSQL into faults. */
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { Fault } from '#common/faults.ts';
@@ -6,19 +6,21 @@ import { networkCode } from '#common/network-code.ts';
 
 export interface DatabaseOptions {
   uri: string;
-  /** PEM; switches to verify-full. */
+  /** A CA certificate as PEM. With it the server's certificate is verified, unless `sslmode=disable`. */
   caCert?: string | undefined;
-  /** Where a host name without a dot is a Service; names with dots and addresses are taken as they are. */
+  /** The namespace where a host name without a dot is a Service. Names with dots and addresses are used as they are. */
   namespace?: string | undefined;
   applicationName: string;
   connectTimeoutMs?: number;
-  /** Milliseconds; 0 or absent: none. */
+  /** 0 or absent: statements have no time limit. */
   statementTimeoutMs?: number;
-  /** Milliseconds without a byte after which the connection is broken off; absent: never. For short questions. */
+  /**
+   * Breaks the connection off after this many milliseconds without a byte; absent: never. Meant for short questions.
+   */
   idleTimeoutMs?: number;
 }
 
-/** Parameters of a URI that libpq or node-postgres would read a local file for, or that would change who is asked. */
+/** Parameters of a URI that make libpq or node-postgres read a local file, or connect to another server. */
 const REFUSED = new Set([
   'sslcert',
   'sslkey',
@@ -103,22 +105,23 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const DISCONNECT_TIMEOUT_MS = 2_000;
 
 /**
- * What a runner's session needs besides the defaults. The server ends a session whose machine is gone within 30 s,
- * and one that sits in a transaction without a word within 60 s.
+ * Settings of a runner's session. With these the server ends a session within 30 s when its machine no longer answers,
+ * and within 60 s when it is idle in a transaction.
  */
 const SESSION_SQL = `SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4;
 SET tcp_user_timeout = 30000; SET idle_in_transaction_session_timeout = 60000;
 SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'warning';
 SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET standard_conforming_strings = on`;
 
-/** Opens one connection; its errors are {@link Fault}s. The caller ends it, by {@link disconnect}. */
+/** Opens a connection, which the caller ends by {@link disconnect}. @throws Fault */
 export async function connect(options: DatabaseOptions): Promise<pg.Client> {
   const client = new pg.Client(parseDatabaseUri(options));
-  // An idle connection that breaks says so here; the next query fails and is handled there.
+  // An idle connection that breaks emits this event. The next query fails, and its caller handles that.
   client.on('error', () => undefined);
   try {
     await client.connect();
-    // The time for connecting ends with the login: what the session needs besides has to come as soon.
+    // The driver's time limit for connecting ends with the login, so the statement for the settings gets the same
+    // limit.
     breakWhenIdle(client, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     await client.query(SESSION_SQL);
     breakWhenIdle(client, options.idleTimeoutMs ?? 0);
@@ -129,13 +132,13 @@ export async function connect(options: DatabaseOptions): Promise<pg.Client> {
   }
 }
 
-/** Ends the connection politely, or by force when the other side does not answer: it may be gone without a word. */
+/** Ends the connection politely, or by force when the server does not answer within 2 s. */
 export async function disconnect(client: pg.Client): Promise<void> {
   breakWhenIdle(client, DISCONNECT_TIMEOUT_MS);
   await client.end().catch(() => undefined);
 }
 
-/** 0 milliseconds: never. What waits on the connection fails as by any lost one. */
+/** Destroys the socket after `ms` without a byte; 0: never. A waiting query then fails as with any lost connection. */
 function breakWhenIdle(client: pg.Client, ms: number): void {
   const socket = socketOf(client);
   socket.removeAllListeners('timeout');
@@ -146,19 +149,22 @@ export function socketOf(client: pg.Client): Socket {
   return client.connection.stream as Socket;
 }
 
-/** SQLSTATE of an error of PostgreSQL, or undefined for a broken connection and everything else. */
+/** @returns the SQLSTATE of an error of PostgreSQL; undefined for a broken connection and every other error. */
 export function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && error instanceof pg.DatabaseError ? code : undefined;
 }
 
-/** Classes that another try on a new or the same connection may pass. */
+/** Classes of SQLSTATE after which another try can succeed, on the same or a new connection. */
 const RETRYABLE_CLASSES = new Set(['08', '40', '53', '55', '57', '58']);
 
-/** The server has ended a transaction that nobody went on with: a pod that was frozen meanwhile begins it again. */
+/**
+ * The server has ended a transaction that was idle for too long. A pod that was frozen for a while begins the
+ * transaction again.
+ */
 const IDLE_IN_TRANSACTION = '25P03';
 
-/** Names a fault by its SQLSTATE. Messages of PostgreSQL carry values and are never passed on. */
+/** Makes a fault that is named by its SQLSTATE. PostgreSQL's own messages carry values and are never passed on. */
 export function databaseFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
   const state = sqlState(error);
@@ -198,7 +204,7 @@ export function databaseFault(error: unknown): Fault {
 const HINTS: Record<string, string> = {
   '42501':
     ' Grant the role of the Secret INSERT, SELECT and UPDATE on the target table and on the schema batch_upload.',
-  '42P01': ' The table is gone: create it again.',
+  '42P01': ' The table does not exist any more: create it again.',
   '42883': ' A key column has a type that cannot be hashed, such as money or bit: give it another one.',
   '3D000': ' The database of the uri does not exist.',
 };

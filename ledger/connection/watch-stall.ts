@@ -1,15 +1,15 @@
 /**
- * A connection can be lost without a word: its packets vanish on the way, or a proxy keeps its own side open. The kernel
- * finds that out after a quarter of an hour, or never. A long silence alone proves nothing, since a session may wait
- * for a lock; so the server is asked, by another connection, what the session does there:
+ * A connection can be lost without any notice: its packets vanish on the way, or a proxy keeps its own side open. Linux
+ * notices that after a quarter of an hour, or never. A long silence alone proves nothing, since a session may wait for
+ * a lock. Another connection therefore asks the server what the session does:
  *
- * | the server says                       | what it means                                  | the connection |
- * |---------------------------------------|------------------------------------------------|----------------|
- * | it works, or waits for something else | the answer will come                           | stays          |
- * | it waits for its client               | what we sent, or what it answered, is lost     | is given up    |
- * | there is no such session              | its end never came here                        | is given up    |
- * | refused: too many connections, …      | it is there, and cannot tell                   | stays          |
- * | nothing: it cannot be reached         | this connection cannot be better than that one | is given up    |
+ * | the server's answer                     | what the answer means                           | the connection |
+ * |-----------------------------------------|-------------------------------------------------|----------------|
+ * | the session works, or waits for a lock  | an answer will come                             | stays          |
+ * | the session waits for its client        | our message, or the server's answer, is lost    | is given up    |
+ * | there is no such session                | the news of the session's end is lost           | is given up    |
+ * | refused: too many connections, …        | the server runs, but cannot say more            | stays          |
+ * | none: the server cannot be reached      | the watched connection cannot be any better     | is given up    |
  */
 import type pg from 'pg';
 import type { Fault } from '#common/faults.ts';
@@ -18,13 +18,16 @@ import { disconnect, socketOf } from './postgres.ts';
 export interface StallWatch {
   /** Milliseconds without a byte in either direction before the server is asked. */
   stallMs: number;
-  /** Opens another connection of the same role; called only when it is needed. */
+  /** Opens another connection of the same role. It is called only after a silence. */
   openHelper: () => Promise<pg.Client>;
-  /** Told what came of it: whether the server works for this session. */
+  /** Called after each look. `served`: does the server work for this session? */
   onAnswer: (served: boolean) => void;
 }
 
-/** Runs work that waits for this connection alone; it fails as with any lost connection when this one is given up. */
+/**
+ * Runs work that uses only this connection. When the connection is given up, the work fails as with any lost
+ * connection.
+ */
 export async function withStallWatch<T>(client: pg.Client, watch: StallWatch, work: () => Promise<T>): Promise<T> {
   const socket = socketOf(client);
   let looking: Promise<void> = Promise.resolve();

@@ -3,18 +3,18 @@ import { copyRows } from '#ledger/connection/copy-rows.ts';
 
 export interface FailedRow {
   rowNumber: number;
-  /** At least one, in the order of their codes. */
+  /** The record's faults, at least one, in the order of their codes. */
   faults: readonly { code: string; field: string | null; message: string }[];
   byteOffset: number | null;
   byteLength: number | null;
-  /** Masked and capped; null for duplicates. */
+  /** The record's text, masked and capped; null where no text is kept, as for most duplicates. */
   rowData: string | null;
 }
 
 const COPY = `COPY batch_upload.batch_upload_errors (batch_upload_id, row_number, error_code, error_field, error_message,
   faults, byte_offset, byte_length, row_data) FROM STDIN`;
 
-/** Stores the rows of failed and duplicate records of chunks, in their transaction. */
+/** Stores failed and duplicate records in the transaction of their chunks. */
 export async function insertErrors(
   client: ClientBase,
   { parts, count }: { parts: readonly Buffer[]; count: number },
@@ -24,7 +24,7 @@ export async function insertErrors(
   if (taken !== count) throw new Error(`COPY took ${taken} of ${count} failed records`);
 }
 
-/** The columns of {@link insertErrors}, in the order of its statement. */
+/** @returns the row for {@link insertErrors}, with the columns in the order of its statement. */
 export function errorColumns(uploadId: string, row: FailedRow): (string | null)[] {
   const { rowNumber, faults, byteOffset, byteLength, rowData } = row;
   const first = faults[0]!;

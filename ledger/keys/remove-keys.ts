@@ -1,12 +1,12 @@
 import type { ClientBase } from 'pg';
 
-/** Rows in one statement: well below a second. */
+/** A statement that deletes this many rows takes well below a second. */
 const BATCH = 20_000;
 
 /**
- * Removes the keys that ended uploads have left, one batch a call. No pod writes them any more: a chunk's transaction
- * stops when its upload has ended, and one that has keys is not tried again (retry-upload.ts).
- * @returns whether there may be more.
+ * Removes keys of ended uploads, one batch for each call. No pod writes such keys any more: a chunk's transaction fails
+ * when its upload has ended, and a failed upload that has keys is not tried again (retry-upload.ts).
+ * @returns whether more keys may be left.
  */
 export async function removeKeys(client: ClientBase): Promise<boolean> {
   const result = await client.query(

@@ -1,4 +1,4 @@
--- The ledger: what was asked for, what was planned, what was done. It lives in the target database, so that
+-- The ledger records what was asked for, what was planned and what was done. The ledger is in the target database, so that
 -- a chunk's rows, its failed records and its audit row are one transaction.
 
 CREATE TABLE batch_upload.batch_uploads (
@@ -13,21 +13,21 @@ CREATE TABLE batch_upload.batch_uploads (
   filename          text NOT NULL,
   s3_bucket         text NOT NULL,
   s3_key            text NOT NULL,
-  request           jsonb NOT NULL,                    -- what the runner needs of the spec; never a credential
+  request           jsonb NOT NULL,                    -- the part of the spec that the runner needs; never a credential
   schema            jsonb NOT NULL,                    -- the RecordSchema's spec, pinned
   schema_hash       text NOT NULL,
-  -- Known once planned:
+  -- These columns are filled by the plan:
   execution         text CHECK (execution IN ('Inline', 'Job')),
   s3_version_id     text,
   s3_etag           text,
   size_bytes        bigint,
   digest            text,
-  header            jsonb,                             -- names of the file's columns in their order; null: an empty file
+  header            jsonb,                             -- the names of the file's columns in their order; null: the file is empty
   total_records     bigint,
   total_chunks      integer,
   total_indexes     integer,
   planned_at        timestamptz,
-  -- Known at the end, from the audit rows:
+  -- These columns are filled at the end, from the audit rows:
   processed_records bigint,
   succeeded_records bigint,
   failed_records    bigint,
@@ -46,7 +46,7 @@ CREATE TABLE batch_upload.batch_upload_chunks (
   batch_upload_id  uuid NOT NULL REFERENCES batch_upload.batch_uploads (id),
   chunk_number     integer NOT NULL CHECK (chunk_number >= 0),
   start_byte       bigint NOT NULL CHECK (start_byte >= 0),
-  end_byte         bigint NOT NULL,                    -- exclusive
+  end_byte         bigint NOT NULL,                    -- the chunk ends before this byte
   first_row_number bigint NOT NULL CHECK (first_row_number >= 1),
   record_count     integer NOT NULL CHECK (record_count >= 1),
   completed_at     timestamptz,
@@ -54,8 +54,8 @@ CREATE TABLE batch_upload.batch_upload_chunks (
   CHECK (end_byte > start_byte)
 );
 
--- No foreign keys from here: a check per row of millions of failed records costs more than it tells, and the rows
--- outlive nothing: uploads are never deleted from the ledger.
+-- The tables below have no foreign keys: a check for each of millions of failed records is expensive, and would never find
+-- anything, since uploads are never deleted from the ledger.
 CREATE TABLE batch_upload.batch_upload_audit_logs (
   id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   batch_upload_id  uuid NOT NULL,
@@ -86,13 +86,13 @@ CREATE TABLE batch_upload.batch_upload_errors (
   id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   batch_upload_id uuid NOT NULL,
   row_number      bigint NOT NULL,
-  error_code      text NOT NULL,                       -- of the first fault
+  error_code      text NOT NULL,                       -- the code of the record's first fault
   error_field     text,
-  error_message   text NOT NULL,                       -- all faults of the record; never a value
-  faults          jsonb NOT NULL,                      -- [{code, field, message}] in order
-  byte_offset     bigint,                              -- of the record in the source; null where only its key's row is known
+  error_message   text NOT NULL,                       -- the messages of all faults of the record; never a value
+  faults          jsonb NOT NULL,                      -- [{code, field, message}] in the order of the codes
+  byte_offset     bigint,                              -- the record's position in the file; null: not known
   byte_length     integer,
-  row_data        text,                                -- capped, NUL-escaped, sensitive fields masked; null for duplicates
+  row_data        text,                                -- capped, NUL-escaped, sensitive fields masked; null: no text is kept
   created_at      timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE UNIQUE INDEX batch_upload_errors_row ON batch_upload.batch_upload_errors (batch_upload_id, row_number);

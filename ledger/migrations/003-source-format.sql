@@ -1,10 +1,10 @@
--- What kind of file the source is, and where its canonical copy lies: bytes that are not plain UTF-8 text are copied
--- under work/ while they are loaded. With a copy, chunks and the byte offsets of failed records point into it.
+-- The format of an upload's file, and the place of its canonical copy. A file that is not plain UTF-8 text is copied under
+-- work/ while it is loaded. Chunks and the byte offsets of failed records then point into the copy.
 
 ALTER TABLE batch_upload.batch_uploads
   ADD COLUMN source_format   jsonb,                    -- {type, compression, encoding, delimiter, chunkDelimiter}
-  ADD COLUMN work_bucket     text,                     -- before the first byte is written: copies lie under work/<id>/
-  ADD COLUMN work_key        text,                     -- the plan's; null: chunks point into the source itself
+  ADD COLUMN work_bucket     text,                     -- set before a copy is begun; copies lie under work/<id>/
+  ADD COLUMN work_key        text,                     -- the copy that the plan uses; null: chunks point into the file itself
   ADD COLUMN work_etag       text,
   ADD COLUMN work_version_id text,
   ADD COLUMN work_size       bigint,

@@ -1,4 +1,4 @@
--- The digest of a file's content is one with a key, which is this ledger's own.
+-- The digest of a file's content uses a key. Every ledger has its own.
 
 CREATE TABLE batch_upload.batch_upload_content_key (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

@@ -1,32 +1,34 @@
 /**
- * One load for the same content: uploads of one namespace whose bytes, size and schema (its target table, and spec.format, included)
- * are the same. The claim is a partial unique index on the uploads' rows, so exactly one has it, whatever is killed. It is taken in
- * the plan's commit, kept by a complete upload and let go by one that fails or is deleted.
+ * The same content is loaded once. Content is the same when uploads of one namespace agree in bytes, size and schema
+ * (which includes the target table and spec.format). One of these uploads holds the claim on the content: a partial
+ * unique index on the uploads' rows allows only one holder, whatever is killed. An upload takes the claim in the commit
+ * of its plan. A complete upload keeps the claim; an upload that fails or is deleted releases it.
  *
- * | holder of the claim                          | the upload                      |
- * |----------------------------------------------|---------------------------------|
- * | nobody                                       | takes it and loads              |
- * | runs                                         | is Queued until the holder ends |
- * | complete                                     | is complete at once             |
- * | complete, but Update has overwritten it since | takes it over and loads        |
+ * | holder of the claim                                   | what happens to the upload         |
+ * |-------------------------------------------------------|------------------------------------|
+ * | there is none                                         | it takes the claim and loads       |
+ * | a running upload                                      | it is Queued until the holder ends |
+ * | a complete upload                                     | it is complete at once             |
+ * | a complete upload whose rows Update may have replaced | it takes the claim over and loads  |
  *
- * With `reload` it always loads, and takes the claim if nobody runs with it. So does an upload that is tried again after it has
- * loaded a part: nobody else's load makes that part undone. Validation has no claim.
+ * An upload with `reload` always loads. It takes the claim if there is no holder, or if the holder is complete and the
+ * policy is Update. The same is true of an upload that is tried again after it has loaded a part, since no load of
+ * another upload undoes that part. A validation takes no claim.
  */
 import type { ClientBase } from 'pg';
 import { sqlState } from '#ledger/connection/postgres.ts';
 import type { LedgerStatus } from '#ledger/types.ts';
 import { closeUpload, transition } from './finish-upload.ts';
 
-/** Of the digests that contents are compared by: 16 bytes, for ever the same in one ledger. */
+/** @returns the key of the digests that identify contents: 16 bytes, which never change in a ledger. */
 export async function readContentKey(client: ClientBase): Promise<Buffer> {
   const { rows } = await client.query<{ key: Buffer }>('SELECT key FROM batch_upload.batch_upload_content_key');
   return rows[0]!.key;
 }
 
 /**
- * Lets a planned upload begin, wait or end. In the caller's transaction, under the upload's exclusive lock.
- * @returns its new status.
+ * Lets a planned upload begin, wait or end. Runs in the caller's transaction, under the upload's exclusive lock.
+ * @returns the upload's new status.
  */
 export async function beginUpload(client: ClientBase, id: string): Promise<'Processing' | 'Queued' | 'Complete'> {
   const holder = await claimContent(client, id);
@@ -47,7 +49,7 @@ export async function beginUpload(client: ClientBase, id: string): Promise<'Proc
     );
     return 'Queued';
   }
-  // It has nothing to do: no record is pending, none is counted twice.
+  // The upload gets no chunks and no records, so nothing is pending and no record is counted twice.
   await client.query(
     `UPDATE batch_upload.batch_uploads SET same_as = $2, total_records = 0, total_chunks = 0, total_indexes = 0
      WHERE id = $1`,
@@ -57,7 +59,7 @@ export async function beginUpload(client: ClientBase, id: string): Promise<'Proc
   return 'Complete';
 }
 
-/** For a queued upload whose holder has ended. @returns the status after the call. */
+/** Lets a queued upload go on after the holder of the claim has ended. @returns the status after the call. */
 export function dequeueUpload(client: ClientBase, id: string): Promise<LedgerStatus | null> {
   return transition(client, id, ['Queued'], async () => {
     await beginUpload(client, id);
@@ -67,24 +69,24 @@ export function dequeueUpload(client: ClientBase, id: string): Promise<LedgerSta
 interface Holder {
   id: string;
   status: LedgerStatus;
-  /** It has the claim no longer by right: what it loaded may have been overwritten, or is to be. */
+  /** Has the holder lost its right to the claim, because its rows may have been replaced or are to be replaced? */
   superseded: boolean;
 }
 
-/** Null when the upload may load. Waits for a transaction that is taking or letting go the same claim. */
+/** @returns null when the upload may load. Waits for a transaction that takes or releases the same claim. */
 async function claimContent(client: ClientBase, id: string): Promise<Holder | null> {
-  const wish = await client.query<{ validate: boolean; reload: boolean }>(
+  const request = await client.query<{ validate: boolean; reload: boolean }>(
     `SELECT request->>'mode' = 'Validate' AS validate, coalesce(request->>'reload' = 'true', false) OR EXISTS (
               SELECT FROM batch_upload.batch_upload_chunks WHERE batch_upload_id = $1 AND completed_at IS NOT NULL
             ) AS reload
      FROM batch_upload.batch_uploads WHERE id = $1`,
     [id],
   );
-  const { validate, reload } = wish.rows[0]!;
+  const { validate, reload } = request.rows[0]!;
   if (validate) return null;
   while (!(await takeClaim(client, id))) {
     const holder = await findHolder(client, id, reload);
-    // It was let go between the two statements.
+    // The holder released the claim between the two statements.
     if (holder === null) continue;
     if (!holder.superseded) return reload ? null : holder;
     await client.query(`UPDATE batch_upload.batch_uploads SET claimed = false WHERE id = $1 AND status = 'Complete'`, [
@@ -107,7 +109,7 @@ async function takeClaim(client: ClientBase, id: string): Promise<boolean> {
   }
 }
 
-/** With Update only the latest load of a table counts: one that no other load has ended after it began. */
+/** Finds the holder of the claim. With Update, a load counts only if no other load of its table ran after its start. */
 async function findHolder(client: ClientBase, id: string, reload: boolean): Promise<Holder | null> {
   const result = await client.query<Holder>(
     `SELECT h.id, h.status,

@@ -3,14 +3,14 @@ import type { Plan } from '#ledger/types.ts';
 import { beginUpload } from './claim-content.ts';
 import { assertRunning, lockUploadExclusive } from './lock-upload.ts';
 
-/** Chunks that go into one INSERT: about 1 MB of parameters. */
+/** Chunks of one INSERT. Their parameters take about 1 MB. */
 const BATCH = 20_000;
 
 /**
- * Writes the plan and its chunks in one transaction, once, under the upload's row. A second planner finds the first
- * one's plan and changes nothing: the plan that is committed is the one that counts. The same commit says whether the
- * upload goes on, or another one loads the same content or has done so.
- * @returns false when a plan was already there.
+ * Writes the plan and its chunks in one transaction, under the lock of the upload's row. A second planner finds the
+ * first one's plan and changes nothing: only the committed plan counts. The same commit decides whether the upload
+ * loads, waits for another upload of the same content, or is complete because another one has loaded it.
+ * @returns false when there was already a plan.
  * @throws Fault FENCED when the upload is no longer running or has another attempt.
  */
 export async function commitPlan(

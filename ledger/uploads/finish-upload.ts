@@ -1,20 +1,22 @@
-/** The ends of an upload. Each takes the exclusive side of the fence first, so that the counts it then reads are final. */
+/**
+ * Ends uploads. Every end takes the exclusive side of the fence first, so that the counts that it then reads are final.
+ */
 import type { ClientBase } from 'pg';
 import type { LedgerStatus } from '#ledger/types.ts';
 import { lockUploadExclusive } from './lock-upload.ts';
 
 export interface Failure {
-  /** CamelCase, of the Failed condition. */
+  /** Reason of the Failed condition, in CamelCase. */
   reason: string;
-  /** For people, without record values. */
+  /** Explanation for people. It holds no value of a record. */
   message: string;
 }
 
 const RUNNING: readonly LedgerStatus[] = ['Planning', 'Queued', 'Processing'];
 
 /**
- * Completes the upload if every chunk is done.
- * @returns the status after the call; `Processing` when chunks are still pending; null without a row.
+ * Completes the upload if every chunk is committed.
+ * @returns the status after the call: `Processing` while chunks are pending, null when the ledger has no such upload.
  */
 export async function completeUpload(client: ClientBase, id: string): Promise<LedgerStatus | null> {
   return transition(client, id, ['Processing'], async () => {
@@ -26,7 +28,7 @@ export async function completeUpload(client: ClientBase, id: string): Promise<Le
   });
 }
 
-/** Ends a running upload as failed; the first failure stays. `attempt`: only if it is still the current one. */
+/** Ends a running upload as failed. The first failure stays. With `attempt`, a later attempt is left alone. */
 export async function failUpload(
   client: ClientBase,
   { id, attempt }: { id: string; attempt?: number },
@@ -38,12 +40,12 @@ export async function failUpload(
   });
 }
 
-/** Closes the row of an upload whose resource is gone; its audit rows and errors stay. */
+/** Closes the row of an upload whose resource was deleted. The upload's audit rows and errors stay. */
 export async function closeDeletedUpload(client: ClientBase, id: string): Promise<LedgerStatus | null> {
   return transition(client, id, RUNNING, () => closeUpload(client, id, 'Deleted', null));
 }
 
-/** Running uploads of this cluster, for finding those whose resource is gone. */
+/** Lists the running uploads of a cluster, so that the caller can find those whose resource was deleted. */
 export async function listRunningUploads(
   client: ClientBase,
   clusterId: string,
@@ -56,7 +58,10 @@ export async function listRunningUploads(
   return result.rows;
 }
 
-/** Changes the upload under its exclusive lock, if it has one of the statuses `from`. @returns its status after that. */
+/**
+ * Changes the upload under its exclusive lock if it has one of the statuses `from`.
+ * @returns the upload's status after that.
+ */
 export async function transition(
   client: ClientBase,
   id: string,
@@ -79,7 +84,7 @@ export async function transition(
   }
 }
 
-/** Writes the terminal status with the final counts and says so in the audit. Only a complete upload keeps its claim. */
+/** Writes the final status with the final counts, and an audit row. Only a complete upload keeps its claim. */
 export async function closeUpload(
   client: ClientBase,
   id: string,

@@ -1,24 +1,25 @@
 /**
- * The fence. A chunk's transaction holds the upload's row FOR SHARE until it commits; whoever changes the upload's
- * state updates that row, and so waits for every transaction that is under way and stops every later one.
+ * The fence. A chunk's transaction holds a FOR SHARE lock on the upload's row until it commits. A transaction that
+ * changes the upload's status updates that row, and so waits for every chunk's transaction under way and stops every
+ * later one.
  *
  * Row locks alone are not fair: PostgreSQL lets a new FOR SHARE join the holders while an UPDATE waits, so pods whose
- * transactions overlap could keep the operator waiting for ever. An advisory lock with the same two sides, taken
- * first, queues in order of arrival.
+ * transactions overlap could keep the operator waiting for ever. Every transaction therefore first takes an advisory
+ * lock with the same two sides, whose waiters are served in their order.
  */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import { Fault } from '#common/faults.ts';
 import type { LedgerStatus } from '#ledger/types.ts';
 
-/** Sessions of an upload's pods carry this name, and are found by it. At most 63 bytes. */
+/** @returns the application name by which the sessions of an upload's pods are found, at most 63 bytes long. */
 export function applicationName(uploadId: string, role: string): string {
   return `batch-upload/${uploadId}/${role}`.slice(0, 63);
 }
 
 /**
- * Two statements to send after BEGIN: they wait for their turn, then lock the upload's row and return its status and
- * attempt, for {@link assertRunning}.
+ * Makes two statements to send after BEGIN. They wait at the advisory lock, then lock the upload's row and return its
+ * status and attempt, for {@link assertRunning}.
  */
 export function lockUploadSharedSql(id: string): string {
   const upload = pg.escapeLiteral(id);
@@ -26,7 +27,10 @@ export function lockUploadSharedSql(id: string): string {
     SELECT status, attempt FROM batch_upload.batch_uploads WHERE id = ${upload} FOR SHARE`;
 }
 
-/** The other side: alone with the upload's row until the transaction ends. */
+/**
+ * Takes the exclusive side of the fence until the transaction ends.
+ * @returns null when the ledger has no such upload.
+ */
 export async function lockUploadExclusive(
   client: ClientBase,
   id: string,
@@ -39,6 +43,7 @@ export async function lockUploadExclusive(
   return result.rows[0] ?? null;
 }
 
+/** @throws Fault FENCED unless the upload has this status and this attempt. */
 export function assertRunning(
   row: { status: LedgerStatus; attempt: number } | null | undefined,
   { id, attempt, status }: { id: string; attempt: number; status: LedgerStatus },
@@ -56,19 +61,19 @@ export function assertRunning(
 
 export interface LockPatience {
   uploadId: string;
-  /** Opens another connection of the same role, to look and to end sessions with; called only when it is needed. */
+  /** Opens another connection of the same role, to look at sessions and to end them. It is called only after a wait. */
   openHelper: () => Promise<ClientBase & { end(): Promise<void> }>;
-  /** Milliseconds to wait before looking at who is in the way; default 5,000. */
+  /** Milliseconds of waiting before somebody looks at the sessions that block; default 5,000. */
   patienceMs?: number;
-  /** Told about every session that was ended. */
+  /** Called for each session that was ended. */
   onTerminated?: (pid: number) => void;
 }
 
 /**
- * Runs a transaction and looks on from the side: when it waits longer than a few seconds for a session of the same
- * upload that itself waits for its client (a pod frozen in the middle of a COPY, or between two statements), that
- * session is ended. The kernel of a frozen pod still answers keepalives, so nothing else would end it soon. A
- * session that works is left alone, and a lock_timeout would lose the place in the queue.
+ * Runs a transaction and watches it by another connection. The transaction may wait some seconds for a session of the
+ * same upload that itself waits for its client: a pod frozen in the middle of a COPY, or between two statements. That
+ * session is then ended. Nothing else would end it soon, since Linux still answers keepalives for a frozen pod. A
+ * session that works is left alone. A lock_timeout is no alternative, because it would lose the place in the queue.
  */
 export async function withLockPatience<T>(
   client: ClientBase,
@@ -89,7 +94,10 @@ export async function withLockPatience<T>(
   }
 }
 
-/** Ends the sessions of this upload that block `pid` (directly or through others) and wait for their client. */
+/**
+ * Ends the sessions of this upload that block `pid`, directly or through others, and wait for their client.
+ * @returns their process ids.
+ */
 export async function endFrozenBlockers(
   pid: number,
   { openHelper, uploadId, onTerminated, patienceMs }: LockPatience & { patienceMs: number },

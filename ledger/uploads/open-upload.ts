@@ -3,8 +3,9 @@ import type { ClientBase } from 'pg';
 import type { NewUpload } from '#ledger/types.ts';
 
 /**
- * SHA-256 of canonical JSON (keys sorted), in hex: of the schema, and of how the file is to be read where the upload says
- * so, since the same bytes read in another way are other records.
+ * Hashes the schema, and the format where the upload declares one, since the same bytes in another format are other
+ * records.
+ * @returns SHA-256 of canonical JSON (sorted keys), in hex.
  */
 function hashSchema({ schema, request: { format } }: NewUpload): string {
   return createHash('sha256')
@@ -22,8 +23,8 @@ function canonicalJson(value: unknown): string {
 }
 
 /**
- * Opens the ledger's row of an upload and pins its schema; a row that is already there stays as it is, so that a
- * repeated accept (a crash before the status was written) changes nothing.
+ * Opens the ledger's row of an upload and pins its schema. A row that already exists stays unchanged, so the call can
+ * be repeated after a crash before the status was written.
  */
 export async function openUpload(client: ClientBase, upload: NewUpload): Promise<{ opened: boolean }> {
   const { request } = upload;

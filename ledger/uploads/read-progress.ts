@@ -2,8 +2,8 @@ import type { ClientBase, QueryResultRow } from 'pg';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 
 /**
- * Progress of many uploads in one query, as sums over their audit rows. An index-only scan of about 1 ms per
- * 10,000 chunks; a counter updated per chunk would be a lock that every pod waits for.
+ * Reads the progress of many uploads in one query, as sums over their audit rows. The index-only scan takes about 1 ms
+ * for 10,000 chunks. A counter that every chunk updates would be a lock for which all pods wait.
  */
 export async function readProgress(client: ClientBase, ids: readonly string[]): Promise<Map<string, UploadProgress>> {
   const result = await client.query(
@@ -72,7 +72,10 @@ function toProgress(row: QueryResultRow): UploadProgress {
   };
 }
 
-/** The most frequent codes of an upload, from the audit rows' metadata: bounded by chunks, not by failed records. */
+/**
+ * Reads an upload's most frequent codes from its audit rows, so that the cost grows with chunks and not with failed
+ * records.
+ */
 export async function readTopErrors(client: ClientBase, id: string, limit = 10): Promise<ErrorSummary[]> {
   const result = await client.query<ErrorSummary>(
     `SELECT e.key AS code, sum((e.value->>'count')::bigint)::float8 AS count, min(e.value->>'message') AS message

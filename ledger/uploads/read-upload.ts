@@ -2,7 +2,10 @@ import type { ClientBase } from 'pg';
 import { Fault } from '#common/faults.ts';
 import type { PlannedUpload, UploadRow } from '#ledger/types.ts';
 
-/** Reads what a pod needs before it starts; null when the operator has not opened the upload here. */
+/**
+ * Reads what a pod needs before it starts.
+ * @returns null when the operator has not opened the upload in this ledger.
+ */
 export async function readUpload(client: ClientBase, id: string): Promise<UploadRow | null> {
   const result = await client.query(
     `SELECT id, namespace, name, status, attempt, request, schema, execution, s3_version_id, s3_etag,
@@ -50,7 +53,7 @@ export async function readUpload(client: ClientBase, id: string): Promise<Upload
   };
 }
 
-/** @throws Fault when the operator created the Job before the plan was committed. */
+/** @throws Fault UNK_NOT_PLANNED when a pod was started before the plan was committed. */
 export function assertPlanned(upload: UploadRow): asserts upload is PlannedUpload {
   if (upload.plan) return;
   throw new Fault({

@@ -1,13 +1,13 @@
 /**
- * Another attempt of a failed upload. What is done stays done: chunks, their audit rows, failed records. Pods of the attempts
- * before find another attempt in the upload's row and stop.
+ * Opens another attempt of a failed upload. Committed chunks, their audit rows and their failed records stay. Pods of
+ * earlier attempts find another attempt in the upload's row and stop.
  *
- * | the failed upload                                | becomes                                                  |
- * |--------------------------------------------------|----------------------------------------------------------|
- * | has no plan                                      | Planning                                                 |
- * | has a plan, no chunk is done                     | what any planned upload becomes: see claim-content.ts    |
- * | has a plan, chunks are done                      | Processing; it has its part in the table, and goes on    |
- * | {@link refuseRetry} has a reason                 | stays Failed                                             |
+ * | the failed upload                     | its next status                                               |
+ * |---------------------------------------|---------------------------------------------------------------|
+ * | has no plan                           | Planning                                                      |
+ * | has a plan and no committed chunk     | the status of any planned upload: see claim-content.ts        |
+ * | has a plan and committed chunks       | Processing: a part of the file is loaded, and the rest follows |
+ * | is refused by {@link refuseRetry}     | Failed                                                        |
  */
 import type { ClientBase } from 'pg';
 import type { LedgerStatus, UploadProgress } from '#ledger/types.ts';
@@ -15,7 +15,7 @@ import { beginUpload } from './claim-content.ts';
 import { transition } from './finish-upload.ts';
 import { readProgress } from './read-progress.ts';
 
-/** Why a failed upload cannot go on, for people; null when it can. */
+/** @returns the reason, for people, why a failed upload cannot be tried again; null when it can. */
 export function refuseRetry({
   failureReason,
   workBucket,
@@ -23,17 +23,17 @@ export function refuseRetry({
   chunksDone,
 }: Pick<UploadProgress, 'failureReason' | 'workBucket' | 'keepsKeys' | 'chunksDone'>): string | null {
   if (failureReason === 'SourceChanged') return 'the object is no longer the one that was to be loaded';
-  // The cleanup may be removing it at this moment.
+  // The cleanup may be removing the copy at this moment.
   if (workBucket !== null) return 'its file was copied to be read, and the copy is removed when an upload ends';
-  // The sweep may have removed any of them.
+  // The sweep of keys (remove-keys.ts) may already have removed some.
   if (keepsKeys && chunksDone > 0)
     return 'the keys of the chunks that are done were kept in the ledger, and are removed when an upload ends';
   return null;
 }
 
 /**
- * Opens another attempt if `generation` is greater than the one that was tried last; a repetition changes nothing.
- * @returns the status after the call; `Failed` when it is refused; null without a row.
+ * Opens another attempt if `generation` is greater than that of the last one. A repetition changes nothing.
+ * @returns the status after the call: `Failed` when the retry is refused, null when the ledger has no such upload.
  */
 export function retryUpload(
   client: ClientBase,

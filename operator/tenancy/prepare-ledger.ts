@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { Database } from '#ledger/client/database.ts';
 import { sqlState } from '#ledger/connection/postgres.ts';
-import { latestVersion, ledgerVersion, migrate } from '#ledger/migrate.ts';
+import { migrate, readLedgerState } from '#ledger/migrate.ts';
 
 /** The connection of a role that may change the ledger's schema, or null where no Secret names one. */
 export type FindMigrator = () => Promise<pg.ClientConfig | null>;
@@ -16,9 +16,7 @@ export async function prepareLedger({
   database: Database;
   findMigrator: FindMigrator;
 }): Promise<UploadExplanation | null> {
-  const latest = await latestVersion();
-  const missing = await database.run((client) => isBehind(client, latest));
-  if (missing) {
+  if (await database.run(needsMigration)) {
     const migrator = await findMigrator();
     if (migrator === null) await database.run((client) => migrate(client));
     else await migrateAs(migrator, await database.run(currentUser));
@@ -26,9 +24,9 @@ export async function prepareLedger({
   return database.run(checkLedgerRights);
 }
 
-async function isBehind(client: pg.ClientBase, latest: number): Promise<boolean> {
+async function needsMigration(client: pg.ClientBase): Promise<boolean> {
   try {
-    return (await ledgerVersion(client)) < latest;
+    return (await readLedgerState(client)) !== 'current';
   } catch (error) {
     // The schema is there and closed to this role: what follows says so.
     if (sqlState(error) === '42501') return false;

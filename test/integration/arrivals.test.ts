@@ -3,10 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
 import { findDueObjects, markAfterSuccess } from '#ledger/arrivals/after-success.ts';
-import { findArrivals } from '#ledger/arrivals/find-arrivals.ts';
-import { findArrivedObjects } from '#ledger/arrivals/find-arrived-objects.ts';
-import { findNewerArrivals } from '#ledger/arrivals/find-newer-arrivals.ts';
-import { recordArrival } from '#ledger/arrivals/record-arrival.ts';
+import { findArrivedNames, findArrivedObjects, findOutdatedObjects, recordArrival } from '#ledger/arrivals/arrivals.ts';
 import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
 import { connectionConfig } from '#ledger/client/connection.ts';
 import { Database } from '#ledger/client/database.ts';
@@ -87,10 +84,10 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   it('is found by name, in its own cluster and namespace', async () => {
     await recordArrival(db, SCOPE, arrival());
     const names = ['orders-0', 'orders-1'];
-    expect(await findArrivals(db, SCOPE, names)).toEqual(new Set(['orders-1']));
-    expect(await findArrivals(db, { ...SCOPE, namespace: 'm' }, names)).toEqual(new Set());
-    expect(await findArrivals(db, { ...SCOPE, clusterId: 'd' }, names)).toEqual(new Set());
-    expect(await findArrivals(db, SCOPE, [])).toEqual(new Set());
+    expect(await findArrivedNames(db, SCOPE, names)).toEqual(new Set(['orders-1']));
+    expect(await findArrivedNames(db, { ...SCOPE, namespace: 'm' }, names)).toEqual(new Set());
+    expect(await findArrivedNames(db, { ...SCOPE, clusterId: 'd' }, names)).toEqual(new Set());
+    expect(await findArrivedNames(db, SCOPE, [])).toEqual(new Set());
   });
 
   it('a page of objects is answered in its order; what differs in anything is new', async () => {
@@ -125,8 +122,8 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       at('b.csv', '2026-01-01T23:59:59.999Z'),
       at('b.csv', '2026-01-02T00:00:00.5Z'),
     ];
-    expect(await findNewerArrivals(db, { ...SCOPE, bucket: 'in' }, asked)).toEqual([false, true, false]);
-    expect(await findNewerArrivals(db, { ...SCOPE, bucket: 'out' }, asked)).toEqual([false, false, false]);
+    expect(await findOutdatedObjects(db, { ...SCOPE, bucket: 'in' }, asked)).toEqual([false, true, false]);
+    expect(await findOutdatedObjects(db, { ...SCOPE, bucket: 'out' }, asked)).toEqual([false, false, false]);
   });
 
   it('a page of a thousand objects is a thousand probes of the index', async () => {
@@ -249,7 +246,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       expect(await prepare()).toBeNull();
       await database.run(async (client) => {
         await recordArrival(client, SCOPE, arrival());
-        expect(await findArrivals(client, SCOPE, ['orders-1'])).toEqual(new Set(['orders-1']));
+        expect(await findArrivedNames(client, SCOPE, ['orders-1'])).toEqual(new Set(['orders-1']));
         await markAfterSuccess(client, { ...SCOPE, name: 'orders-1' });
         await rejectEvent(client, SCOPE, { source: 's', messageId: null, reason: 'r', body: 'b' });
       });

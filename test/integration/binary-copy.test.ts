@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { connect } from '#ledger/connection/postgres.ts';
 import { migrate } from '#ledger/migrate.ts';
-import { createPreparer } from '#runner/load/prepare-chunk.ts';
-import { processChunks } from '#runner/load/process-chunks.ts';
+import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
+import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import {
   describeTarget,
   expectColumnTypes,
@@ -71,7 +71,7 @@ const json = fc.oneof(
   fc.constantFrom('{"a": "\\u0000"}', '{"a": "\\ud800"}', '{"a" : 1.50, "a": 2}'),
 );
 
-/** [type of the field, texts, types of the column] */
+/** Each case has the field's type, texts, and types of the column. */
 const CASES: [Field, fc.Arbitrary<string>, string[]][] = [
   [{ type: 'string' }, text, ['text', 'varchar(5)', 'char(5)', 'varchar']],
   [{ type: 'integer' }, integer, ['smallint', 'integer', 'bigint', 'numeric', 'numeric(6,0)', 'float8', 'varchar(9)']],
@@ -86,7 +86,7 @@ const CASES: [Field, fc.Arbitrary<string>, string[]][] = [
 ];
 const VALUES = 60;
 
-/** The longest have more than 32,767 digits to the base of 10,000. */
+/** The longest numbers have more than 32,767 digits to the base of 10,000. */
 const NUMBERS_AT_LIMITS = [
   '0e131073 -0.00e200000 0e-20000 0e1073741822 0e99999999999 1e131071 1e131072 12e131070 0.01e131073',
   '1e-16383 1e-16384 1e-20000 1e-1073741822 1e-9999999999 99999999.994 99999999.995 0.005 -0.005 0.0049999',
@@ -119,7 +119,7 @@ function prepare(schema: RecordSchemaSpec, values: readonly string[], encodings:
   const file = Buffer.from(values.map((value, i) => `${i},"${value.replaceAll('"', '""')}"\n`).join(''));
   const rows = new RowBuffer(encodings ? 'binary' : 'text');
   const failed = collectFailed();
-  createPreparer({ schema, header: ['k', 'f'], storeRowData: true, uploadId: UPLOAD, encodings }).prepare(
+  createChunkPreparer({ schema, header: ['k', 'f'], storeRowData: true, uploadId: UPLOAD, encodings }).prepare(
     { number: 0, startByte: 0, endByte: file.length, firstRowNumber: 2, recordCount: values.length },
     file,
     { rows, failed },
@@ -136,7 +136,10 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
   });
   afterAll(() => server.stop());
 
-  /** Rows and refusals of a load by the merge, so that every record is answered by itself. */
+  /**
+   * Loads values by the merge, so that PostgreSQL accepts or refuses each record alone.
+   * @returns the rows and refusals.
+   */
   async function load(client: pg.Client, schema: RecordSchemaSpec, values: string[], encodings: Encoding[] | null) {
     const target = describeTarget(schema);
     const { rows, failed } = prepare(schema, values, encodings);
@@ -148,7 +151,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       uploadId: UPLOAD,
       buffer: rows,
       rows: all,
-      way: 'optimistic',
+      strategy: 'optimistic',
     });
     const stored = await client.query('SELECT k, v::text AS v, j::text AS j, upload, n FROM items ORDER BY k');
     await client.query('ROLLBACK');
@@ -184,7 +187,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
   );
 
   it.each(['numeric', 'numeric(10,2)', 'numeric(1000,1000)', 'float8'])('numbers at their limits into %s', (type) =>
-    // A number in json has no limits of its own.
+    // Numbers in json have no limits of their own.
     expectSame({ field: { type: 'number' }, type, jsonType: 'json' }, NUMBERS_AT_LIMITS),
   );
 
@@ -211,10 +214,10 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       columnTypes,
       uploadId: id,
       attempt: 1,
-      way: 'optimistic' as const,
+      strategy: 'optimistic' as const,
       metadata: {},
     };
-    await expect(processChunks(transaction, group)).rejects.toMatchObject({
+    await expect(commitChunkGroup(transaction, group)).rejects.toMatchObject({
       code: 'DB_TARGET_CHANGED',
       category: 'retryable',
       retryable: false,
@@ -248,7 +251,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       );
       await prepareSession(client, target);
       const buffer = new RowBuffer('binary');
-      await stageRecords({ client, target, uploadId: UPLOAD, buffer, rows: [], way: 'optimistic' });
+      await stageRecords({ client, target, uploadId: UPLOAD, buffer, rows: [], strategy: 'optimistic' });
       expect((await client.query(`SELECT * FROM ${target.merge.stage}`)).rows).toEqual([]);
     });
   });

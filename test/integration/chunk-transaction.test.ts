@@ -6,9 +6,9 @@ import { connect, sqlState } from '#ledger/connection/postgres.ts';
 import { migrate } from '#ledger/migrate.ts';
 import { closeDeletedUpload, completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
-import { processChunks } from '#runner/load/process-chunks.ts';
+import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
-import { WAYS, type Way } from '#runner/load/write-records.ts';
+import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
 import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { ITEMS_SCHEMA, ITEMS_TABLE, planTestUpload } from '#support/database/ledger.ts';
@@ -77,22 +77,36 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       format === 'binary' ? chooseEncodings(ITEMS_SCHEMA, columnTypes)! : null,
     );
 
-  /** As the runner does: again, by the merge, when PostgreSQL ends a deadlock. */
-  async function processGroup(client: pg.Client, id: string, chunks: Map<number, Item[]>, way: Way = 'optimistic') {
+  /** Tries again by the merge when PostgreSQL ends a deadlock, as the runner does. */
+  async function commitGroup(
+    client: pg.Client,
+    id: string,
+    chunks: Map<number, Item[]>,
+    strategy: WriteStrategy = 'optimistic',
+  ) {
     for (let tries = 1; ; tries += 1) {
       try {
         const transaction = { client, target, columnTypes, uploadId: id, attempt: 1, metadata: {} };
-        return await processChunks({ ...transaction, way: tries > 1 ? 'merge' : way }, prepare(id, chunks));
+        return await commitChunkGroup(
+          { ...transaction, strategy: tries > 1 ? 'merge' : strategy },
+          prepare(id, chunks),
+        );
       } catch (error) {
         if (sqlState(error) !== '40P01') throw error;
       }
     }
   }
 
-  async function process(client: pg.Client, id: string, number: number, items: Item[], way: Way = 'optimistic') {
-    const outcome = await processGroup(client, id, new Map([[number, items]]), way);
+  async function commitChunk(
+    client: pg.Client,
+    id: string,
+    number: number,
+    items: Item[],
+    strategy: WriteStrategy = 'optimistic',
+  ) {
+    const outcome = await commitGroup(client, id, new Map([[number, items]]), strategy);
     if (!outcome.done) throw new Error('a chunk alone is always done');
-    return { result: outcome.results[0] ?? null, way: outcome.way };
+    return { result: outcome.results[0] ?? null, strategy: outcome.strategy };
   }
 
   const progress = (id: string) => withClient(url, async (client) => (await readProgress(client, [id])).get(id)!);
@@ -102,8 +116,8 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     const items = [1, 2, 3].map((row) => ({ row, key: `k${row}` }));
     const id = await planned([items]);
     const client = await session();
-    expect(await process(client, id, 0, items)).toMatchObject({ way: 'optimistic', result: { succeeded: 3 } });
-    expect(await process(client, id, 0, items)).toMatchObject({ result: null });
+    expect(await commitChunk(client, id, 0, items)).toMatchObject({ strategy: 'optimistic', result: { succeeded: 3 } });
+    expect(await commitChunk(client, id, 0, items)).toMatchObject({ result: null });
     expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0, updated: 0 });
     expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 3 }]);
   });
@@ -115,7 +129,7 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
 
     it('commit together, each with its own audit row', async () => {
       const id = await planned(chunks);
-      const outcome = await processGroup(await session(), id, group);
+      const outcome = await commitGroup(await session(), id, group);
       expect(outcome).toMatchObject({ done: true, results: [{ succeeded: 3 }, { succeeded: 2 }, { succeeded: 1 }] });
       expect(
         await rows(`SELECT chunk_number, records_in_chunk FROM batch_upload.batch_upload_audit_logs
@@ -131,10 +145,10 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
         await rows(`INSERT INTO items VALUES ${row}`);
         const id = await planned(chunks);
         const client = await session();
-        expect(await processGroup(client, id, group)).toEqual({ done: false });
+        expect(await commitGroup(client, id, group)).toEqual({ done: false });
         expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 1 }]);
         expect((await progress(id)).chunksDone).toBe(0);
-        for (const [number, each] of group) await process(client, id, number, each);
+        for (const [number, each] of group) await commitChunk(client, id, number, each);
         expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 6 }]);
         expect((await progress(id)).counts).toMatchObject({ processed: 6, succeeded: 5 });
       },
@@ -145,9 +159,9 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       await rows(`INSERT INTO items VALUES ${stored.join(', ')}`);
       const id = await planned(chunks);
       const again = new Map(chunks.entries()).set(2, [{ row: 7, key: 'k2' }]);
-      const outcome = await processGroup(await session(), id, again, 'probe');
+      const outcome = await commitGroup(await session(), id, again, 'probe');
       expect(outcome).toMatchObject({
-        ...{ done: true, way: 'probe', conflicts: 3 },
+        ...{ done: true, strategy: 'probe', conflicts: 3 },
         results: [
           { succeeded: 2, duplicate: 1 },
           { succeeded: 1, duplicate: 1 },
@@ -178,8 +192,8 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       ];
       const id = await planned(same);
       const client = await session();
-      await process(client, id, 2, same[2]!);
-      const outcome = await processGroup(
+      await commitChunk(client, id, 2, same[2]!);
+      const outcome = await commitGroup(
         client,
         id,
         new Map([
@@ -189,7 +203,7 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
         'probe',
       );
       expect(outcome).toMatchObject({
-        ...{ done: true, way: 'probe', conflicts: 2 },
+        ...{ done: true, strategy: 'probe', conflicts: 2 },
         results: [
           { succeeded: 1, duplicate: 1 },
           { succeeded: 1, duplicate: 1 },
@@ -205,10 +219,10 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       await rows("INSERT INTO items VALUES ('k900', 'v6')");
       const id = await planned(chunks);
       const client = await session();
-      expect(await processGroup(client, id, group, 'probe')).toEqual({ done: false });
+      expect(await commitGroup(client, id, group, 'probe')).toEqual({ done: false });
       for (const [number, each] of group) {
-        const { way } = await process(client, id, number, each, 'probe');
-        expect(way).toBe(number === 1 ? 'merge' : 'probe');
+        const { strategy } = await commitChunk(client, id, number, each, 'probe');
+        expect(strategy).toBe(number === 1 ? 'merge' : 'probe');
       }
       expect((await progress(id)).counts).toMatchObject({ processed: 6, succeeded: 5, failed: 1 });
     });
@@ -217,17 +231,17 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       const equal = [[{ row: 2, key: 'k2' }], [{ row: 3, key: 'k2', value: 'forbidden' }]];
       const id = await planned(equal);
       const client = await session();
-      expect(await processGroup(client, id, new Map(equal.entries()), 'probe')).toEqual({ done: false });
-      for (const [number, each] of equal.entries()) await process(client, id, number, each, 'probe');
+      expect(await commitGroup(client, id, new Map(equal.entries()), 'probe')).toEqual({ done: false });
+      for (const [number, each] of equal.entries()) await commitChunk(client, id, number, each, 'probe');
       expect((await progress(id)).counts).toMatchObject({ succeeded: 1, failed: 1, duplicate: 0 });
     });
 
     it('one that another pod has done makes them go alone, and nothing is done twice', async () => {
       const id = await planned(chunks);
       const client = await session();
-      await process(client, id, 1, chunks[1]!);
-      expect(await processGroup(client, id, group)).toEqual({ done: false });
-      for (const [number, each] of group) await process(client, id, number, each);
+      await commitChunk(client, id, 1, chunks[1]!);
+      expect(await commitGroup(client, id, group)).toEqual({ done: false });
+      for (const [number, each] of group) await commitChunk(client, id, number, each);
       expect((await progress(id)).counts).toEqual({ processed: 6, succeeded: 6, failed: 0, duplicate: 0, updated: 0 });
     });
   });
@@ -236,59 +250,62 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     const items = [1, 2, 3].map((row) => ({ row, key: `k${row}` }));
     const id = await planned([items]);
     const [a, b] = [await session(), await session()];
-    const outcomes = await Promise.all([process(a, id, 0, items), process(b, id, 0, items)]);
+    const outcomes = await Promise.all([commitChunk(a, id, 0, items), commitChunk(b, id, 0, items)]);
     expect(outcomes.filter(({ result }) => result !== null)).toHaveLength(1);
     expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0, updated: 0 });
   });
 
-  it.each(WAYS)('whatever the order and the overlap, the lowest row of a key stays (first way: %s)', async (way) => {
-    const sessions = [await session(), await session(), await session()];
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.nat(40), { minLength: 1, maxLength: 60 }),
-        fc.integer({ min: 1, max: 9 }),
-        fc.nat(1_000_000),
-        async (keys, size, seed) => {
-          const items = keys.map((key, i): Item => ({ row: i + 2, key: `k${key}` }));
-          const chunks: Item[][] = [];
-          for (let at = 0; at < items.length; at += size) chunks.push(items.slice(at, at + size));
-          await rows('TRUNCATE items');
-          const id = await planned(chunks);
-          const order = chunks.map((_, i) => i).sort((a, b) => ((a * 7919 + seed) % 101) - ((b * 7919 + seed) % 101));
-          await Promise.all(
-            sessions.map(async (client) => {
-              for (let next = order.pop(); next !== undefined; next = order.pop()) {
-                await process(client, id, next, chunks[next]!, way);
-              }
-            }),
-          );
-          const first = new Map<string, number>();
-          for (const { row, key } of items) if (!first.has(key)) first.set(key, row);
-          expect(new Map((await rows('SELECT k, row::int FROM items')).map(({ k, row }) => [k, row]))).toEqual(first);
-          expect((await rows('SELECT v, row::int FROM items')).every(({ v, row }) => v === `v${row}`)).toBe(true);
-          const losers = items.filter(({ row, key }) => first.get(key) !== row).map(({ row }) => row);
-          const stored = await rows(
-            `SELECT row_number::int AS row FROM batch_upload.batch_upload_errors WHERE batch_upload_id = '${id}' ORDER BY 1`,
-          );
-          expect(stored.map(({ row }) => row)).toEqual(losers);
-          expect((await progress(id)).counts).toEqual({
-            processed: items.length,
-            succeeded: first.size,
-            failed: 0,
-            duplicate: losers.length,
-            updated: 0,
-          });
-        },
-      ),
-      { numRuns: 20 },
-    );
-  });
+  it.each(WRITE_STRATEGIES)(
+    'whatever the order and the overlap, the lowest row of a key stays (first strategy: %s)',
+    async (strategy) => {
+      const sessions = [await session(), await session(), await session()];
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.nat(40), { minLength: 1, maxLength: 60 }),
+          fc.integer({ min: 1, max: 9 }),
+          fc.nat(1_000_000),
+          async (keys, size, seed) => {
+            const items = keys.map((key, i): Item => ({ row: i + 2, key: `k${key}` }));
+            const chunks: Item[][] = [];
+            for (let at = 0; at < items.length; at += size) chunks.push(items.slice(at, at + size));
+            await rows('TRUNCATE items');
+            const id = await planned(chunks);
+            const order = chunks.map((_, i) => i).sort((a, b) => ((a * 7919 + seed) % 101) - ((b * 7919 + seed) % 101));
+            await Promise.all(
+              sessions.map(async (client) => {
+                for (let next = order.pop(); next !== undefined; next = order.pop()) {
+                  await commitChunk(client, id, next, chunks[next]!, strategy);
+                }
+              }),
+            );
+            const first = new Map<string, number>();
+            for (const { row, key } of items) if (!first.has(key)) first.set(key, row);
+            expect(new Map((await rows('SELECT k, row::int FROM items')).map(({ k, row }) => [k, row]))).toEqual(first);
+            expect((await rows('SELECT v, row::int FROM items')).every(({ v, row }) => v === `v${row}`)).toBe(true);
+            const losers = items.filter(({ row, key }) => first.get(key) !== row).map(({ row }) => row);
+            const stored = await rows(
+              `SELECT row_number::int AS row FROM batch_upload.batch_upload_errors WHERE batch_upload_id = '${id}' ORDER BY 1`,
+            );
+            expect(stored.map(({ row }) => row)).toEqual(losers);
+            expect((await progress(id)).counts).toEqual({
+              processed: items.length,
+              succeeded: first.size,
+              failed: 0,
+              duplicate: losers.length,
+              updated: 0,
+            });
+          },
+        ),
+        { numRuns: 20 },
+      );
+    },
+  );
 
   it('counts what is stored already as duplicate and leaves it as it is', async () => {
     await rows(`INSERT INTO items VALUES ('k2', 'old', '${randomUUID()}', 900)`);
     const items = [1, 2, 3].map((row) => ({ row, key: `k${row}` }));
     const id = await planned([items]);
-    expect((await process(await session(), id, 0, items)).result).toMatchObject({ succeeded: 2, duplicate: 1 });
+    expect((await commitChunk(await session(), id, 0, items)).result).toMatchObject({ succeeded: 2, duplicate: 1 });
     expect(await rows(`SELECT v FROM items WHERE k = 'k2'`)).toEqual([{ v: 'old' }]);
     const [stored] = await rows('SELECT * FROM batch_upload.batch_upload_errors');
     expect(stored).toMatchObject({ row_number: '2', error_code: 'DUP_001', byte_offset: '20', row_data: null });
@@ -300,7 +317,7 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     items[20]!.value = 'forbidden';
     items[33]!.value = 'v5';
     const id = await planned([items]);
-    const { result } = await process(await session(), id, 0, items);
+    const { result } = await commitChunk(await session(), id, 0, items);
     expect(result).toMatchObject({ succeeded: 47, failed: 3, duplicate: 0 });
     const stored = await rows(
       'SELECT row_number::int AS row, error_code, error_message FROM batch_upload.batch_upload_errors ORDER BY 1',
@@ -323,7 +340,7 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     const items = [{ row: 2, key: 'a' }];
     const id = await planned([items]);
     await withClient(url, (client) => closeDeletedUpload(client, id));
-    await expect(process(await session(), id, 0, items)).rejects.toMatchObject({ category: 'fenced' });
+    await expect(commitChunk(await session(), id, 0, items)).rejects.toMatchObject({ category: 'fenced' });
     expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 0 }]);
     expect(await progress(id)).toMatchObject({ status: 'Deleted', counts: { processed: 0 } });
   });
@@ -332,9 +349,9 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     const chunks = [[{ row: 2, key: 'a' }], [{ row: 3, key: 'a' }]];
     const id = await planned(chunks);
     const client = await session();
-    await process(client, id, 1, chunks[1]!);
+    await commitChunk(client, id, 1, chunks[1]!);
     expect(await withClient(url, (c) => completeUpload(c, id))).toBe('Processing');
-    await process(client, id, 0, chunks[0]!);
+    await commitChunk(client, id, 0, chunks[0]!);
     expect(await withClient(url, (c) => completeUpload(c, id))).toBe('Complete');
     const [upload] = await rows(
       'SELECT succeeded_records::int AS s, duplicate_records::int AS d FROM batch_upload.batch_uploads',

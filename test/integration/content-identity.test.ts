@@ -1,4 +1,4 @@
-/** The same content is loaded once, whoever asks for it and whenever; on the oldest and the newest PostgreSQL. */
+/** The same content is loaded once, whoever asks for it and whenever, on the oldest and the newest PostgreSQL. */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { removeKeys } from '#ledger/keys/remove-keys.ts';
@@ -33,14 +33,14 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
 
   const status = async (id: string) => (await readProgress(db, [id])).get(id)!.status;
 
-  /** Opens and plans; the status after the plan's commit. */
+  /** Opens and plans an upload. @returns its status after the commit of the plan. */
   async function plan(digest: string, options: TestUpload = {}): Promise<{ id: string; status: string }> {
     const id = await openTestUpload(db, options);
     await commitPlan(db, { id, attempt: 1 }, testPlan(digest));
     return { id, status: await status(id) };
   }
 
-  /** As if its one chunk were done. */
+  /** Completes an upload as if a pod had committed its one chunk. */
   async function complete(id: string): Promise<void> {
     await db.query(
       `UPDATE batch_upload.batch_upload_chunks SET completed_at = now() WHERE batch_upload_id = '${id}';

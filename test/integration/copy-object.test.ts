@@ -1,4 +1,4 @@
-/** Objects are moved by copy and delete, of exactly one version; large ones in parts. */
+/** Objects are moved by copying and deleting exactly one version. Large objects are copied in parts. */
 import { createHash, randomBytes } from 'node:crypto';
 import {
   CreateBucketCommand,
@@ -49,7 +49,7 @@ it.each(['plain', 'versioned'])('in parts, with the same bytes: %s', async (buck
   const key = 'in/ä +&(1).csv';
   await put(bucket, key, bytes);
   const found = (await headVersion(s3, { bucket, key, versionId: null }, signal))!;
-  // The latest is another one by now.
+  // Another version is the latest now.
   if (bucket === 'versioned') await put(bucket, key, randomBytes(100));
   const options = { size: found.size, signal, maxCopyBytes: 5 * MIB, partBytes: 5 * MIB };
   await copyVersion(s3, { bucket, key, ...found }, 'done/a.csv', options);

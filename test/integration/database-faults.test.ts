@@ -1,4 +1,7 @@
-/** Faults injected between the job runner and PostgreSQL: the same counts, the same rows, every chunk once. */
+/**
+ * Injects faults between the job runner and PostgreSQL. Counts and rows stay the same, and every chunk is committed
+ * once.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +38,7 @@ afterAll(async () => {
 beforeEach(async () => {
   proxy = await toxiproxy.createProxy(bench.postgres.port);
   ports = { postgres: proxy.port };
-  // A duplicate would send the chunks after it the other way, by a temporary table.
+  // A duplicate would change the strategy of the chunks after it, which would then go through a temporary table.
   upload = await openFaultyUpload(bench, { duplicates: 0 });
   await upload.plan();
 });
@@ -82,7 +85,7 @@ it('the answer to COMMIT is lost: what was committed is not done again', async (
     const brake = await brakes.beforeCommit(upload.id, 7);
     const pod = upload.start('process', ports);
     await brake.reached();
-    // Commits are on disk, and wait for a standby that never comes before they answer.
+    // Commits reach the disk, but their answers wait for a standby that does not exist.
     await db.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
     await db.query('SELECT pg_reload_conf()');
     try {
@@ -104,7 +107,7 @@ it('the answer to COMMIT is lost: what was committed is not done again', async (
     }
     const result = await pod.done;
     expect(result.code).toBe(0);
-    // One line for each chunk of the commit.
+    // The log has one line for each chunk of the commit.
     expect(linesOf(result, 'chunk was already done').length).toBeGreaterThanOrEqual(1);
   });
   await upload.expectExact();

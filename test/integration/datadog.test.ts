@@ -1,4 +1,4 @@
-/** What leaves a pod with Datadog switched on, as an agent on the other end of real sockets sees it. */
+/** Checks what a pod with Datadog switched on sends, as an agent at the other end of real sockets receives it. */
 import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -24,7 +24,7 @@ const traces: string[] = [];
 const statsd = createSocket('udp4');
 const agent = createServer(async (request, response) => {
   const body = await buffer(request);
-  // Where an agent listens for it, dd-trace sends DogStatsD by HTTP.
+  // dd-trace sends DogStatsD by HTTP to an agent that accepts it.
   if (request.url === '/dogstatsd/v2/proxy') metrics.push(...body.toString().trim().split('\n'));
   if (request.url?.endsWith('/traces')) traces.push(body.toString('latin1'));
   response.setHeader('content-type', 'application/json').end(JSON.stringify({ rate_by_service: {} }));
@@ -50,7 +50,7 @@ afterAll(() => {
   agent.close();
 });
 
-// dd-trace makes a histogram into count, sum, average, extremes and percentiles itself.
+// dd-trace itself turns a histogram into count, sum, average, extremes and percentiles.
 it.each([
   /^batch_upload\.records\.processed:7\|c\|#.*status:succeeded/,
   /^batch_upload\.records\.processed:2\|c\|#.*status:failed/,

@@ -42,7 +42,7 @@ describe('the fence', () => {
         Array.from({ length: chunks }, (_, i) => ({ firstRowNumber: i + 2, recordCount: 1 })),
       ),
     );
-  /** Begins a transaction with the fence and chunk 0. @returns whether it still has to be done */
+  /** Begins a transaction with the fence and chunk 0. @returns whether the chunk is pending. */
   const begin = async (client: pg.Client, id: string) => {
     const chunk = { number: 0, startByte: 0, endByte: 1, firstRowNumber: 2, recordCount: 1 };
     return (await beginChunks(client, { id, attempt: 1, chunks: [chunk] })).has(0);

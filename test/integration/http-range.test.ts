@@ -38,7 +38,7 @@ afterEach(() => {
   for (const name of Object.keys(CREDENTIALS)) delete process.env[name];
 });
 
-/** A server of which a test says, by number of the request, what it answers. */
+/** Starts a server whose answers a test chooses by the number of the request. */
 async function serve(answer: (request: number) => Answer) {
   const requests: Asked[] = [];
   let connections = 0;
@@ -97,7 +97,7 @@ const plain: Answer = ({ start, end }, socket) => {
   socket.write(head('206 Partial Content', `Content-Length: ${end - start}`, 'ETag: "e"'));
   socket.write(OBJECT.subarray(start, end));
 };
-/** Of the length that was asked for, and then no more. */
+/** Announces the length that was asked for, and closes the connection after fewer bytes. */
 const cutAfter =
   (bytes: number): Answer =>
   ({ start, end }, socket) => {
@@ -187,7 +187,7 @@ describe('a range', () => {
     for (const socket of sockets) socket.resetAndDestroy();
     await sleep(20);
     expect(await read(client, 10, 20)).toMatchObject({ faults: [] });
-    // Closed at the moment of the request.
+    // This server closes the connection at the moment of the request.
     const quick = await serve((request) => (request === 1 ? (_, socket) => void socket.destroy() : plain));
     await read(quick.client, 0, 10);
     expect(await read(quick.client, 10, 20)).toMatchObject({ faults: [] });

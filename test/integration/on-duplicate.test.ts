@@ -1,6 +1,6 @@
 /**
- * Equal keys under every policy, in every mode, with and without columns that tell whose row it is, in both formats of
- * COPY: counts, rows and errors against a model that reads the file from its start to its end.
+ * Equal keys under every policy, in every mode, with and without owner columns, in both formats of COPY: the test
+ * compares counts, rows and errors with a model that reads the file from its start to its end.
  */
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
@@ -10,9 +10,9 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { connect, sqlState } from '#ledger/connection/postgres.ts';
 import { migrate } from '#ledger/migrate.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
-import { type ChunkGroup, processChunks } from '#runner/load/process-chunks.ts';
+import { type ChunkGroup, commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
-import { WAYS, type Way } from '#runner/load/write-records.ts';
+import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { planTestUpload } from '#support/database/ledger.ts';
@@ -29,16 +29,16 @@ const FIELDS: RecordSchemaSpec['fields'] = [
   { name: 'v', type: 'string' },
 ];
 
-/** A chunk of which nothing is left once the table has refused its only record. */
+/** A chunk whose only record is refused by the table. */
 const ALL_REFUSED: Item[][] = [[{ row: 2, key: '1002', value: 'forbidden' }]];
 
 type Prepare = (numbers: number[]) => ChunkGroup;
 
-/** How many chunks go together, by which ways, and in what order. */
+/** How many chunks share a transaction, the strategies that are tried first, and the order of the groups. */
 const workOrder = fc.record({
   seed: fc.nat(1_000_000),
   together: fc.integer({ min: 1, max: 3 }),
-  ways: fc.array(fc.constantFrom(...WAYS), { minLength: 1, maxLength: 4 }),
+  strategies: fc.array(fc.constantFrom(...WRITE_STRATEGIES), { minLength: 1, maxLength: 4 }),
 });
 
 function groupsOf(count: number, size: number): number[][] {
@@ -83,98 +83,108 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       await prepareSession(client, target);
     }
 
-    /** As the runner does: together, else each alone, and by the merge when PostgreSQL ends a deadlock. */
-    async function process(
+    /**
+     * Writes the group together, else each chunk alone, and by the merge when PostgreSQL ends a deadlock, as the runner
+     * does.
+     */
+    async function commitGroup(
       client: pg.Client,
       id: string,
-      { numbers, way }: { numbers: number[]; way: Way },
+      { numbers, strategy }: { numbers: number[]; strategy: WriteStrategy },
       prepare: Prepare,
     ) {
-      const transaction = { client, target, columnTypes, metadata: {}, uploadId: id, attempt: 1, way };
+      const transaction = { client, target, columnTypes, metadata: {}, uploadId: id, attempt: 1, strategy };
       try {
-        if ((await processChunks(transaction, prepare(numbers))).done) return;
-        for (const number of numbers) await process(client, id, { numbers: [number], way }, prepare);
+        if ((await commitChunkGroup(transaction, prepare(numbers))).done) return;
+        for (const number of numbers) await commitGroup(client, id, { numbers: [number], strategy }, prepare);
       } catch (error) {
         if (sqlState(error) !== '40P01') throw error;
-        for (const number of numbers) await process(client, id, { numbers: [number], way: 'merge' }, prepare);
+        for (const number of numbers) await commitGroup(client, id, { numbers: [number], strategy: 'merge' }, prepare);
       }
     }
 
     await fc.assert(
-      fc.asyncProperty(numericKeys, fc.boolean(), workOrder, async (chunks, isBinary, { seed, together, ways }) => {
-        await rows('TRUNCATE items');
-        const earlier = randomUUID();
-        for (const [k, v] of STORED)
-          await rows(`INSERT INTO items VALUES ($1, $2 ${owner ? ', $3, 7' : ''})`, [
-            k,
-            v,
-            ...(owner ? [earlier] : []),
-          ]);
-        const plan = chunks.map((items) => ({ firstRowNumber: items[0]!.row, recordCount: items.length }));
-        const id = await withClient(url, (client) => planTestUpload(client, plan));
-        const encodings = isBinary ? chooseEncodings(schema, columnTypes)! : null;
-        const valuesOf = ({ row, key, value }: Item) => [key, value, ...(owner ? [id, String(row)] : [])];
-        const prepare = (numbers: number[]) =>
-          prepareGroup(
-            id,
-            new Map(
-              numbers.map((number) => [
-                number,
-                chunks[number]!.map((item) => ({ row: item.row, values: valuesOf(item) })),
-              ]),
-            ),
-            encodings,
+      fc.asyncProperty(
+        numericKeys,
+        fc.boolean(),
+        workOrder,
+        async (chunks, isBinary, { seed, together, strategies }) => {
+          await rows('TRUNCATE items');
+          const earlier = randomUUID();
+          for (const [k, v] of STORED)
+            await rows(`INSERT INTO items VALUES ($1, $2 ${owner ? ', $3, 7' : ''})`, [
+              k,
+              v,
+              ...(owner ? [earlier] : []),
+            ]);
+          const plan = chunks.map((items) => ({ firstRowNumber: items[0]!.row, recordCount: items.length }));
+          const id = await withClient(url, (client) => planTestUpload(client, plan));
+          const encodings = isBinary ? chooseEncodings(schema, columnTypes)! : null;
+          const valuesOf = ({ row, key, value }: Item) => [key, value, ...(owner ? [id, String(row)] : [])];
+          const prepare = (numbers: number[]) =>
+            prepareGroup(
+              id,
+              new Map(
+                numbers.map((number) => [
+                  number,
+                  chunks[number]!.map((item) => ({ row: item.row, values: valuesOf(item) })),
+                ]),
+              ),
+              encodings,
+            );
+          const order = groupsOf(chunks.length, together)
+            .map((numbers, i) => ({ numbers, strategy: strategies[i % strategies.length]! }))
+            .sort((a, b) => ((a.numbers[0]! * 7919 + seed) % 101) - ((b.numbers[0]! * 7919 + seed) % 101));
+          await Promise.all(
+            clients.map(async (client) => {
+              for (let next = order.pop(); next !== undefined; next = order.pop())
+                await commitGroup(client, id, next, prepare);
+            }),
           );
-        const order = groupsOf(chunks.length, together)
-          .map((numbers, i) => ({ numbers, way: ways[i % ways.length]! }))
-          .sort((a, b) => ((a.numbers[0]! * 7919 + seed) % 101) - ((b.numbers[0]! * 7919 + seed) % 101));
-        await Promise.all(
-          clients.map(async (client) => {
-            for (let next = order.pop(); next !== undefined; next = order.pop())
-              await process(client, id, next, prepare);
-          }),
-        );
-        const [expected, items] = [expectPolicy(policy, chunks.flat()), chunks.flat()];
-        const progress = await withClient(url, async (client) => (await readProgress(client, [id])).get(id)!);
-        expect(progress.counts).toEqual({ processed: items.length, ...expected.counts });
+          const items = chunks.flat();
+          const expected = expectPolicy(policy, items);
+          const progress = await withClient(url, async (client) => (await readProgress(client, [id])).get(id)!);
+          expect(progress.counts).toEqual({ processed: items.length, ...expected.counts });
 
-        const stored = await rows('SELECT trim_scale(k)::text AS k, v FROM items');
-        const table = new Map(stored.map(({ k, v }) => [k, v]));
-        const errors = await rows(
-          `SELECT row_number::int AS row, error_code AS code, row_data FROM batch_upload.batch_upload_errors
+          const stored = await rows('SELECT trim_scale(k)::text AS k, v FROM items');
+          const table = new Map(stored.map(({ k, v }) => [k, v]));
+          const errors = await rows(
+            `SELECT row_number::int AS row, error_code AS code, row_data FROM batch_upload.batch_upload_errors
            WHERE batch_upload_id = $1 ORDER BY 1`,
-          [id],
-        );
-        const lost = errors.filter(({ code }) => code === 'DUP_001').map(({ row }) => row);
-        const refused = errors.filter(({ code }) => code === 'DB_001').map(({ row }) => row);
-        expect(refused).toEqual(expected.refused);
-        if (policy !== 'Fail') expect(errors.every(({ code, row_data }) => code === 'DB_001' || !row_data)).toBe(true);
-        // Without owner columns nothing is displaced, so that every failed record is of the chunk that stores it.
-        if (policy === 'Fail' && !owner && mode === 'Commit')
-          expect(errors.every(({ row, row_data }) => row_data === `row ${row}`)).toBe(true);
-        if (mode === 'Validate') expect(table).toEqual(STORED);
-        else expect(new Set(table.keys())).toEqual(new Set(expected.table.keys()));
-        if (owner || policy === 'Update' || mode === 'Validate') {
-          expect(lost).toEqual(expected.lost);
-          if (mode === 'Commit') expect(table).toEqual(expected.table);
-        } else {
-          // Whichever committed first has stayed: one of each key.
-          expect(lost).toHaveLength(expected.lost.length);
-          const own = items.filter(({ row, key }) => !errors.some((error) => error.row === row) && !STORED.has(key));
-          for (const { key, value } of own) expect(table.get(String(Number(key)))).toBe(value);
-        }
-        if (owner && mode === 'Commit')
-          expect(await rows('SELECT count(*)::int AS n FROM items WHERE upload = $1', [id])).toEqual([
-            { n: expected.counts.succeeded },
-          ]);
-      }),
-      { numRuns: 20, examples: [[ALL_REFUSED, true, { seed: 0, together: 1, ways: ['optimistic'] }]] },
+            [id],
+          );
+          const lost = errors.filter(({ code }) => code === 'DUP_001').map(({ row }) => row);
+          const refused = errors.filter(({ code }) => code === 'DB_001').map(({ row }) => row);
+          expect(refused).toEqual(expected.refused);
+          if (policy !== 'Fail')
+            expect(errors.every(({ code, row_data }) => code === 'DB_001' || !row_data)).toBe(true);
+          // Without owner columns no row is displaced, so every failed record belongs to the chunk that stores it.
+          if (policy === 'Fail' && !owner && mode === 'Commit')
+            expect(errors.every(({ row, row_data }) => row_data === `row ${row}`)).toBe(true);
+          if (mode === 'Validate') expect(table).toEqual(STORED);
+          else expect(new Set(table.keys())).toEqual(new Set(expected.table.keys()));
+          if (owner || policy === 'Update' || mode === 'Validate') {
+            expect(lost).toEqual(expected.lost);
+            if (mode === 'Commit') expect(table).toEqual(expected.table);
+          } else {
+            // One record of each key stays: the one that was committed first.
+            expect(lost).toHaveLength(expected.lost.length);
+            const own = items.filter(({ row, key }) => !errors.some((error) => error.row === row) && !STORED.has(key));
+            for (const { key, value } of own) expect(table.get(String(Number(key)))).toBe(value);
+          }
+          if (owner && mode === 'Commit')
+            expect(await rows('SELECT count(*)::int AS n FROM items WHERE upload = $1', [id])).toEqual([
+              { n: expected.counts.succeeded },
+            ]);
+        },
+      ),
+      { numRuns: 20, examples: [[ALL_REFUSED, true, { seed: 0, together: 1, strategies: ['optimistic'] }]] },
     );
   });
 
-  it.each(WAYS)(
+  it.each(WRITE_STRATEGIES)(
     'whatever it is like, the table is never read from its start to its end, beginning by %s',
-    async (way) => {
+    async (strategy) => {
       const schema = { ...policySchema({ policy: 'Update', owner: true }), fields: FIELDS };
       const target = describeTarget(schema);
       const stored = 20_000;
@@ -202,16 +212,16 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       const client = await connect({ uri: url, applicationName: 'test' });
       await prepareSession(client, target);
       const columnTypes = await readColumnTypes(client, target);
-      const outcome = await processChunks(
-        { client, target, columnTypes, uploadId: id, attempt: 1, way, metadata: {} },
+      const outcome = await commitChunkGroup(
+        { client, target, columnTypes, uploadId: id, attempt: 1, strategy, metadata: {} },
         group,
       );
       await client.end();
       expect(outcome).toMatchObject({ done: true, results: [{ succeeded: records, updated: records - 1 }] });
       const counted = `SELECT seq_scan::int AS whole, idx_scan::int AS looked FROM pg_stat_user_tables WHERE relname = 'items'`;
-      // PostgreSQL 14 counts a moment later.
+      // PostgreSQL 14 updates its counters a moment later.
       await expect.poll(async () => (await rows(counted))[0].looked).toBeGreaterThanOrEqual(records);
-      // The index was made by one, and the rows above are written by none.
+      // One sequential scan made the index; writing the rows needed none.
       expect((await rows(counted))[0].whole).toBeLessThanOrEqual(1);
     },
   );

@@ -1,4 +1,7 @@
-/** Equal keys in small chunks of several runner processes at once, in every mode, against a plain reading of the file. */
+/**
+ * Loads equal keys in small chunks by several runner processes at once, in every mode, and compares with a plain
+ * reading of the file.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
@@ -15,7 +18,10 @@ afterAll(() => bench[Symbol.asyncDispose]());
 const RECORDS = 1000;
 const KEYS = 250;
 
-/** Each key several times all over the file, and next to it; never a bad record with an equal key in its chunk. */
+/**
+ * Makes items: each key occurs several times, near and far, but a bad record never shares its key with another record
+ * of its chunk.
+ */
 function makeItems(seed: number): Item[] {
   return Array.from({ length: RECORDS }, (_, i) => {
     const row = i + 2;
@@ -63,7 +69,7 @@ describe.each(CASES)('$policy, owner columns: $owner, $mode', ({ policy, owner, 
       expect(of('DUP_001')).toHaveLength(expected.lost.length);
       if (mode === 'Validate') expect(table).toEqual(STORED);
       else expect(new Set(table.keys())).toEqual(new Set(expected.table.keys()));
-      // Without columns that tell whose row it is, Skip and Fail keep whichever committed first.
+      // Without owner columns, Skip and Fail keep the record that was committed first.
       if (!owner && policy !== 'Update' && mode === 'Commit') return;
       expect(of('DUP_001')).toEqual(expected.lost);
       if (mode === 'Commit') expect(table).toEqual(expected.table);

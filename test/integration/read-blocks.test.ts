@@ -24,7 +24,7 @@ afterAll(async () => {
 const retry = { signal: new AbortController().signal, retrySeconds: 0, stallSeconds: 30 };
 
 async function put(size: number, seed: string) {
-  // Every block differs from the others.
+  // The numbers make every block different.
   const bytes = Buffer.alloc(size, createHash('sha512').update(seed).digest('base64'));
   for (let at = 0; at < size; at += 1000) bytes.writeUInt32LE(at, Math.min(at, size - 4));
   await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'object', Body: bytes }));

@@ -1,4 +1,7 @@
-/** A failed upload is tried again (spec.retryGeneration): what is done stays, the rest is loaded, the counts are exact. */
+/**
+ * A failed upload is tried again (spec.retryGeneration): committed chunks stay, the rest is loaded, the counts are
+ * exact.
+ */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { migrate } from '#ledger/migrate.ts';
@@ -6,7 +9,7 @@ import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { closeDeletedUpload, completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
-import { recordSource } from '#ledger/uploads/record-source.ts';
+import { recordFormat } from '#ledger/uploads/record-format.ts';
 import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { openTestUpload, PLAIN_CSV, type TestUpload, testPlan } from '#support/database/ledger.ts';
@@ -43,7 +46,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       )
     ).rows.map(({ event_type }) => event_type);
 
-  /** Two chunks of one record each. */
+  /** Plans two chunks of one record each. */
   async function plan(digest: string, options: TestUpload = {}): Promise<string> {
     const id = await openTestUpload(db, options);
     const chunk = (row: number) => ({ startByte: row, endByte: row + 1, firstRowNumber: row, recordCount: 1 });
@@ -51,7 +54,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     return id;
   }
 
-  /** As if a pod had done it. */
+  /** Completes a chunk as a pod would. */
   async function doChunk(id: string, number: number): Promise<void> {
     await db.query(
       `UPDATE batch_upload.batch_upload_chunks SET completed_at = now() WHERE batch_upload_id = '${id}' AND chunk_number = ${number};
@@ -93,7 +96,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       'upload_retried',
       'upload_complete',
     ]);
-    // It has its claim again.
+    // The upload has its claim again.
     expect((await read(await plan('a'))).sameAs).toMatchObject({ status: 'Complete' });
   });
 
@@ -135,7 +138,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
 
   it('one whose file was copied stays failed, also before the plan', async () => {
     const id = await openTestUpload(db);
-    await recordSource(db, { id, attempt: 1 }, { format: PLAIN_CSV, workBucket: 'b' });
+    await recordFormat(db, { id, attempt: 1 }, { format: PLAIN_CSV, workBucket: 'b' });
     await fail(id);
     expect(await retry(id)).toBe('Failed');
   });
@@ -158,7 +161,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   });
 
   describe('while it was failed another upload has taken the same content', () => {
-    /** Failed with some chunks done, and the other one at work. */
+    /** Makes a failed upload with `done` committed chunks, and another upload of the same content that is running. */
     async function both(done: number, options: TestUpload = {}): Promise<{ id: string; other: string }> {
       const id = await plan('a', options);
       if (done > 0) await doChunk(id, 0);
@@ -255,7 +258,7 @@ describe('the runner', () => {
     expect(await progressOf(url, id)).toMatchObject({ status: 'Failed', failureReason: 'ObjectNotFound' });
     await bench.put('later.csv', data.file);
     expect(await retry(url, id)).toBe('Planning');
-    // It has no table.
+    // The target table does not exist yet.
     await bench.run('plan', url, id, attempt(2));
     expect(await progressOf(url, id)).toMatchObject({ status: 'Failed', totalChunks: 24, chunksDone: 0 });
     await sql(url, CERTIFICATIONS_SQL);

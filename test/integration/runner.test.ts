@@ -43,7 +43,7 @@ async function planForTwoIndexes(
   return id;
 }
 
-/** A pod for each index of the list. @returns their exit codes */
+/** Runs a pod for each of the indexes at once. @returns their exit codes. */
 async function processAtOnce(url: string, id: string, indexes: readonly number[]): Promise<(number | null)[]> {
   const pods = indexes.map((index) => bench.run('process', url, id, { JOB_COMPLETION_INDEX: String(index) }));
   return (await Promise.all(pods)).map(({ code }) => code);
@@ -89,7 +89,7 @@ describe('a certification file', () => {
         'SELECT chunk_number FROM batch_upload.batch_upload_chunks WHERE completed_at IS NULL ORDER BY chunk_number',
       ),
     );
-    // Of the other index' sixty it took the last ones, and left those at the front.
+    // The helper took the last of the other index's sixty chunks, and left those at the front.
     const left = rows.map(({ chunk_number }) => chunk_number);
     expect(left).toEqual(Array.from({ length: left.length }, (_, i) => 60 + i));
     expect(left.length).toBeGreaterThan(20);
@@ -112,7 +112,7 @@ describe('a certification file', () => {
     expect(helper.log.map(({ message }) => message)).toContain('stopped helping');
     expect(helper.code).toBe(0);
     expect((await progressOf(url, id)).chunksDone).toBe(60);
-    // Of its own chunks it is one.
+    // The failing chunk is one of the owner's own, so the owner's pod fails.
     const owner = await bench.run('process', url, id, { ...env, JOB_COMPLETION_INDEX: '1' });
     expect(owner.code).toBe(EXIT_CODES.retryable);
     await withClient(url, (client) => client.query('DROP TRIGGER hinder ON certifications'));
@@ -129,7 +129,7 @@ describe('a certification file', () => {
     for (let i = 0; i < 12; i += 1) {
       const pod = bench.start('plan', url, id);
       const before = (await progressOf(url, id)).chunksDone;
-      // The first kills hit the plan, the others wait for a chunk of this pod and then a bit.
+      // The first kills hit the plan. Later ones wait until this pod has committed a chunk, and then a little longer.
       if (i > 2) {
         for (let waited = 0; waited < 8000 && (await progressOf(url, id)).chunksDone === before; waited += 10)
           await sleep(10);
@@ -149,7 +149,7 @@ describe('a pod frozen in the middle of COPY', () => {
   it.each(['ended', 'deleted'] as const)('and woken after its replacement has %s changes nothing', async (fate) => {
     const url = await bench.newDatabase();
     const rows = 60_000;
-    // The trigger holds the COPY at one row, until the test lets it go on.
+    // The trigger stops the COPY at one row until the test lets the COPY go on.
     await withClient(url, async (client) => {
       await client.query(ITEMS_TABLE.replace('varchar(20) UNIQUE', 'varchar(20)'));
       await client.query(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -223,7 +223,7 @@ it('two uploads of the same content at once: one pod loads it, the other ends an
   const second = ids.find((id) => id !== first)!;
   expect(await progressOf(url, first)).toMatchObject({ chunksDone: 1, counts: { succeeded: 2 } });
   expect(await progressOf(url, second)).toMatchObject({ status: 'Queued', chunksDone: 0, totalRecords: 2 });
-  // Another pod of a queued upload has nothing to do.
+  // Another plan pod of a queued upload has nothing to do.
   expect((await bench.run('plan', url, second)).code).toBe(0);
   expect(await progressOf(url, second)).toMatchObject({ status: 'Queued', chunksDone: 0 });
   await withClient(url, async (client) => {
@@ -261,7 +261,7 @@ it('a table that is altered under a pod that loads it in the text format: its su
   ]);
 });
 
-it('a pod that is told to stop while its transaction waits ends within seconds; its successor does all of it', async () => {
+it('a pod that is stopped while its transaction waits ends within seconds; its successor loads everything', async () => {
   const url = await bench.newDatabase();
   await withClient(url, (client) => client.query(ITEMS_TABLE));
   await bench.put('stopped.csv', 'k,v\na,1\nb,2\n');
@@ -270,12 +270,13 @@ it('a pod that is told to stop while its transaction waits ends within seconds; 
   await withClient(url, async (holder) => {
     await holder.query('BEGIN; SELECT 1 FROM batch_upload.batch_upload_chunks FOR UPDATE');
     const pod = bench.start('process', url, id);
-    // Not by the holder: what it sees of other sessions stays as it is for as long as its transaction.
+    // Another client looks: the holder of the lock sees the same snapshot of other sessions during its whole
+    // transaction.
     await withClient(url, (client) => waitForBlocked(client, id));
-    const toldAt = performance.now();
+    const stoppedAt = performance.now();
     pod.process.kill('SIGTERM');
     expect((await pod.done).code).toBe(EXIT_CODES.retryable);
-    expect(performance.now() - toldAt).toBeLessThan(15_000);
+    expect(performance.now() - stoppedAt).toBeLessThan(15_000);
     await holder.query('COMMIT');
   });
   expect((await bench.run('process', url, id)).code).toBe(0);

@@ -25,7 +25,7 @@ it('a transaction that the server ended while the pod was frozen is begun again'
     tries += 1;
     await client.query("SET idle_in_transaction_session_timeout = '50ms'");
     await client.query('BEGIN');
-    // As frozen: nothing of this process runs, and the next statement is sent before the server's word is read.
+    // The process freezes: nothing runs, and afterwards the next statement is sent before the server's message is read.
     if (tries === 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
     const { rows } = await client.query('SELECT 1 AS one');
     await client.query('COMMIT');

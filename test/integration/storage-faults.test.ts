@@ -1,4 +1,4 @@
-/** Faults injected between the job runner and S3: the same counts, the same rows, and the retries are seen in the audit. */
+/** Injects faults between the job runner and S3. Counts and rows stay the same, and the audit shows the retries. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EXIT_CODES } from '#common/job-contract.ts';
 import { type FaultyUpload, linesOf, openFaultyUpload, type Ports, STORAGE_FAULT } from '#support/kills/fault-tests.ts';
@@ -62,7 +62,7 @@ it('the network is slow: no fault at all', async () => {
   await upload.expectExact();
   const { downstream } = await proxy.bytes();
   expect(downstream).toBeGreaterThan(upload.file.length);
-  // Once, although it is planned and processed.
+  // The file is read once, although it is planned and processed.
   expect(downstream).toBeLessThan(1.5 * upload.file.length);
   expect(await upload.mostInAudit('readRetries')).toBe(0);
 });
@@ -127,7 +127,7 @@ describe('the storage answers', () => {
       const result = await upload.start('plan', { s3: storage.port }, { BATCH_UPLOAD_RETRY_SECONDS: '0' }).done;
       expect(result.code).toBe(EXIT_CODES.retryable);
       expect(storage.refused).toBe(5);
-      // The next pod goes on.
+      // The next pod completes the upload.
       expect((await upload.start('plan', { s3: storage.port }, { BATCH_UPLOAD_RETRY_SECONDS: '0' }).done).code).toBe(0);
       await upload.expectExact();
     },

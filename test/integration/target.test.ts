@@ -1,9 +1,11 @@
-/** Every fault of a target table is named, and the SQL of its message mends it; on the oldest and the newest PostgreSQL. */
+/**
+ * Every fault of a target table is named, and the SQL of its message mends it, on the oldest and the newest PostgreSQL.
+ */
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
 import { prepareTarget } from '#operator/controller/accept-upload.ts';
-import { processChunks } from '#runner/load/process-chunks.ts';
+import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { createTarget } from '#runner/target/create-target.ts';
 import { STAGES } from '#runner/target/names.ts';
@@ -71,7 +73,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     const explanation = await verify(who);
     expect(explanation).toMatchObject({ reason, message: expect.stringMatching(mend) });
     const said = mend.exec(explanation!.message)![1]!;
-    // Only the person knows a column's type.
+    // The message leaves the column's type to the person who runs the SQL.
     await run(admin, said.endsWith('"v"') ? `${said} text` : said);
     expect(await verify(who)).toBeNull();
   });
@@ -96,7 +98,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       const mend = /as in (public\.\w+),/;
       expect(explanation).toMatchObject({ reason: 'TargetNameTaken', message: expect.stringMatching(mend) });
       const { target, ...rest } = itemsSchema(mend.exec(explanation!.message)![1]!);
-      // Goes by both stages.
+      // This load uses both stages.
       const qualified = {
         ...rest,
         target: { ...target, onDuplicate: 'Update' as const, columns: target.columns.slice(0, 2) },
@@ -107,8 +109,8 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       const id = await planTestUpload(client, [{ firstRowNumber: 2, recordCount: 2 }]);
       const rows = [2, 3].map((row) => ({ row, values: ['a', `v${row}`] }));
       const transaction = { client, target: described, columnTypes: await readColumnTypes(client, described) };
-      await processChunks(
-        { ...transaction, uploadId: id, attempt: 1, way: 'optimistic', metadata: {} },
+      await commitChunkGroup(
+        { ...transaction, uploadId: id, attempt: 1, strategy: 'optimistic', metadata: {} },
         prepareGroup(id, new Map([[0, rows]])),
       );
       expect((await client.query(`SELECT k, v FROM public.${name}`)).rows).toEqual([{ k: 'a', v: 'v3' }]);
@@ -138,7 +140,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
   it.each(['certifications', 'airports'])('the table that is made for the example %s is accepted', async (name) => {
     const example = exampleSchema(name);
     await withClient(admin, async (client) => {
-      // Two operators at once, and once more.
+      // Two operators create the table at once, and then one creates it again.
       await withClient(admin, (other) => Promise.all([createTarget(client, example), createTarget(other, example)]));
       await createTarget(client, example);
       expect(await verifyTarget(client, example)).toBeNull();

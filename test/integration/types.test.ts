@@ -1,13 +1,13 @@
 /**
  * Every value that a type accepts is accepted by PostgreSQL in the column that `create: true` makes, on the oldest and
- * the newest version; by itself, and inside of a JSON column.
+ * the newest version, both by itself and inside a JSON column.
  */
 import fc from 'fast-check';
 import type { ClientBase } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { copyRows } from '#ledger/connection/copy-rows.ts';
-import { createPreparer } from '#runner/load/prepare-chunk.ts';
+import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import { describeTarget } from '#runner/load/target.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { typeOf } from '#runner/processor/types.ts';
@@ -43,7 +43,7 @@ const duration = join(
   optional(join(amount('H'), amount('M'), optional(join(digits(10), fraction, fc.constant('S')))), 'T'),
 );
 const text = fc.string({ unit: 'binary' }).map((any) => any.replaceAll('\0', ''));
-/** Escapes in every form; those that PostgreSQL refuses too. */
+/** Escapes in every form, also those that PostgreSQL refuses. */
 const escaped = fc
   .array(
     fc.constantFrom('a', 'é', '😀', '\\n', '\\"', '\\\\', '\\u0041', '\\ud83d\\ude00', '\\u0000', '\\udc00', '\\ud800'),
@@ -61,7 +61,10 @@ const array = fc.oneof(
   fc.constantFrom(`${'['.repeat(100)}${']'.repeat(100)}`, '[-0, 1e300, 1E-300, 0.1000]'),
 );
 
-/** Of integers those that bigint holds, and of numbers those that numeric holds, as the documentation says. */
+/**
+ * The types and their texts: only integers that bigint holds, and only numbers that numeric holds, as the documentation
+ * says.
+ */
 const TYPES: [field: Omit<Field, 'name'>, texts: fc.Arbitrary<string>][] = [
   [{ type: 'string' }, text],
   [{ type: 'any' }, text],
@@ -109,7 +112,7 @@ const TYPES: [field: Omit<Field, 'name'>, texts: fc.Arbitrary<string>][] = [
   [{ type: 'array' }, array],
 ];
 
-/** Values that the type accepts; the generators also make some that it does not. */
+/** Samples values that the type accepts, since the generators also make others. */
 function sample(field: Field, texts: fc.Arbitrary<string>): string[] {
   const { read } = typeOf(field, 'f');
   const accepted = texts.filter((text) => text.trim() !== '' && read(text) !== undefined);
@@ -119,7 +122,7 @@ function sample(field: Field, texts: fc.Arbitrary<string>): string[] {
 function toRows(schema: RecordSchemaSpec, values: readonly string[]): RowBuffer {
   const file = Buffer.from(values.map((value, i) => `${i},"${value.replaceAll('"', '""')}"\n`).join(''));
   const rows = new RowBuffer();
-  const preparer = createPreparer({
+  const preparer = createChunkPreparer({
     schema,
     header: ['k', 'f'],
     storeRowData: true,
@@ -165,7 +168,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     await withClient(url, async (client) => {
       await createTarget(client, schema);
       expect(await copyRows(client, describeTarget(schema).copyIntoTarget, rows.all())).toBe(VALUES);
-      // What is in the column is what is in the JSON: the value came in whole both ways.
+      // The column and the JSON hold the same value, so neither has changed it.
       const isJson = field.type === 'object' || field.type === 'array';
       const cast = isJson ? "j->'f'" : `(j->>'f')::${await columnType(client, schema)}`;
       const { rows: different } = await client.query(

@@ -24,7 +24,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   });
   afterAll(() => server.stop());
 
-  /** Two complete uploads of one content and one that runs, as the first version left them. */
+  /** Makes two complete uploads of one content and a running one, as the first version left them. */
   beforeEach(async () => {
     url = await createDatabase(server);
     await withClient(url, async (client) => {

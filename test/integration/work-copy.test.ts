@@ -131,7 +131,7 @@ it('a storage that refuses the copy says what to do', async () => {
   s3.destroy();
 });
 
-/** A storage that has forgotten an upload as soon as it is complete. */
+/** The answer of a storage that forgets an upload as soon as it is complete. */
 const NO_SUCH_UPLOAD = { status: 404, body: '<Error><Code>NoSuchUpload</Code><Message>gone</Message></Error>' };
 
 describe.each<[HttpFault, HttpFault | null]>([
@@ -164,7 +164,7 @@ describe.each<[HttpFault, HttpFault | null]>([
     expect(await copy.finish()).toMatchObject({ ...place, sizeBytes: bytes.length });
     const { Body } = await direct.send(new GetObjectCommand({ Bucket: place.bucket, Key: place.key }));
     expect(bytes.equals(await Body!.transformToByteArray())).toBe(true);
-    // Begun, a part, completed, looked at.
+    // The upload is begun, gets a part, is completed, and the object is looked at.
     expect([...kinds].sort()).toEqual(['HEAD', 'POST uploadId', 'POST uploads', 'PUT partNumber uploadId']);
     expect(faults).toEqual(Array(4).fill('S3_UNAVAILABLE'));
     for (const client of [s3, direct]) client.destroy();

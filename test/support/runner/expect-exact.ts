@@ -1,4 +1,7 @@
-/** An upload of certifications without a cluster: every row, every fault and every count against the oracle. */
+/**
+ * Compares an upload of certifications, loaded without a cluster, with the oracle: every row, every fault and every
+ * count.
+ */
 import { expect } from 'vitest';
 import type { UploadProgress } from '#ledger/types.ts';
 import { completeUpload } from '#ledger/uploads/finish-upload.ts';

@@ -1,20 +1,21 @@
-/** Chunks as they come out of the processor, for tests of what PostgreSQL makes of them. */
+/** Makes prepared chunks for tests of what PostgreSQL does with them. */
 import type { FailedRow } from '#ledger/errors/insert-errors.ts';
+import type { ChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
-import type { ChunkGroup } from '#runner/load/process-chunks.ts';
 import { ENCODERS, type Encoding } from '#runner/processor/column-encoding.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 
 export interface PreparedRow {
   row: number;
-  /** In the order of the target's columns. */
+  /** The values in the order of the target's columns. */
   values: string[];
 }
 
 /**
- * Chunks by their numbers; record `row` is 10 bytes long and begins at byte 10 × row.
- * @param encodings of the columns, none of JSON; null for the text format
+ * Makes a group of chunks. Record `row` is 10 bytes long and begins at byte 10 × row.
+ * @param chunks the records of each chunk, by the chunk's number.
+ * @param encodings encodings of the columns, none of them for JSON; null for the text format.
  */
 export function prepareGroup(
   uploadId: string,
@@ -38,7 +39,9 @@ export function prepareGroup(
     const firstRowNumber = items[0]!.row;
     return {
       chunk: { number, startByte: number, endByte: number + 1, firstRowNumber, recordCount: items.length },
-      ...{ from, to: rows.rows, failed: { from: 0, to: 0, codes: [] } },
+      from,
+      to: rows.rows,
+      failed: { from: 0, to: 0, codes: [] },
       positionOf: (row) => (numbers.has(row) ? { byteOffset: row * 10, byteLength: 10 } : undefined),
       rowData: (row) => `row ${row}`,
     };
@@ -46,7 +49,7 @@ export function prepareGroup(
   return { chunks: prepared, rows, failed: createFailedRows(uploadId) };
 }
 
-/** Takes failed records as they are, instead of as rows for the ledger. */
+/** Collects failed records as objects, instead of as rows for the ledger. */
 export function collectFailed(): FailedRows & { list: FailedRow[] } {
   const list: FailedRow[] = [];
   return { list, buffer: new RowBuffer(), add: (row) => list.push(row) };

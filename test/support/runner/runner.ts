@@ -1,4 +1,4 @@
-/** The job runner as a process of its own, bundled as in the image, as a pod would run it, without a cluster. */
+/** Runs the job runner in processes of its own, bundled as in the image, as pods would run it, without a cluster. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
@@ -20,20 +20,20 @@ import { type Postgres, type PostgresOptions, startPostgres } from '#support/dat
 import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
 
 const ROOT = new URL('../../../', import.meta.url);
-/** Beside the packages: dd-trace is not in the bundle. */
+/** The bundles lie beside the packages, because dd-trace is not part of a bundle. */
 const BUNDLES = fileURLToPath(new URL('node_modules/.cache/batch-upload/', ROOT));
 export const BUCKET = 'test-bucket';
 
 export interface RunnerResult {
   code: number | null;
-  /** Lines of the log. */
+  /** The lines of the log, parsed. */
   log: Record<string, unknown>[];
 }
 
 export interface RunningRunner {
   process: ChildProcess;
   done: Promise<RunnerResult>;
-  /** The first line of the log with this message, as soon as it is there. @throws when the process ends without it */
+  /** Waits for the first line of the log with this message. @throws when the process ends without such a line. */
   logged(message: string): Promise<Record<string, unknown>>;
 }
 
@@ -41,7 +41,7 @@ export interface RunnerBench extends AsyncDisposable {
   postgres: Postgres;
   s3: S3Server;
   client: S3Client;
-  /** An empty database with a ledger. */
+  /** Makes an empty database with a ledger. @returns its URI. */
   newDatabase(): Promise<string>;
   put(key: string, body: Buffer | string): Promise<void>;
   open(url: string, key: string, options?: OpenOptions): Promise<string>;
@@ -63,7 +63,7 @@ export interface OpenOptions {
   request?: Partial<UploadRequest>;
 }
 
-/** A schema of crds/examples with the API server's defaults filled in. */
+/** Reads a schema of crds/examples and fills in the defaults of the API server. */
 export function exampleSchema(name: string): RecordSchemaSpec {
   return readSchema(new URL(`crds/examples/recordschema-${name}.yaml`, ROOT));
 }
@@ -87,7 +87,7 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
     region: s3.region,
     forcePathStyle: true,
     credentials,
-    // A streamed body in signed pieces with a checksum behind them is refused now and then.
+    // versitygw now and then refuses a streamed body in signed pieces with a checksum behind them.
     requestChecksumCalculation: 'WHEN_REQUIRED',
   });
   stack.defer(() => client.destroy());
@@ -95,7 +95,7 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
   await mkdir(BUNDLES, { recursive: true });
   const folder = await mkdtemp(join(BUNDLES, 'runner-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  // As in the Dockerfile; and here it would leave this process with 200 MB more.
+  // The bundle is built by a process of its own, as in the Dockerfile: building it here would cost this process 200 MB.
   const bundle = join(folder, 'bundle');
   await promisify(execFile)(process.execPath, ['job-runner/bundle/build.ts', bundle], { cwd: ROOT });
   const program = join(bundle, 'main.cjs');

@@ -1,17 +1,17 @@
-/** Between the job runner and a real S3 server: answers some requests itself, as an overloaded storage does. */
+/** A proxy between the job runner and a real S3 server that refuses some requests, as an overloaded storage does. */
 import { startFaultyProxy } from '#support/network/faulty-proxy.ts';
 
 export interface Refusal {
   status: number;
-  /** S3's name for it; absent: an answer without a body, as of a load balancer. */
+  /** S3's name of the error; absent: the answer has no body, like that of a load balancer. */
   code?: string;
 }
 
 export interface FailingStorage extends AsyncDisposable {
   port: number;
-  /** The next requests by this method are answered so, one each, before any is passed on again. */
+  /** The next requests with this method get these refusals, one each. Later requests are passed on again. */
   refuse(method: 'HEAD' | 'GET', refusals: readonly Refusal[]): void;
-  /** How many were. */
+  /** The number of refused requests. */
   readonly refused: number;
 }
 

@@ -1,4 +1,7 @@
-/** Notifications as servers send them: recorded (versitygw), or as their documentation and source have them. */
+/**
+ * Makes notifications as servers send them: recorded ones (versitygw), or ones from the servers' documentation and
+ * source code.
+ */
 import { readFileSync } from 'node:fs';
 
 export type EventFixture =
@@ -16,12 +19,14 @@ export function eventFixture(name: EventFixture): string {
   return readFixture(name);
 }
 
-/** As SNS delivers it without raw delivery. */
+/** Wraps a message as SNS does without raw delivery. */
 export function wrapBySns(message: string): string {
   return JSON.stringify({ ...(JSON.parse(readFixture('sns')) as object), Message: message });
 }
 
-/** An object of a notification; `versionId` null: of a bucket without versions. What is not given is the fixture's. */
+/**
+ * An object of a notification. Absent fields come from the fixture; `versionId` is null in a bucket without versions.
+ */
 interface NotifiedObject {
   key: string;
   sequencer?: string;
@@ -31,7 +36,7 @@ interface NotifiedObject {
   versionId?: string | null;
 }
 
-/** AWS's notification of several objects; keys as S3 knows them. */
+/** Makes AWS's notification of several objects. The keys of `objects` are not yet encoded. */
 export function awsEvent(objects: readonly NotifiedObject[]): string {
   const [template] = (JSON.parse(readFixture('aws-put')) as { Records: [AwsRecord] }).Records;
   const records = objects.map(({ key, eventName = 'ObjectCreated:Put', bucket = 'bank-files', ...rest }) => ({
@@ -52,7 +57,7 @@ export function awsEvent(objects: readonly NotifiedObject[]): string {
   return JSON.stringify({ Records: records });
 }
 
-/** As AWS does: form-encoded, with the slashes as they are. */
+/** Encodes a key as AWS does: form-encoded, except for slashes. */
 export function encodeKey(key: string): string {
   return encodeURIComponent(key).replaceAll('%20', '+').replaceAll('%2F', '/');
 }

@@ -1,4 +1,4 @@
-/** A real S3 server (versitygw) on a folder: for tests, each with its own, and for `make up`. */
+/** Starts real S3 servers (versitygw) on a folder. Each test has its own server, and `make up` has one. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,20 +6,23 @@ import { findFreePort, startServerProcess } from '#support/process/server-proces
 import { toolPath } from '#support/process/tool-path.ts';
 
 export interface S3ServerOptions {
-  /** Holds buckets as folders and objects as files; kept by stop(). Default: a temporary one, removed by stop(). */
+  /**
+   * A folder with buckets as folders and objects as files, which stop() keeps. Default: a temporary folder that stop()
+   * removes.
+   */
   folder?: string;
-  /** Default: a free one. */
+  /** Default: a free port. */
   port?: number;
-  /** Addresses besides 127.0.0.1. */
+  /** The server listens on these addresses besides 127.0.0.1. */
   listenAddresses?: string[];
   accessKeyId?: string;
   secretAccessKey?: string;
   region?: string;
-  /** Buckets may be versioned. */
+  /** Can buckets keep versions? */
   versioning?: boolean;
-  /** Gets a POST for every event of every bucket. It must answer before the server starts. */
+  /** This URL gets a POST for every event of every bucket. It must answer before the server starts. */
   eventWebhookUrl?: string;
-  /** The server outlives this process. */
+  /** Does the server outlive this process? */
   detached?: boolean;
 }
 

@@ -5,7 +5,7 @@ import type { FailedRow } from '#ledger/errors/insert-errors.ts';
 import type { Chunk } from '#ledger/types.ts';
 import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { createRowKernel } from '#runner/kernel/row-kernel.ts';
-import { createPreparer, type Position } from '#runner/load/prepare-chunk.ts';
+import { createChunkPreparer, type Position } from '#runner/load/prepare-chunk.ts';
 import { type ColumnType, chooseEncodings, type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
 import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText } from '#runner/processor/process-record.ts';
@@ -117,7 +117,7 @@ export type Compare = (file: Buffer | string, firstRowNumber?: number) => Outcom
 export function createComparison(setup: Setup): Compare {
   const { schema, encodings, delimiter = ',' } = setup;
   const header = setup.header ?? schema.fields.map(({ name }) => name);
-  const preparer = createPreparer({ schema, header, uploadId: UPLOAD, storeRowData: false, delimiter, encodings });
+  const preparer = createChunkPreparer({ schema, header, uploadId: UPLOAD, storeRowData: false, delimiter, encodings });
   const byReference = createReference(setup);
   const byKernel = createKernelRun(setup);
   let number = 0;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { LAYOUT } from '#runner/kernel/kernel.gen.ts';
 import { createRowKernel } from '#runner/kernel/row-kernel.ts';
-import { createPreparer } from '#runner/load/prepare-chunk.ts';
+import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import { type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
 import { compileSchema } from '#runner/processor/process-record.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
@@ -304,7 +304,7 @@ describe("what is not the kernel's own", () => {
 
 function prepareRows(schema: RecordSchemaSpec, encodings: Encoding[], file: string): RowBuffer {
   const header = schema.fields.map(({ name }) => name);
-  const preparer = createPreparer({ schema, header, uploadId: UPLOAD, storeRowData: false, encodings });
+  const preparer = createChunkPreparer({ schema, header, uploadId: UPLOAD, storeRowData: false, encodings });
   const bytes = Buffer.from(file);
   const rows = new RowBuffer('binary');
   const failed = { buffer: new RowBuffer(), add: () => {} };
@@ -643,7 +643,7 @@ describe('one chunk after the other', () => {
   test('when one had other records than were planned', () => {
     const schema = TEXTS;
     const options = { schema, header: ['k', 'v'], uploadId: UPLOAD, storeRowData: false };
-    const preparer = createPreparer({ ...options, encodings: ['text', 'text'] });
+    const preparer = createChunkPreparer({ ...options, encodings: ['text', 'text'] });
     const prepare = (file: string, recordCount: number) => {
       const bytes = Buffer.from(file);
       const rows = new RowBuffer('binary');

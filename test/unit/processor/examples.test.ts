@@ -6,7 +6,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { FailedRow } from '#ledger/errors/insert-errors.ts';
 import { createRecordScanner } from '#runner/csv/scanner.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
-import { createPreparer, type PreparedChunk } from '#runner/load/prepare-chunk.ts';
+import { createChunkPreparer, type PreparedChunk } from '#runner/load/prepare-chunk.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CERTIFICATION_COLUMNS, generateCertifications } from '#support/records/certifications.ts';
 import { canonical, type ExpectedRecord, expectCertifications } from '#support/records/oracle.ts';
@@ -51,7 +51,7 @@ function prepare(schema: RecordSchemaSpec, file: Buffer): Prepared {
   };
   const rows = new RowBuffer();
   const failed = collectFailed();
-  const preparer = createPreparer({ schema, header, storeRowData: true, uploadId: UPLOAD });
+  const preparer = createChunkPreparer({ schema, header, storeRowData: true, uploadId: UPLOAD });
   const prepared = preparer.prepare(chunk, file.subarray(chunk.startByte), { rows, failed });
   expect([prepared.from, prepared.to]).toEqual([0, rows.rows]);
   const valid = decodeRows(rows.all()).map((values, i) => ({ rowNumber: rows.rowNumber(i), values }));

@@ -1,6 +1,6 @@
 /** Sensitive values through the whole preparation of a chunk, with every kind of fault: none shows up in what is kept for people. */
 import { describe, expect, test } from 'vitest';
-import { createPreparer } from '#runner/load/prepare-chunk.ts';
+import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import { CODES } from '#runner/processor/faults.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { collectFailed } from '#support/runner/prepared-chunks.ts';
@@ -69,7 +69,7 @@ const lineOf = (key: string, changes: Record<string, string> = {}) =>
 /** Prepares the lines as one chunk. */
 function prepare(lines: (string | Buffer)[]) {
   const bytes = Buffer.concat(lines.flatMap((line) => [Buffer.from(line), Buffer.from('\n')]));
-  const preparer = createPreparer({
+  const preparer = createChunkPreparer({
     storeRowData: true,
     schema,
     header: ['k', ...NAMES],

@@ -25,7 +25,7 @@ describe('the bundle', () => {
         console.log(new vm.Script(read(file, 'latin1'), { cachedData: read(file + '.cache') }).cachedDataRejected)`;
       const env = { ...process.env, NODE_OPTIONS: `${NODE_OPTIONS} --max-old-space-size=307` };
       expect((await run(process.execPath, ['-e', script, path], { env })).stdout).toBe('false\n');
-      // Of functions that are only looked over there is less than their text.
+      // A cache without compiled functions would be smaller than the text.
       expect((await stat(`${path}.cache`)).size).toBeGreaterThan((await stat(path)).size);
     }
   });

@@ -5,7 +5,7 @@ import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 
 const MIB = 1024 * 1024;
 
-/** Runs [first, end) of chunks that are all of one size. */
+/** Makes runs [first, end) of chunks that all have the same size. */
 const runsOf = (bytes: number, ...ranges: [first: number, end: number][]): PendingRun[] =>
   ranges.map(([first, end]) => ({ first, end, bytes: (end - first) * bytes }));
 

@@ -3,7 +3,7 @@ import type { Chunk } from '#ledger/types.ts';
 import { createPace } from '#runner/load/pace.ts';
 
 const MIB = 1024 * 1024;
-const ALL_IN = { way: 'optimistic', conflicts: 0 } as const;
+const ALL_IN = { strategy: 'optimistic', conflicts: 0 } as const;
 
 function chunksOf(...sizes: number[]): Chunk[] {
   let at = 0;
@@ -41,43 +41,43 @@ test('where none may share a transaction each goes alone', () => {
 test('after a conflict the next ones are probed, in groups that grow again, until 16 chunks have met nothing', () => {
   const pace = createPace(10);
   for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
-  pace.committed(1, { way: 'probe', conflicts: 3 });
-  expect(pace.way).toBe('probe');
+  pace.committed(1, { strategy: 'probe', conflicts: 3 });
+  expect(pace.strategy).toBe('probe');
   expect(pace.nextGroup(small, 0)).toHaveLength(1);
-  pace.committed(15, { way: 'probe', conflicts: 0 });
-  pace.committed(2, { way: 'probe', conflicts: 1 });
+  pace.committed(15, { strategy: 'probe', conflicts: 0 });
+  pace.committed(2, { strategy: 'probe', conflicts: 1 });
   expect(pace.nextGroup(small, 0)).toHaveLength(4);
-  pace.committed(15, { way: 'probe', conflicts: 0 });
-  expect(pace.way).toBe('probe');
-  pace.committed(1, { way: 'probe', conflicts: 0 });
-  expect(pace.way).toBe('optimistic');
+  pace.committed(15, { strategy: 'probe', conflicts: 0 });
+  expect(pace.strategy).toBe('probe');
+  pace.committed(1, { strategy: 'probe', conflicts: 0 });
+  expect(pace.strategy).toBe('optimistic');
   expect(pace.nextGroup(small, 0)).toHaveLength(10);
 });
 
 test('after a merge 16 chunks are merged, one by one, whatever they meet; then they are probed', () => {
   const pace = createPace(10);
   for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
-  pace.committed(1, { way: 'merge', conflicts: 1 });
+  pace.committed(1, { strategy: 'merge', conflicts: 1 });
   for (let merged = 0; merged < 16; merged += 1) {
-    expect(pace.way).toBe('merge');
+    expect(pace.strategy).toBe('merge');
     expect(pace.nextGroup(small, 0)).toHaveLength(1);
-    pace.committed(1, { way: 'merge', conflicts: 1 });
+    pace.committed(1, { strategy: 'merge', conflicts: 1 });
   }
-  expect(pace.way).toBe('probe');
+  expect(pace.strategy).toBe('probe');
 });
 
 test('a chunk without rows that can be written does not end the care', () => {
   const pace = createPace(10);
-  pace.committed(1, { way: 'probe', conflicts: 1 });
+  pace.committed(1, { strategy: 'probe', conflicts: 1 });
   pace.committed(1, ALL_IN);
-  expect(pace.way).toBe('probe');
+  expect(pace.strategy).toBe('probe');
 });
 
-test('a group that could not be written together makes the next ones small, by the same way', () => {
+test('a group that could not be written together makes the next ones small, by the same strategy', () => {
   const pace = createPace(10);
   for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
   pace.separated();
-  expect(pace.way).toBe('optimistic');
+  expect(pace.strategy).toBe('optimistic');
   expect(pace.nextGroup(small, 0)).toHaveLength(1);
 });
 

@@ -30,7 +30,7 @@ it('every record is in one chunk, in order, within both limits', () => {
           });
           expect(own.length).toBeLessThanOrEqual(recordLimit);
           expect(own.length === 1 || chunk.endByte - chunk.startByte <= byteLimit).toBe(true);
-          // As full as the limits allow.
+          // Each chunk is as full as the limits allow.
           const following = records[next];
           if (following) expect(own.length === recordLimit || following.end - chunk.startByte > byteLimit).toBe(true);
         }

@@ -1,6 +1,6 @@
 /**
- * The exactly-once rule: a chunk's rows, failed records, audit row and mark commit together or not at all, and only
- * while the upload is running with this pod's attempt. Several chunks may share a transaction.
+ * The exactly-once rule: a chunk's rows, failed records, audit row and completion mark commit together or not at all,
+ * and only while the upload is running with this pod's attempt. Several chunks may share a transaction.
  */
 import type { ClientBase } from 'pg';
 import { beginChunks, type ChunkResult, commitChunks, DUPLICATE_CODE } from '#ledger/chunks/chunks.ts';
@@ -12,22 +12,22 @@ import { CodeCounts, createFailedRows, type FailedRows } from './failed-rows.ts'
 import type { PreparedChunk } from './prepare-chunk.ts';
 import { expectColumnTypes, lockTargetSql, type OnDuplicate, type Target } from './target.ts';
 import { writeByKeys } from './write-by-keys.ts';
-import { isRefusal, type Way, type WriteOutcome, writeRecords, writeTogether } from './write-records.ts';
+import { isRefusal, type WriteOutcome, type WriteStrategy, writeRecords, writeTogether } from './write-records.ts';
 
 export interface ChunkTransaction {
   client: ClientBase;
   target: Target;
   uploadId: string;
   attempt: number;
-  /** What the rows were prepared for; null when this role may not lock the table. */
+  /** The column types that the rows were prepared for; null when the role may not lock the table. */
   columnTypes: readonly ColumnType[] | null;
-  /** The first one that is tried. */
-  way: Way;
-  /** Who did it, for the audit row: pod, index, tries. */
+  /** The strategy that is tried first. */
+  strategy: WriteStrategy;
+  /** Pod, index and tries, for the audit row. */
   metadata: Record<string, unknown>;
 }
 
-/** Chunks that follow one another and the buffers that hold their rows. */
+/** Chunks that share a transaction, in the order of the file, and the buffers that hold their rows. */
 export interface ChunkGroup {
   chunks: PreparedChunk[];
   rows: RowBuffer;
@@ -35,9 +35,15 @@ export interface ChunkGroup {
 }
 
 export type GroupOutcome =
-  /** Committed; another pod had completed the chunks that have no result. `conflicts`: records that were not simply written. */
-  | { done: true; results: ChunkResult[]; way: Way; conflicts: number }
-  /** Nothing was written: one of several chunks met a conflict or was completed by another pod. Each has to go alone. */
+  /**
+   * The group is committed. A chunk without a result had been completed by another pod. `conflicts` counts the records
+   * that were not simply written.
+   */
+  | { done: true; results: ChunkResult[]; strategy: WriteStrategy; conflicts: number }
+  /**
+   * Nothing was written: one of several chunks met a conflict or had been completed. Each chunk needs its own
+   * transaction.
+   */
   | { done: false };
 
 const DUPLICATE_MESSAGES: Record<OnDuplicate, string> = {
@@ -46,8 +52,11 @@ const DUPLICATE_MESSAGES: Record<OnDuplicate, string> = {
   Fail: 'A record with this key is already stored, or an earlier record of this file has the key',
 };
 
-/** @throws Fault FENCED; an error of PostgreSQL after which everything can be tried again */
-export async function processChunks(transaction: ChunkTransaction, group: ChunkGroup): Promise<GroupOutcome> {
+/**
+ * @throws Fault FENCED, or an error of PostgreSQL; the transaction is then rolled back and can be tried again as a
+ * whole.
+ */
+export async function commitChunkGroup(transaction: ChunkTransaction, group: ChunkGroup): Promise<GroupOutcome> {
   const { client, target, uploadId, attempt, columnTypes } = transaction;
   const startedAt = performance.now();
   try {
@@ -60,32 +69,32 @@ export async function processChunks(transaction: ChunkTransaction, group: ChunkG
     });
     if (pending.size < chunks.length) {
       await client.query('ROLLBACK');
-      return chunks.length > 1 ? { done: false } : { done: true, results: [], way: 'optimistic', conflicts: 0 };
+      return chunks.length > 1 ? { done: false } : { done: true, results: [], strategy: 'optimistic', conflicts: 0 };
     }
     if (columnTypes) await expectColumnTypes(client, target, columnTypes);
-    const written = await write(transaction, group);
+    const written = await writeGroup(transaction, group);
     if (written === null) {
       await client.query('ROLLBACK');
       return { done: false };
     }
     const results = await storeResults(transaction, group, { written, startedAt });
-    const { lost, displaced, updated, refused, way } = written;
+    const { lost, displaced, updated, refused, strategy } = written;
     const conflicts = lost.length + displaced.length + updated.length + refused.length;
-    return { done: true, results, way, conflicts };
+    return { done: true, results, strategy, conflicts };
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
     throw error;
   }
 }
 
-/** Null when several chunks cannot be written together. */
-async function write(transaction: ChunkTransaction, group: ChunkGroup): Promise<WriteOutcome | null> {
-  const { target, way } = transaction;
+/** @returns null when the chunks cannot be written in one transaction. */
+async function writeGroup(transaction: ChunkTransaction, group: ChunkGroup): Promise<WriteOutcome | null> {
+  const { target, strategy } = transaction;
   const rows = numbersOf(group.chunks[0]!.from, group.chunks.at(-1)!.to);
   const options = { ...transaction, buffer: group.rows, rows };
   if (group.chunks.length === 1)
     return target.keys ? writeByKeys({ ...options, keys: target.keys }) : writeRecords(options);
-  if (target.keys || way === 'merge') return null;
+  if (target.keys || strategy === 'merge') return null;
   try {
     return await writeTogether(options, group.chunks);
   } catch (error) {
@@ -99,8 +108,7 @@ async function storeResults(
   { chunks, failed }: ChunkGroup,
   { written, startedAt }: { written: WriteOutcome; startedAt: number },
 ): Promise<ChunkResult[]> {
-  const [first, last] = [chunks[0]!.failed, chunks.at(-1)!.failed];
-  const found = numbersOf(first.from, last.to);
+  const found = numbersOf(chunks[0]!.failed.from, chunks.at(-1)!.failed.to);
   const late = createFailedRows(uploadId);
   const results = chunks.map((prepared, i) =>
     countRecords(prepared, { target, written: shareOf(written, prepared, chunks[i + 1]), late }),
@@ -108,12 +116,20 @@ async function storeResults(
   const parts = [...failed.buffer.select(found), ...late.buffer.all()];
   await insertErrors(client, { parts, count: found.length + late.buffer.rows });
   const durationMs = (performance.now() - startedAt) / chunks.length;
-  const complete = results.map((result) => ({ ...result, durationMs, metadata: { ...metadata, way: written.way } }));
+  // People query the audit rows, so the strategy keeps the name `way` there.
+  const complete = results.map((result) => ({
+    ...result,
+    durationMs,
+    metadata: { ...metadata, way: written.strategy },
+  }));
   await commitChunks(client, uploadId, complete);
   return complete;
 }
 
-/** What of it is of one of the chunks; `next` follows it. A displaced record is of the chunk whose record took its place. */
+/**
+ * @returns the part of the outcome that belongs to one chunk. A displaced record belongs to the chunk whose record
+ * displaced it.
+ */
 function shareOf(written: WriteOutcome, { chunk }: PreparedChunk, next: PreparedChunk | undefined): WriteOutcome {
   const end = next ? next.chunk.firstRowNumber : Number.POSITIVE_INFINITY;
   const isHere = (row: number) => row >= chunk.firstRowNumber && row < end;
@@ -126,15 +142,15 @@ function shareOf(written: WriteOutcome, { chunk }: PreparedChunk, next: Prepared
   };
 }
 
-/** [from, to) */
+/** @returns the numbers of [from, to). */
 function numbersOf(from: number, to: number): number[] {
-  // Of every record: Array.from() with a function is twenty times as slow.
+  // This runs for every record, and Array.from() with a function is twenty times as slow.
   const numbers: number[] = [];
   for (let number = from; number < to; number += 1) numbers.push(number);
   return numbers;
 }
 
-/** Records that the table refused: by their keys, or one by one. */
+/** @returns the failed rows that only the table found: refused records and duplicates. */
 function lateRows(target: Target, written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
   return [...refusedRows(written, prepared), ...duplicateRows(target, written, prepared)];
 }
@@ -142,7 +158,7 @@ function lateRows(target: Target, written: WriteOutcome, prepared: PreparedChunk
 function duplicateRows({ onDuplicate }: Target, written: WriteOutcome, prepared: PreparedChunk): FailedRow[] {
   const message = DUPLICATE_MESSAGES[onDuplicate];
   return lostRows(written).map((rowNumber) => {
-    // A displaced record may be one of another chunk: then only its row number is known here.
+    // A displaced record may belong to another chunk. Then only its row number is known here.
     const position = prepared.positionOf(rowNumber);
     return {
       rowNumber,
@@ -153,7 +169,7 @@ function duplicateRows({ onDuplicate }: Target, written: WriteOutcome, prepared:
   });
 }
 
-/** In the order of the file. Not all need to be of this chunk. */
+/** @returns row numbers in the order of the file; displaced rows may belong to other chunks. */
 function lostRows({ lost, displaced }: WriteOutcome): number[] {
   return [...lost, ...displaced.map(({ row }) => row)].sort((a, b) => a - b);
 }
@@ -168,8 +184,9 @@ function refusedRows(written: WriteOutcome, prepared: PreparedChunk): FailedRow[
 }
 
 /**
- * Counts of the chunk; what the table refused goes to `late`. A displaced record was counted as succeeded by its own chunk; the record that took its place
- * is counted as duplicate here in its stead, so that the sums over all chunks are exact.
+ * Counts the chunk's records and adds those that the table refused to `late`. A displaced record was counted as
+ * succeeded by its own chunk. The record that displaced it is counted as a duplicate here instead, so that the sums
+ * over all chunks are exact.
  */
 function countRecords(
   prepared: PreparedChunk,

@@ -2,10 +2,10 @@ import type { ClientBase } from 'pg';
 import type { SourceFormat } from '#api/source-format.ts';
 
 /**
- * Says what kind of file was found and where its copy is going to be, before the first byte of it is written: whatever
- * becomes of this pod, the copy is found and removed. Nothing when the upload is no longer being planned.
+ * Records the file's format and the bucket of its canonical copy, before the first byte of the copy is written. The
+ * copy can so be found and removed even when this pod dies. Does nothing when the upload is no longer being planned.
  */
-export async function recordSource(
+export async function recordFormat(
   client: ClientBase,
   { id, attempt }: { id: string; attempt: number },
   { format, workBucket }: { format: SourceFormat; workBucket: string },
