@@ -4,9 +4,9 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { Fault } from '#common/faults.ts';
+import { createSemaphore } from '#common/semaphore.ts';
 import { isLost, SFTP_REASONS } from './fault.ts';
 import { type FileIdentity, fileMetadata, identityHash } from './file-identity.ts';
-import { createGate } from './gate.ts';
 import type { NewObject, ObjectStore, StoredObject } from './object-store.ts';
 import { PART_BYTES, type PartBuffers } from './part-buffers.ts';
 import { type Part, type PartRange, readParts } from './read-parts.ts';
@@ -168,7 +168,7 @@ async function createWholeSink({ store, buffers }: FetchDeps, object: NewObject,
 
 async function createPartsSink({ store, buffers }: FetchDeps, object: NewObject, hash: Hash): Promise<Sink> {
   const stop = new AbortController();
-  const room = createGate(PARTS_IN_MEMORY);
+  const slots = createSemaphore(PARTS_IN_MEMORY);
   const sending = new Set<Promise<void>>();
   // Of a process that died, or of a transfer that could not clear up behind it.
   await store.abortUnfinished({ key: object.key });
@@ -183,23 +183,23 @@ async function createPartsSink({ store, buffers }: FetchDeps, object: NewObject,
       buffers.discard(buffer);
       stop.abort(error);
     } finally {
-      room.leave();
+      slots.release();
     }
   }
 
   return {
     async take(length, signal) {
-      await room.enter(signal);
+      await slots.acquire(signal);
       try {
         return await buffers.take(length, signal);
       } catch (error) {
-        room.leave();
+        slots.release();
         throw error;
       }
     },
     discard(buffer) {
       buffers.discard(buffer);
-      room.leave();
+      slots.release();
     },
     add(part) {
       hash.update(part.buffer);
