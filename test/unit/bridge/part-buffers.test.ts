@@ -40,8 +40,9 @@ it('a part that was given back is lent again, and one that was discarded is not'
   ];
   buffers.giveBack(first);
   buffers.discard(second);
-  expect(await buffers.take(PART_BYTES, never)).toBe(first);
-  expect(await buffers.take(PART_BYTES, never)).not.toBe(second);
+  // vitest's own toBe would also compare the bytes of two parts that differ, one by one.
+  expect((await buffers.take(PART_BYTES, never)) === first).toBe(true);
+  expect((await buffers.take(PART_BYTES, never)) === second).toBe(false);
   expect(buffers.usedBytes).toBe(3 * kept.length);
 });
 
