@@ -2,7 +2,7 @@
  * A local copy of one collection, kept by LIST and WATCH. What client-go's reflector does: pages of 500, bookmarks, a
  * watch that ends after some minutes, relist only when the server no longer knows the version.
  */
-import { backoffMs } from '#common/backoff.ts';
+import { type BackoffLimits, backoffMs } from '#common/backoff.ts';
 import { type Clock, jitter, sleep, systemClock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
 import { isGone, KubeError } from './errors.ts';
@@ -31,7 +31,7 @@ export interface ReflectorDeps<T extends KubeObject> {
   idleTimeoutMs?: number;
 }
 
-const BACKOFF = { baseMs: 500, maxMs: 30_000 };
+const BACKOFF: BackoffLimits = { baseMs: 500, maxMs: 30_000 };
 /** A watch that ended sooner, without an event, is a failure; one that lasted longer ends a row of failures. */
 const SHORT_WATCH_MS = 1_000;
 
@@ -182,7 +182,7 @@ class ListWatchReflector<T extends KubeObject> implements Reflector<T> {
       this.#version = undefined;
     }
     const retryAfter = err instanceof KubeError ? (err.retryAfterSeconds ?? 0) * 1000 : 0;
-    const retryInMs = Math.max(retryAfter, backoffMs(this.#failuresInRow, { ...BACKOFF, ...(random && { random }) }));
+    const retryInMs = Math.max(retryAfter, backoffMs(this.#failuresInRow, { ...BACKOFF, random }));
     const fields = {
       err,
       resource: type.plural,

@@ -8,7 +8,7 @@ import type { ProcessResult, WorkQueue } from './types.ts';
 export interface WorkQueueDeps {
   log: Logger;
   clock?: Clock;
-  random?: () => number;
+  random?: (() => number) | undefined;
   /** First delay of a key that failed; 250 ms when absent. */
   baseDelayMs?: number;
   /** 60 s when absent. */
@@ -184,7 +184,7 @@ class KeyedWorkQueue implements WorkQueue {
     const { random, baseDelayMs = 250, maxDelayMs = 60_000 } = this.#deps;
     const failures = this.failures(key) + 1;
     this.#failures.set(key, failures);
-    return backoffMs(failures, { baseMs: baseDelayMs, maxMs: maxDelayMs, ...(random && { random }) });
+    return backoffMs(failures, { baseMs: baseDelayMs, maxMs: maxDelayMs, random });
   }
 }
 

@@ -1,5 +1,5 @@
 /** The one connection of a source: opened when somebody needs it, shared, and not tried more often than a server may take. */
-import { backoffMs } from '#common/backoff.ts';
+import { type BackoffLimits, backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep, systemClock } from '#common/clock.ts';
 import { Fault, toFault } from '#common/faults.ts';
 import type { SftpSession } from './session.ts';
@@ -8,7 +8,7 @@ export interface ConnectionDeps {
   connect: (signal: AbortSignal) => Promise<SftpSession>;
   signal: AbortSignal;
   clock?: Clock;
-  random?: () => number;
+  random?: (() => number) | undefined;
 }
 
 export interface Connection extends AsyncDisposable {
@@ -18,9 +18,9 @@ export interface Connection extends AsyncDisposable {
   release(): Promise<void>;
 }
 
-const LOST = { baseMs: 1_000, maxMs: 300_000 };
+const LOST: BackoffLimits = { baseMs: 1_000, maxMs: 300_000 };
 /** A wrong password that is tried too often locks the user out; a host key changes by hand. */
-const REFUSED = { baseMs: 60_000, maxMs: 900_000 };
+const REFUSED: BackoffLimits = { baseMs: 60_000, maxMs: 900_000 };
 /** A session that lasted longer ends a row of failures. */
 const SHORT_SESSION_MS = 60_000;
 
@@ -62,8 +62,8 @@ export function createConnection({ connect, signal, clock = systemClock, random 
     if (failures > 1) wait(LOST);
   }
 
-  function wait(limits: typeof LOST): void {
-    notBefore = clock.monotonic() + backoffMs(failures, { ...limits, ...(random && { random }) });
+  function wait(limits: BackoffLimits): void {
+    notBefore = clock.monotonic() + backoffMs(failures, { ...limits, random });
   }
 
   async function release(): Promise<void> {

@@ -1,5 +1,5 @@
 /** Looks into a remote folder again and again, and says which files are there to be fetched. */
-import { backoffMs } from '#common/backoff.ts';
+import { type BackoffLimits, backoffMs } from '#common/backoff.ts';
 import { type Clock, jitter, sleep } from '#common/clock.ts';
 import { type Fault, toFault } from '#common/faults.ts';
 import type { Connection } from './connection.ts';
@@ -42,7 +42,7 @@ const MAX_DONE = 100_000;
 const KEEP_OPEN_MS = 30_000;
 /** Between two looks, however soon a file may settle. */
 const MIN_WAIT_MS = 200;
-const BACKOFF = { baseMs: 1_000, maxMs: 60_000 };
+const BACKOFF: BackoffLimits = { baseMs: 1_000, maxMs: 60_000 };
 
 export function createFolderWatch(options: WatchFolderOptions): FolderWatch {
   const { directory, doneSuffix, connection, clock, random } = options;
@@ -106,7 +106,7 @@ export function createFolderWatch(options: WatchFolderOptions): FolderWatch {
           const fault = toFault(error);
           options.onFailing(fault);
           // A connection that may not be tried yet is waited for by itself.
-          const backoff = backoffMs(failures, { ...BACKOFF, ...(random && { random }) });
+          const backoff = backoffMs(failures, { ...BACKOFF, random });
           waitMs = fault.retryable && fault.reason !== SFTP_REASONS.serverError ? Math.min(waitMs, backoff) : waitMs;
         }
         if (waitMs > KEEP_OPEN_MS && options.isIdle()) await connection.release();
