@@ -15,9 +15,9 @@ export interface BackoffOptions extends BackoffLimits {
 const CONNECTION_BACKOFF: BackoffLimits = { baseMs: 200, maxMs: 15_000 };
 
 /**
- * The delay in ms after so many failures in a row: `baseMs`, doubled with every failure after the first, at most `maxMs`.
- * Half of the delay is fixed, and the other half is multiplied by a random number from 0 to 1 ("equal jitter").
- * Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ * The delay in ms after so many failures in a row: `baseMs`, doubled with every failure after the first, at most
+ * `maxMs`. Half of the delay is fixed, and the other half is multiplied by a random number from 0 to 1 ("equal
+ * jitter"). Source: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 export function backoffMs(failures: number, { baseMs, maxMs, random = Math.random }: BackoffOptions): number {
   const full = Math.min(maxMs, baseMs * 2 ** Math.min(Math.max(failures - 1, 0), 40));

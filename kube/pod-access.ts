@@ -1,6 +1,6 @@
 /**
- * Access as a pod's own service account, without the Kubernetes library: that takes 80 MB for its generated models, of
- * which only the reading of kubeconfigs would be needed.
+ * Access as the pod's own service account, without the Kubernetes library: the library takes 80 MB for its generated
+ * models, and only its reading of kubeconfigs would be needed.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,14 +8,14 @@ import { type Clock, systemClock } from '#common/clock.ts';
 import type { KubeAccess } from './access.ts';
 
 export interface PodAddress {
-  /** KUBERNETES_SERVICE_HOST */
+  /** Value of KUBERNETES_SERVICE_HOST. */
   host: string;
-  /** KUBERNETES_SERVICE_PORT */
+  /** Value of KUBERNETES_SERVICE_PORT. */
   port: string;
 }
 
 const FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
-/** The kubelet replaces the token after 80 % of its hour at the latest. */
+/** The kubelet replaces the token after 80 % of an hour at the latest. */
 const REREAD_MS = 30_000;
 
 export function createPodAccess({ host, port }: PodAddress, clock: Clock = systemClock, folder = FOLDER): KubeAccess {
