@@ -1,4 +1,4 @@
-/** The S3 side of a transfer: what is there, a small object at once, a large one in parts. */
+/** The S3 side of a transfer: looks for an object, stores a small object at once and a large one in parts. */
 import { createHash } from 'node:crypto';
 import {
   AbortMultipartUploadCommand,
@@ -19,7 +19,7 @@ import { createStallLimit, type RetryOptions, withRetries } from '#s3/retry.ts';
 
 export interface StoredObject {
   size: number;
-  /** Without quotes. */
+  /** The ETag without quotes. */
   eTag: string | null;
   versionId: string | null;
   metadata: Record<string, string>;
@@ -29,8 +29,8 @@ export interface NewObject {
   key: string;
   metadata: Record<string, string>;
   /**
-   * What is there under this key goes. Otherwise it stays, and that is no fault: another process was faster with the same
-   * file, and a second version of it would be a second upload.
+   * True replaces an object that exists under this key. False keeps the existing object without a fault: another
+   * process was faster with the same file, and a second version would become a second upload.
    */
   replace: boolean;
 }
@@ -38,11 +38,11 @@ export interface NewObject {
 /** Every method: @throws Fault S3_* */
 export interface ObjectStore {
   readonly bucket: string;
-  /** Null: no such object. */
+  /** Returns null when the object does not exist. */
   head(key: string): Promise<StoredObject | null>;
   put(object: NewObject, body: Buffer): Promise<void>;
   startParts(object: NewObject): Promise<PartsUpload>;
-  /** What processes left unfinished. @param olderThan only what was begun before; absent: all */
+  /** Aborts unfinished multipart uploads: all of a key, or those below a prefix that were begun before `olderThan`. */
   abortUnfinished(where: { key: string } | { prefix: string; olderThan: Date }): Promise<number>;
 }
 
@@ -50,14 +50,14 @@ export interface PartsUpload {
   send(number: number, body: Buffer): Promise<void>;
   /** @param sha256 hex */
   complete(sha256: string): Promise<void>;
-  /** Best effort: what stays is removed before the next transfer of the same file. */
+  /** Best effort: the next transfer of the same file aborts an upload that stays. */
   abort(): Promise<void>;
 }
 
-/** Nothing is heard while a part is sent: it may take four times as long as a silence of a read. */
+/** The storage is silent while a part is sent, so a part may take four times as long as a silence of a read. */
 const STALLS_PER_PART = 4;
 const ABORT_MS = 10_000;
-/** Of a source's folder; a server with more has them removed by and by. */
+/** Limits one clean-up. The next clean-ups remove what a server has beyond this limit. */
 const MAX_LISTED_PAGES = 10;
 
 export function createObjectStore(s3: S3Client, bucket: string, retry: RetryOptions): ObjectStore {
@@ -76,7 +76,7 @@ export function createObjectStore(s3: S3Client, bucket: string, retry: RetryOpti
     });
   }
 
-  /** Writes unless something is there. @returns false when it was */
+  /** Writes unless the object exists already and `replace` is false. @returns false when nothing was written */
   async function sendNew(
     { key, replace }: NewObject,
     write: (condition: { IfNoneMatch?: string }, abortSignal: AbortSignal) => Promise<unknown>,
@@ -90,7 +90,7 @@ export function createObjectStore(s3: S3Client, bucket: string, retry: RetryOpti
           return true;
         } catch (error) {
           if (condition.IfNoneMatch && statusOf(error) === 412) return false;
-          // A server without conditions: a rare second version is better than no upload.
+          // The server knows no conditional writes: a rare second version is better than no upload.
           if (!condition.IfNoneMatch || statusOf(error) !== 501) throw error;
           condition = {};
           await write(condition, abortSignal);
@@ -190,12 +190,12 @@ export function createObjectStore(s3: S3Client, bucket: string, retry: RetryOpti
           await s3
             .send(new CompleteMultipartUploadCommand({ ...input, ...condition }), { abortSignal })
             .catch((error) => {
-              // Done, and its answer was lost: what is there is looked at next.
+              // The upload was completed and the answer was lost: the caller looks at the object next.
               if (tries === 1 || (error as { name?: string }).name !== 'NoSuchUpload') throw error;
             });
         });
         if (!written) await abort();
-        // Metadata is given when an upload begins, and the digest is known when it ends. A server may have no tags.
+        // The digest is a tag, because metadata is set when an upload begins. Some servers support no tags.
         const tags = new PutObjectTaggingCommand({
           ...object,
           Tagging: { TagSet: [{ Key: 'sha256', Value: sha256 }] },
@@ -210,19 +210,19 @@ function statusOf(error: unknown): number | undefined {
   return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
 }
 
-/** The server found another checksum than the one that was sent with the bytes: they are sent again. */
+/** The bytes do not match the checksum that was sent with them, so they are sent again. */
 function damagedOnTheWay(error: unknown): Fault | null {
   if ((error as { name?: string }).name !== 'BadDigest') return null;
   return new Fault({
     code: 'S3_UNAVAILABLE',
     category: 'retryable',
     reason: 'StorageUnavailable',
-    message: 'The storage got other bytes than were sent.',
+    message: 'The bytes were damaged on their way to the storage; they are sent again.',
     cause: error,
   });
 }
 
-/** Checked by every S3 server, which newer checksums are not. */
+/** Every S3 server checks an MD5; newer checksums are not checked by all. */
 function md5(body: Buffer): string {
   return createHash('md5').update(body).digest('base64');
 }
@@ -232,7 +232,7 @@ function refused(fault: Fault, bucket: string, key: string): Fault {
     code: 'S3_WRITE',
     category: 'permanent',
     reason: fault.reason,
-    message: `The storage does not take the remote file as ${key} in bucket ${bucket}: ${(fault.cause as { name?: string } | undefined)?.name ?? fault.code}. The storage keys of the source must be able to read and write there, and to list and abort multipart uploads; the bucket is spec.s3.bucket.`,
+    message: `The storage refuses the remote file as ${key} in bucket ${bucket}: ${(fault.cause as { name?: string } | undefined)?.name ?? fault.code}. Let the UploadSource's storage keys read and write in this bucket (spec.s3.bucket), and list and abort multipart uploads.`,
     cause: fault,
   });
 }

@@ -36,15 +36,17 @@ export interface RemoteFile {
   /** The state of the opened file, even if its name belongs to another file by now. */
   stat(): Promise<RemoteStat>;
   /**
-   * Reads into `target` and returns the number of bytes: 0 at the end of the file, else between 1 and target.length. Many
-   * reads may be in flight.
+   * Reads into `target` and returns the number of bytes: 0 at the end of the file, else between 1 and target.length.
+   * Many reads may be in flight.
    */
   read(target: Buffer, position: number): Promise<number>;
   close(): Promise<void>;
 }
 
 const SAFE_BLOCK_BYTES = 30 * 1024;
-/** Each request allocates objects: blocks of 32 KiB gave 102 MB/s and took 32 MB more heap, 128 KiB 118 MB/s and 12 MB. */
+/**
+ * Each request allocates objects: blocks of 32 KiB gave 102 MB/s and took 32 MB more heap, 128 KiB 118 MB/s and 12 MB.
+ */
 const MAX_BLOCK_BYTES = 128 * 1024;
 
 /** Opens the SFTP channel of a connection that is logged in. @throws Fault SFTP_* */
@@ -124,8 +126,9 @@ async function openChannel(client: Client, requests: Requests, { host, port }: R
 }
 
 /**
- * The library would split a longer read into several, one after the other. It knows the server's limit (OpenSSH gives it by
- * limits@openssh.com), but its types do not have the property. Without a limit the answer is what every server takes.
+ * The library would split a longer read into several, one after the other. It knows the server's limit (OpenSSH gives
+ * it by limits@openssh.com), but its types do not have the property. Without a limit the answer is what every server
+ * takes.
  */
 function blockBytesOf(sftp: SFTPWrapper): number {
   const { _maxReadLen: limit } = sftp as { _maxReadLen?: unknown };
