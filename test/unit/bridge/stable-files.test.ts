@@ -2,7 +2,7 @@ import { beforeEach, expect, it } from 'vitest';
 import type { RemoteFileInfo } from '#operator/bridge/sftp/list-files.ts';
 import { createStableFiles } from '#operator/bridge/sftp/stable-files.ts';
 
-/** Milliseconds; the files' times are seconds. */
+/** The clock in milliseconds; the files' times are in seconds. */
 let now: number;
 beforeEach(() => {
   now = 1_000_000_000;

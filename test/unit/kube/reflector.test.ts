@@ -37,7 +37,7 @@ afterEach(async () => {
 
 type Heard = string;
 
-/** A reflector that runs; `heard` is what its handlers were told. */
+/** Starts a reflector; `heard` holds the calls of its handlers. */
 function start(options: Partial<ReflectorDeps<ConfigMap>> = {}): { reflector: Reflector<ConfigMap>; heard: Heard[] } {
   const reflector = createReflector({
     client,
@@ -62,7 +62,7 @@ function start(options: Partial<ReflectorDeps<ConfigMap>> = {}): { reflector: Re
 const watching = (count = 1) => eventually('the watch is open', () => server.openWatches === count);
 const watches = () => server.requests.filter(isWatch);
 const lists = () => server.requests.filter(isList);
-/** Waits for the failure to be noted, then lets its delay pass. */
+/** Waits until the failure is counted, then lets its delay pass. */
 const passBackoff = async (failures: number) => {
   const noted = () => log.entries.filter((entry) => 'retryInMs' in entry.fields);
   await eventually(`failure ${failures} is noted`, () => noted().length >= failures);
@@ -222,7 +222,7 @@ describe('a server that does not', () => {
     const { reflector, heard } = start();
     await watching();
     heard.length = 0;
-    // Unheard: nobody watches, and the history is dropped.
+    // The reflector misses these changes: no watch is open, and the server drops its history.
     server.put('a', { data: { v: '2' } }, true);
     server.remove('b', true);
     server.put('d', {}, true);
