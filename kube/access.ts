@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, systemClock } from '#common/clock.ts';
+import { cacheCredentials } from './credential-cache.ts';
 
 export interface TlsMaterial {
   ca?: string | undefined;
@@ -30,9 +31,6 @@ export interface KubeAccess {
   invalidate(): void;
 }
 
-/** The kubelet replaces a token after 80 % of an hour at the latest; client-go reads the file again every minute. */
-const REREAD_MS = 30_000;
-
 export interface LoadAccessOptions {
   /** Path of a kubeconfig. When absent: `KUBECONFIG`, then `~/.kube/config`, then the pod's service account. */
   kubeconfig?: string | undefined;
@@ -55,21 +53,11 @@ export function createAccess(config: KubeConfig, clock: Clock = systemClock): Ku
   // The library refuses plain HTTP unless verification of TLS is off.
   if (cluster.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true });
 
-  let known: { credentials: Credentials; at: number } | undefined;
   return {
     server: cluster.server,
     proxyUrl: cluster.proxyUrl,
     namespace: namespace === '' ? undefined : namespace,
-    async credentials() {
-      if (known === undefined || clock.monotonic() - known.at >= REREAD_MS) {
-        const at = clock.monotonic();
-        known = { credentials: await readCredentials(config), at };
-      }
-      return known.credentials;
-    },
-    invalidate() {
-      known = undefined;
-    },
+    ...cacheCredentials(() => readCredentials(config), clock),
   };
 }
 

@@ -35,6 +35,10 @@ export const isGone = (error: unknown): boolean => hasStatus(error, 410);
 export const isAlreadyExists = (error: unknown): boolean =>
   error instanceof KubeError && error.status === 409 && error.reason === 'AlreadyExists';
 
+/** The delay that the server asks for, in ms; 0 when it asks for none. */
+export const retryAfterMs = (error: unknown): number =>
+  error instanceof KubeError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+
 /** Only the message tells a quota's refusal: `status.causes` would name fields. */
 export const isQuotaExceeded = (error: unknown): boolean =>
   error instanceof KubeError && error.status === 403 && error.message.includes('exceeded quota');

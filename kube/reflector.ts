@@ -6,7 +6,7 @@
 import { type BackoffLimits, backoffMs } from '#common/backoff.ts';
 import { type Clock, jitter, sleep, systemClock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
-import { isGone, KubeError } from './errors.ts';
+import { isGone, KubeError, retryAfterMs } from './errors.ts';
 import { keyOf, ObjectCache } from './object-cache.ts';
 import type { KubeClient, KubeObject, Reflector, ReflectorHandlers, ResourceType } from './types.ts';
 
@@ -182,8 +182,7 @@ class ListWatchReflector<T extends KubeObject> implements Reflector<T> {
     } else if (err instanceof KubeError && err.reason === 'Malformed') {
       this.#version = undefined;
     }
-    const retryAfter = err instanceof KubeError ? (err.retryAfterSeconds ?? 0) * 1000 : 0;
-    const retryInMs = Math.max(retryAfter, backoffMs(this.#failuresInRow, { ...BACKOFF, random }));
+    const retryInMs = Math.max(retryAfterMs(err), backoffMs(this.#failuresInRow, { ...BACKOFF, random }));
     const fields = {
       err,
       resource: type.plural,

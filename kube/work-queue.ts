@@ -2,7 +2,7 @@
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, MAX_TIMER_MS, systemClock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
-import { isConflict, KubeError } from './errors.ts';
+import { isConflict, retryAfterMs } from './errors.ts';
 import type { ProcessResult, WorkQueue } from './types.ts';
 
 export interface WorkQueueDeps {
@@ -170,9 +170,7 @@ class KeyedWorkQueue implements WorkQueue {
       log.debug({ err, key }, 'ended by the shutdown');
       return;
     }
-    const backoff = this.#nextDelay(key);
-    const retryAfterMs = err instanceof KubeError ? (err.retryAfterSeconds ?? 0) * 1000 : 0;
-    const retryInMs = Math.max(backoff, retryAfterMs);
+    const retryInMs = Math.max(this.#nextDelay(key), retryAfterMs(err));
     this.addAfter(key, retryInMs);
     const fields = { err, key, failures: this.failures(key), retryInMs };
     // Somebody else changed the object first; the next try uses the newer object.
