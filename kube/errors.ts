@@ -39,6 +39,6 @@ export const isAlreadyExists = (error: unknown): boolean =>
 export const retryAfterMs = (error: unknown): number =>
   error instanceof KubeError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
 
-/** Only the message tells a quota's refusal: `status.causes` would name fields. */
+/** A refusal by a quota shows only in the message: `status.causes` would name fields. */
 export const isQuotaExceeded = (error: unknown): boolean =>
   error instanceof KubeError && error.status === 403 && error.message.includes('exceeded quota');

@@ -89,11 +89,11 @@ class LeaseElector implements LeaderElector {
     const { log, identity, random } = this.#deps;
     while (!signal.aborted) {
       const sentAt = this.#clock.monotonic();
-      const taken = await this.#take(signal).catch((err) => {
+      const acquired = await this.#acquire(signal).catch((err) => {
         if (!signal.aborted) log.warn({ err, identity }, 'cannot read or take the lease');
         return false;
       });
-      this.#validUntil = taken ? sentAt + this.#deadlineMs : 0;
+      this.#validUntil = acquired ? sentAt + this.#deadlineMs : 0;
       // The lease may have expired again before the answer came, so the clock decides.
       if (this.isLeader) {
         log.info({ identity }, 'leading');
@@ -161,7 +161,7 @@ class LeaseElector implements LeaderElector {
   }
 
   /** Tries once to take the lease. */
-  async #take(signal: AbortSignal): Promise<boolean> {
+  async #acquire(signal: AbortSignal): Promise<boolean> {
     const observed = await this.#read(signal);
     if (observed === undefined) return this.#create(signal);
     const { identity } = this.#deps;

@@ -192,7 +192,10 @@ it('the process is killed in the middle: the next one completes, with one object
     ssh,
     { ...server, endpoint: storage.endpoint },
     {
-      ...{ directory, afterFetch: { action: 'Delete' as const }, bucket, files: 1 },
+      directory,
+      afterFetch: { action: 'Delete' as const },
+      bucket,
+      files: 1,
     },
   );
   const killed = Promise.withResolvers<void>();

@@ -200,7 +200,7 @@ function judgeHostKey(
     case 'Mismatch': {
       const others = [...new Set(verdict.known.map((entry) => `${entry.type} ${fingerprint(entry.key)}`))].slice(0, 3);
       return mismatch(
-        `The server ${where} shows the host key ${offered}, and not one of those in ${place} (${others.join(', ')}). Somebody may stand in between: ask the partner whether the key was changed, and only then replace the line.`,
+        `The server ${where} shows the host key ${offered}, and not one of those in ${place} (${others.join(', ')}). Another machine may intercept the connection: ask the partner whether the key was changed, and replace the line only if it was.`,
       );
     }
     case 'Revoked':

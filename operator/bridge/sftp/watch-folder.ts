@@ -17,7 +17,7 @@ export interface WatchFolderOptions {
   random?: (() => number) | undefined;
   /** True when nobody uses the connection, so that it may be closed until the next look. */
   isIdle: () => boolean;
-  /** Returns the names of files that need not be fetched, as far as one question for all files tells. */
+  /** Returns the names of files that need not be fetched, as far as one question about all files can show. */
   selectKnown: (files: StableFile[]) => Promise<ReadonlySet<string>>;
   /** Called for each stable file in every look, until the file is {@link FolderWatch.done}. */
   onFile: (file: StableFile) => void;

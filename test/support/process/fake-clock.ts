@@ -25,7 +25,7 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Timers ever set: tells that code which waits for I/O has gone on. */
+  /** Number of timers that were ever set. It grows when code that waited for I/O has gone on. */
   get scheduled(): number {
     return this.#sequence;
   }

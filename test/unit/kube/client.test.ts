@@ -85,11 +85,11 @@ describe('requests', () => {
     expect(last().headers['content-type']).toBe('application/merge-patch+json');
     await client.replace(CONFIG_MAPS, { metadata: { ...ref, resourceVersion: '7' } });
     expect(last()).toMatchObject({ method: 'PUT', path: '/api/v1/namespaces/ns/configmaps/one' });
-    const gone = await client.delete(CONFIG_MAPS, ref, {
+    const deleted = await client.delete(CONFIG_MAPS, ref, {
       propagationPolicy: 'Foreground',
       preconditions: { uid: 'u' },
     });
-    expect(gone).toBe(true);
+    expect(deleted).toBe(true);
     expect(JSON.parse(last().body)).toEqual({
       apiVersion: 'v1',
       kind: 'DeleteOptions',

@@ -272,7 +272,7 @@ describe('losing', () => {
     expect(holder(api)).toBe('');
   });
 
-  test('a candidate that is told to stop stops', async () => {
+  test('a candidate stops when its signal aborts', async () => {
     const { clock, api } = cluster();
     candidate('one', { client: api.client(), clock });
     await settle();

@@ -162,7 +162,7 @@ describe('a server that behaves', () => {
     expect(heard).toEqual(['+ a', '- a', '+ a 2']);
   });
 
-  test('the delete of what was never known, or of an earlier object of that name, is not told', async () => {
+  test('the delete of what was never known, or of an earlier object of that name, is not reported', async () => {
     server.put('a', { uid: 'new' });
     const { heard, reflector } = start();
     await watching();
@@ -215,7 +215,7 @@ describe('a server that does not', () => {
     await watching();
   });
 
-  test.each(['http', 'event'] as const)('410 as %s: lists again and tells what was missed', async (how) => {
+  test.each(['http', 'event'] as const)('410 as %s: lists again and reports what was missed', async (how) => {
     server.put('a', { data: { v: '1' } });
     server.put('b', { data: { v: '1' } });
     server.put('c', { uid: 'old' });
@@ -237,7 +237,7 @@ describe('a server that does not', () => {
     expect(reflector.counters.lists).toBe(2);
   });
 
-  test('a relist where nothing changed tells nothing', async () => {
+  test('a relist where nothing changed reports nothing', async () => {
     server.put('a');
     const { heard, reflector } = start();
     await watching();
