@@ -4,8 +4,8 @@
  *
  * Why the runtime is our own: the informer of @kubernetes/client-node 2.0.1 ends when a LIST fails, never asks for
  * bookmarks, and reads a collection without pages. That library has no leader election, work queue, rate limiter or
- * event recorder, and it opens a connection for every request unless its callers reuse one dispatcher. The users of
- * kube/ know only the interfaces in this file, so that an implementation by the library can take the place of ours.
+ * event recorder, and it opens a connection for every request unless its callers reuse one dispatcher. The interfaces
+ * in this file let an implementation by the library take the place of ours.
  */
 
 export interface OwnerReference {
