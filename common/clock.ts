@@ -1,15 +1,15 @@
-/** Time as a dependency, so that tests need no sleeps. */
+/** The clock as a dependency, so that tests need no sleeps. */
 
 export interface Clock {
-  /** Wall clock, ms since the epoch. For what is written and shown, never for measuring. */
+  /** Wall clock, ms since the epoch. Use it for times that are written or shown, never for measuring. */
   now(): number;
-  /** Monotonic clock, ms. For deadlines and durations. */
+  /** Monotonic clock, ms. Use it for deadlines and durations. */
   monotonic(): number;
-  /** Calls `callback` once after `ms`; returns the way to cancel it. */
+  /** Calls `callback` once after `ms`. Returns a function that cancels the timer. */
   schedule(ms: number, callback: () => void): () => void;
 }
 
-/** Node's longest timer; a longer one would fire at once. */
+/** Node's longest timer, in ms; a longer timer would fire at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
@@ -21,7 +21,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolves after `ms`, or at once when aborted; the caller looks at the signal. */
+/** Resolves after `ms`, or at once when aborted; the caller must check the signal. */
 export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
@@ -35,13 +35,13 @@ export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
   });
 }
 
-/** Resolves when aborted. */
+/** Resolves when the signal aborts. */
 export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-/** `ms` times a random factor in [1, 1 + spread). */
+/** Returns `ms` times a random factor in [1, 1 + spread). */
 export function jitter(ms: number, spread: number, random: () => number = Math.random): number {
   return ms * (1 + random() * spread);
 }

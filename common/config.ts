@@ -1,4 +1,4 @@
-/** Readers of environment variables; each says in its error which variable is wrong, and what is allowed. */
+/** Readers of environment variables. The error of a reader names the variable and says which values are allowed. */
 
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';

@@ -1,9 +1,9 @@
-/** Deadlines of a call that move while it goes on. */
+/** A deadline that can be moved while the call goes on. */
 import type { Clock } from './clock.ts';
 
 export class Expired extends Error {}
 
-/** A signal that follows the caller's and also aborts when the time set last is over. */
+/** Makes a signal that aborts with the caller's signal, or when the time of the last `set` is over. */
 export function createDeadline(clock: Clock, outer: AbortSignal | undefined) {
   const controller = new AbortController();
   const follow = () => controller.abort(outer?.reason);

@@ -1,24 +1,23 @@
 /**
- * Faults: one class for everything that is thrown, one table from category to exit code.
+ * One class for all errors that our code throws, and one table from their category to the exit code.
  * A record that fails a rule is a value, never an exception.
  */
 import type { FaultCode } from './fault-codes.ts';
 
 /** How a fault is handled; see {@link EXIT_CODES}. */
 export type FaultCategory =
-  /** The input or the configuration is wrong: trying again gives the same answer. */
+  /** The input or the configuration is wrong: another try would give the same result. */
   | 'permanent'
   /** PostgreSQL or the storage is away or overloaded: a later try may succeed. */
   | 'retryable'
   /** The upload is no longer running, or this attempt is not the current one: stop quietly. */
   | 'fenced'
-  /** Everything else: a defect. The upload fails with the stack in the log. */
+  /** The cause is a defect of the program. The upload fails, and the log has the stack. */
   | 'unknown';
 
 /**
- * Exit codes of the job runner, one to one with the Job's `podFailurePolicy`:
- * `permanent` fails the Job, `retryable` counts against the index, `fenced` is success
- * (the ledger has already decided; the pod has nothing left to say). `unknown` fails the Job.
+ * Exit codes of the job runner, one to one with the Job's `podFailurePolicy`: `permanent` and `unknown` fail the Job,
+ * `retryable` counts against the index, and `fenced` is success, because the ledger has already decided.
  */
 export const EXIT_CODES = { permanent: 40, unknown: 41, retryable: 75, fenced: 0 } as const satisfies Record<
   FaultCategory,
@@ -28,14 +27,14 @@ export const EXIT_CODES = { permanent: 40, unknown: 41, retryable: 75, fenced: 0
 export interface FaultOptions {
   code: FaultCode;
   category: FaultCategory;
-  /** For people, without record values: what happened and what to do. */
+  /** Text for people, without record values: what happened, why, and what to do. */
   message: string;
-  /** Of a retryable one: this process cannot try again, only a new one can. */
+  /** True for a retryable fault that only a new process can retry. */
   restart?: boolean;
   /** Reason of the `Failed` condition (CamelCase) when the fault ends the upload. */
   reason?: string;
   cause?: unknown;
-  /** Logged as fields; never record values. */
+  /** Fields for the log; they must never hold record values. */
   context?: Record<string, unknown>;
 }
 
@@ -56,13 +55,13 @@ export class Fault extends Error {
     this.#restart = options.restart ?? false;
   }
 
-  /** May this process try again? */
+  /** True when this process may try again. */
   get retryable(): boolean {
     return this.category === 'retryable' && !this.#restart;
   }
 }
 
-/** Wraps anything that was thrown; a {@link Fault} stays as it is. */
+/** Wraps any thrown value; a {@link Fault} is returned unchanged. */
 export function toFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
   return new Fault({

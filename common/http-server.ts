@@ -1,10 +1,11 @@
-/** /metrics, /healthz and /readyz of an operator. */
+/** The HTTP server of /metrics, /healthz and /readyz. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Health {
-  /** Null when all is well, else what is wrong. */
+  /** Null while the process is alive, else the reason why it is not. */
   live(): string | null;
+  /** Null while the process is ready, else the reason why it is not. */
   ready(): string | null;
 }
 
@@ -40,7 +41,7 @@ export async function startHttpServer(options: {
   return listen(server, options.port);
 }
 
-/** @returns when it listens; closing also ends what is under way. */
+/** Resolves when the server listens. Its `close` also ends the open connections. */
 export async function listen(server: Server, port: number): Promise<HttpServer> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -1,6 +1,8 @@
 import pino from 'pino';
 
-/** As pino's: fields first, then a fixed message. Never a credential, never a record's values. */
+/**
+ * The shape of pino's logger: fields first, then a fixed message. A log never holds a credential or a record's values.
+ */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
@@ -8,7 +10,7 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
-/** JSON lines to standard output, synchronously: a pod that is killed has said everything. */
+/** Writes JSON lines to standard output synchronously, so that a killed pod loses none. */
 export function createLogger(level: string, fields: Record<string, unknown> = {}): pino.Logger {
   return pino(
     { level, base: fields, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'message' },

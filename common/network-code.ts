@@ -1,4 +1,4 @@
-/** Only a code such as ECONNREFUSED: messages of the network hold addresses, not values, but add nothing. */
+/** Returns only a code such as ECONNREFUSED, since the messages of network errors say no more than that. */
 export function networkCode(error: unknown): string {
   const { code, name, message } = (error ?? {}) as { code?: string; name?: string; message?: string };
   if (code) return code;

@@ -1,8 +1,9 @@
-/** Where the API server is and how we say who we are: from a kubeconfig, or the pod's own service account. */
+/** The API server's address and our credentials for it, from a kubeconfig or from the pod's own service account. */
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type Clock, systemClock } from '#common/clock.ts';
+import { cacheCredentials } from './credential-cache.ts';
 
 export interface TlsMaterial {
   ca?: string | undefined;
@@ -13,28 +14,25 @@ export interface TlsMaterial {
 }
 
 export interface Credentials {
-  /** Sent with every request; never logged. */
+  /** Every request carries these headers; no log shows them. */
   headers: Record<string, string>;
   tls: TlsMaterial;
 }
 
 export interface KubeAccess {
-  /** URL of the API server, possibly with a path. */
+  /** URL of the API server; it may have a path. */
   readonly server: string;
   /** HTTP proxy, from the kubeconfig's `proxy-url`. */
   readonly proxyUrl?: string | undefined;
-  /** The context's namespace; in a pod, the pod's. */
+  /** Namespace of the kubeconfig's context, or of the pod. */
   readonly namespace?: string | undefined;
   credentials(): Promise<Credentials>;
   /** The server answered 401: read the credentials again before the next request. */
   invalidate(): void;
 }
 
-/** Service account tokens rotate after 80 % of an hour at the latest; client-go rereads the file every minute. */
-const REREAD_MS = 30_000;
-
 export interface LoadAccessOptions {
-  /** Path of a kubeconfig. When absent: `KUBECONFIG`, `~/.kube/config`, then the pod's service account. */
+  /** Path of a kubeconfig. When absent: `KUBECONFIG`, then `~/.kube/config`, then the pod's service account. */
   kubeconfig?: string | undefined;
   context?: string | undefined;
   clock?: Clock;
@@ -52,29 +50,19 @@ export function createAccess(config: KubeConfig, clock: Clock = systemClock): Ku
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error('The kubeconfig has no current context with a cluster: set current-context');
   const namespace = config.getContextObject(config.getCurrentContext())?.namespace?.trim();
-  // The library refuses plain HTTP unless it is told that there is no TLS to verify.
+  // The library refuses plain HTTP unless verification of TLS is off.
   if (cluster.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true });
 
-  let known: { credentials: Credentials; at: number } | undefined;
   return {
     server: cluster.server,
     proxyUrl: cluster.proxyUrl,
     namespace: namespace === '' ? undefined : namespace,
-    async credentials() {
-      if (known === undefined || clock.monotonic() - known.at >= REREAD_MS) {
-        const at = clock.monotonic();
-        known = { credentials: await readCredentials(config), at };
-      }
-      return known.credentials;
-    },
-    invalidate() {
-      known = undefined;
-    },
+    ...cacheCredentials(() => readCredentials(config), clock),
   };
 }
 
 async function readCredentials(config: KubeConfig): Promise<Credentials> {
-  // Runs exec plugins and auth providers, and reads the files that the kubeconfig names.
+  // This call runs exec plugins and auth providers, and reads the files that the kubeconfig names.
   const options: RequestOptions = {};
   await config.applyToHTTPSOptions(options);
   const headers: Record<string, string> = {};
@@ -84,7 +72,7 @@ async function readCredentials(config: KubeConfig): Promise<Credentials> {
   if (typeof options.auth === 'string') {
     headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
   }
-  // The library keeps a token file's content for a minute whatever happens; after a 401 that is too long.
+  // The library caches a token file for a minute, even after a 401. That is too long, so the file is read here.
   const tokenFile: unknown = config.getCurrentUser()?.authProvider?.config?.tokenFile;
   if (typeof tokenFile === 'string') {
     headers['authorization'] = `Bearer ${(await readFile(tokenFile, 'utf8')).trim()}`;

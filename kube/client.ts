@@ -1,4 +1,4 @@
-/** Raw JSON calls to the API server; see `KubeClient` for the contract. */
+/** Raw JSON calls to the API server. The contract is the docstring of `KubeClient`. */
 import { type Clock, systemClock } from '#common/clock.ts';
 import type { KubeAccess } from './access.ts';
 import { isGone, isNotFound } from './errors.ts';
@@ -23,17 +23,17 @@ import { toWatchEvent } from './watch-event.ts';
 export interface KubeClientDeps {
   access: KubeAccess;
   clock?: Clock;
-  /** Its part before the slash becomes the field manager of creates and merge patches. */
+  /** The API server takes the part before the slash as the field manager of creates and merge patches. */
   userAgent?: string;
   onRequest?: OnRequest | undefined;
 }
 
 const TIMEOUT_MS = 30_000;
-/** A page of 500 big objects from a busy etcd. */
+/** A busy etcd needs long for a page of 500 big objects. */
 const PAGE_TIMEOUT_MS = 60_000;
 const PAGE_LIMIT = 500;
 
-/** Each client has connections of its own, so the lease's is never behind the work's. */
+/** Each client has connections of its own, so that renewals of the lease never wait behind other requests. */
 export function createKubeClient(deps: KubeClientDeps): KubeClient {
   const { access, clock = systemClock, userAgent = 'batch-upload', onRequest } = deps;
   const transport = createTransport({ access, clock, userAgent, onRequest });
@@ -65,7 +65,7 @@ export function createKubeClient(deps: KubeClientDeps): KubeClient {
       );
       next = page.metadata?.continue ?? '';
       const items = page.items ?? [];
-      // A list of a built-in kind leaves both out of its items.
+      // The API server leaves both fields out of the items when the kind is a built-in one.
       for (const item of items) {
         item.apiVersion ??= apiVersion(type);
         item.kind ??= type.kind;
@@ -117,7 +117,7 @@ export function createKubeClient(deps: KubeClientDeps): KubeClient {
       subresource,
       path: objectPath(type, refOf(type, object), subresource),
       query: { fieldManager: options.fieldManager, force: options.force === true ? 'true' : undefined },
-      // JSON is YAML.
+      // Every JSON text is YAML.
       contentType: 'application/apply-patch+yaml',
       json: typed(type, object),
     });
@@ -137,7 +137,7 @@ export function createKubeClient(deps: KubeClientDeps): KubeClient {
       try {
         return await collect(listPages(type, options));
       } catch (error) {
-        // The continue token became too old between two pages.
+        // The continue token expired between two pages, so the second try asks for everything in one page.
         if (!isGone(error)) throw error;
         return collect(listPages(type, { ...options, limit: 0 }));
       }

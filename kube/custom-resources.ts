@@ -1,4 +1,4 @@
-/** Our own kinds, and where they live in the API. */
+/** Our own kinds and their places in the API, and the built-in ServiceAccount. */
 import type { V1ServiceAccount } from '@kubernetes/client-node';
 import type { BatchUploadSpec, BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
@@ -36,7 +36,7 @@ export const SERVICE_ACCOUNTS: ResourceType<Raw<V1ServiceAccount>> = {
   kind: 'ServiceAccount',
 };
 
-/** Who writes: the field manager of the status. */
+/** The controller's field manager. */
 export const FIELD_MANAGER = 'batch-upload-operator';
-/** The same of an UploadSource, and of what is made from it. */
+/** The bridge's field manager, for UploadSources and for the objects that are made from them. */
 export const BRIDGE_FIELD_MANAGER = 'batch-upload-bridge';

@@ -1,16 +1,16 @@
-/** The one error of the client. */
+/** The only class of errors that the client throws. */
 
 export interface KubeErrorOptions {
   /** HTTP status; 0 when no answer came (network, timeout, malformed). */
   status: number;
-  /** The server's `Status.reason` (`NotFound`, `Conflict`, ...); `Network`, `Timeout` or `Malformed` when `status` is 0. */
+  /** The server's `Status.reason` (such as `NotFound`), or `Network`, `Timeout` or `Malformed` when `status` is 0. */
   reason: string;
   message: string;
   retryAfterSeconds?: number | undefined;
   cause?: unknown;
 }
 
-/** Holds no headers and no request body, so that it can be logged whole. */
+/** The error holds no headers and no request body, so that all of it may be logged. */
 export class KubeError extends Error {
   override readonly name = 'KubeError';
   readonly status: number;
@@ -30,11 +30,15 @@ const hasStatus = (error: unknown, status: number): boolean => error instanceof 
 export const isNotFound = (error: unknown): boolean => hasStatus(error, 404);
 export const isConflict = (error: unknown): boolean => hasStatus(error, 409);
 export const isForbidden = (error: unknown): boolean => hasStatus(error, 403);
-/** A resourceVersion or a continue token is too old: list again. */
+/** True for 410 Gone: a resourceVersion or a continue token has expired, and the caller must list again. */
 export const isGone = (error: unknown): boolean => hasStatus(error, 410);
 export const isAlreadyExists = (error: unknown): boolean =>
   error instanceof KubeError && error.status === 409 && error.reason === 'AlreadyExists';
 
-/** `status.causes` names fields; the message of a quota refusal starts with the quota's name. */
+/** The delay that the server asks for, in ms; 0 when it asks for none. */
+export const retryAfterMs = (error: unknown): number =>
+  error instanceof KubeError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+
+/** A refusal by a quota shows only in the message: `status.causes` would name fields. */
 export const isQuotaExceeded = (error: unknown): boolean =>
   error instanceof KubeError && error.status === 403 && error.message.includes('exceeded quota');

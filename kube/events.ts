@@ -1,6 +1,6 @@
 /**
- * Events that `kubectl describe` and `kubectl get events` show: core/v1, since with that API the count of repeats is one
- * merge patch. Best effort: an event that can't be written is counted, never thrown.
+ * Events that `kubectl describe` and `kubectl get events` show. The API is core/v1, because the count of repeats is one
+ * merge patch there. Writing is best effort: an event that cannot be written is counted, and no error is thrown.
  */
 import { randomBytes } from 'node:crypto';
 import { backoffMs } from '#common/backoff.ts';
@@ -13,19 +13,19 @@ import type { EventRecorder, EventTarget, KubeClient } from './types.ts';
 export interface EventRecorderDeps {
   client: Pick<KubeClient, 'create' | 'patchMerge'>;
   log: Logger;
-  /** Shown in the `From` column. */
+  /** Name of the program, which kubectl shows in the `From` column. */
   component: string;
-  /** The pod's name. */
+  /** Name of the pod. */
   instance: string;
-  /** Ends the recorder: what is not written by then is dropped. */
+  /** Ends the recorder: events that are not written by then are dropped. */
   signal: AbortSignal;
   clock?: Clock;
 }
 
 const MAX_MESSAGE_BYTES = 1024;
-/** Events live an hour in the API server; a later repeat is a new one. */
+/** The API server keeps an event for an hour; a later repeat becomes a new event. */
 const REPEAT_MS = 3_600_000;
-/** As client-go's spam filter: for one object 25 at once, then one in 5 minutes. */
+/** One object gets 25 events at once, then one in 5 minutes, as in client-go's spam filter. */
 const BURST = 25;
 const REFILL_MS = 300_000;
 const MAX_PENDING = 1_000;
@@ -39,14 +39,14 @@ export function createEventRecorder(deps: EventRecorderDeps): EventRecorder {
 interface Entry {
   event: CoreEvent & { metadata: { name: string; namespace: string } };
   lastAt: number;
-  /** The API server has it: the next write is a patch. */
+  /** True once the API server has the event: the next write is a patch. */
   written: boolean;
 }
 
 class CoreEventRecorder implements EventRecorder {
   readonly #deps: EventRecorderDeps;
   readonly #clock: Clock;
-  /** By what makes two events the same; the oldest first. */
+  /** The key is what makes two events the same; the oldest entry comes first. */
   readonly #entries = new Map<string, Entry>();
   readonly #pending = new Set<Entry>();
   readonly #buckets = new Map<string, { tokens: number; at: number }>();
@@ -104,7 +104,7 @@ class CoreEventRecorder implements EventRecorder {
   }
 
   async #run(): Promise<void> {
-    // Repeats recorded in the same turn become one write.
+    // Repeats that are recorded in the same turn of the event loop become one write.
     await Promise.resolve();
     for (const entry of this.#pending) {
       this.#pending.delete(entry);
@@ -121,7 +121,7 @@ class CoreEventRecorder implements EventRecorder {
       } catch (err) {
         if (signal.aborted) break;
         const { namespace } = entry.event.metadata;
-        if (attempt === TRIES || !isPassing(err)) {
+        if (attempt === TRIES || !isTransient(err)) {
           log.warn({ err, namespace, reason: entry.event.reason }, 'an event could not be written');
           break;
         }
@@ -140,7 +140,7 @@ class CoreEventRecorder implements EventRecorder {
         await client.patchMerge(EVENTS, event.metadata, { count, lastTimestamp }, { signal, timeoutMs: 10_000 });
         return;
       } catch (err) {
-        // Its hour was over.
+        // The API server has deleted the event after its hour.
         if (!isNotFound(err)) throw err;
         event.metadata.name = eventName(event.involvedObject.name ?? '');
       }
@@ -155,7 +155,7 @@ class CoreEventRecorder implements EventRecorder {
   ): Entry['event'] {
     const { component, instance } = this.#deps;
     const { name, uid, resourceVersion } = target.metadata;
-    // Events of a cluster-scoped object are in `default`.
+    // Events on a cluster-scoped object belong to the namespace `default`.
     const namespace = target.metadata.namespace ?? 'default';
     return {
       metadata: { name: eventName(name), namespace },
@@ -189,7 +189,7 @@ class CoreEventRecorder implements EventRecorder {
   }
 }
 
-/** The oldest entry goes when the map is full. */
+/** Deletes the oldest entry when the map is full. */
 function setBounded<V>(map: Map<string, V>, key: string, value: V): void {
   map.set(key, value);
   if (map.size <= MAX_KNOWN) return;
@@ -199,19 +199,19 @@ function setBounded<V>(map: Map<string, V>, key: string, value: V): void {
   }
 }
 
-const isPassing = (err: unknown): boolean =>
+const isTransient = (err: unknown): boolean =>
   err instanceof KubeError && (err.status === 0 || err.status === 429 || err.status >= 500);
 
-/** `metav1.Time`: seconds. */
+/** The format `metav1.Time`, which has whole seconds. */
 const toTime = (ms: number): string => new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
 
-/** A DNS subdomain of at most 253 characters. */
+/** A unique name that is a DNS subdomain of at most 253 characters. */
 function eventName(objectName: string): string {
   const suffix = randomBytes(8).toString('hex');
   return `${objectName.slice(0, 236).replace(/[^a-z0-9]+$/, '')}.${suffix}`;
 }
 
-/** At most `max` bytes of UTF-8, no character cut; what was left out shows as an ellipsis. */
+/** Cuts between characters to at most `max` bytes of UTF-8; an ellipsis stands for the rest. */
 export function cutToBytes(text: string, max: number): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= max) return bytes.toString('utf8');

@@ -1,6 +1,6 @@
-/** Lines of a byte stream, decoded; what follows the last newline is not a line. */
+/** The decoded lines of a byte stream. Bytes after the last newline are no line. */
 export async function* readLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<string, void, void> {
-  // Pieces are joined once per line: appending would copy a long line for every chunk of it.
+  // Pieces are joined once per line, because appending would copy a long line again for each of its chunks.
   let pieces: Buffer[] = [];
   for await (const chunk of chunks) {
     let start = 0;

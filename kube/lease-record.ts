@@ -1,23 +1,23 @@
-/** What a `coordination.k8s.io/v1` Lease says, and what a candidate may conclude from it (pure). */
+/** Pure functions on a Lease (`coordination.k8s.io/v1`): what it says, and what a candidate may conclude from it. */
 import type { Lease } from './resource-types.ts';
 
 /**
- * `MicroTime` of the API: exactly six digits of a second. The API server refuses the three that `toISOString` gives.
+ * The API's format `MicroTime` has exactly six digits of a second; the API server refuses the three of `toISOString`.
  */
 export function toMicroTime(ms: number): string {
   return new Date(ms).toISOString().replace(/\.(\d{3})Z$/, '.$1000Z');
 }
 
-/** A lease as one candidate saw it change last. */
+/** A lease in its last state that one candidate saw. */
 export interface Observation {
   lease: Lease;
-  /** Its content; a change of it is a sign of life of its holder. Annotating a lease is none. */
+  /** The lease's spec as JSON: a change of the spec is a sign of life of the holder, a change of annotations is not. */
   content: string;
-  /** Local monotonic time of the answer in which it was first seen, so never before it was written. */
+  /** Local monotonic time of the first answer with this content, so never before the holder wrote it. */
   at: number;
 }
 
-/** Remote times are never compared with ours: what counts is how long we have seen no change. */
+/** Remote times are never compared with ours: only the time in which we saw no change counts. */
 export function observe(lease: Lease, previous: Observation | undefined, monotonic: number): Observation {
   const content = JSON.stringify(lease.spec ?? {});
   return { lease, content, at: content === previous?.content ? previous.at : monotonic };
@@ -25,7 +25,7 @@ export function observe(lease: Lease, previous: Observation | undefined, monoton
 
 export const holderOf = (lease: Lease): string => lease.spec?.holderIdentity ?? '';
 
-/** True while its holder may still believe that it leads. */
+/** True while the lease's holder may still believe that it leads. */
 export function isHeld({ lease, at }: Observation, monotonic: number, defaultDurationMs: number): boolean {
   if (holderOf(lease) === '') return false;
   const seconds = lease.spec?.leaseDurationSeconds;
@@ -39,7 +39,7 @@ export interface Claim {
   now: number;
 }
 
-/** The lease with `identity` as holder: taken over, or renewed when it was the holder already. */
+/** The lease with `identity` as its holder: renewed if `identity` held it before, else taken over. */
 export function claimed(lease: Lease, { identity, durationMs, now }: Claim): Lease {
   const { spec = {} } = lease;
   const time = toMicroTime(now);
@@ -48,7 +48,7 @@ export function claimed(lease: Lease, { identity, durationMs, now }: Claim): Lea
   return { ...lease, spec: { ...renewed, acquireTime: time, leaseTransitions: (spec.leaseTransitions ?? 0) + 1 } };
 }
 
-/** The lease with nobody as holder, so that the next candidate need not wait. */
+/** The lease without a holder, so that the next candidate need not wait. */
 export function released(lease: Lease, now: number): Lease {
   const time = toMicroTime(now);
   return {

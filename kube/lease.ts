@@ -1,10 +1,11 @@
 /**
- * Leader election on a Lease. Never two leaders: a holder counts from before it sent its last successful renewal and stops
- * after `renewDeadlineMs`; the others count from when they saw that renewal and wait `leaseDurationMs`, which is longer.
- * Both use their own monotonic clock only, and every write names the version that it replaces.
+ * Leader election on a Lease. There are never two leaders: the holder counts from the moment before it sent its last
+ * successful renewal, and stops after `renewDeadlineMs`; the others count from the moment when they saw that renewal,
+ * and wait `leaseDurationMs`, which is longer. Each process uses its own monotonic clock only, and every write names
+ * the version that it replaces.
  *
- * What this cannot exclude: a process that was stopped as a whole finds out when it wakes, so a call it had already begun may
- * go out late; and a lease that a person deletes is free at once. Names of Jobs and the ledger's fence hold then.
+ * Two cases remain. A process that was frozen finds out when it wakes, so a call that it had begun may go out late; and
+ * a lease that a person deletes is free at once. In both cases the names of Jobs and the ledger's fence prevent harm.
  */
 import { randomUUID } from 'node:crypto';
 import { type Clock, jitter, sleep, systemClock } from '#common/clock.ts';
@@ -15,28 +16,30 @@ import { LEASES, type Lease } from './resource-types.ts';
 import type { KubeClient, LeaderElector } from './types.ts';
 
 export interface LeaderElectorDeps {
-  /** Used for nothing else: work that fills its connections must not delay a renewal. */
+  /** Nothing else may use this client, because other requests on its connections would delay a renewal. */
   client: Pick<KubeClient, 'find' | 'create' | 'replace'>;
   namespace: string;
   name: string;
-  /** Unique per process, see {@link processIdentity}. */
+  /** Unique for each process; see {@link processIdentity}. */
   identity: string;
   log: Logger;
   clock?: Clock;
   random?: () => number;
-  /** Whole seconds. 15 s, 10 s and 2 s when absent. */
+  /** Whole seconds; 15 s when absent. */
   leaseDurationMs?: number;
+  /** 10 s when absent. */
   renewDeadlineMs?: number;
+  /** 2 s when absent. */
   retryPeriodMs?: number;
-  /** The work. Ends soon after `signal` aborts. When it ends by itself, the lease is released. */
+  /** Does the leader's work, and ends soon after `signal` aborts. If the work ends by itself, the lease is released. */
   onStartedLeading: (signal: AbortSignal) => Promise<void>;
-  /** The process exits here. */
+  /** The process must exit in this callback. */
   onLost: (reason: string) => void;
-  /** Told of every new holder, ourselves included; empty when nobody is. */
+  /** Called for every new holder, this process included; the identity is empty when nobody holds the lease. */
   onLeader?: (identity: string) => void;
 }
 
-/** A container that restarts in its pod keeps the pod's name, but must not take its predecessor for itself. */
+/** A restarted container has the pod name of its predecessor, and must not take the predecessor's lease for its own. */
 export function processIdentity(podName: string): string {
   return `${podName}_${randomUUID()}`;
 }
@@ -48,8 +51,8 @@ export function createLeaderElector(deps: LeaderElectorDeps): LeaderElector {
 /**
  * | state | `#validUntil` | next |
  * |---|---|---|
- * | candidate | 0 | leading, when it took the lease |
- * | leading | last renewal + renewDeadline | lost, when that passes or another holds the lease; released, when the work ended |
+ * | candidate | 0 | leading, when this process took the lease |
+ * | leading | last renewal + renewDeadline | lost, when that time passes or another holds the lease; released, when the work ended |
  * | lost, released | 0 | none |
  */
 class LeaseElector implements LeaderElector {
@@ -86,12 +89,12 @@ class LeaseElector implements LeaderElector {
     const { log, identity, random } = this.#deps;
     while (!signal.aborted) {
       const sentAt = this.#clock.monotonic();
-      const taken = await this.#take(signal).catch((err) => {
+      const acquired = await this.#acquire(signal).catch((err) => {
         if (!signal.aborted) log.warn({ err, identity }, 'cannot read or take the lease');
         return false;
       });
-      this.#validUntil = taken ? sentAt + this.#deadlineMs : 0;
-      // The answer of a taking that came too late says nothing any more.
+      this.#validUntil = acquired ? sentAt + this.#deadlineMs : 0;
+      // The lease may have expired again before the answer came, so the clock decides.
       if (this.isLeader) {
         log.info({ identity }, 'leading');
         return this.#lead(signal);
@@ -100,7 +103,7 @@ class LeaseElector implements LeaderElector {
     }
   }
 
-  /** Until the work has ended or the lease is lost. */
+  /** Resolves when the work has ended or the lease is lost. */
   async #lead(signal: AbortSignal): Promise<void> {
     const { onStartedLeading, onLost, log } = this.#deps;
     const leading = new AbortController();
@@ -109,7 +112,7 @@ class LeaseElector implements LeaderElector {
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     const lost = Promise.withResolvers<string>();
-    // Not left to the renewing loop, which may hang in a call.
+    // The watchdog is no part of the renewing loop, because that loop may hang in a call.
     let cancelWatchdog = () => {};
     const watch = () => {
       cancelWatchdog();
@@ -157,8 +160,8 @@ class LeaseElector implements LeaderElector {
     }
   }
 
-  /** One try of a candidate. */
-  async #take(signal: AbortSignal): Promise<boolean> {
+  /** Tries once to take the lease. */
+  async #acquire(signal: AbortSignal): Promise<boolean> {
     const observed = await this.#read(signal);
     if (observed === undefined) return this.#create(signal);
     const { identity } = this.#deps;
@@ -173,14 +176,14 @@ class LeaseElector implements LeaderElector {
     }
   }
 
-  /** One renewal. Throws when it is not known whether it went through. */
+  /** Renews the lease once. Throws when the outcome is not known. */
   async #extend(signal: AbortSignal): Promise<boolean> {
     if (this.#observed !== undefined) {
       try {
         await this.#write(this.#observed.lease, signal);
         return true;
       } catch (err) {
-        // Changed or deleted: also by our own renewal whose answer was lost, or by a person's annotation.
+        // The lease was deleted, or was changed by another process, a person, or our own renewal whose answer was lost.
         if (!isConflict(err) && !isNotFound(err)) throw err;
       }
     }
@@ -195,7 +198,7 @@ class LeaseElector implements LeaderElector {
     const { client, name, namespace } = this.#deps;
     const lease = await client.find(LEASES, { name, namespace }, this.#callOptions(signal));
     if (lease === undefined) this.#observed = undefined;
-    else this.#saw(lease);
+    else this.#note(lease);
     return this.#observed;
   }
 
@@ -205,7 +208,7 @@ class LeaseElector implements LeaderElector {
     const { spec } = claimed({}, claim);
     const lease: Lease = { metadata: { name, namespace }, spec: { ...spec, leaseTransitions: 0 } };
     try {
-      this.#saw(await client.create(LEASES, lease, this.#callOptions(signal)));
+      this.#note(await client.create(LEASES, lease, this.#callOptions(signal)));
       return true;
     } catch (err) {
       if (isAlreadyExists(err)) return false;
@@ -216,23 +219,23 @@ class LeaseElector implements LeaderElector {
   async #write(lease: Lease, signal: AbortSignal): Promise<void> {
     const { client, identity } = this.#deps;
     const claim = { identity, durationMs: this.#durationMs, now: this.#clock.now() };
-    this.#saw(await client.replace(LEASES, claimed(lease, claim), this.#callOptions(signal)));
+    this.#note(await client.replace(LEASES, claimed(lease, claim), this.#callOptions(signal)));
   }
 
   async #release(): Promise<void> {
     const { client, log, identity } = this.#deps;
     const held = this.isLeader;
-    // Others may lead as soon as the server has it.
+    // Another process may lead as soon as the server has the release.
     this.#validUntil = 0;
     if (!held) return;
     const options = this.#callOptions(undefined);
     const free = async (lease: Lease | undefined) => {
       if (lease === undefined || holderOf(lease) !== identity) return;
-      this.#saw(await client.replace(LEASES, released(lease, this.#clock.now()), options));
+      this.#note(await client.replace(LEASES, released(lease, this.#clock.now()), options));
     };
     try {
       await free(this.#observed?.lease).catch(async (err) => {
-        // A renewal that the end of the work cut off had gone through.
+        // The last renewal was cut off by the end of the work, and had reached the server.
         if (!isConflict(err)) throw err;
         await free((await this.#read(undefined))?.lease);
       });
@@ -242,7 +245,7 @@ class LeaseElector implements LeaderElector {
     }
   }
 
-  #saw(lease: Lease): void {
+  #note(lease: Lease): void {
     this.#observed = observe(lease, this.#observed, this.#clock.monotonic());
     const holder = holderOf(lease);
     if (holder === this.#leader) return;
@@ -250,7 +253,7 @@ class LeaseElector implements LeaderElector {
     this.#deps.onLeader?.(holder);
   }
 
-  /** Two tries fit into the deadline. */
+  /** The timeout lets two tries fit into the deadline. */
   #callOptions(signal: AbortSignal | undefined) {
     return { signal, timeoutMs: Math.ceil(this.#deadlineMs / 2) };
   }

@@ -1,4 +1,4 @@
-/** The objects of one kind as last seen, and the handlers that hear of changes. */
+/** The last known objects of one kind, and the handlers that are notified of changes. */
 import type { Logger } from '#common/log.ts';
 import type { KubeObject, ReflectorHandlers } from './types.ts';
 
@@ -31,14 +31,14 @@ export class ObjectCache<T extends KubeObject> {
 
   subscribe(handlers: ReflectorHandlers<T>): () => void {
     this.#subscribers.add(handlers);
-    for (const object of this.#objects.values()) this.#tell([handlers], object, (to) => to.onAdd?.(object));
+    for (const object of this.#objects.values()) this.#notify([handlers], object, (to) => to.onAdd?.(object));
     return () => this.#subscribers.delete(handlers);
   }
 
-  /** The whole collection as listed: what is no longer there was deleted meanwhile. */
+  /** Replaces the whole collection. Objects that the list does not have were deleted meanwhile. */
   replace(listed: Map<string, T>): void {
     const previous = this.#objects;
-    // Handlers look things up here: they must find the new state, not half of it.
+    // The new state is complete before the first handler runs, because handlers look objects up in this cache.
     this.#objects = listed;
     for (const [key, old] of previous) if (!listed.has(key)) this.#deleted(old);
     for (const [key, object] of listed) this.#changed(object, previous.get(key));
@@ -63,24 +63,24 @@ export class ObjectCache<T extends KubeObject> {
   #changed(object: T, previous: T | undefined): void {
     if (previous?.metadata?.uid === object.metadata?.uid && previous !== undefined) {
       if (previous.metadata?.resourceVersion === object.metadata?.resourceVersion) return;
-      this.#tell(this.#subscribers, object, (to) => to.onUpdate?.(object, previous));
+      this.#notify(this.#subscribers, object, (to) => to.onUpdate?.(object, previous));
       return;
     }
-    // Deleted and made again between two looks.
+    // The object was deleted and created again between two lists.
     if (previous !== undefined) this.#deleted(previous);
-    this.#tell(this.#subscribers, object, (to) => to.onAdd?.(object));
+    this.#notify(this.#subscribers, object, (to) => to.onAdd?.(object));
   }
 
   #deleted(last: T): void {
-    this.#tell(this.#subscribers, last, (to) => to.onDelete?.(last));
+    this.#notify(this.#subscribers, last, (to) => to.onDelete?.(last));
   }
 
-  #tell(subscribers: Iterable<ReflectorHandlers<T>>, object: T, call: (to: ReflectorHandlers<T>) => unknown): void {
+  #notify(subscribers: Iterable<ReflectorHandlers<T>>, object: T, call: (to: ReflectorHandlers<T>) => unknown): void {
     const failed = (err: unknown) => this.#log.error({ err, key: keyOf(object) }, 'a reflector handler failed');
     for (const subscriber of subscribers) {
       try {
         const result = call(subscriber);
-        // An async function fits the handler's type; its rejection would end the process.
+        // The handler's type accepts an async function, and an unhandled rejection would end the process.
         if (result instanceof Promise) result.catch(failed);
       } catch (err) {
         failed(err);

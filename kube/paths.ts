@@ -1,4 +1,4 @@
-/** Resource types and objects to API paths. */
+/** API paths of resource types and objects. */
 import type { KubeObject, ObjectRef, ResourceType } from './types.ts';
 
 export const apiVersion = (type: ResourceType) => (type.group === '' ? type.version : `${type.group}/${type.version}`);
@@ -22,7 +22,7 @@ export function creationPath(type: ResourceType, { metadata }: KubeObject): stri
 }
 
 export function objectPath(type: ResourceType, ref: ObjectRef, subresource?: string): string {
-  // An empty name or a dot would address the whole collection: a delete of it would delete everything.
+  // An empty name or a dot would address the whole collection, and a delete would delete everything.
   if (['', '.', '..'].includes(ref.name)) throw new TypeError(`${type.kind}: "${ref.name}" is not a name`);
   if (type.namespaced && !ref.namespace) throw new TypeError(`${type.kind} ${ref.name}: the namespace is missing`);
   const path = `${collectionPath(type, ref.namespace)}/${encodeURIComponent(ref.name)}`;

@@ -1,11 +1,12 @@
 /**
- * A local copy of one collection, kept by LIST and WATCH. What client-go's reflector does: pages of 500, bookmarks, a
- * watch that ends after some minutes, relist only when the server no longer knows the version.
+ * A local copy of one collection, kept by LIST and WATCH as in client-go's reflector: with pages of 500, with
+ * bookmarks, with watches that end after some minutes, and with a new LIST only when the server no longer knows the
+ * version.
  */
-import { backoffMs } from '#common/backoff.ts';
+import { type BackoffLimits, backoffMs } from '#common/backoff.ts';
 import { type Clock, jitter, sleep, systemClock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
-import { isGone, KubeError } from './errors.ts';
+import { isGone, KubeError, retryAfterMs } from './errors.ts';
 import { keyOf, ObjectCache } from './object-cache.ts';
 import type { KubeClient, KubeObject, Reflector, ReflectorHandlers, ResourceType } from './types.ts';
 
@@ -20,19 +21,19 @@ export interface ReflectorDeps<T extends KubeObject> {
   labelSelector?: string | undefined;
   fieldSelector?: string | undefined;
   /**
-   * What is kept of an object; it may change its argument. Uid, name, namespace and resourceVersion must stay. When absent,
-   * `managedFields` are dropped.
+   * Returns the part of an object that the cache keeps, and may change its argument. Uid, name, namespace and
+   * resourceVersion must stay. When absent, `managedFields` are dropped.
    */
   trim?: (object: T) => T;
   pageSize?: number;
-  /** The server ends a watch between this and twice this. */
+  /** The server ends a watch after a random time between this and twice this; 300 when absent. */
   watchSeconds?: number;
-  /** A watch without a byte for so long is opened again: bookmarks come every minute, so the connection is likely dead. */
+  /** Silence after which a watch is opened again; 150 s when absent. A live connection has a bookmark every minute. */
   idleTimeoutMs?: number;
 }
 
-const BACKOFF = { baseMs: 500, maxMs: 30_000 };
-/** A watch that ended sooner, without an event, is a failure; one that lasted longer ends a row of failures. */
+const BACKOFF: BackoffLimits = { baseMs: 500, maxMs: 30_000 };
+/** A watch that ends sooner and without an event is a failure; a longer watch resets the count of failures. */
 const SHORT_WATCH_MS = 1_000;
 
 export function createReflector<T extends KubeObject>(deps: ReflectorDeps<T>): Reflector<T> {
@@ -42,8 +43,8 @@ export function createReflector<T extends KubeObject>(deps: ReflectorDeps<T>): R
 /**
  * | `#version` | next |
  * |---|---|
- * | undefined | LIST; its version when all pages are in the cache |
- * | a version | WATCH from it; undefined when the server answers that it is gone, or sends what is not an event |
+ * | undefined | LIST; the list's version when all pages are in the cache |
+ * | a version | WATCH from this version; undefined when the server answers 410 Gone, or sends what is no event |
  */
 class ListWatchReflector<T extends KubeObject> implements Reflector<T> {
   readonly type: ResourceType<T>;
@@ -67,7 +68,7 @@ class ListWatchReflector<T extends KubeObject> implements Reflector<T> {
     this.#pageSize = deps.pageSize ?? 500;
     this.#lastActivity = this.#clock.monotonic();
     this.synced = this.#sync.promise;
-    // Nobody has to wait for it.
+    // Nobody has to await `synced`, so its rejection counts as handled.
     this.synced.catch(() => {});
   }
 
@@ -168,21 +169,20 @@ class ListWatchReflector<T extends KubeObject> implements Reflector<T> {
     }
   }
 
-  /** Notes a failure; returns how long to wait, in ms. */
+  /** Counts a failure. Returns the delay before the next try, in ms. */
   #failed(err: unknown): number {
     const { type, log, random } = this.#deps;
     this.#touch();
     this.counters.failures++;
     this.#failuresInRow++;
     if (isGone(err)) {
-      // While listing: the continue token is too old, so ask for everything at once.
+      // The continue token expired during a LIST, so the next LIST asks for everything in one page.
       if (this.#version === undefined) this.#pageSize = 0;
       this.#version = undefined;
     } else if (err instanceof KubeError && err.reason === 'Malformed') {
       this.#version = undefined;
     }
-    const retryAfter = err instanceof KubeError ? (err.retryAfterSeconds ?? 0) * 1000 : 0;
-    const retryInMs = Math.max(retryAfter, backoffMs(this.#failuresInRow, { ...BACKOFF, ...(random && { random }) }));
+    const retryInMs = Math.max(retryAfterMs(err), backoffMs(this.#failuresInRow, { ...BACKOFF, random }));
     const fields = {
       err,
       resource: type.plural,
@@ -190,7 +190,7 @@ class ListWatchReflector<T extends KubeObject> implements Reflector<T> {
       retryInMs,
       relist: this.#version === undefined,
     };
-    // One cut connection is everyday life; a row of them is not.
+    // A single cut connection is normal; several in a row are not.
     if (this.#failuresInRow === 1) log.info(fields, 'list or watch ended with an error');
     else log.warn(fields, 'list or watch keeps failing');
     return retryInMs;
@@ -211,7 +211,7 @@ class ListWatchReflector<T extends KubeObject> implements Reflector<T> {
   }
 }
 
-/** Often more than half of an object. */
+/** The `managedFields` are often more than half of an object. */
 export function dropManagedFields<T extends KubeObject>(object: T): T {
   if (object.metadata !== undefined) delete (object.metadata as { managedFields?: unknown }).managedFields;
   return object;

@@ -1,4 +1,4 @@
-/** Calls to the API server, as a histogram that every process of the operator has. */
+/** The histogram of calls to the API server, which every process of the operator has. */
 import { Histogram, type Registry } from 'prom-client';
 import type { OnRequest } from './types.ts';
 
@@ -11,7 +11,7 @@ export function createRequestMetric(registers: Registry[]): OnRequest {
     registers,
   });
   return ({ verb, resource, status, seconds }) => {
-    // A watch lasts for minutes by design.
+    // A watch lasts for minutes by design, so it would only distort the histogram.
     if (verb !== 'watch') requests.observe({ verb, resource, status: String(status) }, seconds);
   };
 }

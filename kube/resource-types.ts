@@ -1,4 +1,4 @@
-/** The built-in kinds that the operator uses. Its own kinds are in `custom-resources.ts`. */
+/** The built-in kinds that the operator uses. The operator's own kinds are in `custom-resources.ts`. */
 import type { CoreV1Event, V1ConfigMap, V1Job, V1Lease, V1Namespace, V1Pod, V1Secret } from '@kubernetes/client-node';
 import type { Raw, ResourceType } from './types.ts';
 

@@ -1,4 +1,4 @@
-/** HTTP to one API server over one reused dispatcher, with a deadline on every call and errors of one class. */
+/** HTTP calls to one API server over one reused dispatcher, with a deadline on every call and errors of one class. */
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import type { Clock } from '#common/clock.ts';
 import { createDeadline, Expired } from '#common/deadline.ts';
@@ -7,8 +7,9 @@ import { KubeError } from './errors.ts';
 import type { OnRequest } from './types.ts';
 
 export interface Call {
-  /** For metrics and messages: `list`, `apply`, ... and `jobs`, `batchuploads/status`, ... */
+  /** `list`, `apply`, ...: for metrics and messages. */
   verb: string;
+  /** `jobs`, `batchuploads/status`, ...: for metrics and messages. */
   resource: string;
   method: Dispatcher.HttpMethod;
   /** Absolute API path with the query. */
@@ -18,18 +19,18 @@ export interface Call {
 }
 
 export interface StreamOptions {
-  /** Until the answer begins. */
+  /** Time limit until the answer begins. */
   openTimeoutMs: number;
-  /** Between two chunks. */
+  /** Time limit between two chunks. */
   idleTimeoutMs: number;
-  /** Called when the answer begins and is not a refusal. */
+  /** Called when the answer begins, unless it is a refusal. */
   onOpen?: (() => void) | undefined;
 }
 
 export interface Transport {
-  /** The whole answer as JSON. */
+  /** Returns the whole answer, parsed from JSON. */
   json(call: Call, timeoutMs: number): Promise<unknown>;
-  /** The answer's bytes as they come. */
+  /** Yields the answer's bytes in the chunks in which they come. */
   stream(call: Call, options: StreamOptions): AsyncGenerator<Buffer, void, void>;
   close(): Promise<void>;
 }
@@ -46,11 +47,11 @@ export function createTransport({ access, clock, userAgent, onRequest }: Transpo
   const prefix = base.pathname.replace(/\/$/, '');
   let current: { dispatcher: Dispatcher; tls: string } | undefined;
 
-  /** One dispatcher until the TLS material changes (a rotated CA or client certificate). */
+  /** The dispatcher stays the same until the TLS material changes, as with a rotated CA or client certificate. */
   const dispatcherFor = (tls: TlsMaterial): Dispatcher => {
     const fingerprint = JSON.stringify(tls);
     if (current?.tls !== fingerprint) {
-      // Ends once its last request has; a watch on it ends within minutes.
+      // The old dispatcher closes when its last request has ended; a watch ends within minutes.
       current?.dispatcher.close().catch(() => {});
       current = { dispatcher: createDispatcher(access, tls), tls: fingerprint };
     }
@@ -76,7 +77,7 @@ export function createTransport({ access, clock, userAgent, onRequest }: Transpo
       },
       body: call.body === undefined ? null : JSON.stringify(call.body.json),
       signal,
-      // Deadlines are our own timers, below.
+      // The timers of `createDeadline` are the only time limits.
       headersTimeout: 0,
       bodyTimeout: 0,
     });
@@ -95,12 +96,12 @@ export function createTransport({ access, clock, userAgent, onRequest }: Transpo
       deadline.set(openTimeoutMs);
       const answer = await open(call, deadline.signal);
       status = answer.statusCode;
-      // Aborted while the consumer holds the generator, the body has nobody else to tell.
+      // An abort while the consumer holds the generator makes the body emit an error that nobody else handles.
       body = answer.body.on('error', () => {});
       onOpen?.();
       deadline.set(idleTimeoutMs);
       for await (const chunk of body) {
-        // The time that the consumer takes is not the server's.
+        // The time that the consumer takes does not count as the server's silence.
         deadline.set(undefined);
         yield chunk;
         deadline.set(idleTimeoutMs);
@@ -145,9 +146,9 @@ export function createTransport({ access, clock, userAgent, onRequest }: Transpo
 function createDispatcher({ proxyUrl }: KubeAccess, tls: TlsMaterial): Dispatcher {
   const material = Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
   const options = {
-    // The API server closes idle connections after 90 s: be first.
+    // The API server closes idle connections after 90 s; closing them earlier avoids sending into a closed one.
     keepAliveTimeout: 60_000,
-    // With HTTP/2 all watches and calls would hang together on one dead connection.
+    // Over HTTP/2 a single dead connection would block all watches and calls together.
     allowH2: false,
     connect: { ...material, timeout: 10_000, keepAlive: true, keepAliveInitialDelay: 30_000 },
   };
@@ -155,7 +156,7 @@ function createDispatcher({ proxyUrl }: KubeAccess, tls: TlsMaterial): Dispatche
   return new ProxyAgent({ ...options, uri: proxyUrl, requestTls: material });
 }
 
-/** The signal's reason as it is when the caller ended the call. */
+/** Returns the signal's reason unchanged when the caller ended the call. */
 function asKubeError(call: Call, error: unknown): unknown {
   if (call.signal?.aborted) return call.signal.reason;
   if (error instanceof KubeError) return error;
@@ -172,7 +173,7 @@ export function parseJson(call: { verb: string; resource: string }, text: string
   try {
     return JSON.parse(text);
   } catch {
-    // The text can hold anything, a Secret too: it is not shown.
+    // The message leaves the text out, because the text may hold a Secret.
     const message = `${call.verb} ${call.resource}: the answer is not JSON (${text.length} characters)`;
     throw new KubeError({ status: 0, reason: 'Malformed', message });
   }
@@ -184,7 +185,7 @@ async function refusal(call: Call, answer: Dispatcher.ResponseData): Promise<Kub
   try {
     status = JSON.parse(text);
   } catch {
-    // A proxy's or load balancer's page; says nothing beyond its code.
+    // The body is the page of a proxy or load balancer, which says no more than its status code.
   }
   const seconds = Number(answer.headers['retry-after'] ?? Number.NaN);
   return statusError(call, {
@@ -194,7 +195,7 @@ async function refusal(call: Call, answer: Dispatcher.ResponseData): Promise<Kub
   });
 }
 
-/** From a `metav1.Status`: an answer's body, or the object of a watch's ERROR event. */
+/** Makes an error of a `metav1.Status`, which is the body of an answer or the object of a watch's ERROR event. */
 export function statusError(
   call: { verb: string; resource: string },
   status: {

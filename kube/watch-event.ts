@@ -1,4 +1,4 @@
-/** One line of a watch to one event. */
+/** Parses one line of a watch into one event. */
 import { KubeError } from './errors.ts';
 import { type Call, parseJson, statusError } from './transport.ts';
 import type { KubeObject, WatchEvent } from './types.ts';

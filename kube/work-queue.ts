@@ -1,19 +1,19 @@
-/** Keys to work on, with the guarantees of client-go's rate limiting queue. */
+/** A queue of keys with the guarantees of client-go's rate limiting queue. */
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, MAX_TIMER_MS, systemClock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
-import { isConflict, KubeError } from './errors.ts';
+import { isConflict, retryAfterMs } from './errors.ts';
 import type { ProcessResult, WorkQueue } from './types.ts';
 
 export interface WorkQueueDeps {
   log: Logger;
   clock?: Clock;
-  random?: () => number;
-  /** First delay of a key that failed; 250 ms when absent. */
+  random?: (() => number) | undefined;
+  /** Delay of a key after its first failure; 250 ms when absent. */
   baseDelayMs?: number;
-  /** 60 s when absent. */
+  /** Longest delay of a key after a failure; 60 s when absent. */
   maxDelayMs?: number;
-  /** Told of every key that was processed, for metrics. `waitedSeconds`: from ready to started. */
+  /** Called for every key that was processed, for metrics. `waitedSeconds` is the time from ready to started. */
   onProcessed?: (run: { key: string; ok: boolean; seconds: number; waitedSeconds: number }) => void;
 }
 
@@ -24,14 +24,14 @@ export function createWorkQueue(deps: WorkQueueDeps): WorkQueue {
 type Process = (key: string, signal: AbortSignal) => Promise<ProcessResult>;
 
 /**
- * A key is in at most one of the first three; `#delayed` and `#failures` are independent of them.
+ * A key has at most one of the first three states; `#delayed` and `#failures` are independent of them.
  *
- * | state | meaning | left by |
+ * | state | the key ... | next |
  * |---|---|---|
- * | `#ready` | waits for a worker, in order | a worker takes it |
- * | `#active` | being processed | `process` ends: gone |
- * | `#active` and `#again` | being processed, added meanwhile | `process` ends: ready |
- * | `#delayed` | waits for its time | its timer: added |
+ * | `#ready` | waits for a worker, in order | `#active`, when a worker takes it |
+ * | `#active` | is being processed | no state, when `process` ends |
+ * | `#active` and `#again` | is being processed, and was added meanwhile | `#ready`, when `process` ends |
+ * | `#delayed` | waits for its time | `#ready`, when its timer adds it |
  */
 class KeyedWorkQueue implements WorkQueue {
   readonly #deps: WorkQueueDeps;
@@ -62,7 +62,7 @@ class KeyedWorkQueue implements WorkQueue {
   }
 
   get longestRunningMs(): number {
-    // Insertion order is the order of starting.
+    // A map keeps the order of insertion, so the first entry started first.
     for (const started of this.#active.values()) return this.#clock.monotonic() - started;
     return 0;
   }
@@ -80,7 +80,7 @@ class KeyedWorkQueue implements WorkQueue {
       this.add(key);
       return;
     }
-    // Earlier than asked is harmless, and such a delay is 24 days.
+    // A key that comes earlier than asked does no harm; the longest timer takes 24 days.
     const delay = Math.min(ms, MAX_TIMER_MS);
     const due = this.#clock.monotonic() + delay;
     const pending = this.#delayed.get(key);
@@ -170,12 +170,10 @@ class KeyedWorkQueue implements WorkQueue {
       log.debug({ err, key }, 'ended by the shutdown');
       return;
     }
-    const backoff = this.#nextDelay(key);
-    const retryAfterMs = err instanceof KubeError ? (err.retryAfterSeconds ?? 0) * 1000 : 0;
-    const retryInMs = Math.max(backoff, retryAfterMs);
+    const retryInMs = Math.max(this.#nextDelay(key), retryAfterMs(err));
     this.addAfter(key, retryInMs);
     const fields = { err, key, failures: this.failures(key), retryInMs };
-    // Someone else changed the object first: the next look is with the newer one.
+    // Somebody else changed the object first; the next try uses the newer object.
     if (isConflict(err)) log.debug(fields, 'conflict, the key is processed again');
     else log.warn(fields, 'processing failed, the key is processed again');
   }
@@ -184,11 +182,11 @@ class KeyedWorkQueue implements WorkQueue {
     const { random, baseDelayMs = 250, maxDelayMs = 60_000 } = this.#deps;
     const failures = this.failures(key) + 1;
     this.#failures.set(key, failures);
-    return backoffMs(failures, { baseMs: baseDelayMs, maxMs: maxDelayMs, ...(random && { random }) });
+    return backoffMs(failures, { baseMs: baseDelayMs, maxMs: maxDelayMs, random });
   }
 }
 
-/** First in, first out; a key that is already in it keeps its place. */
+/** A first-in, first-out queue; a key that is already in the queue keeps its place. */
 class Fifo {
   #keys: ({ key: string; since: number } | undefined)[] = [];
   readonly #members = new Set<string>();
@@ -209,7 +207,7 @@ class Fifo {
     if (next === undefined) return undefined;
     this.#keys[this.#head++] = undefined;
     this.#members.delete(next.key);
-    // Array.shift would move all the others for each key.
+    // Array.shift would move all other keys each time, so the array is only cut from time to time.
     if (this.#head > 1024 && this.#head * 2 > this.#keys.length) {
       this.#keys = this.#keys.slice(this.#head);
       this.#head = 0;

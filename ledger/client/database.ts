@@ -8,7 +8,7 @@ import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
-import { createGate } from '#common/semaphore.ts';
+import { createSemaphore } from '#common/semaphore.ts';
 import { sqlState } from '#ledger/connection/postgres.ts';
 import { readLedgerState } from '#ledger/migrate.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
@@ -54,7 +54,7 @@ export class Database {
   readonly #deps: DatabaseDeps;
   readonly #work: pg.Pool;
   readonly #poll: pg.Pool;
-  readonly #gate = createGate(WORK_CONNECTIONS);
+  readonly #gate = createSemaphore(WORK_CONNECTIONS);
   readonly #watched = new Map<string, { notify: () => void; reading: Reading | null }>();
   readonly #closed = new AbortController();
   #fault: Fault | null = null;

@@ -1,4 +1,4 @@
-/** Who is let in, and whom we talk to: against a real OpenSSH server, and for passwords a server of the client's own library. */
+/** Host keys and logins, against a real OpenSSH server; for passwords against a server of the client's own library. */
 import { once } from 'node:events';
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
@@ -187,7 +187,7 @@ describe('a folder', () => {
     await symlink('a.csv', join(folder, 'link.csv'));
     await writeFile(Buffer.concat([Buffer.from(`${folder}/latin1-`), Buffer.from([0xfc]), Buffer.from('.csv')]), 'x');
     expect(await list('listed')).toEqual(names.sort());
-    // An absolute path is one, too.
+    // An absolute path names the same folder.
     expect(await list(folder)).toEqual(names.sort());
   });
 
@@ -210,7 +210,7 @@ describe('a folder', () => {
   });
 });
 
-/** Passwords belong to a machine's users, so that OpenSSH cannot be tested with them: this is the client's own library. */
+/** OpenSSH checks passwords of the machine's users only, so the server is one of the client's own library. */
 async function startPasswordServer(method: 'password' | 'keyboard-interactive', password: string) {
   const host = makeSshKey();
   const server = new ssh2.Server({ hostKeys: [host.private] }, (client) => {

@@ -1,4 +1,4 @@
-/** Transfers that are cut, frozen, killed and refused on the way: one object, the right digest, and nothing left unfinished. */
+/** Transfers that are cut, frozen, killed or refused leave one object with the right digest, and nothing unfinished. */
 import { createHash, randomBytes } from 'node:crypto';
 import { rename, utimes, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
@@ -23,14 +23,14 @@ import { type SshServer, startSshServer } from '#support/sftp/ssh-server.ts';
 import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
 
 const MIB = 1024 * 1024;
-/** Ten parts. */
+/** The size of ten parts. */
 const SIZE = 77 * MIB;
 const CUT = 'a transfer was cut and goes on';
 
 let ssh: SshServer;
 let server: S3Server;
 let toxiproxy: Toxiproxy;
-/** Between the source and S3: tells of its requests. */
+/** The proxy between the source and S3, which calls `onPart` and `faultOf`. */
 let storage: FaultyProxy;
 let onPart: ((number: number) => void | Promise<void>) | undefined;
 let faultOf: ((request: IncomingMessage) => HttpFault | null) | undefined;
@@ -64,7 +64,8 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   tests += 1;
-  [onPart, faultOf] = [undefined, undefined];
+  onPart = undefined;
+  faultOf = undefined;
   bucket = `uploads-${tests}`;
   directory = `outbox-${tests}`;
   await direct.send(new CreateBucketCommand({ Bucket: bucket }));
@@ -88,7 +89,7 @@ const admitted = (source: RecordingSource, count = 1) =>
   source.until(`${count} admitted`, () => source.admitted.length >= count);
 const logged = (source: RecordingSource, message: string) => source.log.filter((entry) => entry.message === message);
 
-/** One version of one object with these bytes, and nothing else. */
+/** Expects one version of one object with these bytes, and nothing else. */
 async function expectStored(content: Buffer): Promise<void> {
   const { Versions = [], DeleteMarkers = [] } = await direct.send(new ListObjectVersionsCommand({ Bucket: bucket }));
   expect(DeleteMarkers).toEqual([]);
@@ -110,7 +111,7 @@ it('the connection is cut twice: the transfer goes on at the last part that was 
   onPart = (part) => (cuts.delete(part) ? proxy.cut() : undefined);
   await using source = start({ port: proxy.port });
   await admitted(source);
-  // The proxy is away for a moment after a cut: a new connection that finds it so is another fault.
+  // The proxy is away for a moment after a cut, so the next connection may fail with another reason.
   const lost = logged(source, CUT).filter(({ fields }) => fields['reason'] === 'ConnectionLost');
   const resumed = lost.map(({ fields }) => fields['parts'] as number);
   expect(resumed).toHaveLength(2);
@@ -128,7 +129,7 @@ it('the connection freezes: it is given up after the time for a request, and the
   onPart = (part) => {
     if (part === 2 && frozen === 0) frozen = proxy.freeze();
   };
-  await using source = start({ port: proxy.port, limits: { requestMs: 500 } });
+  await using source = start({ port: proxy.port, limits: { requestMs: 2_000 } });
   await admitted(source);
   expect(frozen).toBe(1);
   expect(logged(source, CUT).map(({ fields }) => fields['reason'])).toEqual(['NoAnswer']);
@@ -139,7 +140,7 @@ it('a connection that is always cut is given up after five tries without a part,
   await put();
   const proxy = await toxiproxy.createProxy(ssh.port);
   await proxy.add('downstream', { type: 'limit_data', attributes: { bytes: 4 * MIB } });
-  // No time passes between the tries.
+  // The clock and the random number make all backoffs short.
   await using source = start({ port: proxy.port, random: () => 0, clock: createHastyClock() });
   await source.until('given up', () => source.failing.some(({ key }) => key !== null));
   expect(source.failing.find(({ key }) => key !== null)).toMatchObject({
@@ -159,9 +160,9 @@ it.each(['replaced', 'longer', 'gone'])(
     await put();
     const next = how === 'gone' ? undefined : randomBytes(how === 'longer' ? SIZE + 1 : SIZE);
     if (next) {
-      // Written before, since that may take longer than to fetch the other one.
+      // The new file is written earlier, since writing may take longer than fetching the old one.
       await writeFile(`${file}.part`, next);
-      // Of the same size: its time is what tells.
+      // The new file has the same size, so only its time shows the change.
       await utimes(`${file}.part`, 1_700_000_000, 1_700_000_000);
     }
     let changed = false;
@@ -191,7 +192,10 @@ it('the process is killed in the middle: the next one completes, with one object
     ssh,
     { ...server, endpoint: storage.endpoint },
     {
-      ...{ directory, afterFetch: { action: 'Delete' as const }, bucket, files: 1 },
+      directory,
+      afterFetch: { action: 'Delete' as const },
+      bucket,
+      files: 1,
     },
   );
   const killed = Promise.withResolvers<void>();
@@ -203,7 +207,7 @@ it('the process is killed in the middle: the next one completes, with one object
   await first.kill();
   expect(first.lines.some(({ kind }) => kind === 'admitted')).toBe(false);
   expect(await unfinished()).toHaveLength(1);
-  // Of another file: not ours to remove.
+  // This unfinished upload belongs to another file, so the transfer must not abort it.
   const foreign = 'raw-uploads/ns/partner/other/big.csv';
   await direct.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: foreign }));
   onPart = undefined;
@@ -222,7 +226,7 @@ it('two processes fetch the same file at once: the second finds what the first w
   const content = await put(100_000);
   const both = Promise.withResolvers<void>();
   let puts = 0;
-  // Neither has found an object when both are about to write it.
+  // Both processes look for the object before either of them writes it.
   faultOf = ({ method }) => {
     if (method === 'PUT') puts += 1;
     if (puts === 2) both.resolve();
@@ -279,7 +283,7 @@ describe('the storage', () => {
       const kind = kindOf(request);
       if (kinds.has(kind) || kind.startsWith('PUT tagging')) return null;
       kinds.add(kind);
-      // Only of what has a body can a server say so.
+      // A server can find damage only in a request with a body.
       return JSON.stringify(fault).includes('BadDigest') && !kind.startsWith('PUT') ? null : fault;
     };
     await using source = start();
@@ -311,7 +315,7 @@ describe('the storage', () => {
   });
 });
 
-/** As the system's, but nobody waits: backoffs are passed over. */
+/** The system's clock, except that every timer fires after 50 ms, which skips the backoffs. */
 function createHastyClock() {
   return {
     now: () => Date.now(),

@@ -1,4 +1,4 @@
-/** A source of the kind sftp from the remote folder to the notice: a real OpenSSH server, a real S3 server. */
+/** An SFTP source from the remote folder to the notice, with a real OpenSSH server and a real S3 server. */
 import { createHash, randomBytes } from 'node:crypto';
 import { appendFile, chmod, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ const bucket = 'uploads';
 let ssh: SshServer;
 let server: S3Server;
 let s3: S3Client;
-/** A folder for each test. */
+/** Each test has a folder of its own. */
 let directory: string;
 let folder: string;
 let tests = 0;
@@ -61,7 +61,10 @@ it('a file becomes an object that says where it came from, and a notice of it', 
   await admitted(source);
   const [notice] = source.admitted;
   expect(notice).toMatchObject({
-    ...{ bucket, size: content.length, versionId: null, sequencer: null },
+    bucket,
+    size: content.length,
+    versionId: null,
+    sequencer: null,
     key: expect.stringMatching(/^raw-uploads\/ns\/partner\/[0-9a-f]{20}\/records 2026\.csv$/),
     event: { id: notice!.key.split('/')[3], time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) },
   });
@@ -185,7 +188,7 @@ describe('afterwards', () => {
     await second.moreLooks(3);
     expect(second.admitted).toEqual(first.admitted);
     expect(fetched(second)).toBe(0);
-    // Put there anew, it is another one.
+    // A file that is written again counts as another file.
     await put('a.csv', 'id\n1\n2\n');
     await admitted(second, 2);
     expect(second.admitted[1]!.key).not.toBe(second.admitted[0]!.key);
@@ -212,7 +215,7 @@ describe('afterwards', () => {
     expect(source.failing[0]!.message).toContain('spec.sftp.afterFetch.action');
     await source.moreLooks(2);
     await chmod(folder, 0o755);
-    // Its next try comes after five seconds.
+    // The next try of the file comes after five seconds.
     while ((await readdir(folder)).includes('a.csv')) await source.moreLooks(1);
     expect(source.admitted).toHaveLength(1);
     expect(fetched(source)).toBe(1);

@@ -4,7 +4,7 @@
  */
 import type { IgnoredReason } from '#api/upload-source-conditions.ts';
 import type { Clock } from '#common/clock.ts';
-import { createGate } from '#common/semaphore.ts';
+import { createSemaphore, type Semaphore } from '#common/semaphore.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
 import { BATCH_UPLOADS } from '#kube/custom-resources.ts';
 import { isAlreadyExists } from '#kube/errors.ts';
@@ -52,7 +52,7 @@ interface Candidate {
 type Step = { outcome: Outcome } | { candidate: Candidate };
 
 export function createAdmission(deps: AdmissionDeps): AdmitNotices {
-  const gate = createGate(CONCURRENCY);
+  const gate = createSemaphore(CONCURRENCY);
   return async (notices, signal) => {
     const outcomes: Outcome[] = [];
     for (let at = 0; at < notices.length; at += BATCH) {
@@ -63,7 +63,7 @@ export function createAdmission(deps: AdmissionDeps): AdmitNotices {
 }
 
 interface Turn {
-  gate: ReturnType<typeof createGate>;
+  gate: Semaphore;
   signal: AbortSignal;
 }
 

@@ -17,7 +17,7 @@ import type { Message, SQSClient } from '@aws-sdk/client-sqs';
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
-import { createGate } from '#common/semaphore.ts';
+import { createSemaphore } from '#common/semaphore.ts';
 import type { AdmitNotices, ObjectNotice, RejectedEvent, SourceRecorder } from '#operator/bridge/types.ts';
 import { parseEvents } from './parse-events.ts';
 import { createQueueCalls, type QueueCalls } from './queue-calls.ts';
@@ -84,7 +84,7 @@ class Consumption {
   readonly #signal: AbortSignal;
   readonly #calls: QueueCalls;
   readonly #taken = new Map<Taken, Promise<void>>();
-  readonly #gate = createGate(MAX_ACTIVE);
+  readonly #gate = createSemaphore(MAX_ACTIVE);
   /** Receipts of what the abort interrupted. */
   readonly #interrupted: string[] = [];
   #held = 0;

@@ -1,4 +1,4 @@
-/** An SSH connection to a server whose key is known, logged in, within a time limit. */
+/** Opens an SSH connection within a time limit, to a server whose host key is known, and logs in. */
 import ssh2, { type Algorithms, type Client, type ClientErrorExtensions } from 'ssh2';
 import type { Fault } from '#common/faults.ts';
 import { SFTP_REASONS, sftpFault } from './fault.ts';
@@ -13,9 +13,9 @@ import {
 } from './known-hosts.ts';
 import { createSession, type SftpSession } from './session.ts';
 
-/** What is in the Secret, as text. */
+/** The values of the Secret, as text. */
 export interface SftpSecret {
-  /** For messages. */
+  /** Name of the Secret, for messages. */
   name: string;
   password?: string | undefined;
   privateKey?: string | undefined;
@@ -28,16 +28,16 @@ export interface SftpServer extends HostAddress {
 }
 
 export interface SftpLimits {
-  /** From the first packet to the login. */
+  /** Time limit from the first packet to the login. */
   connectMs: number;
-  /** For the answer to any one request. */
+  /** Time limit for the answer to each request. */
   requestMs: number;
   keepaliveMs: number;
 }
 
 export const DEFAULT_LIMITS: SftpLimits = { connectMs: 20_000, requestMs: 30_000, keepaliveMs: 10_000 };
 
-/** No SHA-1, no CBC, no compression. The MACs are for the ciphers that do not authenticate themselves. */
+/** SHA-1, CBC and compression are excluded. The MACs are for the ciphers that do not authenticate themselves. */
 const ALGORITHMS = {
   kex: [
     'curve25519-sha256',
@@ -62,7 +62,7 @@ const ALGORITHMS = {
   compress: ['none'],
 } satisfies Algorithms;
 
-/** Of a type of key, how it may sign: RSA keys with SHA-2 only. */
+/** The signature algorithms that each type of key may use: RSA keys sign with SHA-2 only. */
 const SIGNATURES = {
   'ssh-ed25519': ['ssh-ed25519'],
   'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
@@ -89,19 +89,22 @@ export async function connectSftp({ server, secret, limits, signal }: ConnectOpt
       const stop = () => reject(signal.reason);
       const timer = setTimeout(() => reject(noLogin(server, limits)), limits.connectMs);
       signal.addEventListener('abort', stop, { once: true });
-      const done = (settle: () => void) => () => {
+      const done = (finish: () => void) => () => {
         clearTimeout(timer);
         signal.removeEventListener('abort', stop);
-        settle();
+        finish();
       };
       client.once('ready', done(resolve));
-      // Stays for the life of the connection: an error that nobody listens to would end the process.
+      // This listener stays for the life of the connection, because an error without a listener would end the process.
       client.on('error', (error) => done(() => reject(refused ?? connectFault(error, server, secret)))());
       client.once('close', () => done(() => reject(refused ?? closedEarly(server)))());
       answerPrompts(client, login.password);
       client.connect({
-        ...{ host: server.host, port: server.port, username: server.username, ...login },
-        // Ours also holds for the name's lookup and the TCP connection.
+        host: server.host,
+        port: server.port,
+        username: server.username,
+        ...login,
+        // The timer above is the only limit: it also covers the name's lookup and the TCP connection.
         readyTimeout: 0,
         keepaliveInterval: limits.keepaliveMs,
         keepaliveCountMax: 3,
@@ -112,7 +115,8 @@ export async function connectSftp({ server, secret, limits, signal }: ConnectOpt
           return refused === undefined;
         },
       });
-      // A request is small and waits for its answer: otherwise each costs the 40 ms of a delayed acknowledgement.
+      // A request is small and waits for its answer: Nagle's algorithm would add the 40 ms of a delayed
+      // acknowledgement.
       client.setNoDelay(true);
     });
     return await createSession(client, { server, requestMs: limits.requestMs, signal });
@@ -122,7 +126,7 @@ export async function connectSftp({ server, secret, limits, signal }: ConnectOpt
   }
 }
 
-/** A login with the same password where the server only asks for it in its own words. */
+/** Some servers ask for the password by keyboard-interactive only; the answer to their prompt is the same password. */
 function answerPrompts(client: Client, password: string | undefined): void {
   client.on('keyboard-interactive', (_name, _instructions, _language, prompts, answer) => {
     const secret = prompts.length === 1 && !prompts[0]!.echo;
@@ -196,7 +200,7 @@ function judgeHostKey(
     case 'Mismatch': {
       const others = [...new Set(verdict.known.map((entry) => `${entry.type} ${fingerprint(entry.key)}`))].slice(0, 3);
       return mismatch(
-        `The server ${where} shows the host key ${offered}, and not one of those in ${place} (${others.join(', ')}). Somebody may stand in between: ask the partner whether the key was changed, and only then replace the line.`,
+        `The server ${where} shows the host key ${offered}, and not one of those in ${place} (${others.join(', ')}). Another machine may intercept the connection: ask the partner whether the key was changed, and replace the line only if it was.`,
       );
     }
     case 'Revoked':
@@ -224,7 +228,7 @@ function connectFault(error: ClientError, server: SftpServer, secret: SftpSecret
     return sftpFault(
       'SFTP_PROTOCOL',
       SFTP_REASONS.protocol,
-      `No SSH connection with ${where} could be agreed on: ${error.message}. Only algorithms that are safe today are offered.`,
+      `The SSH handshake with ${where} failed: ${error.message}. This client offers only algorithms that are safe today: ask the partner to permit one of them.`,
       extra,
     );
   const reason = error.code ?? 'the connection was lost';

@@ -1,5 +1,5 @@
-/** The one connection of a source: opened when somebody needs it, shared, and not tried more often than a server may take. */
-import { backoffMs } from '#common/backoff.ts';
+/** The only connection of an UploadSource: opened on demand, shared, and retried at a rate that servers tolerate. */
+import { type BackoffLimits, backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep, systemClock } from '#common/clock.ts';
 import { Fault, toFault } from '#common/faults.ts';
 import type { SftpSession } from './session.ts';
@@ -8,28 +8,28 @@ export interface ConnectionDeps {
   connect: (signal: AbortSignal) => Promise<SftpSession>;
   signal: AbortSignal;
   clock?: Clock;
-  random?: () => number;
+  random?: (() => number) | undefined;
 }
 
 export interface Connection extends AsyncDisposable {
-  /** @throws Fault of the connect, the signal's reason */
+  /** Returns the open session, or opens one. @throws the Fault of `connect`, or the signal's reason */
   session(signal: AbortSignal): Promise<SftpSession>;
-  /** Closes what is open; the next one who asks opens it again. */
+  /** Closes the open session; the next call of `session` opens another one. */
   release(): Promise<void>;
 }
 
-const LOST = { baseMs: 1_000, maxMs: 300_000 };
-/** A wrong password that is tried too often locks the user out; a host key changes by hand. */
-const REFUSED = { baseMs: 60_000, maxMs: 900_000 };
-/** A session that lasted longer ends a row of failures. */
+const LOST: BackoffLimits = { baseMs: 1_000, maxMs: 300_000 };
+/** Too many tries with a wrong password lock the user out, and a wrong host key needs a person. */
+const REFUSED: BackoffLimits = { baseMs: 60_000, maxMs: 900_000 };
+/** A session that lasted longer resets the count of failures. */
 const SHORT_SESSION_MS = 60_000;
 
 /**
  * | state | next |
  * |---|---|
- * | nothing | `session()`: waits until `notBefore`, then opens |
- * | `opening` | everybody who asks waits for the same; open, or nothing with a later `notBefore` |
- * | `current` | given to everybody; when it ended: nothing |
+ * | closed | `opening`, when `session` is called; it waits until `notBefore` first |
+ * | `opening` | `current`, or closed with a later `notBefore`; all callers wait for the same result |
+ * | `current` | closed, when the session has ended; all callers get the same session |
  */
 export function createConnection({ connect, signal, clock = systemClock, random }: ConnectionDeps): Connection {
   let current: { session: SftpSession; since: number } | undefined;
@@ -50,26 +50,26 @@ export function createConnection({ connect, signal, clock = systemClock, random 
       signal.throwIfAborted();
       failures += 1;
       const fault = toFault(error);
-      wait(fault.retryable ? LOST : REFUSED);
+      delayNext(fault.retryable ? LOST : REFUSED);
       throw error instanceof Fault ? error : fault;
     }
   }
 
-  /** The first reconnect comes at once; a server that lets in and hangs up again is asked less and less. */
+  /** The first reconnect comes at once. A server that accepts logins and hangs up is tried less and less often. */
   function countLost(since: number): void {
     if (clock.monotonic() - since > SHORT_SESSION_MS) failures = 0;
     else failures += 1;
-    if (failures > 1) wait(LOST);
+    if (failures > 1) delayNext(LOST);
   }
 
-  function wait(limits: typeof LOST): void {
-    notBefore = clock.monotonic() + backoffMs(failures, { ...limits, ...(random && { random }) });
+  function delayNext(limits: BackoffLimits): void {
+    notBefore = clock.monotonic() + backoffMs(failures, { ...limits, random });
   }
 
   async function release(): Promise<void> {
     const session = current?.session;
     current = undefined;
-    // It was ended by us: that is no failure.
+    // A session that this side closes is no failure.
     if (session && !session.ended) failures = 0;
     await session?.[Symbol.asyncDispose]();
   }

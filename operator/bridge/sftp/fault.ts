@@ -1,20 +1,20 @@
-/** What can go wrong with a remote server, and what a person can do about it. */
+/** Faults of remote servers: what can go wrong, and what a person can do. */
 import { Fault } from '#common/faults.ts';
 
-/** SFTP's answers that have a meaning of their own (draft-ietf-secsh-filexfer-02, section 7); the others are failures. */
+/** The status codes of SFTP that are told apart here (draft-ietf-secsh-filexfer-02, section 7). */
 export const SFTP_STATUS = { endOfFile: 1, noSuchFile: 2, permissionDenied: 3, failure: 4, unsupported: 8 } as const;
 
-/** Reasons that a source of this kind gives in its status, besides those of the storage. */
+/** Reasons in the status of an UploadSource of the kind sftp. Those of the storage come in addition. */
 export const SFTP_REASONS = {
   /** knownHosts has no line for this host. */
   hostKeyUnknown: 'HostKeyUnknown',
-  /** knownHosts has a line for this host, with another key; or the key is revoked. */
+  /** knownHosts has a line for this host with another key, or the key is revoked. */
   hostKeyMismatch: 'HostKeyMismatch',
   /** The server refused the login. */
   accessDenied: 'AccessDenied',
   /** A key of the Secret is missing or cannot be read. */
   secretInvalid: 'SecretInvalid',
-  /** No SSH or no SFTP there that this client speaks. */
+  /** The server has no SSH or SFTP that this client speaks. */
   protocol: 'ProtocolNotSupported',
   unreachable: 'HostUnreachable',
   connectionLost: 'ConnectionLost',
@@ -42,7 +42,7 @@ export type SftpCode =
   | 'SFTP_CHANGED'
   | 'CFG_SECRET';
 
-/** Faults of these end the session; a new one may do better. */
+/** Faults with these codes end the session; a new session may succeed. */
 const LOST: ReadonlySet<string> = new Set<SftpCode>(['SFTP_CONNECTION', 'SFTP_TIMEOUT']);
 const RETRYABLE: ReadonlySet<string> = new Set<SftpReason>(['ServerError', 'FileChanged']);
 
@@ -56,17 +56,17 @@ export function sftpFault(
   return new Fault({ code, category, reason, message, ...extra });
 }
 
-/** The connection is the trouble, not what was asked of it. */
+/** True when the connection failed, and not the operation. */
 export function isLost(error: unknown): boolean {
   return error instanceof Fault && LOST.has(error.code);
 }
 
 export function isStatus(error: unknown, status: keyof typeof SFTP_STATUS): boolean {
-  const of = error instanceof Fault ? error.cause : error;
-  return (of as { code?: unknown } | undefined)?.code === SFTP_STATUS[status];
+  const answer = error instanceof Fault ? error.cause : error;
+  return (answer as { code?: unknown } | undefined)?.code === SFTP_STATUS[status];
 }
 
-/** What a refusal of the server means for a path. Its own words are shown: they are about its folders, not about records. */
+/** Makes a fault of a server's refusal for a path. The server's words are shown, since they hold no record values. */
 export function answerFault(error: unknown, what: string, path: string): Fault {
   if (error instanceof Fault) return error;
   const extra = { cause: error };
@@ -84,9 +84,9 @@ export function answerFault(error: unknown, what: string, path: string): Fault {
   return sftpFault('SFTP_FILE', SFTP_REASONS.serverError, message, extra);
 }
 
-/** A remote name in a message: without control characters, and not without end. */
+/** A remote name for a message: control characters are replaced, and a long name is cut. */
 export function show(path: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not get into a message
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters must not get into a message
   const plain = path.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '\uFFFD');
   return plain.length <= 200 ? plain : `${plain.slice(0, 100)}…${plain.slice(-90)}`;
 }

@@ -1,26 +1,26 @@
 /**
- * One remote file to one object, through memory only. What a cut connection interrupts goes on at the last part that
- * was read; what the file's end shows to have changed is given up.
+ * Copies one remote file to one object, through memory only. After a lost connection the transfer goes on behind the
+ * last part that was read. A file that changed while it was read is given up.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { Fault } from '#common/faults.ts';
+import { createSemaphore } from '#common/semaphore.ts';
 import { isLost, SFTP_REASONS } from './fault.ts';
 import { type FileIdentity, fileMetadata, identityHash } from './file-identity.ts';
-import { createGate } from './gate.ts';
 import type { NewObject, ObjectStore, StoredObject } from './object-store.ts';
 import { PART_BYTES, type PartBuffers } from './part-buffers.ts';
 import { type Part, type PartRange, readParts } from './read-parts.ts';
 import type { RemoteStat, SftpSession } from './session.ts';
 
-/** S3's limit. */
+/** S3 allows no more parts. */
 const MAX_PARTS = 10_000;
-/** One is read while the other is sent. A third made no transfer faster, and every one is 8 MiB. */
+/** One part is read while the other is sent. A third part made no transfer faster, and each takes 8 MiB. */
 const PARTS_IN_MEMORY = 2;
-/** Connections in a row over which not one more part came. */
+/** A transfer fails after so many connections in a row that brought no part. */
 const MAX_TRIES = 5;
 
 export interface FetchDeps {
-  /** The connection that is there, or a new one, as soon as one may be tried. @throws Fault */
+  /** Returns the open session, or a new one as soon as the backoff permits. @throws Fault */
   session: (signal: AbortSignal) => Promise<SftpSession>;
   store: ObjectStore;
   buffers: PartBuffers;
@@ -29,22 +29,22 @@ export interface FetchDeps {
 
 export type FetchResult =
   | { kind: 'Stored'; object: StoredObject; sha256: string }
-  /** The file is not the one that was listed, or is gone: nothing is left of it in the storage. */
+  /** The file is missing, or it is not the one that was listed. The transfer left nothing in the storage. */
   | { kind: 'Changed' };
 
 export interface FetchRequest {
   identity: FileIdentity;
   key: string;
-  /** There is an object under this key that is not of this file. */
+  /** True when the object under this key belongs to another file. */
   replace: boolean;
 }
 
-/** Was it made of this very file? */
+/** Was the object made of this very file? */
 export function isObjectOf({ size, metadata }: StoredObject, identity: FileIdentity): boolean {
   return size === identity.size && metadata['source-identity'] === identityHash(identity);
 }
 
-/** @throws Fault SFTP_*, S3_*; nothing is left in the storage then, as far as it can be reached */
+/** After a fault nothing is left in the storage, if the storage can be reached. @throws Fault SFTP_*, S3_* */
 export async function fetchFile(
   deps: FetchDeps,
   { identity, key, replace }: FetchRequest,
@@ -70,7 +70,7 @@ export async function fetchFile(
   }
 }
 
-/** Parts of 8 MiB, or larger ones where there would be too many. One part is one object, also when it is empty. */
+/** Plans parts of 8 MiB, or larger parts if there would be too many. An empty file has one empty part. */
 export function planParts(size: number): PartRange[] {
   const length = Math.max(PART_BYTES, Math.ceil(size / MAX_PARTS));
   const count = Math.max(1, Math.ceil(size / length));
@@ -102,7 +102,11 @@ async function readFile(
       try {
         if (!isSame(await file.stat(), identity)) return 'Changed';
         await readParts({
-          ...{ file, ranges: ranges.slice(read), take: sink.take, discard: sink.discard, signal: either },
+          file,
+          ranges: ranges.slice(read),
+          take: sink.take,
+          discard: sink.discard,
+          signal: either,
           onPart: (part) => {
             read += 1;
             sink.add(part);
@@ -111,11 +115,11 @@ async function readFile(
       } finally {
         await file.close().catch(() => undefined);
       }
-      // By its name: also a file that was put in its place meanwhile is another one.
+      // This check goes by the name, because the name may belong to another file by now.
       return isSame(await ssh.stat(identity.path), identity) ? 'Read' : 'Changed';
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof Fault && GONE.has(error.reason)) return 'Changed';
+      if (error instanceof Fault && CHANGED_REASONS.has(error.reason)) return 'Changed';
       if (!isLost(error)) throw error;
       failures = read > before ? 1 : failures + 1;
       if (failures >= MAX_TRIES) throw error;
@@ -124,26 +128,26 @@ async function readFile(
   }
 }
 
-const GONE: ReadonlySet<string> = new Set([SFTP_REASONS.fileChanged, SFTP_REASONS.fileNotFound]);
+const CHANGED_REASONS: ReadonlySet<string> = new Set([SFTP_REASONS.fileChanged, SFTP_REASONS.fileNotFound]);
 
 function isSame(stat: RemoteStat | null, { size, mtime }: FileIdentity): boolean {
   return stat?.kind === 'File' && stat.size === size && stat.mtime === mtime;
 }
 
-/** Takes parts as they are read. */
+/** Receives the parts of a file in the order in which they are read. */
 interface Sink {
   take: (length: number, signal: AbortSignal) => Promise<Buffer>;
   discard: (buffer: Buffer) => void;
-  /** Never throws: what the storage refuses is told by `failed`. */
+  /** Never throws: a refusal of the storage aborts `failed`. */
   add(part: Part): void;
-  /** The object is there when this returns. @throws Fault */
+  /** Resolves when the object exists. @throws Fault */
   finish(sha256: string): Promise<void>;
-  /** Gives the memory back, and leaves nothing; may be repeated. */
+  /** Gives the memory back, and removes an unfinished object. May be called again. */
   abort(): Promise<void>;
   failed: AbortSignal;
 }
 
-/** A file of one part is one request, and its digest goes with it. */
+/** A file of one part is stored by one request, which carries the digest as metadata. */
 async function createWholeSink({ store, buffers }: FetchDeps, object: NewObject, hash: Hash): Promise<Sink> {
   let body: Buffer | undefined;
   const abort = async () => {
@@ -168,9 +172,9 @@ async function createWholeSink({ store, buffers }: FetchDeps, object: NewObject,
 
 async function createPartsSink({ store, buffers }: FetchDeps, object: NewObject, hash: Hash): Promise<Sink> {
   const stop = new AbortController();
-  const room = createGate(PARTS_IN_MEMORY);
+  const slots = createSemaphore(PARTS_IN_MEMORY);
   const sending = new Set<Promise<void>>();
-  // Of a process that died, or of a transfer that could not clear up behind it.
+  // A process that died, or a transfer that could not clean up, may have left an unfinished upload.
   await store.abortUnfinished({ key: object.key });
   const upload = await store.startParts(object);
   let open = true;
@@ -183,23 +187,23 @@ async function createPartsSink({ store, buffers }: FetchDeps, object: NewObject,
       buffers.discard(buffer);
       stop.abort(error);
     } finally {
-      room.leave();
+      slots.release();
     }
   }
 
   return {
     async take(length, signal) {
-      await room.enter(signal);
+      await slots.acquire(signal);
       try {
         return await buffers.take(length, signal);
       } catch (error) {
-        room.leave();
+        slots.release();
         throw error;
       }
     },
     discard(buffer) {
       buffers.discard(buffer);
-      room.leave();
+      slots.release();
     },
     add(part) {
       hash.update(part.buffer);
@@ -226,6 +230,6 @@ function wrongObject(key: string, found: number | undefined, expected: number): 
     code: 'S3_INCOMPLETE',
     category: 'retryable',
     reason: 'StorageError',
-    message: `The storage has ${found ?? 'none'} of ${expected} bytes of ${key} after it took all of them.`,
+    message: `The storage has ${found ?? 'none'} of ${expected} bytes of ${key}, although it accepted all of them; the transfer is tried again.`,
   });
 }

@@ -1,8 +1,8 @@
-/** What makes a remote file the same one, and where it goes to. */
+/** The identity of a remote file, and the key and metadata of its object. */
 import { createHash } from 'node:crypto';
 import type { RemoteFileInfo } from './list-files.ts';
 
-/** The same size and time of change at the same path is the same file: SFTP tells no more. */
+/** Two files are the same if path, size and time of change are equal: SFTP says no more about a file. */
 export interface FileIdentity extends RemoteFileInfo {
   host: string;
   port: number;
@@ -12,15 +12,15 @@ export interface FileIdentity extends RemoteFileInfo {
 export interface TargetPlace {
   uploadPrefix: string;
   namespace: string;
-  /** Of the UploadSource. */
+  /** Name of the UploadSource. */
   source: string;
 }
 
 const HASH_LENGTH = 20;
-/** Bytes of a name in a key: storage that keeps objects as files has 255, and S3 has 1,024 for the whole key. */
+/** Storage that keeps objects as files allows names of 255 bytes, and S3 allows 1,024 bytes for the whole key. */
 const MAX_NAME_BYTES = 200;
 
-/** 20 hex characters. */
+/** Returns 20 hex characters. */
 export function identityHash({ host, port, path, size, mtime }: FileIdentity): string {
   const text = JSON.stringify([host.toLowerCase(), port, path, size, mtime]);
   return createHash('sha256').update(text).digest('hex').slice(0, HASH_LENGTH);
@@ -30,12 +30,12 @@ export function sourcePrefix({ uploadPrefix, namespace, source }: TargetPlace): 
   return `${uploadPrefix}${namespace}/${source}/`;
 }
 
-/** The same file gets the same key, also after a crash. */
+/** The same file always gets the same key, even after a crash. */
 export function objectKey(place: TargetPlace, identity: FileIdentity): string {
   return `${sourcePrefix(place)}${identityHash(identity)}/${keyName(identity.name)}`;
 }
 
-/** A file name that is the same for every server, shell and URL; letters of all languages stay. */
+/** Makes a file name that every server, shell and URL understands alike; letters of all languages stay. */
 export function keyName(name: string): string {
   const plain = name
     .normalize('NFC')
@@ -45,7 +45,7 @@ export function keyName(name: string): string {
   return limitBytes(plain, MAX_NAME_BYTES) || '_';
 }
 
-/** Cuts the stem, so that the ending (.csv.gz) still says what the file is. */
+/** Cuts the stem of a long name, so that the ending (.csv.gz) still says what the file is. */
 export function limitBytes(name: string, maxBytes: number): string {
   if (Buffer.byteLength(name) <= maxBytes) return name;
   const ending = /(\.[A-Za-z0-9]{1,10}){1,2}$/.exec(name)?.[0] ?? '';
@@ -60,7 +60,9 @@ export function limitBytes(name: string, maxBytes: number): string {
   return stem + ending;
 }
 
-/** Metadata that an object carries of its file; headers are ASCII, and 2 KB together. */
+/**
+ * Metadata about the remote file on its object. S3 sends them as headers, which are ASCII and at most 2 KB together.
+ */
 export interface FileMetadata {
   [name: string]: string;
 }
@@ -75,7 +77,7 @@ export function fileMetadata(identity: FileIdentity): FileMetadata {
   };
 }
 
-/** Percent-encoded where it has to be; what is too long loses its start, since the name is at the end. */
+/** Percent-encodes the text. A text that is too long loses its start, since a path ends with the name. */
 function asciiOf(text: string, maxLength: number): string {
   const encoded = encodeURI(text.toWellFormed()).replaceAll('#', '%23').replaceAll('?', '%3F');
   return encoded.length <= maxLength ? encoded : `...${encoded.slice(3 - maxLength)}`;

@@ -1,13 +1,13 @@
-/** Known hosts in OpenSSH's format: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". */
+/** Reads and checks known hosts in OpenSSH's format: sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT". */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
 export interface KnownHost {
-  /** Patterns (`*`, `?`, `!`) in lower case, or one hash. */
+  /** The line's patterns (`*`, `?`, `!`) in lower case, or the hash of one name. */
   hosts: { patterns: string[] } | { salt: Buffer; hash: Buffer };
   revoked: boolean;
-  /** Such as ssh-ed25519. */
+  /** For example `ssh-ed25519`. */
   type: string;
-  /** As it goes over the wire. */
+  /** The public key in its wire format. */
   key: Buffer;
 }
 
@@ -18,13 +18,13 @@ export interface HostAddress {
 
 export type HostKeyVerdict =
   | { kind: 'Known' }
-  /** No line for this host. */
+  /** There is no line for this host. */
   | { kind: 'Unknown' }
-  /** Other keys of this host are known. */
+  /** Only other keys of this host are known. */
   | { kind: 'Mismatch'; known: KnownHost[] }
   | { kind: 'Revoked' };
 
-/** Types whose own signatures are sound; keys of an authority are not supported by the SSH client, DSA and others are too weak. */
+/** Types of keys with sound signatures. DSA and others are too weak, and the SSH client supports no certificates. */
 const KEY_TYPES = new Set([
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
@@ -33,7 +33,7 @@ const KEY_TYPES = new Set([
   'ssh-rsa',
 ]);
 
-/** Reads the lines that say something; comments and lines that no key can be taken from are left out, as OpenSSH does. */
+/** Reads the lines that hold a key. Comments and all other lines are skipped, as OpenSSH does. */
 export function parseKnownHosts(text: string): KnownHost[] {
   return text.split(/\r\n|\r|\n/).flatMap((line) => parseLine(line) ?? []);
 }
@@ -45,7 +45,7 @@ function parseLine(line: string): KnownHost | null {
   const [names, type, encoded] = words;
   if (!names || names.startsWith('#') || !type || !encoded || !KEY_TYPES.has(type)) return null;
   const key = Buffer.from(encoded, 'base64');
-  // The type is said twice; a line where the two differ is broken.
+  // The key itself also states its type; a line where the two types differ is broken.
   if (keyType(key) !== type) return null;
   const hosts = parseHosts(names);
   return hosts && { hosts, revoked: marker !== undefined, type, key };
@@ -58,7 +58,7 @@ function parseHosts(names: string): KnownHost['hosts'] | null {
   return { salt: Buffer.from(salt, 'base64'), hash: Buffer.from(hash, 'base64') };
 }
 
-/** The type that a key says it has; empty for what is not a key. */
+/** The type that a key states, or an empty string for bytes that are no key. */
 export function keyType(key: Buffer): string {
   if (key.length < 4) return '';
   const length = key.readUInt32BE(0);
@@ -66,8 +66,8 @@ export function keyType(key: Buffer): string {
 }
 
 /**
- * Whether this is a key of the host. As in OpenSSH, a host at another port than 22 is `[host]:port`, and a line with
- * its bare name serves too if it has this very key.
+ * Decides whether the key belongs to the host. As in OpenSSH, a host at another port than 22 is named `[host]:port`,
+ * and a line with the host's bare name counts too if it has this very key.
  */
 export function checkHostKey(known: readonly KnownHost[], address: HostAddress, key: Buffer): HostKeyVerdict {
   const same = (entry: KnownHost) => entry.key.equals(key);
@@ -79,7 +79,7 @@ export function checkHostKey(known: readonly KnownHost[], address: HostAddress, 
   return trusted.length === 0 ? { kind: 'Unknown' } : { kind: 'Mismatch', known: trusted };
 }
 
-/** Types of key that are known of a host: asked for first, so that a server with several shows one that can be checked. */
+/** The types of a host's known keys. The client asks for them first, so that the server shows a key that is known. */
 export function knownTypes(known: readonly KnownHost[], address: HostAddress): string[] {
   const lines = linesOf(known, address);
   const asked = lines.length > 0 ? lines : linesOf(known, { ...address, port: 22 });
@@ -96,21 +96,20 @@ function matches(hosts: KnownHost['hosts'], name: string): boolean {
     const hash = createHmac('sha1', hosts.salt).update(name).digest();
     return hash.length === hosts.hash.length && timingSafeEqual(hash, hosts.hash);
   }
-  const [refused, allowed] = [true, false].map((negated) =>
-    hosts.patterns
-      .filter((pattern) => pattern.startsWith('!') === negated)
-      .some((pattern) => matchesPattern(negated ? pattern.slice(1) : pattern, name)),
-  );
-  return !refused && allowed!;
+  const refused = hosts.patterns.some((pattern) => pattern.startsWith('!') && matchesPattern(pattern.slice(1), name));
+  return !refused && hosts.patterns.some((pattern) => !pattern.startsWith('!') && matchesPattern(pattern, name));
 }
 
-/** `*` and `?` only. Two indexes instead of a regular expression: its time is bounded whatever the pattern. */
+/** Patterns have only `*` and `?`. Unlike a regular expression, this loop has a bounded time for every pattern. */
 function matchesPattern(pattern: string, name: string): boolean {
-  let [at, position] = [0, 0];
-  let [star, resume] = [-1, 0];
+  let at = 0;
+  let position = 0;
+  let star = -1;
+  let resume = 0;
   while (position < name.length) {
     if (pattern[at] === '*') {
-      [star, resume] = [at, position];
+      star = at;
+      resume = position;
       at += 1;
     } else if (pattern[at] === '?' || pattern[at] === name[position]) {
       at += 1;
@@ -125,7 +124,7 @@ function matchesPattern(pattern: string, name: string): boolean {
   return at === pattern.length;
 }
 
-/** As ssh and ssh-keygen show it: SHA256:… */
+/** The fingerprint in the form of ssh and ssh-keygen: SHA256:… */
 export function fingerprint(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }

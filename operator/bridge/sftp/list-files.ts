@@ -1,4 +1,4 @@
-/** What of a remote folder may be a file for us: its regular files, without those that somebody is still writing. */
+/** Lists the files of a remote folder that may be fetched: regular files that no program is still writing. */
 import { answerFault, isStatus, SFTP_REASONS, sftpFault } from './fault.ts';
 import type { RemoteEntry, SftpSession } from './session.ts';
 
@@ -9,22 +9,22 @@ export interface RemoteFileInfo {
   mtime: number;
 }
 
-/** How programs name what they have not written to its end: WinSCP, rsync, curl, browsers. */
+/** Endings that WinSCP, rsync, curl and browsers give to files which they have not finished. */
 const PARTIAL = /\.(part|filepart|partial|tmp|crdownload)$/i;
-/** A server that never ends its list must not hold us for ever. */
+/** The limit ends a list that a server would never end. */
 const MAX_ENTRIES = 200_000;
 
 export interface ListOptions {
   directory: string;
-  /** What after-fetch adds to a name: such a file was fetched. */
+  /** The ending that `afterFetch` adds to the name of a fetched file. */
   doneSuffix?: string | undefined;
-  /** Called for a name that cannot be asked for: told, and left where it is. */
+  /** Called for each file whose name cannot be requested; the file is not fetched. */
   onUnusable?: (name: string, message: string) => void;
 }
 
 /**
- * The files of the folder itself, some at a time; subfolders, links, hidden files and unfinished ones are left out.
- * @throws Fault SFTP_*; reasons DirectoryNotFound, PermissionDenied, DirectoryTooLarge
+ * Yields the folder's own files in batches, without subfolders, links, hidden files and unfinished files.
+ * @throws Fault SFTP_*, also with the reasons DirectoryNotFound, PermissionDenied and DirectoryTooLarge
  */
 export async function* listFiles(
   session: SftpSession,
@@ -53,15 +53,17 @@ function isCandidate({ name, kind }: RemoteEntry, { doneSuffix, onUnusable }: Li
   return unusable === null;
 }
 
-/** A name is one step of a path: whatever the server says, nothing beside the folder is asked for. */
+/** A name must be one step of a path: whatever the server lists, only files in the folder are requested. */
 function whyUnusable(name: string): string | null {
-  if (name === '' || /[/\0]/.test(name)) return 'The server lists a name that is a path: it is not fetched.';
-  // What was no UTF-8 has been replaced, so that the file cannot be asked for by its name.
-  if (name.includes('\uFFFD')) return 'The name is not UTF-8: ask the partner to rename the file.';
+  if (name === '' || /[/\0]/.test(name))
+    return 'The server lists a name that is a path, so the file is not fetched: ask the partner to rename the file.';
+  // Bytes that are not UTF-8 were replaced, so the file cannot be requested by its name.
+  if (name.includes('\uFFFD'))
+    return 'The name is not UTF-8, so the file cannot be fetched: ask the partner to rename the file.';
   return null;
 }
 
-/** A file's path. @param directory may be relative to where the login starts */
+/** The path of a file. @param directory may be relative to the folder where the login starts */
 export function joinPath(directory: string, name: string): string {
   return directory === '' ? name : `${directory.replace(/\/+$/, '')}/${name}`;
 }
@@ -72,6 +74,6 @@ function notFound(directory: string) {
 }
 
 function tooLarge(directory: string) {
-  const message = `The folder ${directory} has more than ${MAX_ENTRIES} entries: only the first are looked at. Let fetched files be moved or deleted, and clear the folder.`;
+  const message = `The folder ${directory} has more than ${MAX_ENTRIES} entries, and only the first of them are seen. Let fetched files be moved or deleted, and clear the folder.`;
   return sftpFault('SFTP_FILE', SFTP_REASONS.directoryTooLarge, message);
 }

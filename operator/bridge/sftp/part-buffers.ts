@@ -1,24 +1,24 @@
-/** The memory that all transfers of a process share: a part of an object is in memory as a whole before it is sent. */
+/** The memory that all transfers of a process share. A part of an object is in memory as a whole before it is sent. */
 
-/** Smaller ones (S3 takes 5 MiB) make a list that is too long for servers which keep it with the file: versitygw fails at 954. */
+/** S3 allows 5 MiB, but servers that keep the list of parts with the file fail when it is long: versitygw at 954 parts. */
 export const PART_BYTES = 8 * 1024 * 1024;
-/** Eight parts: two transfers at their full speed, or eight slow ones. */
+/** Eight parts are enough for two transfers at full speed, or for eight slow ones. */
 export const DEFAULT_BUFFER_BYTES = 8 * PART_BYTES;
 
 export interface PartBuffers {
-  /** A buffer of this length, when there is room; in the order of asking. @throws the signal's reason */
+  /** Lends a buffer once there is room for it; callers wait in the order of asking. @throws the signal's reason */
   take(length: number, signal: AbortSignal): Promise<Buffer>;
-  /** Somebody else may have it now: nothing writes to it or reads from it any more. */
+  /** Frees a buffer for reuse. The caller guarantees that nothing reads from it or writes to it any more. */
   giveBack(buffer: Buffer): void;
-  /** Counts no longer, and nobody else gets it: something may still write to it. */
+  /** Frees the room of a buffer without its reuse, because something may still write to it. */
   discard(buffer: Buffer): void;
   readonly usedBytes: number;
 }
 
-/** One that is larger than all the room still gets its turn, alone. */
+/** A buffer larger than `maxBytes` is lent while no other buffer is in use. */
 export function createPartBuffers(maxBytes = DEFAULT_BUFFER_BYTES): PartBuffers {
   let used = 0;
-  /** Of the usual length; with those in use never more than all the room. */
+  /** Free buffers of the usual length. Together with the buffers in use they never exceed `maxBytes`. */
   let spare: Buffer[] = [];
   const waiting: { length: number; resolve: (buffer: Buffer) => void }[] = [];
 
@@ -33,7 +33,7 @@ export function createPartBuffers(maxBytes = DEFAULT_BUFFER_BYTES): PartBuffers 
 
   function release(length: number): void {
     used -= length;
-    // With nothing under way nothing is kept.
+    // An idle process keeps no buffers.
     if (used === 0) spare = [];
     serve();
   }
@@ -48,7 +48,7 @@ export function createPartBuffers(maxBytes = DEFAULT_BUFFER_BYTES): PartBuffers 
       const entry = { length, resolve };
       const stop = () => {
         const at = waiting.indexOf(entry);
-        // Served in the same moment: the one who asked has it, and looks at its signal.
+        // The caller was served in the same moment: it has the buffer, and looks at its signal.
         if (at < 0) return;
         waiting.splice(at, 1);
         reject(signal.reason);

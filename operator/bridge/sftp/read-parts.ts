@@ -1,12 +1,12 @@
-/** Reads a remote file part by part, with many requests on the way: one at a time would cost a round trip each. */
+/** Reads a remote file part by part, with many requests in flight, because each request costs a round trip. */
 import { SFTP_REASONS, sftpFault } from './fault.ts';
 import type { RemoteFile } from './session.ts';
 
-/** As much as the channel's window holds: 40 MB/s over a round trip of 50 ms. */
-const BYTES_ON_THE_WAY = 2 * 1024 * 1024;
+/** The channel's window holds no more; it gives 40 MB/s over a round trip of 50 ms. */
+const BYTES_IN_FLIGHT = 2 * 1024 * 1024;
 
 export interface PartRange {
-  /** From 1. */
+  /** Counted from 1. */
   number: number;
   position: number;
   length: number;
@@ -19,30 +19,30 @@ export interface Part extends PartRange {
 export interface ReadPartsOptions {
   file: RemoteFile;
   ranges: Iterable<PartRange>;
-  /** Waits until there is room for so much. */
+  /** Waits until there is room for a buffer of this length. */
   take: (length: number, signal: AbortSignal) => Promise<Buffer>;
-  /** Of a part that was not read to its end. */
+  /** Called with the buffer of each part that was not read to its end. */
   discard: (buffer: Buffer) => void;
-  /** In the order of the ranges; the buffer is the receiver's. */
+  /** Called in the order of the ranges. The buffer belongs to the receiver from then on. */
   onPart: (part: Part) => void;
   signal: AbortSignal;
 }
 
 /**
- * Resolves when all ranges were handed over. After a fault nothing more is handed over, and nothing writes to a buffer.
- * @throws Fault SFTP_*; reason FileChanged when the file is shorter
+ * Resolves when all parts were handed over. After a fault no part is handed over, and nothing writes to a buffer.
+ * @throws Fault SFTP_*, with the reason FileChanged when the file is shorter
  */
 export async function readParts({ file, ranges, take, discard, onPart, signal }: ReadPartsOptions): Promise<void> {
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   const { blockBytes } = file;
-  const maxOnTheWay = Math.max(1, Math.floor(BYTES_ON_THE_WAY / blockBytes));
-  let onTheWay = 0;
+  const maxInFlight = Math.max(1, Math.floor(BYTES_IN_FLIGHT / blockBytes));
+  let inFlight = 0;
   let wake: (() => void) | undefined;
   const parts: { reads: Promise<void>[]; buffer: Buffer }[] = [];
   let inOrder: Promise<void> = Promise.resolve();
 
-  /** Reads one block; the first that fails stops all. */
+  /** Reads one block. The first block that fails stops all others. */
   async function readBlock(target: Buffer, position: number): Promise<void> {
     try {
       for (let filled = 0; filled < target.length; ) {
@@ -54,7 +54,7 @@ export async function readParts({ file, ranges, take, discard, onPart, signal }:
       stop.abort(error);
       throw error;
     } finally {
-      onTheWay -= 1;
+      inFlight -= 1;
       wake?.();
     }
   }
@@ -71,11 +71,11 @@ export async function readParts({ file, ranges, take, discard, onPart, signal }:
       const part: (typeof parts)[number] = { reads: [], buffer: await take(range.length, either) };
       parts.push(part);
       for (let at = 0; at < range.length; at += blockBytes) {
-        while (onTheWay >= maxOnTheWay) await new Promise<void>((resolve) => (wake = resolve));
+        while (inFlight >= maxInFlight) await new Promise<void>((resolve) => (wake = resolve));
         either.throwIfAborted();
-        onTheWay += 1;
+        inFlight += 1;
         const read = readBlock(part.buffer.subarray(at, at + blockBytes), range.position + at);
-        // Awaited with its part; until then its fault must not be an unhandled rejection.
+        // `handOver` awaits the read; until then its fault must not be an unhandled rejection.
         read.catch(() => undefined);
         part.reads.push(read);
       }

@@ -1,7 +1,8 @@
-/** SFTP requests as promises, each with a time limit: what the other parts of this folder ask a server for. */
+/** The SFTP operations that the other files of this folder use, as promises with a time limit. */
 import type { Client, FileEntry, SFTPWrapper, Stats } from 'ssh2';
 import type { Fault } from '#common/faults.ts';
-import { answerFault, isStatus, SFTP_REASONS, sftpFault } from './fault.ts';
+import { isStatus, SFTP_REASONS, sftpFault } from './fault.ts';
+import { createRequests, type Requests, type RequestsOptions } from './requests.ts';
 
 export interface RemoteStat {
   kind: 'File' | 'Other';
@@ -16,168 +17,118 @@ export interface RemoteEntry extends RemoteStat {
 
 /** Every method: @throws Fault SFTP_CONNECTION, SFTP_TIMEOUT (both end the session), SFTP_FILE */
 export interface SftpSession extends AsyncDisposable {
-  /** The connection is gone. */
+  /** True when the connection is closed: the session serves no request any more. */
   readonly ended: boolean;
-  /** Of what is there itself: a link is not followed. Null where nothing is. */
+  /** The state of the entry at this path, or null when there is none. A link is not followed. */
   stat(path: string): Promise<RemoteStat | null>;
-  /** The entries, some at a time as the server gives them. */
+  /** All entries of the folder, in the batches in which the server sends them. */
   readFolder(path: string): AsyncGenerator<RemoteEntry[], void, void>;
   openFile(path: string): Promise<RemoteFile>;
-  /** Makes the folder unless it is there; its parent must be. */
+  /** Makes the folder unless it exists; its parent must exist. */
   makeFolder(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
 }
 
 export interface RemoteFile {
-  /** What the server answers with one packet. */
+  /** The largest read that the server answers with one packet. */
   readonly blockBytes: number;
-  /** Of the open file, whatever its name stands for by now. */
+  /** The state of the opened file, even if its name belongs to another file by now. */
   stat(): Promise<RemoteStat>;
-  /** Reads into `target`; 0 at the end of the file, else between 1 and target.length. Many may be on the way at once. */
+  /**
+   * Reads into `target` and returns the number of bytes: 0 at the end of the file, else between 1 and target.length.
+   * Many reads may be in flight.
+   */
   read(target: Buffer, position: number): Promise<number>;
   close(): Promise<void>;
 }
 
 const SAFE_BLOCK_BYTES = 30 * 1024;
-/** Every request has its objects: over 1 GB 32 KiB gave 102 MB/s and 32 MB more heap, 128 KiB 118 MB/s and 12 MB. */
+/**
+ * Each request allocates objects: blocks of 32 KiB gave 102 MB/s and took 32 MB more heap, 128 KiB 118 MB/s and 12 MB.
+ */
 const MAX_BLOCK_BYTES = 128 * 1024;
 
-export interface SessionOptions {
-  server: { host: string; port: number };
-  requestMs: number;
-  signal: AbortSignal;
-}
-
 /** Opens the SFTP channel of a connection that is logged in. @throws Fault SFTP_* */
-export async function createSession(client: Client, options: SessionOptions): Promise<SftpSession> {
-  const { server, requestMs, signal } = options;
-  const where = `${server.host}:${server.port}`;
-  /** Of requests that wait, in their order: since when, for what, and how each is told that no answer will come. */
-  const waiting = new Map<(fault: unknown) => void, { since: number; what: string }>();
-  let end: unknown;
-  const finish = (reason: unknown) => {
-    if (end !== undefined) return;
-    end = reason;
-    signal.removeEventListener('abort', stop);
-    clearInterval(watch);
-    client.destroy();
-    for (const fail of [...waiting.keys()]) fail(reason);
+export async function createSession(client: Client, options: RequestsOptions): Promise<SftpSession> {
+  const requests = createRequests(client, options);
+  const sftp = await openChannel(client, requests, options.server);
+  const closeHandle = async (path: string, handle: Buffer) => {
+    if (!requests.ended) await requests.send('close', path, (done) => sftp.close(handle, done));
   };
-  // One timer for all: a transfer has thousands of requests a second. A server that leaves one without an answer is not asked
-  // again over the same connection.
-  const watch = setInterval(() => {
-    for (const { since, what } of waiting.values()) {
-      if (performance.now() - since >= requestMs) finish(silentFault(where, what, requestMs));
-      return;
-    }
-  }, requestMs / 8);
-  const stop = () => finish(signal.reason);
-  const lost = (cause?: unknown) => finish(lostFault(where, cause));
-  signal.addEventListener('abort', stop, { once: true });
-  client.on('error', lost);
-  client.once('close', () => lost());
-  if (signal.aborted) stop();
-
-  /** `start` gets a callback in Node's way. */
-  function request<T>(what: string, path: string, start: (done: (error?: unknown, value?: T) => void) => void) {
-    return new Promise<T>((resolve, reject) => {
-      if (end !== undefined) {
-        reject(end);
-        return;
-      }
-      const fail = (reason: unknown) => {
-        waiting.delete(fail);
-        reject(reason);
-      };
-      waiting.set(fail, { since: performance.now(), what });
-      try {
-        start((error, value) => {
-          // SFTP's own refusals have a number; all else is the connection's end.
-          if (!error) {
-            waiting.delete(fail);
-            resolve(value as T);
-          } else if (typeof (error as { code?: unknown }).code === 'number') fail(answerFault(error, what, path));
-          else lost(error);
-        });
-      } catch (error) {
-        lost(error);
-      }
-    });
-  }
-
-  let sftp: SFTPWrapper;
-  try {
-    sftp = await request<SFTPWrapper>('open SFTP', '', (done) =>
-      client.sftp((error, channel) => {
-        if (error && /subsystem|open failure/i.test(error.message)) finish(noSftp(where, error));
-        else done(error, channel);
-      }),
-    );
-  } catch (error) {
-    finish(error);
-    throw error;
-  }
-  sftp.on('error', lost);
-  sftp.once('close', () => lost());
-
   return {
     get ended() {
-      return end !== undefined;
+      return requests.ended;
     },
     async stat(path) {
       try {
-        return toStat(await request<Stats>('look at', path, (done) => sftp.lstat(path, done)));
+        return toStat(await requests.send<Stats>('look at', path, (done) => sftp.lstat(path, done)));
       } catch (error) {
         if (isStatus(error, 'noSuchFile')) return null;
         throw error;
       }
     },
     async *readFolder(path) {
-      const handle = await request<Buffer>('list', path, (done) => sftp.opendir(path, done));
+      const handle = await requests.send<Buffer>('list', path, (done) => sftp.opendir(path, done));
       try {
         for (;;) {
-          yield (await request<FileEntry[]>('list', path, (done) => sftp.readdir(handle, done))).map(toEntry);
+          yield (await requests.send<FileEntry[]>('list', path, (done) => sftp.readdir(handle, done))).map(toEntry);
         }
       } catch (error) {
         if (!isStatus(error, 'endOfFile')) throw error;
       } finally {
-        if (end === undefined) await request('close', path, (done) => sftp.close(handle, done));
+        await closeHandle(path, handle);
       }
     },
     async openFile(path) {
-      const handle = await request<Buffer>('read', path, (done) => sftp.open(path, 'r', done));
+      const handle = await requests.send<Buffer>('read', path, (done) => sftp.open(path, 'r', done));
       return {
         blockBytes: blockBytesOf(sftp),
-        stat: async () => toStat(await request<Stats>('look at', path, (done) => sftp.fstat(handle, done))),
+        stat: async () => toStat(await requests.send<Stats>('look at', path, (done) => sftp.fstat(handle, done))),
         read: (target, position) =>
-          request<number>('read', path, (done) =>
+          requests.send<number>('read', path, (done) =>
             sftp.read(handle, target, 0, target.length, position, (error, bytes) => done(error, bytes)),
           ),
-        async close() {
-          if (end === undefined) await request('close', path, (done) => sftp.close(handle, done));
-        },
+        close: () => closeHandle(path, handle),
       };
     },
     async makeFolder(path) {
       try {
-        await request('make', path, (done) => sftp.mkdir(path, done));
+        await requests.send('make', path, (done) => sftp.mkdir(path, done));
       } catch (error) {
-        // "Failure" is all that this version of the protocol has for a name that is taken.
+        // This version of the protocol answers "Failure" when the name is taken; it has no code of its own for that.
         if (!isStatus(error, 'failure')) throw error;
       }
     },
-    rename: (from, to) => request('rename', from, (done) => sftp.rename(from, to, done)),
-    remove: (path) => request('delete', path, (done) => sftp.unlink(path, done)),
+    rename: (from, to) => requests.send('rename', from, (done) => sftp.rename(from, to, done)),
+    remove: (path) => requests.send('delete', path, (done) => sftp.unlink(path, done)),
     async [Symbol.asyncDispose]() {
-      finish(lostFault(where, undefined));
+      requests.lose();
     },
   };
 }
 
+async function openChannel(client: Client, requests: Requests, { host, port }: RequestsOptions['server']) {
+  try {
+    const sftp = await requests.send<SFTPWrapper>('open SFTP', '', (done) =>
+      client.sftp((error, channel) => {
+        if (error && /subsystem|open failure/i.test(error.message)) requests.end(noSftp(`${host}:${port}`, error));
+        else done(error, channel);
+      }),
+    );
+    sftp.on('error', requests.lose);
+    sftp.once('close', () => requests.lose());
+    return sftp;
+  } catch (error) {
+    requests.end(error);
+    throw error;
+  }
+}
+
 /**
- * A longer read would be split into several, one after the other. The library knows how long one may be (of OpenSSH by its
- * limits@openssh.com) and does not say it in its types; without it, what every server takes.
+ * The library would split a longer read into several, one after the other. It knows the server's limit (OpenSSH gives
+ * it by limits@openssh.com), but its types do not have the property. Without a limit the answer is what every server
+ * takes.
  */
 function blockBytesOf(sftp: SFTPWrapper): number {
   const { _maxReadLen: limit } = sftp as { _maxReadLen?: unknown };
@@ -188,7 +139,7 @@ function toStat(stats: Stats): RemoteStat {
   return { kind: stats.isFile() ? 'File' : 'Other', size: stats.size, mtime: stats.mtime };
 }
 
-/** What a folder's list says of a link is the link itself, as in lstat. */
+/** The list of a folder describes a link itself, as lstat does. */
 function toEntry({ filename, attrs }: FileEntry): RemoteEntry {
   const S_IFMT = 0o170000;
   const S_IFREG = 0o100000;
@@ -199,13 +150,4 @@ function toEntry({ filename, attrs }: FileEntry): RemoteEntry {
 function noSftp(where: string, cause: Error): Fault {
   const message = `The server ${where} let this user in, and offers it no SFTP: ask the partner to permit it.`;
   return sftpFault('SFTP_PROTOCOL', SFTP_REASONS.protocol, message, { cause });
-}
-
-function lostFault(where: string, cause: unknown): Fault {
-  return sftpFault('SFTP_CONNECTION', SFTP_REASONS.connectionLost, `The connection to ${where} was lost.`, { cause });
-}
-
-function silentFault(where: string, what: string, requestMs: number): Fault {
-  const message = `The server ${where} gave no answer within ${requestMs / 1000} s (${what}).`;
-  return sftpFault('SFTP_TIMEOUT', SFTP_REASONS.noAnswer, message);
 }

@@ -1,29 +1,30 @@
-/** Which files of a folder nobody writes any more, told by looking more than once. */
+/** Finds the files of a folder that nobody writes any more, by comparing several looks into the folder. */
 import type { RemoteFileInfo } from './list-files.ts';
 
 export interface StableFile extends RemoteFileInfo {
-  /** Milliseconds of the clock at which this size and this time of change were seen first. */
+  /** Wall clock, in ms, of the first look that found this size and this time of change. */
   since: number;
 }
 
 export interface Look {
-  /** Takes files of the list; returns those that have settled. */
+  /** Takes the next files of the list; returns those that are stable. */
   see(files: readonly RemoteFileInfo[]): StableFile[];
-  /** The list has been seen to its end: what was not in it is forgotten. Milliseconds until the next may settle, or null. */
+  /** Ends the look and forgets all files that it did not see. @returns ms until the next file may be stable, or null */
   finish(): number | null;
 }
 
 export interface StableFilesOptions {
   settleSeconds: number;
-  /** Milliseconds; the wall clock, because it is compared with the files' times. */
+  /** Wall clock in ms, because it is compared with the files' times. */
   now: () => number;
-  /** Of this many files at once is kept what they were; more wait for a later look. */
+  /** State is kept for so many files at once; further files wait for a later look. */
   maxFiles: number;
 }
 
 /**
- * A file has settled when two looks that are at least `settleSeconds` apart found the same size and time of change, and
- * that time is as long ago. A time that lies ahead is of a server with another clock and says nothing.
+ * A file is stable when two looks that are at least `settleSeconds` apart found the same size and time of change, and
+ * the file was changed at least `settleSeconds` ago. A time of change in the future comes from a server with another
+ * clock, and is ignored.
  */
 export function createStableFiles({ settleSeconds, now, maxFiles }: StableFilesOptions) {
   const settleMs = settleSeconds * 1000;
@@ -36,7 +37,7 @@ export function createStableFiles({ settleSeconds, now, maxFiles }: StableFilesO
       let soonest: number | null = null;
       return {
         see(files) {
-          const settled: StableFile[] = [];
+          const stable: StableFile[] = [];
           for (const file of files) {
             const before = known.get(file.name);
             const same = before?.size === file.size && before.mtime === file.mtime;
@@ -44,10 +45,10 @@ export function createStableFiles({ settleSeconds, now, maxFiles }: StableFilesO
             const current = same ? before : { ...file, since: at };
             next.set(file.name, current);
             const waitMs = waitOf(current);
-            if (waitMs <= 0) settled.push(current);
+            if (waitMs <= 0) stable.push(current);
             else soonest = Math.min(soonest ?? waitMs, waitMs);
           }
-          return settled;
+          return stable;
         },
         finish() {
           known = next;

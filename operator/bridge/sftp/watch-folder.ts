@@ -1,5 +1,5 @@
-/** Looks into a remote folder again and again, and says which files are there to be fetched. */
-import { backoffMs } from '#common/backoff.ts';
+/** Looks into a remote folder at intervals, and reports the files to fetch. One look lists the whole folder once. */
+import { type BackoffLimits, backoffMs } from '#common/backoff.ts';
 import { type Clock, jitter, sleep } from '#common/clock.ts';
 import { type Fault, toFault } from '#common/faults.ts';
 import type { Connection } from './connection.ts';
@@ -15,13 +15,13 @@ export interface WatchFolderOptions {
   connection: Connection;
   clock: Clock;
   random?: (() => number) | undefined;
-  /** Nobody uses the connection: it may be closed until the next look. */
+  /** True when nobody uses the connection, so that it may be closed until the next look. */
   isIdle: () => boolean;
-  /** Which of them need not be fetched any more, as far as it is known without asking for each. */
+  /** Returns the names of files that need not be fetched, as far as one question about all files can show. */
   selectKnown: (files: StableFile[]) => Promise<ReadonlySet<string>>;
-  /** One that has settled and waits for its turn; again in every look until it is {@link FolderWatch.done}. */
+  /** Called for each stable file in every look, until the file is {@link FolderWatch.done}. */
   onFile: (file: StableFile) => void;
-  /** A look has ended: of all others nothing is there any more. */
+  /** Called at the end of a look with the names of all files in the folder. `at` is the wall clock in ms. */
   onLook: (present: ReadonlySet<string>, at: number) => void;
   onUnusable: (name: string, message: string) => void;
   onFailing: (fault: Fault) => void;
@@ -31,18 +31,19 @@ export interface WatchFolderOptions {
 export interface FolderWatch {
   /** Looks until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
-  /** As long as the file stays what it is, it is not told of again. */
+  /** The file is not reported again while its size and time of change stay the same. */
   done(file: RemoteFileInfo): void;
 }
 
-/** Files that wait at once, and those that are done and stay in the folder; about 10 MB. */
+/** Files that may wait at once. */
 const MAX_WAITING = 10_000;
+/** Files that are done and stay in the folder. They and the waiting files take about 10 MB. */
 const MAX_DONE = 100_000;
-/** Over a shorter wait the connection is kept: a new one costs more than its keepalives. */
+/** The connection stays open over a shorter wait, because a new one costs more than its keepalives. */
 const KEEP_OPEN_MS = 30_000;
-/** Between two looks, however soon a file may settle. */
+/** Shortest wait between two looks, however soon a file may be stable. */
 const MIN_WAIT_MS = 200;
-const BACKOFF = { baseMs: 1_000, maxMs: 60_000 };
+const BACKOFF: BackoffLimits = { baseMs: 1_000, maxMs: 60_000 };
 
 export function createFolderWatch(options: WatchFolderOptions): FolderWatch {
   const { directory, doneSuffix, connection, clock, random } = options;
@@ -51,13 +52,13 @@ export function createFolderWatch(options: WatchFolderOptions): FolderWatch {
     now: () => clock.now(),
     maxFiles: MAX_WAITING,
   });
-  /** Of a name, the size and time of change that nothing is left to do for. */
+  /** Size and time of change of each file that is done, by name. */
   const done = new Map<string, string>();
   const unusable = new Set<string>();
 
-  const isOpen = (file: RemoteFileInfo) => done.get(file.name) !== versionOf(file);
+  const isPending = (file: RemoteFileInfo) => done.get(file.name) !== versionOf(file);
 
-  /** @returns milliseconds until the next file may have settled, or null */
+  /** @returns milliseconds until the next file may be stable, or null */
   async function look(signal: AbortSignal): Promise<number | null> {
     const session = await connection.session(signal);
     const present = new Set<string>();
@@ -70,9 +71,9 @@ export function createFolderWatch(options: WatchFolderOptions): FolderWatch {
     for await (const files of listFiles(session, { directory, doneSuffix, onUnusable })) {
       signal.throwIfAborted();
       for (const { name } of files) present.add(name);
-      const settled = current.see(files.filter(isOpen));
-      const known = settled.length === 0 ? new Set() : await options.selectKnown(settled);
-      for (const file of settled) {
+      const ready = current.see(files.filter(isPending));
+      const known = ready.length === 0 ? new Set() : await options.selectKnown(ready);
+      for (const file of ready) {
         if (known.has(file.name)) markDone(file);
         else options.onFile(file);
       }
@@ -85,7 +86,7 @@ export function createFolderWatch(options: WatchFolderOptions): FolderWatch {
   function markDone(file: RemoteFileInfo): void {
     done.delete(file.name);
     done.set(file.name, versionOf(file));
-    // The oldest is asked for once more, which costs a question and no transfer.
+    // A file that is dropped here is checked once more, which costs a question and no transfer.
     if (done.size > MAX_DONE) done.delete(done.keys().next().value!);
   }
 
@@ -105,8 +106,8 @@ export function createFolderWatch(options: WatchFolderOptions): FolderWatch {
           failures += 1;
           const fault = toFault(error);
           options.onFailing(fault);
-          // A connection that may not be tried yet is waited for by itself.
-          const backoff = backoffMs(failures, { ...BACKOFF, ...(random && { random }) });
+          // This wait may be shorter than the backoff of the connection, because `session` waits for that one itself.
+          const backoff = backoffMs(failures, { ...BACKOFF, random });
           waitMs = fault.retryable && fault.reason !== SFTP_REASONS.serverError ? Math.min(waitMs, backoff) : waitMs;
         }
         if (waitMs > KEEP_OPEN_MS && options.isIdle()) await connection.release();

@@ -3,7 +3,7 @@ import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
-import { createGate } from '#common/semaphore.ts';
+import { createSemaphore } from '#common/semaphore.ts';
 import { BRIDGE_FIELD_MANAGER, UPLOAD_SOURCES, type UploadSource } from '#kube/custom-resources.ts';
 import { isNotFound } from '#kube/errors.ts';
 import type { EventRecorder, KubeClient } from '#kube/types.ts';
@@ -53,7 +53,7 @@ const LAG_MS = 10_000;
 export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
   const { clock, log, intervalMs = 5_000 } = deps;
   const tracked = new Map<string, Tracked>();
-  const gate = createGate(WRITES);
+  const gate = createSemaphore(WRITES);
   let wake = () => {};
 
   async function write(key: string, entry: Tracked, signal: AbortSignal): Promise<void> {

@@ -1,18 +1,18 @@
-/** An HTTP proxy in front of a real server that can fail before a request arrives, or lose the answer after it was done. */
+/** An HTTP proxy for a real server. The proxy can refuse a request itself, or lose the server's answer to it. */
 import { createServer, request as forward, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export type HttpFault =
-  /** The server is not asked. */
+  /** The proxy answers itself, and the server does not get the request. */
   | { status: number; body?: string }
-  /** The server has done it, and the connection ends without an answer. */
+  /** The server carries the request out, and the connection ends without an answer. */
   | 'lost answer';
 
 export interface FaultyProxy extends AsyncDisposable {
   endpoint: string;
 }
 
-/** @param faultOf is asked for every request; null lets it pass. */
+/** @param faultOf returns the fault of a request, or null to let it pass */
 export async function startFaultyProxy(
   target: string,
   faultOf: (request: IncomingMessage) => HttpFault | null,
@@ -25,10 +25,10 @@ export async function startFaultyProxy(
       return;
     }
     response.on('error', () => undefined);
-    // Null when the client is gone before it has said all: nobody waits for an answer.
+    // Null means that the client went away before the end of its request: nobody waits for an answer.
     const pieces = await request.toArray().catch(() => null);
     if (pieces === null) return;
-    // With the client's own Host: it is part of what is signed.
+    // The client's Host header is kept, because the signature covers it.
     const sent = forward(
       new URL(request.url!, target),
       { method: request.method, headers: request.headers },
@@ -41,7 +41,7 @@ export async function startFaultyProxy(
         answer.pipe(response);
       },
     );
-    // A client that ends a long poll, or a server that was stopped meanwhile, is no failure of the proxy.
+    // The proxy must survive a client that ends a long poll, and a server that was stopped meanwhile.
     sent.on('error', () => response.destroy());
     response.on('close', () => sent.destroy());
     sent.end(Buffer.concat(pieces));

@@ -1,6 +1,7 @@
 /**
- * A proxy whose open connections can be frozen: they stay open and nothing passes any more, not even their end, while new
- * ones work. That is what a lost route or a firewall that forgot a connection does; toxiproxy freezes old and new alike.
+ * A proxy whose open connections can be frozen: they stay open and nothing passes, not even their end, while new
+ * connections work. A lost route, or a firewall that forgot a connection, has the same effect; toxiproxy would freeze
+ * new ones, too.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -32,7 +33,7 @@ export async function startFreezingProxy(upstreamPort: number): Promise<Freezing
       for (const [client, upstream] of pairs) {
         client.unpipe(upstream);
         upstream.unpipe(client);
-        // What still comes is taken, as by the network, and lost.
+        // The proxy takes further bytes, as a network would, and drops them.
         client.resume();
         upstream.resume();
       }

@@ -1,39 +1,39 @@
-/** Toxiproxy: a real proxy between the job runner and a server, which breaks connections on demand. */
+/** Toxiproxy is a real proxy between the job runner and a server, which breaks connections on demand. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePort, startServerProcess } from '#support/process/server-process.ts';
 import { toolPath } from '#support/process/tool-path.ts';
 
-/** What toxiproxy does to the bytes of one direction; milliseconds, bytes, and for the rate KB/s. */
+/** The effects of toxiproxy on the bytes of one direction. Times are in ms, lengths in bytes, and the rate in KB/s. */
 export type Toxic =
   | { type: 'latency'; attributes: { latency: number; jitter?: number } }
   | { type: 'bandwidth'; attributes: { rate: number } }
-  /** Everything is swallowed, and the connection stays open (0) or is closed after so long. */
+  /** All bytes are dropped, and the connection is closed after `timeout`; 0 keeps it open. */
   | { type: 'timeout'; attributes: { timeout: number } }
-  /** The connection is closed after so many bytes. */
+  /** The connection is closed after `bytes`. */
   | { type: 'limit_data'; attributes: { bytes: number } }
-  /** Closes end by RST instead of FIN; with toxicity 0 it closes nothing itself. */
+  /** Connections end by RST instead of FIN. With toxicity 0 this toxic closes no connection itself. */
   | { type: 'reset_peer'; attributes: { timeout: number }; toxicity?: number };
 
-/** `upstream`: from the runner to the server. */
+/** `upstream` is the direction from the runner to the server. */
 export type Direction = 'upstream' | 'downstream';
 
 export interface ToxicProxy {
   port: number;
   /**
-   * Holds for connections that are open and for new ones.
-   * @returns what takes it away again; connections that were silenced are closed by that
+   * Adds the toxic to open and to new connections.
+   * @returns a function that removes the toxic, and closes the connections that it silenced
    */
   add(direction: Direction, toxic: Toxic): Promise<() => Promise<void>>;
   /** Closes every connection, and accepts new ones at once. */
   cut(): Promise<void>;
-  /** Bytes of connections that have ended, from the server to the runner and back. */
+  /** Bytes in each direction, over all connections that have ended. */
   bytes(): Promise<{ upstream: number; downstream: number }>;
 }
 
 export interface Toxiproxy extends AsyncDisposable {
-  /** Listens on a port of its own, at `host` (127.0.0.1), and passes everything on to 127.0.0.1:`port`. */
+  /** Makes a proxy from a free port of `host` (127.0.0.1 when absent) to 127.0.0.1:`port`. */
   createProxy(port: number, options?: { host?: string }): Promise<ToxicProxy>;
 }
 

@@ -1,4 +1,4 @@
-/** Waits for what real I/O brings about, without a fixed time. `limitMs` only bounds a test that fails. */
+/** Waits for a result of real I/O without a fixed sleep. `limitMs` only bounds a failing test. */
 export async function eventually(what: string, predicate: () => boolean, limitMs = 10_000): Promise<void> {
   const end = performance.now() + limitMs;
   while (!predicate()) {

@@ -1,8 +1,8 @@
-/** A clock that stands still until a test moves it. */
+/** A clock that stands still until a test advances it. */
 import type { Clock } from '#common/clock.ts';
 
 export class FakeClock implements Clock {
-  /** Difference of the wall clock to the monotonic one; set it to make the wall clock jump. */
+  /** Difference of the wall clock to the monotonic clock. A test sets this value to make the wall clock jump. */
   wallOffsetMs: number;
   #now = 1_000;
   #sequence = 0;
@@ -20,12 +20,12 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
-  /** Timers that wait, for asserting that none is left behind. */
+  /** Number of timers that wait. A test can assert that none is left. */
   get waiting(): number {
     return this.#timers.size;
   }
 
-  /** Timers ever set: tells that code which waits for I/O has gone on. */
+  /** Number of timers that were ever set. It grows when code that waited for I/O has gone on. */
   get scheduled(): number {
     return this.#sequence;
   }
@@ -36,7 +36,7 @@ export class FakeClock implements Clock {
     return () => this.#timers.delete(id);
   }
 
-  /** Moves time by `ms`: timers fire in the order of their time, and what waits for them goes on in between. */
+  /** Advances time by `ms`. Timers fire in the order of their time, and code that waits for them runs in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await settle();
@@ -50,7 +50,7 @@ export class FakeClock implements Clock {
     this.#now = end;
   }
 
-  /** Time passes for the whole process at once, as when it was frozen: no timer fires in between. */
+  /** Advances time at once, as for a process that was frozen: no timer fires in between. */
   freeze(ms: number): void {
     this.#now += ms;
   }
@@ -64,7 +64,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets everything go on that waits for no timer and no I/O. */
+/** Lets all code run that waits for no timer and no I/O. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

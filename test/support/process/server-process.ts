@@ -1,4 +1,4 @@
-/** A server as a child process: started, waited for until it answers, stopped by its own id. */
+/** Runs a server as a child process: starts it, waits until it answers, and stops it by its process id. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,14 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface ServerProcessOptions {
   name: string;
   command: string[];
-  /** Added to this process's environment. */
+  /** Variables that are added to this process's environment. */
   env?: Record<string, string>;
-  /** Its output is appended here; its end is part of the error when the server does not start. */
+  /** The server's output is appended to this file. Its last lines go into the error of a server that does not start. */
   logFile: string;
-  /** Resolves once the server answers; called again after a rejection, until `startTimeoutMs`. */
+  /** Resolves once the server answers. It is called again after each rejection, until `startTimeoutMs` have passed. */
   probe: () => Promise<unknown>;
   stopSignal: NodeJS.Signals;
-  /** The server outlives this process. Default: it is ended with this process at the latest. */
+  /** True for a server that outlives this process. Otherwise the server is killed when this process ends. */
   detached?: boolean;
   startTimeoutMs?: number;
 }
@@ -24,7 +24,7 @@ export interface ServerProcess extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** @throws when the server ends early or does not answer in time, with the end of its output. */
+/** @throws an error with the last lines of the output when the server ends early or does not answer in time */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const { name, command, logFile, probe, stopSignal, detached = false, startTimeoutMs = 60_000 } = options;
   const log = openSync(logFile, 'a');
@@ -76,7 +76,7 @@ function tail(file: string): string {
   return readFileSync(file, 'utf8').split('\n').slice(-20).join('\n');
 }
 
-/** A TCP port that is free now: `preferred` if nobody has it. */
+/** Finds a TCP port that is free now: `preferred` if no process listens on it. */
 export async function findFreePort(preferred = 0, host = '127.0.0.1'): Promise<number> {
   const server = createServer();
   try {

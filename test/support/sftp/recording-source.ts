@@ -1,4 +1,4 @@
-/** An SFTP source in this process that keeps what it tells of itself. */
+/** An SFTP source in this process that records its own reports. */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
 import { runSftpSource, type SftpSourceOptions } from '#operator/bridge/sftp/run-sftp-source.ts';
@@ -6,7 +6,7 @@ import type { ObjectNotice, Outcome } from '#operator/bridge/types.ts';
 import { createRecordingLog, type LogEntry } from '#support/process/recording-log.ts';
 import type { SshServer } from './ssh-server.ts';
 
-export interface Told {
+export interface Report {
   key: string | null;
   reason: string;
   message: string;
@@ -14,16 +14,16 @@ export interface Told {
 
 export interface RecordingSource extends AsyncDisposable {
   admitted: ObjectNotice[];
-  failing: Told[];
-  ignored: Told[];
+  failing: Report[];
+  ignored: Report[];
   looks: number;
   recovered: number;
   lag: number;
   log: LogEntry[];
   usedBytes(): number;
-  /** Asked again whenever the source tells something. `limitMs` only bounds a test that fails. */
+  /** Resolves when `test` is true, which is checked after each report. `limitMs` only bounds a failing test. */
   until(what: string, test: () => boolean, limitMs?: number): Promise<void>;
-  /** So many looks more have ended: what was to be done by them is done, or shall not be. */
+  /** Resolves when so many further looks have ended: what they had to do is done by then. */
   moreLooks(count: number): Promise<void>;
   stop(): Promise<void>;
 }
@@ -32,7 +32,7 @@ export interface RecordingSourceOptions extends Partial<SftpSourceOptions> {
   ssh: SshServer;
   s3: S3Client;
   bucket: string;
-  /** Through a proxy. */
+  /** Port of a proxy in front of the server; the server's own port when absent. */
   port?: number;
   outcomeOf?: (notice: ObjectNotice) => Outcome;
 }
@@ -46,19 +46,25 @@ export function startRecordingSource(options: RecordingSourceOptions): Recording
   };
   const log = createRecordingLog();
   const buffers = createPartBuffers();
-  const told = (list: Told[]) => (key: string | null, reason: string, message: string) => {
+  const recordIn = (list: Report[]) => (key: string | null, reason: string, message: string) => {
     list.push({ key, reason, message });
     changed();
   };
   const source: RecordingSource = {
-    ...{ admitted: [], failing: [], ignored: [], looks: 0, recovered: 0, lag: 0, log: log.entries },
+    admitted: [],
+    failing: [],
+    ignored: [],
+    looks: 0,
+    recovered: 0,
+    lag: 0,
+    log: log.entries,
     usedBytes: () => buffers.usedBytes,
     async until(what, test, limitMs = 30_000) {
       if (test()) return;
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const said = () =>
+      const state = () =>
         JSON.stringify({ failing: source.failing, ignored: source.ignored, log: log.entries.slice(-5) });
-      const timer = setTimeout(() => reject(new Error(`did not happen: ${what}; ${said()}`)), limitMs);
+      const timer = setTimeout(() => reject(new Error(`did not happen: ${what}; ${state()}`)), limitMs);
       const look = () => {
         if (test()) resolve();
       };
@@ -80,8 +86,15 @@ export function startRecordingSource(options: RecordingSourceOptions): Recording
   };
   const running = runSftpSource(
     {
-      ...{ namespace: 'ns', name: 'partner', directory: 'outbox', uploadPrefix: 'raw-uploads/' },
-      ...{ intervalSeconds: 0.1, settleSeconds: 0, afterFetch: { action: 'Keep' }, buffers, log },
+      namespace: 'ns',
+      name: 'partner',
+      directory: 'outbox',
+      uploadPrefix: 'raw-uploads/',
+      intervalSeconds: 0.1,
+      settleSeconds: 0,
+      afterFetch: { action: 'Keep' },
+      buffers,
+      log,
       server: { host: '127.0.0.1', port, username: ssh.username },
       readSecret: async () => ({ name: 'partner', privateKey: ssh.privateKey, knownHosts: ssh.knownHosts({ port }) }),
       async admit(notices) {
@@ -93,8 +106,8 @@ export function startRecordingSource(options: RecordingSourceOptions): Recording
           source.looks += 1;
           changed();
         },
-        failing: told(source.failing),
-        ignored: told(source.ignored),
+        failing: recordIn(source.failing),
+        ignored: recordIn(source.ignored),
         recovered() {
           source.recovered += 1;
           changed();

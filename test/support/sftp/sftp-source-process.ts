@@ -1,4 +1,4 @@
-/** Runs one SFTP source by the settings on its standard input, and nothing else: see sftp-source.ts. */
+/** The program of `startSourceProcess`: runs one SFTP source with the settings from its standard input. */
 import { readFileSync } from 'node:fs';
 import { json } from 'node:stream/consumers';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
@@ -14,8 +14,14 @@ let files = 0;
 
 await runSftpSource(
   {
-    ...{ namespace: 'ns', name: 'partner', uploadPrefix: 'raw-uploads/', intervalSeconds: 5, settleSeconds: 0 },
-    ...{ directory: settings.directory, afterFetch: settings.afterFetch, bucket: settings.bucket },
+    namespace: 'ns',
+    name: 'partner',
+    uploadPrefix: 'raw-uploads/',
+    intervalSeconds: 5,
+    settleSeconds: 0,
+    directory: settings.directory,
+    afterFetch: settings.afterFetch,
+    bucket: settings.bucket,
     server: { host: '127.0.0.1', port: settings.port, username: settings.username },
     s3: s3ClientOf(settings.s3),
     readSecret: async () => ({ name: 'partner', privateKey: settings.privateKey, knownHosts: settings.knownHosts }),

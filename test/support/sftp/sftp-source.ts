@@ -1,4 +1,4 @@
-/** Options of a source on a test's servers, and the same source as a process of its own that a test can kill and measure. */
+/** Settings of an SFTP source for a test's servers, and the source as a process that a test can kill and measure. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
 import type { S3Server } from '#support/storage/s3-server.ts';
 import type { SshServer } from './ssh-server.ts';
 
-/** All that a source needs to know, as JSON. */
+/** All settings of a source; they are sent as JSON. */
 export interface SourceSettings {
   port: number;
   username: string;
@@ -19,7 +19,7 @@ export interface SourceSettings {
   afterFetch: AfterFetch;
   bucket: string;
   s3: { endpoint: string; region: string; accessKeyId: string; secretAccessKey: string };
-  /** The process ends after so many files; absent: never. */
+  /** The process ends after so many files; it runs until it is killed when this is absent. */
   files?: number;
 }
 
@@ -28,13 +28,13 @@ export type SourceLine =
   | { kind: 'admitted'; notice: { key: string; size: number; eTag: string } }
   | { kind: 'failing'; key: string | null; reason: string; message: string }
   | { kind: 'log'; message: string; fields: Record<string, unknown> }
-  /** `fileRssBytes` of the memory are pages of the programs' files, which all processes of a machine share. */
+  /** `fileRssBytes` is memory with pages of program files, which all processes of a machine share. */
   | { kind: 'ended'; maxRssBytes: number; fileRssBytes: number; cpuSeconds: number };
 
 export interface SourceProcess {
   child: ChildProcess;
   lines: SourceLine[];
-  /** Resolves with the first line, old or new, that this is true of. @throws when the process ends before */
+  /** Resolves with the first line, old or new, that passes the test. @throws when the process ends earlier */
   line<T extends SourceLine['kind']>(
     kind: T,
     test?: (line: Extract<SourceLine, { kind: T }>) => boolean,
@@ -50,7 +50,10 @@ export function settingsOf(
   const { endpoint, region, accessKeyId, secretAccessKey } = s3;
   const port = rest.port ?? ssh.port;
   return {
-    ...{ port, username: ssh.username, privateKey: ssh.privateKey, knownHosts: ssh.knownHosts({ port }) },
+    port,
+    username: ssh.username,
+    privateKey: ssh.privateKey,
+    knownHosts: ssh.knownHosts({ port }),
     s3: { endpoint, region, accessKeyId, secretAccessKey },
     ...rest,
   };
@@ -58,7 +61,10 @@ export function settingsOf(
 
 export function s3ClientOf({ endpoint, region, accessKeyId, secretAccessKey }: SourceSettings['s3']): S3Client {
   return new S3Client({
-    ...{ endpoint, region, forcePathStyle: true, maxAttempts: 1 },
+    endpoint,
+    region,
+    forcePathStyle: true,
+    maxAttempts: 1,
     credentials: { accessKeyId, secretAccessKey },
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -68,9 +74,10 @@ export function s3ClientOf({ endpoint, region, accessKeyId, secretAccessKey }: S
 const PROGRAM = fileURLToPath(new URL('./sftp-source-process.ts', import.meta.url));
 
 /**
- * What keeps a transfer's memory small, as the chart starts the bridge. Several arenas of glibc keep what was freed.
- * The pieces of a transfer are garbage at once, and go the sooner the smaller the space for young objects is. Types are stripped
- * by a program of 15 MB unless what it did is in the cache, which the image has.
+ * The environment with which the chart starts the bridge keeps the memory of a transfer small. glibc keeps freed memory
+ * in each of its arenas, so one arena is enough. The pieces of a transfer are garbage at once, and a small space for
+ * young objects frees them sooner. Stripping the types takes a program of 15 MB, unless its results are cached as in
+ * the image.
  */
 const BRIDGE_ENV = {
   NODE_OPTIONS: '--max-semi-space-size=1',
@@ -87,17 +94,17 @@ export function startSourceProcess(settings: SourceSettings): SourceProcess {
   const lines: SourceLine[] = [];
   const listeners = new Set<() => void>();
   let ended = false;
-  const tell = () => {
+  const notify = () => {
     for (const listener of [...listeners]) listener();
   };
   createInterface({ input: child.stdout })
     .on('line', (line) => {
       lines.push(JSON.parse(line) as SourceLine);
-      tell();
+      notify();
     })
     .on('close', () => {
       ended = true;
-      tell();
+      notify();
     });
   return {
     child,

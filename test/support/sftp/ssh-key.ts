@@ -1,15 +1,15 @@
 import ssh2 from 'ssh2';
 
 export interface SshKey {
-  /** In OpenSSH's format. */
+  /** The private key in OpenSSH's format. */
   private: string;
-  /** Its type and itself, as in known_hosts and authorized_keys. */
+  /** The public key with its type, as in known_hosts and authorized_keys. */
   public: string;
-  /** The public one as it goes over the wire. */
+  /** The public key in its wire format. */
   blob: Buffer;
 }
 
-/** The library loses a zero at the start of a public key: one of 256 keys that it makes cannot be read, also by itself. */
+/** The library loses a zero at the start of a public key, so nobody can read one of 256 keys that it makes. */
 export function makeSshKey(type: 'ed25519' | 'ecdsa' | 'rsa' = 'ed25519', passphrase?: string): SshKey {
   const encryption = passphrase === undefined ? undefined : { passphrase, cipher: 'aes256-ctr', rounds: 16 };
   for (;;) {

@@ -1,6 +1,6 @@
 /**
- * A real OpenSSH server on a folder, with keys of its own, for tests. It runs as a user without rights and lets in nobody
- * but that one, by a key: where the tests are root as `daemon`, else as whoever runs them.
+ * A real OpenSSH server for tests, with a folder and keys of its own. The server runs as a user without rights, and
+ * only this user may log in, by a key. The user is `daemon` if the tests run as root, else the user who runs the tests.
  */
 import { execFile } from 'node:child_process';
 import { chownSync, existsSync } from 'node:fs';
@@ -18,17 +18,17 @@ const SCRIPT = fileURLToPath(new URL('../../cluster/sshd-path.sh', import.meta.u
 const IS_ROOT = process.getuid?.() === 0;
 
 export interface SshServerOptions {
-  /** Types of the host's keys; ed25519 when absent. */
+  /** Types of the host keys; ed25519 when absent. */
   hostKeys?: ('ed25519' | 'ecdsa' | 'rsa')[];
-  /** Default: a free one. */
+  /** A free port when absent. */
   port?: number;
-  /** Addresses besides 127.0.0.1. */
+  /** Addresses to listen on besides 127.0.0.1. */
   listenAddresses?: string[];
-  /** Lines of sshd_config(5); they come first, so that they hold. */
+  /** Lines of sshd_config(5). They come first, because sshd uses the first value of a setting. */
   config?: string[];
   /** Public keys that may log in, besides the server's own user key. */
   authorizedKeys?: string[];
-  /** Default: true. */
+  /** True when absent. */
   sftp?: boolean;
 }
 
@@ -36,17 +36,17 @@ export interface SshServer extends AsyncDisposable {
   port: number;
   pid: number;
   username: string;
-  /** Of the user, OpenSSH's format. */
+  /** The user's private key in OpenSSH's format. */
   privateKey: string;
-  /** Lines for this server, as it is called by those who reach it through a proxy or another address. */
+  /** The server's lines for known_hosts. `at` is the address of the proxy or network that a client connects to. */
   knownHosts(at?: { host?: string; port?: number }): string;
-  /** Where the user's files are: absolute, and the same for the server. */
+  /** Absolute path of the folder with the user's files, for the tests and for the server alike. */
   root: string;
-  /** Makes a folder that the user may write in, below root. */
+  /** Makes a folder below `root` that the user may write in. */
   makeFolder(name: string): Promise<string>;
-  /** Lets the user own a file that the test made. */
+  /** Makes the user the owner of a file. */
   own(path: string): void;
-  /** The server's own words so far. */
+  /** The server's log so far. */
   log(): Promise<string>;
   stop(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export interface SshServer extends AsyncDisposable {
 export async function startSshServer(options: SshServerOptions = {}): Promise<SshServer> {
   const user = await findUser();
   const folder = await mkdtemp(join(tmpdir(), 'batch-upload-ssh-'));
-  // Also the user without rights has to get to its files.
+  // The user without rights must reach its files in this folder.
   await chmod(folder, 0o755);
   const programs = await preparePrograms(join(folder, 'programs'));
   const own = (path: string) => {
@@ -107,7 +107,7 @@ export async function startSshServer(options: SshServerOptions = {}): Promise<Ss
   const asUser = IS_ROOT ? ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : [];
   const server = await startServerProcess({
     name: 'sshd',
-    // Its path has to be absolute, because it starts itself again for every connection.
+    // The path must be absolute, because sshd starts itself again for every connection.
     command: [...asUser, join(programs, 'usr/sbin/sshd'), '-D', '-e', '-f', config],
     env: programs === '/' ? {} : { LD_LIBRARY_PATH: await libraryPath(programs) },
     logFile,
@@ -137,7 +137,7 @@ export async function startSshServer(options: SshServerOptions = {}): Promise<Ss
   };
 }
 
-/** The cache may be in a home that nobody else may enter. */
+/** Copies the programs, because the cache may be in a home folder that the server's user may not enter. */
 async function preparePrograms(copy: string): Promise<string> {
   const { stdout } = await run(SCRIPT);
   const programs = stdout.trim();
@@ -146,7 +146,7 @@ async function preparePrograms(copy: string): Promise<string> {
   return copy;
 }
 
-/** Not `nobody`: systemd says of that one that it is locked. */
+/** The user is not `nobody`, because systemd reports that user as locked. */
 async function findUser(): Promise<{ uid: number; gid: number; username: string }> {
   if (!IS_ROOT) return userInfo();
   const { stdout } = await run('getent', ['passwd', 'daemon']);
@@ -154,7 +154,7 @@ async function findUser(): Promise<{ uid: number; gid: number; username: string 
   return { username: username!, uid: Number(uid), gid: Number(gid) };
 }
 
-/** From OpenSSH 9.8 on a connection is another program's, whose place is built in. */
+/** Since OpenSSH 9.8 separate programs serve a connection, and sshd has their paths built in. */
 function helperPrograms(programs: string): string[] {
   return (['session', 'auth'] as const).flatMap((name) => {
     const path = join(programs, `usr/lib/openssh/sshd-${name}`);

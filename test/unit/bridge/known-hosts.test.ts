@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { checkHostKey, fingerprint, knownTypes, parseKnownHosts } from '#operator/bridge/sftp/known-hosts.ts';
 import { makeSshKey } from '#support/sftp/ssh-key.ts';
 
-const [ours, other, ecdsa] = [makeSshKey(), makeSshKey(), makeSshKey('ecdsa')];
+const ours = makeSshKey();
+const other = makeSshKey();
+const ecdsa = makeSshKey('ecdsa');
 const at = (host: string, port = 22) => ({ host, port });
 const verdict = (text: string, host = 'sftp.example.com', port = 22, key = ours.blob) =>
   checkHostKey(parseKnownHosts(text), at(host, port), key).kind;
@@ -82,7 +84,7 @@ it('a pattern of stars costs no time', () => {
   expect(verdict(`${'*a'.repeat(200)}b ${ours.public}`, 'a'.repeat(250))).toBe('Unknown');
 });
 
-/** Written by ssh-keygen -H and ssh-keygen -l. */
+/** The output of ssh-keygen -H and ssh-keygen -l. */
 const OF_OPENSSH = {
   line: '|1|sBHOLJDTp6GUwDFj15WCVmlfN7Q=|NVBZCoybC+OxcjzJ4tlYMIayB74= ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM2ug1R7KWMcRC7x7Dcp4mnrlJu8196GH4Rr3G/68t1P',
   fingerprint: 'SHA256:STSK7J7c8h0zQ8hQXQ/21b9av2HsjA9wRGNA6zaS75c',

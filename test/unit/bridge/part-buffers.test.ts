@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
 import { planParts } from '#operator/bridge/sftp/fetch-file.ts';
-import { createGate } from '#operator/bridge/sftp/gate.ts';
 import { createPartBuffers, PART_BYTES } from '#operator/bridge/sftp/part-buffers.ts';
 import { settle } from '#support/process/fake-clock.ts';
 
@@ -41,8 +40,9 @@ it('a part that was given back is lent again, and one that was discarded is not'
   ];
   buffers.giveBack(first);
   buffers.discard(second);
-  expect(await buffers.take(PART_BYTES, never)).toBe(first);
-  expect(await buffers.take(PART_BYTES, never)).not.toBe(second);
+  // toBe would compare the bytes of two different buffers one by one, which takes seconds.
+  expect((await buffers.take(PART_BYTES, never)) === first).toBe(true);
+  expect((await buffers.take(PART_BYTES, never)) === second).toBe(false);
   expect(buffers.usedBytes).toBe(3 * kept.length);
 });
 
@@ -56,19 +56,6 @@ it('who stops waiting is passed over', async () => {
   await expect(stopped).rejects.toThrow('enough');
   buffers.giveBack(first);
   expect((await next).length).toBe(5);
-});
-
-it('a gate lets so many in, in the order of asking', async () => {
-  const gate = createGate(1);
-  await gate.enter(never);
-  const stop = new AbortController();
-  const [stopped, next] = [gate.enter(stop.signal), gate.enter(never)];
-  stop.abort(new Error('enough'));
-  await expect(stopped).rejects.toThrow('enough');
-  gate.leave();
-  await next;
-  gate.leave();
-  await gate.enter(never);
 });
 
 it.each([

@@ -9,14 +9,16 @@ const refused = sftpFault('SFTP_LOGIN', SFTP_REASONS.accessDenied, 'refused');
 
 let clock: FakeClock;
 let stop: AbortController;
-/** What the next connects give; a session when it is empty. */
+/** Errors of the next connects; a connect gives a session when no error is left. */
 let answers: Error[];
 let sessions: { ended: boolean }[];
 let connects: number;
 
 function create() {
   return createConnection({
-    ...{ clock, signal: stop.signal, random: () => 1 },
+    clock,
+    signal: stop.signal,
+    random: () => 1,
     async connect() {
       connects += 1;
       const answer = answers.shift();
@@ -41,7 +43,7 @@ beforeEach(() => {
   connects = 0;
 });
 
-/** Asks for a session while time passes until there is an answer; @returns the milliseconds that took */
+/** Asks for a session, and lets time pass until there is an answer. @returns the ms that passed */
 async function ask(connection: ReturnType<typeof create>): Promise<number> {
   const before = clock.monotonic();
   let answered = false;

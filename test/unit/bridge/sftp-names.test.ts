@@ -11,7 +11,12 @@ import {
 
 const place = { uploadPrefix: 'raw-uploads/', namespace: 'team', source: 'partner' };
 const identityOf = (changes: Partial<FileIdentity> = {}): FileIdentity => ({
-  ...{ host: 'sftp.example.com', port: 22, path: '/outbox/a b.csv', name: 'a b.csv', size: 10, mtime: 1_700_000_000 },
+  host: 'sftp.example.com',
+  port: 22,
+  path: '/outbox/a b.csv',
+  name: 'a b.csv',
+  size: 10,
+  mtime: 1_700_000_000,
   ...changes,
 });
 

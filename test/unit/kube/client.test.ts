@@ -85,11 +85,11 @@ describe('requests', () => {
     expect(last().headers['content-type']).toBe('application/merge-patch+json');
     await client.replace(CONFIG_MAPS, { metadata: { ...ref, resourceVersion: '7' } });
     expect(last()).toMatchObject({ method: 'PUT', path: '/api/v1/namespaces/ns/configmaps/one' });
-    const gone = await client.delete(CONFIG_MAPS, ref, {
+    const deleted = await client.delete(CONFIG_MAPS, ref, {
       propagationPolicy: 'Foreground',
       preconditions: { uid: 'u' },
     });
-    expect(gone).toBe(true);
+    expect(deleted).toBe(true);
     expect(JSON.parse(last().body)).toEqual({
       apiVersion: 'v1',
       kind: 'DeleteOptions',
@@ -100,7 +100,7 @@ describe('requests', () => {
 
   test('calls that follow each other reuse connections', async () => {
     for (let i = 0; i < 20; i++) await client.get(CONFIG_MAPS, ref);
-    // undici frees a connection some turns after its answer was read.
+    // undici frees a connection some turns of the event loop after its answer was read.
     expect(server.connections).toBeLessThanOrEqual(2);
   });
 
@@ -354,7 +354,7 @@ describe('credentials', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  /** As `loadFromCluster` builds it. */
+  /** Builds the same kubeconfig as `loadFromCluster`. */
   const inCluster = (tokenFile: string): KubeConfig => {
     const config = new KubeConfig();
     config.loadFromOptions({

@@ -14,7 +14,7 @@ const target: EventTarget = {
 };
 const planned = { type: 'Normal', reason: 'Planned', message: '100 records in 1 chunk' } as const;
 
-/** Writes go into `stored`; `errors` come first. */
+/** Each write fails with the next of `errors`; once these are used up, writes go into `stored`. */
 function start() {
   const clock = new FakeClock();
   const log = createRecordingLog();

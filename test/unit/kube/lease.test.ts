@@ -7,7 +7,7 @@ import { type CallFate, FakeLeaseApi, type LeaseClient } from '#support/cluster/
 import { FakeClock, settle } from '#support/process/fake-clock.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
 
-/** One process that wants to lead; its work lasts until the signal aborts, then `drainMs` more. */
+/** One process that wants to lead. Its work lasts until the signal aborts, and `drainMs` longer. */
 function candidate(
   identity: string,
   {
@@ -43,7 +43,7 @@ function candidate(
     },
     onLost: (reason) => {
       state.lost = reason;
-      // The process exits.
+      // A real process exits when it has lost the lease, which ends its work.
       state.working = false;
     },
     ...rest,
@@ -138,7 +138,7 @@ describe('two candidates', () => {
     const { clock, api } = cluster();
     api.lease = {
       metadata: { name: 'batch-upload', namespace: 'operator', resourceVersion: '0' },
-      // Long ago or in the future: a remote clock says nothing.
+      // The time of a remote clock must not matter, however far in the past or in the future it is.
       spec: { holderIdentity: 'dead', leaseDurationSeconds: 15, renewTime: '2001-01-01T00:00:00.000000Z' },
     };
     const two = candidate('two', { client: api.client(), clock });
@@ -272,7 +272,7 @@ describe('losing', () => {
     expect(holder(api)).toBe('');
   });
 
-  test('a candidate that is told to stop stops', async () => {
+  test('a candidate stops when its signal aborts', async () => {
     const { clock, api } = cluster();
     candidate('one', { client: api.client(), clock });
     await settle();
@@ -284,7 +284,7 @@ describe('losing', () => {
   });
 });
 
-/** A process's own view of time: it can be frozen while the others go on, and its wall clock is its own. */
+/** One process's view of time. The process can be frozen while others run, and has a wall clock of its own. */
 class ProcessClock implements Clock {
   frozenUntil = 0;
   wallOffsetMs = 0;
@@ -313,7 +313,7 @@ class ProcessClock implements Clock {
     return () => cancel();
   }
 
-  /** The client with its answers read only while the process runs. */
+  /** Wraps the client so that its answers are read only while the process runs. */
   receiving(client: LeaseClient): LeaseClient {
     const thaw = async () => {
       while (this.frozenUntil > this.monotonic()) await new Promise<void>((resolve) => this.schedule(0, resolve));
@@ -367,7 +367,7 @@ test('property: never two leaders at a time, whatever the network, the clocks an
       let generation = 0;
       const check = () => {
         expect(processes.filter((one) => one.elector.isLeader).length).toBeLessThanOrEqual(1);
-        // A process that runs, and so can act, works only while it leads or is draining under its lease.
+        // A process that is not frozen works only while it leads or drains under its lease.
         const acting = processes.filter((one) => one.state.working && one.own.frozenUntil <= clock.monotonic());
         expect(acting.length).toBeLessThanOrEqual(1);
         for (const [at, one] of processes.entries()) if (one.state.ended) processes[at] = start(at, ++generation);
@@ -384,7 +384,7 @@ test('property: never two leaders at a time, whatever the network, the clocks an
           check();
         }
       }
-      // Left in peace for longer than the longest freeze, one of them leads.
+      // After a time without faults that is longer than the longest freeze, one process leads.
       network[0]!.length = 0;
       network[1]!.length = 0;
       for (let i = 0; i < 240; i++) {

@@ -37,7 +37,7 @@ afterEach(async () => {
 
 type Heard = string;
 
-/** A reflector that runs; `heard` is what its handlers were told. */
+/** Starts a reflector; `heard` holds the calls of its handlers. */
 function start(options: Partial<ReflectorDeps<ConfigMap>> = {}): { reflector: Reflector<ConfigMap>; heard: Heard[] } {
   const reflector = createReflector({
     client,
@@ -62,7 +62,7 @@ function start(options: Partial<ReflectorDeps<ConfigMap>> = {}): { reflector: Re
 const watching = (count = 1) => eventually('the watch is open', () => server.openWatches === count);
 const watches = () => server.requests.filter(isWatch);
 const lists = () => server.requests.filter(isList);
-/** Waits for the failure to be noted, then lets its delay pass. */
+/** Waits until the failure is counted, then lets its delay pass. */
 const passBackoff = async (failures: number) => {
   const noted = () => log.entries.filter((entry) => 'retryInMs' in entry.fields);
   await eventually(`failure ${failures} is noted`, () => noted().length >= failures);
@@ -162,7 +162,7 @@ describe('a server that behaves', () => {
     expect(heard).toEqual(['+ a', '- a', '+ a 2']);
   });
 
-  test('the delete of what was never known, or of an earlier object of that name, is not told', async () => {
+  test('the delete of what was never known, or of an earlier object of that name, is not reported', async () => {
     server.put('a', { uid: 'new' });
     const { heard, reflector } = start();
     await watching();
@@ -215,14 +215,14 @@ describe('a server that does not', () => {
     await watching();
   });
 
-  test.each(['http', 'event'] as const)('410 as %s: lists again and tells what was missed', async (how) => {
+  test.each(['http', 'event'] as const)('410 as %s: lists again and reports what was missed', async (how) => {
     server.put('a', { data: { v: '1' } });
     server.put('b', { data: { v: '1' } });
     server.put('c', { uid: 'old' });
     const { reflector, heard } = start();
     await watching();
     heard.length = 0;
-    // Unheard: nobody watches, and the history is dropped.
+    // The reflector misses these changes: no watch is open, and the server drops its history.
     server.put('a', { data: { v: '2' } }, true);
     server.remove('b', true);
     server.put('d', {}, true);
@@ -237,7 +237,7 @@ describe('a server that does not', () => {
     expect(reflector.counters.lists).toBe(2);
   });
 
-  test('a relist where nothing changed tells nothing', async () => {
+  test('a relist where nothing changed reports nothing', async () => {
     server.put('a');
     const { heard, reflector } = start();
     await watching();

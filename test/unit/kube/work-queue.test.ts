@@ -16,7 +16,7 @@ interface Running {
 function start(workers = 1, options: Partial<WorkQueueDeps> = {}) {
   const clock = new FakeClock();
   const log = createRecordingLog();
-  // No randomness: the delay is the whole of the upper half.
+  // The random number 1 gives the longest delay, so that delays are exact.
   const queue = createWorkQueue({ clock, log, random: () => 1, baseDelayMs: 100, maxDelayMs: 1_000, ...options });
   const started: string[] = [];
   const running: Running[] = [];
@@ -274,7 +274,7 @@ test('property: no key twice at a time, and after its last add every key is star
     fc.asyncProperty(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 40 }), async (workers, steps) => {
       const { queue, running, started, run, clock } = start(workers);
       void run();
-      // How many keys had been started when each key was added last: it must appear after that.
+      // The number of keys that had started when each key was added last: the key must start again after that.
       const lastAdd = new Map<string, number>();
       const check = () => {
         const active = running.map((entry) => entry.key);
@@ -310,7 +310,7 @@ test('property: no key twice at a time, and after its last add every key is star
         await settle();
         check();
       }
-      // Everything that was asked for comes about once time passes and work ends.
+      // Every key that was added is processed once time passes and the running work ends.
       for (let i = 0; i < 60; i++) {
         for (const entry of [...running]) entry.end();
         await clock.advance(1_000);
