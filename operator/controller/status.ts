@@ -11,6 +11,8 @@ import {
   setCondition,
 } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
+import { canonicalJson } from '#common/canonical-json.ts';
+import { isoSeconds } from '#common/iso-seconds.ts';
 import { count, cutText } from '#common/text.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
@@ -31,7 +33,7 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
   const { upload, view, now } = input;
   const previous = upload.status ?? {};
   const generation = upload.metadata?.generation ?? 0;
-  const at = { now: time(now), generation };
+  const at = { now: isoSeconds(now), generation };
   let conditions: Condition[] = (previous.conditions ?? []).slice(0, 16);
   for (const update of describeConditions(input)) {
     const message = cutText(update.message, CONDITION_BYTES);
@@ -47,7 +49,7 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
     ...(jobs.length > 0 ? { jobs } : previous.jobs ? { jobs: previous.jobs } : {}),
   };
   if (view.kind === 'waiting') return { ...common, phase: 'Pending' };
-  const startTime = previous.startTime ?? time(now);
+  const startTime = previous.startTime ?? isoSeconds(now);
   if (view.kind === 'blind') {
     const { recordsPerSecond: _rate, estimatedCompletionTime: _end, ...before } = previous;
     return { ...before, ...common, startTime };
@@ -57,13 +59,8 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
     phase: describePhase(view, previous),
     startTime,
     ...describeRow(view.row, input),
-    ...(ended ? { completionTime: time(view.row.completedAt?.getTime() ?? now) } : {}),
+    ...(ended ? { completionTime: isoSeconds(view.row.completedAt?.getTime() ?? now) } : {}),
   };
-}
-
-/** ISO 8601, whole seconds. */
-export function time(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
 function describePhase(view: View, previous: BatchUploadStatus): NonNullable<BatchUploadStatus['phase']> {
@@ -135,7 +132,7 @@ function describeRate(row: UploadProgress, { view, now, recordsPerSecond }: Stat
   const end = estimateCompletion(now, (row.totalRecords ?? 0) - row.counts.processed, recordsPerSecond);
   return {
     recordsPerSecond: Math.round(recordsPerSecond),
-    ...(end === null ? {} : { estimatedCompletionTime: time(end) }),
+    ...(end === null ? {} : { estimatedCompletionTime: isoSeconds(end) }),
   };
 }
 
@@ -273,15 +270,7 @@ function update(
   return { type, status, reason, message };
 }
 
-/** Equal as JSON, whatever the order of keys: the API server sorts them. */
+/** Are the two statuses equal as JSON, whatever the order of their keys? */
 export function sameStatus(a: BatchUploadStatus | undefined, b: BatchUploadStatus): boolean {
-  return a !== undefined && canonical(a) === canonical(b);
-}
-
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item) =>
-    item !== null && typeof item === 'object' && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
+  return a !== undefined && canonicalJson(a) === canonicalJson(b);
 }
