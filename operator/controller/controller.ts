@@ -20,7 +20,7 @@ import { uploadUidOf } from './job-view.ts';
 import { createLedgerCounters, type Metrics } from './metrics.ts';
 import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
 import { isSettled } from './retry-policy.ts';
-import { Memories } from './upload-memory.ts';
+import { UploadMemories } from './upload-memory.ts';
 
 export interface ControllerDeps {
   client: KubeClient;
@@ -47,7 +47,7 @@ export function createController(deps: ControllerDeps): Controller {
   const caches = createCaches({ client, log, namespaces: config.namespaces });
   const counters = createLedgerCounters(metrics);
   const databases = new Databases({ client, clock, log, tickMs: config.tickMs, onRow: counters.onRow });
-  const memories = new Memories();
+  const memories = new UploadMemories();
   const gone = new Map<string, Gone[]>();
   const queue = createWorkQueue({
     log,

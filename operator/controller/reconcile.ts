@@ -3,6 +3,7 @@ import { isFinished } from '#api/conditions.ts';
 import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#kube/custom-resources.ts';
 import { isNotFound } from '#kube/errors.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#kube/types.ts';
+import type { Database } from '#ledger/client/database.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
@@ -15,12 +16,12 @@ import { isSettled } from './retry-policy.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
 import { eventsOf } from './status-events.ts';
 import type { Decision, Observed, Outcome } from './types.ts';
-import { isNewer, type Memories, type UploadMemory } from './upload-memory.ts';
+import { isNewer, type UploadMemories, type UploadMemory, watchDatabase } from './upload-memory.ts';
 
 export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   client: ObserveDeps['client'] & ApplyDeps['client'] & CleanupDeps['client'] & StatusClient;
   events: EventRecorder;
-  memories: Memories;
+  memories: UploadMemories;
   enqueue: (key: string) => void;
   counters: LedgerCounters;
   metrics: Pick<Metrics, 'duration'>;
@@ -42,10 +43,11 @@ export async function reconcileUpload(
   const memory = deps.memories.of(key, upload.metadata.uid);
   const current = withNewestStatus(upload, memory);
   if (isSettled(current)) return tidyUp(deps, { key, upload: current, signal });
-  const notify = () => deps.enqueue(key);
+  const watch = (database: Database) => watchDatabase(memory, database, () => deps.enqueue(key));
   for (let round = 1; ; round += 1) {
-    const input = { upload: current, memory, notify, reread: round > 1, signal };
-    const { observed, database } = await observe(deps, input);
+    const input = { upload: current, memory, watchDatabase: watch, reread: round > 1, signal };
+    const { observed, database, remember } = await observe(deps, input);
+    Object.assign(memory, remember);
     deps.counters.onErrors(memory.uid, observed.topErrors, current.status?.topErrors ?? []);
     const decision = decide(observed);
     const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
