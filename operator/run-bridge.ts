@@ -12,7 +12,8 @@ import { connectToApiServer, serveMetrics, startProgram } from './start-program.
 
 /**
  * @param given access to the API server, for tests.
- * @returns the exit code. The bridge has no lease: two bridges at a time make no upload twice, see bridge/admission/admit.ts.
+ * @returns the exit code. The bridge has no lease: two bridges at a time create no upload twice, see
+ * bridge/admission/admit.ts.
  */
 export async function runBridge(config: BridgeConfig, given?: KubeAccess): Promise<number> {
   await using program = startProgram('bridge', config);

@@ -186,7 +186,7 @@ export function measureUploads(metrics: Metrics, uploads: Iterable<BatchUpload>,
     if (phase !== 'Pending' && !Number.isNaN(started)) oldest = Math.max(oldest, (now - started) / 1000);
     const { records, plan } = status ?? {};
     const left = (records?.total ?? 0) - (records?.processed ?? 0);
-    // The status counts records, not chunks, so that the chunks that are left are estimated from their share of the records.
+    // The status counts records, not chunks: the share of records that are left gives the number of chunks.
     if (phase === 'Processing' && records?.total)
       pendingChunks += Math.ceil((left / records.total) * (plan?.chunks ?? 0));
   }

@@ -208,8 +208,8 @@ async function observeTopErrors(
 }
 
 /**
- * The Job controller says in events why it makes no pods. The events are read only while a Job that should have pods has
- * none; null otherwise.
+ * The Job controller says in events why it makes no pods. The events are read only while a Job that should have pods
+ * has none; null otherwise.
  */
 async function observeCreation(
   { client, clock, log, config }: ObserveDeps,

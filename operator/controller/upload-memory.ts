@@ -1,4 +1,4 @@
-/** What the controller remembers of an upload between two reconciles. A restart may lose it without changing any result. */
+/** What the controller remembers of an upload between two reconciles. Losing the memory changes no result. */
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { ErrorSummary } from '#ledger/types.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { BatchUpload } from '#kube/custom-resources.ts';
-import { isSettled } from '#operator/controller/retry-policy.ts';
+import { isFinal } from '#operator/controller/retry-policy.ts';
 import { ACCEPTED } from './observed.ts';
 
 /** An upload whose spec has generation 5 and whose status was written for another one. */
@@ -31,5 +31,5 @@ it.each([
   ['complete, its spec was changed since', seen(1, 'Complete', 4), true],
   ['at work', seen(1, 'none', 5), false],
 ])('%s: settled %s', (_what, upload, settled) => {
-  expect(isSettled(upload)).toBe(settled);
+  expect(isFinal(upload)).toBe(settled);
 });
