@@ -29,7 +29,7 @@ export const FINALIZERS = {
 } as const;
 
 export const ANNOTATIONS = {
-  /** The number of earlier Jobs of this name that ended while the ledger still had work. It spaces the recreations. */
+  /** The number of earlier Jobs of this name that ended while the ledger still had work; it spaces recreations. */
   recreated: 'batchupload.dev/recreated',
 } as const;
 

@@ -23,7 +23,7 @@ export const SOURCE_REASONS = {
   /** A Secret exists, but its content cannot be used. */
   SecretInvalid: REASONS.SecretInvalid,
   /**
-   * A RecordSchema of spec.schemas does not exist. Files of the other schemas are loaded all the same, so that Degraded
+   * A RecordSchema of spec.schemas does not exist. Files of the other schemas are loaded nevertheless, so that Degraded
    * = True uses this reason too.
    */
   SchemaNotFound: REASONS.SchemaNotFound,
@@ -34,7 +34,7 @@ export const SOURCE_REASONS = {
   Accepted: REASONS.Accepted,
 
   // Ready = False: no file is noticed; the UploadSource goes on by itself when the cause is mended. The reasons of the
-  // ledger, the storage and the API server stand in Degraded = True while files are noticed all the same.
+  // ledger, the storage and the API server stand in Degraded = True while files are noticed nevertheless.
   /** The UploadSource is not accepted; the message is that of Accepted. */
   NotAccepted: REASONS.NotAccepted,
   /** The field spec.suspend is true. */

@@ -1,4 +1,4 @@
-/** Builds what the bridge needs, runs it until it is told to end, and closes everything in reverse order. */
+/** Builds what the bridge needs, runs it until a signal ends it, and closes everything in reverse order. */
 import type { Clock } from '#common/clock.ts';
 import type { Health } from '#common/http-server.ts';
 import type { KubeAccess } from '#kube/access.ts';

@@ -77,7 +77,7 @@ async function open(client: pg.ClientBase, { upload, clusterId, schema }: Accept
   return null;
 }
 
-/** The part of the spec that the pods need. It never holds a credential. */
+/** The part of the spec that the pods need, without any credential. */
 export function toRequest({ spec }: BatchUpload): UploadRequest {
   const { credentialsSecretRef: _secret, ...s3 } = spec.source.s3;
   const { mode, reload, chunkRecords, errorPolicy, format, work } = spec;

@@ -137,8 +137,8 @@ async function adopt(
   { uid, signal }: { uid: string; signal: AbortSignal },
 ): Promise<Outcome> {
   const ref = { namespace: metadata!.namespace, name: metadata!.name! };
-  const there = await client.find(JOBS, ref, { signal });
-  const ours = there === undefined || there.metadata?.ownerReferences?.some((owner) => owner.uid === uid);
+  const found = await client.find(JOBS, ref, { signal });
+  const ours = found === undefined || found.metadata?.ownerReferences?.some((owner) => owner.uid === uid);
   return ours ? { type: 'done' } : { type: 'degraded', why: nameTaken(ref) };
 }
 

@@ -89,8 +89,8 @@ export async function sweepDatabase(deps: CloseDeps, database: Database, signal:
     if (signal.aborted) break;
     if (deps.caches.uploadByUid(row.id) !== undefined) continue;
     // The cache may be old, so that the API server is asked before a row is closed.
-    const there = await deps.client.find(BATCH_UPLOADS, row, { signal });
-    if (there?.metadata?.uid === row.id && there.metadata.deletionTimestamp === undefined) continue;
+    const found = await deps.client.find(BATCH_UPLOADS, row, { signal });
+    if (found?.metadata?.uid === row.id && found.metadata.deletionTimestamp === undefined) continue;
     await closeRow(database, row.id);
     closed += 1;
     deps.log.info(

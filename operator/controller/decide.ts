@@ -5,14 +5,14 @@
  * |-------------|-----------------|------------------------------------|--------------------|------------|
  * | unreachable | no              |                                    |                    | Pending    |
  * | unreachable | yes             |                                    |                    | as before, Degraded |
- * | outdated    |                 |                                    | migrate            | as for unreachable, then what it says |
+ * | outdated    |                 |                                    | migrate            | as for unreachable, then as for the new ledger |
  * | absent      | no              | no schema, or an invalid one       |                    | Pending    |
  * | absent      | no              | schema                             | accept             | Pending, then Planning |
  * | absent      | yes             |                                    |                    | as before, Degraded |
  * | Planning    |                 | plan Job missing                   | create it          | Planning   |
- * | Planning    |                 | plan Job complete                  | delete it, again   | Planning   |
+ * | Planning    |                 | plan Job complete                  | delete, recreate   | Planning   |
  * | Planning    |                 | plan Job failed                    | fail               | Planning, then Failed |
- * | Queued      |                 | the upload of the same content runs |                    | Queued     |
+ * | Queued      |                 | upload of the same content runs    |                    | Queued     |
  * | Queued      |                 | that upload has ended              | dequeue            | Queued, then Processing or Complete |
  * | Processing  |                 | too many failed records            | fail               | Processing, then Failed |
  * | Processing  |                 | every chunk done                   | complete           | Processing, then Complete |
@@ -99,7 +99,7 @@ function decideFailed(observed: Observed, row: UploadProgress): Decision {
     reason: conditionReason(row.failureReason),
     message:
       retry.type === 'refused'
-        ? `${message} It cannot be tried again: ${retry.why}. Create another BatchUpload.`
+        ? `${message} The upload cannot be tried again: ${retry.why}. Create another BatchUpload.`
         : message,
   });
   if (retry.type !== 'retry') return stopped;

@@ -230,7 +230,9 @@ describe('a failed upload that is to be tried again', () => {
     expect(view).toMatchObject({
       kind: 'failed',
       reason: change.failureReason ?? 'TableMissing',
-      message: expect.stringMatching(/^It is gone\. It cannot be tried again: .*\. Create another BatchUpload\.$/),
+      message: expect.stringMatching(
+        /^It is gone\. The upload cannot be tried again: .*\. Create another BatchUpload\.$/,
+      ),
     });
     expect(view).toMatchObject({ message: expect.stringMatching(why) });
   });
