@@ -1,131 +1,151 @@
-/** Conditions of a BatchUpload: for programs. Every reason that the operator gives is in this file; those of the bridge are in source-conditions.ts. */
+/**
+ * Conditions of a BatchUpload, for programs. Every reason that the operator gives is in this file; the reasons of an
+ * UploadSource are in upload-source-conditions.ts. The comments of the reasons are the reference page of the docs.
+ */
 import type { BatchUploadStatus } from './batch-upload.gen.ts';
 
 export type Condition = NonNullable<BatchUploadStatus['conditions']>[number];
 export type ConditionType = Condition['type'];
 export type ConditionStatus = Condition['status'];
 
-/** In the order in which they are shown. */
-export const CONDITION_TYPES: readonly ConditionType[] = [
-  'Accepted',
-  'Planned',
-  'Progressing',
-  'Degraded',
-  'Complete',
-  'Failed',
-];
-
 /**
- * Reasons, by the condition they belong to. A Failed condition can also carry a reason of the job runner (its faults,
- * such as ObjectNotFound or SourceChanged), which comes through the ledger.
+ * Reasons, grouped by the condition that they belong to. The Failed condition can also carry the reason of a fault of
+ * the job runner, such as ObjectNotFound or SourceChanged, which comes through the ledger.
  */
 export const REASONS = {
-  // Accepted = False: the upload waits; each message says what to do.
-  /** The namespace is not in the chart's list. */
+  // Accepted = False: the upload waits, and the message says what to do. The reasons of the namespace, the Secrets and
+  // the database also stand in Degraded = True and Progressing = Unknown of an accepted upload whose ledger cannot be
+  // read.
+  /** The namespace is not in the chart's list uploads.namespaces. */
   NamespaceNotEnabled: 'NamespaceNotEnabled',
-  /** The operator can't list Jobs and pods in the namespace: its Role is missing, or it has only just started. */
+  /**
+   * The operator cannot list Jobs and pods in the namespace: its Role is missing, or the operator has only just
+   * started.
+   */
   NamespaceNotReady: 'NamespaceNotReady',
-  /** The upload names a Secret that is not in the chart's list. */
+  /** The upload names a Secret that is not in the chart's list of Secrets. */
   SecretNotAllowed: 'SecretNotAllowed',
-  /** A Secret is not there. Also of Degraded, while an accepted upload runs. */
+  /** A Secret that the upload needs does not exist. */
   SecretMissing: 'SecretMissing',
-  /** A Secret is there but can't be used. Also of Degraded. */
+  /** A Secret exists, but its content cannot be used. */
   SecretInvalid: 'SecretInvalid',
-  /** The RecordSchema is not there. */
+  /** The RecordSchema that the upload names does not exist. */
   SchemaNotFound: 'SchemaNotFound',
-  /** The RecordSchema can't be compiled. */
+  /** The RecordSchema cannot be compiled. */
   SchemaInvalid: 'SchemaInvalid',
-  /** PostgreSQL can't be reached. Also of Degraded. */
+  /** PostgreSQL cannot be reached or is overloaded. */
   DatabaseUnavailable: 'DatabaseUnavailable',
-  /** PostgreSQL refused the credentials, or a right in the ledger is missing. Also of Degraded. */
+  /** PostgreSQL refused the credentials, or the role lacks a right. */
   DatabaseAccessDenied: 'DatabaseAccessDenied',
-  /** PostgreSQL refused something else. */
+  /** PostgreSQL refused a statement for another cause, which the message names by its SQLSTATE. */
   DatabaseError: 'DatabaseError',
-  /** Between us and PostgreSQL is a pooler: sessions are not ours. */
+  /** A connection pooler stands between the operator and PostgreSQL, and the operator needs sessions of its own. */
   PoolerNotSupported: 'PoolerNotSupported',
-  /** The ledger's schema is not there, and the role may not make it. */
+  /** The ledger's schema is missing or of an earlier version; the message says who has to migrate the ledger. */
   MigrationRequired: 'MigrationRequired',
-  /** A temporary table of the pods has the target's name, and the target's schema is not named. */
+  /**
+   * The target table has the name of a temporary table of the pods, and the RecordSchema does not name the table's
+   * schema.
+   */
   TargetNameTaken: 'TargetNameTaken',
+  /** The target table does not exist. */
   TargetTableMissing: 'TargetTableMissing',
-  /** `target.create` is true, and the role may not create a table there. */
+  /** The RecordSchema's target.create is true, but the role may not create a table in that schema. */
   TargetCreateDenied: 'TargetCreateDenied',
+  /** The target table lacks a column that the RecordSchema fills. */
   TargetColumnMissing: 'TargetColumnMissing',
-  /** A column is NOT NULL, has no default, and gets nothing from the schema. */
+  /** A column of the target table is NOT NULL, has no default, and is not filled by the RecordSchema. */
   TargetColumnRequired: 'TargetColumnRequired',
-  /** No unique index on exactly the key columns that is valid, complete and not deferrable. */
+  /** The target table has no unique index on exactly the key columns that is valid, complete and not deferrable. */
   TargetKeyMissing: 'TargetKeyMissing',
+  /** The role lacks a right on the target table. */
   TargetAccessDenied: 'TargetAccessDenied',
   // Accepted = True
+  /** The database, the schema and the target table are in order, and the upload's schema is pinned in the ledger. */
   Accepted: 'Accepted',
 
-  // Planned
-  /** False: not accepted yet. Also of Progressing. */
+  // Planned = False
+  /** The upload is not accepted yet. Progressing = False uses this reason too. */
   NotAccepted: 'NotAccepted',
-  /** False; also of Progressing = True. */
+  /** A pod reads the file to find its records. Progressing = True uses this reason too. */
   Planning: 'Planning',
-  /** True. */
-  Planned: 'Planned',
-  /** False: ended before a plan was made. */
+  /** The upload ended before a plan was made. */
   NotPlanned: 'NotPlanned',
+  // Planned = True
+  /** The file is divided into chunks, and the number of its records is known. */
+  Planned: 'Planned',
 
-  // Progressing
+  // Progressing = True
+  /** Pods load the chunks of the plan. */
   Processing: 'Processing',
-  /** False: another upload loads the same content; this one waits for its end. */
+  // Progressing = False
+  /** Another upload loads the same content, and this upload waits for the end of the other. */
   Queued: 'Queued',
-  /** False: the ledger has failed the upload, its Jobs are ending. */
+  /** The ledger has failed the upload, and its Jobs are ending. */
   Stopping: 'Stopping',
-  /** False: ended. */
+  /** The upload has ended. */
   Finished: 'Finished',
 
-  // Degraded = True: the upload goes on by itself when this is mended.
-  /** A pod's image can't be pulled. */
+  // Degraded = True: the upload goes on by itself when the cause is mended.
+  /** The image of a pod cannot be pulled. */
   ImagePullFailed: 'ImagePullFailed',
-  /** No node takes a pod. */
+  /** No node can run a pod of the upload. */
   Unschedulable: 'Unschedulable',
-  /** A pod's container can't be made: a Secret's key, a volume, a security rule. */
+  /**
+   * The container of a pod cannot start: a Secret lacks a key, a volume is missing, or a security rule forbids the
+   * container.
+   */
   PodCannotStart: 'PodCannotStart',
-  /** The Job controller makes no pods: quota, admission, a missing service account. */
+  /**
+   * The Job controller of Kubernetes creates no pods: a quota, an admission rule or a missing service account forbids
+   * them.
+   */
   PodsNotCreated: 'PodsNotCreated',
-  /** A pod that was deleted does not end: its node is probably lost. */
+  /** A pod that was deleted does not end; its node is probably lost. */
   PodNotTerminating: 'PodNotTerminating',
-  /** The API server refused a Job: quota, admission, rights. */
+  /** The API server refused to create a Job: a quota, an admission rule or a missing right forbids the Job. */
   JobRefused: 'JobRefused',
-  /** A Job of this name belongs to something else. */
+  /** A Job with the name that the upload needs belongs to something else. */
   JobNameTaken: 'JobNameTaken',
   /** The database that the Secret names now has no ledger row of this upload. */
   LedgerRowMissing: 'LedgerRowMissing',
   // Degraded = False
+  /** Nothing hinders the upload. */
   AsExpected: 'AsExpected',
 
-  // Complete and Failed
-  /** Complete = True: every chunk is done. */
+  // Complete = True
+  /** Every chunk is loaded. */
   Completed: 'Completed',
-  /** Complete = True: in mode Validate; nothing was written. */
+  /** The upload in mode Validate has checked every record and written nothing. */
   Validated: 'Validated',
-  /** Complete = True: another upload has loaded the same content; this one did nothing. */
+  /** Another upload has loaded the same content already, and this upload did nothing. */
   AlreadyLoaded: 'AlreadyLoaded',
-  /** False of both while the upload is not at its end. */
+
+  // Complete = False and Failed = False
+  /** The upload has not ended yet. */
   NotFinished: 'NotFinished',
-  /** Failed = False of an upload that had failed and is tried again. */
+  // Failed = False
+  /** The upload had failed and is tried again. */
   Retried: 'Retried',
-  /** Failed = False of a complete upload. */
+  /** The upload is complete. */
   NotFailed: 'NotFailed',
-  /** Failed: more records failed than spec.errorPolicy allows. */
+
+  // Failed = True, and Complete = False with the same reason
+  /** More records failed than spec.errorPolicy allows. */
   TooManyFailedRecords: 'TooManyFailedRecords',
-  /** Failed: a pod's container ended with a code of its own and said nothing. */
+  /** The container of a pod ended with an unknown exit code and left no message. */
   PodFailed: 'PodFailed',
-  /** Failed: a pod was ended for using more memory than its limit. */
+  /** A pod was killed because it used more memory than its limit. */
   OutOfMemory: 'OutOfMemory',
-  /** Failed: an index was retried as often as allowed. */
+  /** A part of the upload was retried as often as allowed. */
   BackoffLimitExceeded: 'BackoffLimitExceeded',
-  /** Failed: the ledger's row was closed as deleted while the resource was there. */
+  /** The ledger closed the upload as deleted although the BatchUpload exists. */
   LedgerClosed: 'LedgerClosed',
 } as const;
 
 export type Reason = keyof typeof REASONS;
 
-/** A condition of any kind of ours. */
+/** A condition of a BatchUpload or of an UploadSource. */
 export interface AnyCondition<T extends string> {
   type: T;
   status: ConditionStatus;
@@ -143,8 +163,8 @@ export interface ConditionUpdate<T extends string = ConditionType> {
 }
 
 /**
- * Sets a condition; the time of its last transition changes only with its status.
- * @param at.now ISO 8601 with seconds.
+ * Sets a condition and keeps the order of the others; the time of its last transition changes only with its status.
+ * @param at.now the time as ISO 8601 with whole seconds.
  */
 export function setCondition<T extends string>(
   conditions: readonly AnyCondition<T>[],
@@ -166,7 +186,7 @@ export function isTrue(status: BatchUploadStatus | undefined, type: ConditionTyp
   return findCondition(status, type)?.status === 'True';
 }
 
-/** Nothing changes any more. */
+/** Has the upload ended? Only a retry changes an ended upload. */
 export function isFinished(status: BatchUploadStatus | undefined): boolean {
   return isTrue(status, 'Complete') || isTrue(status, 'Failed');
 }

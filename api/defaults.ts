@@ -1,4 +1,4 @@
-/** Names that hold where a resource names nothing else; the chart makes objects with these names. */
+/** Default names of objects that a resource does not name itself; the chart creates objects with these names. */
 export const DEFAULT_NAMES = {
   databaseSecret: 'batch-upload-database',
   migrateSecret: 'batch-upload-migrate',
@@ -9,7 +9,7 @@ export const DEFAULT_NAMES = {
 /** Keys of the database Secret. */
 export const DATABASE_SECRET_KEYS = { uri: 'uri', caCert: 'ca.crt' } as const;
 
-/** Keys of the storage Secret: the AWS SDK's own variable names. All optional. */
+/** Keys of the storage Secret, which are the AWS SDK's variable names. All keys are optional. */
 export const S3_SECRET_KEYS = [
   'AWS_ACCESS_KEY_ID',
   'AWS_SECRET_ACCESS_KEY',

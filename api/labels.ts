@@ -1,36 +1,41 @@
-/** Every label and annotation that the operator sets or reads, once. */
+/** Every label, annotation and finalizer that the operator sets or reads. */
 
 export const LABELS = {
-  /** On every Job and pod of ours: what the caches select by. */
+  /** The label of every Job and pod of the operator, by which the caches select them. */
   managedBy: 'app.kubernetes.io/managed-by',
-  /** metadata.uid of the BatchUpload. */
+  /** The metadata.uid of the BatchUpload. */
   uid: 'batchupload.dev/uid',
-  /** metadata.name of the BatchUpload where it is a valid label value, for people. */
+  /** The metadata.name of the BatchUpload, where the name is a valid label value; only people read this label. */
   name: 'batchupload.dev/name',
-  /** `plan`, `process` or `cleanup`. */
+  /** The kind of the Job: `plan`, `process` or `cleanup`. */
   kind: 'batchupload.dev/kind',
-  /** Attempt of the upload that the Job works for. */
+  /** The attempt of the upload for which the Job works. */
   attempt: 'batchupload.dev/attempt',
-  /** On a BatchUpload that the bridge created: metadata.name of its UploadSource where it is a valid label value. */
+  /**
+   * The metadata.name of the UploadSource for which the bridge created a BatchUpload, where that is a valid label
+   * value.
+   */
   uploadSource: 'batchupload.dev/upload-source',
 } as const;
 
 export const MANAGED_BY = 'batch-upload';
 
-/** Selects our Jobs and pods. */
+/** Selects the operator's Jobs and pods. */
 export const MANAGED_SELECTOR = `${LABELS.managedBy}=${MANAGED_BY},${LABELS.uid}`;
 
 export const FINALIZERS = {
-  /** On an upload whose file has a copy, until the copy is removed, or 10 minutes at most. */
+  /** Holds an upload whose file has a copy until the copy is removed, for 10 minutes at most. */
   workCopy: 'batchupload.dev/work-copy',
 } as const;
 
 export const ANNOTATIONS = {
-  /** On a Job: how many before it with the same name ended without the ledger's consent. Spaces recreations. */
+  /** The number of earlier Jobs of this name that ended while the ledger still had work; it spaces recreations. */
   recreated: 'batchupload.dev/recreated',
 } as const;
 
-/** A label value is at most 63 characters; an object's name may have 253. */
+/**
+ * The name as a label value; undefined when it is longer than the 63 characters of a label value (a name may have 253).
+ */
 export function labelValue(name: string): string | undefined {
   return name.length <= 63 ? name : undefined;
 }

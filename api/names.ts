@@ -1,9 +1,9 @@
-/** Names of what an upload brings about. Deterministic, so that a step that runs twice finds what the first run made. */
+/** Names of an upload's objects. They are deterministic, so that a repeated step finds the object of the first run. */
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { JobKind } from '#common/job-contract.ts';
 import type { BatchUploadSpec } from './batch-upload.gen.ts';
 
-/** At most 36 + 9 + attempt characters: an index is added to it, and the sum must stay below 63. */
+/** The name has 36 + 9 characters and the attempt: pod names add an index, and the sum must stay below 63. */
 export function jobName(uploadUid: string, kind: JobKind, attempt: number): string {
   return `${uploadUid}-${kind}-${attempt}`;
 }

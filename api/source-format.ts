@@ -1,25 +1,30 @@
-/** What kind of file an object is: as declared in a BatchUpload's `spec.format`, and as found. */
+/** The format of a file, as declared in a BatchUpload's `spec.format` and as found. */
 
 export type SourceType = 'csv' | 'ndjson' | 'xlsx';
 export type Compression = 'none' | 'gzip' | 'zip' | 'zstd';
 export type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' | 'iso-8859-1';
 
-/** How a CSV is written, in the words of the Frictionless Table Dialect. Every character is one of ASCII. */
+/** The dialect of a CSV file, in the words of the Frictionless Table Dialect. Every character is ASCII. */
 export interface Dialect {
   delimiter: string;
-  /** Empty: the file has no quoting. */
+  /** The quote character; empty when the file has no quoting. */
   quoteChar: string;
-  /** A quote inside a quoted field is written twice. */
+  /** True when a quote inside a quoted field is written twice. */
   doubleQuote: boolean;
-  /** The character after it stands for itself, inside quotes and outside; empty: none. */
+  /**
+   * The character that makes the next character stand for itself, inside quotes and outside; empty when there is none.
+   */
   escapeChar: string;
-  /** A line that begins with it is no record, but a row; empty: none. */
+  /** A line that begins with this character is no record but counts as a row; empty when there is no such character. */
   commentChar: string;
-  /** Spaces before a field are not part of it. */
+  /** True when spaces before a field are not part of the field. */
   skipInitialSpace: boolean;
 }
 
-/** spec.format; what is absent is detected, or the ordinary dialect's. */
+/**
+ * The declared format, spec.format. An absent type, compression or encoding is detected; an absent part of the dialect
+ * is the ordinary one.
+ */
 export interface DeclaredFormat {
   type?: SourceType;
   compression?: Compression;
@@ -27,7 +32,7 @@ export interface DeclaredFormat {
   dialect?: Partial<Dialect>;
 }
 
-/** What was found; kept in the ledger. */
+/** The format that was found in the file; the ledger keeps it. */
 export interface SourceFormat {
   type: SourceType;
   compression: Compression;
@@ -35,6 +40,6 @@ export interface SourceFormat {
   encoding: Encoding | null;
   /** Null unless the file is a CSV. */
   delimiter: string | null;
-  /** Of the bytes that chunks point into. */
+  /** The delimiter of the bytes to which the chunks point. */
   chunkDelimiter: string;
 }

@@ -1,6 +1,7 @@
 /**
- * Conditions of an UploadSource: for programs. Every reason that the bridge gives of a source is in this file; what it has
- * in common with an upload (Secrets, schema, database) is named as there.
+ * Conditions of an UploadSource, for programs. Every reason that the bridge gives for an UploadSource is in this file;
+ * a reason that an upload has too (Secrets, schema, database) has the same name. The comments of the reasons are the
+ * reference page of the docs.
  */
 import { REASONS } from './conditions.ts';
 import type { UploadSourceStatus } from './upload-source.gen.ts';
@@ -8,131 +9,168 @@ import type { UploadSourceStatus } from './upload-source.gen.ts';
 export type SourceCondition = NonNullable<UploadSourceStatus['conditions']>[number];
 export type SourceConditionType = SourceCondition['type'];
 
-/** In the order in which they are shown. */
+/** The condition types of an UploadSource, in the order of its status. */
 export const SOURCE_CONDITION_TYPES: readonly SourceConditionType[] = ['Accepted', 'Ready', 'Degraded'];
 
 export const SOURCE_REASONS = {
-  // Accepted = False: what the spec names is not there or can't be used; each message says what to do.
+  // Accepted = False: something that the spec names is missing or cannot be used, and the message says what to do.
+  /** The namespace is not in the chart's list uploads.namespaces. */
   NamespaceNotEnabled: REASONS.NamespaceNotEnabled,
+  /** The UploadSource names a Secret that is not in the chart's list of Secrets. */
   SecretNotAllowed: REASONS.SecretNotAllowed,
+  /** A Secret that the UploadSource names does not exist. */
   SecretMissing: REASONS.SecretMissing,
+  /** A Secret exists, but its content cannot be used. */
   SecretInvalid: REASONS.SecretInvalid,
-  /** A RecordSchema of `schemas` is not there. Files of the others are taken all the same: also of Degraded. */
+  /**
+   * A RecordSchema of spec.schemas does not exist. Files of the other schemas are loaded nevertheless, so that Degraded
+   * = True uses this reason too.
+   */
   SchemaNotFound: REASONS.SchemaNotFound,
-  /** A pattern of the spec is no RE2 expression. */
+  /** A pattern of the spec is not a valid RE2 expression. */
   PatternInvalid: 'PatternInvalid',
   // Accepted = True
+  /** Everything that the spec names can be used. */
   Accepted: REASONS.Accepted,
 
-  // Ready = False: nothing is seen; each goes on by itself when it is mended. Those of the ledger, of storage and of the API
-  // server are of Degraded where files are seen all the same.
-  /** Not accepted; the message is that of Accepted. */
+  // Ready = False: no file is noticed; the UploadSource goes on by itself when the cause is mended. The reasons of the
+  // ledger, the storage and the API server stand in Degraded = True while files are noticed nevertheless.
+  /** The UploadSource is not accepted; the message is that of Accepted. */
   NotAccepted: REASONS.NotAccepted,
-  /** spec.suspend */
+  /** The field spec.suspend is true. */
   Suspended: 'Suspended',
-  /** An older source has this queue. */
+  /** An older UploadSource reads from the same queue. */
   QueueTaken: 'QueueTaken',
+  /** The queue does not exist. */
   QueueNotFound: 'QueueNotFound',
+  /** The queue refused the credentials, or they lack a right. */
   QueueAccessDenied: 'QueueAccessDenied',
+  /** The queue cannot be reached or failed. */
   QueueUnavailable: 'QueueUnavailable',
+  /** The bucket does not exist. */
   BucketNotFound: 'BucketNotFound',
+  /** The object storage refused the credentials, or they lack a right. */
   StorageAccessDenied: 'StorageAccessDenied',
+  /** The object storage cannot be reached or failed. */
   StorageUnavailable: 'StorageUnavailable',
-  /** The SSH server has another key than knownHosts says, or one that is revoked there. */
+  /** The SSH server has another key than knownHosts says, or a key that knownHosts revokes. */
   HostKeyMismatch: 'HostKeyMismatch',
-  /** knownHosts does not name the SSH server. */
+  /** The entry knownHosts of the Secret does not name the SSH server. */
   HostKeyUnknown: 'HostKeyUnknown',
   /** The SSH server refused the password or the key. */
   AccessDenied: 'AccessDenied',
+  /** The SSH server cannot be reached. */
   HostUnreachable: 'HostUnreachable',
+  /** The connection to the SSH server was lost. */
   ConnectionLost: 'ConnectionLost',
-  /** The SSH server lets in and then says nothing. */
+  /** The SSH server accepts connections but does not answer. */
   NoAnswer: 'NoAnswer',
-  /** No SSH or no SFTP there that the bridge speaks. */
+  /** The server speaks no SSH or no SFTP that the bridge supports. */
   ProtocolNotSupported: 'ProtocolNotSupported',
+  /** The folder on the SFTP server does not exist. */
   DirectoryNotFound: 'DirectoryNotFound',
-  /** Only the first entries of the folder are looked at. */
+  /** The folder has so many entries that the bridge reads only the first ones. */
   DirectoryTooLarge: 'DirectoryTooLarge',
-  /** The SSH server does not let the user list the folder, or read or move a file. */
+  /** The SFTP server does not permit the user to list the folder, or to read or move a file. */
   PermissionDenied: 'PermissionDenied',
-  /** The SSH server failed in a way that it did not explain. */
+  /** The SFTP server failed without an explanation. */
   ServerError: 'ServerError',
-  // The ledger: without it nobody knows what was made before, so nothing is made.
+  /**
+   * PostgreSQL cannot be reached or is overloaded. Without the ledger the bridge does not know what it created before,
+   * so that it creates nothing.
+   */
   DatabaseUnavailable: REASONS.DatabaseUnavailable,
+  /** PostgreSQL refused the credentials, or the role lacks a right in the ledger. */
   DatabaseAccessDenied: REASONS.DatabaseAccessDenied,
+  /** PostgreSQL refused a statement for another cause, which the message names by its SQLSTATE. */
   DatabaseError: REASONS.DatabaseError,
+  /** A connection pooler stands between the bridge and PostgreSQL, and the bridge needs sessions of its own. */
   PoolerNotSupported: REASONS.PoolerNotSupported,
+  /** The ledger's schema is missing or of an earlier version; the message says who has to migrate the ledger. */
   MigrationRequired: REASONS.MigrationRequired,
   // Ready = Unknown
-  /** It has only just been started. */
+  /** The bridge has only just started the UploadSource. */
   Starting: 'Starting',
   // Ready = True
-  /** Events are taken, or the prefix or the folder is listed. */
+  /** The bridge receives events, or lists the prefix or the folder. */
   Watching: 'Watching',
 
   // Degraded = True
-  /** Some files can't be handled and are tried again; see status.recentFailing. */
+  /** Some files cannot be handled and are tried again; status.recentFailing lists them. */
   FilesFailing: 'FilesFailing',
-  /** What was to be done with objects after they were loaded can't be done. */
+  /** Loaded objects cannot be deleted or moved as spec.afterSuccess asks. */
   AfterSuccessFailing: 'AfterSuccessFailing',
   // Degraded = False
+  /** Nothing hinders the UploadSource. */
   AsExpected: REASONS.AsExpected,
 } as const;
 
 export type SourceReason = keyof typeof SOURCE_REASONS;
 
-/** Why something that was told of makes no upload; in status.recentIgnored and in metrics. Not tried again. */
+/**
+ * Why a notice of an object makes no upload, in status.recentIgnored and in metrics. An ignored notice is not tried
+ * again.
+ */
 export const IGNORED_REASONS = {
-  /** Another bucket than spec.s3.bucket. */
+  /** The object is in another bucket than spec.s3.bucket. */
   OtherBucket: 'OtherBucket',
   /** The key does not begin with spec.s3.prefix. */
   OtherPrefix: 'OtherPrefix',
-  /** spec.filter does not want it, or it is the product's own. */
+  /** The field spec.filter excludes the object, or the object is a file of the product itself. */
   Filtered: 'Filtered',
-  /** No entry of spec.schemas fits. */
+  /** No entry of spec.schemas fits the key. */
   NoSchemaFits: 'NoSchemaFits',
-  /** A key that stands for a folder. */
+  /** The key stands for a folder. */
   Folder: 'Folder',
-  /** It is not there any more. */
+  /** The object does not exist any more. */
   ObjectNotFound: 'ObjectNotFound',
-  /** Another version took its place before it had settled. */
+  /** A newer version has replaced the object. */
   Replaced: 'Replaced',
-  /** No object can have the key that an event tells of. */
+  /** The event names a key that no object can have. */
   KeyInvalid: 'KeyInvalid',
-  /** A file on an SFTP server whose name can't be asked for. */
+  /** The file on the SFTP server has a name that the bridge cannot request. */
   NameNotSupported: 'NameNotSupported',
-  // Events that are not about an arrival.
+  /** The event says that an object was removed. */
   ObjectRemoved: 'ObjectRemoved',
+  /** The event says that an archived object was restored; the object arrived earlier. */
   ObjectRestored: 'ObjectRestored',
+  /** The event is about the replication of an object. */
   ObjectReplicated: 'ObjectReplicated',
-  /** Storage tries out whether events get through. */
+  /** The object storage sent a test event. */
   TestEvent: 'TestEvent',
+  /** The event is not about the arrival of an object. */
   OtherEvent: 'OtherEvent',
-  /** Put aside in the ledger: batch_upload_rejected_events. */
+  /** The bridge does not understand the event and keeps it in the ledger's table batch_upload_rejected_events. */
   EventNotUnderstood: 'EventNotUnderstood',
 } as const;
 
 export type IgnoredReason = keyof typeof IGNORED_REASONS;
 
-/** Why a file or an event is not handled yet; in status.recentFailing. Besides those of Ready above. */
+/**
+ * Why a file or an event is not handled yet, in status.recentFailing. The reasons of Ready above can stand there too.
+ */
 export const FAILING_REASONS = {
-  /** No failure: it has not been left alone for spec.settleSeconds yet. */
+  /** The file has not been unchanged for spec.settleSeconds yet, which is no failure. */
   Settling: 'Settling',
-  /** Until it is put aside; see IGNORED_REASONS. */
+  /** The bridge does not understand the event; after several tries the event is ignored. */
   EventNotUnderstood: 'EventNotUnderstood',
-  /** The API server refused the BatchUpload: something in spec.template. */
+  /** The API server refused the BatchUpload because of something in spec.template. */
   UploadRefused: 'UploadRefused',
+  /** A quota of the namespace allows no more BatchUploads. */
   QuotaExceeded: 'QuotaExceeded',
-  /** The API server does not let the bridge create it. */
+  /** The API server does not permit the bridge to create the BatchUpload. */
   Forbidden: 'Forbidden',
+  /** The namespace, or the kind BatchUpload, does not exist. */
   NamespaceNotFound: 'NamespaceNotFound',
+  /** The API server cannot be reached or failed. */
   ApiServerUnavailable: 'ApiServerUnavailable',
-  /** A file on an SFTP server changed while it was fetched. */
+  /** The file on the SFTP server changed while the bridge fetched it. */
   FileChanged: 'FileChanged',
+  /** The file on the SFTP server does not exist any more. */
   FileNotFound: 'FileNotFound',
-  /** A fetched file is an upload, and could not be moved, renamed or deleted. */
+  /** The file was fetched and its BatchUpload exists, but the file could not be moved, renamed or deleted. */
   AfterFetchFailed: 'AfterFetchFailed',
-  /** Where a loaded object was to be moved is itself watched, or no key. */
+  /** A loaded object cannot be moved: the new place is watched by the UploadSource, or the new key is no valid key. */
   MoveRefused: 'MoveRefused',
 } as const;
 

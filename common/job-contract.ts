@@ -1,6 +1,6 @@
 /**
- * All that crosses the boundary between the operator and a Job's pods: command, environment, exit codes,
- * termination message. The operator's Job builders and the runner's main both read this file, nothing else.
+ * Everything that crosses the boundary between the operator and a Job's pods: command, environment, exit codes,
+ * termination message. The operator's Job builders and the runner's main share this file and nothing else.
  */
 
 import type { FaultCode } from './fault-codes.ts';
@@ -8,45 +8,68 @@ import { Fault } from './faults.ts';
 
 export { EXIT_CODES } from './faults.ts';
 
-/** What an upload's work is done by. */
+/** The commands of the job runner that do an upload's work. */
 export type RunnerCommand = 'plan' | 'process';
 
-/** `cleanup` comes after the upload's end and removes the copies of its file. */
+/** `cleanup` runs after the upload's end and removes the copies of its file. */
 export type JobKind = RunnerCommand | 'cleanup';
 
-/** Environment of a pod. Secret values come by secretKeyRef, the rest as plain values. */
+/** The environment of a pod. Values of Secrets come by secretKeyRef, all others as plain values. */
 export const ENV = {
+  /** The upload's id in the ledger: metadata.uid of the BatchUpload. Required. */
   uploadId: 'BATCH_UPLOAD_ID',
+  /** The number of the upload's attempt for which the pod works; 1 when absent. */
   attempt: 'BATCH_UPLOAD_ATTEMPT',
+  /** The namespace of the BatchUpload. Required. */
   namespace: 'BATCH_UPLOAD_NAMESPACE',
-  /** Of the upload, for the planner's choice of indexes. */
+  /** The upload's spec.parallelism, from which the planner chooses the number of indexes; 4 when absent. */
   parallelism: 'BATCH_UPLOAD_PARALLELISM',
-  /** Objects up to this size are processed by the pod that planned them. */
+  /**
+   * The size up to which the pod that plans a file also loads the file, in bytes; 50331648 (48 MiB) when absent. The
+   * operator reads the variable too, and passes its value on.
+   */
   inlineLimitBytes: 'BATCH_UPLOAD_INLINE_LIMIT_BYTES',
+  /** The size of the largest record that is accepted, in bytes; 16777216 (16 MiB) when absent. */
   maxRecordBytes: 'BATCH_UPLOAD_MAX_RECORD_BYTES',
-  /** How long a lost database or storage connection is retried inside the pod. */
+  /**
+   * The time for which a pod retries a lost connection to the database or the storage, in seconds; 600 when absent. The
+   * operator reads the variable too, and passes its value on.
+   */
   retrySeconds: 'BATCH_UPLOAD_RETRY_SECONDS',
-  /** After this long without a byte a connection is taken for broken, although nobody has closed it. */
+  /**
+   * The time without a byte after which a connection that nobody has closed counts as broken, in seconds; 30 when
+   * absent.
+   */
   stallSeconds: 'BATCH_UPLOAD_STALL_SECONDS',
+  /** The pod's completion index, set by Kubernetes; 0 when absent. */
   completionIndex: 'JOB_COMPLETION_INDEX',
+  /** The name of the pod in logs and in the ledger, set by the downward API; `unknown` when absent. */
   podName: 'POD_NAME',
+  /** The URI of the database, from the key `uri` of the database Secret. Required. */
   databaseUri: 'DATABASE_URL',
+  /** The CA certificate of the database in PEM, from the key `ca.crt` of the database Secret; none when absent. */
   databaseCaCert: 'DATABASE_CA_CERT',
-  /** `true` switches DogStatsD and APM on; dd-trace's own DD_* variables say where to. */
+  /**
+   * `true` switches DogStatsD and APM on, to the address in dd-trace's own DD_* variables; off when absent. The
+   * operator reads the variable too.
+   */
   datadog: 'BATCH_UPLOAD_DATADOG',
+  /** The lowest level that is logged: `trace`, `debug`, `info`, `warn`, `error` or `fatal`; `info` when absent. */
   logLevel: 'LOG_LEVEL',
 } as const;
 
 /**
- * Of the runner's process. Its young objects are few and die at once: a small space for them takes 50 MB less at the
- * same speed (195 MB to 145 MB at the peak, two processes loading certifications).
+ * Node options of the runner's process. The runner's young objects are few and die at once: with a small space for
+ * them a process takes 50 MB less at the same speed (195 MB to 145 MB at the peak, two processes loading
+ * certifications).
  */
 export const NODE_OPTIONS = '--max-semi-space-size=2';
 
 /**
- * Of glibc, which otherwise raises with every large piece that is freed, up to 32 MiB, what it takes from the system alone and
- * gives back to it; between the buffers of a load it then keeps what is free. At the peak of 10,000,000 records, half of them
- * bad: 157 to 222 MB without, 154 to 166 MB with this, at the same speed.
+ * Settings of glibc's malloc. Without them glibc raises, with every large block that is freed, the size (up to 32 MiB)
+ * from which a block is mapped on its own and returned to Linux; free memory between the buffers of a load then stays
+ * with the process. At the peak of 10,000,000 records, half of them bad: 157 to 222 MB without, 154 to 166 MB with the
+ * settings, at the same speed.
  */
 export const MALLOC_ENV = { MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '1048576' } as const;
 
@@ -58,24 +81,25 @@ export const DEFAULTS = {
   stallSeconds: 30,
 } as const;
 
-/** At most this many completion indexes: thousands of completed pods cripple a kubelet. */
+/** The largest number of completion indexes: thousands of completed pods cripple a kubelet. */
 export const MAX_INDEXES = 128;
 
-/** Bytes after which an index is worth a pod of its own although no more of them run at a time: it has its own backoff. */
+/** Bytes of a file from which another wave of pods is worth its starts: every index has its own backoff. */
 const MOST_BYTES_PER_INDEX = 512 * 1024 * 1024;
 
 export interface IndexLimits {
   chunks: number;
-  /** Pods at a time. */
+  /** Number of pods that run at the same time. */
   parallelism: number;
-  /** Bytes that one pod does alone. */
+  /** Bytes that one pod loads alone. */
   inlineLimitBytes: number;
 }
 
 /**
- * Number of completion indexes of a process Job: as many as leave no pod more than one does alone, up to `parallelism`; pods
- * help each other, so that finer parts would only be more starts. A file of more than {@link MOST_BYTES_PER_INDEX} for each
- * takes several whole waves of pods. At most {@link MAX_INDEXES} and never more than chunks.
+ * Number of completion indexes of a process Job: enough that no pod has more than it loads alone, up to `parallelism`.
+ * Pods help each other, so that smaller parts would only mean more starts. A file of more than {@link
+ * MOST_BYTES_PER_INDEX} for each pod takes several whole waves of pods. The number is at most {@link MAX_INDEXES} and
+ * never more than the chunks.
  */
 export function chooseIndexes(sizeBytes: number, { chunks, parallelism, inlineLimitBytes }: IndexLimits): number {
   const waves = Math.max(1, Math.ceil(sizeBytes / (parallelism * MOST_BYTES_PER_INDEX)));
@@ -83,27 +107,27 @@ export function chooseIndexes(sizeBytes: number, { chunks, parallelism, inlineLi
   return Math.max(1, Math.min(wanted, MAX_INDEXES, chunks));
 }
 
-/** The contiguous run of chunk numbers that an index owns: [first, end). */
+/** The contiguous range of chunk numbers that an index owns: [first, end). */
 export function chunksOfIndex(index: number, indexes: number, chunks: number): { first: number; end: number } {
   return { first: Math.floor((index * chunks) / indexes), end: Math.floor(((index + 1) * chunks) / indexes) };
 }
 
-/** Under which the copies of an upload's file lie. */
+/** The prefix of the keys of the copies of an upload's file. */
 export function workPrefix(uploadId: string): string {
   return `work/${uploadId}/`;
 }
 
-/** Is the key below {@link workPrefix} of some upload? A file that a user keeps in a folder of that name is not. */
+/** Is the key below {@link workPrefix} of any upload? A user's own file in a folder named `work` is not. */
 export function isWorkKey(key: string): boolean {
   return /^work\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\//.test(key);
 }
 
-/** In which bucket: spec.work's, else the source's. */
+/** The bucket of the copies: the bucket of spec.work if there is one, else the bucket of the file. */
 export function workBucket(sourceBucket: string, work: { s3: { bucket: string } } | undefined): string {
   return work?.s3.bucket ?? sourceBucket;
 }
 
-/** Written to /dev/termination-log: what a pod could not say in the ledger. At most 4 KiB. */
+/** The content of /dev/termination-log, at most 4 KiB: the fault that a pod could not write into the ledger. */
 export interface TerminationMessage {
   code: FaultCode;
   category: Fault['category'];
@@ -121,7 +145,7 @@ export function formatTermination(fault: Fault): string {
   return JSON.stringify(message);
 }
 
-/** Null when the text is not ours (a crash of the container itself). */
+/** Null when the job runner did not write the text, for example after a crash of the container itself. */
 export function parseTermination(text: string | undefined): TerminationMessage | null {
   if (!text) return null;
   try {
@@ -150,7 +174,7 @@ export interface RunnerConfig {
   logLevel: string;
 }
 
-/** Reads a pod's environment, once. @throws Fault CFG_001 that names the variable. */
+/** Reads a pod's environment. @throws Fault CFG_001 that names the variable. */
 export function readRunnerConfig(env: NodeJS.ProcessEnv): RunnerConfig {
   return {
     uploadId: text(env, ENV.uploadId),
@@ -172,7 +196,10 @@ export function readRunnerConfig(env: NodeJS.ProcessEnv): RunnerConfig {
 
 function text(env: NodeJS.ProcessEnv, name: string): string {
   const value = env[name];
-  if (!value) throw configFault(`The variable ${name} is not set: this command is started by the operator's Jobs.`);
+  if (!value)
+    throw configFault(
+      `The variable ${name} is not set. Only the operator's Jobs start this command, and they set the variable.`,
+    );
   return value;
 }
 

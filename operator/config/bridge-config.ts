@@ -1,20 +1,25 @@
-/** The bridge's configuration. */
+/** The bridge's configuration, read from its environment. */
 import { integer, list } from '#common/config.ts';
 import type { PodAddress } from '#kube/pod-access.ts';
 import { type ProgramConfig, readProgramConfig } from './program-config.ts';
 
 export interface BridgeConfig extends ProgramConfig {
-  /** Secrets that a source may name for its webhook or its SFTP server. */
+  /** Names of the Secrets that an UploadSource may name for its webhook or its SFTP server. */
   bridgeSecrets: string[];
-  /** Where events are posted. */
+  /** The port of the HTTP server that receives events. */
   webhookPort: number;
-  /** Of the API server, in a pod; null: a kubeconfig says it. */
+  /** The address of the API server in a pod; null when a kubeconfig names the server. */
   apiServer: PodAddress | null;
 }
 
+/** Variables that only the bridge reads. */
 export const BRIDGE_ENV = {
+  /** The port of the HTTP server that receives events of webhooks; 8090 when absent. */
   webhookPort: 'BATCH_UPLOAD_BRIDGE_PORT',
-  /** Comma-separated; the chart's `bridge.secretNames`. */
+  /**
+   * The names of the Secrets that an UploadSource may name for a webhook, an SFTP server or a queue, separated by
+   * commas; none when absent. The chart sets the variable from its value `bridge.secretNames`.
+   */
   secretNames: 'BATCH_UPLOAD_BRIDGE_SECRETS',
 } as const;
 
@@ -28,7 +33,7 @@ export function readBridgeConfig(env: NodeJS.ProcessEnv): BridgeConfig {
   };
 }
 
-/** A kubeconfig goes first, as everywhere. The kubelet sets the other two in every pod. */
+/** A kubeconfig takes precedence over the two variables that the kubelet sets in every pod. */
 function readApiServer(env: NodeJS.ProcessEnv): PodAddress | null {
   const { KUBECONFIG, KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
   return !KUBECONFIG && host && port ? { host, port } : null;

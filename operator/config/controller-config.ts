@@ -1,4 +1,7 @@
-/** The controller's configuration. Every variable has a default that works with `node operator/main.ts controller` beside a kubeconfig. */
+/**
+ * The controller's configuration, read from its environment. Every variable has a default that works for
+ * `node operator/main.ts controller` with a kubeconfig.
+ */
 import { integer, positive } from '#common/config.ts';
 import { ENV } from '#common/job-contract.ts';
 import { type ProgramConfig, readProgramConfig } from './program-config.ts';
@@ -12,21 +15,21 @@ export interface LeaseSettings {
   retryPeriodMs: number;
 }
 
-/** For kill tests, see controller/fault-point.ts. */
+/** The fault point of kill tests, see controller/fault-point.ts. */
 export interface FaultSettings {
   point: string;
-  /** Made when the fault fires; the fault does not fire while it exists. Without it: once per process. */
+  /** A file that the fault creates when it fires; the fault does not fire while the file exists. */
   file: string | undefined;
 }
 
 export interface ControllerConfig extends ProgramConfig {
   lease: LeaseSettings;
   runner: RunnerSettings;
-  /** Progress of active uploads is read this often. */
+  /** Interval at which the progress of active uploads is read. */
   tickMs: number;
-  /** A pod that has not started for so long is said in Degraded. */
+  /** Time after which the condition Degraded reports a pod that has not started. */
   stuckPodGraceMs: number;
-  /** Uploads that wait for something are looked at again this often. */
+  /** Interval at which an upload that waits for something is reconciled. */
   waitingMs: number;
   sweepIntervalMs: number;
   workers: number;
@@ -34,21 +37,36 @@ export interface ControllerConfig extends ProgramConfig {
   fault: FaultSettings | null;
 }
 
-/** Variables that only the controller reads. Durations in seconds unless the name says otherwise. */
+/** Variables that only the controller reads. Durations are in seconds unless the name says otherwise. */
 export const CONTROLLER_ENV = {
+  /** The namespace of the leader election's Lease, which is the operator's own namespace; `default` when absent. */
   podNamespace: 'POD_NAMESPACE',
+  /** The name of the leader election's Lease; `batch-upload-operator` when absent. */
   leaseName: 'BATCH_UPLOAD_LEASE_NAME',
+  /** The time after which another replica may take over a lease that is not renewed, in seconds; 15 when absent. */
   leaseDuration: 'BATCH_UPLOAD_LEASE_DURATION_SECONDS',
+  /** The time after which the leader ends when it cannot renew its lease, in seconds; 10 when absent. */
   renewDeadline: 'BATCH_UPLOAD_LEASE_RENEW_DEADLINE_SECONDS',
+  /** The time between two attempts to take or renew the lease, in seconds; 2 when absent. */
   retryPeriod: 'BATCH_UPLOAD_LEASE_RETRY_PERIOD_SECONDS',
+  /**
+   * The interval at which the progress of active uploads is read from the ledger, in milliseconds; 1000 when absent.
+   */
   tickMs: 'BATCH_UPLOAD_TICK_MS',
+  /** The time after which the condition Degraded reports a pod that has not started, in seconds; 60 when absent. */
   stuckPodGrace: 'BATCH_UPLOAD_STUCK_POD_GRACE_SECONDS',
+  /** The interval at which an upload that waits for something is checked again, in seconds; 5 when absent. */
   waiting: 'BATCH_UPLOAD_WAITING_SECONDS',
+  /** The interval at which ledger rows of deleted uploads are searched and closed, in seconds; 300 when absent. */
   sweepInterval: 'BATCH_UPLOAD_SWEEP_SECONDS',
+  /** The number of uploads that are reconciled at the same time; 8 when absent. */
   workers: 'BATCH_UPLOAD_WORKERS',
-  /** For kill tests only: the operator exits with 137 at this point (controller/fault-point.ts has the names), once. */
+  /** The name of the fault point at which the operator exits with code 137, for kill tests only; none when absent. */
   faultPoint: 'BATCH_UPLOAD_FAULT_POINT',
-  /** A path; the fault makes this file, and does not fire while it exists. */
+  /**
+   * The path of a file that the fault point creates; the fault does not fire while the file exists. Without a path the
+   * fault fires once in each process.
+   */
   faultFile: 'BATCH_UPLOAD_FAULT_FILE',
 } as const;
 

@@ -1,12 +1,12 @@
-/** What every program of the operator's image reads from its environment. The chart sets the variables. */
+/** The configuration that both programs of the operator's image read from their environment. */
 import { hostname } from 'node:os';
 import { integer, list } from '#common/config.ts';
 
 export interface ProgramConfig {
-  /** Namespaces in which uploads run: they have the Role and the Secrets. */
+  /** Namespaces in which uploads run; each has the Role and the Secrets. */
   namespaces: string[];
   podName: string;
-  /** Secrets that an upload may name besides the default ones. */
+  /** Names of the Secrets that an upload may name besides the default ones. */
   extraDatabaseSecrets: string[];
   extraS3Secrets: string[];
   /** The port of /metrics, /healthz and /readyz. */
@@ -14,15 +14,31 @@ export interface ProgramConfig {
   logLevel: string;
 }
 
+/** Variables that the controller and the bridge read. */
 export const PROGRAM_ENV = {
-  /** Comma-separated; the chart's `uploads.namespaces`. */
+  /**
+   * The namespaces in which uploads run, separated by commas; `default` when absent. The chart sets the variable from
+   * its value `uploads.namespaces`.
+   */
   namespaces: 'BATCH_UPLOAD_NAMESPACES',
-  /** By the downward API. */
+  /** The name of the pod in logs, events and the lease, set by the downward API; the host's name when absent. */
   podName: 'POD_NAME',
+  /** The port of /metrics, /healthz and /readyz; 8080 when absent. */
   metricsPort: 'BATCH_UPLOAD_METRICS_PORT',
+  /**
+   * The lowest level that is logged: `trace`, `debug`, `info`, `warn`, `error` or `fatal`; `info` when absent. The job
+   * runner's pods get the same level.
+   */
   logLevel: 'LOG_LEVEL',
-  /** Comma-separated; the chart's lists of further Secrets that an upload may name. */
+  /**
+   * The names of the database Secrets that an upload may name besides the default one, separated by commas; none when
+   * absent. The chart sets the variable from its value `uploads.database.extraSecretNames`.
+   */
   extraDatabaseSecrets: 'BATCH_UPLOAD_EXTRA_DATABASE_SECRETS',
+  /**
+   * The names of the storage Secrets that an upload may name besides the default one, separated by commas; none when
+   * absent. The chart sets the variable from its value `uploads.s3.extraSecretNames`.
+   */
   extraS3Secrets: 'BATCH_UPLOAD_EXTRA_S3_SECRETS',
 } as const;
 

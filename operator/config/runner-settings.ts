@@ -7,34 +7,40 @@ export interface RunnerResources {
   limits: Record<string, string>;
 }
 
-/** What the Job builders need to know besides the upload. */
+/** What the Job builders need besides the upload. */
 export interface RunnerSettings {
   image: string;
   imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   imagePullSecrets: string[];
   resources: RunnerResources;
-  /** Finished Jobs and their logs are kept this long. */
+  /** Time for which finished Jobs and their logs are kept. */
   jobTtlSeconds: number;
   inlineLimitBytes: number;
   retrySeconds: number;
   logLevel: string;
   datadog: boolean;
-  /** DD_* variables as they are given to pods; without DD_AGENT_HOST pods ask the agent of their own node. */
+  /** The DD_* variables of the pods; without DD_AGENT_HOST each pod uses the agent of its own node. */
   datadogEnv: Record<string, string>;
 }
 
-/** Variables that say how pods of the job runner are made. Durations in seconds. */
+/** Variables of the controller that say how the job runner's pods are made. Durations are in seconds. */
 export const RUNNER_ENV = {
+  /** The image of the job runner's pods; `batch-upload:latest` when absent. */
   image: 'BATCH_UPLOAD_IMAGE',
+  /** The pull policy of that image: `IfNotPresent`, `Always` or `Never`; `IfNotPresent` when absent. */
   imagePullPolicy: 'BATCH_UPLOAD_IMAGE_PULL_POLICY',
-  /** Comma-separated names of Secrets in the uploads' namespaces. */
+  /** The names of the pull Secrets in the uploads' namespaces, separated by commas; none when absent. */
   imagePullSecrets: 'BATCH_UPLOAD_IMAGE_PULL_SECRETS',
-  /** JSON: {"requests": {…}, "limits": {…}}. */
+  /**
+   * The resources of the pods as JSON, `{"requests": {…}, "limits": {…}}`; 250m CPU and 192Mi requested and 512Mi
+   * allowed when absent.
+   */
   runnerResources: 'BATCH_UPLOAD_RUNNER_RESOURCES',
+  /** The time for which finished Jobs and their logs are kept, in seconds; 3600 when absent. */
   jobTtl: 'BATCH_UPLOAD_JOB_TTL_SECONDS',
 } as const;
 
-/** Given on to pods when Datadog is on. */
+/** Variables that the operator passes on to pods when Datadog is on. */
 const DATADOG_VARIABLES = [
   'DD_AGENT_HOST',
   'DD_TRACE_AGENT_PORT',

@@ -1,9 +1,9 @@
-/** May an upload be accepted, as far as it can be said without the database? */
+/** Checks whether an upload may be accepted, as far as no database is needed for the answer. */
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { compileSchema, SchemaError } from '#runner/record-processor.ts';
 
-/** Null when the schema can be used. */
+/** Why the schema cannot be used; null when it can. */
 export function checkSchema(
   namespace: string,
   name: string,
@@ -12,7 +12,7 @@ export function checkSchema(
   if (schema === null) {
     return {
       reason: 'SchemaNotFound',
-      message: `There is no RecordSchema ${name} in the namespace ${namespace}. The upload goes on when it is created.`,
+      message: `There is no RecordSchema ${name} in the namespace ${namespace}. Create the RecordSchema; the upload then goes on by itself.`,
     };
   }
   try {
@@ -22,7 +22,7 @@ export function checkSchema(
     if (!(error instanceof SchemaError)) throw error;
     return {
       reason: 'SchemaInvalid',
-      message: `The RecordSchema ${name} cannot be used: ${error.message}. The upload goes on when it is corrected.`,
+      message: `The RecordSchema ${name} cannot be used: ${error.message}. Correct the RecordSchema; the upload then goes on by itself.`,
     };
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The part of an accept that needs the database: ledger migrated, target in order, then the row with the pinned schema.
- * Every step can be repeated; what cannot go on is an explanation, not an error.
+ * Accepts an upload in its database: migrates the ledger, verifies the target table, then opens the row with the pinned
+ * schema. Every step can be repeated. A step that cannot go on returns an explanation instead of throwing.
  */
 import type pg from 'pg';
 import type { UploadExplanation } from '#api/explanation.ts';
@@ -23,7 +23,7 @@ export interface AcceptInput {
   findMigrator: FindMigrator;
 }
 
-/** @returns null when the upload is accepted. @throws Fault */
+/** @returns null when the upload is accepted, else why not. @throws Fault of the database */
 export async function acceptUpload(input: AcceptInput): Promise<UploadExplanation | null> {
   const { database, schema } = input;
   return (
@@ -52,14 +52,14 @@ function createRefused(schema: RecordSchemaSpec, state: string | undefined): Upl
   if (state === '3F000') {
     return {
       ...tableMissing(schema),
-      message: `The database has no schema for the table ${table}. Create it: CREATE SCHEMA …;`,
+      message: `The database has no schema for the table ${table}. Create the schema: CREATE SCHEMA …;`,
     };
   }
   if (state !== '42501') return null;
   const sql = createTableSql(schema).replaceAll(/\n\s*/g, ' ');
   return {
     reason: 'TargetCreateDenied',
-    message: `The database role may not create the table ${table}. Grant it CREATE on the schema, or have an administrator run: ${sql};`,
+    message: `The database role may not create the table ${table}. Grant the role CREATE on the schema, or have an administrator run: ${sql};`,
   };
 }
 
@@ -77,12 +77,15 @@ async function open(client: pg.ClientBase, { upload, clusterId, schema }: Accept
   return null;
 }
 
-/** What of the spec crosses to the pods; never a credential. */
+/** The part of the spec that the pods need, without any credential. */
 export function toRequest({ spec }: BatchUpload): UploadRequest {
   const { credentialsSecretRef: _secret, ...s3 } = spec.source.s3;
   const { mode, reload, chunkRecords, errorPolicy, format, work } = spec;
   return {
-    ...{ s3, mode, reload, chunkRecords },
+    s3,
+    mode,
+    reload,
+    chunkRecords,
     storeRowData: errorPolicy?.storeRowData ?? true,
     ...(format ? { format } : {}),
     ...(work ? { work } : {}),
@@ -90,7 +93,7 @@ export function toRequest({ spec }: BatchUpload): UploadRequest {
   };
 }
 
-/** A Fault of the database as an explanation, where people can do something about it or it passes. */
+/** A Fault as an explanation, when a user can mend its cause or the cause passes by itself; else null. */
 export function explainFault(error: unknown): UploadExplanation | null {
   if (!(error instanceof Fault) || error.category === 'unknown') return null;
   return { reason: error.reason as UploadExplanation['reason'], message: error.message };

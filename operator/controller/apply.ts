@@ -1,4 +1,4 @@
-/** Does what was decided, one action after the other. Every action can be repeated. */
+/** Carries out the actions of a decision, one after the other. Every action can be repeated. */
 import { isTrue } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
@@ -34,10 +34,10 @@ export interface ApplyDeps {
 
 export interface ApplyInput {
   upload: BatchUpload;
-  /** Null only when the ledger was out of reach, and then no action is decided that needs it. */
+  /** Null only when the ledger is out of reach; no action that needs the ledger is decided then. */
   database: Database | null;
   row: UploadProgress | null;
-  /** Told that a Job is deleted to be made again. */
+  /** Called when a Job is deleted to be made again, with the number of Jobs deleted so far. */
   onRecreate: (recreated: number) => void;
   signal: AbortSignal;
 }
@@ -130,24 +130,24 @@ async function createJob(
   }
 }
 
-/** The cache has not seen it yet, or it is somebody else's. */
+/** A Job of this name exists. The upload's own Job is missing only in the cache; any other is in the way. */
 async function adopt(
   { client }: ApplyDeps,
   { metadata }: Job,
   { uid, signal }: { uid: string; signal: AbortSignal },
 ): Promise<Outcome> {
   const ref = { namespace: metadata!.namespace, name: metadata!.name! };
-  const there = await client.find(JOBS, ref, { signal });
-  const ours = there === undefined || there.metadata?.ownerReferences?.some((owner) => owner.uid === uid);
+  const found = await client.find(JOBS, ref, { signal });
+  const ours = found === undefined || found.metadata?.ownerReferences?.some((owner) => owner.uid === uid);
   return ours ? { type: 'done' } : { type: 'degraded', why: nameTaken(ref) };
 }
 
-/** Quota, admission, rights: said in a condition and tried again slowly; it never fails the upload. */
+/** A refusal by quota, admission or rights becomes a condition and is tried again slowly; it never fails the upload. */
 function refused(error: unknown, kind: RunnerCommand): Outcome | null {
   if (!(error instanceof KubeError) || ![400, 403, 422].includes(error.status)) return null;
   const why: UploadExplanation = {
     reason: 'JobRefused',
-    message: `The API server refused the ${kind} Job, which is tried again: ${error.message}`,
+    message: `The API server refused the ${kind} Job, and the operator tries again until the cause (a quota, an admission rule, a right) is mended: ${error.message}`,
   };
   return { type: 'degraded', why };
 }
@@ -159,7 +159,7 @@ async function deleteJob(
 ): Promise<Outcome> {
   const { namespace } = upload.metadata;
   log.info({ namespace, job: job.name, because }, 'deleting a Job');
-  // The Job that was seen, not one that was made in its place since.
+  // The precondition spares a Job of the same name that was created after this one was observed.
   const options = { propagationPolicy: 'Background', preconditions: { uid: job.uid }, signal } as const;
   await client.delete(JOBS, { namespace, name: job.name }, options);
   onRecreate(job.recreated + 1);
@@ -183,7 +183,8 @@ async function setParallelism(
 async function complete({ log, reachPoint }: ApplyDeps, { upload, database }: ApplyInput): Promise<Outcome> {
   const { uid, namespace, name } = upload.metadata;
   const status = await database!.finish(uid, (client) => completeUpload(client, uid));
-  if (status === 'Processing') throw new Error('the audit rows say that every chunk is done, the chunk rows do not');
+  if (status === 'Processing')
+    throw new Error('the audit rows say that every chunk is done, but the chunk rows do not');
   log.info({ namespace, upload: name, status }, 'all chunks are done');
   reachPoint('after-complete');
   return { type: 'again' };
@@ -204,7 +205,7 @@ async function retry(
   const { uid, namespace, name } = upload.metadata;
   const status = await database!.finish(uid, (client) => retryUpload(client, { id: uid, generation }));
   log.info({ namespace, upload: name, status, generation }, 'the upload is tried again');
-  // Jobs of another attempt have other names.
+  // The Jobs of the new attempt have other names and count from zero.
   onRecreate(0);
   return { type: 'again' };
 }

@@ -1,4 +1,4 @@
-/** Local copies of what the controller watches: uploads and schemas everywhere, Jobs and pods in the enabled namespaces. */
+/** The controller's caches: uploads and schemas of all namespaces, Jobs and pods of the enabled namespaces. */
 import { MANAGED_SELECTOR } from '#api/labels.ts';
 import type { Logger } from '#common/log.ts';
 import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
@@ -16,13 +16,12 @@ export interface Caches {
   uploads: Reflector<BatchUpload>;
   schemas: Reflector<RecordSchema>;
   namespaces: ReadonlyMap<string, NamespaceCaches>;
-  /** The upload of a uid; undefined when there is none. */
   uploadByUid(uid: string): BatchUpload | undefined;
   podsOf(uid: string): Pod[];
-  /** Of all its attempts. */
+  /** The Jobs of all attempts of the upload. */
   jobsOf(uid: string): Job[];
   all(): Reflector<never>[];
-  /** Until aborted. */
+  /** Keeps the caches up to date until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -67,7 +66,7 @@ function indexUploads(reflector: Reflector<BatchUpload>): Map<string, BatchUploa
   return index;
 }
 
-/** By the upload that they work for, then by their own uid. */
+/** Indexes Jobs or pods by the uid of the upload that they work for, then by their own uid. */
 function indexOwned<T extends Job | Pod>(reflectors: readonly Reflector<T>[]): Map<string, Map<string, T>> {
   const index = new Map<string, Map<string, T>>();
   const keep = (object: T) => {

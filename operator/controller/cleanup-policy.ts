@@ -1,7 +1,7 @@
 /**
- * The finalizer of uploads whose file has a copy, and when it goes. Pure.
+ * Decides when the finalizer of an upload whose file has a copy is removed. Pure.
  *
- * | cleanup Job | seen besides                                  | step                      |
+ * | cleanup Job | observed besides                              | step                      |
  * |-------------|-----------------------------------------------|---------------------------|
  * | none        | pods of the upload may still write, not for long | wait                   |
  * | none        |                                               | create it                 |
@@ -23,11 +23,11 @@ export type CleanupOutcome = { type: 'wait'; ms: number } | { type: 'release'; r
 export type CleanupStep = { type: 'createJob' } | CleanupOutcome;
 
 export interface CleanupView {
-  /** Wall clock, ms, as all times here. */
+  /** Wall clock, ms, like every time in this file. */
   now: number;
   /** When the upload ended or was deleted. */
   endedAt: number;
-  /** Pods that plan or process it are not at their end. */
+  /** True while pods that plan or process the upload have not ended. */
   busy: boolean;
   job: Job | undefined;
 }
@@ -35,7 +35,7 @@ export interface CleanupView {
 export function decideCleanup({ now, endedAt, busy, job }: CleanupView): CleanupStep {
   const left = (since: number) => since + CLEANUP_MS - now;
   if (job === undefined) {
-    // An operator that was away for longer tries once all the same.
+    // Even an operator that did not run for longer than CLEANUP_MS tries once.
     return busy && left(endedAt) > 0 ? { type: 'wait', ms: left(endedAt) } : { type: 'createJob' };
   }
   const is = (type: string) => job.status?.conditions?.some((each) => each.type === type && each.status === 'True');
@@ -44,7 +44,7 @@ export function decideCleanup({ now, endedAt, busy, job }: CleanupView): Cleanup
   return is('Failed') || wait <= 0 ? { type: 'release', removed: false } : { type: 'wait', ms: wait };
 }
 
-/** When the Job could not be made: tried again, but not for ever, and not where nothing can be made any more. */
+/** A Job that was refused is tried again for a limited time, and not in a namespace that is being terminated. */
 export function decideRefused({ now, endedAt }: CleanupView, message: string): CleanupOutcome {
   const left = endedAt + CLEANUP_MS - now;
   if (left <= 0 || message.includes('is being terminated')) return { type: 'release', removed: false };
@@ -60,7 +60,7 @@ export function endedAt({ metadata, status }: BatchUpload): number {
   return Math.max(...times);
 }
 
-/** For a merge patch that is refused when somebody else has changed the upload meanwhile. */
+/** A merge patch of the finalizers. The API server refuses the patch when the upload has changed since it was read. */
 export function finalizerPatch({ metadata }: BatchUpload, held: boolean): object {
   const others = (metadata?.finalizers ?? []).filter((name) => name !== FINALIZERS.workCopy);
   return {
@@ -78,6 +78,6 @@ export function cleanupEvent({ metadata, spec }: BatchUpload, removed: boolean):
     : {
         type: 'Warning',
         reason: 'WorkCopyNotRemoved',
-        message: `The copy of the file could not be removed, and nothing will try it again: remove ${place} yourself, with unfinished multipart uploads. The log of the cleanup Job says why.`,
+        message: `The copy of the file could not be removed; the log of the cleanup Job says why. Nothing tries again: remove ${place} yourself, with its unfinished multipart uploads.`,
       };
 }

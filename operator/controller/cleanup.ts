@@ -1,4 +1,4 @@
-/** Holds an upload whose file has a copy, until a Job has removed it; see the policy. */
+/** Holds an upload whose file has a copy until a Job has removed the copy, as cleanup-policy.ts decides. */
 import { LABELS } from '#api/labels.ts';
 import { jobName } from '#api/names.ts';
 import type { Clock } from '#common/clock.ts';
@@ -32,12 +32,12 @@ export interface CleanupDeps {
   findServiceAccount: (namespace: string) => Promise<string | null>;
 }
 
-/** The cache will have the newer object in a moment. */
+/** Time in which the cache receives the newer object after a conflict. */
 const STALE_MS = 500;
-/** One attempt: what is removed is everything under the upload's prefix. */
+/** Every upload has one cleanup Job: the Job removes the copies of all attempts. */
 const ATTEMPT = 1;
 
-/** @returns false when the upload has changed meanwhile: nothing may be done for it before it is held. */
+/** @returns false when the upload has changed since it was read; nothing may be done for an upload that is not held. */
 export async function holdForCleanup(
   { client }: Pick<CleanupDeps, 'client'>,
   upload: BatchUpload,
@@ -55,8 +55,7 @@ export async function cleanUpUpload(
   const step = decided.type === 'createJob' ? await createJob(deps, { upload, view, signal }) : decided;
   if (step.type === 'wait') return { requeueAfterMs: step.ms };
   if (!(await patchFinalizer(deps.client, upload, { held: false, signal }))) return { requeueAfterMs: STALE_MS };
-  const metadata = upload.metadata;
-  const { name, namespace, uid } = metadata;
+  const { name, namespace, uid, deletionTimestamp } = upload.metadata;
   deps.log.info({ namespace, upload: name, removed: step.removed }, 'the upload is no longer held for its copy');
   const target = {
     apiVersion: 'batchupload.dev/v1alpha1',
@@ -64,8 +63,8 @@ export async function cleanUpUpload(
     metadata: { name, namespace, uid },
   };
   deps.events.record(target, cleanupEvent(upload, step.removed));
-  // One that failed stays for its log, until its TTL. In this order: an upload that is still held would get a new one.
-  if (step.removed && metadata.deletionTimestamp !== undefined) await deleteJob(deps, view.job, signal);
+  // A failed Job stays for its log, until its TTL. The finalizer is removed first: a held upload would get a new Job.
+  if (step.removed && deletionTimestamp !== undefined) await deleteJob(deps, view.job, signal);
   return undefined;
 }
 

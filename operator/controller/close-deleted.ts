@@ -1,4 +1,4 @@
-/** Closing the ledger's rows of uploads that are gone: at once when the deletion is seen, else by the sweep. */
+/** Closes the ledger rows of deleted uploads: at once when the controller sees the deletion, else by the sweep. */
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { databaseSecretName } from '#api/names.ts';
 import { Fault } from '#common/faults.ts';
@@ -24,23 +24,26 @@ export interface CloseDeps {
   reachPoint: ReachPoint;
 }
 
-/** An upload whose resource is gone. */
-export interface Gone {
+/** What is needed of a deleted upload to close its ledger row. */
+export interface DeletedUpload {
   uid: string;
   secret: SecretRef;
 }
 
-export function goneOf({ metadata, spec }: BatchUpload): Gone {
+export function toDeletedUpload({ metadata, spec }: BatchUpload): DeletedUpload {
   return { uid: metadata.uid, secret: { namespace: metadata.namespace, name: databaseSecretName(spec) } };
 }
 
-/** @throws Fault when the ledger is out of reach: to be tried again, and in the end left to the sweep. */
-export async function closeGone({ databases, log, reachPoint }: CloseDeps, { uid, secret }: Gone): Promise<void> {
-  // Where it was opened is more than what the Secret says by now.
+/** @throws Fault when the ledger is out of reach; the caller tries again and in the end leaves the row to the sweep. */
+export async function closeDeleted(
+  { databases, log, reachPoint }: CloseDeps,
+  { uid, secret }: DeletedUpload,
+): Promise<void> {
+  // The row is in the database where it was opened, even if the Secret names another database by now.
   const database = databases.peek(secret) ?? (await databases.open(secret));
   reachPoint('before-close-deleted');
   const status = await closeRow(database, uid);
-  if (status !== null) log.info({ uid, status }, 'the resource is gone, the ledger row is closed');
+  if (status !== null) log.info({ uid, status }, 'the resource is deleted, the ledger row is closed');
 }
 
 async function closeRow(database: Database, uid: string) {
@@ -52,10 +55,10 @@ async function closeRow(database: Database, uid: string) {
   }
 }
 
-/** Closes running rows of this cluster whose upload is not there, in every database that the enabled namespaces name. */
+/** Closes this cluster's running rows without an upload, in every database that the enabled namespaces name. */
 export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<number> {
   const { caches, log, namespaces, extraDatabaseSecrets } = deps;
-  // Without the list of all uploads every row would look forgotten.
+  // Without the list of all uploads every row would look as if its upload were deleted.
   if (!caches.uploads.hasSynced) return 0;
   let closed = 0;
   const seen = new Set<Database>();
@@ -85,14 +88,14 @@ export async function sweepDatabase(deps: CloseDeps, database: Database, signal:
   for (const row of rows) {
     if (signal.aborted) break;
     if (deps.caches.uploadByUid(row.id) !== undefined) continue;
-    // The cache is a copy; nothing is closed on its word alone.
-    const there = await deps.client.find(BATCH_UPLOADS, row, { signal });
-    if (there?.metadata?.uid === row.id && there.metadata.deletionTimestamp === undefined) continue;
+    // The cache may be old, so that the API server is asked before a row is closed.
+    const found = await deps.client.find(BATCH_UPLOADS, row, { signal });
+    if (found?.metadata?.uid === row.id && found.metadata.deletionTimestamp === undefined) continue;
     await closeRow(database, row.id);
     closed += 1;
     deps.log.info(
       { uid: row.id, namespace: row.namespace, upload: row.name },
-      'closed the ledger row of an upload that is gone',
+      'closed the ledger row of a deleted upload',
     );
   }
   await removeLeftKeys(database, signal);

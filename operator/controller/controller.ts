@@ -1,6 +1,6 @@
 /**
- * The controller while it leads: caches, queue, workers, sweep. A key is `namespace/name`; whatever is heard of an
- * upload, its Jobs, pods, schema or ledger row puts its key into the queue.
+ * The controller while it leads: caches, queue, workers, sweep. The queue holds keys `namespace/name` of uploads; every
+ * change of an upload, its Jobs, pods, schema or ledger row puts the upload's key into the queue.
  */
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
@@ -14,13 +14,13 @@ import { createMigratorFinder, createServiceAccountFinder, readClusterId } from 
 import { Databases } from '#operator/tenancy/databases.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { isHeld } from './cleanup-policy.ts';
-import { type CloseDeps, closeGone, type Gone, goneOf, sweep } from './close-deleted.ts';
+import { type CloseDeps, closeDeleted, type DeletedUpload, sweep, toDeletedUpload } from './close-deleted.ts';
 import { createFaultPoints } from './fault-point.ts';
 import { uploadUidOf } from './job-view.ts';
 import { createLedgerCounters, type Metrics } from './metrics.ts';
 import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
-import { isSettled } from './retry-policy.ts';
-import { Memories } from './upload-memory.ts';
+import { isFinal } from './retry-policy.ts';
+import { UploadMemories } from './upload-memory.ts';
 
 export interface ControllerDeps {
   client: KubeClient;
@@ -35,11 +35,11 @@ export interface Controller {
   readonly caches: Caches;
   readonly queue: WorkQueue;
   readonly databases: Databases;
-  /** Leads until aborted. */
+  /** Leads until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** A deleted upload's row that cannot be closed is tried so often here; then the sweep has it. */
+/** Tries to close a deleted upload's row before the row is left to the sweep. */
 const CLOSE_TRIES = 6;
 
 export function createController(deps: ControllerDeps): Controller {
@@ -47,8 +47,8 @@ export function createController(deps: ControllerDeps): Controller {
   const caches = createCaches({ client, log, namespaces: config.namespaces });
   const counters = createLedgerCounters(metrics);
   const databases = new Databases({ client, clock, log, tickMs: config.tickMs, onRow: counters.onRow });
-  const memories = new Memories();
-  const gone = new Map<string, Gone[]>();
+  const memories = new UploadMemories();
+  const deleted = new Map<string, DeletedUpload[]>();
   const queue = createWorkQueue({
     log,
     clock,
@@ -59,7 +59,7 @@ export function createController(deps: ControllerDeps): Controller {
     },
   });
 
-  listen({ caches, queue, gone });
+  listen({ caches, queue, deleted });
 
   async function lead(signal: AbortSignal): Promise<void> {
     const clusterId = await readClusterId(client, signal);
@@ -77,7 +77,7 @@ export function createController(deps: ControllerDeps): Controller {
       findServiceAccount: createServiceAccountFinder(client, clock),
     };
     const closeDeps: CloseDeps = { ...shared, ...config };
-    const process = createProcess({ reconcileDeps, closeDeps, gone, queue });
+    const process = createProcess({ reconcileDeps, closeDeps, deleted, queue });
     log.info({ clusterId, namespaces: config.namespaces }, 'controller started');
     await Promise.all([
       queue.run({ workers: config.workers, signal, process }),
@@ -104,7 +104,7 @@ export function createController(deps: ControllerDeps): Controller {
   };
 }
 
-/** A namespace whose Role is missing must not keep the others waiting; its uploads say so themselves. */
+/** Waits 10 s at most: a namespace without a Role must not hold up the others; its uploads report the missing Role. */
 async function waitForNamespaces(
   caches: Caches,
   { clock, signal }: { clock: Clock; signal: AbortSignal },
@@ -115,14 +115,22 @@ async function waitForNamespaces(
   enough.abort();
 }
 
-function listen({ caches, queue, gone }: { caches: Caches; queue: WorkQueue; gone: Map<string, Gone[]> }): void {
+function listen({
+  caches,
+  queue,
+  deleted,
+}: {
+  caches: Caches;
+  queue: WorkQueue;
+  deleted: Map<string, DeletedUpload[]>;
+}): void {
   caches.uploads.subscribe({
     onAdd: (upload) => queue.add(keyOf(upload)),
     onUpdate: (upload) => queue.add(keyOf(upload)),
     onDelete: (upload) => {
       const key = keyOf(upload);
-      // An ended upload's row is closed already.
-      if (!isSettled(upload)) addGone(gone, key, goneOf(upload));
+      // The row of an ended upload is closed already.
+      if (!isFinal(upload)) addDeleted(deleted, key, toDeletedUpload(upload));
       queue.add(key);
     },
   });
@@ -145,36 +153,39 @@ function listen({ caches, queue, gone }: { caches: Caches; queue: WorkQueue; gon
   }
 }
 
-/** Closings go before the new object of the same name, by the same worker: a key is never processed twice at a time. */
+/**
+ * A deleted upload's row is closed before a new upload of the same name is reconciled, by the same worker: the queue
+ * never processes a key twice at a time.
+ */
 function createProcess({
   reconcileDeps,
   closeDeps,
-  gone,
+  deleted,
   queue,
 }: {
   reconcileDeps: ReconcileDeps;
   closeDeps: CloseDeps;
-  gone: Map<string, Gone[]>;
+  deleted: Map<string, DeletedUpload[]>;
   queue: WorkQueue;
 }) {
   return async (key: string, signal: AbortSignal): Promise<ProcessResult> => {
     const { caches, memories, log, counters } = reconcileDeps;
     const upload = caches.uploads.get(key);
-    // A deletion in the foreground waits for the Jobs, and they for their pods.
-    if (upload && isBeingDeleted(upload) && !isSettled(upload)) {
+    // A foreground deletion waits for the Jobs, which wait for their pods; the row is closed so that the pods end.
+    if (upload && isBeingDeleted(upload) && !isFinal(upload)) {
       const memory = memories.of(key, upload.metadata.uid);
-      if (!memory.closing) addGone(gone, key, goneOf(upload));
+      if (!memory.closing) addDeleted(deleted, key, toDeletedUpload(upload));
       memory.closing = true;
     }
-    for (const each of gone.get(key) ?? []) {
+    for (const each of deleted.get(key) ?? []) {
       try {
-        await closeGone(closeDeps, each);
+        await closeDeleted(closeDeps, each);
       } catch (error) {
         if (queue.failures(key) + 1 < CLOSE_TRIES) throw error;
         log.warn({ err: error, key, uid: each.uid }, 'the ledger row of a deleted upload is left to the sweep');
       }
       counters.forget(each.uid);
-      removeGone(gone, key, each);
+      removeDeleted(deleted, key, each);
     }
     if (upload && !isBeingDeleted(upload)) return reconcileUpload(reconcileDeps, { key, upload, signal });
     if (upload && isHeld(upload)) return tidyUp(reconcileDeps, { key, upload, signal });
@@ -185,14 +196,14 @@ function createProcess({
 
 const isBeingDeleted = ({ metadata }: BatchUpload) => metadata?.deletionTimestamp !== undefined;
 
-function addGone(gone: Map<string, Gone[]>, key: string, each: Gone): void {
-  gone.set(key, [...(gone.get(key) ?? []), each]);
+function addDeleted(deleted: Map<string, DeletedUpload[]>, key: string, each: DeletedUpload): void {
+  deleted.set(key, [...(deleted.get(key) ?? []), each]);
 }
 
-function removeGone(gone: Map<string, Gone[]>, key: string, done: Gone): void {
-  const left = (gone.get(key) ?? []).filter((each) => each !== done);
-  if (left.length > 0) gone.set(key, left);
-  else gone.delete(key);
+function removeDeleted(deleted: Map<string, DeletedUpload[]>, key: string, done: DeletedUpload): void {
+  const left = (deleted.get(key) ?? []).filter((each) => each !== done);
+  if (left.length > 0) deleted.set(key, left);
+  else deleted.delete(key);
 }
 
 async function sweepNowAndThen(

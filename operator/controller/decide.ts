@@ -1,34 +1,34 @@
 /**
- * What to do with an upload, from what is seen of it. Pure.
+ * Decides what to do with an upload from what is observed of it. Pure.
  *
- * | ledger      | accepted before | seen besides                       | actions            | phase      |
+ * | ledger      | accepted before | observed besides                   | actions            | phase      |
  * |-------------|-----------------|------------------------------------|--------------------|------------|
  * | unreachable | no              |                                    |                    | Pending    |
  * | unreachable | yes             |                                    |                    | as before, Degraded |
- * | outdated    |                 |                                    | migrate            | as for unreachable, then what it says |
- * | absent      | no              | no schema, or one that is wrong    |                    | Pending    |
+ * | outdated    |                 |                                    | migrate            | as for unreachable, then as for the new ledger |
+ * | absent      | no              | no schema, or an invalid one       |                    | Pending    |
  * | absent      | no              | schema                             | accept             | Pending, then Planning |
  * | absent      | yes             |                                    |                    | as before, Degraded |
  * | Planning    |                 | plan Job missing                   | create it          | Planning   |
- * | Planning    |                 | plan Job complete                  | delete it, again   | Planning   |
+ * | Planning    |                 | plan Job complete                  | delete, recreate   | Planning   |
  * | Planning    |                 | plan Job failed                    | fail               | Planning, then Failed |
- * | Queued      |                 | who loads the same content runs    |                    | Queued     |
- * | Queued      |                 | it has ended                       | dequeue            | Queued, then Processing or Complete |
+ * | Queued      |                 | upload of the same content runs    |                    | Queued     |
+ * | Queued      |                 | that upload has ended              | dequeue            | Queued, then Processing or Complete |
  * | Processing  |                 | too many failed records            | fail               | Processing, then Failed |
  * | Processing  |                 | every chunk done                   | complete           | Processing, then Complete |
  * | Processing  |                 | its Job missing, complete, failed  | as for Planning    | Processing |
  * | Processing  |                 | spec.parallelism changed           | set it             | Processing |
  * | Complete    |                 |                                    |                    | Complete   |
- * | Failed      |                 | Jobs unfinished, not for long      |                    | as before, Stopping |
+ * | Failed      |                 | Jobs unfinished, within 5 s        |                    | as before, Stopping |
  * | Failed      |                 | Jobs unfinished                    | delete them        | Failed     |
  * | Failed      |                 | Jobs finished                      |                    | Failed     |
  * | Failed      | spec.retryGeneration is greater | Jobs unfinished    | as above           | as before, Stopping |
  * | Failed      | the same        | Jobs finished                      | retry              | Planning, Queued, Processing or Complete |
- * | Failed      | the same        | cannot go on                       | as without         | Failed     |
+ * | Failed      | the same        | another attempt is not possible    | as without retry   | Failed     |
  * | Deleted     |                 | (closed by mistake)                | as for Failed      | Failed     |
  *
- * "Its Job" is the plan Job for an inline upload, else the process Job. Success is the ledger's word alone. Too many
- * failed records end an upload also when every chunk is done: a small one is at its end before anybody looks.
+ * "Its Job" is the plan Job for an inline upload, else the process Job. The ledger alone decides on success. Too many
+ * failed records end an upload also when every chunk is done: a small upload has no chunk left when it is first read.
  */
 import { isTrue } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
@@ -37,13 +37,13 @@ import { checkSchema } from './accept-policy.ts';
 import { findTooManyFailed } from './error-policy.ts';
 import { conditionReason } from './failure-policy.ts';
 import { type JobPlan, neededKind, planJob, unfinishedJobs } from './job-policy.ts';
-import { judgeRetry } from './retry-policy.ts';
+import { decideRetry } from './retry-policy.ts';
 import { findStuck } from './stuck-pod-policy.ts';
 import type { Action, Decision, Observed, View } from './types.ts';
 
 /**
- * How long a failed upload's Jobs may take to end by themselves before they are deleted: the pod that failed is ending
- * just now, and a deleted Job takes its log with it.
+ * Time in which the Jobs of a failed upload may end by themselves before they are deleted: the pod that failed is still
+ * ending, and a deleted Job takes the pod's log with it.
  */
 export const STOPPING_MS = 5_000;
 
@@ -52,14 +52,14 @@ export function decide(observed: Observed): Decision {
   const accepted = isTrue(upload.status, 'Accepted');
   switch (ledger.state) {
     case 'unreachable':
-      return accepted ? blind(observed, ledger.why) : wait(observed, ledger.why);
+      return accepted ? unobserved(observed, ledger.why) : wait(observed, ledger.why);
     case 'outdated':
       return {
-        ...(accepted ? blind(observed, ledger.why) : wait(observed, ledger.why)),
+        ...(accepted ? unobserved(observed, ledger.why) : wait(observed, ledger.why)),
         actions: [{ type: 'migrate' }],
       };
     case 'absent':
-      return accepted ? blind(observed, rowMissing()) : acceptOrWait(observed);
+      return accepted ? unobserved(observed, rowMissing()) : acceptOrWait(observed);
     case 'row':
       return decideRow(observed, ledger.row);
     default:
@@ -72,20 +72,20 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
     case 'Planning':
       return work(observed, { kind: 'planning', row }, planJob(observed, row));
     case 'Queued': {
-      const queued = settle({ kind: 'queued', row });
+      const queued = withoutActions({ kind: 'queued', row });
       return isRunning(row.sameAs?.status) ? queued : { ...queued, actions: [{ type: 'dequeue' }] };
     }
     case 'Processing':
       return work(observed, { kind: 'processing', row }, endOf(observed, row) ?? planJob(observed, row));
     case 'Complete':
-      return settle({ kind: 'complete', row });
+      return withoutActions({ kind: 'complete', row });
     case 'Failed':
       return decideFailed(observed, row);
     case 'Deleted':
       return stop(observed, row, {
         reason: 'LedgerClosed',
         message:
-          'The ledger has closed this upload as deleted, although it is there. What was loaded stays; create another BatchUpload for the rest.',
+          'The ledger has closed this upload as deleted although the BatchUpload exists. Records that are loaded stay in the table; create another BatchUpload for the rest.',
       });
     default:
       throw new Error(row.status satisfies never);
@@ -93,28 +93,28 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
 }
 
 function decideFailed(observed: Observed, row: UploadProgress): Decision {
-  const wish = judgeRetry(observed.upload, row);
+  const retry = decideRetry(observed.upload, row);
   const message = row.failureMessage ?? 'The upload failed.';
   const stopped = stop(observed, row, {
     reason: conditionReason(row.failureReason),
     message:
-      wish.type === 'refused'
-        ? `${message} It cannot be tried again: ${wish.why}. Create another BatchUpload.`
+      retry.type === 'refused'
+        ? `${message} The upload cannot be tried again: ${retry.why}. Create another BatchUpload.`
         : message,
   });
-  if (wish.type !== 'retry') return stopped;
+  if (retry.type !== 'retry') return stopped;
   const stopping: Decision = { ...stopped, view: { kind: 'stopping', row } };
-  // Old pods would do no harm, but they would be seen as those of the new attempt.
+  // Pods of the old attempt would do no harm, but they would count as pods of the new attempt.
   return unfinishedJobs(Object.values(observed.jobs)).length > 0
     ? stopping
-    : { ...stopping, actions: [{ type: 'retry', generation: wish.generation }] };
+    : { ...stopping, actions: [{ type: 'retry', generation: retry.generation }] };
 }
 
 function isRunning(status: LedgerStatus | undefined): boolean {
   return status === 'Planning' || status === 'Queued' || status === 'Processing';
 }
 
-/** Counts and chunks are of one reading, so what is judged here at the last chunk is final. */
+/** Counts and chunks come from one reading, so that the decision at the last chunk is final. */
 function endOf({ upload, topErrors }: Observed, row: UploadProgress): JobPlan | null {
   const only = (action: Action): JobPlan => ({ actions: [action], degraded: null, requeueAfterMs: null });
   const tooMany = findTooManyFailed(upload.spec.errorPolicy, row, topErrors);
@@ -123,23 +123,23 @@ function endOf({ upload, topErrors }: Observed, row: UploadProgress): JobPlan | 
 }
 
 function work(observed: Observed, view: View & { row: UploadProgress }, plan: JobPlan): Decision {
-  const { stuck, lookAfterMs } = findStuck(observed, observed.jobs[neededKind(view.row)]);
+  const { stuck, checkAfterMs } = findStuck(observed, observed.jobs[neededKind(view.row)]);
   return {
     actions: plan.actions,
     view,
     degraded: plan.degraded ?? stuck,
-    requeueAfterMs: earliest(plan.requeueAfterMs, lookAfterMs),
+    requeueAfterMs: earliest(plan.requeueAfterMs, checkAfterMs),
   };
 }
 
 function stop(observed: Observed, row: UploadProgress, why: { reason: string; message: string }): Decision {
   const unfinished = unfinishedJobs(Object.values(observed.jobs));
   const failed: View = { kind: 'failed', row, ...why };
-  if (unfinished.length === 0) return settle(failed);
+  if (unfinished.length === 0) return withoutActions(failed);
   const left = (observed.failedSince ?? observed.now) + STOPPING_MS - observed.now;
-  if (left > 0) return { ...settle({ kind: 'stopping', row }), requeueAfterMs: left };
+  if (left > 0) return { ...withoutActions({ kind: 'stopping', row }), requeueAfterMs: left };
   return {
-    ...settle(failed),
+    ...withoutActions(failed),
     actions: unfinished.map((job) => ({ type: 'deleteJob', job, because: 'the upload has failed' })),
   };
 }
@@ -148,20 +148,20 @@ function acceptOrWait(observed: Observed): Decision {
   const { upload, schema } = observed;
   const wrong = checkSchema(upload.metadata?.namespace ?? '', upload.spec.schemaRef.name, schema);
   if (wrong || !schema) return wait(observed, wrong!);
-  // Shown only if the accept is cut off.
+  // The status shows this explanation only when the accept is cut off.
   const why: UploadExplanation = { reason: 'NotAccepted', message: 'The upload is being accepted.' };
   return { ...wait(observed, why), actions: [{ type: 'accept', schema }] };
 }
 
 function wait(observed: Observed, why: UploadExplanation): Decision {
-  return { ...settle({ kind: 'waiting', why }), requeueAfterMs: observed.waitingMs };
+  return { ...withoutActions({ kind: 'waiting', why }), requeueAfterMs: observed.waitingMs };
 }
 
-function blind(observed: Observed, why: UploadExplanation): Decision {
-  return { ...settle({ kind: 'blind' }), degraded: why, requeueAfterMs: observed.waitingMs };
+function unobserved(observed: Observed, why: UploadExplanation): Decision {
+  return { ...withoutActions({ kind: 'unobserved' }), degraded: why, requeueAfterMs: observed.waitingMs };
 }
 
-function settle(view: View): Decision {
+function withoutActions(view: View): Decision {
   return { actions: [], view, degraded: null, requeueAfterMs: null };
 }
 

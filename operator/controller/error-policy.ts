@@ -1,4 +1,4 @@
-/** Have more records failed than the upload allows? */
+/** Checks whether more records have failed than the upload allows. */
 import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
 import { count } from '#common/text.ts';
@@ -6,8 +6,8 @@ import { DUPLICATE_CODE } from '#ledger/chunks/chunks.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 
 /**
- * Null while they have not. The share is of all records of the file, not of those that were looked at: one bad record
- * of the first ten does not stop a big file, and a limit that is passed stays passed.
+ * Null while the limits are kept. The percentage is of all records of the file, not of those processed so far: one bad
+ * record of the first ten does not stop a big file, and a limit that is exceeded stays exceeded.
  */
 export function findTooManyFailed(
   policy: BatchUploadSpec['errorPolicy'],
@@ -24,7 +24,7 @@ export function findTooManyFailed(
         ? `maxFailedPercent (${percent})`
         : null;
   if (limit === null) return null;
-  // Where duplicates are counted apart, their code is in the list and says nothing of failed records.
+  // When duplicates are counted apart from failed records, their code is in the list but explains no failed record.
   const top = topErrors.find(({ code }) => code !== DUPLICATE_CODE || counts.duplicate === 0);
   const often = top ? ` Most frequent is ${top.code} (${top.count.toLocaleString('en')}): ${top.message}.` : '';
   const next = validateOnly

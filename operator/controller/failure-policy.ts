@@ -1,27 +1,27 @@
-/** Why a Job failed, when its pods could not say it in the ledger. */
+/** Explains why a Job failed when its pods could not write the cause into the ledger. */
 import { parseTermination } from '#common/job-contract.ts';
 import { RETRIES_PER_INDEX } from '#operator/jobs/pod-template.ts';
 import type { JobView, PodView } from './types.ts';
 
 export interface Failure {
-  /** Of the Failed condition. */
+  /** The reason of the Failed condition. */
   reason: string;
   message: string;
 }
 
-/** Reasons of Kubernetes for a Job whose indexes were retried as often as allowed. */
+/** Kubernetes gives these reasons to a Job whose indexes were retried as often as allowed. */
 const EXHAUSTED = new Set(['BackoffLimitExceeded', 'FailedIndexes', 'MaxFailedIndexesExceeded']);
 
-/** From the pod that ended last, since earlier ones may have failed of something that passed. */
+/** The explanation comes from the pod that ended last: earlier pods may have failed of a cause that has passed. */
 export function explainFailure(job: JobView, pods: readonly PodView[]): Failure {
   const exhausted = EXHAUSTED.has(job.reason);
   const last = lastFailed(job, pods);
-  const often = exhausted ? ` It was tried ${RETRIES_PER_INDEX + 1} times.` : '';
+  const often = exhausted ? ` This part of the upload was tried ${RETRIES_PER_INDEX + 1} times.` : '';
   if (last === null) {
     return exhausted
       ? {
           reason: 'BackoffLimitExceeded',
-          message: `A part of the upload failed.${often} Its pods are gone; ${lookUp(job)}`,
+          message: `A part of the upload failed.${often} The pods are deleted already. ${lookUp(job)}`,
         }
       : { reason: 'PodFailed', message: `The Job ${job.name} failed (${job.reason}: ${job.message}). ${lookUp(job)}` };
   }
@@ -29,7 +29,7 @@ export function explainFailure(job: JobView, pods: readonly PodView[]): Failure 
   if (terminated.reason === 'OOMKilled') {
     return {
       reason: 'OutOfMemory',
-      message: `The pod ${last.name} used more memory than its limit and was ended.${often} Raise the memory limit of the runners (the chart's runner.resources.limits.memory) or lower spec.chunkRecords.`,
+      message: `The pod ${last.name} used more memory than its limit and was killed.${often} Raise the memory limit of the runners (the chart's runner.resources.limits.memory) or lower spec.chunkRecords.`,
     };
   }
   const said = parseTermination(terminated.message);
@@ -48,9 +48,9 @@ function lastFailed(job: JobView, pods: readonly PodView[]) {
   return last;
 }
 
-const lookUp = ({ name }: JobView) => `Its log: kubectl logs --prefix -l job-name=${name} --tail=50.`;
+const lookUp = ({ name }: JobView) => `See the log: kubectl logs --prefix -l job-name=${name} --tail=50.`;
 
-/** What the API server takes as a condition's reason. */
+/** The reason, if the API server accepts it as a condition's reason; else PodFailed. */
 export function conditionReason(reason: string | null): string {
   return reason && reason.length <= 128 && /^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/.test(reason)
     ? reason

@@ -1,28 +1,28 @@
 /**
- * For kill tests: the operator ends at a named point, as if it were killed there. Off unless BATCH_UPLOAD_FAULT_POINT
- * names one of {@link FAULT_POINTS}; once, see `faultFile` in config.ts.
+ * Fault points for kill tests: the operator ends at a named point as if it were killed there. They are off unless
+ * BATCH_UPLOAD_FAULT_POINT names one of {@link FAULT_POINTS}, and act once, see {@link FaultSettings.file}.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import type { Logger } from '#common/log.ts';
 import type { FaultSettings } from '#operator/config/controller-config.ts';
 
 export const FAULT_POINTS = [
-  /** The ledger's row is there, the status says nothing of it. */
+  /** The ledger row is written, the status is not. */
   'after-open-upload',
-  /** A Job was created, the status says nothing of it. */
+  /** A Job is created, the status is not written. */
   'after-create-plan-job',
   'after-create-process-job',
-  /** The ledger has ended the upload, the status says nothing of it. */
+  /** The ledger has ended the upload, the status is not written. */
   'after-complete',
   'after-fail',
-  /** Before a deleted upload's row is closed. */
+  /** The row of a deleted upload is about to be closed. */
   'before-close-deleted',
 ] as const;
 
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 export type ReachPoint = (point: FaultPoint) => void;
 
-/** @throws Error for a name that is no point. */
+/** @throws Error when no fault point has the name. */
 export function createFaultPoints(settings: FaultSettings | null, log: Logger): ReachPoint {
   if (settings === null) return () => undefined;
   const { point, file } = settings;

@@ -1,4 +1,7 @@
-/** Which Job an upload needs now, and what is to be done for it. Names are deterministic, so a repeat finds the first. */
+/**
+ * Decides which Job an upload needs now and what has to be done for the Job. Job names are deterministic, so that a
+ * repeated creation finds the first Job.
+ */
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { UploadProgress } from '#ledger/types.ts';
@@ -14,7 +17,7 @@ export interface JobPlan {
 
 const NOTHING: JobPlan = { actions: [], degraded: null, requeueAfterMs: null };
 
-/** A Job that ended without the ledger's consent is made again after 1, 2, 4 … 60 s. */
+/** A Job that ended while the ledger still has work is made again after 1, 2, 4 … 60 s. */
 export function recreationDelayMs(recreated: number): number {
   return Math.min(60_000, 1000 * 2 ** Math.min(recreated, 10));
 }
@@ -23,13 +26,13 @@ export function neededKind(row: UploadProgress): RunnerCommand {
   return row.status === 'Planning' || row.execution !== 'Job' ? 'plan' : 'process';
 }
 
-/** For a running upload that has work left. The row was read after the Job's end was seen. */
+/** The plan for a running upload that has work left. The row was read after the end of the Job was observed. */
 export function planJob(observed: Observed, row: UploadProgress): JobPlan {
   const kind = neededKind(row);
   const job = observed.jobs[kind];
   if (job === null) return { ...NOTHING, actions: [{ type: 'createJob', kind, recreated: observed.recreated }] };
   if (!job.owned) return { ...NOTHING, degraded: nameTaken(job), requeueAfterMs: observed.waitingMs };
-  // Its last event brings the upload back here.
+  // The Job's last watch event puts the upload into the queue again.
   if (job.deleting) return NOTHING;
   switch (job.verdict) {
     case 'failed':
@@ -56,11 +59,11 @@ function followParallelism({ upload }: Observed, row: UploadProgress, job: JobVi
 export function nameTaken({ name }: { name: string }): UploadExplanation {
   return {
     reason: 'JobNameTaken',
-    message: `A Job named ${name} is there and does not belong to this upload. Delete it: kubectl delete job ${name}.`,
+    message: `A Job named ${name} exists and does not belong to this upload. Delete that Job: kubectl delete job ${name}.`,
   };
 }
 
-/** Jobs of an ended upload that still have pods, or would make some. */
+/** The Jobs of an ended upload that still have pods or would make some. */
 export function unfinishedJobs(jobs: readonly (JobView | null)[]): JobView[] {
   return jobs.filter((job): job is JobView => job?.owned === true && !job.finished && !job.deleting);
 }

@@ -1,4 +1,4 @@
-/** Jobs and pods of the API as the policies want them, and what is kept of them in the caches. Pure. */
+/** Turns Jobs and pods of the API into the views that the policies use, and trims them for the caches. Pure. */
 import { ANNOTATIONS, LABELS } from '#api/labels.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { Job, Pod } from '#kube/resource-types.ts';
@@ -31,7 +31,7 @@ export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobVi
   };
 }
 
-/** Those that plan or process, of every attempt. */
+/** Every Job that plans or processes, of every attempt. */
 export function viewAllJobs(jobs: readonly Job[], uploadUid: string): JobView[] {
   return jobs.flatMap((job) => {
     const kind = job.metadata?.labels?.[LABELS.kind];
@@ -66,7 +66,7 @@ export function viewPod(pod: Pod): PodView {
   };
 }
 
-/** A Job without its pod template: that is most of it. */
+/** A Job without its pod template, which takes most of its memory. */
 export function trimJob(job: Job): Job {
   const { apiVersion, kind, metadata = {}, spec, status } = job;
   return {
@@ -98,7 +98,7 @@ function trimMetadata<T extends NonNullable<Job['metadata']>>(metadata: T): T {
   return rest as unknown as T;
 }
 
-/** Who an object works for; undefined for what is not ours. */
+/** The uid of the upload that a Job or pod works for; undefined for an object that is not the operator's. */
 export function uploadUidOf(object: Job | Pod): string | undefined {
   return object.metadata?.labels?.[LABELS.uid];
 }

@@ -1,4 +1,4 @@
-/** The operator's metrics, by the names of the monitoring in production as Prometheus writes them. */
+/** The controller's metrics. Their names are those that dashboards and alerts in production use. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import { createRequestMetric } from '#kube/request-metric.ts';
@@ -9,86 +9,133 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 export type Metrics = ReturnType<typeof createMetrics>;
 
 export function createMetrics() {
-  const registers = [new Registry()];
+  const registry = new Registry();
   // Memory, CPU, garbage collection and the event loop's lag.
-  collectDefaultMetrics({ register: registers[0]! });
-  const processed = new Counter({
-    name: 'batch_upload_records_processed_total',
-    help: 'Records of which the fate is in the ledger, as seen by this leader.',
-    labelNames: ['status'],
-    registers,
-  });
-  const failed = new Counter({
-    name: 'batch_upload_records_failed_total',
-    help: 'Records by error code, of the most frequent codes of each upload.',
-    labelNames: ['error_code'],
-    registers,
-  });
-  const queueDepth = new Gauge({
-    name: 'batch_upload_queue_depth',
-    help: 'Planned chunks of running uploads that are not done.',
-    registers,
-  });
-  const active = new Gauge({
-    name: 'batch_upload_active_uploads',
-    help: 'Uploads that are not at their end.',
-    labelNames: ['phase'],
-    registers,
-  });
-  const oldest = new Gauge({
-    name: 'batch_upload_oldest_active_seconds',
-    help: 'Time since the start of the upload that has been running longest.',
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'batch_upload_processing_duration_seconds',
-    help: 'From the start of an upload to its end.',
-    labelNames: ['phase'],
-    buckets: [1, 5, 15, 30, 60, 300, 900, 3600, 14_400],
-    registers,
-  });
-  const reconcile = new Histogram({
-    name: 'batch_upload_reconcile_duration_seconds',
-    help: 'One look at one upload.',
-    buckets: SECONDS,
-    registers,
-  });
-  const reconcileErrors = new Counter({
-    name: 'batch_upload_reconcile_errors_total',
-    help: 'Looks that ended in an error and are repeated after a backoff.',
-    registers,
-  });
-  const waited = new Histogram({
-    name: 'batch_upload_workqueue_wait_seconds',
-    help: 'From being ready to being looked at.',
-    buckets: SECONDS,
-    registers,
-  });
-  const gauge = (name: string, help: string) => new Gauge({ name: `batch_upload_${name}`, help, registers });
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
   return {
-    registry: registers[0]!,
-    processed,
-    failed,
-    queueDepth,
-    active,
-    oldest,
-    duration,
-    reconcile,
-    reconcileErrors,
-    waited,
-    leader: gauge('leader', '1 while this process leads.'),
-    workqueueDepth: gauge('workqueue_depth', 'Uploads that wait for a worker.'),
-    workqueueActive: gauge('workqueue_active', 'Uploads that are being looked at.'),
-    workqueueDelayed: gauge('workqueue_delayed', 'Uploads that wait for their time.'),
-    workqueueLongest: gauge('workqueue_longest_running_seconds', 'Age of the longest look that goes on.'),
-    watchFailures: gauge('watch_failures', 'Lists and watches that ended with an error.'),
-    databases: gauge('databases', 'Databases with open connections.'),
-    eventsDropped: gauge('events_dropped', 'Kubernetes events that could not be written.'),
+    registry,
+    ...createRecordMetrics(registers),
+    ...createUploadMetrics(registers),
+    ...createReconcileMetrics(registers),
+    ...createProcessMetrics(registers),
     onRequest: createRequestMetric(registers),
   };
 }
 
-/** Counters from the ledger's sums: what was done before this process looked first is not counted again. */
+function createRecordMetrics(registers: Registry[]) {
+  return {
+    processed: new Counter({
+      name: 'batch_upload_records_processed_total',
+      help: 'Records whose outcome is committed in the ledger, as counted by the current leader, by status.',
+      labelNames: ['status'],
+      registers,
+    }),
+    failed: new Counter({
+      name: 'batch_upload_records_failed_total',
+      help: 'Failed records by error code; only the most frequent codes of each upload are counted.',
+      labelNames: ['error_code'],
+      registers,
+    }),
+    queueDepth: new Gauge({
+      name: 'batch_upload_queue_depth',
+      help: 'Planned chunks of running uploads that are not done yet.',
+      registers,
+    }),
+  };
+}
+
+function createUploadMetrics(registers: Registry[]) {
+  return {
+    active: new Gauge({
+      name: 'batch_upload_active_uploads',
+      help: 'Uploads that have not ended, by phase.',
+      labelNames: ['phase'],
+      registers,
+    }),
+    oldest: new Gauge({
+      name: 'batch_upload_oldest_active_seconds',
+      help: 'Seconds since the start of the active upload that started first.',
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'batch_upload_processing_duration_seconds',
+      help: 'Seconds from the start of an upload to its end, by outcome (complete or failed).',
+      labelNames: ['phase'],
+      buckets: [1, 5, 15, 30, 60, 300, 900, 3600, 14_400],
+      registers,
+    }),
+  };
+}
+
+function createReconcileMetrics(registers: Registry[]) {
+  return {
+    reconcile: new Histogram({
+      name: 'batch_upload_reconcile_duration_seconds',
+      help: 'Seconds that one reconcile of one upload took.',
+      buckets: SECONDS,
+      registers,
+    }),
+    reconcileErrors: new Counter({
+      name: 'batch_upload_reconcile_errors_total',
+      help: 'Reconciles that ended in an error and are repeated after a backoff.',
+      registers,
+    }),
+    waited: new Histogram({
+      name: 'batch_upload_workqueue_wait_seconds',
+      help: 'Seconds that an upload in the work queue waited for a worker.',
+      buckets: SECONDS,
+      registers,
+    }),
+    workqueueDepth: new Gauge({
+      name: 'batch_upload_workqueue_depth',
+      help: 'Uploads in the work queue that wait for a worker.',
+      registers,
+    }),
+    workqueueActive: new Gauge({
+      name: 'batch_upload_workqueue_active',
+      help: 'Uploads that are being reconciled.',
+      registers,
+    }),
+    workqueueDelayed: new Gauge({
+      name: 'batch_upload_workqueue_delayed',
+      help: 'Uploads that are put into the work queue at a later time.',
+      registers,
+    }),
+    workqueueLongest: new Gauge({
+      name: 'batch_upload_workqueue_longest_running_seconds',
+      help: 'Seconds that the longest of the running reconciles has taken so far.',
+      registers,
+    }),
+  };
+}
+
+function createProcessMetrics(registers: Registry[]) {
+  return {
+    leader: new Gauge({
+      name: 'batch_upload_leader',
+      help: '1 while this process is the leader, else 0.',
+      registers,
+    }),
+    watchFailures: new Gauge({
+      name: 'batch_upload_watch_failures',
+      help: 'Lists and watches of the API server that ended with an error.',
+      registers,
+    }),
+    databases: new Gauge({
+      name: 'batch_upload_databases',
+      help: 'Databases to which this process has open connections.',
+      registers,
+    }),
+    eventsDropped: new Gauge({
+      name: 'batch_upload_events_dropped',
+      help: 'Kubernetes events that could not be written.',
+      registers,
+    }),
+  };
+}
+
+/** Counts what the ledger's sums have grown by since this process read them first. */
 export function createLedgerCounters(metrics: Pick<Metrics, 'processed' | 'failed'>) {
   const seen = new Map<string, UploadProgress['counts']>();
   const seenErrors = new Map<string, Map<string, number>>();
@@ -102,7 +149,7 @@ export function createLedgerCounters(metrics: Pick<Metrics, 'processed' | 'faile
         if (added > 0) metrics.processed.inc({ status }, added);
       }
     },
-    /** `known`: what the status had before, of an earlier look, process or attempt. */
+    /** @param known the errors in the status that an earlier reconcile, process or attempt wrote. */
     onErrors(id: string, errors: readonly ErrorSummary[], known: readonly { code: string; count: number }[]): void {
       const before = seenErrors.get(id) ?? new Map(known.map(({ code, count }) => [code, count]));
       for (const { code, count } of errors) {
@@ -121,7 +168,7 @@ export function createLedgerCounters(metrics: Pick<Metrics, 'processed' | 'faile
 
 export type LedgerCounters = ReturnType<typeof createLedgerCounters>;
 
-/** Gauges over all uploads, from the cache; set when they are asked for. */
+/** Sets the gauges over all uploads, which are read from the cache when Prometheus asks for them. */
 export function measureUploads(metrics: Metrics, uploads: Iterable<BatchUpload>, now: number): void {
   const phases = new Map<string, number>([
     ['Pending', 0],
@@ -139,7 +186,7 @@ export function measureUploads(metrics: Metrics, uploads: Iterable<BatchUpload>,
     if (phase !== 'Pending' && !Number.isNaN(started)) oldest = Math.max(oldest, (now - started) / 1000);
     const { records, plan } = status ?? {};
     const left = (records?.total ?? 0) - (records?.processed ?? 0);
-    // The status has records, not chunks: a chunk's share of them.
+    // The status counts records, not chunks: the share of records that are left gives the number of chunks.
     if (phase === 'Processing' && records?.total)
       pendingChunks += Math.ceil((left / records.total) * (plan?.chunks ?? 0));
   }

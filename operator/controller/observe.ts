@@ -1,4 +1,8 @@
-/** Gathers all that `decide` wants to know of an upload. Reads only; the one that is wrong or missing is a value. */
+/**
+ * Gathers what `decide` needs to know of an upload. Observing reads from the caches, the API server and the ledger, and
+ * writes nothing: what the next reconcile has to remember is returned, and the database is handed to `watchDatabase`.
+ * Something that is missing or wrong in the cluster or the database is a value; only unexpected errors are thrown.
+ */
 import { isTrue } from '#api/conditions.ts';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
@@ -12,7 +16,7 @@ import { EVENTS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import { isLedgerOutdated } from '#ledger/client/connection.ts';
 import type { Database, Reading } from '#ledger/client/database.ts';
-import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
+import type { UploadProgress } from '#ledger/types.ts';
 import type { ControllerConfig } from '#operator/config/controller-config.ts';
 import { checkAllowed } from '#operator/tenancy/allow-list.ts';
 import { type Databases, findSecret } from '#operator/tenancy/databases.ts';
@@ -37,72 +41,97 @@ export interface ObserveDeps {
 
 export interface ObserveInput {
   upload: BatchUpload;
-  memory: UploadMemory;
-  /** Called when something of the upload changes in the ledger. */
-  notify: () => void;
-  /** What was read before is known to be old. */
+  memory: Readonly<UploadMemory>;
+  /**
+   * Called with the upload's database before its row is read, so that the database reports every change of the row from
+   * then on, also when the observation fails.
+   */
+  watchDatabase: (database: Database) => void;
+  /** True when an action of this reconcile has changed the ledger, so that an earlier reading is known to be old. */
   reread: boolean;
   signal: AbortSignal;
 }
 
+export interface Observation {
+  observed: Observed;
+  /** Null when the ledger is out of reach. */
+  database: Database | null;
+  /** What the caller has to write into the upload's memory. */
+  remember: Pick<UploadMemory, 'rate' | 'failedSince' | 'topErrors' | 'creationRefused'>;
+}
+
 /** Time between two readings of the most frequent errors of a running upload. */
 const TOP_ERRORS_MS = 3_000;
+/** Time between two readings of the events that say why a Job gets no pods. */
 const CREATION_MS = 15_000;
 
-export async function observe(
-  deps: ObserveDeps,
-  input: ObserveInput,
-): Promise<{ observed: Observed; database: Database | null }> {
+export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<Observation> {
   const { config, clock, caches } = deps;
   const { upload, memory } = input;
   const { namespace, uid } = upload.metadata;
-  const { ledger, database } = await observeLedger(deps, input);
+  const { ledger, database, rate } = await observeLedger(deps, input);
   const row = ledger.state === 'row' ? ledger.row : null;
-  if (row?.status === 'Failed' || row?.status === 'Deleted') memory.failedSince ??= clock.now();
-  // Tried again: it may fail once more.
-  else if (row) memory.failedSince = null;
+  const failedSince = row === null ? memory.failedSince : sinceFailure(row, memory, clock);
   const jobs = viewJobs(deps, upload, row?.attempt ?? 1);
   const pods = caches.podsOf(uid).map(viewPod);
   const { name } = upload.spec.schemaRef;
+  const now = clock.now();
+  const creation = row ? await observeCreation(deps, input, { row, jobs, pods }) : null;
+  const topErrors = database && row ? await observeTopErrors(clock, memory, { database, row }) : null;
   return {
     database,
     observed: {
-      now: clock.now(),
+      now,
       upload,
       ledger,
       schema: ledger.state === 'absent' ? (caches.schemas.get(`${namespace}/${name}`)?.spec ?? null) : null,
       jobs,
       pods,
-      creationRefused: row ? await observeCreation(deps, input, { row, jobs, pods }) : null,
+      creationRefused: creation?.message ?? null,
       recreated: memory.recreated,
-      failedSince: memory.failedSince,
-      recordsPerSecond: memory.rate?.perSecond ?? null,
-      topErrors: database && row ? await observeTopErrors(clock, memory, { database, row }) : [],
+      failedSince,
+      recordsPerSecond: rate?.perSecond ?? null,
+      topErrors: topErrors?.list ?? [],
       stuckPodGraceMs: config.stuckPodGraceMs,
       waitingMs: config.waitingMs,
+    },
+    remember: {
+      rate,
+      failedSince,
+      topErrors: topErrors ?? memory.topErrors,
+      creationRefused: creation ?? memory.creationRefused,
     },
   };
 }
 
-async function observeLedger(
-  deps: ObserveDeps,
-  input: ObserveInput,
-): Promise<{ ledger: LedgerView; database: Database | null }> {
+/** Null for a running upload, also for one that failed before and is tried again. */
+function sinceFailure({ status }: UploadProgress, memory: Readonly<UploadMemory>, clock: Clock): number | null {
+  return status === 'Failed' || status === 'Deleted' ? (memory.failedSince ?? clock.now()) : null;
+}
+
+interface LedgerObservation {
+  ledger: LedgerView;
+  database: Database | null;
+  rate: UploadMemory['rate'];
+}
+
+async function observeLedger(deps: ObserveDeps, input: ObserveInput): Promise<LedgerObservation> {
   const { namespace } = input.upload.metadata;
+  const { rate } = input.memory;
   const refused = checkAllowed(namespace, input.upload.spec, deps.config) ?? checkCaches(deps, namespace);
-  if (refused) return { ledger: { state: 'unreachable', why: refused }, database: null };
+  if (refused) return { ledger: { state: 'unreachable', why: refused }, database: null, rate };
   let database: Database | null = null;
   try {
     database = await openDatabase(deps, input);
-    const reading = await readLedger(deps, input, database);
-    if (reading.row)
-      input.memory.rate = nextRate(input.memory.rate, { at: reading.at, processed: reading.row.counts.processed });
-    return { ledger: reading.row ? { state: 'row', row: reading.row } : { state: 'absent' }, database };
+    const { row, at } = await readLedger(deps, input, database);
+    return row
+      ? { ledger: { state: 'row', row }, database, rate: nextRate(rate, { at, processed: row.counts.processed }) }
+      : { ledger: { state: 'absent' }, database, rate };
   } catch (error) {
     const why = explainFault(error);
     if (!why) throw error;
-    if (isLedgerOutdated(error)) return { ledger: { state: 'outdated', why }, database };
-    return { ledger: { state: 'unreachable', why }, database: null };
+    if (isLedgerOutdated(error)) return { ledger: { state: 'outdated', why }, database, rate };
+    return { ledger: { state: 'unreachable', why }, database: null, rate };
   }
 }
 
@@ -115,10 +144,10 @@ function checkCaches({ caches }: ObserveDeps, namespace: string): UploadExplanat
   };
 }
 
-/** For an upload that is not accepted yet the Secrets are read now: they decide where it goes. */
+/** The Secrets decide into which database an upload goes; while it is not accepted they are read anew each time. */
 async function openDatabase({ client, databases }: ObserveDeps, input: ObserveInput): Promise<Database> {
-  const { upload, memory, notify, signal } = input;
-  const { namespace, uid } = upload.metadata;
+  const { upload, watchDatabase, signal } = input;
+  const { namespace } = upload.metadata;
   const fresh = !isTrue(upload.status, 'Accepted') && !input.reread;
   const s3 = s3SecretName(upload.spec);
   if (fresh && s3 !== DEFAULT_NAMES.s3Secret && !(await findSecret(client, { namespace, name: s3 }, signal))) {
@@ -126,19 +155,17 @@ async function openDatabase({ client, databases }: ObserveDeps, input: ObserveIn
   }
   const ref = { namespace, name: databaseSecretName(upload.spec) };
   const database = await databases.open(ref, { fresh, signal });
-  if (memory.database !== database) memory.database?.unwatch(uid);
-  memory.database = database;
-  database.watch(uid, notify);
+  watchDatabase(database);
   return database;
 }
 
 /**
- * What the last tick read is good enough, unless it could be older than something that is known already: a Job that is
- * gone or at its end has committed all it ever will, but perhaps after that tick.
+ * The reading of the last tick is good enough unless it may be older than something that is known already: a Job that
+ * is deleted or has ended has committed everything that it ever will, but perhaps after that tick.
  */
 async function readLedger(deps: ObserveDeps, { upload, reread }: ObserveInput, database: Database): Promise<Reading> {
   const last = database.last(upload.metadata.uid);
-  // The poll has found that the database is away: what it read before is not shown as if it were now.
+  // When the tick has found the database out of reach, its earlier reading must not be shown as the present state.
   if (last === null || reread || database.fault !== null) return database.read(upload.metadata.uid);
   const { row } = last;
   if (row === null || (row.status !== 'Planning' && row.status !== 'Processing'))
@@ -161,36 +188,40 @@ export function viewJobs(
   return { plan: view('plan'), process: view('process') };
 }
 
-/** Final when the upload is: then they are read once more, whatever the time. */
+/**
+ * The errors are read when their number has changed, at most once in {@link TOP_ERRORS_MS}, and once more at the end of
+ * the upload. Null when there is no error.
+ */
 async function observeTopErrors(
   clock: Clock,
-  memory: UploadMemory,
+  { topErrors: known }: Readonly<UploadMemory>,
   { database, row }: { database: Database; row: UploadProgress },
-): Promise<ErrorSummary[]> {
+): Promise<UploadMemory['topErrors']> {
   const count = row.counts.failed + row.counts.duplicate;
-  if (count === 0) return [];
-  const known = memory.topErrors;
-  if (known?.count === count) return known.list;
+  if (count === 0) return null;
+  if (known?.count === count) return known;
   const final = row.completedAt !== null;
   const now = clock.monotonic();
-  if (known && !final && now - known.at < TOP_ERRORS_MS) return known.list;
+  if (known && !final && now - known.at < TOP_ERRORS_MS) return known;
   const list = await database.readTopErrors(row.id);
-  memory.topErrors = { list, count, at: now };
-  return list;
+  return { list, count, at: now };
 }
 
-/** The Job controller says in events why it makes no pods; asked for only when there are none. */
+/**
+ * The Job controller says in events why it makes no pods. The events are read only while a Job that should have pods
+ * has none; null otherwise.
+ */
 async function observeCreation(
   { client, clock, log, config }: ObserveDeps,
   { upload, memory, signal }: ObserveInput,
   { row, jobs, pods }: Pick<Observed, 'jobs' | 'pods'> & { row: UploadProgress },
-): Promise<string | null> {
+): Promise<UploadMemory['creationRefused']> {
   const job = jobs[neededKind(row)];
   const running = row.status === 'Planning' || row.status === 'Processing';
   if (!running || job === null || !hasNoPods(job, pods) || clock.now() - job.createdAt < config.stuckPodGraceMs)
     return null;
   const known = memory.creationRefused;
-  if (known && clock.monotonic() - known.at < CREATION_MS) return known.message;
+  if (known && clock.monotonic() - known.at < CREATION_MS) return known;
   let message: string | null = null;
   try {
     const { items } = await client.list(EVENTS, {
@@ -204,8 +235,7 @@ async function observeCreation(
     signal.throwIfAborted();
     log.debug({ err: error }, 'cannot read the events of a Job');
   }
-  memory.creationRefused = { message, at: clock.monotonic() };
-  return message;
+  return { message, at: clock.monotonic() };
 }
 
 function explained({ reason, message }: UploadExplanation): Fault {

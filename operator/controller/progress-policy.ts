@@ -1,6 +1,6 @@
-/** Progress for people: percent, rate, end time. */
+/** The progress that a status shows: percent, rate, time of the end. */
 
-/** Weight of a new sample falls to 1/e over this time: the rate follows within half a minute and does not jump. */
+/** The weight of a sample falls to 1/e over this time: the rate follows within half a minute and does not jump. */
 const SMOOTHING_MS = 10_000;
 
 export interface RateState {
@@ -22,21 +22,21 @@ export function nextRate(previous: RateState | null, { at, processed }: { at: nu
   return { at, processed, perSecond: perSecond + (sample - perSecond) * weight };
 }
 
-/** Rounded down: 100 % is said only of what is complete. */
+/** The percentage is rounded down and at most 99: only a complete upload shows 100 %. */
 export function percent(processed: number, total: number): string {
   if (total <= 0) return '0%';
   return `${Math.min(99, Math.floor((processed / total) * 100))}%`;
 }
 
-/** Wall clock, ms, rounded up to 5 s so that it does not flicker; null when nothing moves. */
+/** The wall-clock time of the end in ms, rounded up to 5 s so that it does not flicker; null without progress. */
 export function estimateCompletion(now: number, remaining: number, perSecond: number | null): number | null {
   if (perSecond === null || perSecond < 0.01) return null;
   const at = now + (remaining / perSecond) * 1000;
-  // Further than a year is no estimate.
+  // A time more than a year away is no estimate.
   return at - now > 365 * 86_400_000 ? null : Math.ceil(at / 5000) * 5000;
 }
 
-/** Over the whole run, for a finished upload; null when it took no measurable time. */
+/** Records per second over the whole run of a finished upload; null when the run took no measurable time. */
 export function averageRate(records: number, startedAt: Date | null, completedAt: Date | null): number | null {
   if (startedAt === null || completedAt === null) return null;
   const ms = completedAt.getTime() - startedAt.getTime();

@@ -1,8 +1,9 @@
-/** One look at one upload: observe, decide, apply, then write the status once and record its events. */
+/** One reconcile of one upload: observe, decide, apply, then write the status once and record its events. */
 import { isFinished } from '#api/conditions.ts';
 import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#kube/custom-resources.ts';
 import { isNotFound } from '#kube/errors.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#kube/types.ts';
+import type { Database } from '#ledger/client/database.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
@@ -11,16 +12,16 @@ import { unfinishedJobs } from './job-policy.ts';
 import { viewAllJobs } from './job-view.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
 import { type ObserveDeps, observe } from './observe.ts';
-import { isSettled } from './retry-policy.ts';
+import { isFinal } from './retry-policy.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
 import { eventsOf } from './status-events.ts';
 import type { Decision, Observed, Outcome } from './types.ts';
-import { isNewer, type Memories, type UploadMemory } from './upload-memory.ts';
+import { isNewer, type UploadMemories, type UploadMemory, watchDatabase } from './upload-memory.ts';
 
 export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   client: ObserveDeps['client'] & ApplyDeps['client'] & CleanupDeps['client'] & StatusClient;
   events: EventRecorder;
-  memories: Memories;
+  memories: UploadMemories;
   enqueue: (key: string) => void;
   counters: LedgerCounters;
   metrics: Pick<Metrics, 'duration'>;
@@ -28,11 +29,11 @@ export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
 
 type StatusClient = Pick<KubeClient, 'applyStatus'>;
 
-/** Steps that follow from each other in one look: accepted, then the plan Job; complete, then what the ledger says. */
+/** Rounds of one reconcile, each of which follows from the one before: accept, then create the plan Job. */
 const MAX_ROUNDS = 3;
-/** Jobs of an upload that was completed may still end by themselves for so long. */
+/** Time in which the Jobs of a complete upload may still end by themselves. */
 const LINGER_MS = 30_000;
-/** To hold an upload again that somebody else was changing. */
+/** Delay before another try to hold an upload that has changed since it was read. */
 const HOLD_MS = 500;
 
 export async function reconcileUpload(
@@ -41,11 +42,12 @@ export async function reconcileUpload(
 ): Promise<ProcessResult> {
   const memory = deps.memories.of(key, upload.metadata.uid);
   const current = withNewestStatus(upload, memory);
-  if (isSettled(current)) return tidyUp(deps, { key, upload: current, signal });
-  const notify = () => deps.enqueue(key);
+  if (isFinal(current)) return tidyUp(deps, { key, upload: current, signal });
+  const watch = (database: Database) => watchDatabase(memory, database, () => deps.enqueue(key));
   for (let round = 1; ; round += 1) {
-    const input = { upload: current, memory, notify, reread: round > 1, signal };
-    const { observed, database } = await observe(deps, input);
+    const input = { upload: current, memory, watchDatabase: watch, reread: round > 1, signal };
+    const { observed, database, remember } = await observe(deps, input);
+    Object.assign(memory, remember);
     deps.counters.onErrors(memory.uid, observed.topErrors, current.status?.topErrors ?? []);
     const decision = decide(observed);
     const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
@@ -59,7 +61,7 @@ export async function reconcileUpload(
   }
 }
 
-/** What came of the actions, where the status has to say it. */
+/** The decision with those outcomes of its actions that the status has to show. */
 function amend(decision: Decision, outcomes: readonly Outcome[], { waitingMs }: Observed): Decision {
   let amended = decision;
   for (const outcome of outcomes) {
@@ -106,7 +108,7 @@ async function finish(
     deps.counters.forget(memory.uid);
     const { row } = decision.view;
     const ms = (row.completedAt?.getTime() ?? 0) - Date.parse(upload.status?.startTime ?? '');
-    // A failed one whose retry is refused was at its end before.
+    // An upload whose retry is refused had ended before and is not counted twice.
     if (ms >= 0 && !isFinished(upload.status)) deps.metrics.duration.observe({ phase: kind }, ms / 1000);
     deps.log.info({ key, uid: memory.uid, phase: kind, ...row.counts }, 'upload finished');
     return { requeueAfterMs: LINGER_MS };
@@ -123,7 +125,7 @@ async function writeStatus(
   const status = buildStatus(input);
   if (sameStatus(upload.status, status)) return;
   const { name, namespace, uid } = upload.metadata;
-  // With the uid it is refused for another object that has taken the name.
+  // The uid makes the API server refuse the status for a newer object of the same name.
   const object = { metadata: { name, namespace, uid }, status } as BatchUpload;
   try {
     const written = await client.applyStatus(BATCH_UPLOADS, object, {
@@ -133,7 +135,7 @@ async function writeStatus(
     });
     memory.written = { status, resourceVersion: written.metadata?.resourceVersion ?? '' };
   } catch (error) {
-    // Deleted meanwhile: its event is on the way.
+    // The upload has been deleted; the watch event of the deletion follows.
     if (isNotFound(error)) return;
     throw error;
   }
@@ -145,13 +147,13 @@ async function writeStatus(
   for (const event of eventsOf(upload.status, status)) events.record(target, event);
 }
 
-/** The cache lags behind our own writes: a status built on an older one would set its transition times anew. */
+/** The cache lags behind the controller's writes; a status built on an older one would set transition times anew. */
 function withNewestStatus(upload: BatchUpload, { written }: UploadMemory): BatchUpload {
   if (!written || !isNewer(written.resourceVersion, upload.metadata?.resourceVersion ?? '')) return upload;
   return { ...upload, status: written.status };
 }
 
-/** No ledger, no status: a Job that does not end by itself is removed, and then the copy of the file. */
+/** Removes the Jobs of an ended upload that do not end by themselves, then the copy of its file; writes no status. */
 export async function tidyUp(
   deps: ReconcileDeps,
   { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
@@ -167,7 +169,7 @@ export async function tidyUp(
   const patience = upload.status?.phase === 'Complete' ? LINGER_MS : STOPPING_MS;
   const left = ended + patience - deps.clock.now();
   if (left > 0) return { requeueAfterMs: left };
-  const actions = unfinished.map((job) => ({ type: 'deleteJob', job, because: 'the upload is at its end' }) as const);
+  const actions = unfinished.map((job) => ({ type: 'deleteJob', job, because: 'the upload has ended' }) as const);
   await applyActions(deps, { upload, database: null, row: null, onRecreate: () => undefined, signal }, actions);
   return undefined;
 }

@@ -1,20 +1,20 @@
 /**
- * May a failed upload be tried again, and is that asked for? Pure.
+ * Decides whether a failed upload is tried again. Pure.
  *
- * | spec.retryGeneration                      | the ledger                        | what comes of it          |
+ * | spec.retryGeneration                      | the ledger                        | the upload                |
  * |-------------------------------------------|-----------------------------------|---------------------------|
- * | not greater than when it was last tried   |                                   | stays Failed              |
- * | greater                                   | what it needs to go on is there   | one more attempt          |
- * | greater                                   | it is not, or the source changed  | stays Failed, and says so |
+ * | not greater than that of the last attempt |                                   | stays Failed              |
+ * | greater                                   | has what another attempt needs    | gets one more attempt     |
+ * | greater                                   | has not, or the file has changed  | stays Failed and says why |
  */
 import { findCondition, isFinished } from '#api/conditions.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { refuseRetry } from '#ledger/uploads/retry-upload.ts';
 
-export type RetryWish = { type: 'none' } | { type: 'retry'; generation: number } | { type: 'refused'; why: string };
+export type RetryDecision = { type: 'none' } | { type: 'retry'; generation: number } | { type: 'refused'; why: string };
 
-export function judgeRetry({ spec }: BatchUpload, row: UploadProgress): RetryWish {
+export function decideRetry({ spec }: BatchUpload, row: UploadProgress): RetryDecision {
   const { retryGeneration: generation = 0 } = spec;
   if (generation <= row.retryGeneration) return { type: 'none' };
   const why = refuseRetry(row);
@@ -22,10 +22,10 @@ export function judgeRetry({ spec }: BatchUpload, row: UploadProgress): RetryWis
 }
 
 /**
- * Nothing is left to be done for the upload, by its status alone: a failed one whose spec was changed since may be asked to be
- * tried again, and only the ledger knows for which generation it was tried last.
+ * Says by the status alone whether nothing is left to be done for the upload. A failed upload whose spec has changed
+ * since is not final: the change may ask for a retry, and only the ledger knows the generation of the last attempt.
  */
-export function isSettled({ metadata, spec, status }: BatchUpload): boolean {
+export function isFinal({ metadata, spec, status }: BatchUpload): boolean {
   if (!isFinished(status)) return false;
   const failed = findCondition(status, 'Failed');
   if (failed?.status !== 'True' || !spec.retryGeneration) return true;

@@ -1,4 +1,4 @@
-/** Events for what changed between two statuses; recorded after the new one was written. Pure. */
+/** The events for what changed between two statuses; they are recorded after the new status is written. Pure. */
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { type ConditionType, findCondition } from '#api/conditions.ts';
 

@@ -1,9 +1,9 @@
-/** What a status says in words. Pure. */
+/** The texts of a status. Pure. */
 import { count } from '#common/text.ts';
 import type { Counts, UploadProgress } from '#ledger/types.ts';
 import type { Decision, Observed } from './types.ts';
 
-/** The most important thing to know now. */
+/** The message of the status: the most important fact at the moment. */
 export function describeMessage({
   view,
   degraded,
@@ -13,7 +13,7 @@ export function describeMessage({
   switch (view.kind) {
     case 'waiting':
       return view.why.message;
-    case 'blind':
+    case 'unobserved':
       return upload.status?.message ?? '';
     case 'planning':
       return 'Reading the file once to find its records.';
@@ -33,7 +33,7 @@ export function describeMessage({
 }
 
 export function describeQueued({ sameAs }: UploadProgress): string {
-  return `The BatchUpload ${sameAs?.name} is loading the same content. When it is complete this one has nothing to do; if it fails this one goes on.`;
+  return `The BatchUpload ${sameAs?.name} is loading the same content. When that upload is complete, this one has nothing to do; if that upload fails, this one goes on.`;
 }
 
 export function describeCounts({ counts, totalRecords, sameAs, validateOnly }: UploadProgress): string {

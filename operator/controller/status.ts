@@ -1,5 +1,5 @@
 /**
- * The whole status of an upload, from what was decided. Pure. At most 32 KiB whatever it is made from: every text has a
+ * Builds the whole status of an upload from the decision. Pure. The status never has more than 32 KiB: every text has a
  * limit in bytes, every list a limit in items, and the sum of all limits is below 28 KiB.
  */
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
@@ -11,13 +11,15 @@ import {
   setCondition,
 } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
+import { canonicalJson } from '#common/canonical-json.ts';
+import { isoSeconds } from '#common/iso-seconds.ts';
 import { count, cutText } from '#common/text.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
 import { describeCounts, describeMessage, describeQueued } from './status-message.ts';
 import type { Decision, JobView, Observed, View } from './types.ts';
 
-/** etcd takes 1.5 MiB, but a list of ten thousand uploads has to go through the API server. */
+/** etcd takes objects of 1.5 MiB, but a list of ten thousand uploads has to pass through the API server. */
 export const MAX_STATUS_BYTES = 32 * 1024;
 const MESSAGE_BYTES = 1024;
 const CONDITION_BYTES = 2048;
@@ -31,7 +33,7 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
   const { upload, view, now } = input;
   const previous = upload.status ?? {};
   const generation = upload.metadata?.generation ?? 0;
-  const at = { now: time(now), generation };
+  const at = { now: isoSeconds(now), generation };
   let conditions: Condition[] = (previous.conditions ?? []).slice(0, 16);
   for (const update of describeConditions(input)) {
     const message = cutText(update.message, CONDITION_BYTES);
@@ -43,12 +45,12 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
     observedGeneration: generation,
     message: cutText(describeMessage(input), MESSAGE_BYTES),
     conditions,
-    // Finished Jobs are removed after a while; what they did stays.
+    // Finished Jobs are deleted after a while; the status keeps the last counts of their pods.
     ...(jobs.length > 0 ? { jobs } : previous.jobs ? { jobs: previous.jobs } : {}),
   };
   if (view.kind === 'waiting') return { ...common, phase: 'Pending' };
-  const startTime = previous.startTime ?? time(now);
-  if (view.kind === 'blind') {
+  const startTime = previous.startTime ?? isoSeconds(now);
+  if (view.kind === 'unobserved') {
     const { recordsPerSecond: _rate, estimatedCompletionTime: _end, ...before } = previous;
     return { ...before, ...common, startTime };
   }
@@ -57,13 +59,8 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
     phase: describePhase(view, previous),
     startTime,
     ...describeRow(view.row, input),
-    ...(ended ? { completionTime: time(view.row.completedAt?.getTime() ?? now) } : {}),
+    ...(ended ? { completionTime: isoSeconds(view.row.completedAt?.getTime() ?? now) } : {}),
   };
-}
-
-/** ISO 8601, whole seconds. */
-export function time(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
 function describePhase(view: View, previous: BatchUploadStatus): NonNullable<BatchUploadStatus['phase']> {
@@ -78,7 +75,7 @@ function describePhase(view: View, previous: BatchUploadStatus): NonNullable<Bat
       return 'Processing';
     case 'stopping':
       return view.row.plannedAt === null ? 'Planning' : 'Processing';
-    case 'blind':
+    case 'unobserved':
       return previous.phase ?? 'Pending';
     case 'complete':
       return 'Complete';
@@ -135,7 +132,7 @@ function describeRate(row: UploadProgress, { view, now, recordsPerSecond }: Stat
   const end = estimateCompletion(now, (row.totalRecords ?? 0) - row.counts.processed, recordsPerSecond);
   return {
     recordsPerSecond: Math.round(recordsPerSecond),
-    ...(end === null ? {} : { estimatedCompletionTime: time(end) }),
+    ...(end === null ? {} : { estimatedCompletionTime: isoSeconds(end) }),
   };
 }
 
@@ -147,7 +144,7 @@ function describeErrors(errors: readonly ErrorSummary[]): NonNullable<BatchUploa
   }));
 }
 
-/** Of an ended upload without the pods that are only just ending: nobody would correct their number later. */
+/** The status of an ended upload leaves out pods that are still ending: nothing would correct their number later. */
 function describeJobs(jobs: Observed['jobs'], ended: boolean): NonNullable<BatchUploadStatus['jobs']> {
   return [jobs.plan, jobs.process]
     .filter((job): job is JobView => job?.owned === true)
@@ -171,8 +168,8 @@ function describeConditions(input: StatusInput): ConditionUpdate[] {
         update('Complete', 'False', NOT_FINISHED),
         update('Failed', 'False', NOT_FINISHED),
       ];
-    case 'blind':
-      // The others say what was known, and for which generation.
+    case 'unobserved':
+      // The other conditions keep what was known, with the generation for which it was known.
       return [
         update(
           'Progressing',
@@ -189,7 +186,7 @@ function describeConditions(input: StatusInput): ConditionUpdate[] {
         }),
         describePlanned(view.row),
         describeProgressing(view),
-        // What was wrong with an ended upload's pods is over.
+        // A problem with the pods of an ended upload no longer matters.
         view.kind === 'complete' || view.kind === 'failed' ? describeHealth(null) : health,
         ...describeEnd(view),
       ];
@@ -199,7 +196,7 @@ function describeConditions(input: StatusInput): ConditionUpdate[] {
 function describeHealth(degraded: UploadExplanation | null): ConditionUpdate {
   return degraded
     ? update('Degraded', 'True', degraded)
-    : update('Degraded', 'False', { reason: 'AsExpected', message: 'Nothing is in the way.' });
+    : update('Degraded', 'False', { reason: 'AsExpected', message: 'Nothing hinders the upload.' });
 }
 
 function describePlanned(row: UploadProgress): ConditionUpdate {
@@ -231,7 +228,7 @@ function describeProgressing(view: RowView): ConditionUpdate {
       });
     case 'complete':
     case 'failed':
-      return update('Progressing', 'False', { reason: 'Finished', message: 'The upload is at its end.' });
+      return update('Progressing', 'False', { reason: 'Finished', message: 'The upload has ended.' });
     default:
       throw new Error(view satisfies never);
   }
@@ -273,15 +270,7 @@ function update(
   return { type, status, reason, message };
 }
 
-/** Equal as JSON, whatever the order of keys: the API server sorts them. */
+/** Are the two statuses equal as JSON, whatever the order of their keys? */
 export function sameStatus(a: BatchUploadStatus | undefined, b: BatchUploadStatus): boolean {
-  return a !== undefined && canonical(a) === canonical(b);
-}
-
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item) =>
-    item !== null && typeof item === 'object' && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
+  return a !== undefined && canonicalJson(a) === canonicalJson(b);
 }

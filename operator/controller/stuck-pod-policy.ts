@@ -1,15 +1,16 @@
-/** Pods that cannot start stay Pending for ever and their Job never fails: somebody has to say so. */
+/** Finds pods that cannot start: they stay Pending for ever and their Job never fails, so the status has to say why. */
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { JobView, Observed, PodView } from './types.ts';
 
 export interface StuckResult {
   stuck: UploadExplanation | null;
-  /** When the next pod may become stuck. */
-  lookAfterMs: number | null;
+  /** Time until the next pod may count as stuck; null when no pod can. */
+  checkAfterMs: number | null;
 }
 
-/** Waiting reasons of a container that pass by themselves. */
+/** A container's waiting reasons that pass by themselves. */
 const PASSING = new Set(['ContainerCreating', 'PodInitializing']);
+/** A container's waiting reasons that mean that its image cannot be pulled. */
 const IMAGE = new Set([
   'ErrImagePull',
   'ImagePullBackOff',
@@ -23,10 +24,10 @@ type StuckInput = Pick<Observed, 'now' | 'pods' | 'creationRefused' | 'stuckPodG
 
 export function findStuck(input: StuckInput, job: JobView | null): StuckResult {
   const { now, stuckPodGraceMs } = input;
-  let lookAfterMs: number | null = null;
+  let checkAfterMs: number | null = null;
   let stuck: UploadExplanation | null = null;
   const after = (ms: number) => {
-    lookAfterMs = Math.min(lookAfterMs ?? ms, ms);
+    checkAfterMs = Math.min(checkAfterMs ?? ms, ms);
   };
   for (const pod of input.pods) {
     const due = dueTime(pod, stuckPodGraceMs);
@@ -39,15 +40,15 @@ export function findStuck(input: StuckInput, job: JobView | null): StuckResult {
     if (now < due) after(due - now + 100);
     else stuck = explainNoPods(job, input.creationRefused);
   }
-  return { stuck, lookAfterMs };
+  return { stuck, checkAfterMs };
 }
 
-/** A Job that should have pods and has none. */
+/** Should the Job have pods, and has none? */
 export function hasNoPods(job: JobView, pods: readonly PodView[]): boolean {
   return !job.finished && !job.deleting && job.active === 0 && !pods.some((pod) => pod.job === job.name);
 }
 
-/** When a pod's patience is over; null for a pod that runs or has run. */
+/** When a pod counts as stuck (wall clock, ms); null for a pod that runs or has run. */
 function dueTime(pod: PodView, graceMs: number): number | null {
   if (pod.deletionDue !== null) return pod.deletionDue + graceMs;
   return pod.phase === 'Pending' ? pod.createdAt + graceMs : null;
@@ -57,11 +58,11 @@ function explainPod(pod: PodView): UploadExplanation | null {
   if (pod.deletionDue !== null) {
     return {
       reason: 'PodNotTerminating',
-      message: `The pod ${pod.name} was deleted and does not end; its node is probably lost. It is replaced when the node is back or deleted, or after kubectl delete pod ${pod.name} --force.`,
+      message: `The pod ${pod.name} was deleted and does not end; its node is probably lost. Kubernetes replaces the pod when the node is back or deleted, or after kubectl delete pod ${pod.name} --force.`,
     };
   }
   if (pod.unschedulable !== null) {
-    return { reason: 'Unschedulable', message: `No node takes the pod ${pod.name}: ${pod.unschedulable}` };
+    return { reason: 'Unschedulable', message: `No node can run the pod ${pod.name}: ${pod.unschedulable}` };
   }
   if (pod.waiting === null || PASSING.has(pod.waiting.reason)) {
     return {

@@ -1,4 +1,4 @@
-/** What the controller sees of an upload, and what it decides. Values only: `decide` is pure. */
+/** What the controller observes of an upload and what it decides, as plain values: `decide` is pure. */
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
@@ -9,15 +9,15 @@ export interface JobView {
   name: string;
   uid: string;
   kind: RunnerCommand;
-  /** Its controller is this upload. */
+  /** True when the upload is an owner of the Job. */
   owned: boolean;
-  /** It was deleted and waits for its finalizers. */
+  /** True when the Job is deleted and waits for its finalizers. */
   deleting: boolean;
-  /** `failed` is known before the last pod has ended, `complete` only after. */
+  /** `failed` is known before the last pod has ended, `complete` only afterwards. */
   verdict: 'none' | 'complete' | 'failed';
-  /** No pod of it runs or will run. */
+  /** True when no pod of the Job runs or will run. */
   finished: boolean;
-  /** Of its failure. */
+  /** The reason of the Job's failure, in the words of Kubernetes; empty while it has not failed. */
   reason: string;
   message: string;
   /** Wall clock, ms. */
@@ -27,7 +27,7 @@ export interface JobView {
   succeeded: number;
   failed: number;
   parallelism: number;
-  /** Jobs of this name before it that ended without the ledger's consent. */
+  /** Earlier Jobs of this name that ended while the ledger still had work. */
   recreated: number;
 }
 
@@ -37,20 +37,20 @@ export interface PodView {
   phase: string;
   /** Wall clock, ms. */
   createdAt: number;
-  /** When its deletion should have been over. */
+  /** When the grace period of the pod's deletion ends (wall clock, ms); null for a pod that is not deleted. */
   deletionDue: number | null;
-  /** Why the scheduler has no node for it. */
+  /** Why the scheduler finds no node for the pod. */
   unschedulable: string | null;
-  /** Why its container does not start. */
+  /** Why the pod's container does not start. */
   waiting: { reason: string; message: string } | null;
   terminated: { exitCode: number; reason: string; message: string; finishedAt: number } | null;
 }
 
-/** What is known of the upload's row. */
+/** What is known of the upload's ledger row. */
 export type LedgerView =
-  /** Something on the way to the ledger is missing. */
+  /** The ledger cannot be read: a Secret, the database or a right is missing. */
   | { state: 'unreachable'; why: UploadExplanation }
-  /** An earlier version of the operator has made the ledger. */
+  /** The ledger has the schema of an earlier version of the operator. */
   | { state: 'outdated'; why: UploadExplanation }
   | { state: 'absent' }
   | { state: 'row'; row: UploadProgress };
@@ -58,20 +58,20 @@ export type LedgerView =
 export interface Observed {
   /** Wall clock, ms. */
   now: number;
-  /** With the newest status that is known. */
+  /** The upload with the newest status that is known. */
   upload: BatchUpload;
   ledger: LedgerView;
-  /** Only looked up for an upload that has no row yet; null when it is not there. */
+  /** The schema of an upload that has no ledger row yet; null when the schema is missing or the upload has a row. */
   schema: RecordSchemaSpec | null;
   jobs: { plan: JobView | null; process: JobView | null };
   pods: PodView[];
-  /** What the Job controller says when it cannot make pods; null when it has not said anything. */
+  /** Why the Job controller cannot make pods; null when it has reported nothing. */
   creationRefused: string | null;
-  /** How often the Job that is missing now was deleted for a new one. */
+  /** How often the Job that is missing now was deleted to be made again. */
   recreated: number;
-  /** Since when (wall clock, ms) the ledger is known to have failed this upload. */
+  /** When the failure of this upload was first read from the ledger (wall clock, ms). */
   failedSince: number | null;
-  /** Smoothed; null when not known. */
+  /** The smoothed rate; null when it is not known. */
   recordsPerSecond: number | null;
   topErrors: ErrorSummary[];
   stuckPodGraceMs: number;
@@ -81,28 +81,28 @@ export interface Observed {
 export type Action =
   /** Bring the ledger up to date. */
   | { type: 'migrate' }
-  /** Verify the database, open the ledger's row. */
+  /** Verify the database and open the ledger row. */
   | { type: 'accept'; schema: RecordSchemaSpec }
   | { type: 'createJob'; kind: RunnerCommand; recreated: number }
   | { type: 'deleteJob'; job: JobView; because: string }
   | { type: 'setParallelism'; job: JobView; parallelism: number }
   | { type: 'complete' }
-  /** The upload that it waited for has ended. */
+  /** Let a queued upload go on: the upload with the same content has ended. */
   | { type: 'dequeue' }
-  /** Another attempt of the failed upload, for this spec.retryGeneration. */
+  /** Start another attempt of the failed upload, for this spec.retryGeneration. */
   | { type: 'retry'; generation: number }
   | { type: 'fail'; attempt: number; reason: string; message: string };
 
-/** What the status has to say. */
+/** The state of the upload that the status shows. */
 export type View =
-  /** Not accepted. */
+  /** The upload is not accepted. */
   | { kind: 'waiting'; why: UploadExplanation }
-  /** Accepted, but the ledger can't be read: as before, and degraded. */
-  | { kind: 'blind' }
+  /** The upload is accepted, but the ledger cannot be read: the status stays as it was and is degraded. */
+  | { kind: 'unobserved' }
   | { kind: 'planning'; row: UploadProgress }
   | { kind: 'queued'; row: UploadProgress }
   | { kind: 'processing'; row: UploadProgress }
-  /** Failed in the ledger; Jobs are ending. */
+  /** The ledger has failed the upload, and its Jobs are ending. */
   | { kind: 'stopping'; row: UploadProgress }
   | { kind: 'complete'; row: UploadProgress }
   | { kind: 'failed'; row: UploadProgress; reason: string; message: string };
@@ -111,14 +111,14 @@ export interface Decision {
   actions: Action[];
   view: View;
   degraded: UploadExplanation | null;
-  /** Look again then, although nothing is heard. */
+  /** Delay of the next reconcile when no change comes earlier; null when only a change is waited for. */
   requeueAfterMs: number | null;
 }
 
-/** What came of an action that cannot go on for now; other faults are thrown. */
+/** The outcome of an action. An obstacle that can be mended is a value; other faults are thrown. */
 export type Outcome =
   | { type: 'done' }
-  /** Done, and what was observed before is no longer true. */
+  /** The action is done, and the observation from before the action is out of date. */
   | { type: 'again' }
   | { type: 'waiting'; why: UploadExplanation }
   | { type: 'degraded'; why: UploadExplanation };

@@ -1,4 +1,4 @@
-/** What the controller remembers of an upload between two looks. Nothing here is needed for the right result. */
+/** What the controller remembers of an upload between two reconciles. Losing the memory changes no result. */
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { ErrorSummary } from '#ledger/types.ts';
@@ -6,25 +6,27 @@ import type { RateState } from './progress-policy.ts';
 
 export interface UploadMemory {
   uid: string;
-  /** The database in which it is watched. */
+  /** The database that watches the upload's ledger row. */
   database: Database | null;
-  /** What we wrote last, until the cache has it. */
+  /** The last status that the controller wrote, because the cache receives it later. */
   written: { status: BatchUploadStatus; resourceVersion: string } | null;
   rate: RateState | null;
+  /** `count` is the number of errors at that time; `at` is monotonic, in ms. */
   topErrors: { list: ErrorSummary[]; count: number; at: number } | null;
-  /** Wall clock, ms. */
+  /** When the failure was first read from the ledger (wall clock, ms); null while the upload has not failed. */
   failedSince: number | null;
+  /** How often the Job that is missing now was deleted to be made again. */
   recreated: number;
-  /** Its deletion was seen and its ledger row is being closed, or is closed. */
+  /** The controller has seen the upload's deletion, and the ledger row is being closed or is closed. */
   closing: boolean;
-  /** What the Job controller said of pods that it could not make. */
+  /** Why the Job controller could not make pods, if it said so; `at` is monotonic, in ms. */
   creationRefused: { message: string | null; at: number } | null;
 }
 
-export class Memories {
+export class UploadMemories {
   readonly #byKey = new Map<string, UploadMemory>();
 
-  /** The memory of an upload; a new one when another object has its name now. */
+  /** The memory of an upload. An object that was deleted and created again has another uid and gets a new memory. */
   of(key: string, uid: string): UploadMemory {
     const known = this.#byKey.get(key);
     if (known?.uid === uid) return known;
@@ -49,6 +51,13 @@ export class Memories {
     memory?.database?.unwatch(memory.uid);
     this.#byKey.delete(key);
   }
+}
+
+/** Lets `database`, and no other database, watch the upload's row. */
+export function watchDatabase(memory: UploadMemory, database: Database, notify: () => void): void {
+  if (memory.database !== database) memory.database?.unwatch(memory.uid);
+  memory.database = database;
+  database.watch(memory.uid, notify);
 }
 
 /** Is the resourceVersion `a` newer than `b`? Both are of one object; Kubernetes orders them as numbers. */

@@ -1,4 +1,4 @@
-/** Kubernetes memory quantities, as far as the size of Node's heap needs them. */
+/** The size of Node's heap from a pod's memory limit. */
 
 const UNITS: Record<string, number> = {
   '': 1,
@@ -10,15 +10,15 @@ const UNITS: Record<string, number> = {
   Gi: 2 ** 30,
 };
 
-/** Bytes of a quantity such as `512Mi`; null when it is none that a pod's memory limit would have. */
+/** Bytes of a Kubernetes quantity such as `512Mi`; null when the quantity is not one that memory limits use. */
 export function parseMemory(quantity: string | undefined): number | null {
   const match = /^(\d+(?:\.\d+)?)(|k|M|G|Ki|Mi|Gi)$/.exec(quantity ?? '');
   return match ? Number(match[1]) * UNITS[match[2]!]! : null;
 }
 
 /**
- * Old space in MiB for a memory limit: 60 % of it. The rest is for what is outside of V8's heap: buffers of the file and
- * of COPY (up to three chunks of 8 MiB), the young generation (48 MiB), code and stacks.
+ * The old space in MiB: 60 % of the memory limit. The rest is for memory outside of V8's old space: buffers of the file
+ * and of COPY (up to three chunks of 8 MiB), the young generation (48 MiB), code and stacks.
  */
 export function heapMegabytes(limit: string | undefined): number | null {
   const bytes = parseMemory(limit);

@@ -1,4 +1,4 @@
-/** What the pods of all our Jobs have in common: environment, security, resources. Pure. */
+/** Builds what the operator's Jobs and their pods have in common: environment, security, resources. Pure. */
 import { DATABASE_SECRET_KEYS, S3_SECRET_KEYS } from '#api/defaults.ts';
 import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY } from '#api/labels.ts';
 import { databaseSecretName, jobName, s3SecretName } from '#api/names.ts';
@@ -12,9 +12,9 @@ export interface JobInput {
   upload: BatchUpload;
   attempt: number;
   settings: RunnerSettings;
-  /** Name of a service account that exists in the namespace; null takes the namespace's default one. */
+  /** Name of a service account that exists in the namespace; null means the namespace's default service account. */
   serviceAccount: string | null;
-  /** Jobs of this name that ended before without the ledger's consent. */
+  /** Earlier Jobs of this name that ended while the ledger still had work. */
   recreated: number;
 }
 
@@ -25,22 +25,22 @@ type EnvVar = NonNullable<PodSpec['containers'][number]['env']>[number];
 
 export const CONTAINER = 'runner';
 
-/** An index is tried this often after its first failure. */
+/** Retries of an index after its first failure. */
 export const RETRIES_PER_INDEX = 6;
 
 export function jobMetadata({ upload, attempt, recreated }: JobInput, kind: JobKind): Job['metadata'] {
   const { name, namespace, uid } = upload.metadata;
   return {
     name: jobName(uid, kind, attempt),
-    namespace: namespace,
+    namespace,
     labels: labelsOf(upload, kind, attempt),
     ...(recreated > 0 ? { annotations: { [ANNOTATIONS.recreated]: String(recreated) } } : {}),
     ownerReferences: [
       {
         apiVersion: API_VERSION,
         kind: 'BatchUpload',
-        name: name,
-        uid: uid,
+        name,
+        uid,
         controller: true,
         blockOwnerDeletion: false,
       },
@@ -49,8 +49,9 @@ export function jobMetadata({ upload, attempt, recreated }: JobInput, kind: JobK
 }
 
 /**
- * Rules of a Job's spec that are the same for all: the first rule that fits decides, so a disruption (drain, preemption,
- * node shutdown) comes before the exit code it causes. Codes one to one with `EXIT_CODES`.
+ * The part of a Job's spec that is the same for all Jobs. The first rule that fits decides, so that a disruption
+ * (drain, preemption, node shutdown) comes before the exit code that it causes. The codes are those of {@link
+ * EXIT_CODES}.
  */
 export function commonJobSpec({
   settings,
@@ -89,7 +90,7 @@ export function podTemplate(input: JobInput, kind: JobKind): PodTemplate {
     metadata: { labels: labelsOf(upload, kind, attempt) },
     spec: {
       restartPolicy: 'Never',
-      // A pod has no Kubernetes API access. A cloud's projected identity token is another volume and stays.
+      // A pod has no access to the Kubernetes API. A cloud's projected identity token is another volume and stays.
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       terminationGracePeriodSeconds: 30,

@@ -1,7 +1,7 @@
 import type { Job } from '#kube/resource-types.ts';
 import { commonJobSpec, type JobInput, jobMetadata, podTemplate } from './pod-template.ts';
 
-/** The Job that processes a planned upload: one completion for each index of the plan. Pure. */
+/** Builds the Job that processes a planned upload, with one completion for each index of the plan. Pure. */
 export function buildProcessJob(input: JobInput, totalIndexes: number): Job {
   return {
     metadata: jobMetadata(input, 'process')!,

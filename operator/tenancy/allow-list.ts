@@ -1,4 +1,4 @@
-/** Which namespaces and Secrets the chart allows to be used. Pure. */
+/** Checks which namespaces and Secrets the chart allows. Pure. */
 import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
@@ -10,28 +10,68 @@ export interface AllowList {
   extraS3Secrets: readonly string[];
 }
 
-/** Null when it may. Before anything is read: a name that is not on the list is not even asked for. */
+/**
+ * Why an upload may not use its namespace or its Secrets; null when it may. The check needs only names, so that the
+ * operator does not even ask the API server for a Secret that is not on the list.
+ */
 export function checkAllowed(namespace: string, spec: BatchUploadSpec, allow: AllowList): UploadExplanation | null {
-  if (!allow.namespaces.includes(namespace)) {
-    return {
-      reason: 'NamespaceNotEnabled',
-      message: `Uploads are not enabled in the namespace ${namespace}. Add it to the chart's value uploads.namespaces (now: ${allow.namespaces.join(', ') || 'none'}), or create the BatchUpload in one of these.`,
-    };
-  }
+  return checkNamespace(namespace, allow, 'create the BatchUpload in one of these') ?? checkSecrets(spec, allow);
+}
+
+/**
+ * Why uploads may not run in a namespace; null when they may.
+ * @param alternative what a user can do instead of changing the chart's values.
+ */
+export function checkNamespace(
+  namespace: string,
+  { namespaces }: Pick<AllowList, 'namespaces'>,
+  alternative?: string,
+): UploadExplanation | null {
+  if (namespaces.includes(namespace)) return null;
+  const enabled = namespaces.join(', ') || 'none';
+  const otherwise = alternative ? `, or ${alternative}` : '';
+  return {
+    reason: 'NamespaceNotEnabled',
+    message: `Uploads are not enabled in the namespace ${namespace}. Add it to the chart's value uploads.namespaces (now: ${enabled})${otherwise}.`,
+  };
+}
+
+function checkSecrets(spec: BatchUploadSpec, allow: AllowList): UploadExplanation | null {
+  const program = 'operator';
   const database = databaseSecretName(spec);
   if (database !== DEFAULT_NAMES.databaseSecret && !allow.extraDatabaseSecrets.includes(database)) {
-    return notAllowed(database, 'spec.target.databaseSecretRef', 'uploads.database.extraSecretNames');
+    const field = 'spec.target.databaseSecretRef';
+    return notAllowed({ program, secret: database, field, chartValue: 'uploads.database.extraSecretNames' });
   }
   const s3 = s3SecretName(spec);
   if (s3 !== DEFAULT_NAMES.s3Secret && !allow.extraS3Secrets.includes(s3)) {
-    return notAllowed(s3, 'spec.source.s3.credentialsSecretRef', 'uploads.s3.extraSecretNames');
+    const field = 'spec.source.s3.credentialsSecretRef';
+    return notAllowed({ program, secret: s3, field, chartValue: 'uploads.s3.extraSecretNames' });
   }
   return null;
 }
 
-function notAllowed(name: string, field: string, value: string): UploadExplanation {
+export interface SecretNotAllowed {
+  program: 'operator' | 'bridge';
+  secret: string;
+  /** The field of the resource that names the Secret. */
+  field: string;
+  /** The chart's value that lists the Secrets for this field. */
+  chartValue: string;
+  /** May the resource do without the field? True when absent. */
+  optional?: boolean;
+}
+
+export function notAllowed({
+  program,
+  secret,
+  field,
+  chartValue,
+  optional = true,
+}: SecretNotAllowed): UploadExplanation {
+  const otherwise = optional ? `, or leave ${field} out` : '';
   return {
     reason: 'SecretNotAllowed',
-    message: `${field} names the Secret ${name}, which the operator may not use. Add it to the chart's value ${value}, or leave ${field} out.`,
+    message: `${field} names the Secret ${secret}, which the ${program} may not use. Add it to the chart's value ${chartValue}${otherwise}.`,
   };
 }

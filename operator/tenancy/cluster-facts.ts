@@ -1,4 +1,4 @@
-/** What has to be asked of the cluster now and then: its id, service accounts, the Secret of the migrating role. */
+/** Facts that are read from the cluster: its id, the runners' service account, the Secret of the migrating role. */
 import { DATABASE_SECRET_KEYS, DEFAULT_NAMES } from '#api/defaults.ts';
 import type { Clock } from '#common/clock.ts';
 import { SERVICE_ACCOUNTS } from '#kube/custom-resources.ts';
@@ -7,20 +7,21 @@ import { NAMESPACES, SECRETS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import { connectionConfig } from '#ledger/client/connection.ts';
 
-/** The same for every operator of a cluster, and for no other cluster. */
+/** The uid of the namespace kube-system, which identifies the cluster for every operator in it. */
 export async function readClusterId(client: Pick<KubeClient, 'get'>, signal: AbortSignal): Promise<string> {
   const namespace = await client.get(NAMESPACES, { name: 'kube-system' }, { signal });
   return namespace.metadata!.uid!;
 }
 
-const BELIEVE_MS = 60_000;
+/** Time for which the answer about a service account is reused. */
+const REUSE_MS = 60_000;
 
-/** The runners' service account in a namespace where there is one. */
+/** Finds the name of the runners' service account in a namespace; null where there is none. */
 export function createServiceAccountFinder(client: Pick<KubeClient, 'find'>, clock: Clock) {
   const known = new Map<string, { name: string | null; at: number }>();
   return async (namespace: string): Promise<string | null> => {
     const entry = known.get(namespace);
-    if (entry && clock.monotonic() - entry.at < BELIEVE_MS) return entry.name;
+    if (entry && clock.monotonic() - entry.at < REUSE_MS) return entry.name;
     const ref = { namespace, name: DEFAULT_NAMES.serviceAccount };
     const found = await client.find(SERVICE_ACCOUNTS, ref, { timeoutMs: 10_000 }).catch(ifForbidden);
     const name = found ? DEFAULT_NAMES.serviceAccount : null;
@@ -29,7 +30,9 @@ export function createServiceAccountFinder(client: Pick<KubeClient, 'find'>, clo
   };
 }
 
-/** Connection of the role that may migrate, from the Secret `batch-upload-migrate` where there is one. */
+/**
+ * Finds the connection of the role that may migrate, from the Secret `batch-upload-migrate`; null without the Secret.
+ */
 export function createMigratorFinder(client: Pick<KubeClient, 'find'>) {
   return (namespace: string) => async () => {
     const ref = { namespace, name: DEFAULT_NAMES.migrateSecret };
@@ -43,7 +46,7 @@ export function createMigratorFinder(client: Pick<KubeClient, 'find'>) {
   };
 }
 
-/** A Role that does not name an optional object is as good as its absence. */
+/** An optional object that the Role does not name counts as absent. */
 function ifForbidden(error: unknown): undefined {
   if (isForbidden(error)) return undefined;
   throw error;

@@ -1,4 +1,4 @@
-/** Databases by the Secrets that name them; two Secrets with the same content share one. */
+/** The databases that Secrets name; two Secrets with the same content share one database. */
 import { createHash } from 'node:crypto';
 import { DATABASE_SECRET_KEYS } from '#api/defaults.ts';
 import type { Clock } from '#common/clock.ts';
@@ -25,10 +25,14 @@ export interface SecretRef {
   name: string;
 }
 
-/** How long a Secret's content is believed without looking again. */
-const BELIEVE_MS = 30_000;
-/** After the server refused the credentials; keeps a wrong password from becoming a stream of GETs. */
+/** Time for which a Secret's content is used without reading the Secret again. */
+const REUSE_MS = 30_000;
+/**
+ * Time for which the content is used after the server refused the credentials, so that a wrong password does not cause
+ * a stream of GETs.
+ */
 const DENIED_MS = 2_000;
+/** Time without use after which a database's connections are closed. */
 const UNUSED_MS = 300_000;
 
 export class Databases {
@@ -41,7 +45,7 @@ export class Databases {
   }
 
   /**
-   * @param options.fresh reads the Secret now, whatever is known of it.
+   * @param options.fresh reads the Secret again even when its content is known.
    * @throws Fault SecretMissing, SecretInvalid, DatabaseAccessDenied (the operator's own right to read the Secret), or
    * KubeError.
    */
@@ -52,7 +56,7 @@ export class Databases {
     const key = `${ref.namespace}/${ref.name}`;
     const { clock } = this.#deps;
     const known = this.#secrets.get(key);
-    if (known && !fresh && clock.monotonic() - known.readAt < BELIEVE_MS) return known.database;
+    if (known && !fresh && clock.monotonic() - known.readAt < REUSE_MS) return known.database;
     const config = connectionConfig({ ...(await this.#readSecret(ref, signal)), namespace: ref.namespace });
     const hash = createHash('sha256').update(JSON.stringify(config)).digest('hex');
     const database = this.#databases.get(hash) ?? this.#create(hash, config);
@@ -60,7 +64,7 @@ export class Databases {
     return database;
   }
 
-  /** What is known of a Secret, however old. */
+  /** The database of a Secret as read last, however long ago. */
   peek({ namespace, name }: SecretRef): Database | undefined {
     return this.#secrets.get(`${namespace}/${name}`)?.database;
   }
@@ -69,7 +73,7 @@ export class Databases {
     return this.#databases.size;
   }
 
-  /** Ends the connections of databases that nobody has used for minutes. */
+  /** Closes the connections of databases that were not used for {@link UNUSED_MS}. */
   async closeUnused(): Promise<void> {
     for (const [hash, database] of this.#databases) {
       if (database.idleMs < UNUSED_MS) continue;
@@ -99,9 +103,9 @@ export class Databases {
     return database;
   }
 
-  /** The password may have changed: the Secret is read again at the next use. */
+  /** Makes the next use read the Secret again, because the password may have changed. */
   #distrust(database: Database): void {
-    const readAt = this.#deps.clock.monotonic() - BELIEVE_MS + DENIED_MS;
+    const readAt = this.#deps.clock.monotonic() - REUSE_MS + DENIED_MS;
     for (const entry of this.#secrets.values()) {
       if (entry.database === database) entry.readAt = Math.min(entry.readAt, readAt);
     }
@@ -114,7 +118,7 @@ export class Databases {
     if (!uri) {
       throw toFault({
         reason: 'SecretInvalid',
-        message: `The Secret ${ref.name} has no key ${DATABASE_SECRET_KEYS.uri}. It must hold postgres://user:password@host:5432/database.`,
+        message: `The Secret ${ref.name} has no key ${DATABASE_SECRET_KEYS.uri}. Add the key with a value such as postgres://user:password@host:5432/database.`,
       });
     }
     return { uri: uri.trim(), caCert: decode(secret, DATABASE_SECRET_KEYS.caCert) || undefined };
@@ -133,7 +137,7 @@ export async function findSecret(
     if (!isForbidden(error)) throw error;
     throw toFault({
       reason: 'SecretNotAllowed',
-      message: `The operator may not read the Secret ${ref.name} in the namespace ${ref.namespace}: its Role does not name it. Add the namespace to the chart's uploads.namespaces, or the Secret to its list of names.`,
+      message: `The operator may not read the Secret ${ref.name} in the namespace ${ref.namespace}: the operator's Role there does not name the Secret. Add the namespace to the chart's value uploads.namespaces, or the Secret to the chart's list of names.`,
     });
   }
 }

@@ -1,4 +1,4 @@
-/** The ledger of a database, made or brought up to date before its first use. */
+/** Creates or migrates the ledger of a database before its first use. */
 import pg from 'pg';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { Database } from '#ledger/client/database.ts';
@@ -8,7 +8,10 @@ import { migrate, readLedgerState } from '#ledger/migrate.ts';
 /** The connection of a role that may change the ledger's schema, or null where no Secret names one. */
 export type FindMigrator = () => Promise<pg.ClientConfig | null>;
 
-/** Brings the ledger up to date, with the rights that the upload's role needs. */
+/**
+ * Brings the ledger up to date, with the rights that the upload's role needs.
+ * @returns null, or what somebody has to do first.
+ */
 export async function prepareLedger({
   database,
   findMigrator,
@@ -28,7 +31,7 @@ async function needsMigration(client: pg.ClientBase): Promise<boolean> {
   try {
     return (await readLedgerState(client)) !== 'current';
   } catch (error) {
-    // The schema is there and closed to this role: what follows says so.
+    // The schema exists and this role has no right on it; checkLedgerRights reports the missing right.
     if (sqlState(error) === '42501') return false;
     throw error;
   }
@@ -39,7 +42,7 @@ async function currentUser(client: pg.ClientBase): Promise<string> {
   return result.rows[0]!.name;
 }
 
-/** As another role, which then lets the upload's role use what it made. */
+/** Migrates as another role, which then grants the upload's role the rights on the ledger. */
 async function migrateAs(config: pg.ClientConfig, user: string): Promise<void> {
   const client = new pg.Client({ ...config, statement_timeout: 60_000 });
   client.on('error', () => undefined);
@@ -52,7 +55,7 @@ async function migrateAs(config: pg.ClientConfig, user: string): Promise<void> {
   }
 }
 
-/** Inserting into an identity column needs no right on its sequence. */
+/** The rights that an upload's role needs. Inserting into an identity column needs no right on its sequence. */
 export function grantSql(user: string): string {
   const role = pg.escapeIdentifier(user);
   return `GRANT USAGE ON SCHEMA batch_upload TO ${role}; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA batch_upload TO ${role}; GRANT DELETE ON batch_upload.batch_upload_keys TO ${role};`;

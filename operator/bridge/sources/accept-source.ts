@@ -3,7 +3,7 @@ import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { Explanation } from '#api/explanation.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { compileRules, type ObjectRules } from '#operator/bridge/admission/object-rules.ts';
-import type { AllowList } from '#operator/tenancy/allow-list.ts';
+import { type AllowList, checkNamespace, notAllowed } from '#operator/tenancy/allow-list.ts';
 import { SchemaError } from '#runner/record-processor.ts';
 
 export interface SourceAllowList extends AllowList {
@@ -25,42 +25,31 @@ export function acceptSource(source: UploadSource, allow: SourceAllowList): Acce
   }
 }
 
-function checkNamespace(namespace: string, { namespaces }: AllowList): Explanation | null {
-  if (namespaces.includes(namespace)) return null;
-  return {
-    reason: 'NamespaceNotEnabled',
-    message: `Uploads are not enabled in the namespace ${namespace}. Add it to the chart's value uploads.namespaces (now: ${namespaces.join(', ') || 'none'}).`,
-  };
-}
-
 function checkSecrets({ spec }: UploadSource, allow: SourceAllowList): Explanation | null {
+  const program = 'bridge';
   const database = spec.template.spec.target?.databaseSecretRef.name ?? DEFAULT_NAMES.databaseSecret;
   if (database !== DEFAULT_NAMES.databaseSecret && !allow.extraDatabaseSecrets.includes(database)) {
     const field = 'spec.template.spec.target.databaseSecretRef';
-    return notAllowed(database, field, 'uploads.database.extraSecretNames');
+    return notAllowed({ program, secret: database, field, chartValue: 'uploads.database.extraSecretNames' });
   }
   const isStorage = (name: string) => name === DEFAULT_NAMES.s3Secret || allow.extraS3Secrets.includes(name);
   const storage = spec.s3.credentialsSecretRef?.name;
   if (storage !== undefined && !isStorage(storage)) {
-    return notAllowed(storage, 'spec.s3.credentialsSecretRef', 'uploads.s3.extraSecretNames');
+    const field = 'spec.s3.credentialsSecretRef';
+    return notAllowed({ program, secret: storage, field, chartValue: 'uploads.s3.extraSecretNames' });
   }
   const queue = spec.s3Event?.sqs?.credentialsSecretRef?.name;
   if (queue !== undefined && !isStorage(queue) && !allow.bridgeSecrets.includes(queue)) {
-    return notAllowed(queue, 'spec.s3Event.sqs.credentialsSecretRef', 'bridge.secretNames');
+    const field = 'spec.s3Event.sqs.credentialsSecretRef';
+    return notAllowed({ program, secret: queue, field, chartValue: 'bridge.secretNames' });
   }
   const own: [string, { name: string } | undefined][] = [
     ['spec.s3Event.webhook.secretRef', spec.s3Event?.webhook?.secretRef],
     ['spec.sftp.secretRef', spec.sftp?.secretRef],
   ];
   for (const [field, ref] of own) {
-    if (ref && !allow.bridgeSecrets.includes(ref.name)) return notAllowed(ref.name, field, 'bridge.secretNames');
+    if (ref && !allow.bridgeSecrets.includes(ref.name))
+      return notAllowed({ program, secret: ref.name, field, chartValue: 'bridge.secretNames', optional: false });
   }
   return null;
-}
-
-function notAllowed(name: string, field: string, value: string): Explanation {
-  return {
-    reason: 'SecretNotAllowed',
-    message: `${field} names the Secret ${name}, which the bridge may not use. Add it to the chart's value ${value}${field.includes('webhook') || field.includes('sftp') ? '' : `, or leave ${field} out`}.`,
-  };
 }

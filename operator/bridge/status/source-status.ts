@@ -3,6 +3,8 @@ import { type ConditionUpdate, setCondition } from '#api/conditions.ts';
 import type { Explanation } from '#api/explanation.ts';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import type { SourceConditionType } from '#api/upload-source-conditions.ts';
+import { canonicalJson } from '#common/canonical-json.ts';
+import { isoSeconds } from '#common/iso-seconds.ts';
 import { cutText } from '#common/text.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import type { RecentEntry, SourceState } from './source-state.ts';
@@ -23,7 +25,7 @@ export interface StatusInput {
 export function buildSourceStatus({ source, state, now }: StatusInput): UploadSourceStatus {
   const previous = source.status ?? {};
   const generation = source.metadata?.generation ?? 0;
-  const at = { now: time(now), generation };
+  const at = { now: isoSeconds(now), generation };
   let conditions = previous.conditions ?? [];
   for (const update of describe(state)) {
     conditions = setCondition(conditions, { ...update, message: cutText(update.message, CONDITION_BYTES) }, at);
@@ -32,14 +34,14 @@ export function buildSourceStatus({ source, state, now }: StatusInput): UploadSo
   return {
     observedGeneration: generation,
     conditions,
-    ...(state.lastEventTime === null ? {} : { lastEventTime: time(state.lastEventTime) }),
-    ...(state.lastListTime === null ? {} : { lastListTime: time(state.lastListTime) }),
+    ...(state.lastEventTime === null ? {} : { lastEventTime: isoSeconds(state.lastEventTime) }),
+    ...(state.lastListTime === null ? {} : { lastListTime: isoSeconds(state.lastListTime) }),
     created: state.created,
     known: state.known,
     ignored: state.ignored,
     failing: state.failing,
     ...(lastCreated
-      ? { lastCreated: { ...lastCreated, key: cutText(lastCreated.key, 1024), time: time(lastCreated.time) } }
+      ? { lastCreated: { ...lastCreated, key: cutText(lastCreated.key, 1024), time: isoSeconds(lastCreated.time) } }
       : {}),
     ...(state.recentIgnored.length > 0 ? { recentIgnored: state.recentIgnored.map(toEntry) } : {}),
     ...(state.recentFailing.length > 0 ? { recentFailing: state.recentFailing.map(toEntry) } : {}),
@@ -109,13 +111,8 @@ function toEntry({ key, reason, message, time: at }: RecentEntry) {
     key: cutText(key, KEY_BYTES),
     reason: cutText(reason, 64),
     message: cutText(message, MESSAGE_BYTES),
-    time: time(at),
+    time: isoSeconds(at),
   };
-}
-
-/** ISO 8601, whole seconds. */
-function time(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
 /** Is it different enough? Lists end and files get older all the time. */
@@ -123,17 +120,8 @@ export function isWorthWriting(before: UploadSourceStatus | undefined, after: Up
   if (before === undefined) return true;
   const { lastListTime: listedBefore, lagSeconds: lagBefore = 0, ...othersBefore } = before;
   const { lastListTime: listed, lagSeconds: lag = 0, ...others } = after;
-  if (canonical(othersBefore) !== canonical(others)) return true;
+  if (canonicalJson(othersBefore) !== canonicalJson(others)) return true;
   if (listed !== listedBefore && !(Date.parse(listed!) - Date.parse(listedBefore!) < LIST_STEP_MS)) return true;
   if (lag === 0 || lagBefore === 0 || lag < lagBefore) return lag !== lagBefore;
   return lag - lagBefore >= Math.max(5, Math.min(60, lagBefore / 10));
-}
-
-/** As JSON, whatever the order of keys: the API server sorts them. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item) =>
-    item !== null && typeof item === 'object' && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
 }

@@ -33,14 +33,14 @@ describe('before the ledger has a row', () => {
     'accepted before and now %s: degraded, nothing is made',
     (_what, ledger, reason) => {
       const seen = observed({ upload: ACCEPTED, ledger });
-      expect(decide(seen)).toMatchObject({ actions: [], view: { kind: 'blind' }, degraded: { reason } });
+      expect(decide(seen)).toMatchObject({ actions: [], view: { kind: 'unobserved' }, degraded: { reason } });
     },
   );
 });
 
 it.each([
   ['before it is accepted', upload(), 'waiting'],
-  ['accepted', ACCEPTED, 'blind'],
+  ['accepted', ACCEPTED, 'unobserved'],
 ])('a ledger of an earlier version, %s: is brought up to date', (_what, seen, kind) => {
   const outdated = { reason: 'MigrationRequired', message: 'Old.' } as const;
   const decision = decide(observed({ upload: seen, ledger: { state: 'outdated', why: outdated } }));
@@ -230,7 +230,9 @@ describe('a failed upload that is to be tried again', () => {
     expect(view).toMatchObject({
       kind: 'failed',
       reason: change.failureReason ?? 'TableMissing',
-      message: expect.stringMatching(/^It is gone\. It cannot be tried again: .*\. Create another BatchUpload\.$/),
+      message: expect.stringMatching(
+        /^It is gone\. The upload cannot be tried again: .*\. Create another BatchUpload\.$/,
+      ),
     });
     expect(view).toMatchObject({ message: expect.stringMatching(why) });
   });

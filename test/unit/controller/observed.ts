@@ -1,4 +1,6 @@
-/** Observations for tests of the policies: an accepted upload of 10 chunks in 2 indexes, nothing wrong with it. */
+/**
+ * Observations for tests of the policies, by default of an accepted upload of 10 chunks in 2 indexes without a problem.
+ */
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import type { JobView, Observed, PodView } from '#operator/controller/types.ts';

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import type { BatchUpload } from '#kube/custom-resources.ts';
-import { isSettled } from '#operator/controller/retry-policy.ts';
+import { isFinal } from '#operator/controller/retry-policy.ts';
 import { ACCEPTED } from './observed.ts';
 
-/** An upload whose spec has generation 5 and whose status was written for another one. */
+/** An upload whose spec has generation 5 and whose conditions were written for `observedGeneration`. */
 function seen(retryGeneration: number | undefined, type: string, observedGeneration: number): BatchUpload {
   const { metadata, spec } = ACCEPTED;
   const time = '2026-01-01T00:00:00Z';
@@ -13,7 +13,7 @@ function seen(retryGeneration: number | undefined, type: string, observedGenerat
     metadata: { ...metadata, generation: 5 },
     spec: { ...spec, ...(retryGeneration === undefined ? {} : { retryGeneration }) },
     status: {
-      // Also of a status that was written for the new generation while the ledger was out of reach.
+      // The status itself may be of the new generation: a status without ledger keeps the older conditions.
       observedGeneration: 5,
       conditions: [
         { type: 'Complete', status: type === 'Complete' ? 'True' : 'False', ...common },
@@ -30,6 +30,6 @@ it.each([
   ['the same with what an absent one is', seen(0, 'Failed', 4), true],
   ['complete, its spec was changed since', seen(1, 'Complete', 4), true],
   ['at work', seen(1, 'none', 5), false],
-])('%s: settled %s', (_what, upload, settled) => {
-  expect(isSettled(upload)).toBe(settled);
+])('%s: final %s', (_what, upload, final) => {
+  expect(isFinal(upload)).toBe(final);
 });

@@ -165,11 +165,11 @@ it('while the ledger is out of reach what was known stays, and no rate is told',
   const before = buildStatus(input());
   const degraded = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
   const edited = { ...ACCEPTED, metadata: { ...ACCEPTED.metadata, generation: 7 }, status: before };
-  const blind = buildStatus(input({ upload: edited, view: { kind: 'blind' }, degraded }));
-  expect(blind).toMatchObject({ phase: 'Processing', records: before.records, progress: '50%' });
-  expect(blind).not.toHaveProperty('recordsPerSecond');
-  expect(condition(blind, 'Progressing')).toMatchObject({ status: 'Unknown' });
-  expect(condition(blind, 'Accepted')).toEqual(condition(before, 'Accepted'));
+  const unobserved = buildStatus(input({ upload: edited, view: { kind: 'unobserved' }, degraded }));
+  expect(unobserved).toMatchObject({ phase: 'Processing', records: before.records, progress: '50%' });
+  expect(unobserved).not.toHaveProperty('recordsPerSecond');
+  expect(condition(unobserved, 'Progressing')).toMatchObject({ status: 'Unknown' });
+  expect(condition(unobserved, 'Accepted')).toEqual(condition(before, 'Accepted'));
 });
 
 it('an upload that waits says what for', () => {

@@ -43,7 +43,7 @@ describe.each([
 ])('the %s Job', (kind, job) => {
   it('belongs to its upload and is found by labels', () => {
     expect(job.metadata).toMatchObject({ name: `${UID}-${kind}-1`, namespace: 'team-a' });
-    // The names of its pods add an index and a suffix, and must be labels.
+    // The names of the Job's pods add an index and a suffix, and must be valid labels.
     expect(job.metadata!.name!.length + '-127-abcde'.length).toBeLessThanOrEqual(63);
     expect(job.metadata!.ownerReferences).toMatchObject([{ kind: 'BatchUpload', uid: UID, controller: true }]);
     expect(job.metadata!.labels).toMatchObject({ 'batchupload.dev/uid': UID });
@@ -99,7 +99,7 @@ it('secrets come by reference, never by value', () => {
   expect(env.get('AWS_SECRET_ACCESS_KEY')).toMatchObject({ valueFrom: { secretKeyRef: { optional: true } } });
   const fromSecrets = [...env.values()].filter(({ valueFrom }) => valueFrom?.secretKeyRef);
   for (const each of fromSecrets) expect(each.value).toBeUndefined();
-  // Only the database must be there; a cloud's identity may stand for the keys of S3.
+  // Only the database Secret is required; a cloud's identity may replace the keys of S3.
   const needed = fromSecrets.filter(({ valueFrom }) => valueFrom!.secretKeyRef!.optional !== true);
   expect(needed.map(({ valueFrom }) => valueFrom!.secretKeyRef!.key)).toEqual(['uri']);
 });
