@@ -9,7 +9,7 @@ import { createEventRecorder } from '#kube/events.ts';
 import { createPodAccess } from '#kube/pod-access.ts';
 import { type Bridge, createBridge } from './bridge/bridge.ts';
 import { createBridgeMetrics } from './bridge/metrics.ts';
-import { createSourceRunners } from './bridge/sources/source-runners.ts';
+import { createReceivers } from './bridge/sources/receivers.ts';
 import type { BridgeConfig } from './config/bridge-config.ts';
 
 /** No sign of life of the watch for so long: bookmarks and reopened watches come far more often. */
@@ -46,8 +46,8 @@ export async function runBridge(config: BridgeConfig, given?: KubeAccess): Promi
   cleanup.defer(() =>
     Promise.race([events.flush(), new Promise<void>((resolve) => setTimeout(resolve, FLUSH_MS).unref())]),
   );
-  const { runners, listen } = createSourceRunners({ log, clock, signal: stop.signal });
-  const bridge = createBridge({ client, events, allow: config, runners, clock, log, metrics });
+  const { receivers, listen } = createReceivers({ log, clock, signal: stop.signal });
+  const bridge = createBridge({ client, events, allow: config, receivers, clock, log, metrics });
   const server = await startHttpServer({
     port: config.metricsPort,
     health: createHealth(bridge),

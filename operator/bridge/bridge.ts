@@ -9,8 +9,8 @@ import { createMigratorFinder, readClusterId } from '#operator/tenancy/cluster-f
 import { Databases } from '#operator/tenancy/databases.ts';
 import type { BridgeMetrics } from './metrics.ts';
 import type { SourceAllowList } from './sources/accept-source.ts';
+import type { Receivers } from './sources/run-source.ts';
 import { createSourceManager, labelsOf, type SourceManager } from './sources/source-manager.ts';
-import type { SourceRunners } from './sources/source-runner.ts';
 import { lagSeconds } from './status/source-status.ts';
 import { createStatusWriter } from './status/status-writer.ts';
 import { createSecretReader, createStorageClients } from './storage/storage-clients.ts';
@@ -19,7 +19,7 @@ export interface BridgeDeps {
   client: KubeClient;
   events: EventRecorder;
   allow: SourceAllowList;
-  runners: SourceRunners;
+  receivers: Receivers;
   clock: Clock;
   log: Logger;
   metrics: BridgeMetrics;

@@ -69,7 +69,7 @@ export interface RejectedEvent {
 }
 
 /** What the part that knows how files arrive is given. */
-export interface RunnerDeps {
+export interface ReceiverDeps {
   admit: AdmitNotices;
   recorder: SourceRecorder;
   clock: Clock;
@@ -90,4 +90,4 @@ export interface RunnerDeps {
  * Does one thing for a source until aborted. What it throws becomes the problem of its activity, and it is started
  * again after a backoff.
  */
-export type SourceRunner = (source: UploadSource, deps: RunnerDeps, signal: AbortSignal) => Promise<void>;
+export type Receiver = (source: UploadSource, deps: ReceiverDeps, signal: AbortSignal) => Promise<void>;

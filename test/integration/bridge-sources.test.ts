@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
 import type { HttpServer } from '#common/http-server.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
-import { createSourceRunners } from '#operator/bridge/sources/source-runners.ts';
+import { createReceivers } from '#operator/bridge/sources/receivers.ts';
 import { type BridgeBench, startBridgeBench } from '#support/bridge/bridge.ts';
 import { type SqsServer, startSqsServer } from '#support/bridge/sqs-server.ts';
 import { NAMESPACE, testSource } from '#support/bridge/upload-source.ts';
@@ -42,11 +42,11 @@ afterAll(async () => {
 beforeEach(async () => {
   bench = await startBridgeBench({ postgres, storage });
   const stop = new AbortController();
-  const { runners, listen } = createSourceRunners({
+  const { receivers, listen } = createReceivers({
     ...{ log: createRecordingLog(), clock: systemClock, signal: stop.signal },
   });
   webhooks = await listen(0);
-  bench.start({ runners });
+  bench.start({ receivers });
   return async () => {
     await bench[Symbol.asyncDispose]();
     stop.abort();

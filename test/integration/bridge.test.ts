@@ -4,7 +4,7 @@ import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
-import type { AdmitNotices, ObjectNotice, Outcome, SourceRunner } from '#operator/bridge/types.ts';
+import type { AdmitNotices, ObjectNotice, Outcome, Receiver } from '#operator/bridge/types.ts';
 import { type BridgeBench, startBridgeBench } from '#support/bridge/bridge.ts';
 import { NAMESPACE, testSource } from '#support/bridge/upload-source.ts';
 import { withClient } from '#support/database/database.ts';
@@ -61,7 +61,7 @@ const listedAgain = async (name: string) => {
   await eventually(`a list after ${bridgeTime()}`, () => keysOf(uploads()).includes(key));
 };
 /** Gives the admission of a source to a test, as the part would be given it that knows how files arrive. */
-function captureAdmission(): { run: SourceRunner; admit: (notices: Partial<ObjectNotice>[]) => Promise<Outcome[]> } {
+function captureAdmission(): { run: Receiver; admit: (notices: Partial<ObjectNotice>[]) => Promise<Outcome[]> } {
   const { promise, resolve } = Promise.withResolvers<AdmitNotices>();
   return {
     run: (_source, { admit, recorder }, signal) => {
@@ -157,7 +157,7 @@ describe.each([false, true])('a bucket with versions: %s', (versioned) => {
     const bucket = await newBucket({ versioned });
     const capture = captureAdmission();
     bench.api.put('uploadsources', testSource('orders', { s3: { bucket, prefix: 'in/' }, ...EVENTS }));
-    const bridge = bench.start({ runners: { sqs: capture.run } });
+    const bridge = bench.start({ receivers: { sqs: capture.run } });
     await eventually(
       'ready',
       () => ready('orders')?.status === 'True' && statusOf('orders').lastListTime !== undefined,
@@ -293,7 +293,7 @@ describe('what makes no upload', () => {
     await bench.put(bucket, 'work/mine.csv');
     const capture = captureAdmission();
     bench.api.put('uploadsources', testSource('orders', { s3: { bucket, prefix: '' }, ...EVENTS }));
-    bench.start({ runners: { sqs: capture.run } });
+    bench.start({ receivers: { sqs: capture.run } });
     const outcomes = await capture.admit([
       { bucket, key: 'work/0b0c4fd6-6c0f-4f5c-9df2-3b8a3a3ad7a5/pod/canonical.csv' },
       { bucket: 'other-bucket', key: 'a.csv' },
@@ -321,7 +321,7 @@ describe('what makes no upload', () => {
     await bench.put(bucket, 'a.csv', 'k,v\n1,a\n');
     const capture = captureAdmission();
     bench.api.put('uploadsources', testSource('orders', { s3: { bucket, prefix: '' }, ...EVENTS, settleSeconds: 2 }));
-    bench.start({ runners: { sqs: capture.run } });
+    bench.start({ receivers: { sqs: capture.run } });
     expect(await capture.admit([{ bucket, key: 'a.csv' }])).toMatchObject([{ kind: 'Later', reason: 'Settling' }]);
     await bench.put(bucket, 'a.csv', 'k,v\n2,b\n3,c\n');
     await eventually('the upload', () => uploads().length === 1);
@@ -422,7 +422,7 @@ describe('sources come, change and go', () => {
   it('a queue has one owner; the next one takes over', async () => {
     const bucket = await newBucket();
     const owners: string[] = [];
-    const sqs: SourceRunner = ({ metadata }, { recorder }, signal) => {
+    const sqs: Receiver = ({ metadata }, { recorder }, signal) => {
       owners.push(metadata!.name!);
       recorder.problem('receive', null);
       return new Promise((end) => signal.addEventListener('abort', () => end(), { once: true }));
@@ -434,7 +434,7 @@ describe('sources come, change and go', () => {
     };
     at('younger', '2026-01-02T00:00:00Z');
     at('older', '2026-01-01T00:00:00Z');
-    bench.start({ runners: { sqs } });
+    bench.start({ receivers: { sqs } });
     await eventually('taken', () => ready('younger')?.reason === 'QueueTaken' && ready('older')?.status === 'True');
     expect(ready('younger')?.message).toContain('ns/older');
     expect(owners).toEqual(['older']);

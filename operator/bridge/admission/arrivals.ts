@@ -13,11 +13,10 @@ import { recordArrival } from '#ledger/arrivals/record-arrival.ts';
 import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { AfterSuccess } from '#ledger/types.ts';
-import type { ListedObject } from '#operator/bridge/storage/storage-calls.ts';
+import type { ListedObject, ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { RejectedEvent } from '#operator/bridge/types.ts';
 import type { Databases } from '#operator/tenancy/databases.ts';
 import { type FindMigrator, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
-import type { ObjectVersion } from './upload-name.ts';
 
 export interface NewArrival {
   name: string;

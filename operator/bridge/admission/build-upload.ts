@@ -2,7 +2,7 @@
 import { LABELS, labelValue } from '#api/labels.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
 import type { NewObject } from '#kube/types.ts';
-import type { ObjectVersion } from './upload-name.ts';
+import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 
 export interface UploadParts {
   name: string;

@@ -1,14 +1,14 @@
 /** One pass over a prefix, page by page: what is new is admitted, what is known costs one question a page. */
 import type { Clock } from '#common/clock.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import { settlesIn } from '#operator/bridge/admission/admit.ts';
 import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';
 import type { ObjectRules } from '#operator/bridge/admission/object-rules.ts';
+import { quietPeriodLeftMs } from '#operator/bridge/admission/quiet-period.ts';
 import { noticeId, type RetryQueue } from '#operator/bridge/admission/retry-queue.ts';
 import type { StateRecorder } from '#operator/bridge/status/source-state.ts';
-import type { SeenPages } from '#operator/bridge/storage/seen-pages.ts';
 import type { ListedObject, ListedPage } from '#operator/bridge/storage/storage-calls.ts';
 import type { AdmitNotices, ObjectNotice } from '#operator/bridge/types.ts';
+import type { SeenPages } from './seen-pages.ts';
 
 export interface ListDeps {
   source: UploadSource;
@@ -64,7 +64,7 @@ async function handlePage(
   for (const object of meant.filter((_, at) => !known[at])) {
     if (seen.isKnown(object)) continue;
     const notice = toNotice(bucket, object);
-    const waitMs = settlesIn(source, object.lastModified, clock.now());
+    const waitMs = quietPeriodLeftMs(source, object.lastModified, clock.now());
     if (waitMs > 0) {
       settled = false;
       recorder.begin(noticeId(notice), clock.now() + waitMs);

@@ -15,9 +15,9 @@ import {
 import { type StatusWriter, targetOf } from '#operator/bridge/status/status-writer.ts';
 import { acceptSource, type SourceAllowList } from './accept-source.ts';
 import { findQueueRivals } from './queue-owner.ts';
-import { mainActivity, runSource, type SourceRunnerDeps } from './source-runner.ts';
+import { mainActivity, type RunSourceDeps, runSource } from './run-source.ts';
 
-export interface SourceManagerDeps extends SourceRunnerDeps {
+export interface SourceManagerDeps extends RunSourceDeps {
   sources: Pick<Reflector<UploadSource>, 'values' | 'subscribe' | 'get'>;
   writer: StatusWriter;
   events: Pick<EventRecorder, 'record'>;
@@ -27,7 +27,7 @@ export interface SourceManagerDeps extends SourceRunnerDeps {
 }
 
 export interface SourceManager {
-  /** Until aborted; then all runners have ended. */
+  /** Until aborted; then all receivers have ended. */
   run(signal: AbortSignal): Promise<void>;
   /** What is known of the sources, for metrics. */
   states(): IterableIterator<[string, SourceState]>;

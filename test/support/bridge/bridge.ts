@@ -5,7 +5,7 @@ import { createKubeClient } from '#kube/client.ts';
 import type { EventRecorder } from '#kube/types.ts';
 import { createBridge } from '#operator/bridge/bridge.ts';
 import { createBridgeMetrics } from '#operator/bridge/metrics.ts';
-import type { SourceRunners } from '#operator/bridge/sources/source-runner.ts';
+import type { Receivers } from '#operator/bridge/sources/run-source.ts';
 import { type KubeApiServer, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
 import { createDatabase } from '#support/database/database.ts';
 import type { Postgres } from '#support/database/postgres.ts';
@@ -19,7 +19,7 @@ export interface BridgeBench extends AsyncDisposable {
   databaseUrl: string;
   events: { name: string; reason: string; message: string }[];
   /** Starts another bridge on the same API server. */
-  start(options?: { runners?: Partial<SourceRunners> }): TestBridge;
+  start(options?: { receivers?: Partial<Receivers> }): TestBridge;
   /** Makes a bucket. */
   bucket(name: string, options?: { versioned?: boolean }): Promise<void>;
   put(bucket: string, key: string, body?: string): Promise<void>;
@@ -53,7 +53,7 @@ export async function startBridgeBench(servers: { postgres: Postgres; storage: S
 
   return {
     ...{ api, s3, databaseUrl, events, secret },
-    start({ runners } = {}) {
+    start({ receivers } = {}) {
       const log = createRecordingLog();
       const metrics = createBridgeMetrics();
       const client = createKubeClient({ access: api.access, userAgent: 'batch-upload-bridge' });
@@ -72,7 +72,7 @@ export async function startBridgeBench(servers: { postgres: Postgres; storage: S
           extraS3Secrets: ['other-s3'],
           bridgeSecrets: ['own'],
         },
-        runners: { sqs: idle, webhook: idle, sftp: idle, ...runners },
+        receivers: { sqs: idle, webhook: idle, sftp: idle, ...receivers },
         statusIntervalMs: 50,
         spreadMs: 0,
         afterSuccessMs: 100,

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildUpload } from '#operator/bridge/admission/build-upload.ts';
-import { type ObjectVersion, uploadName } from '#operator/bridge/admission/upload-name.ts';
+import { uploadName } from '#operator/bridge/admission/upload-name.ts';
+import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 
 const VERSION: ObjectVersion = { versionId: null, eTag: 'abc', size: 10, lastModified: 1_767_225_600_000 };

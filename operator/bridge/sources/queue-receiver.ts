@@ -5,13 +5,13 @@ import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { createQueueClient } from '#operator/bridge/events/queue-client.ts';
 import { createQueueConsumer } from '#operator/bridge/events/queue-consumer.ts';
-import type { RunnerDeps, SourceRunner } from '#operator/bridge/types.ts';
+import type { Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
 /** Keys are read again so often: a Secret that was corrected holds without a restart. */
 const BELIEVE_MS = 60_000;
 
-export const runQueueSource: SourceRunner = async (source, deps, signal) => {
+export const receiveFromQueue: Receiver = async (source, deps, signal) => {
   while (!signal.aborted) {
     const keys = await readKeys(source, deps, signal);
     const others = new AbortController();
@@ -27,7 +27,7 @@ interface Turn {
   signal: AbortSignal;
 }
 
-async function consume(source: UploadSource, deps: RunnerDeps, { keys, signal }: Turn): Promise<void> {
+async function consume(source: UploadSource, deps: ReceiverDeps, { keys, signal }: Turn): Promise<void> {
   const { queueUrl, endpoint, region } = source.spec.s3Event!.sqs!;
   const client = createQueueClient({
     queueUrl,
@@ -46,7 +46,7 @@ async function consume(source: UploadSource, deps: RunnerDeps, { keys, signal }:
 }
 
 /** Other keys are read with every call. A Secret that was made after the source, or another region, needs another client. */
-async function untilOthers(source: UploadSource, deps: RunnerDeps, { keys, signal }: Turn): Promise<void> {
+async function untilOthers(source: UploadSource, deps: ReceiverDeps, { keys, signal }: Turn): Promise<void> {
   while (!signal.aborted) {
     await sleep(deps.clock, BELIEVE_MS, signal);
     if (signal.aborted) return;
@@ -61,7 +61,11 @@ interface Keys {
 }
 
 /** Null: the bridge's own AWS identity. @throws Fault SecretMissing */
-async function readKeys({ metadata, spec }: UploadSource, deps: RunnerDeps, signal: AbortSignal): Promise<Keys | null> {
+async function readKeys(
+  { metadata, spec }: UploadSource,
+  deps: ReceiverDeps,
+  signal: AbortSignal,
+): Promise<Keys | null> {
   const named = spec.s3Event!.sqs!.credentialsSecretRef?.name;
   const secret = await deps.readSecret(named ?? DEFAULT_NAMES.s3Secret, signal);
   if (secret === null && named !== undefined) {

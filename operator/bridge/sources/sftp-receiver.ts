@@ -1,16 +1,16 @@
 /** A source whose files come from an SFTP server: what the spec and the recorder say, in the words of sftp/. */
 import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import { settleMs } from '#operator/bridge/admission/admit.ts';
+import { quietPeriodMs } from '#operator/bridge/admission/quiet-period.ts';
 import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
 import { runSftpSource, type SftpStatus } from '#operator/bridge/sftp/run-sftp-source.ts';
 import { clientOfNow } from '#operator/bridge/storage/storage-clients.ts';
-import type { RunnerDeps, SourceRunner } from '#operator/bridge/types.ts';
+import type { Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
 /** With memory for parts that all of them share. */
-export function createFolderRunner(): SourceRunner {
+export function createSftpReceiver(): Receiver {
   const buffers = createPartBuffers();
   return async (source, deps, signal) => {
     const { metadata, spec } = source;
@@ -23,7 +23,7 @@ export function createFolderRunner(): SourceRunner {
       {
         ...{ namespace, name, directory, intervalSeconds, uploadPrefix, admit, buffers, log, clock },
         server: { host, port, username },
-        settleSeconds: settleMs(source) / 1000,
+        settleSeconds: quietPeriodMs(source) / 1000,
         afterFetch: toAfterFetch(spec.sftp!.afterFetch),
         bucket: spec.s3.bucket,
         s3: clientOfNow(() => deps.openStorage(signal)),
@@ -60,7 +60,7 @@ function toAfterFetch({
   }
 }
 
-function toStatus({ recorder, clock }: RunnerDeps): SftpStatus {
+function toStatus({ recorder, clock }: ReceiverDeps): SftpStatus {
   return {
     listed() {
       recorder.listed();

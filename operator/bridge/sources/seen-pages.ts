@@ -3,7 +3,7 @@
  * in which nothing has changed since everything on it was handled is not looked at again.
  */
 import { createHash } from 'node:crypto';
-import type { ListedObject } from './storage-calls.ts';
+import type { ListedObject } from '#operator/bridge/storage/storage-calls.ts';
 
 export interface SeenPages {
   isUnchanged(page: number, objects: readonly ListedObject[]): boolean;

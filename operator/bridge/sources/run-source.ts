@@ -7,32 +7,32 @@ import type { Logger } from '#common/log.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import type { KubeClient } from '#kube/types.ts';
 import { createAdmission } from '#operator/bridge/admission/admit.ts';
-import { runAfterSuccess } from '#operator/bridge/admission/after-success.ts';
 import { type Arrivals, type ArrivalsDeps, createArrivals } from '#operator/bridge/admission/arrivals.ts';
 import { type ObjectRules, watchedPrefix } from '#operator/bridge/admission/object-rules.ts';
 import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
 import type { BridgeMetrics } from '#operator/bridge/metrics.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import type { SourceState, StateRecorder } from '#operator/bridge/status/source-state.ts';
-import { createSeenPages } from '#operator/bridge/storage/seen-pages.ts';
 import { headVersion, listPage } from '#operator/bridge/storage/storage-calls.ts';
 import type { SecretReader, StorageClients } from '#operator/bridge/storage/storage-clients.ts';
-import type { Activity, AdmitNotices, RunnerDeps, SourceRunner } from '#operator/bridge/types.ts';
+import type { Activity, AdmitNotices, Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
+import { runAfterSuccess } from './after-success.ts';
 import { keepRunning } from './keep-running.ts';
-import { pollPrefix } from './poll.ts';
+import { pollPrefix } from './poll-prefix.ts';
+import { createSeenPages } from './seen-pages.ts';
 
 /** The parts that know how files arrive, besides lists. */
-export interface SourceRunners {
-  sqs: SourceRunner;
-  webhook: SourceRunner;
-  sftp: SourceRunner;
+export interface Receivers {
+  sqs: Receiver;
+  webhook: Receiver;
+  sftp: Receiver;
 }
 
-export interface SourceRunnerDeps extends ArrivalsDeps {
+export interface RunSourceDeps extends ArrivalsDeps {
   client: Pick<KubeClient, 'create'>;
   secrets: SecretReader;
   storage: StorageClients;
-  runners: SourceRunners;
+  receivers: Receivers;
   metrics: BridgeMetrics;
   clock: Clock;
   log: Logger;
@@ -40,7 +40,7 @@ export interface SourceRunnerDeps extends ArrivalsDeps {
   afterSuccessMs?: number;
 }
 
-export interface RunningSource {
+export interface SourceRun {
   source: UploadSource;
   rules: ObjectRules;
   state: SourceState;
@@ -60,7 +60,7 @@ export function mainActivity({ spec }: UploadSource): Activity {
 }
 
 /** Until aborted; never throws. */
-export async function runSource(deps: SourceRunnerDeps, running: RunningSource, signal: AbortSignal): Promise<void> {
+export async function runSource(deps: RunSourceDeps, running: SourceRun, signal: AbortSignal): Promise<void> {
   const { clock, log, metrics, secrets } = deps;
   const { source, rules, state, recorder, delayMs, suspended } = running;
   const { spec } = source;
@@ -79,7 +79,7 @@ export async function runSource(deps: SourceRunnerDeps, running: RunningSource, 
   const admit = suspended
     ? refuseAll
     : createAdmission({ ...deps, ...running, ...admission, arrivals, retries, recount });
-  const runner: RunnerDeps = {
+  const runner: ReceiverDeps = {
     ...{ admit, recorder, clock, log },
     readSecret: (secret, ending) => secrets.read({ namespace, name: secret }, ending),
     openStorage: (ending) => deps.storage.open(namespace, spec.s3, ending),
@@ -90,7 +90,7 @@ export async function runSource(deps: SourceRunnerDeps, running: RunningSource, 
     knownKeys: (keys) => arrivals.knownKeys(keys),
     rejectEvent: (event) => arrivals.reject(event),
   };
-  const keep = (activity: Activity, run: SourceRunner) =>
+  const keep = (activity: Activity, run: Receiver) =>
     keepRunning({ activity, recorder, clock, log, run: () => run(source, runner, signal) }, signal);
   const poll = (seconds: number) =>
     pollPrefix(
@@ -106,16 +106,16 @@ export async function runSource(deps: SourceRunnerDeps, running: RunningSource, 
       signal,
     );
 
-  if (suspended) return spec.s3Event?.webhook ? keep('receive', deps.runners.webhook) : undefined;
+  if (suspended) return spec.s3Event?.webhook ? keep('receive', deps.receivers.webhook) : undefined;
   const loops: Promise<void>[] = [
     keepRunning({ activity: 'ledger', recorder, clock, log, run: () => retries.run(admit, signal) }, signal),
     recountAtStart(recount, { recorder, clock }, signal),
   ];
   if (spec.s3Poll) loops.push(poll(spec.s3Poll.intervalSeconds));
   if (spec.s3Event) loops.push(poll(spec.s3Event.relistSeconds));
-  if (spec.s3Event?.sqs) loops.push(keep('receive', deps.runners.sqs));
-  if (spec.s3Event?.webhook) loops.push(keep('receive', deps.runners.webhook));
-  if (spec.sftp) loops.push(keep('fetch', deps.runners.sftp));
+  if (spec.s3Event?.sqs) loops.push(keep('receive', deps.receivers.sqs));
+  if (spec.s3Event?.webhook) loops.push(keep('receive', deps.receivers.webhook));
+  if (spec.sftp) loops.push(keep('fetch', deps.receivers.sftp));
   if (!spec.sftp && spec.afterSuccess.action !== 'Keep') {
     const openStorage = (ending: AbortSignal) => deps.storage.open(namespace, spec.s3, ending);
     const onDone = (action: string, ok: boolean) => metrics.afterSuccess.inc({ action, ok: String(ok) });
@@ -137,7 +137,7 @@ const refuseAll: AdmitNotices = async (notices) =>
   notices.map(() => ({ kind: 'Later', reason: 'Suspended', message: 'spec.suspend is true: nothing is created.' }));
 
 /** Calls with the client of the source; keys that were refused are read again at the next call. */
-function createStorage({ storage }: SourceRunnerDeps, { metadata, spec }: UploadSource) {
+function createStorage({ storage }: RunSourceDeps, { metadata, spec }: UploadSource) {
   const namespace = metadata.namespace;
   return async <T>(call: (s3: S3Client) => Promise<T>, signal: AbortSignal): Promise<T> => {
     const s3 = await storage.open(namespace, spec.s3, signal);

@@ -3,15 +3,15 @@ import type { Explanation } from '#api/explanation.ts';
 import { sleep } from '#common/clock.ts';
 import type { WebhookSource } from '#operator/bridge/events/webhook.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
-import type { RunnerDeps, SourceRunner } from '#operator/bridge/types.ts';
+import type { Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
 /** How soon the status says that the Secret is not there, or is there now. */
 const CHECK_MS = 60_000;
 const WRONG_CHECK_MS = 3_000;
 
-export function createWebhooks(): {
-  run: SourceRunner;
+export function createWebhookReceiver(): {
+  run: Receiver;
   lookup(namespace: string, name: string): WebhookSource | undefined;
 } {
   const running = new Map<string, WebhookSource>();
@@ -39,7 +39,7 @@ export function createWebhooks(): {
 
 const CHANGED = { kind: 'Later', reason: 'Starting', message: 'The source has just changed.' } as const;
 
-function toWebhookSource(secretName: string, deps: RunnerDeps, signal: AbortSignal): WebhookSource {
+function toWebhookSource(secretName: string, deps: ReceiverDeps, signal: AbortSignal): WebhookSource {
   return {
     // A source that is changed or gone takes on nothing more: what it is told of now would count for the next one.
     async admit(notices, ending) {
@@ -65,7 +65,7 @@ function toWebhookSource(secretName: string, deps: RunnerDeps, signal: AbortSign
 
 /** Null when somebody can post. */
 async function checkSecret(
-  deps: RunnerDeps,
+  deps: ReceiverDeps,
   { namespace, name }: { namespace: string; name: string },
   signal: AbortSignal,
 ): Promise<Explanation | null> {
