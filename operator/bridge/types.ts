@@ -11,8 +11,8 @@ export interface ObjectNotice {
   /** As S3 knows it, not URL-encoded. */
   key: string;
   /**
-   * Where nothing tells whether the sender encodes keys: the key as it was written. To be asked for when there is no object
-   * `key`, and only then.
+   * Where nothing tells whether the sender encodes keys: the key as it was written. To be asked for when there is no
+   * object `key`, and only then.
    */
   alternativeKey?: string;
   versionId: string | null;
@@ -48,7 +48,9 @@ export interface SourceRecorder {
   event(): void;
   /** The prefix or the folder was listed to its end. */
   listed(): void;
-  /** Something is not meant, or cannot be understood: it is not tried again. `what`: a key, a file name, a message's id. */
+  /**
+   * Something is not meant, or cannot be understood: it is not tried again. `what`: a key, a file name, a message's id.
+   */
   ignored(what: string, why: Explanation): void;
   /** A try failed; it is most likely repeated. */
   failed(what: string, why: Explanation): void;
@@ -56,7 +58,9 @@ export interface SourceRecorder {
   problem(activity: Activity, why: Explanation | null): void;
   /** A Kubernetes event on the source. */
   warn(why: Explanation): void;
-  /** Oldest thing that waits outside of `admit`, such as a file that is being fetched: wall clock, ms; null for none. */
+  /**
+   * Oldest thing that waits outside of `admit`, such as a file that is being fetched: wall clock, ms; null for none.
+   */
   waitingSince(activity: Activity, since: number | null): void;
 }
 

@@ -39,7 +39,8 @@ export function compileRules({ metadata, spec }: UploadSource): ObjectRules {
         return refuse('OtherBucket', `The bucket ${bucket} is not spec.s3.bucket, ${spec.s3.bucket}.`);
       }
       if (!key.startsWith(prefix)) return refuse('OtherPrefix', `The key does not begin with ${prefix}.`);
-      // A list tells of whatever the storage holds; one key that the ledger can't be asked for would hold up all of its page.
+      // A list tells of whatever the storage holds; one key that the ledger can't be asked for would hold up all of its
+      // page.
       if (!canBeKey(key)) return refuse('KeyInvalid', KEY_INVALID);
       if (isWorkKey(key)) return filtered('A copy that the product keeps of a file while it is loaded.');
       if (moved !== null && key.startsWith(moved)) return filtered('It was moved here after it had been loaded.');

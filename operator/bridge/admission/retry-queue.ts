@@ -1,7 +1,7 @@
 /**
- * Notices of one source that wait for another look: until their object has settled, or after a backoff. One timer for all
- * of them, and none while it is empty. Nothing here is needed for the right result: a list, or a message that was not
- * acknowledged, tells of the object again.
+ * Notices of one source that wait for another look: until their object has settled, or after a backoff. One timer for
+ * all of them, and none while it is empty. Nothing here is needed for the right result: a list, or a message that was
+ * not acknowledged, tells of the object again.
  */
 import { backoffMs } from '#common/backoff.ts';
 import { aborted, type Clock, sleep } from '#common/clock.ts';

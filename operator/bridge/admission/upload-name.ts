@@ -1,4 +1,6 @@
-/** Upload names: every notice of one version of an object yields the same name, and no other version yields that name. */
+/**
+ * Upload names: every notice of one version of an object yields the same name, and no other version yields that name.
+ */
 import { createHash } from 'node:crypto';
 import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 
@@ -15,7 +17,9 @@ export function uploadName(
   return nameOf(sourceName, [schemaName, bucket, key, ...identityOf(version)]);
 }
 
-/** Without versions one key can have the same ETag twice: a file was corrected, and the first content was sent again. */
+/**
+ * Without versions one key can have the same ETag twice: a file was corrected, and the first content was sent again.
+ */
 function identityOf({ versionId, eTag, size, lastModified }: ObjectVersion): (string | number)[] {
   return versionId === null ? [eTag, size, lastModified] : [versionId];
 }

@@ -1,4 +1,4 @@
-/** The parts that know how files arrive, as receivers of sources; and the server to which events are posted. */
+/** Builds the receivers of all kinds of sources, and the HTTP server to which events are posted. */
 import type { Clock } from '#common/clock.ts';
 import { type HttpServer, listen } from '#common/http-server.ts';
 import type { Logger } from '#common/log.ts';
@@ -10,7 +10,7 @@ import { createWebhookReceiver } from './webhook-receiver.ts';
 
 export function createReceivers(deps: { log: Logger; clock: Clock; signal: AbortSignal }): {
   receivers: Receivers;
-  /** Takes posted events from now on. */
+  /** Opens the port for posted events. */
   listen(port: number): Promise<HttpServer>;
 } {
   const webhooks = createWebhookReceiver();

@@ -1,4 +1,4 @@
-/** All that one source does while it runs: its admission, and the loops that tell it of objects. */
+/** Runs one UploadSource: its admission, and the loops that bring it notices of objects. */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
@@ -6,22 +6,22 @@ import { Fault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import type { KubeClient } from '#kube/types.ts';
-import { createAdmission } from '#operator/bridge/admission/admit.ts';
+import { type AdmissionDeps, createAdmission } from '#operator/bridge/admission/admit.ts';
 import { type Arrivals, type ArrivalsDeps, createArrivals } from '#operator/bridge/admission/arrivals.ts';
 import { type ObjectRules, watchedPrefix } from '#operator/bridge/admission/object-rules.ts';
-import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
+import { createRetryQueue, type RetryQueue } from '#operator/bridge/admission/retry-queue.ts';
 import type { BridgeMetrics } from '#operator/bridge/metrics.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import type { SourceState, StateRecorder } from '#operator/bridge/status/source-state.ts';
 import { headVersion, listPage } from '#operator/bridge/storage/storage-calls.ts';
 import type { SecretReader, StorageClients } from '#operator/bridge/storage/storage-clients.ts';
 import type { Activity, AdmitNotices, Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
-import { runAfterSuccess } from './after-success.ts';
+import { type AfterSuccessDeps, runAfterSuccess } from './after-success.ts';
 import { keepRunning } from './keep-running.ts';
 import { pollPrefix } from './poll-prefix.ts';
 import { createSeenPages } from './seen-pages.ts';
 
-/** The parts that know how files arrive, besides lists. */
+/** One receiver for each way in which a source can learn of files, besides lists. */
 export interface Receivers {
   sqs: Receiver;
   webhook: Receiver;
@@ -36,7 +36,7 @@ export interface RunSourceDeps extends ArrivalsDeps {
   metrics: BridgeMetrics;
   clock: Clock;
   log: Logger;
-  /** Between two looks for what is due; 15 s when absent. */
+  /** Time between two searches for objects that are due to be deleted or moved; 15 s when absent. */
   afterSuccessMs?: number;
 }
 
@@ -45,101 +45,189 @@ export interface SourceRun {
   rules: ObjectRules;
   state: SourceState;
   recorder: StateRecorder;
-  /** Of the first list. */
+  /** Delay of the first list. */
   delayMs: number;
-  /** Nothing is created: posted events are refused, all others stay where they are. */
+  /**
+   * A suspended source creates nothing: posted events are refused, messages stay in their queue, files stay in place.
+   */
   suspended: boolean;
 }
 
 const AFTER_SUCCESS_MS = 15_000;
 
-/** The activity without which a source sees nothing. */
+/** The activity without which a source sees no files. */
 export function mainActivity({ spec }: UploadSource): Activity {
   if (spec.s3Poll) return 'list';
   return spec.sftp ? 'fetch' : 'receive';
 }
 
-/** Until aborted; never throws. */
-export async function runSource(deps: RunSourceDeps, running: SourceRun, signal: AbortSignal): Promise<void> {
-  const { clock, log, metrics, secrets } = deps;
-  const { source, rules, state, recorder, delayMs, suspended } = running;
-  const { spec } = source;
-  const { namespace, name } = source.metadata as { namespace: string; name: string };
+/** Runs until the signal aborts; never throws. */
+export async function runSource(deps: RunSourceDeps, run: SourceRun, signal: AbortSignal): Promise<void> {
+  const parts = createParts(deps, run);
+  if (run.suspended) {
+    if (run.source.spec.s3Event?.webhook) await receive(deps, parts, 'webhook', signal);
+    return;
+  }
+  await Promise.all([
+    ...startAdmission(deps, parts, signal),
+    ...startIntake(deps, parts, signal),
+    ...startAfterSuccess(deps, parts, signal),
+  ]);
+}
+
+/** What the loops of one run share. */
+interface Parts extends SourceRun {
+  arrivals: Arrivals;
+  retries: RetryQueue;
+  callStorage: CallStorage;
+  admit: AdmitNotices;
+  recount: () => Promise<void>;
+}
+
+function createParts(deps: RunSourceDeps, run: SourceRun): Parts {
+  const { source, state, suspended } = run;
+  const { bucket } = source.spec.s3;
   const arrivals = createArrivals(deps, source);
+  const retries = createRetryQueue({ clock: deps.clock });
+  const callStorage = createCallStorage(deps, source);
   const recount = createRecount(arrivals, state);
-  const retries = createRetryQueue({ clock });
-  const storage = createStorage(deps, source);
-  const { bucket } = spec.s3;
-  const prefix = watchedPrefix(namespace, name, spec);
-  const admission = {
-    head: ({ key, versionId }: { key: string; versionId: string | null }, ending: AbortSignal) =>
-      storage((s3) => headVersion(s3, { bucket, key, versionId }, ending), ending),
-    onCreated: (seconds: number) => metrics.eventToUpload.observe(seconds),
+  const admission: AdmissionDeps = {
+    ...deps,
+    ...run,
+    arrivals,
+    retries,
+    recount,
+    head: ({ key, versionId }, ending) =>
+      callStorage((s3) => headVersion(s3, { bucket, key, versionId }, ending), ending),
+    onCreated: (seconds) => deps.metrics.eventToUpload.observe(seconds),
   };
-  const admit = suspended
-    ? refuseAll
-    : createAdmission({ ...deps, ...running, ...admission, arrivals, retries, recount });
-  const runner: ReceiverDeps = {
-    ...{ admit, recorder, clock, log },
-    readSecret: (secret, ending) => secrets.read({ namespace, name: secret }, ending),
-    openStorage: (ending) => deps.storage.open(namespace, spec.s3, ending),
+  const admit = suspended ? postponeAll : createAdmission(admission);
+  return { ...run, arrivals, retries, callStorage, admit, recount };
+}
+
+/** The loops that admit retried notices and make the counts right. */
+function startAdmission(
+  { clock, log }: RunSourceDeps,
+  { recorder, retries, admit, recount }: Parts,
+  signal: AbortSignal,
+): Promise<void>[] {
+  return [
+    keepRunning({ activity: 'ledger', recorder, clock, log, run: () => retries.run(admit, signal) }, signal),
+    recountAtStart(recount, { recorder, clock }, signal),
+  ];
+}
+
+/** The loops that bring notices: lists and receivers. */
+function startIntake(deps: RunSourceDeps, parts: Parts, signal: AbortSignal): Promise<void>[] {
+  const { s3Poll, s3Event, sftp } = parts.source.spec;
+  const loops: Promise<void>[] = [];
+  if (s3Poll) loops.push(poll(deps, parts, s3Poll.intervalSeconds, signal));
+  if (s3Event) loops.push(poll(deps, parts, s3Event.relistSeconds, signal));
+  if (s3Event?.sqs) loops.push(receive(deps, parts, 'sqs', signal));
+  if (s3Event?.webhook) loops.push(receive(deps, parts, 'webhook', signal));
+  if (sftp) loops.push(receive(deps, parts, 'sftp', signal));
+  return loops;
+}
+
+function poll(
+  { clock, metrics }: RunSourceDeps,
+  { source, rules, arrivals, admit, recorder, retries, callStorage, delayMs, state }: Parts,
+  intervalSeconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { metadata, spec } = source;
+  const { bucket } = spec.s3;
+  const prefix = watchedPrefix(metadata.namespace, metadata.name, spec);
+  return pollPrefix(
+    {
+      source,
+      rules,
+      arrivals,
+      admit,
+      recorder,
+      retries,
+      clock,
+      list: (token, ending) => callStorage((s3) => listPage(s3, { bucket, prefix, token }, ending), ending),
+      seen: createSeenPages(),
+      intervalMs: intervalSeconds * 1000,
+      delayMs,
+      since: state.lastListTime,
+      onPass: ({ ok, seconds }) => metrics.listDuration.observe({ ok: String(ok) }, seconds),
+    },
+    signal,
+  );
+}
+
+function receive(deps: RunSourceDeps, parts: Parts, kind: keyof Receivers, signal: AbortSignal): Promise<void> {
+  const { clock, log } = deps;
+  const { source, recorder } = parts;
+  const receiverDeps = toReceiverDeps(deps, parts);
+  const activity = kind === 'sftp' ? 'fetch' : 'receive';
+  const run = () => deps.receivers[kind](source, receiverDeps, signal);
+  return keepRunning({ activity, recorder, clock, log, run }, signal);
+}
+
+function toReceiverDeps(
+  { secrets, storage, clock, log }: RunSourceDeps,
+  { source, rules, arrivals, admit, recorder }: Parts,
+): ReceiverDeps {
+  const { metadata, spec } = source;
+  const { namespace } = metadata;
+  return {
+    admit,
+    recorder,
+    clock,
+    log,
+    readSecret: (name, ending) => secrets.read({ namespace, name }, ending),
+    openStorage: (ending) => storage.open(namespace, spec.s3, ending),
     judge: ({ key, size }) => {
-      const judgement = rules.judge({ bucket, key });
+      const judgement = rules.judge({ bucket: spec.s3.bucket, key });
       return judgement.meant ? rules.judgeSize(size) : judgement;
     },
     knownKeys: (keys) => arrivals.knownKeys(keys),
     rejectEvent: (event) => arrivals.reject(event),
   };
-  const keep = (activity: Activity, run: Receiver) =>
-    keepRunning({ activity, recorder, clock, log, run: () => run(source, runner, signal) }, signal);
-  const poll = (seconds: number) =>
-    pollPrefix(
-      {
-        ...{ source, rules, arrivals, admit, recorder, retries, clock },
-        list: (token, ending) => storage((s3) => listPage(s3, { bucket, prefix, token }, ending), ending),
-        seen: createSeenPages(),
-        intervalMs: seconds * 1000,
-        delayMs,
-        since: state.lastListTime,
-        onPass: ({ ok, seconds: took }) => metrics.listDuration.observe({ ok: String(ok) }, took),
-      },
-      signal,
-    );
-
-  if (suspended) return spec.s3Event?.webhook ? keep('receive', deps.receivers.webhook) : undefined;
-  const loops: Promise<void>[] = [
-    keepRunning({ activity: 'ledger', recorder, clock, log, run: () => retries.run(admit, signal) }, signal),
-    recountAtStart(recount, { recorder, clock }, signal),
-  ];
-  if (spec.s3Poll) loops.push(poll(spec.s3Poll.intervalSeconds));
-  if (spec.s3Event) loops.push(poll(spec.s3Event.relistSeconds));
-  if (spec.s3Event?.sqs) loops.push(keep('receive', deps.receivers.sqs));
-  if (spec.s3Event?.webhook) loops.push(keep('receive', deps.receivers.webhook));
-  if (spec.sftp) loops.push(keep('fetch', deps.receivers.sftp));
-  if (!spec.sftp && spec.afterSuccess.action !== 'Keep') {
-    const openStorage = (ending: AbortSignal) => deps.storage.open(namespace, spec.s3, ending);
-    const onDone = (action: string, ok: boolean) => metrics.afterSuccess.inc({ action, ok: String(ok) });
-    const after = {
-      source,
-      arrivals,
-      openStorage,
-      recorder,
-      clock,
-      intervalMs: deps.afterSuccessMs ?? AFTER_SUCCESS_MS,
-      onDone,
-    };
-    loops.push(runAfterSuccess(after, signal));
-  }
-  await Promise.all(loops);
 }
 
-const refuseAll: AdmitNotices = async (notices) =>
-  notices.map(() => ({ kind: 'Later', reason: 'Suspended', message: 'spec.suspend is true: nothing is created.' }));
+/**
+ * The loop that deletes or moves the objects of complete uploads. Remote files are put away by the SFTP receiver
+ * instead.
+ */
+function startAfterSuccess(
+  { storage, metrics, clock, afterSuccessMs }: RunSourceDeps,
+  { source, arrivals, recorder }: Parts,
+  signal: AbortSignal,
+): Promise<void>[] {
+  const { metadata, spec } = source;
+  if (spec.sftp || spec.afterSuccess.action === 'Keep') return [];
+  const deps: AfterSuccessDeps = {
+    source,
+    arrivals,
+    recorder,
+    clock,
+    openStorage: (ending) => storage.open(metadata.namespace, spec.s3, ending),
+    intervalMs: afterSuccessMs ?? AFTER_SUCCESS_MS,
+    onDone: (action, ok) => metrics.afterSuccess.inc({ action, ok: String(ok) }),
+  };
+  return [runAfterSuccess(deps, signal)];
+}
 
-/** Calls with the client of the source; keys that were refused are read again at the next call. */
-function createStorage({ storage }: RunSourceDeps, { metadata, spec }: UploadSource) {
+const postponeAll: AdmitNotices = async (notices) =>
+  notices.map(() => ({
+    kind: 'Later',
+    reason: 'Suspended',
+    message: 'Nothing is created, since spec.suspend is true. Set it to false to go on.',
+  }));
+
+type CallStorage = <T>(call: (s3: S3Client) => Promise<T>, signal: AbortSignal) => Promise<T>;
+
+/**
+ * Calls the storage with the source's client. After the storage refused the access keys, the next call reads the Secret
+ * again.
+ */
+function createCallStorage({ storage }: RunSourceDeps, { metadata, spec }: UploadSource): CallStorage {
   const namespace = metadata.namespace;
-  return async <T>(call: (s3: S3Client) => Promise<T>, signal: AbortSignal): Promise<T> => {
+  return async (call, signal) => {
     const s3 = await storage.open(namespace, spec.s3, signal);
     try {
       return await call(s3);
@@ -151,8 +239,8 @@ function createStorage({ storage }: RunSourceDeps, { metadata, spec }: UploadSou
 }
 
 /**
- * Once, before anything is created: what a killed process had made and not yet said in the status. Fails as the ledger
- * does, and is tried again by the next call.
+ * Counts the source's arrivals in the ledger once, before anything is created: an earlier process may have been killed
+ * before it wrote its count to the status. When the ledger fails, the call fails, and the next call tries again.
  */
 function createRecount(arrivals: Pick<Arrivals, 'count'>, state: SourceState): () => Promise<void> {
   let counting: Promise<void> | null = null;
@@ -172,7 +260,7 @@ function createRecount(arrivals: Pick<Arrivals, 'count'>, state: SourceState): (
   };
 }
 
-/** So that the status is right although nothing arrives. */
+/** Makes the counts in the status right even if nothing arrives. */
 async function recountAtStart(
   recount: () => Promise<void>,
   { recorder, clock }: { recorder: StateRecorder; clock: Clock },

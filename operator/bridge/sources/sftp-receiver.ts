@@ -1,4 +1,7 @@
-/** A source whose files come from an SFTP server: what the spec and the recorder say, in the words of sftp/. */
+/**
+ * Receives the files of a source from its SFTP server. This file translates the spec and the recorder for the room
+ * sftp/.
+ */
 import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { quietPeriodMs } from '#operator/bridge/admission/quiet-period.ts';
@@ -9,19 +12,27 @@ import { clientOfNow } from '#operator/bridge/storage/storage-clients.ts';
 import type { Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
-/** With memory for parts that all of them share. */
+/** All SFTP sources of the process share one pool of part buffers. */
 export function createSftpReceiver(): Receiver {
   const buffers = createPartBuffers();
   return async (source, deps, signal) => {
     const { metadata, spec } = source;
-    const { namespace, name } = metadata as { namespace: string; name: string };
+    const { namespace, name } = metadata;
     const { host, port, username, directory, secretRef, intervalSeconds, uploadPrefix } = spec.sftp!;
     const { admit, log, clock } = deps;
-    // Without its Secret nothing is begun.
+    // This call fails early when the storage's Secret is missing or wrong.
     await deps.openStorage(signal);
     await runSftpSource(
       {
-        ...{ namespace, name, directory, intervalSeconds, uploadPrefix, admit, buffers, log, clock },
+        namespace,
+        name,
+        directory,
+        intervalSeconds,
+        uploadPrefix,
+        admit,
+        buffers,
+        log,
+        clock,
         server: { host, port, username },
         settleSeconds: quietPeriodMs(source) / 1000,
         afterFetch: toAfterFetch(spec.sftp!.afterFetch),

@@ -1,7 +1,13 @@
-/** Answers of storage and queues, whose addresses any user of a namespace chooses: none may fill the memory that all share. */
+/**
+ * Answers of storage and queues, whose addresses any user of a namespace chooses: none may fill the memory that all
+ * share.
+ */
 import { pipeline, Readable, Transform } from 'node:stream';
 
-/** A page of a list has at most 1,000 keys of 1,024 bytes, a batch of messages a megabyte; XML and JSON can say it longer. */
+/**
+ * A page of a list has at most 1,000 keys of 1,024 bytes, a batch of messages a megabyte; XML and JSON can say it
+ * longer.
+ */
 const MAX_ANSWER_BYTES = 16 * 1024 ** 2;
 
 /** For the step `deserialize`, before what reads the answer. */

@@ -1,4 +1,7 @@
-/** The calls that the bridge makes to S3. Each call has a time limit, and its errors are explained to the owner of a source. */
+/**
+ * The calls that the bridge makes to S3. Each call has a time limit, and its errors are explained to the owner of a
+ * source.
+ */
 import { HeadObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { Fault } from '#common/faults.ts';
 
@@ -83,10 +86,12 @@ export async function headVersion(
       case 405:
         if (error.reason === 'BucketNotFound') throw error;
         return null;
-      // The server refused the version id or the object key, or the access keys have expired: a HEAD answer has no body to say which.
+      // The server refused the version id or the object key, or the access keys have expired: a HEAD answer has no body
+      // to say which.
       case 400:
         if (versionId !== null) {
-          // Some servers send a version id from a bucket without versions. The upload's name must not depend on that id.
+          // Some servers send a version id from a bucket without versions. The upload's name must not depend on that
+          // id.
           const latest = await headVersion(s3, { bucket, key, versionId: null }, signal);
           return latest?.versionId === null ? latest : null;
         }

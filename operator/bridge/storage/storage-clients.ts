@@ -162,7 +162,9 @@ function toConfig(spec: StorageSpec, secret: SecretData | null, namespace: strin
   };
 }
 
-/** For who works for months, as one that watches a folder: each call is made with the keys that the Secret has by then. */
+/**
+ * For who works for months, as one that watches a folder: each call is made with the keys that the Secret has by then.
+ */
 export function clientOfNow(open: () => Promise<S3Client>): S3Client {
   const send: S3Client['send'] = async (...call: unknown[]) => {
     const s3 = await open();
