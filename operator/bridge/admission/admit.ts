@@ -122,7 +122,10 @@ async function identify(deps: AdmissionDeps, notice: ObjectNotice, round: Round)
         { ...round, schemaName: judgement.schemaName },
       );
       if (step !== null) return step;
-      last = ignored({ reason: 'ObjectNotFound', message: 'The object does not exist any more. Put it into the bucket again to load it.' });
+      last = ignored({
+        reason: 'ObjectNotFound',
+        message: 'The object does not exist any more. Put it into the bucket again to load it.',
+      });
     } catch (error) {
       round.signal.throwIfAborted();
       return { outcome: { kind: 'Later', ...explainError(error) } };
