@@ -53,7 +53,7 @@ export function createBridgeMetrics() {
       labelNames: ['action', 'ok'],
       registers,
     }),
-    statusWrites: new Counter({ name: name('status_writes_total'), help: 'Statuses written.', registers }),
+    statusWrites: new Counter({ name: name('status_writes_total'), help: 'Writes of UploadSource statuses.', registers }),
     eventsDropped: new Gauge({
       name: name('events_dropped'),
       help: 'Kubernetes events that could not be written.',

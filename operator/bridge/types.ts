@@ -11,8 +11,8 @@ export interface ObjectNotice {
   /** The key that S3 uses, not URL-encoded. */
   key: string;
   /**
-   * The key exactly as the sender wrote it, where it is unknown whether the sender encodes keys. Admission tries this key
-   * only when the rules refuse `key`, or no object has it.
+   * The key exactly as the sender wrote it, where it is unknown whether the sender encodes keys. Admission tries this
+   * key only when the rules refuse `key`, or no object has it.
    */
   alternativeKey?: string;
   versionId: string | null;
@@ -36,7 +36,9 @@ export type Outcome =
   /** The object is in its quiet period, or a server does not answer. */
   | { kind: 'Later'; reason: string; message: string };
 
-/** Returns one outcome per notice, in the same order. Notices of one key are admitted in the order of their sequencers. */
+/**
+ * Returns one outcome per notice, in the same order. Notices of one key are admitted in the order of their sequencers.
+ */
 export type AdmitNotices = (notices: readonly ObjectNotice[], signal: AbortSignal) => Promise<Outcome[]>;
 
 /** The continuous activities of a source. Each activity has one current problem, or none. */
@@ -56,7 +58,9 @@ export interface SourceRecorder {
   problem(activity: Activity, why: Explanation | null): void;
   /** Records a Kubernetes event on the UploadSource. */
   warn(why: Explanation): void;
-  /** Sets since when the oldest item waits outside of `admit`, such as a file being fetched: wall clock, ms, or null. */
+  /**
+   * Sets since when the oldest item waits outside of `admit`, such as a file being fetched: wall clock, ms, or null.
+   */
   waitingSince(activity: Activity, since: number | null): void;
 }
 
@@ -87,7 +91,7 @@ export interface ReceiverDeps {
 }
 
 /**
- * Brings the notices of one source to `admit` until the signal aborts. An error that a receiver throws becomes the problem
- * of its activity, and the receiver is started again after a backoff.
+ * Brings the notices of one source to `admit` until the signal aborts. An error that a receiver throws becomes the
+ * problem of its activity, and the receiver is started again after a backoff.
  */
 export type Receiver = (source: UploadSource, deps: ReceiverDeps, signal: AbortSignal) => Promise<void>;

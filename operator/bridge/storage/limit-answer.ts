@@ -10,7 +10,7 @@ import { pipeline, Readable, Transform } from 'node:stream';
  */
 const MAX_ANSWER_BYTES = 16 * 1024 ** 2;
 
-/** For the step `deserialize`, before what reads the answer. */
+/** A middleware for the step `deserialize`, before the SDK reads the answer. */
 export function limitAnswer<Call, Result extends { response: unknown }>(
   next: (call: Call) => Promise<Result>,
 ): (call: Call) => Promise<Result> {
@@ -31,7 +31,7 @@ function limitStream(body: Readable): Readable {
       else done(null, piece);
     },
   });
-  // Whoever reads is told; the other end is let go.
+  // The reader gets an error of the pipeline, and the pipeline destroys the connection's stream.
   return pipeline(body, limit, () => undefined);
 }
 
