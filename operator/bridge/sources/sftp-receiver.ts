@@ -8,7 +8,7 @@ import { quietPeriodMs } from '#operator/bridge/admission/quiet-period.ts';
 import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
 import { runSftpSource, type SftpStatus } from '#operator/bridge/sftp/run-sftp-source.ts';
-import { clientOfNow } from '#operator/bridge/storage/storage-clients.ts';
+import { createClientWithPresentKeys } from '#operator/bridge/storage/storage-clients.ts';
 import type { Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
@@ -37,7 +37,7 @@ export function createSftpReceiver(): Receiver {
         settleSeconds: quietPeriodMs(source) / 1000,
         afterFetch: toAfterFetch(spec.sftp!.afterFetch),
         bucket: spec.s3.bucket,
-        s3: clientOfNow(() => deps.openStorage(signal)),
+        s3: createClientWithPresentKeys(() => deps.openStorage(signal)),
         async readSecret(ending) {
           const secret = await deps.readSecret(secretRef.name, ending);
           if (secret !== null) return { ...secret, name: secretRef.name };

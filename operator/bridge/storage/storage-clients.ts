@@ -166,10 +166,8 @@ function toConfig(spec: StorageSpec, secret: SecretData | null, namespace: strin
   };
 }
 
-/**
- * For who works for months, as one that watches a folder: each call is made with the keys that the Secret has by then.
- */
-export function clientOfNow(open: () => Promise<S3Client>): S3Client {
+/** A client for a long run, such as the watch of a folder: each call uses the access keys that the Secret has by then. */
+export function createClientWithPresentKeys(open: () => Promise<S3Client>): S3Client {
   const send: S3Client['send'] = async (...call: unknown[]) => {
     const s3 = await open();
     return (s3.send as (...args: unknown[]) => Promise<never>).apply(s3, call);
