@@ -1,4 +1,7 @@
-/** Objects that arrive by themselves become uploads, exactly once: real PostgreSQL, real storage, lists instead of events. */
+/**
+ * Each object that arrives becomes exactly one upload, with a real PostgreSQL, a real storage, and lists instead of
+ * events.
+ */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -51,16 +54,17 @@ const arrivals = () =>
     return rows;
   });
 const POLL = { s3Poll: { intervalSeconds: 0.2 } };
-/** Passes that began after now have ended. */
+/** Waits for the end of a list that began after this call. */
 const listedAgain = async (name: string) => {
   const bridgeTime = () => statusOf(name).lastListTime ?? '';
-  // Times in a status are whole seconds and are not written for a list alone: a file tells that a list has ended.
+  // A status has whole seconds and is not written for a list alone. The upload of a probe file proves that a list has
+  // ended.
   const { spec } = bench.api.get('uploadsources', NAMESPACE, name) as unknown as UploadSource;
   const key = `${spec.s3.prefix}probe-${Math.random()}.csv`;
   await bench.put(spec.s3.bucket, key);
   await eventually(`a list after ${bridgeTime()}`, () => keysOf(uploads()).includes(key));
 };
-/** Gives the admission of a source to a test, as the part would be given it that knows how files arrive. */
+/** A receiver that hands the admission of its source to the test. */
 function captureAdmission(): { run: Receiver; admit: (notices: Partial<ObjectNotice>[]) => Promise<Outcome[]> } {
   const { promise, resolve } = Promise.withResolvers<AdmitNotices>();
   return {
@@ -197,7 +201,7 @@ describe.each([false, true])('a bucket with versions: %s', (versioned) => {
     );
     bench.start();
     await eventually('the uploads', () => uploads().length === 2 && statusOf('orders').created === 2);
-    // Replaced before its upload was complete: only what was loaded is moved.
+    // The file is replaced before its upload is complete: only the loaded version may be moved.
     await bench.put(bucket, 'in/a.csv', 'k,v\n9,other\n');
     await eventually('its upload', () => uploads().length === 3 && statusOf('orders').created === 3);
     const byETag = uploads().filter(({ spec }) => spec.source.s3.key === 'in/a.csv');
@@ -213,7 +217,7 @@ describe.each([false, true])('a bucket with versions: %s', (versioned) => {
     expect(await list()).toEqual([...moved, 'in/a.csv 12'].sort());
     await complete(byETag[1]!);
     await until('all are done', async () => (await due()) === 0);
-    // Neither takes the place of the other.
+    // Two files of one name are both kept.
     const other = versioned ? expect.stringMatching(/^done\/a-[a-z2-7]{20}\.csv 12$/) : 'done/a.csv 12';
     expect(await list()).toEqual(versioned ? [other, 'done/a.csv 8', 'done/ä +(1).csv 8'] : [other, ...moved]);
     expect(uploads()).toHaveLength(3);
@@ -221,7 +225,7 @@ describe.each([false, true])('a bucket with versions: %s', (versioned) => {
   });
 });
 
-/** As the ledger has it when all chunks are done. */
+/** Makes the ledger say that an upload is complete. */
 async function complete({ metadata, spec }: BatchUpload): Promise<void> {
   const { bucket, key } = spec.source.s3;
   await withClient(bench.databaseUrl, (client) =>
@@ -234,7 +238,7 @@ async function complete({ metadata, spec }: BatchUpload): Promise<void> {
   );
 }
 
-/** Takes every connection and says nothing. */
+/** A server that accepts every connection and never answers. */
 async function startSilentServer() {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => void sockets.add(socket.on('error', () => undefined)));

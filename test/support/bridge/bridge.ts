@@ -20,7 +20,7 @@ export interface BridgeBench extends AsyncDisposable {
   events: { name: string; reason: string; message: string }[];
   /** Starts another bridge on the same API server. */
   start(options?: { receivers?: Partial<Receivers> }): TestBridge;
-  /** Makes a bucket. */
+  /** Creates a bucket. */
   bucket(name: string, options?: { versioned?: boolean }): Promise<void>;
   put(bucket: string, key: string, body?: string): Promise<void>;
   secret(name: string, data: Record<string, string>): void;
@@ -52,7 +52,11 @@ export async function startBridgeBench(servers: { postgres: Postgres; storage: S
   const events: BridgeBench['events'] = [];
 
   return {
-    ...{ api, s3, databaseUrl, events, secret },
+    api,
+    s3,
+    databaseUrl,
+    events,
+    secret,
     start({ receivers } = {}) {
       const log = createRecordingLog();
       const metrics = createBridgeMetrics();
@@ -65,7 +69,11 @@ export async function startBridgeBench(servers: { postgres: Postgres; storage: S
       const idle = (_source: unknown, _deps: unknown, signal: AbortSignal) =>
         new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
       const bridge = createBridge({
-        ...{ client, events: recorder, log, metrics, clock: systemClock },
+        client,
+        events: recorder,
+        log,
+        metrics,
+        clock: systemClock,
         allow: {
           namespaces: [NAMESPACE],
           extraDatabaseSecrets: [],
@@ -79,17 +87,18 @@ export async function startBridgeBench(servers: { postgres: Postgres; storage: S
       });
       const stop = new AbortController();
       const done = bridge.run(stop.signal);
-      const running_: TestBridge = {
-        ...{ log, metrics },
+      const started: TestBridge = {
+        log,
+        metrics,
         async stop() {
-          running.delete(running_);
+          running.delete(started);
           stop.abort(new Error('the test is over'));
           await done;
           await client.close();
         },
       };
-      running.add(running_);
-      return running_;
+      running.add(started);
+      return started;
     },
     async bucket(name, { versioned = false } = {}) {
       await s3.send(new CreateBucketCommand({ Bucket: name }));

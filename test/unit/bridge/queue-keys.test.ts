@@ -1,4 +1,4 @@
-/** With which keys a queue is asked. */
+/** The access keys that the queue receiver uses. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { it, vi } from 'vitest';

@@ -12,7 +12,7 @@ const version = (change: Partial<ObjectVersion>) => ({ version: { ...VERSION, ..
 
 describe('the name of an upload', () => {
   it('is the same for ever', () => {
-    // Other names would load everything again that lies under a prefix: the ledger knows these.
+    // The ledger holds names of this form. With other names every object under a prefix would be loaded again.
     expect(name()).toBe('orders-jftshbo7it5xx6gqkalq');
     expect(name(version({ versionId: 'v1' }))).toBe('orders-jsupbhphwdk4c23mxcpc');
   });
