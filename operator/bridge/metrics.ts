@@ -53,7 +53,11 @@ export function createBridgeMetrics() {
       labelNames: ['action', 'ok'],
       registers,
     }),
-    statusWrites: new Counter({ name: name('status_writes_total'), help: 'Writes of UploadSource statuses.', registers }),
+    statusWrites: new Counter({
+      name: name('status_writes_total'),
+      help: 'Writes of UploadSource statuses.',
+      registers,
+    }),
     eventsDropped: new Gauge({
       name: name('events_dropped'),
       help: 'Kubernetes events that could not be written.',

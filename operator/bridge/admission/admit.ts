@@ -57,7 +57,7 @@ interface Candidate {
 /** The final answer for a notice. `retryInMs` replaces the backoff of a `Later`. */
 type Conclusion = { outcome: Outcome; retryInMs?: number };
 
-/** What the look at one notice yields: an answer, or an upload that may have to be created. */
+/** The result of inspecting one notice: an answer, or an upload that may have to be created. */
 type Step = Conclusion | { candidate: Candidate };
 
 /** What all steps of one call share. */
@@ -110,7 +110,7 @@ async function identify(deps: AdmissionDeps, notice: ObjectNotice, round: Round)
   let last: Conclusion | null = null;
   for (const reading of alternativeKey === undefined ? [key] : [key, alternativeKey]) {
     const judgement = deps.rules.judge({ bucket, key: reading });
-    if (!judgement.meant) {
+    if (!judgement.accepted) {
       // The refusal of the first reading is reported, unless the rules accept the other reading.
       last ??= ignored(judgement);
       continue;
@@ -302,6 +302,6 @@ function ignored({ reason, message }: { reason: IgnoredReason; message: string }
 }
 
 function inQuietPeriod(ms: number): Conclusion {
-  const message = `The object changed less than spec.settleSeconds ago. The bridge looks at it again in ${Math.ceil(ms / 1000)} s.`;
+  const message = `The object changed less than spec.settleSeconds ago. The bridge tries again in ${Math.ceil(ms / 1000)} s.`;
   return { outcome: { kind: 'Later', reason: SETTLING, message }, retryInMs: ms };
 }

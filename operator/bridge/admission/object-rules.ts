@@ -10,7 +10,7 @@ export interface Refusal {
   message: string;
 }
 
-export type Judgement = { meant: true; schemaName: string } | ({ meant: false } & Refusal);
+export type Judgement = { accepted: true; schemaName: string } | ({ accepted: false } & Refusal);
 
 export interface ObjectRules {
   judge(object: { bucket: string; key: string }): Judgement;
@@ -59,7 +59,7 @@ export function compileRules({ metadata, spec }: UploadSource): ObjectRules {
           'No entry of spec.schemas matches the key. Add an entry that does, or one without prefix and pattern.',
         );
       }
-      return { meant: true, schemaName };
+      return { accepted: true, schemaName };
     },
     judgeSize(bytes) {
       if (bytes < minBytes) {
@@ -103,7 +103,7 @@ function compileSchemas(schemas: SourceSpec['schemas']): (relativeKey: string) =
 }
 
 function refuse(reason: IgnoredReason, message: string): Judgement {
-  return { meant: false, reason, message };
+  return { accepted: false, reason, message };
 }
 
 function filtered(message: string): Judgement {

@@ -184,7 +184,7 @@ function toNotice(sent: SentObject): ParsedRecord {
 
 /**
  * Removes from an event id what the API server does not allow in `spec.source.event.id`: the id serves only the audit,
- * and must not hinder the upload.
+ * and must not prevent the upload.
  */
 function idOf(sent: string | null): string | null {
   return (

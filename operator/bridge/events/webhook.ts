@@ -216,15 +216,15 @@ interface Places {
 }
 
 function createPlaces(limit: number): Places {
-  let taken = 0;
+  let occupied = 0;
   return {
     async take(work) {
-      if (taken >= limit) return later();
-      taken += 1;
+      if (occupied >= limit) return later();
+      occupied += 1;
       try {
         return await work();
       } finally {
-        taken -= 1;
+        occupied -= 1;
       }
     },
   };

@@ -104,9 +104,9 @@ async function move(
       `The file is not moved to ${target}: there, under spec.s3.prefix, it would arrive again. Correct spec.afterSuccess.prefix.`,
     );
   }
-  const there = await headVersion(s3, { bucket, key: target, versionId: null }, signal);
-  if (there === null) return copyVersion(s3, object, target, { size: found.size, signal });
-  if (there.eTag === found.eTag && there.size === found.size) return;
+  const existing = await headVersion(s3, { bucket, key: target, versionId: null }, signal);
+  if (existing === null) return copyVersion(s3, object, target, { size: found.size, signal });
+  if (existing.eTag === found.eTag && existing.size === found.size) return;
   // Another file with the target's name was moved before. This file gets a key of its own, so that both are kept.
   const ownTarget = withUploadHash(target, name);
   const copied = await headVersion(s3, { bucket, key: ownTarget, versionId: null }, signal);

@@ -54,21 +54,21 @@ async function handlePage(
   const { source, rules, arrivals, recorder, retries, seen, clock } = deps;
   if (seen.isUnchanged(page, objects)) return;
   const { bucket } = source.spec.s3;
-  const meant: (ListedObject & { schemaName: string })[] = [];
+  const accepted: (ListedObject & { schemaName: string })[] = [];
   // A page on which every object is handled is skipped by later passes until it changes.
   let allHandled = true;
   for (const object of objects) {
     const judgement = rules.judge({ bucket, key: object.key });
-    const refusal = judgement.meant ? rules.judgeSize(object.size) : judgement;
-    if (refusal === null && judgement.meant) meant.push({ ...object, schemaName: judgement.schemaName });
+    const refusal = judgement.accepted ? rules.judgeSize(object.size) : judgement;
+    if (refusal === null && judgement.accepted) accepted.push({ ...object, schemaName: judgement.schemaName });
     else if (since === null || object.lastModified > since - CLOCK_SKEW_MS) {
       if (seen.addIgnored(object)) recorder.ignored(object.key, refusal!);
     }
   }
-  const known = meant.length > 0 ? await arrivals.listed(meant) : [];
+  const known = accepted.length > 0 ? await arrivals.listed(accepted) : [];
   signal.throwIfAborted();
   const fresh: ObjectNotice[] = [];
-  for (const object of meant.filter((_, at) => !known[at])) {
+  for (const object of accepted.filter((_, at) => !known[at])) {
     if (seen.isKnown(object)) continue;
     const notice = toNotice(bucket, object);
     const waitMs = quietPeriodLeftMs(source, object.lastModified, clock.now());

@@ -21,7 +21,7 @@ import { keepRunning } from './keep-running.ts';
 import { pollPrefix } from './poll-prefix.ts';
 import { createSeenPages } from './seen-pages.ts';
 
-/** One receiver for each way in which a source can learn of files, besides lists. */
+/** One receiver for each kind of source that does not only list. */
 export interface Receivers {
   sqs: Receiver;
   webhook: Receiver;
@@ -182,7 +182,7 @@ function toReceiverDeps(
     openStorage: (ending) => storage.open(namespace, spec.s3, ending),
     judge: ({ key, size }) => {
       const judgement = rules.judge({ bucket: spec.s3.bucket, key });
-      return judgement.meant ? rules.judgeSize(size) : judgement;
+      return judgement.accepted ? rules.judgeSize(size) : judgement;
     },
     knownKeys: (keys) => arrivals.knownKeys(keys),
     rejectEvent: (event) => arrivals.reject(event),

@@ -95,19 +95,14 @@ export interface RecorderDeps {
 
 export function createRecorder(deps: RecorderDeps): StateRecorder {
   const { state, clock, onChange } = deps;
-  const enter = (entries: RecentEntry[], key: string, why: Explanation) => {
-    // Each object has one entry, for its latest report.
-    const others = entries.filter((entry) => entry.key !== key);
-    return [{ key, ...pick(why), time: clock.now() }, ...others].slice(0, MAX_RECENT);
-  };
   const ignored = (key: string, why: Explanation) => {
     state.ignored += 1;
-    state.recentIgnored = enter(state.recentIgnored, key, why);
+    state.recentIgnored = addRecent(state.recentIgnored, { key, ...pick(why), time: clock.now() });
     onChange();
   };
   const failed = (key: string, why: Explanation) => {
     state.failing += 1;
-    state.recentFailing = enter(state.recentFailing, key, why);
+    state.recentFailing = addRecent(state.recentFailing, { key, ...pick(why), time: clock.now() });
     deps.onFailure?.('object', why.reason);
     onChange();
   };
@@ -123,15 +118,8 @@ export function createRecorder(deps: RecorderDeps): StateRecorder {
     ignored,
     failed,
     problem(activity, why) {
-      if (why === null) {
-        const had = state.problems.delete(activity);
-        if (!had && state.working.has(activity)) return;
-        state.working.add(activity);
-      } else {
-        deps.onFailure?.(activity, why.reason);
-        state.problems.set(activity, pick(why));
-      }
-      onChange();
+      if (why !== null) deps.onFailure?.(activity, why.reason);
+      if (setProblem(state, activity, why)) onChange();
     },
     warn: deps.onWarning,
     waitingSince(activity, since) {
@@ -171,6 +159,24 @@ export function createRecorder(deps: RecorderDeps): StateRecorder {
       onChange();
     },
   };
+}
+
+/** Each object has one entry, for its latest report. */
+function addRecent(entries: readonly RecentEntry[], entry: RecentEntry): RecentEntry[] {
+  const others = entries.filter(({ key }) => key !== entry.key);
+  return [entry, ...others].slice(0, MAX_RECENT);
+}
+
+/** @returns whether the state has changed */
+function setProblem(state: SourceState, activity: Activity, why: Explanation | null): boolean {
+  if (why !== null) {
+    state.problems.set(activity, pick(why));
+    return true;
+  }
+  const hadProblem = state.problems.delete(activity);
+  if (!hadProblem && state.working.has(activity)) return false;
+  state.working.add(activity);
+  return true;
 }
 
 /** The reason of a `Later` for an object in its quiet period, which is no failure. */

@@ -6,7 +6,7 @@ type Spec = Parameters<typeof testSource>[1];
 const s3 = { bucket: 'bucket', prefix: 'in/' };
 const judge = (key: string, spec: Partial<Spec> = {}, bucket = 'bucket') => {
   const judgement = compileRules(testSource('orders', { s3, ...spec })).judge({ bucket, key });
-  return judgement.meant ? judgement.schemaName : judgement.reason;
+  return judgement.accepted ? judgement.schemaName : judgement.reason;
 };
 const filter = (rest: object) => ({ filter: { minBytes: 1, ...rest } });
 const WORK = 'work/0b0c4fd6-6c0f-4f5c-9df2-3b8a3a3ad7a5/pod/canonical.csv';
