@@ -241,8 +241,7 @@ describe('many messages', () => {
     await eventually('the other one', () => consumer.keys().includes('done.csv'));
     await eventually('it was deleted', () => consumer.seen.calls.includes('DeleteMessage'));
     await consumer.stop();
-    // The server may give some messages to the poll that was ended. These come again after a second, not after ten
-    // minutes.
+    // The server may give some messages to the poll that was ended. These come again a second later.
     await using next = await startConsumer({ queueUrl: consumer.queueUrl });
     await empty(consumer.queueUrl);
     expect(next.keys().toSorted()).toEqual(growing.toSorted());

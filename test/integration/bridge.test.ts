@@ -1,7 +1,4 @@
-/**
- * Each object that arrives becomes exactly one upload, with a real PostgreSQL, a real storage, and lists instead of
- * events.
- */
+/** Each object that arrives becomes exactly one upload: real PostgreSQL, real storage, lists instead of events. */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -57,8 +54,7 @@ const POLL = { s3Poll: { intervalSeconds: 0.2 } };
 /** Waits for the end of a list that began after this call. */
 const listedAgain = async (name: string) => {
   const bridgeTime = () => statusOf(name).lastListTime ?? '';
-  // A status has whole seconds and is not written for a list alone. The upload of a probe file proves that a list has
-  // ended.
+  // A status has whole seconds and is not written for a list alone. The upload of a probe file proves that a list ended.
   const { spec } = bench.api.get('uploadsources', NAMESPACE, name) as unknown as UploadSource;
   const key = `${spec.s3.prefix}probe-${Math.random()}.csv`;
   await bench.put(spec.s3.bucket, key);

@@ -1,10 +1,10 @@
 /**
  * Turns notices into BatchUploads: one upload for each object version and schema, however often a notice is repeated.
  * The steps for each notice: judge the key, send a HEAD request, judge the size, wait for the quiet period, derive the
- * upload's name; then, for a whole batch, ask the ledger which names are known; then create each new resource and
- * record its arrival in the ledger. An admission that was interrupted is not resumed: the next notice of the same
- * version repeats every step. A repetition makes no second upload, since the name is the same and the API server
- * already has the resource.
+ * upload's name; then, for a whole batch, ask the ledger which names are known, and which objects are outdated; then
+ * create each new resource and record its arrival in the ledger. An admission that was interrupted is not resumed: the
+ * next notice of the same version repeats every step. A repetition makes no second upload, since the ledger or the API
+ * server already has the name.
  */
 import type { IgnoredReason } from '#api/upload-source-conditions.ts';
 import type { Clock } from '#common/clock.ts';
@@ -242,9 +242,8 @@ const UNCOVERED = {
 } as const;
 
 /**
- * The names of candidates that are the latest version only because a newer version was deleted, for example after that
- * newer version was loaded. Rows of an older file must not replace newer rows. A notice that names the version is
- * exempt.
+ * The names of candidates that are the latest version only because a newer version was deleted, as after that version
+ * was loaded. Rows of an older file must not replace newer rows. A notice that names its version is exempt.
  */
 async function findUncovered({ arrivals }: AdmissionDeps, candidates: readonly Candidate[]): Promise<Set<string>> {
   const latest = candidates.filter(({ notice, version }) => notice.versionId === null && version.versionId !== null);

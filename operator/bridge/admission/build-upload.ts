@@ -15,7 +15,7 @@ export interface UploadParts {
 const MAX_EVENT_ID = 256;
 
 /**
- * The upload is pinned to the version that the notice was about; in a bucket without versions, to its ETag. The upload
+ * The upload is pinned to the version that admission has seen; in a bucket without versions, to its ETag. The upload
  * has no owner reference, so that it outlives its source.
  */
 export function buildUpload({ metadata, spec }: UploadSource, parts: UploadParts): NewObject<BatchUpload> {

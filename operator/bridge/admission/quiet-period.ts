@@ -1,7 +1,4 @@
-/**
- * The quiet period (`spec.settleSeconds`): an object must stay unchanged for that long before it becomes an upload.
- * Pure.
- */
+/** The quiet period (`spec.settleSeconds`) in which an object must not change before it becomes an upload. Pure. */
 import type { UploadSource } from '#kube/custom-resources.ts';
 
 const SFTP_QUIET_SECONDS = 10;

@@ -19,7 +19,7 @@ export function keyReadings(record: Json, sent: string): SentKey {
 
 /**
  * versitygw differs from AWS in two details: it writes a capital letter in `PrincipalId`, as its Go struct is tagged,
- * and it makes up names of configurations.
+ * and it invents the names of configurations.
  */
 function isVersitygw(record: Json): boolean {
   const identity = objectAt(record, 'userIdentity');

@@ -44,8 +44,7 @@ const DENIED =
   /AccessDenied|InvalidClientTokenId|InvalidSecurity|UnrecognizedClient|SignatureDoesNotMatch|InvalidSignature|IncompleteSignature|MissingAuthenticationToken|ExpiredToken|CredentialsProviderError|NotAuthorized|OptInRequired/;
 
 /**
- * Explains an error to the owner of a source, without the SDK's own message, which may contain account numbers and key
- * ids.
+ * Explains an error to the owner of a source. The SDK's own message is left out, since it may contain account numbers.
  */
 export function explainQueueError(error: unknown): Explanation {
   // A Fault comes from the function that reads the credentials, for example when their Secret was deleted.

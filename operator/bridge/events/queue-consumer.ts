@@ -7,7 +7,7 @@
  * | being admitted; hidden for `visibilitySeconds`, renewed again and again | no outcome is `Later` | deleted |
  * | | an outcome is `Later` | held |
  * | | an outcome is `Later`, and too many messages are held | left: hidden for a while, then received again |
- * | held; hidden for longer than the wait until the next attempt | the next attempt | being admitted: the `Later` notices only |
+ * | held, and hidden until after the next attempt | the next attempt | being admitted: the `Later` notices only |
  * | not understood | received fewer than {@link MAX_RECEIVES} times | left |
  * | | received {@link MAX_RECEIVES} times | put aside in the ledger, deleted |
  *
@@ -98,8 +98,8 @@ class Consumption {
   #held = 0;
   #wakeReceiver = () => {};
   /**
-   * Did the last receive succeed? The first receive after a start or a failure does not wait, so that it tells soon
-   * whether the queue answers.
+   * Did the last receive succeed? The first receive after a start or a failure does not wait, so that it
+   * is known soon whether the queue answers.
    */
   #answers = false;
 

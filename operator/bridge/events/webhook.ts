@@ -39,10 +39,7 @@ export interface WebhookDeps {
 
 const PATH = /^\/v1\/namespaces\/([a-z0-9.-]{1,253})\/uploadsources\/([a-z0-9.-]{1,253})\/events$/;
 const BODY_TIMEOUT_MS = 10_000;
-/**
- * The rest of a refused body is read and discarded for this time: a sender whose connection broke would not read the
- * answer.
- */
+/** The rest of a refused body is discarded for this time: a sender whose connection broke would not read the answer. */
 const LINGER_MS = 2_000;
 const RETRY_AFTER_SECONDS = 30;
 /** Requests that are handled at the same time. The limit bounds the memory, since each request can hold a body. */

@@ -101,7 +101,7 @@ async function move(
   // A copy under the watched prefix would arrive again and again.
   if (target.startsWith(spec.s3.prefix)) {
     throw refused(
-      `The file is not moved to ${target}: there, under spec.s3.prefix, it would arrive again. Correct spec.afterSuccess.prefix.`,
+      `The file is not moved to ${target}, since it would arrive again under spec.s3.prefix. Move it by hand, and correct spec.afterSuccess.prefix for later files.`,
     );
   }
   const existing = await headVersion(s3, { bucket, key: target, versionId: null }, signal);

@@ -1,7 +1,4 @@
-/**
- * Lists a prefix once, page by page, and admits the new objects. The known objects of a page cost one ledger query
- * together.
- */
+/** Lists a prefix once, page by page, and admits the new objects. All known objects of a page cost one ledger query. */
 import type { Clock } from '#common/clock.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';
@@ -26,10 +23,7 @@ export interface ListDeps {
   clock: Clock;
 }
 
-/**
- * A pass records only refused objects that are younger than the previous pass. The margin allows for clocks that
- * differ.
- */
+/** A pass records only refused objects that are younger than the previous pass. The margin is for unequal clocks. */
 const CLOCK_SKEW_MS = 600_000;
 
 /** @param since wall clock, ms, of the start of the previous pass; null when every object counts as new. */
@@ -81,11 +75,9 @@ async function handlePage(
   const outcomes = fresh.length > 0 ? await deps.admit(fresh, signal) : [];
   for (const [at, outcome] of outcomes.entries()) {
     if (outcome.kind === 'Later') allHandled = false;
-    // Either the object was deleted after the list, or the storage is not consistent yet and the next pass finds the
-    // object.
+    // The object was deleted after the list, or the storage is not consistent yet and the next pass finds it.
     else if (outcome.kind === 'Ignored' && outcome.reason === 'ObjectNotFound') allHandled = false;
-    // On some servers HEAD and list differ, so that the ledger query misses the object; later passes must not ask
-    // again.
+    // On some servers HEAD and list differ, so that the ledger query misses the object: it is remembered here.
     else if (outcome.kind === 'Known') seen.addKnown(toListed(fresh[at]!));
   }
   if (allHandled) seen.keep(page, objects);

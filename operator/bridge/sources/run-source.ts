@@ -189,10 +189,7 @@ function toReceiverDeps(
   };
 }
 
-/**
- * The loop that deletes or moves the objects of complete uploads. Remote files are put away by the SFTP receiver
- * instead.
- */
+/** The loop that deletes or moves the objects of complete uploads. The SFTP receiver puts remote files away itself. */
 function startAfterSuccess(
   { storage, metrics, clock, afterSuccessMs }: RunSourceDeps,
   { source, arrivals, recorder }: Parts,
@@ -221,10 +218,7 @@ const postponeAll: AdmitNotices = async (notices) =>
 
 type CallStorage = <T>(call: (s3: S3Client) => Promise<T>, signal: AbortSignal) => Promise<T>;
 
-/**
- * Calls the storage with the source's client. After the storage refused the access keys, the next call reads the Secret
- * again.
- */
+/** Calls the storage with the source's client. When the storage refuses the access keys, the Secret is read again. */
 function createCallStorage({ storage }: RunSourceDeps, { metadata, spec }: UploadSource): CallStorage {
   const namespace = metadata.namespace;
   return async (call, signal) => {

@@ -1,7 +1,6 @@
 /**
  * Remembers, in bounded memory, what earlier passes over a prefix have seen. An unchanged page on which every object
- * was handled is skipped, and an ignored object is counted once. The result is right without this memory; it only saves
- * work.
+ * was handled is skipped, and an ignored object is counted once. This memory only saves work.
  */
 import { createHash } from 'node:crypto';
 import type { ListedObject } from '#operator/bridge/storage/storage-calls.ts';

@@ -1,7 +1,4 @@
-/**
- * Receives the files of a source from its SFTP server. This file translates the spec and the recorder for the room
- * sftp/.
- */
+/** Receives files from the SFTP server of a source. This file translates the spec and the recorder for sftp/. */
 import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { quietPeriodMs } from '#operator/bridge/admission/quiet-period.ts';

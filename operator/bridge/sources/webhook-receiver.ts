@@ -45,8 +45,7 @@ const CHANGED = {
 
 function toWebhookSource(secretName: string, deps: ReceiverDeps, signal: AbortSignal): WebhookSource {
   return {
-    // After the source was changed or deleted nothing is admitted: the outcome would be counted for the source's
-    // successor.
+    // Once the source was changed or deleted, nothing is admitted: the outcome would count for its successor.
     async admit(notices, ending) {
       try {
         return await deps.admit(notices, AbortSignal.any([ending, signal]));

@@ -1,7 +1,4 @@
-/**
- * Writes the statuses of all sources: at most one patch per source in a few seconds, and only when its status has
- * changed.
- */
+/** Writes the statuses of all sources: at most one patch per source in a few seconds, and only after a change. */
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';

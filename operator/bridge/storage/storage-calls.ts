@@ -1,7 +1,4 @@
-/**
- * The calls that the bridge makes to S3. Each call has a time limit, and its errors are explained to the owner of a
- * source.
- */
+/** The calls of the bridge to S3. Each call has a time limit, and explains its errors to the owner of a source. */
 import { HeadObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { Fault } from '#common/faults.ts';
 
@@ -90,8 +87,7 @@ export async function headVersion(
       // to say which.
       case 400:
         if (versionId !== null) {
-          // Some servers send a version id from a bucket without versions. The upload's name must not depend on that
-          // id.
+          // Some servers send a version id from a bucket without versions. Upload names must not depend on that id.
           const latest = await headVersion(s3, { bucket, key, versionId: null }, signal);
           return latest?.versionId === null ? latest : null;
         }

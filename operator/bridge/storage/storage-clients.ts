@@ -38,8 +38,7 @@ export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clo
       const key = keyOf(ref);
       const entry = known.get(key);
       if (entry !== undefined && deps.clock.monotonic() < entry.until) return entry.data;
-      // All concurrent callers share this request, so that no caller's signal may end it. findSecret has its own time
-      // limit.
+      // All concurrent callers share this request, so that no caller's signal may end it. It has a time limit of its own.
       const data = findSecret(deps.client, ref).then((secret) => (secret ? decode(secret.data ?? {}) : null));
       const askedAt = deps.clock.monotonic();
       const fresh = { data, askedAt, until: askedAt + SECRET_TTL_MS };

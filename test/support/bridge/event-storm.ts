@@ -1,7 +1,6 @@
 /**
  * Sends many events, each three times in random order, while the bridge is killed again and again. The operator is
- * scaled to zero meanwhile, so that all uploads exist until they are counted; at the end the operator runs a handful of
- * them.
+ * scaled to zero meanwhile, so that all uploads exist until they are counted; in the end it runs a handful of them.
  */
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';

@@ -1,7 +1,4 @@
-/**
- * Helpers for tests of UploadSources on the running cluster: sources, the addresses of test servers for pods, the
- * results.
- */
+/** Helpers for tests of UploadSources on the running cluster: sources, addresses of test servers for pods, results. */
 import { DeleteObjectsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { type BatchUpload, isFinished } from '#support/cluster/cluster.ts';
