@@ -5,7 +5,7 @@ import type { KubeAccess } from '#kube/access.ts';
 import { createPodAccess } from '#kube/pod-access.ts';
 import { type Bridge, createBridge } from './bridge/bridge.ts';
 import { createBridgeMetrics } from './bridge/metrics.ts';
-import { createSourceRunners } from './bridge/sources/source-runners.ts';
+import { createReceivers } from './bridge/sources/receivers.ts';
 import type { BridgeConfig } from './config/bridge-config.ts';
 import { createBlockedCheck, findSilentWatch } from './liveness.ts';
 import { connectToApiServer, serveMetrics, startProgram } from './start-program.ts';
@@ -26,8 +26,8 @@ export async function runBridge(config: BridgeConfig, given?: KubeAccess): Promi
     eventComponent: 'batch-upload-bridge',
     onRequest: metrics.onRequest,
   });
-  const { runners, listen } = createSourceRunners({ log, clock, signal });
-  const bridge = createBridge({ client, events, allow: config, runners, clock, log, metrics });
+  const { receivers, listen } = createReceivers({ log, clock, signal });
+  const bridge = createBridge({ client, events, allow: config, receivers, clock, log, metrics });
   const server = await serveMetrics(program, {
     port: config.metricsPort,
     health: createHealth(bridge, clock),

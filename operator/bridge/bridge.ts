@@ -1,4 +1,4 @@
-/** The bridge as a whole: what it watches, its sources, their statuses. */
+/** The bridge as a whole: it watches the UploadSources, runs them and writes their statuses. */
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
@@ -9,8 +9,8 @@ import { createMigratorFinder, readClusterId } from '#operator/tenancy/cluster-f
 import { Databases } from '#operator/tenancy/databases.ts';
 import type { BridgeMetrics } from './metrics.ts';
 import type { SourceAllowList } from './sources/accept-source.ts';
+import type { Receivers } from './sources/run-source.ts';
 import { createSourceManager, labelsOf, type SourceManager } from './sources/source-manager.ts';
-import type { SourceRunners } from './sources/source-runner.ts';
 import { lagSeconds } from './status/source-status.ts';
 import { createStatusWriter } from './status/status-writer.ts';
 import { createSecretReader, createStorageClients } from './storage/storage-clients.ts';
@@ -19,27 +19,27 @@ export interface BridgeDeps {
   client: KubeClient;
   events: EventRecorder;
   allow: SourceAllowList;
-  runners: SourceRunners;
+  receivers: Receivers;
   clock: Clock;
   log: Logger;
   metrics: BridgeMetrics;
-  /** Between two writes of one status; 5 s when absent. */
+  /** Time between two writes of one status; 5 s when absent. */
   statusIntervalMs?: number;
-  /** First lists of a process that has just started are spread over so long; 5 s when absent. */
+  /** Time over which a process that has just started spreads the first lists of its sources; 5 s when absent. */
   spreadMs?: number;
-  /** Between two looks for objects that are due to be deleted or moved; 15 s when absent. */
+  /** Time between two searches for objects that are due to be deleted or moved; 15 s when absent. */
   afterSuccessMs?: number;
 }
 
 export interface Bridge {
   readonly sources: Reflector<UploadSource>;
   run(signal: AbortSignal): Promise<void>;
-  /** Sets the gauges. */
+  /** Sets the gauges to the present values. */
   measure(): void;
 }
 
 const FLUSH_MS = 3_000;
-const CLEAN_MS = 60_000;
+const CLOSE_UNUSED_MS = 60_000;
 
 export function createBridge(deps: BridgeDeps): Bridge {
   const { client, events, clock, log, metrics } = deps;
@@ -48,7 +48,10 @@ export function createBridge(deps: BridgeDeps): Bridge {
   const secrets = createSecretReader({ client, clock });
   const storage = createStorageClients({ secrets, clock });
   const writer = createStatusWriter({
-    ...{ client, events, clock, log },
+    client,
+    events,
+    clock,
+    log,
     ...(deps.statusIntervalMs === undefined ? {} : { intervalMs: deps.statusIntervalMs }),
     onWritten: () => metrics.statusWrites.inc(),
   });
@@ -75,7 +78,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
         });
         log.info({ clusterId, sources: sources.size }, 'bridge started');
         const writing = new AbortController();
-        const others = [writer.run(writing.signal), cleanNowAndThen({ databases, storage, clock }, signal)];
+        const others = [writer.run(writing.signal), closeUnusedRegularly({ databases, storage, clock }, signal)];
         await manager.run(signal);
         writing.abort();
         await Promise.all(others);
@@ -91,45 +94,47 @@ export function createBridge(deps: BridgeDeps): Bridge {
     measure() {
       metrics.eventsDropped.set(events.dropped);
       if (manager === null) return;
-      const ready = new Map(
-        [...sources.values()].reduce(
-          (counts, { status }) => {
-            const state = status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown';
-            return counts.set(state, (counts.get(state) ?? 0) + 1);
-          },
-          new Map<string, number>([
-            ['True', 0],
-            ['False', 0],
-            ['Unknown', 0],
-          ]),
-        ),
-      );
-      for (const [state, n] of ready) metrics.sources.set({ ready: state }, n);
+      for (const [ready, count] of countByReadiness(sources.values())) metrics.sources.set({ ready }, count);
       for (const [key, state] of manager.states()) metrics.lag.set(labelsOf(key), lagSeconds(state, clock.now()));
     },
   };
 }
 
-/** Null when aborted before. */
+/** Counts the sources by the status of their condition Ready; a status without sources counts zero. */
+function countByReadiness(sources: Iterable<UploadSource>): Map<string, number> {
+  const counts = new Map([
+    ['True', 0],
+    ['False', 0],
+    ['Unknown', 0],
+  ]);
+  for (const { status } of sources) {
+    const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown';
+    counts.set(ready, (counts.get(ready) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Null when the signal aborts before the API server answers. */
 async function findClusterId({ client, clock, log }: BridgeDeps, signal: AbortSignal): Promise<string | null> {
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       return await readClusterId(client, signal);
     } catch (err) {
       if (signal.aborted) return null;
-      log.warn({ err, failures }, 'the cluster cannot be asked for its id');
-      await sleep(clock, backoffMs(failures, { baseMs: 500, maxMs: 30_000 }), signal);
+      const retryInMs = backoffMs(failures, { baseMs: 500, maxMs: 30_000 });
+      log.warn({ err, failures, retryInMs }, 'the id of the cluster could not be read, the bridge tries again');
+      await sleep(clock, retryInMs, signal);
     }
   }
   return null;
 }
 
-async function cleanNowAndThen(
+async function closeUnusedRegularly(
   { databases, storage, clock }: { databases: Databases; storage: { closeUnused(): void }; clock: Clock },
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    await sleep(clock, CLEAN_MS, signal);
+    await sleep(clock, CLOSE_UNUSED_MS, signal);
     storage.closeUnused();
     await databases.closeUnused();
   }

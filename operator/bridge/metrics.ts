@@ -1,4 +1,4 @@
-/** The bridge's metrics, as Prometheus writes them. */
+/** The bridge's Prometheus metrics. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { createRequestMetric } from '#kube/request-metric.ts';
 
@@ -12,48 +12,52 @@ export function createBridgeMetrics() {
     registry: registers[0]!,
     arrivals: new Counter({
       name: name('arrivals_total'),
-      help: 'What became of objects that were told of: created, known, ignored (by reason), later (by reason).',
+      help: 'Notices of objects by outcome: created, known, ignored (with the reason), later (with the reason).',
       labelNames: ['outcome', 'reason'],
       registers,
     }),
     errors: new Counter({
       name: name('errors_total'),
-      help: 'Failures by what failed (object, list, receive, fetch, ledger, afterSuccess) and reason.',
+      help: 'Failures by activity (object, list, receive, fetch, ledger, afterSuccess) and reason.',
       labelNames: ['activity', 'reason'],
       registers,
     }),
     lag: new Gauge({
       name: name('lag_seconds'),
-      help: 'Age of the oldest file or message of a source that is not handled yet.',
+      help: 'Age in seconds of the oldest file or message of an UploadSource that is not handled yet.',
       labelNames: ['namespace', 'source'],
       registers,
     }),
     sources: new Gauge({
       name: name('sources'),
-      help: 'Sources by the status of their condition Ready.',
+      help: 'UploadSources by the status of their condition Ready.',
       labelNames: ['ready'],
       registers,
     }),
     listDuration: new Histogram({
       name: name('list_duration_seconds'),
-      help: 'One pass over the prefix of a source.',
+      help: 'Seconds that one list of a prefix takes, all pages together.',
       labelNames: ['ok'],
       buckets: [0.01, 0.05, 0.25, 1, 5, 30, 120, 600],
       registers,
     }),
     eventToUpload: new Histogram({
       name: name('event_to_upload_seconds'),
-      help: 'From the time that an event gives to the BatchUpload, by the clocks of two machines.',
+      help: 'Seconds from the time in an event to the creation of its BatchUpload, by the clocks of two machines.',
       buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600],
       registers,
     }),
     afterSuccess: new Counter({
       name: name('after_success_total'),
-      help: 'Objects of complete uploads that were deleted or moved.',
+      help: 'Attempts to delete or move the object of a complete upload.',
       labelNames: ['action', 'ok'],
       registers,
     }),
-    statusWrites: new Counter({ name: name('status_writes_total'), help: 'Statuses written.', registers }),
+    statusWrites: new Counter({
+      name: name('status_writes_total'),
+      help: 'Writes of UploadSource statuses.',
+      registers,
+    }),
     eventsDropped: new Gauge({
       name: name('events_dropped'),
       help: 'Kubernetes events that could not be written.',

@@ -1,18 +1,18 @@
-/** What crosses the parts of the bridge. */
+/** The types that the rooms of the bridge share. */
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Explanation } from '#api/explanation.ts';
 import type { Clock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 
-/** An object that an event, a list or a transfer told of. What is null is asked of the object's head. */
+/** News of an object, from an event, a list or a transfer. Admission asks the storage for what is null. */
 export interface ObjectNotice {
   bucket: string;
-  /** As S3 knows it, not URL-encoded. */
+  /** The key that S3 uses, not URL-encoded. */
   key: string;
   /**
-   * Where nothing tells whether the sender encodes keys: the key as it was written. To be asked for when there is no object
-   * `key`, and only then.
+   * The key exactly as the sender wrote it, where it is unknown whether the sender encodes keys. Admission tries this
+   * key only when the rules refuse `key`, or no object has it.
    */
   alternativeKey?: string;
   versionId: string | null;
@@ -20,43 +20,47 @@ export interface ObjectNotice {
   eTag: string | null;
   /** Bytes. */
   size: number | null;
-  /** Orders events of one key. */
+  /** Orders the events of one key. */
   sequencer: string | null;
-  /** Of the event that told of it; null where none did. Time as ISO 8601. */
+  /** The event that brought the notice, with its time as ISO 8601; null when no event did. */
   event: { id: string | null; time: string | null } | null;
-  /** Wall clock, ms, where a list said so. */
+  /** Wall clock, ms; only a list provides this time. */
   lastModified?: number;
 }
 
-/** What became of a notice. Only `Later` is not to be acknowledged. */
+/** The result of admitting a notice. Only a notice with the outcome `Later` is not acknowledged to its sender. */
 export type Outcome =
   | { kind: 'Created' | 'Known'; name: string }
-  /** On purpose: a filter, another bucket, an object that is gone. */
+  /** The notice makes no upload on purpose: because of a filter, another bucket, or an object that does not exist. */
   | { kind: 'Ignored'; reason: string; message: string }
-  /** Not now: it settles, or something does not answer. */
+  /** The object is in its quiet period, or a server does not answer. */
   | { kind: 'Later'; reason: string; message: string };
 
-/** One outcome for each notice, in their order. Of one key the notices are taken by sequencer. */
+/**
+ * Returns one outcome per notice, in the same order. Notices of one key are admitted in the order of their sequencers.
+ */
 export type AdmitNotices = (notices: readonly ObjectNotice[], signal: AbortSignal) => Promise<Outcome[]>;
 
-/** What a source does all the time; each has a problem of its own, or none. */
+/** The continuous activities of a source. Each activity has one current problem, or none. */
 export type Activity = 'list' | 'receive' | 'fetch' | 'ledger' | 'afterSuccess';
 
-/** What a source's parts say of themselves; the status is made from it. Never throws, never waits. */
+/** The parts of a source report here, and the status is built from their reports. No method throws or waits. */
 export interface SourceRecorder {
-  /** An event came. */
+  /** Reports that an event came. */
   event(): void;
-  /** The prefix or the folder was listed to its end. */
+  /** Reports that the prefix or the folder was listed to its end. */
   listed(): void;
-  /** Something is not meant, or cannot be understood: it is not tried again. `what`: a key, a file name, a message's id. */
+  /** Reports something that is ignored for good. `what` is a key, a file name or a message id. */
   ignored(what: string, why: Explanation): void;
-  /** A try failed; it is most likely repeated. */
+  /** Reports a failed attempt, which is most likely repeated. */
   failed(what: string, why: Explanation): void;
-  /** Of an activity: null when it works. The first null of the source's main activity makes it Ready. */
+  /** Sets or clears (null) the problem of an activity. The first null of the main activity makes the source Ready. */
   problem(activity: Activity, why: Explanation | null): void;
-  /** A Kubernetes event on the source. */
+  /** Records a Kubernetes event on the UploadSource. */
   warn(why: Explanation): void;
-  /** Oldest thing that waits outside of `admit`, such as a file that is being fetched: wall clock, ms; null for none. */
+  /**
+   * Sets since when the oldest item waits outside of `admit`, such as a file being fetched: wall clock, ms, or null.
+   */
   waitingSince(activity: Activity, since: number | null): void;
 }
 
@@ -64,30 +68,30 @@ export interface SourceRecorder {
 export interface RejectedEvent {
   messageId: string;
   reason: string;
-  /** Its first 8 KiB are kept. */
+  /** The ledger keeps the first 8 KiB of the body. */
   body: string;
 }
 
-/** What the part that knows how files arrive is given. */
-export interface RunnerDeps {
+/** What a receiver is given. */
+export interface ReceiverDeps {
   admit: AdmitNotices;
   recorder: SourceRecorder;
   clock: Clock;
   log: Logger;
-  /** Keys of a Secret of the source's namespace; null when there is none. Believed for half a minute. @throws Fault */
+  /** Reads a Secret of the source's namespace, as it was at most half a minute ago; null without it. @throws Fault */
   readSecret(name: string, signal: AbortSignal): Promise<Record<string, string> | null>;
-  /** The client of the source's bucket. @throws Fault */
+  /** Returns the client for the source's bucket. @throws Fault */
   openStorage(signal: AbortSignal): Promise<S3Client>;
-  /** By key and size alone; null when such an object is meant. */
+  /** Applies the source's rules to a key and a size; null when the rules accept the object. */
   judge(object: { key: string; size: number }): Explanation | null;
-  /** Which of these keys became uploads before, whatever became of them. @throws Fault */
+  /** The keys that became uploads before, even if the uploads were deleted since. @throws Fault */
   knownKeys(keys: readonly string[]): Promise<Set<string>>;
   /** Puts a message aside. @throws Fault */
   rejectEvent(event: RejectedEvent): Promise<void>;
 }
 
 /**
- * Does one thing for a source until aborted. What it throws becomes the problem of its activity, and it is started
- * again after a backoff.
+ * Brings the notices of one source to `admit` until the signal aborts. An error that a receiver throws becomes the
+ * problem of its activity, and the receiver is started again after a backoff.
  */
-export type SourceRunner = (source: UploadSource, deps: RunnerDeps, signal: AbortSignal) => Promise<void>;
+export type Receiver = (source: UploadSource, deps: ReceiverDeps, signal: AbortSignal) => Promise<void>;

@@ -1,4 +1,4 @@
-/** What the ledger remembers of files that arrived by themselves, on the oldest and the newest PostgreSQL. */
+/** The statements on arrivals, on the oldest and the newest PostgreSQL. */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
@@ -93,7 +93,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   it('a page of objects is answered in its order; what differs in anything is new', async () => {
     await recordArrival(db, SCOPE, arrival());
     await recordArrival(db, SCOPE, arrival({ name: 'orders-2', key: 'b.csv', versionId: 'v' }));
-    // The same object with another schema was another upload.
+    // The same object with another schema is another upload.
     await recordArrival(db, SCOPE, arrival({ name: 'others-1', source: 'others', schemaName: 'other' }));
     const page = [
       arrival({ key: 'b.csv' }),
@@ -104,7 +104,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       arrival({ bucket: 'out' }),
       arrival({ eTag: 'e2' }),
       arrival({ size: 1 }),
-      // A list of some servers has milliseconds, a head never.
+      // Some servers list milliseconds, but a HEAD answer has whole seconds.
       arrival({ lastModified: new Date('2026-01-01T00:00:00.999Z') }),
       arrival({ lastModified: new Date('2026-01-01T00:00:01Z') }),
     ];
@@ -163,7 +163,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     it('is not due while another upload of the same object is not complete', async () => {
       const object = { key: 'orders-1.csv', eTag: 'e1' };
       const id = await open('orders-1');
-      // By another source, and of the same bytes that were written again meanwhile.
+      // others-1 is the upload of another source, of the same bytes, which were written again later.
       const later = new Date('2026-01-01T00:00:05Z');
       await recordArrival(db, SCOPE, arrival({ ...object, name: 'others-1', source: 'others', lastModified: later }));
       await recordArrival(db, SCOPE, arrival({ ...object, name: 'others-2', source: 'others', eTag: 'e2' }));
@@ -185,7 +185,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       await commitPlan(db, { id: keep, attempt: 1 }, { ...testPlan(keep), totalRecords: 0, chunks: [] });
       await recordArrival(db, SCOPE, arrival({ name: 'orders-3', key: 'k' }));
       await completeUpload(db, keep);
-      // Somebody made an upload of this name for another object.
+      // A person created an upload with this name for another object.
       await completeUpload(db, await open('orders-4'));
       await db.query(`UPDATE batch_upload.batch_uploads SET s3_key = 'other' WHERE name = 'orders-4'`);
       expect(await due()).toEqual([]);
@@ -199,7 +199,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     await rejectEvent(db, SCOPE, { ...event, messageId: null, body: new Uint8Array([0xff, 0x41]) });
     await rejectEvent(db, SCOPE, { ...event, messageId: null, body: '' });
     const kept = await rows('batch_upload_rejected_events');
-    // One byte of 8 KiB is half a character.
+    // The ledger keeps 8 KiB of a body: here four bytes, and 4,094 characters of two bytes each.
     expect(kept.map(({ message_id, body }) => [message_id, body])).toEqual([
       ['m-1', `{"a\\u0000${'ä'.repeat(4094)}`],
       [null, '\ufffdA'],

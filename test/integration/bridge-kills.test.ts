@@ -1,4 +1,4 @@
-/** The bridge as a process that is killed while it works: exactly one upload for each object all the same. */
+/** A bridge process that is killed while it works still makes exactly one upload for each object. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
@@ -54,7 +54,7 @@ it('killed five times with each object told of three times and listed besides', 
       await eventually(`${enough} uploads`, () => uploads().length >= enough, 60_000);
       bridge.kill('SIGKILL');
       await once(bridge, 'exit');
-      // What is finished and deleted is not made again.
+      // An upload that was deleted must not be created again.
       const [{ metadata }] = uploads() as [BatchUpload];
       if (kill === KILLS) bench.api.remove('batchuploads', NAMESPACE, metadata!.name!);
       bridge = start();

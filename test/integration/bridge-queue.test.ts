@@ -53,7 +53,7 @@ async function startConsumer(options: ConsumerOptions = {}) {
     warned: [] as string[],
     rejected: [] as RejectedEvent[],
     waitingSince: [] as (number | null)[],
-    /** Calls, by the name of their action. */
+    /** The names of the actions that were called, in order. */
     calls: [] as string[],
   };
   client.middlewareStack.add(
@@ -106,7 +106,7 @@ async function createQueue(): Promise<string> {
   return server.createQueue(`arrivals-${queues}`);
 }
 
-/** Between a consumer and the server; the fault is chosen by the action. */
+/** A proxy between a consumer and the server, whose faults depend on the action. */
 async function startProxy(faultOf: (action: string) => HttpFault | null): Promise<FaultyProxy> {
   return startFaultyProxy(server.endpoint, ({ headers }) =>
     faultOf(String(headers['x-amz-target']).replace('AmazonSQS.', '')),
@@ -133,7 +133,7 @@ describe('a message', () => {
     expect(notices).toMatchObject([{ bucket: 'bank-files', key: 'in/a b+c.csv', event: { id: 'C3D13FE58DE4C810' } }]);
     expect(consumer.seen).toMatchObject({ events: 1, rejected: [], failed: [] });
     expect(new Set(consumer.seen.problems)).toEqual(new Set([null]));
-    // How long it has waited is known from when it was sent.
+    // The wait of a message counts from the time at which it was sent.
     const since = consumer.seen.waitingSince.filter((time) => time !== null);
     expect(since[0]).toBeGreaterThanOrEqual(before - 1);
     expect(since[0]).toBeLessThanOrEqual(Date.now());
@@ -157,7 +157,7 @@ describe('a message', () => {
     await consumer.send(event('done', 'growing', 'other'));
     await empty(consumer.queueUrl);
     expect(consumer.keys()).toEqual(['done', 'growing', 'other', 'growing', 'growing', 'growing']);
-    // Held, not received again: that would count towards a dead letter queue.
+    // The message is held and not received again, since each receive counts towards a dead letter queue.
     expect(consumer.seen.events).toBe(1);
   });
 
@@ -178,7 +178,7 @@ describe('a message', () => {
       return created(notice);
     });
     await consumer.send(event('slow.csv'));
-    // Each third of the second: by the last of them the message would have come again.
+    // A renewal comes with each third of a second. Without them the message would have come again by the fifth.
     const renewals = () => consumer.seen.calls.filter((name) => name === 'ChangeMessageVisibility').length;
     await eventually('renewals', () => renewals() >= 5);
     expect(await server.count(consumer.queueUrl)).toEqual({ visible: 0, hidden: 1 });
@@ -241,7 +241,7 @@ describe('many messages', () => {
     await eventually('the other one', () => consumer.keys().includes('done.csv'));
     await eventually('it was deleted', () => consumer.seen.calls.includes('DeleteMessage'));
     await consumer.stop();
-    // Some may be given to the poll that was ended, whose client is not missed; they come again after a second, not after ten minutes.
+    // The server may give some messages to the poll that was ended. These come again a second later.
     await using next = await startConsumer({ queueUrl: consumer.queueUrl });
     await empty(consumer.queueUrl);
     expect(next.keys().toSorted()).toEqual(growing.toSorted());
@@ -259,7 +259,7 @@ describe('nothing is lost', () => {
     const killed = await startConsumer({ admissions, endpoint: proxy.endpoint });
     await killed.send(event('a.csv'));
     await eventually('admission, and no way to delete', () => cut);
-    // As by a kill: not even the end reaches the queue.
+    // As after a kill, no last call reaches the queue.
     await killed[Symbol.asyncDispose]();
     expect(await server.count(killed.queueUrl)).not.toEqual({ visible: 0, hidden: 0 });
 
@@ -417,7 +417,7 @@ describe('a queue that does not answer', () => {
   });
 });
 
-/** SNS speaks the older protocol of forms; three calls are not worth another client. */
+/** SNS uses the older form protocol. For three calls no SNS client is needed. */
 async function askSns(form: Record<string, string>): Promise<string> {
   const response = await fetch(server.endpoint, { method: 'POST', body: new URLSearchParams(form) });
   const text = await response.text();

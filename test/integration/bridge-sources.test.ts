@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
 import type { HttpServer } from '#common/http-server.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
-import { createSourceRunners } from '#operator/bridge/sources/source-runners.ts';
+import { createReceivers } from '#operator/bridge/sources/receivers.ts';
 import { type BridgeBench, startBridgeBench } from '#support/bridge/bridge.ts';
 import { type SqsServer, startSqsServer } from '#support/bridge/sqs-server.ts';
 import { NAMESPACE, testSource } from '#support/bridge/upload-source.ts';
@@ -42,11 +42,11 @@ afterAll(async () => {
 beforeEach(async () => {
   bench = await startBridgeBench({ postgres, storage });
   const stop = new AbortController();
-  const { runners, listen } = createSourceRunners({
+  const { receivers, listen } = createReceivers({
     ...{ log: createRecordingLog(), clock: systemClock, signal: stop.signal },
   });
   webhooks = await listen(0);
-  bench.start({ runners });
+  bench.start({ receivers });
   return async () => {
     await bench[Symbol.asyncDispose]();
     stop.abort();
@@ -83,7 +83,7 @@ describe('a queue', () => {
     const bodies = keys.flatMap((key) => Array.from({ length: 3 }, () => awsEvent([{ bucket, key }])));
     for (const body of bodies.sort(() => Math.random() - 0.5)) await sqs.send(queueUrl, body);
     await sqs.send(queueUrl, awsEvent([{ bucket, key: 'in/gone.csv' }]));
-    // The last message is the one that is ignored: it may be the last one to be handled, too.
+    // The message that was sent last is ignored, and may also be handled last, so that all three counts are summed.
     await eventually('all', () => {
       const { created = 0, known = 0, ignored = 0 } = statusOf('orders') ?? {};
       return created + known + ignored >= keys.length * 3 + 1;
@@ -130,7 +130,7 @@ describe('posted events', () => {
     bench.api.put('uploadsources', testSource('orders', spec));
     await eventually('the Secret is missing', () => ready('orders')?.reason === 'SecretMissing');
     bench.secret('own', { token: 'secret', hmacKey: 'key' });
-    // A change is looked at now, and not in some seconds.
+    // A change of the spec takes effect at once; the next check of the Secret would come some seconds later.
     bench.api.put('uploadsources', testSource('orders', { ...spec, filter: { minBytes: 1, suffixes: ['.csv'] } }));
     await eventually('ready', () => statusOf('orders')?.observedGeneration === 2 && ready('orders')?.status === 'True');
     await bench.put(bucket, 'a.csv');
@@ -149,7 +149,7 @@ describe('posted events', () => {
     const suspended = () => post(awsEvent([{ bucket, key: 'b.csv' }]), { authorization: 'Bearer secret' });
     expect(await suspended()).toMatchObject({ status: 503 });
     expect(uploads()).toHaveLength(1);
-    // What was refused while it was suspended is found by the list.
+    // After the suspension the list finds the object whose event was refused.
     bench.api.put('uploadsources', testSource('orders', spec));
     await eventually('found', () => uploads().length === 2);
   });

@@ -80,7 +80,7 @@ async function startBridge(options: { clock?: FakeClock; secret?: WebhookSource[
   };
 }
 
-/** Writes what no HTTP client would. */
+/** Opens a socket for requests that no HTTP client would send. */
 async function openSocket(port: number): Promise<{ socket: Socket; read(): string }> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => {});
@@ -179,7 +179,7 @@ describe('whoever shows a secret', () => {
   ])('is the only one: %s', async (_, headers, name) => {
     await using bridge = await startBridge();
     const refused = await bridge.post(EVENT, headers, `/v1/namespaces/team-a/uploadsources/${name}/events`);
-    // The same whatever was wrong.
+    // The answer is the same for every kind of wrong credentials.
     expect(refused).toMatchObject({ status: 401, text: '{"error":"unauthorized"}\n' });
     expect(refused.headers.get('www-authenticate')).toBe('Bearer');
     expect(bridge.admissions.notices).toEqual([]);
@@ -262,7 +262,7 @@ describe('what is posted', () => {
     expect(answer).toMatchObject({ status: 400 });
     expect(answer.text).toContain(reason);
     expect(bridge.rejected).toHaveLength(1);
-    // Nobody is told what is wrong with a body before it is known who asks.
+    // Without authentication the answer does not say what is wrong with the body.
     expect(await bridge.post(body, {})).toMatchObject({ status: 401 });
     expect(bridge.rejected).toHaveLength(1);
   });
@@ -325,7 +325,7 @@ describe('a sender cannot hurt', () => {
     await clock.advance(10_000);
     await eventually('an answer', () => read().includes('\r\n\r\n'));
     expect(read()).toMatch(/^HTTP\/1.1 408 /);
-    // What may still come is thrown away, and soon the connection too.
+    // The rest of the body is discarded, and the connection is closed soon.
     const closed = once(socket, 'close');
     await clock.advance(2_000);
     await closed;
@@ -429,7 +429,7 @@ describe('a real S3 server', () => {
       'every event',
       () => bridge.admissions.notices.length === keys.length && bridge.ignored.length === 2,
     );
-    // It sends each event on its own, in any order.
+    // The server sends each event in its own request, in any order.
     expect(bridge.admissions.notices.map(({ key }) => key).toSorted()).toEqual(keys.toSorted());
     expect(bridge.admissions.notices[0]).toMatchObject({
       bucket: 'bank-files',

@@ -1,10 +1,10 @@
-/** Objects that arrive by themselves become uploads, exactly once: real PostgreSQL, real storage, lists instead of events. */
+/** Each object that arrives becomes exactly one upload: real PostgreSQL, real storage, lists instead of events. */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
-import type { AdmitNotices, ObjectNotice, Outcome, SourceRunner } from '#operator/bridge/types.ts';
+import type { AdmitNotices, ObjectNotice, Outcome, Receiver } from '#operator/bridge/types.ts';
 import { type BridgeBench, startBridgeBench } from '#support/bridge/bridge.ts';
 import { NAMESPACE, testSource } from '#support/bridge/upload-source.ts';
 import { withClient } from '#support/database/database.ts';
@@ -51,17 +51,17 @@ const arrivals = () =>
     return rows;
   });
 const POLL = { s3Poll: { intervalSeconds: 0.2 } };
-/** Passes that began after now have ended. */
+/** Waits for the end of a list that began after this call. */
 const listedAgain = async (name: string) => {
   const bridgeTime = () => statusOf(name).lastListTime ?? '';
-  // Times in a status are whole seconds and are not written for a list alone: a file tells that a list has ended.
+  // A status has whole seconds and is not written for a list alone. The upload of a probe file proves that a list ended.
   const { spec } = bench.api.get('uploadsources', NAMESPACE, name) as unknown as UploadSource;
   const key = `${spec.s3.prefix}probe-${Math.random()}.csv`;
   await bench.put(spec.s3.bucket, key);
   await eventually(`a list after ${bridgeTime()}`, () => keysOf(uploads()).includes(key));
 };
-/** Gives the admission of a source to a test, as the part would be given it that knows how files arrive. */
-function captureAdmission(): { run: SourceRunner; admit: (notices: Partial<ObjectNotice>[]) => Promise<Outcome[]> } {
+/** A receiver that hands the admission of its source to the test. */
+function captureAdmission(): { run: Receiver; admit: (notices: Partial<ObjectNotice>[]) => Promise<Outcome[]> } {
   const { promise, resolve } = Promise.withResolvers<AdmitNotices>();
   return {
     run: (_source, { admit, recorder }, signal) => {
@@ -157,7 +157,7 @@ describe.each([false, true])('a bucket with versions: %s', (versioned) => {
     const bucket = await newBucket({ versioned });
     const capture = captureAdmission();
     bench.api.put('uploadsources', testSource('orders', { s3: { bucket, prefix: 'in/' }, ...EVENTS }));
-    const bridge = bench.start({ runners: { sqs: capture.run } });
+    const bridge = bench.start({ receivers: { sqs: capture.run } });
     await eventually(
       'ready',
       () => ready('orders')?.status === 'True' && statusOf('orders').lastListTime !== undefined,
@@ -197,7 +197,7 @@ describe.each([false, true])('a bucket with versions: %s', (versioned) => {
     );
     bench.start();
     await eventually('the uploads', () => uploads().length === 2 && statusOf('orders').created === 2);
-    // Replaced before its upload was complete: only what was loaded is moved.
+    // The file is replaced before its upload is complete: only the loaded version may be moved.
     await bench.put(bucket, 'in/a.csv', 'k,v\n9,other\n');
     await eventually('its upload', () => uploads().length === 3 && statusOf('orders').created === 3);
     const byETag = uploads().filter(({ spec }) => spec.source.s3.key === 'in/a.csv');
@@ -213,7 +213,7 @@ describe.each([false, true])('a bucket with versions: %s', (versioned) => {
     expect(await list()).toEqual([...moved, 'in/a.csv 12'].sort());
     await complete(byETag[1]!);
     await until('all are done', async () => (await due()) === 0);
-    // Neither takes the place of the other.
+    // Two files of one name are both kept.
     const other = versioned ? expect.stringMatching(/^done\/a-[a-z2-7]{20}\.csv 12$/) : 'done/a.csv 12';
     expect(await list()).toEqual(versioned ? [other, 'done/a.csv 8', 'done/ä +(1).csv 8'] : [other, ...moved]);
     expect(uploads()).toHaveLength(3);
@@ -221,7 +221,7 @@ describe.each([false, true])('a bucket with versions: %s', (versioned) => {
   });
 });
 
-/** As the ledger has it when all chunks are done. */
+/** Makes the ledger say that an upload is complete. */
 async function complete({ metadata, spec }: BatchUpload): Promise<void> {
   const { bucket, key } = spec.source.s3;
   await withClient(bench.databaseUrl, (client) =>
@@ -234,7 +234,7 @@ async function complete({ metadata, spec }: BatchUpload): Promise<void> {
   );
 }
 
-/** Takes every connection and says nothing. */
+/** A server that accepts every connection and never answers. */
 async function startSilentServer() {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => void sockets.add(socket.on('error', () => undefined)));
@@ -293,7 +293,7 @@ describe('what makes no upload', () => {
     await bench.put(bucket, 'work/mine.csv');
     const capture = captureAdmission();
     bench.api.put('uploadsources', testSource('orders', { s3: { bucket, prefix: '' }, ...EVENTS }));
-    bench.start({ runners: { sqs: capture.run } });
+    bench.start({ receivers: { sqs: capture.run } });
     const outcomes = await capture.admit([
       { bucket, key: 'work/0b0c4fd6-6c0f-4f5c-9df2-3b8a3a3ad7a5/pod/canonical.csv' },
       { bucket: 'other-bucket', key: 'a.csv' },
@@ -321,7 +321,7 @@ describe('what makes no upload', () => {
     await bench.put(bucket, 'a.csv', 'k,v\n1,a\n');
     const capture = captureAdmission();
     bench.api.put('uploadsources', testSource('orders', { s3: { bucket, prefix: '' }, ...EVENTS, settleSeconds: 2 }));
-    bench.start({ runners: { sqs: capture.run } });
+    bench.start({ receivers: { sqs: capture.run } });
     expect(await capture.admit([{ bucket, key: 'a.csv' }])).toMatchObject([{ kind: 'Later', reason: 'Settling' }]);
     await bench.put(bucket, 'a.csv', 'k,v\n2,b\n3,c\n');
     await eventually('the upload', () => uploads().length === 1);
@@ -422,7 +422,7 @@ describe('sources come, change and go', () => {
   it('a queue has one owner; the next one takes over', async () => {
     const bucket = await newBucket();
     const owners: string[] = [];
-    const sqs: SourceRunner = ({ metadata }, { recorder }, signal) => {
+    const sqs: Receiver = ({ metadata }, { recorder }, signal) => {
       owners.push(metadata!.name!);
       recorder.problem('receive', null);
       return new Promise((end) => signal.addEventListener('abort', () => end(), { once: true }));
@@ -434,7 +434,7 @@ describe('sources come, change and go', () => {
     };
     at('younger', '2026-01-02T00:00:00Z');
     at('older', '2026-01-01T00:00:00Z');
-    bench.start({ runners: { sqs } });
+    bench.start({ receivers: { sqs } });
     await eventually('taken', () => ready('younger')?.reason === 'QueueTaken' && ready('older')?.status === 'True');
     expect(ready('younger')?.message).toContain('ns/older');
     expect(owners).toEqual(['older']);

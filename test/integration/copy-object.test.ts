@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
-import { runAfterSuccess } from '#operator/bridge/admission/after-success.ts';
+import { runAfterSuccess } from '#operator/bridge/sources/after-success.ts';
 import { copyVersion, deleteVersion } from '#operator/bridge/storage/copy-object.ts';
 import { headVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { SourceRecorder } from '#operator/bridge/types.ts';

@@ -1,6 +1,10 @@
 /**
- * From a notice to a BatchUpload, exactly once: filter, schema, head, name; then look in the ledger, create the resource,
- * write the arrival. Whatever ends it in between, the next notice of the same version goes on where it stopped.
+ * Turns notices into BatchUploads: one upload for each object version and schema, however often a notice is repeated.
+ * The steps for each notice: judge the key, send a HEAD request, judge the size, wait for the quiet period, derive the
+ * upload's name; then, for a whole batch, ask the ledger which names are known, and which objects are outdated; then
+ * create each new resource and record its arrival in the ledger. An admission that was interrupted is not resumed: the
+ * next notice of the same version repeats every step. A repetition makes no second upload, since the ledger or the API
+ * server already has the name.
  */
 import type { IgnoredReason } from '#api/upload-source-conditions.ts';
 import type { Clock } from '#common/clock.ts';
@@ -12,35 +16,36 @@ import type { KubeClient, NewObject } from '#kube/types.ts';
 import { compareSequencers } from '#operator/bridge/events/sequencer.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import { SETTLING, type StateRecorder } from '#operator/bridge/status/source-state.ts';
+import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { AdmitNotices, ObjectNotice, Outcome } from '#operator/bridge/types.ts';
 import type { Arrivals } from './arrivals.ts';
 import { buildUpload } from './build-upload.ts';
 import type { ObjectRules } from './object-rules.ts';
+import { quietPeriodLeftMs, quietPeriodMs } from './quiet-period.ts';
 import { noticeId, type RetryQueue } from './retry-queue.ts';
-import { type ObjectVersion, uploadName } from './upload-name.ts';
+import { uploadName } from './upload-name.ts';
 
 export interface AdmissionDeps {
   source: UploadSource;
   rules: ObjectRules;
   client: Pick<KubeClient, 'create'>;
   arrivals: Arrivals;
-  /** Null when it is gone. @throws Fault */
+  /** Null when the object does not exist. @throws Fault */
   head(place: { key: string; versionId: string | null }, signal: AbortSignal): Promise<ObjectVersion | null>;
-  /** Before the first creation: the count of what was made before. @throws Fault */
+  /** Called before every creation, so that uploads of an earlier process are counted first. @throws Fault */
   recount(): Promise<void>;
   recorder: StateRecorder;
   retries: RetryQueue;
   clock: Clock;
-  /** Told how long it took from the event to the resource. */
-  onCreated?: ((seconds: number) => void) | undefined;
+  /** Called with the seconds between the event and the creation of its upload. */
+  onCreated?: ((secondsSinceEvent: number) => void) | undefined;
 }
 
-/** Of one source: heads and creations at a time. */
+/** The HEAD requests and creations that one source makes at the same time. */
 const CONCURRENCY = 8;
-/** So many are named before their arrivals are written. */
+/** The notices that are looked up in the ledger together. */
 const BATCH = 100;
 const CREATE_MS = 15_000;
-const SFTP_SETTLE_SECONDS = 10;
 
 interface Candidate {
   notice: ObjectNotice;
@@ -49,7 +54,17 @@ interface Candidate {
   version: ObjectVersion;
 }
 
-type Step = { outcome: Outcome } | { candidate: Candidate };
+/** The final answer for a notice. `retryInMs` replaces the backoff of a `Later`. */
+type Conclusion = { outcome: Outcome; retryInMs?: number };
+
+/** The result of inspecting one notice: an answer, or an upload that may have to be created. */
+type Step = Conclusion | { candidate: Candidate };
+
+/** What all steps of one call share. */
+interface Round {
+  gate: Semaphore;
+  signal: AbortSignal;
+}
 
 export function createAdmission(deps: AdmissionDeps): AdmitNotices {
   const gate = createSemaphore(CONCURRENCY);
@@ -62,65 +77,57 @@ export function createAdmission(deps: AdmissionDeps): AdmitNotices {
   };
 }
 
-interface Turn {
-  gate: Semaphore;
-  signal: AbortSignal;
+async function admitBatch(deps: AdmissionDeps, notices: readonly ObjectNotice[], round: Round): Promise<Outcome[]> {
+  // An object that begins after the abort would never end, and its lag would grow for ever.
+  round.signal.throwIfAborted();
+  for (const notice of notices) deps.recorder.begin(noticeId(notice), lagStartsAt(deps, notice));
+  const steps = await Promise.all(notices.map((notice) => identify(deps, notice, round)));
+  round.signal.throwIfAborted();
+  const conclusions = await create(deps, steps, round);
+  for (const [at, conclusion] of conclusions.entries()) conclude(deps, notices[at]!, conclusion);
+  return conclusions.map(({ outcome }) => outcome);
 }
 
-async function admitBatch(deps: AdmissionDeps, notices: readonly ObjectNotice[], turn: Turn): Promise<Outcome[]> {
-  // What nobody ends any more would be a lag for ever.
-  turn.signal.throwIfAborted();
-  for (const notice of notices) deps.recorder.begin(noticeId(notice), beganAt(deps, notice));
-  const steps = await Promise.all(notices.map((notice) => identify(deps, notice, turn)));
-  turn.signal.throwIfAborted();
-  const outcomes = await create(deps, steps, turn);
-  for (const [at, outcome] of outcomes.entries()) conclude(deps, notices[at]!, outcome);
-  return outcomes.map(({ outcome }) => outcome);
-}
-
-type Concluded = { outcome: Outcome; retryInMs?: number };
-
-function conclude({ recorder, retries }: AdmissionDeps, notice: ObjectNotice, { outcome, retryInMs }: Concluded): void {
+function conclude(
+  { recorder, retries }: AdmissionDeps,
+  notice: ObjectNotice,
+  { outcome, retryInMs }: Conclusion,
+): void {
   if (outcome.kind === 'Later') retries.put(notice, retryInMs ?? null);
   else retries.drop(notice);
   recorder.end(noticeId(notice), notice, outcome);
 }
 
-/** From when on the lag of an object counts: not while it is meant to settle. */
-function beganAt({ source, clock }: AdmissionDeps, { lastModified, event }: ObjectNotice): number {
+/** The lag of an object counts from the end of its quiet period. Wall clock, ms. */
+function lagStartsAt({ source, clock }: AdmissionDeps, { lastModified, event }: ObjectNotice): number {
   const now = clock.now();
   const time = lastModified ?? Date.parse(event?.time ?? '');
-  return Number.isNaN(time) ? now : Math.min(now, time) + settleMs(source);
+  return Number.isNaN(time) ? now : Math.min(now, time) + quietPeriodMs(source);
 }
 
-export function settleMs({ spec }: UploadSource): number {
-  return (spec.settleSeconds ?? (spec.sftp ? SFTP_SETTLE_SECONDS : 0)) * 1000;
-}
-
-/** How long an object has still to be left alone, in ms; a storage whose clock is ahead does not make it longer. */
-export function settlesIn(source: UploadSource, lastModified: number, now: number): number {
-  // A fetched file has settled on its server.
-  if (source.spec.sftp) return 0;
-  const ms = settleMs(source);
-  return Math.max(0, Math.min(ms, lastModified + ms - now));
-}
-
-async function identify(deps: AdmissionDeps, notice: ObjectNotice, turn: Turn): Promise<Step | Concluded> {
+async function identify(deps: AdmissionDeps, notice: ObjectNotice, round: Round): Promise<Step> {
   const { bucket, key, alternativeKey } = notice;
-  let last: Concluded | null = null;
+  let last: Conclusion | null = null;
   for (const reading of alternativeKey === undefined ? [key] : [key, alternativeKey]) {
     const judgement = deps.rules.judge({ bucket, key: reading });
-    // Of two readings the first one that is meant says what is wrong.
-    if (!judgement.meant) {
+    if (!judgement.accepted) {
+      // The refusal of the first reading is reported, unless the rules accept the other reading.
       last ??= ignored(judgement);
       continue;
     }
     try {
-      const step = await lookAt(deps, { ...notice, key: reading }, { ...turn, schemaName: judgement.schemaName });
+      const step = await inspectObject(
+        deps,
+        { ...notice, key: reading },
+        { ...round, schemaName: judgement.schemaName },
+      );
       if (step !== null) return step;
-      last = ignored({ reason: 'ObjectNotFound', message: 'It is not there any more.' });
+      last = ignored({
+        reason: 'ObjectNotFound',
+        message: 'The object does not exist any more. Put it into the bucket again to load it.',
+      });
     } catch (error) {
-      turn.signal.throwIfAborted();
+      round.signal.throwIfAborted();
       return { outcome: { kind: 'Later', ...explainError(error) } };
     }
   }
@@ -128,11 +135,11 @@ async function identify(deps: AdmissionDeps, notice: ObjectNotice, turn: Turn): 
 }
 
 /** Null when there is no such object. @throws Fault, KubeError */
-async function lookAt(
+async function inspectObject(
   deps: AdmissionDeps,
   notice: ObjectNotice,
-  { gate, signal, schemaName }: Turn & { schemaName: string },
-): Promise<Step | Concluded | null> {
+  { gate, signal, schemaName }: Round & { schemaName: string },
+): Promise<Step | null> {
   const { rules, source, clock } = deps;
   const version = await gate.run(() => {
     signal.throwIfAborted();
@@ -141,17 +148,20 @@ async function lookAt(
   if (version === null) return null;
   const refusal = rules.judgeSize(version.size);
   if (refusal) return ignored(refusal);
-  const waitMs = settlesIn(source, version.lastModified, clock.now());
-  if (waitMs > 0) return settling(waitMs);
-  if (settleMs(source) > 0 && notice.versionId && (await isReplaced(deps, notice, version, signal))) {
-    return ignored({ reason: 'Replaced', message: 'Another version took its place before it had settled.' });
+  const waitMs = quietPeriodLeftMs(source, version.lastModified, clock.now());
+  if (waitMs > 0) return inQuietPeriod(waitMs);
+  if (quietPeriodMs(source) > 0 && notice.versionId && (await isReplaced(deps, notice, version, signal))) {
+    return ignored({
+      reason: 'Replaced',
+      message: 'A newer version replaced this one within spec.settleSeconds. Only the newer version is considered.',
+    });
   }
   const { bucket, key } = notice;
   const name = uploadName(source.metadata.name, { schemaName, bucket, key, version });
   return { candidate: { notice, name, schemaName, version } };
 }
 
-/** A version that a newer one followed sooner than it takes to settle. */
+/** Did the latest version follow this version within the quiet period? */
 async function isReplaced(
   { head, source }: AdmissionDeps,
   { key }: ObjectNotice,
@@ -160,25 +170,25 @@ async function isReplaced(
 ): Promise<boolean> {
   const latest = await head({ key, versionId: null }, signal);
   if (latest === null || latest.versionId === version.versionId) return false;
-  return latest.lastModified - version.lastModified < settleMs(source);
+  return latest.lastModified - version.lastModified < quietPeriodMs(source);
 }
 
-async function create(deps: AdmissionDeps, steps: readonly (Step | Concluded)[], turn: Turn): Promise<Concluded[]> {
+async function create(deps: AdmissionDeps, steps: readonly Step[], round: Round): Promise<Conclusion[]> {
   const candidates = uniqueCandidates(steps);
-  const byName = candidates.size === 0 ? new Map<string, Outcome>() : await createNew(deps, candidates, turn);
-  const told = new Set<string>();
+  const byName = candidates.size === 0 ? new Map<string, Outcome>() : await createNew(deps, candidates, round);
+  const reported = new Set<string>();
   return steps.map((step) => {
     if ('outcome' in step) return step;
     const { name } = step.candidate;
     const outcome = byName.get(name)!;
-    // Two notices of one version made one upload.
-    const repeated = outcome.kind === 'Created' && told.has(name);
-    told.add(name);
+    // When two notices of a batch name one version, only the first notice reports the upload as created.
+    const repeated = outcome.kind === 'Created' && reported.has(name);
+    reported.add(name);
     return { outcome: repeated ? { kind: 'Known', name } : outcome };
   });
 }
 
-function uniqueCandidates(steps: readonly (Step | Concluded)[]): Map<string, Candidate> {
+function uniqueCandidates(steps: readonly Step[]): Map<string, Candidate> {
   const unique = new Map<string, Candidate>();
   for (const step of steps) {
     if ('candidate' in step && !unique.has(step.candidate.name)) unique.set(step.candidate.name, step.candidate);
@@ -189,7 +199,7 @@ function uniqueCandidates(steps: readonly (Step | Concluded)[]): Map<string, Can
 async function createNew(
   deps: AdmissionDeps,
   candidates: ReadonlyMap<string, Candidate>,
-  turn: Turn,
+  round: Round,
 ): Promise<Map<string, Outcome>> {
   const outcomes = new Map<string, Outcome>();
   let known: Set<string>;
@@ -214,11 +224,11 @@ async function createNew(
     else if (uncovered.has(candidate.name)) outcomes.set(candidate.name, ignored(UNCOVERED).outcome);
     else fresh.push(candidate);
   }
-  // Of one key one after the other, the oldest first.
+  // The versions of one key are created one after the other, in the order of their sequencers.
   await Promise.all(
     groupByKey(fresh).map(async (group) => {
       for (const candidate of group)
-        outcomes.set(candidate.name, await turn.gate.run(() => createOne(deps, candidate, turn)));
+        outcomes.set(candidate.name, await round.gate.run(() => createOne(deps, candidate, round)));
     }),
   );
   return outcomes;
@@ -226,12 +236,14 @@ async function createNew(
 
 const UNCOVERED = {
   reason: 'Replaced',
-  message: 'It is older than a version of it that arrived before and is deleted now. To load it, apply a BatchUpload.',
+  message:
+    'A newer version of this object arrived before and was deleted since, so that this older version is the latest again. ' +
+    'It is not loaded, since its rows would replace newer ones. To load it all the same, apply a BatchUpload for it.',
 } as const;
 
 /**
- * Names of those that are only there because a newer version was deleted, as after it was loaded: rows of an older file must
- * not take the place of newer ones. An event that names the version means it.
+ * The names of candidates that are the latest version only because a newer version was deleted, as after that version
+ * was loaded. Rows of an older file must not replace newer rows. A notice that names its version is exempt.
  */
 async function findUncovered({ arrivals }: AdmissionDeps, candidates: readonly Candidate[]): Promise<Set<string>> {
   const latest = candidates.filter(({ notice, version }) => notice.versionId === null && version.versionId !== null);
@@ -249,15 +261,18 @@ function groupByKey(candidates: readonly Candidate[]): Candidate[][] {
   );
 }
 
-/** Created is what was written into the ledger for the first time: also what a process created that was killed then. */
-async function createOne(deps: AdmissionDeps, candidate: Candidate, { signal }: Turn): Promise<Outcome> {
+/**
+ * An upload counts as created when its arrival enters the ledger. A resource from a process that was killed before it
+ * recorded the arrival counts as created by this call.
+ */
+async function createOne(deps: AdmissionDeps, candidate: Candidate, { signal }: Round): Promise<Outcome> {
   const { source, client, arrivals, clock } = deps;
   const { notice, name, schemaName, version } = candidate;
   const { bucket, key, event } = notice;
   try {
     signal.throwIfAborted();
     await createUpload(client, buildUpload(source, { name, schemaName, key, version, event }), signal);
-    // Not to be given up half-way: the resource is there.
+    // The recording ignores the signal, since the resource exists now.
     const isNew = await arrivals.record({ name, schemaName, bucket, key, version, event });
     if (!isNew) return { kind: 'Known', name };
     const since = Date.parse(event?.time ?? '');
@@ -281,11 +296,11 @@ async function createUpload(
   }
 }
 
-function ignored({ reason, message }: { reason: IgnoredReason; message: string }): Concluded {
+function ignored({ reason, message }: { reason: IgnoredReason; message: string }): Conclusion {
   return { outcome: { kind: 'Ignored', reason, message } };
 }
 
-function settling(ms: number): Concluded {
-  const message = `It is looked at again when it has not changed for spec.settleSeconds, in ${Math.ceil(ms / 1000)} s.`;
+function inQuietPeriod(ms: number): Conclusion {
+  const message = `The object changed less than spec.settleSeconds ago. The bridge tries again in ${Math.ceil(ms / 1000)} s.`;
   return { outcome: { kind: 'Later', reason: SETTLING, message }, retryInMs: ms };
 }

@@ -1,4 +1,4 @@
-/** What the ledger knows of the arrivals of one source; its schema is brought up to date at first use. */
+/** The ledger's arrivals of one source. The first use of a database brings its ledger schema up to date. */
 import type pg from 'pg';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { Fault } from '#common/faults.ts';
@@ -16,11 +16,10 @@ import {
 import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { AfterSuccess } from '#ledger/types.ts';
-import type { ListedObject } from '#operator/bridge/storage/storage-calls.ts';
+import type { ListedObject, ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { RejectedEvent } from '#operator/bridge/types.ts';
 import type { Databases } from '#operator/tenancy/databases.ts';
 import { type FindMigrator, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
-import type { ObjectVersion } from './upload-name.ts';
 
 export interface NewArrival {
   name: string;
@@ -31,19 +30,23 @@ export interface NewArrival {
   event: { id: string | null; time: string | null } | null;
 }
 
-/** Every method throws a Fault for what the database says, and KubeError where its Secret cannot be asked for. */
+/** Every method throws a Fault when the database fails, and a KubeError when its Secret cannot be read. */
 export interface Arrivals {
+  /** The names that uploads of arrived objects have or had. */
   known(names: readonly string[]): Promise<Set<string>>;
-  /** Which of the keys became uploads, whatever version it was. */
+  /** The keys of which any version became an upload. */
   knownKeys(keys: readonly string[]): Promise<Set<string>>;
-  /** For each object, in their order: has it arrived before, for this schema? */
+  /** One flag per object: did the object arrive before, for this schema? */
   listed(objects: readonly (ListedObject & { schemaName: string })[]): Promise<boolean[]>;
-  /** Of which of these, in their order, a newer version arrived before. */
+  /** One flag per object: did a newer version of the object arrive before? */
   outdated(objects: readonly { key: string; version: ObjectVersion }[]): Promise<boolean[]>;
-  /** False when it was known. */
+  /** False when the arrival was recorded before. */
   record(arrival: NewArrival): Promise<boolean>;
+  /** Counts the arrivals since the source was created. */
   count(): Promise<ArrivalCount>;
+  /** Puts an event aside that cannot be understood. */
   reject(event: RejectedEvent): Promise<void>;
+  /** The objects of complete uploads that are still to be deleted or moved. */
   due(limit: number): Promise<DueObject[]>;
   markDone(name: string): Promise<void>;
 }
@@ -98,12 +101,12 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
   };
 }
 
-/** Databases whose ledger is known to be up to date, and those where somebody looks. */
+/** For each database, the one preparation of its ledger that all sources share, finished or still running. */
 const prepared = new WeakMap<Database, Promise<void>>();
 
 function prepareOnce(database: Database, findMigrator: FindMigrator): Promise<void> {
-  const known = prepared.get(database);
-  if (known !== undefined) return known;
+  const earlier = prepared.get(database);
+  if (earlier !== undefined) return earlier;
   const preparing = prepare(database, findMigrator);
   prepared.set(database, preparing);
   preparing.catch(() => prepared.delete(database));
@@ -129,7 +132,7 @@ function toAfterSuccess({ action, prefix }: UploadSource['spec']['afterSuccess']
   }
 }
 
-/** An event may say anything. */
+/** The time in an event may be any text. */
 function validTime(text: string | null): string | null {
   const ms = Date.parse(text ?? '');
   return Number.isNaN(ms) ? null : new Date(ms).toISOString();

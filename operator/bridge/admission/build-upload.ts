@@ -1,8 +1,8 @@
-/** A BatchUpload from a source's template and one version of an object. Pure. */
+/** Builds a BatchUpload from a source's template and one version of an object. Pure. */
 import { LABELS, labelValue } from '#api/labels.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
 import type { NewObject } from '#kube/types.ts';
-import type { ObjectVersion } from './upload-name.ts';
+import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 
 export interface UploadParts {
   name: string;
@@ -15,8 +15,8 @@ export interface UploadParts {
 const MAX_EVENT_ID = 256;
 
 /**
- * Pinned to the version that was seen: without versions the ETag says that it is the same. It belongs to nobody: a
- * source that is deleted leaves its uploads.
+ * The upload is pinned to the version that admission has seen; in a bucket without versions, to its ETag. The upload
+ * has no owner reference, so that it outlives its source.
  */
 export function buildUpload({ metadata, spec }: UploadSource, parts: UploadParts): NewObject<BatchUpload> {
   const { name, schemaName, key, version, event } = parts;
@@ -58,7 +58,7 @@ export function buildUpload({ metadata, spec }: UploadSource, parts: UploadParts
   };
 }
 
-/** The API server refuses what is no time, and an event may say anything. */
+/** The time in an event may be any text, and the API server refuses a text that is no time. */
 function toTime(text: string): string | null {
   const ms = Date.parse(text);
   return Number.isNaN(ms) ? null : new Date(ms).toISOString();

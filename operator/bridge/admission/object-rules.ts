@@ -1,4 +1,4 @@
-/** Which objects a source means, and which schema they get. Pure. */
+/** Decides which objects a source accepts, and which schema each of them gets. Pure. */
 import type { IgnoredReason } from '#api/upload-source-conditions.ts';
 import { isWorkKey } from '#common/job-contract.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
@@ -10,14 +10,15 @@ export interface Refusal {
   message: string;
 }
 
-export type Judgement = { meant: true; schemaName: string } | ({ meant: false } & Refusal);
+export type Judgement = { accepted: true; schemaName: string } | ({ accepted: false } & Refusal);
 
 export interface ObjectRules {
-  /** By bucket and key alone. */
   judge(object: { bucket: string; key: string }): Judgement;
-  /** Null when the size is meant. */
+  /** Null when the size is accepted. */
   judgeSize(bytes: number): Refusal | null;
-  /** The part of the key that patterns see: after the prefix; of a fetched file its name. */
+  /**
+   * The part of the key that patterns are matched against: the rest after the prefix, or the name of a fetched file.
+   */
   relativeKey(key: string): string;
 }
 
@@ -39,39 +40,54 @@ export function compileRules({ metadata, spec }: UploadSource): ObjectRules {
         return refuse('OtherBucket', `The bucket ${bucket} is not spec.s3.bucket, ${spec.s3.bucket}.`);
       }
       if (!key.startsWith(prefix)) return refuse('OtherPrefix', `The key does not begin with ${prefix}.`);
-      // A list tells of whatever the storage holds; one key that the ledger can't be asked for would hold up all of its page.
+      // A list contains every key of the storage. With one invalid key the ledger query of its whole page would fail.
       if (!canBeKey(key)) return refuse('KeyInvalid', KEY_INVALID);
-      if (isWorkKey(key)) return filtered('A copy that the product keeps of a file while it is loaded.');
-      if (moved !== null && key.startsWith(moved)) return filtered('It was moved here after it had been loaded.');
-      if (key.endsWith('/')) return refuse('Folder', 'The key stands for a folder.');
+      if (isWorkKey(key)) return filtered('The object is a work copy that BatchUpload keeps while it loads a file.');
+      if (moved !== null && key.startsWith(moved)) {
+        return filtered('The key is under spec.afterSuccess.prefix, to which loaded files are moved.');
+      }
+      if (key.endsWith('/')) return refuse('Folder', 'The key ends with a slash, so that it stands for a folder.');
       if (suffixes && !suffixes.some((suffix) => key.endsWith(suffix))) {
         return filtered(`The key ends in none of spec.filter.suffixes (${suffixes.join(', ')}).`);
       }
       const relative = relativeKey(key);
-      if (pattern !== null && !pattern.test(relative)) return filtered('spec.filter.pattern does not match.');
+      if (pattern !== null && !pattern.test(relative)) return filtered('The key does not match spec.filter.pattern.');
       const schemaName = chooseSchema(relative);
       if (schemaName === null) {
-        return refuse('NoSchemaFits', 'No entry of spec.schemas fits: add one, or one without prefix and pattern.');
+        return refuse(
+          'NoSchemaFits',
+          'No entry of spec.schemas matches the key. Add an entry that does, or one without prefix and pattern.',
+        );
       }
-      return { meant: true, schemaName };
+      return { accepted: true, schemaName };
     },
     judgeSize(bytes) {
-      if (bytes < minBytes)
-        return { reason: 'Filtered', message: `${bytes} bytes: spec.filter.minBytes is ${minBytes}.` };
+      if (bytes < minBytes) {
+        return {
+          reason: 'Filtered',
+          message: `The object has ${bytes} bytes, less than spec.filter.minBytes, ${minBytes}.`,
+        };
+      }
       if (maxBytes !== undefined && bytes > maxBytes) {
-        return { reason: 'Filtered', message: `${bytes} bytes: spec.filter.maxBytes is ${maxBytes}.` };
+        return {
+          reason: 'Filtered',
+          message: `The object has ${bytes} bytes, more than spec.filter.maxBytes, ${maxBytes}.`,
+        };
       }
       return null;
     },
   };
 }
 
-/** What the keys of a source begin with. */
+/** The prefix of all keys that a source accepts. */
 export function watchedPrefix(namespace: string, name: string, { s3, sftp }: SourceSpec): string {
   return sftp ? `${sftp.uploadPrefix}${namespace}/${name}/` : s3.prefix;
 }
 
-/** Null where nothing is moved, or where what is watched lies below: the move itself refuses to put anything there. */
+/**
+ * The prefix under which keys are ignored, since loaded files are moved there. Null when nothing is moved, or when the
+ * watched prefix lies under it; then the move refuses every target under the watched prefix.
+ */
 function movedPrefix({ afterSuccess }: SourceSpec, watched: string): string | null {
   const { action, prefix } = afterSuccess;
   return action === 'Move' && prefix && !watched.startsWith(prefix) ? prefix : null;
@@ -87,7 +103,7 @@ function compileSchemas(schemas: SourceSpec['schemas']): (relativeKey: string) =
 }
 
 function refuse(reason: IgnoredReason, message: string): Judgement {
-  return { meant: false, reason, message };
+  return { accepted: false, reason, message };
 }
 
 function filtered(message: string): Judgement {

@@ -1,19 +1,19 @@
 /**
- * Notices of one source that wait for another look: until their object has settled, or after a backoff. One timer for all
- * of them, and none while it is empty. Nothing here is needed for the right result: a list, or a message that was not
- * acknowledged, tells of the object again.
+ * Holds the notices of one source that are to be admitted again: after the quiet period of their object, or after a
+ * backoff. All notices share one timer. The queue may be lost or full without harm, since a list, or a message that was
+ * not acknowledged, brings the object again.
  */
 import { backoffMs } from '#common/backoff.ts';
 import { aborted, type Clock, sleep } from '#common/clock.ts';
 import type { AdmitNotices, ObjectNotice } from '#operator/bridge/types.ts';
 
 export interface RetryQueue {
-  /** @param inMs null: after a backoff that doubles with every failure in a row. */
+  /** @param inMs the wait; null for a backoff that doubles with every failure in a row. */
   put(notice: ObjectNotice, inMs: number | null): void;
-  /** It was handled. */
+  /** Removes a notice that was handled. */
   drop(notice: ObjectNotice): void;
   readonly size: number;
-  /** Hands what is due to `admit`, which puts back what has to wait on, until aborted. */
+  /** Hands due notices to `admit` until the signal aborts. `admit` puts back each notice that has to wait longer. */
   run(admit: AdmitNotices, signal: AbortSignal): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ const BACKOFF = { baseMs: 5_000, maxMs: 300_000 };
 
 interface Waiting {
   notice: ObjectNotice;
-  /** Monotonic, ms; infinite while it is being looked at. */
+  /** Monotonic, ms; infinite while the notice is being admitted. */
   due: number;
   failures: number;
 }
@@ -94,7 +94,7 @@ export function createRetryQueue({ clock, random }: { clock: Clock; random?: () 
   };
 }
 
-/** The same for everything that tells of the same version; without versions of the same key. */
+/** All notices of one version have the same id; without versions, all notices of one key. */
 export function noticeId({ key, versionId }: Pick<ObjectNotice, 'key' | 'versionId'>): string {
   return `${key}\0${versionId ?? ''}`;
 }

@@ -1,23 +1,14 @@
-/** Names of uploads: the same for everything that tells of the same version of an object, and for nothing else. */
+/**
+ * Upload names: every notice of one version of an object yields the same name, and no other version yields that name.
+ */
 import { createHash } from 'node:crypto';
-
-/** One version of an object, from its head. */
-export interface ObjectVersion {
-  /** Null in a bucket without versions. */
-  versionId: string | null;
-  /** Without quotes. */
-  eTag: string;
-  /** Bytes. */
-  size: number;
-  /** Wall clock, ms; whole seconds, since a head has no more. */
-  lastModified: number;
-}
+import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 
 const SLUG_LENGTH = 30;
 const HASH_LENGTH = 20;
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
 
-/** At most 51 characters: a label value, and names of Jobs are made from the uid anyway. */
+/** The name has at most 51 characters, so that it fits into a label. Job names are made from the uid instead. */
 export function uploadName(
   sourceName: string,
   object: { schemaName: string; bucket: string; key: string; version: ObjectVersion },
@@ -26,12 +17,14 @@ export function uploadName(
   return nameOf(sourceName, [schemaName, bucket, key, ...identityOf(version)]);
 }
 
-/** Without versions the same key can hold other bytes of the same ETag: a file that was sent again after a correction and back. */
+/**
+ * Without versions one key can have the same ETag twice: a file was corrected, and the first content was sent again.
+ */
 function identityOf({ versionId, eTag, size, lastModified }: ObjectVersion): (string | number)[] {
   return versionId === null ? [eTag, size, lastModified] : [versionId];
 }
 
-/** `<slug of the source>-<100 bits of SHA-256 over the parts>`. */
+/** The name is `<slug of the source>-<100 bits of SHA-256 over the parts>`. */
 export function nameOf(sourceName: string, parts: readonly (string | number)[]): string {
   return `${slug(sourceName)}-${hash(JSON.stringify(parts))}`;
 }
@@ -41,7 +34,7 @@ function slug(name: string): string {
   return characters.slice(0, SLUG_LENGTH).replace(/^-+|-+$/g, '') || 'upload';
 }
 
-/** Base32 in lower case, five bits a character. */
+/** Lower-case base32 carries five bits in each character. */
 function hash(text: string): string {
   const digest = createHash('sha256').update(text).digest();
   let bits = 0n;

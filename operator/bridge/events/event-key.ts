@@ -1,25 +1,25 @@
-/** The key of an object in an event: some servers encode it, others do not, and few events say so. */
+/** Reads the key of an object in an event. Some servers encode keys, others do not, and few events say which. */
 import { type Json, objectAt, textAt } from './json-values.ts';
 
-/** The key to ask for first, and the other reading where there can be doubt. */
+/** The more likely reading of a sent key, and the other reading where both are possible. */
 export interface SentKey {
   key: string;
   alternativeKey?: string;
 }
 
-/** How the `key` of one of `Records[]` can be read. Without a `%` or a `+` there is one way only. */
+/** Finds the possible readings of the `key` in one of `Records[]`. A key without `%` and `+` has one reading. */
 export function keyReadings(record: Json, sent: string): SentKey {
   if (isVersitygw(record)) return { key: sent };
   const decoded = decodeKey(sent);
   if (decoded === null || decoded === sent) return { key: sent };
   if (textAt(record, 'eventSource') === 'minio:s3') return { key: decoded };
-  // AWS encodes, but many servers call themselves aws:s3.
+  // AWS encodes keys, but many other servers call themselves aws:s3 as well.
   return { key: decoded, alternativeKey: sent };
 }
 
 /**
- * versitygw is told from AWS by what only it writes: a capital letter (its Go struct is tagged so), and names of its own for
- * the configuration.
+ * versitygw differs from AWS in two details: it writes a capital letter in `PrincipalId`, as its Go struct is tagged,
+ * and it invents the names of configurations.
  */
 function isVersitygw(record: Json): boolean {
   const identity = objectAt(record, 'userIdentity');
@@ -29,7 +29,7 @@ function isVersitygw(record: Json): boolean {
   );
 }
 
-/** `application/x-www-form-urlencoded`, where a space is a `+`. Null for what no encoder has written. */
+/** Decodes `application/x-www-form-urlencoded`, where a space is a `+`. Null for a text that no encoder writes. */
 function decodeKey(sent: string): string | null {
   if (!/^[\x21-\x7e]*$/.test(sent)) return null;
   try {
@@ -39,9 +39,10 @@ function decodeKey(sent: string): string | null {
   }
 }
 
-export const KEY_INVALID = 'No upload can have this key: one has 1 to 1,024 bytes of UTF-8 without U+0000.';
+export const KEY_INVALID =
+  'No upload can have this key: a key has 1 to 1,024 bytes of UTF-8 without U+0000. Rename the object.';
 
-/** Half a surrogate pair is no UTF-8, and neither the API server's nor PostgreSQL's texts hold U+0000. */
+/** Half a surrogate pair is no UTF-8, and neither the API server nor PostgreSQL stores U+0000 in a text. */
 export function canBeKey(key: string): boolean {
   return key !== '' && key.isWellFormed() && !key.includes('\0') && Buffer.byteLength(key) <= 1024;
 }

@@ -1,4 +1,4 @@
-/** Reading a JSON value of which nothing is known. */
+/** Reads a JSON value of unknown shape. */
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -16,7 +16,7 @@ export function textAt(parent: Json, name: string): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-/** Also from a text: Ceph documents its sizes so. */
+/** Accepts a number or a text of digits, since Ceph documents its sizes as texts. */
 export function numberOf(value: unknown): number | null {
   const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
   return Number.isSafeInteger(number) && (number as number) >= 0 ? (number as number) : null;
@@ -24,7 +24,7 @@ export function numberOf(value: unknown): number | null {
 
 const YEAR_1 = Date.parse('0001-01-01T00:00:00Z');
 
-/** ISO 8601 in UTC; null for what is no such time, and for the year 0, which PostgreSQL does not have. */
+/** ISO 8601 in UTC; null for any other text, and for the year 0, which PostgreSQL does not have. */
 export function timeOf(text: string | null): string | null {
   if (text === null || !/^\d{4}-\d\d-\d\dT/.test(text)) return null;
   const time = new Date(text);

@@ -1,15 +1,15 @@
 /**
- * What a notification tells, whichever server sent it and whatever wrapped it. Pure.
+ * Parses notifications of all known storage servers, wrapped or not. Pure.
  *
  * | sender | shape | keys |
  * |---|---|---|
  * | AWS S3, to SQS or SNS | `Records[]`, `eventSource: aws:s3` | form-encoded |
- * | AWS S3, to EventBridge | `detail-type`, `detail` | as they are |
+ * | AWS S3, to EventBridge | `detail-type`, `detail` | not encoded |
  * | MinIO | `Records[]`, `eventSource: minio:s3`; `EventName` and `Key` on top | form-encoded |
- * | versitygw | `Records[]` like AWS; `eventTime` with an offset, `eTag` in quotes, a small `sequencer` | as they are |
- * | others | `Records[]` | nobody knows: both readings are given |
+ * | versitygw | `Records[]` like AWS; `eventTime` with an offset, `eTag` in quotes, a small `sequencer` | not encoded |
+ * | others | `Records[]` | unknown: the notice has both readings |
  *
- * SNS wraps any of them as a text in `Message`, unless its delivery is raw; a queue changes nothing.
+ * SNS wraps each of these notifications as a text in `Message`, unless its delivery is raw. A queue adds no wrapping.
  */
 import type { Explanation } from '#api/explanation.ts';
 import type { ObjectNotice } from '#operator/bridge/types.ts';
@@ -17,24 +17,24 @@ import { canBeKey, KEY_INVALID, keyReadings, type SentKey } from './event-key.ts
 import { isObject, type Json, numberOf, objectAt, textAt, timeOf } from './json-values.ts';
 import { orderBySequencer } from './sequencer.ts';
 
-/** What SQS and SNS allowed for decades; a notification has one or two kilobytes. */
+/** The limit that SQS and SNS had for decades; a notification has one or two kilobytes. */
 export const MAX_BODY_BYTES = 256 * 1024;
 const MAX_RECORDS = 1000;
-/** SNS may wrap what SNS or EventBridge wrapped. */
+/** SNS may wrap a message that SNS or EventBridge has wrapped already. */
 const MAX_WRAPS = 3;
-/** Bound of `spec.source.event.id`. */
+/** The limit that the CRD sets for `spec.source.event.id`. */
 const MAX_ID_LENGTH = 256;
 
-/** Something that is not the arrival of an object. */
+/** An event that is not about the arrival of an object. */
 export interface IgnoredEvent extends Explanation {
-  /** Of the object, where the event is about one. */
+  /** The object's key; null when the event is not about one object. */
   key: string | null;
 }
 
-/** `rejected`: why the body cannot be understood, without anything from the body. */
+/** `rejected` says why the body cannot be understood, and quotes nothing from the body. */
 export type ParsedEvents = { notices: ObjectNotice[]; ignored: IgnoredEvent[] } | { rejected: string };
 
-/** Never throws, whatever the body. The notices of one key are in the order of their sequencers. */
+/** Never throws. The notices of one key are in the order of their sequencers. */
 export function parseEvents(body: string): ParsedEvents {
   if (Buffer.byteLength(body) > MAX_BODY_BYTES) return { rejected: `The event has more than ${MAX_BODY_BYTES} bytes.` };
   let text = body;
@@ -52,7 +52,7 @@ export function parseEvents(body: string): ParsedEvents {
 
 const NOT_UNDERSTOOD = { rejected: 'The event is neither one of S3 nor one that SNS or EventBridge wrapped.' };
 
-/** The parser of V8 keeps its own stack, so that nesting costs memory only; and nothing here descends into what is not known. */
+/** Deep nesting costs V8's parser memory only, since its stack is on the heap; this module reads known fields only. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -61,20 +61,26 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** @returns the text that SNS delivers, or null for what is not of SNS */
+/** @returns the text that SNS delivers, or null when SNS did not send the event */
 function unwrapSns(event: Json): string | { rejected: string } | null {
   if (typeof event['TopicArn'] !== 'string' && event['Type'] !== 'Notification') return null;
   if (event['Type'] === 'SubscriptionConfirmation') {
     return { rejected: 'An SNS topic asks to confirm its subscription: open the SubscribeURL of this message once.' };
   }
-  return typeof event['Message'] === 'string' ? event['Message'] : { rejected: 'The message of SNS has no Message.' };
+  return typeof event['Message'] === 'string' ? event['Message'] : { rejected: 'The SNS message has no Message.' };
 }
 
 function parseEvent(event: Json): ParsedEvents {
   if (event['Event'] === 's3:TestEvent') {
     return {
       notices: [],
-      ignored: [{ key: null, reason: 'TestEvent', message: 'The storage tested where it sends events.' }],
+      ignored: [
+        {
+          key: null,
+          reason: 'TestEvent',
+          message: 'The storage sent a test event, as after a change of its configuration.',
+        },
+      ],
     };
   }
   const { Records: records } = event;
@@ -88,10 +94,10 @@ function parseRecords(records: readonly unknown[]): ParsedEvents {
   return collect(records.map((record) => (isObject(record) ? parseRecord(record) : 'it is not an object')));
 }
 
-/** What one record is: the arrival of an object, something else, or (a text) why it is not understood. */
+/** One record is a notice or an ignored event; a text says why the record is not understood. */
 type ParsedRecord = { notice: ObjectNotice } | { ignored: IgnoredEvent } | string;
 
-/** All or nothing: a sender whose records are half understood is not understood. */
+/** One record that is not understood rejects the whole event. */
 function collect(parsed: readonly ParsedRecord[]): ParsedEvents {
   const notices: ObjectNotice[] = [];
   const ignored: IgnoredEvent[] = [];
@@ -165,10 +171,10 @@ function toNotice(sent: SentObject): ParsedRecord {
     notice: {
       bucket: sent.bucket,
       ...sent.key,
-      // A bucket whose versions are suspended says "null".
+      // A bucket with suspended versioning sends the version id "null".
       versionId: sent.versionId && sent.versionId !== 'null' ? sent.versionId : null,
       eTag: sent.eTag?.replace(/^W\//, '').replaceAll('"', '') || null,
-      // versitygw says 0 of every object that was copied or sent in parts.
+      // versitygw sends the size 0 for every object that was copied or uploaded in parts.
       size: numberOf(sent.size) || null,
       sequencer: sent.sequencer || null,
       event: { id: idOf(sent.id), time: timeOf(sent.time) },
@@ -176,7 +182,10 @@ function toNotice(sent: SentObject): ParsedRecord {
   };
 }
 
-/** The API server would refuse the upload for what it does not allow in `spec.source.event.id`, and an id is only for the audit. */
+/**
+ * Removes from an event id what the API server does not allow in `spec.source.event.id`: the id serves only the audit,
+ * and must not prevent the upload.
+ */
 function idOf(sent: string | null): string | null {
   return (
     sent
@@ -189,9 +198,15 @@ function idOf(sent: string | null): string | null {
 const OTHER_EVENTS: readonly [RegExp, Explanation][] = [
   [
     /^(ObjectRemoved|ObjectDeleted|LifecycleExpiration|ObjectLifecycle)/,
-    { reason: 'ObjectRemoved', message: 'The object was removed.' },
+    { reason: 'ObjectRemoved', message: 'The event is about the removal of an object.' },
   ],
-  [/^ObjectRestore/, { reason: 'ObjectRestored', message: 'An archived object was restored; it arrived before.' }],
+  [
+    /^ObjectRestore/,
+    {
+      reason: 'ObjectRestored',
+      message: 'The event is about the restoration of an archived object, which arrived before.',
+    },
+  ],
   [
     /^(Replication|ObjectSynced)/,
     { reason: 'ObjectReplicated', message: 'The event is about the replication of an object.' },

@@ -13,15 +13,15 @@ import { createDeadline } from '#common/deadline.ts';
 import type { Logger } from '#common/log.ts';
 
 export interface QueueCalls {
-  /** Up to `count` messages, waiting 20 seconds for the first if told to. @throws what the SDK throws */
+  /** Receives up to `count` messages; `wait` waits up to 20 seconds for the first one. @throws errors of the SDK */
   receive(options: { count: number; wait: boolean }, signal: AbortSignal): Promise<Message[]>;
-  /** Hides a message for so long from now on. A failure is only logged: then it comes again sooner. */
+  /** Hides a message for that time from now on. A failure is only logged: the message then comes again sooner. */
   hide(receipt: string, seconds: number): Promise<void>;
-  /** Renews the message's visibility time as long as the work goes on. */
+  /** Renews the visibility timeout of a message as long as the work goes on. */
   whileHidden<T>(receipt: string, work: () => Promise<T>): Promise<T>;
-  /** Tried a few times. A failure is only logged: then the message comes again. */
+  /** Deletes a message, with a few attempts. A failure is only logged: the message then comes again. */
   delete(receipt: string): Promise<void>;
-  /** At the end: makes messages visible at once, as far as half a second allows, and ends every other call. */
+  /** The last call: makes messages visible at once, as far as half a second allows, and aborts every other call. */
   giveBack(receipts: readonly string[]): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export function createQueueCalls(deps: {
     try {
       await changeVisibility(receipt, seconds);
     } catch (err) {
-      if (!end.signal.aborted) log.debug({ err }, 'a message could not be hidden, it comes again sooner');
+      if (!end.signal.aborted) log.debug({ err }, 'a message could not be hidden longer, it comes again sooner');
     }
   }
 
@@ -68,7 +68,8 @@ export function createQueueCalls(deps: {
         MaxNumberOfMessages: count,
         WaitTimeSeconds: wait ? WAIT_SECONDS : 0,
         VisibilityTimeout: visibilitySeconds,
-        // By its old name too: a server that knows only that one would never say that a message is poison.
+        // The old name of this field serves servers that know no other one: without the receive count, a message that
+        // cannot be understood would come again for ever.
         MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
         AttributeNames: ['All'],
       });
@@ -122,7 +123,7 @@ export function createQueueCalls(deps: {
       );
       const failed = (await Promise.allSettled(changes)).filter(({ status }) => status === 'rejected').length;
       if (failed > 0)
-        log.debug({ failed }, 'messages could not be given back, they come again when their time is over');
+        log.debug({ failed }, 'messages could not be given back, they come again after their visibility timeout');
       end.abort();
     },
   };

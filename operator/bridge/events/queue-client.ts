@@ -1,4 +1,4 @@
-/** Clients of queues, and what their errors mean. */
+/** Creates clients for queues, and explains their errors. */
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { Explanation } from '#api/explanation.ts';
 import { Fault } from '#common/faults.ts';
@@ -8,17 +8,17 @@ export interface QueueAccess {
   queueUrl: string;
   endpoint?: string | undefined;
   region?: string | undefined;
-  /** Default: what the SDK finds in the environment of the bridge. */
+  /** Default: the credentials that the SDK finds in the environment of the bridge. */
   credentials?: SQSClientConfig['credentials'];
 }
 
-/** One client for each consumer: a long poll holds a connection all the time. */
+/** Each consumer has a client of its own, since a long poll holds a connection all the time. */
 export function createQueueClient({ queueUrl, endpoint, region, credentials }: QueueAccess): SQSClient {
   const client = new SQSClient({
-    // Without it the SDK warns at every call that the queue is elsewhere than it thought.
+    // Without an endpoint the SDK warns at every call that the queue's URL names another host than the SDK expects.
     endpoint: endpoint ?? new URL(queueUrl).origin,
     region: region ?? regionOf(queueUrl) ?? process.env['AWS_REGION'] ?? 'us-east-1',
-    // Tries are ours: an error is shown in the status at once.
+    // The bridge makes the retries itself, so that the status shows each error at once.
     maxAttempts: 1,
     ...(credentials && { credentials }),
   });
@@ -26,7 +26,7 @@ export function createQueueClient({ queueUrl, endpoint, region, credentials }: Q
   return client;
 }
 
-/** `https://sqs.<region>.amazonaws.com/…`, also behind a VPC endpoint, and the older `<region>.queue.amazonaws.com`. */
+/** Finds the region in `sqs.<region>.amazonaws.com`, in a VPC endpoint's host, or in `<region>.queue.amazonaws.com`. */
 function regionOf(queueUrl: string): string | undefined {
   const host = new URL(queueUrl).hostname;
   return (/(?:^|\.)sqs(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?amazonaws\./.exec(host) ??
@@ -43,25 +43,27 @@ const NOT_FOUND = /^(QueueDoesNotExist|AWS\.SimpleQueueService\.NonExistentQueue
 const DENIED =
   /AccessDenied|InvalidClientTokenId|InvalidSecurity|UnrecognizedClient|SignatureDoesNotMatch|InvalidSignature|IncompleteSignature|MissingAuthenticationToken|ExpiredToken|CredentialsProviderError|NotAuthorized|OptInRequired/;
 
-/** What is wrong with the queue and what a person can do about it. The SDK's own message may hold account numbers and key ids. */
+/**
+ * Explains an error to the owner of a source. The SDK's own message is left out, since it may contain account numbers.
+ */
 export function explainQueueError(error: unknown): Explanation {
-  // Of whatever gives the credentials, such as a Secret that is gone.
+  // A Fault comes from the function that reads the credentials, for example when their Secret was deleted.
   if (error instanceof Fault) return { reason: error.reason, message: error.message };
   const { name = '', code = '', $metadata } = (error ?? {}) as SdkError;
   const status = $metadata?.httpStatusCode;
   if (NOT_FOUND.test(name)) {
     return {
       reason: 'QueueNotFound',
-      message: 'There is no such queue: correct sqs.queueUrl or sqs.region, or create the queue.',
+      message: 'The queue does not exist. Correct sqs.queueUrl or sqs.region, or create the queue.',
     };
   }
   if (DENIED.test(name) || status === 401 || status === 403) {
     return {
       reason: 'QueueAccessDenied',
-      message: `The queue refused access (${name || `HTTP ${status}`}): check the keys in the Secret (sqs.credentialsSecretRef), and that they may receive, delete and change the visibility of its messages.`,
+      message: `The queue refused access (${name || `HTTP ${status}`}). Check the keys in the Secret (sqs.credentialsSecretRef): they must be allowed to receive, delete and change the visibility of messages.`,
     };
   }
-  const what = name === 'Error' || name === '' ? code || 'no answer' : name;
-  const message = `The queue cannot be reached or failed (${status ? `HTTP ${status}, ` : ''}${what}); it is tried again.`;
+  const cause = name === 'Error' || name === '' ? code || 'no answer' : name;
+  const message = `The queue cannot be reached, or it failed (${status ? `HTTP ${status}, ` : ''}${cause}). The bridge tries again.`;
   return { reason: 'QueueUnavailable', message };
 }

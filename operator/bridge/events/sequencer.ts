@@ -1,14 +1,18 @@
-/** The order of events of one key. Events of different keys have none. */
+/** The order of the events of one key. Events of different keys have no order. */
 import type { ObjectNotice } from '#operator/bridge/types.ts';
 
-/** Hexadecimal numbers of any length: the shorter one is padded on the left with zeros, as AWS says. */
+/** Compares hexadecimal numbers of any length. As AWS prescribes, the shorter one is padded on the left with zeros. */
 export function compareSequencers(a: string, b: string): number {
   const length = Math.max(a.length, b.length);
-  const [left, right] = [a, b].map((text) => text.toLowerCase().padStart(length, '0')) as [string, string];
+  const left = a.toLowerCase().padStart(length, '0');
+  const right = b.toLowerCase().padStart(length, '0');
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** Puts the notices of each key in order, in the places that they have together. Those without a sequencer stay where they are. */
+/**
+ * Sorts the notices of each key by sequencer, within the places that these notices have in the list. Notices without a
+ * sequencer keep their places.
+ */
 export function orderBySequencer(notices: readonly ObjectNotice[]): ObjectNotice[] {
   const places = new Map<string, number[]>();
   for (const [place, { bucket, key, sequencer }] of notices.entries()) {

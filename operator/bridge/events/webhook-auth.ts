@@ -1,18 +1,20 @@
-/** Who may post events of a source: whoever shows that it knows the source's token, or its key for signatures. */
+/** Authenticates the sender of posted events by the source's token, or by a signature with the source's HMAC key. */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Of the source's Secret. Without either nobody may post. A line break at an end is not part of it: many tools add one. */
+/**
+ * The keys of the source's Secret. Without both nobody may post. A final line break, which many tools add, is ignored.
+ */
 export interface WebhookSecret {
   token?: string | undefined;
   hmacKey?: string | undefined;
 }
 
-/** What a request shows. */
+/** The credentials in the headers of a request. */
 export interface Credentials {
-  /** Bearer token or password of Basic, whose user can be anything. */
+  /** The Bearer token, or the password of Basic; the user of Basic is ignored. */
   token: string | null;
-  /** Bytes of `X-Signature-256: sha256=<hex>`. */
+  /** The bytes of `X-Signature-256: sha256=<hex>`. */
   signature: Buffer | null;
 }
 
@@ -30,17 +32,17 @@ function tokenOf(scheme: string, value: string): string | null {
   return colon < 0 ? null : pair.slice(colon + 1);
 }
 
-/** In constant time for every token of the same length; a missing secret takes as long as a wrong one. */
-export function tokenIsRight(shown: string, { token }: WebhookSecret): boolean {
+/** Takes the same time for all tokens of one length; a missing secret takes as long as a wrong one. */
+export function tokenIsRight(sent: string, { token }: WebhookSecret): boolean {
   const expected = withoutLineBreak(token);
-  const same = timingSafeEqual(digest(shown), digest(expected));
+  const same = timingSafeEqual(digest(sent), digest(expected));
   return same && expected !== '';
 }
 
-/** HMAC-SHA256 over the body as it came. */
-export function signatureIsRight(body: Buffer, shown: Buffer, { hmacKey }: WebhookSecret): boolean {
+/** The signature is the HMAC-SHA256 of the exact bytes of the body. */
+export function signatureIsRight(body: Buffer, sent: Buffer, { hmacKey }: WebhookSecret): boolean {
   const key = withoutLineBreak(hmacKey);
-  const same = timingSafeEqual(createHmac('sha256', key).update(body).digest(), shown);
+  const same = timingSafeEqual(createHmac('sha256', key).update(body).digest(), sent);
   return same && key !== '';
 }
 

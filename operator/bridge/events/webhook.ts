@@ -1,14 +1,14 @@
 /**
- * Where servers and services post events: POST /v1/namespaces/<namespace>/uploadsources/<name>/events.
+ * Servers and services post events here: POST /v1/namespaces/<namespace>/uploadsources/<name>/events.
  *
  * | answer | when |
  * |---|---|
- * | 200 | every object has its upload, or is ignored on purpose; test events too |
+ * | 200 | each object of the event has its upload, or is ignored on purpose; test events are ignored, too |
  * | 400 | the body cannot be understood; sending it again changes nothing |
- * | 401 | the source is not there, or the secret is wrong: which of them is not told |
+ * | 401 | the source does not exist, or the secret is wrong: the answer does not say which |
  * | 404, 405, 415 | another path, another method, a compressed body |
  * | 408, 413 | the body came too slowly, or is too large |
- * | 503 | something is not done yet, or too many requests at once: to be sent again. If it is not, the list finds the object |
+ * | 503 | not all is done yet, or too many requests came at once: the sender should send it again, or the list finds the object |
  */
 import { isUtf8 } from 'node:buffer';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -21,41 +21,42 @@ import { readCredentials, signatureIsRight, tokenIsRight, type WebhookSecret } f
 
 /** A source to which events are posted. */
 export interface WebhookSource {
-  /** `{}` when the Secret is not there. What it throws is answered with 503. */
+  /** `{}` when the Secret does not exist. A thrown error is answered with 503. */
   secret(): Promise<WebhookSecret>;
   admit: AdmitNotices;
   recorder: Pick<SourceRecorder, 'event' | 'ignored'>;
-  /** A sender that is who it says sent what cannot be understood. */
+  /** Called when an authenticated sender posts an event that cannot be understood. */
   onRejected(reason: string): void;
 }
 
 export interface WebhookDeps {
   lookup(namespace: string, name: string): WebhookSource | undefined;
   log: Logger;
-  /** Aborted when the bridge ends: what is not admitted by then is answered with 503. */
+  /** Aborts when the bridge ends: events that are not admitted by then are answered with 503. */
   signal: AbortSignal;
   clock?: Clock;
 }
 
 const PATH = /^\/v1\/namespaces\/([a-z0-9.-]{1,253})\/uploadsources\/([a-z0-9.-]{1,253})\/events$/;
 const BODY_TIMEOUT_MS = 10_000;
-/** What is left of a refused body is thrown away for so long; a sender whose connection broke would not read the answer. */
+/** The rest of a refused body is discarded for this time: a sender whose connection broke would not read the answer. */
 const LINGER_MS = 2_000;
 const RETRY_AFTER_SECONDS = 30;
-/** At once, so that memory is bounded: each can hold a body. Those that have shown nothing yet cannot take the places of the others. */
+/** Requests that are handled at the same time. The limit bounds the memory, since each request can hold a body. */
 const MAX_REQUESTS = 256;
-const MAX_UNPROVEN_REQUESTS = 32;
-/** Of one source: where its storage does not answer, its requests take long, and must leave places for those of the others. */
-const MAX_REQUESTS_OF_SOURCE = 64;
+/** Requests without authentication have places of their own, so that they cannot displace authenticated ones. */
+const MAX_UNAUTHENTICATED_REQUESTS = 32;
+/** Requests of one source are slow when its storage does not answer, and must leave places for other sources. */
+const MAX_REQUESTS_PER_SOURCE = 64;
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A server, not listening yet, with its own time limits against senders that are slow on purpose. */
+/** Creates a server that does not listen yet. Its time limits protect it from senders that are slow on purpose. */
 export function createWebhookServer(deps: WebhookDeps): Server {
   const handler = createWebhookHandler(deps);
   const limits = { headersTimeout: 10_000, requestTimeout: 20_000, connectionsCheckingInterval: 5_000 };
   const server = createServer({ ...limits, keepAliveTimeout: 60_000, maxHeaderSize: 16_384 }, handler);
-  // A sender that asks first is refused before it sends a body.
+  // A sender that asks with `Expect: 100-continue` is refused before it sends the body.
   server.on('checkContinue', handler);
   server.maxConnections = 1_000;
   return server;
@@ -64,15 +65,15 @@ export function createWebhookServer(deps: WebhookDeps): Server {
 export function createWebhookHandler(deps: WebhookDeps): Handler {
   const clock = deps.clock ?? systemClock;
   const places = {
-    all: createPlaces(MAX_REQUESTS),
-    unproven: createPlaces(MAX_UNPROVEN_REQUESTS),
-    of: new WeakMap<WebhookSource, Places>(),
+    authenticated: createPlaces(MAX_REQUESTS),
+    unauthenticated: createPlaces(MAX_UNAUTHENTICATED_REQUESTS),
+    bySource: new WeakMap<WebhookSource, Places>(),
   };
   const onRefused = createRefusalLog(deps.log, clock);
   return (request, response) => {
     void handle(request, { ...deps, clock, places, response, onRefused })
       .catch((err: unknown): Answer => {
-        deps.log.error({ err }, 'a posted event could not be handled');
+        deps.log.error({ err }, 'a posted event could not be handled, its sender is asked to send it again');
         return later();
       })
       .then((answer) => send(request, response, { answer, clock }));
@@ -81,7 +82,7 @@ export function createWebhookHandler(deps: WebhookDeps): Handler {
 
 interface Context extends WebhookDeps {
   clock: Clock;
-  places: { all: Places; unproven: Places; of: WeakMap<WebhookSource, Places> };
+  places: { authenticated: Places; unauthenticated: Places; bySource: WeakMap<WebhookSource, Places> };
   response: ServerResponse;
   onRefused(source: { namespace: string; name: string }): void;
 }
@@ -90,7 +91,7 @@ interface Answer {
   status: number;
   body: Record<string, string | number>;
   headers?: Record<string, string>;
-  /** The connection is not kept: whoever has shown nothing could hold all there are. */
+  /** The connection is closed: senders without authentication could otherwise hold all connections. */
   last?: boolean;
 }
 
@@ -109,10 +110,10 @@ const later = (body: Answer['body'] = { error: 'not now, send it again' }): Answ
 const BODY_ANSWERS: Record<BodyFault, Answer> = {
   TooLarge: refuse(413, `an event has at most ${MAX_BODY_BYTES} bytes`),
   TooSlow: refuse(408, 'the body came too slowly'),
-  Gone: refuse(400, 'the body did not come to its end'),
+  Disconnected: refuse(400, 'the body did not come to its end'),
 };
 
-/** Refuses as early as it can: nothing is parsed, and where possible nothing is read, of a sender that has shown nothing. */
+/** Refuses as early as possible: without authentication no body is parsed, and where possible no body is read. */
 async function handle(request: IncomingMessage, context: Context): Promise<Answer> {
   const [, namespace, name] = PATH.exec(request.url?.split('?')[0] ?? '') ?? [];
   if (!namespace || !name) return refuse(404, 'not found');
@@ -122,26 +123,26 @@ async function handle(request: IncomingMessage, context: Context): Promise<Answe
   if (context.signal.aborted) return later();
 
   const source = context.lookup(namespace, name);
-  // The source's status says why.
+  // When the Secret cannot be read, the source's status says why.
   const secret = source ? await source.secret().catch(() => null) : {};
   if (secret === null) return later();
   const { token, signature } = readCredentials(request.headers);
-  const proven = token !== null && tokenIsRight(token, secret);
-  const unknown = () => {
+  const hasToken = token !== null && tokenIsRight(token, secret);
+  const refuseSender = () => {
     context.onRefused({ namespace, name });
     return refuse(401, 'unauthorized', { 'www-authenticate': 'Bearer' });
   };
-  if (!proven && signature === null) return unknown();
+  if (!hasToken && signature === null) return refuseSender();
 
-  const { all, unproven } = context.places;
-  return (proven ? all : unproven).take(async () => {
+  const { authenticated, unauthenticated, bySource } = context.places;
+  return (hasToken ? authenticated : unauthenticated).take(async () => {
     if (request.headers.expect) context.response.writeContinue();
     const body = await readBody(request, { limit: MAX_BODY_BYTES, timeoutMs: BODY_TIMEOUT_MS, clock: context.clock });
     if (!Buffer.isBuffer(body)) return BODY_ANSWERS[body];
-    const known = proven || (signature !== null && signatureIsRight(body, signature, secret));
-    if (!known || !source) return unknown();
-    const work = () => placesOf(source, context.places.of).take(() => accept(source, body, context.signal));
-    return proven ? work() : all.take(work);
+    const isKnown = hasToken || (signature !== null && signatureIsRight(body, signature, secret));
+    if (!isKnown || !source) return refuseSender();
+    const work = () => placesOf(source, bySource).take(() => accept(source, body, context.signal));
+    return hasToken ? work() : authenticated.take(work);
   });
 }
 
@@ -166,7 +167,7 @@ function send(
   { answer, clock }: { answer: Answer; clock: Clock },
 ): void {
   const { status, body, headers, last = false } = answer;
-  // The sender may be gone: versitygw waits three seconds.
+  // The sender may have disconnected: versitygw waits only three seconds for an answer.
   if (response.destroyed) return;
   response
     .writeHead(status, {
@@ -184,40 +185,43 @@ function send(
   request.resume();
 }
 
-/** A line a second at most: whoever likes can send what is refused. */
+/** Writes at most one line a second, since anybody can send requests that are refused. */
 function createRefusalLog(log: Logger, clock: Clock): Context['onRefused'] {
   let refused = 0;
-  let last = Number.NEGATIVE_INFINITY;
+  let loggedAt = Number.NEGATIVE_INFINITY;
   return (source) => {
     refused += 1;
-    if (clock.monotonic() - last < 1_000) return;
-    log.warn({ ...source, refused }, 'events were posted without the right secret, or for a source that is not there');
-    last = clock.monotonic();
+    if (clock.monotonic() - loggedAt < 1_000) return;
+    log.warn(
+      { ...source, refused },
+      'posted events were refused: the source does not exist, or the sender did not show its secret',
+    );
+    loggedAt = clock.monotonic();
     refused = 0;
   };
 }
 
 function placesOf(source: WebhookSource, known: WeakMap<WebhookSource, Places>): Places {
-  const places = known.get(source) ?? createPlaces(MAX_REQUESTS_OF_SOURCE);
+  const places = known.get(source) ?? createPlaces(MAX_REQUESTS_PER_SOURCE);
   known.set(source, places);
   return places;
 }
 
 interface Places {
-  /** Does the work when there is a place, else answers at once. */
+  /** Does the work when a place is free; otherwise answers 503 at once. */
   take(work: () => Promise<Answer>): Promise<Answer>;
 }
 
 function createPlaces(limit: number): Places {
-  let taken = 0;
+  let occupied = 0;
   return {
     async take(work) {
-      if (taken >= limit) return later();
-      taken += 1;
+      if (occupied >= limit) return later();
+      occupied += 1;
       try {
         return await work();
       } finally {
-        taken -= 1;
+        occupied -= 1;
       }
     },
   };

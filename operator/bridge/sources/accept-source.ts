@@ -1,4 +1,4 @@
-/** May a source be run, as far as its spec says? */
+/** Decides from the spec alone whether an UploadSource may run. */
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { Explanation } from '#api/explanation.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
@@ -7,13 +7,13 @@ import { type AllowList, checkNamespace, notAllowed } from '#operator/tenancy/al
 import { SchemaError } from '#runner/record-processor.ts';
 
 export interface SourceAllowList extends AllowList {
-  /** For webhooks and SFTP servers. */
+  /** The Secrets that sources may name for webhooks, SFTP servers and queues. */
   bridgeSecrets: readonly string[];
 }
 
 export type Accepted = { rules: ObjectRules } | { refused: Explanation };
 
-/** Before anything is read: a Secret that is not on the list is not even asked for. */
+/** The check comes before any read: the bridge never asks the API server for a Secret that is not on the list. */
 export function acceptSource(source: UploadSource, allow: SourceAllowList): Accepted {
   const refused = checkNamespace(source.metadata.namespace, allow) ?? checkSecrets(source, allow);
   if (refused) return { refused };

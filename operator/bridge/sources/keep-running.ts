@@ -1,4 +1,4 @@
-/** Starts a part of a source again when it ends by an error: the others go on, and the status says what is wrong. */
+/** Restarts a part of a source that failed. The other parts go on, and the status shows the error. */
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
@@ -6,8 +6,8 @@ import { explainError } from '#operator/bridge/status/explain-error.ts';
 import type { Activity, SourceRecorder } from '#operator/bridge/types.ts';
 
 const BACKOFF = { baseMs: 2_000, maxMs: 120_000 };
-/** One that has run so long has not failed at its start. */
-const WELL_MS = 60_000;
+/** A part that ran for so long is healthy: its next failure counts as the first. */
+const HEALTHY_MS = 60_000;
 
 export interface Part {
   activity: Activity;
@@ -17,22 +17,22 @@ export interface Part {
   run: () => Promise<void>;
 }
 
-/** Until aborted; never throws. */
+/** Runs until the signal aborts or the part returns; never throws. */
 export async function keepRunning({ activity, recorder, clock, log, run }: Part, signal: AbortSignal): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {
     const started = clock.monotonic();
     try {
       await run();
-      // A part that has nothing more to do.
       if (!signal.aborted) return;
     } catch (error) {
       if (signal.aborted) return;
-      if (clock.monotonic() - started > WELL_MS) failures = 0;
+      if (clock.monotonic() - started > HEALTHY_MS) failures = 0;
       failures += 1;
       recorder.problem(activity, explainError(error));
-      log.debug({ err: error, activity, failures }, 'a part of a source ended and is started again');
-      await sleep(clock, backoffMs(failures, BACKOFF), signal);
+      const retryInMs = backoffMs(failures, BACKOFF);
+      log.debug({ err: error, activity, failures, retryInMs }, 'a part of a source failed and will be restarted');
+      await sleep(clock, retryInMs, signal);
     }
   }
 }

@@ -1,14 +1,14 @@
-/** One pass over a prefix, page by page: what is new is admitted, what is known costs one question a page. */
+/** Lists a prefix once, page by page, and admits the new objects. All known objects of a page cost one ledger query. */
 import type { Clock } from '#common/clock.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import { settlesIn } from '#operator/bridge/admission/admit.ts';
 import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';
 import type { ObjectRules } from '#operator/bridge/admission/object-rules.ts';
+import { quietPeriodLeftMs } from '#operator/bridge/admission/quiet-period.ts';
 import { noticeId, type RetryQueue } from '#operator/bridge/admission/retry-queue.ts';
 import type { StateRecorder } from '#operator/bridge/status/source-state.ts';
-import type { SeenPages } from '#operator/bridge/storage/seen-pages.ts';
 import type { ListedObject, ListedPage } from '#operator/bridge/storage/storage-calls.ts';
 import type { AdmitNotices, ObjectNotice } from '#operator/bridge/types.ts';
+import type { SeenPages } from './seen-pages.ts';
 
 export interface ListDeps {
   source: UploadSource;
@@ -23,10 +23,10 @@ export interface ListDeps {
   clock: Clock;
 }
 
-/** An object that is not meant is told of once: it is new when it is younger than the list before, with room for clocks. */
-const CLOCKS_MS = 600_000;
+/** A pass records only refused objects that are younger than the previous pass. The margin is for unequal clocks. */
+const CLOCK_SKEW_MS = 600_000;
 
-/** @param since start of the pass before, wall clock in ms; null: everything is new. */
+/** @param since wall clock, ms, of the start of the previous pass; null when every object counts as new. */
 export async function listPrefix(deps: ListDeps, since: number | null, signal: AbortSignal): Promise<void> {
   let token: string | null = null;
   let page = 0;
@@ -48,38 +48,39 @@ async function handlePage(
   const { source, rules, arrivals, recorder, retries, seen, clock } = deps;
   if (seen.isUnchanged(page, objects)) return;
   const { bucket } = source.spec.s3;
-  const meant: (ListedObject & { schemaName: string })[] = [];
-  let settled = true;
+  const accepted: (ListedObject & { schemaName: string })[] = [];
+  // A page on which every object is handled is skipped by later passes until it changes.
+  let allHandled = true;
   for (const object of objects) {
     const judgement = rules.judge({ bucket, key: object.key });
-    const refusal = judgement.meant ? rules.judgeSize(object.size) : judgement;
-    if (refusal === null && judgement.meant) meant.push({ ...object, schemaName: judgement.schemaName });
-    else if (since === null || object.lastModified > since - CLOCKS_MS) {
+    const refusal = judgement.accepted ? rules.judgeSize(object.size) : judgement;
+    if (refusal === null && judgement.accepted) accepted.push({ ...object, schemaName: judgement.schemaName });
+    else if (since === null || object.lastModified > since - CLOCK_SKEW_MS) {
       if (seen.addIgnored(object)) recorder.ignored(object.key, refusal!);
     }
   }
-  const known = meant.length > 0 ? await arrivals.listed(meant) : [];
+  const known = accepted.length > 0 ? await arrivals.listed(accepted) : [];
   signal.throwIfAborted();
   const fresh: ObjectNotice[] = [];
-  for (const object of meant.filter((_, at) => !known[at])) {
+  for (const object of accepted.filter((_, at) => !known[at])) {
     if (seen.isKnown(object)) continue;
     const notice = toNotice(bucket, object);
-    const waitMs = settlesIn(source, object.lastModified, clock.now());
+    const waitMs = quietPeriodLeftMs(source, object.lastModified, clock.now());
     if (waitMs > 0) {
-      settled = false;
+      allHandled = false;
       recorder.begin(noticeId(notice), clock.now() + waitMs);
       retries.put(notice, waitMs);
     } else fresh.push(notice);
   }
   const outcomes = fresh.length > 0 ? await deps.admit(fresh, signal) : [];
   for (const [at, outcome] of outcomes.entries()) {
-    if (outcome.kind === 'Later') settled = false;
-    // Deleted meanwhile, and the next list lacks it; or the storage does not show everywhere yet what it lists.
-    else if (outcome.kind === 'Ignored' && outcome.reason === 'ObjectNotFound') settled = false;
-    // Its head said something else than the list, as some servers do: not asked for again at every pass.
+    if (outcome.kind === 'Later') allHandled = false;
+    // The object was deleted after the list, or the storage is not consistent yet and the next pass finds it.
+    else if (outcome.kind === 'Ignored' && outcome.reason === 'ObjectNotFound') allHandled = false;
+    // On some servers HEAD and list differ, so that the ledger query misses the object: it is remembered here.
     else if (outcome.kind === 'Known') seen.addKnown(toListed(fresh[at]!));
   }
-  if (settled) seen.keep(page, objects);
+  if (allHandled) seen.keep(page, objects);
 }
 
 function toNotice(bucket: string, { key, eTag, size, lastModified }: ListedObject): ObjectNotice {

@@ -1,7 +1,7 @@
-/** A queue has one owner: of several sources on it the oldest. Pure. */
+/** A queue has one owner: when several sources name it, the oldest of them. Pure. */
 import type { UploadSource } from '#kube/custom-resources.ts';
 
-/** The sources (`namespace/name`) that may not take from their queue, with the one that does. */
+/** Maps each source (`namespace/name`) that may not receive from its queue to the source that owns the queue. */
 export function findQueueRivals(sources: Iterable<UploadSource>): Map<string, string> {
   const owners = new Map<string, UploadSource>();
   const all = [...sources].filter(({ spec, metadata }) => spec.s3Event?.sqs && !metadata?.deletionTimestamp);
@@ -21,16 +21,17 @@ export function findQueueRivals(sources: Iterable<UploadSource>): Map<string, st
 function queueOf({ spec }: UploadSource): string {
   const { queueUrl, endpoint } = spec.s3Event!.sqs!;
   if (!URL.canParse(queueUrl)) return queueUrl;
-  // Written in another way it is the same queue. An endpoint is asked instead of the URL's host.
+  // Different spellings of a URL name one queue. The endpoint, if there is one, replaces the URL's host.
   const { origin, pathname } = new URL(queueUrl);
   const server = endpoint && URL.canParse(endpoint) ? new URL(endpoint).origin : origin;
   return `${server}${pathname.replace(/\/+$/, '')}`;
 }
 
-/** By creation, then by namespace and name. */
+/** Compares creation times, then namespaces and names. */
 function isOlder(a: UploadSource, b: UploadSource): boolean {
-  const [atA, atB] = [Date.parse(a.metadata?.creationTimestamp ?? ''), Date.parse(b.metadata?.creationTimestamp ?? '')];
-  return atA === atB ? keyOf(a) < keyOf(b) : atA < atB;
+  const createdA = Date.parse(a.metadata?.creationTimestamp ?? '');
+  const createdB = Date.parse(b.metadata?.creationTimestamp ?? '');
+  return createdA === createdB ? keyOf(a) < keyOf(b) : createdA < createdB;
 }
 
 function keyOf({ metadata }: UploadSource): string {

@@ -1,4 +1,6 @@
-/** One runner for each source and generation of its spec: started, ended and replaced as the resources change. */
+/**
+ * Starts, replaces and ends the runs of UploadSources as the resources change: one run for each source and generation.
+ */
 import type { Explanation } from '#api/explanation.ts';
 import { aborted, jitter, sleep } from '#common/clock.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
@@ -15,31 +17,31 @@ import {
 import { type StatusWriter, targetOf } from '#operator/bridge/status/status-writer.ts';
 import { acceptSource, type SourceAllowList } from './accept-source.ts';
 import { findQueueRivals } from './queue-owner.ts';
-import { mainActivity, runSource, type SourceRunnerDeps } from './source-runner.ts';
+import { mainActivity, type RunSourceDeps, runSource } from './run-source.ts';
 
-export interface SourceManagerDeps extends SourceRunnerDeps {
+export interface SourceManagerDeps extends RunSourceDeps {
   sources: Pick<Reflector<UploadSource>, 'values' | 'subscribe' | 'get'>;
   writer: StatusWriter;
   events: Pick<EventRecorder, 'record'>;
   allow: SourceAllowList;
-  /** First lists of a process that has just started are spread over so long; 5 s when absent. */
+  /** Time over which a process that has just started spreads the first lists of its sources; 5 s when absent. */
   spreadMs?: number;
 }
 
 export interface SourceManager {
-  /** Until aborted; then all runners have ended. */
+  /** Runs until the signal aborts, and returns when all runs have ended. */
   run(signal: AbortSignal): Promise<void>;
-  /** What is known of the sources, for metrics. */
+  /** The state of each source by `namespace/name`, for metrics. */
   states(): IterableIterator<[string, SourceState]>;
 }
 
-/** A runner that does not end is left behind: two of them make no upload twice. */
+/** A run that does not end within this time is abandoned: two runs of one source make no upload twice. */
 const END_MS = 10_000;
 const SPREAD_MS = 5_000;
 
 interface Entry {
   uid: string;
-  /** Of what it was started for; see `signatureOf`. */
+  /** The generation of the spec and the reason to stop, as JSON: a run is replaced when its signature changes. */
   signature: string;
   state: SourceState;
   recorder: StateRecorder;
@@ -54,20 +56,20 @@ export function createSourceManager(deps: SourceManagerDeps): SourceManager {
     async run(signal) {
       let scheduled = false;
       let { spreadMs = SPREAD_MS } = deps;
-      const look = () => {
+      const reconcile = () => {
         scheduled = false;
-        if (!signal.aborted) reconsider(deps, entries, { signal, spreadMs });
+        if (!signal.aborted) reconcileRuns(deps, entries, { signal, spreadMs });
         spreadMs = 0;
       };
-      // A list brings all of them at once: they are looked at together, since one queue has one owner.
+      // A list delivers all sources at once. They are reconciled together, since a queue's owner depends on all of them.
       const schedule = () => {
-        if (!scheduled) setImmediate(look);
+        if (!scheduled) setImmediate(reconcile);
         scheduled = true;
       };
       const unsubscribe = deps.sources.subscribe({
         onAdd: schedule,
         onUpdate: (source, previous) => {
-          // Our own statuses come back too.
+          // The watch also returns the bridge's own status writes, which change no generation.
           if (source.metadata?.generation !== previous.metadata?.generation || isEnding(source)) schedule();
         },
         onDelete: schedule,
@@ -79,37 +81,42 @@ export function createSourceManager(deps: SourceManagerDeps): SourceManager {
   };
 }
 
-function reconsider(
+function reconcileRuns(
   deps: SourceManagerDeps,
   entries: Map<string, Entry>,
-  turn: { signal: AbortSignal; spreadMs: number },
+  options: { signal: AbortSignal; spreadMs: number },
 ): void {
-  const wanted = new Map<string, UploadSource>();
-  for (const source of deps.sources.values()) if (!isEnding(source)) wanted.set(keyOf(source), source);
+  const desired = new Map<string, UploadSource>();
+  for (const source of deps.sources.values()) if (!isEnding(source)) desired.set(keyOf(source), source);
   for (const [key, entry] of entries) {
-    if (wanted.get(key)?.metadata?.uid === entry.uid) continue;
-    entry.stop.abort(new Error('the source is gone'));
+    if (desired.get(key)?.metadata?.uid === entry.uid) continue;
+    entry.stop.abort(new Error('the UploadSource was deleted'));
     entries.delete(key);
     deps.writer.forget(key);
     deps.metrics.lag.remove(labelsOf(key));
   }
-  const enabled = [...wanted.values()].filter(({ metadata }) => deps.allow.namespaces.includes(metadata.namespace));
+  const enabled = [...desired.values()].filter(({ metadata }) => deps.allow.namespaces.includes(metadata.namespace));
   const rivals = findQueueRivals(enabled);
-  for (const [key, source] of wanted) {
-    const stopped = stoppedBy(source, rivals.get(key));
+  for (const [key, source] of desired) {
+    const stopped = findStopReason(source, rivals.get(key));
     const signature = JSON.stringify([source.metadata?.generation, stopped]);
-    const known = entries.get(key);
-    if (known?.signature !== signature)
-      entries.set(key, start(deps, { key, source, signature, stopped, known, ...turn }));
+    const previous = entries.get(key);
+    if (previous?.signature !== signature)
+      entries.set(key, start(deps, { key, source, signature, stopped, previous, ...options }));
   }
 }
 
-function stoppedBy({ spec }: UploadSource, rival: string | undefined): Explanation | null {
-  if (spec.suspend) return { reason: 'Suspended', message: 'spec.suspend is true: nothing is created.' };
-  if (rival === undefined) return null;
+function findStopReason({ spec }: UploadSource, queueOwner: string | undefined): Explanation | null {
+  if (spec.suspend) {
+    return {
+      reason: 'Suspended',
+      message: 'Nothing is created, since spec.suspend is true. Set it to false to go on.',
+    };
+  }
+  if (queueOwner === undefined) return null;
   return {
     reason: 'QueueTaken',
-    message: `The queue belongs to the older UploadSource ${rival}: a queue has one owner. Give this one a queue of its own, or delete the other.`,
+    message: `Nothing is received, since the queue belongs to the older UploadSource ${queueOwner} and a queue has one owner. Name another queue in this UploadSource, or delete the older one.`,
   };
 }
 
@@ -118,24 +125,25 @@ interface Start {
   source: UploadSource;
   signature: string;
   stopped: Explanation | null;
-  known: Entry | undefined;
+  /** The run that the new run replaces. */
+  previous: Entry | undefined;
   signal: AbortSignal;
   spreadMs: number;
 }
 
-function start(deps: SourceManagerDeps, { key, source, signature, stopped, known, signal, spreadMs }: Start): Entry {
+function start(deps: SourceManagerDeps, { key, source, signature, stopped, previous, signal, spreadMs }: Start): Entry {
   const { log, writer } = deps;
   const accepted = acceptSource(source, deps.allow);
   const refused = 'refused' in accepted ? accepted.refused : null;
-  known?.stop.abort(new Error('the source has changed'));
-  const state = known?.state ?? createSourceState(source);
+  previous?.stop.abort(new Error('the UploadSource has changed'));
+  const state = previous?.state ?? createSourceState(source);
   const recorder = createStateRecorder(deps, { key, source, state });
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   const main = mainActivity(source);
   const begin = async () => {
-    await (known && ended(deps, known));
-    // What the one before said of itself at its end is not true of this one.
+    await (previous && waitForEnd(deps, previous));
+    // The problems that the previous run recorded while it ended do not concern this run.
     restartState(state, { refused, stopped, main });
     writer.touch(key);
   };
@@ -149,15 +157,20 @@ function start(deps: SourceManagerDeps, { key, source, signature, stopped, known
   writer.track(key, source, state);
   log.info(
     { key, generation: source.metadata?.generation, refused: refused?.reason, stopped: stopped?.reason },
-    'source',
+    'upload source started, stopped or refused',
   );
-  const taken = stopped !== null && !source.spec.suspend;
-  const done = taken || 'refused' in accepted ? begin() : run(accepted.rules);
+  // A suspended source still runs: its webhook answers.
+  const queueTaken = stopped !== null && !source.spec.suspend;
+  const done = queueTaken || 'refused' in accepted ? begin() : run(accepted.rules);
   const guarded = done.catch((err: unknown) => {
     if (either.aborted) return;
-    // A defect: every loop of a runner handles its own errors.
-    log.error({ err, key }, 'a source ended by an error');
-    state.stopped = { reason: 'InternalError', message: 'The bridge has a defect; its log says more.' };
+    // Every loop of a run handles its own errors, so that an error here is a defect of the bridge.
+    log.error({ err, key }, 'the run of an upload source ended unexpectedly');
+    state.stopped = {
+      reason: 'InternalError',
+      message:
+        'The source stopped because of a defect in the bridge. Look into the log of the bridge, and report the defect.',
+    };
     recorder.failed(key, state.stopped);
   });
   return { uid: source.metadata.uid, signature, state, recorder, stop, done: guarded };
@@ -184,10 +197,10 @@ function createStateRecorder(
 
 async function end(deps: SourceManagerDeps, entry: Entry): Promise<void> {
   entry.stop.abort(new Error('the bridge ends'));
-  await ended(deps, entry);
+  await waitForEnd(deps, entry);
 }
 
-async function ended({ clock }: SourceManagerDeps, { done }: Entry): Promise<void> {
+async function waitForEnd({ clock }: SourceManagerDeps, { done }: Entry): Promise<void> {
   const enough = new AbortController();
   await Promise.race([done, sleep(clock, END_MS, enough.signal)]);
   enough.abort();

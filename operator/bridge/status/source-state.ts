@@ -1,6 +1,6 @@
 /**
- * What is known of a source while the process lives; its status is made from it. What the status of an earlier process
- * said is where the counts begin.
+ * The state of a source while the process lives. The status is built from this state, and the counts begin with the
+ * status that an earlier process wrote.
  */
 import type { Explanation } from '#api/explanation.ts';
 import type { Clock } from '#common/clock.ts';
@@ -20,26 +20,27 @@ export interface SourceState {
   failing: number;
   /** Wall clock, ms. */
   lastEventTime: number | null;
+  /** Wall clock, ms. */
   lastListTime: number | null;
   lastCreated: { name: string; key: string; time: number } | null;
   recentIgnored: RecentEntry[];
   recentFailing: RecentEntry[];
-  /** Null: what the spec says can be used. */
+  /** Why the spec cannot be used; null when it can. */
   refused: Explanation | null;
-  /** Why nothing is done although it can be. */
+  /** Why the source does nothing although its spec can be used; null when it runs. */
   stopped: Explanation | null;
   problems: Map<Activity, Explanation>;
   /** Activities that have worked at least once since the last start. */
   working: Set<Activity>;
-  /** The one without which nothing is seen. */
+  /** The activity without which the source sees no files. */
   main: Activity;
-  /** Objects that are being handled or wait for another try. Wall clock, ms; `why` of the last failure. */
+  /** Objects that are being admitted or wait for another try. `since`: wall clock, ms; `why`: the last failure. */
   pending: Map<string, { since: number; why: (Explanation & { key: string }) | null }>;
   waitingSince: Map<Activity, number>;
 }
 
 const MAX_RECENT = 10;
-/** More are handled all the same; only the lag and the state do not know of them. */
+/** Objects beyond this number are admitted as well, but do not show in the lag and the conditions. */
 const MAX_PENDING = 10_000;
 
 export function createSourceState({ status }: UploadSource): SourceState {
@@ -66,7 +67,7 @@ export function createSourceState({ status }: UploadSource): SourceState {
   };
 }
 
-/** The source runs anew, by another spec: what hindered it before is not known to hinder it still. */
+/** Prepares the state for a new run with another spec: earlier problems may no longer exist. */
 export function restartState(state: SourceState, next: Pick<SourceState, 'refused' | 'stopped' | 'main'>): void {
   Object.assign(state, next);
   state.problems.clear();
@@ -76,16 +77,16 @@ export function restartState(state: SourceState, next: Pick<SourceState, 'refuse
 }
 
 export interface StateRecorder extends SourceRecorder {
-  /** An object is taken on; `since`: wall clock, ms, from which its lag counts. */
+  /** Reports that an admission begins. `since`: wall clock, ms, from which the object's lag counts. */
   begin(id: string, since: number): void;
-  /** What became of it. A `Later` that only settles is no failure. */
+  /** Reports the outcome of an admission. A `Later` in the quiet period is no failure. */
   end(id: string, object: { key: string }, outcome: Outcome): void;
 }
 
 export interface RecorderDeps {
   state: SourceState;
   clock: Clock;
-  /** Something is different: the status may have to be written. */
+  /** Called after each change that the status may have to show. */
   onChange: () => void;
   onWarning: (why: Explanation) => void;
   onOutcome?: ((outcome: Outcome) => void) | undefined;
@@ -94,19 +95,14 @@ export interface RecorderDeps {
 
 export function createRecorder(deps: RecorderDeps): StateRecorder {
   const { state, clock, onChange } = deps;
-  const enter = (entries: RecentEntry[], key: string, why: Explanation) => {
-    // One entry for an object: its last.
-    const others = entries.filter((entry) => entry.key !== key);
-    return [{ key, ...pick(why), time: clock.now() }, ...others].slice(0, MAX_RECENT);
-  };
   const ignored = (key: string, why: Explanation) => {
     state.ignored += 1;
-    state.recentIgnored = enter(state.recentIgnored, key, why);
+    state.recentIgnored = addRecent(state.recentIgnored, { key, ...pick(why), time: clock.now() });
     onChange();
   };
   const failed = (key: string, why: Explanation) => {
     state.failing += 1;
-    state.recentFailing = enter(state.recentFailing, key, why);
+    state.recentFailing = addRecent(state.recentFailing, { key, ...pick(why), time: clock.now() });
     deps.onFailure?.('object', why.reason);
     onChange();
   };
@@ -122,15 +118,8 @@ export function createRecorder(deps: RecorderDeps): StateRecorder {
     ignored,
     failed,
     problem(activity, why) {
-      if (why === null) {
-        const had = state.problems.delete(activity);
-        if (!had && state.working.has(activity)) return;
-        state.working.add(activity);
-      } else {
-        deps.onFailure?.(activity, why.reason);
-        state.problems.set(activity, pick(why));
-      }
-      onChange();
+      if (why !== null) deps.onFailure?.(activity, why.reason);
+      if (setProblem(state, activity, why)) onChange();
     },
     warn: deps.onWarning,
     waitingSince(activity, since) {
@@ -172,7 +161,25 @@ export function createRecorder(deps: RecorderDeps): StateRecorder {
   };
 }
 
-/** Reason of a Later that is as it should be. */
+/** Each object has one entry, for its latest report. */
+function addRecent(entries: readonly RecentEntry[], entry: RecentEntry): RecentEntry[] {
+  const others = entries.filter(({ key }) => key !== entry.key);
+  return [entry, ...others].slice(0, MAX_RECENT);
+}
+
+/** @returns whether the state has changed */
+function setProblem(state: SourceState, activity: Activity, why: Explanation | null): boolean {
+  if (why !== null) {
+    state.problems.set(activity, pick(why));
+    return true;
+  }
+  const hadProblem = state.problems.delete(activity);
+  if (!hadProblem && state.working.has(activity)) return false;
+  state.working.add(activity);
+  return true;
+}
+
+/** The reason of a `Later` for an object in its quiet period, which is no failure. */
 export const SETTLING = 'Settling';
 
 function pick({ reason, message }: Explanation): Explanation {

@@ -1,4 +1,6 @@
-/** The whole status of a source, from what is known of it. Pure. Below 32 KiB whatever arrives: every text has a limit. */
+/**
+ * Builds the whole status of a source from its state. Pure. A status stays below 32 KiB, since every text has a limit.
+ */
 import { type ConditionUpdate, setCondition } from '#api/conditions.ts';
 import type { Explanation } from '#api/explanation.ts';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
@@ -12,7 +14,7 @@ import type { RecentEntry, SourceState } from './source-state.ts';
 const CONDITION_BYTES = 2048;
 const KEY_BYTES = 512;
 const MESSAGE_BYTES = 256;
-/** A list that found nothing is worth a write only so often: an idle source costs nothing. */
+/** The least time between two writes for the sake of `lastListTime` alone, so that an idle source costs little. */
 const LIST_STEP_MS = 300_000;
 
 export interface StatusInput {
@@ -49,7 +51,7 @@ export function buildSourceStatus({ source, state, now }: StatusInput): UploadSo
   };
 }
 
-/** Age of the oldest thing that is not handled yet, in whole seconds. */
+/** The age of the oldest object or message that is not handled yet, in whole seconds. */
 export function lagSeconds({ pending, waitingSince }: SourceState, now: number): number {
   let oldest = now;
   for (const { since } of pending.values()) oldest = Math.min(oldest, since);
@@ -62,7 +64,12 @@ function describe(state: SourceState): ConditionUpdate<SourceConditionType>[] {
   return [
     refused
       ? { type: 'Accepted', status: 'False', ...refused }
-      : { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'What the spec names can be used.' },
+      : {
+          type: 'Accepted',
+          status: 'True',
+          reason: 'Accepted',
+          message: 'The namespace, the Secrets and the patterns of the spec can be used.',
+        },
     describeReady(state),
     describeDegraded(state),
   ];
@@ -76,16 +83,17 @@ function describeReady(state: SourceState): ConditionUpdate<SourceConditionType>
   const problem = state.problems.get(main);
   if (problem) return not(problem);
   if (!state.working.has(main)) {
-    return { type: 'Ready', status: 'Unknown', reason: 'Starting', message: 'It has only just been started.' };
+    const message = 'The source has just been started and has not reached its storage, queue or server yet.';
+    return { type: 'Ready', status: 'Unknown', reason: 'Starting', message };
   }
-  return { type: 'Ready', status: 'True', reason: 'Watching', message: 'Files that arrive are seen.' };
+  return { type: 'Ready', status: 'True', reason: 'Watching', message: 'New files become BatchUploads.' };
 }
 
 function describeDegraded(state: SourceState): ConditionUpdate<SourceConditionType> {
   const why = state.refused || state.stopped ? null : degradedBy(state);
   return why
     ? { type: 'Degraded', status: 'True', ...why }
-    : { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'Nothing hinders it.' };
+    : { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'No problem is known.' };
 }
 
 function degradedBy({ problems, main, pending }: SourceState): Explanation | null {
@@ -98,11 +106,10 @@ function degradedBy({ problems, main, pending }: SourceState): Explanation | nul
     example = why;
   }
   if (example === null) return null;
-  const files = failing === 1 ? '1 file cannot' : `${failing} files cannot`;
-  const message = `${files} be handled for now and is tried again, as ${cutText(example.key, 200)}: ${example.reason}: ${example.message}`;
+  const files = failing === 1 ? '1 file' : `${failing} files`;
   return {
     reason: 'FilesFailing',
-    message: failing === 1 ? message : message.replace('and is tried', 'and are tried'),
+    message: `${files} could not become BatchUploads yet; the bridge tries again. For example ${cutText(example.key, 200)}: ${example.reason}: ${example.message}`,
   };
 }
 
@@ -115,7 +122,7 @@ function toEntry({ key, reason, message, time: at }: RecentEntry) {
   };
 }
 
-/** Is it different enough? Lists end and files get older all the time. */
+/** Does the new status differ enough for a write? `lastListTime` and `lagSeconds` change all the time. */
 export function isWorthWriting(before: UploadSourceStatus | undefined, after: UploadSourceStatus): boolean {
   if (before === undefined) return true;
   const { lastListTime: listedBefore, lagSeconds: lagBefore = 0, ...othersBefore } = before;

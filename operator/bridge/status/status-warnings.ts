@@ -1,10 +1,12 @@
-/** Kubernetes events for what got worse between two statuses of a source; recorded after the new one was written. Pure. */
+/** Derives Kubernetes events from the conditions that got worse between two statuses of a source. Pure. */
 import type { Explanation } from '#api/explanation.ts';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import type { SourceConditionType } from '#api/upload-source-conditions.ts';
 
-/** What people do on purpose is no warning. */
-const QUIET = new Set(['Suspended', 'NotAccepted']);
+/**
+ * These reasons make no warning: a person suspended the source on purpose, or the condition Accepted has the warning.
+ */
+const WITHOUT_WARNING = new Set(['Suspended', 'NotAccepted']);
 
 export function warningsOf(before: UploadSourceStatus | undefined, after: UploadSourceStatus): Explanation[] {
   const warnings: Explanation[] = [];
@@ -13,11 +15,11 @@ export function warningsOf(before: UploadSourceStatus | undefined, after: Upload
     ['Ready', 'False'],
     ['Degraded', 'True'],
   ] as const) {
-    const now = find(after, type);
-    const known = find(before, type);
-    if (now?.status !== bad || QUIET.has(now.reason)) continue;
-    if (known?.status === bad && known.reason === now.reason) continue;
-    warnings.push({ reason: now.reason, message: now.message });
+    const present = find(after, type);
+    const previous = find(before, type);
+    if (present?.status !== bad || WITHOUT_WARNING.has(present.reason)) continue;
+    if (previous?.status === bad && previous.reason === present.reason) continue;
+    warnings.push({ reason: present.reason, message: present.message });
   }
   return warnings;
 }

@@ -1,4 +1,4 @@
-/** Writes the statuses of all sources: of each one patch in a few seconds at most, and only what has changed. */
+/** Writes the statuses of all sources: at most one patch per source in a few seconds, and only after a change. */
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
@@ -16,44 +16,46 @@ export interface StatusWriterDeps {
   events: Pick<EventRecorder, 'record'>;
   clock: Clock;
   log: Logger;
-  /** Between two writes of one source; 5 s when absent. */
+  /** Time between two writes for one source; 5 s when absent. */
   intervalMs?: number;
   onWritten?: (() => void) | undefined;
 }
 
 export interface StatusWriter {
-  /** From now on this is the source, and this is what is known of it. */
+  /** Registers a source, or replaces its resource and its state. */
   track(key: string, source: UploadSource, state: SourceState): void;
   forget(key: string): void;
-  /** Something may be different. */
+  /** Marks the state of a source as changed. */
   touch(key: string): void;
   run(signal: AbortSignal): Promise<void>;
-  /** Writes what has not been written yet, once. */
+  /** Tries once to write every status that is not written yet. */
   flush(signal: AbortSignal): Promise<void>;
 }
 
 interface Tracked {
   source: UploadSource;
   state: SourceState;
-  /** What we wrote last; the cache may have an older one. */
+  /** The status that the bridge wrote last; the cache may hold an older status. */
   status: UploadSourceStatus | undefined;
   dirty: boolean;
-  /** Of the next write; monotonic, ms. */
+  /** The earliest time of the next write; monotonic, ms. */
   notBefore: number;
-  /** When it is looked at although nobody has touched it; infinite while there is no lag. */
-  lookAt: number;
+  /** The time of the next check for a lag that has grown; monotonic, ms; infinite while there is no lag. */
+  checkLagAt: number;
   failures: number;
 }
 
-const WRITES = 4;
+const CONCURRENT_WRITES = 4;
 const WRITE_MS = 10_000;
-/** A lag grows by itself. */
-const LAG_MS = 10_000;
+/** A lag grows without any change of the state, so that it is checked at this interval. */
+const LAG_CHECK_MS = 10_000;
+/** The wait when no write is due; a touch ends it. */
+const LONGEST_WAIT_MS = 86_400_000;
 
 export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
   const { clock, log, intervalMs = 5_000 } = deps;
   const tracked = new Map<string, Tracked>();
-  const gate = createSemaphore(WRITES);
+  const gate = createSemaphore(CONCURRENT_WRITES);
   let wake = () => {};
 
   async function write(key: string, entry: Tracked, signal: AbortSignal): Promise<void> {
@@ -61,8 +63,8 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     entry.notBefore = clock.monotonic() + intervalMs;
     const { source, state } = entry;
     const now = clock.now();
-    entry.lookAt = lagSeconds(state, now) > 0 ? clock.monotonic() + LAG_MS : Number.POSITIVE_INFINITY;
-    // Also what cannot be made into a status: one source must not end the bridge of all.
+    entry.checkLagAt = lagSeconds(state, now) > 0 ? clock.monotonic() + LAG_CHECK_MS : Number.POSITIVE_INFINITY;
+    // The try block includes the building of the status: a defect there must not end the bridge for all sources.
     try {
       const status = buildSourceStatus({ source: { ...source, status: entry.status ?? {} }, state, now });
       if (!isWorthWriting(entry.status, status)) return;
@@ -76,13 +78,16 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       entry.status = status;
       entry.failures = 0;
     } catch (error) {
-      // Deleted meanwhile: its event is on the way.
+      // The source was deleted, and the watch will deliver the deletion soon.
       if (isNotFound(error)) return;
       entry.dirty = true;
       if (signal.aborted) return;
       entry.failures += 1;
       entry.notBefore = clock.monotonic() + backoffMs(entry.failures, { baseMs: intervalMs, maxMs: 60_000 });
-      log.warn({ err: error, key, failures: entry.failures }, 'a status could not be written');
+      log.warn(
+        { err: error, key, failures: entry.failures },
+        'the status of an upload source could not be written, the bridge tries again',
+      );
     }
   }
 
@@ -91,10 +96,12 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       const known = tracked.get(key);
       const same = known?.source.metadata?.uid === source.metadata?.uid ? known : undefined;
       tracked.set(key, {
-        ...{ source, state, dirty: true },
+        source,
+        state,
+        dirty: true,
         status: same ? same.status : source.status,
         notBefore: same?.notBefore ?? 0,
-        lookAt: Number.POSITIVE_INFINITY,
+        checkLagAt: Number.POSITIVE_INFINITY,
         failures: same?.failures ?? 0,
       });
       wake();
@@ -114,7 +121,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
           await Promise.all(due.map(([key, entry]) => gate.run(() => write(key, entry, signal))));
           continue;
         }
-        // Nothing is awaited between the look and the wait: what is touched meanwhile would not be noticed.
+        // Between the search for due entries and this wait nothing is awaited, so that no touch is missed.
         const next = Math.min(...[...tracked.values()].map(dueAt));
         await waitFor(Number.isFinite(next) ? next - now : null);
       }
@@ -122,8 +129,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
       async function waitFor(ms: number | null): Promise<void> {
         const awake = new AbortController();
         wake = () => awake.abort();
-        // A day is as good as for ever.
-        await sleep(clock, ms ?? 86_400_000, AbortSignal.any([signal, awake.signal]));
+        await sleep(clock, ms ?? LONGEST_WAIT_MS, AbortSignal.any([signal, awake.signal]));
       }
     },
     async flush(signal) {
@@ -133,8 +139,8 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
   };
 }
 
-function dueAt({ dirty, notBefore, lookAt }: Tracked): number {
-  return Math.max(notBefore, dirty ? 0 : lookAt);
+function dueAt({ dirty, notBefore, checkLagAt }: Tracked): number {
+  return Math.max(notBefore, dirty ? 0 : checkLagAt);
 }
 
 export function targetOf({ metadata }: UploadSource) {

@@ -1,4 +1,4 @@
-/** Copies and deletes exactly one version of an object. */
+/** Copies and deletes one exact version of an object. */
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -17,17 +17,17 @@ export interface OneVersion extends ObjectPlace {
   eTag: string;
 }
 
-/** One request can copy no more. */
+/** The largest object that S3 copies in one request. */
 const MAX_COPY_BYTES = 5 * 1024 ** 3;
-/** At most 10,000 of them, so 5 TB, which is the largest object. */
+/** S3 allows 10,000 parts: with this size they hold 5 TB, the largest object. */
 const PART_BYTES = 512 * 1024 ** 2;
-/** Copied inside the storage, without an answer until it is done. */
+/** The storage sends no answer until its copy is complete. */
 const COPY_SECONDS = 600;
 
 export interface CopyOptions {
   size: number;
   signal: AbortSignal;
-  /** For tests. */
+  /** Smaller in tests, as are the parts. */
   maxCopyBytes?: number;
   partBytes?: number;
 }
@@ -53,7 +53,7 @@ async function copyInParts(s3: S3Client, from: OneVersion, toKey: string, option
   const head = await send((abortSignal) =>
     s3.send(new HeadObjectCommand({ Bucket: from.bucket, Key: from.key, ...versionOf(from) }), { abortSignal }),
   );
-  // A copy in one request takes these along; one in parts has to be told.
+  // A copy in one request keeps these headers; a copy in parts has to set them.
   const { ContentType, ContentEncoding, Metadata } = head;
   const described = {
     ...(ContentType ? { ContentType } : {}),
@@ -80,14 +80,17 @@ async function copyInParts(s3: S3Client, from: OneVersion, toKey: string, option
     const command = new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts } });
     await send((abortSignal) => s3.send(command, { abortSignal }));
   } catch (error) {
-    // Parts without an object cost money until somebody removes them. Also when we are told to end.
+    // Parts of an unfinished upload cost money, so that they are removed even when the signal has aborted.
     const command = new AbortMultipartUploadCommand({ ...target, UploadId });
     await s3.send(command, { abortSignal: AbortSignal.timeout(10_000) }).catch(() => undefined);
     throw error;
   }
 }
 
-/** Gone already is as good. A storage that knows no versions is told the ETag; some do not look at it. @throws Fault */
+/**
+ * A version that is already deleted counts as deleted. In a bucket without versions the deletion is conditional on the
+ * ETag, which some servers ignore. @throws Fault
+ */
 export async function deleteVersion(s3: S3Client, object: OneVersion, signal: AbortSignal): Promise<void> {
   const { bucket, key, versionId, eTag } = object;
   const which = versionId === null ? { IfMatch: `"${eTag}"` } : { VersionId: versionId };
@@ -97,13 +100,13 @@ export async function deleteVersion(s3: S3Client, object: OneVersion, signal: Ab
   } catch (error) {
     const status = httpStatus(error);
     if (status === 404) return;
-    // What some servers answer of a version that is gone.
+    // Some servers answer 400 for a version that does not exist.
     if (status === 400 && versionId !== null && (await headVersion(s3, object, signal)) === null) return;
     throw error;
   }
 }
 
-/** A path, in which everything but the slashes is encoded. */
+/** The header CopySource is a path in which everything but the slashes is encoded. */
 function copySource({ bucket, key, versionId }: OneVersion): string {
   const path = [bucket, ...key.split('/')].map(encodeURIComponent).join('/');
   return versionId === null ? path : `${path}?versionId=${encodeURIComponent(versionId)}`;

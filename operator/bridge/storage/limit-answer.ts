@@ -1,10 +1,13 @@
-/** Answers of storage and queues, whose addresses any user of a namespace chooses: none may fill the memory that all share. */
+/**
+ * Limits the answers of storages and queues. Any user of a namespace chooses such an address, and no answer may fill the
+ * memory that all sources share.
+ */
 import { pipeline, Readable, Transform } from 'node:stream';
 
-/** A page of a list has at most 1,000 keys of 1,024 bytes, a batch of messages a megabyte; XML and JSON can say it longer. */
+/** A page of a list has up to 1,000 keys of 1,024 bytes, a batch of messages up to a megabyte; escapes make both longer. */
 const MAX_ANSWER_BYTES = 16 * 1024 ** 2;
 
-/** For the step `deserialize`, before what reads the answer. */
+/** A middleware for the step `deserialize`, before the SDK reads the answer. */
 export function limitAnswer<Call, Result extends { response: unknown }>(
   next: (call: Call) => Promise<Result>,
 ): (call: Call) => Promise<Result> {
@@ -25,7 +28,7 @@ function limitStream(body: Readable): Readable {
       else done(null, piece);
     },
   });
-  // Whoever reads is told; the other end is let go.
+  // The reader gets an error of the pipeline, and the pipeline destroys the connection's stream.
   return pipeline(body, limit, () => undefined);
 }
 

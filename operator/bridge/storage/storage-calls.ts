@@ -1,13 +1,25 @@
-/** What the bridge asks of S3, each call with a time limit, and what its errors mean for a source. */
+/** The calls of the bridge to S3. Each call has a time limit, and explains its errors to the owner of a source. */
 import { HeadObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { Fault } from '#common/faults.ts';
-import type { ObjectVersion } from '#operator/bridge/admission/upload-name.ts';
+
 import { storageFault } from '#s3/fault.ts';
 import { createStallLimit } from '#s3/retry.ts';
 
 const CALL_SECONDS = 20;
-/** S3's own limit. */
+/** S3 lists no more keys in one page. */
 const PAGE_KEYS = 1000;
+
+/** One version of an object, as a HEAD request describes it. */
+export interface ObjectVersion {
+  /** Null in a bucket without versions. */
+  versionId: string | null;
+  /** Without quotes. */
+  eTag: string;
+  /** Bytes. */
+  size: number;
+  /** Wall clock, ms; whole seconds, since a HEAD answer has no fractions. */
+  lastModified: number;
+}
 
 export interface ObjectPlace {
   bucket: string;
@@ -18,7 +30,7 @@ export interface ListedObject {
   key: string;
   eTag: string;
   size: number;
-  /** Wall clock, ms; whole seconds, as a head has it. */
+  /** Wall clock, ms; whole seconds, as in a HEAD answer. */
   lastModified: number;
 }
 
@@ -28,7 +40,7 @@ export interface ListedPage {
   next: string | null;
 }
 
-/** A call that ends with the signal, or after a time in which nobody answered. @throws Fault S3_* */
+/** Ends a call when the signal aborts, or when the storage has not answered for `seconds`. @throws Fault S3_* */
 export async function callStorage<T>(
   s3: S3Client,
   place: ObjectPlace,
@@ -47,7 +59,7 @@ export async function callStorage<T>(
   }
 }
 
-/** The version that is there: of `versionId`, or the latest. Null when it is gone. @throws Fault */
+/** Finds the version `versionId`, or the latest version. Null when that version does not exist. @throws Fault */
 export async function headVersion(
   s3: S3Client,
   place: ObjectPlace & { versionId: string | null },
@@ -66,15 +78,16 @@ export async function headVersion(
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     switch (httpStatus(error)) {
-      // 405: the version is a mark that the object was deleted.
+      // The storage answers 405 when the version is a delete marker.
       case 404:
       case 405:
         if (error.reason === 'BucketNotFound') throw error;
         return null;
-      // A version or a key that the server does not take, or keys that have expired: a head has no body that says which.
+      // The server refused the version id or the object key, or the access keys have expired: a HEAD answer has no body
+      // to say which.
       case 400:
         if (versionId !== null) {
-          // Some servers tell of versions where there are none. What is there has the same name whoever tells of it.
+          // Some servers send a version id from a bucket without versions. Upload names must not depend on that id.
           const latest = await headVersion(s3, { bucket, key, versionId: null }, signal);
           return latest?.versionId === null ? latest : null;
         }
@@ -120,9 +133,9 @@ export async function listPage(
   };
 }
 
-/** To take it for the end would leave the rest unseen, and nobody would know. */
+/** If such a page counted as the last one, the remaining objects would silently never be loaded. */
 function truncated(bucket: string): Fault {
-  const message = `The storage did not list bucket ${bucket} to its end, and did not say how to go on.`;
+  const message = `The storage cut the list of bucket ${bucket} and gave no continuation token, so that the other objects cannot be seen. Check that the storage supports ListObjectsV2.`;
   return new Fault({ code: 'S3_REQUEST', category: 'permanent', reason: 'StorageError', message });
 }
 
@@ -139,7 +152,7 @@ function wholeSeconds(time: Date | undefined): number {
   return Math.floor((time?.getTime() ?? 0) / 1000) * 1000;
 }
 
-/** The texts of storageFault speak to the owner of a BatchUpload. */
+/** The texts of storageFault address the owner of a BatchUpload; these texts address the owner of an UploadSource. */
 function explain(fault: Fault, { bucket, key }: ObjectPlace): Fault {
   const message = messageOf(fault, bucket, key);
   if (message === null) return fault;
@@ -150,13 +163,13 @@ function explain(fault: Fault, { bucket, key }: ObjectPlace): Fault {
 function messageOf({ reason }: Fault, bucket: string, key: string): string | null {
   switch (reason) {
     case 'BucketNotFound':
-      return `The bucket ${bucket} does not exist at this endpoint: correct spec.s3.bucket, or the endpoint or region.`;
+      return `The bucket ${bucket} does not exist at this endpoint. Correct spec.s3.bucket, or the endpoint or region.`;
     case 'StorageAccessDenied':
       return `The storage refused access to bucket ${bucket}, ${key}. Check the keys in the Secret batch-upload-s3 (or spec.s3.credentialsSecretRef): they must be allowed to list the bucket and to read its objects.`;
     case 'ObjectNotFound':
       return `The bucket ${bucket} has no object ${key}.`;
     case 'SourceChanged':
-      return `The object ${key} of bucket ${bucket} was replaced meanwhile.`;
+      return `The object ${key} of bucket ${bucket} was replaced while the bridge worked on it. The bridge does not move or delete the new object.`;
     default:
       return null;
   }

@@ -1,4 +1,4 @@
-/** Clients of S3, one for all sources with the same endpoint and keys; and the Secrets that the keys come from. */
+/** S3 clients, one for all sources with the same endpoint and access keys; and the Secrets with these keys. */
 import { createHash } from 'node:crypto';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
@@ -12,9 +12,9 @@ import { LIMIT_ANSWER, limitAnswer } from './limit-answer.ts';
 
 type StorageSpec = UploadSource['spec']['s3'];
 
-const BELIEVE_MS = 30_000;
-/** Somebody is probably just making it, or correcting it. */
-const BELIEVE_WRONG_MS = 2_000;
+const SECRET_TTL_MS = 30_000;
+/** A missing or refused Secret is read again sooner, since somebody is probably creating or correcting it. */
+const BAD_SECRET_TTL_MS = 2_000;
 const UNUSED_MS = 600_000;
 const CONNECT_MS = 5_000;
 
@@ -23,11 +23,13 @@ export type SecretData = Record<string, string>;
 export interface SecretReader {
   /** Null when there is no such Secret. @throws Fault SecretNotAllowed, KubeError */
   read(ref: SecretRef, signal: AbortSignal): Promise<SecretData | null>;
-  /** What is known of it is wrong: ask again soon, but once for all that were refused with it. */
+  /**
+   * Shortens the cache time of a Secret whose keys were refused: it is read again soon, but once for all its sources.
+   */
   distrust(ref: SecretRef): void;
 }
 
-/** The content of Secrets, believed for half a minute: a hundred sources of a namespace cost one GET. */
+/** Caches Secrets for half a minute, so that a hundred sources of a namespace cost one GET. */
 export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clock: Clock }): SecretReader {
   const known = new Map<string, { data: Promise<SecretData | null>; askedAt: number; until: number }>();
   const keyOf = ({ namespace, name }: SecretRef) => `${namespace}/${name}`;
@@ -36,14 +38,14 @@ export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clo
       const key = keyOf(ref);
       const entry = known.get(key);
       if (entry !== undefined && deps.clock.monotonic() < entry.until) return entry.data;
-      // Shared by all who ask meanwhile, so that it must not end with one source; it has a time limit of its own.
+      // All concurrent callers share this request, so that no caller's signal may end it. It has a time limit of its own.
       const data = findSecret(deps.client, ref).then((secret) => (secret ? decode(secret.data ?? {}) : null));
       const askedAt = deps.clock.monotonic();
-      const fresh = { data, askedAt, until: askedAt + BELIEVE_MS };
+      const fresh = { data, askedAt, until: askedAt + SECRET_TTL_MS };
       known.set(key, fresh);
       data.then(
         (found) => {
-          if (found === null) fresh.until = askedAt + BELIEVE_WRONG_MS;
+          if (found === null) fresh.until = askedAt + BAD_SECRET_TTL_MS;
         },
         () => {
           if (known.get(key) === fresh) known.delete(key);
@@ -53,7 +55,7 @@ export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clo
     },
     distrust(ref) {
       const entry = known.get(keyOf(ref));
-      if (entry) entry.until = Math.min(entry.until, entry.askedAt + BELIEVE_WRONG_MS);
+      if (entry) entry.until = Math.min(entry.until, entry.askedAt + BAD_SECRET_TTL_MS);
     },
   };
 }
@@ -67,7 +69,7 @@ function decode(data: Record<string, string>): SecretData {
 export interface StorageClients {
   /** @throws Fault SecretMissing, SecretNotAllowed, SecretInvalid; KubeError */
   open(namespace: string, spec: StorageSpec, signal: AbortSignal): Promise<S3Client>;
-  /** The storage refused the keys. */
+  /** Reports that the storage refused the access keys. */
   distrust(namespace: string, spec: StorageSpec): void;
   closeUnused(): void;
   close(): void;
@@ -76,12 +78,12 @@ export interface StorageClients {
 
 export function createStorageClients(deps: { secrets: SecretReader; clock: Clock }): StorageClients {
   const { secrets, clock } = deps;
-  const clients = new Map<string, Used>();
+  const clients = new Map<string, CachedClient>();
   const refOf = (namespace: string, { credentialsSecretRef }: StorageSpec) => ({
     namespace,
     name: credentialsSecretRef?.name ?? DEFAULT_NAMES.s3Secret,
   });
-  const drop = (isUnused: (client: Used) => boolean) => {
+  const drop = (isUnused: (client: CachedClient) => boolean) => {
     for (const [hash, client] of clients) {
       if (!isUnused(client)) continue;
       clients.delete(hash);
@@ -106,29 +108,30 @@ export function createStorageClients(deps: { secrets: SecretReader; clock: Clock
   };
 }
 
-interface Used {
+interface CachedClient {
   s3: S3Client;
-  /** Going on: a copy inside the storage, or a part of a large file, takes its time. */
+  /** Calls in progress; a copy inside the storage, or a part of a large file, can take minutes. */
   calls: number;
+  /** Monotonic, ms. */
   usedAt: number;
 }
 
-function create(config: S3ClientConfig, clock: Clock): Used {
-  const used: Used = { s3: new S3Client(config), calls: 0, usedAt: 0 };
-  used.s3.middlewareStack.add((next) => limitAnswer(next), LIMIT_ANSWER);
-  used.s3.middlewareStack.add(
+function create(config: S3ClientConfig, clock: Clock): CachedClient {
+  const cached: CachedClient = { s3: new S3Client(config), calls: 0, usedAt: 0 };
+  cached.s3.middlewareStack.add((next) => limitAnswer(next), LIMIT_ANSWER);
+  cached.s3.middlewareStack.add(
     (next) => async (call) => {
-      used.calls += 1;
+      cached.calls += 1;
       try {
         return await next(call);
       } finally {
-        used.calls -= 1;
-        used.usedAt = clock.monotonic();
+        cached.calls -= 1;
+        cached.usedAt = clock.monotonic();
       }
     },
     { step: 'initialize', name: 'countCalls' },
   );
-  return used;
+  return cached;
 }
 
 function toConfig(spec: StorageSpec, secret: SecretData | null, namespace: string): S3ClientConfig {
@@ -142,28 +145,28 @@ function toConfig(spec: StorageSpec, secret: SecretData | null, namespace: strin
   const secretAccessKey = data['AWS_SECRET_ACCESS_KEY'];
   if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
     const name = named ?? DEFAULT_NAMES.s3Secret;
-    const message = `The Secret ${name} needs both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither of them.`;
+    const message = `The Secret ${name} has only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Add the other one, or remove both.`;
     throw secretFault({ reason: 'SecretInvalid', message });
   }
   const sessionToken = data['AWS_SESSION_TOKEN'];
   return {
     region: spec.region ?? (data['AWS_REGION'] || 'us-east-1'),
     forcePathStyle: spec.forcePathStyle ?? endpoint !== undefined,
-    // Retries are ours: their faults are in the status.
+    // The bridge makes the retries itself, so that the status shows each error at once.
     maxAttempts: 1,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { connectionTimeout: CONNECT_MS },
     ...(endpoint ? { endpoint } : {}),
-    // Without keys: the bridge's own AWS identity, which the SDK finds.
+    // Without access keys the SDK uses the bridge's own AWS identity.
     ...(accessKeyId && secretAccessKey
       ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) } }
       : {}),
   };
 }
 
-/** For who works for months, as one that watches a folder: each call is made with the keys that the Secret has by then. */
-export function clientOfNow(open: () => Promise<S3Client>): S3Client {
+/** A client for a long run, such as the watch of a folder: each call uses the access keys that the Secret has by then. */
+export function createClientWithPresentKeys(open: () => Promise<S3Client>): S3Client {
   const send: S3Client['send'] = async (...call: unknown[]) => {
     const s3 = await open();
     return (s3.send as (...args: unknown[]) => Promise<never>).apply(s3, call);

@@ -1,11 +1,15 @@
-/** An admission that remembers what it was given and answers as it is told: what stands behind it has tests of its own. */
+/**
+ * A stand-in for admission that records its notices and gives chosen answers. The real admission has tests of its own.
+ */
 import type { AdmitNotices, ObjectNotice, Outcome } from '#operator/bridge/types.ts';
 
 export interface Admissions {
   admit: AdmitNotices;
-  /** Of every call, in order. */
+  /** The notices of all calls, in order. */
   readonly notices: ObjectNotice[];
-  /** Answers for each notice, until told otherwise. Default: created the first time, known after that. */
+  /**
+   * Replaces the answers. By default the first notice of a key is answered with Created, each further one with Known.
+   */
   answer(of: (notice: ObjectNotice, signal: AbortSignal) => Outcome | Promise<Outcome>): void;
 }
 

@@ -1,7 +1,7 @@
-/** The command `bridge` as a process, on an API server in memory (API_SERVER), which has no TLS and asks nobody who he is. */
+/** The command `bridge` as a process, on an API server in memory (API_SERVER) without TLS and authentication. */
 import { setFlagsFromString } from 'node:v8';
 
-// As operator/main.ts does it.
+// operator/main.ts sets the same flag before it imports the program.
 setFlagsFromString('--optimize-for-size');
 const [{ readBridgeConfig }, { runBridge }] = await Promise.all([
   import('#operator/config/bridge-config.ts'),

@@ -5,7 +5,7 @@ import { createKubeClient } from '#kube/client.ts';
 import type { EventRecorder } from '#kube/types.ts';
 import { createBridge } from '#operator/bridge/bridge.ts';
 import { createBridgeMetrics } from '#operator/bridge/metrics.ts';
-import type { SourceRunners } from '#operator/bridge/sources/source-runner.ts';
+import type { Receivers } from '#operator/bridge/sources/run-source.ts';
 import { type KubeApiServer, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
 import { createDatabase } from '#support/database/database.ts';
 import type { Postgres } from '#support/database/postgres.ts';
@@ -19,8 +19,8 @@ export interface BridgeBench extends AsyncDisposable {
   databaseUrl: string;
   events: { name: string; reason: string; message: string }[];
   /** Starts another bridge on the same API server. */
-  start(options?: { runners?: Partial<SourceRunners> }): TestBridge;
-  /** Makes a bucket. */
+  start(options?: { receivers?: Partial<Receivers> }): TestBridge;
+  /** Creates a bucket. */
   bucket(name: string, options?: { versioned?: boolean }): Promise<void>;
   put(bucket: string, key: string, body?: string): Promise<void>;
   secret(name: string, data: Record<string, string>): void;
@@ -52,8 +52,12 @@ export async function startBridgeBench(servers: { postgres: Postgres; storage: S
   const events: BridgeBench['events'] = [];
 
   return {
-    ...{ api, s3, databaseUrl, events, secret },
-    start({ runners } = {}) {
+    api,
+    s3,
+    databaseUrl,
+    events,
+    secret,
+    start({ receivers } = {}) {
       const log = createRecordingLog();
       const metrics = createBridgeMetrics();
       const client = createKubeClient({ access: api.access, userAgent: 'batch-upload-bridge' });
@@ -65,31 +69,36 @@ export async function startBridgeBench(servers: { postgres: Postgres; storage: S
       const idle = (_source: unknown, _deps: unknown, signal: AbortSignal) =>
         new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
       const bridge = createBridge({
-        ...{ client, events: recorder, log, metrics, clock: systemClock },
+        client,
+        events: recorder,
+        log,
+        metrics,
+        clock: systemClock,
         allow: {
           namespaces: [NAMESPACE],
           extraDatabaseSecrets: [],
           extraS3Secrets: ['other-s3'],
           bridgeSecrets: ['own'],
         },
-        runners: { sqs: idle, webhook: idle, sftp: idle, ...runners },
+        receivers: { sqs: idle, webhook: idle, sftp: idle, ...receivers },
         statusIntervalMs: 50,
         spreadMs: 0,
         afterSuccessMs: 100,
       });
       const stop = new AbortController();
       const done = bridge.run(stop.signal);
-      const running_: TestBridge = {
-        ...{ log, metrics },
+      const started: TestBridge = {
+        log,
+        metrics,
         async stop() {
-          running.delete(running_);
+          running.delete(started);
           stop.abort(new Error('the test is over'));
           await done;
           await client.close();
         },
       };
-      running.add(running_);
-      return running_;
+      running.add(started);
+      return started;
     },
     async bucket(name, { versioned = false } = {}) {
       await s3.send(new CreateBucketCommand({ Bucket: name }));

@@ -1,6 +1,6 @@
 /**
- * Many events, each delivered three times in any order, while the bridge is killed again and again. The operator is away, so that
- * all uploads stand there to be counted; it is let loose on a handful at the end.
+ * Sends many events, each three times in random order, while the bridge is killed again and again. The operator is
+ * scaled to zero meanwhile, so that all uploads exist until they are counted; in the end it runs a handful of them.
  */
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
@@ -15,11 +15,11 @@ import { type SqsServer, startSqsServer } from './sqs-server.ts';
 export interface StormOptions {
   events: number;
   kills: number;
-  /** In which all of it is sent, at an even rate. */
+  /** The time in which all events are sent, at an even rate. */
   seconds: number;
 }
 
-/** Uploads that are run to their end. */
+/** The number of uploads that the operator runs to their end. */
 const HANDFUL = 5;
 const DELIVERIES = 3;
 const MESSAGES_AT_ONCE = 10;
@@ -29,9 +29,9 @@ interface Storm extends StormOptions {
   source: TestSource;
   sqs: SqsServer;
   queueUrl: string;
-  /** Wall clock, ms, when the first event of each object was sent. */
+  /** The time at which the first event of each object was sent: wall clock, ms. */
   sentAt: Map<number, number>;
-  /** From a kill until the next bridge was ready: wall clock, ms. */
+  /** The times between a kill and the readiness of the next bridge: wall clock, ms. */
   outages: { from: number; to: number }[];
 }
 
@@ -49,7 +49,7 @@ export async function runEventStorm(e2e: E2e, options: StormOptions): Promise<vo
     await emptied(storm);
     await expectOneEach(storm);
     console.log(describeTimes(storm, await source.arrivals()));
-    await letLooseOnAHandful(storm);
+    await runAHandful(storm);
   } finally {
     await scaleOperator(e2e, 2);
     await source.remove();
@@ -60,7 +60,7 @@ const keyOf = ({ source }: Storm, at: number) => `${source.prefix}${String(at).p
 const rowOf = (at: number) => `${String(at).padStart(5, '0')}=v${at}`;
 const bodyOf = (at: number) => `k,v\n${rowOf(at).replace('=', ',')}\n`;
 
-/** An object is put just before the first of its events is sent; the others come whenever they come. */
+/** Each object is put just before the first of its events is sent; its other events follow in random order. */
 async function deliver(storm: Storm): Promise<void> {
   const { events, seconds } = storm;
   const order = shuffle(Array.from({ length: events * DELIVERIES }, (_, at) => at % events));
@@ -93,8 +93,8 @@ async function send(storm: Storm, numbers: number[]): Promise<void> {
 }
 
 /**
- * At even distances: by turns the whole pod, and the process alone, as no API can. A pod whose process ends twice is started
- * again ever more slowly by its kubelet, which is nothing of ours: the first and the last of five is a new pod.
+ * Kills at even distances, in turn the whole pod and, by a signal, the process alone. The kubelet restarts a pod whose
+ * process ended twice ever more slowly, which is not part of the test: the new pods between avoid that.
  */
 async function killOnTheWay(storm: Storm): Promise<void> {
   const { events, kills } = storm;
@@ -134,7 +134,7 @@ async function emptied({ sqs, queueUrl }: Storm): Promise<void> {
   );
 }
 
-/** As many uploads and arrivals as objects, of each object one, and none besides. */
+/** Expects exactly one upload and one arrival for each object. */
 async function expectOneEach(storm: Storm): Promise<void> {
   const { events, source } = storm;
   const keys = Array.from({ length: events }, (_, at) => keyOf(storm, at));
@@ -146,21 +146,21 @@ async function expectOneEach(storm: Storm): Promise<void> {
   expect((await source.get()).status).toMatchObject({ ignored: 0, failing: 0 });
 }
 
-/** Of those whose wait met no outage. */
+/** Describes the times from event to upload, apart for the objects whose wait overlapped no outage. */
 function describeTimes({ sentAt, outages, events, kills }: Storm, arrivals: readonly Arrival[]): string {
   const waits = arrivals.map(({ key, event_time, created_at }) => {
     const from = sentAt.get(Number(/(\d+)\.csv$/.exec(key)![1]))!;
     const to = created_at.getTime();
     const met = outages.some((outage) => from < outage.to && to > outage.from);
-    return { seconds: (to - from) / 1000, met, told: event_time !== null };
+    return { seconds: (to - from) / 1000, met, byEvent: event_time !== null };
   });
-  const outside = waits.filter(({ met, told }) => !met && told).map(({ seconds }) => seconds);
+  const outside = waits.filter(({ met, byEvent }) => !met && byEvent).map(({ seconds }) => seconds);
   const all = waits.map(({ seconds }) => seconds);
   const down = outages.map(({ from, to }) => ((to - from) / 1000).toFixed(1)).join(', ');
   return [
     `${events} events, each ${DELIVERIES} times; the bridge killed ${kills} times (away for ${down} s)`,
     `event to BatchUpload outside of the kills (${outside.length}): ${quantiles(outside)}`,
-    `all of them: ${quantiles(all)}; ${waits.filter(({ told }) => !told).length} were found by the list of a bridge that had come back`,
+    `all of them: ${quantiles(all)}; ${waits.filter(({ byEvent }) => !byEvent).length} were found by the list of a bridge that had come back`,
   ].join('\n');
 }
 
@@ -170,8 +170,10 @@ function quantiles(values: readonly number[]): string {
   return `median ${at(0.5)} s, p95 ${at(0.95)} s, longest ${at(1)} s`;
 }
 
-/** The others are deleted and told of once more: what the ledger knows is not made again. */
-async function letLooseOnAHandful(storm: Storm): Promise<void> {
+/**
+ * Deletes all uploads but a handful, sends the events of fifty objects again, and lets the operator run the handful.
+ */
+async function runAHandful(storm: Storm): Promise<void> {
   const { e2e, source, events, sentAt } = storm;
   const uploads = await source.uploads();
   const chosen = shuffle(Array.from({ length: events }, (_, at) => at)).slice(0, HANDFUL);
@@ -193,7 +195,9 @@ async function letLooseOnAHandful(storm: Storm): Promise<void> {
 function shuffle<T>(items: T[]): T[] {
   for (let at = items.length - 1; at > 0; at -= 1) {
     const other = Math.floor(Math.random() * (at + 1));
-    [items[at], items[other]] = [items[other]!, items[at]!];
+    const item = items[at]!;
+    items[at] = items[other]!;
+    items[other] = item;
   }
   return items;
 }

@@ -1,4 +1,4 @@
-/** Files that arrive by themselves on the running cluster: sources, where pods reach servers of a test, what became of the files. */
+/** Helpers for tests of UploadSources on the running cluster: sources, addresses of test servers for pods, results. */
 import { DeleteObjectsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { type BatchUpload, isFinished } from '#support/cluster/cluster.ts';
@@ -6,11 +6,11 @@ import { type E2e, eventuallyTrue, NAMESPACE, type Pod } from '#support/cluster/
 import { API_VERSION, itemsSchema, schemaManifest, sourceManifest } from '#support/cluster/manifests.ts';
 import { SYSTEM } from '#support/kills/operator-kills.ts';
 
-/** Names that the chart lets the bridge read, for Secrets that tests make. */
+/** The names of test Secrets that the chart allows to the bridge. */
 export const WEBHOOK_SECRET = 'e2e-webhook';
 export const SFTP_SECRET = 'e2e-sftp';
 export const OTHER_SFTP_SECRET = 'e2e-sftp-other';
-/** Of the bridge's Service, in test/cluster/values.yaml. */
+/** The node port of the bridge's Service in test/cluster/values.yaml. */
 const WEBHOOK_NODE_PORT = 30_090;
 const BRIDGE = 'deployment/batch-upload-bridge';
 const BRIDGE_PODS = 'app.kubernetes.io/name=batch-upload-bridge';
@@ -25,39 +25,41 @@ export interface Arrival {
 
 export interface TestSource {
   name: string;
-  /** Of the cluster's bucket, with a slash at its end; nobody else's. */
+  /** A prefix in the cluster's bucket, with a final slash, that only this source uses. */
   prefix: string;
-  /** Where the records go: one of its own. */
+  /** The table for the records; only this source uses it. */
   table: string;
-  /** Makes or changes it. `s3`, the schema and a minute between lists are there unless given. */
+  /**
+   * Creates or changes the source. `s3`, the schema and a list interval of a minute are added unless the spec has them.
+   */
   apply(spec: object): Promise<void>;
   get(): Promise<UploadSource>;
   waitForReady(): Promise<void>;
-  /** Until its status is as asked. */
+  /** Waits until the condition holds for the source. */
   waitFor(what: string, until: (source: UploadSource) => boolean, timeoutMs?: number): Promise<UploadSource>;
   uploads(): Promise<BatchUpload[]>;
-  /** That many uploads, all at their end, in the order of their keys. */
+  /** Waits for that many uploads, all finished, and returns them in the order of their keys. */
   finished(count: number): Promise<BatchUpload[]>;
   arrivals(): Promise<Arrival[]>;
-  /** Rows of the table, as `k=v`, in their order. */
+  /** The rows of the table as `k=v`, in the order of `k`. */
   rows(): Promise<string[]>;
-  /** All uploads but these. */
+  /** Deletes all uploads but those. */
   removeUploads(except?: readonly string[]): Promise<void>;
-  /** The source, its uploads, schema, table and objects. */
+  /** Deletes the source with its uploads, schema, table and objects. */
   remove(): Promise<void>;
 }
 
-/** The host as pods reach it: servers of a test have to listen there as well. */
+/** The address at which pods reach this machine. Servers of a test have to listen there as well. */
 export const hostAddress = ({ cluster }: E2e) => new URL(cluster.env.POD_S3_ENDPOINT).hostname;
 
-/** A URL of a server of this machine as pods reach it. */
+/** The URL at which pods reach a server of this machine. */
 export function forPods(e2e: E2e, url: string): string {
   const changed = new URL(url);
   changed.hostname = hostAddress(e2e);
   return changed.href.replace(/\/$/, '');
 }
 
-/** Where this machine posts events of a source, with the token as password. */
+/** The URL to which this machine posts events of a source, with the token as password. */
 export async function webhookUrl({ cluster }: E2e, name: string, token: string): Promise<string> {
   const path = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}';
   const address = await cluster.kubectl('get', 'nodes', '-o', `jsonpath=${path}`);
@@ -80,7 +82,7 @@ export async function scaleBridge({ cluster }: E2e, replicas: 0 | 1): Promise<vo
   } else await cluster.kubectl(...SYSTEM, 'rollout', 'status', BRIDGE, '--timeout=60s');
 }
 
-/** The one pod of the bridge whose process runs; undefined while there is none. */
+/** The running pod of the bridge; undefined while there is none. */
 export async function bridgePod({ cluster }: E2e): Promise<Pod | undefined> {
   const text = await cluster.kubectl(...SYSTEM, 'get', 'pods', '-l', BRIDGE_PODS, '-o', 'json');
   const { items } = JSON.parse(text) as { items: (Pod & { metadata: { deletionTimestamp?: string } })[] };
@@ -100,7 +102,9 @@ export async function createTestSource(e2e: E2e, kind: string): Promise<TestSour
   await cluster.apply(schemaManifest(NAMESPACE, name, itemsSchema(table)));
 
   const source: TestSource = {
-    ...{ name, prefix, table },
+    name,
+    prefix,
+    table,
     async apply(spec) {
       const whole = { s3: { bucket: env.S3_BUCKET, prefix }, schemas: [{ schemaRef: { name } }], ...spec };
       await cluster.apply(sourceManifest(NAMESPACE, name, whole));
@@ -160,7 +164,7 @@ export async function createTestSource(e2e: E2e, kind: string): Promise<TestSour
     async removeUploads(except = []) {
       const fields = except.map((each) => `metadata.name!=${each}`).join(',');
       const query = new URLSearchParams({ labelSelector: label, ...(fields ? { fieldSelector: fields } : {}) });
-      // One call, where kubectl itself would delete one after the other.
+      // The API deletes all of them in one call; `kubectl delete` would delete one after the other.
       const path = `/apis/${API_VERSION}/namespaces/${NAMESPACE}/batchuploads`;
       await kubectl('delete', '--raw', `${path}?${query}`);
     },

@@ -1,4 +1,4 @@
-/** A real SQS-compatible server (fauxqs, in memory) as a process of its own: for tests, each with its own, and for `make up`. */
+/** A real SQS-compatible server (fauxqs, in memory) as a process: one for each test, and one for `make up`. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,20 +11,20 @@ export interface SqsServer extends AsyncDisposable {
   port: number;
   region: string;
   client: SQSClient;
-  /** @returns its URL */
+  /** @returns the URL of the queue */
   createQueue(name: string, attributes?: Record<string, string>): Promise<string>;
   send(queueUrl: string, body: string): Promise<void>;
-  /** Messages that can be received now, and those in somebody's hands. */
+  /** Counts the messages that can be received now, and the messages in flight. */
   count(queueUrl: string): Promise<{ visible: number; hidden: number }>;
   stop(): Promise<void>;
 }
 
 export interface SqsServerOptions {
-  /** Default: a free one. It listens on every address, and finds a queue whatever the host in its URL. */
+  /** Default: a free port. The server listens on every address, and accepts any host in the URL of a queue. */
   port?: number;
-  /** The server outlives this process. */
+  /** Lets the server outlive this process. */
   detached?: boolean;
-  /** Default: in a temporary folder. */
+  /** Default: a file in a temporary folder. */
   logFile?: string;
 }
 

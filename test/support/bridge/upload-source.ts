@@ -1,11 +1,11 @@
-/** UploadSources as the API server completes them. */
+/** UploadSources with the defaults that the API server adds. */
 import type { UploadSource } from '#kube/custom-resources.ts';
 
 export const NAMESPACE = 'ns';
 
 type SourceSpec = UploadSource['spec'];
 
-/** Polls, unless the spec says something else. */
+/** The source lists its prefix every second, unless the spec names another kind. */
 export function testSource(name: string, spec: Partial<SourceSpec> & Pick<SourceSpec, 's3'>): UploadSource {
   const kind = spec.s3Poll || spec.s3Event || spec.sftp ? {} : { s3Poll: { intervalSeconds: 1 } };
   return {

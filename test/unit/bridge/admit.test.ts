@@ -6,8 +6,8 @@ import { createAdmission } from '#operator/bridge/admission/admit.ts';
 import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';
 import { compileRules } from '#operator/bridge/admission/object-rules.ts';
 import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
-import type { ObjectVersion } from '#operator/bridge/admission/upload-name.ts';
 import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
+import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { ObjectNotice } from '#operator/bridge/types.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
@@ -15,7 +15,7 @@ import { FakeClock } from '#support/process/fake-clock.ts';
 type Spec = Partial<Parameters<typeof testSource>[1]>;
 const signal = new AbortController().signal;
 
-/** Objects by key and version; what is created and remembered is kept in sets, as the API server and the ledger do. */
+/** `objects` maps `key` and `key@version` to versions. Two sets stand in for the API server and the ledger. */
 function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}) {
   const clock = new FakeClock();
   const source = testSource('orders', { s3: { bucket: 'bucket', prefix: '' }, ...spec });
@@ -121,7 +121,7 @@ describe('versions', () => {
     there['a.csv'] = there['a.csv@1']!;
     expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Ignored', reason: 'Replaced' }]);
     expect(keys()).toEqual(['a.csv@2']);
-    // An event of it that is late means this version.
+    // A late event that names this version still loads it.
     expect(await admit([notice('a.csv', { versionId: '1' })], signal)).toMatchObject([{ kind: 'Created' }]);
     there['a.csv'] = object({ versionId: '3', lastModified: Date.UTC(2025, 0, 1, 0, 0, 5) });
     expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Created' }]);

@@ -6,7 +6,7 @@ type Spec = Parameters<typeof testSource>[1];
 const s3 = { bucket: 'bucket', prefix: 'in/' };
 const judge = (key: string, spec: Partial<Spec> = {}, bucket = 'bucket') => {
   const judgement = compileRules(testSource('orders', { s3, ...spec })).judge({ bucket, key });
-  return judgement.meant ? judgement.schemaName : judgement.reason;
+  return judgement.accepted ? judgement.schemaName : judgement.reason;
 };
 const filter = (rest: object) => ({ filter: { minBytes: 1, ...rest } });
 const WORK = 'work/0b0c4fd6-6c0f-4f5c-9df2-3b8a3a3ad7a5/pod/canonical.csv';
@@ -22,17 +22,17 @@ describe('which objects are meant', () => {
     ['in/', 'Folder'],
     ['in/sub/', 'Folder'],
     ['in/../../etc/passwd', 'items'],
-    // Some storage lists it; PostgreSQL would refuse the question about its whole page.
+    // Some storages list such keys, and PostgreSQL would refuse the query for their whole page.
     ['in/a\0.csv', 'KeyInvalid'],
     ['in/\ud800.csv', 'KeyInvalid'],
     ['in/a.csv', 'items', filter({ suffixes: ['.txt', '.csv'] })],
     ['in/a.CSV', 'Filtered', filter({ suffixes: ['.csv'] })],
     ['in/a.csv', 'items', filter({ pattern: '^a' })],
-    // Of the key after the prefix.
+    // Patterns see only the part of the key after the prefix.
     ['in/a.csv', 'Filtered', filter({ pattern: '^in/' })],
     [WORK, 'Filtered', everywhere],
     ['work/mine/a.csv', 'items', everywhere],
-    // The CRD refuses it for an empty prefix; here it has the last word.
+    // The CRD refuses Move together with an empty prefix; the rules work all the same.
     ['done/a.csv', 'Filtered', { ...everywhere, ...move('done/') }],
     ['done/in/a.csv', 'items', { s3: { bucket: 'bucket', prefix: 'done/in/' }, ...move('done/') }],
   ])('%s: %s', (key, expected, spec = {}, bucket = 'bucket') => {

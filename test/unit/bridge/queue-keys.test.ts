@@ -1,9 +1,9 @@
-/** With which keys a queue is asked. */
+/** The access keys that the queue receiver uses. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { it, vi } from 'vitest';
-import { runQueueSource } from '#operator/bridge/sources/run-queue-source.ts';
-import type { RunnerDeps } from '#operator/bridge/types.ts';
+import { receiveFromQueue } from '#operator/bridge/sources/queue-receiver.ts';
+import type { ReceiverDeps } from '#operator/bridge/types.ts';
 import { createAdmissions } from '#support/bridge/admissions.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 import { eventually } from '#support/process/eventually.ts';
@@ -30,9 +30,9 @@ it('a Secret that is made after the source is used, without a restart', async ()
   const deps = {
     ...{ clock, log: createRecordingLog(), admit: createAdmissions().admit, readSecret: async () => secret },
     recorder: { problem: nothing, waitingSince: nothing },
-  } as unknown as RunnerDeps;
+  } as unknown as ReceiverDeps;
   const stop = new AbortController();
-  const done = runQueueSource(source, deps, stop.signal);
+  const done = receiveFromQueue(source, deps, stop.signal);
   try {
     await eventually('the bridge asks as itself', () => asked.includes('of-the-bridge'));
     secret = { AWS_ACCESS_KEY_ID: 'of-the-secret', AWS_SECRET_ACCESS_KEY: 's' };

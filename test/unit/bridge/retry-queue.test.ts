@@ -28,7 +28,7 @@ it('what has settled is taken when its time has come, together; nothing waits wh
   onAdmit((notices) => notices.map((each) => queue.drop(each)));
   queue.put(notice('a'), 1_000);
   queue.put(notice('b'), 3_000);
-  // Told of again: by its new time.
+  // A repeated notice gets a new due time.
   queue.put(notice('a'), 3_000);
   await clock.advance(2_999);
   expect(taken).toEqual([]);

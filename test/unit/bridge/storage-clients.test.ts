@@ -3,7 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { expect, it } from 'vitest';
 import type { KubeClient } from '#kube/types.ts';
-import { clientOfNow, createSecretReader, createStorageClients } from '#operator/bridge/storage/storage-clients.ts';
+import {
+  createClientWithPresentKeys,
+  createSecretReader,
+  createStorageClients,
+} from '#operator/bridge/storage/storage-clients.ts';
 import { eventually } from '#support/process/eventually.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
 
@@ -77,7 +81,9 @@ it('a client for months asks with the keys that the Secret has by then', async (
   try {
     const { clock, stored, storage } = setUp();
     const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const s3 = clientOfNow(() => storage.open('ns', { bucket: 'bucket', prefix: '', endpoint }, signal));
+    const s3 = createClientWithPresentKeys(() =>
+      storage.open('ns', { bucket: 'bucket', prefix: '', endpoint }, signal),
+    );
     const head = () => s3.send(new HeadObjectCommand({ Bucket: 'bucket', Key: 'a' }));
     await head();
     stored.keyId = 'new';

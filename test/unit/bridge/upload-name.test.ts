@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildUpload } from '#operator/bridge/admission/build-upload.ts';
-import { type ObjectVersion, uploadName } from '#operator/bridge/admission/upload-name.ts';
+import { uploadName } from '#operator/bridge/admission/upload-name.ts';
+import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 
 const VERSION: ObjectVersion = { versionId: null, eTag: 'abc', size: 10, lastModified: 1_767_225_600_000 };
@@ -11,7 +12,7 @@ const version = (change: Partial<ObjectVersion>) => ({ version: { ...VERSION, ..
 
 describe('the name of an upload', () => {
   it('is the same for ever', () => {
-    // Other names would load everything again that lies under a prefix: the ledger knows these.
+    // The ledger holds names of this form. With other names every object under a prefix would be loaded again.
     expect(name()).toBe('orders-jftshbo7it5xx6gqkalq');
     expect(name(version({ versionId: 'v1' }))).toBe('orders-jsupbhphwdk4c23mxcpc');
   });

@@ -1,32 +1,40 @@
-/** A source whose files come from an SFTP server: what the spec and the recorder say, in the words of sftp/. */
+/** Receives files from the SFTP server of a source. This file translates the spec and the recorder for sftp/. */
 import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import { settleMs } from '#operator/bridge/admission/admit.ts';
+import { quietPeriodMs } from '#operator/bridge/admission/quiet-period.ts';
 import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
 import { runSftpSource, type SftpStatus } from '#operator/bridge/sftp/run-sftp-source.ts';
-import { clientOfNow } from '#operator/bridge/storage/storage-clients.ts';
-import type { RunnerDeps, SourceRunner } from '#operator/bridge/types.ts';
+import { createClientWithPresentKeys } from '#operator/bridge/storage/storage-clients.ts';
+import type { Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
-/** With memory for parts that all of them share. */
-export function createFolderRunner(): SourceRunner {
+/** All SFTP sources of the process share one pool of part buffers. */
+export function createSftpReceiver(): Receiver {
   const buffers = createPartBuffers();
   return async (source, deps, signal) => {
     const { metadata, spec } = source;
-    const { namespace, name } = metadata as { namespace: string; name: string };
+    const { namespace, name } = metadata;
     const { host, port, username, directory, secretRef, intervalSeconds, uploadPrefix } = spec.sftp!;
     const { admit, log, clock } = deps;
-    // Without its Secret nothing is begun.
+    // This call fails early when the storage's Secret is missing or wrong.
     await deps.openStorage(signal);
     await runSftpSource(
       {
-        ...{ namespace, name, directory, intervalSeconds, uploadPrefix, admit, buffers, log, clock },
+        namespace,
+        name,
+        directory,
+        intervalSeconds,
+        uploadPrefix,
+        admit,
+        buffers,
+        log,
+        clock,
         server: { host, port, username },
-        settleSeconds: settleMs(source) / 1000,
+        settleSeconds: quietPeriodMs(source) / 1000,
         afterFetch: toAfterFetch(spec.sftp!.afterFetch),
         bucket: spec.s3.bucket,
-        s3: clientOfNow(() => deps.openStorage(signal)),
+        s3: createClientWithPresentKeys(() => deps.openStorage(signal)),
         async readSecret(ending) {
           const secret = await deps.readSecret(secretRef.name, ending);
           if (secret !== null) return { ...secret, name: secretRef.name };
@@ -60,7 +68,7 @@ function toAfterFetch({
   }
 }
 
-function toStatus({ recorder, clock }: RunnerDeps): SftpStatus {
+function toStatus({ recorder, clock }: ReceiverDeps): SftpStatus {
   return {
     listed() {
       recorder.listed();

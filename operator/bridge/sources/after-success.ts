@@ -1,19 +1,19 @@
 /**
- * What is to be done with an object once its upload is complete, as its source said when it arrived. The ledger says
- * what is due and that it was done, so that neither the resource nor this process has to live on. Each step can be
- * repeated: a copy that is there is not made again, and only the version that was loaded is deleted.
+ * Deletes or moves the objects of complete uploads, as the source's spec said when the object arrived. The ledger holds
+ * what is due and what is done, so that neither the BatchUpload nor this process has to exist until then. Each step can
+ * be repeated: an existing copy is not made again, and only the version that was loaded is deleted.
  */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type Clock, jitter, sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import type { DueObject } from '#ledger/arrivals/after-success.ts';
+import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import { copyVersion, deleteVersion } from '#operator/bridge/storage/copy-object.ts';
+import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import { headVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { SourceRecorder } from '#operator/bridge/types.ts';
-import type { Arrivals } from './arrivals.ts';
-import type { ObjectVersion } from './upload-name.ts';
 
 export interface AfterSuccessDeps {
   source: UploadSource;
@@ -25,12 +25,12 @@ export interface AfterSuccessDeps {
   onDone?: ((action: 'Delete' | 'Move', ok: boolean) => void) | undefined;
 }
 
-/** More that fail for ever would hold up the others. */
+/** If this many objects of a source fail for ever, its other objects are never reached. */
 const BATCH = 500;
-/** Not a matter of one object. */
+/** These failures concern the whole storage and not one object. */
 const STORAGE_REASONS = new Set(['StorageUnavailable', 'StorageAccessDenied', 'BucketNotFound']);
 
-/** Until aborted; never throws. */
+/** Runs until the signal aborts; never throws. */
 export async function runAfterSuccess(deps: AfterSuccessDeps, signal: AbortSignal): Promise<void> {
   const { recorder, clock, intervalMs } = deps;
   while (!signal.aborted) {
@@ -45,7 +45,7 @@ export async function runAfterSuccess(deps: AfterSuccessDeps, signal: AbortSigna
   }
 }
 
-/** @returns whether there is more to do at once. An object that cannot be moved does not hold up the others. */
+/** @returns whether more objects are due at once. An object that cannot be moved does not delay the others. */
 async function handleDue(deps: AfterSuccessDeps, signal: AbortSignal): Promise<boolean> {
   const { arrivals, recorder } = deps;
   const due = await arrivals.due(BATCH);
@@ -71,21 +71,18 @@ async function handleDue(deps: AfterSuccessDeps, signal: AbortSignal): Promise<b
       if (STORAGE_REASONS.has(reason)) break;
     }
   }
-  const what = `The files of complete uploads cannot all be deleted or moved, as`;
-  recorder.problem(
-    'afterSuccess',
-    failed === null ? null : { reason: 'AfterSuccessFailing', message: `${what} ${failed}` },
-  );
+  const message = `Some files of complete uploads could not be deleted or moved; the bridge tries again. The last error: ${failed}`;
+  recorder.problem('afterSuccess', failed === null ? null : { reason: 'AfterSuccessFailing', message });
   return done > 0 && due.length === BATCH;
 }
 
 async function finishObject(source: UploadSource, s3: S3Client, object: DueObject, signal: AbortSignal): Promise<void> {
   const found = await headVersion(s3, object, signal);
-  // Gone, or replaced in a bucket without versions: what was loaded is not there any more.
+  // The loaded version was deleted, or was replaced in a bucket without versions: nothing is left to do.
   if (found === null || found.eTag !== object.eTag) return;
   if (object.afterSuccess.action === 'Move') {
     await move(source, s3, { object, found, prefix: object.afterSuccess.prefix }, signal);
-    // A copy takes its time, and not every storage heeds the ETag of a deletion.
+    // The object may have changed during the copy, and some storages ignore the ETag of a deletion.
     const left = await headVersion(s3, object, signal);
     if (left === null || left.eTag !== object.eTag) return;
   }
@@ -101,16 +98,20 @@ async function move(
   const { bucket, key, name } = object;
   const relative = key.startsWith(spec.s3.prefix) ? key.slice(spec.s3.prefix.length) : key;
   const target = `${prefix}${relative}`;
-  // Below what is watched it would arrive again, and for ever.
-  if (target.startsWith(spec.s3.prefix)) throw refused(`${target} is under spec.s3.prefix`);
-  const there = await headVersion(s3, { bucket, key: target, versionId: null }, signal);
-  if (there === null) return copyVersion(s3, object, target, { size: found.size, signal });
-  if (there.eTag === found.eTag && there.size === found.size) return;
-  // Another file of this name was moved before: neither takes the other's place.
-  const named = withName(target, name);
-  const copied = await headVersion(s3, { bucket, key: named, versionId: null }, signal);
-  // Of this upload alone. A copy in parts has another ETag.
-  if (copied?.size !== found.size) await copyVersion(s3, object, named, { size: found.size, signal });
+  // A copy under the watched prefix would arrive again and again.
+  if (target.startsWith(spec.s3.prefix)) {
+    throw refused(
+      `The file is not moved to ${target}, since it would arrive again under spec.s3.prefix. Move it by hand, and correct spec.afterSuccess.prefix for later files.`,
+    );
+  }
+  const existing = await headVersion(s3, { bucket, key: target, versionId: null }, signal);
+  if (existing === null) return copyVersion(s3, object, target, { size: found.size, signal });
+  if (existing.eTag === found.eTag && existing.size === found.size) return;
+  // Another file with the target's name was moved before. This file gets a key of its own, so that both are kept.
+  const ownTarget = withUploadHash(target, name);
+  const copied = await headVersion(s3, { bucket, key: ownTarget, versionId: null }, signal);
+  // Only this upload writes to that key, so the size is enough; the ETag of a copy in parts differs.
+  if (copied?.size !== found.size) await copyVersion(s3, object, ownTarget, { size: found.size, signal });
 }
 
 function refused(message: string): Fault {
@@ -118,7 +119,7 @@ function refused(message: string): Fault {
 }
 
 /** `done/a.csv` → `done/a-<hash of the upload's name>.csv`. */
-function withName(key: string, uploadName: string): string {
+function withUploadHash(key: string, uploadName: string): string {
   const hash = uploadName.slice(uploadName.lastIndexOf('-') + 1);
   const at = key.lastIndexOf('.');
   return at > key.lastIndexOf('/') + 1 ? `${key.slice(0, at)}-${hash}${key.slice(at)}` : `${key}-${hash}`;

@@ -1,33 +1,34 @@
-/** A source whose events come from a queue: the consumer with the keys of the source's Secret. */
+/** Receives the events of a source from its queue, with the access keys of the source's Secret. */
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { createQueueClient } from '#operator/bridge/events/queue-client.ts';
 import { createQueueConsumer } from '#operator/bridge/events/queue-consumer.ts';
-import type { RunnerDeps, SourceRunner } from '#operator/bridge/types.ts';
+import type { Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
-/** Keys are read again so often: a Secret that was corrected holds without a restart. */
-const BELIEVE_MS = 60_000;
+/** Access keys are read again after this time, so that a corrected Secret takes effect without a restart. */
+const KEYS_TTL_MS = 60_000;
 
-export const runQueueSource: SourceRunner = async (source, deps, signal) => {
+export const receiveFromQueue: Receiver = async (source, deps, signal) => {
   while (!signal.aborted) {
     const keys = await readKeys(source, deps, signal);
-    const others = new AbortController();
-    const either = AbortSignal.any([signal, others.signal]);
-    const watching = untilOthers(source, deps, { keys, signal: either }).then(() => others.abort());
+    const clientOutdated = new AbortController();
+    const either = AbortSignal.any([signal, clientOutdated.signal]);
+    const watching = waitForNewClient(source, deps, { keys, signal: either }).then(() => clientOutdated.abort());
     await consume(source, deps, { keys, signal: either });
     await watching;
   }
 };
 
-interface Turn {
+/** The time in which one client is used, and the keys that the client began with. */
+interface ClientPeriod {
   keys: Keys | null;
   signal: AbortSignal;
 }
 
-async function consume(source: UploadSource, deps: RunnerDeps, { keys, signal }: Turn): Promise<void> {
+async function consume(source: UploadSource, deps: ReceiverDeps, { keys, signal }: ClientPeriod): Promise<void> {
   const { queueUrl, endpoint, region } = source.spec.s3Event!.sqs!;
   const client = createQueueClient({
     queueUrl,
@@ -45,10 +46,17 @@ async function consume(source: UploadSource, deps: RunnerDeps, { keys, signal }:
   }
 }
 
-/** Other keys are read with every call. A Secret that was made after the source, or another region, needs another client. */
-async function untilOthers(source: UploadSource, deps: RunnerDeps, { keys, signal }: Turn): Promise<void> {
+/**
+ * Returns when the Secret has appeared or disappeared, or names another region: only then a new client is necessary.
+ * Keys that changed otherwise are read by the present client.
+ */
+async function waitForNewClient(
+  source: UploadSource,
+  deps: ReceiverDeps,
+  { keys, signal }: ClientPeriod,
+): Promise<void> {
   while (!signal.aborted) {
-    await sleep(deps.clock, BELIEVE_MS, signal);
+    await sleep(deps.clock, KEYS_TTL_MS, signal);
     if (signal.aborted) return;
     const now = await readKeys(source, deps, signal).catch(() => keys);
     if ((now === null) !== (keys === null) || now?.region !== keys?.region) return;
@@ -60,8 +68,12 @@ interface Keys {
   credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string; expiration: Date };
 }
 
-/** Null: the bridge's own AWS identity. @throws Fault SecretMissing */
-async function readKeys({ metadata, spec }: UploadSource, deps: RunnerDeps, signal: AbortSignal): Promise<Keys | null> {
+/** Null when the Secret has no keys, so that the bridge's own AWS identity is used. @throws Fault SecretMissing */
+async function readKeys(
+  { metadata, spec }: UploadSource,
+  deps: ReceiverDeps,
+  signal: AbortSignal,
+): Promise<Keys | null> {
   const named = spec.s3Event!.sqs!.credentialsSecretRef?.name;
   const secret = await deps.readSecret(named ?? DEFAULT_NAMES.s3Secret, signal);
   if (secret === null && named !== undefined) {
@@ -77,9 +89,11 @@ async function readKeys({ metadata, spec }: UploadSource, deps: RunnerDeps, sign
   return {
     region: secret?.['AWS_REGION'] || undefined,
     credentials: {
-      ...{ accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) },
-      // The SDK asks again when it is over.
-      expiration: new Date(deps.clock.now() + BELIEVE_MS),
+      accessKeyId,
+      secretAccessKey,
+      ...(sessionToken ? { sessionToken } : {}),
+      // The SDK asks for the credentials again after this time.
+      expiration: new Date(deps.clock.now() + KEYS_TTL_MS),
     },
   };
 }

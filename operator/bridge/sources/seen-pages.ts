@@ -1,16 +1,16 @@
 /**
- * What the last passes over a prefix have seen, in bounded memory; only saves work and keeps counts from growing. A page
- * in which nothing has changed since everything on it was handled is not looked at again.
+ * Remembers, in bounded memory, what earlier passes over a prefix have seen. An unchanged page on which every object
+ * was handled is skipped, and an ignored object is counted once. This memory only saves work.
  */
 import { createHash } from 'node:crypto';
-import type { ListedObject } from './storage-calls.ts';
+import type { ListedObject } from '#operator/bridge/storage/storage-calls.ts';
 
 export interface SeenPages {
   isUnchanged(page: number, objects: readonly ListedObject[]): boolean;
-  /** Everything on the page has been handled. */
+  /** Called when every object on the page has been handled. */
   keep(page: number, objects: readonly ListedObject[]): void;
   endPass(pages: number): void;
-  /** False when it was added before. */
+  /** False when the object was added before. */
   addIgnored(object: ListedObject): boolean;
   addKnown(object: ListedObject): void;
   isKnown(object: ListedObject): boolean;
@@ -43,7 +43,7 @@ function digest(objects: readonly ListedObject[]): string {
   return hash.digest('base64');
 }
 
-/** The oldest goes when it is full. */
+/** A full set drops its oldest member for a new one. */
 function createBoundedSet(limit: number) {
   const members = new Set<string>();
   return {

@@ -1,24 +1,24 @@
-/** Sources to which events are posted, by namespace and name: known to the server for as long as they run. */
+/** Receives posted events. The HTTP server finds a source by namespace and name for as long as the source runs. */
 import type { Explanation } from '#api/explanation.ts';
 import { sleep } from '#common/clock.ts';
 import type { WebhookSource } from '#operator/bridge/events/webhook.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
-import type { RunnerDeps, SourceRunner } from '#operator/bridge/types.ts';
+import type { Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
-/** How soon the status says that the Secret is not there, or is there now. */
-const CHECK_MS = 60_000;
-const WRONG_CHECK_MS = 3_000;
+/** Time between two checks of a Secret that was usable, or was not usable, at the last check. */
+const CHECK_USABLE_MS = 60_000;
+const CHECK_UNUSABLE_MS = 3_000;
 
-export function createWebhooks(): {
-  run: SourceRunner;
+export function createWebhookReceiver(): {
+  run: Receiver;
   lookup(namespace: string, name: string): WebhookSource | undefined;
 } {
   const running = new Map<string, WebhookSource>();
   return {
     lookup: (namespace, name) => running.get(`${namespace}/${name}`),
     async run({ metadata, spec }, deps, signal) {
-      const { namespace, name } = metadata as { namespace: string; name: string };
+      const { namespace, name } = metadata;
       const secretName = spec.s3Event!.webhook!.secretRef.name;
       const source = toWebhookSource(secretName, deps, signal);
       const key = `${namespace}/${name}`;
@@ -27,21 +27,25 @@ export function createWebhooks(): {
         while (!signal.aborted) {
           const why = await checkSecret(deps, { namespace, name: secretName }, signal);
           if (!signal.aborted) deps.recorder.problem('receive', why);
-          await sleep(deps.clock, why ? WRONG_CHECK_MS : CHECK_MS, signal);
+          await sleep(deps.clock, why ? CHECK_UNUSABLE_MS : CHECK_USABLE_MS, signal);
         }
       } finally {
-        // The runner of the next generation may have taken the place.
+        // A receiver for the next generation of the spec may have replaced this entry.
         if (running.get(key) === source) running.delete(key);
       }
     },
   };
 }
 
-const CHANGED = { kind: 'Later', reason: 'Starting', message: 'The source has just changed.' } as const;
+const CHANGED = {
+  kind: 'Later',
+  reason: 'Starting',
+  message: 'The UploadSource has just changed. The sender or the next list brings the object again.',
+} as const;
 
-function toWebhookSource(secretName: string, deps: RunnerDeps, signal: AbortSignal): WebhookSource {
+function toWebhookSource(secretName: string, deps: ReceiverDeps, signal: AbortSignal): WebhookSource {
   return {
-    // A source that is changed or gone takes on nothing more: what it is told of now would count for the next one.
+    // Once the source was changed or deleted, nothing is admitted: the outcome would count for its successor.
     async admit(notices, ending) {
       try {
         return await deps.admit(notices, AbortSignal.any([ending, signal]));
@@ -63,9 +67,9 @@ function toWebhookSource(secretName: string, deps: RunnerDeps, signal: AbortSign
   };
 }
 
-/** Null when somebody can post. */
+/** Null when the Secret is usable. */
 async function checkSecret(
-  deps: RunnerDeps,
+  deps: ReceiverDeps,
   { namespace, name }: { namespace: string; name: string },
   signal: AbortSignal,
 ): Promise<Explanation | null> {
@@ -73,7 +77,10 @@ async function checkSecret(
     const secret = await deps.readSecret(name, signal);
     if (secret === null) return secretMissing(namespace, name, 'webhook');
     if (secret['token'] || secret['hmacKey']) return null;
-    return { reason: 'SecretInvalid', message: `The Secret ${name} has neither token nor hmacKey: nobody can post.` };
+    return {
+      reason: 'SecretInvalid',
+      message: `Nobody can post events, since the Secret ${name} has neither token nor hmacKey. Add one of them.`,
+    };
   } catch (error) {
     return explainError(error);
   }

@@ -1,4 +1,4 @@
-/** Lists the prefix now and then, for as long as the source is there. */
+/** Lists the prefix of a source at intervals. */
 import { backoffMs } from '#common/backoff.ts';
 import { jitter, sleep } from '#common/clock.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
@@ -6,23 +6,24 @@ import { type ListDeps, listPrefix } from './list-prefix.ts';
 
 export interface PollDeps extends ListDeps {
   intervalMs: number;
-  /** Of the first pass: spreads the sources of a process that has just started. */
+  /** Delay of the first pass; it spreads the sources of a process that has just started. */
   delayMs: number;
-  /** Start of the last pass of an earlier process, wall clock in ms; null: there was none. */
+  /** Wall clock, ms, of the last pass of an earlier process; null when there was none. */
   since: number | null;
   onPass?: ((pass: { ok: boolean; seconds: number }) => void) | undefined;
 }
 
 const BACKOFF = { baseMs: 2_000, maxMs: 120_000 };
 
-/** Never throws: what hinders a pass is the source's problem until one ends well. */
+/** Never throws: the error of a failed pass is the source's problem until a pass succeeds. */
 export async function pollPrefix(deps: PollDeps, signal: AbortSignal): Promise<void> {
   const { clock, recorder, intervalMs } = deps;
   let { since } = deps;
   let failures = 0;
   await sleep(clock, deps.delayMs, signal);
   while (!signal.aborted) {
-    const [startedAt, started] = [clock.now(), clock.monotonic()];
+    const startedAt = clock.now();
+    const started = clock.monotonic();
     let ok = true;
     try {
       await listPrefix(deps, since, signal);

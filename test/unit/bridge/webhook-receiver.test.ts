@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { createWebhooks } from '#operator/bridge/sources/run-webhook-source.ts';
-import type { ObjectNotice, RunnerDeps } from '#operator/bridge/types.ts';
+import { createWebhookReceiver } from '#operator/bridge/sources/webhook-receiver.ts';
+import type { ObjectNotice, ReceiverDeps } from '#operator/bridge/types.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 import { FakeClock, settle } from '#support/process/fake-clock.ts';
 
 it('what is posted to a source that has changed meanwhile is not taken on by what it was', async () => {
-  const webhooks = createWebhooks();
+  const webhooks = createWebhookReceiver();
   const source = testSource('orders', {
     s3: { bucket: 'bucket', prefix: '' },
     s3Event: { webhook: { secretRef: { name: 'own' } }, relistSeconds: 600 },
@@ -20,7 +20,7 @@ it('what is posted to a source that has changed meanwhile is not taken on by wha
       admitted.push(signal);
       return [{ kind: 'Created', name: 'n' }];
     },
-  } as unknown as RunnerDeps;
+  } as unknown as ReceiverDeps;
   const stop = new AbortController();
   const done = webhooks.run(source, deps, stop.signal);
   await settle();
