@@ -1,12 +1,15 @@
-# One image, two commands: `operator` (the control plane) and `job-runner` (the data plane). Runs as any user, with a read-only root.
+# One image has two commands: `operator` (the control plane) and `job-runner` (the data plane). The image runs as any
+# user, with a read-only root file system.
 #
 #   docker build -t batch-upload .
 #
-# BASE is a Node image, or one that also holds /app/node_modules with a copy of the lock file they were installed from: so this builds where
-# nothing can be downloaded (test/cluster/image.sh makes such a base).
+# BASE is an image with Node 24, the version that package.json asks for. A base may also hold /app/node_modules with a
+# copy of the lock file from which they were installed; then the build needs no network (test/cluster/image.sh makes
+# such a base).
 ARG BASE=node:24-slim
 
-# The runner and its packages in a few files, compiled, so that a pod starts in half of the CPU time.
+# This stage bundles the runner and its packages into a few compiled files, so that a pod starts in half of the CPU
+# time.
 FROM ${BASE} AS runner
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -31,7 +34,7 @@ COPY package.json package-lock.json ./
 RUN cmp -s package-lock.json installed-lock.json || \
     { npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund && npm cache clean --force; }
 
-# Last, so that a changed source is a layer of a few megabytes.
+# The sources are copied last, so that a changed source costs a layer of a few megabytes.
 COPY --from=runner /app/dist dist
 COPY api api
 COPY common common
@@ -41,7 +44,7 @@ COPY s3 s3
 COPY job-runner job-runner
 COPY operator operator
 
-# Types are stripped and code is compiled once, here: the operator starts in half the time.
+# Types are stripped and code is compiled once, in the image, so that the operator starts in half the time.
 ENV NODE_COMPILE_CACHE=/app/compile-cache
 RUN operator print-migrations >/dev/null && chmod -R a+rX "$NODE_COMPILE_CACHE"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every test that must always hold: `make test`. Runs all parts even when one fails, and ends with one line
-# "N passed, N failed" over all of them. `test/run.sh unit integration` runs only these parts.
+# `make test` runs every test that must always hold by this script. The script runs all parts even when one fails, and
+# ends with one line "N passed, N failed" over all of them. `test/run.sh unit integration` runs only these two parts.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 parts=("$@")
@@ -10,7 +10,8 @@ trap 'rm -rf "$results"' EXIT
 passed=0 failed=0 failures=()
 export MAKEFLAGS=--no-print-directory PATH=$PWD/node_modules/.bin:$PATH
 
-# Runs a step, shown as it runs; when it fails, its last lines are shown again at the end, where one looks first.
+# Runs a step and shows its output as it comes. The last lines of a step that fails are shown again at the end, where
+# readers look first.
 step() { # name, command...
   local name=$1
   shift
@@ -23,7 +24,7 @@ step() { # name, command...
 run_vitest() { # project
   step "$1" vitest run --project "$1" --reporter=default --reporter=json --outputFile.json="$results/$1.json"
   local code=$?
-  # A run that broke before its first test has no counts; it is one failure.
+  # A run that broke before its first test has no counts and is one failure.
   local counts
   counts=$(node -e '
     const fs = require("node:fs");
@@ -54,7 +55,7 @@ done
 
 for failure in "${failures[@]}"; do
   printf '\nFailed: %s\n' "$failure"
-  # The lines of a failed step that say what failed; its end when no line stands out.
+  # Only the lines that say what failed are shown, or the end of the log when no line stands out.
   log="$results/${failure%% *}.log"
   sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E -A 12 '^ *FAIL |error|━━|✖' | head -n 80 | cut -c1-300 | grep . || tail -n 30 "$log" | cut -c1-300
 done

@@ -5,18 +5,21 @@ import { readFile } from 'node:fs/promises';
 const TICKS_PER_SECOND = 100;
 
 interface Times {
-  /** Of the process itself. */
+  /** Seconds of the process itself. */
   own: number;
-  /** Of its children that have ended and were waited for, and theirs: what getrusage(RUSAGE_CHILDREN) gives. */
+  /** Seconds of its descendants that have ended and were waited for, as getrusage(RUSAGE_CHILDREN) counts them. */
   children: number;
 }
 
-/** Seconds of this process's children that have ended: the difference of two is what those between them took. */
+/**
+ * Seconds of this process's children that have ended. Two readings differ by the seconds of the children that ended
+ * between them.
+ */
 export async function readChildrenSeconds(): Promise<number> {
   return (await readTimes('self')).children;
 }
 
-/** Seconds of a server, of its children that live and of those that have ended. */
+/** Seconds of a server, of its living children and of its children that have ended. */
 export async function readServerSeconds(pid: number): Promise<number> {
   const live = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter(Boolean);
   const all = await Promise.all([String(pid), ...live].map((each) => readTimes(each).catch(() => null)));
@@ -24,7 +27,7 @@ export async function readServerSeconds(pid: number): Promise<number> {
   return all.reduce((sum, times) => sum + (times?.own ?? 0), children);
 }
 
-/** Source: proc_pid_stat(5); the name of the program, in parentheses, may hold anything. */
+/** Source: proc_pid_stat(5). The program's name stands in parentheses and may hold any character. */
 async function readTimes(pid: string): Promise<Times> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');

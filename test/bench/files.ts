@@ -1,4 +1,4 @@
-/** The files that are loaded: made once for each size, kept outside the checkout, never within a timing. */
+/** The files that are loaded are made once for each size, outside of the checkout and never within a timing. */
 import { createHash } from 'node:crypto';
 import { createWriteStream, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
@@ -10,11 +10,11 @@ import { CERTIFICATION_COLUMNS, type ExpectedCounts, generateCertifications } fr
 export interface BenchFile {
   path: string;
   bytes: number;
-  /** What was put in. */
+  /** Counts that a load of the file must give. */
   counts: ExpectedCounts;
 }
 
-/** Another generator makes other files. */
+/** The folder's name has a hash of the generators, since another generator makes other files. */
 const GENERATORS = [new URL('../support/records/certifications.ts', import.meta.url), new URL(import.meta.url)];
 export const FOLDER = join(tmpdir(), 'batch-upload-bench', hashOf(GENERATORS));
 
@@ -44,7 +44,7 @@ export function wideFile(options: { records: number; fieldBytes: number }): Prom
 
 type Made = ReturnType<typeof generateCertifications>;
 
-/** The counts are written last: a file with counts is whole. */
+/** Makes a file unless it exists. The counts are written last, so a file with counts is whole. */
 async function keep(name: string, make: () => Made): Promise<BenchFile> {
   const path = join(FOLDER, `${name}.csv`);
   const countsPath = join(FOLDER, `${name}.json`);

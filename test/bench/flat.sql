@@ -1,4 +1,5 @@
--- The certification file's 19 columns as 19 typed columns, the target table of flat.yaml: nothing that a plain table would not have.
+-- The target table of flat.yaml has the certification file's 19 columns as 19 typed columns, and nothing that a plain
+-- table would not have.
 CREATE TABLE flat (
   member_id                   text NOT NULL,
   case_number                 text NOT NULL,

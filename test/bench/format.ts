@@ -1,9 +1,9 @@
-/** Results as text: a table for a terminal, the same in Markdown for the docs. */
+/** Formats results as a table for a terminal, and as the same table in Markdown for the docs. */
 import type { Row } from './harness.ts';
 import type { Machine } from './machine.ts';
 import type { Goal } from './targets.ts';
 
-/** One part as it was measured; what test/bench/results/latest.json holds. */
+/** One part as it was measured. test/bench/results/latest.json holds a list of these. */
 export interface PartResult {
   part: string;
   title: string;
@@ -37,9 +37,10 @@ export function formatMarkdown(results: readonly PartResult[]): string {
 const START = '<!-- make bench writes from here -->';
 const END = '<!-- to here -->';
 
-/** @throws when the two marker lines are not there. */
+/** @throws when one of the two marker lines is missing. */
 export function replaceBetweenMarkers(document: string, text: string): string {
-  const [start, end] = [document.indexOf(START), document.indexOf(END)];
+  const start = document.indexOf(START);
+  const end = document.indexOf(END);
   if (start < 0 || end < start) throw new Error(`the lines '${START}' and '${END}' are missing`);
   return `${document.slice(0, start + START.length)}\n\n${text}\n\n${document.slice(end)}`;
 }
@@ -85,7 +86,7 @@ function describeMachine({ cores, model, memoryGB, versions, settings }: Machine
   return `${cores} cores (${model}), ${memoryGB} GB; ${list(versions, ' ')}. Server: ${list(settings, '=')}.`;
 }
 
-/** The first column to the left, numbers to the right. */
+/** Aligns the first column to the left, and the others, which hold numbers, to the right. */
 function alignColumns(table: string[][]): string[] {
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   return table.map(

@@ -1,24 +1,25 @@
 /**
- * What a benchmark is made of: contestants that each give one sample a run, taken in turn (A B C A B C), so that whatever
- * the machine does meanwhile falls on all of them, and medians. Pure but for the contestants themselves.
+ * A benchmark has contestants, and each contestant gives one sample a run. The contestants take turns (A B C A B C), so
+ * that whatever the machine does meanwhile falls on all of them. Results are medians. Everything but the contestants is
+ * pure.
  */
 
 /** One timed run of one contestant. */
 export interface Sample {
   seconds: number;
-  /** User and system time of the processes that were started for it. */
+  /** User and system time of the processes that were started for the run. */
   cpuSeconds: number;
-  /** The same of the PostgreSQL server meanwhile; null where it has no part. */
+  /** User and system time of the PostgreSQL server during the run; null for a contestant without a server. */
   serverCpuSeconds: number | null;
-  /** Wall time until the plan process had ended, where that only planned. */
+  /** Wall time until the plan process had ended; absent when the plan process also loaded. */
   planSeconds?: number;
-  /** Peak resident memory of each process, in bytes, where it tells. */
+  /** Peak resident memory of each process in bytes; absent for a contestant that does not report it. */
   peakBytes?: number[];
 }
 
 export interface Contestant {
   name: string;
-  /** Records or rows of one run, for the rate. */
+  /** Records or rows of one run, from which the rate is computed. */
   records: number;
   run(): Promise<Sample>;
 }
@@ -29,19 +30,19 @@ export interface Spread {
   max: number;
 }
 
-/** A contestant's runs in one line. */
+/** All runs of one contestant, summarised in one line. */
 export interface Row {
   name: string;
   records: number;
   seconds: Spread;
   recordsPerSecond: number;
-  /** How many times as fast as the baseline: the median over the repetitions; null without a baseline. */
+  /** The median of how many times as fast as the baseline each run was; null without a baseline. */
   ratio: number | null;
   cpuSeconds: number;
   serverCpuSeconds: number | null;
-  /** Of the wall time; null for whoever plans nothing. */
+  /** The plan's share of the wall time; null for a contestant without a plan of its own. */
   planShare: number | null;
-  /** The largest process of all runs. */
+  /** Peak memory of the largest process of all runs. */
   peakBytes: number | null;
 }
 
@@ -60,7 +61,7 @@ export async function runInterleaved(
   return samples;
 }
 
-/** `baseline` is the name of the contestant that the others are compared with, each with its run of the same repetition. */
+/** `baseline` names the contestant that the others are compared with, run by run of the same repetition. */
 export function summarise(samples: ReadonlyMap<Contestant, readonly Sample[]>, baseline: string | null): Row[] {
   const base = [...samples].find(([{ name }]) => name === baseline)?.[1];
   return [...samples].map(([{ name, records }, own]) => {
@@ -88,7 +89,7 @@ function spread(values: readonly number[]): Spread {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
-/** Of an even number: the mean of the middle two. */
+/** The median of an even number of values is the mean of the middle two. */
 export function median(values: readonly number[]): number {
   if (values.length === 0) throw new Error('the median of nothing');
   const sorted = [...values].sort((a, b) => a - b);

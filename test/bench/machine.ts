@@ -1,4 +1,4 @@
-/** What it was measured on, as far as it matters. */
+/** Describes the machine and the server of a measurement, as far as they matter for its numbers. */
 import { execFile } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { promisify } from 'node:util';
@@ -12,7 +12,7 @@ export interface Machine {
   model: string;
   memoryGB: number;
   versions: Record<string, string>;
-  /** Of the server, as it says itself. */
+  /** Settings of the PostgreSQL server, as the server itself reports them. */
   settings: Record<string, string>;
 }
 
@@ -41,7 +41,7 @@ export async function describeMachine(stage: Stage): Promise<Machine> {
   };
 }
 
-/** Nothing for a program that is not there. */
+/** @returns an empty object for a program that is not installed */
 async function versionOf(program: string): Promise<Record<string, string>> {
   const output = await exec(program, ['--version']).catch(() => null);
   const version = output && /\d+\.\d+(\.\d+)?/.exec(output.stdout)?.[0];

@@ -1,6 +1,7 @@
 /**
- * `make bench`: ours against `\copy`, pgloader and csv-parse, side by side on one PostgreSQL server and one S3 server.
- * Prints tables, writes test/bench/results/latest.json and the tables of docs/bench.md. Nothing asserts a time; a wrong count fails.
+ * `make bench` runs our job runner against `\copy`, pgloader and csv-parse, side by side on one PostgreSQL server and
+ * one S3 server. The program prints tables and writes test/bench/results/latest.json and the tables of docs/bench.md.
+ * No time is asserted; a wrong count fails.
  *
  * RECORDS=1000000  RUNS=3  BENCH=certification,flat,uploads,small-uploads,duplicates,memory
  */
@@ -26,7 +27,7 @@ for (const part of parts) {
   await keepResult(result);
 }
 
-/** A part that was run takes the place of its last result; the others stay. */
+/** Stores the result of a part in place of the part's last result, and keeps the results of the other parts. */
 async function keepResult(result: PartResult): Promise<void> {
   const known = JSON.parse(await readFile(RESULTS, 'utf8').catch(() => '[]')) as PartResult[];
   const others = known.filter(({ part }) => part !== result.part);

@@ -1,4 +1,4 @@
-/** The parts of `make bench`: who runs against whom, with what. */
+/** The parts of `make bench`. Each part says which contestants run against each other, and with which files. */
 import { copyFile, createCopy, type GoodRows, runPsql } from './contestants/copy.ts';
 import { createCsvParse } from './contestants/csv-parse.ts';
 import { createPgloader } from './contestants/pgloader.ts';
@@ -12,23 +12,23 @@ export type PartName = (typeof PARTS)[number];
 
 export interface Part {
   title: string;
-  /** Of the largest contestant. */
+  /** Records of the largest contestant. */
   records: number;
-  /** Of the file or the files together. */
+  /** Bytes of all files of one contestant together. */
   bytes: number;
-  /** Name of the contestant that the others are compared with. */
+  /** Name of the contestant that the others are compared with; null when nothing is compared. */
   baseline: string | null;
   contestants: Contestant[];
 }
 
 export interface PartOptions {
   records: number;
-  /** pgloader is slow, and its package has to be installed. */
+  /** Tells whether pgloader takes part: pgloader is slow, and its package has to be installed. */
   pgloader: boolean;
   say: (line: string) => void;
 }
 
-/** Makes the files and whatever the part needs besides, so that only contestants are left to run. */
+/** Makes the files and everything else that the part needs, so that only the contestants remain to be run. */
 export function preparePart(name: PartName, stage: Stage, options: PartOptions): Promise<Part> {
   switch (name) {
     case 'certification':
@@ -80,7 +80,10 @@ async function prepareHeadline(stage: Stage, target: BenchTarget, options: PartO
   return { title, records: options.records, bytes: file.bytes, baseline: copy.name, contestants };
 }
 
-/** As a cluster of two cores would: two pods at a time, whatever number of uploads; each is planned and split as the product does. */
+/**
+ * Two processes run at a time, as in a cluster of two cores, whatever the number of uploads; the product plans and
+ * splits each upload.
+ */
 async function prepareUploads(stage: Stage, each: number): Promise<Part> {
   const target = TARGETS.certification;
   const one = [await certificationFile({ records: 10 * each })];
@@ -120,7 +123,7 @@ async function prepareDuplicates(stage: Stage, { records }: PartOptions): Promis
   };
 }
 
-/** 5 MB is past what a chunk holds by itself, so that each of these records but one is a chunk alone. */
+/** Two records of 5 MB are more than a chunk may hold, so that each of these records is a chunk alone. */
 async function prepareMemory(stage: Stage, { records }: PartOptions): Promise<Part> {
   const target = TARGETS.certification;
   const cases: [name: string, file: BenchFile][] = [
@@ -140,8 +143,8 @@ async function prepareMemory(stage: Stage, { records }: PartOptions): Promise<Pa
 }
 
 /**
- * Every `nth` of the rows that ours leaves in the table, as CSV: what is stored is then the same for everybody. One process
- * stores them in the order of the file.
+ * Writes every `nth` of the rows that our load leaves in the table as CSV, so that every contestant stores the same
+ * rows. One process loads the file, so that the rows are stored in the order of the file.
  */
 async function keepGoodRows(
   stage: Stage,

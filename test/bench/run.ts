@@ -1,4 +1,4 @@
-/** Runs one part: contestants in turn, then medians beside their targets. */
+/** Runs one part: the contestants take turns, and medians are set beside their targets. */
 import type { PartResult } from './format.ts';
 import { runInterleaved, summarise } from './harness.ts';
 import { describeMachine } from './machine.ts';
@@ -6,14 +6,14 @@ import { type PartName, type PartOptions, preparePart } from './parts.ts';
 import type { Stage } from './stage.ts';
 import { compareWithGoals } from './targets.ts';
 
-/** @throws when any run of ours has other counts than the generator, or another contestant other rows than ours. */
+/** @throws when a run of ours has other counts than the generator, or another contestant has other rows than ours. */
 export async function runPart(
   name: PartName,
   stage: Stage,
   options: PartOptions & { runs: number },
 ): Promise<PartResult> {
   const { say } = options;
-  // Where nothing is compared a second run tells no more.
+  // A second run tells nothing more where nothing is compared.
   const runs = name === 'memory' ? 1 : options.runs;
   const { title, records, bytes, baseline, contestants } = await preparePart(name, stage, options);
   const samples = await runInterleaved(contestants, {

@@ -1,4 +1,4 @@
-/** What all contestants share: one PostgreSQL server, one S3 server, and an empty target for every run. */
+/** All contestants share one PostgreSQL server and one S3 server, and every run gets an empty target. */
 import { execFile } from 'node:child_process';
 import { createReadStream, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +20,9 @@ import type { Sample } from './harness.ts';
 
 const exec = promisify(execFile);
 
-/** Durable, and with the memory that a server for loads has; the same for everybody, whatever the defaults become. */
+/**
+ * The server is durable and has the memory of a server for loads. The settings are fixed, whatever the defaults become.
+ */
 export const SETTINGS = {
   fsync: 'on',
   synchronous_commit: 'on',
@@ -53,7 +55,7 @@ export const TARGETS: Record<BenchTarget['name'], BenchTarget> = {
   },
 };
 
-/** Of the rows for other loaders: a person's file has no ids, and leaves them to the table's default. */
+/** Columns of the rows for other loaders. A person's file has no ids and leaves them to the table's default. */
 export function columnsOf({ schema }: BenchTarget, { ids = false } = {}): string[] {
   return schema.target.columns.filter(({ system }) => ids || system !== 'uuid').map(({ name }) => name);
 }
@@ -64,7 +66,7 @@ export interface Stage extends AsyncDisposable {
   putFile(file: BenchFile): Promise<string>;
   /** Runs work with a new database that has a ledger and the empty table, and drops it afterwards. */
   withTarget<T>(target: BenchTarget, work: (url: string) => Promise<T>): Promise<T>;
-  /** Everything is on disk before the clock starts. */
+  /** Measures work. A checkpoint writes everything to the disk before the clock starts. */
   measure(work: () => Promise<void>): Promise<Pick<Sample, 'seconds' | 'cpuSeconds' | 'serverCpuSeconds'>>;
 }
 

@@ -1,4 +1,4 @@
-/** The targets, beside what was measured. Nothing here fails a run: a benchmark prints numbers. */
+/** The targets stand beside what was measured. No target fails a run: a benchmark prints numbers. */
 import type { Row } from './harness.ts';
 import type { PartName } from './parts.ts';
 
@@ -12,7 +12,7 @@ const times = (value: number | null | undefined) => (value ? `${value.toFixed(2)
 const percent = (value: number | null | undefined) => (value ? `${(value * 100).toFixed(1)} %` : undefined);
 const two = (rows: readonly Row[]) => find(rows, 'ours, 2 processes');
 
-/** Only those that this run can tell. */
+/** @returns only the targets for which this run has a figure */
 export function compareWithGoals(part: PartName, rows: readonly Row[]): Goal[] {
   return goalsOf(part, rows).flatMap(({ measured, ...goal }) => (measured ? [{ ...goal, measured }] : []));
 }
@@ -59,9 +59,10 @@ function goalsOf(part: PartName, rows: readonly Row[]): (Omit<Goal, 'measured'> 
   }
 }
 
-/** Both have their ratio to `\copy`. */
+/** Ours and pgloader both have a ratio to `\copy`, and the quotient of the ratios compares them. */
 function againstPgloader(rows: readonly Row[]): string | undefined {
-  const [ours, pgloader] = [two(rows)?.ratio, find(rows, 'pgloader')?.ratio];
+  const ours = two(rows)?.ratio;
+  const pgloader = find(rows, 'pgloader')?.ratio;
   return ours && pgloader ? times(ours / pgloader) : undefined;
 }
 

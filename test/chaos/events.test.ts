@@ -1,4 +1,6 @@
-/** A thousand files by events that come three times each, in any order, while the bridge is killed five times. */
+/**
+ * A thousand files arrive by events that come three times each, in any order, while the bridge is killed five times.
+ */
 import { afterAll, beforeAll, it } from 'vitest';
 import { runEventStorm } from '#support/bridge/event-storm.ts';
 import { createE2e, type E2e } from '#support/cluster/e2e.ts';

@@ -1,4 +1,6 @@
-/** Faults of every kind at random moments, again and again, while two processes load one file; without a cluster. */
+/**
+ * Faults of every kind strike at random moments, again and again, while two processes load one file, without a cluster.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +36,7 @@ it.each([1, 2, 3])('a file of 40,000 records, run %i', async (run) => {
   const s3 = await toxiproxy.createProxy(bench.s3.port);
   const upload = await openFaultyUpload(bench, { records: 40_000, seed: run });
   await upload.plan(2);
-  // Some 35 seconds for each process: the object is being read whenever a fault comes.
+  // Each process takes some 35 seconds, so that the object is being read whenever a fault comes.
   await s3.add('downstream', { type: 'bandwidth', attributes: { rate: 100 } });
 
   let server: Postgres = bench.postgres;
@@ -56,7 +58,7 @@ it.each([1, 2, 3])('a file of 40,000 records, run %i', async (run) => {
   await upload.expectExact();
 });
 
-/** As Kubernetes does: a process that ends with a retryable fault is started again. */
+/** Starts a process that ends with a retryable fault again, as Kubernetes does. */
 async function processUntilDone(upload: FaultyUpload, index: number, ports: object): Promise<RunnerResult[]> {
   const results: RunnerResult[] = [];
   for (;;) {
@@ -82,8 +84,9 @@ function faultsOf(proxies: Record<string, ToxicProxy>): Fault[] {
 }
 
 /**
- * Every fault in a random order, each for up to three seconds with a moment of peace after it, and again until all is done.
- * @returns what was done
+ * Injects every fault in a random order, each for up to three seconds with a moment of peace afterwards, and repeats
+ * until all processes are done.
+ * @returns the faults that were injected
  */
 async function injectUntil(done: Promise<unknown>, { proxies, kill }: Injection): Promise<string[]> {
   let ended = false;

@@ -1,6 +1,6 @@
 /**
- * Pods and operators killed at named points, each shown to stand there. Afterwards: the generator's counts, one audit
- * row a chunk, and the whole table and all stored errors equal to the oracle's.
+ * Pods are killed at named points, and each pod is shown to stand at its point first. Afterwards the counts are the
+ * generator's, each chunk has one audit row, and the whole table and all stored errors equal the oracle's.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -44,7 +44,7 @@ afterAll(async () => {
   await e2e?.close();
 });
 
-/** Five indexes own twelve chunks each; two kills for every index, so that the Job's backoff stays short. */
+/** Five indexes own twelve chunks each. Every index gets two kills, so that the Job's backoff stays short. */
 const INDEXES = 5;
 const POINTS: Point[] = [
   ['in COPY', 2],
@@ -52,7 +52,7 @@ const POINTS: Point[] = [
   ['in COPY', 24],
   ['before COMMIT', 36],
   ['in COPY', 48 + 3],
-  // The chunk before it has just been committed, this one has just begun.
+  // The pod has just committed the chunk before this one, and has just begun this one.
   ['in COPY', 3],
   ['before COMMIT', 12 + 6],
   ['in COPY', 24 + 1],
@@ -85,7 +85,8 @@ describe('the plan pod', () => {
     expect(await e2e.progress(uid)).toMatchObject({ status: 'Planning', totalChunks: null });
     await killPod(e2e, await podOf(e2e, uid, 'plan'));
     await fence.release();
-    // Small files are processed by the pod that planned them: at its first chunk it has just committed the plan.
+    // A small file is processed by the pod that planned the file; at its first chunk this pod has just committed the
+    // plan.
     const { application } = await first.reached();
     expect(await e2e.progress(uid)).toMatchObject({ status: 'Processing', totalChunks: 5, chunksDone: 0 });
     await killPod(e2e, await podOf(e2e, uid, application));
@@ -157,7 +158,7 @@ it('two pods of one index at once', async () => {
   await letGo(e2e, started);
   const { application } = await brake.reached();
   const twin = await startTwin((await podOf(e2e, uid, application)).metadata.name);
-  // The twin waits for the chunk that the first pod stands in; then both go on.
+  // The twin waits for the chunk that the first pod is loading, and then both go on.
   await eventuallyTrue(async () => {
     const { rows } = await e2e.db.query<{ n: number }>(
       `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`,
@@ -170,7 +171,7 @@ it('two pods of one index at once', async () => {
   await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'pod', twin, '--ignore-not-found');
 });
 
-/** A second pod with the same environment, as a Job controller or a cut-off node may leave one. */
+/** Starts a second pod with the same environment, as a Job controller or a cut-off node may leave one. */
 async function startTwin(pod: string): Promise<string> {
   const original = JSON.parse(await e2e.cluster.kubectl('-n', NAMESPACE, 'get', 'pod', pod, '-o', 'json'));
   const name = `twin-${pod.slice(-30)}`.replace(/^twin--+/, 'twin-');

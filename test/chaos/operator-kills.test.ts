@@ -1,4 +1,7 @@
-/** The leading operator killed between a step and the status that would tell of it; the other replica goes on. */
+/**
+ * The leading operator is killed between a step and the status that would report the step, and the other replica goes
+ * on.
+ */
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { FAULT_POINTS } from '#operator/controller/fault-point.ts';
 import { createE2e, type E2e } from '#support/cluster/e2e.ts';

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The operator, by our own chart, with the services of this machine for the namespaces that the demo and the tests use.
+# Helm installs the operator by the chart of this repository, with the services of this machine, for the namespaces that
+# the demo and the tests use.
 
 chart_dir=$root_dir/charts/batch-upload
 release_namespace=batch-upload-system
@@ -14,7 +15,7 @@ chart_up() {
     return
   fi
   rm -f "$state_dir/chart-key"
-  # Left by an interrupted helm, which then refuses every further one.
+  # An interrupted helm leaves a pending release, and helm then refuses every further upgrade.
   kubectl_cmd -n "$release_namespace" delete secrets --ignore-not-found \
     -l 'owner=helm,name=batch-upload,status in (pending-install,pending-upgrade,pending-rollback)' >/dev/null 2>&1 || true
   kubectl_cmd get namespace e2e >/dev/null 2>&1 || kubectl_cmd create namespace e2e >/dev/null
@@ -35,7 +36,8 @@ operator_is_available() {
   kubectl_cmd -n "$release_namespace" wait --for=condition=Available deployments --all --timeout=2s >/dev/null 2>&1
 }
 
-# What only this cluster knows; what never changes is in values.yaml beside this file. Quoted: a hexadecimal secret may look like a number.
+# These values belong to this cluster alone; the values that never change are in values.yaml beside this file. Secrets
+# are quoted because a hexadecimal secret may look like a number.
 write_values() {
   (
     . "$state_dir/services.env"

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# A Docker engine: the one that answers, else one of our own, started by hand. Ours has its own socket and pid file under /run and keeps
-# its images in the cache; nothing of a Docker that is installed but not running is touched.
+# The cluster uses the Docker engine that answers. Where none does, this part starts an own engine, with its own socket
+# and pid file under /run and its images in the cache. Nothing of a Docker engine that is installed but not running is
+# touched.
 
 docker_run_dir=/run/batch-upload
 docker_pid_file=$docker_run_dir/docker.pid
@@ -8,13 +9,13 @@ docker_socket=$docker_run_dir/docker.sock
 
 docker_answers() { command -v docker >/dev/null && timeout 10 docker info >/dev/null 2>&1; }
 
-# Debian's engine has no BuildKit; an engine that has it uses it.
+# The own engine is Debian's, which has no BuildKit. Every other engine builds with BuildKit.
 legacy_builder() { [[ -S $docker_socket && ${DOCKER_HOST:-} == "unix://$docker_socket" ]]; }
 
 own_docker_pid() { live_pid "$docker_pid_file" dockerd; }
 
-# live_pid FILE NAME: the process id in FILE when that process lives and is called NAME: ids are used again after a reboot, and a process that
-# nobody waited for is a zombie.
+# live_pid FILE NAME: prints the process id in FILE if that process lives and has the name NAME. The name is compared
+# because Linux uses ids again after a reboot. A zombie, a process that nobody waited for, does not count as alive.
 live_pid() {
   local pid name state
   [[ -r $1 ]] && pid=$(<"$1") && [[ -r /proc/$pid/status ]] || return 1
@@ -42,15 +43,15 @@ start_own_docker() {
   local pid args=(--data-root "$cache_dir/docker" --exec-root "$docker_run_dir/docker" --pidfile "$docker_pid_file"
     --host "unix://$docker_socket" --log-level warn)
   if pid=$(own_docker_pid); then
-    say "our dockerd $pid lives but does not answer: ending it"
+    say "the own dockerd $pid lives but does not answer: it is killed"
     kill -9 "$pid"
   fi
-  # After a kill -9 of dockerd its containerd and its containers live on: the new one finds them through the run folder, and ends them. It
-  # takes a zombie for a living containerd, and waits for it in vain.
+  # After a kill -9 of dockerd its containerd and its containers live on. The new dockerd finds them through the run
+  # folder and ends them, but would wait in vain for a containerd that is a zombie.
   rm -f "$docker_pid_file" "$docker_socket"
   live_pid "$docker_run_dir/docker/containerd/containerd.pid" containerd >/dev/null || rm -f "$docker_run_dir/docker/containerd/containerd.pid"
   mkdir -p "$docker_run_dir" "$cache_dir/docker"
-  # dockerd sets it to DROP; `make down` sets it back.
+  # dockerd sets the policy of the FORWARD chain to DROP. `make down` sets the policy of before.
   [[ -e $docker_run_dir/forward-policy ]] ||
     { iptables -S FORWARD 2>/dev/null | awk '$1 == "-P" { print $3 }' >"$docker_run_dir/forward-policy"; }
   if ! has_cap_sys_resource; then
@@ -75,14 +76,14 @@ start_own_docker() {
   die "dockerd did not start" "its output: $log_dir/dockerd.log"
 }
 
-# CAP_SYS_RESOURCE is bit 24.
+# CAP_SYS_RESOURCE is bit 24 of the bounding set.
 has_cap_sys_resource() {
   local bounding
   bounding=$(awk '$1 == "CapBnd:" { print $2 }' /proc/self/status)
   (((16#$bounding >> 24) & 1))
 }
 
-# Before containers can be removed an engine must answer: ours may have died.
+# An engine must answer before containers can be removed, and the own engine may have died.
 docker_for_down() {
   [[ -d $docker_run_dir ]] || return 0
   use_own_docker
@@ -91,7 +92,7 @@ docker_for_down() {
 
 docker_down() {
   local pid
-  [[ -d $docker_run_dir ]] || { say "the Docker engine is not ours: it stays"; return; }
+  [[ -d $docker_run_dir ]] || { say "make up did not start the Docker engine: the engine stays"; return; }
   if pid=$(own_docker_pid); then
     kill "$pid"
     for _ in {1..300}; do
@@ -106,7 +107,8 @@ docker_down() {
   remove_docker_rules
   find /sys/fs/cgroup -mindepth 2 -depth -type d -path '*/docker*' -exec rmdir {} + 2>/dev/null || true
   rm -rf "$docker_run_dir"
-  # Folders that dockerd and containerd make outside of the ones they are given; other engines' are not empty.
+  # dockerd and containerd also make these folders. rmdir leaves the folders of another engine, since these are not
+  # empty.
   rmdir /run/docker/plugins /run/docker /run/containerd/s /run/containerd 2>/dev/null || true
 }
 
@@ -116,7 +118,7 @@ unmount_below() {
   done
 }
 
-# dockerd leaves its bridge and its iptables chains when it ends.
+# dockerd leaves its bridge and its iptables chains behind when it ends.
 remove_docker_rules() {
   local table rule chain
   ip link delete docker0 2>/dev/null || true

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Removes everything that up.sh started: services, nodes, kind's network, a Docker engine of ours, .cluster/. The cache stays.
+# This script removes everything that up.sh started: services, nodes, kind's network, the own Docker engine and
+# .cluster/. The cache stays.
 cd "$(dirname "$0")" || exit
 . ./lib.sh
 for part in tools docker kind services; do . "./$part.sh"; done
@@ -10,4 +11,4 @@ step "PostgreSQL and S3" services_down
 step "Cluster $cluster_name" cluster_all_down
 step "Docker" docker_down
 rm -rf "$state_dir"
-say "all gone; what was built stays in $cache_dir"
+say "everything is removed; what was built stays in $cache_dir"

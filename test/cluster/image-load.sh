@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Brings an image onto the workers (the control plane is tainted: no pod of ours runs there). `kind load` sends all of it to each node, 11 s
-# for 300 MB; when the workers have an earlier one, only the layers that they lack are sent.
+# This part brings an image onto the workers. The control plane is tainted, so none of the product's pods run there.
+# `kind load` sends the whole image to each node (11 s for 300 MB); when the workers have an earlier image, only the
+# layers that they lack are sent.
 
 load_image() {
   local image=$1 node missing=()
@@ -34,9 +35,9 @@ node_ctr() {
   docker exec -i "$node" ctr --namespace k8s.io "$@"
 }
 
-# write_layout IMAGE WORK NODE…: turns `docker save` into an OCI layout without the layers that all these nodes have. A layer that is not
-# compressed has the digest that the image's configuration gives it; an engine that saves compressed layers is left to kind, and so
-# is a machine without jq.
+# write_layout IMAGE WORK NODE…: turns the output of `docker save` into an OCI layout without the layers that all these
+# nodes have. A layer that is not compressed has the digest that the image's configuration names. The function fails
+# where an engine saves compressed layers or where jq is missing, and `kind load` then loads the image.
 write_layout() {
   command -v jq >/dev/null || return 1
   local image=$1 work=$2 saved=$2/saved blobs=$2/layout/blobs/sha256 config i size digest manifest

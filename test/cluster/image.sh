@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Our own image, by the Dockerfile at the top. Its tag is the hash of everything in it, so that what did not change is neither built nor
-# loaded again, and a pod never runs an older one under the same name. Sets image, image_repository and image_tag.
+# The product's image is built by the Dockerfile at the top. The tag is the hash of everything in the image: an image
+# that did not change is neither built nor loaded again, and a pod never runs an older image under the same name.
+# `image_up` sets image and image_tag.
 
 image_repository=batch-upload
 upstream_base=node:24-slim
@@ -8,9 +9,9 @@ upstream_base=node:24-slim
 image_up() {
   local context=$cache_dir/context.partial
   base_up
-  # A copy, so that what is hashed is what is built while somebody edits.
+  # The build uses a copy of the sources, so that the hash is that of the built files even while somebody edits.
   rm -rf "$context" && mkdir -p "$context"
-  # What the image may hold is listed once, in .dockerignore.
+  # .dockerignore alone lists what the image may hold.
   (cd "$root_dir" && sed -n 's/^!//p' .dockerignore | xargs cp -r -t "$context" Dockerfile .dockerignore)
   image_tag=$(hash_of "$(docker image inspect "$base" --format '{{.Id}}')" "$(content_hash "$context")")
   image=$image_repository:$image_tag
@@ -26,7 +27,8 @@ image_up() {
 
 content_hash() { (cd "$1" && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) | sha256sum; }
 
-# base_up: sets base, the Dockerfile's build argument, and what the build may use of the network.
+# base_up: sets base, which becomes the Dockerfile's argument BASE, and build_network, which says whether the build may
+# use the network.
 base_up() {
   base=${BASE_IMAGE:-$upstream_base} build_network=()
   if has_image "$base"; then return; fi
@@ -54,13 +56,13 @@ debian_import() {
   rm "$tar"
 }
 
-# No network inside of the build: what both stages of the Dockerfile need is put together here.
+# The build has no network, so this function puts together what both stages of the Dockerfile need.
 base_build() {
   local debian=$1 ours=$2 work=$cache_dir/base.partial
   rm -rf "$work" && mkdir -p "$work"
   cp "$root_dir/package.json" "$root_dir/package-lock.json" "$work/"
   logged base-npm env -C "$work" npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
-  # The bundler, with its program for this machine, which is an optional package.
+  # The bundler needs its native program for this machine, which is an optional package.
   cp -r "$root_dir"/node_modules/{rolldown,@rolldown,@oxc-project} "$work/node_modules/"
   cp "$(readlink -f "$(command -v node)")" "$work/node"
   cat >"$work/Dockerfile" <<EOF

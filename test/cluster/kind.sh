@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The cluster: made by kind, with the image of node-image.sh. Its state is asked from Docker and the API server, never from a file alone.
+# kind makes the cluster, with the image of own-node/node-image.sh. Whether the cluster is healthy is asked from Docker
+# and the API server, never from a file alone.
 
 kubeconfig=$state_dir/kubeconfig
 pod_range=10.244.0.0/16
@@ -28,8 +29,9 @@ cluster_up() {
   printf '%s\n' "$key" >"$state_dir/cluster-key"
 }
 
-# The name is one for the machine: a second checkout does not take a living cluster of the first one away. Without its services
-# (the machine was restarted, its processes were ended) nothing that was going on there is left, and the name is free.
+# The cluster's name is one for the whole machine: a second checkout must not take a living cluster away from the first
+# checkout. When the first checkout's services no longer run (after a restart of the machine, for example), nothing uses
+# its cluster, and the name is free.
 claim_cluster() {
   local owner
   owner=$(cat "$cache_dir/cluster-owner" 2>/dev/null || echo "$state_dir")
@@ -47,7 +49,7 @@ write_kind_config() {
   {
     cat "$cluster_dir/kind.yaml"
     for ((i = 1; i < ${WORKERS:-1}; i++)); do echo '  - role: worker'; done
-    if $node_image_is_ours; then cat "$cluster_dir/kind-own-node.yaml"; fi
+    if $node_image_is_ours; then cat "$cluster_dir/own-node/kind.yaml"; fi
   } >"$state_dir/kind.yaml"
 }
 
@@ -59,14 +61,15 @@ cluster_is_healthy() {
   kubectl_cmd get --raw /readyz --request-timeout 5s >/dev/null 2>&1
 }
 
-# kubectl comes out of the node, so that it always fits the cluster.
+# kubectl is copied out of the node, so that its version always fits the cluster.
 copy_kubectl() {
   docker cp --quiet "$cluster_name-control-plane:/usr/bin/kubectl" "$bin_dir/kubectl" 2>/dev/null ||
     docker cp "$cluster_name-control-plane:/usr/bin/kubectl" "$bin_dir/kubectl" >/dev/null
 }
 
-# Each node's pods get a range of their own behind a point-to-point link; a route to every other node's range replaces an overlay, since
-# all nodes are on one bridge. What leaves the pod range takes the node's address (kind's own CNI does the same).
+# The pods of each node get a range of addresses of their own behind a point-to-point link. All nodes are on one bridge,
+# so a route to every other node's range replaces an overlay. Packets that leave the pod range get the node's address,
+# as with kind's own CNI.
 pod_network_up() {
   local node range gateway others
   others=$(kubectl_cmd get nodes -o jsonpath='{range .items[*]}{.metadata.name} {.spec.podCIDR} {.status.addresses[?(@.type=="InternalIP")].address}{"\n"}{end}')
@@ -93,7 +96,7 @@ cni_config() {
 JSON
 }
 
-# The host as pods see it: the gateway of kind's network.
+# Pods reach this machine at the gateway of kind's network.
 host_address() {
   docker network inspect kind --format '{{range .IPAM.Config}}{{.Gateway}}{{"\n"}}{{end}}' | awk '/^[0-9.]+$/ { address = $1 } END { print address; exit !address }'
 }
@@ -107,7 +110,7 @@ cluster_down() {
   docker rm -f -v "${nodes[@]}" >/dev/null
 }
 
-# kind leaves its network; one that other clusters use stays.
+# kind does not remove its network. Docker keeps the network if other clusters use it.
 cluster_all_down() {
   if docker_answers; then
     cluster_down

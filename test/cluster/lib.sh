@@ -1,13 +1,15 @@
 # shellcheck shell=bash
-# What every step of `make up` and `make down` shares: where things are, logging with times, atomic cache entries, locks.
+# Every step of `make up` and `make down` uses these functions: folders, messages with times, atomic cache entries, one
+# lock, packages.
 
 set -euo pipefail
 
 cluster_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root_dir=$(cd "$cluster_dir/../.." && pwd)
-# All that belongs to one running cluster; gone after `make down`.
+# The state folder holds all that belongs to one running cluster. `make down` removes this folder.
 state_dir=$root_dir/.cluster
-# What is expensive to make and the same for every cluster: binaries, the node image, dockerd's images. Survives `make down`.
+# The cache holds what is expensive to make and the same for every cluster: binaries and dockerd's images. `make down`
+# keeps the cache.
 cache_dir=${BATCH_UPLOAD_CACHE:-${HOME:?}/.cache/batch-upload}
 log_dir=$cache_dir/logs
 cluster_name=batch-upload
@@ -24,7 +26,7 @@ die() {
   exit 1
 }
 
-# step TITLE COMMAND…: says what is done, and how long it took when that was worth mentioning.
+# step TITLE COMMAND…: prints the title before the command, and the command's duration after it.
 step() {
   local title=$1 start=$EPOCHREALTIME
   shift
@@ -35,7 +37,8 @@ step() {
 
 seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
 
-# logged NAME COMMAND…: the output of a long command goes to a file, and its end to the terminal only when it fails.
+# logged NAME COMMAND…: writes a long command's output to a file. The terminal gets the last lines only when the command
+# fails.
 logged() {
   local log=$log_dir/$1.log
   shift
@@ -45,7 +48,8 @@ logged() {
   fi
 }
 
-# hash_of FILE|TEXT…: one short key for files and plain words, in that order; the key of a cache entry is made of all its inputs.
+# hash_of FILE|TEXT…: prints one short key for files and plain words, in their order. A cache entry's key is the hash of
+# all its inputs.
 hash_of() {
   local item
   for item; do
@@ -53,8 +57,8 @@ hash_of() {
   done | sha256sum | cut -c1-16
 }
 
-# cached PATH FUNCTION…: makes PATH by FUNCTION unless it is there. FUNCTION gets a temporary path as its last argument, and only a
-# finished one is renamed, so that an interrupted build is never taken as done.
+# cached PATH FUNCTION…: makes PATH by FUNCTION unless PATH exists. FUNCTION gets a temporary path as its last argument,
+# and only the result of a FUNCTION that succeeds is renamed to PATH, so that an interrupted build never counts as done.
 cached() {
   local path=$1 partial=$1.partial
   shift
@@ -65,7 +69,7 @@ cached() {
   mv "$partial" "$path"
 }
 
-# only_newest DIR PREFIX KEEP: drops what older inputs left in the cache.
+# only_newest DIR PREFIX KEEP: removes every cache entry DIR/PREFIX* but KEEP. Older inputs left these entries.
 only_newest() {
   local path
   for path in "$1/$2"*; do
@@ -73,12 +77,12 @@ only_newest() {
   done
 }
 
-# One `up` or `down` at a time on this machine. The children that outlive the script (dockerd, services) must not inherit the lock:
-# they are started with `9>&-`.
+# Only one `up` or `down` runs at a time on this machine. The children that outlive the script (dockerd, services) must
+# not inherit the lock, so they are started with `9>&-`.
 take_lock() {
   exec 9>"$cache_dir/lock"
   flock --nonblock 9 || {
-    say "another make up or make down is running: waiting for it"
+    say "another make up or make down is running: this one waits for it"
     flock --timeout 1800 9 || die "another make up or make down has held $cache_dir/lock for 30 minutes"
   }
 }
@@ -87,7 +91,8 @@ is_root() { [[ $EUID -eq 0 ]]; }
 
 is_debian() { [[ -r /etc/os-release ]] && grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; }
 
-# need_packages PURPOSE COMMAND:PACKAGE…: installs the packages whose command (or file) is missing, or names them and the line to type.
+# need_packages PURPOSE COMMAND:PACKAGE…: installs the packages whose command (or file) is missing. Where the script may
+# not install, the error names these packages and the line to type.
 need_packages() {
   local purpose=$1 pair missing=()
   shift

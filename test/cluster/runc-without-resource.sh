@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# An OCI runtime for machines where root lacks CAP_SYS_RESOURCE. A privileged container asks for every capability, for rlimits above the
-# caller's and for a lower OOM score, and runc then fails ("unable to apply caps"). This takes the three out of what it is asked and
-# hands everything else to runc unchanged.
+# An OCI runtime for machines where root lacks CAP_SYS_RESOURCE. A privileged container asks for every capability, for
+# rlimits above the caller's and for a lower OOM score, and runc then fails ("unable to apply caps"). This script takes
+# the three out of the container's configuration and hands everything else to runc unchanged.
 set -euo pipefail
 
 strip() {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# PostgreSQL and S3 on this machine, by services.ts; their data and secrets are in the state folder.
+# services.ts starts PostgreSQL and S3 on this machine. Their data and secrets are in the state folder.
 
 services_up() {
   local address
@@ -9,7 +9,8 @@ services_up() {
   mv "$state_dir/services.env.new" "$state_dir/services.env"
 }
 
-# Without Node, which may be gone with node_modules. Sessions that are still open do not hold up PostgreSQL's fast shutdown (SIGINT).
+# The services are stopped without Node, because node_modules with its Node may be deleted already. SIGINT is
+# PostgreSQL's fast shutdown, which does not wait for open sessions.
 services_down() {
   stop_service postgres INT
   stop_service versitygw TERM
@@ -27,10 +28,10 @@ stop_service() {
   say "stopped $1 $pid"
 }
 
-# `source .cluster/env` is all that tests and people need.
+# Tests and people need nothing but `source .cluster/env`.
 write_env() {
   {
-    echo "# Written by make up; gone after make down."
+    echo "# make up writes this file, and make down removes it."
     cat "$state_dir/services.env"
     echo "export KUBECONFIG=$kubeconfig"
     echo "export IMAGE=$image"

@@ -1,7 +1,8 @@
 /**
- * PostgreSQL and S3 for the cluster, on this machine: `services.ts HOST_ADDRESS BUCKET`, with STATE_DIR. They listen on 127.0.0.1 and on
- * HOST_ADDRESS, where pods reach them, and outlive this process; services.json knows their ids, ports and secrets, so that a server that
- * died comes back with its data under the same address. services.sh stops them, by postgres.pid and versitygw.pid.
+ * This program starts PostgreSQL and S3 for the cluster on this machine: `services.ts HOST_ADDRESS BUCKET`, with
+ * STATE_DIR in the environment. Both servers listen on 127.0.0.1 and on HOST_ADDRESS, where pods reach them, and
+ * outlive this process. services.json keeps their ids, ports and secrets, so that a server that died comes back with
+ * its data under the same address. services.sh stops them by their pid files.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -59,7 +60,7 @@ function writeState(state: State): void {
   }
 }
 
-/** Is that process still the program we started, and not another one that got its id? */
+/** Tells whether the process is still the program that was started here, and not another one that got its id. */
 async function isRunning(service: Service, program: string): Promise<boolean> {
   if (!service.pid) return false;
   const name = await readFile(`/proc/${service.pid}/comm`, 'utf8').catch(() => '');
@@ -85,7 +86,7 @@ async function upPostgres(state: State, hostAddress: string): Promise<string> {
       listenAddresses: [hostAddress],
       dataDir: join(stateDir!, 'postgres'),
       password: postgres.password,
-      // fsync stays on: what is promised after a crash is only worth something on a server that keeps its own promise.
+      // fsync stays on: tests of crashes prove something only on a server that keeps its commits after a crash.
       settings: { max_connections: 200, shared_buffers: '512MB', max_wal_size: '4GB' },
       detached: true,
     });
@@ -96,7 +97,7 @@ async function upPostgres(state: State, hostAddress: string): Promise<string> {
   return `PostgreSQL 18: port ${postgres.port}, process ${postgres.pid}`;
 }
 
-/** The operator's user owns its database and is nothing more, as on a managed server. */
+/** The role `app` owns its database and has no other rights, as on a managed server. */
 async function createAppDatabase({ port, password, appPassword }: State['postgres']): Promise<void> {
   const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' });
   await client.connect();
@@ -115,7 +116,10 @@ async function upS3(state: State, hostAddress: string, bucket: string): Promise<
   if (s3.hostAddress !== hostAddress) await stop(s3, 'versitygw', 'SIGTERM');
   if (!(await isRunning(s3, 'versitygw'))) {
     const { pid } = await startS3Server({
-      ...{ port: s3.port, region: s3.region, accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey },
+      port: s3.port,
+      region: s3.region,
+      accessKeyId: s3.accessKeyId,
+      secretAccessKey: s3.secretAccessKey,
       listenAddresses: [hostAddress],
       folder: join(stateDir!, 's3'),
       versioning: true,
@@ -153,7 +157,7 @@ function environmentOf({ postgres, s3 }: State, hostAddress: string, bucket: str
   };
 }
 
-/** Prints the environment as lines for a shell; what is being done goes to standard error. */
+/** Prints the environment as lines for a shell to standard output, and progress to standard error. */
 async function up(hostAddress: string, bucket: string): Promise<void> {
   await mkdir(stateDir!, { recursive: true });
   const state = await readState();

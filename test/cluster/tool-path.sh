@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Prints where a program is (kind, helm, versitygw of the tools module; toxiproxy), built first when its inputs changed.
+# This script prints the path of a program: kind, helm or versitygw (module tools), or toxiproxy. The program is built
+# first when its inputs changed.
 cd "$(dirname "$0")" || exit
 . ./lib.sh
 . ./tools.sh

@@ -1,21 +1,28 @@
 # shellcheck shell=bash
-# Programs built from the Go modules beside this file, each pinned by its go.mod and go.sum: kind, helm and the S3 server (tools/), and
-# for a node image of our own Kubernetes, etcd and CoreDNS.
-
-go_proxy_line="install Go 1.21 or newer (it fetches the pinned toolchain itself): https://go.dev/dl"
+# Programs are built from Go modules, each pinned by its go.mod and go.sum: kind, helm and the S3 server (tools/), the
+# proxy of tests (toxiproxy/), and for an own node image Kubernetes, etcd, CoreDNS and pause (own-node/).
 
 need_go() {
-  command -v go >/dev/null || die "Go is needed to build kind, helm and the S3 server" "$go_proxy_line"
+  command -v go >/dev/null || die "Go is needed to build kind, helm and the S3 server" "install Go 1.26 or newer: https://go.dev/dl"
 }
 
-# go_bin MODULE: the folder with MODULE's programs, built when its inputs changed. One set of flags for all of them: packages they share are
-# then compiled once.
+# module_folder MODULE: where this repository keeps MODULE's go.mod.
+module_folder() {
+  local folder
+  for folder in "$cluster_dir/$1" "$cluster_dir/own-node/$1"; do
+    [[ ! -e $folder/go.mod ]] || { printf '%s\n' "$folder"; return; }
+  done
+  die "there is no Go module '$1' under $cluster_dir"
+}
+
+# go_bin MODULE: prints the folder with MODULE's programs, and builds them when their inputs changed. All modules are
+# built with one set of flags, so that packages that they share are compiled once.
 go_bin() {
   local path
   path=$cache_dir/bin/$1-$(go_key "$1")
   if [[ ! -e $path ]]; then
     need_go
-    say "building $1 from source; its output: $log_dir/go-$1.log"
+    say "building $1 from source; output of the build: $log_dir/go-$1.log"
     cached "$path" build_go_module "$1"
     only_newest "$cache_dir/bin" "$1-" "$path"
   fi
@@ -23,34 +30,42 @@ go_bin() {
 }
 
 go_key() {
-  local module=$cluster_dir/$1 file files=() sources
-  # A module that requires nothing has no go.sum; its path must not become a part of the key.
+  local module file files=() sources
+  module=$(module_folder "$1")
+  # A module that requires nothing has no go.sum. The path of a missing file must not become a part of the key.
   for file in "$module/go.mod" "$module/go.sum"; do [[ ! -e $file ]] || files+=("$file"); done
   mapfile -t sources < <(find "$module" -name '*.go' | LC_ALL=C sort)
   hash_of "${files[@]}" "${sources[@]}" "$(go_ldflags "$1")"
 }
 
+# go_module_dir MODULE PATH: prints where Go keeps the sources of the dependency PATH in the version that MODULE pins.
 go_module_dir() {
+  local module
   need_go
-  env -C "$cluster_dir/$1" GOWORK=off go mod download "$2"
-  env -C "$cluster_dir/$1" GOWORK=off go list -m -f '{{.Dir}}' "$2"
+  module=$(module_folder "$1")
+  env -C "$module" GOWORK=off go mod download "$2"
+  env -C "$module" GOWORK=off go list -m -f '{{.Dir}}' "$2"
 }
 
-# GOGC: the compiler spends a sixth of its time on collecting garbage that fits into memory (measured with coredns: 135 to 116 s of CPU).
+# GOGC=400 saves the sixth of the compiler's time that goes into collecting garbage which fits into memory (coredns: 116
+# s of CPU, not 135).
 build_go_module() {
-  local module=$1 partial=$2 start=$EPOCHREALTIME
+  local module=$1 partial=$2 start=$EPOCHREALTIME folder
+  folder=$(module_folder "$module")
   mkdir -p "$partial"
-  logged "go-$module" env -C "$cluster_dir/$module" GOFLAGS=-mod=readonly GOWORK=off CGO_ENABLED=0 GOGC=400 \
+  logged "go-$module" env -C "$folder" GOFLAGS=-mod=readonly GOWORK=off CGO_ENABLED=0 GOGC=400 \
     go build -trimpath -buildvcs=false -ldflags "$(go_ldflags "$module")" -o "$partial/" tool
   say "built $module in $(seconds_since "$start") s"
 }
 
-# module_version MODULE PATH: the version that a go.mod of ours pins.
+# module_version MODULE PATH: prints the version of the dependency PATH that MODULE pins.
 module_version() {
-  awk -v path="$2" '$1 == "require" { sub(/^require /, "") } $1 == path && $2 ~ /^v[0-9]/ { print $2; exit }' "$cluster_dir/$1/go.mod"
+  local module
+  module=$(module_folder "$1")
+  awk -v path="$2" '$1 == "require" { sub(/^require /, "") } $1 == path && $2 ~ /^v[0-9]/ { print $2; exit }' "$module/go.mod"
 }
 
-# Without these Kubernetes calls itself v0.0.0-master, which kubeadm refuses.
+# Without these flags Kubernetes says that its version is v0.0.0-master, and kubeadm refuses this version.
 go_ldflags() {
   local flags='-s -w' version major minor pair
   if [[ $1 == kubernetes ]]; then
@@ -63,7 +78,8 @@ go_ldflags() {
   printf '%s' "$flags"
 }
 
-# What a person or a test needs to look into the cluster; `.cluster/env` puts this folder first in PATH.
+# This folder holds the programs with which a person or a test looks into the cluster. `.cluster/env` puts it first in
+# PATH.
 bin_dir=$state_dir/bin
 
 tools_up() {

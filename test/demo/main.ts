@@ -1,4 +1,7 @@
-/** `make demo`: three files through a real cluster into a real PostgreSQL, one of them by itself, and what came of them. */
+/**
+ * `make demo` loads three files through a real cluster into a real PostgreSQL, one of which arrives by itself, and
+ * compares the results with the files.
+ */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -14,7 +17,10 @@ const TIMEOUT_MS = 300_000;
 
 interface DemoUpload {
   name: string;
-  /** Nobody applies it: an UploadSource of this name watches the folder of `key`, and the bridge names the upload. */
+  /**
+   * Nobody applies this upload: an UploadSource of this name watches the folder of `key`, and the bridge names the
+   * upload.
+   */
   byItself?: true;
   key: string;
   schema: string;
@@ -39,7 +45,7 @@ async function demo(): Promise<boolean> {
   await putFiles(applied);
   for (const { key, file, expected, byItself } of uploads) {
     const size = file.length < 1e6 ? `${(file.length / 1e3).toFixed(0)} kB` : `${(file.length / 1e6).toFixed(1)} MB`;
-    const what = `${expected.records.toLocaleString('en')} records, ${size}${byItself ? dim(', put below') : ''}`;
+    const what = `${expected.records.toLocaleString('en')} records, ${size}${byItself ? dim(', is put below') : ''}`;
     console.log(`  s3://${cluster.env.S3_BUCKET}/${key}  ${what}`);
   }
   title('kubectl apply: three schemas, a source of files, two uploads');
@@ -47,10 +53,10 @@ async function demo(): Promise<boolean> {
   process.stdout.write(indent(await cluster.apply(...manifests, ...arriving.map(toSource))));
   const loadedAt = Date.now();
   process.stdout.write(indent(await cluster.apply(...applied.map(toManifest))));
-  // Only now: the source is there before its file.
+  // The file is put only now, so that its source exists before it.
   await putFiles(arriving);
   for (const { key } of arriving)
-    console.log(`  s3://${cluster.env.S3_BUCKET}/${key} ${dim('is put: nobody applies its upload')}`);
+    console.log(`  s3://${cluster.env.S3_BUCKET}/${key} ${dim('is put; nobody applies its upload')}`);
   title('kubectl get batchuploads --watch');
   const finished = await watch(uploads);
   const seconds = formatDuration(Date.now() - loadedAt);
@@ -115,7 +121,7 @@ async function putFiles(uploads: DemoUpload[]): Promise<void> {
   for (const { key, file } of uploads) await cluster.putObject(key, file);
 }
 
-/** The demo can be repeated: its uploads and tables start anew. */
+/** Removes the uploads and rows of an earlier demo, so that the demo can be repeated. */
 async function removePrevious(uploads: DemoUpload[]): Promise<void> {
   const remove = (...what: string[]) => cluster.kubectl('-n', NAMESPACE, 'delete', 'batchupload', ...what);
   await remove('--ignore-not-found', ...uploads.filter(({ byItself }) => !byItself).map(({ name }) => name));
@@ -141,18 +147,18 @@ function toManifest({ name, key, schema }: DemoUpload): object {
     source: { type: 'Manual', s3: { bucket: cluster.env.S3_BUCKET, key } },
     schemaRef: { name: schema },
     parallelism: 2,
-    // The demo can be repeated, and its tables are empty again.
+    // A repeated demo loads the same content again, into tables that it has emptied.
     reload: true,
   });
 }
 
-/** Under the folder of its file. */
+/** The source watches the folder of the upload's file. */
 function toSource({ name, key, schema }: DemoUpload): object {
   return sourceManifest(NAMESPACE, name, {
     s3Poll: { intervalSeconds: 5 },
     s3: { bucket: cluster.env.S3_BUCKET, prefix: key.slice(0, key.lastIndexOf('/') + 1) },
     schemas: [{ schemaRef: { name: schema } }],
-    // The same bytes are put again when the demo is repeated.
+    // A repeated demo puts the same bytes again.
     template: { spec: { reload: true } },
   });
 }
@@ -161,7 +167,7 @@ function ofSource(name: string): string {
   return `batchupload.dev/upload-source=${name}`;
 }
 
-/** Undefined: its file was put, and it has not been made yet. */
+/** @returns undefined while the bridge has not made the upload of a file that was put. */
 async function findUpload({ name, byItself }: DemoUpload): Promise<BatchUpload | undefined> {
   if (!byItself) return cluster.getUpload(NAMESPACE, name);
   const text = await cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', '-l', ofSource(name), '-o', 'json');
@@ -187,12 +193,12 @@ async function watch(uploads: DemoUpload[]): Promise<BatchUpload[]> {
     );
     if (states.length === uploads.length && states.every(isFinished)) return states;
     if (Date.now() > deadline)
-      throw new Error('the uploads are not finished after five minutes: see kubectl describe batchuploads');
+      throw new Error('The uploads are not finished after five minutes: see kubectl describe batchuploads.');
     await sleep(500);
   }
 }
 
-/** A source's status is written every few seconds: it may not tell of its last upload yet. */
+/** Waits until the source's status names its last upload: the bridge writes a status only every few seconds. */
 async function waitForStatus(source: string, finished: readonly BatchUpload[]): Promise<void> {
   for (const deadline = Date.now() + TIMEOUT_MS; Date.now() < deadline; await sleep(250)) {
     const path = 'jsonpath={.status.lastCreated.name}';
@@ -219,7 +225,7 @@ async function showErrors(upload: BatchUpload): Promise<void> {
     console.log(`  row ${row_number}  ${error_code}  ${error_message}`);
 }
 
-/** Counts of status, table and generator side by side. */
+/** Prints the counts of status, table and generator side by side. @returns whether all of them are the same */
 async function showTables(uploads: DemoUpload[], finished: BatchUpload[]): Promise<boolean> {
   title('Tables');
   let exact = true;

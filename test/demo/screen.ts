@@ -1,4 +1,4 @@
-/** A live table and a few styles for a terminal; plain lines where there is none. */
+/** A live table and a few styles for a terminal. Where the output is no terminal, the lines are plain. */
 
 const terminal = process.stdout.isTTY === true;
 const style = (code: number) => (text: string) => (terminal ? `\x1b[${code}m${text}\x1b[0m` : text);
@@ -16,7 +16,9 @@ export function formatDuration(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
 
-/** On a terminal the table is painted over itself; elsewhere only rows that changed are printed. */
+/**
+ * On a terminal the table is painted over itself; elsewhere the table is printed again only when a cell has changed.
+ */
 export function createTable(header: string[]): { show(rows: string[][]): void } {
   let painted = 0;
   let last = '';

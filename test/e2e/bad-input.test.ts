@@ -47,7 +47,7 @@ async function fails(reason: string, message: RegExp): Promise<void> {
   await eventuallyTrue(async () => (await e2e.activeJobs(upload.metadata.uid)).length === 0, 'a Job is still running');
 }
 
-/** Not accepted, says why, and no Job was made. */
+/** Expects that the upload is not accepted, that its condition says why, and that no Job was made. */
 async function waits(reason: string, message: RegExp): Promise<void> {
   const upload = await waitFor((each) => condition(each, 'Accepted')?.reason === reason);
   expect(condition(upload, 'Accepted')).toMatchObject({ status: 'False', message: expect.stringMatching(message) });
@@ -99,7 +99,7 @@ describe('the file cannot be loaded: Failed, with what to do', () => {
     await fails('UnterminatedQuote', /opens in row 3/);
   });
 
-  /** After it was read, and before the plan is committed. */
+  /** Replaces the object after it was read and before the plan is committed. */
   async function replaceObject(body: string, chunkRecords: number): Promise<void> {
     // The fence cannot be held before the uid is known, so the schema comes last.
     const { metadata } = await e2e.createItemsUpload(name, body, { withoutSchema: true, spec: { chunkRecords } });
@@ -111,7 +111,7 @@ describe('the file cannot be loaded: Failed, with what to do', () => {
   }
 
   it('the object is replaced between plan and process', async () => {
-    // Larger than what the pod of the plan keeps and processes itself.
+    // The file is larger than what the pod of the plan keeps and processes itself.
     const rows = Array.from({ length: 3000 }, (_, i) => `k${i},${'v'.repeat(1000)}\n`);
     await replaceObject(`k,v\n${rows.join('')}`, 1000);
     await fails('SourceChanged', /was replaced.*Create a new BatchUpload/);
@@ -178,7 +178,7 @@ describe('something is missing: waits, says what, and goes on by itself', () => 
   }
 
   it('the database, also when it goes down in the middle', async () => {
-    // A server of the test's own, on the address of this machine that pods reach.
+    // The test starts a server of its own, on the address of this machine that pods reach.
     const host = new URL(e2e.cluster.env['POD_DATABASE_URL']!).hostname;
     const port = await findFreePort();
     const folder = await mkdtemp('/tmp/batch-upload-e2e-');

@@ -1,4 +1,7 @@
-/** What the chart renders, by the real helm: rights, Secrets, CRDs, security; and what its schema refuses. */
+/**
+ * The real helm renders the chart: rights, Secrets, CRDs and security are right, and the chart's schema refuses wrong
+ * values.
+ */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -14,11 +17,13 @@ interface Manifest {
   kind: string;
   metadata: { name: string; namespace?: string; annotations?: Record<string, string>; labels?: Record<string, string> };
   rules?: { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[];
-  // biome-ignore lint/suspicious/noExplicitAny: of every kind
+  // biome-ignore lint/suspicious/noExplicitAny: manifests of every kind have fields of every type
   [field: string]: any;
 }
 
-/** Renders with `--set` (JSON values by `--set-json`); without any, with the one value that has no default. */
+/**
+ * Renders the chart with the values, and always with the one value that has no default. JSON values go by `--set-json`.
+ */
 async function template(...values: string[]): Promise<Manifest[]> {
   const flags = [URI, ...values].flatMap((each) => [/=[[{]/.test(each) ? '--set-json' : '--set', each]);
   const chart = new URL('charts/batch-upload', root).pathname;
@@ -119,7 +124,7 @@ describe('the bridge', () => {
 
   it('only where it is asked for', async () => {
     expect(JSON.stringify(await template())).not.toContain('r-bridge');
-    // As by --reuse-values, of a release that is older than the bridge.
+    // `helm upgrade --reuse-values` of a release older than the bridge gives no value for the bridge.
     expect(JSON.stringify(await template('bridge=null'))).not.toContain('r-bridge');
   });
 
@@ -200,7 +205,7 @@ describe('the bridge', () => {
         { kind: 'ServiceAccount', name: 'r-bridge', namespace: 'system' },
       ]);
     }
-    // What the operator may do is not more because of it.
+    // The bridge gives the operator no further rights.
     expect(find(all, 'ClusterRole', 'r-operator').rules).toEqual(
       find(await template(), 'ClusterRole', 'r-operator').rules,
     );

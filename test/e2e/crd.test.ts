@@ -4,7 +4,7 @@ import { type BatchUpload, createCluster } from '#support/cluster/cluster.ts';
 import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
 
 const cluster = createCluster();
-// Not one of the operator's namespaces: nothing here is ever started.
+// The namespace is not one of the operator's, so no upload in it is ever started.
 const NAMESPACE = `crd-${Date.now().toString(36)}`;
 
 beforeAll(() => cluster.kubectl('create', 'namespace', NAMESPACE));
@@ -249,7 +249,7 @@ describe('immutable fields', () => {
   async function change(before: object, after: object): Promise<string> {
     const name = `immutable-${Math.random().toString(36).slice(2)}`;
     await cluster.apply(uploadManifest(NAMESPACE, name, before as never));
-    // Replace, not apply: a removed field is removed.
+    // A replacing patch, and not an apply, removes a field that `after` lacks.
     return cluster.kubectl(
       '-n',
       NAMESPACE,
@@ -312,7 +312,7 @@ describe('immutable fields', () => {
     ] as const) {
       await expect(change(before, after)).rejects.toThrow('spec.source is immutable');
     }
-    // Absent is the default.
+    // An absent source.type is the same as its default, Manual.
     await expect(change({ ...FULL, source: { ...source, type: 'Manual' } }, { ...FULL, source })).resolves.toContain(
       'patched',
     );
@@ -330,7 +330,7 @@ describe('immutable fields', () => {
     expect(target && chunkRecords).toBeTruthy();
     await expect(change(noTarget, FULL)).rejects.toThrow('spec.target is immutable');
     await expect(change(FULL, noTarget)).rejects.toThrow('spec.target is immutable');
-    // Absent is the default, 1000.
+    // An absent chunkRecords is the same as its default, 1000.
     await expect(change(noChunks, FULL)).rejects.toThrow('spec.chunkRecords is immutable');
     await expect(change(FULL, noChunks)).rejects.toThrow('spec.chunkRecords is immutable');
     await expect(change({ ...FULL, chunkRecords: 1000 }, noChunks)).resolves.toContain('patched');
@@ -432,7 +432,7 @@ it('the largest status that the schema allows is stored, and is under 32 KiB', a
     startTime: time,
     completionTime: time,
   };
-  // What the API server answers is what it stored; a moment later the operator writes its own.
+  // The API server answers with what it stored. A later read could already find the operator's own status.
   const answer = await cluster.kubectl(
     '-n',
     NAMESPACE,
@@ -451,7 +451,7 @@ it('the largest status that the schema allows is stored, and is under 32 KiB', a
   const size = Buffer.byteLength(JSON.stringify(stored));
   expect(size).toBeGreaterThan(16 * 1024);
   expect(size).toBeLessThan(32 * 1024);
-  // More than that is refused by the API server itself.
+  // The API server itself refuses a larger status.
   await expect(
     cluster.kubectl(
       '-n',

@@ -1,4 +1,7 @@
-/** The short version of `make scale`: exact counts, bounded memory, a status that people and scripts can wait for. */
+/**
+ * This is the short version of `make scale`: counts are exact, memory is bounded, and people and scripts can wait for
+ * the status.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createE2e, type E2e, NAMESPACE } from '#support/cluster/e2e.ts';
 import { expectComplete, prepareKillTests, startCertifications } from '#support/kills/kill-tests.ts';

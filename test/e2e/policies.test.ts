@@ -1,4 +1,4 @@
-/** What an upload's spec says of bad records, equal keys, validation and content that was loaded before. */
+/** An upload's spec decides about bad records, equal keys, validation and content that was loaded before. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
 import { type BatchUpload, hasCondition, isFinished } from '#support/cluster/cluster.ts';
@@ -27,7 +27,7 @@ const waitFor = (until: (upload: BatchUpload) => boolean, which = name) =>
 const condition = (upload: BatchUpload, type: string) => upload.status?.conditions?.find((each) => each.type === type);
 const rows = async (sql: string) => (await e2e.db.query(sql)).rows;
 
-/** Another upload of the same object with the same schema. */
+/** Applies another upload of the same object with the same schema. */
 async function applyAgain(suffix: string, spec: Partial<BatchUploadSpec> = {}): Promise<BatchUpload> {
   const s3 = { bucket: e2e.cluster.env.S3_BUCKET, key: `e2e/${name}.csv` };
   const again = `${name}-${suffix}`;
@@ -69,7 +69,7 @@ describe('errorPolicy', () => {
   });
 
   it('stops a file in the middle when the limit is lowered, and no pod is left', async () => {
-    // A trigger holds the chunk that has this row, until the upload has failed.
+    // A trigger holds the chunk with the row k200 until the upload has failed.
     await e2e.db.query(`CREATE TABLE ${table} (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint);
       CREATE FUNCTION ${table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         IF NEW.k = 'k200' THEN PERFORM pg_advisory_xact_lock_shared(hashtext('${table}')); END IF; RETURN NEW; END $$;
@@ -169,7 +169,7 @@ describe('the same content', () => {
   });
 
   describe('two at once: the second is Queued without a pod', () => {
-    /** The first one stands before its first chunk, the second one has found it. */
+    /** Starts both uploads. The first one is held at its first chunk, and the second one is Queued behind it. */
     async function startBoth(): Promise<{ release(): Promise<void> }> {
       await e2e.db.query(`CREATE TABLE ${table} (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint);
         CREATE FUNCTION ${table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -208,14 +208,14 @@ describe('the same content', () => {
       await release();
       const second = await waitFor(isFinished, `${name}-2`);
       expect(condition(second, 'Complete')).toMatchObject({ status: 'True', reason: 'Completed' });
-      // What the first one had committed before it was deleted is stored.
+      // The records that the first upload had committed before it was deleted are still stored.
       const { total, succeeded, duplicate } = second.status!.records!;
       expect([total, succeeded! + duplicate!]).toEqual([2, 2]);
       expect(await rows(`SELECT count(*)::int AS n FROM ${table}`)).toEqual([{ n: 2 }]);
     });
 
     it('also when it is killed in the plan: one of the two loads', async () => {
-      // Both planners stand before their commit.
+      // Both planners are held before their commit.
       const uploads = [await e2e.createItemsUpload(name, body, { withoutSchema: true }), await applyAgain('2')];
       const fences = await Promise.all(uploads.map(({ metadata }) => holdFence(e2e.cluster, metadata.uid)));
       await e2e.cluster.apply(schemaManifest(NAMESPACE, name, itemsSchema(table)));

@@ -23,13 +23,13 @@ const waitFor = (until: (upload: BatchUpload) => boolean) => e2e.cluster.waitFor
 const patch = (spec: object) =>
   e2e.cluster.kubectl('-n', NAMESPACE, 'patch', 'batchupload', name, '--type=merge', '-p', JSON.stringify({ spec }));
 const failed = (upload: BatchUpload) => upload.status?.conditions?.find(({ type }) => type === 'Failed');
-/** It was looked at after its last change, and is at its end. */
+/** Tells whether the operator has seen the upload's last change and the upload has ended. */
 const endedAgain = (upload: BatchUpload) =>
   isFinished(upload) && failed(upload)?.observedGeneration === upload.metadata.generation;
 const body = (records: number) => `k,v\n${Array.from({ length: records }, (_, i) => `k${i},v`).join('\n')}\n`;
 
 it('in the middle of the file: the rest is loaded by Jobs of another attempt', async () => {
-  // As if the table were taken away.
+  // The trigger makes the table look as if it were dropped.
   await e2e.db.query(`CREATE TABLE ${table} (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint);
     CREATE FUNCTION ${table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF NEW.k = 'k299' THEN RAISE undefined_table; END IF; RETURN NEW; END $$;
@@ -40,7 +40,7 @@ it('in the middle of the file: the rest is loaded by Jobs of another attempt', a
   expect(processed).toBeGreaterThan(0);
   expect(processed).toBeLessThan(300);
 
-  // The table is as it was: it fails again, and its counts stay.
+  // The trigger is still there, so the upload fails again, and its counts stay.
   await patch({ retryGeneration: 1 });
   const second = await waitFor(endedAgain);
   expect(failed(second)).toMatchObject({ status: 'True', reason: failed(first)?.reason });

@@ -1,4 +1,4 @@
-/** What the API server takes of an UploadSource, and what it says of a wrong one. */
+/** The API server accepts every right UploadSource, and says what is wrong with a wrong one. */
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
@@ -7,7 +7,7 @@ import { createCluster } from '#support/cluster/cluster.ts';
 import { sourceManifest } from '#support/cluster/manifests.ts';
 
 const cluster = createCluster();
-// Not one of the operator's namespaces: nothing here is ever watched.
+// The namespace is not one of the operator's, so no source in it is ever watched.
 const NAMESPACE = `source-crd-${Date.now().toString(36)}`;
 const examples = new URL('../../crds/examples/', import.meta.url);
 

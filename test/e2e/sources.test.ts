@@ -1,4 +1,4 @@
-/** Files that arrive by themselves, of each kind: from the first byte put somewhere to the rows in PostgreSQL. */
+/** Files arrive by themselves in each way, and are followed from the first byte to the rows in PostgreSQL. */
 import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -63,7 +63,7 @@ const complete = (records: number) => ({
   records: { total: records, processed: records, succeeded: records, failed: 0, duplicate: 0, updated: 0 },
 });
 
-/** What the ledger says of who told of an upload's file. */
+/** Reads from the ledger which source and which event led to an upload. */
 async function auditOf({ metadata }: BatchUpload): Promise<object> {
   const { rows } = await e2e.db.query<{ metadata: object }>(
     `SELECT metadata FROM batch_upload.batch_upload_audit_logs
@@ -95,7 +95,7 @@ it('a queue: two versions of a key, and what makes no upload', () =>
       filter: { suffixes: ['.csv'] },
     });
     await source.waitForReady();
-    // Only events tell from now on.
+    // After the first listing the bridge learns of files by events alone.
     await source.waitFor('the first list', isListed);
 
     const key = `${source.prefix}März 1+2 (neu)%20.csv`;
@@ -104,7 +104,7 @@ it('a queue: two versions of a key, and what makes no upload', () =>
       return { bucket, key, versionId: VersionId!, eventTime: new Date().toISOString() };
     };
     const events = [await put('k,v\n1,a\n2,b\n'), await put('k,v\n3,c\n')];
-    // The later one first, twice, and in one message with what is not meant.
+    // The later event comes first and twice, in messages with events that the source does not want.
     await sqs.send(queueUrl, awsEvent([events[1]!, { bucket: 'other-bucket', key }]));
     await sqs.send(queueUrl, awsEvent([events[1]!, { bucket, key: `${source.prefix}gone.csv` }]));
     await sqs.send(
@@ -156,7 +156,7 @@ it('a webhook of the storage itself; what came while the bridge was down is foun
     const bucket = 'pushed';
     const port = await findFreePort();
     const endpoint = `http://${hostAddress(e2e)}:${port}`;
-    // The storage wants an answer from the webhook before it starts.
+    // The storage starts only after the webhook has answered.
     await source.apply({
       s3Event: { webhook: { secretRef: { name: WEBHOOK_SECRET } }, relistSeconds: 30 },
       s3: { bucket, prefix: source.prefix, endpoint, forcePathStyle: true },
@@ -181,7 +181,7 @@ it('a webhook of the storage itself; what came while the bridge was down is foun
       client.send(new PutObjectCommand({ Bucket: bucket, Key: `${source.prefix}${key}`, Body: body }));
     try {
       await client.send(new CreateBucketCommand({ Bucket: bucket }));
-      // The next list is half a minute away.
+      // The next listing is half a minute away, so the event alone can bring the file.
       await source.waitFor('the first list', isListed);
       await put('a b+c.csv', 'k,v\n1,a\n');
       const [upload] = await source.finished(1);
@@ -243,7 +243,7 @@ it('a prefix that is listed; loaded files are moved away', () =>
       );
       return states.join() === 'false,true,false,true';
     }, 'the files are not moved');
-    // Moving told of no arrival.
+    // Moving the files caused no further arrival.
     await source.waitFor('the counts', ({ status }) => status?.created === 2 && status.lagSeconds === 0);
     expect(await source.uploads()).toHaveLength(2);
     await expectShown(source, /^\S+\s+True\s+Watching\s+2\s+0\s+0\s/);
@@ -251,7 +251,7 @@ it('a prefix that is listed; loaded files are moved away', () =>
 
 it('names as long as they can be', async () => {
   const { cluster } = e2e;
-  // Longer than a label value, and with the hash longer than any name.
+  // The name is longer than a label value may be, and with a hash would be longer than any name may be.
   const name = `${e2e.unique('long')}-${'n'.repeat(253)}`.slice(0, 253);
   const prefix = `sources/${name.slice(0, 12)}/`;
   const key = `${prefix}${'k'.repeat(200)}.csv`;

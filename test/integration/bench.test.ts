@@ -1,4 +1,4 @@
-/** `make bench`, small: that it works and that what it measures is right. Times mean nothing here. */
+/** A small `make bench` works, and the counts that it compares are right. Its times mean nothing. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createRunner } from '../bench/contestants/runner.ts';
 import { certificationFile } from '../bench/files.ts';

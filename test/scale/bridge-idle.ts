@@ -1,7 +1,7 @@
 /**
- * `node test/scale/bridge-idle.ts`: what a bridge costs that has SOURCES (100) to watch while nothing arrives. The command itself
- * as a process of its own, with real storage, PostgreSQL, queue server and SSH server, on an API server in memory. A minute
- * to settle, then SECONDS (30) of measuring: CPU time of /proc, resident memory.
+ * `node test/scale/bridge-idle.ts` measures what a bridge costs that watches SOURCES (100) while nothing arrives. The
+ * bridge runs as a process of its own, with a real storage, PostgreSQL, queue server and SSH server, on an API server
+ * in memory. After SETTLE seconds (60) the program measures for SECONDS (30): CPU time by /proc, and resident memory.
  */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -51,8 +51,13 @@ for (let at = 0; at < SOURCES; at += 1) {
   } else {
     kinds.sftp += 1;
     const sftp = {
-      ...{ host: '127.0.0.1', port: ssh.port, username: ssh.username, directory: folders, secretRef: { name: 'ssh' } },
-      ...{ intervalSeconds: 60, uploadPrefix: 'raw-uploads/' },
+      host: '127.0.0.1',
+      port: ssh.port,
+      username: ssh.username,
+      directory: folders,
+      secretRef: { name: 'ssh' },
+      intervalSeconds: 60,
+      uploadPrefix: 'raw-uploads/',
       afterFetch: { action: 'Move' as const, directory: 'processed', suffix: '.done' },
     };
     bench.api.put('uploadsources', testSource(name, { s3: { bucket: 'idle', prefix: '' }, sftp }));
@@ -81,7 +86,9 @@ const usage = async () => {
 const writes = () => bench.api.requests.filter(({ subresource }) => subresource === 'status').length;
 try {
   await sleep(SETTLE * 1000);
-  const [before, writesBefore, requestsBefore] = [await usage(), writes(), bench.api.requests.length];
+  const before = await usage();
+  const writesBefore = writes();
+  const requestsBefore = bench.api.requests.length;
   await sleep(SECONDS * 1000);
   const after = await usage();
   const states = bench.api.all('uploadsources').map(({ status }) => {
@@ -101,7 +108,7 @@ try {
     cpuSeconds: Number((after.cpu - before.cpu).toFixed(2)),
     cpuPercent: Number((((after.cpu - before.cpu) / SECONDS) * 100).toFixed(2)),
     rssMb: Math.round(after.rssMb),
-    // The rest of it is the program's file, which all its processes on a node share.
+    // The rest of the resident memory is the program's file, which all its processes on a node share.
     anonymousMb: Math.round(after.anonymousMb),
     peakMb: Math.round(after.peakMb),
     statusWrites: writes() - writesBefore,

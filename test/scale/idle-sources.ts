@@ -1,8 +1,9 @@
 /**
- * `node test/scale/idle-sources.ts`: what the bridge of the running cluster costs that has SOURCES (100) to watch while nothing
- * arrives: 40 of a hundred list a prefix every minute, 20 each have a queue, a webhook, a folder of an SSH server that is listed every
- * minute. Each has taken a few files before; the operator is away meanwhile. A new bridge has SETTLE seconds (90), then SECONDS (120)
- * are measured, by the pod's own cgroup. bridge-idle.ts is the same without a cluster.
+ * `node test/scale/idle-sources.ts` measures what the bridge of the running cluster costs that watches SOURCES (100)
+ * while nothing arrives. Of a hundred sources 40 list a prefix every minute, 20 have a queue, 20 a webhook, and 20 list
+ * a folder of an SSH server every minute. The bridge has made uploads of a few files of each source before, and the
+ * operator is stopped meanwhile. A new bridge gets SETTLE seconds (90) to start; then the pod's own cgroup is read for SECONDS (120).
+ * bridge-idle.ts does the same without a cluster.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -51,7 +52,7 @@ const manifests: object[] = [];
 for (let at = 0; at < SOURCES; at += 1) manifests.push(await makeSource(at));
 await cluster.apply(...manifests);
 await eventuallyTrue(async () => (await countUploads()) === SOURCES * FILES, 'not every file has its upload', 180_000);
-// A new process: what a hundred sources cost at their start is over when it is measured.
+// A new process is measured only after its start, so that the start of a hundred sources does not count.
 await scaleBridge(e2e, 0);
 await scaleBridge(e2e, 1);
 await sleep(SETTLE * 1000);

@@ -1,6 +1,7 @@
 /**
- * `make scale RECORDS=1000000`: a big certification file through the cluster; exact counts, the time of each part, and the
- * peak memory of every pod as its own cgroup counted it. Prints a table and writes .cluster/scale.json.
+ * `make scale RECORDS=1000000` loads a big certification file through the cluster. The program checks the counts,
+ * prints the time of each part and the peak memory of every pod as the pod's own cgroup counted it, and writes
+ * .cluster/scale.json.
  */
 import { writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -40,7 +41,7 @@ await cluster.apply(
     source: { type: 'Manual', s3: { bucket: cluster.env.S3_BUCKET, key } },
     schemaRef: { name: SCHEMA_NAME },
     parallelism,
-    // The table is empty again.
+    // An earlier run may have loaded the same content, and the table was emptied since.
     reload: true,
   }),
 );
@@ -88,7 +89,9 @@ const result = {
 console.log(result);
 await writeFile(new URL('../../.cluster/scale.json', import.meta.url), JSON.stringify({ ...result, pods }, null, 2));
 console.log(
-  exact ? 'exactly what was put in' : `NOT what was put in: expected ${JSON.stringify(expected)}, ${rows[0]!.n} rows`,
+  exact
+    ? 'The counts and the table are exactly what was put in.'
+    : `The counts are NOT what was put in: expected ${JSON.stringify(expected)}, the table has ${rows[0]!.n} rows.`,
 );
 process.exitCode = exact ? 0 : 1;
 await e2e.close();

@@ -1,7 +1,8 @@
 /**
- * `SIZE=5GB node test/scale/sftp-bridge.ts`: a big file from a real OpenSSH server through the bridge of the running cluster into its bucket, over a
- * connection that is cut CUTS (2) times. Prints the rate and the peak memory of the pod by its cgroup, and compares size and digest.
- * The operator is away meanwhile: nothing is loaded. sftp.ts is the same without a cluster.
+ * `SIZE=5GB node test/scale/sftp-bridge.ts` fetches a big file from a real OpenSSH server through the bridge of the
+ * running cluster into the bucket, over a connection that is cut CUTS (2) times. The program prints the rate and the
+ * peak memory of the pod by its cgroup, and compares the digest. The operator is stopped meanwhile, so nothing is
+ * loaded. sftp.ts does the same without a cluster.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -50,8 +51,13 @@ const before = await podUsage(e2e);
 const startedAt = performance.now();
 await source.apply({
   sftp: {
-    ...{ host, port: proxy.port, username: ssh.username, secretRef: { name: SFTP_SECRET } },
-    ...{ directory: folder, uploadPrefix: source.prefix, intervalSeconds: 5 },
+    host,
+    port: proxy.port,
+    username: ssh.username,
+    secretRef: { name: SFTP_SECRET },
+    directory: folder,
+    uploadPrefix: source.prefix,
+    intervalSeconds: 5,
   },
   s3: { bucket: env.S3_BUCKET },
   settleSeconds: 0,

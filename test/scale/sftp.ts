@@ -1,6 +1,7 @@
 /**
- * `SIZE=5GB node test/scale/sftp.ts`: a big file from a real OpenSSH server into a real S3 server, over a connection that is
- * cut twice on the way. Prints the rate and the peak memory of the process that fetches, and compares the digest of what was stored.
+ * `SIZE=5GB node test/scale/sftp.ts` fetches a big file from a real OpenSSH server into a real S3 server, over a
+ * connection that is cut CUTS (2) times on the way. The program prints the rate and the peak memory of the process that
+ * fetches, and compares the digest of what was stored.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,7 +36,11 @@ console.log(`  ${expected}`);
 
 const started = performance.now();
 const settings = settingsOf(ssh, s3, {
-  ...{ port: proxy.port, directory: 'outbox', afterFetch: { action: 'Keep' as const }, bucket, files: 1 },
+  port: proxy.port,
+  directory: 'outbox',
+  afterFetch: { action: 'Keep' as const },
+  bucket,
+  files: 1,
 });
 const source = startSourceProcess(settings);
 stack.defer(() => source.kill());
@@ -44,9 +49,9 @@ let stored = 0;
 let shown = 0;
 while (source.child.exitCode === null && source.child.signalCode === null) {
   await sleep(100);
-  // Also what goes wrong and is tried again.
+  // The lines also show what goes wrong and is tried again.
   for (; shown < source.lines.length; shown += 1) console.log(`  ${JSON.stringify(source.lines[shown])}`);
-  // Only connections that ended are counted at the proxy, so the S3 server's parts tell it.
+  // The proxy counts only connections that have ended, so the progress is read from the parts on the S3 server.
   stored = (await storedBytes(client, bucket)) ?? stored;
   if (cut >= cuts || stored < (size * (cut + 1)) / (cuts + 1)) continue;
   cut += 1;

@@ -1,4 +1,4 @@
-/** PostgreSQL's own: `\copy` by a real psql, of the good rows alone, into the same table. */
+/** PostgreSQL's own loader: a real psql runs `\copy` with the good rows alone, into the same table. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Contestant } from '../harness.ts';

@@ -1,4 +1,4 @@
-/** pgloader of Debian, with its defaults, from the same CSV of good rows as `\copy`. */
+/** Debian's pgloader runs with its defaults and loads the same CSV of good rows as `\copy`. */
 import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -9,7 +9,7 @@ import type { GoodRows } from './copy.ts';
 
 const exec = promisify(execFile);
 
-/** @throws with the line to type where it is missing and cannot be installed. */
+/** @throws with the line to type where pgloader is missing and cannot be installed. */
 export async function createPgloader(stage: Stage, target: BenchTarget, good: GoodRows): Promise<Contestant> {
   await needProgram('pgloader', 'pgloader');
   return {

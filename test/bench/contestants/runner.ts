@@ -1,4 +1,6 @@
-/** Ours: the job runner as processes, as the operator's Jobs would start them, from S3 to the last commit. */
+/**
+ * Our contestant: the job runner's processes run as the operator's Jobs would start them, from S3 to the last commit.
+ */
 import type pg from 'pg';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { withClient } from '#support/database/database.ts';
@@ -11,15 +13,18 @@ export interface RunnerOptions {
   stage: Stage;
   name: string;
   target: BenchTarget;
-  /** Each is one upload; all are started at once. */
+  /** Each file is one upload, and all uploads are started at once. */
   files: readonly BenchFile[];
-  /** Processes at a time, over all uploads: the pods that the cluster has room for. */
+  /** Number of processes that run at a time over all uploads, as if the cluster had room for so many pods. */
   slots: number;
-  /** One process Job of so many indexes after the plan; absent: what the planner chooses, as in a cluster. */
+  /** Number of indexes of the process Job after the plan; when absent, the planner chooses as in a cluster. */
   indexes?: number;
-  /** What is in the table before, not timed. @returns its rows, each the duplicate of a good record of the files */
+  /**
+   * Fills the table before the clock starts.
+   * @returns the number of rows, each the duplicate of a good record of the files
+   */
   preload?: (url: string) => Promise<number>;
-  /** Looks at what was loaded, not timed. */
+  /** Looks at what was loaded after the clock has stopped. */
   inspect?: (url: string) => Promise<void>;
 }
 
@@ -64,7 +69,7 @@ interface Loading {
   planned: () => void;
 }
 
-/** What the operator does for an upload: the plan, then the process Job that the plan asks for. */
+/** Does what the operator does for an upload: runs the plan, then the processes of the Job that the plan asks for. */
 async function load({ stage, indexes }: RunnerOptions, { url, db, id, slot, done, planned }: Loading): Promise<void> {
   const { bench } = stage;
   const env: Record<string, string> = { BATCH_UPLOAD_PARALLELISM: '2' };
@@ -89,7 +94,10 @@ function peakOf({ code, log }: RunnerResult): number {
   return finished['peakRssBytes'] as number;
 }
 
-/** @throws when the ledger or the table do not say what the generator put in: a fast wrong load is no result. */
+/**
+ * @throws when the ledger or the table differ from what the generator put in: a load that is fast and wrong is no
+ * result.
+ */
 async function checkCounts(
   { name, target, files }: RunnerOptions,
   { url, ids, preloaded }: { url: string; ids: string[]; preloaded: number },
@@ -118,7 +126,7 @@ async function checkCounts(
 
 type Slots = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** At most `count` at a time, in the order in which they were asked for. */
+/** Runs at most `count` pieces of work at a time, in the order in which they were handed in. */
 function createSlots(count: number): Slots {
   const waiting: (() => void)[] = [];
   let free = count;

@@ -92,7 +92,7 @@ describe.each(['Pending', 'Planning', 'Processing', 'Complete', 'Failed'])('dele
     const { uid, release } = await bringTo(phase);
     await remove();
     if (phase === 'Processing') {
-      // The pod is gone although its transaction was in the way; what it had not committed is not there.
+      // The pod is removed although its transaction is blocked, and rows that it had not committed are not stored.
       await eventuallyTrue(async () => (await e2e.podsOf(uid)).length === 0, 'pods are left', 90_000);
     }
     await release();
@@ -131,7 +131,7 @@ describe('the copy of a file in gzip', () => {
     await waitForBlocked(e2e.db, metadata.uid);
     await eventuallyTrue(async () => (await finalizers()).includes(FINALIZER), 'the upload is not held');
     expect(await copies(metadata.uid)).toBe(1);
-    // It waits for its finalizer; the fence keeps the ledger's row from being closed.
+    // The deletion waits for the finalizer, and the fence keeps the ledger's row from being closed.
     const removed = remove();
     await fence.release();
     await removed;

@@ -1,4 +1,4 @@
-/** The short version of `make chaos`: a kill of every kind. */
+/** This is the short version of `make chaos`, with a kill of every kind. */
 import { afterAll, beforeAll, it } from 'vitest';
 import { createE2e, type E2e } from '#support/cluster/e2e.ts';
 import type { Brakes } from '#support/kills/brakes.ts';

@@ -1,4 +1,4 @@
-/** The short version of test/chaos/events.test.ts. */
+/** This is the short version of test/chaos/events.test.ts. */
 import { afterAll, beforeAll, it } from 'vitest';
 import { runEventStorm } from '#support/bridge/event-storm.ts';
 import { createE2e, type E2e } from '#support/cluster/e2e.ts';

@@ -1,10 +1,12 @@
 # shellcheck shell=bash
-# The image of the cluster's nodes: kind's own where it can be pulled, else one built from the Go modules beside this file and from Debian
-# packages. Sets node_image, and node_image_is_ours, which decides about the settings in kind.sh.
+# The image of the cluster's nodes is kind's own where it can be pulled. Elsewhere it is built here, from the Go modules
+# beside this file and from Debian packages. `node_image_up` sets node_image and node_image_is_ours; kind.sh adds the
+# settings of kind.yaml for an own image.
 
-# The same minor version as kubernetes/go.mod; the digest is that of kind's release notes.
+own_node_dir=$cluster_dir/own-node
+
+# The minor version is that of kubernetes/go.mod, and the digest is that of kind's release notes.
 upstream_node_image=${NODE_IMAGE:-kindest/node:v1.36.1@sha256:3489c7674813ba5d8b1a9977baea8a6e553784dab7b84759d1014dbd78f7ebd5}
-debian_suite=bookworm
 node_packages=systemd,systemd-sysv,dbus,containerd,runc,containernetworking-plugins,conntrack,iptables,nftables,iproute2,ethtool
 node_packages+=,util-linux,mount,kmod,procps,hostname,socat,ca-certificates,curl,jq
 kube_proxy_packages=iptables,nftables,conntrack
@@ -22,28 +24,13 @@ node_image_up() {
     say "building a node image instead: Kubernetes from its Go modules, the rest from Debian $debian_suite"
     node_image_build "$ours"
   else
-    say "our own image, built before because no registry answered: $ours"
+    say "own node image, built before because no registry answered: $ours"
   fi
   node_image=$ours node_image_is_ours=true
 }
 
-has_image() { docker image inspect "$1" >/dev/null 2>&1; }
-
-# A pull from a registry that cannot be reached may hang for minutes: ask with a short patience first. Any HTTP status is an answer.
-registry_answers() {
-  [[ -z ${NO_PULL:-} ]] || { say "NO_PULL is set: nothing is pulled"; return 1; }
-  NODE_USE_ENV_PROXY=1 node -e 'fetch("https://registry-1.docker.io/v2/", {signal: AbortSignal.timeout(4000)}).then(() => 0, () => process.exit(1))' && return
-  say "registry-1.docker.io does not answer within 4 s: nothing can be pulled"
-  return 1
-}
-
-pull() {
-  say "pulling $1"
-  timeout 900 docker pull --quiet "$1" >/dev/null || { say "pulling $1 failed"; return 1; }
-}
-
 node_image_key() {
-  local module inputs=("$debian_suite" "$node_packages" "$kube_proxy_packages" "$cluster_dir/node-rootfs.sh")
+  local module inputs=("$debian_suite" "$node_packages" "$kube_proxy_packages" "$own_node_dir/node-rootfs.sh")
   inputs+=("$(declare -f control_plane_images debian_rootfs import_node)")
   for module in kubernetes etcd coredns pause; do
     inputs+=("$(go_key "$module")")
@@ -65,21 +52,14 @@ node_image_build() {
 
   step "Control plane images" control_plane_images "$work" "$kubernetes"
   step "Node root file system" debian_rootfs "$work/node.tar" "$node_packages" \
-    "KIND_FILES=$kind_files KUBERNETES_BIN=$kubernetes KUBERNETES_VERSION=$version PAUSE_IMAGE=$pause_image $cluster_dir/node-rootfs.sh"
+    "KIND_FILES=$kind_files KUBERNETES_BIN=$kubernetes KUBERNETES_VERSION=$version PAUSE_IMAGE=$pause_image $own_node_dir/node-rootfs.sh"
   step "Node image $image" import_node "$work" "$image"
   rm -rf "$work"
   remove_other_tags batch-upload/node "$image"
 }
 
-# debian_rootfs TAR PACKAGES [HOOK]: a minimal Debian as a tarball.
-debian_rootfs() {
-  local args=(--variant=minbase --include="$2")
-  args+=(--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*')
-  [[ -z ${3:-} ]] || args+=(--customize-hook="$3 \"\$1\"")
-  logged "rootfs-$(basename "$1" .tar)" mmdebstrap "${args[@]}" "$debian_suite" "$1"
-}
-
-# The images that kubeadm asks for, saved into one archive: `FROM scratch` and a static program, but for kube-proxy, which needs iptables.
+# The images that kubeadm asks for are saved into one archive. Each is `FROM scratch` with one static program, except
+# kube-proxy, which needs iptables.
 control_plane_images() {
   local work=$1 kubernetes=$2 image name base=scratch program entrypoint images
   debian_rootfs "$work/kube-proxy.tar" "$kube_proxy_packages"
@@ -102,20 +82,13 @@ control_plane_images() {
   rm -rf "$work/image"
 }
 
-docker_build() {
-  if legacy_builder; then
-    DOCKER_BUILDKIT=0 docker build "$@"
-  else
-    docker build "$@"
-  fi
-}
-
-# The control plane's images go into the node's containerd, as kind's own build does it: in a container that is then committed.
+# The control plane's images are imported into the node's containerd in a container that is then committed, as kind's
+# own build does.
 import_node() {
   local work=$1 image=$2 name=batch-upload-node-build
   docker rm -f "$name" >/dev/null 2>&1 || true
   docker import --change 'ENV container=docker' "$work/node.tar" batch-upload/node-base >/dev/null
-  # kind stops a node by systemd's own signal; a commit keeps it.
+  # kind stops a node by systemd's own signal. `docker commit` keeps the stop signal of the container.
   docker run -d --name "$name" --privileged --network none --stop-signal SIGRTMIN+3 --entrypoint sleep \
     --volume "$work/images.tar:/images.tar:ro" batch-upload/node-base infinity >/dev/null
   logged node-import docker exec "$name" bash -euc '
@@ -126,8 +99,4 @@ import_node() {
     kill $pid; wait $pid || true; rm /containerd.log'
   docker commit --change 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]' --change 'CMD []' "$name" "$image" >/dev/null
   docker rm -f "$name" >/dev/null
-}
-
-remove_other_tags() {
-  docker image ls --format '{{.Repository}}:{{.Tag}}' "$1" | grep -vxF "$2" | xargs -r docker rmi >/dev/null 2>&1 || true
 }
