@@ -89,6 +89,7 @@ class SftpSource {
   readonly #connection: Connection;
   readonly #queue: WorkQueue;
   readonly #watch: FolderWatch;
+  readonly #handOnDeps: HandOnDeps;
   /** The newest version of each file that is not done, by name. */
   readonly #candidates = new Map<string, Candidate>();
 
@@ -106,13 +107,8 @@ class SftpSource {
     this.#connection = createConnection({ connect, signal, clock, random });
     this.#queue = createWorkQueue({ log: this.#log, clock, random, ...RETRY_FILE });
     this.#watch = this.#createWatch();
-  }
-
-  async run(): Promise<void> {
-    await using _ = this.#connection;
-    const { workers = 2 } = this.#options;
-    const { afterFetch, directory, buffers, admit, status } = this.#options;
-    const handOnDeps: HandOnDeps = {
+    const { directory, afterFetch, buffers, admit, status } = options;
+    this.#handOnDeps = {
       directory,
       afterFetch,
       store: this.#store,
@@ -121,12 +117,16 @@ class SftpSource {
       admit,
       onIgnored: (path, reason, message) => status.ignored(path, reason, message),
       log: this.#log,
-      clock: this.#clock,
+      clock,
     };
-    const process = (name: string) => this.#process(handOnDeps, name);
+  }
+
+  async run(): Promise<void> {
+    await using _ = this.#connection;
+    const { workers = 2 } = this.#options;
     await Promise.all([
       this.#watch.run(this.#signal),
-      this.#queue.run({ workers, signal: this.#signal, process }),
+      this.#queue.run({ workers, signal: this.#signal, process: (name) => this.#process(name) }),
       this.#abortStaleTransfers(),
     ]);
   }
@@ -193,11 +193,11 @@ class SftpSource {
     status.lag(Math.max(0, (at - oldest) / 1000));
   }
 
-  async #process(deps: HandOnDeps, name: string): Promise<ProcessResult> {
+  async #process(name: string): Promise<ProcessResult> {
     const candidate = this.#candidates.get(name);
     if (!candidate) return undefined;
     try {
-      const result = await handOnFile(deps, candidate, this.#signal);
+      const result = await handOnFile(this.#handOnDeps, candidate, this.#signal);
       if (result === 'Later') return { requeueAfterMs: LATER_MS };
       if (result === 'Done') this.#watch.done(candidate.file);
       this.#forget(candidate);
