@@ -129,7 +129,7 @@ export async function expectColumnTypes(
     category: 'retryable',
     restart: true,
     reason: 'DatabaseError',
-    message: `The columns of ${table} were changed while records were prepared for them. They are prepared again.`,
+    message: `The columns of ${table} were changed while records were prepared for them. The records are prepared again.`,
   });
 }
 

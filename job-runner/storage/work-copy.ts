@@ -6,6 +6,7 @@ import {
   AbortMultipartUploadCommand,
   type CompletedPart,
   CompleteMultipartUploadCommand,
+  type CompleteMultipartUploadCommandInput,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   ListMultipartUploadsCommand,
@@ -95,7 +96,7 @@ export function createWorkCopy(s3: S3Client, place: WorkPlace, retry: RetryOptio
       } else {
         if (filled > 0) await flush();
         await sending;
-        await complete(uploadId!);
+        await completeCopy(s3, send, { ...object, UploadId: uploadId, MultipartUpload: { Parts: parts } });
         uploadId = undefined;
       }
       const identity = await headObject(s3, place, retry);
@@ -109,18 +110,18 @@ export function createWorkCopy(s3: S3Client, place: WorkPlace, retry: RetryOptio
       await s3.send(command, { abortSignal: AbortSignal.timeout(10_000) }).catch(() => undefined);
     },
   };
+}
 
-  async function complete(UploadId: string): Promise<void> {
-    const command = new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts: parts } });
-    let tries = 0;
-    await send(async (abortSignal) => {
-      tries += 1;
-      await s3.send(command, { abortSignal }).catch((error) => {
-        // An earlier try was completed and its answer was lost. The caller checks the object next.
-        if (tries === 1 || (error as { name?: string }).name !== 'NoSuchUpload') throw error;
-      });
+async function completeCopy(s3: S3Client, send: Send, input: CompleteMultipartUploadCommandInput): Promise<void> {
+  const command = new CompleteMultipartUploadCommand(input);
+  let tries = 0;
+  await send(async (abortSignal) => {
+    tries += 1;
+    await s3.send(command, { abortSignal }).catch((error) => {
+      // An earlier try was completed and its answer was lost. The caller checks the object next.
+      if (tries === 1 || (error as { name?: string }).name !== 'NoSuchUpload') throw error;
     });
-  }
+  });
 }
 
 /**
@@ -157,11 +158,13 @@ export async function removeWorkCopies(
   }
 }
 
+type Send = <T>(work: (abortSignal: AbortSignal) => Promise<T>) => Promise<T>;
+
 /**
  * Sends commands and repeats them after retryable faults. The message of a permanent fault says what a person can do.
  */
-function createSender(s3: S3Client, place: WorkPlace, retry: RetryOptions) {
-  return <T>(work: (abortSignal: AbortSignal) => Promise<T>): Promise<T> =>
+function createSender(s3: S3Client, place: WorkPlace, retry: RetryOptions): Send {
+  return (work) =>
     withRetries(retry, async () => {
       const limit = createStallLimit({ ...retry, stallSeconds: retry.stallSeconds * STALLS_PER_PART });
       try {
