@@ -8,7 +8,7 @@
  * | 401 | the source does not exist, or the secret is wrong: the answer does not say which |
  * | 404, 405, 415 | another path, another method, a compressed body |
  * | 408, 413 | the body came too slowly, or is too large |
- * | 503 | not all is done yet, or too many requests came at once: the sender should send it again, or the list finds the object |
+ * | 503 | not all is done, or too many requests came at once: the sender repeats it, or a list finds the object |
  */
 import { isUtf8 } from 'node:buffer';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';

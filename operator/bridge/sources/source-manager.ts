@@ -61,7 +61,7 @@ export function createSourceManager(deps: SourceManagerDeps): SourceManager {
         if (!signal.aborted) reconcileRuns(deps, entries, { signal, spreadMs });
         spreadMs = 0;
       };
-      // A list delivers all sources at once. They are reconciled together, since a queue's owner depends on all of them.
+      // A list delivers all sources at once. They are reconciled together, since the owner of a queue depends on all.
       const schedule = () => {
         if (!scheduled) setImmediate(reconcile);
         scheduled = true;

@@ -1,10 +1,10 @@
 /**
- * Limits the answers of storages and queues. Any user of a namespace chooses such an address, and no answer may fill the
- * memory that all sources share.
+ * Limits the answers of storages and queues. Any user of a namespace can choose their addresses, and no answer may fill
+ * the memory that all sources share.
  */
 import { pipeline, Readable, Transform } from 'node:stream';
 
-/** A page of a list has up to 1,000 keys of 1,024 bytes, a batch of messages up to a megabyte; escapes make both longer. */
+/** A page of a list has up to 1,000 keys of 1,024 bytes, a batch of messages a megabyte; escapes make both longer. */
 const MAX_ANSWER_BYTES = 16 * 1024 ** 2;
 
 /** A middleware for the step `deserialize`, before the SDK reads the answer. */

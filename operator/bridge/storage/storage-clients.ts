@@ -38,7 +38,7 @@ export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clo
       const key = keyOf(ref);
       const entry = known.get(key);
       if (entry !== undefined && deps.clock.monotonic() < entry.until) return entry.data;
-      // All concurrent callers share this request, so that no caller's signal may end it. It has a time limit of its own.
+      // All concurrent callers share this request, so that no caller's signal may end it. It has its own time limit.
       const data = findSecret(deps.client, ref).then((secret) => (secret ? decode(secret.data ?? {}) : null));
       const askedAt = deps.clock.monotonic();
       const fresh = { data, askedAt, until: askedAt + SECRET_TTL_MS };
@@ -165,7 +165,7 @@ function toConfig(spec: StorageSpec, secret: SecretData | null, namespace: strin
   };
 }
 
-/** A client for a long run, such as the watch of a folder: each call uses the access keys that the Secret has by then. */
+/** A client for a long run, such as the watch of a folder: each call uses the keys that the Secret has by then. */
 export function createClientWithPresentKeys(open: () => Promise<S3Client>): S3Client {
   const send: S3Client['send'] = async (...call: unknown[]) => {
     const s3 = await open();
