@@ -10,6 +10,7 @@ import { readContentKey } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { recordSource } from '#ledger/uploads/record-source.ts';
 import { createRecordScanner, createScanMemory, type ScanMemory } from '#runner/csv/scanner.ts';
+import { NODE_PLATFORM } from '#runner/node/platform.ts';
 import { createChunkCutter } from '#runner/plan-chunks.ts';
 import type { ProcessDeps } from '#runner/process.ts';
 import { copied } from '#runner/source/copied.ts';
@@ -84,6 +85,7 @@ async function readSource(
     declared: request.format ?? {},
     schema,
     maxRecordBytes: config.maxRecordBytes,
+    platform: NODE_PLATFORM,
   });
   const { format, rewritten } = source;
   log.info({ ...format, rewritten }, 'the kind of file is known');

@@ -1,21 +1,18 @@
 /** One chunk's bytes to the rows that go into the table and the records that failed. Pure. */
+import { isUtf8 } from 'node:buffer';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import type { Chunk, ErrorSummary } from '#ledger/types.ts';
-import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
-import { createRowKernel } from '#runner/kernel/row-kernel.ts';
-import { type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
-import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
-import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
+import type { Encoding } from '#runner/processor/column-encoding.ts';
+import type { RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordFault } from '#runner/processor/record-fault.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { createBlockPreparer } from '#runner/records/prepare-block.ts';
 import { CodeCounts, type FailedRows } from './failed-rows.ts';
 
 /** Characters of a failed record that are kept. */
 const ROW_DATA_LIMIT = 8192;
-/** Records of a chunk that the kernel may leave to the processor, besides as many as it takes. */
-const MOST_LEFT = 16;
 
 export interface Position {
   byteOffset: number;
@@ -58,60 +55,28 @@ export interface PreparerOptions {
 }
 
 export function createPreparer(options: PreparerOptions): Preparer {
-  const { delimiter = ',', malformedFault = QUOTING_FAULT, storeRowData, encodings = null } = options;
-  const reader = createRecordReader(delimiter.charCodeAt(0));
-  const processor = compileSchema(options.schema, options.header, { record: reader.view, encodings });
-  const context = { uploadId: options.uploadId, rowNumber: 0 };
-  const kernel = encodings
-    ? createRowKernel({
-        ...processor.parts,
-        ...{ context, delimiter: delimiter.charCodeAt(0), uploadId: uuidBytes(options.uploadId) },
-      })
-    : null;
+  const { delimiter = ',', storeRowData, ...ofBlocks } = options;
+  const preparer = createBlockPreparer({ ...ofBlocks, delimiter, isUtf8 });
 
   return {
     prepare(chunk, bytes, { rows, failed }) {
-      // One check for the whole chunk: nearly all of them are text throughout.
-      const clean = isCleanText(bytes);
       const records = createPositions(chunk);
       const recordAt = ({ byteOffset, byteLength }: Position) =>
         bytes.subarray(byteOffset - chunk.startByte, byteOffset - chunk.startByte + byteLength);
       const rowData = (rowNumber: number) =>
-        storeRowData ? describeRecord(recordAt(records.positionOf(rowNumber)!), processor, delimiter) : null;
+        storeRowData ? describeRecord(recordAt(records.positionOf(rowNumber)!), preparer.processor, delimiter) : null;
       const { positionOf } = records;
       const [from, failedFrom] = [rows.rows, failed.buffer.rows];
       const codes = new CodeCounts();
-      const process = (start: number, end: number, rowNumber: number): void => {
-        context.rowNumber = rowNumber;
-        records.add(start, end, rowNumber);
-        const isText = clean || isCleanText(bytes.subarray(start, end));
-        const faults = reader.view.malformed
-          ? [isText ? malformedFault : TEXT_FAULT]
-          : processor.process(rows, context, isText);
-        if (!faults) return;
-        const row = { rowNumber, faults, ...positionOf(rowNumber)!, rowData: rowData(rowNumber) };
-        failed.add(row);
-        codes.add(row);
-      };
-      let rowNumber = chunk.firstRowNumber;
-      let taken = 0;
-      let left = 0;
-      kernel?.reset();
-      for (let at = 0; at < bytes.length; rowNumber += 1) {
-        // The kernel is of no use where it leaves most records to the processor.
-        if (kernel && left <= MOST_LEFT + taken) {
-          const before = rows.rows;
-          at = kernel.run(bytes, at, rowNumber, { rows, onRecord: records.add, isText: clean });
-          taken += rows.rows - before;
-          rowNumber += rows.rows - before;
-          if (at === bytes.length) break;
-          left += 1;
-        }
-        const next = reader.read(bytes, at);
-        // A blank line is counted and is no record.
-        if (!reader.view.blank) process(at, next, rowNumber);
-        at = next;
-      }
+      preparer.prepare(bytes, chunk.firstRowNumber, {
+        rows,
+        onRecord: records.add,
+        onFailed(rowNumber, faults) {
+          const row = { rowNumber, faults, ...positionOf(rowNumber)!, rowData: rowData(rowNumber) };
+          failed.add(row);
+          codes.add(row);
+        },
+      });
       records.expectAll();
       return {
         ...{ chunk, from, to: rows.rows, positionOf, rowData },

@@ -1,7 +1,7 @@
 /** The formats of text. */
-import { isIPv6 } from 'node:net';
 import { isEmailBytes } from './byte-tests.ts';
 import { CODES } from './faults.ts';
+import { isIPv6 } from './ip-address.ts';
 import { quoteJson } from './json.ts';
 import { identity, readIf, type ValueType } from './value-type.ts';
 
@@ -67,7 +67,7 @@ function isAuthority(text: string): boolean {
 function isAddress(host: string): boolean {
   const address = host.slice(1, -1);
   if (!host.endsWith(']')) return false;
-  return /^v[0-9a-f]+\.[a-z0-9._~!$&'()*+,;=:-]+$/i.test(address) || (isIPv6(address) && !address.includes('%'));
+  return /^v[0-9a-f]+\.[a-z0-9._~!$&'()*+,;=:-]+$/i.test(address) || isIPv6(address);
 }
 
 /** Before and behind the first of the mark; nothing is behind where there is none. */

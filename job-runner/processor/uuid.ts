@@ -2,7 +2,6 @@
  * UUIDs of version 7: their first 48 bits are the time, so that an index of them grows at one edge instead of everywhere.
  * Source: RFC 9562, section 5.7, with a counter of 12 bits behind the milliseconds (section 6.2, method 1).
  */
-import { randomFillSync } from 'node:crypto';
 
 const POOL_BYTES = 8 * 512;
 const MAX_COUNTER = 0xfff;
@@ -36,7 +35,7 @@ export function createUuidSource(now: () => number = Date.now): UuidSource {
     next() {
       advance();
       if (used === POOL_BYTES) {
-        randomFillSync(pool);
+        crypto.getRandomValues(pool);
         used = 0;
       }
       for (let i = 5, rest = time; i >= 0; i -= 1, rest = Math.floor(rest / 256)) uuid[i] = rest % 256;

@@ -2,10 +2,10 @@
  * What kind of file an object is, from its first bytes. What spec.format declares wins, unless the bytes say otherwise
  * beyond doubt; the key's ending is only a hint. Pure.
  */
-import { isUtf8 } from 'node:buffer';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { Compression, DeclaredFormat, Dialect, Encoding, SourceType } from '#api/source-format.ts';
 import { normalizeName } from '#runner/csv/header.ts';
+import { isUtf8Portable } from '#runner/csv/utf8.ts';
 import { createDialectRewriter } from './rewrite-dialect.ts';
 import { completeDialect, DELIMITERS, declaredOtherwise, formatFault } from './source-format.ts';
 import { createTranscoder } from './transcode.ts';
@@ -120,7 +120,7 @@ function detectEncoding(sample: Sample, declared: Encoding | undefined): Encodin
  */
 function guessEncoding({ bytes, complete }: Sample): Encoding {
   const whole = complete ? bytes : withoutCutSequence(bytes);
-  if (isUtf8(whole)) return 'utf-8';
+  if (isUtf8Portable(whole)) return 'utf-8';
   const { sequences, strays } = countSequences(whole);
   if (sequences > strays) return 'utf-8';
   if (count(whole, (byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) * 10 > whole.length) {

@@ -2,16 +2,15 @@
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { copied } from './copied.ts';
-import { decompress } from './decompress.ts';
 import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-source.ts';
 import { type Peeked, peek } from './peek.ts';
+import type { Archive, Platform, ReadBytes } from './platform.ts';
 import { rewriteDialect } from './rewrite-dialect.ts';
-import { NDJSON_FIRST_ROW, rewriteNdjson } from './rewrite-ndjson.ts';
+import { NDJSON_FIRST_ROW, type NdjsonOptions, rewriteNdjson } from './rewrite-ndjson.ts';
 import { rewriteXlsx } from './rewrite-xlsx.ts';
 import { declaredOtherwise, formatFault, isOrdinary } from './source-format.ts';
 import { transcode } from './transcode.ts';
 import { CANONICAL_DELIMITER } from './write-csv.ts';
-import { type Archive, openArchive, type ReadBytes } from './zip-archive.ts';
 
 export interface SourceInput {
   /** The object from its start, for what can be read in one go. A piece is valid until the next one is asked for. */
@@ -23,6 +22,7 @@ export interface SourceInput {
   declared: DeclaredFormat;
   schema: RecordSchemaSpec;
   maxRecordBytes: number;
+  platform: Platform;
 }
 
 export interface OpenSource {
@@ -37,6 +37,7 @@ export interface OpenSource {
 
 /** @throws Fault FILE_FORMAT (permanent), and what reading throws. */
 export async function openSource(input: SourceInput): Promise<OpenSource> {
+  const { platform } = input;
   const outer = await peek(input.stream, SAMPLE_BYTES);
   const container = outer.head.length === 0 ? 'none' : detectContainer(outer.head, input.declared);
   switch (container) {
@@ -44,11 +45,11 @@ export async function openSource(input: SourceInput): Promise<OpenSource> {
       return openText(input, container, outer);
     case 'gzip':
     case 'zstd':
-      return openText(input, container, await peek(decompress(copied(outer.stream), container), SAMPLE_BYTES));
+      return openText(input, container, await peek(platform.decompress(copied(outer.stream), container), SAMPLE_BYTES));
     case 'zip':
     case 'workbook or zip': {
       await outer.stream.return();
-      return openZip(input, await openArchive(input.readBytes, input.sizeBytes));
+      return openZip(input, await platform.openArchive(input.readBytes, input.sizeBytes));
     }
     default:
       throw new Error(container satisfies never);
@@ -103,7 +104,7 @@ function openText(
   compression: Exclude<Container, 'workbook or zip'>,
   { head, complete, stream }: Peeked,
 ): OpenSource {
-  const { declared, schema, key, maxRecordBytes } = input;
+  const { declared, schema, key, maxRecordBytes, platform } = input;
   const content = detectContent({ bytes: head, complete, key }, declared, schema);
   const { type, encoding } = content;
   const asIs = type === 'csv' && isOrdinary(content.dialect);
@@ -119,7 +120,7 @@ function openText(
       delimiter: type === 'csv' ? content.dialect.delimiter : null,
       chunkDelimiter: asIs ? content.dialect.delimiter : CANONICAL_DELIMITER,
     },
-    bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes }),
+    bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes, isUtf8: platform.isUtf8 }),
     rewritten,
     firstRowNumber: type === 'ndjson' ? NDJSON_FIRST_ROW : 1,
   };
@@ -128,7 +129,7 @@ function openText(
 function rewrite(
   content: Content,
   text: AsyncIterable<Buffer>,
-  options: { schema: RecordSchemaSpec; maxRecordBytes: number },
+  options: Required<NdjsonOptions>,
 ): AsyncIterable<Buffer> {
   return content.type === 'ndjson'
     ? rewriteNdjson(text, options)

@@ -1,5 +1,4 @@
 /** XML as it comes. The parser gives long texts in parts and has limits for all else, so that memory is bounded. */
-import { StringDecoder } from 'node:string_decoder';
 import sax from 'sax';
 import { formatFault } from './source-format.ts';
 
@@ -25,12 +24,13 @@ export async function* readXml(input: AsyncIterable<Buffer>, handler: XmlHandler
   parser.onclosetag = (name) => handler.close?.(localName(name));
   parser.ontext = onText;
   parser.oncdata = onText;
-  const decoder = new StringDecoder('utf8');
+  // The parser skips a byte order mark itself.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   for await (const piece of input) {
-    parser.write(decoder.write(piece));
+    parser.write(decoder.decode(piece, { stream: true }));
     yield;
   }
-  parser.write(decoder.end()).close();
+  parser.write(decoder.decode()).close();
 }
 
 /** The same for small parts: all of it. */

@@ -1,11 +1,11 @@
 /** The first sheet of a workbook, rewritten as records; the sheet's rows without a cell become blank lines. */
 import { numberText } from './cell-text.ts';
+import type { Archive } from './platform.ts';
 import { readXml } from './read-xml.ts';
 import { formatFault, recordTooLong } from './source-format.ts';
 import { encodeText } from './transcode.ts';
 import { createTextReader, decodeEscapes, openWorkbook, type Workbook } from './workbook.ts';
 import { formatRecord } from './write-csv.ts';
-import type { Archive } from './zip-archive.ts';
 
 /** Limits of the format itself. */
 const MAX_ROW = 1_048_576;

@@ -1,9 +1,9 @@
 /** A workbook (.xlsx): where its first sheet is, and what its cells need to be read. Source: ECMA-376 part 1, 18. */
-import { posix } from 'node:path';
 import { type NumberStyle, readNumberFormat } from './cell-text.ts';
+import { joinPath, splitPath } from './part-path.ts';
+import type { Archive, ArchiveMember } from './platform.ts';
 import { readAllXml } from './read-xml.ts';
 import { formatFault } from './source-format.ts';
-import type { Archive, ArchiveMember } from './zip-archive.ts';
 
 export interface Workbook {
   /** The first sheet that is shown. */
@@ -55,12 +55,12 @@ interface Relation {
 }
 
 async function readRelations(archive: Archive, part: string): Promise<Relation[]> {
-  const folder = posix.dirname(part);
+  const { folder, name: partName } = splitPath(part);
   const relations: Relation[] = [];
-  await readAllXml(archive.read(findMember(archive, posix.join(folder, '_rels', `${posix.basename(part)}.rels`))), {
+  await readAllXml(archive.read(findMember(archive, joinPath(folder, `_rels/${partName}.rels`))), {
     open(name, { Id = '', Type = '', Target = '' }) {
       if (name !== 'Relationship') return;
-      const target = Target.startsWith('/') ? Target.slice(1) : posix.join(folder, Target);
+      const target = Target.startsWith('/') ? Target.slice(1) : joinPath(folder, Target);
       relations.push({ id: Id, type: Type.slice(Type.lastIndexOf('/') + 1), target });
     },
   });

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { DeclaredFormat } from '#api/source-format.ts';
+import { NODE_PLATFORM } from '#runner/node/platform.ts';
 import { openSource } from '#runner/source/open-source.ts';
 import { workbook, zip } from '#support/records/workbook.ts';
 import { collect, piecesOf } from './pieces.ts';
@@ -18,6 +19,7 @@ const open = (bytes: Buffer, declared: DeclaredFormat = {}) =>
     declared,
     schema: schemaOf(),
     maxRecordBytes: 1000,
+    platform: NODE_PLATFORM,
   });
 
 it.each<[string, Buffer, DeclaredFormat]>([

@@ -3,23 +3,8 @@ import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import { Fault } from '#common/faults.ts';
-import { formatFault } from './source-format.ts';
-
-/** The bytes [start, end) of the object. */
-export type ReadBytes = (start: number, end: number) => AsyncIterable<Buffer>;
-
-export interface ArchiveMember {
-  name: string;
-  /** Uncompressed. */
-  sizeBytes: number;
-}
-
-export interface Archive {
-  /** Files, without folders and what a Mac adds. */
-  members: ArchiveMember[];
-  /** The member's bytes, checked against its length and CRC. @throws Fault (permanent, reason FileDamaged) */
-  read(member: ArchiveMember): AsyncGenerator<Buffer, void, void>;
-}
+import type { Archive, ArchiveMember, ReadBytes } from '#runner/source/platform.ts';
+import { formatFault } from '#runner/source/source-format.ts';
 
 /** Of the archive's end: holds the directory of any workbook, which is then one read and not two an entry. */
 const TAIL_BYTES = 256 * 1024;

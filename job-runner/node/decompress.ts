@@ -1,7 +1,7 @@
 /** Compressed streams, of any size in bounded memory: a piece is only read when the one before is used up. */
 import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { Fault } from '#common/faults.ts';
-import { formatFault } from './source-format.ts';
+import { formatFault } from '#runner/source/source-format.ts';
 
 /** 64 MiB: what `zstd --ultra -20` needs. Larger windows would not fit into a pod beside everything else. */
 const MAX_WINDOW_LOG = 26;
