@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import { Fault } from '#common/faults.ts';
-import type { Archive, ArchiveMember, ReadBytes } from '#runner/source/platform.ts';
+import { type Archive, type ArchiveMember, isListed, type ReadBytes } from '#runner/source/platform.ts';
 import { formatFault } from '#runner/source/source-format.ts';
 
 /** Of the archive's end: holds the directory of any workbook, which is then one read and not two an entry. */
@@ -19,7 +19,7 @@ export async function openArchive(readBytes: ReadBytes, sizeBytes: number): Prom
   const entries = new Map<ArchiveMember, yauzl.Entry>();
   try {
     for await (const entry of zip.eachEntry()) {
-      if (/\/$|^__MACOSX\/|(^|\/)\.DS_Store$/.test(entry.fileName)) continue;
+      if (!isListed(entry.fileName)) continue;
       entries.set({ name: entry.fileName, sizeBytes: entry.uncompressedSize }, entry);
       if (entries.size > MAX_MEMBERS)
         throw formatFault('FormatNotSupported', 'The archive has more than 10,000 files: a ZIP may hold one.');

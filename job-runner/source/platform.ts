@@ -17,7 +17,7 @@ export type ReadBytes = (start: number, end: number) => AsyncIterable<Buffer>;
 
 /** A ZIP archive. */
 export interface Archive {
-  /** Without folders, and without the files that a Mac adds. */
+  /** The archive's entries that {@link isListed} names. */
   members: ArchiveMember[];
   /** The member's bytes, checked against its length and CRC. @throws Fault (permanent, reason FileDamaged) */
   read(member: ArchiveMember): AsyncGenerator<Buffer, void, void>;
@@ -27,4 +27,9 @@ export interface ArchiveMember {
   name: string;
   /** Uncompressed. */
   sizeBytes: number;
+}
+
+/** Is an entry of an archive one of its members? Folders are not, nor are the files that a Mac adds. */
+export function isListed(entryName: string): boolean {
+  return !/\/$|^__MACOSX\/|(^|\/)\.DS_Store$/.test(entryName);
 }
