@@ -26,15 +26,24 @@ export function createBrowserPlatform(unzstd: (bytes: Buffer) => Promise<Buffer>
   };
 }
 
+/** The library takes a file that is cut off; so the length that stands at the end of each member is compared. */
 async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
   const ready: Buffer[] = [];
-  const engine = new Gunzip((bytes) => ready.push(Buffer.from(bytes)));
+  let memberBytes = 0;
+  let end: Buffer = Buffer.alloc(0);
+  const engine = new Gunzip((bytes) => {
+    memberBytes += bytes.length;
+    ready.push(Buffer.from(bytes));
+  });
+  engine.onmember = () => {
+    memberBytes = 0;
+  };
   for await (const piece of input) {
+    end = Buffer.concat([end, piece]).subarray(-4);
     orDamaged(() => engine.push(piece));
     yield* ready.splice(0);
   }
-  orDamaged(() => engine.push(new Uint8Array(0), true));
-  yield* ready.splice(0);
+  if (end.length < 4 || end.readUInt32LE() !== memberBytes) rethrowAsDamaged(new Error('unexpected end'));
 }
 
 async function openArchive(readBytes: ReadBytes, sizeBytes: number): Promise<Archive> {
