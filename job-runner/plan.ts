@@ -14,7 +14,7 @@ import { NODE_PLATFORM } from '#runner/node/platform.ts';
 import { createChunkCutter } from '#runner/plan-chunks.ts';
 import type { ProcessDeps } from '#runner/process.ts';
 import { copied } from '#runner/source/copied.ts';
-import { type OpenSource, openSource } from '#runner/source/open-source.ts';
+import { type OpenedFile, openFile } from '#runner/source/open-file.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
 import { BLOCKS_BYTES, readBlocks } from '#runner/storage/read-blocks.ts';
 import type { ObjectIdentity, ReadObject } from '#s3/object-identity.ts';
@@ -77,7 +77,7 @@ async function readSource(
   });
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(async () => void (await digested.stream.return()));
-  const source = await openSource({
+  const source = await openFile({
     stream: digested.stream,
     readBytes,
     sizeBytes: identity.sizeBytes,
@@ -149,7 +149,7 @@ function createDigestedStream(
 async function scanRecords(
   { config, log }: ProcessDeps,
   { schema, request }: UploadRow,
-  { source, copy, memory }: { source: OpenSource; copy: WorkCopy | null; memory: ScanMemory },
+  { source, copy, memory }: { source: OpenedFile; copy: WorkCopy | null; memory: ScanMemory },
 ): Promise<Pick<Plan, 'header' | 'chunks' | 'totalRecords'>> {
   const cutter = createChunkCutter({ records: request.chunkRecords, bytes: DEFAULTS.maxChunkBytes });
   const { chunkDelimiter } = source.format;

@@ -9,7 +9,7 @@ import { quoteJson } from './json.ts';
 import { integerToJson } from './numbers.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { SchemaError } from './schema-error.ts';
-import { createUuidSource } from './uuid.ts';
+import { createUuidGenerator } from './uuid.ts';
 
 export interface RecordContext {
   uploadId: string;
@@ -81,7 +81,7 @@ function compileSystemValue(system: NonNullable<Column['system']>, encoding: Enc
     case 'rowNumber':
       return compileRowNumber(encoding);
     case 'uuid': {
-      const uuids = createUuidSource();
+      const uuids = createUuidGenerator();
       return (_values, out) => {
         out.startColumn();
         if (encoding === 'uuid') out.raw(uuids.next());

@@ -6,12 +6,12 @@
 const POOL_BYTES = 8 * 512;
 const MAX_COUNTER = 0xfff;
 
-export interface UuidSource {
+export interface UuidGenerator {
   /** The next one, greater than all before it; its bytes are used again. */
   next(): Uint8Array;
 }
 
-export function createUuidSource(now: () => number = Date.now): UuidSource {
+export function createUuidGenerator(now: () => number = Date.now): UuidGenerator {
   const uuid = new Uint8Array(16);
   const pool = new Uint8Array(POOL_BYTES);
   let used = POOL_BYTES;

@@ -4,7 +4,7 @@ import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { Fault } from '#common/faults.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { compilePattern, compileSchema, prepareRecords } from '#runner/record-processor.ts';
-import { openSource } from '#runner/source/open-source.ts';
+import { openFile } from '#runner/source/open-file.ts';
 import { createBrowserPlatform } from './platform.ts';
 
 export interface FileToCheck {
@@ -47,7 +47,7 @@ async function check(
   platform: ReturnType<typeof createBrowserPlatform>,
 ): Promise<CheckedFile> {
   const bytes = Buffer.from(base64, 'base64');
-  const source = await openSource({
+  const source = await openFile({
     stream: piecesOf(bytes),
     readBytes: (start, end) => piecesOf(bytes.subarray(start, end)),
     sizeBytes: bytes.length,

@@ -11,7 +11,7 @@ import { createChunkCutter } from '#runner/plan-chunks.ts';
 import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { JSON_FAULT } from '#runner/processor/faults.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
-import { openSource } from '#runner/source/open-source.ts';
+import { openFile } from '#runner/source/open-file.ts';
 import { type BrowserBundle, bundleForBrowser, type StartedWorker, startWorker } from '#support/browser/bundle.ts';
 import type { CheckedFile } from '#support/browser/worker.ts';
 import { FILE_FAULTS, KINDS, RECORD_FAULTS, SCHEMA } from '#support/records/file-kinds.ts';
@@ -157,7 +157,7 @@ async function planAndPrepare({
   columnTypes = null,
 }: File): Promise<CheckedFile> {
   const bytes = Buffer.from(body);
-  const { format, firstRowNumber, ...source } = await openSource({
+  const { format, firstRowNumber, ...source } = await openFile({
     stream: piecesOf(bytes),
     readBytes: (start, end) => piecesOf(bytes.subarray(start, end)),
     sizeBytes: bytes.length,

@@ -2,7 +2,7 @@
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { copied } from './copied.ts';
-import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-source.ts';
+import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-format.ts';
 import { type Peeked, peek } from './peek.ts';
 import type { Archive, Platform, ReadBytes } from './platform.ts';
 import { rewriteDialect } from './rewrite-dialect.ts';
@@ -12,7 +12,7 @@ import { declaredOtherwise, formatFault, isOrdinary } from './source-format.ts';
 import { transcode } from './transcode.ts';
 import { CANONICAL_DELIMITER } from './write-csv.ts';
 
-export interface SourceInput {
+export interface FileInput {
   /** The object from its start, for what can be read in one go. A piece is valid until the next one is asked for. */
   stream: AsyncIterable<Buffer>;
   /** Any part of it, for archives. */
@@ -25,7 +25,7 @@ export interface SourceInput {
   platform: Platform;
 }
 
-export interface OpenSource {
+export interface OpenedFile {
   format: SourceFormat;
   /** Records for the scanner, with `format.chunkDelimiter`. */
   bytes: AsyncIterable<Buffer>;
@@ -36,7 +36,7 @@ export interface OpenSource {
 }
 
 /** @throws Fault FILE_FORMAT (permanent), and what reading throws. */
-export async function openSource(input: SourceInput): Promise<OpenSource> {
+export async function openFile(input: FileInput): Promise<OpenedFile> {
   const { platform } = input;
   const outer = await peek(input.stream, SAMPLE_BYTES);
   const container = outer.head.length === 0 ? 'none' : detectContainer(outer.head, input.declared);
@@ -56,7 +56,7 @@ export async function openSource(input: SourceInput): Promise<OpenSource> {
   }
 }
 
-async function openZip(input: SourceInput, archive: Archive): Promise<OpenSource> {
+async function openZip(input: FileInput, archive: Archive): Promise<OpenedFile> {
   const { declared } = input;
   const { members } = archive;
   const has = (name: string) => members.some((member) => member.name === name);
@@ -81,7 +81,7 @@ function wrongNumberOfMembers(names: string[]) {
   );
 }
 
-function openXlsx({ declared, maxRecordBytes }: SourceInput, archive: Archive): OpenSource {
+function openXlsx({ declared, maxRecordBytes }: FileInput, archive: Archive): OpenedFile {
   const { type = 'xlsx', compression = 'none' } = declared;
   if (type !== 'xlsx') throw declaredOtherwise(`type ${type}, but the object is a workbook`);
   if (compression !== 'none') throw declaredOtherwise(`compression ${compression}, but the object is a workbook`);
@@ -100,10 +100,10 @@ function openXlsx({ declared, maxRecordBytes }: SourceInput, archive: Archive): 
 }
 
 function openText(
-  input: SourceInput,
+  input: FileInput,
   compression: Exclude<Container, 'workbook or zip'>,
   { head, complete, stream }: Peeked,
-): OpenSource {
+): OpenedFile {
   const { declared, schema, key, maxRecordBytes, platform } = input;
   const content = detectContent({ bytes: head, complete, key }, declared, schema);
   const { type, encoding } = content;
