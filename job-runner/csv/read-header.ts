@@ -6,7 +6,7 @@ import { isUtf8Portable } from './utf8.ts';
 
 /**
  * Reads the file's first record as its header.
- * @throws Fault FILE_HEADER (permanent, reason HeaderMismatch) that names what is missing and what is unknown.
+ * @throws Fault FILE_HEADER (permanent, reason HeaderMismatch) that names the missing and the unknown columns.
  */
 export function readHeader(bytes: Buffer, schema: RecordSchemaSpec, delimiter = ','): string[] {
   if (!isUtf8Portable(bytes))

@@ -2,8 +2,8 @@
 export type IsUtf8 = (bytes: Uint8Array) => boolean;
 
 /**
- * Runs on every machine, at a tenth of the speed of Node's own test: where each record passes, the caller hands that in.
- * Source: The Unicode Standard, table 3-7 (well-formed UTF-8 byte sequences).
+ * Runs on every machine, at a tenth of the speed of Node's own test: where each record passes, the caller hands that
+ * in. Source: The Unicode Standard, table 3-7 (well-formed UTF-8 byte sequences).
  */
 export const isUtf8Portable: IsUtf8 = (bytes) => {
   const { length } = bytes;
@@ -27,7 +27,10 @@ function countContinuations(lead: number): number {
   return lead < 0xf0 ? 2 : 3;
 }
 
-/** The second byte's range is narrower where the character could be written shorter, is a surrogate or lies beyond U+10FFFF. */
+/**
+ * The second byte's range is narrower where the character could be written shorter, is a surrogate or lies beyond
+ * U+10FFFF.
+ */
 function mayFollow(lead: number, second: number): boolean {
   const least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
   const most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;

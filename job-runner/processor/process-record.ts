@@ -1,4 +1,4 @@
-/** One record by the rules of its schema: the same for every source of files. Pure; compiled once per schema. */
+/** Checks one record by the rules of its schema, whatever the file's format. Pure; compiled once per schema. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { matchHeader, normalizeName } from '#runner/csv/header.ts';
 import { RecordView } from '#runner/csv/record-reader.ts';
@@ -16,19 +16,20 @@ import { SchemaError } from './schema-error.ts';
 
 export interface RecordProcessor {
   /**
-   * Checks the record of the view, which is not malformed, and writes a valid one's row to `out`. `isText`: its bytes are known to be UTF-8
-   * without NUL; else every field is asked, and one that is not fails the record if the schema reads it.
-   * @returns all of its faults, the record's code first; null when it is valid.
+   * Checks the record of the view, which is not malformed, and writes the row of a valid record to `out`.
+   * @param isText true when the record's bytes are known to be UTF-8 without NUL; else the bytes of every field that
+   * the schema reads are checked, and one field that is not text fails the record.
+   * @returns all faults of the record, the record's code first; null for a valid record.
    */
   process(out: RowBuffer, context: RecordContext, isText: boolean): RecordFault[] | null;
   /**
-   * The record for people: values of sensitive fields masked. When nobody can say which value is which field's (the
-   * number of fields is wrong, or `malformed` quoting moved them), all of them are.
+   * Masks the values of sensitive fields, so that people may see the record. All values are masked when their fields
+   * are unknown, because the number of fields is wrong or `malformed` quoting moved them.
    */
   mask(fields: readonly string[], malformed?: boolean): string[];
-  /** Of which it is made, for the kernel. */
+  /** The compiled parts, for the kernel. */
   parts: {
-    /** Fields of a record. */
+    /** The number of fields of a record. */
     columns: number;
     positions: readonly number[];
     checks: readonly FieldCheck[];
@@ -40,16 +41,17 @@ export interface RecordProcessor {
 const MASK = '***';
 
 export interface CompileOptions {
-  /** Whose records are processed. */
+  /** The view of the records that are processed. */
   record?: RecordView;
-  /** Of the target's columns, for rows in the binary format; null for the text format. */
+  /** The encodings of the target's columns for rows in the binary format; null for the text format. */
   encodings?: readonly Encoding[] | null;
   /** Node's own is faster than the default, which runs everywhere. */
   isUtf8?: IsUtf8;
 }
 
 /**
- * Compiles a schema for the records of a view, from a file with this header (null: as if the file had the schema's own).
+ * Compiles a schema for the records of a view, from a file with this header (null: as if the file had the schema's
+ * own).
  * @throws SchemaError
  */
 export function compileSchema(
@@ -160,7 +162,7 @@ function checkFields(
   return faults;
 }
 
-/** The faults of the fields, and behind them those of the rules. */
+/** Adds the faults of the rules behind those of the fields. */
 function checkRules(values: FieldValues, rules: readonly RuleCheck[], faults: RecordFault[]): RecordFault[] {
   let all = faults;
   for (const check of rules) {
@@ -170,12 +172,12 @@ function checkRules(values: FieldValues, rules: readonly RuleCheck[], faults: Re
   return all;
 }
 
-/** What PostgreSQL takes as text. */
+/** Does PostgreSQL take the bytes as text? */
 export function isCleanText(bytes: Buffer, isUtf8: IsUtf8 = isUtf8Portable): boolean {
   return isUtf8(bytes) && !bytes.includes(0);
 }
 
-/** More fields than columns are fine when they are blank: spreadsheets write such. */
+/** Spreadsheets write blank fields behind the last column; a record may have them. */
 function hasOnlyBlanksBehind(record: RecordView, columns: number): boolean {
   if (record.count < columns) return false;
   for (let i = columns; i < record.count; i += 1) if (record.text(i).trim() !== '') return false;
@@ -190,7 +192,7 @@ function requireKeyColumns(schema: RecordSchemaSpec): void {
   }
 }
 
-/** A header's column must be one field's: names and aliases differ in more than case, spaces, `_` and `-`. */
+/** A header's column must belong to one field, so names and aliases differ in more than case, spaces, `_` and `-`. */
 function requireDistinctNames(schema: RecordSchemaSpec): void {
   const owners = new Map<string, number>();
   for (const [i, { name, aliases = [] }] of schema.fields.entries()) {

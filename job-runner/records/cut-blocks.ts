@@ -18,7 +18,10 @@ export interface Block {
 }
 
 export interface BlockCutter {
-  /** @returns the records behind the header that end in the piece; null when none does. @throws Fault as the scanner's `push` does */
+  /**
+   * @returns the records behind the header that end in the piece; null when none does.
+   * @throws Fault as the scanner's `push` does
+   */
   push(piece: Buffer): Block | null;
   /** @returns the last record where the file ends without an end of line. @throws Fault as the scanner's `end` does */
   end(): Block | null;

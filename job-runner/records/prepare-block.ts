@@ -33,7 +33,10 @@ export interface BlockPreparerOptions {
   uploadId: string;
   /** The character between two fields; default: a comma. */
   delimiter?: string;
-  /** The encodings of the target's columns for rows in the binary format; null for the text format, which the kernel does not write. */
+  /**
+   * The encodings of the target's columns for rows in the binary format; null for the text format, which the kernel
+   * does not write.
+   */
   encodings?: readonly Encoding[] | null;
   /** The fault of a record that could not be read; default: the fault of a stray quote. */
   malformedFault?: RecordFault;

@@ -1,4 +1,7 @@
-/** Prepares all records of a file where no ledger plans chunks: for a page or a command line that shows what an upload would find. */
+/**
+ * Prepares all records of a file where no ledger plans chunks: for a page or a command line that shows what an upload
+ * would find.
+ */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { SourceFormat } from '#api/source-format.ts';
 import { readHeader } from '#runner/csv/read-header.ts';
@@ -22,7 +25,9 @@ export interface CanonicalFile {
 export interface PrepareOptions {
   schema: RecordSchemaSpec;
   maxRecordBytes: number;
-  /** The types of the target's columns, where they are known: a number that its column has no room for is a fault then. */
+  /**
+   * The types of the target's columns, where they are known: a number that its column has no room for is a fault then.
+   */
   columnTypes?: readonly ColumnType[] | null;
   /** Node's own is faster than the default, which runs everywhere. */
   isUtf8?: IsUtf8;
@@ -39,8 +44,8 @@ const NO_UPLOAD = '00000000-0000-0000-0000-000000000000';
 
 /**
  * Yields the records in order, one list for each piece of the file that ends some.
- * @throws Fault for a file that fails as a whole (permanent: FILE_HEADER, FILE_UNTERMINATED_QUOTE, FILE_RECORD_TOO_LONG),
- * SchemaError, and what reading throws
+ * @throws Fault for a file that fails as a whole (permanent: FILE_HEADER, FILE_UNTERMINATED_QUOTE,
+ * FILE_RECORD_TOO_LONG), SchemaError, and what reading throws
  */
 export async function* prepareRecords(
   { bytes, format, firstRowNumber }: CanonicalFile,

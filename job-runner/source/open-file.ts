@@ -1,4 +1,4 @@
-/** An object of any kind as the bytes that the scanner takes, in one pass. */
+/** Turns a file of any format into the canonical bytes that the scanner takes, in one pass. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { copied } from './copied.ts';
@@ -13,9 +13,11 @@ import { transcode } from './transcode.ts';
 import { CANONICAL_DELIMITER } from './write-csv.ts';
 
 export interface FileInput {
-  /** The object from its start, for what can be read in one go. A piece is valid until the next one is asked for. */
+  /**
+   * The file from its start, for formats that are read in one pass. A piece is valid until the next one is asked for.
+   */
   stream: AsyncIterable<Buffer>;
-  /** Any part of it, for archives. */
+  /** Reads any part of the file, for archives. */
   readBytes: ReadBytes;
   sizeBytes: number;
   key: string;
@@ -27,15 +29,15 @@ export interface FileInput {
 
 export interface OpenedFile {
   format: SourceFormat;
-  /** Records for the scanner, with `format.chunkDelimiter`. */
+  /** The records for the scanner; their delimiter is `format.chunkDelimiter`. */
   bytes: AsyncIterable<Buffer>;
-  /** They are not the object's own bytes: chunks need a copy to point into. */
+  /** True when `bytes` are not the object's own bytes: chunks then need a copy to point into. */
   rewritten: boolean;
-  /** Row number of the first row of `bytes`. */
+  /** The row number of the first row of `bytes`. */
   firstRowNumber: number;
 }
 
-/** @throws Fault FILE_FORMAT (permanent), and what reading throws. */
+/** @throws Fault FILE_FORMAT (permanent), and any error of reading. */
 export async function openFile(input: FileInput): Promise<OpenedFile> {
   const { platform } = input;
   const outer = await peek(input.stream, SAMPLE_BYTES);
@@ -109,7 +111,7 @@ function openText(
   const { type, encoding } = content;
   const asIs = type === 'csv' && isOrdinary(content.dialect);
   const rewritten = compression !== 'none' || encoding !== 'utf-8' || !asIs;
-  // What was decompressed is nobody else's.
+  // Decompressed pieces need no copy: nothing else writes into them.
   const pieces = rewritten && compression === 'none' ? copied(stream) : stream;
   const text = encoding === 'utf-8' ? pieces : transcode(pieces, encoding);
   return {
