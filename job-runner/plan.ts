@@ -11,9 +11,10 @@ import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { recordFormat } from '#ledger/uploads/record-format.ts';
 import { createRecordScanner, createScanMemory, type ScanMemory } from '#runner/csv/scanner.ts';
 import type { RunnerDeps } from '#runner/deps.ts';
+import { NODE_PLATFORM } from '#runner/node/platform.ts';
 import { createChunkCutter } from '#runner/plan-chunks.ts';
 import { copied } from '#runner/source/copied.ts';
-import { type OpenSource, openSource } from '#runner/source/open-source.ts';
+import { type OpenedFile, openFile } from '#runner/source/open-file.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
 import { BLOCKS_BYTES, readBlocks } from '#runner/storage/read-blocks.ts';
 import type { ObjectIdentity, ReadObject } from '#s3/object-identity.ts';
@@ -76,7 +77,7 @@ async function readFile(
   });
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(async () => void (await digested.stream.return()));
-  const source = await openSource({
+  const source = await openFile({
     stream: digested.stream,
     readBytes,
     sizeBytes: identity.sizeBytes,
@@ -84,6 +85,7 @@ async function readFile(
     declared: request.format ?? {},
     schema,
     maxRecordBytes: config.maxRecordBytes,
+    platform: NODE_PLATFORM,
   });
   const { format, rewritten } = source;
   log.info({ ...format, rewritten }, 'the kind of file is known');
@@ -147,7 +149,7 @@ function createDigestedStream(
 async function scanRecords(
   { config, log }: RunnerDeps,
   { schema, request }: UploadRow,
-  { source, copy, memory }: { source: OpenSource; copy: WorkCopy | null; memory: ScanMemory },
+  { source, copy, memory }: { source: OpenedFile; copy: WorkCopy | null; memory: ScanMemory },
 ): Promise<Pick<Plan, 'header' | 'chunks' | 'totalRecords'>> {
   const cutter = createChunkCutter({ records: request.chunkRecords, bytes: DEFAULTS.maxChunkBytes });
   const { chunkDelimiter } = source.format;

@@ -1,16 +1,16 @@
-/** A file's header against the fields of a schema. */
+/** Matches a file's header with the fields of a schema. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 
 export interface HeaderMatch {
-  /** For each field of the schema the position of its column in the file, or -1. */
+  /** The position of each field's column in the file, in the schema's order; -1 for a field without a column. */
   positions: number[];
-  /** Columns in the file, without those at the end that have no name. */
+  /** The number of columns in the file, without nameless columns at the end. */
   columns: number;
 }
 
 export type HeaderResult = { ok: true; match: HeaderMatch } | { ok: false; message: string };
 
-/** Letter case, spaces, `_` and `-` do not matter, nor how an accent is written. */
+/** Two names are the same when they differ only in letter case, spaces, `_`, `-` or the way an accent is encoded. */
 export function normalizeName(name: string): string {
   return name
     .normalize('NFC')
@@ -19,8 +19,8 @@ export function normalizeName(name: string): string {
 }
 
 /**
- * Matches names in any order (`exact`: in the schema's order); says everything that is wrong at once. The message names
- * columns only when at least one is a field: else the first row may be a record, and its values are nobody's business.
+ * Matches names in any order (`exact`: in the schema's order), and reports all problems at once. The message names
+ * columns only when at least one is a field: else the first row may be a record, whose values must not be shown.
  */
 export function matchHeader(header: readonly string[], schema: RecordSchemaSpec): HeaderResult {
   const names = dropTrailingBlanks(header);
@@ -32,16 +32,16 @@ export function matchHeader(header: readonly string[], schema: RecordSchemaSpec)
   }
   const keys = names.map(normalizeName);
   const positions = findPositions(schema, keys);
-  const taken = new Set(positions.filter((position) => position !== -1));
+  const matched = new Set(positions.filter((position) => position !== -1));
   const expected = `Expected: ${shorten(schema.fields.map(({ name }) => name).join(', '))}.`;
-  if (taken.size === 0) {
+  if (matched.size === 0) {
     return {
       ok: false,
       message: `No column of the first row is a field of the schema. ${expected} Add the header row, or correct it.`,
     };
   }
-  const repeated = new Set(repeatedColumns(schema, keys, taken));
-  const unknown = names.flatMap((_, i) => (taken.has(i) || repeated.has(i) ? [] : [i]));
+  const repeated = new Set(repeatedColumns(schema, keys, matched));
+  const unknown = names.flatMap((_, i) => (matched.has(i) || repeated.has(i) ? [] : [i]));
   const show = (columns: Iterable<number>) => [...columns].map((i) => names[i]!.trim() || '(a column without a name)');
   const problems = [
     ...list('the column is there twice', show(repeated)),
@@ -56,7 +56,7 @@ export function matchHeader(header: readonly string[], schema: RecordSchemaSpec)
   };
 }
 
-/** For each field the first column with its name, else with an alias: an alias never takes another field's own column. */
+/** Finds each field's first column by name, else by an alias; an alias never takes another field's own column. */
 function findPositions(schema: RecordSchemaSpec, keys: readonly string[]): number[] {
   const free = new Map<string, number>();
   for (const [i, key] of keys.entries()) if (key !== '' && !free.has(key)) free.set(key, i);
@@ -72,10 +72,10 @@ function findPositions(schema: RecordSchemaSpec, keys: readonly string[]): numbe
   );
 }
 
-/** Columns that are a field which has another column already, by the same name or by an alias. */
-function repeatedColumns(schema: RecordSchemaSpec, keys: readonly string[], taken: Set<number>): number[] {
+/** Finds the columns whose name or alias is that of a field with another column. */
+function repeatedColumns(schema: RecordSchemaSpec, keys: readonly string[], matched: Set<number>): number[] {
   const known = new Set(schema.fields.flatMap(({ name, aliases = [] }) => [name, ...aliases].map(normalizeName)));
-  return keys.flatMap((key, i) => (key !== '' && !taken.has(i) && known.has(key) ? [i] : []));
+  return keys.flatMap((key, i) => (key !== '' && !matched.has(i) && known.has(key) ? [i] : []));
 }
 
 function missingFields(schema: RecordSchemaSpec, positions: number[]): string[] {
@@ -97,7 +97,7 @@ function orderProblem(schema: RecordSchemaSpec, positions: number[]): string[] {
   return ['the columns are not in the order of the schema'];
 }
 
-/** Spreadsheets write columns without a name at the end; a value in them is a fault of its record. */
+/** Spreadsheets write nameless columns at the end; a value in such a column is a fault of its record. */
 function dropTrailingBlanks(header: readonly string[]): readonly string[] {
   let end = header.length;
   while (end > 0 && header[end - 1]!.trim() === '') end -= 1;

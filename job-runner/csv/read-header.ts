@@ -1,15 +1,16 @@
-import { isUtf8 } from 'node:buffer';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import { matchHeader } from './header.ts';
 import { splitRecord, withoutLineEnd } from './split.ts';
+import { isUtf8Portable } from './utf8.ts';
 
 /**
  * Reads the file's first record as its header.
- * @throws Fault FILE_HEADER (permanent, reason HeaderMismatch) that names what is missing and what is unknown.
+ * @throws Fault FILE_HEADER (permanent, reason HeaderMismatch) that names the missing and the unknown columns.
  */
 export function readHeader(bytes: Buffer, schema: RecordSchemaSpec, delimiter = ','): string[] {
-  if (!isUtf8(bytes)) throw mismatch('The file is not UTF-8 text: save it as CSV in UTF-8 and upload it again.');
+  if (!isUtf8Portable(bytes))
+    throw mismatch('The file is not UTF-8 text: save it as CSV in UTF-8 and upload it again.');
   const { fields, malformed } = splitRecord(withoutLineEnd(bytes.toString('utf8')), delimiter);
   if (malformed) throw mismatch('The header has a quote where none may stand: correct the first row of the file.');
   const result = matchHeader(fields, schema);

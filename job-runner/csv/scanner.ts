@@ -21,27 +21,28 @@ const QUOTE = 0x22;
 const LF = 0x0a;
 const BOM = [0xef, 0xbb, 0xbf];
 
-/** Of WebAssembly's memory. */
+/** The size of a page of WebAssembly's memory. */
 const PAGE_BYTES = 64 * 1024;
-/** Behind the last byte, since sixteen are looked at together. */
+/** Bytes of memory behind the last one that is scanned, since sixteen are compared together. */
 const SPARE_BYTES = 16;
 
 const { FIELD_START, UNQUOTED, QUOTED, QUOTE_INSIDE, AFTER_CR } = LAYOUT;
 
 export interface ScannerOptions {
-  /** Bytes from the record's start to the end of its line; one more fails the file. */
+  /** A record with more bytes than this, from its start to the end of its line, fails the file. */
   maxRecordBytes: number;
   /**
-   * Called for every record in order: [startByte, endByte) with the end of its line, and the row as a person counts it
-   * in a spreadsheet: the first row of the file is 1, a blank line counts, a newline inside quotes does not.
+   * Called for every record in order. The record's bytes are [startByte, endByte), which include the end of its line.
+   * Rows are counted as in a spreadsheet: the first row of the file is 1, a blank line counts, a newline inside quotes
+   * does not.
    */
   onRecord(startByte: number, endByte: number, rowNumber: number): void;
-  /** Where the bytes lie in the file, for a scanner that starts in the middle of it; default: the file's start. */
+  /** The offset of the first byte in the file, for a scanner that starts in the middle of a file; default: 0. */
   startByte?: number;
   firstRowNumber?: number;
   /** The byte between two fields; default: a comma. */
   delimiter?: number;
-  /** Bytes that lie in it are scanned there, all others are copied. */
+  /** Bytes in this memory are scanned in place; all other bytes are copied into it. */
   memory?: ScanMemory;
 }
 
@@ -52,9 +53,9 @@ export interface ScanMemory {
 }
 
 export interface RecordScanner {
-  /** Takes the next bytes. @throws Fault FILE_UNTERMINATED_QUOTE, FILE_RECORD_TOO_LONG (permanent) */
+  /** Scans the next bytes of the file. @throws Fault FILE_UNTERMINATED_QUOTE, FILE_RECORD_TOO_LONG (permanent) */
   push(bytes: Buffer): void;
-  /** The file is at its end. @throws Fault FILE_UNTERMINATED_QUOTE */
+  /** Ends the file. @throws Fault FILE_UNTERMINATED_QUOTE */
   end(): void;
 }
 
@@ -62,12 +63,12 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
   const { maxRecordBytes, onRecord, delimiter = COMMA } = options;
   const { finder } = options.memory ?? createScanMemory(0);
   let state: number = FIELD_START;
-  /** Of the next byte to come. */
+  /** The offset of the next byte in the file. */
   let position = options.startByte ?? 0;
   let recordStart = position;
   let row = options.firstRowNumber ?? 1;
   let bomSeen = position === 0 ? 0 : BOM.length;
-  /** Of the record that ended with a CR and waits for an LF. */
+  /** Is the line that ended with a CR, and may still get an LF, blank? */
   let heldBlank = false;
 
   function endRecord(end: number, blank: boolean): void {
@@ -77,7 +78,7 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
     state = FIELD_START;
   }
 
-  /** Skips a byte order mark at the file's first byte, also one that comes in pieces. */
+  /** Skips a byte order mark at the start of the file, even when it comes in pieces. */
   function skipBom(bytes: Buffer): Buffer {
     let i = 0;
     while (i < bytes.length && bomSeen < BOM.length && bytes[i] === BOM[bomSeen]) {
@@ -87,7 +88,7 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
     position += i;
     if (bomSeen === BOM.length) recordStart = position;
     else if (i < bytes.length) {
-      // Not a mark after all: the bytes that looked like one are the record's own.
+      // The bytes were not a mark after all: they belong to the record.
       if (bomSeen > 0) state = UNQUOTED;
       bomSeen = BOM.length;
     }
@@ -113,16 +114,16 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
     }
   }
 
-  /** Goes on from the piece before. @returns how many bytes belong to what was begun there */
+  /** Completes what the last piece began. @returns how many bytes of this piece belong to it */
   function enter(bytes: Buffer): number {
     if (bytes.length === 0) return 0;
     let length = 0;
     if (state === AFTER_CR) {
-      // The record was held back: an LF is part of its end.
+      // An LF after the CR still belongs to the record that was held back.
       length = bytes[0] === LF ? 1 : 0;
       endRecord(position + length, heldBlank);
     } else if (state === QUOTE_INSIDE) {
-      // The last byte of the piece before was a quote inside quotes: another one makes it a quote of the text.
+      // The last piece ended with a quote inside quotes: a second quote makes it a quote of the text.
       length = bytes[0] === QUOTE ? 1 : 0;
       state = length === 1 ? QUOTED : UNQUOTED;
     }
@@ -144,7 +145,7 @@ export function createRecordScanner(options: ScannerOptions): RecordScanner {
     push(bytes) {
       let rest = bomSeen < BOM.length ? skipBom(bytes) : bytes;
       while (rest.length > 0) {
-        // Stop where the limit is, so that what is said does not depend on how the bytes were cut.
+        // Each part ends at the limit, so that the fault does not depend on how the bytes were cut.
         const room = recordStart + maxRecordBytes + 1 - position;
         const part = rest.subarray(0, Math.max(1, room));
         scan(part);

@@ -1,12 +1,12 @@
-/** One record's text to its fields, by the grammar of the scanner. */
+/** The fields of one record's text, by the grammar of the scanner. */
 export interface SplitRecord {
-  /** Doubled quotes undone. Best effort when `malformed`. */
+  /** Doubled quotes are single here. A malformed record gives the fields as well as they can be told apart. */
   fields: string[];
-  /** A quote where none may stand; the record fails. */
+  /** True when a quote stands where none may; the record fails then. */
   malformed: boolean;
 }
 
-/** Cuts the end of line off: LF, CRLF or CR. */
+/** Removes the end of the line: LF, CRLF or CR. */
 export function withoutLineEnd(text: string): string {
   let end = text.length;
   if (text.charCodeAt(end - 1) === 0x0a) end -= 1;
@@ -14,9 +14,9 @@ export function withoutLineEnd(text: string): string {
   return end === text.length ? text : text.slice(0, end);
 }
 
-/** Splits a record without its end of line. */
+/** @param text a record without its end of line */
 export function splitRecord(text: string, delimiter = ','): SplitRecord {
-  // Most records hold no quote; then every such character is a delimiter.
+  // In a record without a quote, as most are, every delimiter ends a field.
   if (!text.includes('"')) return { fields: text.split(delimiter), malformed: false };
   const fields: string[] = [];
   let malformed = false;
@@ -32,7 +32,7 @@ export function splitRecord(text: string, delimiter = ','): SplitRecord {
 
 interface Field {
   value: string;
-  /** Index of the delimiter after it, or the text's length. */
+  /** The index of the delimiter after the field, or the text's length. */
   end: number;
   malformed: boolean;
 }
@@ -49,7 +49,7 @@ function readQuoted(text: string, start: number, delimiter: string): Field {
   let value = '';
   for (;;) {
     const quote = text.indexOf('"', at);
-    // The scanner never ends a record inside quotes.
+    // Such a text is malformed, since the scanner never ends a record inside quotes.
     if (quote === -1) return { value: value + text.slice(at), end: text.length, malformed: true };
     value += text.slice(at, quote);
     if (text.charCodeAt(quote + 1) === 0x22) {

@@ -1,21 +1,18 @@
 /** Turns one chunk's bytes into the rows that go into the table and the records that failed. Pure. */
+import { isUtf8 } from 'node:buffer';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import type { Chunk, ErrorSummary } from '#ledger/types.ts';
-import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
-import { createRowKernel } from '#runner/kernel/row-kernel.ts';
-import { type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
-import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
-import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
+import type { Encoding } from '#runner/processor/column-encoding.ts';
+import type { RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordFault } from '#runner/processor/record-fault.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { createBlockPreparer } from '#runner/records/prepare-block.ts';
 import { CodeCounts, type FailedRows } from './failed-rows.ts';
 
 /** Longer texts of failed records are cut after this many UTF-16 units. */
 const ROW_DATA_LIMIT = 8192;
-/** The kernel stays in use while it leaves at most this many more records to the processor than it takes itself. */
-const MOST_LEFT = 16;
 
 export interface Position {
   byteOffset: number;
@@ -65,63 +62,29 @@ export interface ChunkPreparerOptions {
 }
 
 export function createChunkPreparer(options: ChunkPreparerOptions): ChunkPreparer {
-  const { delimiter = ',', malformedFault = QUOTING_FAULT, storeRowData, encodings = null } = options;
-  const reader = createRecordReader(delimiter.charCodeAt(0));
-  const processor = compileSchema(options.schema, options.header, { record: reader.view, encodings });
-  const context = { uploadId: options.uploadId, rowNumber: 0 };
-  const kernel = encodings
-    ? createRowKernel({
-        ...processor.parts,
-        context,
-        delimiter: delimiter.charCodeAt(0),
-        uploadId: uuidBytes(options.uploadId),
-      })
-    : null;
+  const { delimiter = ',', storeRowData, ...blockOptions } = options;
+  const preparer = createBlockPreparer({ ...blockOptions, delimiter, isUtf8 });
 
   return {
     prepare(chunk, bytes, { rows, failed }) {
-      // Nearly all chunks are text throughout, so one check of the whole chunk usually spares one for each record.
-      const clean = isCleanText(bytes);
       const records = createPositions(chunk);
       const recordAt = ({ byteOffset, byteLength }: Position) =>
         bytes.subarray(byteOffset - chunk.startByte, byteOffset - chunk.startByte + byteLength);
       const rowData = (rowNumber: number) =>
-        storeRowData ? describeRecord(recordAt(records.positionOf(rowNumber)!), processor, delimiter) : null;
+        storeRowData ? describeRecord(recordAt(records.positionOf(rowNumber)!), preparer.processor, delimiter) : null;
       const { positionOf } = records;
       const from = rows.rows;
       const failedFrom = failed.buffer.rows;
       const codes = new CodeCounts();
-      const processRecord = (start: number, end: number, rowNumber: number): void => {
-        context.rowNumber = rowNumber;
-        records.add(start, end, rowNumber);
-        const isText = clean || isCleanText(bytes.subarray(start, end));
-        const faults = reader.view.malformed
-          ? [isText ? malformedFault : TEXT_FAULT]
-          : processor.process(rows, context, isText);
-        if (!faults) return;
-        const row = { rowNumber, faults, ...positionOf(rowNumber)!, rowData: rowData(rowNumber) };
-        failed.add(row);
-        codes.add(row);
-      };
-      let rowNumber = chunk.firstRowNumber;
-      let taken = 0;
-      let left = 0;
-      kernel?.reset();
-      for (let at = 0; at < bytes.length; rowNumber += 1) {
-        // A kernel that leaves most records to the processor costs more than it saves.
-        if (kernel && left <= MOST_LEFT + taken) {
-          const before = rows.rows;
-          at = kernel.run(bytes, at, rowNumber, { rows, onRecord: records.add, isText: clean });
-          taken += rows.rows - before;
-          rowNumber += rows.rows - before;
-          if (at === bytes.length) break;
-          left += 1;
-        }
-        const next = reader.read(bytes, at);
-        // A blank line has a row number, but is not a record.
-        if (!reader.view.blank) processRecord(at, next, rowNumber);
-        at = next;
-      }
+      preparer.prepare(bytes, chunk.firstRowNumber, {
+        rows,
+        onRecord: records.add,
+        onFailed(rowNumber, faults) {
+          const row = { rowNumber, faults, ...positionOf(rowNumber)!, rowData: rowData(rowNumber) };
+          failed.add(row);
+          codes.add(row);
+        },
+      });
       records.expectAll();
       return {
         chunk,

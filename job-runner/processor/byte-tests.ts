@@ -1,18 +1,18 @@
 /**
- * Quick tests of a field on its bytes, without a string. Each says yes only where the test of the field's text would; a
- * no means "ask the text". All are linear in the field.
+ * Quick tests of a field's bytes, without a string. A test accepts only bytes whose text the full test accepts; bytes
+ * that it refuses go on to the full test of the text. All tests are linear in the field.
  */
 
 import { isDay } from './calendar.ts';
 
-/** Tests the bytes [start, end), which are UTF-8 and at least one. */
+/** Tests the bytes [start, end), which are UTF-8; the range has at least one byte. */
 export interface ByteTest {
   (bytes: Uint8Array, start: number, end: number): boolean;
-  /** The same for the kernel. */
+  /** The same test for the kernel. */
   readonly form: TestForm;
 }
 
-/** What a test asks; tables have a 1 for each byte that may stand there. */
+/** The rule of a test; a table has a 1 for each byte that may stand there. */
 export type TestForm =
   | { kind: 'class'; table: Uint8Array; least: number; most: number }
   | { kind: 'enum'; values: readonly Buffer[] }
@@ -32,7 +32,7 @@ const DOT = 0x2e;
 const AT = 0x40;
 const ZERO = 0x30;
 
-/** 1 for the ASCII characters that a class such as `[A-Za-z0-9]` has. */
+/** The table has a 1 for each ASCII character of a class such as `[A-Za-z0-9]`. */
 function characterTable(characterClass: string): Uint8Array {
   const expression = new RegExp(`^${characterClass}$`);
   const table = new Uint8Array(256);
@@ -40,7 +40,7 @@ function characterTable(characterClass: string): Uint8Array {
   return table;
 }
 
-/** From `least` to `most` characters of a class. */
+/** Accepts `least` to `most` characters of a class. */
 export function classTest(characterClass: string, least: number, most: number): ByteTest {
   const table = characterTable(characterClass);
   return byteTest({ kind: 'class', table, least, most }, (bytes, start, end) => {
@@ -56,7 +56,7 @@ export const isDigits: Test = (bytes, start, end) => {
   return true;
 };
 
-/** YYYY-MM-DD, years 0001 to 9999. */
+/** Accepts dates as YYYY-MM-DD in the years 0001 to 9999. */
 export const isDateBytes: ByteTest = byteTest({ kind: 'date' }, (bytes, start, end) => {
   if (end - start !== 10 || bytes[start + 4] !== DASH || bytes[start + 7] !== DASH) return false;
   if (!isDigits(bytes, start, start + 4) || !isDigits(bytes, start + 5, start + 7)) return false;
@@ -76,7 +76,7 @@ const EMAIL_LABEL = characterTable('[a-zA-Z0-9-]');
 
 const EMAIL_FORM: TestForm = { kind: 'email', local: EMAIL_LOCAL, label: EMAIL_LABEL };
 
-/** The rule of the HTML living standard, as in `types.ts`. */
+/** Accepts email addresses by the rule of the HTML living standard. */
 export const isEmailBytes: ByteTest = byteTest(EMAIL_FORM, (bytes, start, end) => {
   let i = start;
   while (i < end && EMAIL_LOCAL[bytes[i]!] === 1) i += 1;
@@ -104,7 +104,7 @@ export function enumTest(allowed: readonly string[]): ByteTest {
   });
 }
 
-/** Characters are Unicode code points: every byte of UTF-8 that does not continue one. */
+/** Counts Unicode code points: one for every byte of UTF-8 that does not continue a character. */
 export function lengthTest(least: number, most: number): ByteTest {
   return byteTest({ kind: 'characters', least, most }, (bytes, start, end) => {
     let count = 0;
@@ -113,17 +113,17 @@ export function lengthTest(least: number, most: number): ByteTest {
   });
 }
 
-/** Of none of these lengths in bytes. */
+/** Accepts fields whose length in bytes is none of these. */
 export function notLengthsTest(lengths: readonly number[]): ByteTest {
   return byteTest({ kind: 'notLengths', lengths }, (_bytes, start, end) => !lengths.includes(end - start));
 }
 
-/** Bytes with which UTF-8 begins a character that may be a space: those of ASCII, and of U+00A0, U+1680, U+2000 … U+3000, U+FEFF. */
+/** UTF-8 begins every space with one of these bytes: the spaces of ASCII, U+00A0, U+1680, U+2000 … U+3000, U+FEFF. */
 const MAY_BE_SPACE = new Uint8Array(256);
 for (let byte = 0; byte <= 0x20; byte += 1) MAY_BE_SPACE[byte] = 1;
 for (const byte of [0x7f, 0xc2, 0xe1, 0xe2, 0xe3, 0xef]) MAY_BE_SPACE[byte] = 1;
 
-/** False where a field that begins with this byte is certainly not blank. */
+/** False when a field that begins with this byte is certainly not blank. */
 export function mayBeBlank(firstByte: number): boolean {
   return MAY_BE_SPACE[firstByte] === 1;
 }

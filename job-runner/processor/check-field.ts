@@ -10,15 +10,18 @@ export interface FieldCheck {
   name: string;
   type: ValueType;
   required: boolean;
-  /** Says of bytes that are not blank that they are a valid value as they are; what it refuses is asked of the text. */
+  /**
+   * True when bytes that are not blank are certainly a valid value as they are; otherwise `read` decides about the
+   * text.
+   */
   acceptsBytes(bytes: Uint8Array, start: number, end: number): boolean;
-  /** What it asks, one test after the other; null: it refuses everything. */
+  /** The tests that `acceptsBytes` makes, one after the other; null when `acceptsBytes` refuses everything. */
   tests: readonly ByteTest[] | null;
-  /** Undefined when the text means "no value". Blank always does. */
+  /** Undefined when the text means "no value", as a blank text always does. */
   present(text: string | undefined): string | undefined;
   /**
-   * Adds the faults of the text, or of its absence.
-   * @returns the value, in the form of its type; nothing to use when there were faults.
+   * Adds the faults of the text, or the fault of a missing text.
+   * @returns the value in the form of its type; not to be used when there were faults.
    */
   read(text: string | undefined, faults: RecordFault[]): string | undefined;
 }
@@ -63,7 +66,10 @@ export function compileField(
 const always = () => true;
 const never = () => false;
 
-/** A value that may be a word for "no value" is left to the text. Null where something has no quick test. */
+/**
+ * The tests refuse a value that may be a word for "no value", so that its text is read.
+ * @returns null when the type or a constraint has no quick test
+ */
 function collectTests(
   type: ValueType,
   checks: readonly Constraint[],
@@ -75,7 +81,7 @@ function collectTests(
   return tests.includes(null) ? null : (tests as ByteTest[]);
 }
 
-/** All tests in one. */
+/** Makes one test of all. */
 function all(tests: readonly ByteTest[] | null): FieldCheck['acceptsBytes'] {
   if (tests === null) return never;
   if (tests.length < 2) return tests[0] ?? always;
@@ -86,7 +92,7 @@ function all(tests: readonly ByteTest[] | null): FieldCheck['acceptsBytes'] {
 }
 
 function isBlank(text: string): boolean {
-  // Most values start with a letter or a digit: no trim for them.
+  // Most values start with a letter or a digit and need no trim.
   const first = text.charCodeAt(0);
   return first > 0x20 && first < 0x7f ? false : text.trim() === '';
 }

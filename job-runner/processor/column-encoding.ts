@@ -1,28 +1,29 @@
 /**
- * What the receive functions of PostgreSQL's types take, for COPY's binary format: PostgreSQL then reads no text, which is a
- * fifth of its work for a table of texts, numbers and dates. Known for the types that fields have; a table with any other
- * pair of column and source is loaded in the text format. Source: PostgreSQL's `*_recv` functions.
+ * Encodes values for COPY's binary format as the receive functions of PostgreSQL's types take them: PostgreSQL then
+ * parses no text, which is a fifth of its work for a table of texts, numbers and dates. The encodings cover the types
+ * that fields have; a table with any other pair of column and value is loaded in the text format. Source: PostgreSQL's
+ * `*_recv` functions.
  */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { daysSince2000 } from './calendar.ts';
 import { integerToJson } from './numbers.ts';
 import type { RowBuffer } from './row-buffer.ts';
 
-/** Of pg_attribute: the type's oid, and its modifier, such as the length of a varchar; -1 where it has none. */
+/** From pg_attribute: the type's oid, and the type's modifier, such as the length of a varchar, or -1. */
 export interface ColumnType {
   oid: number;
   modifier: number;
 }
 
-/** Of a type; `text`: the value's own bytes. */
+/** The encoding of a type; `text` writes the value's own bytes. */
 type TypeEncoding = 'text' | 'jsonb' | 'int2' | 'int4' | 'int8' | 'float8' | 'numeric' | 'date' | 'boolean' | 'uuid';
-/** `decimal`: a numeric of a precision and scale. */
+/** `decimal` is a numeric with a precision and a scale. */
 export type Encoding = TypeEncoding | 'decimal';
 
 type Schema = Pick<RecordSchemaSpec, 'fields' | 'target'>;
 type Column = RecordSchemaSpec['target']['columns'][number];
 
-/** By pg_type.oid: these never change. */
+/** Indexed by pg_type.oid; the oids of built-in types never change. */
 const ENCODINGS: Record<number, TypeEncoding> = {
   16: 'boolean',
   20: 'int8',
@@ -40,8 +41,8 @@ const ENCODINGS: Record<number, TypeEncoding> = {
 };
 const JSON_OID = 114;
 
-/** What may be encoded so, besides `text`, which takes everything. */
-const SOURCES: Record<Exclude<TypeEncoding, 'text'>, ReadonlySet<string>> = {
+/** The values that each encoding takes; `text` takes every value. */
+const ENCODED_VALUES: Record<Exclude<TypeEncoding, 'text'>, ReadonlySet<string>> = {
   boolean: new Set(['boolean']),
   int2: new Set(['integer', 'year', 'rowNumber']),
   int4: new Set(['integer', 'year', 'rowNumber']),
@@ -54,23 +55,24 @@ const SOURCES: Record<Exclude<TypeEncoding, 'text'>, ReadonlySet<string>> = {
 };
 
 /**
- * @param types of the target's columns, in their order
- * @returns an encoding for each; null when one of them has none that is known
+ * @param types the types of the target's columns, in their order
+ * @returns an encoding for each column; null when a column has no known encoding
  */
 export function chooseEncodings(schema: Schema, types: readonly ColumnType[]): Encoding[] | null {
-  const encodings = schema.target.columns.map((column, i) => encodingOf(sourceOf(column, schema), types[i]!));
+  const encodings = schema.target.columns.map((column, i) => encodingOf(originOf(column, schema), types[i]!));
   return encodings.includes(null) ? null : (encodings as Encoding[]);
 }
 
-function encodingOf(source: string, { oid, modifier }: ColumnType): Encoding | null {
+function encodingOf(value: string, { oid, modifier }: ColumnType): Encoding | null {
   const encoding = ENCODINGS[oid];
   if (encoding === undefined) return null;
-  if (oid === JSON_OID) return SOURCES.jsonb.has(source) ? 'text' : null;
-  if (encoding !== 'text' && !SOURCES[encoding].has(source)) return null;
+  if (oid === JSON_OID) return ENCODED_VALUES.jsonb.has(value) ? 'text' : null;
+  if (encoding !== 'text' && !ENCODED_VALUES[encoding].has(value)) return null;
   return encoding === 'numeric' && modifier !== -1 ? 'decimal' : encoding;
 }
 
-function sourceOf(column: Column, { fields }: Schema): string {
+/** What a column's value is made of: a type of field, JSON, a system value or an expression. */
+function originOf(column: Column, { fields }: Schema): string {
   if (column.json) return 'json';
   if (column.system !== undefined) return column.system;
   const field = fields.find(({ name }) => name === column.field);
@@ -78,12 +80,12 @@ function sourceOf(column: Column, { fields }: Schema): string {
   return field.type === 'string' && field.format ? `string:${field.format}` : field.type;
 }
 
-/** PostgreSQL has no room for the value: SQLSTATE 22003. */
+/** The column's type has no room for the value: PostgreSQL would refuse it with SQLSTATE 22003. */
 export class OutOfRange extends Error {
   override readonly name = 'OutOfRange';
 }
 
-/** Writes the column of a valid field's value, the bytes [start, end). @throws OutOfRange */
+/** Writes the column of a valid field, whose value is the bytes [start, end). @throws OutOfRange */
 export type Encoder = (bytes: Buffer, start: number, end: number, out: RowBuffer) => void;
 
 const ZERO = 0x30;
@@ -124,7 +126,7 @@ function writeInt64(out: RowBuffer, value: number | bigint): void {
   out.endColumn();
 }
 
-/** Digits that every type but int2 has room for. */
+/** Every integer type but int2 has room for this many digits. */
 const FEW_DIGITS = 9;
 
 function integerEncoder(bits: 16 | 32 | 64, put: (out: RowBuffer, value: number) => void): Encoder {
@@ -140,7 +142,10 @@ function integerEncoder(bits: 16 | 32 | 64, put: (out: RowBuffer, value: number)
   };
 }
 
-/** Signs, and many digits. The length comes first: a BigInt of a long text takes quadratic time. */
+/**
+ * Encodes integers with signs or many digits. The length is checked first: a BigInt of a long text takes quadratic
+ * time.
+ */
 function encodeLongInteger(text: string, bits: 16 | 32 | 64, out: RowBuffer): void {
   const digits = integerToJson(text);
   const value = digits.length <= 20 ? BigInt(digits) : null;
@@ -160,18 +165,18 @@ function encodeDouble(bytes: Buffer, start: number, end: number, out: RowBuffer)
   out.endColumn();
 }
 
-/** Digits before and behind the point that a numeric has room for. */
+/** A numeric has room for this many digits before and behind the point. */
 const MOST_WHOLE = 131_072;
 const MOST_FRACTION = 16_383;
-/** From here on PostgreSQL reads no number, not even a zero. */
+/** From this exponent on PostgreSQL reads no number, not even a zero. */
 const LARGE_EXPONENT = 1_073_741_823;
 const NEGATIVE = 0x4000;
 const ZEROS = '000';
 
 /**
- * Digits to the base of 10,000, four decimal ones in each; zeros of the exponent are never written out, since seven bytes
- * can ask for 131,072 of them.
- * @param isRounded the column has a scale, by which PostgreSQL rounds before it asks whether there is room
+ * A numeric has digits to the base of 10,000, with four decimal digits in each. The zeros of an exponent are never
+ * written out, since seven bytes can ask for 131,072 of them.
+ * @param isRounded true for a column with a scale: PostgreSQL rounds to the scale before it checks the room
  */
 function numericEncoder(isRounded: boolean): Encoder {
   return (bytes, start, end, out) => {
@@ -181,7 +186,7 @@ function numericEncoder(isRounded: boolean): Encoder {
     const power = Number(exponent ?? 0);
     const scale = Math.max(0, behind!.length - power);
     if (Math.abs(power) >= LARGE_EXPONENT || (scale > MOST_FRACTION && !isRounded)) throw new OutOfRange();
-    // What rounds a value stands far before the digit where it is cut off.
+    // The digits that decide PostgreSQL's rounding stand far before the place where the fraction is cut off.
     const fraction = Math.min(scale, MOST_FRACTION);
     const digits = `${before}${behind}`;
     const point = before!.length + power;

@@ -1,4 +1,4 @@
-/** Target columns from a valid record's fields, compiled once. */
+/** Writes the target's columns from a valid record's fields; compiled once. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { ENCODERS, type Encoder, type Encoding, uuidBytes } from './column-encoding.ts';
 import { type CopyFormat, escapeJsonPart } from './escapes.ts';
@@ -9,7 +9,7 @@ import { quoteJson } from './json.ts';
 import { integerToJson } from './numbers.ts';
 import type { RowBuffer } from './row-buffer.ts';
 import { SchemaError } from './schema-error.ts';
-import { createUuidSource } from './uuid.ts';
+import { createUuidGenerator } from './uuid.ts';
 
 export interface RecordContext {
   uploadId: string;
@@ -19,7 +19,7 @@ export interface RecordContext {
 /** Writes one column. @throws OutOfRange, or Error when an expression does not apply. */
 export interface ColumnWriter {
   (values: FieldValues, out: RowBuffer, context: RecordContext): void;
-  /** The same for the kernel; absent: it calls the writer. */
+  /** The same for the kernel, which calls the writer when this is absent. */
   readonly form?: ColumnForm;
 }
 
@@ -33,7 +33,7 @@ export type ColumnForm =
 type Column = RecordSchemaSpec['target']['columns'][number];
 type JsonProperty = NonNullable<Column['json']>[number];
 
-/** @param encoding of the column in the binary format; null for the text format */
+/** @param encoding the column's encoding in the binary format; null for the text format */
 export function compileColumn(
   column: Column,
   path: string,
@@ -81,7 +81,7 @@ function compileSystemValue(system: NonNullable<Column['system']>, encoding: Enc
     case 'rowNumber':
       return compileRowNumber(encoding);
     case 'uuid': {
-      const uuids = createUuidSource();
+      const uuids = createUuidGenerator();
       return (_values, out) => {
         out.startColumn();
         if (encoding === 'uuid') out.raw(uuids.next());
@@ -94,12 +94,15 @@ function compileSystemValue(system: NonNullable<Column['system']>, encoding: Enc
   }
 }
 
-/** The same in all rows: to read it from its text takes a tenth of a record's time. */
+/** All rows have the same upload id, so its text is parsed once: parsing takes a tenth of a record's time. */
 function compileUploadId(): ColumnWriter {
   let known = '';
   let bytes: Buffer = Buffer.alloc(0);
   return columnWriter({ kind: 'uploadId' }, (_values, out, { uploadId }) => {
-    if (uploadId !== known) [known, bytes] = [uploadId, uuidBytes(uploadId)];
+    if (uploadId !== known) {
+      known = uploadId;
+      bytes = uuidBytes(uploadId);
+    }
     out.copyColumn(bytes, 0, bytes.length);
   });
 }
@@ -113,7 +116,7 @@ function compileRowNumber(encoding: Encoding | null): ColumnWriter {
   return isWholeNumber(encoding) ? columnWriter({ kind: 'rowNumber', encoding }, write) : write;
 }
 
-/** Of a whole number in a double. */
+/** A whole number in a double has at most this many digits. */
 const MOST_DIGITS = 16;
 const JSONB_VERSION = Uint8Array.of(1);
 const NOTHING = Uint8Array.of();
@@ -158,12 +161,12 @@ function fieldIndex({ schema }: CompileContext, name: string, path: string): num
 }
 
 /**
- * Writes a member of a JSON object with what stands before it: the object's brace or a comma, and its name.
- * @returns false, and nothing written, where there is nothing to say
+ * Writes a member of a JSON object with its name, after the object's brace or a comma.
+ * @returns false, with nothing written, for a member without a value
  */
 export interface MemberWriter {
   (values: FieldValues, out: RowBuffer, isFirst: boolean): boolean;
-  /** The same for the kernel; absent: it calls the writer. */
+  /** The same for the kernel, which calls the writer when this is absent. */
   readonly form?: MemberForm;
 }
 
@@ -171,7 +174,7 @@ export type MemberForm =
   | { kind: 'text' | 'integer'; field: number; prefixes: Prefixes }
   | { kind: 'object'; prefixes: Prefixes; members: readonly MemberWriter[] };
 
-/** What stands before a member's value, where it is the first of its object and where it is not. */
+/** The bytes before a member's value, for the first member of an object and for the next ones. */
 interface Prefixes {
   first: Uint8Array;
   next: Uint8Array;
@@ -192,7 +195,7 @@ interface JsonContext extends CompileContext {
 }
 
 function prefixesOf(name: string, opening: string, { format }: JsonContext): Prefixes {
-  // A name may hold what JSON escapes.
+  // A name may hold characters that JSON escapes.
   const text = `${escapeJsonPart(JSON.stringify(name), format)}:${opening}`;
   return { first: Buffer.from(`{${text}`), next: Buffer.from(`,${text}`) };
 }
@@ -221,7 +224,7 @@ function compileMembers(tree: Tree, context: JsonContext): MemberWriter[] {
   );
 }
 
-/** The object alone. @returns false, and nothing written, where it would be empty */
+/** Writes an object without a name. @returns false, with nothing written, for an object that would be empty */
 function writeObject(members: readonly MemberWriter[], values: FieldValues, out: RowBuffer): boolean {
   let isFirst = true;
   for (const write of members) if (write(values, out, isFirst)) isFirst = false;
@@ -280,7 +283,7 @@ function compileMember(name: string, index: number, context: JsonContext): Membe
       return true;
     }
     out.raw(isFirst ? plain.first : plain.next);
-    // Without a sign or leading zeros an integer is the same in JSON.
+    // An integer without a sign or leading zeros is the same in JSON.
     if (kind === BYTES && isInteger && record.bytes[start]! >= ONE && record.bytes[start]! <= NINE)
       out.raw(record.bytes, start, end);
     else out.text(toJson(values.text(index)!));
@@ -295,7 +298,7 @@ function toJson(value: ExpressionValue): string | null {
   return typeof value === 'string' ? quoteJson(value) : String(value);
 }
 
-/** Empty text is no value, as in a file; what is not finite is none that JSON or every column of numbers has. */
+/** An empty text is no value, as in a file; JSON and many columns of numbers have no number that is not finite. */
 function isNothing(value: ExpressionValue): boolean {
   return value === null || value === '' || (typeof value === 'number' && !Number.isFinite(value));
 }

@@ -7,9 +7,9 @@ import { SchemaError } from './schema-error.ts';
 import type { Field, ValueType } from './value-type.ts';
 
 export interface Constraint {
-  /** True when the field's text, and the value that its type reads from it, are fine. */
+  /** True when the field's text, and the value that its type reads from the text, are valid. */
   test(text: string, value: string): boolean;
-  /** The same on bytes; null where there is no quick one. */
+  /** The same test on bytes; null where there is no quick test. */
   testBytes: ByteTest | null;
   fault: RecordFault;
 }
@@ -23,7 +23,7 @@ export function compileConstraints(field: Field, type: ValueType, options: Compi
   return [...compileTextConstraints(field, options), ...compileBounds(field, type, options)];
 }
 
-/** Those that look at the text as it stands in the file, whatever its type. */
+/** Compiles the constraints on the text as it stands in the file, whatever its type. */
 function compileTextConstraints({ constraints = {} }: Field, { path, fault }: CompileOptions): Constraint[] {
   const { enum: allowed, pattern, minLength, maxLength } = constraints;
   const checks: Constraint[] = [];
@@ -59,7 +59,7 @@ function compileTextConstraints({ constraints = {} }: Field, { path, fault }: Co
   return checks;
 }
 
-/** How the order of the value and the bound has to be, and how it is said. */
+/** The order that a value must have to its bound, and the words for it. */
 const BOUNDS = {
   minimum: { holds: (order: number) => order >= 0, words: 'at least' },
   maximum: { holds: (order: number) => order <= 0, words: 'at most' },
@@ -67,7 +67,7 @@ const BOUNDS = {
   exclusiveMaximum: { holds: (order: number) => order < 0, words: 'less than' },
 } as const;
 
-/** A bound is written as the field's values are, in its format. */
+/** A bound is written in the field's format, as its values are. */
 function compileBounds({ constraints = {} }: Field, type: ValueType, { path, fault }: CompileOptions): Constraint[] {
   const compare = type.compare?.bind(type);
   return (Object.keys(BOUNDS) as (keyof typeof BOUNDS)[]).flatMap((name) => {
@@ -85,7 +85,7 @@ function compileBounds({ constraints = {} }: Field, type: ValueType, { path, fau
   });
 }
 
-/** Unicode code points, as PostgreSQL counts. */
+/** Counts Unicode code points, as PostgreSQL does. */
 function countCharacters(text: string): number {
   let count = 0;
   for (const _ of text) count += 1;

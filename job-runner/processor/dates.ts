@@ -1,4 +1,4 @@
-/** Dates, times and what is made of them, in ISO 8601: that form goes to PostgreSQL, JSON and CEL. */
+/** Types of dates, times and durations. Their values are in ISO 8601, the form that PostgreSQL, JSON and CEL get. */
 import { isDateBytes } from './byte-tests.ts';
 import { isDay } from './calendar.ts';
 import { CODES } from './faults.ts';
@@ -8,12 +8,12 @@ import { compareOrdered, identity, readIf, type ValueType } from './value-type.t
 
 const DATE_FORM = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/;
 const TIME_FORM = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$/;
-/** Nanoseconds at most: PostgreSQL refuses a much longer fraction. */
+/** A fraction has nanoseconds at most: PostgreSQL refuses a much longer one. */
 const DATETIME_FORM =
   /^([0-9]{4}-[0-9]{2}-[0-9]{2})T((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:\.([0-9]{1,9}))?(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?$/;
 const YEAR_FORM = /^(?!0000)[0-9]{4}$/;
 const YEARMONTH_FORM = /^(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])$/;
-/** Eight digits: whatever the units, PostgreSQL's interval has room for them. */
+/** PostgreSQL's interval has room for eight digits of any unit. */
 const DURATION_FORM =
   /^P(?:[0-9]{1,8}W|(?!$)(?:[0-9]{1,8}Y)?(?:[0-9]{1,8}M)?(?:[0-9]{1,8}D)?(?:T(?!$)(?:[0-9]{1,8}H)?(?:[0-9]{1,8}M)?(?:[0-9]{1,8}(?:\.[0-9]{1,9})?S)?)?)$/;
 
@@ -66,25 +66,25 @@ export const YEARMONTH = isoType({
   compare: compareOrdered,
 });
 
-/** Without an order: P1M may be shorter or longer than P30D. */
+/** Durations have no order: P1M may be shorter or longer than P30D. */
 export const DURATION = isoType({
   code: CODES.type,
   expectation: 'a duration such as P1Y2M10D, PT1H30M or P2W',
   read: readIf((text) => DURATION_FORM.test(text)),
 });
 
-/** A day of the proleptic Gregorian calendar in the years 0001 to 9999, as PostgreSQL reads them. */
+/** Is the text a day of the proleptic Gregorian calendar in the years 0001 to 9999, as PostgreSQL reads it? */
 export function isDate(text: string): boolean {
   if (text.length !== 10 || !DATE_FORM.test(text)) return false;
   return isDay(Number(text.slice(0, 4)), Number(text.slice(5, 7)), Number(text.slice(8, 10)));
 }
 
-/** hh:mm:ss, maybe with a fraction. */
+/** Compares times as hh:mm:ss, with or without a fraction. */
 export function compareTimes(a: string, b: string): number {
   return compareOrdered(a.slice(0, 8), b.slice(0, 8)) || compareNumbers(`0${a.slice(8)}`, `0${b.slice(8)}`);
 }
 
-/** Exact in the fraction of the second; without a zone it is UTC, as in the sessions that load. */
+/** Exact in the fraction of the second. A time without a zone is UTC, as in the sessions that load. */
 export function compareDatetimes(a: string, b: string): number {
   const x = readDatetime(a);
   const y = readDatetime(b);

@@ -1,11 +1,11 @@
-/** What COPY and JSON want instead of some bytes. */
+/** The bytes that COPY and JSON escape. */
 
 export type CopyFormat = 'text' | 'binary';
 
 export interface Escapes {
-  /** 1 for a byte that stays as it is. */
+  /** The table has a 1 for each byte that stays as it is. */
   plain: Uint8Array;
-  /** What takes the place of the others. */
+  /** The escapes of the other bytes. */
   of: readonly (Uint8Array | null)[];
 }
 
@@ -16,14 +16,14 @@ function escapesFor(table: Record<number, string>): Escapes {
 
 const COPY: Record<number, string> = { 92: '\\\\', 10: '\\n', 13: '\\r', 9: '\\t' };
 
-/** Of a value in COPY's text format. */
+/** The escapes of a value in COPY's text format. */
 export const COPY_TEXT = escapesFor(COPY);
 
 export function escapeCopyText(text: string): string {
   return text.replace(/[\\\n\r\t]/g, (char) => COPY[char.charCodeAt(0)]!);
 }
 
-/** Of JSON itself, as a text column of COPY wants it: with the backslashes doubled. */
+/** A text column of COPY wants the backslashes of JSON doubled. */
 export function escapeJsonPart(json: string, format: CopyFormat): string {
   return format === 'text' ? json.replaceAll('\\', '\\\\') : json;
 }
@@ -34,10 +34,10 @@ function jsonEscapes(format: CopyFormat): Escapes {
   return escapesFor(Object.fromEntries(bytes.map((byte) => [byte, escapeJsonPart(escaped(byte), format)])));
 }
 
-/** Inside of a JSON string. */
+/** The escapes inside of a JSON string. */
 export const JSON_ESCAPES: Record<CopyFormat, Escapes> = { text: jsonEscapes('text'), binary: jsonEscapes('binary') };
 
-/** Of the bytes [start, end) with their escapes. */
+/** The length of the bytes [start, end) with their escapes. */
 export function escapedLength({ plain, of }: Escapes, bytes: Uint8Array, start: number, end: number): number {
   let length = end - start;
   for (let i = start; i < end; i += 1) if (plain[bytes[i]!] === 0) length += of[bytes[i]!]!.length - 1;

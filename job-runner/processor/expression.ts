@@ -1,4 +1,4 @@
-/** CEL behind an interface of our own: an expression over a record's fields. https://cel.dev */
+/** Compiles expressions over a record's fields in CEL, https://cel.dev. */
 import { type CelEnv, celEnv, parse, plan } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
 
@@ -6,23 +6,26 @@ export type ExpressionInput = Record<string, string | bigint | number | boolean 
 export type ExpressionValue = string | bigint | number | boolean | null;
 
 export interface Expression {
-  /** Names of the fields that the expression may read. */
+  /** The names of the fields that the expression may read. */
   inputs: ReadonlySet<string>;
-  /** @throws Error when the expression does not apply to these values; the message may hold them and is not for people. */
+  /**
+   * @throws Error when the expression does not apply to these values; the message may hold values and must not be
+   * shown.
+   */
   evaluate(input: ExpressionInput): ExpressionValue;
 }
 
 let shared: CelEnv | undefined;
 
-/** Made with the first expression: most schemas have none. */
+/** The environment is made with the first expression, since most schemas have none. */
 function celEnvironment(): CelEnv {
   shared ??= celEnv({ funcs: strings });
   return shared;
 }
 
 /**
- * About 1.5 µs a call for a comparison and a choice.
- * @throws Error when the text is no expression, or names a field or a function that does not exist.
+ * A comparison and a choice take about 1.5 µs a call.
+ * @throws Error when the text is not an expression, or names a field or a function that does not exist.
  */
 export function compileExpression(text: string, fields: readonly string[]): Expression {
   const environment = celEnvironment();
@@ -48,12 +51,12 @@ export function compileExpression(text: string, fields: readonly string[]): Expr
   };
 }
 
-/** What PostgreSQL takes as text; substring() can cut a character in two. */
+/** Does PostgreSQL take the value as text? CEL's substring() can cut a character in two. */
 function isText(value: string): boolean {
   return value.isWellFormed() && !value.includes('\0');
 }
 
-/** What `type(x)` may be compared with. */
+/** `type(x)` may be compared with these names. */
 const TYPE_NAMES = new Set(['bool', 'bytes', 'double', 'int', 'list', 'map', 'null_type', 'string', 'type', 'uint']);
 
 type Expr = ReturnType<typeof parse>['expr'];
@@ -62,7 +65,7 @@ interface Names {
   functions: Set<string>;
 }
 
-/** The free variables and the functions of a tree; operators, which are built in, are left out. */
+/** Finds the free variables and the functions of a tree; operators are built in and left out. */
 function findNames(root: Expr): Names {
   const names: Names = { variables: new Set(), functions: new Set() };
   collectNames(root, new Set(), names);
@@ -81,7 +84,7 @@ function collectNames(expr: Expr | undefined, bound: ReadonlySet<string>, names:
       return;
     case 'callExpr': {
       const { function: name, target, args } = kind.value;
-      // As in strings.quote(x): the target is a part of the function's name.
+      // In a call such as strings.quote(x) the target is a part of the function's name.
       const qualified = target?.exprKind.case === 'identExpr' ? `${target.exprKind.value.name}.${name}` : name;
       const isQualified = qualified !== name && celEnvironment().funcs.find(qualified) !== undefined;
       if (/^[A-Za-z]/.test(name) && !isQualified) names.functions.add(name);

@@ -1,4 +1,4 @@
-/** What can be wrong with a record. Messages name the field and what is allowed, never the value. */
+/** The faults of records. A message names the field and what is allowed, never the value. */
 import type { RecordFault } from './record-fault.ts';
 
 export const CODES = {
@@ -17,8 +17,8 @@ export const CODES = {
 } as const;
 
 /**
- * The record's code is that of its first fault: missing, date, email, allowed values, integer, then the others of ours,
- * then codes of the schema's own. Equal codes stay in the order of the fields.
+ * The record's code is that of its first fault. Our own codes come first, in the order of their numbers, then the schema's
+ * codes. Faults with equal codes, and those with codes of the schema, stay in the order of the fields.
  */
 export function sortFaults(faults: RecordFault[]): RecordFault[] {
   return faults.length < 2 ? faults : faults.sort((a, b) => compareCodes(a.code, b.code));
@@ -45,14 +45,14 @@ export const QUOTING_FAULT: RecordFault = {
   message: 'A quote stands where none may: a field with a quote inside is quoted as a whole and the quote is doubled',
 };
 
-/** The same code, of a line of NDJSON. */
+/** A malformed line of NDJSON has the same code as a stray quote. */
 export const JSON_FAULT: RecordFault = {
   code: CODES.quoting,
   field: null,
   message: 'The line is not one JSON object',
 };
 
-/** Of a record whose fields cannot be told apart. */
+/** The fault of a record that is not text and whose fields cannot be told apart. */
 export const TEXT_FAULT: RecordFault = {
   code: CODES.text,
   field: null,
@@ -67,7 +67,7 @@ export function fieldTextFault(field: string): RecordFault {
   };
 }
 
-/** PostgreSQL refused a record: by itself, or it would. */
+/** The code of a record that PostgreSQL refused or would refuse. */
 export const REFUSED_CODE = 'DB_001';
 
 export const OUT_OF_RANGE_FAULT: RecordFault = {

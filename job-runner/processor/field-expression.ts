@@ -1,4 +1,4 @@
-/** CEL expressions over the fields of a record by their names, compiled once; a missing value is null. */
+/** Compiles CEL expressions over the fields of a record by their names; a missing value is null. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { FieldCheck } from './check-field.ts';
 import { compileExpression, type Expression, type ExpressionInput, type ExpressionValue } from './expression.ts';
@@ -13,9 +13,9 @@ export interface CompileContext {
 }
 
 export interface FieldExpression {
-  /** The fields that it reads. */
+  /** The indexes of the fields that the expression reads. */
   inputs: readonly number[];
-  /** @throws Error when it cannot be computed from these values; the message may hold them and is not for people. */
+  /** @throws Error when the expression cannot be computed; the message may hold values and must not be shown. */
   evaluate(values: FieldValues): ExpressionValue;
 }
 

@@ -1,4 +1,4 @@
-/** Fields that hold JSON, and JSON strings. */
+/** Types of fields that hold JSON, and the quoting of JSON strings. */
 import { CODES } from './faults.ts';
 import { identity, type ValueType } from './value-type.ts';
 
@@ -9,7 +9,7 @@ export function quoteJson(text: string): string {
   return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 
-/** What is parsed takes up to twenty times the memory of its text, here and in PostgreSQL. */
+/** Parsed JSON takes up to twenty times the memory of its text, here and in PostgreSQL. */
 const MOST_CHARACTERS = 1024 * 1024;
 /** PostgreSQL parses by recursion. */
 const MOST_LEVELS = 100;
@@ -42,12 +42,12 @@ function parse(text: string): unknown {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** Of `{` and `[`, and of `}` and `]`: they differ in one bit. */
+/** A brace and a bracket differ in one bit; with that bit set, both openings are `{` and both closings are `}`. */
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const BRACE_OR_BRACKET = 0x20;
 
-/** Asked before it is parsed: the text may be anything. */
+/** Counts levels before the text is parsed, when the text may be anything. */
 function isTooDeep(text: string): boolean {
   let depth = 0;
   let quoted = false;
@@ -62,7 +62,9 @@ function isTooDeep(text: string): boolean {
   return false;
 }
 
-/** Every escape of a text; in the group are those that PostgreSQL's jsonb refuses: NUL and half a surrogate pair. */
+/**
+ * Finds every escape of a text; its group holds those that PostgreSQL's jsonb refuses: NUL and half a surrogate pair.
+ */
 const ESCAPES =
   /\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})|[\s\S])/g;
 

@@ -1,4 +1,4 @@
-/** Whole numbers and numbers, at any length: neither a double nor a BigInt is made of their digits. */
+/** Types of whole numbers and numbers of any length: their digits become neither a double nor a BigInt. */
 import { classTest } from './byte-tests.ts';
 import { CODES } from './faults.ts';
 import { compareOrdered, type Field, type ValueType } from './value-type.ts';
@@ -6,7 +6,7 @@ import { compareOrdered, type Field, type ValueType } from './value-type.ts';
 type NumberStyle = Pick<Field, 'decimalChar' | 'groupChar' | 'bareNumber'>;
 
 const INTEGER = /^[+-]?[0-9]+$/;
-/** No digit can be read in two ways: else a field of many digits and a letter at the end takes quadratic time. */
+/** The expression can match each digit in one way only: else many digits before a letter would take quadratic time. */
 const NUMBER = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
 
 export function integerType(style: NumberStyle): ValueType {
@@ -42,11 +42,11 @@ function around({ bareNumber }: NumberStyle): string {
 interface ReadStyle {
   groupChar: string | undefined;
   bareNumber: boolean | undefined;
-  /** Undefined for whole numbers. */
+  /** Undefined for the type of whole numbers. */
   decimalChar: string | undefined;
 }
 
-/** Reads a text of the style to plain digits with a point. */
+/** Turns a text of the style into plain digits with a point. */
 function compileRead({ decimalChar, groupChar, bareNumber }: ReadStyle, plain: RegExp): ValueType['read'] {
   return (text) => {
     let number: string | undefined = text;
@@ -59,8 +59,8 @@ function compileRead({ decimalChar, groupChar, bareNumber }: ReadStyle, plain: R
 }
 
 /**
- * Groups have three digits and stand before the decimal point: 1,5 of another country's file is no 15.
- * The result holds other group characters where they may not be.
+ * Groups have three digits and stand before the decimal point, so that 1,5 from another country's file is not read as
+ * 15. Group characters behind the point stay in the result, which then is not a number.
  */
 function joinGroups(text: string, groupChar: string, decimalChar: string | undefined): string | undefined {
   if (!text.includes(groupChar)) return text;
@@ -73,11 +73,17 @@ function joinGroups(text: string, groupChar: string, decimalChar: string | undef
 }
 
 const LONGEST_UNIT = 32;
-/** No digit of any script, no dash or bracket, which may mean that the number is negative; a sign may stand at either end. */
+/**
+ * Before a number stand no digit of any script, and no dash or bracket, which may mean that the number is negative. A
+ * sign may stand at either end.
+ */
 const BEFORE = /^([+-]?)[^\p{N}\p{Pd}\p{Ps}\p{Pe}+\u2212]*([+-]?)$/u;
 const BEHIND = /^[^\p{N}\p{Pd}\p{Ps}\p{Pe}+\u2212]*$/u;
 
-/** From the first digit to the last, with the sign. Right before the first one a mark such as a point is no unit's. */
+/**
+ * Keeps the sign and the text from the first digit to the last. A mark such as a point right before the number is not a
+ * unit.
+ */
 function stripUnits(text: string, marks: string): string | undefined {
   const start = text.slice(0, LONGEST_UNIT + 1).search(/[0-9]/);
   const behind = /[^0-9]*$/.exec(text.slice(-LONGEST_UNIT - 1))![0];
@@ -88,14 +94,14 @@ function stripUnits(text: string, marks: string): string | undefined {
   return `${signs[1]}${signs[2]}${text.slice(start, text.length - behind.length)}`;
 }
 
-/** Digits as they are, at any length: JSON has no leading zeros and no plus. */
+/** Keeps the digits at any length, without the leading zeros and the plus that JSON does not have. */
 export function integerToJson(text: string): string {
   const negative = text.startsWith('-');
   const digits = text.replace(/^[+-]?0*(?=[0-9])/, '');
   return negative && digits !== '0' ? `-${digits}` : digits;
 }
 
-/** CEL's integers have 64 bits. The length comes first: a BigInt of a long text takes quadratic time. */
+/** CEL's integers have 64 bits. The length is checked first: a BigInt of a long text takes quadratic time. */
 export function integerToCel(text: string): bigint {
   const digits = integerToJson(text);
   if (digits.length <= 20) {
@@ -117,7 +123,7 @@ export function compareNumbers(a: string, b: string): number {
   const x = readDecimal(a);
   const y = readDecimal(b);
   if (x.sign !== y.sign || x.sign === 0) return compareOrdered(x.sign, y.sign);
-  // Of two equal negative numbers -1 × 0 would be -0, which is not the 0 of equal positive ones.
+  // For two equal negative numbers -1 × 0 would be -0, which differs from the 0 of equal positive numbers.
   const order = compareOrdered(x.magnitude, y.magnitude) || compareOrdered(x.digits, y.digits);
   return order === 0 ? 0 : x.sign * order;
 }

@@ -1,21 +1,22 @@
-/** Patterns of a schema's fields. */
+/** Compiles the patterns of a schema's fields. */
 import { RE2JS } from 're2js';
 import { type ByteTest, classTest } from './byte-tests.ts';
 import { SchemaError } from './schema-error.ts';
 
 export interface Pattern {
   test(text: string): boolean;
-  /** The same on bytes; null where there is no quick way. */
+  /** The same test on bytes; null where there is no quick test. */
   testBytes: ByteTest | null;
 }
 
 /**
- * One class of ASCII characters from start to end, as in ^[0-9]+$: means the same in RE2 and in JavaScript, and there
- * is only one way to match it. A hundredth of RE2JS's cost, and the most frequent kind.
+ * A pattern of one class of ASCII characters from start to end, such as ^[0-9]+$, means the same in RE2 and in
+ * JavaScript and matches in one way only. Such patterns are the most frequent, and JavaScript tests them at a hundredth
+ * of RE2JS's cost.
  */
 const SIMPLE_PATTERN = /^\^(\[(?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9_ ])+\])([+*]|\{([0-9]{1,3})(,?)([0-9]{0,3})\})?\$$/;
 
-/** RE2: linear in the text whatever the pattern; 0.7 µs for a short one. @throws SchemaError */
+/** RE2 takes time linear in the text whatever the pattern, and 0.7 µs for a short text. @throws SchemaError */
 export function compilePattern(pattern: string, path: string): Pattern {
   let expression: RE2JS;
   try {

@@ -1,8 +1,8 @@
-/** One record by the rules of its schema: the same for every source of files. Pure; compiled once per schema. */
-import { isUtf8 } from 'node:buffer';
+/** Checks one record by the rules of its schema, whatever the file's format. Pure; compiled once per schema. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { matchHeader, normalizeName } from '#runner/csv/header.ts';
 import { RecordView } from '#runner/csv/record-reader.ts';
+import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
 import { mayBeBlank } from './byte-tests.ts';
 import { compileField, type FieldCheck } from './check-field.ts';
 import { type Encoding, OutOfRange } from './column-encoding.ts';
@@ -16,19 +16,20 @@ import { SchemaError } from './schema-error.ts';
 
 export interface RecordProcessor {
   /**
-   * Checks the record of the view, which is not malformed, and writes a valid one's row to `out`. `isText`: its bytes are known to be UTF-8
-   * without NUL; else every field is asked, and one that is not fails the record if the schema reads it.
-   * @returns all of its faults, the record's code first; null when it is valid.
+   * Checks the record of the view, which is not malformed, and writes the row of a valid record to `out`.
+   * @param isText true when the record's bytes are known to be UTF-8 without NUL; else the bytes of every field that
+   * the schema reads are checked, and one field that is not text fails the record.
+   * @returns all faults of the record, the record's code first; null for a valid record.
    */
   process(out: RowBuffer, context: RecordContext, isText: boolean): RecordFault[] | null;
   /**
-   * The record for people: values of sensitive fields masked. When nobody can say which value is which field's (the
-   * number of fields is wrong, or `malformed` quoting moved them), all of them are.
+   * Masks the values of sensitive fields, so that people may see the record. All values are masked when their fields
+   * are unknown, because the number of fields is wrong or `malformed` quoting moved them.
    */
   mask(fields: readonly string[], malformed?: boolean): string[];
-  /** Of which it is made, for the kernel. */
+  /** The compiled parts, for the kernel. */
   parts: {
-    /** Fields of a record. */
+    /** The number of fields of a record. */
     columns: number;
     positions: readonly number[];
     checks: readonly FieldCheck[];
@@ -40,20 +41,23 @@ export interface RecordProcessor {
 const MASK = '***';
 
 export interface CompileOptions {
-  /** Whose records are processed. */
+  /** The view of the records that are processed. */
   record?: RecordView;
-  /** Of the target's columns, for rows in the binary format; null for the text format. */
+  /** The encodings of the target's columns for rows in the binary format; null for the text format. */
   encodings?: readonly Encoding[] | null;
+  /** Node's own is faster than the default, which runs everywhere. */
+  isUtf8?: IsUtf8;
 }
 
 /**
- * Compiles a schema for the records of a view, from a file with this header (null: as if the file had the schema's own).
+ * Compiles a schema for the records of a view, from a file with this header (null: as if the file had the schema's
+ * own).
  * @throws SchemaError
  */
 export function compileSchema(
   schema: RecordSchemaSpec,
   header: readonly string[] | null,
-  { record = new RecordView(), encodings = null }: CompileOptions = {},
+  { record = new RecordView(), encodings = null, isUtf8 = isUtf8Portable }: CompileOptions = {},
 ): RecordProcessor {
   requireDistinctNames(schema);
   const match = matchHeader(header ?? schema.fields.map(({ name }) => name), schema);
@@ -75,11 +79,12 @@ export function compileSchema(
     schema.fields.flatMap((field, i) => (field.sensitive && positions[i] !== -1 ? [positions[i]!] : [])),
   );
   const values = new FieldValues(record, positions);
+  const isClean = (bytes: Buffer) => isCleanText(bytes, isUtf8);
 
   function process(out: RowBuffer, context: RecordContext, isText: boolean): RecordFault[] | null {
     if (record.count !== columns && !hasOnlyBlanksBehind(record, columns))
       return [fieldCountFault(columns, record.count)];
-    const faults = checkFields(values, checks, isText);
+    const faults = checkFields(values, checks, isText ? null : isClean);
     const all = checkRules(values, rules, faults);
     return all.length > 0 ? sortFaults(all) : writeRow(out, context);
   }
@@ -114,8 +119,15 @@ export function compileSchema(
 
 const NO_FAULTS: RecordFault[] = [];
 
-/** Nearly every field is settled by its bytes; its text is only made where they do not say yes. */
-function checkFields(values: FieldValues, checks: readonly FieldCheck[], isText: boolean): RecordFault[] {
+/**
+ * The bytes of nearly every field say that the field is valid; a text is only made where they do not.
+ * @param isClean asks the bytes of a field; null where all bytes of the record are known to be text
+ */
+function checkFields(
+  values: FieldValues,
+  checks: readonly FieldCheck[],
+  isClean: ((bytes: Buffer) => boolean) | null,
+): RecordFault[] {
   const { record, kinds, texts, positions } = values;
   const { bytes, starts, ends, escaped } = record;
   let faults = NO_FAULTS;
@@ -127,7 +139,7 @@ function checkFields(values: FieldValues, checks: readonly FieldCheck[], isText:
     if (start === end) {
       kinds[i] = MISSING;
       if (!check.required) continue;
-    } else if (!isText && !isCleanText(bytes.subarray(start, end))) {
+    } else if (isClean !== null && !isClean(bytes.subarray(start, end))) {
       if (faults === NO_FAULTS) faults = [];
       faults.push(fieldTextFault(check.name));
       kinds[i] = INVALID;
@@ -150,7 +162,7 @@ function checkFields(values: FieldValues, checks: readonly FieldCheck[], isText:
   return faults;
 }
 
-/** The faults of the fields, and behind them those of the rules. */
+/** Adds the faults of the rules behind those of the fields. */
 function checkRules(values: FieldValues, rules: readonly RuleCheck[], faults: RecordFault[]): RecordFault[] {
   let all = faults;
   for (const check of rules) {
@@ -160,12 +172,12 @@ function checkRules(values: FieldValues, rules: readonly RuleCheck[], faults: Re
   return all;
 }
 
-/** What PostgreSQL takes as text. */
-export function isCleanText(bytes: Buffer): boolean {
+/** Does PostgreSQL take the bytes as text? */
+export function isCleanText(bytes: Buffer, isUtf8: IsUtf8 = isUtf8Portable): boolean {
   return isUtf8(bytes) && !bytes.includes(0);
 }
 
-/** More fields than columns are fine when they are blank: spreadsheets write such. */
+/** Spreadsheets write blank fields behind the last column; a record may have them. */
 function hasOnlyBlanksBehind(record: RecordView, columns: number): boolean {
   if (record.count < columns) return false;
   for (let i = columns; i < record.count; i += 1) if (record.text(i).trim() !== '') return false;
@@ -180,7 +192,7 @@ function requireKeyColumns(schema: RecordSchemaSpec): void {
   }
 }
 
-/** A header's column must be one field's: names and aliases differ in more than case, spaces, `_` and `-`. */
+/** A header's column must belong to one field, so names and aliases differ in more than case, spaces, `_` and `-`. */
 function requireDistinctNames(schema: RecordSchemaSpec): void {
   const owners = new Map<string, number>();
   for (const [i, { name, aliases = [] }] of schema.fields.entries()) {

@@ -1,7 +1,7 @@
 export interface RecordFault {
   code: string;
-  /** Null when the fault is of the whole record. */
+  /** Null for a fault of the whole record. */
   field: string | null;
-  /** Never a value. */
+  /** The message never holds a value. */
   message: string;
 }

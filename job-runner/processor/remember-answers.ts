@@ -1,17 +1,19 @@
-/** A CEL expression takes 1.5 µs and more, and the fields that it reads often have the same few values. */
+/**
+ * Remembers the answers of CEL expressions: a call takes 1.5 µs and more, and fields often have the same few values.
+ */
 
 const MOST_ANSWERS = 4096;
-/** Longer inputs are seldom met again, and would make the memory of them large. */
+/** Longer inputs seldom come again, and remembering them would take much memory. */
 const LONGEST_INPUT = 256;
 
 type Text = string | undefined;
-/** The answers by the last text; for every text before it one such map by the text after it. */
+/** A map for each text of the input, from the first to the last, whose map holds the answers. */
 type Level<T> = Map<Text, T | Level<T>>;
 
 /**
- * Remembers the answers of a pure function of texts, always as many. Bounded: when it knows {@link MOST_ANSWERS} it begins
- * anew, and it gives up when most of them were never asked for again.
- * A call that throws is not remembered.
+ * Remembers the answers of a pure function that always gets the same number of texts. The memory is bounded: after
+ * {@link MOST_ANSWERS} answers it starts anew, or stops for good when most answers were never asked for again. A call
+ * that throws is not remembered.
  */
 export function rememberAnswers<T>(compute: (texts: readonly Text[]) => T): (texts: readonly Text[]) => T {
   const answers: Level<T> = new Map();
@@ -37,10 +39,10 @@ export function rememberAnswers<T>(compute: (texts: readonly Text[]) => T): (tex
 
   return (texts) => {
     if (!useful || texts.length === 0 || lengthOf(texts) > LONGEST_INPUT) return compute(texts);
-    const before = find(texts);
-    if (before !== undefined) {
+    const remembered = find(texts);
+    if (remembered !== undefined) {
       hits += 1;
-      return before;
+      return remembered;
     }
     const answer = compute(texts);
     if (answer === undefined) return answer;

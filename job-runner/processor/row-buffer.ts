@@ -1,6 +1,7 @@
 /**
- * Rows in COPY's text or binary format, written as bytes. A value's own bytes are copied as they are, in text but for the few that
- * mean something to COPY. Source: PostgreSQL's documentation of COPY, "Text Format" and "Binary Format".
+ * Writes rows in COPY's text or binary format. A value's bytes are copied as they are; in the text format, the few
+ * bytes that mean something to COPY are escaped. Source: PostgreSQL's documentation of COPY, "Text Format" and "Binary
+ * Format".
  */
 import { COPY_TEXT, type CopyFormat, type Escapes, escapeCopyText, escapedLength, JSON_ESCAPES } from './escapes.ts';
 
@@ -11,10 +12,10 @@ const HEX = Buffer.from('0123456789abcdef');
 const UUID_LENGTH = 36;
 const NULL_COLUMN = Buffer.from('\\N\t');
 
-/** Before the rows of the binary format, and behind them. */
+/** The bytes before the rows of the binary format, and the bytes behind them. */
 const BINARY_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const BINARY_TRAILER = Buffer.from([0xff, 0xff]);
-/** Bytes of a value's length, of a row's number of columns, and of a row number with its length. */
+/** The bytes of a value's length, of a row's number of columns, and of a row number with its length. */
 const LENGTH_BYTES = 4;
 const COUNT_BYTES = 2;
 const ROW_NUMBER_BYTES = LENGTH_BYTES + 8;
@@ -22,15 +23,15 @@ const ROW_NUMBER_BYTES = LENGTH_BYTES + 8;
 const FIRST_CAPACITY = 64 * 1024;
 const FIRST_ROWS = 1024;
 const MOST_SPARE = 1024 * 1024;
-/** A buffer that one huge record made larger than this is not kept. */
+/** A buffer that a huge record made larger than this is dropped after use. */
 const KEPT_CAPACITY = 8 * 1024 * 1024;
 const LONGEST_ESCAPE = 7;
-/** From here on the engine's own copy is faster than a loop. */
+/** The engine copies values of this length and more faster than a loop. */
 const LONG = 96;
 
 /**
- * For each row: startRow; each column; endRow. A column is one of the methods whose name says so, or startColumn, what makes its
- * value, endColumn.
+ * A row is written by startRow, its columns, then endRow. A column is written by one method with Column in its name, or
+ * by startColumn, methods that write the value, then endColumn.
  */
 export class RowBuffer {
   readonly format: CopyFormat;
@@ -38,13 +39,13 @@ export class RowBuffer {
   readonly #jsonEscapes: Escapes;
   #bytes = Buffer.allocUnsafe(FIRST_CAPACITY);
   #length = 0;
-  /** Where the length of the binary column under way stands. */
+  /** The offset of the length of the binary column that is being written. */
   #column = 0;
-  /** Of each row; arrays that are used again, since a list for each chunk would wait for a garbage collection. */
+  /** The end of each row. The arrays are used again: lists for each chunk would wait for a garbage collection. */
   #ends = new Float64Array(FIRST_ROWS);
   #rowNumbers = new Float64Array(FIRST_ROWS);
   #rows = 0;
-  /** What {@link selectColumns} gave, whose memory is used again. */
+  /** The last result of {@link selectColumns}, whose memory is used again. */
   #selected: RowBuffer | null = null;
 
   constructor(format: CopyFormat = 'text') {
@@ -53,7 +54,7 @@ export class RowBuffer {
     this.#jsonEscapes = JSON_ESCAPES[format];
   }
 
-  /** Bytes that are written; setting it back takes the last ones away. */
+  /** The number of bytes written; a smaller length removes the last bytes. */
   get length(): number {
     return this.#length;
   }
@@ -62,7 +63,7 @@ export class RowBuffer {
     this.#length = value;
   }
 
-  /** Complete rows. */
+  /** The number of complete rows. */
   get rows(): number {
     return this.#rows;
   }
@@ -71,12 +72,12 @@ export class RowBuffer {
     return this.#rowNumbers[row]!;
   }
 
-  /** All rows, as COPY takes them. Valid until clear(). */
+  /** All rows as COPY takes them; valid until clear(). */
   all(): Buffer[] {
     return this.#enclose([this.#bytes.subarray(0, this.#startOf(this.rows))]);
   }
 
-  /** Some rows, in their order. Valid until clear(). */
+  /** Some rows in their order; valid until clear(). */
   select(rows: readonly number[]): Buffer[] {
     const first = rows[0];
     if (first === undefined) return [];
@@ -99,7 +100,10 @@ export class RowBuffer {
     return this.#enclose([this.#isBinary ? this.#numberedBinary(rows) : this.#numberedText(rows)]);
   }
 
-  /** Of the same rows some columns, given by their positions from the lowest on, and the row number. Valid until the next call. */
+  /**
+   * Some columns of the same rows, and the row number; valid until the next call.
+   * @param columns positions in ascending order
+   */
   selectColumns(rows: readonly number[], columns: readonly number[]): Buffer[] {
     if (rows.length === 0) return [];
     this.#selected ??= new RowBuffer(this.format);
@@ -151,7 +155,11 @@ export class RowBuffer {
     this.#rows += 1;
   }
 
-  /** Rows of the format that others have made: `ends` of them in `bytes`, the first from `start`; their row numbers follow one another. */
+  /**
+   * Appends rows that are in the format already, with consecutive row numbers.
+   * @param start where the first row begins in `bytes`
+   * @param ends where each row ends in `bytes`
+   */
   append(bytes: Uint8Array, start: number, ends: Int32Array, firstRowNumber: number): void {
     const end = ends.at(-1) ?? start;
     this.#reserve(end - start);
@@ -166,12 +174,12 @@ export class RowBuffer {
     this.#rows += ends.length;
   }
 
-  /** Copies the bytes [0, length) to others. */
+  /** Copies all bytes written so far into other bytes. */
   copyTo(bytes: Uint8Array, at: number): void {
     bytes.set(this.#bytes.subarray(0, this.#length), at);
   }
 
-  /** A column without a value. */
+  /** Writes a column without a value. */
   nullColumn(): void {
     if (this.#isBinary) {
       this.#reserve(LENGTH_BYTES);
@@ -180,7 +188,7 @@ export class RowBuffer {
     } else this.raw(NULL_COLUMN);
   }
 
-  /** A column whose value is the bytes [start, end). */
+  /** Writes a column whose value is the bytes [start, end). */
   copyColumn(bytes: Uint8Array, start: number, end: number): void {
     if (this.#isBinary) this.#copyWithLength(bytes, start, end);
     else {
@@ -189,7 +197,7 @@ export class RowBuffer {
     }
   }
 
-  /** A column of the binary format's type int4 or date. */
+  /** Writes a column of type int4 or date in the binary format. */
   int32Column(value: number): void {
     this.#reserve(LENGTH_BYTES + 4);
     putInt32(this.#bytes, this.#length, 4);
@@ -197,13 +205,13 @@ export class RowBuffer {
     this.#length += LENGTH_BYTES + 4;
   }
 
-  /** Bytes [start, end) that are in the format already. */
+  /** Writes the bytes [start, end), which are in the format already. */
   raw(bytes: Uint8Array, start = 0, end = bytes.length): void {
     this.#reserve(end - start);
     this.#length = putBytes(this.#bytes, this.#length, bytes, start, end);
   }
 
-  /** 16 bytes as PostgreSQL reads a uuid's text. */
+  /** Writes 16 bytes as the text of a UUID. */
   uuid(bytes: Uint8Array): void {
     this.#reserve(UUID_LENGTH);
     const to = this.#bytes;
@@ -216,19 +224,19 @@ export class RowBuffer {
     this.#length = at;
   }
 
-  /** Any text without NUL. */
+  /** Writes any text without NUL. */
   text(text: string): void {
     const value = this.#isBinary ? text : escapeCopyText(text);
     this.#reserve(value.length * 3);
     this.#length += this.#bytes.write(value, this.#length, 'utf8');
   }
 
-  /** The bytes [start, end) inside of a JSON string. */
+  /** Writes the bytes [start, end) as a part of a JSON string. */
   json(bytes: Uint8Array, start: number, end: number): void {
     this.#escape(this.#jsonEscapes, bytes, start, end);
   }
 
-  /** With or without a sign. */
+  /** Writes a number with or without a sign. */
   int16(value: number): void {
     this.#reserve(2);
     this.#bytes[this.#length] = value >>> 8;
@@ -259,9 +267,9 @@ export class RowBuffer {
     this.#length = at + length;
   }
 
-  /** Called for every field of every record: an object of options would be a third of its time. */
+  /** Has four parameters because it is called for every field: an object of options would take a third of the time. */
   #escape(escapes: Escapes, from: Uint8Array, start: number, end: number): void {
-    // Room for the worst, unless that is so much that it is worth counting.
+    // The worst case gets room at once; a large worst case is counted exactly first.
     const worst = (end - start) * LONGEST_ESCAPE;
     this.#reserve(worst <= FIRST_CAPACITY ? worst : escapedLength(escapes, from, start, end));
     const to = this.#bytes;
@@ -305,7 +313,7 @@ export class RowBuffer {
     }
   }
 
-  /** A row number. */
+  /** Writes a row number as a column. */
   #numberColumn(value: number): void {
     if (this.#isBinary) {
       this.startColumn();
@@ -353,7 +361,8 @@ export class RowBuffer {
   }
 
   #growRows(): void {
-    const [ends, rowNumbers] = [this.#ends, this.#rowNumbers];
+    const ends = this.#ends;
+    const rowNumbers = this.#rowNumbers;
     this.#ends = new Float64Array(ends.length * 2);
     this.#rowNumbers = new Float64Array(ends.length * 2);
     this.#ends.set(ends);
@@ -363,7 +372,7 @@ export class RowBuffer {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#bytes.length) return;
-    // Doubled while that is little: of a huge record twice its bytes would be most of the pod's memory.
+    // The buffer doubles only while it is small: twice the bytes of a huge record would be most of the pod's memory.
     const larger = Buffer.allocUnsafe(needed + Math.min(needed, MOST_SPARE));
     this.#bytes.copy(larger, 0, 0, this.#length);
     this.#bytes = larger;
@@ -375,7 +384,7 @@ function endOfBinary(bytes: Buffer, at: number): number {
   return at + LENGTH_BYTES + Math.max(0, bytes.readInt32BE(at));
 }
 
-/** By a loop: what is copied is short. @returns where it ends */
+/** Copies by a loop, since the bytes are few. @returns where they end */
 function putBytes(to: Uint8Array, at: number, from: Uint8Array, start: number, end: number): number {
   const shift = at - start;
   for (let i = start; i < end; i += 1) to[shift + i] = from[i]!;

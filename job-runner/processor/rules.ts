@@ -1,4 +1,4 @@
-/** Rules over the fields of one record, in CEL. */
+/** Compiles the rules over the fields of one record, in CEL. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { type CompileContext, compileFieldExpression } from './field-expression.ts';
 import { type FieldValues, INVALID } from './field-values.ts';
@@ -6,7 +6,7 @@ import type { RecordFault } from './record-fault.ts';
 
 type Rule = NonNullable<RecordSchemaSpec['rules']>[number];
 
-/** Null where the rule holds, and where a field that it reads is at fault itself: that fault says enough. */
+/** Null when the rule holds, and when a field that the rule reads has a fault itself: that fault says enough. */
 export type RuleCheck = (values: FieldValues) => RecordFault | null;
 
 /** @throws SchemaError */

@@ -1,7 +1,7 @@
-/** A schema that cannot be used, with the place in it; the operator turns it into reason SchemaInvalid. */
+/** The schema cannot be used; the operator turns this error into the reason SchemaInvalid. */
 export class SchemaError extends Error {
   override readonly name = 'SchemaError';
-  /** As in `spec.target.columns[3].json[0].value`. */
+  /** The place in the schema, such as `spec.target.columns[3].json[0].value`. */
   readonly path: string;
 
   constructor(path: string, message: string, cause?: unknown) {

@@ -1,7 +1,7 @@
-/** The formats of text. */
-import { isIPv6 } from 'node:net';
+/** Types of text by their formats. */
 import { isEmailBytes } from './byte-tests.ts';
 import { CODES } from './faults.ts';
+import { isIPv6 } from './ip-address.ts';
 import { quoteJson } from './json.ts';
 import { identity, readIf, type ValueType } from './value-type.ts';
 
@@ -34,18 +34,18 @@ export const URI = format('a URI such as https://example.org/page', isUri);
 
 export const BINARY = format('base64 text', isBase64);
 
-/** By bytes too: a regular expression of the rule runs out of stack on a text of millions of labels. */
+/** The text is tested as bytes: a regular expression of the rule runs out of stack on a text of millions of labels. */
 function isEmail(text: string): boolean {
   const bytes = Buffer.from(text);
   return isEmailBytes(bytes, 0, bytes.length);
 }
 
-/** With its padding, and in the one way to write the bytes. */
+/** Base64 has its padding, and only one text is valid for the same bytes. */
 function isBase64(text: string): boolean {
   return Buffer.from(text, 'base64').toString('base64') === text;
 }
 
-/** RFC 3986, section 3: a URI with its scheme; relative references are none. */
+/** A URI has a scheme, so relative references are refused. Source: RFC 3986, section 3. */
 function isUri(text: string): boolean {
   const scheme = /^[a-zA-Z][a-zA-Z0-9+.-]*:/.exec(text);
   if (!scheme) return false;
@@ -67,10 +67,10 @@ function isAuthority(text: string): boolean {
 function isAddress(host: string): boolean {
   const address = host.slice(1, -1);
   if (!host.endsWith(']')) return false;
-  return /^v[0-9a-f]+\.[a-z0-9._~!$&'()*+,;=:-]+$/i.test(address) || (isIPv6(address) && !address.includes('%'));
+  return /^v[0-9a-f]+\.[a-z0-9._~!$&'()*+,;=:-]+$/i.test(address) || isIPv6(address);
 }
 
-/** Before and behind the first of the mark; nothing is behind where there is none. */
+/** The text before the first mark and the text behind it; the second is empty in a text without the mark. */
 function cut(text: string, mark: string): [string, string] {
   const at = text.indexOf(mark);
   return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
@@ -81,7 +81,7 @@ const IN_USER = /[^a-zA-Z0-9._~!$&'()*+,;=:%-]/;
 const IN_PATH = /[^a-zA-Z0-9._~!$&'()*+,;=:@/%-]/;
 const IN_QUERY = /[^a-zA-Z0-9._~!$&'()*+,;=:@/?%-]/;
 
-/** `others` finds a character that may not be in the part. */
+/** @param others finds a character that is not allowed in the part */
 function isMadeOf(part: string, others: RegExp): boolean {
   return !others.test(part) && !/%(?![0-9a-fA-F]{2})/.test(part);
 }

@@ -1,5 +1,5 @@
 /**
- * Dates and times in the words of strptime, such as %d.%m.%Y, read to ISO 8601. A subset of
+ * Reads dates and times in formats of strptime, such as %d.%m.%Y, and gives ISO 8601. The formats are a subset of
  * https://pubs.opengroup.org/onlinepubs/9799919799/functions/strptime.html, with Python's %f and %z.
  */
 import { isDay } from './calendar.ts';
@@ -8,9 +8,9 @@ import { SchemaError } from './schema-error.ts';
 export type Kind = 'date' | 'time' | 'datetime';
 
 export interface CompiledFormat {
-  /** January 31st 2025, 14:05:09, in the format. */
+  /** January 31st 2025, 14:05:09, written in the format. */
   example: string;
-  /** As YYYY-MM-DD, hh:mm:ss and YYYY-MM-DDThh:mm:ss, with a fraction and a zone where the format has them. */
+  /** @returns YYYY-MM-DD, hh:mm:ss or YYYY-MM-DDThh:mm:ss, with a fraction and a zone where the format has them */
   read(text: string): string | undefined;
 }
 
@@ -18,7 +18,7 @@ type Part = 'year' | 'month' | 'day' | 'hour' | 'half' | 'minute' | 'second' | '
 
 interface Directive {
   part: Part;
-  /** Of digits: how many at least and at most. */
+  /** The least and the greatest number of digits. */
   digits?: [number, number];
   pattern?: string;
   example: string;
@@ -29,7 +29,7 @@ const ABBREVIATIONS = MONTHS.map((name) => name.slice(0, 3).toLowerCase());
 const anyCase = (text: string) => text.replace(/[a-z]/gi, (char) => `[${char.toUpperCase()}${char.toLowerCase()}]`);
 const MONTH_NAME = MONTHS.map((name) => `${anyCase(name.slice(0, 3))}(?:${anyCase(name.slice(3))})?`).join('|');
 
-/** A month's name is English, in any letters, short or long; numbers of two digits may leave out a leading zero. */
+/** A month's name is English, short or long, in upper or lower case; numbers of two digits may omit a leading zero. */
 const DIRECTIVES: Record<string, Directive> = {
   Y: { part: 'year', digits: [4, 4], example: '2025' },
   y: { part: 'year', digits: [2, 2], example: '25' },
@@ -71,7 +71,7 @@ export function compileFormat(format: string, kind: Kind, path: string): Compile
     if (!directive) return escapeLiteral(token);
     const { digits, pattern } = directive;
     if (!digits) return `(${pattern})`;
-    // Beside other digits only a fixed width says where the number ends.
+    // Beside other digits only a fixed width tells where the number ends.
     const least = isDigit(i - 1) || isDigit(i + 1) ? digits[1] : digits[0];
     return `([0-9]{${least},${digits[1]}})`;
   });
@@ -120,7 +120,7 @@ function checkTokens(tokens: readonly string[], kind: Kind, path: string): void 
   if (found.has('fraction') && !found.has('second')) throw new SchemaError(path, 'has %f without %S');
 }
 
-/** The number of each part's group; -1 where the format does not have it. Names of groups would cost as much again. */
+/** The number of each part's group; -1 for a part that the format lacks. Named groups would double the time. */
 type Groups = Record<Part, number>;
 type Writer = (found: RegExpExecArray, groups: Groups) => string | undefined;
 
@@ -143,7 +143,7 @@ function writeDate(found: RegExpExecArray, groups: Groups): string | undefined {
   return `${year}-${twoDigits(month)}-${twoDigits(day)}`;
 }
 
-/** POSIX: 69 to 99 are of the 20th century, 00 to 68 of the 21st. */
+/** By POSIX, 69 to 99 belong to the 20th century and 00 to 68 to the 21st. */
 function readYear(text: string): string {
   if (text.length === 4) return text;
   return text >= '69' ? `19${text}` : `20${text}`;

@@ -1,18 +1,17 @@
 /**
- * UUIDs of version 7: their first 48 bits are the time, so that an index of them grows at one edge instead of everywhere.
- * Source: RFC 9562, section 5.7, with a counter of 12 bits behind the milliseconds (section 6.2, method 1).
+ * Generates UUIDs of version 7. Their first 48 bits are the time, so that an index of them grows at one edge instead of
+ * everywhere. Source: RFC 9562, section 5.7, with a counter of 12 bits behind the milliseconds (section 6.2, method 1).
  */
-import { randomFillSync } from 'node:crypto';
 
 const POOL_BYTES = 8 * 512;
 const MAX_COUNTER = 0xfff;
 
-export interface UuidSource {
-  /** The next one, greater than all before it; its bytes are used again. */
+export interface UuidGenerator {
+  /** The next UUID, greater than all before; the next call uses the same bytes again. */
   next(): Uint8Array;
 }
 
-export function createUuidSource(now: () => number = Date.now): UuidSource {
+export function createUuidGenerator(now: () => number = Date.now): UuidGenerator {
   const uuid = new Uint8Array(16);
   const pool = new Uint8Array(POOL_BYTES);
   let used = POOL_BYTES;
@@ -26,7 +25,7 @@ export function createUuidSource(now: () => number = Date.now): UuidSource {
       counter = 0;
     } else if (counter < MAX_COUNTER) counter += 1;
     else {
-      // More than 4,096 in a millisecond, or the clock was set back: time goes on by itself.
+      // After 4,096 UUIDs in a millisecond, or when the clock was set back, the time advances without the clock.
       time += 1;
       counter = 0;
     }
@@ -36,7 +35,7 @@ export function createUuidSource(now: () => number = Date.now): UuidSource {
     next() {
       advance();
       if (used === POOL_BYTES) {
-        randomFillSync(pool);
+        crypto.getRandomValues(pool);
         used = 0;
       }
       for (let i = 5, rest = time; i >= 0; i -= 1, rest = Math.floor(rest / 256)) uuid[i] = rest % 256;

@@ -4,29 +4,29 @@ import type { ByteTest } from './byte-tests.ts';
 export type Field = RecordSchemaSpec['fields'][number];
 export type FieldType = Field['type'];
 
-/** Which texts are values of a field, and what they are elsewhere. Everything here is linear in the text. */
+/** Says which texts are values of a field, and converts the values. Every function here is linear in the text. */
 export interface ValueType {
   code: string;
-  /** After "must be". */
+  /** The words after "must be" in the message of the fault. */
   expectation: string;
-  /** The value in the one form that PostgreSQL, JSON and CEL get; undefined when the text is none. */
+  /** The value in the one form that PostgreSQL, JSON and CEL get; undefined for a text that is not a value. */
   read(text: string): string | undefined;
   /**
-   * A quick test of the bytes: yes only where `read` gives the text itself. null where none is worth its code. Absent
-   * where every text is a value.
+   * A quick test of the bytes, which accepts only texts that `read` returns unchanged. Null: no quick test is worth its
+   * code. Absent: every text is a value.
    */
   isValidBytes?: ByteTest | null;
-  /** Of a value, as are all that follow. */
+  /** This function and the next ones take a value, not a text. */
   toJson(value: string): string;
   /** @throws RangeError when CEL has no such value. */
   toCel(value: string): string | bigint | number | boolean;
-  /** For minimum and maximum: negative, 0 or positive. Absent where the type has no order. */
+  /** Compares values for minimum and maximum: negative, 0 or positive. Absent for a type without an order. */
   compare?(a: string, b: string): number;
 }
 
 export const identity = (text: string): string => text;
 
-/** `read` of a type whose texts are their own values. */
+/** The `read` of a type whose texts are their own values. */
 export function readIf(test: (text: string) => boolean): ValueType['read'] {
   return (text) => (test(text) ? text : undefined);
 }

@@ -1,16 +1,16 @@
-/** A number cell of a workbook as the text that a person would type for it. Pure. */
+/** Turns the number in a workbook's cell into the text that a person would type for it. Pure. */
 
-/** How a cell's number format shows it. */
+/** How a cell's number format shows the number. */
 export type NumberStyle =
   | { kind: 'plain' | 'date' | 'datetime' | 'time' }
-  /** A format of zeros only, as for ZIP codes: 501 is shown as 00501. */
+  /** A format of zeros only, such as one for ZIP codes, shows 501 as 00501. */
   | { kind: 'padded'; digits: number };
 
 const PLAIN: NumberStyle = { kind: 'plain' };
 
 /**
- * @param id of the format; those below 164 have no code of their own.
- * Source: ECMA-376 part 1, 18.8.30 (numFmt); those of other languages (27 to 58) are all dates.
+ * @param id the format's id; a format with an id below 164 has no code of its own.
+ * Source: ECMA-376 part 1, 18.8.30 (numFmt); the formats of other languages (27 to 58) are all dates.
  */
 export function readNumberFormat(id: number, code: string | undefined): NumberStyle {
   if (code === undefined) {
@@ -19,22 +19,25 @@ export function readNumberFormat(id: number, code: string | undefined): NumberSt
     return (id >= 18 && id <= 21) || id === 45 || id === 47 ? { kind: 'time' } : PLAIN;
   }
   if (/^0{2,}$/.test(code)) return { kind: 'padded', digits: code.length };
-  // Literals, padding and what stands in brackets (colours, languages, conditions) are no letters of the format.
+  // Literals, padding and brackets (colours, languages, conditions) are not letters of the format.
   const letters = code
     .replace(/"[^"]*"|\\.|_.|\*./g, '')
     .split(';')[0]!
     .toLowerCase();
-  // Elapsed time is a number of hours, not a time of a day.
+  // An elapsed time is a number of hours, not a time of the day.
   if (/\[(h+|m+|s+)\]/.test(letters) || letters.trim() === 'general') return PLAIN;
   const rest = letters.replace(/\[[^\]]*\]/g, '').replace(/am\/pm|a\/p/g, '');
   const time = /[hs]/.test(rest);
-  // Beside hours or seconds an m is a minute.
+  // An m beside hours or seconds means minutes.
   const date = /[yd]/.test(rest) || (!time && rest.includes('m'));
   if (date) return { kind: time ? 'datetime' : 'date' };
   return time ? { kind: 'time' } : PLAIN;
 }
 
-/** @param raw the cell's `v`. @param date1904 the workbook counts days from 1904 and not from 1900. */
+/**
+ * @param raw the text of the cell's element `v`.
+ * @param date1904 true for a workbook that counts days from 1904 and not from 1900.
+ */
 export function numberText(raw: string, style: NumberStyle, date1904: boolean): string {
   const value = Number(raw);
   if (raw.trim() === '' || !Number.isFinite(value)) return raw;
@@ -55,8 +58,8 @@ export function numberText(raw: string, style: NumberStyle, date1904: boolean): 
 }
 
 /**
- * Without an exponent, and with the 15 digits that a spreadsheet shows: 0.1 + 0.2 is stored as 0.30000000000000004.
- * Whole numbers are left as they are: some programs write identifiers longer than that.
+ * Writes a number without an exponent and with the 15 digits that a spreadsheet shows: 0.1 + 0.2 is stored as
+ * 0.30000000000000004. Whole numbers stay as they are: some programs write identifiers of more than 15 digits.
  */
 function plainNumber(raw: string, value: number): string {
   if (/^-?\d+$/.test(raw)) return raw;
@@ -70,14 +73,17 @@ function plainNumber(raw: string, value: number): string {
 }
 
 const SECONDS_OF_DAY = 86_400;
-/** 9999-12-31. */
+/** The day 9999-12-31. */
 const LAST_DAY = 2_958_465;
-/** Days from 1900's day 0 to 1904's. */
+/** Days between day 0 of workbooks that count from 1900 and day 0 of those that count from 1904. */
 const DAYS_TO_1904 = 1462;
-/** 1970-01-01 as spreadsheets number it. */
+/** The number of the day 1970-01-01 in a spreadsheet. */
 const UNIX_DAY = 25_569;
 
-/** ISO 8601; null for a number that is no date. Day 60 is 1900-02-29, which there never was, as in every spreadsheet. */
+/**
+ * Writes a date or time by ISO 8601; null for a number that is not a date. As in every spreadsheet, day 60 is
+ * 1900-02-29, a day that never was.
+ */
 function dateText(serial: number, kind: 'date' | 'datetime' | 'time', date1904: boolean): string | null {
   const seconds = Math.round((serial + (date1904 ? DAYS_TO_1904 : 0)) * SECONDS_OF_DAY);
   const day = Math.floor(seconds / SECONDS_OF_DAY);

@@ -1,11 +1,14 @@
-/** Looks at the beginning of a stream without taking it away. Its pieces need to be valid until the next one is asked for only. */
+/**
+ * Looks at the beginning of a stream without consuming it. Each piece needs to be valid only until the next is asked
+ * for.
+ */
 
 export interface Peeked {
-  /** At least as many bytes as were asked for, or all there are. */
+  /** At least as many bytes as the caller asked for, or all bytes of a shorter stream. */
   head: Buffer;
-  /** The stream holds nothing after `head`. */
+  /** True when the stream holds nothing after `head`. */
   complete: boolean;
-  /** The whole stream, its head too. */
+  /** The whole stream, including `head`. */
   stream: AsyncGenerator<Buffer, void, void>;
 }
 

@@ -1,16 +1,15 @@
-/** XML as it comes. The parser gives long texts in parts and has limits for all else, so that memory is bounded. */
-import { StringDecoder } from 'node:string_decoder';
+/** Reads XML as its bytes come. Memory is bounded: the parser gives long texts in parts and limits everything else. */
 import sax from 'sax';
 import { formatFault } from './source-format.ts';
 
 export interface XmlHandler {
-  /** Names are without their namespace's prefix, attributes as they are written. */
+  /** The name comes without the prefix of its namespace, the attributes as they are written. */
   open(name: string, attributes: Record<string, string>): void;
   close?(name: string): void;
   text?(text: string): void;
 }
 
-/** Calls the handler, and yields after every piece. @throws Fault (permanent, reason FileDamaged) */
+/** Calls the handler, and yields after every piece of the input. @throws Fault (permanent, reason FileDamaged) */
 export async function* readXml(input: AsyncIterable<Buffer>, handler: XmlHandler): AsyncGenerator<void, void, void> {
   const parser = sax.parser(true, { position: false });
   const onText = (text: string) => handler.text?.(text);
@@ -25,15 +24,16 @@ export async function* readXml(input: AsyncIterable<Buffer>, handler: XmlHandler
   parser.onclosetag = (name) => handler.close?.(localName(name));
   parser.ontext = onText;
   parser.oncdata = onText;
-  const decoder = new StringDecoder('utf8');
+  // The parser skips a byte order mark itself.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   for await (const piece of input) {
-    parser.write(decoder.write(piece));
+    parser.write(decoder.decode(piece, { stream: true }));
     yield;
   }
-  parser.write(decoder.end()).close();
+  parser.write(decoder.decode()).close();
 }
 
-/** The same for small parts: all of it. */
+/** Reads a small part of a workbook as a whole. @throws Fault (permanent, reason FileDamaged) */
 export async function readAllXml(input: AsyncIterable<Buffer>, handler: XmlHandler): Promise<void> {
   for await (const _ of readXml(input, handler));
 }

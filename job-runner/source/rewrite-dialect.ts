@@ -1,8 +1,9 @@
 /**
- * Records of an unusual dialect, rewritten in the canonical one: one record, blank line or comment is one row of each.
+ * Rewrites records of an unusual dialect in the canonical one. Each record, blank line or comment of the file is one
+ * row of the output.
  *
- * Not csv-parse: it drops what it cannot read without a row of its own, escapes only inside quotes, and does not say
- * which rows were blank. It is the oracle of this file's test, wherever it knows the dialect.
+ * csv-parse cannot do this: it drops unreadable records without a row of their own, escapes only inside quotes, and
+ * does not say which rows were blank. In the tests of this file csv-parse is the oracle, wherever it knows the dialect.
  *
  * | state       | delimiter  | quote                | escape          | end of line | other    |
  * |-------------|------------|----------------------|-----------------|-------------|----------|
@@ -20,11 +21,11 @@ type State = 'fieldStart' | 'unquoted' | 'quoted' | 'quoteInside' | 'comment';
 export interface RewriteOptions {
   dialect: Dialect;
   maxRecordBytes: number;
-  /** Writes a record's fields; default: in the canonical form. */
+  /** Writes a record's fields; default: the canonical form. */
   format?: (fields: string[]) => string;
 }
 
-/** Bytes of UTF-8 (or not) in, cut anywhere. @throws Fault FILE_RECORD_TOO_LONG */
+/** @param input bytes cut anywhere, in UTF-8 or not. @throws Fault FILE_RECORD_TOO_LONG */
 export async function* rewriteDialect(
   input: AsyncIterable<Buffer>,
   options: RewriteOptions,
@@ -34,7 +35,7 @@ export async function* rewriteDialect(
   yield Buffer.from(rewriter.end(), 'latin1');
 }
 
-/** Over a latin1 view of the bytes: a character is a byte, and what is not text goes through as it is. */
+/** Works on a latin1 view of the bytes: each character is a byte, and bytes that are not text pass unchanged. */
 export function createDialectRewriter({ dialect, maxRecordBytes, format = formatRecord }: RewriteOptions): {
   push(text: string): string;
   end(): string;
@@ -60,11 +61,11 @@ export function createDialectRewriter({ dialect, maxRecordBytes, format = format
     row += 1;
   }
 
-  /** Not a delimiter, not the end of a line outside of quotes. */
+  /** Takes a character that is neither a delimiter nor the end of a line outside of quotes. */
   function takeOther(char: string): void {
     const isQuote = char === quoteChar;
     if (state === 'quoteInside') {
-      // Whatever follows, the record is spoilt; its end is found as in an unquoted field.
+      // Anything but a doubled quote makes the record malformed; its end is then found as in an unquoted field.
       malformed ||= !(isQuote && doubleQuote);
       state = malformed ? 'unquoted' : 'quoted';
     } else if (isQuote && state === 'fieldStart') {
@@ -108,7 +109,7 @@ export function createDialectRewriter({ dialect, maxRecordBytes, format = format
     if (raw === '' && char === commentChar) state = 'comment';
     raw += char;
     if (state !== 'comment') take(char);
-    // A comment is nobody's record, but has to end some time too.
+    // A comment is no record, but has the same limit.
     if (raw.length > maxRecordBytes) throw recordTooLong(row, maxRecordBytes);
   }
 
@@ -117,7 +118,7 @@ export function createDialectRewriter({ dialect, maxRecordBytes, format = format
     push(text) {
       output = '';
       let from = 0;
-      // The mark may come in pieces; where it is none, what was held back is text.
+      // The byte order mark may come in pieces; characters that only looked like its beginning are text.
       while (mark !== '' && from < text.length) {
         if (text[from] === mark[0]) {
           mark = mark.slice(1);
@@ -134,7 +135,7 @@ export function createDialectRewriter({ dialect, maxRecordBytes, format = format
       output = '';
       if (mark !== '') for (const char of BOM.slice(0, BOM.length - mark.length)) next(char);
       mark = '';
-      // Open at the end of the file: the scanner says so, with the row.
+      // A quote that is still open at the end of the file stays open: the scanner reports it with the row.
       malformed ||= escaped;
       if (state === 'quoted') output += `"${field.replaceAll('"', '""')}`;
       else if (raw !== '') endRecord();

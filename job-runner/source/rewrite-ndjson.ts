@@ -1,7 +1,7 @@
-/** NDJSON, one object a line, rewritten as records whose header is the schema's own fields; a line is a row. */
-import { isUtf8 } from 'node:buffer';
+/** Rewrites NDJSON, one object a line, as records whose header is the schema's own fields; a line is a row. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { normalizeName } from '#runner/csv/header.ts';
+import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
 import { recordTooLong } from './source-format.ts';
 import { encodeText } from './transcode.ts';
 import { formatMalformed, formatRecord } from './write-csv.ts';
@@ -9,26 +9,31 @@ import { formatMalformed, formatRecord } from './write-csv.ts';
 export interface NdjsonOptions {
   schema: RecordSchemaSpec;
   maxRecordBytes: number;
+  /** Node's own is faster than the default, which runs everywhere. */
+  isUtf8?: IsUtf8;
 }
 
-/** The canonical file begins with a header that the source does not have: its row is 0, so that the first line is row 1. */
+/**
+ * The canonical bytes begin with a header that the file does not have: the header's row is 0, so that the first line is
+ * row 1.
+ */
 export const NDJSON_FIRST_ROW = 0;
 
 interface RawJson {
   rawJSON: string;
 }
-/** Numbers keep their digits by these; TypeScript's library does not have them yet. */
+/** These functions keep the digits of numbers; TypeScript's library does not declare them yet. */
 const { rawJSON, isRawJSON } = JSON as unknown as {
   rawJSON(text: string): RawJson;
   isRawJSON(value: unknown): value is RawJson;
 };
 
-/** Bytes in UTF-8, cut anywhere. @throws Fault FILE_RECORD_TOO_LONG */
+/** @param input bytes in UTF-8, cut anywhere. @throws Fault FILE_RECORD_TOO_LONG */
 export async function* rewriteNdjson(
   input: AsyncIterable<Buffer>,
-  { schema, maxRecordBytes }: NdjsonOptions,
+  { schema, maxRecordBytes, isUtf8 = isUtf8Portable }: NdjsonOptions,
 ): AsyncGenerator<Buffer, void, void> {
-  const toRecord = createLineReader(schema);
+  const toRecord = createLineReader(schema, isUtf8);
   yield Buffer.from(formatRecord(schema.fields.map(({ name }) => name)));
   let row = 0;
   let rest: Buffer[] = [];
@@ -61,8 +66,8 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 const NOTHING = Buffer.alloc(0);
 const BLANK = Buffer.from('\n');
 
-/** Reads one line, without its LF, to one record or a blank line. */
-function createLineReader(schema: RecordSchemaSpec): (line: Buffer) => Buffer {
+/** Turns one line without its LF into one record or a blank line. */
+function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8): (line: Buffer) => Buffer {
   const columns = createColumnFinder(schema);
   const unknownAllowed = schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial';
   return (line) => {
@@ -72,23 +77,23 @@ function createLineReader(schema: RecordSchemaSpec): (line: Buffer) => Buffer {
     const object = parseObject(text);
     if (object === null) return Buffer.from(formatMalformed(text));
     const values: string[] = new Array(schema.fields.length).fill('');
-    const taken = new Set<number>();
+    const filled = new Set<number>();
     const surplus: Record<string, unknown> = Object.create(null);
     for (const [key, value] of Object.entries(object)) {
       const column = columns(key);
-      if (column === null ? unknownAllowed : !taken.has(column)) {
+      if (column === null ? unknownAllowed : !filled.has(column)) {
         if (column === null) continue;
-        taken.add(column);
+        filled.add(column);
         values[column] = toText(value);
       } else surplus[key] = value;
     }
-    // One field more than the header has: the record fails with the code of a wrong number of fields.
+    // With one field more than the header has, the record fails with the code of a wrong number of fields.
     if (Object.keys(surplus).length > 0) values.push(JSON.stringify(surplus));
     return encodeText(formatRecord(values));
   };
 }
 
-/** The field of a key: by its name, else by an alias that is no other field's name. */
+/** Finds the field of a key: by the field's name, else by an alias that is not another field's name. */
 function createColumnFinder({ fields }: RecordSchemaSpec): (key: string) => number | null {
   const columns = new Map<string, number>();
   const add = (name: string, i: number) => {

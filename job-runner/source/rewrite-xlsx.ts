@@ -1,13 +1,13 @@
-/** The first sheet of a workbook, rewritten as records; the sheet's rows without a cell become blank lines. */
+/** Rewrites the first sheet of a workbook as records; the sheet's rows without a cell become blank lines. */
 import { numberText } from './cell-text.ts';
+import type { Archive } from './platform.ts';
 import { readXml } from './read-xml.ts';
 import { formatFault, recordTooLong } from './source-format.ts';
 import { encodeText } from './transcode.ts';
 import { createTextReader, decodeEscapes, openWorkbook, type Workbook } from './workbook.ts';
 import { formatRecord } from './write-csv.ts';
-import type { Archive } from './zip-archive.ts';
 
-/** Limits of the format itself. */
+/** The format's own limits. */
 const MAX_ROW = 1_048_576;
 const MAX_COLUMN = 16_384;
 
@@ -21,7 +21,10 @@ export async function* rewriteXlsx(archive: Archive, maxRecordBytes: number): As
   }
 }
 
-/** Rows in their order, those between them blank, each at least as wide as the first: cells at the end are often absent. */
+/**
+ * Writes rows in order, with blank lines for the rows between them. Each row is at least as wide as the first one:
+ * cells at the end of a row are often absent.
+ */
 function createRowWriter(): { add(row: number, cells: string[]): void; take(): string } {
   let output = '';
   let lastRow = 0;
@@ -107,7 +110,7 @@ function createSheetReader({
   };
 }
 
-/** The position of a cell named as AB12, from 0. */
+/** The column of a cell with a name such as AB12, counted from 0. */
 function columnOf(reference: string): number {
   let column = 0;
   for (const letter of /^[A-Z]{1,3}/.exec(reference)?.[0] ?? '') column = column * 26 + letter.charCodeAt(0) - 64;
@@ -115,7 +118,7 @@ function columnOf(reference: string): number {
   return column - 1;
 }
 
-/** What a person sees in the cell, formulas by the value that was last computed. */
+/** The text that a person sees in the cell; a formula gives the value that was last computed. */
 function cellText(text: string, { type, style }: Pick<Cell, 'type' | 'style'>, workbook: Workbook): string {
   switch (type) {
     case 's': {
@@ -132,7 +135,8 @@ function cellText(text: string, { type, style }: Pick<Cell, 'type' | 'style'>, w
     case 'd':
       return text.replace(/T00:00:00(\.0+)?Z?$/, '');
     case 'e':
-      // As it is shown, #N/A: as a blank it would be loaded without a word. A schema can name it in missingValues.
+      // An error stays as it is shown, such as #N/A, since a blank would be loaded silently. A schema can name the
+      // error in missingValues.
       return text;
     default:
       return numberText(text, workbook.styles[style] ?? { kind: 'plain' }, workbook.date1904);

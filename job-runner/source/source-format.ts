@@ -11,7 +11,7 @@ const ORDINARY: Omit<Dialect, 'delimiter'> = {
   skipInitialSpace: false,
 };
 
-/** Fills in what is not declared. @throws Fault when two of its characters are the same. */
+/** Adds the defaults of what is not declared. @throws Fault when two of the dialect's characters are the same. */
 export function completeDialect(declared: Partial<Dialect> | undefined, delimiter: string): Dialect {
   const dialect = { ...ORDINARY, ...declared, delimiter: declared?.delimiter ?? delimiter };
   const { quoteChar, escapeChar, commentChar } = dialect;
@@ -23,12 +23,12 @@ export function completeDialect(declared: Partial<Dialect> | undefined, delimite
   );
 }
 
-/** Is it the grammar that the scanner reads? */
+/** Does the scanner read this dialect? */
 export function isOrdinary({ quoteChar, doubleQuote, escapeChar, commentChar, skipInitialSpace }: Dialect): boolean {
   return quoteChar === '"' && doubleQuote && escapeChar === '' && commentChar === '' && !skipInitialSpace;
 }
 
-/** What spec.format declares is not what the bytes are. */
+/** The fault of a file whose bytes are not what spec.format declares. */
 export function declaredOtherwise(what: string): Fault {
   return formatFault(
     'FormatMismatch',
@@ -37,14 +37,14 @@ export function declaredOtherwise(what: string): Fault {
 }
 
 export type FormatReason =
-  /** What spec.format says is not what the object's bytes are. */
+  /** The object's bytes are not what spec.format declares. */
   | 'FormatMismatch'
-  /** A kind of file that is not read. */
+  /** The runner does not read this format. */
   | 'FormatNotSupported'
-  /** An archive, a workbook or a compressed stream that is cut off or broken. */
+  /** An archive, a workbook or a compressed stream is cut off or broken. */
   | 'FileDamaged';
 
-/** A fault that a person must mend. The message says what to do. */
+/** A fault that only a person can mend. @param message says what happened and what to do. */
 export function formatFault(reason: FormatReason, message: string, cause?: unknown): Fault {
   return new Fault({ code: 'FILE_FORMAT', category: 'permanent', reason, message, cause });
 }

@@ -1,17 +1,17 @@
 /**
- * Text of other encodings to UTF-8, in pieces cut anywhere. What is no text stays no text: it becomes bytes that are not
- * UTF-8, so that its record fails and nothing else.
+ * Turns text of other encodings into UTF-8, in pieces cut anywhere. Bytes that are not text become bytes that are not
+ * UTF-8, so that their record fails and no other.
  */
 import type { Encoding } from '#api/source-format.ts';
 
 export interface Transcoder {
   push(bytes: Buffer): Buffer;
-  /** What is left when the input is at its end. */
+  /** Ends the input. @returns the last bytes of the output */
   end(): Buffer;
 }
 
 const NOTHING = Buffer.alloc(0);
-/** A byte that no UTF-8 text has, for a code unit that is cut off. */
+/** No UTF-8 text has this byte; it stands for a code unit that is cut off. */
 const NOT_TEXT = Buffer.from([0xff]);
 
 export function createTranscoder(encoding: Encoding): Transcoder {
@@ -37,7 +37,7 @@ export async function* transcode(input: AsyncIterable<Buffer>, encoding: Encodin
   yield transcoder.end();
 }
 
-/** UTF-8, where a lone surrogate gets the three bytes that it would have: UTF-8 has no such, and they are not text. */
+/** Encodes a text as UTF-8; a lone surrogate becomes three bytes that are not valid UTF-8, so that its record fails. */
 export function encodeText(text: string): Buffer {
   if (text.isWellFormed()) return Buffer.from(text, 'utf8');
   const parts = text.split(LONE_SURROGATE).map((part, i) => {
@@ -51,7 +51,7 @@ export function encodeText(text: string): Buffer {
 const LONE_SURROGATE = /([\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff])/;
 
 const C1 = /[\x80-\x9f]/g;
-/** 0x80 to 0x9f, as in the Encoding Standard: five of them are the control characters of Latin-1. */
+/** The characters of 0x80 to 0x9f by the Encoding Standard; five of them are control characters of Latin-1. */
 const WINDOWS_1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 const toWindows1252 = (char: string) => WINDOWS_1252[char.charCodeAt(0) - 0x80]!;
 
@@ -60,7 +60,7 @@ function stateless(push: (bytes: Buffer) => Buffer): Transcoder {
 }
 
 function createUtf16(bigEndian: boolean): Transcoder {
-  /** Half a code unit, or a high surrogate that waits for the low one. */
+  /** Half a code unit, or a high surrogate whose low surrogate has not come yet. */
   let held: Buffer = NOTHING;
   const decode = (bytes: Buffer): Buffer =>
     encodeText((bigEndian ? Buffer.from(bytes).swap16() : bytes).toString('utf16le'));
@@ -81,5 +81,5 @@ function createUtf16(bigEndian: boolean): Transcoder {
   };
 }
 
-/** By the upper byte of the code unit. */
+/** @param byte the upper byte of a code unit */
 const isHighSurrogate = (byte: number) => byte >= 0xd8 && byte <= 0xdb;

@@ -1,25 +1,28 @@
-/** A workbook (.xlsx): where its first sheet is, and what its cells need to be read. Source: ECMA-376 part 1, 18. */
-import { posix } from 'node:path';
+/** Opens a workbook (.xlsx): finds its first sheet and what reading the cells needs. Source: ECMA-376 part 1, 18. */
 import { type NumberStyle, readNumberFormat } from './cell-text.ts';
+import { joinPath, splitPath } from './part-path.ts';
+import type { Archive, ArchiveMember } from './platform.ts';
 import { readAllXml } from './read-xml.ts';
 import { formatFault } from './source-format.ts';
-import type { Archive, ArchiveMember } from './zip-archive.ts';
 
 export interface Workbook {
   /** The first sheet that is shown. */
   sheet: ArchiveMember;
   date1904: boolean;
-  /** By the number of a cell's style. */
+  /** Indexed by the number of a cell's style. */
   styles: NumberStyle[];
   sharedStrings: SharedStrings;
 }
 
 export interface SharedStrings {
-  /** Undefined when there is none of this number. */
+  /** Undefined when the workbook has no string of this number. */
   get(index: number): string | undefined;
 }
 
-/** Of all shared strings of a workbook together, which are needed at once and in any order; and four times their number. */
+/**
+ * The limit of all shared strings of a workbook together, since cells name them in any order; a quarter of it is the
+ * limit of their number.
+ */
 export const MAX_SHARED_STRING_BYTES = 64 * 1024 * 1024;
 
 /** @throws Fault (permanent, reason FileDamaged, FormatNotSupported) */
@@ -49,18 +52,18 @@ export async function openWorkbook(archive: Archive): Promise<Workbook> {
 
 interface Relation {
   id: string;
-  /** The end of its type, which is the same in both flavours of the standard. */
+  /** The last word of the relation's type, which is the same in both flavours of the standard. */
   type: string;
   target: string;
 }
 
 async function readRelations(archive: Archive, part: string): Promise<Relation[]> {
-  const folder = posix.dirname(part);
+  const { folder, name: partName } = splitPath(part);
   const relations: Relation[] = [];
-  await readAllXml(archive.read(findMember(archive, posix.join(folder, '_rels', `${posix.basename(part)}.rels`))), {
+  await readAllXml(archive.read(findMember(archive, joinPath(folder, `_rels/${partName}.rels`))), {
     open(name, { Id = '', Type = '', Target = '' }) {
       if (name !== 'Relationship') return;
-      const target = Target.startsWith('/') ? Target.slice(1) : posix.join(folder, Target);
+      const target = Target.startsWith('/') ? Target.slice(1) : joinPath(folder, Target);
       relations.push({ id: Id, type: Type.slice(Type.lastIndexOf('/') + 1), target });
     },
   });
@@ -115,11 +118,13 @@ async function readStyles(archive: Archive, part: ArchiveMember | undefined): Pr
   return formats.map((id) => readNumberFormat(id, codes.get(id)));
 }
 
-/** In one buffer, outside of V8's heap: as strings they would take several times their size. */
+/**
+ * Keeps the strings in one buffer outside of V8's heap: as JavaScript strings they would take several times their size.
+ */
 async function readSharedStrings(archive: Archive, part: ArchiveMember | undefined): Promise<SharedStrings> {
   if (!part) return { get: () => undefined };
-  // A text is never longer than the XML it is in, and an entry takes at least five bytes (<si/>). What is not used of
-  // these is never touched.
+  // A text is never longer than its XML, and an entry takes at least five bytes (<si/>). Linux gives no memory for the
+  // unused part of both arrays, since nothing touches it.
   const limit = Math.min(part.sizeBytes, MAX_SHARED_STRING_BYTES);
   const bytes = Buffer.allocUnsafeSlow(limit);
   const ends = new Uint32Array(Math.ceil(limit / 4));
@@ -155,7 +160,7 @@ function tooManyStrings() {
   );
 }
 
-/** Follows which text is the cell's: all runs of a formatted text, without the reading aids of Asian scripts. */
+/** Tells which text is the cell's: all runs of a formatted text, without the reading aids of Asian scripts. */
 export function createTextReader(): { readonly reading: boolean; open(name: string): void; close(name: string): void } {
   let inText = false;
   let inAid = false;
@@ -174,7 +179,10 @@ export function createTextReader(): { readonly reading: boolean; open(name: stri
   };
 }
 
-/** What XML cannot hold is written as _x000D_, and an underscore that looks like it as _x005F_. */
+/**
+ * A workbook writes a character that XML cannot hold as _x000D_, and an underscore that looks like such an escape as
+ * _x005F_.
+ */
 export function decodeEscapes(text: string): string {
   return text.includes('_x')
     ? text.replace(/_x([0-9A-Fa-f]{4})_/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))

@@ -1,8 +1,8 @@
-/** Records in the canonical form: UTF-8, comma, LF, quotes only where they are needed. */
+/** Writes records in the canonical form: UTF-8, comma, LF, quotes only where they are needed. */
 
 export const CANONICAL_DELIMITER = ',';
 
-/** One record with its LF. Works on a latin1 view of bytes as well: nothing of the grammar is outside of ASCII. */
+/** Writes one record with its LF. A latin1 view of bytes works as well: the grammar's characters are all ASCII. */
 export function formatRecord(fields: readonly string[]): string {
   // A record of one empty field would be a blank line.
   if (fields.length === 1 && fields[0] === '') return '""\n';
@@ -16,8 +16,8 @@ function formatField(text: string): string {
 }
 
 /**
- * A record that could not be read, its raw text kept in one row: the space after the closing quote stands where nothing
- * may, so that the record fails as malformed when it is processed.
+ * Keeps the raw text of a record that could not be read in one row. The space after the closing quote is not allowed
+ * there, so that the record fails as malformed when it is processed.
  */
 export function formatMalformed(raw: string): string {
   return `${quote(raw)} \n`;

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { describeTarget } from '#runner/load/target.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
-import { createUuidSource } from '#runner/processor/uuid.ts';
+import { createUuidGenerator } from '#runner/processor/uuid.ts';
 import { decodeRows } from './run-record.ts';
 import { schemaOf } from './schema.ts';
 
 function take(count: number, now: () => number): string[] {
-  const source = createUuidSource(now);
+  const source = createUuidGenerator(now);
   const out = new RowBuffer();
   for (let i = 0; i < count; i += 1) {
     out.uuid(source.next());

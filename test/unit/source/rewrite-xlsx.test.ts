@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Fault } from '#common/faults.ts';
+import { openArchive } from '#runner/node/zip-archive.ts';
 import { rewriteXlsx } from '#runner/source/rewrite-xlsx.ts';
-import { openArchive } from '#runner/source/zip-archive.ts';
 import { type CellSpec, type WorkbookSpec, workbook, workbookParts, zip } from '#support/records/workbook.ts';
 import { read } from '../csv/scan.ts';
 import { collect, piecesOf } from './pieces.ts';

@@ -1,12 +1,15 @@
-/** Compressed streams, of any size in bounded memory: a piece is only read when the one before is used up. */
+/**
+ * Decompresses streams of any size in bounded memory: the next piece is read only when the consumer has used up the
+ * last one.
+ */
 import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { Fault } from '#common/faults.ts';
-import { formatFault } from './source-format.ts';
+import { formatFault } from '#runner/source/source-format.ts';
 
-/** 64 MiB: what `zstd --ultra -20` needs. Larger windows would not fit into a pod beside everything else. */
+/** Windows of up to 64 MiB, as `zstd --ultra -20` needs, are read. A larger window does not fit into a pod's memory. */
 const MAX_WINDOW_LOG = 26;
 
-/** @throws Fault (permanent, reason FileDamaged); what the input itself throws stays as it is. */
+/** @throws Fault (permanent, reason FileDamaged, FormatNotSupported); an error of the input passes unchanged. */
 export function decompress(
   input: AsyncIterable<Buffer>,
   compression: 'gzip' | 'zstd',
@@ -14,7 +17,7 @@ export function decompress(
   return compression === 'gzip' ? gunzip(input) : unzstd(input);
 }
 
-/** Also a file of several members, one after the other; Node's own reader takes them all. */
+/** Reads a file of several members too: Node's reader takes one after the other. */
 async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
   const source = input[Symbol.asyncIterator]();
   try {
@@ -25,8 +28,8 @@ async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, voi
 }
 
 /**
- * Node's reader ends with the frame, and what follows in the same piece would be lost without a word: `pzstd` and `cat`
- * make files of several frames. So what it has not taken is given to another one.
+ * Node's reader ends with the first frame and silently drops the rest of the piece, but `pzstd` and `cat` make files of
+ * several frames. So each further frame gets a new reader, which begins with the bytes that the last reader left.
  */
 async function* unzstd(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
   const source = input[Symbol.asyncIterator]();
@@ -46,7 +49,7 @@ async function* unzstd(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, voi
   }
 }
 
-/** @returns the bytes of the last piece that the engine did not take. */
+/** @returns the bytes of the last piece that the engine left. */
 async function* run(
   engine: Gunzip | ZstdDecompress,
   input: AsyncIterator<Buffer>,
@@ -60,7 +63,8 @@ async function* run(
       for (let next = await input.next(); !next.done; next = await input.next()) {
         last = next.value;
         given += last.length;
-        // One at a time, so that what is left is the end of the last one. An engine at its end may never call back.
+        // Pieces are written one at a time, so that the bytes left over are the end of the last piece. An engine at its
+        // end may never call back.
         await new Promise<void>((resolve) => {
           wake = resolve;
           engine.write(last, () => resolve());

@@ -1,27 +1,18 @@
-/** A ZIP archive in the storage, read by ranges: its directory is at its end, so it cannot be streamed from the start. */
+/**
+ * Reads a ZIP archive in the storage by ranges: the archive's directory is at the end, so the archive cannot be
+ * streamed from the start.
+ */
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import { Fault } from '#common/faults.ts';
-import { formatFault } from './source-format.ts';
+import { type Archive, type ArchiveMember, isListed, type ReadBytes } from '#runner/source/platform.ts';
+import { formatFault } from '#runner/source/source-format.ts';
 
-/** The bytes [start, end) of the object. */
-export type ReadBytes = (start: number, end: number) => AsyncIterable<Buffer>;
-
-export interface ArchiveMember {
-  name: string;
-  /** Uncompressed. */
-  sizeBytes: number;
-}
-
-export interface Archive {
-  /** Files, without folders and what a Mac adds. */
-  members: ArchiveMember[];
-  /** The member's bytes, checked against its length and CRC. @throws Fault (permanent, reason FileDamaged) */
-  read(member: ArchiveMember): AsyncGenerator<Buffer, void, void>;
-}
-
-/** Of the archive's end: holds the directory of any workbook, which is then one read and not two an entry. */
+/**
+ * These last bytes of an archive hold the directory of nearly any workbook: one read of them spares two reads for each
+ * entry.
+ */
 const TAIL_BYTES = 256 * 1024;
 const MAX_MEMBERS = 10_000;
 
@@ -34,7 +25,7 @@ export async function openArchive(readBytes: ReadBytes, sizeBytes: number): Prom
   const entries = new Map<ArchiveMember, yauzl.Entry>();
   try {
     for await (const entry of zip.eachEntry()) {
-      if (/\/$|^__MACOSX\/|(^|\/)\.DS_Store$/.test(entry.fileName)) continue;
+      if (!isListed(entry.fileName)) continue;
       entries.set({ name: entry.fileName, sizeBytes: entry.uncompressedSize }, entry);
       if (entries.size > MAX_MEMBERS)
         throw formatFault('FormatNotSupported', 'The archive has more than 10,000 files: a ZIP may hold one.');
@@ -67,7 +58,7 @@ async function* readEntry(zip: yauzl.ZipFile, entry: yauzl.Entry): AsyncGenerato
   if (sum !== entry.crc32) throw damaged(new Error(`CRC of ${entry.fileName}`));
 }
 
-/** Faults of the storage and of ourselves pass; what yauzl and zlib say means a broken archive. */
+/** Our own faults, such as those of the storage, pass unchanged; any error of yauzl or zlib means a broken archive. */
 function rethrow(error: unknown): never {
   if (error instanceof Fault || (error as { name?: string }).name === 'AbortError') throw error;
   throw damaged(error);

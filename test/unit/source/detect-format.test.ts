@@ -1,7 +1,7 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { DeclaredFormat } from '#api/source-format.ts';
-import { detectContainer, detectContent, SAMPLE_BYTES } from '#runner/source/detect-source.ts';
+import { detectContainer, detectContent, SAMPLE_BYTES } from '#runner/source/detect-format.ts';
 import { workbook, zip } from '#support/records/workbook.ts';
 import { schemaOf } from './schema.ts';
 

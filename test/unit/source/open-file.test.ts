@@ -1,7 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { DeclaredFormat } from '#api/source-format.ts';
-import { openSource } from '#runner/source/open-source.ts';
+import { NODE_PLATFORM } from '#runner/node/platform.ts';
+import { openFile } from '#runner/source/open-file.ts';
 import { workbook, zip } from '#support/records/workbook.ts';
 import { collect, piecesOf } from './pieces.ts';
 import { schemaOf } from './schema.ts';
@@ -10,7 +11,7 @@ const CSV = 'id,name\n1,a\n';
 const XLSX = workbook({ rows: { 1: ['id', 'name'], 2: ['1', 'a'] } });
 
 const open = (bytes: Buffer, declared: DeclaredFormat = {}) =>
-  openSource({
+  openFile({
     stream: piecesOf(bytes, [3]),
     readBytes: (start, end) => piecesOf(bytes.subarray(start, end)),
     sizeBytes: bytes.length,
@@ -18,6 +19,7 @@ const open = (bytes: Buffer, declared: DeclaredFormat = {}) =>
     declared,
     schema: schemaOf(),
     maxRecordBytes: 1000,
+    platform: NODE_PLATFORM,
   });
 
 it.each<[string, Buffer, DeclaredFormat]>([

@@ -2,8 +2,8 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fault } from '#common/faults.ts';
-import { decompress } from '#runner/source/decompress.ts';
-import { collect, piecesOf } from './pieces.ts';
+import { decompress } from '#runner/node/decompress.ts';
+import { collect, piecesOf } from '../source/pieces.ts';
 
 describe.each([
   ['gzip', gzipSync],

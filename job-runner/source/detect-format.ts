@@ -1,19 +1,19 @@
 /**
- * What kind of file an object is, from its first bytes. What spec.format declares wins, unless the bytes say otherwise
- * beyond doubt; the key's ending is only a hint. Pure.
+ * Detects the format of a file from its first bytes. The format that spec.format declares wins, unless the bytes
+ * contradict it beyond doubt; the ending of the object's key is only a hint. Pure.
  */
-import { isUtf8 } from 'node:buffer';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { Compression, DeclaredFormat, Dialect, Encoding, SourceType } from '#api/source-format.ts';
 import { normalizeName } from '#runner/csv/header.ts';
+import { isUtf8Portable } from '#runner/csv/utf8.ts';
 import { createDialectRewriter } from './rewrite-dialect.ts';
 import { completeDialect, DELIMITERS, declaredOtherwise, formatFault } from './source-format.ts';
 import { createTranscoder } from './transcode.ts';
 
-/** Bytes at a file's beginning, after decompression, that are looked at. */
+/** This many decompressed bytes at the beginning of a file decide its format. */
 export const SAMPLE_BYTES = 64 * 1024;
 
-/** `workbook or zip`: only the directory at the archive's end tells them apart. */
+/** Only the directory at the archive's end tells a workbook from another ZIP archive. */
 export type Container = Compression | 'workbook or zip';
 
 const MAGIC: readonly [bytes: string, container: 'gzip' | 'zstd' | 'workbook or zip'][] = [
@@ -23,7 +23,7 @@ const MAGIC: readonly [bytes: string, container: 'gzip' | 'zstd' | 'workbook or 
   ['PK\x05\x06', 'workbook or zip'],
 ];
 
-/** Kinds of files that are known and not read, and what to do instead. */
+/** Formats that are recognised and refused, with what the user can do instead. */
 const REFUSED: readonly [bytes: string, message: string][] = [
   ['\xd0\xcf\x11\xe0', 'an old workbook (.xls) or one that is protected by a password: save it as .xlsx or CSV'],
   ['BZh91AY&SY', 'compressed by bzip2: compress it with gzip or zstd'],
@@ -36,7 +36,7 @@ const REFUSED: readonly [bytes: string, message: string][] = [
 ];
 
 /**
- * @param head the object's own first bytes.
+ * @param head the object's first bytes as they are stored.
  * @throws Fault (permanent, reason FormatMismatch, FormatNotSupported)
  */
 export function detectContainer(head: Buffer, declared: DeclaredFormat): Container {
@@ -59,11 +59,11 @@ function refuseKnown(start: string, subject: string): void {
 }
 
 export interface Sample {
-  /** The first {@link SAMPLE_BYTES} of the content, decompressed; less when that is all. */
+  /** The first {@link SAMPLE_BYTES} of the decompressed content, or all of a shorter content. */
   bytes: Buffer;
-  /** Nothing comes after them. */
+  /** True when `bytes` are the whole content. */
   complete: boolean;
-  /** Of the object; its ending decides where the bytes do not. */
+  /** The object's key, whose ending decides where the bytes do not. */
   key: string;
 }
 
@@ -83,7 +83,7 @@ export function detectContent(sample: Sample, declared: DeclaredFormat, schema: 
   const transcoder = createTranscoder(encoding);
   const text = Buffer.concat([transcoder.push(sample.bytes), sample.complete ? transcoder.end() : Buffer.alloc(0)]);
   if (detectType({ ...sample, bytes: text }, declared) === 'ndjson') {
-    // JSON is UTF-8 by its standard: bytes that are none are mistakes, unless another encoding is declared.
+    // The JSON standard demands UTF-8: unless another encoding is declared, bytes that are not UTF-8 are mistakes.
     return { type: 'ndjson', encoding: encoding === 'windows-1252' && !declared.encoding ? 'utf-8' : encoding };
   }
   return { type: 'csv', encoding, dialect: detectDialect(text, { key: sample.key, declared, schema }) };
@@ -104,7 +104,7 @@ function detectEncoding(sample: Sample, declared: Encoding | undefined): Encodin
   const encoding = declared ?? marked;
   if (encoding) return encoding;
   const nuls = sample.bytes.includes(0) ? count(sample.bytes, (byte) => byte === 0) : 0;
-  // Latin letters in UTF-16 are every other byte a NUL.
+  // Latin letters in UTF-16 have a NUL as every other byte.
   if (nuls * 4 >= sample.bytes.length && nuls > 1) {
     throw formatFault(
       'FormatNotSupported',
@@ -115,12 +115,12 @@ function detectEncoding(sample: Sample, declared: Encoding | undefined): Encodin
 }
 
 /**
- * Bytes that are not UTF-8 are Windows-1252, of which Latin-1 is a part, unless other characters of the file are UTF-8
- * beyond doubt: then it is the few bytes that are wrong, and their records fail.
+ * A file with bytes that are not UTF-8 is Windows-1252, which includes Latin-1, unless most of its other characters are
+ * clearly UTF-8: then only the few wrong bytes are mistakes, and their records fail.
  */
 function guessEncoding({ bytes, complete }: Sample): Encoding {
   const whole = complete ? bytes : withoutCutSequence(bytes);
-  if (isUtf8(whole)) return 'utf-8';
+  if (isUtf8Portable(whole)) return 'utf-8';
   const { sequences, strays } = countSequences(whole);
   if (sequences > strays) return 'utf-8';
   if (count(whole, (byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) * 10 > whole.length) {
@@ -138,7 +138,7 @@ function count(bytes: Buffer, matches: (byte: number) => boolean): number {
   return found;
 }
 
-/** A sequence of several bytes that the end of the sample may have cut is not looked at. */
+/** Drops a character of several bytes that the end of the sample may have cut. */
 function withoutCutSequence(bytes: Buffer): Buffer {
   for (let back = 1; back <= 3 && back <= bytes.length; back += 1) {
     const byte = bytes[bytes.length - back]!;
@@ -150,7 +150,7 @@ function withoutCutSequence(bytes: Buffer): Buffer {
 
 const SEQUENCE = /[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|([\x80-\xff])/g;
 
-/** Characters of several bytes that are UTF-8, and bytes that are part of none. */
+/** Counts the characters of several bytes that are UTF-8, and the bytes that belong to no such character. */
 function countSequences(bytes: Buffer): { sequences: number; strays: number } {
   let sequences = 0;
   let strays = 0;
@@ -189,7 +189,10 @@ function isJson(text: string): boolean {
   }
 }
 
-/** The delimiter whose header has most fields of the schema: to count characters is wrong where texts hold them. */
+/**
+ * Chooses the delimiter that gives the header with most fields of the schema. Counting characters would be wrong where
+ * texts hold them.
+ */
 function detectDialect(
   text: Buffer,
   { key, declared, schema }: { key: string; declared: DeclaredFormat; schema: RecordSchemaSpec },
@@ -215,7 +218,7 @@ function detectDialect(
 
 const HEADER_STEP = 512;
 
-/** The fields of the first record, as far as the sample has it. */
+/** Reads the fields of the first record, as far as the sample holds that record. */
 function readHeader(text: Buffer, dialect: Dialect): string[] {
   const fields: string[][] = [];
   const reader = createDialectRewriter({
@@ -227,7 +230,7 @@ function readHeader(text: Buffer, dialect: Dialect): string[] {
     },
   });
   const view = text.toString('latin1');
-  // Most headers are in the first line; the rest of the sample is only read for the others.
+  // Most headers lie in the first step; the rest of the sample is read only for longer ones.
   for (let from = 0; from < view.length && fields.length === 0; from += HEADER_STEP)
     reader.push(view.slice(from, from + HEADER_STEP));
   if (fields.length === 0) reader.end();

@@ -1,42 +1,45 @@
-/** An object of any kind as the bytes that the scanner takes, in one pass. */
+/** Turns a file of any format into the canonical bytes that the scanner takes, in one pass. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { copied } from './copied.ts';
-import { decompress } from './decompress.ts';
-import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-source.ts';
+import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-format.ts';
 import { type Peeked, peek } from './peek.ts';
+import type { Archive, Platform, ReadBytes } from './platform.ts';
 import { rewriteDialect } from './rewrite-dialect.ts';
-import { NDJSON_FIRST_ROW, rewriteNdjson } from './rewrite-ndjson.ts';
+import { NDJSON_FIRST_ROW, type NdjsonOptions, rewriteNdjson } from './rewrite-ndjson.ts';
 import { rewriteXlsx } from './rewrite-xlsx.ts';
 import { declaredOtherwise, formatFault, isOrdinary } from './source-format.ts';
 import { transcode } from './transcode.ts';
 import { CANONICAL_DELIMITER } from './write-csv.ts';
-import { type Archive, openArchive, type ReadBytes } from './zip-archive.ts';
 
-export interface SourceInput {
-  /** The object from its start, for what can be read in one go. A piece is valid until the next one is asked for. */
+export interface FileInput {
+  /**
+   * The file from its start, for formats that are read in one pass. A piece is valid until the next one is asked for.
+   */
   stream: AsyncIterable<Buffer>;
-  /** Any part of it, for archives. */
+  /** Reads any part of the file, for archives. */
   readBytes: ReadBytes;
   sizeBytes: number;
   key: string;
   declared: DeclaredFormat;
   schema: RecordSchemaSpec;
   maxRecordBytes: number;
+  platform: Platform;
 }
 
-export interface OpenSource {
+export interface OpenedFile {
   format: SourceFormat;
-  /** Records for the scanner, with `format.chunkDelimiter`. */
+  /** The records for the scanner; their delimiter is `format.chunkDelimiter`. */
   bytes: AsyncIterable<Buffer>;
-  /** They are not the object's own bytes: chunks need a copy to point into. */
+  /** True when `bytes` are not the object's own bytes: chunks then need a copy to point into. */
   rewritten: boolean;
-  /** Row number of the first row of `bytes`. */
+  /** The row number of the first row of `bytes`. */
   firstRowNumber: number;
 }
 
-/** @throws Fault FILE_FORMAT (permanent), and what reading throws. */
-export async function openSource(input: SourceInput): Promise<OpenSource> {
+/** @throws Fault FILE_FORMAT (permanent), and any error of reading. */
+export async function openFile(input: FileInput): Promise<OpenedFile> {
+  const { platform } = input;
   const outer = await peek(input.stream, SAMPLE_BYTES);
   const container = outer.head.length === 0 ? 'none' : detectContainer(outer.head, input.declared);
   switch (container) {
@@ -44,18 +47,18 @@ export async function openSource(input: SourceInput): Promise<OpenSource> {
       return openText(input, container, outer);
     case 'gzip':
     case 'zstd':
-      return openText(input, container, await peek(decompress(copied(outer.stream), container), SAMPLE_BYTES));
+      return openText(input, container, await peek(platform.decompress(copied(outer.stream), container), SAMPLE_BYTES));
     case 'zip':
     case 'workbook or zip': {
       await outer.stream.return();
-      return openZip(input, await openArchive(input.readBytes, input.sizeBytes));
+      return openZip(input, await platform.openArchive(input.readBytes, input.sizeBytes));
     }
     default:
       throw new Error(container satisfies never);
   }
 }
 
-async function openZip(input: SourceInput, archive: Archive): Promise<OpenSource> {
+async function openZip(input: FileInput, archive: Archive): Promise<OpenedFile> {
   const { declared } = input;
   const { members } = archive;
   const has = (name: string) => members.some((member) => member.name === name);
@@ -80,7 +83,7 @@ function wrongNumberOfMembers(names: string[]) {
   );
 }
 
-function openXlsx({ declared, maxRecordBytes }: SourceInput, archive: Archive): OpenSource {
+function openXlsx({ declared, maxRecordBytes }: FileInput, archive: Archive): OpenedFile {
   const { type = 'xlsx', compression = 'none' } = declared;
   if (type !== 'xlsx') throw declaredOtherwise(`type ${type}, but the object is a workbook`);
   if (compression !== 'none') throw declaredOtherwise(`compression ${compression}, but the object is a workbook`);
@@ -99,16 +102,16 @@ function openXlsx({ declared, maxRecordBytes }: SourceInput, archive: Archive): 
 }
 
 function openText(
-  input: SourceInput,
+  input: FileInput,
   compression: Exclude<Container, 'workbook or zip'>,
   { head, complete, stream }: Peeked,
-): OpenSource {
-  const { declared, schema, key, maxRecordBytes } = input;
+): OpenedFile {
+  const { declared, schema, key, maxRecordBytes, platform } = input;
   const content = detectContent({ bytes: head, complete, key }, declared, schema);
   const { type, encoding } = content;
   const asIs = type === 'csv' && isOrdinary(content.dialect);
   const rewritten = compression !== 'none' || encoding !== 'utf-8' || !asIs;
-  // What was decompressed is nobody else's.
+  // Decompressed pieces need no copy: nothing else writes into them.
   const pieces = rewritten && compression === 'none' ? copied(stream) : stream;
   const text = encoding === 'utf-8' ? pieces : transcode(pieces, encoding);
   return {
@@ -119,7 +122,7 @@ function openText(
       delimiter: type === 'csv' ? content.dialect.delimiter : null,
       chunkDelimiter: asIs ? content.dialect.delimiter : CANONICAL_DELIMITER,
     },
-    bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes }),
+    bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes, isUtf8: platform.isUtf8 }),
     rewritten,
     firstRowNumber: type === 'ndjson' ? NDJSON_FIRST_ROW : 1,
   };
@@ -128,7 +131,7 @@ function openText(
 function rewrite(
   content: Content,
   text: AsyncIterable<Buffer>,
-  options: { schema: RecordSchemaSpec; maxRecordBytes: number },
+  options: Required<NdjsonOptions>,
 ): AsyncIterable<Buffer> {
   return content.type === 'ndjson'
     ? rewriteNdjson(text, options)

@@ -1,0 +1,96 @@
+/** Prepares a block of whole records: ordinary ones in the kernel, all others by the processor. Pure. */
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { createRecordReader } from '#runner/csv/record-reader.ts';
+import type { IsUtf8 } from '#runner/csv/utf8.ts';
+import { createRowKernel, type OnRecord } from '#runner/kernel/row-kernel.ts';
+import { type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
+import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
+import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
+import type { RecordFault } from '#runner/processor/record-fault.ts';
+import type { RowBuffer } from '#runner/processor/row-buffer.ts';
+
+/** The kernel stays in use while it leaves at most this many more records to the processor than it takes itself. */
+const MOST_LEFT = 16;
+
+export interface BlockPreparer {
+  readonly processor: RecordProcessor;
+  /** @param bytes whole records, the first of which has the row number `firstRowNumber` */
+  prepare(bytes: Buffer, firstRowNumber: number, to: BlockOutput): void;
+}
+
+export interface BlockOutput {
+  /** Gets the rows of the valid records. */
+  rows: RowBuffer;
+  /** Called for every record in order, valid or not; the record's bytes are [start, end) of the block. */
+  onRecord: OnRecord;
+  /** Called for a record with faults, after `onRecord`. */
+  onFailed(rowNumber: number, faults: RecordFault[]): void;
+}
+
+export interface BlockPreparerOptions {
+  schema: RecordSchemaSpec;
+  header: readonly string[];
+  uploadId: string;
+  /** The character between two fields; default: a comma. */
+  delimiter?: string;
+  /**
+   * The encodings of the target's columns for rows in the binary format; null for the text format, which the kernel
+   * does not write.
+   */
+  encodings?: readonly Encoding[] | null;
+  /** The fault of a record that could not be read; default: the fault of a stray quote. */
+  malformedFault?: RecordFault;
+  isUtf8: IsUtf8;
+}
+
+/** @throws SchemaError */
+export function createBlockPreparer(options: BlockPreparerOptions): BlockPreparer {
+  const { delimiter = ',', malformedFault = QUOTING_FAULT, encodings = null, isUtf8 } = options;
+  const reader = createRecordReader(delimiter.charCodeAt(0));
+  const processor = compileSchema(options.schema, options.header, { record: reader.view, encodings, isUtf8 });
+  const context = { uploadId: options.uploadId, rowNumber: 0 };
+  const kernel = encodings
+    ? createRowKernel({
+        ...processor.parts,
+        context,
+        delimiter: delimiter.charCodeAt(0),
+        uploadId: uuidBytes(options.uploadId),
+      })
+    : null;
+
+  return {
+    processor,
+    prepare(bytes, firstRowNumber, { rows, onRecord, onFailed }) {
+      // Nearly all blocks are text throughout, so one check of the whole block usually spares one for each record.
+      const clean = isCleanText(bytes, isUtf8);
+      const processRecord = (start: number, end: number, rowNumber: number): void => {
+        context.rowNumber = rowNumber;
+        onRecord(start, end, rowNumber);
+        const isText = clean || isCleanText(bytes.subarray(start, end), isUtf8);
+        const faults = reader.view.malformed
+          ? [isText ? malformedFault : TEXT_FAULT]
+          : processor.process(rows, context, isText);
+        if (faults) onFailed(rowNumber, faults);
+      };
+      let rowNumber = firstRowNumber;
+      let taken = 0;
+      let left = 0;
+      kernel?.reset();
+      for (let at = 0; at < bytes.length; rowNumber += 1) {
+        // A kernel that leaves most records to the processor costs more than it saves.
+        if (kernel && left <= MOST_LEFT + taken) {
+          const before = rows.rows;
+          at = kernel.run(bytes, at, rowNumber, { rows, onRecord, isText: clean });
+          taken += rows.rows - before;
+          rowNumber += rows.rows - before;
+          if (at === bytes.length) break;
+          left += 1;
+        }
+        const next = reader.read(bytes, at);
+        // A blank line has a row number, but is not a record.
+        if (!reader.view.blank) processRecord(at, next, rowNumber);
+        at = next;
+      }
+    },
+  };
+}

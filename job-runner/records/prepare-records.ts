@@ -1,0 +1,97 @@
+/**
+ * Prepares all records of a file where no ledger plans chunks: for a page or a command line that shows what an upload
+ * would find.
+ */
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { SourceFormat } from '#api/source-format.ts';
+import { readHeader } from '#runner/csv/read-header.ts';
+import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
+import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
+import { JSON_FAULT, QUOTING_FAULT } from '#runner/processor/faults.ts';
+import type { RecordFault } from '#runner/processor/record-fault.ts';
+import { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { type Block, createBlockCutter } from './cut-blocks.ts';
+import { type BlockPreparer, createBlockPreparer } from './prepare-block.ts';
+
+/** What `openFile` gives: the canonical bytes of a file of any kind. */
+export interface CanonicalFile {
+  /** A piece is valid until the next one is asked for. */
+  bytes: AsyncIterable<Buffer>;
+  format: Pick<SourceFormat, 'type' | 'chunkDelimiter'>;
+  /** The row number of the first row of `bytes`. */
+  firstRowNumber: number;
+}
+
+export interface PrepareOptions {
+  schema: RecordSchemaSpec;
+  maxRecordBytes: number;
+  /**
+   * The types of the target's columns, where they are known: a number that its column has no room for is a fault then.
+   */
+  columnTypes?: readonly ColumnType[] | null;
+  /** Node's own is faster than the default, which runs everywhere. */
+  isUtf8?: IsUtf8;
+}
+
+export interface PreparedRecord {
+  rowNumber: number;
+  /** The record's code is that of the first fault; empty for a valid record. */
+  faults: readonly RecordFault[];
+}
+
+const NO_FAULTS: readonly RecordFault[] = [];
+const NO_UPLOAD = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Yields the records in order, one list for each piece of the file that ends some.
+ * @throws Fault for a file that fails as a whole (permanent: FILE_HEADER, FILE_UNTERMINATED_QUOTE,
+ * FILE_RECORD_TOO_LONG), SchemaError, and what reading throws
+ */
+export async function* prepareRecords(
+  { bytes, format, firstRowNumber }: CanonicalFile,
+  options: PrepareOptions,
+): AsyncGenerator<PreparedRecord[], void, void> {
+  const { schema, maxRecordBytes, columnTypes = null, isUtf8 = isUtf8Portable } = options;
+  const { chunkDelimiter: delimiter } = format;
+  const encodings = columnTypes && chooseEncodings(schema, columnTypes);
+  const malformedFault = format.type === 'ndjson' ? JSON_FAULT : QUOTING_FAULT;
+  const rows = new RowBuffer(encodings ? 'binary' : 'text');
+  let preparer: BlockPreparer | null = null;
+  const cutter = createBlockCutter({
+    delimiter,
+    maxRecordBytes,
+    firstRowNumber,
+    onHeader(record) {
+      const header = readHeader(record, schema, delimiter);
+      preparer = createBlockPreparer({
+        schema,
+        header,
+        uploadId: NO_UPLOAD,
+        delimiter,
+        encodings,
+        malformedFault,
+        isUtf8,
+      });
+    },
+  });
+
+  function prepare(block: Block): PreparedRecord[] {
+    const records: PreparedRecord[] = [];
+    rows.clear();
+    preparer!.prepare(block.bytes, block.firstRowNumber, {
+      rows,
+      onRecord: (_start, _end, rowNumber) => records.push({ rowNumber, faults: NO_FAULTS }),
+      onFailed(_rowNumber, faults) {
+        records.at(-1)!.faults = faults;
+      },
+    });
+    return records;
+  }
+
+  for await (const piece of bytes) {
+    const block = cutter.push(piece);
+    if (block) yield prepare(block);
+  }
+  const last = cutter.end();
+  if (last) yield prepare(last);
+}

@@ -1,0 +1,35 @@
+import type { IsUtf8 } from '#runner/csv/utf8.ts';
+
+/** What the readers of files need of the machine: Node's is in `node/platform.ts`, a browser's page brings its own. */
+export interface Platform {
+  isUtf8: IsUtf8;
+  /**
+   * Reads compressed bytes of any size in bounded memory; several gzip members or zstd frames are one file.
+   * @throws Fault (permanent, reason FileDamaged); a fault of the input passes unchanged
+   */
+  decompress(input: AsyncIterable<Buffer>, compression: 'gzip' | 'zstd'): AsyncGenerator<Buffer, void, void>;
+  /** @throws Fault (permanent, reason FileDamaged, FormatNotSupported) */
+  openArchive(readBytes: ReadBytes, sizeBytes: number): Promise<Archive>;
+}
+
+/** Reads the bytes [start, end) of the file. */
+export type ReadBytes = (start: number, end: number) => AsyncIterable<Buffer>;
+
+/** A ZIP archive. */
+export interface Archive {
+  /** The archive's entries that {@link isListed} names. */
+  members: ArchiveMember[];
+  /** The member's bytes, checked against its length and CRC. @throws Fault (permanent, reason FileDamaged) */
+  read(member: ArchiveMember): AsyncGenerator<Buffer, void, void>;
+}
+
+export interface ArchiveMember {
+  name: string;
+  /** Uncompressed. */
+  sizeBytes: number;
+}
+
+/** Is an entry of an archive one of its members? Folders are not, nor are the files that a Mac adds. */
+export function isListed(entryName: string): boolean {
+  return !/\/$|^__MACOSX\/|(^|\/)\.DS_Store$/.test(entryName);
+}

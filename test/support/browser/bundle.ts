@@ -1,0 +1,89 @@
+/** Bundles the Worker for a browser, and starts it without anything of Node's. */
+import { builtinModules } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { createContext, Script } from 'node:vm';
+import { type Plugin, rolldown } from 'rolldown';
+import { decompress } from '#runner/node/decompress.ts';
+import type { CheckedFile, FileToCheck } from './worker.ts';
+
+export interface BrowserBundle {
+  code: string;
+  /** Modules of Node that something asks for: the importer and the module. */
+  nodeModules: string[];
+  /** Modules that the code would import when it is loaded. */
+  imports: string[];
+  warnings: string[];
+}
+
+/** sax makes its stream class of this, or of nothing. */
+const NO_STREAM = '\0no-stream';
+
+export async function bundleForBrowser(): Promise<BrowserBundle> {
+  const nodeModules: string[] = [];
+  const warnings: string[] = [];
+  const withoutNode: Plugin = {
+    name: 'without-node',
+    resolveId(id, importer = '') {
+      if (id === 'stream' && /\/sax\/lib\//.test(importer)) return NO_STREAM;
+      if (!id.startsWith('node:') && !builtinModules.includes(id)) return undefined;
+      nodeModules.push(`${importer}: ${id}`);
+      return { id, external: true };
+    },
+    load: (id) => (id === NO_STREAM ? 'module.exports = {};' : undefined),
+  };
+  await using bundle = await rolldown({
+    input: fileURLToPath(new URL('worker.ts', import.meta.url)),
+    platform: 'browser',
+    plugins: [withoutNode],
+    transform: { inject: { Buffer: ['buffer/', 'Buffer'] } },
+    onLog: (_level, { message }) => void warnings.push(message),
+  });
+  const { output } = await bundle.generate({ format: 'iife', name: 'worker' });
+  const chunks = output.filter((file) => file.type === 'chunk');
+  const imports = chunks.flatMap((chunk) => [...chunk.imports, ...chunk.dynamicImports]);
+  return { code: chunks.map(({ code }) => code).join('\n'), nodeModules, imports, warnings };
+}
+
+export interface StartedWorker {
+  checkFile(file: FileToCheck): Promise<CheckedFile>;
+  checkSchema(schema: unknown, pattern: string): string | null;
+  /** The value of an expression in the Worker. */
+  evaluate(expression: string): unknown;
+}
+
+/** No library for a browser is at hand: this one is lent by Node. */
+async function unzstd(base64: string): Promise<string> {
+  async function* input(): AsyncGenerator<Buffer, void, void> {
+    yield Buffer.from(base64, 'base64');
+  }
+  return Buffer.concat(await Array.fromAsync(decompress(input(), 'zstd'))).toString('base64');
+}
+
+/** The Worker has a Worker's globals alone; those of the language and WebAssembly are the context's own. */
+export function startWorker(code: string): StartedWorker {
+  const context = createContext({
+    TextDecoder,
+    TextEncoder,
+    crypto,
+    performance,
+    console,
+    URL,
+    setTimeout,
+    clearTimeout,
+    queueMicrotask,
+    structuredClone,
+    ReadableStream,
+    DecompressionStream,
+    atob,
+    btoa,
+  });
+  new Script(code, { filename: 'worker.js' }).runInContext(context);
+  const evaluate = (expression: string): unknown => new Script(expression).runInContext(context);
+  const worker = evaluate('worker') as typeof import('./worker.ts');
+  return {
+    // Only texts pass, so that no object of Node's is in the Worker's hands.
+    checkFile: async (file) => JSON.parse(await worker.checkFile(JSON.stringify(file), unzstd)),
+    checkSchema: (schema, pattern) => worker.checkSchema(JSON.stringify(schema), pattern),
+    evaluate,
+  };
+}

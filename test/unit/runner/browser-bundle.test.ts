@@ -1,0 +1,197 @@
+/** A browser's Worker finds the same in every kind of file as the runner: the same canonical bytes, records and faults. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { DeclaredFormat } from '#api/source-format.ts';
+import { Fault } from '#common/faults.ts';
+import { readHeader } from '#runner/csv/read-header.ts';
+import { createRecordScanner } from '#runner/csv/scanner.ts';
+import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
+import { NODE_PLATFORM } from '#runner/node/platform.ts';
+import { createChunkCutter } from '#runner/plan-chunks.ts';
+import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
+import { JSON_FAULT } from '#runner/processor/faults.ts';
+import { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { openFile } from '#runner/source/open-file.ts';
+import { type BrowserBundle, bundleForBrowser, type StartedWorker, startWorker } from '#support/browser/bundle.ts';
+import type { CheckedFile } from '#support/browser/worker.ts';
+import { FILE_FAULTS, KINDS, RECORD_FAULTS, SCHEMA } from '#support/records/file-kinds.ts';
+import { collectFailed } from '#support/runner/prepared-chunks.ts';
+import { collect, piecesOf } from '../source/pieces.ts';
+
+const MAX_RECORD_BYTES = 1024 * 1024;
+/** Four texts and a bigint: with these the kernel takes the ordinary records, without them the processor takes all. */
+const COLUMN_TYPES: ColumnType[] = [25, 25, 25, 25, 20].map((oid) => ({ oid, modifier: -1 }));
+
+interface File {
+  body: Buffer | string;
+  key?: string | undefined;
+  declared?: DeclaredFormat | undefined;
+  schema?: RecordSchemaSpec;
+  columnTypes?: ColumnType[] | null;
+}
+
+let bundle: BrowserBundle;
+let worker: StartedWorker;
+beforeAll(async () => {
+  bundle = await bundleForBrowser();
+  worker = startWorker(bundle.code);
+}, 60_000);
+
+describe('the bundle', () => {
+  it('asks for no module of Node, and for no other that it does not hold', () => {
+    const { nodeModules, imports, warnings } = bundle;
+    expect({ nodeModules, imports, warnings }).toEqual({ nodeModules: [], imports: [], warnings: [] });
+  });
+
+  it('runs without Node', () => {
+    for (const name of ['process', 'Buffer', 'require', 'module', 'global', 'setImmediate'])
+      expect([name, worker.evaluate(`typeof ${name}`)]).toEqual([name, 'undefined']);
+  });
+
+  it('says what is wrong with a schema and a pattern', () => {
+    expect(worker.checkSchema(SCHEMA, '^[a-z]+$')).toBeNull();
+    expect(worker.checkSchema(SCHEMA, '(')).toMatch(/is not an RE2 pattern/);
+    expect(worker.checkSchema({ ...SCHEMA, primaryKey: ['colour'] }, '')).toMatch(
+      /no column gets the key field colour/,
+    );
+  });
+});
+
+describe.each([
+  ['all records by the processor', null],
+  ['ordinary records by the kernel', COLUMN_TYPES],
+])('%s', (_name, columnTypes) => {
+  it.each(KINDS)('$name', async ({ key, body, format: declared, found }) => {
+    const inWorker = await checkInWorker({ body, key, declared, columnTypes });
+    expect(inWorker).toEqual(await checkByRunner({ body, key, declared, columnTypes }));
+    expect(inWorker).toMatchObject({ format: found, records: 3, errors: [] });
+  });
+
+  it.each(RECORD_FAULTS)('%s', async (_case, body, errors, loaded, declared) => {
+    const inWorker = await checkInWorker({ body, declared, columnTypes });
+    expect(inWorker).toEqual(await checkByRunner({ body, declared, columnTypes }));
+    expect(inWorker).toMatchObject({ errors, records: loaded.length + errors.length });
+  });
+});
+
+it.each(FILE_FAULTS)('a file that fails: %s', async (_name, body, reason, _message, declared) => {
+  expect(await checkInWorker({ body, declared })).toEqual({ failedWith: reason });
+  expect(await checkByRunner({ body, declared })).toEqual({ failedWith: reason });
+});
+
+it.each([
+  ['a file of no bytes', '', {}],
+  ['NDJSON of blank lines', '\n\n', { type: 'ndjson' }],
+] as const)('%s has no records', async (_name, body, declared) => {
+  expect(await checkInWorker({ body, declared })).toMatchObject({ records: 0, errors: [] });
+});
+
+it('types, rules and an address, with values that have no quick test', async () => {
+  const schema: RecordSchemaSpec = {
+    fields: [
+      { name: 'id', type: 'integer' },
+      { name: 'mail', type: 'string', format: 'email' },
+      { name: 'page', type: 'string', format: 'uri' },
+      { name: 'day', type: 'date', format: '%d.%m.%Y' },
+      { name: 'code', type: 'string', constraints: { pattern: '^(a|b)+$' } },
+      { name: 'data', type: 'string', format: 'binary' },
+    ],
+    fieldsMatch: 'equal',
+    primaryKey: ['id'],
+    rules: [{ rule: 'id < 5', message: 'The id must be below 5', code: 'RULE_1' }],
+    target: {
+      table: 't',
+      create: false,
+      onDuplicate: 'Skip',
+      columns: [
+        { name: 'id', field: 'id' },
+        {
+          name: 'all',
+          json: [
+            { path: 'mail', field: 'mail' },
+            { path: 'twice', value: 'id * 2' },
+          ],
+        },
+        { name: 'key', system: 'uuid' },
+      ],
+    },
+  };
+  const body = [
+    'id,mail,page,day,code,data',
+    '1,a@example.org,http://[::ffff:192.0.2.1]/é%20,31.01.2025,abab,aGk=',
+    '2,a@,http://[::1]/x,31.01.2025,abab,aGk=',
+    '3,a@example.org,http://[::1::]/x,31.01.2025,abab,aGk',
+    '4,a@example.org,http://[::1]/x,30.02.2025,abc,aGl=',
+    '9,a@example.org,http://[::1]/x,31.01.2025,ab,',
+    '3000000000,a@example.org,http://[::1]/x,31.01.2025,ab,',
+    '"4",a@example.org,http://[::1]/x,"31.01.2025",ab,',
+  ].join('\r\n');
+  const types = [23, 3802, 2950].map((oid) => ({ oid, modifier: -1 }));
+  for (const columnTypes of [null, types]) {
+    const inWorker = await checkInWorker({ body, schema, columnTypes });
+    expect(inWorker).toEqual(await checkByRunner({ body, schema, columnTypes }));
+    expect(inWorker).toMatchObject({ records: 7 });
+  }
+});
+
+function checkInWorker({ body, key = 'file', declared = {}, schema = SCHEMA, columnTypes = null }: File) {
+  const base64 = Buffer.from(body).toString('base64');
+  return worker.checkFile({ base64, key, declared, schema, columnTypes, maxRecordBytes: MAX_RECORD_BYTES });
+}
+
+/** As the runner does it: chunks are planned, then each is prepared by itself. */
+async function checkByRunner(file: File): Promise<CheckedFile> {
+  try {
+    return await planAndPrepare(file);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return { failedWith: error.reason };
+  }
+}
+
+async function planAndPrepare({
+  body,
+  key = 'file',
+  declared = {},
+  schema = SCHEMA,
+  columnTypes = null,
+}: File): Promise<CheckedFile> {
+  const bytes = Buffer.from(body);
+  const { format, firstRowNumber, ...source } = await openFile({
+    stream: piecesOf(bytes),
+    readBytes: (start, end) => piecesOf(bytes.subarray(start, end)),
+    sizeBytes: bytes.length,
+    key,
+    declared,
+    schema,
+    maxRecordBytes: MAX_RECORD_BYTES,
+    platform: NODE_PLATFORM,
+  });
+  const canonical = await collect(source.bytes);
+  const delimiter = format.chunkDelimiter;
+  const cutter = createChunkCutter({ records: 2, bytes: MAX_RECORD_BYTES });
+  let header: string[] | null = null;
+  const scanner = createRecordScanner({
+    maxRecordBytes: MAX_RECORD_BYTES,
+    delimiter: delimiter.charCodeAt(0),
+    firstRowNumber,
+    onRecord(start, end, rowNumber) {
+      if (header) cutter.add(start, end, rowNumber);
+      else header = readHeader(canonical.subarray(start, end), schema, delimiter);
+    },
+  });
+  scanner.push(canonical);
+  scanner.end();
+  const { chunks, records } = cutter.finish();
+  const encodings = columnTypes && chooseEncodings(schema, columnTypes);
+  const malformedFault = format.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {};
+  const uploadId = '00000000-0000-0000-0000-000000000000';
+  const options = { schema, header: header!, uploadId, storeRowData: false, delimiter, encodings, ...malformedFault };
+  const preparer = records > 0 ? createChunkPreparer(options) : null;
+  const rows = new RowBuffer(encodings ? 'binary' : 'text');
+  const failed = collectFailed();
+  for (const [number, chunk] of chunks.entries())
+    preparer!.prepare({ ...chunk, number }, canonical.subarray(chunk.startByte, chunk.endByte), { rows, failed });
+  const errors = failed.list.map(({ rowNumber, faults }): [number, string] => [rowNumber, faults[0]!.code]);
+  return { format, canonicalBase64: canonical.toString('base64'), records, errors };
+}
