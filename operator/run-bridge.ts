@@ -4,7 +4,7 @@ import type { Health } from '#common/http-server.ts';
 import type { KubeAccess } from '#kube/access.ts';
 import { createPodAccess } from '#kube/pod-access.ts';
 import { type Bridge, createBridge } from './bridge/bridge.ts';
-import { createBridgeMetrics } from './bridge/metrics.ts';
+import { createBridgeMetrics } from './bridge/model/metrics.ts';
 import { createReceivers } from './bridge/sources/receivers.ts';
 import type { BridgeConfig } from './config/bridge-config.ts';
 import { createBlockedCheck, findSilentWatch } from './liveness.ts';

@@ -7,7 +7,7 @@ import { createReflector } from '#kube/reflector.ts';
 import type { EventRecorder, KubeClient, Reflector } from '#kube/types.ts';
 import { createMigratorFinder, readClusterId } from '#operator/tenancy/cluster-facts.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
-import type { BridgeMetrics } from './metrics.ts';
+import type { BridgeMetrics } from './model/metrics.ts';
 import type { SourceAllowList } from './sources/accept-source.ts';
 import type { Receivers } from './sources/run-source.ts';
 import { createSourceManager, labelsOf, type SourceManager } from './sources/source-manager.ts';

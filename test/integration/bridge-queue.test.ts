@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '#common/clock.ts';
 import { MAX_BODY_BYTES } from '#operator/bridge/events/parse-events.ts';
 import { createQueueClient } from '#operator/bridge/events/queue-client.ts';
 import { createQueueConsumer, MAX_RECEIVES, type QueueTimes } from '#operator/bridge/events/queue-consumer.ts';
-import type { ObjectNotice, Outcome, RejectedEvent } from '#operator/bridge/types.ts';
+import type { ObjectNotice, Outcome, RejectedEvent } from '#operator/bridge/model/types.ts';
 import { type Admissions, createAdmissions, LATER } from '#support/bridge/admissions.ts';
 import { type SqsServer, startSqsServer } from '#support/bridge/sqs-server.ts';
 import { type FaultyProxy, type HttpFault, startFaultyProxy } from '#support/network/faulty-proxy.ts';

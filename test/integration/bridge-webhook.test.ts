@@ -5,7 +5,7 @@ import { CreateBucketCommand, DeleteObjectCommand, PutObjectCommand, S3Client } 
 import { describe, expect, it } from 'vitest';
 import { MAX_BODY_BYTES } from '#operator/bridge/events/parse-events.ts';
 import { createWebhookServer, type WebhookSource } from '#operator/bridge/events/webhook.ts';
-import type { Outcome } from '#operator/bridge/types.ts';
+import type { Outcome } from '#operator/bridge/model/types.ts';
 import { createAdmissions, LATER } from '#support/bridge/admissions.ts';
 import { eventually } from '#support/process/eventually.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';

@@ -4,7 +4,7 @@ import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
-import type { AdmitNotices, ObjectNotice, Outcome, Receiver } from '#operator/bridge/types.ts';
+import type { AdmitNotices, ObjectNotice, Outcome, Receiver } from '#operator/bridge/model/types.ts';
 import { type BridgeBench, startBridgeBench } from '#support/bridge/bridge.ts';
 import { NAMESPACE, testSource } from '#support/bridge/upload-source.ts';
 import { withClient } from '#support/database/database.ts';

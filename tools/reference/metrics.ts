@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import { createBridgeMetrics } from '#operator/bridge/metrics.ts';
+import { createBridgeMetrics } from '#operator/bridge/model/metrics.ts';
 import { createMetrics } from '#operator/controller/metrics.ts';
 import { markdownTable, pageHead } from './text.ts';
 

@@ -16,8 +16,8 @@ import {
 import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { AfterSuccess } from '#ledger/types.ts';
+import type { RejectedEvent } from '#operator/bridge/model/types.ts';
 import type { ListedObject, ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
-import type { RejectedEvent } from '#operator/bridge/types.ts';
 import type { Databases } from '#operator/tenancy/databases.ts';
 import { type FindMigrator, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 

@@ -5,7 +5,7 @@
  */
 import { backoffMs } from '#common/backoff.ts';
 import { aborted, type Clock, sleep } from '#common/clock.ts';
-import type { AdmitNotices, ObjectNotice } from '#operator/bridge/types.ts';
+import type { AdmitNotices, ObjectNotice } from '#operator/bridge/model/types.ts';
 
 export interface RetryQueue {
   /** @param inMs the wait; null for a backoff that doubles with every failure in a row. */

@@ -12,7 +12,7 @@
  * SNS wraps each of these notifications as a text in `Message`, unless its delivery is raw. A queue adds no wrapping.
  */
 import type { Explanation } from '#api/explanation.ts';
-import type { ObjectNotice } from '#operator/bridge/types.ts';
+import type { ObjectNotice } from '#operator/bridge/model/types.ts';
 import { canBeKey, KEY_INVALID, keyReadings, type SentKey } from './event-key.ts';
 import { isObject, type Json, numberOf, objectAt, textAt, timeOf } from './json-values.ts';
 import { orderBySequencer } from './sequencer.ts';

@@ -18,7 +18,7 @@ import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
 import { createSemaphore } from '#common/semaphore.ts';
-import type { AdmitNotices, ObjectNotice, RejectedEvent, SourceRecorder } from '#operator/bridge/types.ts';
+import type { AdmitNotices, ObjectNotice, RejectedEvent, SourceRecorder } from '#operator/bridge/model/types.ts';
 import { parseEvents } from './parse-events.ts';
 import { createQueueCalls, type QueueCalls } from './queue-calls.ts';
 import { explainQueueError } from './queue-client.ts';

@@ -1,5 +1,5 @@
 /** The order of the events of one key. Events of different keys have no order. */
-import type { ObjectNotice } from '#operator/bridge/types.ts';
+import type { ObjectNotice } from '#operator/bridge/model/types.ts';
 
 /** Compares hexadecimal numbers of any length. As AWS prescribes, the shorter one is padded on the left with zeros. */
 export function compareSequencers(a: string, b: string): number {

@@ -14,7 +14,7 @@ import { isUtf8 } from 'node:buffer';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Clock, systemClock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
-import type { AdmitNotices, Outcome, SourceRecorder } from '#operator/bridge/types.ts';
+import type { AdmitNotices, Outcome, SourceRecorder } from '#operator/bridge/model/types.ts';
 import { MAX_BODY_BYTES, parseEvents } from './parse-events.ts';
 import { type BodyFault, readBody } from './read-body.ts';
 import { readCredentials, signatureIsRight, tokenIsRight, type WebhookSecret } from './webhook-auth.ts';

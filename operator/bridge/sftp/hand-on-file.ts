@@ -2,7 +2,7 @@
 import type { Clock } from '#common/clock.ts';
 import type { Fault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
-import type { AdmitNotices, ObjectNotice } from '#operator/bridge/types.ts';
+import type { AdmitNotices, ObjectNotice } from '#operator/bridge/model/types.ts';
 import { type AfterFetch, finishRemoteFile } from './after-fetch.ts';
 import type { Connection } from './connection.ts';
 import { fetchFile, isObjectOf } from './fetch-file.ts';

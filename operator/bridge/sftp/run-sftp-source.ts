@@ -5,7 +5,7 @@ import { toFault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
 import type { ProcessResult, WorkQueue } from '#kube/types.ts';
 import { createWorkQueue } from '#kube/work-queue.ts';
-import type { AdmitNotices } from '#operator/bridge/types.ts';
+import type { AdmitNotices } from '#operator/bridge/model/types.ts';
 import type { RetryOptions } from '#s3/retry.ts';
 import type { AfterFetch } from './after-fetch.ts';
 import { connectSftp, DEFAULT_LIMITS, type SftpLimits, type SftpSecret, type SftpServer } from './connect.ts';

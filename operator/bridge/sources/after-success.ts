@@ -9,11 +9,11 @@ import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import type { DueObject } from '#ledger/arrivals/after-success.ts';
 import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';
+import type { SourceRecorder } from '#operator/bridge/model/types.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import { copyVersion, deleteVersion } from '#operator/bridge/storage/copy-object.ts';
 import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import { headVersion } from '#operator/bridge/storage/storage-calls.ts';
-import type { SourceRecorder } from '#operator/bridge/types.ts';
 
 export interface AfterSuccessDeps {
   source: UploadSource;

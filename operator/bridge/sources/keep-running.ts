@@ -2,8 +2,8 @@
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
+import type { Activity, SourceRecorder } from '#operator/bridge/model/types.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
-import type { Activity, SourceRecorder } from '#operator/bridge/types.ts';
 
 const BACKOFF = { baseMs: 2_000, maxMs: 120_000 };
 /** A part that ran for so long is healthy: its next failure counts as the first. */

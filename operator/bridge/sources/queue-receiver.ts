@@ -5,7 +5,7 @@ import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { createQueueClient } from '#operator/bridge/events/queue-client.ts';
 import { createQueueConsumer } from '#operator/bridge/events/queue-consumer.ts';
-import type { Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
+import type { Receiver, ReceiverDeps } from '#operator/bridge/model/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
 /** Access keys are read again after this time, so that a corrected Secret takes effect without a restart. */

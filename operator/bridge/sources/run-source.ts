@@ -10,12 +10,12 @@ import { type AdmissionDeps, createAdmission } from '#operator/bridge/admission/
 import { type Arrivals, type ArrivalsDeps, createArrivals } from '#operator/bridge/admission/arrivals.ts';
 import { type ObjectRules, watchedPrefix } from '#operator/bridge/admission/object-rules.ts';
 import { createRetryQueue, type RetryQueue } from '#operator/bridge/admission/retry-queue.ts';
-import type { BridgeMetrics } from '#operator/bridge/metrics.ts';
+import type { BridgeMetrics } from '#operator/bridge/model/metrics.ts';
+import type { Activity, AdmitNotices, Receiver, ReceiverDeps } from '#operator/bridge/model/types.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import type { SourceState, StateRecorder } from '#operator/bridge/status/source-state.ts';
 import { headVersion, listPage } from '#operator/bridge/storage/storage-calls.ts';
 import type { SecretReader, StorageClients } from '#operator/bridge/storage/storage-clients.ts';
-import type { Activity, AdmitNotices, Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
 import { type AfterSuccessDeps, runAfterSuccess } from './after-success.ts';
 import { keepRunning } from './keep-running.ts';
 import { pollPrefix } from './poll-prefix.ts';

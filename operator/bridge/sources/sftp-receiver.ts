@@ -2,11 +2,11 @@
 import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { quietPeriodMs } from '#operator/bridge/admission/quiet-period.ts';
+import type { Receiver, ReceiverDeps } from '#operator/bridge/model/types.ts';
 import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
 import { runSftpSource, type SftpStatus } from '#operator/bridge/sftp/run-sftp-source.ts';
 import { createClientWithPresentKeys } from '#operator/bridge/storage/storage-clients.ts';
-import type { Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
 /** All SFTP sources of the process share one pool of part buffers. */

@@ -2,8 +2,8 @@
 import type { Explanation } from '#api/explanation.ts';
 import { sleep } from '#common/clock.ts';
 import type { WebhookSource } from '#operator/bridge/events/webhook.ts';
+import type { Receiver, ReceiverDeps } from '#operator/bridge/model/types.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
-import type { Receiver, ReceiverDeps } from '#operator/bridge/types.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 
 /** Time between two checks of a Secret that was usable, or was not usable, at the last check. */

@@ -5,7 +5,7 @@
 import type { Explanation } from '#api/explanation.ts';
 import type { Clock } from '#common/clock.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import type { Activity, Outcome, SourceRecorder } from '#operator/bridge/types.ts';
+import type { Activity, Outcome, SourceRecorder } from '#operator/bridge/model/types.ts';
 
 export interface RecentEntry extends Explanation {
   key: string;

@@ -1,7 +1,7 @@
 /**
  * A stand-in for admission that records its notices and gives chosen answers. The real admission has tests of its own.
  */
-import type { AdmitNotices, ObjectNotice, Outcome } from '#operator/bridge/types.ts';
+import type { AdmitNotices, ObjectNotice, Outcome } from '#operator/bridge/model/types.ts';
 
 export interface Admissions {
   admit: AdmitNotices;

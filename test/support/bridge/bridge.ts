@@ -4,7 +4,7 @@ import { systemClock } from '#common/clock.ts';
 import { createKubeClient } from '#kube/client.ts';
 import type { EventRecorder } from '#kube/types.ts';
 import { createBridge } from '#operator/bridge/bridge.ts';
-import { createBridgeMetrics } from '#operator/bridge/metrics.ts';
+import { createBridgeMetrics } from '#operator/bridge/model/metrics.ts';
 import type { Receivers } from '#operator/bridge/sources/run-source.ts';
 import { type KubeApiServer, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
 import { createDatabase } from '#support/database/database.ts';

@@ -4,7 +4,7 @@ import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
 import { listPrefix } from '#operator/bridge/sources/list-prefix.ts';
 import { createSeenPages } from '#operator/bridge/sources/seen-pages.ts';
 import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
-import type { Outcome } from '#operator/bridge/types.ts';
+import type { Outcome } from '#operator/bridge/model/types.ts';
 import { createAdmissions } from '#support/bridge/admissions.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_BODY_BYTES, parseEvents } from '#operator/bridge/events/parse-events.ts';
-import type { ObjectNotice } from '#operator/bridge/types.ts';
+import type { ObjectNotice } from '#operator/bridge/model/types.ts';
 import { awsEvent, encodeKey, eventFixture, wrapBySns } from '#support/storage/s3-events.ts';
 
 function understood(body: string) {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
-import type { ObjectNotice } from '#operator/bridge/types.ts';
+import type { ObjectNotice } from '#operator/bridge/model/types.ts';
 import { FakeClock, settle } from '#support/process/fake-clock.ts';
 
 const notice = (key: string): ObjectNotice => ({

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { compareSequencers, orderBySequencer } from '#operator/bridge/events/sequencer.ts';
-import type { ObjectNotice } from '#operator/bridge/types.ts';
+import type { ObjectNotice } from '#operator/bridge/model/types.ts';
 
 it('compares as numbers, whatever their length and case', () => {
   const number = fc.bigInt({ min: 0n, max: 2n ** 96n });
