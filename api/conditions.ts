@@ -1,4 +1,4 @@
-/** Conditions of a BatchUpload: for programs. Every reason that the operator gives is in this file; those of the bridge are in source-conditions.ts. */
+/** Conditions of a BatchUpload: for programs. Every reason that the operator gives is in this file; those of the bridge are in upload-source-conditions.ts. */
 import type { BatchUploadStatus } from './batch-upload.gen.ts';
 
 export type Condition = NonNullable<BatchUploadStatus['conditions']>[number];

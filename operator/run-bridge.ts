@@ -19,7 +19,7 @@ const FLUSH_MS = 3_000;
 
 /**
  * @param given access to the API server, for tests.
- * @returns the exit code. There is no lease: two bridges at a time make no upload twice, see bridge/admit.ts.
+ * @returns the exit code. The bridge has no lease: two bridges at a time make no upload twice, see bridge/admission/admit.ts.
  */
 export async function runBridge(config: BridgeConfig, given?: KubeAccess): Promise<number> {
   const log = createLogger(config.logLevel, { component: 'bridge', pod: config.podName });

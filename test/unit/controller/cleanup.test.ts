@@ -1,4 +1,4 @@
-/** What the cleanup asks of an API server; what that makes of it is tested in e2e/deletion.test.ts. */
+/** What the cleanup asks of an API server; what that makes of it is tested in e2e/faults/deletion.test.ts. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createKubeClient } from '#kube/client.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
