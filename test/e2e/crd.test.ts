@@ -1,9 +1,11 @@
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { type BatchUpload, createCluster } from '#support/cluster/cluster.ts';
 import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
 
 const cluster = createCluster();
+const EXAMPLES = new URL('../../crds/examples/', import.meta.url);
 // Not one of the operator's namespaces: nothing here is ever started.
 const NAMESPACE = `crd-${Date.now().toString(36)}`;
 
@@ -466,6 +468,14 @@ it('the largest status that the schema allows is stored, and is under 32 KiB', a
     ),
   ).rejects.toThrow('status.message');
 });
+
+it.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml') && !name.startsWith('uploadsource-')))(
+  'the example %s is accepted',
+  async (name) => {
+    const applied = await cluster.kubectl('-n', NAMESPACE, 'apply', '-f', new URL(name, EXAMPLES).pathname);
+    expect(applied).toMatch(/^(batchupload|recordschema)\S+ created$/m);
+  },
+);
 
 it('kubectl get shows the columns of the design', async () => {
   const short = await cluster.kubectl('-n', NAMESPACE, 'get', 'bu', 'largest-status');
