@@ -38,6 +38,35 @@ export function listBlocks(markdown: string): FencedBlock[] {
   }));
 }
 
+export interface DocumentedCommand {
+  /** One line, without its comment. */
+  command: string;
+  isExample: boolean;
+}
+
+/** Commands of the page: in `sh` blocks every line, in blocks without a language the lines behind `$`. */
+export function listCommands(markdown: string): DocumentedCommand[] {
+  return listBlocks(markdown).flatMap(({ language, lines, isExample }) => {
+    if (language !== 'sh' && language !== '') return [];
+    const typed =
+      language === 'sh' ? lines : lines.filter((line) => line.startsWith('$ ')).map((line) => line.slice(2));
+    return joinContinuedLines(typed).map((command) => ({ command, isExample }));
+  });
+}
+
+/** A line goes on after a backslash, and while a quote is open. */
+function joinContinuedLines(lines: readonly string[]): string[] {
+  const commands: string[] = [];
+  let begun = '';
+  for (const line of lines) {
+    const whole = begun + line.replace(/(^|\s{2,})# .*$/, '').trimEnd();
+    const isOpen = whole.replace(/[^"]/g, '').length % 2 === 1 || whole.replace(/[^']/g, '').length % 2 === 1;
+    begun = whole.endsWith('\\') ? whole.slice(0, -1) : isOpen ? `${whole}\n` : '';
+    if (begun === '' && whole !== '') commands.push(whole.replace(/ +/g, ' '));
+  }
+  return commands;
+}
+
 /** What stands between single backticks in prose; a line end inside is a space. */
 export function listCodeSpans(markdown: string): string[] {
   return [...proseOf(markdown).matchAll(/(?<!`)`([^`]+)`(?!`)/g)].map(([, code]) => code!.replace(/\s+/g, ' '));
