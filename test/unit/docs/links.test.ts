@@ -80,7 +80,7 @@ describe('docs/README.md', () => {
 
 /** By ending of the file, what its comments are. */
 const COMMENTS: Record<string, RegExp> = {
-  '.ts': /\/\*.*?\*\/|(?<![:'"`\w])\/\/.*$/gms,
+  '.ts': /^ *\/\*.*?\*\/|(?<![:'"`\w])\/\/[^\n]*/gms,
   '.sql': /--.*$/gm,
   '.sh': /(?<=^|\s)#.*$/gm,
   '.yaml': /(?<=^|\s)#.*$/gm,
