@@ -5,7 +5,6 @@ import { type BatchUpload, createCluster } from '#support/cluster/cluster.ts';
 import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
 
 const cluster = createCluster();
-const EXAMPLES = new URL('../../crds/examples/', import.meta.url);
 // Not one of the operator's namespaces: nothing here is ever started.
 const NAMESPACE = `crd-${Date.now().toString(36)}`;
 
@@ -469,6 +468,7 @@ it('the largest status that the schema allows is stored, and is under 32 KiB', a
   ).rejects.toThrow('status.message');
 });
 
+const EXAMPLES = new URL('../../crds/examples/', import.meta.url);
 it.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml') && !name.startsWith('uploadsource-')))(
   'the example %s is accepted',
   async (name) => {

@@ -29,7 +29,11 @@ const PROOFS: readonly Proof[] = [
   { command: /^make$/, runBy: 'Makefile', by: '.DEFAULT_GOAL := help' },
   { command: /^biome check \.$/, runBy: 'Makefile', by: '@biome check .' },
   { command: /^tsc --noEmit$/, runBy: 'Makefile', by: '@tsc --noEmit' },
-  { command: /^vitest run --project [\w-]+( [\w/.-]+)?$/, runBy: 'test/run.sh', by: 'vitest run --project "$1"' },
+  {
+    command: /^vitest run --project [\w-]+( \S+)?( -t '.+')?$/,
+    runBy: 'test/run.sh',
+    by: 'vitest run --project "$1"',
+  },
   { command: /^test\/run\.sh( [a-z0-9]+)*$/, runBy: 'Makefile', by: '@test/run.sh' },
   {
     command: /^node test\/support\/records\/generate-certifications\.ts /,
@@ -65,6 +69,14 @@ describe.each(PAGES)('%s', (page) => {
       ({ command, isExample }) => !isExample && !PROOFS.some((proof) => proof.command.test(command)),
     );
     expect(unproven.map(({ command }) => command)).toEqual([]);
+  });
+
+  it('vitest’s options name a project, and a test of the file', () => {
+    for (const { command } of commands) {
+      const [, project, file, name] = /^vitest run --project (\S+)(?: (\S+))?(?: -t '(.+)')?$/.exec(command) ?? [];
+      if (project !== undefined) expect(readProjectFile('vitest.config.ts')).toContain(`name: '${project}'`);
+      if (name !== undefined) expect(readProjectFile(file!)).toContain(name);
+    }
   });
 
   it('each mark of an example stands above commands', () => {
