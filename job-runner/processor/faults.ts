@@ -2,17 +2,29 @@
 import type { RecordFault } from './record-fault.ts';
 
 export const CODES = {
+  /** A required field is missing; a blank field counts as missing. */
   required: 'VAL_001',
+  /** The value is not a date that exists. */
   date: 'VAL_002',
+  /** The value is not an email address by the rule of the HTML living standard. */
   email: 'VAL_003',
+  /** The value is not one of the allowed values. */
   enum: 'VAL_004',
+  /** The value is not a whole number. */
   integer: 'VAL_005',
+  /** The value is not of the field's type, or an expression cannot be computed from the record. */
   type: 'VAL_006',
+  /** The value does not match the field's pattern. */
   pattern: 'VAL_007',
+  /** The value has too few or too many characters. */
   length: 'VAL_008',
+  /** The value is too small or too large. */
   range: 'VAL_009',
+  /** The record has another number of fields than the header; in NDJSON, an unknown key or a field twice. */
   fieldCount: 'VAL_010',
+  /** The record has bytes that are not UTF-8 text, or a NUL character. */
   text: 'VAL_011',
+  /** A quote stands where none may stand; in NDJSON, the line is not one JSON object. */
   quoting: 'VAL_012',
 } as const;
 

@@ -277,6 +277,21 @@ describe('CRDs', () => {
   });
 });
 
+describe('the command that installs or upgrades the chart, as a page shows it', () => {
+  it.each(['README.md', 'charts/batch-upload/README.md', 'docs/sources.md'])('%s', async (page) => {
+    const text = await readFile(new URL(page, root), 'utf8');
+    const [, command] = /^helm upgrade ((?:.*\\\n)*.*)$/m.exec(text)!;
+    expect(command).toContain('batch-upload charts/batch-upload -n batch-upload-system ');
+    const values = [...command!.matchAll(/--set '?([^\s']+)/g)].flatMap(([, value]) => ['--set', value!]);
+    expect(values.length).toBeGreaterThan(2);
+    const chart = new URL('charts/batch-upload', root).pathname;
+    const rendered = exec('helm', ['template', 'batch-upload', chart, '--set', URI, ...values], {
+      env: readClusterEnv(),
+    });
+    await expect(rendered).resolves.toMatchObject({ stdout: expect.stringContaining('kind: Deployment') });
+  });
+});
+
 describe('refuses, and names the value', () => {
   it.each([
     ['a missing database', 'uploads.database.uri=', /uploads\.database\.uri is needed/],

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { type BatchUpload, createCluster } from '#support/cluster/cluster.ts';
@@ -466,6 +467,15 @@ it('the largest status that the schema allows is stored, and is under 32 KiB', a
     ),
   ).rejects.toThrow('status.message');
 });
+
+const EXAMPLES = new URL('../../crds/examples/', import.meta.url);
+it.each(readdirSync(EXAMPLES).filter((name) => name.endsWith('.yaml') && !name.startsWith('uploadsource-')))(
+  'the example %s is accepted',
+  async (name) => {
+    const applied = await cluster.kubectl('-n', NAMESPACE, 'apply', '-f', new URL(name, EXAMPLES).pathname);
+    expect(applied).toMatch(/^(batchupload|recordschema)\S+ created$/m);
+  },
+);
 
 it('kubectl get shows the columns of the design', async () => {
   const short = await cluster.kubectl('-n', NAMESPACE, 'get', 'bu', 'largest-status');

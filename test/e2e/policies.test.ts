@@ -61,6 +61,8 @@ describe('errorPolicy', () => {
     const errorPolicy = { maxFailedRecords: 10, maxFailedPercent: 34, storeRowData: false };
     const { metadata } = await e2e.createItemsUpload(name, body(30), { spec: { errorPolicy } });
     await waitFor((upload) => hasCondition(upload, 'Complete'));
+    const wait = ['--for=condition=Complete', `batchupload/${name}`, '--timeout=10s'];
+    await expect(e2e.cluster.kubectl('-n', NAMESPACE, 'wait', ...wait)).resolves.toContain('condition met');
     const { rows: stored } = await e2e.db.query(
       'SELECT DISTINCT row_data FROM batch_upload.batch_upload_errors WHERE batch_upload_id = $1',
       [metadata.uid],

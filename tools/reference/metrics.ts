@@ -5,7 +5,9 @@ import { markdownTable, pageHead } from './text.ts';
 
 /** The page of metrics, from the registries of the programs; `datadog` is the file that names Datadog's metrics. */
 export function describeMetrics(datadog: string): string {
-  const names = [...datadog.matchAll(/dogstatsd\.(\w+)\('([\w.]+)'/g)].map(([, kind, name]) => [`\`${name}\``, kind!]);
+  const names = [...datadog.matchAll(/dogstatsd\.(\w+)\('([\w.]+)'/g)].map(([, method, name]) => {
+    return [`\`${name}\``, method === 'increment' ? 'count' : method!];
+  });
   return [
     pageHead(
       'Metrics',

@@ -1,5 +1,11 @@
 /** Markdown of the reference pages, and the comments of the code that they are made from. */
 
+export interface CodeFile {
+  /** From the top of the project. */
+  path: string;
+  text: string;
+}
+
 /** The first lines of a page: what it is, and that nobody edits it. */
 export function pageHead(title: string, introduction: string): string {
   return `# ${title}\n\n<!-- Generated from the code by \`make generate\`; do not edit. -->\n\n${introduction}\n`;
@@ -39,6 +45,21 @@ export function readEntries(source: string, name: string): Entry[] {
     }
   }
   return entries;
+}
+
+/** The value and the comment of `export const NAME = '…'`. @throws Error */
+export function readConstant(source: string, name: string): { value: string; comment: string } {
+  const found = new RegExp(`/\\*\\*((?:(?!\\*/).)*)\\*/\\nexport const ${name} = '([^']*)'`, 's').exec(source);
+  if (found === null) throw new Error(`there is no ${name} = '…' with a comment`);
+  return { value: found[2]!, comment: joinLines(found[1]!) };
+}
+
+/** The members of `export type NAME = | 'member' …` with their comments. @throws Error */
+export function readUnion(source: string, name: string): Map<string, string> {
+  const body = new RegExp(`export type ${name} =(.*?);\\n`, 's').exec(source)?.[1];
+  if (body === undefined) throw new Error(`there is no type ${name}`);
+  const members = body.matchAll(/(?:\/\*\*(?<comment>(?:(?!\*\/).)*)\*\/\s*)?\| '(?<member>\w+)'/gs);
+  return new Map([...members].map(({ groups }) => [groups!['member']!, joinLines(groups!['comment'] ?? '')]));
 }
 
 /** One line out of a block comment, without its stars; `{@link name}` becomes the name. */
