@@ -6,7 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listFaultReasons } from '../../../tools/reference/fault-reasons.ts';
-import { markdownTable, readConstant, readEntries, readUnion } from '../../../tools/reference/text.ts';
+import {
+  markdownTable,
+  readConstant,
+  readDescribedEntries,
+  readEntries,
+  readUnion,
+} from '../../../tools/reference/text.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const check = (folder: string) =>
@@ -42,6 +48,13 @@ export const REASONS = {
       { key: 'Third', value: "'Third'", comment: '', group },
       { key: 'Fourth', value: "'Fourth'", comment: 'The last one.', group: 'The second group' },
     ]);
+  });
+
+  it('readDescribedEntries names the entries without a sentence', () => {
+    expect(() => readDescribedEntries(source, 'REASONS')).toThrow('above each of its entries: Third');
+    const whole = source.replace('  Third:', '  /** The third. */\n  Third:');
+    expect(readDescribedEntries(whole, 'REASONS')).toHaveLength(4);
+    expect(() => readDescribedEntries(whole.replace('The third.', 'third'), 'REASONS')).toThrow('Third');
   });
 
   it('fails for an object that is not there', () => {
