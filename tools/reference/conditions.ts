@@ -1,4 +1,4 @@
-import { markdownTable, pageHead, readEntries } from './text.ts';
+import { markdownTable, pageHead, readDescribedEntries } from './text.ts';
 
 /** The page of conditions and reasons, from the comments of `api/conditions.ts` and `api/upload-source-conditions.ts`. */
 export function describeConditions(upload: string, source: string): string {
@@ -22,7 +22,7 @@ export function describeConditions(upload: string, source: string): string {
 }
 
 function reasons(text: string, name: string): string {
-  const entries = readEntries(text, name);
+  const entries = readDescribedEntries(text, name);
   const groups = Map.groupBy(entries, ({ group }) => group);
   const tables = [...groups].map(([group, members]) => {
     const rows = members.map(({ key, comment }) => [`\`${key}\``, comment]);

@@ -1,4 +1,4 @@
-import { markdownTable, pageHead, readEntries } from './text.ts';
+import { markdownTable, pageHead, readDescribedEntries } from './text.ts';
 
 export interface EnvironmentSource {
   title: string;
@@ -11,7 +11,10 @@ export interface EnvironmentSource {
 /** The page of environment variables, from the objects that name them. */
 export function describeEnvironment(sources: readonly EnvironmentSource[]): string {
   const parts = sources.map(({ title, introduction, text, name }) => {
-    const rows = readEntries(text, name).map(({ value, comment }) => [`\`${value.replaceAll("'", '')}\``, comment]);
+    const rows = readDescribedEntries(text, name).map(({ value, comment }) => [
+      `\`${value.replaceAll("'", '')}\``,
+      comment,
+    ]);
     return `## ${title}\n\n${introduction}\n\n${markdownTable(['variable', 'what it says'], rows)}`;
   });
   const introduction =

@@ -1,7 +1,7 @@
 import { FAULT_CODES } from '#common/fault-codes.ts';
 import { EXIT_CODES } from '#common/faults.ts';
 import { listFaultReasons } from './fault-reasons.ts';
-import { type CodeFile, markdownTable, pageHead, readConstant, readEntries, readUnion } from './text.ts';
+import { type CodeFile, markdownTable, pageHead, readConstant, readDescribedEntries, readUnion } from './text.ts';
 
 const SQLSTATE_FILE = 'ledger/connection/postgres.ts';
 const SQLSTATE_REASONS = '`DatabaseAccessDenied`, `DatabaseError`, `DatabaseUnavailable`';
@@ -11,7 +11,7 @@ export function describeErrorCodes(files: readonly CodeFile[]): string {
   const textOf = (path: string) => files.find((file) => file.path === path)!.text;
   const faults = textOf('job-runner/processor/faults.ts');
   const recordCodes = [
-    ...readEntries(faults, 'CODES').map(({ value, comment }) => ({ value: unquote(value), comment })),
+    ...readDescribedEntries(faults, 'CODES').map(({ value, comment }) => ({ value: unquote(value), comment })),
     readConstant(textOf('ledger/chunks/chunks.ts'), 'DUPLICATE_CODE'),
     readConstant(faults, 'REFUSED_CODE'),
   ];

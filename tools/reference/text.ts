@@ -47,6 +47,14 @@ export function readEntries(source: string, name: string): Entry[] {
   return entries;
 }
 
+/** The entries of an object literal each of which has a sentence above it. @throws Error that names an entry without one */
+export function readDescribedEntries(source: string, name: string): Entry[] {
+  const entries = readEntries(source, name);
+  const without = entries.filter(({ comment }) => !/[^.]\.$/.test(comment)).map(({ key }) => key);
+  if (without.length > 0) throw new Error(`${name} needs a sentence above each of its entries: ${without.join(', ')}`);
+  return entries;
+}
+
 /** The value and the comment of `export const NAME = '…'`. @throws Error */
 export function readConstant(source: string, name: string): { value: string; comment: string } {
   const found = new RegExp(`/\\*\\*((?:(?!\\*/).)*)\\*/\\nexport const ${name} = '([^']*)'`, 's').exec(source);

@@ -5,8 +5,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULTS } from '#common/job-contract.ts';
 import { listFaultReasons } from '../../../tools/reference/fault-reasons.ts';
-import { markdownTable, readConstant, readEntries, readUnion } from '../../../tools/reference/text.ts';
+import {
+  markdownTable,
+  readConstant,
+  readDescribedEntries,
+  readEntries,
+  readUnion,
+} from '../../../tools/reference/text.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const check = (folder: string) =>
@@ -42,6 +49,13 @@ export const REASONS = {
       { key: 'Third', value: "'Third'", comment: '', group },
       { key: 'Fourth', value: "'Fourth'", comment: 'The last one.', group: 'The second group' },
     ]);
+  });
+
+  it('readDescribedEntries names the entries without a sentence', () => {
+    expect(() => readDescribedEntries(source, 'REASONS')).toThrow('above each of its entries: Third');
+    const whole = source.replace('  Third:', '  /** The third. */\n  Third:');
+    expect(readDescribedEntries(whole, 'REASONS')).toHaveLength(4);
+    expect(() => readDescribedEntries(whole.replace('The third.', 'third'), 'REASONS')).toThrow('Third');
   });
 
   it('fails for an object that is not there', () => {
@@ -91,6 +105,27 @@ describe('listFaultReasons', () => {
   it('fails for a code whose reason it cannot find', () => {
     expect(() => listFaultReasons(files, 'C_1')).toThrow('C_1 has no reason');
   });
+});
+
+it.each([
+  ['operator/config/program-config.ts', 'PROGRAM_ENV'],
+  ['operator/config/controller-config.ts', 'CONTROLLER_ENV'],
+  ['operator/config/runner-settings.ts', 'RUNNER_ENV'],
+  ['operator/config/bridge-config.ts', 'BRIDGE_ENV'],
+  ['common/job-contract.ts', 'ENV'],
+])('the sentences of %s give the defaults that its readers have', async (path, name) => {
+  const text = await readFile(join(root, path), 'utf8');
+  const comments = new Map(readEntries(text, name).map(({ key, comment }) => [key, comment]));
+  const defaults: Record<string, number> = DEFAULTS;
+  const reader = new RegExp(
+    `(?:integer|positive)\\(env, (?:names|${name})\\.(\\w+), (?:(\\d+)|DEFAULTS\\.(\\w+))\\)`,
+    'g',
+  );
+  const readers = [...text.matchAll(reader)];
+  expect(readers.length).toBeGreaterThan(0);
+  for (const [, key, literal, constant] of readers) {
+    expect(comments.get(key!)).toMatch(new RegExp(`; ${literal ?? defaults[constant!]}\\b.* when\\s+absent`));
+  }
 });
 
 describe('generate-reference.ts --check', () => {
