@@ -10,10 +10,10 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
+import type { SourceRecorder } from '#operator/bridge/model/types.ts';
 import { runAfterSuccess } from '#operator/bridge/sources/after-success.ts';
 import { copyVersion, deleteVersion } from '#operator/bridge/storage/copy-object.ts';
 import { headVersion } from '#operator/bridge/storage/storage-calls.ts';
-import type { SourceRecorder } from '#operator/bridge/model/types.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
 

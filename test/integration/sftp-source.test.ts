@@ -4,8 +4,8 @@ import { appendFile, chmod, readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { CreateBucketCommand, GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
 import type { Outcome } from '#operator/bridge/model/types.ts';
+import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
 import { startToxiproxy } from '#support/network/toxiproxy.ts';
 import {
   type RecordingSource,

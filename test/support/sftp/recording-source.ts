@@ -1,8 +1,8 @@
 /** An SFTP source in this process that records its own reports. */
 import type { S3Client } from '@aws-sdk/client-s3';
+import type { ObjectNotice, Outcome } from '#operator/bridge/model/types.ts';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
 import { runSftpSource, type SftpSourceOptions } from '#operator/bridge/sftp/run-sftp-source.ts';
-import type { ObjectNotice, Outcome } from '#operator/bridge/model/types.ts';
 import { createRecordingLog, type LogEntry } from '#support/process/recording-log.ts';
 import type { SshServer } from './ssh-server.ts';
 

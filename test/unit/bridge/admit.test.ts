@@ -6,9 +6,9 @@ import { createAdmission } from '#operator/bridge/admission/admit.ts';
 import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';
 import { compileRules } from '#operator/bridge/admission/object-rules.ts';
 import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
+import type { ObjectNotice } from '#operator/bridge/model/types.ts';
 import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
 import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
-import type { ObjectNotice } from '#operator/bridge/model/types.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
 

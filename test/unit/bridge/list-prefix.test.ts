@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { compileRules } from '#operator/bridge/admission/object-rules.ts';
 import { createRetryQueue } from '#operator/bridge/admission/retry-queue.ts';
+import type { Outcome } from '#operator/bridge/model/types.ts';
 import { listPrefix } from '#operator/bridge/sources/list-prefix.ts';
 import { createSeenPages } from '#operator/bridge/sources/seen-pages.ts';
 import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
-import type { Outcome } from '#operator/bridge/model/types.ts';
 import { createAdmissions } from '#support/bridge/admissions.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';

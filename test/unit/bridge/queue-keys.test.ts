@@ -2,8 +2,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { it, vi } from 'vitest';
-import { receiveFromQueue } from '#operator/bridge/sources/queue-receiver.ts';
 import type { ReceiverDeps } from '#operator/bridge/model/types.ts';
+import { receiveFromQueue } from '#operator/bridge/sources/queue-receiver.ts';
 import { createAdmissions } from '#support/bridge/admissions.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 import { eventually } from '#support/process/eventually.ts';

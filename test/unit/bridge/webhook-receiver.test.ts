@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { createWebhookReceiver } from '#operator/bridge/sources/webhook-receiver.ts';
 import type { ObjectNotice, ReceiverDeps } from '#operator/bridge/model/types.ts';
+import { createWebhookReceiver } from '#operator/bridge/sources/webhook-receiver.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 import { FakeClock, settle } from '#support/process/fake-clock.ts';
 
