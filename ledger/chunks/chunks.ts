@@ -72,12 +72,6 @@ export async function beginChunks(
   return new Set(locked!.rows.filter(({ pending }) => pending).map(({ chunk_number }) => chunk_number));
 }
 
-/**
- * The code of a record that lost to another record with its key. Such records count as failed only under the policy
- * Fail.
- */
-export const DUPLICATE_CODE = 'DUP_001';
-
 export interface ChunkResult {
   number: number;
   records: number;

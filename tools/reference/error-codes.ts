@@ -12,7 +12,7 @@ export function describeErrorCodes(files: readonly CodeFile[]): string {
   const faults = textOf('job-runner/processor/faults.ts');
   const recordCodes = [
     ...readDescribedEntries(faults, 'CODES').map(({ value, comment }) => ({ value: unquote(value), comment })),
-    readConstant(textOf('ledger/chunks/chunks.ts'), 'DUPLICATE_CODE'),
+    readConstant(textOf('ledger/errors/duplicate-code.ts'), 'DUPLICATE_CODE'),
     readConstant(faults, 'REFUSED_CODE'),
   ];
   const faultRows = Object.entries(FAULT_CODES).map(([code, meaning]) => {
