@@ -137,7 +137,7 @@ function listen({
   const onSchema = (schema: RecordSchema) => {
     for (const upload of caches.uploads.values()) {
       const { namespace } = upload.metadata ?? {};
-      const waits = namespace === schema.metadata?.namespace && upload.spec.schemaRef.name === schema.metadata?.name;
+      const waits = namespace === schema.metadata.namespace && upload.spec.schemaRef.name === schema.metadata.name;
       if (waits && upload.status?.phase === 'Pending') queue.add(keyOf(upload));
     }
   };
@@ -194,7 +194,7 @@ function createProcess({
   };
 }
 
-const isBeingDeleted = ({ metadata }: BatchUpload) => metadata?.deletionTimestamp !== undefined;
+const isBeingDeleted = ({ metadata }: BatchUpload) => metadata.deletionTimestamp !== undefined;
 
 function addDeleted(deleted: Map<string, DeletedUpload[]>, key: string, each: DeletedUpload): void {
   deleted.set(key, [...(deleted.get(key) ?? []), each]);

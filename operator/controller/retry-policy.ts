@@ -29,5 +29,5 @@ export function isFinal({ metadata, spec, status }: BatchUpload): boolean {
   if (!isFinished(status)) return false;
   const failed = findCondition(status, 'Failed');
   if (failed?.status !== 'True' || !spec.retryGeneration) return true;
-  return (failed.observedGeneration ?? 0) >= (metadata?.generation ?? 0);
+  return (failed.observedGeneration ?? 0) >= (metadata.generation ?? 0);
 }

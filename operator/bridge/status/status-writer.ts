@@ -94,7 +94,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
   return {
     track(key, source, state) {
       const known = tracked.get(key);
-      const same = known?.source.metadata?.uid === source.metadata?.uid ? known : undefined;
+      const same = known?.source.metadata.uid === source.metadata.uid ? known : undefined;
       tracked.set(key, {
         source,
         state,
