@@ -105,7 +105,7 @@ export interface Counts {
   succeeded: number;
   failed: number;
   duplicate: number;
-  /** Those of `succeeded` that replaced a stored row. */
+  /** The records of `succeeded` that replaced a stored row. */
   updated: number;
 }
 

@@ -76,14 +76,14 @@ export interface ChunkResult {
   number: number;
   records: number;
   succeeded: number;
-  /** Those of `succeeded` that replaced a row of another upload. */
+  /** The records of `succeeded` that replaced a row of another upload. */
   updated: number;
   failed: number;
   duplicate: number;
   durationMs: number;
   /** For each code the number of records and a sample message. */
   codes: ErrorSummary[];
-  /** For people: pod, index, strategy, tries and retried reads. */
+  /** Pod, index, strategy, tries and retried reads, which only people read. */
   metadata: Record<string, unknown>;
 }
 

@@ -49,7 +49,7 @@ export function describeErrorCodes(files: readonly CodeFile[]): string {
   ].join('\n');
 }
 
-/** @throws Error for a code that nothing gives: the table would tell of what can't happen */
+/** @throws Error for a code that nothing uses: the page would list a fault that cannot happen */
 function findUse(files: readonly CodeFile[], code: string): string {
   const users = files.filter(({ path, text }) => path !== 'common/fault-codes.ts' && text.includes(`'${code}'`));
   if (users.length === 0) throw new Error(`common/fault-codes.ts has ${code}, which nothing gives`);
