@@ -212,10 +212,10 @@ async function sweepNowAndThen(
 ): Promise<void> {
   while (!signal.aborted) {
     const closed = await sweep(deps, signal).catch((error) => {
-      deps.log.warn({ err: error }, 'the sweep failed');
+      deps.log.warn({ err: error }, 'the sweep of deleted uploads failed, the next sweep tries again');
       return 0;
     });
-    if (closed > 0) deps.log.info({ closed }, 'swept');
+    if (closed > 0) deps.log.info({ closed }, 'closed the ledger rows of deleted uploads');
     await sleep(clock, intervalMs, signal);
   }
 }

@@ -235,17 +235,17 @@ function connectFault(error: ClientError, server: SftpServer, secret: SftpSecret
   return sftpFault(
     'SFTP_CONNECTION',
     SFTP_REASONS.unreachable,
-    `The server ${where} cannot be reached (${reason}).`,
+    `The server ${where} cannot be reached (${reason}). Check spec.sftp.host and port; the bridge tries again.`,
     extra,
   );
 }
 
 function closedEarly({ host, port }: SftpServer): Fault {
-  const message = `The server ${host}:${port} closed the connection before the login.`;
+  const message = `The server ${host}:${port} closed the connection before the login. The bridge tries again; if this stays, ask the partner.`;
   return sftpFault('SFTP_CONNECTION', SFTP_REASONS.unreachable, message);
 }
 
 function noLogin({ host, port }: SftpServer, { connectMs }: SftpLimits): Fault {
-  const message = `The server ${host}:${port} did not complete the login within ${connectMs / 1000} s.`;
+  const message = `The server ${host}:${port} did not complete the login within ${connectMs / 1000} s. The bridge tries again; if this stays, ask the partner.`;
   return sftpFault('SFTP_TIMEOUT', SFTP_REASONS.noAnswer, message);
 }
