@@ -11,7 +11,7 @@ import {
   knownTypes,
   parseKnownHosts,
 } from './known-hosts.ts';
-import { createSession, type SftpSession } from './session.ts';
+import { createSftpSession, type SftpSession } from './session.ts';
 
 /** The values of the Secret, as text. */
 export interface SftpSecret {
@@ -119,7 +119,7 @@ export async function connectSftp({ server, secret, limits, signal }: ConnectOpt
       // acknowledgement.
       client.setNoDelay(true);
     });
-    return await createSession(client, { server, requestMs: limits.requestMs, signal });
+    return await createSftpSession(client, { server, requestMs: limits.requestMs, signal });
   } catch (error) {
     client.destroy();
     throw error;

@@ -90,7 +90,7 @@ test.each(FIELDS)('%j', (field) => {
   );
 });
 
-describe('the frequent ones are settled by bytes', () => {
+describe('bytes decide the frequent values', () => {
   test.each<[Partial<Field>, string]>([
     [{}, 'Zoë'],
     [{ format: 'email' }, 'jane.doe+x@mail.example.org'],
