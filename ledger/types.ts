@@ -27,7 +27,7 @@ export interface UploadRequest {
   chunkRecords: number;
   /** The declared part of the file's format; the rest is detected. */
   format?: DeclaredFormat;
-  /** Where the file's canonical copy goes, if it needs one; absent: into the bucket of the file. */
+  /** The place of the file's canonical copy, if the file needs one; absent: the bucket of the file. */
   work?: { s3: { bucket: string } };
   /** Absent: `Commit`. */
   mode?: 'Commit' | 'Validate';

@@ -259,7 +259,7 @@ describe('nothing is lost', () => {
     const killed = await startConsumer({ admissions, endpoint: proxy.endpoint });
     await killed.send(event('a.csv'));
     await eventually('admission, and no way to delete', () => cut);
-    // As after a kill, no last call reaches the queue.
+    // The test behaves like a kill: no last call reaches the queue.
     await killed[Symbol.asyncDispose]();
     expect(await server.count(killed.queueUrl)).not.toEqual({ visible: 0, hidden: 0 });
 
