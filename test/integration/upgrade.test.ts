@@ -95,7 +95,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     expect(isLedgerOutdated(await read.catch((error) => error))).toBe(true);
   });
 
-  it('a role that may not is told the version; the SQL since then is enough', async () => {
+  it('a role that may not gets a message with the version; the SQL since then is enough', async () => {
     const app = url.replace('postgres:postgres@', 'app:app@');
     await withClient(url, (client) =>
       client.query(

@@ -93,8 +93,8 @@ async function send(storm: Storm, numbers: number[]): Promise<void> {
 }
 
 /**
- * Kills at even distances, in turn the whole pod and, by a signal, the process alone. The kubelet restarts a pod whose
- * process ended twice ever more slowly, which is not part of the test: the new pods between avoid that.
+ * Kills at even intervals: alternately the whole pod, and the process alone by a signal. The kubelet delays each restart
+ * of a process in the same pod more, which the test does not measure; the new pods in between avoid that.
  */
 async function killOnTheWay(storm: Storm): Promise<void> {
   const { events, kills } = storm;
