@@ -5,7 +5,7 @@ import { systemClock } from '#common/clock.ts';
 import { findDueObjects, markAfterSuccess } from '#ledger/arrivals/after-success.ts';
 import { findArrivedNames, findArrivedObjects, findOutdatedObjects, recordArrival } from '#ledger/arrivals/arrivals.ts';
 import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
-import { connectionConfig } from '#ledger/client/connection.ts';
+import { connectionConfig } from '#ledger/client/pool-connection.ts';
 import { Database } from '#ledger/client/database.ts';
 import { migrate, migrationScript } from '#ledger/migrate.ts';
 import type { AfterSuccess, Arrival, UploadEvent } from '#ledger/types.ts';

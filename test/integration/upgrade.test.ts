@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
-import { connectionConfig, isLedgerOutdated } from '#ledger/client/connection.ts';
+import { connectionConfig, isLedgerOutdated } from '#ledger/client/pool-connection.ts';
 import { Database } from '#ledger/client/database.ts';
 import { latestVersion, ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
