@@ -1,6 +1,6 @@
 /** The verbs of the command line, in the order of the help. A new verb is one more file, and one more line here. */
 import type { AddCommand } from './command.ts';
-
+import { addInfer } from './infer.ts';
 import { addValidate } from './validate.ts';
 
-export const COMMANDS: readonly AddCommand[] = [addValidate];
+export const COMMANDS: readonly AddCommand[] = [addInfer, addValidate];
