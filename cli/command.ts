@@ -6,8 +6,6 @@ export interface CliContext {
   terminal: Terminal;
   /** Called with the exit code when a command has ended. */
   setExitCode(code: number): void;
-  /** The whole program, for commands that describe the program. */
-  program: Command;
 }
 
 /** Adds a verb to the program. */

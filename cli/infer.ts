@@ -18,7 +18,7 @@ import { readSchema } from './schema/read-schema.ts';
 const EXAMPLES = `
 Examples:
   batch-upload infer people.csv > people.yaml
-  batch-upload infer people.csv --table hr.people --output people.yaml
+  batch-upload infer people.csv --table hr.people --write people.yaml
   batch-upload infer events.ndjson.gz --key tenant,event_id --name events
 
 Exit codes:
@@ -30,7 +30,7 @@ interface InferOptions {
   table?: string;
   name?: string;
   key?: string[];
-  output?: string;
+  write?: string;
   allowAppend: boolean;
 }
 
@@ -45,8 +45,10 @@ export const addInfer: AddCommand = (program, { terminal, setExitCode }) => {
     .option('-t, --table <table>', "target table, as in people or hr.people (default: made of the file's name)")
     .option('--name <name>', "name of the RecordSchema (default: made of the file's name)")
     .option('-k, --key <fields>', 'fields of the key, separated by commas (default: found in the file)', readNames)
-    .option('-o, --output <file>', 'write the schema to a file instead of the standard output')
-    .addOption(new Option('--allow-append', 'propose a schema without a key where no key is found').default(false).hideHelp())
+    .option('-w, --write <file>', 'write the schema to a file instead of the standard output')
+    .addOption(
+      new Option('--allow-append', 'propose a schema without a key where no key is found').default(false).hideHelp(),
+    )
     .addHelpText('after', EXAMPLES);
   addFormatOptions(command).action(async (file: string, options: InferOptions) => {
     setExitCode(await infer(file, options, terminal));
@@ -59,9 +61,10 @@ function readNames(text: string): string[] {
   throw new InvalidArgumentError('Give names of columns, separated by commas.');
 }
 
-async function infer(path: string, { output, ...options }: InferOptions, terminal: Terminal): Promise<number> {
+async function infer(path: string, { write: output, ...options }: InferOptions, terminal: Terminal): Promise<number> {
   await using file = await openInput(path, terminal);
-  if (output !== undefined && output === path) throw new InputError('--output names the file that is read. Name another file.');
+  if (output !== undefined && output === path)
+    throw new InputError('--write names the file that is read. Name another file.');
   const progress = createProgress(terminal.stderr, 'reading');
   let proposal: Proposal;
   try {
@@ -78,11 +81,14 @@ async function infer(path: string, { output, ...options }: InferOptions, termina
   const text = writeProposal(proposal, file.name);
   // What is proposed is refused here rather than by kubectl, where the table or the name of the options is wrong.
   const checked = readSchema(text);
-  if (!checked.ok && proposal.spec.primaryKey.length > 0) throw new InputError(formatProblems('The proposal', checked.problems));
+  if (!checked.ok && proposal.spec.primaryKey.length > 0)
+    throw new InputError(formatProblems('The proposal', checked.problems));
   if (output === undefined) await write(terminal.stdout, text);
   else
     await writeFile(output, text).catch((error) => {
-      throw new InputError(`The schema could not be written to ${output} (${error.code}). Name another file in --output.`);
+      throw new InputError(
+        `The schema could not be written to ${output} (${error.code}). Name another file in --write.`,
+      );
     });
   terminal.stderr.write(summarize(proposal, output ?? null, terminal));
   return proposal.report && proposal.report.failed > 0 ? EXIT.recordsFail : EXIT.ok;
@@ -93,14 +99,21 @@ function summarize({ report, spec, fields }: Proposal, output: string | null, { 
   const guesses = fields.filter((field) => field.guesses.length > 0).length;
   const what = `${count(fields.length, 'field')}, key ${spec.primaryKey.join(' + ') || 'none'}, ${count(guesses, 'field')} with guesses to confirm`;
   const lines = [`${paint('green', '✔')} ${paint('bold', output ?? 'schema')}: ${what}`];
-  if (report && report.failed === 0) lines.push(paint('dim', `  ${count(report.records, 'record')} of the file checked by the schema: all are valid.`));
+  if (report && report.failed === 0)
+    lines.push(paint('dim', `  ${count(report.records, 'record')} of the file checked by the schema: all are valid.`));
   if (report && report.failed > 0) {
-    lines.push(`${paint('yellow', '!')} ${count(report.failed, 'record')} of ${report.records.toLocaleString('en')} cannot be read by any schema:`);
+    lines.push(
+      `${paint('yellow', '!')} ${count(report.failed, 'record')} of ${report.records.toLocaleString('en')} cannot be read by any schema:`,
+    );
     for (const { code, count: faults, first } of report.faults)
-      lines.push(`  ${code}  ${count(faults, 'fault')}, row ${first.map(({ row }) => row).join(', ')}: ${first[0]!.message}`);
+      lines.push(
+        `  ${code}  ${count(faults, 'fault')}, row ${first.map(({ row }) => row).join(', ')}: ${first[0]!.message}`,
+      );
   }
   if (report?.repeatedKeys && report.repeatedKeys.records > 0)
-    lines.push(`${paint('yellow', '!')} ${count(report.repeatedKeys.records, 'record')} with the key of an earlier record would be skipped, the first in row ${report.repeatedKeys.firstRows[0]}.`);
-  if (output === null && stdout.isTTY) lines.push(paint('dim', '  Keep the schema with --output FILE.'));
+    lines.push(
+      `${paint('yellow', '!')} ${count(report.repeatedKeys.records, 'record')} with the key of an earlier record would be skipped, the first in row ${report.repeatedKeys.firstRows[0]}.`,
+    );
+  if (output === null && stdout.isTTY) lines.push(paint('dim', '  Keep the schema with --write FILE.'));
   return `${lines.join('\n')}\n`;
 }

@@ -36,7 +36,7 @@ export function buildProgram(terminal: Terminal): BuiltProgram {
   const setExitCode = (code: number) => {
     exitCode = code;
   };
-  for (const add of COMMANDS) add(program, { terminal, setExitCode, program });
+  for (const add of COMMANDS) add(program, { terminal, setExitCode });
   for (const command of program.commands) command.copyInheritedSettings(program);
   return { program, exitCode: () => exitCode };
 }

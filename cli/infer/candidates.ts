@@ -37,13 +37,16 @@ function candidate(shape: FieldShape, { accepts, refuses, proves, words }: Narro
 }
 
 /** Leading zeros and plus signs stay as they are in text alone; a bigint has room for 18 digits of any value. */
-const CODE_LIKE = /^[+-]?0[0-9]|^\+|[0-9]{19}/;
+const CODE_LIKE = /^[+-]?0[0-9]|^\+|^[+-]?[0-9]{19}/;
 const numberShape = (more: Partial<FieldShape> = {}): FieldShape => ({ type: 'number', ...more });
 
 /** In the order of preference: the first one that accepts all values is chosen. */
 const NUMBERS: Candidate[] = [
   candidate({ type: 'year' }, { accepts: /^[12][0-9]{3}$/, words: ['year', 'yr', 'jahr', 'annee', 'anno'] }),
-  candidate({ type: 'date', format: '%Y%m%d' }, { accepts: /^(?:1[89]|2[01])[0-9]{6}$/, words: ['date', 'day', 'datum', 'dt', 'birth', 'dob'] }),
+  candidate(
+    { type: 'date', format: '%Y%m%d' },
+    { accepts: /^(?:1[89]|2[01])[0-9]{6}$/, words: ['date', 'day', 'datum', 'dt', 'birth', 'dob'] },
+  ),
   candidate({ type: 'integer' }, { refuses: CODE_LIKE }),
   candidate(numberShape(), { refuses: CODE_LIKE }),
   candidate({ type: 'integer', groupChar: ',' }, { refuses: CODE_LIKE, proves: /,[0-9]{3},/ }),
@@ -51,8 +54,14 @@ const NUMBERS: Candidate[] = [
   candidate(numberShape({ decimalChar: ',' }), { refuses: CODE_LIKE, proves: /,(?:[0-9]{1,2}|[0-9]{4,})$/ }),
   candidate(numberShape({ decimalChar: ',', groupChar: '.' }), { refuses: CODE_LIKE, proves: /\.[0-9]{3}[,.]/ }),
   candidate(numberShape({ groupChar: ' ', decimalChar: ',' }), { refuses: CODE_LIKE, proves: / [0-9]{3},/ }),
-  candidate(numberShape({ bareNumber: false }), { accepts: /^[+-]?(?:[$€£¥] ?[0-9.]+|[0-9.]+ ?[%€])$/, refuses: CODE_LIKE }),
-  candidate(numberShape({ bareNumber: false, groupChar: ',' }), { accepts: /^[+-]?[$€£¥] ?[0-9.,]+$/, refuses: CODE_LIKE }),
+  candidate(numberShape({ bareNumber: false }), {
+    accepts: /^[+-]?(?:[$€£¥] ?[0-9.]+|[0-9.]+ ?[%€])$/,
+    refuses: CODE_LIKE,
+  }),
+  candidate(numberShape({ bareNumber: false, groupChar: ',' }), {
+    accepts: /^[+-]?[$€£¥] ?[0-9.,]+$/,
+    refuses: CODE_LIKE,
+  }),
 ];
 
 const TEXTS: Candidate[] = [
@@ -86,7 +95,13 @@ const DATE_FORMATS = [
   '%d. %b %Y',
 ];
 const TIME_FORMATS = ['%H:%M', '%H:%M:%S', '%H:%M:%S.%f', '%I:%M %p', '%I:%M:%S %p'];
-const ZONED = ['%Y-%m-%dT%H:%M:%S%z', '%Y-%m-%dT%H:%M:%S.%f%z', '%Y-%m-%dT%H:%M%z', '%Y-%m-%d %H:%M:%S%z', '%Y-%m-%d %H:%M:%S.%f%z'];
+const ZONED = [
+  '%Y-%m-%dT%H:%M:%S%z',
+  '%Y-%m-%dT%H:%M:%S.%f%z',
+  '%Y-%m-%dT%H:%M%z',
+  '%Y-%m-%d %H:%M:%S%z',
+  '%Y-%m-%d %H:%M:%S.%f%z',
+];
 
 const MOMENTS: Candidate[] = [
   candidate({ type: 'date' }),
@@ -95,7 +110,9 @@ const MOMENTS: Candidate[] = [
   ...DATE_FORMATS.map((format) => candidate({ type: 'date', format })),
   ...ZONED.map((format) => candidate({ type: 'datetime', format })),
   ...['%Y-%m-%d', ...DATE_FORMATS].flatMap((date) =>
-    TIME_FORMATS.flatMap((time) => [`${date} ${time}`, `${date}T${time}`]).map((format) => candidate({ type: 'datetime', format })),
+    TIME_FORMATS.flatMap((time) => [`${date} ${time}`, `${date}T${time}`]).map((format) =>
+      candidate({ type: 'datetime', format }),
+    ),
   ),
   ...TIME_FORMATS.map((format) => candidate({ type: 'time', format })),
 ];

@@ -23,7 +23,11 @@ interface Contestant {
 }
 
 /** @param combinations in the order of preference; @param maxKeys the most hashes of all combinations together */
-export function createKeySearch(columns: readonly KeyColumn[], combinations: readonly (readonly number[])[], maxKeys: number): KeySearch {
+export function createKeySearch(
+  columns: readonly KeyColumn[],
+  combinations: readonly (readonly number[])[],
+  maxKeys: number,
+): KeySearch {
   let alive: Contestant[] = combinations.map((combination) => ({ columns: [...combination], keys: new KeySet() }));
   const hash: KeyHash = { high: 0, low: 0 };
   let complete = true;

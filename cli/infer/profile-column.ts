@@ -19,7 +19,7 @@ export class ColumnProfile {
   isListed = true;
   shortest = Number.POSITIVE_INFINITY;
   longest = 0;
-  hasLeadingZeros = false;
+  /** The greatest number; infinite where a number is not written in plain digits. */
   greatest = 0;
   #candidates: Candidate[] = [...CANDIDATES];
   readonly #proven = new Set<Candidate>();
@@ -41,12 +41,11 @@ export class ColumnProfile {
     if (!this.#countValue(text)) return;
     if (text.length < this.shortest) this.shortest = text.length;
     if (text.length > this.longest) this.longest = text.length;
-    if (/^0[0-9]/.test(text)) this.hasLeadingZeros = true;
     if (this.#candidates.length === 0) return;
     this.#candidates = this.#candidates.filter((candidate) => candidate.accepts(text));
     for (const candidate of this.#candidates) if (candidate.proves?.(text)) this.#proven.add(candidate);
     const number = Number(text);
-    if (number > this.greatest) this.greatest = number;
+    if (!(number <= this.greatest)) this.greatest = Number.isNaN(number) ? Number.POSITIVE_INFINITY : number;
   }
 
   /** @returns false where the same value was looked at before */
@@ -69,12 +68,14 @@ export class ColumnProfile {
     if (pair) return { shape: pair, notes: [] };
     const fitting = this.#candidates.filter(
       (candidate) =>
-        (!candidate.proves || this.#proven.has(candidate)) && (!candidate.words || hasWord(this.name, ...candidate.words)),
+        (!candidate.proves || this.#proven.has(candidate)) &&
+        (!candidate.words || hasWord(this.name, ...candidate.words)),
     );
     const chosen = fitting[0];
     if (!chosen) return { shape: text, notes: [] };
     const isNumber = chosen.shape.type === 'integer' || chosen.shape.type === 'number';
-    if (isNumber && looksLikeCode(this.name)) return { shape: text, notes: ['the name says a code: text keeps leading zeros'] };
+    if (isNumber && looksLikeCode(this.name))
+      return { shape: text, notes: ['the name says a code: text keeps leading zeros'] };
     if (chosen.shape.type === 'integer' && this.#isSparseId())
       return { shape: text, notes: ['numbers of different lengths that do not count up: text keeps them as they are'] };
     return { shape: chosen.shape, notes: this.#describeRivals(chosen, fitting) };

@@ -1,6 +1,5 @@
 /** Makes a field of each column. Pure. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { FieldShape } from './candidates.ts';
 import type { ColumnProfile } from './profile-column.ts';
 import type { Columns } from './read-columns.ts';
 import { looksPersonal, wordsOf } from './words.ts';
@@ -34,7 +33,13 @@ function proposeField(profile: ColumnProfile, personal: boolean): ProposedField 
   const words = [...profile.missingWords];
   if (words.length > 0) {
     if (!isText) field.missingValues = words.map(([word]) => word);
-    else guesses.push(...words.map(([word, times]) => `${word} occurs ${times} times; add missingValues: [${JSON.stringify(word)}] if it means no value`));
+    else
+      guesses.push(
+        ...words.map(
+          ([word, times]) =>
+            `${word} occurs ${times} times; add missingValues: [${JSON.stringify(word)}] if it means no value`,
+        ),
+      );
   }
   const missing = profile.blank + (isText ? 0 : words.reduce((sum, [, times]) => sum + times, 0));
   const constraints: Field['constraints'] = {};
@@ -43,7 +48,7 @@ function proposeField(profile: ColumnProfile, personal: boolean): ProposedField 
   const values = isText && !sensitive ? findEnum(profile) : null;
   if (values) {
     constraints.enum = values;
-    guesses.push(`these ${values.length} values only`);
+    guesses.push(enumGuess(values));
   }
   if (Object.keys(constraints).length > 0) field.constraints = constraints;
   if (sensitive) {
@@ -51,6 +56,18 @@ function proposeField(profile: ColumnProfile, personal: boolean): ProposedField 
     guesses.push('looks personal');
   }
   return { field, guesses, profile };
+}
+
+function enumGuess(values: readonly string[]): string {
+  return `these ${values.length} values only`;
+}
+
+/** Takes the list of allowed values away, and the comment about the list. */
+export function dropEnum({ field, guesses }: ProposedField): void {
+  const { enum: values, ...constraints } = field.constraints ?? {};
+  if (!values) return;
+  guesses.splice(guesses.indexOf(enumGuess(values)), 1);
+  field.constraints = constraints;
 }
 
 const LEAST_RECORDS = 100;
@@ -65,5 +82,3 @@ function findEnum({ isListed, values, missingWords, present, longest }: ColumnPr
   if ([...values.values()].some((times) => times < LEAST_TIMES)) return null;
   return [...values.keys(), ...missingWords.keys()].sort();
 }
-
-export type { FieldShape };

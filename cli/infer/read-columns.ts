@@ -67,57 +67,78 @@ const MOST_KEYS = 5000;
  */
 async function readKeys(source: OpenSource, { maxRecordBytes }: OpenOptions): Promise<string[]> {
   const names = new Map<string, string>();
+  const addKeys = (text: string): void => {
+    for (const key of Object.keys(parseObject(text))) {
+      const normalized = normalizeName(key);
+      if (normalized !== '' && !names.has(normalized) && names.size < MOST_KEYS) names.set(normalized, key);
+    }
+  };
   await readRecords(source, {
     maxRecordBytes,
-    onHeader: () => undefined,
+    // A header without names is a blank line, so that the first object is taken for the header.
+    onHeader: ([first = '']) => addKeys(first),
     onRecord({ view }) {
-      if (view.malformed || view.count !== 1) return;
-      for (const key of Object.keys(JSON.parse(view.text(0)) as object)) {
-        const normalized = normalizeName(key);
-        if (normalized !== '' && !names.has(normalized) && names.size < MOST_KEYS) names.set(normalized, key);
-      }
+      if (!view.malformed && view.count === 1) addKeys(view.text(0));
     },
   });
-  if (names.size === 0) throw new InputError('The file holds no JSON object with a key. Check that it is the right file.');
+  if (names.size === 0)
+    throw new InputError('The file holds no JSON object with a key. Check that it is the right file.');
   return [...names.values()];
+}
+
+function parseObject(text: string): object {
+  try {
+    return Object(JSON.parse(text));
+  } catch {
+    return {};
+  }
 }
 
 export interface Columns {
   header: string[];
   profiles: ColumnProfile[];
   records: number;
-  /** Records that no schema can read: stray quotes, a wrong number of fields. */
-  unreadable: number;
+  /** Records with another number of fields than the header. */
+  misfits: number;
   /** Single columns that are unique. */
   unique: KeyColumn[];
 }
 
 /** @throws InputError for a file without a header */
-export async function profileColumns(known: KnownFile, maxRecordBytes: number, onRecords: (records: number) => void): Promise<Columns> {
+export async function profileColumns(
+  known: KnownFile,
+  maxRecordBytes: number,
+  onRecords: (records: number) => void,
+): Promise<Columns> {
   let columns: Omit<Columns, 'unique'> | null = null;
   let search: ReturnType<typeof createKeySearch> | null = null;
   await readRecords(await known.open(), {
     maxRecordBytes,
     onHeader(names) {
       const header = dropTrailingBlanks(names.map((name) => name.trim()));
-      columns = { header, profiles: header.map((name) => new ColumnProfile(name)), records: 0, unreadable: 0 };
+      columns = { header, profiles: header.map((name) => new ColumnProfile(name)), records: 0, misfits: 0 };
       const keyColumns = header.map((name, position) => ({ name, position }));
       keyColumns.sort((a, b) => Number(looksLikeKey(b.name)) - Number(looksLikeKey(a.name)));
-      search = createKeySearch(keyColumns, keyColumns.map((_, i) => [i]), MAX_KEYS);
+      search = createKeySearch(
+        keyColumns,
+        keyColumns.map((_, i) => [i]),
+        MAX_KEYS,
+      );
     },
     onRecord({ view }) {
       const { profiles } = columns!;
       columns!.records += 1;
       if (columns!.records % 4096 === 0) onRecords(columns!.records);
       if (!fits(view, profiles.length)) {
-        columns!.unreadable += 1;
+        if (!view.malformed) columns!.misfits += 1;
         return;
       }
       for (let i = 0; i < profiles.length; i += 1) profiles[i]!.add(view.text(i));
       search!.add(view);
     },
   });
-  if (columns === null) throw new InputError('The file is empty. A schema is inferred from a file with a header and records.');
+  if (columns === null)
+    throw new InputError('The file is empty. A schema is inferred from a file with a header and records.');
   const found: Omit<Columns, 'unique'> = columns;
   return { ...found, unique: search!.unique().map(([column]) => column!) };
 }
@@ -125,7 +146,12 @@ export async function profileColumns(known: KnownFile, maxRecordBytes: number, o
 /** Tries combinations of columns in one more pass. */
 export async function searchKeys(
   known: KnownFile,
-  { columns, combinations, width, maxRecordBytes }: { columns: KeyColumn[]; combinations: number[][]; width: number; maxRecordBytes: number },
+  {
+    columns,
+    combinations,
+    width,
+    maxRecordBytes,
+  }: { columns: KeyColumn[]; combinations: number[][]; width: number; maxRecordBytes: number },
 ): Promise<KeyColumn[][]> {
   const search = createKeySearch(columns, combinations, MAX_KEYS);
   await readRecords(await known.open(), {

@@ -31,7 +31,8 @@ export function toIdentifiers(names: readonly string[], taken: Iterable<string> 
   return names.map((name) => {
     const base = toIdentifier(name, 'column');
     let identifier = base;
-    for (let n = 2; used.has(identifier); n += 1) identifier = `${cutBytes(base, IDENTIFIER_BYTES - 1 - String(n).length)}_${n}`;
+    for (let n = 2; used.has(identifier); n += 1)
+      identifier = `${cutBytes(base, IDENTIFIER_BYTES - 1 - String(n).length)}_${n}`;
     used.add(identifier);
     return identifier;
   });
@@ -93,7 +94,7 @@ const CODES = new Set(
 
 /** Codes are made of digits, but nobody computes with them: as numbers they would lose leading zeros. */
 export function looksLikeCode(name: string): boolean {
-  return wordsOf(name).some((word) => CODES.has(word));
+  return wordsOf(name).some((word) => CODES.has(word.replace(/[0-9]+$/, '')));
 }
 
 const KEYS = new Set('id key uuid guid identifier no nr number num code'.split(' '));

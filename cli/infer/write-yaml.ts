@@ -3,7 +3,10 @@ import { describeFormat } from '#cli/validate/format-report.ts';
 import { count } from '#common/text.ts';
 import type { Proposal } from './infer-schema.ts';
 
-export function writeProposal({ name, spec, fields, keyNote, otherKeys, format, report }: Proposal, file: string): string {
+export function writeProposal(
+  { name, spec, fields, keyNote, otherKeys, format, report }: Proposal,
+  file: string,
+): string {
   const { target, primaryKey, fieldsMatch } = spec;
   const lines = [
     `# Proposed by batch-upload infer from ${inComment(file)}: ${report ? `${count(report.records, 'record')}, ` : ''}${describeFormat(format)}.`,
@@ -20,9 +23,22 @@ export function writeProposal({ name, spec, fields, keyNote, otherKeys, format, 
       // Text is the default type.
       return `    - ${flow({ name: fieldName, ...(type === 'string' ? {} : { type }), ...rest })}${comment}`;
     }),
-    ...(fieldsMatch === 'equal' ? [] : [`  fieldsMatch: ${fieldsMatch} # some columns of the file have no name, or are too many`]),
-    ...(primaryKey.length > 0 ? [`  primaryKey: ${flow(primaryKey)} # ${inComment(keyNote)}`] : [`  # No primaryKey: ${keyNote}.`]),
-    ...(otherKeys.length > 0 ? [`  # Unique, too: ${inComment(otherKeys.slice(0, 5).map((key) => key.join(' + ')).join('; '))}`] : []),
+    ...(fieldsMatch === 'equal'
+      ? []
+      : [`  fieldsMatch: ${fieldsMatch} # some columns of the file have no name, or are too many`]),
+    ...(primaryKey.length > 0
+      ? [`  primaryKey: ${flow(primaryKey)} # ${inComment(keyNote)}`]
+      : [`  # No primaryKey: ${keyNote}.`]),
+    ...(otherKeys.length > 0
+      ? [
+          `  # Unique, too: ${inComment(
+            otherKeys
+              .slice(0, 5)
+              .map((key) => key.join(' + '))
+              .join('; '),
+          )}`,
+        ]
+      : []),
     '  target:',
     `    table: ${scalar(target.table)}`,
     '    create: true',
@@ -52,5 +68,8 @@ const WORDS = /^(?:y|n|yes|no|on|off|true|false|null|nan|inf)$/i;
 
 function scalar(text: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*$/.test(text) && !WORDS.test(text)) return text;
-  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029\ufeff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(text).replace(
+    /[\u007f-\u009f\u2028\u2029\ufeff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
