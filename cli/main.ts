@@ -14,4 +14,7 @@ for (const [signal, code] of [
   process.once(signal, () => process.exit(code));
 
 const { stdin, stdout, stderr } = process;
-process.exitCode = await runProgram(process.argv.slice(2), { stdin, stdout, stderr });
+// The bundle is CommonJS, which has no await at the top.
+void runProgram(process.argv.slice(2), { stdin, stdout, stderr }).then((exitCode) => {
+  process.exitCode = exitCode;
+});

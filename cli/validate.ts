@@ -30,7 +30,7 @@ Examples:
 ${EXIT_CODES_HELP}`;
 
 interface ValidateOptions {
-  schema: string;
+  schema?: string;
   output: 'text' | 'json' | 'csv';
   errors?: string;
   rows: number;
@@ -44,7 +44,7 @@ export const addValidate: AddCommand = (program, { terminal, setExitCode }) => {
       'Checks every record of a file by a RecordSchema, by the rules of an upload, without a database. CSV, NDJSON and XLSX files are read, also in gzip, zstd and ZIP.',
     )
     .argument('<file>', 'file to check; - for the standard input')
-    .requiredOption('-s, --schema <file>', 'RecordSchema: the YAML file that kubectl apply takes, or its spec alone')
+    .option('-s, --schema <file>', 'RecordSchema: the YAML file that kubectl apply takes, or its spec alone')
     .addOption(new Option('-o, --output <format>', 'what is printed').choices(['text', 'json', 'csv']).default('text'))
     .option(
       '-e, --errors <file>',
@@ -58,6 +58,11 @@ export const addValidate: AddCommand = (program, { terminal, setExitCode }) => {
 };
 
 async function validate(path: string, options: ValidateOptions, terminal: Terminal): Promise<number> {
+  // Commander would tell of the missing option before a misspelt one.
+  if (options.schema === undefined)
+    throw new InputError(
+      `Name the schema with --schema FILE. Where there is none yet, propose one: batch-upload infer ${path} --write schema.yaml`,
+    );
   const { spec: schema } = await loadSchema(options.schema);
   await using file = await openInput(path, terminal);
   if (options.errors !== undefined && options.errors === path)

@@ -16,10 +16,10 @@ export function exampleValues(field: Field): string[] {
   const { constraints = {} } = field;
   const { pattern, minimum, maximum, exclusiveMinimum, exclusiveMaximum } = constraints;
   const bounds = [minimum, maximum, exclusiveMinimum, exclusiveMaximum].filter((bound) => bound !== undefined);
+  const samples = pattern === undefined ? [] : [0, 1, 2, 4, 8].map((extra) => samplePattern(pattern, extra));
   return [
     ...(constraints.enum ?? []),
-    ...(pattern === undefined ? [] : [0, 1, 2, 4, 8].map((extra) => samplePattern(pattern, extra))),
-    ...valuesOfType(field),
+    ...(field.type === 'string' ? [...samples, ...valuesOfType(field)] : [...valuesOfType(field), ...samples]),
     ...bounds,
     ...bounds.flatMap(besideBound),
   ];

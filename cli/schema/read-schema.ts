@@ -42,7 +42,7 @@ export function readSchema(text: string): ReadSchema {
   const found = [...checkHead(whole), ...checkSpec(whole)];
   if (found.length > 0) {
     const located = found.map(({ place, message }) => ({ path: formatPlace(place), message, line: lineOf(place) }));
-    return { ok: false, problems: located };
+    return { ok: false, problems: located.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) };
   }
   const name = (whole['metadata'] as { name?: unknown } | undefined)?.name;
   return { ok: true, spec: whole['spec'] as RecordSchemaSpec, name: typeof name === 'string' ? name : null };
