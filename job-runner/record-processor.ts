@@ -7,9 +7,13 @@ export { compilePattern, type Pattern } from './processor/pattern.ts';
 export { compileSchema, type RecordProcessor } from './processor/process-record.ts';
 export type { RecordFault } from './processor/record-fault.ts';
 export { SchemaError } from './processor/schema-error.ts';
+export { typeOf } from './processor/types.ts';
+export { createKeyCounter, type KeyCounter } from './records/count-keys.ts';
+export { hashBytes, type KeyHash, KeySet } from './records/key-set.ts';
 export {
   type CanonicalFile,
   type PreparedRecord,
   type PrepareOptions,
   prepareRecords,
 } from './records/prepare-records.ts';
+export { type ReadRecord, readRecords } from './records/read-records.ts';

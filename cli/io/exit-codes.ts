@@ -1,0 +1,21 @@
+/** Exit codes of every command; each command's help lists them. */
+export const EXIT = {
+  ok: 0,
+  /** The command ran, and some records fail. */
+  recordsFail: 1,
+  /** The command could not run: its arguments, the schema or the file as a whole are wrong. */
+  badInput: 2,
+  /** A defect of this program. */
+  defect: 70,
+} as const;
+
+/** Ends the command with exit code 2; the message says what is wrong and what to do. */
+export class InputError extends Error {
+  override readonly name = 'InputError';
+}
+
+export const EXIT_CODES_HELP = `
+Exit codes:
+  0  all records are valid
+  1  some records fail
+  2  nothing was checked: wrong arguments, a schema with mistakes, or a file that cannot be read`;

@@ -1,0 +1,75 @@
+/** Opens what a command is asked to read: a file, or the standard input, which is written to a file first. */
+import { createWriteStream, rmSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { InputFile } from '#cli/input-file.ts';
+import { type LocalFile, openLocalFile } from '#runner/node/local-file.ts';
+import { InputError } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface OpenedInput extends InputFile, AsyncDisposable {
+  /** The name for messages. */
+  name: string;
+  /** The share of the file's bytes that the current stream has given, from 0 to 1. */
+  share(): number;
+}
+
+/** @throws Fault (permanent), InputError */
+export async function openInput(path: string, terminal: Terminal): Promise<OpenedInput> {
+  return path === '-' ? openStandardInput(terminal) : withShare(path, await openLocalFile(path));
+}
+
+function withShare(name: string, file: LocalFile): OpenedInput {
+  let position = 0;
+  const counted = async function* (pieces: AsyncIterable<Buffer>, from: number) {
+    position = from;
+    for await (const piece of pieces) {
+      position += piece.length;
+      yield piece;
+    }
+  };
+  return {
+    name,
+    key: file.key,
+    sizeBytes: file.sizeBytes,
+    // A workbook and an archive are read by ranges alone, mostly in order.
+    readBytes: (start, end) => counted(file.readBytes(start, end), start),
+    stream: () => counted(file.stream(), 0),
+    share: () => (file.sizeBytes === 0 ? 1 : Math.min(1, position / file.sizeBytes)),
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  };
+}
+
+/** Archives need their end first, and the commands read a file more than once: the standard input allows neither. */
+async function openStandardInput({ stdin, stderr }: Terminal): Promise<OpenedInput> {
+  if (stdin.isTTY)
+    throw new InputError(
+      'The standard input is this terminal. Give a file to it, as in: cat FILE | batch-upload …, or name the file.',
+    );
+  const folder = await mkdtemp(join(tmpdir(), 'batch-upload-'));
+  const removeNow = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', removeNow);
+  try {
+    const path = join(folder, 'standard-input');
+    await pipeline(stdin, createWriteStream(path)).catch((error) => {
+      throw new InputError(
+        `The standard input could not be kept in ${folder} (${error.code}). Free some space there, or set TMPDIR to a folder on another disk.`,
+      );
+    });
+    if (stderr.isTTY) stderr.write(`The standard input is kept in ${folder} until the command ends.\n`);
+    const opened = withShare('standard input', await openLocalFile(path));
+    return {
+      ...opened,
+      async [Symbol.asyncDispose]() {
+        await opened[Symbol.asyncDispose]();
+        await rm(folder, { recursive: true, force: true });
+        process.removeListener('exit', removeNow);
+      },
+    };
+  } catch (error) {
+    removeNow();
+    throw error;
+  }
+}

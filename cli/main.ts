@@ -1,0 +1,20 @@
+/** The command line `batch-upload`: `node cli/main.ts` from a clone, and the same bundled in the package. */
+import { runProgram } from './program.ts';
+
+// A reader such as `head` that ends early is no mistake.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(signal, () => process.exit(code));
+
+const { stdin, stdout, stderr } = process;
+// The bundle is CommonJS, which has no await at the top.
+void runProgram(process.argv.slice(2), { stdin, stdout, stderr }).then((exitCode) => {
+  process.exitCode = exitCode;
+});

@@ -1,0 +1,88 @@
+/** Builds the commander program, and runs it with an exit code for everything that can happen. */
+import { Command, CommanderError } from 'commander';
+import { Fault } from '#common/faults.ts';
+import packageFile from '../package.json' with { type: 'json' };
+import { COMMANDS } from './commands.ts';
+import { EXIT, InputError } from './io/exit-codes.ts';
+import { paintFor, type Terminal } from './io/terminal.ts';
+
+const EXAMPLES = `
+Examples:
+  batch-upload infer people.csv > people.yaml          propose a schema from a file
+  batch-upload validate people.csv --schema people.yaml   check a file, without a database
+  batch-upload describe people.yaml > people.md        tell senders what a file must look like
+  eval "$(batch-upload completion bash)"               complete commands with the tab key`;
+
+export interface BuiltProgram {
+  program: Command;
+  exitCode(): number;
+}
+
+export function buildProgram(terminal: Terminal): BuiltProgram {
+  let exitCode: number = EXIT.ok;
+  const program = new Command('batch-upload')
+    .description('Checks record files and the schemas that describe them.')
+    .version(packageFile.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText('after', EXAMPLES)
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+      outputError: (text, writeError) => writeError(formatError(text, terminal)),
+    })
+    .showHelpAfterError('Run the command with --help to see its arguments and examples.')
+    .showSuggestionAfterError()
+    .exitOverride();
+  const setExitCode = (code: number) => {
+    exitCode = code;
+  };
+  for (const add of COMMANDS) add(program, { terminal, setExitCode });
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  return { program, exitCode: () => exitCode };
+}
+
+/** @param args without Node and the program's own path. @returns the exit code */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
+  const { program, exitCode } = buildProgram(terminal);
+  if (args.length === 0) {
+    program.outputHelp();
+    return EXIT.ok;
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode();
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
+    terminal.stderr.write(formatError(explain(error), terminal));
+    return error instanceof InputError || error instanceof Fault ? EXIT.badInput : EXIT.defect;
+  }
+}
+
+function explain(error: unknown): string {
+  if (error instanceof InputError) return error.message;
+  if (error instanceof Fault && error.category !== 'unknown') return inWordsOfOptions(error.message);
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `This is a defect of batch-upload ${packageFile.version}; please report it with these lines:\n${stack}`;
+}
+
+/** Messages of the job runner speak of a BatchUpload and an object of the storage; here the file is local, and options declare its format. */
+export function inWordsOfOptions(message: string): string {
+  return message
+    .replaceAll('spec.format.', '--format.')
+    .replace('spec.format declares', 'The options --format.… declare')
+    .replace(
+      / (?:Create|in) a (?:new )?BatchUpload that declares what the file is, or declares nothing/,
+      ' Declare what the file is, or declare nothing',
+    )
+    .replaceAll(/ in a new BatchUpload/g, '')
+    .replace(/: pack one file an archive, and load each by its own BatchUpload/, ': pack one file in an archive')
+    .replaceAll('The object', 'The file')
+    .replaceAll('the object', 'the file')
+    .replaceAll(/,? and upload (?:it|that)(?: again)?/g, ', and try again')
+    .replaceAll('upload it again', 'get it again from its sender');
+}
+
+function formatError(text: string, { stderr }: Terminal): string {
+  const clean = text.replace(/^error: /, '').trimEnd();
+  return `${paintFor(stderr)('red', 'error:')} ${clean}\n`;
+}
