@@ -29,7 +29,7 @@ export interface PrepareOptions {
    * The types of the target's columns, where they are known: a number that its column has no room for is a fault then.
    */
   columnTypes?: readonly ColumnType[] | null;
-  /** Node's own is faster than the default, which runs everywhere. */
+  /** Node's own test is faster than the default, which runs on every machine. */
   isUtf8?: IsUtf8;
   /** Called once, with the file's header, before the first record. */
   onHeader?(header: readonly string[]): void;
@@ -39,7 +39,7 @@ export interface PrepareOptions {
 
 export interface PreparedRecord {
   rowNumber: number;
-  /** The record's code is that of the first fault; empty for a valid record. */
+  /** Empty for a valid record; else the code of the first fault is the record's code. */
   faults: readonly RecordFault[];
   /** The canonical bytes of a failed record with its line end, valid until the next list is asked for; null for a valid record. */
   bytes: Buffer | null;
@@ -49,7 +49,7 @@ const NO_FAULTS: readonly RecordFault[] = [];
 const NO_UPLOAD = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Yields the records in order, one list for each piece of the file that ends some.
+ * Yields the records in order, with one list for each piece of the file in which a record ends.
  * @throws Fault for a file that fails as a whole (permanent: FILE_HEADER, FILE_UNTERMINATED_QUOTE,
  * FILE_RECORD_TOO_LONG), SchemaError, and what reading throws
  */

@@ -104,7 +104,7 @@ describe('encoding', () => {
 
   it.each<[string, Buffer, RegExp, DeclaredFormat?]>([
     ['UTF-16 without a mark', Buffer.from('id,name\n1,2\n', 'utf16le'), /Declare spec\.format\.encoding utf-16le or/],
-    ['no text', Buffer.from(Array.from({ length: 999 }, (_, i) => 1 + (i % 255))), /no text/],
+    ['no text', Buffer.from(Array.from({ length: 999 }, (_, i) => 1 + (i % 255))), /not text/],
     [
       'another mark than declared',
       Buffer.from('\ufeffid'),
