@@ -6,8 +6,8 @@ import { InputError } from '#cli/io/exit-codes.ts';
 import { normalizeName } from '#runner/csv/header.ts';
 import type { RecordView } from '#runner/csv/record-reader.ts';
 import { readRecords } from '#runner/record-processor.ts';
-import { SAMPLE_BYTES } from '#runner/source/detect-source.ts';
-import { type OpenSource, openSource } from '#runner/source/open-source.ts';
+import { SAMPLE_BYTES } from '#runner/source/detect-format.ts';
+import { type OpenedFile, openFile } from '#runner/source/open-file.ts';
 import { peek } from '#runner/source/peek.ts';
 import { createKeySearch, type KeyColumn } from './find-keys.ts';
 import { ColumnProfile } from './profile-column.ts';
@@ -23,7 +23,7 @@ export interface KnownFile {
   /** For CSV the delimiter that was found is declared. */
   declared: DeclaredFormat;
   /** Opens the file anew. */
-  open(): Promise<OpenSource>;
+  open(): Promise<OpenedFile>;
 }
 
 export function schemaOfNames(names: readonly string[]): RecordSchemaSpec {
@@ -38,7 +38,7 @@ export function schemaOfNames(names: readonly string[]): RecordSchemaSpec {
 /** @throws Fault for a file that cannot be read, InputError */
 export async function learnFile(file: InputFile, options: OpenOptions): Promise<KnownFile> {
   const open = (declared: DeclaredFormat, schema: RecordSchemaSpec) =>
-    openSource({ ...file, ...options, stream: file.stream(), declared, schema });
+    openFile({ ...file, ...options, stream: file.stream(), declared, schema });
   const source = await open(options.declared, schemaOfNames([]));
   const { format } = source;
   if (format.type === 'ndjson') {
@@ -65,7 +65,7 @@ const MOST_KEYS = 5000;
  * The keys of all objects, in the order of their first appearance. A schema without fields makes every object a record of one field, which
  * holds the object with its numbers as they are written.
  */
-async function readKeys(source: OpenSource, { maxRecordBytes }: OpenOptions): Promise<string[]> {
+async function readKeys(source: OpenedFile, { maxRecordBytes }: OpenOptions): Promise<string[]> {
   const names = new Map<string, string>();
   const addKeys = (text: string): void => {
     for (const key of Object.keys(parseObject(text))) {

@@ -3,7 +3,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { SourceFormat } from '#api/source-format.ts';
 import type { InputFile, OpenOptions } from '#cli/input-file.ts';
 import { createKeyCounter, type PreparedRecord, prepareRecords, type RecordFault } from '#runner/record-processor.ts';
-import { openSource } from '#runner/source/open-source.ts';
+import { openFile } from '#runner/source/open-file.ts';
 
 export interface CheckOptions extends OpenOptions {
   schema: RecordSchemaSpec;
@@ -48,7 +48,7 @@ export interface RepeatedKeys {
 /** @throws Fault for a file that fails as a whole, SchemaError, and what reading throws */
 export async function checkFile(file: InputFile, options: CheckOptions): Promise<FileReport> {
   const { schema, platform, maxRecordBytes, rowsOfCode, maxKeys, onHeader, onFailed, onProgress } = options;
-  const source = await openSource({ ...file, ...options, stream: file.stream() });
+  const source = await openFile({ ...file, ...options, stream: file.stream() });
   const codes = new Map<string, CodeReport>();
   const keys = createKeyCounter(schema, { maxKeys, maxRows: rowsOfCode });
   let records = 0;
