@@ -7,11 +7,12 @@ import { findArrivedNames, findArrivedObjects, findOutdatedObjects, recordArriva
 import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
 import { connectionConfig } from '#ledger/client/connection.ts';
 import { Database } from '#ledger/client/database.ts';
+import { grantSql } from '#ledger/ledger-rights.ts';
 import { migrate, migrationScript } from '#ledger/migrate.ts';
 import type { AfterSuccess, Arrival, UploadEvent } from '#ledger/types.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
-import { grantSql, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
+import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { openTestUpload, type TestUpload, testPlan } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
