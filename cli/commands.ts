@@ -3,6 +3,7 @@ import type { AddCommand } from './command.ts';
 import { addCompletion } from './completion.ts';
 import { addDescribe } from './describe.ts';
 import { addInfer } from './infer.ts';
+import { addLoad } from './load.ts';
 import { addValidate } from './validate.ts';
 
-export const COMMANDS: readonly AddCommand[] = [addInfer, addValidate, addDescribe, addCompletion];
+export const COMMANDS: readonly AddCommand[] = [addInfer, addValidate, addLoad, addDescribe, addCompletion];

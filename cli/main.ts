@@ -1,4 +1,5 @@
 /** The command line `batch-upload`: `node cli/main.ts` from a clone, and the same bundled in the package. */
+import { listenToSignals } from './io/interrupts.ts';
 import { runProgram } from './program.ts';
 
 // A reader such as `head` that ends early is no mistake.
@@ -7,14 +8,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const)
-  process.once(signal, () => process.exit(code));
-
 const { stdin, stdout, stderr } = process;
 // The bundle is CommonJS, which has no await at the top.
-void runProgram(process.argv.slice(2), { stdin, stdout, stderr }).then((exitCode) => {
+void runProgram(process.argv.slice(2), { stdin, stdout, stderr }, listenToSignals()).then((exitCode) => {
   process.exitCode = exitCode;
 });

@@ -4,12 +4,14 @@ import { Fault } from '#common/faults.ts';
 import packageFile from '../package.json' with { type: 'json' };
 import { COMMANDS } from './commands.ts';
 import { EXIT, InputError } from './io/exit-codes.ts';
+import type { Interrupts } from './io/interrupts.ts';
 import { paintFor, type Terminal } from './io/terminal.ts';
 
 const EXAMPLES = `
 Examples:
   batch-upload infer people.csv > people.yaml          propose a schema from a file
   batch-upload validate people.csv --schema people.yaml   check a file, without a database
+  batch-upload load people.csv --schema people.yaml --database postgres://…   load a file
   batch-upload describe people.yaml > people.md        tell senders what a file must look like
   eval "$(batch-upload completion bash)"               complete commands with the tab key`;
 
@@ -18,10 +20,13 @@ export interface BuiltProgram {
   exitCode(): number;
 }
 
-export function buildProgram(terminal: Terminal): BuiltProgram {
+/** Where nobody presses Ctrl-C. */
+const NO_INTERRUPTS: Interrupts = { handleOnce: () => undefined };
+
+export function buildProgram(terminal: Terminal, interrupts = NO_INTERRUPTS): BuiltProgram {
   let exitCode: number = EXIT.ok;
   const program = new Command('batch-upload')
-    .description('Checks record files and the schemas that describe them.')
+    .description('Loads record files into PostgreSQL, and checks them and the schemas that describe them.')
     .version(packageFile.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES)
@@ -36,14 +41,18 @@ export function buildProgram(terminal: Terminal): BuiltProgram {
   const setExitCode = (code: number) => {
     exitCode = code;
   };
-  for (const add of COMMANDS) add(program, { terminal, setExitCode });
+  for (const add of COMMANDS) add(program, { terminal, interrupts, setExitCode });
   for (const command of program.commands) command.copyInheritedSettings(program);
   return { program, exitCode: () => exitCode };
 }
 
 /** @param args without Node and the program's own path. @returns the exit code */
-export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {
-  const { program, exitCode } = buildProgram(terminal);
+export async function runProgram(
+  args: readonly string[],
+  terminal: Terminal,
+  interrupts?: Interrupts,
+): Promise<number> {
+  const { program, exitCode } = buildProgram(terminal, interrupts);
   if (args.length === 0) {
     program.outputHelp();
     return EXIT.ok;

@@ -5,6 +5,8 @@ export const EXIT = {
   recordsFail: 1,
   /** The command could not run: its arguments, the schema or the file as a whole are wrong. */
   badInput: 2,
+  /** The load was interrupted, or the database was away for too long: the same command goes on where it was. */
+  callAgain: 75,
   /** A defect of this program. */
   defect: 70,
 } as const;

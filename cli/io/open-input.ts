@@ -12,16 +12,18 @@ import type { Terminal } from './terminal.ts';
 export interface OpenedInput extends InputFile, AsyncDisposable {
   /** The name for messages. */
   name: string;
+  /** The file on the disk; that of the standard input is removed with this object. */
+  path: string;
   /** The share of the file's bytes that the current stream has given, from 0 to 1. */
   share(): number;
 }
 
 /** @throws Fault (permanent), InputError */
 export async function openInput(path: string, terminal: Terminal): Promise<OpenedInput> {
-  return path === '-' ? openStandardInput(terminal) : withShare(path, await openLocalFile(path));
+  return path === '-' ? openStandardInput(terminal) : withShare(path, path, await openLocalFile(path));
 }
 
-function withShare(name: string, file: LocalFile): OpenedInput {
+function withShare(name: string, path: string, file: LocalFile): OpenedInput {
   let position = 0;
   const counted = async function* (pieces: AsyncIterable<Buffer>, from: number) {
     position = from;
@@ -32,6 +34,7 @@ function withShare(name: string, file: LocalFile): OpenedInput {
   };
   return {
     name,
+    path,
     key: file.key,
     sizeBytes: file.sizeBytes,
     // A workbook and an archive are read by ranges alone, mostly in order.
@@ -59,7 +62,7 @@ async function openStandardInput({ stdin, stderr }: Terminal): Promise<OpenedInp
       );
     });
     if (stderr.isTTY) stderr.write(`The standard input is kept in ${folder} until the command ends.\n`);
-    const opened = withShare('standard input', await openLocalFile(path));
+    const opened = withShare('standard input', path, await openLocalFile(path));
     return {
       ...opened,
       async [Symbol.asyncDispose]() {
