@@ -102,7 +102,8 @@ export async function runLoad(source: LoadSource, load: LoadRequest): Promise<Lo
     throw error;
   }
   await removeCopies(loading);
-  return readResult(control, loading, startedAt);
+  // Awaited here, since the sessions are closed at the end of this function.
+  return await readResult(control, loading, startedAt);
 }
 
 interface Loading {
