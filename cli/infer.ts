@@ -73,7 +73,7 @@ async function infer(path: string, { write: output, ...options }: InferOptions, 
       declared: readFormatOptions(options as unknown as Record<string, unknown>),
       platform: NODE_PLATFORM,
       maxRecordBytes: MAX_RECORD_BYTES,
-      onProgress: (_step, records) => progress.update(records, file.share()),
+      onProgress: (step, records) => progress.update(records, file.share(), step),
     });
   } finally {
     progress.clear();

@@ -125,7 +125,7 @@ export async function profileColumns(
         MAX_KEYS,
       );
     },
-    onRecord({ view }) {
+    onRecord({ view, rowNumber }) {
       const { profiles } = columns!;
       columns!.records += 1;
       if (columns!.records % 4096 === 0) onRecords(columns!.records);
@@ -133,7 +133,7 @@ export async function profileColumns(
         if (!view.malformed) columns!.misfits += 1;
         return;
       }
-      for (let i = 0; i < profiles.length; i += 1) profiles[i]!.add(view.text(i));
+      for (let i = 0; i < profiles.length; i += 1) profiles[i]!.add(view.text(i), rowNumber);
       search!.add(view);
     },
   });

@@ -19,7 +19,8 @@ export async function loadSchema(path: string): Promise<{ spec: RecordSchemaSpec
 
 export function formatProblems(file: string, problems: readonly SchemaProblem[]): string {
   const lines = problems.map(
-    ({ path, message, line }) => `  ${line === null ? '' : `line ${line}  `}${path === '' ? '' : `${path}: `}${message}`,
+    ({ path, message, line }) =>
+      `  ${line === null ? '' : `line ${line}  `}${path === '' ? '' : `${path}: `}${message}`,
   );
   return [`${file} is not a RecordSchema that can be used: ${count(problems.length, 'mistake')}.`, ...lines].join('\n');
 }
