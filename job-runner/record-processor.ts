@@ -3,6 +3,9 @@
  * the processor from this file alone. The same schema gives the same verdict everywhere, because everybody compiles it here.
  * Nothing behind this file needs Node: a bundle for a browser brings a `Buffer`.
  */
+export { normalizeName } from './csv/header.ts';
+export type { RecordView } from './csv/record-reader.ts';
+export { splitRecord, withoutLineEnd } from './csv/split.ts';
 export { compilePattern, type Pattern } from './processor/pattern.ts';
 export { compileSchema, type RecordProcessor } from './processor/process-record.ts';
 export type { RecordFault } from './processor/record-fault.ts';

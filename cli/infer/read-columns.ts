@@ -1,11 +1,9 @@
 /** The passes over a file that a schema is inferred from: the names of its columns, what they hold, and which are unique. Pure. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
+import { InputError } from '#cli/input-error.ts';
 import type { InputFile, OpenOptions } from '#cli/input-file.ts';
-import { InputError } from '#cli/io/exit-codes.ts';
-import { normalizeName } from '#runner/csv/header.ts';
-import type { RecordView } from '#runner/csv/record-reader.ts';
-import { readRecords } from '#runner/record-processor.ts';
+import { normalizeName, type RecordView, readRecords } from '#runner/record-processor.ts';
 import { SAMPLE_BYTES } from '#runner/source/detect-source.ts';
 import { type OpenSource, openSource } from '#runner/source/open-source.ts';
 import { peek } from '#runner/source/peek.ts';

@@ -4,9 +4,9 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { InputError } from '#cli/input-error.ts';
 import type { InputFile } from '#cli/input-file.ts';
 import { type LocalFile, openLocalFile } from '#runner/node/local-file.ts';
-import { InputError } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface OpenedInput extends InputFile, AsyncDisposable {
