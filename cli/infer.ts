@@ -6,8 +6,9 @@ import { NODE_PLATFORM } from '#runner/node/platform.ts';
 import type { AddCommand } from './command.ts';
 import { inferSchema, type Proposal } from './infer/infer-schema.ts';
 import { writeProposal } from './infer/write-yaml.ts';
+import { InputError } from './input-error.ts';
 import { MAX_RECORD_BYTES } from './input-file.ts';
-import { EXIT, InputError } from './io/exit-codes.ts';
+import { EXIT } from './io/exit-codes.ts';
 import { addFormatOptions, readFormatOptions } from './io/format-options.ts';
 import { formatProblems } from './io/load-schema.ts';
 import { openInput } from './io/open-input.ts';
@@ -73,7 +74,7 @@ async function infer(path: string, { write: output, ...options }: InferOptions, 
       declared: readFormatOptions(options as unknown as Record<string, unknown>),
       platform: NODE_PLATFORM,
       maxRecordBytes: MAX_RECORD_BYTES,
-      onProgress: (_step, records) => progress.update(records, file.share()),
+      onProgress: (step, records) => progress.update(records, file.share(), step),
     });
   } finally {
     progress.clear();
@@ -91,7 +92,7 @@ async function infer(path: string, { write: output, ...options }: InferOptions, 
       );
     });
   terminal.stderr.write(summarize(proposal, output ?? null, terminal));
-  return proposal.report && proposal.report.failed > 0 ? EXIT.recordsFail : EXIT.ok;
+  return proposal.report.failed > 0 ? EXIT.recordsFail : EXIT.ok;
 }
 
 function summarize({ report, spec, fields }: Proposal, output: string | null, { stderr, stdout }: Terminal): string {
@@ -99,9 +100,9 @@ function summarize({ report, spec, fields }: Proposal, output: string | null, { 
   const guesses = fields.filter((field) => field.guesses.length > 0).length;
   const what = `${count(fields.length, 'field')}, key ${spec.primaryKey.join(' + ') || 'none'}, ${count(guesses, 'field')} with guesses to confirm`;
   const lines = [`${paint('green', '✔')} ${paint('bold', output ?? 'schema')}: ${what}`];
-  if (report && report.failed === 0)
+  if (report.failed === 0)
     lines.push(paint('dim', `  ${count(report.records, 'record')} of the file checked by the schema: all are valid.`));
-  if (report && report.failed > 0) {
+  if (report.failed > 0) {
     lines.push(
       `${paint('yellow', '!')} ${count(report.failed, 'record')} of ${report.records.toLocaleString('en')} cannot be read by any schema:`,
     );
@@ -110,7 +111,7 @@ function summarize({ report, spec, fields }: Proposal, output: string | null, { 
         `  ${code}  ${count(faults, 'fault')}, row ${first.map(({ row }) => row).join(', ')}: ${first[0]!.message}`,
       );
   }
-  if (report?.repeatedKeys && report.repeatedKeys.records > 0)
+  if (report.repeatedKeys && report.repeatedKeys.records > 0)
     lines.push(
       `${paint('yellow', '!')} ${count(report.repeatedKeys.records, 'record')} with the key of an earlier record would be skipped, the first in row ${report.repeatedKeys.firstRows[0]}.`,
     );

@@ -1,7 +1,8 @@
 /** `batch-upload load`: loads a file into PostgreSQL as a cluster would, in this process. */
 import { Option } from 'commander';
 import type { AddCommand, CliContext } from './command.ts';
-import { EXIT, InputError } from './io/exit-codes.ts';
+import { InputError } from './input-error.ts';
+import { EXIT } from './io/exit-codes.ts';
 import { addFormatOptions, readFormatOptions } from './io/format-options.ts';
 import { loadSchema } from './io/load-schema.ts';
 import { readCount } from './io/read-count.ts';

@@ -3,17 +3,18 @@ import { Command, CommanderError } from 'commander';
 import { Fault } from '#common/faults.ts';
 import packageFile from '../package.json' with { type: 'json' };
 import { COMMANDS } from './commands.ts';
-import { EXIT, InputError } from './io/exit-codes.ts';
+import { InputError } from './input-error.ts';
+import { EXIT } from './io/exit-codes.ts';
 import type { Interrupts } from './io/interrupts.ts';
 import { paintFor, type Terminal } from './io/terminal.ts';
 
 const EXAMPLES = `
 Examples:
-  batch-upload infer people.csv > people.yaml          propose a schema from a file
+  batch-upload infer people.csv --write people.yaml       propose a schema from a file
   batch-upload validate people.csv --schema people.yaml   check a file, without a database
-  batch-upload load people.csv --schema people.yaml --database postgres://…   load a file
-  batch-upload describe people.yaml > people.md        tell senders what a file must look like
-  eval "$(batch-upload completion bash)"               complete commands with the tab key`;
+  batch-upload load people.csv --schema people.yaml       load a file into PostgreSQL
+  batch-upload describe people.yaml > people.md           tell senders what a file must look like
+  eval "$(batch-upload completion bash)"                  complete commands with the tab key`;
 
 export interface BuiltProgram {
   program: Command;

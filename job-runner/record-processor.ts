@@ -3,6 +3,9 @@
  * page) import the processor from this file alone. They compile schemas by the same code, and so reach the same
  * verdicts. Nothing behind this file needs Node; a bundle for a browser brings a `Buffer`.
  */
+export { normalizeName } from './csv/header.ts';
+export type { RecordView } from './csv/record-reader.ts';
+export { splitRecord, withoutLineEnd } from './csv/split.ts';
 export { compilePattern, type Pattern } from './processor/pattern.ts';
 export { compileSchema, type RecordProcessor } from './processor/process-record.ts';
 export type { RecordFault } from './processor/record-fault.ts';

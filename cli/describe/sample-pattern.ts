@@ -8,6 +8,13 @@ export function samplePattern(pattern: string, extra: number): string {
   return new Sampler(pattern, extra).alternatives();
 }
 
+/** Quantifiers within quantifiers would fill the memory. */
+const MOST_CHARACTERS = 5000;
+
+function repeat(text: string, times: number): string {
+  return text === '' ? '' : text.repeat(Math.min(times, Math.ceil(MOST_CHARACTERS / text.length)));
+}
+
 const WORD = 'A';
 const DIGIT = '1';
 
@@ -35,7 +42,8 @@ class Sampler {
     let text = '';
     while (this.#at < this.#pattern.length && !'|)'.includes(this.#pattern[this.#at]!)) {
       const atom = this.#atom();
-      text += atom.repeat(this.#quantifier());
+      text += repeat(atom, this.#quantifier());
+      if (text.length > MOST_CHARACTERS) text = text.slice(0, MOST_CHARACTERS);
     }
     return text;
   }

@@ -1,6 +1,5 @@
 /** Finds columns, and combinations of up to three columns, whose values are unique in a file; exact, in bounded memory. Pure. */
-import type { RecordView } from '#runner/csv/record-reader.ts';
-import { hashBytes, type KeyHash, KeySet } from '#runner/record-processor.ts';
+import { hashBytes, type KeyHash, KeySet, type RecordView } from '#runner/record-processor.ts';
 
 export interface KeyColumn {
   name: string;

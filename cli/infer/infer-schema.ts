@@ -1,11 +1,11 @@
 /** Proposes a RecordSchema from a whole file, and checks the proposal on the same file. Pure: a page can run this file, too. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { SourceFormat } from '#api/source-format.ts';
+import { InputError } from '#cli/input-error.ts';
 import type { InputFile, OpenOptions } from '#cli/input-file.ts';
-import { InputError } from '#cli/io/exit-codes.ts';
 import { checkFile, type FileReport } from '#cli/validate/check-file.ts';
 import { count } from '#common/text.ts';
-import { normalizeName } from '#runner/csv/header.ts';
+import { normalizeName } from '#runner/record-processor.ts';
 import { combine, type KeyColumn } from './find-keys.ts';
 import { dropEnum, type ProposedField, proposeFields } from './propose-fields.ts';
 import { type Columns, type KnownFile, learnFile, profileColumns, searchKeys } from './read-columns.ts';
@@ -32,8 +32,8 @@ export interface Proposal {
   /** Other columns that are unique. */
   otherKeys: string[][];
   format: SourceFormat;
-  /** The check of the file by the proposed schema; null for a schema without a key while a schema needs one. */
-  report: FileReport | null;
+  /** The check of the file by the proposed schema. */
+  report: FileReport;
 }
 
 /** The most columns of a target, with the two columns of the loader. */

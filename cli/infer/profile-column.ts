@@ -4,6 +4,8 @@ import { hasWord, looksLikeCode, looksLikeId } from './words.ts';
 
 /** Distinct values beyond these are not kept. */
 const MOST_DISTINCT = 1000;
+/** So many values of a type are no chance. */
+const LEAST_BEFORE = 100;
 /** A value that is longer is not kept to be compared. */
 const LONGEST_KEPT = 256;
 
@@ -24,11 +26,14 @@ export class ColumnProfile {
   #candidates: Candidate[] = [...CANDIDATES];
   readonly #proven = new Set<Candidate>();
 
+  /** What all values were before the first other text. */
+  #spoilt: string | null = null;
+
   constructor(name: string) {
     this.name = name;
   }
 
-  add(text: string): void {
+  add(text: string, rowNumber: number): void {
     if (text.trim() === '') {
       this.blank += 1;
       return;
@@ -42,7 +47,9 @@ export class ColumnProfile {
     if (text.length < this.shortest) this.shortest = text.length;
     if (text.length > this.longest) this.longest = text.length;
     if (this.#candidates.length === 0) return;
-    this.#candidates = this.#candidates.filter((candidate) => candidate.accepts(text));
+    const before = this.#candidates;
+    this.#candidates = before.filter((candidate) => candidate.accepts(text));
+    if (this.#candidates.length === 0) this.#noteLast(before, rowNumber);
     for (const candidate of this.#candidates) if (candidate.proves?.(text)) this.#proven.add(candidate);
     const number = Number(text);
     if (!(number <= this.greatest)) this.greatest = Number.isNaN(number) ? Number.POSITIVE_INFINITY : number;
@@ -72,13 +79,25 @@ export class ColumnProfile {
         (!candidate.words || hasWord(this.name, ...candidate.words)),
     );
     const chosen = fitting[0];
-    if (!chosen) return { shape: text, notes: [] };
+    if (!chosen) return { shape: text, notes: this.#spoilt === null ? [] : [this.#spoilt] };
     const isNumber = chosen.shape.type === 'integer' || chosen.shape.type === 'number';
     if (isNumber && looksLikeCode(this.name))
       return { shape: text, notes: ['the name says a code: text keeps leading zeros'] };
     if (chosen.shape.type === 'integer' && this.#isSparseId())
       return { shape: text, notes: ['numbers of different lengths that do not count up: text keeps them as they are'] };
     return { shape: chosen.shape, notes: this.#describeRivals(chosen, fitting) };
+  }
+
+  /** Many values of a type and then one that is not are more likely a mistake in the file than texts. */
+  #noteLast(candidates: Candidate[], rowNumber: number): void {
+    const last = candidates.find(({ proves, words }) => !proves && !words);
+    if (!last || this.present <= LEAST_BEFORE) return;
+    const { type, format } = last.shape;
+    this.#spoilt =
+      `every value is a ${type === 'string' ? format : type} before row ${rowNumber}, which has another text`.replace(
+        / a ([aeiou])/,
+        ' an $1',
+      );
   }
 
   /** An identifier of somebody else's system, rather than a number that counts up. */

@@ -1,11 +1,9 @@
 /** The passes over a file that a schema is inferred from: the names of its columns, what they hold, and which are unique. Pure. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
+import { InputError } from '#cli/input-error.ts';
 import type { InputFile, OpenOptions } from '#cli/input-file.ts';
-import { InputError } from '#cli/io/exit-codes.ts';
-import { normalizeName } from '#runner/csv/header.ts';
-import type { RecordView } from '#runner/csv/record-reader.ts';
-import { readRecords } from '#runner/record-processor.ts';
+import { normalizeName, type RecordView, readRecords } from '#runner/record-processor.ts';
 import { SAMPLE_BYTES } from '#runner/source/detect-format.ts';
 import { type OpenedFile, openFile } from '#runner/source/open-file.ts';
 import { peek } from '#runner/source/peek.ts';
@@ -125,7 +123,7 @@ export async function profileColumns(
         MAX_KEYS,
       );
     },
-    onRecord({ view }) {
+    onRecord({ view, rowNumber }) {
       const { profiles } = columns!;
       columns!.records += 1;
       if (columns!.records % 4096 === 0) onRecords(columns!.records);
@@ -133,7 +131,7 @@ export async function profileColumns(
         if (!view.malformed) columns!.misfits += 1;
         return;
       }
-      for (let i = 0; i < profiles.length; i += 1) profiles[i]!.add(view.text(i));
+      for (let i = 0; i < profiles.length; i += 1) profiles[i]!.add(view.text(i), rowNumber);
       search!.add(view);
     },
   });

@@ -1,5 +1,5 @@
 /** Finds the delimiter of a CSV without a schema: the one that gives most records the same number of fields. Pure. */
-import { splitRecord } from '#runner/csv/split.ts';
+import { splitRecord } from '#runner/record-processor.ts';
 
 const DELIMITERS = [',', ';', '\t', '|'];
 const MOST_RECORDS = 200;

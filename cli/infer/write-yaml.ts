@@ -9,7 +9,7 @@ export function writeProposal(
 ): string {
   const { target, primaryKey, fieldsMatch } = spec;
   const lines = [
-    `# Proposed by batch-upload infer from ${inComment(file)}: ${report ? `${count(report.records, 'record')}, ` : ''}${describeFormat(format)}.`,
+    `# Proposed by batch-upload infer from ${inComment(file)}: ${count(report.records, 'record')}, ${describeFormat(format)}.`,
     '# A field is required where no value was missing. What a comment calls a guess is for you to confirm or to correct.',
     'apiVersion: batchupload.dev/v1alpha1',
     'kind: RecordSchema',

@@ -11,11 +11,6 @@ export const EXIT = {
   defect: 70,
 } as const;
 
-/** Ends the command with exit code 2; the message says what is wrong and what to do. */
-export class InputError extends Error {
-  override readonly name = 'InputError';
-}
-
 export const EXIT_CODES_HELP = `
 Exit codes:
   0  all records are valid

@@ -1,11 +1,11 @@
 /** Reads a schema file of this machine, and says everything that is wrong with it at once. */
 import { readFile } from 'node:fs/promises';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { InputError } from '#cli/input-error.ts';
 import type { SchemaProblem } from '#cli/schema/problem.ts';
 import { readSchema } from '#cli/schema/read-schema.ts';
 import { count } from '#common/text.ts';
 import { notOpened } from '#runner/node/local-file.ts';
-import { InputError } from './exit-codes.ts';
 
 /** @throws InputError, Fault (permanent) */
 export async function loadSchema(path: string): Promise<{ spec: RecordSchemaSpec; name: string | null }> {

@@ -1,12 +1,12 @@
-/** Opens what a command is asked to read: a file, or the standard input, which is written to a file first. */
-import { createWriteStream, rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+/** Opens what a command is asked to read: a file, or the standard input or a pipe, which is written to a file first. */
+import { createReadStream, createWriteStream, rmSync } from 'node:fs';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { InputError } from '#cli/input-error.ts';
 import type { InputFile } from '#cli/input-file.ts';
 import { type LocalFile, openLocalFile } from '#runner/node/local-file.ts';
-import { InputError } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface OpenedInput extends InputFile, AsyncDisposable {
@@ -20,7 +20,19 @@ export interface OpenedInput extends InputFile, AsyncDisposable {
 
 /** @throws Fault (permanent), InputError */
 export async function openInput(path: string, terminal: Terminal): Promise<OpenedInput> {
-  return path === '-' ? openStandardInput(terminal) : withShare(path, path, await openLocalFile(path));
+  if (path === '-') {
+    const { stdin } = terminal;
+    if (!stdin.isTTY) return spool('standard input', stdin, terminal);
+    throw new InputError(
+      'The standard input is this terminal. Give a file to it, as in: cat FILE | batch-upload …, or name the file.',
+    );
+  }
+  // As in: batch-upload validate <(unzip -p people.zip)
+  const isPipe = await stat(path).then(
+    (stats) => stats.isFIFO(),
+    () => false,
+  );
+  return isPipe ? spool(path, createReadStream(path), terminal) : withShare(path, path, await openLocalFile(path));
 }
 
 function withShare(name: string, path: string, file: LocalFile): OpenedInput {
@@ -45,24 +57,20 @@ function withShare(name: string, path: string, file: LocalFile): OpenedInput {
   };
 }
 
-/** Archives need their end first, and the commands read a file more than once: the standard input allows neither. */
-async function openStandardInput({ stdin, stderr }: Terminal): Promise<OpenedInput> {
-  if (stdin.isTTY)
-    throw new InputError(
-      'The standard input is this terminal. Give a file to it, as in: cat FILE | batch-upload …, or name the file.',
-    );
+/** Archives need their end first, and the commands read a file more than once: a pipe allows neither. */
+async function spool(name: string, input: NodeJS.ReadableStream, { stderr }: Terminal): Promise<OpenedInput> {
   const folder = await mkdtemp(join(tmpdir(), 'batch-upload-'));
   const removeNow = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', removeNow);
   try {
-    const path = join(folder, 'standard-input');
-    await pipeline(stdin, createWriteStream(path)).catch((error) => {
+    const path = join(folder, 'input');
+    await pipeline(input, createWriteStream(path)).catch((error) => {
       throw new InputError(
-        `The standard input could not be kept in ${folder} (${error.code}). Free some space there, or set TMPDIR to a folder on another disk.`,
+        `The ${name} could not be kept in ${folder} (${error.code}). Free some space there, or set TMPDIR to a folder on another disk.`,
       );
     });
-    if (stderr.isTTY) stderr.write(`The standard input is kept in ${folder} until the command ends.\n`);
-    const opened = withShare('standard input', path, await openLocalFile(path));
+    if (stderr.isTTY) stderr.write(`The ${name} is kept in ${folder} until the command ends.\n`);
+    const opened = withShare(name, path, await openLocalFile(path));
     return {
       ...opened,
       async [Symbol.asyncDispose]() {

@@ -3,7 +3,7 @@ import { paintFor } from './terminal.ts';
 
 export interface Progress {
   /** Notes how many records are done and which share of the file's bytes is read, from 0 to 1. */
-  update(records: number, share: number): void;
+  update(records: number, share: number, step?: string): void;
   /** Removes the bar. */
   clear(): void;
 }
@@ -20,18 +20,18 @@ export function createProgress(stream: NodeJS.WriteStream, what: string): Progre
   let shownAt = startedAt + (stream.isTTY ? QUIET_MS - BAR_INTERVAL_MS : 0);
   let isShown = false;
   return {
-    update(records, share) {
+    update(records, share, step = what) {
       const now = performance.now();
       if (now - shownAt < (stream.isTTY ? BAR_INTERVAL_MS : LINE_INTERVAL_MS)) return;
       shownAt = now;
       const text = describe(records, share, (now - startedAt) / 1000);
       if (!stream.isTTY) {
-        stream.write(`${what}: ${text}\n`);
+        stream.write(`${step}: ${text}\n`);
         return;
       }
       isShown = true;
       const bar = formatBar(share);
-      const line = `${what} ${bar} ${text}`.slice(0, Math.max(20, (stream.columns || 80) - 1));
+      const line = `${step} ${bar} ${text}`.slice(0, Math.max(20, (stream.columns || 80) - 1));
       stream.write(`\r\x1b[2K${line.replace(bar, paint('cyan', bar))}`);
     },
     clear() {

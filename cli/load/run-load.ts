@@ -14,7 +14,7 @@ import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import type pg from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { InputError } from '#cli/io/exit-codes.ts';
+import { InputError } from '#cli/input-error.ts';
 import type { Interrupts } from '#cli/io/interrupts.ts';
 import type { Terminal } from '#cli/io/terminal.ts';
 import { Fault } from '#common/faults.ts';

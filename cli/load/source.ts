@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { InputError } from '#cli/io/exit-codes.ts';
+import { InputError } from '#cli/input-error.ts';
 import { openInput } from '#cli/io/open-input.ts';
 import type { Terminal } from '#cli/io/terminal.ts';
 import type { FileStore } from '#runner/storage/file-store.ts';
