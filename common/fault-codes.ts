@@ -45,7 +45,7 @@ export const FAULT_CODES = {
   UNK_CHUNK: 'A chunk did not hold the records that were planned: a defect.',
   UNK_NOT_PLANNED: 'A pod was started for an upload that has no plan: a defect.',
   UNK_RUNNING: "The upload still runs, so that the copies of its file can't be removed yet.",
-  UNK_STOPPED: 'The pod was told to stop; what it had not committed is done again by another pod.',
+  UNK_STOPPED: 'Kubernetes stopped the pod; another pod loads again what this pod had not committed.',
 } as const;
 
 export type FaultCode = keyof typeof FAULT_CODES | `DB_${string}`;

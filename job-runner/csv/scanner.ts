@@ -47,7 +47,7 @@ export interface ScannerOptions {
 }
 
 export interface ScanMemory {
-  /** As many as were asked for. */
+  /** Has the size that was asked for. */
   bytes: Buffer;
   finder: BoundaryFinder;
 }

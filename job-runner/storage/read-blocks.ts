@@ -42,25 +42,25 @@ export async function* readBlocks(
   const stop = new AbortController();
   const signal = AbortSignal.any([retry.signal, stop.signal]);
   const free = memory ? cut(memory, blockBytes) : [];
-  const underWay: Block[] = [];
+  const pending: Block[] = [];
   let next = start;
   try {
-    while (next < end || underWay.length > 0) {
-      for (; next < end && underWay.length < readsAtOnce; next += blockBytes) {
+    while (next < end || pending.length > 0) {
+      for (; next < end && pending.length < readsAtOnce; next += blockBytes) {
         const length = Math.min(blockBytes, end - next);
         const block = into?.subarray(next - start) ?? free.pop() ?? Buffer.allocUnsafeSlow(length);
-        underWay.push(
+        pending.push(
           startBlock(store, identity, { start: next, into: block.subarray(0, length) }, { ...retry, signal }),
         );
       }
-      const block = underWay[0]!;
+      const block = pending[0]!;
       yield* block.pieces();
-      underWay.shift();
+      pending.shift();
       free.push(block.memory);
     }
   } finally {
     stop.abort(new Error('the reader has ended'));
-    await Promise.all(underWay.map(({ ended }) => ended));
+    await Promise.all(pending.map(({ ended }) => ended));
   }
 }
 

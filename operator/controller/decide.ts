@@ -146,7 +146,7 @@ function stop(observed: Observed, row: UploadProgress, why: { reason: string; me
 
 function acceptOrWait(observed: Observed): Decision {
   const { upload, schema } = observed;
-  const wrong = checkSchema(upload.metadata?.namespace ?? '', upload.spec.schemaRef.name, schema);
+  const wrong = checkSchema(upload.metadata.namespace, upload.spec.schemaRef.name, schema);
   if (wrong || !schema) return wait(observed, wrong!);
   // The status shows this explanation only when the accept is cut off.
   const why: UploadExplanation = { reason: 'NotAccepted', message: 'The upload is being accepted.' };

@@ -147,7 +147,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     });
   });
 
-  it('a role that may not make the ledger is told so; with the SQL for an administrator it works', async () => {
+  it('a role that may not make the ledger gets a message that says so; with the SQL for an administrator it works', async () => {
     const asApp = <T>(work: (client: pg.Client) => Promise<T>) => withClient(app, work);
     await expect(asApp(migrate)).rejects.toMatchObject({
       code: 'DB_MIGRATION',

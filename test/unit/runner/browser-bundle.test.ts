@@ -20,7 +20,7 @@ import { collectFailed } from '#support/runner/prepared-chunks.ts';
 import { collect, piecesOf } from '../source/pieces.ts';
 
 const MAX_RECORD_BYTES = 1024 * 1024;
-/** Four texts and a bigint: with these the kernel takes the ordinary records, without them the processor takes all. */
+/** Four texts and a bigint. The kernel takes ordinary records with these types, and none without types. */
 const COLUMN_TYPES: ColumnType[] = [25, 25, 25, 25, 20].map((oid) => ({ oid, modifier: -1 }));
 
 interface File {
@@ -154,7 +154,7 @@ function checkInWorker({ body, key = 'file', declared = {}, schema = SCHEMA, col
   return worker.checkFile({ base64, key, declared, schema, columnTypes, maxRecordBytes: MAX_RECORD_BYTES });
 }
 
-/** As the runner does it: chunks are planned, then each is prepared by itself. */
+/** Works as the runner does: plans chunks, then prepares each chunk by itself. */
 async function checkByRunner(file: File): Promise<CheckedFile> {
   try {
     return await planAndPrepare(file);

@@ -98,7 +98,7 @@ describe('encoding', () => {
       const sample = { bytes: whole.subarray(0, -cut), complete: false, key: 'file' };
       expect(detectContent(sample, NONE, schemaOf()).encoding).toBe('utf-8');
     }
-    // When that is the file's end, it is wrong.
+    // A character that the end of the file cuts off is a mistake.
     expect(detect(whole.subarray(0, -1)).encoding).toBe('windows-1252');
   });
 
