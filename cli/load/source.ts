@@ -5,8 +5,8 @@ import { basename, join, resolve } from 'node:path';
 import { InputError } from '#cli/input-error.ts';
 import { openInput } from '#cli/io/open-input.ts';
 import type { Terminal } from '#cli/io/terminal.ts';
+import { createLocalStore, LOCAL_BUCKET, type LocalStore } from '#runner/node/local-store.ts';
 import type { FileStore } from '#runner/storage/file-store.ts';
-import { createLocalStore, LOCAL_BUCKET, type LocalStore } from '#runner/storage/local-store.ts';
 import type { S3Location } from '#s3/s3-location.ts';
 
 export interface LoadSource extends AsyncDisposable {

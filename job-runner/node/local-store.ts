@@ -8,9 +8,9 @@ import { dirname, join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { Fault } from '#common/faults.ts';
 import { workPrefix } from '#common/job-contract.ts';
-import { notOpened } from '#runner/node/local-file.ts';
+import type { FileStore, WorkCopy } from '#runner/storage/file-store.ts';
 import type { ObjectIdentity } from '#s3/object-identity.ts';
-import type { FileStore, WorkCopy } from './file-store.ts';
+import { notOpened } from './local-file.ts';
 
 /** Stands for a bucket where the ledger names one; the key is the path of the file then. */
 export const LOCAL_BUCKET = 'file';
