@@ -7,6 +7,7 @@ import { InputError } from './input-error.ts';
 import { EXIT } from './io/exit-codes.ts';
 import type { Interrupts } from './io/interrupts.ts';
 import { paintFor, type Terminal } from './io/terminal.ts';
+import { inWordsOfOptions } from './io/words-of-options.ts';
 
 const EXAMPLES = `
 Examples:
@@ -64,32 +65,22 @@ export async function runProgram(
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
     terminal.stderr.write(formatError(explain(error), terminal));
-    return error instanceof InputError || error instanceof Fault ? EXIT.badInput : EXIT.defect;
+    return exitCodeOf(error);
   }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof InputError) return EXIT.badInput;
+  if (!(error instanceof Fault) || error.category === 'unknown') return EXIT.defect;
+  return error.category === 'retryable' ? EXIT.callAgain : EXIT.badInput;
 }
 
 function explain(error: unknown): string {
   if (error instanceof InputError) return error.message;
   if (error instanceof Fault && error.category !== 'unknown') return inWordsOfOptions(error.message);
+  if (error instanceof Fault && error.cause !== undefined) return explain(error.cause);
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return `This is a defect of batch-upload ${packageFile.version}; please report it with these lines:\n${stack}`;
-}
-
-/** Messages of the job runner speak of a BatchUpload and an object of the storage; here the file is local, and options declare its format. */
-export function inWordsOfOptions(message: string): string {
-  return message
-    .replaceAll('spec.format.', '--format.')
-    .replace('spec.format declares', 'The options --format.… declare')
-    .replace(
-      / (?:Create|in) a (?:new )?BatchUpload that declares what the file is, or declares nothing/,
-      ' Declare what the file is, or declare nothing',
-    )
-    .replaceAll(/ in a new BatchUpload/g, '')
-    .replace(/: pack one file an archive, and load each by its own BatchUpload/, ': pack one file in an archive')
-    .replaceAll('The object', 'The file')
-    .replaceAll('the object', 'the file')
-    .replaceAll(/,? and upload (?:it|that)(?: again)?/g, ', and try again')
-    .replaceAll('upload it again', 'get it again from its sender');
 }
 
 function formatError(text: string, { stderr }: Terminal): string {

@@ -1,7 +1,7 @@
 /** What a person reads of a load, and what a program does. Pure. */
 import type { Paint } from '#cli/io/paint.ts';
 import { count } from '#common/text.ts';
-import type { LoadResult } from './run-load.ts';
+import type { LoadResult } from './load-result.ts';
 
 export function formatLoadJson(result: LoadResult): string {
   return `${JSON.stringify(result, null, 2)}\n`;
@@ -35,6 +35,7 @@ function formatSummary(result: LoadResult, paint: Paint): string[] {
   const seconds = Math.max(durationMs, 1) / 1000;
   const speed = `${seconds.toFixed(seconds < 10 ? 2 : 0)} s, ${Math.round(records.processed / seconds).toLocaleString('en')} records/s · upload ${uploadId}`;
   const verb = mode === 'Validate' ? 'would be loaded' : 'loaded';
+  if (result.alreadyLoaded) return [`${paint('green', '✔')} ${file}: nothing to load`, `  ${message}`];
   const parts = [
     `${records.succeeded.toLocaleString('en')} of ${count(records.total, 'record')} ${verb} into ${table}`,
     ...(records.updated > 0 ? [`${records.updated.toLocaleString('en')} of them updated`] : []),

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
-import type { NewUpload } from '#ledger/types.ts';
+import type { NewUpload, UploadRow } from '#ledger/types.ts';
 import { hashSchema } from './open-upload.ts';
+import { readUpload } from './read-upload.ts';
 
 /** What tells one load of a file from another, besides its id. */
 export type UploadSubject = Pick<NewUpload, 'clusterId' | 'namespace' | 'request' | 'schema'>;
@@ -42,4 +43,21 @@ export async function tryLockSubject(client: ClientBase, subject: UploadSubject)
     [Buffer.from(name).toString('base64')],
   );
   return rows[0]!.locked;
+}
+
+/**
+ * Finds the running upload of the same content for which a queued upload waits.
+ * @param clusterId the cluster that the upload must belong to.
+ * @returns null when there is none, or when it belongs to another cluster.
+ */
+export async function findRunningHolder(
+  client: ClientBase,
+  { id, clusterId }: { id: string; clusterId: string },
+): Promise<UploadRow | null> {
+  const { rows } = await client.query<{ id: string }>(
+    `SELECT h.id FROM batch_upload.batch_uploads u JOIN batch_upload.batch_uploads h ON h.id = u.same_as
+     WHERE u.id = $1 AND h.cluster_id = $2 AND h.status IN ('Planning', 'Queued', 'Processing')`,
+    [id, clusterId],
+  );
+  return rows[0] ? await readUpload(client, rows[0].id) : null;
 }

@@ -4,7 +4,8 @@ import { describeProgram } from '#cli/completion/describe-program.ts';
 import { SHELLS, writeCompletion } from '#cli/completion/write-script.ts';
 import { readFormatOptions } from '#cli/io/format-options.ts';
 import { describe as describeProgress, formatBar, formatDuration } from '#cli/io/progress.ts';
-import { buildProgram, inWordsOfOptions } from '#cli/program.ts';
+import { inWordsOfOptions } from '#cli/io/words-of-options.ts';
+import { buildProgram } from '#cli/program.ts';
 import packageFile from '../../../cli/npm/package.json' with { type: 'json' };
 import rootFile from '../../../package.json' with { type: 'json' };
 
@@ -13,7 +14,13 @@ const { program } = buildProgram({ stdin, stdout, stderr });
 const words = describeProgram(program);
 
 test('every command has examples and every option a description', () => {
-  expect(program.commands.map((command) => command.name())).toEqual(['infer', 'validate', 'describe', 'completion']);
+  expect(program.commands.map((command) => command.name())).toEqual([
+    'infer',
+    'validate',
+    'load',
+    'describe',
+    'completion',
+  ]);
   for (const command of program.commands) {
     let help = '';
     command.configureOutput({ writeOut: (text) => (help += text) });
