@@ -21,10 +21,11 @@ The same content is loaded once: a second call says so, unless --reload is given
 it was when the same command is called again.
 
 Exit codes:
-  0   all records are loaded, or are duplicates
+  0   all records are loaded or are duplicates, or the same content was loaded before
   1   some records failed, or more of them than the limit allows
-  2   nothing was loaded: wrong arguments, a schema with mistakes, a file or a database that cannot be used
-  75  interrupted, or the database was away for too long: call the same command again`;
+  2   nothing more was loaded: wrong arguments, a schema with mistakes, a file or a database that cannot be used,
+      or another process loads the file
+  75  interrupted, or the database or the storage could not be reached: call the same command again`;
 
 interface LoadOptions {
   schema?: string;

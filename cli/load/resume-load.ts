@@ -57,7 +57,7 @@ function cannotResume(what: string, next: string): Fault {
 /**
  * Finds the load of the same content for which an upload waits, and takes its lock.
  * @param lockClient the connection that keeps the lock.
- * @returns its id; null when its process still runs, or a cluster loads it.
+ * @returns the id of that load; null when a process still runs that load, or a cluster does.
  */
 export async function takeOverHolder(client: pg.Client, lockClient: pg.Client, id: string): Promise<string | null> {
   const holder = await findRunningHolder(client, { id, clusterId: LOCAL_CLUSTER });

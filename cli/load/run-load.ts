@@ -115,7 +115,7 @@ async function loadUpload(loading: Loading, lockClient: pg.Client): Promise<stri
   return null;
 }
 
-/** Waits until the load of the same content has ended, or takes it over where its process is gone. */
+/** Waits for the load of the same content to end, or takes that load over when no process runs it. */
 async function waitForHolder(loading: Loading, control: Session, lockClient: pg.Client): Promise<string | null> {
   const { id, progress, stop } = loading;
   for (;;) {
