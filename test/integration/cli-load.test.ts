@@ -120,7 +120,7 @@ const committed = (chunks: number) =>
 const HAS_STATUS = (status: string) =>
   `SELECT count(*) > 0 AS yes FROM batch_upload.batch_uploads WHERE status = '${status}'`;
 
-describe('a file', () => {
+describe('a file', { timeout: 180_000 }, () => {
   it.each([1, 3])('is loaded exactly by %i sessions, and the same content is loaded once', async (sessions) => {
     const url = await newDatabase();
     const first = await loadJson(url, { more: ['-p', String(sessions)] });
@@ -181,7 +181,7 @@ describe('a file', () => {
   });
 });
 
-describe('a load that was killed goes on', () => {
+describe('a load that was killed goes on', { timeout: 180_000 }, () => {
   it.each([0, 1, 2, 3, 5, 8, 12, 16, 19])('after %i commits', async (commits) => {
     const url = await newDatabase();
     const running = start(url, { more: ['--chunk-records', '500', '-p', '2'] });
@@ -265,7 +265,7 @@ it('two calls at once: one loads, the other says so', async () => {
   await expectExactLoad(url, { result: JSON.parse(loaded[0]!.stdout) as LoadResult });
 });
 
-it('a database that is away for some seconds', async () => {
+it('a database that is away for some seconds', { timeout: 180_000 }, async () => {
   const dataDir = join(folder, 'restarted/data');
   await using first = await startPostgres({ dataDir });
   const { port } = first;
