@@ -20,6 +20,8 @@ export const FAULT_CODES = {
   FENCED: 'The upload is no longer running, or another attempt runs: the pod stops without a word.',
   FILE_FORMAT: 'The file is of a kind that is not read, is damaged, or is not what spec.format declares.',
   FILE_HEADER: "The file's header does not fit the fields of the RecordSchema.",
+  FILE_READ: 'A local file cannot be opened or read.',
+  FILE_WRITE: 'A local file cannot be written.',
   FILE_RECORD_TOO_LONG: 'A record is longer than the largest record that a pod keeps in memory.',
   FILE_UNTERMINATED_QUOTE: 'A quoted field is never closed.',
   S3_ACCESS_DENIED: 'The storage refused the credentials, or there are none.',

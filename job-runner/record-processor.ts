@@ -4,12 +4,19 @@
  * by the same code, and so reach the same verdicts. Nothing behind this file needs Node: a bundle for a browser brings
  * a `Buffer`.
  */
+export { normalizeName } from './csv/header.ts';
+export type { RecordView } from './csv/record-reader.ts';
+export { splitRecord, withoutLineEnd } from './csv/split.ts';
 export { compilePattern, type Pattern, SchemaError } from './patterns.ts';
 export { compileSchema, type RecordProcessor } from './processor/process-record.ts';
 export type { RecordFault } from './processor/record-fault.ts';
+export { typeOf } from './processor/types.ts';
+export { createKeyCounter, type KeyCounter } from './records/count-keys.ts';
+export { hashBytes, type KeyHash, KeySet } from './records/key-set.ts';
 export {
   type CanonicalFile,
   type PreparedRecord,
   type PrepareOptions,
   prepareRecords,
 } from './records/prepare-records.ts';
+export { type ReadRecord, readRecords } from './records/read-records.ts';

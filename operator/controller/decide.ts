@@ -33,8 +33,8 @@
 import { isTrue } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { LedgerStatus, UploadProgress } from '#ledger/types.ts';
+import { findTooManyFailed } from '#ledger/uploads/error-policy.ts';
 import { checkSchema } from './accept-policy.ts';
-import { findTooManyFailed } from './error-policy.ts';
 import { conditionReason } from './failure-policy.ts';
 import { type JobPlan, neededKind, planJob, unfinishedJobs } from './job-policy.ts';
 import { decideRetry } from './retry-policy.ts';

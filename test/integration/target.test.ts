@@ -4,11 +4,11 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
-import { prepareTarget } from '#operator/controller/accept-upload.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { createTarget } from '#runner/target/create-target.ts';
 import { STAGES } from '#runner/target/names.ts';
+import { prepareTarget } from '#runner/target/prepare-target.ts';
 import { verifyTarget } from '#runner/target/verify-target.ts';
 import { itemsSchema } from '#support/cluster/manifests.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';

@@ -18,7 +18,10 @@ export interface BrowserBundle {
 /** An empty module in place of `stream`: sax then makes no stream class. */
 const NO_STREAM = '\0no-stream';
 
-export async function bundleForBrowser(): Promise<BrowserBundle> {
+/** @param input the module to bundle; default: the Worker */
+export async function bundleForBrowser(
+  input = fileURLToPath(new URL('worker.ts', import.meta.url)),
+): Promise<BrowserBundle> {
   const nodeModules: string[] = [];
   const warnings: string[] = [];
   const withoutNode: Plugin = {
@@ -32,7 +35,7 @@ export async function bundleForBrowser(): Promise<BrowserBundle> {
     load: (id) => (id === NO_STREAM ? 'module.exports = {};' : undefined),
   };
   await using bundle = await rolldown({
-    input: fileURLToPath(new URL('worker.ts', import.meta.url)),
+    input,
     platform: 'browser',
     plugins: [withoutNode],
     transform: { inject: { Buffer: ['buffer/', 'Buffer'] } },
