@@ -12,6 +12,10 @@ node_modules: package.json package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch node_modules
 
+.PHONY: try
+try: node_modules ## Load a public CSV file into a PostgreSQL of this machine, without a cluster
+	@node test/demo/try.ts
+
 .PHONY: up
 up: node_modules ## Start a local cluster with PostgreSQL, S3 and the operator (writes .cluster/env)
 	@test/cluster/up.sh
@@ -27,6 +31,10 @@ down: ## Remove everything that `make up` started
 .PHONY: test
 test: node_modules ## Run every test that must always hold (starts the cluster when it is not up)
 	@test/run.sh
+
+.PHONY: test-fast
+test-fast: node_modules ## Check a small change in under 3 minutes: verify, unit tests, the quick integration tests
+	@test/run.sh verify unit quick
 
 .PHONY: chaos
 chaos: up ## Kill, freeze and double pods, operators and the bridge, and compare every row with an oracle

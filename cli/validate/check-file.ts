@@ -91,7 +91,7 @@ function addFault(codes: Map<string, CodeReport>, row: number, fault: RecordFaul
   if (report.first.length < rowsOfCode) report.first.push({ row, field, message });
 }
 
-/** Of equal keys `Fail` refuses all records but one, so that the file does not load as a whole. */
+/** `Fail` refuses all records of equal keys but one, so that the file does not load as a whole. */
 export function failsByKeys({ target }: RecordSchemaSpec, { repeatedKeys }: FileReport): boolean {
   return target.onDuplicate === 'Fail' && repeatedKeys !== null && repeatedKeys.records > 0;
 }

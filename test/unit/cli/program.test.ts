@@ -18,6 +18,7 @@ test('every command has examples and every option a description', () => {
     'infer',
     'validate',
     'load',
+    'database',
     'describe',
     'completion',
   ]);

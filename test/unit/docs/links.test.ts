@@ -30,10 +30,13 @@ function existsFromTop(path: string): boolean {
 
 const existsSomewhere = (name: string) => [...PROJECT_PATHS].some((path) => path === name || path.endsWith(`/${name}`));
 
+/** Files that a reader has or makes: the examples call them people. */
+const READERS_OWN = /^(?:schemas\/)?people[.-]/;
+
 /** @returns the paths that the text names and that do not exist. */
 function findMissing(text: string): string[] {
   const fromTop = all(text, FROM_TOP).map((path) => path.replace(/[.,]$/, ''));
-  const named = all(text, FILE_NAME).filter((name) => !name.startsWith('node_modules/'));
+  const named = all(text, FILE_NAME).filter((name) => !name.startsWith('node_modules/') && !READERS_OWN.test(name));
   const missing = [
     ...fromTop.filter((path) => !existsFromTop(path)),
     ...named.filter((name) => !existsSomewhere(name)),
