@@ -1,10 +1,12 @@
 /** `batch-upload load`: loads a file into PostgreSQL as a cluster would, in this process. */
 import { Option } from 'commander';
 import type { AddCommand, CliContext } from './command.ts';
+import { defaultFolder, type LocalDatabase, startDatabase } from './database/local-database.ts';
 import { InputError } from './input-error.ts';
 import { EXIT } from './io/exit-codes.ts';
 import { addFormatOptions, readFormatOptions } from './io/format-options.ts';
 import { loadSchema } from './io/load-schema.ts';
+import type { Paint } from './io/paint.ts';
 import { readCount } from './io/read-count.ts';
 import { paintFor, write } from './io/terminal.ts';
 import { formatLoad, formatLoadJson } from './load/format-load.ts';
@@ -15,6 +17,7 @@ const EXAMPLES = `
 Examples:
   batch-upload load people.csv --schema people.yaml --database postgres://me:secret@localhost:5432/app
   DATABASE_URL=postgres://… batch-upload load people.csv.gz -s people.yaml --mode validate
+  batch-upload load people.csv -s people.yaml                  into a PostgreSQL of this machine
   batch-upload load s3://inbox/people.csv -s people.yaml --parallelism 4
 
 The same content is loaded once: a second call says so, unless --reload is given. A call that was interrupted goes on where
@@ -29,6 +32,7 @@ Exit codes:
 interface LoadOptions {
   schema?: string;
   database?: string;
+  data: string;
   namespace: string;
   mode: 'commit' | 'validate';
   reload?: boolean;
@@ -51,7 +55,15 @@ export const addLoad: AddCommand = (program, context) => {
     .argument('<file>', 'file to load: a path, s3://bucket/key, or - for the standard input')
     .option('-s, --schema <file>', 'RecordSchema: the YAML file that kubectl apply takes, or its spec alone')
     .addOption(
-      new Option('-d, --database <uri>', 'database, as postgres://user:password@host:5432/name').env('DATABASE_URL'),
+      new Option(
+        '-d, --database <uri>',
+        'database, as postgres://user:password@host:5432/name (default: a PostgreSQL of this machine)',
+      ).env('DATABASE_URL'),
+    )
+    .addOption(
+      new Option('--data <folder>', 'folder of the PostgreSQL of this machine')
+        .default(defaultFolder())
+        .conflicts('database'),
     )
     .option('--namespace <name>', 'whose load it is: the same content is loaded once in a namespace', userName())
     .addOption(
@@ -83,17 +95,16 @@ async function load(path: string, options: LoadOptions, { terminal, interrupts }
       `Name the schema with --schema FILE. Where there is none yet, propose one: batch-upload infer ${path} --write schema.yaml`,
     );
   const { spec: schema } = await loadSchema(options.schema);
-  if (options.database === undefined)
-    throw new InputError(
-      'Name the database with --database postgres://user:password@host:5432/name, or in DATABASE_URL.',
-    );
   if (options.parallelism === 0) throw new InputError('--parallelism must be at least 1.');
   if (options.chunkRecords === 0) throw new InputError('--chunk-records must be at least 1.');
   await using source = await openSource(path, { spool: options.spool, terminal });
   const declared = readFormatOptions(options as unknown as Record<string, unknown>);
+  const { stderr, stdout } = terminal;
+  const local =
+    options.database === undefined ? await startDatabase(options.data, (text) => void stderr.write(`${text}\n`)) : null;
   const result = await runLoad(source, {
     schema,
-    databaseUri: options.database,
+    databaseUri: options.database ?? local!.url,
     namespace: options.namespace,
     request: {
       s3: source.location,
@@ -109,7 +120,15 @@ async function load(path: string, options: LoadOptions, { terminal, interrupts }
     terminal,
     interrupts,
   });
-  const { stdout } = terminal;
   await write(stdout, options.output === 'json' ? formatLoadJson(result) : formatLoad(result, paintFor(stdout)));
+  if (local) stderr.write(`${formatDatabase(local, schema.target.table, paintFor(stderr))}\n`);
   return result.status === 'Complete' && result.records.failed === 0 ? EXIT.ok : EXIT.recordsFail;
+}
+
+/** Goes to the standard error, so that the standard output of -o json is one document. */
+function formatDatabase({ folder, url }: LocalDatabase, table: string, paint: Paint): string {
+  const query = `SELECT * FROM ${table} LIMIT 5`;
+  return [`PostgreSQL of this machine in ${folder}`, `  ${url}`, `  psql '${url}' -c '${query}'`]
+    .map((line) => paint('dim', line))
+    .join('\n');
 }

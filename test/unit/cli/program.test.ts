@@ -13,7 +13,14 @@ const { program } = buildProgram({ stdin, stdout, stderr });
 const words = describeProgram(program);
 
 test('every command has examples and every option a description', () => {
-  expect(program.commands.map((command) => command.name())).toEqual(['infer', 'validate', 'describe', 'completion']);
+  expect(program.commands.map((command) => command.name())).toEqual([
+    'infer',
+    'validate',
+    'load',
+    'database',
+    'describe',
+    'completion',
+  ]);
   for (const command of program.commands) {
     let help = '';
     command.configureOutput({ writeOut: (text) => (help += text) });

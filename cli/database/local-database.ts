@@ -1,0 +1,154 @@
+/**
+ * The PostgreSQL of this machine: one folder, one server for all calls. The server is started by the first call that needs
+ * it, and runs until `batch-upload database stop`.
+ *
+ * | in the folder | what                                                                  |
+ * |---------------|-----------------------------------------------------------------------|
+ * | data/         | PostgreSQL's own folder                                               |
+ * | server.json   | password of the superuser, and port and process of the last start     |
+ * | server.log    | PostgreSQL's log since the last start                                 |
+ * | lock          | exists while a process starts or stops the server                     |
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { InputError } from '#cli/input-error.ts';
+import { findPrograms } from './embedded-programs.ts';
+import { answers, exists, findPort, initialise, startDetached, waitForAnswer, wrapForRoot } from './embedded-server.ts';
+import { isAlive, lockFile } from './lock-file.ts';
+
+/** The port is another one where a process listens on this one already. */
+const PREFERRED_PORT = 55432;
+const ANSWER_MS = 60_000;
+const STOP_MS = 60_000;
+/** Linux's C library has C.UTF-8, and other systems may not: PostgreSQL's own is the same everywhere. */
+const LOCALE = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+
+export interface LocalDatabase {
+  folder: string;
+  url: string;
+}
+
+interface State {
+  port: number;
+  /** Null before the first start. */
+  pid: number | null;
+  password: string;
+}
+
+export function defaultFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return join(env['XDG_DATA_HOME'] || join(homedir(), '.local/share'), 'batch-upload/postgres');
+}
+
+/** @returns null where no server runs in the folder */
+export async function findRunning(folder: string): Promise<LocalDatabase | null> {
+  const state = await readState(folder);
+  if (!state || !(await runs(folder, state))) return null;
+  return (await answers(urlOf(state))) ? { folder, url: urlOf(state) } : null;
+}
+
+/** @param say is called before something that takes seconds. @throws InputError */
+export async function startDatabase(folder: string, say: (text: string) => void): Promise<LocalDatabase> {
+  const running = await findRunning(folder);
+  if (running) return running;
+  const programs = await findPrograms();
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) => {
+    throw new InputError(`The folder ${folder} could not be made (${error.code}). Name another folder with --data.`);
+  });
+  await using _lock = await lockFile(join(folder, 'lock'));
+  const before = await readState(folder);
+  // Another call has started the server meanwhile, or the server of an earlier call has not answered yet.
+  if (before && (await runs(folder, before))) {
+    const url = urlOf(before);
+    if (await waitForAnswer(url, Date.now() + ANSWER_MS, () => false)) return { folder, url };
+    throw new InputError(
+      `PostgreSQL (process ${before.pid}) runs in ${folder} and does not answer. Look at ${join(folder, 'server.log')}.`,
+    );
+  }
+  const dataDir = join(folder, 'data');
+  const isNew = !(await exists(join(dataDir, 'PG_VERSION')));
+  if (!isNew && !before) {
+    throw new InputError(
+      `The folder ${folder} has a database, and server.json with its password is missing. Name another folder with --data, or put the file back.`,
+    );
+  }
+  say(isNew ? `Making a PostgreSQL of this machine in ${folder}` : `Starting the PostgreSQL of ${folder}`);
+  const asUser = await wrapForRoot(folder);
+  const state: State = {
+    port: await findPort(before?.port ?? PREFERRED_PORT),
+    pid: null,
+    password: before?.password ?? randomBytes(16).toString('hex'),
+  };
+  await writeState(folder, state);
+  if (isNew) await initialise({ ...programs, asUser, dataDir, password: state.password, locale: LOCALE });
+  const url = urlOf(state);
+  const { postgres } = programs;
+  state.pid = await startDetached({
+    postgres,
+    asUser,
+    dataDir,
+    port: state.port,
+    url,
+    logFile: join(folder, 'server.log'),
+  });
+  await writeState(folder, state);
+  return { folder, url };
+}
+
+/** @returns false where no server runs in the folder. @throws InputError */
+export async function stopDatabase(folder: string): Promise<boolean> {
+  if (!(await readState(folder))) return false;
+  await using _lock = await lockFile(join(folder, 'lock'));
+  const state = await readState(folder);
+  if (!state || !(await runs(folder, state))) return false;
+  // PostgreSQL's fast shutdown: sessions are ended, and all that is committed is on the disk.
+  process.kill(state.pid!, 'SIGINT');
+  for (const deadline = Date.now() + STOP_MS; await runs(folder, state); await sleep(50)) {
+    if (Date.now() > deadline)
+      throw new InputError(
+        `PostgreSQL (process ${state.pid}) has not ended within a minute. Look at ${join(folder, 'server.log')}.`,
+      );
+  }
+  return true;
+}
+
+/** PostgreSQL removes its own file with the process id as its last act; after a crash the file stays, and the process is gone. */
+async function runs(folder: string, { pid }: State): Promise<boolean> {
+  const text = await readFile(join(folder, 'data/postmaster.pid'), 'utf8').catch(() => '');
+  if (pid === null || Number.parseInt(text, 10) !== pid || !isAlive(pid)) return false;
+  // After a restart of the machine another program may have the number. Only Linux has the file.
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
+  return command === null || command.includes('postgres');
+}
+
+function urlOf({ port, password }: State): string {
+  return `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`;
+}
+
+async function readState(folder: string): Promise<State | null> {
+  const path = join(folder, 'server.json');
+  const text = await readFile(path, 'utf8').catch((error) => {
+    if (error.code === 'ENOENT') return null;
+    throw new InputError(`${path} could not be read (${error.code}). Name another folder with --data.`);
+  });
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as State;
+  } catch {
+    throw new InputError(`${path} is no JSON document. Put the file back, or name another folder with --data.`);
+  }
+}
+
+async function writeState(folder: string, state: State): Promise<void> {
+  const path = join(folder, 'server.json');
+  try {
+    await writeFile(`${path}.new`, `${JSON.stringify(state)}\n`, { mode: 0o600 });
+    await rename(`${path}.new`, path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const advice = code === 'ENOSPC' ? 'The disk is full: free some space, or name' : 'Name';
+    throw new InputError(`${path} could not be written (${code}). ${advice} a folder on another disk with --data.`);
+  }
+}
