@@ -1,4 +1,5 @@
 /** `batch-upload database`: the PostgreSQL of this machine, into which `load` loads without --database. */
+import { resolve } from 'node:path';
 import { Argument } from 'commander';
 import type { AddCommand, CliContext } from './command.ts';
 import { defaultFolder, findRunning, startDatabase, stopDatabase } from './database/local-database.ts';
@@ -33,7 +34,7 @@ export const addDatabase: AddCommand = (program, context) => {
     .option('--data <folder>', 'folder that keeps the data', defaultFolder())
     .addHelpText('after', EXAMPLES)
     .action(async (action: Action, { data }: { data: string }) => {
-      await run(action, data, context);
+      await run(action, resolve(data), context);
       context.setExitCode(EXIT.ok);
     });
 };

@@ -1,4 +1,5 @@
 /** `batch-upload load`: loads a file into PostgreSQL as a cluster would, in this process. */
+import { resolve } from 'node:path';
 import { Option } from 'commander';
 import type { AddCommand, CliContext } from './command.ts';
 import { defaultFolder, type LocalDatabase, startDatabase } from './database/local-database.ts';
@@ -101,7 +102,9 @@ async function load(path: string, options: LoadOptions, { terminal, interrupts }
   const declared = readFormatOptions(options as unknown as Record<string, unknown>);
   const { stderr, stdout } = terminal;
   const local =
-    options.database === undefined ? await startDatabase(options.data, (text) => void stderr.write(`${text}\n`)) : null;
+    options.database === undefined
+      ? await startDatabase(resolve(options.data), (text) => void stderr.write(`${text}\n`))
+      : null;
   const result = await runLoad(source, {
     schema,
     databaseUri: options.database ?? local!.url,

@@ -90,8 +90,8 @@ export interface ServerStart {
   url: string;
 }
 
-/** Starts a server that outlives this process, and waits until it answers. @returns its process id. @throws InputError */
-export async function startDetached({ postgres, asUser, dataDir, logFile, port, url }: ServerStart): Promise<number> {
+/** Starts a server that outlives this process, and waits until it answers. @throws InputError */
+export async function startDetached({ postgres, asUser, dataDir, logFile, port, url }: ServerStart): Promise<void> {
   const settings = { port, listen_addresses: '127.0.0.1', unix_socket_directories: '' };
   const flags = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
   for (const deadline = Date.now() + START_TIMEOUT_MS; ; await sleep(500)) {
@@ -106,7 +106,7 @@ export async function startDetached({ postgres, asUser, dataDir, logFile, port, 
     };
     child.once('exit', markEnded);
     child.once('error', markEnded);
-    if (await waitForAnswer(url, deadline, () => ended)) return child.pid!;
+    if (await waitForAnswer(url, deadline, () => ended)) return;
     const said = await readFile(logFile, 'utf8').catch(() => '');
     // The other processes of a killed server hold its memory for a moment longer.
     if (ended && /shared memory block .* in use/.test(said) && Date.now() < deadline) continue;

@@ -5,7 +5,7 @@
  * | in the folder | what                                                                  |
  * |---------------|-----------------------------------------------------------------------|
  * | data/         | PostgreSQL's own folder                                               |
- * | server.json   | password of the superuser, and port and process of the last start     |
+ * | server.json   | password of the superuser, and port of the last start                 |
  * | server.log    | PostgreSQL's log since the last start                                 |
  * | lock          | exists while a process starts or stops the server                     |
  */
@@ -33,8 +33,6 @@ export interface LocalDatabase {
 
 interface State {
   port: number;
-  /** Null before the first start. */
-  pid: number | null;
   password: string;
 }
 
@@ -45,7 +43,7 @@ export function defaultFolder(env: NodeJS.ProcessEnv = process.env): string {
 /** @returns null where no server runs in the folder */
 export async function findRunning(folder: string): Promise<LocalDatabase | null> {
   const state = await readState(folder);
-  if (!state || !(await runs(folder, state))) return null;
+  if (!state || (await findProcess(folder)) === null) return null;
   return (await answers(urlOf(state))) ? { folder, url: urlOf(state) } : null;
 }
 
@@ -60,11 +58,12 @@ export async function startDatabase(folder: string, say: (text: string) => void)
   await using _lock = await lockFile(join(folder, 'lock'));
   const before = await readState(folder);
   // Another call has started the server meanwhile, or the server of an earlier call has not answered yet.
-  if (before && (await runs(folder, before))) {
+  const pid = await findProcess(folder);
+  if (before && pid !== null) {
     const url = urlOf(before);
     if (await waitForAnswer(url, Date.now() + ANSWER_MS, () => false)) return { folder, url };
     throw new InputError(
-      `PostgreSQL (process ${before.pid}) runs in ${folder} and does not answer. Look at ${join(folder, 'server.log')}.`,
+      `PostgreSQL (process ${pid}) runs in ${folder} and does not answer. Look at ${join(folder, 'server.log')}.`,
     );
   }
   const dataDir = join(folder, 'data');
@@ -78,22 +77,13 @@ export async function startDatabase(folder: string, say: (text: string) => void)
   const asUser = await wrapForRoot(folder);
   const state: State = {
     port: await findPort(before?.port ?? PREFERRED_PORT),
-    pid: null,
     password: before?.password ?? randomBytes(16).toString('hex'),
   };
   await writeState(folder, state);
   if (isNew) await initialise({ ...programs, asUser, dataDir, password: state.password, locale: LOCALE });
   const url = urlOf(state);
   const { postgres } = programs;
-  state.pid = await startDetached({
-    postgres,
-    asUser,
-    dataDir,
-    port: state.port,
-    url,
-    logFile: join(folder, 'server.log'),
-  });
-  await writeState(folder, state);
+  await startDetached({ postgres, asUser, dataDir, port: state.port, url, logFile: join(folder, 'server.log') });
   return { folder, url };
 }
 
@@ -101,26 +91,31 @@ export async function startDatabase(folder: string, say: (text: string) => void)
 export async function stopDatabase(folder: string): Promise<boolean> {
   if (!(await readState(folder))) return false;
   await using _lock = await lockFile(join(folder, 'lock'));
-  const state = await readState(folder);
-  if (!state || !(await runs(folder, state))) return false;
+  const pid = await findProcess(folder);
+  if (pid === null) return false;
   // PostgreSQL's fast shutdown: sessions are ended, and all that is committed is on the disk.
-  process.kill(state.pid!, 'SIGINT');
-  for (const deadline = Date.now() + STOP_MS; await runs(folder, state); await sleep(50)) {
-    if (Date.now() > deadline)
+  process.kill(pid, 'SIGINT');
+  for (const deadline = Date.now() + STOP_MS; (await findProcess(folder)) !== null; await sleep(50)) {
+    if (Date.now() > deadline) {
       throw new InputError(
-        `PostgreSQL (process ${state.pid}) has not ended within a minute. Look at ${join(folder, 'server.log')}.`,
+        `PostgreSQL (process ${pid}) has not ended within a minute. Look at ${join(folder, 'server.log')}.`,
       );
+    }
   }
   return true;
 }
 
-/** PostgreSQL removes its own file with the process id as its last act; after a crash the file stays, and the process is gone. */
-async function runs(folder: string, { pid }: State): Promise<boolean> {
-  const text = await readFile(join(folder, 'data/postmaster.pid'), 'utf8').catch(() => '');
-  if (pid === null || Number.parseInt(text, 10) !== pid || !isAlive(pid)) return false;
-  // After a restart of the machine another program may have the number. Only Linux has the file.
+/**
+ * PostgreSQL writes its process id to a file, and removes the file as its last act. After a crash the file stays, and another
+ * program may have the number.
+ */
+async function findProcess(folder: string): Promise<number | null> {
+  const dataDir = join(folder, 'data');
+  const pid = Number.parseInt(await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => ''), 10);
+  if (!(pid > 0) || !isAlive(pid)) return null;
+  // Only Linux has the file.
   const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
-  return command === null || command.includes('postgres');
+  return command === null || command.includes(dataDir) ? pid : null;
 }
 
 function urlOf({ port, password }: State): string {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 export const root = new URL('../../../', import.meta.url);
 
 /** Files and folders that a fresh clone does not have, or that others have written. */
-const NOT_OURS = new Set(['node_modules', '.cluster', '.git', 'coverage']);
+const NOT_OURS = new Set(['node_modules', '.cluster', '.try', '.git', 'coverage']);
 
 /** Every file and folder of the project from its top, folders with a slash at the end. */
 export const PROJECT_PATHS: ReadonlySet<string> = new Set(
