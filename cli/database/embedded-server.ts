@@ -164,7 +164,7 @@ export async function exists(path: string): Promise<boolean> {
 }
 
 function adviseOn(log: string): string {
-  if (/No space left on device|ENOSPC|Disk quota exceeded/i.test(log))
+  if (/No space left on device|free disk space|ENOSPC|Disk quota exceeded/i.test(log))
     return 'the disk is full. Free some space, or name a folder on another disk with --data.';
   if (/Permission denied|EACCES|cannot access/i.test(log))
     return 'the folder or the programs may not be read by the user of the server. Name another folder with --data, or a database with --database.';

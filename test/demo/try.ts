@@ -46,10 +46,9 @@ await database.query(`DROP TABLE IF EXISTS ${TABLE}`);
 await run('load', delivery, '--schema', schema, ...(earlier[0].name === null ? [] : ['--reload']));
 
 title('3. What is in PostgreSQL now');
+console.log(`${dim('$')} psql "$(node cli/main.ts database url)"`);
 await show(`SELECT date, temp_max, weather, row_number FROM ${TABLE} ORDER BY date LIMIT 3`);
-await show(
-  `SELECT row_number, error_code, error_message FROM batch_upload.batch_upload_errors WHERE batch_upload_id = (SELECT batch_upload_id FROM ${TABLE} LIMIT 1)`,
-);
+await show('SELECT row_number, error_message, row_data FROM batch_upload.batch_upload_errors ORDER BY id DESC LIMIT 1');
 
 title(`That took ${formatDuration(Date.now() - startedAt)}. What to try next`);
 const next = [
@@ -88,7 +87,7 @@ async function connect(): Promise<pg.Client & AsyncDisposable> {
 }
 
 async function show(query: string): Promise<void> {
-  console.log(`${dim('$')} psql -c "${query}"`);
+  console.log(`${dim('postgres=#')} ${query};`);
   const { rows, fields } = await database.query({
     text: query,
     rowMode: 'array',
