@@ -1,5 +1,5 @@
 /** Puts the command line and its packages into a few files, since Node runs no TypeScript within node_modules: `node cli/bundle.ts <folder>`. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -11,3 +11,5 @@ await mkdir(folder, { recursive: true });
 await using bundled = await rolldown({ input: fileURLToPath(new URL('main.ts', import.meta.url)), platform: 'node' });
 const { output } = await bundled.generate({ format: 'cjs', entryFileNames: 'main.cjs', chunkFileNames: '[name].cjs' });
 for (const file of output) if (file.type === 'chunk') await writeFile(join(folder, file.fileName), file.code);
+// The ledger reads its migrations as files beside its code.
+await cp(new URL('../ledger/migrations/', import.meta.url), join(folder, 'migrations'), { recursive: true });
