@@ -1,6 +1,7 @@
 /** `batch-upload load`: loads a file into PostgreSQL as a cluster would, in this process. */
 import { resolve } from 'node:path';
 import { Option } from 'commander';
+import { DEFAULTS } from '#common/job-contract.ts';
 import type { AddCommand, CliContext } from './command.ts';
 import { defaultFolder, type LocalDatabase, startDatabase } from './database/local-database.ts';
 import { InputError } from './input-error.ts';
@@ -45,6 +46,8 @@ interface LoadOptions {
   rows: number;
   spool?: string;
 }
+
+const NO_RETRY = { signal: new AbortController().signal, retrySeconds: 0, stallSeconds: DEFAULTS.stallSeconds };
 
 export const addLoad: AddCommand = (program, context) => {
   const command = program
@@ -101,6 +104,8 @@ async function load(path: string, options: LoadOptions, { terminal, interrupts }
   await using source = await openSource(path, { spool: options.spool, terminal });
   const declared = readFormatOptions(options as unknown as Record<string, unknown>);
   const { stderr, stdout } = terminal;
+  // No server is started for a file that does not exist.
+  if (options.database === undefined) await source.store.head(source.location, NO_RETRY);
   const local =
     options.database === undefined
       ? await startDatabase(resolve(options.data), (text) => void stderr.write(`${text}\n`))

@@ -19,6 +19,7 @@ const PROOFS: readonly Proof[] = [
   { command: /^make up$/, runBy: 'test/run.sh', by: 'step up make up' },
   { command: /^make bench( [A-Z]+=\S+)*$/, runBy: 'test/integration/bench.test.ts', by: 'await runPart(part, stage' },
   { command: /^make help$/, runBy: 'test/unit/docs/run-commands.test.ts', by: "exec('make', ['help']" },
+  { command: /^make try$/, runBy: 'test/integration/cli-try.test.ts', by: "'@node test/demo/try.ts" },
   // Only people run these targets; the test checks that the target starts the program that its name says.
   { command: /^make demo$/, runBy: 'Makefile', by: 'demo: up ## ' },
   { command: /^make down$/, runBy: 'Makefile', by: '@test/cluster/down.sh' },
