@@ -25,7 +25,7 @@ export const RECORD_SCHEMA_CRD = {
       "x-kubernetes-validations": [
         {
           "rule": "self.primaryKey.all(k, self.fields.exists(f, f.name == k))",
-          "message": "every name in primaryKey must be the name of a field",
+          "message": "every name in primaryKey must be the name of a field: correct the name, or add the field to spec.fields",
           "fieldPath": ".primaryKey"
         }
       ],
@@ -46,47 +46,47 @@ export const RECORD_SCHEMA_CRD = {
             "x-kubernetes-validations": [
               {
                 "rule": "!has(self.format) || self.format == 'default' || self.type in ['string', 'date', 'time', 'datetime']",
-                "message": "format is for string (email, uri, uuid, binary) and for date, time and datetime (as in %d.%m.%Y)",
+                "message": "format is for string (email, uri, uuid, binary) and for date, time and datetime (as in %d.%m.%Y): remove format, or change type",
                 "fieldPath": ".format"
               },
               {
                 "rule": "!has(self.format) || self.type != 'string' || self.format in ['default', 'email', 'uri', 'uuid', 'binary']",
-                "message": "format of a string is default, email, uri, uuid or binary; for type date, time and datetime it is words of strptime, as in %d.%m.%Y",
+                "message": "format of a string is default, email, uri, uuid or binary: use one of these; a strptime pattern, as in %d.%m.%Y, is for type date, time and datetime",
                 "fieldPath": ".format"
               },
               {
                 "rule": "!has(self.format) || !(self.type in ['date', 'time', 'datetime']) || self.format == 'default' || self.format.contains('%')",
-                "message": "format of a date, time or datetime is default (ISO 8601) or words of strptime, as in %d.%m.%Y",
+                "message": "format of a date, time or datetime is default (ISO 8601) or a strptime pattern, as in %d.%m.%Y: use one of these, or set type to string",
                 "fieldPath": ".format"
               },
               {
                 "rule": "!has(self.decimalChar) || self.type == 'number'",
-                "message": "decimalChar is for fields of type number",
+                "message": "decimalChar is for fields of type number: remove decimalChar, or set type to number",
                 "fieldPath": ".decimalChar"
               },
               {
                 "rule": "!(has(self.groupChar) || has(self.bareNumber)) || self.type in ['integer', 'number']",
-                "message": "groupChar and bareNumber are for fields of type integer and number",
+                "message": "groupChar and bareNumber are for fields of type integer and number: remove them, or set type to one of these",
                 "fieldPath": ".groupChar"
               },
               {
                 "rule": "!has(self.groupChar) || self.type != 'number' || self.groupChar != (has(self.decimalChar) ? self.decimalChar : '.')",
-                "message": "groupChar must not be the decimalChar (default: a point)",
+                "message": "groupChar must not be the decimalChar, which is a point when absent: use another character for one of them",
                 "fieldPath": ".groupChar"
               },
               {
                 "rule": "!(has(self.trueValues) || has(self.falseValues)) || self.type == 'boolean'",
-                "message": "trueValues and falseValues are for fields of type boolean",
+                "message": "trueValues and falseValues are for fields of type boolean: remove them, or set type to boolean",
                 "fieldPath": ".trueValues"
               },
               {
                 "rule": "!has(self.constraints) || !(has(self.constraints.minLength) || has(self.constraints.maxLength)) || self.type == 'string'",
-                "message": "minLength and maxLength are for fields of type string; use minimum and maximum",
+                "message": "minLength and maxLength are for fields of type string: remove them, or use minimum and maximum to limit the value of a number or a date",
                 "fieldPath": ".constraints"
               },
               {
                 "rule": "!has(self.constraints) || !(has(self.constraints.minimum) || has(self.constraints.maximum) || has(self.constraints.exclusiveMinimum) || has(self.constraints.exclusiveMaximum)) || self.type in ['integer', 'number', 'date', 'time', 'datetime', 'year', 'yearmonth']",
-                "message": "minimum and maximum, exclusive or not, are for integer, number, date, time, datetime, year and yearmonth; for the length of a string use minLength and maxLength",
+                "message": "minimum and maximum, exclusive or not, are for integer, number, date, time, datetime, year and yearmonth: remove them, or change type; for the length of a string use minLength and maxLength",
                 "fieldPath": ".constraints"
               }
             ],
@@ -168,7 +168,7 @@ export const RECORD_SCHEMA_CRD = {
                 "x-kubernetes-validations": [
                   {
                     "rule": "!has(self.minLength) || !has(self.maxLength) || self.minLength <= self.maxLength",
-                    "message": "minLength must not be greater than maxLength",
+                    "message": "minLength must not be greater than maxLength: lower minLength, or raise maxLength",
                     "fieldPath": ".minLength"
                   }
                 ],
@@ -356,7 +356,7 @@ export const RECORD_SCHEMA_CRD = {
                 "x-kubernetes-validations": [
                   {
                     "rule": "(has(self.field) ? 1 : 0) + (has(self.json) ? 1 : 0) + (has(self.value) ? 1 : 0) + (has(self.system) ? 1 : 0) == 1",
-                    "message": "a column has exactly one of field, json, value and system"
+                    "message": "a column has exactly one of field, json, value and system: give the one that the column gets its value from"
                   }
                 ],
                 "properties": {
@@ -405,7 +405,7 @@ export const RECORD_SCHEMA_CRD = {
                       "x-kubernetes-validations": [
                         {
                           "rule": "has(self.field) != has(self.value)",
-                          "message": "a JSON property has exactly one of field and value"
+                          "message": "a JSON property has exactly one of field and value: give the one that the property gets its value from"
                         }
                       ],
                       "properties": {
