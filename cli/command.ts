@@ -1,4 +1,4 @@
-/** What a verb of the command line is. */
+/** The parts of a verb of the command line. Each verb is a file beside this one. */
 import type { Command } from 'commander';
 import type { Interrupts } from './io/interrupts.ts';
 import type { Terminal } from './io/terminal.ts';

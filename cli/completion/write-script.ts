@@ -63,7 +63,7 @@ function argumentWords({ argumentChoices }: CommandWords): string {
   return argumentChoices === null ? '' : ` words='${argumentChoices.join(' ')}'`;
 }
 
-/** In single quotes; brackets and colons mean something to zsh. */
+/** Quotes a text for zsh, to which brackets and colons mean something. */
 function zshText(text: string): string {
   return text.replaceAll("'", "'\\''").replace(/[[\]:]/g, '\\$&');
 }

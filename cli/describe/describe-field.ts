@@ -27,7 +27,7 @@ const ISO: Partial<Record<Field['type'], string>> = {
   yearmonth: 'YYYY-MM',
 };
 
-/** As in `date (DD.MM.YYYY)`. */
+/** The result looks like `date (DD.MM.YYYY)`. */
 export function describeType(field: Field): string {
   const { type, format = 'default', decimalChar, groupChar, bareNumber, trueValues, falseValues } = field;
   if (type === 'string') return FORMATS[format] ?? TYPES.string;
@@ -69,7 +69,7 @@ export function spellFormat(format: string): string {
   return format.replace(/%(.)/g, (whole, letter: string) => WORDS[letter] ?? whole);
 }
 
-/** What the values must meet beside their type. */
+/** The result lists the constraints that values must meet beside their type. */
 export function describeLimits({ constraints = {} }: Field): string[] {
   const { minLength, maxLength, minimum, maximum, exclusiveMinimum, exclusiveMaximum, pattern } = constraints;
   const limits: string[] = [];

@@ -1,4 +1,4 @@
-/** What a sender of files needs to know of a schema, as Markdown. Pure. */
+/** Describes a schema to a sender of files, as Markdown. Pure. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { describeLimits, describeType } from './describe-field.ts';
 import { examplesOfFields, findExample, formatTemplate } from './example-record.ts';

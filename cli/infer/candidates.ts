@@ -3,7 +3,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { typeOf } from '#runner/record-processor.ts';
 
 export type Field = RecordSchemaSpec['fields'][number];
-/** What a candidate says of a field. */
+/** A candidate says how a field is declared. */
 export type FieldShape = Omit<Field, 'name'>;
 
 export interface Candidate {
@@ -40,7 +40,7 @@ function candidate(shape: FieldShape, { accepts, refuses, proves, words }: Narro
 const CODE_LIKE = /^[+-]?0[0-9]|^\+|^[+-]?[0-9]{19}/;
 const numberShape = (more: Partial<FieldShape> = {}): FieldShape => ({ type: 'number', ...more });
 
-/** In the order of preference: the first one that accepts all values is chosen. */
+/** Candidates stand in the order of preference: the first one that accepts all values is chosen. */
 const NUMBERS: Candidate[] = [
   candidate({ type: 'year' }, { accepts: /^[12][0-9]{3}$/, words: ['year', 'yr', 'jahr', 'annee', 'anno'] }),
   candidate(
