@@ -81,6 +81,7 @@ export async function startDatabase(folder: string, say: (text: string) => void)
   };
   await writeState(folder, state);
   if (isNew) await initialise({ ...programs, asUser, dataDir, password: state.password, locale: LOCALE });
+  else await disownEndedServer(dataDir);
   const url = urlOf(state);
   const { postgres } = programs;
   await startDetached({ postgres, asUser, dataDir, port: state.port, url, logFile: join(folder, 'server.log') });
@@ -116,6 +117,17 @@ async function findProcess(folder: string): Promise<number | null> {
   // Only Linux has the file.
   const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
   return command === null || command.includes(dataDir) ? pid : null;
+}
+
+/**
+ * A killed server keeps its process id until its parent has collected it, and PostgreSQL would take it for a running one. The first line
+ * of postmaster.pid becomes the id of this process, which PostgreSQL disregards as its own parent's. The other lines stay: by them
+ * PostgreSQL waits for the sessions that the killed server has left.
+ */
+async function disownEndedServer(dataDir: string): Promise<void> {
+  const path = join(dataDir, 'postmaster.pid');
+  const text = await readFile(path, 'utf8').catch(() => null);
+  if (text) await writeFile(path, text.replace(/^.*/, String(process.pid)));
 }
 
 function urlOf({ port, password }: State): string {

@@ -137,7 +137,10 @@ describe('database', () => {
     const ended = spawn(process.execPath, ['-e', '']);
     await new Promise((resolve) => ended.once('exit', resolve));
     await writeFile(join(dataOf('home-killed'), 'lock'), `${ended.pid} x\n`);
-    expect(await cli('home-killed', 'database', 'start')).toMatchObject({ code: 0 });
+    expect(await cli('home-killed', 'database', 'start')).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^Starting the PostgreSQL of \S+\n$/),
+    });
     expect(await query('home-killed', 'SELECT number FROM kept')).toEqual([[7]]);
   });
 
