@@ -215,9 +215,9 @@ export interface BatchUploadStatus {
    */
   conditions?: {
     /**
-     * type is what the condition is about. Accepted: the database, the schema and the target are in order. Planned: the file was read and cut into chunks. Progressing: the file is being read or loaded. Degraded: something is in the way, and the upload goes on when that is mended. Complete, Failed: the upload has ended.
+     * type is what the condition is about. Accepted: the database, the schema and the target are in order. Planned: the file was read and cut into chunks. Progressing: the file is being read or loaded. Degraded: something is in the way, and the upload goes on when that is mended. Suspended: something has suspended the upload's Job, and the upload goes on when the Job is resumed. Complete, Failed: the upload has ended.
      */
-    type: 'Accepted' | 'Planned' | 'Progressing' | 'Degraded' | 'Complete' | 'Failed';
+    type: 'Accepted' | 'Planned' | 'Progressing' | 'Degraded' | 'Suspended' | 'Complete' | 'Failed';
     /**
      * status says whether the condition holds: True, False, or Unknown when the operator cannot tell.
      */

@@ -103,12 +103,33 @@ export const REASONS = {
   PodsNotCreated: 'PodsNotCreated',
   /** A pod that was deleted does not end; its node is probably lost. */
   PodNotTerminating: 'PodNotTerminating',
+  /** Pods of the upload fail again and again, and Kubernetes still tries. */
+  PodsFailing: 'PodsFailing',
+  /** Something evicts or deletes the pods of the upload before their work is done. */
+  PodsDisrupted: 'PodsDisrupted',
+  /** A pod whose work has ended is kept running by another container that something has added to the pod. */
+  PodNotEnding: 'PodNotEnding',
+  /** Something other than the operator deletes the Jobs of the upload. */
+  JobDeleted: 'JobDeleted',
+  /** Something other than the operator has changed the parallelism of the upload's Job. */
+  ParallelismChanged: 'ParallelismChanged',
+  /** The API server cannot be reached, or refuses a request of the operator. */
+  ApiServerError: 'ApiServerError',
+  /** The operator met an error that it does not know; its log has the details. */
+  OperatorError: 'OperatorError',
   /** The API server refused to create a Job: a quota, an admission rule or a missing right forbids the Job. */
   JobRefused: 'JobRefused',
   /** A Job with the name that the upload needs belongs to something else. */
   JobNameTaken: 'JobNameTaken',
   /** The database that the Secret names now has no ledger row of this upload. */
   LedgerRowMissing: 'LedgerRowMissing',
+  // Suspended = True, and Progressing = False with the same reason
+  /** Something has suspended the Job of the upload. */
+  JobSuspended: 'JobSuspended',
+  // Suspended = False
+  /** The Job of the upload was suspended and goes on. */
+  Resumed: 'Resumed',
+
   // Degraded = False
   /** Nothing hinders the upload. */
   AsExpected: 'AsExpected',

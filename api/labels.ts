@@ -31,6 +31,8 @@ export const FINALIZERS = {
 export const ANNOTATIONS = {
   /** The number of earlier Jobs of this name that ended while the ledger still had work; it spaces recreations. */
   recreated: 'batchupload.dev/recreated',
+  /** The parallelism that the operator gave to the Job; another value in the Job's spec was set by something else. */
+  parallelism: 'batchupload.dev/parallelism',
 } as const;
 
 /**

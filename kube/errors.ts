@@ -35,9 +35,12 @@ export const isGone = (error: unknown): boolean => hasStatus(error, 410);
 export const isAlreadyExists = (error: unknown): boolean =>
   error instanceof KubeError && error.status === 409 && error.reason === 'AlreadyExists';
 
-/** The delay that the server asks for, in ms; 0 when it asks for none. */
+/** A server or a proxy that asks for more is asked again after this time. */
+const MAX_RETRY_AFTER_SECONDS = 60;
+
+/** The delay that the server asks for, in ms, at most a minute; 0 when it asks for none. */
 export const retryAfterMs = (error: unknown): number =>
-  error instanceof KubeError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+  error instanceof KubeError ? Math.min(error.retryAfterSeconds ?? 0, MAX_RETRY_AFTER_SECONDS) * 1000 : 0;
 
 /** A refusal by a quota shows only in the message: `status.causes` would name fields. */
 export const isQuotaExceeded = (error: unknown): boolean =>

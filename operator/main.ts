@@ -46,3 +46,5 @@ try {
   else createLogger('info').fatal({ err: error }, 'the operator cannot go on');
   process.exitCode = 1;
 }
+// A connection that does not close must not keep a program alive that has stopped working.
+setTimeout(() => process.exit(), 15_000).unref();

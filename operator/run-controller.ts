@@ -88,6 +88,8 @@ function createHealth({
       if (blocked !== null || !elector.isLeader) return blocked;
       const silent = findSilentWatch(controller.caches.all(), clock);
       if (silent !== null) return silent;
+      const { startingMs } = controller;
+      if (startingMs > STUCK_MS) return `the leader has not begun its work for ${Math.round(startingMs)} ms`;
       const { longestRunningMs } = controller.queue;
       return longestRunningMs > STUCK_MS
         ? `the reconcile of an upload has run for ${Math.round(longestRunningMs)} ms`
@@ -95,7 +97,8 @@ function createHealth({
     },
     ready() {
       if (!elector.isLeader) return null;
-      return controller.caches.uploads.hasSynced ? null : 'the uploads are being listed';
+      if (!controller.caches.uploads.hasSynced) return 'the uploads are being listed';
+      return controller.startingMs === 0 ? null : 'the work on uploads has not begun';
     },
   };
 }

@@ -1,11 +1,11 @@
 /** The bridge as a whole: it watches the UploadSources, runs them and writes their statuses. */
-import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
+import { runTogether } from '#common/run-together.ts';
 import { UPLOAD_SOURCES, type UploadSource } from '#kube/custom-resources.ts';
 import { createReflector } from '#kube/reflector.ts';
 import type { EventRecorder, KubeClient, Reflector } from '#kube/types.ts';
-import { createMigratorFinder, readClusterId } from '#operator/tenancy/cluster-facts.ts';
+import { awaitClusterId, createMigratorFinder } from '#operator/tenancy/cluster-facts.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
 import type { BridgeMetrics } from './model/metrics.ts';
 import type { SourceAllowList } from './sources/accept-source.ts';
@@ -59,10 +59,9 @@ export function createBridge(deps: BridgeDeps): Bridge {
 
   return {
     sources,
-    async run(signal) {
-      const watching = sources.run(signal);
-      try {
-        const clusterId = await findClusterId(deps, signal);
+    async run(stopped) {
+      const work = async (signal: AbortSignal) => {
+        const clusterId = await awaitClusterId(deps, signal);
         if (clusterId === null) return;
         await sources.synced;
         const findMigrator = createMigratorFinder(client);
@@ -83,10 +82,16 @@ export function createBridge(deps: BridgeDeps): Bridge {
         writing.abort();
         await Promise.all(others);
         await writer.flush(AbortSignal.timeout(FLUSH_MS)).catch(() => undefined);
-      } catch (error) {
-        if (!signal.aborted) throw error;
+      };
+      try {
+        await runTogether(
+          [
+            { name: 'the watch of the sources', run: (end) => sources.run(end) },
+            { name: 'the work on the sources', run: work },
+          ],
+          stopped,
+        );
       } finally {
-        await watching;
         storage.close();
         await databases.close();
       }
@@ -112,21 +117,6 @@ function countByReadiness(sources: Iterable<UploadSource>): Map<string, number> 
     counts.set(ready, (counts.get(ready) ?? 0) + 1);
   }
   return counts;
-}
-
-/** Null when the signal aborts before the API server answers. */
-async function findClusterId({ client, clock, log }: BridgeDeps, signal: AbortSignal): Promise<string | null> {
-  for (let failures = 1; !signal.aborted; failures += 1) {
-    try {
-      return await readClusterId(client, signal);
-    } catch (err) {
-      if (signal.aborted) return null;
-      const retryInMs = backoffMs(failures, { baseMs: 500, maxMs: 30_000 });
-      log.warn({ err, failures, retryInMs }, 'the id of the cluster could not be read, the bridge tries again');
-      await sleep(clock, retryInMs, signal);
-    }
-  }
-  return null;
 }
 
 async function closeUnusedRegularly(

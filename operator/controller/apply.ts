@@ -1,6 +1,7 @@
 /** Carries out the actions of a decision, one after the other. Every action can be repeated. */
 import { isTrue } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
+import { ANNOTATIONS } from '#api/labels.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
@@ -20,7 +21,7 @@ import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { type AcceptInput, acceptUpload, explainFault } from './accept-upload.ts';
 import type { ReachPoint } from './fault-point.ts';
 import { nameTaken } from './job-policy.ts';
-import type { Action, Outcome } from './types.ts';
+import type { Action, JobView, Outcome } from './types.ts';
 
 export interface ApplyDeps {
   client: Pick<KubeClient, 'create' | 'find' | 'delete' | 'patchMerge'>;
@@ -37,6 +38,8 @@ export interface ApplyInput {
   /** Null only when the ledger is out of reach; no action that needs the ledger is decided then. */
   database: Database | null;
   row: UploadProgress | null;
+  /** Called when a Job of this name was made. */
+  onCreate: (name: string) => void;
   /** Called when a Job is deleted to be made again, with the number of Jobs deleted so far. */
   onRecreate: (recreated: number) => void;
   signal: AbortSignal;
@@ -63,6 +66,8 @@ async function applyAction(deps: ApplyDeps, input: ApplyInput, action: Action): 
       return deleteJob(deps, input, action);
     case 'setParallelism':
       return setParallelism(deps, input, action);
+    case 'expireJob':
+      return expireJob(deps, input, action);
     case 'complete':
       return complete(deps, input);
     case 'dequeue':
@@ -111,7 +116,7 @@ async function accept(
 
 async function createJob(
   deps: ApplyDeps,
-  { upload, row, signal }: ApplyInput,
+  { upload, row, onCreate, signal }: ApplyInput,
   { kind, recreated }: Extract<Action, { type: 'createJob' }>,
 ): Promise<Outcome> {
   const { client, log, settings, reachPoint } = deps;
@@ -121,6 +126,7 @@ async function createJob(
   const job = kind === 'plan' ? buildPlanJob(input) : buildProcessJob(input, row!.totalIndexes ?? 1);
   try {
     await client.create(JOBS, job, { signal });
+    onCreate(job.metadata.name);
     log.info({ namespace, upload: upload.metadata.name, job: job.metadata.name, recreated }, 'created a Job');
     reachPoint(kind === 'plan' ? 'after-create-plan-job' : 'after-create-process-job');
     return { type: 'done' };
@@ -171,9 +177,26 @@ async function setParallelism(
   { upload, signal }: ApplyInput,
   { job, parallelism }: Extract<Action, { type: 'setParallelism' }>,
 ): Promise<Outcome> {
-  const ref = { namespace: upload.metadata.namespace, name: job.name };
+  const applied = { [ANNOTATIONS.parallelism]: String(parallelism) };
+  const patch = { metadata: { annotations: applied }, spec: { parallelism } };
+  return patchJob(client, { upload, job, patch, signal });
+}
+
+async function expireJob(
+  { client, settings }: ApplyDeps,
+  { upload, signal }: ApplyInput,
+  { job }: Extract<Action, { type: 'expireJob' }>,
+): Promise<Outcome> {
+  const patch = { spec: { ttlSecondsAfterFinished: settings.jobTtlSeconds } };
+  return patchJob(client, { upload, job, patch, signal });
+}
+
+async function patchJob(
+  client: Pick<KubeClient, 'patchMerge'>,
+  { upload, job, patch, signal }: { upload: BatchUpload; job: JobView; patch: object; signal: AbortSignal },
+): Promise<Outcome> {
   try {
-    await client.patchMerge(JOBS, ref, { spec: { parallelism } }, { signal });
+    await client.patchMerge(JOBS, { namespace: upload.metadata.namespace, name: job.name }, patch, { signal });
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }

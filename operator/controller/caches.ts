@@ -17,6 +17,7 @@ export interface Caches {
   schemas: Reflector<RecordSchema>;
   namespaces: ReadonlyMap<string, NamespaceCaches>;
   uploadByUid(uid: string): BatchUpload | undefined;
+  /** The pods that name the upload in a label; the label may be wrong, see isPodOf. */
   podsOf(uid: string): Pod[];
   /** The Jobs of all attempts of the upload. */
   jobsOf(uid: string): Job[];

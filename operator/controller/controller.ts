@@ -4,13 +4,14 @@
  */
 import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
+import { runTogether } from '#common/run-together.ts';
 import type { BatchUpload, RecordSchema } from '#kube/custom-resources.ts';
 import { keyOf } from '#kube/object-cache.ts';
 import type { Job, Pod } from '#kube/resource-types.ts';
 import type { EventRecorder, KubeClient, ProcessResult, WorkQueue } from '#kube/types.ts';
 import { createWorkQueue } from '#kube/work-queue.ts';
 import type { ControllerConfig } from '#operator/config/controller-config.ts';
-import { createMigratorFinder, createServiceAccountFinder, readClusterId } from '#operator/tenancy/cluster-facts.ts';
+import { awaitClusterId, createMigratorFinder, createServiceAccountFinder } from '#operator/tenancy/cluster-facts.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { isHeld } from './cleanup-policy.ts';
@@ -35,7 +36,9 @@ export interface Controller {
   readonly caches: Caches;
   readonly queue: WorkQueue;
   readonly databases: Databases;
-  /** Leads until the signal aborts. */
+  /** Milliseconds for which the controller has led without having begun to work on uploads; 0 once it works. */
+  readonly startingMs: number;
+  /** Leads until the signal aborts. @throws when a part of the controller ends before */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -59,10 +62,15 @@ export function createController(deps: ControllerDeps): Controller {
     },
   });
 
+  let startingSince: number | null = null;
+
   listen({ caches, queue, deleted });
 
   async function lead(signal: AbortSignal): Promise<void> {
-    const clusterId = await readClusterId(client, signal);
+    const clusterId = await awaitClusterId({ client, clock, log }, signal);
+    if (clusterId === null) return;
+    await Promise.all([caches.uploads.synced, caches.schemas.synced]);
+    await waitForNamespaces(caches, { clock, signal });
     const reachPoint = createFaultPoints(config.fault, log);
     const shared = { client, caches, databases, config, clock, log, clusterId, reachPoint };
     const reconcileDeps: ReconcileDeps = {
@@ -78,26 +86,37 @@ export function createController(deps: ControllerDeps): Controller {
     };
     const closeDeps: CloseDeps = { ...shared, ...config };
     const process = createProcess({ reconcileDeps, closeDeps, deleted, queue });
+    startingSince = null;
     log.info({ clusterId, namespaces: config.namespaces }, 'controller started');
-    await Promise.all([
-      queue.run({ workers: config.workers, signal, process }),
-      sweepNowAndThen(closeDeps, { clock, intervalMs: config.sweepIntervalMs, signal }),
-      closeUnusedNowAndThen(databases, { clock, signal }),
-    ]);
+    const { workers, sweepIntervalMs: intervalMs } = config;
+    await runTogether(
+      [
+        { name: 'the work queue', run: (end) => queue.run({ workers, signal: end, process }) },
+        { name: 'the sweep', run: (end) => sweepNowAndThen(closeDeps, { clock, intervalMs, signal: end }) },
+        { name: 'the care of connections', run: (end) => closeUnusedNowAndThen(databases, { clock, signal: end }) },
+      ],
+      signal,
+    );
   }
 
   return {
     caches,
     queue,
     databases,
+    get startingMs() {
+      return startingSince === null ? 0 : clock.monotonic() - startingSince;
+    },
     async run(signal) {
-      const watching = caches.run(signal);
+      startingSince = clock.monotonic();
       try {
-        await Promise.all([caches.uploads.synced, caches.schemas.synced]);
-        await waitForNamespaces(caches, { clock, signal });
-        await lead(signal);
+        await runTogether(
+          [
+            { name: 'the watch of the cluster', run: (end) => caches.run(end) },
+            { name: 'the work on uploads', run: lead },
+          ],
+          signal,
+        );
       } finally {
-        await watching;
         await databases.close();
       }
     },
@@ -187,7 +206,9 @@ function createProcess({
       counters.forget(each.uid);
       removeDeleted(deleted, key, each);
     }
-    if (upload && !isBeingDeleted(upload)) return reconcileUpload(reconcileDeps, { key, upload, signal });
+    if (upload && !isBeingDeleted(upload)) {
+      return reconcileUpload(reconcileDeps, { key, upload, failures: queue.failures(key), signal });
+    }
     if (upload && isHeld(upload)) return tidyUp(reconcileDeps, { key, upload, signal });
     if (!upload) memories.forget(key);
     return undefined;

@@ -35,6 +35,7 @@ import type { UploadExplanation } from '#api/explanation.ts';
 import type { LedgerStatus, UploadProgress } from '#ledger/types.ts';
 import { findTooManyFailed } from '#ledger/uploads/error-policy.ts';
 import { checkSchema } from './accept-policy.ts';
+import { findFailing } from './failing-pod-policy.ts';
 import { conditionReason } from './failure-policy.ts';
 import { type JobPlan, neededKind, planJob, unfinishedJobs } from './job-policy.ts';
 import { decideRetry } from './retry-policy.ts';
@@ -123,11 +124,12 @@ function endOf({ upload, topErrors }: Observed, row: UploadProgress): JobPlan | 
 }
 
 function work(observed: Observed, view: View & { row: UploadProgress }, plan: JobPlan): Decision {
-  const { stuck, checkAfterMs } = findStuck(observed, observed.jobs[neededKind(view.row)]);
+  const job = observed.jobs[neededKind(view.row)];
+  const { stuck, checkAfterMs } = findStuck(observed, job);
   return {
     actions: plan.actions,
     view,
-    degraded: plan.degraded ?? stuck,
+    degraded: plan.degraded ?? findFailing(observed, job) ?? stuck,
     requeueAfterMs: earliest(plan.requeueAfterMs, checkAfterMs),
   };
 }

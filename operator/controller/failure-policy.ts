@@ -27,15 +27,32 @@ export function explainFailure(job: JobView, pods: readonly PodView[]): Failure 
   }
   const { terminated } = last;
   if (terminated.reason === 'OOMKilled') {
-    return {
-      reason: 'OutOfMemory',
-      message: `The pod ${last.name} used more memory than its limit and was killed.${often} Raise the memory limit of the runners (the chart's runner.resources.limits.memory) or lower spec.chunkRecords.`,
-    };
+    return { reason: 'OutOfMemory', message: `${outOfMemory(last)}${often} ${MORE_MEMORY}` };
   }
   const said = parseTermination(terminated.message);
   if (said) return { reason: conditionReason(said.reason), message: said.message + often };
-  const ended = `The pod ${last.name} ended with exit code ${terminated.exitCode}${terminated.reason && terminated.reason !== 'Error' ? ` (${terminated.reason})` : ''} and left no message.`;
+  const ended = leftNoMessage(last, terminated);
   return { reason: exhausted ? 'BackoffLimitExceeded' : 'PodFailed', message: `${ended}${often} ${lookUp(job)}` };
+}
+
+const MORE_MEMORY =
+  "Raise the memory limit of the runners (the chart's runner.resources.limits.memory) or lower spec.chunkRecords.";
+
+const outOfMemory = ({ name }: PodView) => `The pod ${name} used more memory than its limit and was killed.`;
+
+function leftNoMessage({ name }: PodView, { exitCode, reason }: NonNullable<PodView['terminated']>): string {
+  const why = reason && reason !== 'Error' ? ` (${reason})` : '';
+  return `The pod ${name} ended with exit code ${exitCode}${why} and left no message.`;
+}
+
+/** Says how a failed pod ended, and what to do. */
+export function describeEnd(pod: PodView): string {
+  const { name, terminated } = pod;
+  if (terminated?.reason === 'OOMKilled') return `${outOfMemory(pod)} ${MORE_MEMORY}`;
+  const said = parseTermination(terminated?.message ?? '');
+  if (said) return `The pod ${name} ended: ${said.message}`;
+  const ended = terminated ? leftNoMessage(pod, terminated) : `The pod ${name} failed.`;
+  return `${ended} See the log: kubectl logs ${name}.`;
 }
 
 function lastFailed(job: JobView, pods: readonly PodView[]) {

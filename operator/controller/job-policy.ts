@@ -4,6 +4,7 @@
  */
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
+import { count } from '#common/text.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { processParallelism } from '#operator/jobs/process-job.ts';
 import { explainFailure } from './failure-policy.ts';
@@ -30,7 +31,7 @@ export function neededKind(row: UploadProgress): RunnerCommand {
 export function planJob(observed: Observed, row: UploadProgress): JobPlan {
   const kind = neededKind(row);
   const job = observed.jobs[kind];
-  if (job === null) return { ...NOTHING, actions: [{ type: 'createJob', kind, recreated: observed.recreated }] };
+  if (job === null) return planMissing(observed, kind);
   if (!job.owned) return { ...NOTHING, degraded: nameTaken(job), requeueAfterMs: observed.waitingMs };
   // The Job's last watch event puts the upload into the queue again.
   if (job.deleting) return NOTHING;
@@ -38,22 +39,67 @@ export function planJob(observed: Observed, row: UploadProgress): JobPlan {
     case 'failed':
       return { ...NOTHING, actions: [{ type: 'fail', attempt: row.attempt, ...explainFailure(job, observed.pods) }] };
     case 'complete': {
-      const wait = (job.finishedAt ?? observed.now) + recreationDelayMs(job.recreated) - observed.now;
+      const wait = recreationDelayMs(job.recreated) - job.stateMs;
       if (wait > 0) return { ...NOTHING, requeueAfterMs: wait };
       return { ...NOTHING, actions: [{ type: 'deleteJob', job, because: 'it ended while work was left' }] };
     }
-    case 'none':
-      return kind === 'process' ? followParallelism(observed, row, job) : NOTHING;
+    case 'none': {
+      const plan = kind === 'process' ? followParallelism(observed, row, job) : NOTHING;
+      return { ...plan, degraded: plan.degraded ?? sayDeleted(observed) };
+    }
     default:
       throw new Error(job.verdict satisfies never);
   }
 }
 
+/** Time in which the cache may not have a Job yet that the controller has made. */
+const CACHE_LAG_MS = 1_000;
+/** Time for which the status speaks of deleted Jobs after the last one was made. */
+const SAID_MS = 60_000;
+
+/** A Job that something else deletes each time is made again after growing waits. */
+function planMissing(observed: Observed, kind: RunnerCommand): JobPlan {
+  const { created, recreated, upload } = observed;
+  const actions: Action[] = [{ type: 'createJob', kind, recreated }];
+  if (created === null) return { ...NOTHING, actions };
+  const { times, agoMs } = created;
+  if (agoMs < CACHE_LAG_MS) return { ...NOTHING, requeueAfterMs: CACHE_LAG_MS - agoMs };
+  const degraded = jobDeleted(upload.metadata.namespace, times);
+  const wait = recreationDelayMs(times) - agoMs;
+  return wait > 0 ? { ...NOTHING, degraded, requeueAfterMs: wait } : { ...NOTHING, degraded, actions };
+}
+
+/** The Job exists again, and may be deleted at any moment as the ones before. */
+function sayDeleted({ created, upload }: Observed): UploadExplanation | null {
+  return created !== null && created.times > 1 && created.agoMs < SAID_MS
+    ? jobDeleted(upload.metadata.namespace, created.times - 1)
+    : null;
+}
+
+function jobDeleted(namespace: string, times: number): UploadExplanation {
+  return {
+    reason: 'JobDeleted',
+    message: `Something other than the operator has deleted the Job of this upload, ${count(times, 'time')} so far; the operator makes the Job again after growing waits, and loaded records are not loaded twice. Find what deletes Jobs in the namespace ${namespace} (the audit log of the API server names the user), or delete this BatchUpload.`,
+  };
+}
+
+/**
+ * The Job's parallelism is set when the operator's own wish has changed. Where something else has changed the Job, a program that
+ * restores each change would fight with another one for ever.
+ */
 function followParallelism({ upload }: Observed, row: UploadProgress, job: JobView): JobPlan {
   const parallelism = processParallelism(upload.spec.parallelism, row.totalIndexes ?? 1);
-  return job.parallelism === parallelism
-    ? NOTHING
-    : { ...NOTHING, actions: [{ type: 'setParallelism', job, parallelism }] };
+  if ((job.appliedParallelism ?? job.parallelism) !== parallelism) {
+    return { ...NOTHING, actions: [{ type: 'setParallelism', job, parallelism }] };
+  }
+  if (job.parallelism === parallelism) return NOTHING;
+  return {
+    ...NOTHING,
+    degraded: {
+      reason: 'ParallelismChanged',
+      message: `Something other than the operator has set the parallelism of the Job ${job.name} to ${job.parallelism}; this upload asks for ${parallelism}. The operator leaves it so. To set it again, run: kubectl patch job ${job.name} --type merge -p '{"spec":{"parallelism":${parallelism}}}'.`,
+    },
+  };
 }
 
 export function nameTaken({ name }: { name: string }): UploadExplanation {
@@ -66,4 +112,9 @@ export function nameTaken({ name }: { name: string }): UploadExplanation {
 /** The Jobs of an ended upload that still have pods or would make some. */
 export function unfinishedJobs(jobs: readonly (JobView | null)[]): JobView[] {
   return jobs.filter((job): job is JobView => job?.owned === true && !job.finished && !job.deleting);
+}
+
+/** The Jobs that have ended and would stay for ever. */
+export function unexpiredJobs(jobs: readonly JobView[]): JobView[] {
+  return jobs.filter((job) => job.owned && job.finished && !job.deleting && !job.expires);
 }

@@ -5,6 +5,10 @@ import type { Job, Pod } from '#kube/resource-types.ts';
 import { CONTAINER } from '#operator/jobs/pod-template.ts';
 import type { JobView, PodView } from './types.ts';
 
+/** The label, and in older clusters the annotation, with the index of a Job for which a pod works. */
+const INDEX = 'batch.kubernetes.io/job-completion-index';
+const KEPT_CONDITIONS = new Set(['PodScheduled', 'DisruptionTarget']);
+
 export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobView {
   const { metadata = {}, spec, status } = job;
   const condition = (type: string) => status?.conditions?.find((each) => each.type === type && each.status === 'True');
@@ -21,12 +25,13 @@ export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobVi
     finished: Boolean(failed ?? complete),
     reason: failing?.reason ?? '',
     message: failing?.message ?? '',
-    createdAt: milliseconds(metadata.creationTimestamp) ?? 0,
-    finishedAt: milliseconds((failed ?? complete)?.lastTransitionTime),
+    suspended: spec?.suspend === true,
+    expires: typeof spec?.ttlSecondsAfterFinished === 'number',
     active: status?.active ?? 0,
     succeeded: status?.succeeded ?? 0,
     failed: status?.failed ?? 0,
     parallelism: spec?.parallelism ?? 1,
+    appliedParallelism: Number(metadata.annotations?.[ANNOTATIONS.parallelism]) || null,
     recreated: Number(metadata.annotations?.[ANNOTATIONS.recreated] ?? 0) || 0,
   };
 }
@@ -44,14 +49,23 @@ export function viewPod(pod: Pod): PodView {
   const container = status?.containerStatuses?.find(({ name }) => name === CONTAINER);
   const waiting = container?.state?.waiting;
   const terminated = container?.state?.terminated ?? container?.lastState?.terminated;
-  const scheduled = status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  const condition = (type: string) => status?.conditions?.find((each) => each.type === type);
+  const scheduled = condition('PodScheduled');
+  const disruption = condition('DisruptionTarget');
+  const running = status?.containerStatuses?.filter(({ name, state }) => name !== CONTAINER && state?.running) ?? [];
   return {
     name: metadata.name ?? '',
     job: metadata.labels?.['job-name'] ?? metadata.labels?.['batch.kubernetes.io/job-name'] ?? '',
+    index: metadata.labels?.[INDEX] ?? metadata.annotations?.[INDEX] ?? '',
     phase: status?.phase ?? 'Pending',
-    createdAt: milliseconds(metadata.creationTimestamp) ?? 0,
-    // The API server sets deletionTimestamp to the end of the grace period.
-    deletionDue: milliseconds(metadata.deletionTimestamp),
+    deleting: metadata.deletionTimestamp !== undefined,
+    disrupted:
+      disruption?.status === 'True'
+        ? { reason: disruption.reason ?? 'Disrupted', message: disruption.message ?? status?.message ?? '' }
+        : status?.reason
+          ? { reason: status.reason, message: status.message ?? '' }
+          : null,
+    outliving: container?.state?.terminated ? running.map(({ name }) => name) : [],
     unschedulable:
       scheduled?.status === 'False' && scheduled.reason === 'Unschedulable' ? (scheduled.message ?? '') : null,
     waiting: waiting ? { reason: waiting.reason ?? '', message: waiting.message ?? '' } : null,
@@ -73,22 +87,35 @@ export function trimJob(job: Job): Job {
     ...(apiVersion === undefined ? {} : { apiVersion }),
     ...(kind === undefined ? {} : { kind }),
     metadata: trimMetadata(metadata),
-    spec: { parallelism: spec?.parallelism, completions: spec?.completions } as NonNullable<Job['spec']>,
+    spec: {
+      parallelism: spec?.parallelism,
+      completions: spec?.completions,
+      ...(spec?.suspend === undefined ? {} : { suspend: spec.suspend }),
+      ...(spec?.ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished: spec.ttlSecondsAfterFinished }),
+    } as NonNullable<Job['spec']>,
     ...(status === undefined ? {} : { status }),
   };
 }
 
 export function trimPod(pod: Pod): Pod {
   const { metadata = {}, status } = pod;
-  const { phase, conditions, containerStatuses } = status ?? {};
+  const { phase, reason, message, conditions, containerStatuses } = status ?? {};
   return {
     metadata: trimMetadata(metadata),
     status: {
       ...(phase === undefined ? {} : { phase }),
-      ...(conditions === undefined ? {} : { conditions: conditions.filter(({ type }) => type === 'PodScheduled') }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(message === undefined ? {} : { message }),
+      ...(conditions === undefined ? {} : { conditions: conditions.filter(({ type }) => KEPT_CONDITIONS.has(type)) }),
       ...(containerStatuses === undefined
         ? {}
-        : { containerStatuses: containerStatuses.filter(({ name }) => name === CONTAINER) }),
+        : {
+            containerStatuses: containerStatuses.map((each) =>
+              each.name === CONTAINER
+                ? each
+                : ({ name: each.name, ...(each.state ? { state: each.state } : {}) } as typeof each),
+            ),
+          }),
     },
   };
 }
@@ -96,6 +123,12 @@ export function trimPod(pod: Pod): Pod {
 function trimMetadata<T extends NonNullable<Job['metadata']>>(metadata: T): T {
   const { managedFields: _managed, ...rest } = metadata as T & { managedFields?: unknown };
   return rest as unknown as T;
+}
+
+/** Of a pod in another namespace, or of a Job that is not the upload's own, the label of the upload says nothing. */
+export function isPodOf(pod: Pod, namespace: string, jobs: ReadonlySet<string>): boolean {
+  const owners = pod.metadata?.ownerReferences ?? [];
+  return pod.metadata?.namespace === namespace && owners.some(({ uid }) => jobs.has(uid));
 }
 
 /** The uid of the upload that a Job or pod works for; undefined for an object that is not the operator's. */

@@ -24,10 +24,11 @@ import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 import { explainFault } from './accept-upload.ts';
 import type { Caches } from './caches.ts';
 import { neededKind } from './job-policy.ts';
-import { viewJob, viewPod } from './job-view.ts';
+import { isPodOf, viewJob, viewPod } from './job-view.ts';
 import { nextRate } from './progress-policy.ts';
+import { countDisruptions, lastCreation, lookAt } from './sightings.ts';
 import { hasNoPods } from './stuck-pod-policy.ts';
-import type { JobView, LedgerView, Observed } from './types.ts';
+import type { JobView, JobViews, LedgerView, Observed } from './types.ts';
 import type { UploadMemory } from './upload-memory.ts';
 
 export interface ObserveDeps {
@@ -57,13 +58,15 @@ export interface Observation {
   /** Null when the ledger is out of reach. */
   database: Database | null;
   /** What the caller has to write into the upload's memory. */
-  remember: Pick<UploadMemory, 'rate' | 'failedSince' | 'topErrors' | 'creationRefused'>;
+  remember: Pick<UploadMemory, 'rate' | 'failedSince' | 'seen' | 'disruptions' | 'topErrors' | 'creationRefused'>;
 }
 
 /** Time between two readings of the most frequent errors of a running upload. */
 const TOP_ERRORS_MS = 3_000;
 /** Time between two readings of the events that say why a Job gets no pods. */
 const CREATION_MS = 15_000;
+/** Time after which a Job without pods is looked at for events. */
+const EVENTS_AFTER_MS = 5_000;
 
 export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<Observation> {
   const { config, clock, caches } = deps;
@@ -72,8 +75,12 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const { ledger, database, rate } = await observeLedger(deps, input);
   const row = ledger.state === 'row' ? ledger.row : null;
   const failedSince = row === null ? memory.failedSince : sinceFailure(row, memory, clock);
-  const jobs = viewJobs(deps, upload, row?.attempt ?? 1);
-  const pods = caches.podsOf(uid).map(viewPod);
+  const views = viewJobs(deps, upload, row?.attempt ?? 1);
+  const ownJobs = new Set([views.plan, views.process].flatMap((job) => (job?.owned ? [job.uid] : [])));
+  const podViews = caches.podsOf(uid).flatMap((pod) => (isPodOf(pod, namespace, ownJobs) ? [viewPod(pod)] : []));
+  const at = clock.monotonic();
+  const { jobs, pods, seen } = lookAt(views, podViews, { memory, at });
+  const disruptions = countDisruptions(podViews, { memory, at });
   const { name } = upload.spec.schemaRef;
   const now = clock.now();
   const creation = row ? await observeCreation(deps, input, { row, jobs, pods }) : null;
@@ -88,6 +95,8 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       jobs,
       pods,
       creationRefused: creation?.message ?? null,
+      created: row ? lastCreation(memory, jobName(uid, neededKind(row), row.attempt), clock) : null,
+      disruptions: disruptions && { ...disruptions, agoMs: at - disruptions.at },
       recreated: memory.recreated,
       failedSince,
       recordsPerSecond: rate?.perSecond ?? null,
@@ -98,6 +107,8 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
     remember: {
       rate,
       failedSince,
+      seen,
+      disruptions,
       topErrors: topErrors ?? memory.topErrors,
       creationRefused: creation ?? memory.creationRefused,
     },
@@ -174,11 +185,7 @@ async function readLedger(deps: ObserveDeps, { upload, reread }: ObserveInput, d
   return job === null || job.verdict !== 'none' ? database.read(upload.metadata.uid) : last;
 }
 
-export function viewJobs(
-  { caches }: Pick<ObserveDeps, 'caches'>,
-  upload: BatchUpload,
-  attempt: number,
-): Observed['jobs'] {
+export function viewJobs({ caches }: Pick<ObserveDeps, 'caches'>, upload: BatchUpload, attempt: number): JobViews {
   const { namespace, uid } = upload.metadata;
   const jobs = caches.namespaces.get(namespace)?.jobs;
   const view = (kind: RunnerCommand): JobView | null => {
@@ -212,14 +219,13 @@ async function observeTopErrors(
  * has none; null otherwise.
  */
 async function observeCreation(
-  { client, clock, log, config }: ObserveDeps,
+  { client, clock, log }: ObserveDeps,
   { upload, memory, signal }: ObserveInput,
   { row, jobs, pods }: Pick<Observed, 'jobs' | 'pods'> & { row: UploadProgress },
 ): Promise<UploadMemory['creationRefused']> {
   const job = jobs[neededKind(row)];
   const running = row.status === 'Planning' || row.status === 'Processing';
-  if (!running || job === null || !hasNoPods(job, pods) || clock.now() - job.createdAt < config.stuckPodGraceMs)
-    return null;
+  if (!running || job === null || !hasNoPods(job, pods) || job.stateMs < EVENTS_AFTER_MS) return null;
   const known = memory.creationRefused;
   if (known && clock.monotonic() - known.at < CREATION_MS) return known;
   let message: string | null = null;

@@ -1,14 +1,16 @@
 /** One reconcile of one upload: observe, decide, apply, then write the status once and record its events. */
-import { isFinished } from '#api/conditions.ts';
+import { isFinished, isTrue } from '#api/conditions.ts';
+import type { UploadExplanation } from '#api/explanation.ts';
+import { Fault } from '#common/faults.ts';
 import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#kube/custom-resources.ts';
-import { isNotFound } from '#kube/errors.ts';
+import { isConflict, isNotFound, KubeError } from '#kube/errors.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#kube/types.ts';
 import type { Database } from '#ledger/client/database.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
 import { decide, STOPPING_MS } from './decide.ts';
-import { unfinishedJobs } from './job-policy.ts';
+import { unexpiredJobs, unfinishedJobs } from './job-policy.ts';
 import { viewAllJobs } from './job-view.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
 import { type ObserveDeps, observe } from './observe.ts';
@@ -36,13 +38,100 @@ const LINGER_MS = 30_000;
 /** Delay before another try to hold an upload that has changed since it was read. */
 const HOLD_MS = 500;
 
-export async function reconcileUpload(
+/** A first failure mostly passes within a second; one that took longer than this is said at once. */
+const SLOW_MS = 2_000;
+
+interface ReconcileInput {
+  key: string;
+  upload: BatchUpload;
+  /** Failures of this key in a row before this try. */
+  failures: number;
+  signal: AbortSignal;
+}
+
+/** @throws what hindered the reconcile, after the status has said so */
+export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput): Promise<ProcessResult> {
+  const { key, failures, signal } = input;
+  const memory = deps.memories.of(key, input.upload.metadata.uid);
+  const upload = withNewestStatus(input.upload, memory);
+  if (isFinal(upload)) return tidyUp(deps, { key, upload, signal });
+  const since = deps.clock.monotonic();
+  let known: StatusInput | null = null;
+  const onDecision = (decided: StatusInput) => {
+    known = decided;
+  };
+  try {
+    return await work(deps, { key, upload, memory, onDecision, signal });
+  } catch (error) {
+    const isNew = failures === 0 && deps.clock.monotonic() - since < SLOW_MS;
+    if (signal.aborted || isConflict(error) || isNew) throw error;
+    await sayHindered(deps, { memory, upload, known, error, signal }).catch((err) =>
+      deps.log.debug({ err, key }, 'the status could not say what hinders the upload'),
+    );
+    throw error;
+  }
+}
+
+/** Whatever goes wrong, the status says it: whoever looks for the cause begins there. */
+async function sayHindered(
   deps: ReconcileDeps,
-  { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
+  {
+    memory,
+    upload,
+    known,
+    error,
+    signal,
+  }: {
+    memory: UploadMemory;
+    upload: BatchUpload;
+    /** What was decided before the error; null when the error came before the decision. */
+    known: StatusInput | null;
+    error: unknown;
+    signal: AbortSignal;
+  },
+): Promise<void> {
+  const why = explainError(error);
+  const nothing = { jobs: { plan: null, process: null }, recordsPerSecond: null, topErrors: [] };
+  const unobserved = { ...nothing, now: deps.clock.now(), view: { kind: 'unobserved' } as const };
+  const isAccepted = isTrue(upload.status, 'Accepted');
+  const seen = known && known.view.kind !== 'waiting' ? known : unobserved;
+  const status =
+    isAccepted || seen !== unobserved
+      ? { ...seen, degraded: why }
+      : { ...unobserved, view: { kind: 'waiting', why } as const, degraded: null };
+  await writeStatus(deps, { ...status, upload: withNewestStatus(upload, memory) }, { memory, signal });
+}
+
+function explainError(error: unknown): UploadExplanation {
+  if (error instanceof KubeError) {
+    return {
+      reason: 'ApiServerError',
+      message: `The API server refused or did not answer a request of the operator, which tries again after growing waits: ${error.message}`,
+    };
+  }
+  const what = error instanceof Fault ? error.message : error instanceof Error ? error.name : 'an unknown error';
+  return {
+    reason: 'OperatorError',
+    message: `The operator could not work on this upload and tries again after growing waits: ${what}. The log of the operator has the details.`,
+  };
+}
+
+async function work(
+  deps: ReconcileDeps,
+  {
+    key,
+    upload: current,
+    memory,
+    onDecision,
+    signal,
+  }: {
+    key: string;
+    upload: BatchUpload;
+    memory: UploadMemory;
+    onDecision: (decided: StatusInput) => void;
+    signal: AbortSignal;
+  },
 ): Promise<ProcessResult> {
-  const memory = deps.memories.of(key, upload.metadata.uid);
-  const current = withNewestStatus(upload, memory);
-  if (isFinal(current)) return tidyUp(deps, { key, upload: current, signal });
   const watch = (database: Database) => watchDatabase(memory, database, () => deps.enqueue(key));
   for (let round = 1; ; round += 1) {
     const input = { upload: current, memory, watchDatabase: watch, reread: round > 1, signal };
@@ -50,12 +139,19 @@ export async function reconcileUpload(
     Object.assign(memory, remember);
     deps.counters.onErrors(memory.uid, observed.topErrors, current.status?.topErrors ?? []);
     const decision = decide(observed);
+    onDecision({ ...observed, ...decision });
     const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
     if (row?.workBucket && !(await holdForCleanup(deps, current, signal))) return { requeueAfterMs: HOLD_MS };
     const onRecreate = (recreated: number) => {
       memory.recreated = recreated;
+      memory.created = null;
     };
-    const outcomes = await applyActions(deps, { upload: current, database, row, onRecreate, signal }, decision.actions);
+    const onCreate = (name: string) => {
+      const times = memory.created?.name === name ? memory.created.times : 0;
+      memory.created = { name, times: times + 1, at: deps.clock.monotonic() };
+    };
+    const applied = { upload: current, database, row, onCreate, onRecreate, signal };
+    const outcomes = await applyActions(deps, applied, decision.actions);
     if (outcomes.some(({ type }) => type === 'again') && round < MAX_ROUNDS) continue;
     return finish(deps, { key, memory, observed, decision: amend(decision, outcomes, observed), signal });
   }
@@ -159,7 +255,12 @@ export async function tidyUp(
   { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
 ): Promise<ProcessResult> {
   const { uid } = upload.metadata;
-  const unfinished = unfinishedJobs(viewAllJobs(deps.caches.jobsOf(uid), uid));
+  const jobs = viewAllJobs(deps.caches.jobsOf(uid), uid);
+  const ignore = () => undefined;
+  const applied = { upload, database: null, row: null, onCreate: ignore, onRecreate: ignore, signal };
+  const expiring = unexpiredJobs(jobs).map((job) => ({ type: 'expireJob', job }) as const);
+  await applyActions(deps, applied, expiring);
+  const unfinished = unfinishedJobs(jobs);
   if (unfinished.length === 0) {
     if (isHeld(upload)) return cleanUpUpload(deps, { upload, signal });
     deps.memories.forget(key);
@@ -170,6 +271,6 @@ export async function tidyUp(
   const left = ended + patience - deps.clock.now();
   if (left > 0) return { requeueAfterMs: left };
   const actions = unfinished.map((job) => ({ type: 'deleteJob', job, because: 'the upload has ended' }) as const);
-  await applyActions(deps, { upload, database: null, row: null, onRecreate: () => undefined, signal }, actions);
+  await applyActions(deps, applied, actions);
   return undefined;
 }

@@ -1,15 +1,18 @@
 /** The texts of a status. Pure. */
+import type { UploadExplanation } from '#api/explanation.ts';
 import { count } from '#common/text.ts';
 import type { Counts, UploadProgress } from '#ledger/types.ts';
+import { neededKind } from './job-policy.ts';
 import type { Decision, Observed } from './types.ts';
 
 /** The message of the status: the most important fact at the moment. */
-export function describeMessage({
-  view,
-  degraded,
-  upload,
-}: Pick<Observed, 'upload'> & Pick<Decision, 'view' | 'degraded'>): string {
+export function describeMessage(
+  input: Pick<Observed, 'upload' | 'jobs'> & Pick<Decision, 'view' | 'degraded'>,
+): string {
+  const { view, degraded, upload } = input;
   if (degraded) return degraded.message;
+  const suspended = findSuspended(input);
+  if (suspended) return suspended.message;
   switch (view.kind) {
     case 'waiting':
       return view.why.message;
@@ -30,6 +33,20 @@ export function describeMessage({
     default:
       throw new Error(view satisfies never);
   }
+}
+
+/** Explains why nothing moves when something has suspended the Job of a running upload; else null. */
+export function findSuspended({
+  view,
+  jobs,
+}: Pick<Observed, 'jobs'> & Pick<Decision, 'view'>): UploadExplanation | null {
+  if (view.kind !== 'planning' && view.kind !== 'processing') return null;
+  const job = jobs[neededKind(view.row)];
+  if (!job?.suspended) return null;
+  return {
+    reason: 'JobSuspended',
+    message: `The Job ${job.name} is suspended, so that it has no pods: a person, or a program that queues Jobs, has set its spec.suspend. The upload goes on where it was when the Job is resumed: kubectl patch job ${job.name} --type merge -p '{"spec":{"suspend":false}}'.`,
+  };
 }
 
 export function describeQueued({ sameAs }: UploadProgress): string {

@@ -7,6 +7,7 @@ import {
   type Condition,
   type ConditionType,
   type ConditionUpdate,
+  findCondition,
   type Reason,
   setCondition,
 } from '#api/conditions.ts';
@@ -14,10 +15,11 @@ import type { UploadExplanation } from '#api/explanation.ts';
 import { canonicalJson } from '#common/canonical-json.ts';
 import { isoSeconds } from '#common/iso-seconds.ts';
 import { count, cutText } from '#common/text.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
-import { describeCounts, describeMessage, describeQueued } from './status-message.ts';
-import type { Decision, JobView, Observed, View } from './types.ts';
+import { describeCounts, describeMessage, describeQueued, findSuspended } from './status-message.ts';
+import type { Decision, Observed, View } from './types.ts';
 
 /** etcd takes objects of 1.5 MiB, but a list of ten thousand uploads has to pass through the API server. */
 export const MAX_STATUS_BYTES = 32 * 1024;
@@ -147,7 +149,8 @@ function describeErrors(errors: readonly ErrorSummary[]): NonNullable<BatchUploa
 /** The status of an ended upload leaves out pods that are still ending: nothing would correct their number later. */
 function describeJobs(jobs: Observed['jobs'], ended: boolean): NonNullable<BatchUploadStatus['jobs']> {
   return [jobs.plan, jobs.process]
-    .filter((job): job is JobView => job?.owned === true)
+    .filter((job) => job !== null)
+    .filter(({ owned }) => owned)
     .map(({ name, kind, active, succeeded, failed }) =>
       ended ? { name, kind, failed } : { name, kind, active, succeeded, failed },
     );
@@ -156,8 +159,9 @@ function describeJobs(jobs: Observed['jobs'], ended: boolean): NonNullable<Batch
 const NOT_FINISHED = { reason: 'NotFinished', message: 'The upload is not finished.' } as const;
 
 function describeConditions(input: StatusInput): ConditionUpdate[] {
-  const { view, degraded } = input;
+  const { view, degraded, upload } = input;
   const health = describeHealth(degraded);
+  const suspended = findSuspended(input);
   switch (view.kind) {
     case 'waiting':
       return [
@@ -185,12 +189,20 @@ function describeConditions(input: StatusInput): ConditionUpdate[] {
           message: 'Database, schema and target are in order; the schema is pinned.',
         }),
         describePlanned(view.row),
-        describeProgressing(view),
+        suspended ? update('Progressing', 'False', suspended) : describeProgressing(view),
         // A problem with the pods of an ended upload no longer matters.
         view.kind === 'complete' || view.kind === 'failed' ? describeHealth(null) : health,
+        ...describeSuspended(suspended, upload),
         ...describeEnd(view),
       ];
   }
+}
+
+/** The condition appears when a Job is suspended for the first time. */
+function describeSuspended(suspended: UploadExplanation | null, { status }: BatchUpload): ConditionUpdate[] {
+  if (suspended) return [update('Suspended', 'True', suspended)];
+  const resumed = { reason: 'Resumed', message: 'The Job of the upload goes on.' };
+  return findCondition(status, 'Suspended') ? [update('Suspended', 'False', resumed)] : [];
 }
 
 function describeHealth(degraded: UploadExplanation | null): ConditionUpdate {

@@ -1,6 +1,6 @@
-/** Finds pods that cannot start: they stay Pending for ever and their Job never fails, so the status has to say why. */
+/** Finds pods that cannot start or do not end: their Job never fails, so the status has to say why. */
 import type { UploadExplanation } from '#api/explanation.ts';
-import type { JobView, Observed, PodView } from './types.ts';
+import type { JobView, Observed, PodView, Seen } from './types.ts';
 
 export interface StuckResult {
   stuck: UploadExplanation | null;
@@ -20,45 +20,60 @@ const IMAGE = new Set([
   'RegistryUnavailable',
 ]);
 
-type StuckInput = Pick<Observed, 'now' | 'pods' | 'creationRefused' | 'stuckPodGraceMs'>;
+/** Time that a deleted pod has to end by itself; pod-template.ts sets it. */
+const TERMINATION_MS = 30_000;
 
-export function findStuck(input: StuckInput, job: JobView | null): StuckResult {
-  const { now, stuckPodGraceMs } = input;
+/** A Job without pods is looked at again after this time, because Kubernetes may have said why. */
+const CHECK_EVENTS_MS = 5_000;
+
+type StuckInput = Pick<Observed, 'pods' | 'creationRefused' | 'stuckPodGraceMs'>;
+
+export function findStuck(input: StuckInput, job: Seen<JobView> | null): StuckResult {
+  const { stuckPodGraceMs } = input;
   let checkAfterMs: number | null = null;
   let stuck: UploadExplanation | null = null;
   const after = (ms: number) => {
     checkAfterMs = Math.min(checkAfterMs ?? ms, ms);
   };
   for (const pod of input.pods) {
-    const due = dueTime(pod, stuckPodGraceMs);
-    if (due === null) continue;
-    if (now < due) after(due - now + 100);
+    const patience = patienceMs(pod, stuckPodGraceMs);
+    if (patience === null) continue;
+    if (pod.stateMs < patience) after(patience - pod.stateMs + 100);
     else stuck ??= explainPod(pod);
   }
   if (stuck === null && job !== null && hasNoPods(job, input.pods)) {
-    const due = job.createdAt + stuckPodGraceMs;
-    if (now < due) after(due - now + 100);
-    else stuck = explainNoPods(job, input.creationRefused);
+    // What Kubernetes says itself needs no grace.
+    if (input.creationRefused !== null || job.stateMs >= stuckPodGraceMs) {
+      stuck = explainNoPods(job, input.creationRefused);
+    } else after(Math.min(stuckPodGraceMs - job.stateMs, CHECK_EVENTS_MS) + 100);
   }
   return { stuck, checkAfterMs };
 }
 
 /** Should the Job have pods, and has none? */
 export function hasNoPods(job: JobView, pods: readonly PodView[]): boolean {
-  return !job.finished && !job.deleting && job.active === 0 && !pods.some((pod) => pod.job === job.name);
+  return (
+    !job.finished && !job.deleting && !job.suspended && job.active === 0 && !pods.some((pod) => pod.job === job.name)
+  );
 }
 
-/** When a pod counts as stuck (wall clock, ms); null for a pod that runs or has run. */
-function dueTime(pod: PodView, graceMs: number): number | null {
-  if (pod.deletionDue !== null) return pod.deletionDue + graceMs;
-  return pod.phase === 'Pending' ? pod.createdAt + graceMs : null;
+/** Time in its present state after which a pod counts as stuck; null for a pod that runs or has run. */
+function patienceMs({ deleting, phase, outliving }: PodView, graceMs: number): number | null {
+  if (deleting) return TERMINATION_MS + graceMs;
+  return phase === 'Pending' || (phase === 'Running' && outliving.length > 0) ? graceMs : null;
 }
 
 function explainPod(pod: PodView): UploadExplanation | null {
-  if (pod.deletionDue !== null) {
+  if (pod.deleting) {
     return {
       reason: 'PodNotTerminating',
       message: `The pod ${pod.name} was deleted and does not end; its node is probably lost. Kubernetes replaces the pod when the node is back or deleted, or after kubectl delete pod ${pod.name} --force.`,
+    };
+  }
+  if (pod.phase === 'Running') {
+    return {
+      reason: 'PodNotEnding',
+      message: `The work of the pod ${pod.name} has ended, and its container ${pod.outliving.join(', ')} goes on, so that Kubernetes does not count the pod as ended. Something adds this container to pods: exclude the pods with the label app.kubernetes.io/managed-by=batch-upload from it, or let it add a native sidecar (an init container with restartPolicy: Always).`,
     };
   }
   if (pod.unschedulable !== null) {

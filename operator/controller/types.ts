@@ -20,13 +20,16 @@ export interface JobView {
   /** The reason of the Job's failure, in the words of Kubernetes; empty while it has not failed. */
   reason: string;
   message: string;
-  /** Wall clock, ms. */
-  createdAt: number;
-  finishedAt: number | null;
+  /** Something has suspended the Job, so that it has no pods and makes none. */
+  suspended: boolean;
+  /** The Job has a time to live, after which Kubernetes deletes it. */
+  expires: boolean;
   active: number;
   succeeded: number;
   failed: number;
   parallelism: number;
+  /** The parallelism that the operator gave to the Job last; null for a Job of an earlier release. */
+  appliedParallelism: number | null;
   /** Earlier Jobs of this name that ended while the ledger still had work. */
   recreated: number;
 }
@@ -34,17 +37,30 @@ export interface JobView {
 export interface PodView {
   name: string;
   job: string;
+  /** The index of the Job for which the pod works; empty where it is not known. */
+  index: string;
   phase: string;
-  /** Wall clock, ms. */
-  createdAt: number;
-  /** When the grace period of the pod's deletion ends (wall clock, ms); null for a pod that is not deleted. */
-  deletionDue: number | null;
+  /** The pod is deleted, and may still be ending. */
+  deleting: boolean;
+  /** Why the kubelet or a controller ended the pod, such as `Evicted`; null where neither did. */
+  disrupted: { reason: string; message: string } | null;
+  /** Containers that still run although the runner has ended. */
+  outliving: string[];
   /** Why the scheduler finds no node for the pod. */
   unschedulable: string | null;
   /** Why the pod's container does not start. */
   waiting: { reason: string; message: string } | null;
   terminated: { exitCode: number; reason: string; message: string; finishedAt: number } | null;
 }
+
+/** The Jobs of an upload's present attempt. */
+export interface JobViews<T = JobView> {
+  plan: T | null;
+  process: T | null;
+}
+
+/** A Job or pod with the time in ms for which the operator has seen it in its present state, by the operator's own clock. */
+export type Seen<T> = T & { stateMs: number };
 
 /** What is known of the upload's ledger row. */
 export type LedgerView =
@@ -63,10 +79,14 @@ export interface Observed {
   ledger: LedgerView;
   /** The schema of an upload that has no ledger row yet; null when the schema is missing or the upload has a row. */
   schema: RecordSchemaSpec | null;
-  jobs: { plan: JobView | null; process: JobView | null };
-  pods: PodView[];
+  jobs: JobViews<Seen<JobView>>;
+  pods: Seen<PodView>[];
   /** Why the Job controller cannot make pods; null when it has reported nothing. */
   creationRefused: string | null;
+  /** How often this operator has made the Job that is needed now, and the time since the last time; null for never. */
+  created: { times: number; agoMs: number } | null;
+  /** The pods that something has evicted, preempted or deleted since the upload began, and the last of them. */
+  disruptions: Disruptions | null;
   /** How often the Job that is missing now was deleted to be made again. */
   recreated: number;
   /** When the failure of this upload was first read from the ledger (wall clock, ms). */
@@ -78,6 +98,15 @@ export interface Observed {
   waitingMs: number;
 }
 
+export interface Disruptions {
+  count: number;
+  pod: string;
+  reason: string;
+  message: string;
+  /** Time since the last one was seen, in ms. */
+  agoMs: number;
+}
+
 export type Action =
   /** Bring the ledger up to date. */
   | { type: 'migrate' }
@@ -86,6 +115,8 @@ export type Action =
   | { type: 'createJob'; kind: RunnerCommand; recreated: number }
   | { type: 'deleteJob'; job: JobView; because: string }
   | { type: 'setParallelism'; job: JobView; parallelism: number }
+  /** Let Kubernetes delete the finished Job after a while: the ledger has its outcome. */
+  | { type: 'expireJob'; job: JobView }
   | { type: 'complete' }
   /** Let a queued upload go on: the upload with the same content has ended. */
   | { type: 'dequeue' }

@@ -3,6 +3,7 @@ import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { ErrorSummary } from '#ledger/types.ts';
 import type { RateState } from './progress-policy.ts';
+import type { Disruptions } from './types.ts';
 
 export interface UploadMemory {
   uid: string;
@@ -15,6 +16,12 @@ export interface UploadMemory {
   topErrors: { list: ErrorSummary[]; count: number; at: number } | null;
   /** When the failure was first read from the ledger (wall clock, ms); null while the upload has not failed. */
   failedSince: number | null;
+  /** The Job that the controller made last, how often the controller made a Job of this name, and when (monotonic, ms). */
+  created: { name: string; times: number; at: number } | null;
+  /** Since when (monotonic, ms) each Job and pod has been seen in its present state. */
+  seen: ReadonlyMap<string, { state: string; at: number }>;
+  /** `pods` holds the names that were counted; `at` is monotonic, in ms. */
+  disruptions: (Omit<Disruptions, 'agoMs'> & { pods: ReadonlySet<string>; at: number }) | null;
   /** How often the Job that is missing now was deleted to be made again. */
   recreated: number;
   /** The controller has seen the upload's deletion, and the ledger row is being closed or is closed. */
@@ -38,6 +45,9 @@ export class UploadMemories {
       rate: null,
       topErrors: null,
       failedSince: null,
+      created: null,
+      seen: new Map(),
+      disruptions: null,
       recreated: 0,
       closing: false,
       creationRefused: null,

@@ -9,7 +9,8 @@ export function buildCleanupJob(input: JobInput, deadlineSeconds: number): NewJo
   return {
     metadata,
     spec: {
-      ...commonJobSpec(input),
+      ...commonJobSpec(),
+      ttlSecondsAfterFinished: input.settings.jobTtlSeconds,
       completions: 1,
       parallelism: 1,
       activeDeadlineSeconds: deadlineSeconds,

@@ -4,6 +4,6 @@ import { commonJobSpec, type JobInput, jobMetadata, type NewJob, podTemplate } f
 export function buildPlanJob(input: JobInput): NewJob {
   return {
     metadata: jobMetadata(input, 'plan'),
-    spec: { ...commonJobSpec(input), completions: 1, parallelism: 1, template: podTemplate(input, 'plan') },
+    spec: { ...commonJobSpec(), completions: 1, parallelism: 1, template: podTemplate(input, 'plan') },
   };
 }

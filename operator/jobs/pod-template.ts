@@ -56,19 +56,17 @@ export function jobMetadata({ upload, attempt, recreated }: JobInput, kind: JobK
 /**
  * The part of a Job's spec that is the same for all Jobs. The first rule that fits decides, so that a disruption
  * (drain, preemption, node shutdown) comes before the exit code that it causes. The codes are those of {@link
- * EXIT_CODES}.
+ * EXIT_CODES}. A Job gets its time to live later, when the ledger has its outcome: a Job that vanished before would be
+ * made again.
  */
-export function commonJobSpec({
-  settings,
-}: JobInput): Pick<
+export function commonJobSpec(): Pick<
   JobSpec,
-  'completionMode' | 'backoffLimitPerIndex' | 'maxFailedIndexes' | 'podFailurePolicy' | 'ttlSecondsAfterFinished'
+  'completionMode' | 'backoffLimitPerIndex' | 'maxFailedIndexes' | 'podFailurePolicy'
 > {
   return {
     completionMode: 'Indexed',
     backoffLimitPerIndex: RETRIES_PER_INDEX,
     maxFailedIndexes: 0,
-    ttlSecondsAfterFinished: settings.jobTtlSeconds,
     podFailurePolicy: {
       rules: [
         { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },

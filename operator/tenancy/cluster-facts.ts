@@ -1,16 +1,38 @@
 /** Facts that are read from the cluster: its id, the runners' service account, the Secret of the migrating role. */
 import { DATABASE_SECRET_KEYS, DEFAULT_NAMES } from '#api/defaults.ts';
-import type { Clock } from '#common/clock.ts';
+import { backoffMs } from '#common/backoff.ts';
+import { type Clock, sleep } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
 import { SERVICE_ACCOUNTS } from '#kube/custom-resources.ts';
-import { isForbidden } from '#kube/errors.ts';
+import { isForbidden, retryAfterMs } from '#kube/errors.ts';
 import { NAMESPACES, SECRETS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import { connectionConfig } from '#ledger/client/pool-connection.ts';
 
 /** The uid of the namespace kube-system, which identifies the cluster for every operator in it. */
-export async function readClusterId(client: Pick<KubeClient, 'get'>, signal: AbortSignal): Promise<string> {
+async function readClusterId(client: Pick<KubeClient, 'get'>, signal: AbortSignal): Promise<string> {
   const namespace = await client.get(NAMESPACES, { name: 'kube-system' }, { signal });
   return namespace.metadata!.uid!;
+}
+
+const CLUSTER_ID_BACKOFF = { baseMs: 500, maxMs: 30_000 };
+
+/** Reads the cluster's id until the API server answers; null when the signal aborts before. */
+export async function awaitClusterId(
+  { client, clock, log }: { client: Pick<KubeClient, 'get'>; clock: Clock; log: Logger },
+  signal: AbortSignal,
+): Promise<string | null> {
+  for (let failures = 1; !signal.aborted; failures += 1) {
+    try {
+      return await readClusterId(client, signal);
+    } catch (err) {
+      if (signal.aborted) return null;
+      const retryInMs = Math.max(backoffMs(failures, CLUSTER_ID_BACKOFF), retryAfterMs(err));
+      log.warn({ err, failures, retryInMs }, 'the id of the cluster could not be read and is read again');
+      await sleep(clock, retryInMs, signal);
+    }
+  }
+  return null;
 }
 
 /** Time for which the answer about a service account is reused. */

@@ -58,7 +58,7 @@ describe('the Job that is needed', () => {
     [
       'parallelism changed',
       undefined,
-      { plan: null, process: job({ parallelism: 1 }) },
+      { plan: null, process: job({ parallelism: 1, appliedParallelism: 1 }) },
       [{ type: 'setParallelism', parallelism: 2 }],
     ],
   ] as [string, Observed['ledger'] | undefined, Observed['jobs'], object[]][])('%s', (_what, ledger, jobs, actions) => {
@@ -81,7 +81,7 @@ describe('the Job that is needed', () => {
     [50, 59_999, []],
     [50, 60_000, [{ type: 'deleteJob' }]],
   ])('complete with chunks left, made again %d times, %d ms ago', (recreated, ago, actions) => {
-    const ended = job({ verdict: 'complete', finished: true, finishedAt: NOW - ago, recreated });
+    const ended = job({ verdict: 'complete', finished: true, stateMs: ago, recreated });
     const decision = decide(observed({ jobs: { plan: null, process: ended } }));
     expect(decision.actions).toHaveLength(actions.length);
     expect(decision.actions).toMatchObject(actions);
@@ -250,7 +250,7 @@ describe('a failed upload that is to be tried again', () => {
 });
 
 describe('pods that do not start', () => {
-  const pending = (change: object, ageMs: number) => [pod({ phase: 'Pending', createdAt: NOW - ageMs, ...change })];
+  const pending = (change: object, ageMs: number) => [pod({ phase: 'Pending', stateMs: ageMs, ...change })];
   it.each([
     ['no node', { unschedulable: '0/3 nodes are available' }, 'Unschedulable', /0\/3 nodes/],
     ['no image', { waiting: { reason: 'ErrImagePull', message: 'denied' } }, 'ImagePullFailed', /denied/],
@@ -265,12 +265,12 @@ describe('pods that do not start', () => {
   });
 
   it('a lost node', () => {
-    const pods = [pod({ deletionDue: NOW - 60_000 })];
+    const pods = [pod({ deleting: true, stateMs: 90_000 })];
     expect(decide(observed({ pods })).degraded).toMatchObject({ reason: 'PodNotTerminating' });
   });
 
   it('a Job that gets no pods, in the words of Kubernetes', () => {
-    const process = job({ active: 0, createdAt: NOW - 60_000 });
+    const process = job({ active: 0, stateMs: 5000 });
     const seen = observed({ jobs: { plan: null, process }, pods: [], creationRefused: 'exceeded quota' });
     expect(decide(seen).degraded).toMatchObject({
       reason: 'PodsNotCreated',

@@ -3,7 +3,7 @@
  */
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { UploadProgress } from '#ledger/types.ts';
-import type { JobView, Observed, PodView } from '#operator/controller/types.ts';
+import type { JobView, Observed, PodView, Seen } from '#operator/controller/types.ts';
 import { itemsSchema } from '#support/cluster/manifests.ts';
 
 export const NOW = Date.parse('2026-01-01T12:00:00Z');
@@ -53,7 +53,7 @@ export function row(change: Partial<UploadProgress> = {}): UploadProgress {
   };
 }
 
-export function job(change: Partial<JobView> = {}): JobView {
+export function job(change: Partial<Seen<JobView>> = {}): Seen<JobView> {
   return {
     name: `${UID}-process-1`,
     uid: 'job',
@@ -64,24 +64,29 @@ export function job(change: Partial<JobView> = {}): JobView {
     finished: false,
     reason: '',
     message: '',
-    createdAt: NOW - 4000,
-    finishedAt: null,
+    suspended: false,
+    expires: false,
+    stateMs: 4000,
     active: 2,
     succeeded: 0,
     failed: 0,
     parallelism: 2,
+    appliedParallelism: 2,
     recreated: 0,
     ...change,
   };
 }
 
-export function pod(change: Partial<PodView> = {}): PodView {
+export function pod(change: Partial<Seen<PodView>> = {}): Seen<PodView> {
   return {
     name: 'pod',
     job: job().name,
     phase: 'Running',
-    createdAt: NOW - 4000,
-    deletionDue: null,
+    index: '0',
+    deleting: false,
+    disrupted: null,
+    outliving: [],
+    stateMs: 4000,
     unschedulable: null,
     waiting: null,
     terminated: null,
@@ -98,6 +103,8 @@ export function observed(change: Partial<Observed> = {}): Observed {
     jobs: { plan: null, process: job() },
     pods: [pod()],
     creationRefused: null,
+    created: null,
+    disruptions: null,
     recreated: 0,
     failedSince: null,
     recordsPerSecond: null,
