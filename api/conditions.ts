@@ -115,6 +115,8 @@ export const REASONS = {
   ParallelismChanged: 'ParallelismChanged',
   /** The API server cannot be reached, or refuses a request of the operator. */
   ApiServerError: 'ApiServerError',
+  /** The database or the API server has not answered the operator for a while; the operator still waits. */
+  SlowAnswer: 'SlowAnswer',
   /** The operator met an error that it does not know; its log has the details. */
   OperatorError: 'OperatorError',
   /** The API server refused to create a Job: a quota, an admission rule or a missing right forbids the Job. */

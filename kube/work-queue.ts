@@ -21,6 +21,14 @@ export function createWorkQueue(deps: WorkQueueDeps): WorkQueue {
   return new KeyedWorkQueue(deps);
 }
 
+/**
+ * A key that is processed for longer than this waits for something slow, such as the database of one tenant, and leaves
+ * its worker to others.
+ */
+const SLOW_MS = 2_000;
+/** Limits the keys that are processed at a time, with the slow ones, to so many for each worker. */
+const SLOW_FACTOR = 16;
+
 type Process = (key: string, signal: AbortSignal) => Promise<ProcessResult>;
 
 /**
@@ -29,7 +37,7 @@ type Process = (key: string, signal: AbortSignal) => Promise<ProcessResult>;
  * | state | the key ... | next |
  * |---|---|---|
  * | `#ready` | waits for a worker, in order | `#active`, when a worker takes it |
- * | `#active` | is being processed | no state, when `process` ends |
+ * | `#active` | is being processed; after 2 s also in `#slow` | no state, when `process` ends |
  * | `#active` and `#again` | is being processed, and was added meanwhile | `#ready`, when `process` ends |
  * | `#delayed` | waits for its time | `#ready`, when its timer adds it |
  */
@@ -38,6 +46,7 @@ class KeyedWorkQueue implements WorkQueue {
   readonly #clock: Clock;
   readonly #ready = new Fifo();
   readonly #active = new Map<string, number>();
+  readonly #slow = new Set<string>();
   readonly #again = new Set<string>();
   readonly #delayed = new Map<string, { due: number; cancel: () => void }>();
   readonly #failures = new Map<string, number>();
@@ -132,7 +141,12 @@ class KeyedWorkQueue implements WorkQueue {
   #dispatch(): void {
     const consumer = this.#consumer;
     if (consumer === undefined) return;
-    while (!this.#closed && this.#active.size < consumer.workers) {
+    const { workers } = consumer;
+    while (
+      !this.#closed &&
+      this.#active.size - this.#slow.size < workers &&
+      this.#active.size < workers * SLOW_FACTOR
+    ) {
       const next = this.#ready.shift();
       if (next === undefined) return;
       const started = this.#clock.monotonic();
@@ -148,6 +162,10 @@ class KeyedWorkQueue implements WorkQueue {
     { process, signal, idle }: { process: Process; signal: AbortSignal; idle: () => void },
   ): Promise<void> {
     let ok = false;
+    const cancelSlow = this.#clock.schedule(SLOW_MS, () => {
+      this.#slow.add(key);
+      this.#dispatch();
+    });
     try {
       const result = await process(key, signal);
       ok = true;
@@ -156,6 +174,8 @@ class KeyedWorkQueue implements WorkQueue {
     } catch (err) {
       this.#failed(key, err, signal);
     }
+    cancelSlow();
+    this.#slow.delete(key);
     this.#active.delete(key);
     const seconds = (this.#clock.monotonic() - started) / 1000;
     this.#deps.onProcessed?.({ key, ok, seconds, waitedSeconds: waitedMs / 1000 });

@@ -41,6 +41,10 @@ export interface Reading {
 const WORK_CONNECTIONS = 2;
 const WORK_TIMEOUT_MS = 30_000;
 const POLL_TIMEOUT_MS = 10_000;
+/** Work that waits for a connection looks this often whether the work before it moves. */
+const PATIENCE_MS = 1_000;
+/** Work that takes longer than this means that the database is held up, by a lock or by load. */
+const SLOW_MS = 2_000;
 const BACKOFF = { baseMs: 1000, maxMs: 10_000 };
 const NO_LEDGER = new Set(['42P01', '3F000']);
 
@@ -55,6 +59,8 @@ export class Database {
   readonly #work: pg.Pool;
   readonly #poll: pg.Pool;
   readonly #gate = createSemaphore(WORK_CONNECTIONS);
+  /** The work that holds a slot, the oldest first. */
+  readonly #running = new Set<{ at: number }>();
   readonly #watched = new Map<string, { notify: () => void; reading: Reading | null }>();
   readonly #closed = new AbortController();
   #fault: Fault | null = null;
@@ -89,7 +95,34 @@ export class Database {
   async run<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     this.#lastUsed = this.#deps.clock.monotonic();
     this.#failIfDown();
-    return this.#gate.run(() => this.#with(this.#work, work));
+    await this.#enter();
+    const started = { at: this.#deps.clock.monotonic() };
+    this.#running.add(started);
+    try {
+      return await this.#with(this.#work, work);
+    } finally {
+      this.#running.delete(started);
+      this.#gate.release();
+    }
+  }
+
+  /**
+   * Waits for a slot while the work before moves. Callers of a database that is held up must not wait: they would hold
+   * up the work on other databases.
+   * @throws Fault DB_BUSY
+   */
+  async #enter(): Promise<void> {
+    for (;;) {
+      const patience = AbortSignal.timeout(PATIENCE_MS);
+      try {
+        return await this.#gate.acquire(patience);
+      } catch (error) {
+        if (!patience.aborted) throw error;
+      }
+      const [oldest] = this.#running;
+      const forMs = oldest ? this.#deps.clock.monotonic() - oldest.at : 0;
+      if (forMs > SLOW_MS) throw busy(forMs);
+    }
   }
 
   /** Runs a transaction that may have to wait for the upload's pods. Sessions of pods that do not move are ended. */
@@ -268,6 +301,15 @@ export class Database {
     if (entry && (entry.reading === null || entry.reading.at <= reading.at)) entry.reading = reading;
     return reading;
   }
+}
+
+function busy(forMs: number): Fault {
+  return new Fault({
+    code: 'DB_BUSY',
+    category: 'retryable',
+    reason: 'DatabaseUnavailable',
+    message: `The database answers slowly: a statement of the operator has run for ${Math.round(forMs / 1000)} s, and others wait for it. A lock on the tables of the schema batch_upload or too much load is the cause; see pg_stat_activity. The upload goes on by itself.`,
+  });
 }
 
 function createPool({ config, log }: DatabaseDeps, { max, timeoutMs }: { max: number; timeoutMs: number }): pg.Pool {

@@ -40,6 +40,8 @@ const HOLD_MS = 500;
 
 /** A first failure mostly passes within a second; one that took longer than this is said at once. */
 const SLOW_MS = 2_000;
+/** A reconcile that waits for longer than this is said while it waits. */
+const SAY_MS = 7_000;
 
 interface ReconcileInput {
   key: string;
@@ -60,17 +62,26 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
   const onDecision = (decided: StatusInput) => {
     known = decided;
   };
+  const say = (why: UploadExplanation) =>
+    sayHindered(deps, { memory, upload, known, why, signal }).catch((err) =>
+      deps.log.debug({ err, key }, 'the status could not say what hinders the upload'),
+    );
+  const cancel = deps.clock.schedule(SAY_MS, () => void say(SLOW_ANSWER));
   try {
     return await work(deps, { key, upload, memory, onDecision, signal });
   } catch (error) {
     const isNew = failures === 0 && deps.clock.monotonic() - since < SLOW_MS;
-    if (signal.aborted || isConflict(error) || isNew) throw error;
-    await sayHindered(deps, { memory, upload, known, error, signal }).catch((err) =>
-      deps.log.debug({ err, key }, 'the status could not say what hinders the upload'),
-    );
+    if (!signal.aborted && !isConflict(error) && !isNew) await say(explainError(error));
     throw error;
+  } finally {
+    cancel();
   }
 }
+
+const SLOW_ANSWER: UploadExplanation = {
+  reason: 'SlowAnswer',
+  message: `The operator has waited for more than ${SAY_MS / 1000} s for an answer of the database or of the API server, and goes on when it comes. If this stays, look for locks on the tables of the schema batch_upload (pg_stat_activity), or for an admission webhook that does not answer.`,
+};
 
 /** Whatever goes wrong, the status says it: whoever looks for the cause begins there. */
 async function sayHindered(
@@ -79,18 +90,17 @@ async function sayHindered(
     memory,
     upload,
     known,
-    error,
+    why,
     signal,
   }: {
     memory: UploadMemory;
     upload: BatchUpload;
     /** What was decided before the error; null when the error came before the decision. */
     known: StatusInput | null;
-    error: unknown;
+    why: UploadExplanation;
     signal: AbortSignal;
   },
 ): Promise<void> {
-  const why = explainError(error);
   const nothing = { jobs: { plan: null, process: null }, recordsPerSecond: null, topErrors: [] };
   const unobserved = { ...nothing, now: deps.clock.now(), view: { kind: 'unobserved' } as const };
   const isAccepted = isTrue(upload.status, 'Accepted');
@@ -104,9 +114,13 @@ async function sayHindered(
 
 function explainError(error: unknown): UploadExplanation {
   if (error instanceof KubeError) {
+    const answer =
+      error.status > 0
+        ? `answered a request of the operator with HTTP ${error.status}`
+        : 'did not answer a request of the operator';
     return {
       reason: 'ApiServerError',
-      message: `The API server refused or did not answer a request of the operator, which tries again after growing waits: ${error.message}`,
+      message: `The API server ${answer}, and the operator tries again after growing waits: ${error.message}`,
     };
   }
   const what = error instanceof Fault ? error.message : error instanceof Error ? error.name : 'an unknown error';
@@ -217,8 +231,9 @@ async function writeStatus(
   input: StatusInput,
   { memory, signal }: { memory: UploadMemory; signal: AbortSignal },
 ): Promise<void> {
-  const { upload } = input;
-  const status = buildStatus(input);
+  // The status may have been written since this reconcile began: by the reconcile itself, when it waited for long.
+  const upload = withNewestStatus(input.upload, memory);
+  const status = buildStatus({ ...input, upload });
   if (sameStatus(upload.status, status)) return;
   const { name, namespace, uid } = upload.metadata;
   // The uid makes the API server refuse the status for a newer object of the same name.

@@ -34,6 +34,17 @@ export interface KubeApiServer extends AsyncDisposable {
 
 const PATH = /^\/(?:api|apis\/[^/]+)\/[^/]+(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
 
+/** RFC 7386. */
+function mergePatch(target: unknown, patch: unknown): unknown {
+  if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
+  const merged: Record<string, unknown> = { ...(target as Record<string, unknown> | undefined) };
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete merged[name];
+    else merged[name] = mergePatch(merged[name], value);
+  }
+  return merged;
+}
+
 export async function startKubeApiServer(): Promise<KubeApiServer> {
   const objects = new Map<string, StoredObject>();
   const watches = new Set<{ plural: string; response: ServerResponse }>();
@@ -107,7 +118,8 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       case 'PATCH': {
         if (known === undefined) return void refuse(response, 404, 'NotFound');
         const patch: StoredObject = JSON.parse(body);
-        if (sub !== 'status') return void answer(response, store(plural, 'MODIFIED', { ...known, ...patch }));
+        if (sub !== 'status')
+          return void answer(response, store(plural, 'MODIFIED', mergePatch(known, patch) as StoredObject));
         return void answer(response, store(plural, 'MODIFIED', { ...known, status: patch['status'] }));
       }
       case 'DELETE':

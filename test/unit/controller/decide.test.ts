@@ -278,3 +278,87 @@ describe('pods that do not start', () => {
     });
   });
 });
+
+describe('a Job that something else changes', () => {
+  const missing = (times: number, agoMs: number) =>
+    decide(observed({ jobs: { plan: null, process: null }, pods: [], created: { times, agoMs } }));
+
+  it('vanished: made again after growing waits, and said', () => {
+    expect(missing(1, 500)).toMatchObject({ actions: [], degraded: null, requeueAfterMs: 500 });
+    expect(missing(1, 1999)).toMatchObject({ actions: [], degraded: { reason: 'JobDeleted' }, requeueAfterMs: 1 });
+    expect(missing(1, 2000)).toMatchObject({ actions: [{ type: 'createJob' }] });
+    expect(missing(4, 15_999)).toMatchObject({ actions: [], requeueAfterMs: 1 });
+    expect(missing(4, 16_000)).toMatchObject({ actions: [{ type: 'createJob' }] });
+    expect(missing(50, 60_000)).toMatchObject({ actions: [{ type: 'createJob' }] });
+  });
+
+  it('exists again after it was deleted twice: said for a minute', () => {
+    const again = (agoMs: number) => decide(observed({ created: { times: 3, agoMs } })).degraded;
+    expect(again(59_000)).toMatchObject({ reason: 'JobDeleted', message: expect.stringContaining('2 times') });
+    expect(again(61_000)).toBeNull();
+  });
+
+  it('has another parallelism than the operator gave to it: left alone, and said', () => {
+    const jobs = { plan: null, process: job({ parallelism: 0, appliedParallelism: 2 }) };
+    const decision = decide(observed({ jobs }));
+    expect(decision).toMatchObject({ actions: [], degraded: { reason: 'ParallelismChanged' } });
+    expect(decision.degraded?.message).toContain(`'{"spec":{"parallelism":2}}'`);
+  });
+
+  it('of an earlier release, without the note of the parallelism: set once', () => {
+    const jobs = { plan: null, process: job({ parallelism: 1, appliedParallelism: null }) };
+    expect(decide(observed({ jobs })).actions).toMatchObject([{ type: 'setParallelism', parallelism: 2 }]);
+  });
+
+  it('is suspended: no pod is missed', () => {
+    const jobs = { plan: null, process: job({ suspended: true, active: 0, stateMs: 600_000 }) };
+    expect(decide(observed({ jobs, pods: [] })).degraded).toBeNull();
+  });
+});
+
+describe('pods that fail', () => {
+  const ended = { exitCode: 1, reason: 'Error', message: '', finishedAt: NOW };
+  const failed = (change: Partial<ReturnType<typeof pod>> = {}) =>
+    pod({ phase: 'Failed', terminated: ended, ...change });
+  const degraded = (...pods: ReturnType<typeof pod>[]) => decide(observed({ pods })).degraded;
+
+  it.each([
+    ['once, and another pod runs', [failed(), pod()], false],
+    ['once, and no other pod yet', [failed()], true],
+    ['twice, and another pod runs', [failed(), failed(), pod()], true],
+    ['twice, then one succeeds', [failed(), failed(), pod({ phase: 'Succeeded' })], false],
+    ['once for each of two indexes that go on', [failed(), pod(), failed({ index: '1' }), pod({ index: '1' })], false],
+  ])('%s', (_what, pods, isSaid) => {
+    expect(degraded(...pods)?.reason).toBe(isSaid ? 'PodsFailing' : undefined);
+  });
+
+  it('the last one is named, with its own message', () => {
+    const message = JSON.stringify({
+      code: 'S3_X',
+      reason: 'Storage',
+      message: 'The storage is away.',
+      category: 'retryable',
+    });
+    const last = failed({ name: 'last', terminated: { ...ended, message, finishedAt: NOW + 1 } });
+    expect(degraded(failed(), last)?.message).toMatch(/failed 2 times; Kubernetes tries 7 times.*last/);
+  });
+
+  it('evicted again and again: said for ten minutes after the last one', () => {
+    const disruptions = { count: 3, pod: 'p', reason: 'EvictionByEvictionAPI', message: 'drained', agoMs: 0 };
+    expect(decide(observed({ disruptions })).degraded).toMatchObject({
+      reason: 'PodsDisrupted',
+      message: expect.stringMatching(/^3 pods.*p \(EvictionByEvictionAPI: drained\)/),
+    });
+    expect(decide(observed({ disruptions: { ...disruptions, count: 1 } })).degraded).toBeNull();
+    expect(decide(observed({ disruptions: { ...disruptions, agoMs: 600_001 } })).degraded).toBeNull();
+  });
+
+  it('a container that goes on after the runner: named after the grace', () => {
+    const kept = (stateMs: number) => degraded(pod({ outliving: ['istio-proxy'], stateMs }));
+    expect(kept(59_999)).toBeNull();
+    expect(kept(60_000)).toMatchObject({
+      reason: 'PodNotEnding',
+      message: expect.stringContaining('its container istio-proxy goes on'),
+    });
+  });
+});

@@ -1,0 +1,243 @@
+/** The controller on a real PostgreSQL and an API server in memory whose cluster does what clusters do wrong. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
+import { findCondition } from '#api/conditions.ts';
+import { systemClock } from '#common/clock.ts';
+import { createKubeClient } from '#kube/client.ts';
+import type { KubeObject } from '#kube/types.ts';
+import { readControllerConfig } from '#operator/config/controller-config.ts';
+import { type Controller, createController } from '#operator/controller/controller.ts';
+import { createMetrics } from '#operator/controller/metrics.ts';
+import { type KubeApiServer, type StoredObject, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
+import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
+
+let postgres: Postgres;
+beforeAll(async () => {
+  postgres = await startPostgres({ settings: { fsync: 'off' } });
+});
+afterAll(() => postgres[Symbol.asyncDispose]());
+
+interface Bench extends AsyncDisposable {
+  api: KubeApiServer;
+  controller: Controller;
+  /** The uri of the database of each namespace. */
+  databases: Record<string, string>;
+  upload(namespace: string, name: string): void;
+  status(namespace: string, name: string): BatchUploadStatus | undefined;
+}
+
+async function start({ namespaces = ['one'], refuseFirst }: { namespaces?: string[]; refuseFirst?: Refusal } = {}) {
+  const api = await startKubeApiServer();
+  const heal = refuseFirst && api.refuse(...refuseFirst);
+  const databases: Record<string, string> = {};
+  for (const namespace of namespaces) {
+    databases[namespace] = await createDatabase(postgres);
+    const data = { uri: Buffer.from(databases[namespace]).toString('base64') };
+    api.put('secrets', { metadata: { name: 'batch-upload-database', namespace }, data });
+    api.put('recordschemas', schemaManifest(namespace, 's', itemsSchema('items')));
+  }
+  const log = createRecordingLog();
+  const controller = createController({
+    client: createKubeClient({ access: api.access, userAgent: 'test' }),
+    events: { record: () => undefined, flush: async () => undefined, dropped: 0 },
+    config: {
+      ...readControllerConfig({
+        BATCH_UPLOAD_NAMESPACES: namespaces.join(),
+        BATCH_UPLOAD_RUNNER_IMAGE: 'image',
+        BATCH_UPLOAD_TICK_MS: '200',
+      }),
+    },
+    clock: systemClock,
+    log,
+    metrics: createMetrics(),
+  });
+  const stop = new AbortController();
+  const running = controller.run(stop.signal);
+  const bench: Bench = {
+    api,
+    controller,
+    databases,
+    upload(namespace, name) {
+      const spec = { source: { type: 'Manual', s3: { bucket: 'b', key: `${name}.csv` } }, schemaRef: { name: 's' } };
+      const defaults = { parallelism: 2, mode: 'Commit', reload: false, chunkRecords: 1000 };
+      api.put('batchuploads', uploadManifest(namespace, name, { ...defaults, ...spec } as never));
+    },
+    status: (namespace, name) =>
+      (api.get('batchuploads', namespace, name) as { status?: BatchUploadStatus } | undefined)?.status,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+      await api[Symbol.asyncDispose]();
+    },
+  };
+  return { ...bench, log, heal };
+}
+
+type Refusal = Parameters<KubeApiServer['refuse']>;
+
+const jobsOf = (api: KubeApiServer) => api.all('jobs') as (StoredObject & { spec: Record<string, unknown> })[];
+const created = (api: KubeApiServer) =>
+  api.requests.filter(({ method, plural }) => method === 'POST' && plural === 'jobs').length;
+const degraded = (status: BatchUploadStatus | undefined) => findCondition(status, 'Degraded');
+const until = (what: () => unknown, timeout = 10_000) =>
+  expect.poll(async () => Boolean(what()), { timeout, interval: 50 }).toBe(true);
+
+describe('the API server', () => {
+  it.each([
+    [429, 'TooManyRequests'],
+    [500, 'InternalError'],
+    [403, 'Forbidden'],
+  ])('answers the first request of a leader with %d: the leader tries again and works', async (code, reason) => {
+    const isFirst: Refusal[0] = ({ plural }) => plural === 'namespaces';
+    await using bench = await start({ refuseFirst: [isFirst, code, reason] });
+    bench.upload('one', 'u');
+    await until(() =>
+      bench.log.entries.some((entry) => JSON.stringify(entry).includes('id of the cluster could not be read')),
+    );
+    expect(bench.controller.startingMs).toBeGreaterThan(0);
+    bench.heal?.();
+    await until(() => bench.status('one', 'u')?.phase === 'Planning');
+    expect(bench.controller.startingMs).toBe(0);
+  });
+
+  it.each([
+    [500, 'InternalError'],
+    [429, 'TooManyRequests'],
+    [504, 'Timeout'],
+  ])('refuses each Job with %d: the status says so within 10 s, and the upload goes on later', async (code, reason) => {
+    await using bench = await start();
+    const heal = bench.api.refuse(({ method, plural }) => method === 'POST' && plural === 'jobs', code, reason);
+    bench.upload('one', 'u');
+    await until(() => degraded(bench.status('one', 'u'))?.status === 'True');
+    expect(degraded(bench.status('one', 'u'))).toMatchObject({
+      reason: 'ApiServerError',
+      message: expect.stringContaining(String(code)),
+    });
+    expect(bench.status('one', 'u')).toMatchObject({
+      phase: 'Planning',
+      message: expect.stringContaining('tries again'),
+    });
+    const triesAfterOneSecond = created(bench.api);
+    expect(triesAfterOneSecond).toBeLessThan(6);
+    heal();
+    await until(() => jobsOf(bench.api).length === 1, 20_000);
+    await until(() => degraded(bench.status('one', 'u'))?.status === 'False');
+  });
+
+  it('refuses the Secret: said before the upload is accepted, too', async () => {
+    await using bench = await start();
+    bench.api.refuse(({ plural }) => plural === 'secrets', 500, 'InternalError');
+    bench.upload('one', 'u');
+    await until(() => bench.status('one', 'u')?.phase === 'Pending');
+    expect(findCondition(bench.status('one', 'u'), 'Accepted')).toMatchObject({
+      status: 'False',
+      reason: 'ApiServerError',
+    });
+  });
+});
+
+describe('something else in the cluster', () => {
+  it('deletes each Job: at most 8 are made in 20 s, and the status says it', { timeout: 60_000 }, async () => {
+    await using bench = await start();
+    bench.upload('one', 'u');
+    const killer = setInterval(() => {
+      for (const { metadata } of jobsOf(bench.api)) bench.api.remove('jobs', 'one', metadata?.name ?? '');
+    }, 50);
+    try {
+      await until(() => degraded(bench.status('one', 'u'))?.reason === 'JobDeleted', 20_000);
+      await new Promise((resolve) => setTimeout(resolve, 20_000));
+      expect(created(bench.api)).toBeGreaterThanOrEqual(3);
+      expect(created(bench.api)).toBeLessThanOrEqual(8);
+      expect(degraded(bench.status('one', 'u'))).toMatchObject({ status: 'True', reason: 'JobDeleted' });
+    } finally {
+      clearInterval(killer);
+    }
+  });
+
+  it('suspends the Job: a condition says so, and nothing is degraded', async () => {
+    await using bench = await start();
+    bench.upload('one', 'u');
+    await until(() => jobsOf(bench.api).length === 1);
+    const [job] = jobsOf(bench.api);
+    bench.api.put('jobs', { ...job, spec: { ...job!.spec, suspend: true } });
+    await until(() => findCondition(bench.status('one', 'u'), 'Suspended')?.status === 'True');
+    expect(degraded(bench.status('one', 'u'))?.status).toBe('False');
+    expect(bench.status('one', 'u')?.message).toContain('is suspended');
+    bench.api.put('jobs', { ...job, spec: { ...job!.spec, suspend: false } });
+    await until(() => findCondition(bench.status('one', 'u'), 'Suspended')?.status === 'False');
+  });
+
+  it('kills each pod for its memory: named with how often, and what to do', async () => {
+    await using bench = await start();
+    bench.upload('one', 'u');
+    await until(() => jobsOf(bench.api).length === 1);
+    const [job] = jobsOf(bench.api);
+    for (const name of ['first', 'second']) bench.api.put('pods', failedPod(name, job!, 'one', 'OOMKilled'));
+    await until(() => degraded(bench.status('one', 'u'))?.reason === 'PodsFailing');
+    expect(degraded(bench.status('one', 'u'))?.message).toMatch(/failed 2 times.*second used more memory.*Raise/);
+  });
+
+  it('puts the labels of an upload on a pod of another namespace: its message is not ours', async () => {
+    await using bench = await start({ namespaces: ['one', 'two'] });
+    bench.upload('one', 'u');
+    await until(() => jobsOf(bench.api).length === 1);
+    const [job] = jobsOf(bench.api);
+    for (const name of ['first', 'second']) bench.api.put('pods', failedPod(name, job!, 'two', 'OOMKilled'));
+    bench.api.put('pods', failedPod('third', { metadata: { ...job!.metadata, uid: 'other' } }, 'one', 'OOMKilled'));
+    bench.upload('one', 'later');
+    await until(() => bench.status('one', 'later')?.phase === 'Planning');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(degraded(bench.status('one', 'u'))?.status).toBe('False');
+  });
+});
+
+function failedPod(name: string, job: KubeObject, namespace: string, reason: string): object {
+  const { labels, uid = '', name: jobName = '' } = job.metadata ?? {};
+  const terminated = { exitCode: 137, reason, finishedAt: new Date().toISOString() };
+  return {
+    metadata: {
+      name,
+      namespace,
+      labels: { ...labels, 'job-name': jobName, 'batch.kubernetes.io/job-completion-index': '0' },
+      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: jobName, uid }],
+    },
+    status: { phase: 'Failed', containerStatuses: [{ name: 'runner', state: { terminated } }] },
+  };
+}
+
+it('a Job gets its time to live when the ledger has its outcome', async () => {
+  await using bench = await start();
+  bench.upload('one', 'u');
+  await until(() => jobsOf(bench.api).length === 1);
+  const [job] = jobsOf(bench.api);
+  expect(job!.spec).not.toHaveProperty('ttlSecondsAfterFinished');
+  const conditions = [{ type: 'Failed', status: 'True', reason: 'PodFailurePolicy', message: 'exit code 2' }];
+  bench.api.put('jobs', { ...job, status: { conditions } });
+  await until(() => bench.status('one', 'u')?.phase === 'Failed');
+  await until(() => jobsOf(bench.api)[0]?.spec['ttlSecondsAfterFinished'] !== undefined);
+});
+
+describe('two tenants', () => {
+  it('one locks the ledger of its database: the first status of the other comes within 5 s', {
+    timeout: 120_000,
+  }, async () => {
+    await using bench = await start({ namespaces: ['one', 'two'] });
+    bench.upload('one', 'before');
+    await until(() => bench.status('one', 'before')?.phase === 'Planning');
+    await withClient(bench.databases['one']!, async (client) => {
+      await client.query('BEGIN; LOCK TABLE batch_upload.batch_uploads IN ACCESS EXCLUSIVE MODE');
+      for (let i = 0; i < 21; i += 1) bench.upload('one', `held-${i}`);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      const since = performance.now();
+      bench.upload('two', 'free');
+      await until(() => bench.status('two', 'free') !== undefined, 60_000);
+      expect(performance.now() - since).toBeLessThan(5000);
+      // Those that wait say so.
+      await until(() => bench.status('one', 'held-0') !== undefined, 15_000);
+    });
+    await until(() => bench.status('one', 'held-20')?.phase === 'Planning', 60_000);
+  });
+});
