@@ -124,7 +124,9 @@ function stopped(signal: string): Fault {
 
 /** Reports a fault where the operator looks for it. @returns the exit code. */
 async function finish(fault: Fault, config: RunnerConfig | null, log: Logger): Promise<number> {
-  const { code, category, reason } = fault;
+  const { code, reason } = fault;
+  // The password may have been changed since this pod began: the next pod gets the present content of the Secret.
+  const category = code === 'DB_AUTHENTICATION' ? 'retryable' : fault.category;
   if (category === 'fenced') {
     log.info({ code, reason: fault.message }, 'stopping: the ledger has decided');
     return EXIT_CODES.fenced;

@@ -10,6 +10,7 @@ import {
   type DatabaseOptions,
   databaseFault,
   disconnect,
+  READ_ONLY,
   socketOf,
   sqlState,
 } from '#ledger/connection/postgres.ts';
@@ -84,9 +85,7 @@ export function createSession(options: SessionOptions): Session {
         } catch (error) {
           signal.throwIfAborted();
           const fault = classify(error);
-          // A connection in an unknown state is not used again.
-          if (sqlState(error) === undefined || (error as pg.DatabaseError).severity !== 'ERROR')
-            await connection.drop();
+          if (isSpent(error)) await connection.drop();
           const spent = Date.now() - since;
           if (!fault.retryable || (tries >= MIN_TRIES && spent > retrySeconds * 1000)) throw fault;
           log.warn(
@@ -154,6 +153,12 @@ function createConnection(database: DatabaseOptions, stall: StallWatch) {
       prepared = null;
     },
   };
+}
+
+/** A connection in an unknown state, and one to a server that takes no writes, is not used again. */
+function isSpent(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === undefined || state === READ_ONLY || (error as pg.DatabaseError).severity !== 'ERROR';
 }
 
 /** Errors of node-postgres are faults of the database. Every other error is a defect. */

@@ -1,7 +1,7 @@
 /** Sets up the operator's connections, and says what their errors mean. */
 import type pg from 'pg';
 import { Fault } from '#common/faults.ts';
-import { databaseFault, parseDatabaseUri, sqlState } from '#ledger/connection/postgres.ts';
+import { databaseFault, parseDatabaseUri, READ_ONLY, sqlState } from '#ledger/connection/postgres.ts';
 
 export const APPLICATION_NAME = 'batch-upload-operator';
 
@@ -53,7 +53,7 @@ export function classify(error: unknown): unknown {
 export function isLost(error: unknown): boolean {
   if (error instanceof Fault) return error.code === 'DB_CONNECTION' || error.code === 'CFG_POOLER';
   const state = sqlState(error);
-  if (state !== undefined) return state.startsWith('57P') || state.startsWith('08') || state.startsWith('28');
+  if (state !== undefined) return state === READ_ONLY || ['57P', '08', '28'].some((begin) => state.startsWith(begin));
   return isNetwork(error);
 }
 

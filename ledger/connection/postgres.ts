@@ -164,6 +164,12 @@ const RETRYABLE_CLASSES = new Set(['08', '40', '53', '55', '57', '58']);
  */
 const IDLE_IN_TRANSACTION = '25P03';
 
+/**
+ * The server takes no writes: it is a standby, or was the primary before a switchover. A new connection may reach the
+ * new primary.
+ */
+export const READ_ONLY = '25006';
+
 /** Makes a fault that is named by its SQLSTATE. PostgreSQL's own messages carry values and are never passed on. */
 export function databaseFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
@@ -190,7 +196,7 @@ export function databaseFault(error: unknown): Fault {
       cause: error,
     });
   }
-  const retryable = RETRYABLE_CLASSES.has(state.slice(0, 2)) || state === IDLE_IN_TRANSACTION;
+  const retryable = RETRYABLE_CLASSES.has(state.slice(0, 2)) || state === IDLE_IN_TRANSACTION || state === READ_ONLY;
   return new Fault({
     code: `DB_${state}`,
     category: retryable ? 'retryable' : 'permanent',
@@ -204,6 +210,8 @@ export function databaseFault(error: unknown): Fault {
 const HINTS: Record<string, string> = {
   '42501':
     ' Grant the role of the Secret INSERT, SELECT and UPDATE on the target table and on the schema batch_upload.',
+  [READ_ONLY]:
+    ' The server takes no writes: a switchover is under way, or the uri names a standby, or the role is set to read only. Let the uri name the primary; after a switchover the work goes on by itself.',
   '42P01': ' The table does not exist any more: create it again.',
   '42883': ' A key column has a type that cannot be hashed, such as money or bit: give it another one.',
   '3D000': ' The database of the uri does not exist.',

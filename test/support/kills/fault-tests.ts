@@ -24,8 +24,10 @@ export interface FaultyUpload {
   plan(indexes?: number): Promise<void>;
   /** The row number of a good record of the chunk. */
   goodRow(chunk: number): number;
-  /** Expects the right counts, rows and errors, and one audit row for each chunk. */
-  expectExact(): Promise<void>;
+  /**
+   * Expects the right counts, rows and errors, and one audit row for each chunk, in the server at `port` of 127.0.0.1.
+   */
+  expectExact(port?: number): Promise<void>;
   /** The largest number in the metadata of any audit row. */
   mostInAudit(name: 'tries' | 'readRetries'): Promise<number>;
 }
@@ -63,7 +65,7 @@ export async function openFaultyUpload(
       const own = outcomes.slice(chunk * CHUNK_RECORDS, (chunk + 1) * CHUNK_RECORDS);
       return own.slice(own.length / 2).find(({ outcome }) => outcome === 'succeeded')!.row;
     },
-    expectExact: () => expectExact(url, id, { file, counts }),
+    expectExact: (port) => expectExact(port ? withPort(url, port) : url, id, { file, counts }),
     async mostInAudit(name) {
       const { rows } = await withClient(url, (client) =>
         client.query<{ most: number }>(
