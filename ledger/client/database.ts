@@ -9,15 +9,16 @@ import { type Clock, sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
 import { createSemaphore } from '#common/semaphore.ts';
-import { sqlState } from '#ledger/connection/postgres.ts';
+import { createRoute, type DatabaseAddress, type Route } from '#ledger/connection/database-uri.ts';
+import { assertWritable, sqlState } from '#ledger/connection/postgres.ts';
 import { readLedgerState } from '#ledger/migrate.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { withLockPatience } from '#ledger/uploads/lock-upload.ts';
 import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
-import { assertDirect, classify, isLost, ledgerOutdated } from './pool-connection.ts';
+import { assertDirect, classify, isLost, ledgerOutdated, openClient } from './pool-connection.ts';
 
 export interface DatabaseDeps {
-  config: pg.ClientConfig;
+  config: DatabaseAddress;
   tickMs: number;
   clock: Clock;
   log: Logger;
@@ -56,6 +57,7 @@ const NO_LEDGER = new Set(['42P01', '3F000']);
  */
 export class Database {
   readonly #deps: DatabaseDeps;
+  readonly #route: Route;
   readonly #work: pg.Pool;
   readonly #poll: pg.Pool;
   readonly #gate = createSemaphore(WORK_CONNECTIONS);
@@ -74,8 +76,12 @@ export class Database {
   constructor(deps: DatabaseDeps) {
     this.#deps = deps;
     this.#lastUsed = deps.clock.monotonic();
-    this.#work = createPool(deps, { max: WORK_CONNECTIONS, timeoutMs: WORK_TIMEOUT_MS });
-    this.#poll = createPool(deps, { max: 1, timeoutMs: POLL_TIMEOUT_MS });
+    this.#route = createRoute(deps.config);
+    this.#work = createPool(
+      { ...deps, config: this.#route.config },
+      { max: WORK_CONNECTIONS, timeoutMs: WORK_TIMEOUT_MS },
+    );
+    this.#poll = createPool({ ...deps, config: this.#route.config }, { max: 1, timeoutMs: POLL_TIMEOUT_MS });
   }
 
   /** Milliseconds since the database was last used; 0 while an upload is watched or work runs. */
@@ -134,10 +140,8 @@ export class Database {
         {
           uploadId,
           openHelper: async () => {
-            const helper = new pg.Client({ ...this.#deps.config, statement_timeout: POLL_TIMEOUT_MS });
-            helper.on('error', () => undefined);
-            await helper.connect();
-            return helper;
+            const timeouts = { statement_timeout: POLL_TIMEOUT_MS };
+            return await openClient(this.#deps.config, timeouts);
           },
           onTerminated: (pid) =>
             log.warn({ uploadId, pid }, 'ended a session that held a lock of this upload and did not move'),
@@ -190,19 +194,7 @@ export class Database {
   async #with<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     // While this call waited at the gate, another one may have found the database down.
     this.#failIfDown();
-    let client: pg.PoolClient;
-    try {
-      client = await pool.connect();
-      if (!this.#checked) {
-        await assertDirect(client).catch((error) => {
-          client.release(true);
-          throw error;
-        });
-        this.#checked = true;
-      }
-    } catch (error) {
-      throw this.#failed(classify(error));
-    }
+    const client = await this.#connect(pool);
     try {
       const result = await work(client);
       client.release();
@@ -212,8 +204,39 @@ export class Database {
       const fault = classify(error);
       // A connection in an unknown state is not used again.
       client.release(isLost(error) ? true : undefined);
-      throw isLost(error) ? this.#failed(fault) : fault;
+      if (!isLost(error)) throw fault;
+      this.#turn(error);
+      throw this.#failed(fault);
     }
+  }
+
+  async #connect(pool: pg.Pool): Promise<pg.PoolClient> {
+    for (;;) {
+      try {
+        const client = await pool.connect();
+        if (this.#checked) return client;
+        try {
+          await assertDirect(client);
+          if (this.#route.mustWrite) await assertWritable(client);
+        } catch (error) {
+          client.release(true);
+          throw error;
+        }
+        this.#checked = true;
+        return client;
+      } catch (error) {
+        if (!this.#turn(error)) throw this.#failed(classify(error));
+      }
+    }
+  }
+
+  /** Lets new connections of both pools go to the next server. @returns false when all servers have been tried */
+  #turn(error: unknown): boolean {
+    const isLeft = this.#route.next(error);
+    const { host, port, ssl } = this.#route.config;
+    for (const { options } of [this.#work, this.#poll]) Object.assign(options, { host, port, ssl });
+    this.#checked = false;
+    return isLeft;
   }
 
   #failed(fault: unknown): unknown {
@@ -223,7 +246,7 @@ export class Database {
     this.#fault = fault;
     this.#failures += 1;
     this.#retryAt = clock.monotonic() + backoffMs(this.#failures, BACKOFF);
-    if (first) log.warn({ code: fault.code, host: this.#deps.config.host }, 'a database cannot be used');
+    if (first) log.warn({ code: fault.code, host: this.#route.config.host }, 'a database cannot be used');
     if (fault.code === 'DB_AUTHENTICATION') this.#deps.onDenied?.();
     if (first) this.#notifyAll();
     return fault;
@@ -231,9 +254,10 @@ export class Database {
 
   #succeeded(): void {
     this.#failures = 0;
+    this.#route.succeeded();
     if (this.#fault === null) return;
     this.#fault = null;
-    this.#deps.log.info({ host: this.#deps.config.host }, 'a database can be used again');
+    this.#deps.log.info({ host: this.#route.config.host }, 'a database can be used again');
     this.#notifyAll();
   }
 
@@ -312,7 +336,10 @@ function busy(forMs: number): Fault {
   });
 }
 
-function createPool({ config, log }: DatabaseDeps, { max, timeoutMs }: { max: number; timeoutMs: number }): pg.Pool {
+function createPool(
+  { config, log }: { config: pg.ClientConfig } & Pick<DatabaseDeps, 'log'>,
+  { max, timeoutMs }: { max: number; timeoutMs: number },
+): pg.Pool {
   const pool = new pg.Pool({
     ...config,
     max,

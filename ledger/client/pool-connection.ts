@@ -1,7 +1,8 @@
 /** Sets up the operator's connections, and says what their errors mean. */
-import type pg from 'pg';
+import pg from 'pg';
 import { Fault } from '#common/faults.ts';
-import { databaseFault, parseDatabaseUri, READ_ONLY, sqlState } from '#ledger/connection/postgres.ts';
+import { createRoute, type DatabaseAddress, readDatabaseUri } from '#ledger/connection/database-uri.ts';
+import { assertWritable, databaseFault, READ_ONLY, sqlState } from '#ledger/connection/postgres.ts';
 
 export const APPLICATION_NAME = 'batch-upload-operator';
 
@@ -23,9 +24,28 @@ export function connectionConfig(options: {
   uri: string;
   caCert: string | undefined;
   namespace: string;
-}): pg.ClientConfig {
-  const config = parseDatabaseUri({ ...options, applicationName: APPLICATION_NAME, connectTimeoutMs: 5_000 });
-  return { ...config, options: OPTIONS.join(' ') };
+}): DatabaseAddress {
+  const address = readDatabaseUri({ ...options, applicationName: APPLICATION_NAME, connectTimeoutMs: 5_000 });
+  const add = (config: pg.ClientConfig) => ({ ...config, options: OPTIONS.join(' ') });
+  const hosts = address.hosts.map(({ config, plain }) => ({ config: add(config), plain: plain && add(plain) }));
+  return { ...address, hosts };
+}
+
+/** Opens one connection. @throws the error of the last host that was tried */
+export async function openClient(address: DatabaseAddress, settings: pg.ClientConfig): Promise<pg.Client> {
+  const route = createRoute(address);
+  for (;;) {
+    const client = new pg.Client({ ...route.config, ...settings });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      if (route.mustWrite) await assertWritable(client);
+      return client;
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      if (!route.next(error)) throw error;
+    }
+  }
 }
 
 /**

@@ -1,105 +1,11 @@
-/** Reads the URIs of databases, opens a runner's sessions, and turns errors of PostgreSQL into faults. */
+/** Opens a runner's sessions, and turns errors of PostgreSQL into faults. */
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { Fault } from '#common/faults.ts';
 import { networkCode } from '#common/network-code.ts';
+import { createRoute, type DatabaseOptions, type Route, readDatabaseUri } from './database-uri.ts';
 
-export interface DatabaseOptions {
-  uri: string;
-  /** A CA certificate as PEM. With it the server's certificate is verified, unless `sslmode=disable`. */
-  caCert?: string | undefined;
-  /** The namespace where a host name without a dot is a Service. Names with dots and addresses are used as they are. */
-  namespace?: string | undefined;
-  applicationName: string;
-  connectTimeoutMs?: number;
-  /** 0 or absent: statements have no time limit. */
-  statementTimeoutMs?: number;
-  /**
-   * Breaks the connection off after this many milliseconds without a byte; absent: never. Meant for short questions.
-   */
-  idleTimeoutMs?: number;
-}
-
-/** Parameters of a URI that make libpq or node-postgres read a local file, or connect to another server. */
-const REFUSED = new Set([
-  'sslcert',
-  'sslkey',
-  'sslrootcert',
-  'sslcrl',
-  'sslcrldir',
-  'passfile',
-  'service',
-  'servicefile',
-]);
-const ALLOWED = new Set(['sslmode', 'application_name', 'connect_timeout', 'target_session_attrs']);
-
-/**
- * Reads a postgres:// URI into the options of node-postgres.
- * @throws Fault CFG_DATABASE_URI (permanent, reason SecretInvalid); the message never holds the URI.
- */
-export function parseDatabaseUri(options: DatabaseOptions): pg.ClientConfig {
-  const url = parseUrl(options.uri);
-  for (const name of url.searchParams.keys()) {
-    if (REFUSED.has(name))
-      throw invalid(`the parameter ${name} names a file; put a CA certificate into the Secret's ca.crt`);
-    if (!ALLOWED.has(name))
-      throw invalid(`the parameter ${name} is not supported; allowed are ${[...ALLOWED].join(', ')}`);
-  }
-  const host = decodeURIComponent(url.hostname.replace(/^\[|\]$/g, ''));
-  if (!host || host.startsWith('/')) throw invalid('it has no host; a socket folder cannot be used from a pod');
-  const database = decodeURIComponent(url.pathname.slice(1));
-  if (!database) throw invalid('it names no database, as in postgres://user:password@host:5432/database');
-  return {
-    host: options.namespace && !/[.:]/.test(host) && host !== 'localhost' ? `${host}.${options.namespace}.svc` : host,
-    port: url.port ? Number(url.port) : 5432,
-    database,
-    user: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    ssl: readTls(url.searchParams.get('sslmode'), options.caCert),
-    application_name: options.applicationName,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    ...(options.statementTimeoutMs ? { statement_timeout: options.statementTimeoutMs } : {}),
-  };
-}
-
-function parseUrl(uri: string): URL {
-  let url: URL;
-  try {
-    url = new URL(uri);
-  } catch {
-    throw invalid('it is not a URI; it should look like postgres://user:password@host:5432/database');
-  }
-  if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:') throw invalid('it must start with postgres://');
-  return url;
-}
-
-function readTls(mode: string | null, ca: string | undefined): pg.ClientConfig['ssl'] {
-  switch (mode) {
-    case null:
-      return ca ? { ca, rejectUnauthorized: true } : false;
-    case 'disable':
-      return false;
-    case 'require':
-    case 'no-verify':
-      return ca ? { ca, rejectUnauthorized: true } : { rejectUnauthorized: false };
-    case 'verify-ca':
-    case 'verify-full':
-      return { ...(ca ? { ca } : {}), rejectUnauthorized: true };
-    default:
-      throw invalid(`sslmode=${mode} is not supported; allowed are disable, require, verify-ca and verify-full`);
-  }
-}
-
-function invalid(why: string): Fault {
-  return new Fault({
-    code: 'CFG_DATABASE_URI',
-    category: 'permanent',
-    reason: 'SecretInvalid',
-    message: `The database Secret's uri cannot be used: ${why}. Correct the key uri of the Secret.`,
-  });
-}
+export type { DatabaseOptions } from './database-uri.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const DISCONNECT_TIMEOUT_MS = 2_000;
@@ -115,7 +21,18 @@ SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET standard_conforming_string
 
 /** Opens a connection, which the caller ends by {@link disconnect}. @throws Fault */
 export async function connect(options: DatabaseOptions): Promise<pg.Client> {
-  const client = new pg.Client(parseDatabaseUri(options));
+  const route = createRoute(readDatabaseUri({ connectTimeoutMs: CONNECT_TIMEOUT_MS, ...options }));
+  for (;;) {
+    try {
+      return await open(route, options);
+    } catch (error) {
+      if (!route.next(error)) throw databaseFault(error);
+    }
+  }
+}
+
+async function open({ config, mustWrite }: Route, options: DatabaseOptions): Promise<pg.Client> {
+  const client = new pg.Client(config);
   // An idle connection that breaks emits this event. The next query fails, and its caller handles that.
   client.on('error', () => undefined);
   try {
@@ -124,12 +41,19 @@ export async function connect(options: DatabaseOptions): Promise<pg.Client> {
     // limit.
     breakWhenIdle(client, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     await client.query(SESSION_SQL);
+    if (mustWrite) await assertWritable(client);
     breakWhenIdle(client, options.idleTimeoutMs ?? 0);
     return client;
   } catch (error) {
     await disconnect(client);
-    throw databaseFault(error);
+    throw error;
   }
+}
+
+/** @throws Fault DB_25006 when the server takes no writes */
+export async function assertWritable(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
+  if (rows[0]?.transaction_read_only === 'on') throw stateFault(READ_ONLY);
 }
 
 /** Ends the connection politely, or by force when the server does not answer within 2 s. */
@@ -192,17 +116,29 @@ export function databaseFault(error: unknown): Fault {
       code: 'DB_AUTHENTICATION',
       category: 'permanent',
       reason: 'DatabaseAccessDenied',
-      message: 'The database refused the credentials of the Secret: correct its uri.',
+      message: explainDenied(error as pg.DatabaseError),
       cause: error,
     });
   }
+  return stateFault(state, where, error);
+}
+
+/** The server's rules for hosts speak of the connection, and not of the password. */
+function explainDenied({ message }: pg.DatabaseError): string {
+  if (!message.includes('pg_hba.conf')) return 'The database refused the credentials of the Secret: correct its uri.';
+  return /no encryption|SSL off/.test(message)
+    ? "The database refuses this role without TLS (its pg_hba.conf has only hostssl entries): take sslmode=disable out of the Secret's uri."
+    : 'The database refuses this role from this address (its pg_hba.conf has no entry for them): add an entry there, or correct the uri of the Secret.';
+}
+
+function stateFault(state: string, where = '', cause?: unknown): Fault {
   const retryable = RETRYABLE_CLASSES.has(state.slice(0, 2)) || state === IDLE_IN_TRANSACTION || state === READ_ONLY;
   return new Fault({
     code: `DB_${state}`,
     category: retryable ? 'retryable' : 'permanent',
     reason: retryable ? 'DatabaseUnavailable' : state === '42501' ? 'DatabaseAccessDenied' : 'DatabaseError',
     message: `The database answered SQLSTATE ${state}${where ? ` (${where})` : ''}.${HINTS[state] ?? ''}`,
-    cause: error,
+    cause,
     context: { sqlstate: state },
   });
 }

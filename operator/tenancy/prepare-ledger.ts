@@ -1,13 +1,15 @@
 /** Creates or migrates the ledger of a database before its first use. */
-import pg from 'pg';
+import type pg from 'pg';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { Database } from '#ledger/client/database.ts';
+import { openClient } from '#ledger/client/pool-connection.ts';
+import type { DatabaseAddress } from '#ledger/connection/database-uri.ts';
 import { sqlState } from '#ledger/connection/postgres.ts';
 import { checkLedgerRights, grantSql } from '#ledger/ledger-rights.ts';
 import { migrate, readLedgerState } from '#ledger/migrate.ts';
 
 /** The connection of a role that may change the ledger's schema, or null where no Secret names one. */
-export type FindMigrator = () => Promise<pg.ClientConfig | null>;
+export type FindMigrator = () => Promise<DatabaseAddress | null>;
 
 /**
  * Brings the ledger up to date, with the rights that the upload's role needs.
@@ -44,11 +46,9 @@ async function currentUser(client: pg.ClientBase): Promise<string> {
 }
 
 /** Migrates as another role, which then grants the upload's role the rights on the ledger. */
-async function migrateAs(config: pg.ClientConfig, user: string): Promise<void> {
-  const client = new pg.Client({ ...config, statement_timeout: 60_000 });
-  client.on('error', () => undefined);
+async function migrateAs(address: DatabaseAddress, user: string): Promise<void> {
+  const client = await openClient(address, { statement_timeout: 60_000 });
   try {
-    await client.connect();
     await migrate(client);
     await client.query(grantSql(user));
   } finally {

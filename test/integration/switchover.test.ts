@@ -40,10 +40,13 @@ it('the primary takes no writes for some seconds', { timeout: 240_000 }, async (
   await upload.expectExact();
 });
 
-it.each(['inCopy', 'beforeCommit'] as const)(
-  'a streaming standby is promoted while the pod is stopped %s',
-  { timeout: 180_000 },
-  async (point) => {
+it.each([
+  ['inCopy', 'a Service that changes its target'],
+  ['beforeCommit', 'a uri with both hosts'],
+] as const)(
+  'a streaming standby is promoted while the pod is stopped %s, behind %s',
+  { timeout: 240_000 },
+  async (point, way) => {
     await using stack = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), 'batch-upload-switchover-'));
     stack.defer(() => rm(folder, { recursive: true, force: true }));
@@ -58,7 +61,10 @@ it.each(['inCopy', 'beforeCommit'] as const)(
     const proxy = stack.use(await startSwitchingProxy(bench.postgres.port));
     await withBrakes(upload.url, async (brakes) => {
       const brake = await brakes[point](upload.id, point === 'inCopy' ? upload.goodRow(7) : 7);
-      const pod = upload.start('process', { postgres: proxy.port });
+      const both = upload.url.replace(/@[^/]*/, `@127.0.0.1:${standby.port},127.0.0.1:${port}`);
+      const pod = way.startsWith('a uri')
+        ? upload.start('process', {}, { DATABASE_URL: both })
+        : upload.start('process', { postgres: proxy.port });
       await brake.reached();
       // A moment before the promotion new connections reach a server that takes no writes.
       proxy.switchTo(standby.port);
