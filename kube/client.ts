@@ -26,6 +26,8 @@ export interface KubeClientDeps {
   /** The API server takes the part before the slash as the field manager of creates and merge patches. */
   userAgent?: string;
   onRequest?: OnRequest | undefined;
+  /** Limits the rate of calls other than watches; no limit when absent. */
+  limit?: { perSecond: number; burst: number } | undefined;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -37,8 +39,8 @@ type SendCall = <T>(options: CallOptions | undefined, parts: CallParts) => Promi
 
 /** Each client has connections of its own, so that renewals of the lease never wait behind other requests. */
 export function createKubeClient(deps: KubeClientDeps): KubeClient {
-  const { access, clock = systemClock, userAgent = 'batch-upload', onRequest } = deps;
-  const transport = createTransport({ access, clock, userAgent, onRequest });
+  const { access, clock = systemClock, userAgent = 'batch-upload', onRequest, limit } = deps;
+  const transport = createTransport({ access, clock, userAgent, onRequest, limit });
   const call: SendCall = async <T>(options: CallOptions | undefined, parts: CallParts) => {
     const request = toCall(parts, options?.signal);
     return (await transport.json(request, options?.timeoutMs ?? TIMEOUT_MS)) as T;

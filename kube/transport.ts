@@ -4,6 +4,7 @@ import type { Clock } from '#common/clock.ts';
 import { createDeadline, Expired } from '#common/deadline.ts';
 import type { Credentials, KubeAccess, TlsMaterial } from './access.ts';
 import { KubeError } from './errors.ts';
+import { createRateLimit } from './rate-limit.ts';
 import type { OnRequest } from './types.ts';
 
 export interface Call {
@@ -40,9 +41,12 @@ export interface TransportDeps {
   clock: Clock;
   userAgent: string;
   onRequest?: OnRequest | undefined;
+  /** Limits the rate of calls other than watches; no limit when absent. */
+  limit?: { perSecond: number; burst: number } | undefined;
 }
 
-export function createTransport({ access, clock, userAgent, onRequest }: TransportDeps): Transport {
+export function createTransport({ access, clock, userAgent, onRequest, ...deps }: TransportDeps): Transport {
+  const limit = deps.limit && createRateLimit(clock, deps.limit);
   const base = new URL(access.server);
   const prefix = base.pathname.replace(/\/$/, '');
   let current: { dispatcher: Dispatcher; tls: string } | undefined;
@@ -123,6 +127,9 @@ export function createTransport({ access, clock, userAgent, onRequest }: Transpo
       const started = clock.monotonic();
       let status = 0;
       try {
+        // The time in the queue is not the server's.
+        await limit?.(deadline.signal);
+        deadline.signal.throwIfAborted();
         deadline.set(timeoutMs);
         const answer = await open(call, deadline.signal);
         const text = await answer.body.text();

@@ -10,6 +10,8 @@ import type { EventRecorder, KubeClient, OnRequest } from '#kube/types.ts';
 import type { ProgramConfig } from './config/program-config.ts';
 
 const FLUSH_MS = 3_000;
+/** The API server has other clients, too. */
+const REQUEST_LIMIT = { perSecond: 50, burst: 100 };
 
 export interface Program extends AsyncDisposable {
   readonly log: ReturnType<typeof createLogger>;
@@ -53,7 +55,7 @@ export function connectToApiServer(
   },
 ): { client: KubeClient; events: EventRecorder } {
   const { access, userAgent, eventComponent: component, onRequest } = options;
-  const client = createKubeClient({ access, clock, userAgent, onRequest });
+  const client = createKubeClient({ access, clock, userAgent, onRequest, limit: REQUEST_LIMIT });
   cleanup.defer(() => client.close());
   const recorderEnd = new AbortController();
   const events = createEventRecorder({ client, log, clock, component, instance, signal: recorderEnd.signal });

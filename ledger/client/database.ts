@@ -346,7 +346,8 @@ function createPool(
     statement_timeout: timeoutMs,
     // This limit of the client holds when not even the network answers.
     query_timeout: timeoutMs + 5_000,
-    idleTimeoutMillis: 60_000,
+    // With hundreds of databases every connection that stays open counts.
+    idleTimeoutMillis: 10_000,
     // A test or a short command must be able to exit while connections are idle.
     allowExitOnIdle: true,
   });

@@ -3,6 +3,7 @@ import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { databaseSecretName } from '#api/names.ts';
 import { Fault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
+import { createSemaphore } from '#common/semaphore.ts';
 import { BATCH_UPLOADS, type BatchUpload } from '#kube/custom-resources.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { Database } from '#ledger/client/database.ts';
@@ -55,6 +56,8 @@ async function closeRow(database: Database, uid: string) {
   }
 }
 
+const SWEPT_AT_A_TIME = 16;
+
 /** Closes this cluster's running rows without an upload, in every database that the enabled namespaces name. */
 export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<number> {
   const { caches, log, namespaces, extraDatabaseSecrets } = deps;
@@ -62,21 +65,24 @@ export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<numbe
   if (!caches.uploads.hasSynced) return 0;
   let closed = 0;
   const seen = new Set<Database>();
-  for (const namespace of namespaces) {
-    for (const name of [DEFAULT_NAMES.databaseSecret, ...extraDatabaseSecrets]) {
-      if (signal.aborted) return closed;
-      try {
-        const database = await deps.databases.open({ namespace, name }, { signal });
-        if (seen.has(database)) continue;
-        seen.add(database);
-        closed += await sweepDatabase(deps, database, signal);
-      } catch (error) {
-        if (signal.aborted) return closed;
-        const level = error instanceof Fault ? 'debug' : 'warn';
-        log[level]({ err: error, namespace, secret: name }, 'a database was not swept');
-      }
+  const names = [DEFAULT_NAMES.databaseSecret, ...extraDatabaseSecrets];
+  const refs = namespaces.flatMap((namespace) => names.map((name) => ({ namespace, name })));
+  // Several at a time, because a database that does not answer takes seconds.
+  const gate = createSemaphore(SWEPT_AT_A_TIME);
+  const sweepOne = async ({ namespace, name }: (typeof refs)[number]): Promise<void> => {
+    if (signal.aborted) return;
+    try {
+      const database = await deps.databases.open({ namespace, name }, { signal });
+      if (seen.has(database)) return;
+      seen.add(database);
+      closed += await sweepDatabase(deps, database, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      const level = error instanceof Fault ? 'debug' : 'warn';
+      log[level]({ err: error, namespace, secret: name }, 'a database was not swept');
     }
-  }
+  };
+  await Promise.all(refs.map((ref) => gate.run(() => sweepOne(ref))));
   return closed;
 }
 

@@ -1,4 +1,5 @@
 /** One reconcile of one upload: observe, decide, apply, then write the status once and record its events. */
+import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { isFinished, isTrue } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
 import { Fault } from '#common/faults.ts';
@@ -37,6 +38,12 @@ const MAX_ROUNDS = 3;
 const LINGER_MS = 30_000;
 /** Delay before another try to hold an upload that has changed since it was read. */
 const HOLD_MS = 500;
+
+/** Between two statuses that differ only in progress lies at least this time. */
+const COALESCE_MS = 2_000;
+/** The wait grows by this share of the time for which the upload has waited, to so many times the first wait. */
+const WAIT_SHARE = 8;
+const LONGEST_WAIT = 5;
 
 /** A first failure mostly passes within a second; one that took longer than this is said at once. */
 const SLOW_MS = 2_000;
@@ -211,7 +218,7 @@ async function finish(
   },
 ): Promise<ProcessResult> {
   const { upload } = observed;
-  await writeStatus(deps, { ...observed, ...decision }, { memory, signal });
+  const unwrittenMs = await writeStatus(deps, { ...observed, ...decision }, { memory, signal });
   const { kind } = decision.view;
   if (kind === 'complete' || kind === 'failed') {
     memory.database?.unwatch(memory.uid);
@@ -223,18 +230,33 @@ async function finish(
     deps.log.info({ key, uid: memory.uid, phase: kind, ...row.counts }, 'upload finished');
     return { requeueAfterMs: LINGER_MS };
   }
-  return decision.requeueAfterMs === null ? undefined : { requeueAfterMs: decision.requeueAfterMs };
+  const again = [decision.requeueAfterMs, unwrittenMs].filter((ms) => ms !== null);
+  return again.length === 0 ? undefined : { requeueAfterMs: Math.min(...again) + waitMore(deps, memory, decision) };
+}
+
+/** An upload that has waited for long is looked at less often. */
+function waitMore({ clock, config }: ReconcileDeps, memory: UploadMemory, { view }: Decision): number {
+  if (view.kind !== 'waiting') {
+    memory.waiting = null;
+    return 0;
+  }
+  const now = clock.monotonic();
+  const { reason } = view.why;
+  if (memory.waiting?.reason !== reason) memory.waiting = { reason, since: now };
+  return Math.min((now - memory.waiting.since) / WAIT_SHARE, config.waitingMs * LONGEST_WAIT);
 }
 
 async function writeStatus(
-  { client, events }: ReconcileDeps,
+  { client, events, clock }: ReconcileDeps,
   input: StatusInput,
   { memory, signal }: { memory: UploadMemory; signal: AbortSignal },
-): Promise<void> {
+): Promise<number | null> {
   // The status may have been written since this reconcile began: by the reconcile itself, when it waited for long.
   const upload = withNewestStatus(input.upload, memory);
   const status = buildStatus({ ...input, upload });
-  if (sameStatus(upload.status, status)) return;
+  if (sameStatus(upload.status, status)) return null;
+  const sinceMs = clock.monotonic() - (memory.written?.at ?? -Infinity);
+  if (sinceMs < COALESCE_MS && !hasTurned(upload.status, status)) return COALESCE_MS - sinceMs;
   const { name, namespace, uid } = upload.metadata;
   // The uid makes the API server refuse the status for a newer object of the same name.
   const object = { metadata: { name, namespace, uid }, status } as BatchUpload;
@@ -244,10 +266,10 @@ async function writeStatus(
       force: true,
       signal,
     });
-    memory.written = { status, resourceVersion: written.metadata.resourceVersion ?? '' };
+    memory.written = { status, resourceVersion: written.metadata.resourceVersion ?? '', at: clock.monotonic() };
   } catch (error) {
     // The upload has been deleted; the watch event of the deletion follows.
-    if (isNotFound(error)) return;
+    if (isNotFound(error)) return null;
     throw error;
   }
   const target = {
@@ -256,6 +278,14 @@ async function writeStatus(
     metadata: { name, namespace, uid },
   };
   for (const event of eventsOf(upload.status, status)) events.record(target, event);
+  return null;
+}
+
+/** Is the upload in another state, and not only further on? */
+function hasTurned(before: BatchUploadStatus | undefined, after: BatchUploadStatus): boolean {
+  const state = ({ phase, conditions = [] }: BatchUploadStatus) =>
+    [phase, ...conditions.map(({ type, status, reason }) => `${type}=${status}/${reason}`)].join();
+  return before === undefined || state(before) !== state(after);
 }
 
 /** The cache lags behind the controller's writes; a status built on an older one would set transition times anew. */

@@ -10,7 +10,9 @@ export interface UploadMemory {
   /** The database that watches the upload's ledger row. */
   database: Database | null;
   /** The last status that the controller wrote, because the cache receives it later. */
-  written: { status: BatchUploadStatus; resourceVersion: string } | null;
+  written: { status: BatchUploadStatus; resourceVersion: string; at: number } | null;
+  /** For what the upload waits since when (monotonic, ms); null while it does not wait. */
+  waiting: { reason: string; since: number } | null;
   rate: RateState | null;
   /** `count` is the number of errors at that time; `at` is monotonic, in ms. */
   topErrors: { list: ErrorSummary[]; count: number; at: number } | null;
@@ -42,6 +44,7 @@ export class UploadMemories {
       uid,
       database: null,
       written: null,
+      waiting: null,
       rate: null,
       topErrors: null,
       failedSince: null,

@@ -27,6 +27,8 @@ export interface SecretRef {
 
 /** Time for which a Secret's content is used without reading the Secret again. */
 const REUSE_MS = 30_000;
+/** Many uploads that wait for the same Secret share one reading of it in this time. */
+const FRESH_MS = 1_000;
 /**
  * Time for which the content is used after the server refused the credentials, so that a wrong password does not cause
  * a stream of GETs.
@@ -39,13 +41,15 @@ export class Databases {
   readonly #deps: DatabasesDeps;
   readonly #databases = new Map<string, Database>();
   readonly #secrets = new Map<string, { database: Database; readAt: number }>();
+  /** Reads under way, which callers at the same time share. */
+  readonly #reading = new Map<string, Promise<Database>>();
 
   constructor(deps: DatabasesDeps) {
     this.#deps = deps;
   }
 
   /**
-   * @param options.fresh reads the Secret again even when its content is known.
+   * @param options.fresh reads the Secret again unless its content was read a moment ago.
    * @throws Fault SecretMissing, SecretInvalid, DatabaseAccessDenied (the operator's own right to read the Secret), or
    * KubeError.
    */
@@ -56,11 +60,17 @@ export class Databases {
     const key = `${ref.namespace}/${ref.name}`;
     const { clock } = this.#deps;
     const known = this.#secrets.get(key);
-    if (known && !fresh && clock.monotonic() - known.readAt < REUSE_MS) return known.database;
+    if (known && clock.monotonic() - known.readAt < (fresh ? FRESH_MS : REUSE_MS)) return known.database;
+    const reading = this.#reading.get(key) ?? this.#read(key, ref, signal).finally(() => this.#reading.delete(key));
+    this.#reading.set(key, reading);
+    return reading;
+  }
+
+  async #read(key: string, ref: SecretRef, signal?: AbortSignal): Promise<Database> {
     const config = connectionConfig({ ...(await this.#readSecret(ref, signal)), namespace: ref.namespace });
     const hash = createHash('sha256').update(JSON.stringify(config)).digest('hex');
     const database = this.#databases.get(hash) ?? this.#create(hash, config);
-    this.#secrets.set(key, { database, readAt: clock.monotonic() });
+    this.#secrets.set(key, { database, readAt: this.#deps.clock.monotonic() });
     return database;
   }
 
