@@ -25,6 +25,8 @@ export const REASONS = {
   NamespaceNotReady: 'NamespaceNotReady',
   /** The upload names a Secret that is not in the chart's list of Secrets. */
   SecretNotAllowed: 'SecretNotAllowed',
+  /** The upload names a storage server to which the access keys of its Secret may not be sent. */
+  EndpointNotAllowed: 'EndpointNotAllowed',
   /** A Secret that the upload needs does not exist. */
   SecretMissing: 'SecretMissing',
   /** A Secret exists, but its content cannot be used. */

@@ -18,6 +18,8 @@ export const SOURCE_REASONS = {
   NamespaceNotEnabled: REASONS.NamespaceNotEnabled,
   /** The UploadSource names a Secret that is not in the chart's list of Secrets. */
   SecretNotAllowed: REASONS.SecretNotAllowed,
+  /** The UploadSource names a server to which the access keys of its Secret may not be sent. */
+  EndpointNotAllowed: REASONS.EndpointNotAllowed,
   /** A Secret that the UploadSource names does not exist. */
   SecretMissing: REASONS.SecretMissing,
   /** A Secret exists, but its content cannot be used. */

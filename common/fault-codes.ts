@@ -6,6 +6,7 @@ export const FAULT_CODES = {
   CFG_001: 'An environment variable of a pod is missing or is not a number.',
   CFG_002: 'The job runner was started without a command that it knows.',
   CFG_DATABASE_URI: "The database Secret's uri cannot be used.",
+  CFG_ENDPOINT: 'A resource names a storage server that it may not use.',
   CFG_MOVE: 'A loaded object cannot be moved to the prefix that its UploadSource names.',
   CFG_POOLER: 'A connection pooler stands between the operator and PostgreSQL.',
   CFG_SECRET: 'A Secret is missing, cannot be used, or may not be read.',

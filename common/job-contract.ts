@@ -41,6 +41,12 @@ export const ENV = {
    * absent.
    */
   stallSeconds: 'BATCH_UPLOAD_STALL_SECONDS',
+  /**
+   * The storage servers that an upload may name in spec.source.s3.endpoint besides that of its Secret and those of AWS:
+   * origins or host names, separated by commas; none when absent. The operator and the bridge read the variable too, and
+   * the chart sets it from its value `uploads.allowedEndpoints`.
+   */
+  allowedEndpoints: 'BATCH_UPLOAD_ALLOWED_ENDPOINTS',
   /** The pod's completion index, set by Kubernetes; 0 when absent. */
   completionIndex: 'JOB_COMPLETION_INDEX',
   /** The name of the pod in logs and in the ledger, set by the downward API; `unknown` when absent. */
@@ -170,6 +176,7 @@ export interface RunnerConfig {
   podName: string;
   databaseUri: string;
   databaseCaCert: string | undefined;
+  allowedEndpoints: string[];
   datadog: boolean;
   logLevel: string;
 }
@@ -189,6 +196,7 @@ export function readRunnerConfig(env: NodeJS.ProcessEnv): RunnerConfig {
     podName: env[ENV.podName] ?? 'unknown',
     databaseUri: text(env, ENV.databaseUri),
     databaseCaCert: env[ENV.databaseCaCert] || undefined,
+    allowedEndpoints: (env[ENV.allowedEndpoints] ?? '').split(',').filter(Boolean),
     datadog: env[ENV.datadog] === 'true',
     logLevel: env[ENV.logLevel] ?? 'info',
   };

@@ -22,6 +22,7 @@ import { planUpload } from '#runner/plan.ts';
 import { createSession } from '#runner/session.ts';
 import { createS3Store } from '#runner/storage/s3-store.ts';
 import { createTelemetry } from '#runner/telemetry/datadog.ts';
+import { assertEndpoint } from '#s3/allowed-endpoint.ts';
 import { createS3Client } from '#s3/client.ts';
 import type { ReadObject } from '#s3/object-identity.ts';
 import { cleanUp } from './cleanup.ts';
@@ -64,6 +65,8 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
   cleanup.defer(() => telemetry.flush());
   cleanup.defer(() => session.close());
   let upload = await session.run((client) => readOpenUpload(client, config.uploadId));
+  const { endpoint } = upload.request.s3;
+  assertEndpoint(endpoint, { own: process.env['AWS_ENDPOINT_URL_S3'], allowed: config.allowedEndpoints });
   const s3 = createS3Client(upload.request.s3, process.env);
   cleanup.defer(() => s3.destroy());
   const store = createS3Store(s3);

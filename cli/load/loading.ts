@@ -83,6 +83,7 @@ export function createDeps({ id, load, source, stop, log }: Loading, session: Se
     podName: `${hostname()}-${process.pid}`,
     databaseUri: load.databaseUri,
     databaseCaCert: undefined,
+    allowedEndpoints: [],
     datadog: false,
     logLevel: 'warn',
   };

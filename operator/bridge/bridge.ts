@@ -46,7 +46,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
   const sources = createReflector({ client, log, type: UPLOAD_SOURCES });
   const databases = new Databases({ client, clock, log, tickMs: 1000 });
   const secrets = createSecretReader({ client, clock });
-  const storage = createStorageClients({ secrets, clock });
+  const storage = createStorageClients({ secrets, clock, allowedEndpoints: deps.allow.allowedEndpoints });
   const writer = createStatusWriter({
     client,
     events,

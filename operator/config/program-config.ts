@@ -1,6 +1,7 @@
 /** The configuration that both programs of the operator's image read from their environment. */
 import { hostname } from 'node:os';
 import { integer, list } from '#common/config.ts';
+import { ENV } from '#common/job-contract.ts';
 
 export interface ProgramConfig {
   /** Namespaces in which uploads run; each has the Role and the Secrets. */
@@ -9,6 +10,8 @@ export interface ProgramConfig {
   /** Names of the Secrets that an upload may name besides the default ones. */
   extraDatabaseSecrets: string[];
   extraS3Secrets: string[];
+  /** Storage servers that a resource may name besides that of its Secret and those of AWS. */
+  allowedEndpoints: string[];
   /** The port of /metrics, /healthz and /readyz. */
   metricsPort: number;
   logLevel: string;
@@ -50,6 +53,7 @@ export function readProgramConfig(env: NodeJS.ProcessEnv): ProgramConfig {
     podName: env[names.podName] || hostname(),
     extraDatabaseSecrets: list(env, names.extraDatabaseSecrets, []),
     extraS3Secrets: list(env, names.extraS3Secrets, []),
+    allowedEndpoints: list(env, ENV.allowedEndpoints, []),
     metricsPort: integer(env, names.metricsPort, 8080),
     logLevel: env[names.logLevel] || 'info',
   };

@@ -17,6 +17,7 @@ export interface RunnerSettings {
   jobTtlSeconds: number;
   inlineLimitBytes: number;
   retrySeconds: number;
+  allowedEndpoints: string[];
   logLevel: string;
   datadog: boolean;
   /** The DD_* variables of the pods; without DD_AGENT_HOST each pod uses the agent of its own node. */
@@ -69,6 +70,7 @@ export function readRunnerSettings(env: NodeJS.ProcessEnv): RunnerSettings {
     resources: resources(env),
     jobTtlSeconds: integer(env, names.jobTtl, 3600),
     inlineLimitBytes: integer(env, ENV.inlineLimitBytes, DEFAULTS.inlineLimitBytes),
+    allowedEndpoints: list(env, ENV.allowedEndpoints, []),
     retrySeconds: integer(env, ENV.retrySeconds, DEFAULTS.retrySeconds),
     logLevel: env[PROGRAM_ENV.logLevel] || 'info',
     datadog,

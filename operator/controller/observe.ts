@@ -19,8 +19,9 @@ import { isLedgerOutdated } from '#ledger/client/pool-connection.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import type { ControllerConfig } from '#operator/config/controller-config.ts';
 import { checkAllowed } from '#operator/tenancy/allow-list.ts';
-import { type Databases, findSecret } from '#operator/tenancy/databases.ts';
+import { type Databases, decodeSecret, findSecret } from '#operator/tenancy/databases.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
+import { refuseEndpoint } from '#s3/allowed-endpoint.ts';
 import { explainFault } from './accept-upload.ts';
 import type { Caches } from './caches.ts';
 import { neededKind } from './job-policy.ts';
@@ -156,13 +157,18 @@ function checkCaches({ caches }: ObserveDeps, namespace: string): UploadExplanat
 }
 
 /** The Secrets decide into which database an upload goes; while it is not accepted they are read anew each time. */
-async function openDatabase({ client, databases }: ObserveDeps, input: ObserveInput): Promise<Database> {
+async function openDatabase({ client, databases, config }: ObserveDeps, input: ObserveInput): Promise<Database> {
   const { upload, watchDatabase, signal } = input;
   const { namespace } = upload.metadata;
   const fresh = !isTrue(upload.status, 'Accepted') && !input.reread;
   const s3 = s3SecretName(upload.spec);
-  if (fresh && s3 !== DEFAULT_NAMES.s3Secret && !(await findSecret(client, { namespace, name: s3 }, signal))) {
-    throw explained(secretMissing(namespace, s3, 's3'));
+  const { endpoint } = upload.spec.source.s3;
+  if (fresh && (s3 !== DEFAULT_NAMES.s3Secret || endpoint !== undefined)) {
+    const secret = await findSecret(client, { namespace, name: s3 }, signal);
+    if (!secret && s3 !== DEFAULT_NAMES.s3Secret) throw explained(secretMissing(namespace, s3, 's3'));
+    const own = decodeSecret(secret, 'AWS_ENDPOINT_URL_S3');
+    const message = refuseEndpoint(endpoint, { own, allowed: config.allowedEndpoints });
+    if (message !== null) throw explained({ reason: 'EndpointNotAllowed', message });
   }
   const ref = { namespace, name: databaseSecretName(upload.spec) };
   const database = await databases.open(ref, { fresh, signal });

@@ -143,6 +143,7 @@ function environment({ upload, attempt, settings }: JobInput): EnvVar[] {
     [ENV.parallelism]: String(spec.parallelism),
     [ENV.inlineLimitBytes]: String(settings.inlineLimitBytes),
     [ENV.retrySeconds]: String(settings.retrySeconds),
+    ...(settings.allowedEndpoints.length > 0 ? { [ENV.allowedEndpoints]: settings.allowedEndpoints.join() } : {}),
     [ENV.logLevel]: settings.logLevel,
     [ENV.datadog]: String(settings.datadog),
     ...settings.datadogEnv,

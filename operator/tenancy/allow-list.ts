@@ -8,6 +8,7 @@ export interface AllowList {
   namespaces: readonly string[];
   extraDatabaseSecrets: readonly string[];
   extraS3Secrets: readonly string[];
+  allowedEndpoints: readonly string[];
 }
 
 /**

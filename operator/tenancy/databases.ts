@@ -124,14 +124,14 @@ export class Databases {
   async #readSecret(ref: SecretRef, signal?: AbortSignal): Promise<{ uri: string; caCert: string | undefined }> {
     const secret = await findSecret(this.#deps.client, ref, signal);
     if (!secret) throw toFault(secretMissing(ref.namespace, ref.name, 'database'));
-    const uri = decode(secret, DATABASE_SECRET_KEYS.uri);
+    const uri = decodeSecret(secret, DATABASE_SECRET_KEYS.uri);
     if (!uri) {
       throw toFault({
         reason: 'SecretInvalid',
         message: `The Secret ${ref.name} has no key ${DATABASE_SECRET_KEYS.uri}. Add the key with a value such as postgres://user:password@host:5432/database.`,
       });
     }
-    return { uri: uri.trim(), caCert: decode(secret, DATABASE_SECRET_KEYS.caCert) || undefined };
+    return { uri: uri.trim(), caCert: decodeSecret(secret, DATABASE_SECRET_KEYS.caCert) || undefined };
   }
 }
 
@@ -152,8 +152,8 @@ export async function findSecret(
   }
 }
 
-function decode(secret: Secret, key: string): string | undefined {
-  const value = secret.data?.[key];
+export function decodeSecret(secret: Secret | undefined, key: string): string | undefined {
+  const value = secret?.data?.[key];
   return value === undefined ? undefined : Buffer.from(value, 'base64').toString('utf8');
 }
 

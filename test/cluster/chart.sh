@@ -48,6 +48,8 @@ image:
   pullPolicy: Never
 uploads:
   namespaces: [default, e2e]
+  # The queue server of a test runs beside the S3 server, on a port of its own.
+  allowedEndpoints: ["$(sed -E 's|^https?://([^:/]+).*|\1|' <<<"$POD_S3_ENDPOINT")"]
   database:
     uri: "$POD_DATABASE_URL"
   s3:

@@ -5,6 +5,7 @@ import type { UploadSource } from '#kube/custom-resources.ts';
 import { compileRules, type ObjectRules } from '#operator/bridge/admission/object-rules.ts';
 import { type AllowList, checkNamespace, notAllowed } from '#operator/tenancy/allow-list.ts';
 import { SchemaError } from '#runner/patterns.ts';
+import { refuseEndpoint } from '#s3/allowed-endpoint.ts';
 
 export interface SourceAllowList extends AllowList {
   /** The Secrets that sources may name for webhooks, SFTP servers and queues. */
@@ -15,7 +16,8 @@ export type Accepted = { rules: ObjectRules } | { refused: Explanation };
 
 /** The check comes before any read: the bridge never asks the API server for a Secret that is not on the list. */
 export function acceptSource(source: UploadSource, allow: SourceAllowList): Accepted {
-  const refused = checkNamespace(source.metadata.namespace, allow) ?? checkSecrets(source, allow);
+  const refused =
+    checkNamespace(source.metadata.namespace, allow) ?? checkSecrets(source, allow) ?? checkQueueServer(source, allow);
   if (refused) return { refused };
   try {
     return { rules: compileRules(source) };
@@ -24,6 +26,17 @@ export function acceptSource(source: UploadSource, allow: SourceAllowList): Acce
     return { refused: { reason: 'PatternInvalid', message: `${error.message}. Correct the pattern.` } };
   }
 }
+
+/** The queue gets the access keys, too; its URL and its endpoint both name the server. */
+function checkQueueServer({ spec }: UploadSource, { allowedEndpoints: allowed }: SourceAllowList): Explanation | null {
+  const { queueUrl, endpoint = queueUrl } = spec.s3Event?.sqs ?? {};
+  if (endpoint === undefined) return null;
+  const message = refuseEndpoint(endpoint, { own: undefined, allowed });
+  return message === null ? null : { reason: 'EndpointNotAllowed', message: message.replace(LEFT_OUT, 'Add') };
+}
+
+/** A queue has no endpoint in its Secret. */
+const LEFT_OUT = 'Leave it out, so that the endpoint of the Secret is used, or add';
 
 function checkSecrets({ spec }: UploadSource, allow: SourceAllowList): Explanation | null {
   const program = 'bridge';

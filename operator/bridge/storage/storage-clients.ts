@@ -8,6 +8,7 @@ import type { UploadSource } from '#kube/custom-resources.ts';
 import type { KubeClient } from '#kube/types.ts';
 import { findSecret, type SecretRef } from '#operator/tenancy/databases.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
+import { assertEndpoint } from '#s3/allowed-endpoint.ts';
 import { LIMIT_ANSWER, limitAnswer } from './limit-answer.ts';
 
 type StorageSpec = UploadSource['spec']['s3'];
@@ -67,7 +68,7 @@ function decode(data: Record<string, string>): SecretData {
 }
 
 export interface StorageClients {
-  /** @throws Fault SecretMissing, SecretNotAllowed, SecretInvalid; KubeError */
+  /** @throws Fault SecretMissing, SecretNotAllowed, SecretInvalid, EndpointNotAllowed; KubeError */
   open(namespace: string, spec: StorageSpec, signal: AbortSignal): Promise<S3Client>;
   /** Reports that the storage refused the access keys. */
   distrust(namespace: string, spec: StorageSpec): void;
@@ -76,8 +77,13 @@ export interface StorageClients {
   readonly size: number;
 }
 
-export function createStorageClients(deps: { secrets: SecretReader; clock: Clock }): StorageClients {
-  const { secrets, clock } = deps;
+export function createStorageClients(deps: {
+  secrets: SecretReader;
+  clock: Clock;
+  /** Storage servers that a source may name besides that of its Secret and those of AWS. */
+  allowedEndpoints: readonly string[];
+}): StorageClients {
+  const { secrets, clock, allowedEndpoints } = deps;
   const clients = new Map<string, CachedClient>();
   const refOf = (namespace: string, { credentialsSecretRef }: StorageSpec) => ({
     namespace,
@@ -95,7 +101,9 @@ export function createStorageClients(deps: { secrets: SecretReader; clock: Clock
       return clients.size;
     },
     async open(namespace, spec, signal) {
-      const config = toConfig(spec, await secrets.read(refOf(namespace, spec), signal), namespace);
+      const data = await secrets.read(refOf(namespace, spec), signal);
+      assertEndpoint(spec.endpoint, { own: data?.['AWS_ENDPOINT_URL_S3'], allowed: allowedEndpoints });
+      const config = toConfig(spec, data, namespace);
       const hash = createHash('sha256').update(JSON.stringify(config)).digest('base64');
       const entry = clients.get(hash) ?? create(config, clock);
       entry.usedAt = clock.monotonic();

@@ -11,7 +11,11 @@ const { signal } = new AbortController();
 const MIB = 1024 ** 2;
 const clock = new FakeClock();
 const read = async () => ({ AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's' });
-const storage = createStorageClients({ clock, secrets: { read, distrust: () => undefined } });
+const storage = createStorageClients({
+  allowedEndpoints: ['127.0.0.1'],
+  clock,
+  secrets: { read, distrust: () => undefined },
+});
 
 async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void) {
   const server = createServer(answer);

@@ -61,6 +61,7 @@ function deps({ job, pods = [] }: { job?: Job; pods?: Pod[] } = {}): CleanupDeps
       resources: { requests: {}, limits: {} },
       jobTtlSeconds: 60,
       inlineLimitBytes: 1,
+      allowedEndpoints: [],
       retrySeconds: 1,
       logLevel: 'info',
       datadog: false,

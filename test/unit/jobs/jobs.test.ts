@@ -16,6 +16,7 @@ const settings: RunnerSettings = {
   resources: { requests: { cpu: '500m' }, limits: { memory: '512Mi' } },
   jobTtlSeconds: 3600,
   inlineLimitBytes: 1 << 25,
+  allowedEndpoints: [],
   retrySeconds: 600,
   logLevel: 'info',
   datadog: false,
