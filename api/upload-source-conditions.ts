@@ -51,6 +51,8 @@ export const SOURCE_REASONS = {
   QueueUnavailable: 'QueueUnavailable',
   /** The bucket does not exist. */
   BucketNotFound: 'BucketNotFound',
+  /** The bucket is in another region than the UploadSource or its Secret says. */
+  BucketInOtherRegion: 'BucketInOtherRegion',
   /** The object storage refused the credentials, or they lack a right. */
   StorageAccessDenied: 'StorageAccessDenied',
   /** The object storage cannot be reached or failed. */

@@ -1,5 +1,5 @@
 /** Turns errors of the S3 SDK into faults. */
-import { HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { FaultCode } from '#common/fault-codes.ts';
 import { Fault } from '#common/faults.ts';
 import { networkCode } from '#common/network-code.ts';
@@ -7,8 +7,15 @@ import { networkCode } from '#common/network-code.ts';
 interface S3Error {
   name?: string;
   Code?: string;
+  message?: string;
+  /** The region of the bucket, in an answer to a request that went to another region. */
+  Region?: string;
   $metadata?: { httpStatusCode?: number };
+  $response?: { headers?: Record<string, string> };
 }
+
+/** Statuses whose cause only the body tells, and an answer to HEAD has no body. */
+const NEEDS_CODE = new Set([301, 307, 400, 403]);
 
 /**
  * Names what an error of the SDK means, and what a person can do about it. Asks the bucket's HEAD after some HTTP 404.
@@ -19,9 +26,12 @@ export async function storageFault(
   { bucket, key }: { bucket: string; key: string },
 ): Promise<Fault> {
   if (error instanceof Fault) return error;
-  const { name = '', Code, $metadata } = (error ?? {}) as S3Error;
+  const { name = '', $metadata } = (error ?? {}) as S3Error;
   const status = $metadata?.httpStatusCode;
-  const code = Code ?? name;
+  const answer = await withCode((error ?? {}) as S3Error, client, { bucket, key });
+  const code = answer.Code ?? answer.name ?? '';
+  const known = explainCode(answer, code, { bucket, key }, error);
+  if (known) return known;
   const permanent = (code: FaultCode, reason: string, message: string) =>
     new Fault({ code, category: 'permanent', reason, message, cause: error });
   if (status === 412) return sourceChanged({ bucket, key }, 'the plan');
@@ -58,6 +68,72 @@ export async function storageFault(
     cause: error,
   });
 }
+
+/** Asks for the first byte where the answer that is known has no error code. */
+async function withCode(
+  error: S3Error,
+  client: S3Client,
+  { bucket, key }: { bucket: string; key: string },
+): Promise<S3Error> {
+  const status = error.$metadata?.httpStatusCode ?? 0;
+  if (!NEEDS_CODE.has(status) || error.Code !== undefined || key === '' || key.endsWith('*')) return error;
+  try {
+    const command = new GetObjectCommand({ Bucket: bucket, Key: key, Range: 'bytes=0-0' });
+    const { Body } = await client.send(command, { abortSignal: AbortSignal.timeout(10_000) });
+    (Body as { destroy?: () => void } | undefined)?.destroy?.();
+    return error;
+  } catch (asked) {
+    return ((asked ?? {}) as S3Error).Code === undefined ? error : (asked as S3Error);
+  }
+}
+
+/** The errors of which a person can mend the cause; null for every other one. */
+function explainCode(
+  { message = '', Region, $response }: S3Error,
+  code: string,
+  { bucket, key }: { bucket: string; key: string },
+  cause: unknown,
+): Fault | null {
+  const object = `object ${key} of bucket ${bucket}`;
+  const make = (category: 'permanent' | 'retryable', fault: FaultCode, reason: string, text: string) =>
+    new Fault({ code: fault, category, reason, message: text, cause });
+  if (code === 'InvalidObjectState') {
+    const text = `The ${object} is archived (Glacier or a tier of its kind) and cannot be read. Restore it, wait until the restore has ended, and create the BatchUpload again, or load a copy in another storage class.`;
+    return make('permanent', 'S3_ARCHIVED', 'ObjectArchived', text);
+  }
+  if (code.startsWith('KMS.') || /\bkms:/i.test(message)) {
+    const text = `The ${object} is encrypted by a key of KMS that is disabled, deleted, or not allowed for these access keys (${code}). Enable the key, or allow kms:Decrypt for the role of the Secret's access keys.`;
+    return make('permanent', 'S3_ACCESS_DENIED', 'StorageAccessDenied', text);
+  }
+  if (code === 'InvalidRequest' && /server side encryption/i.test(message)) {
+    const text = `The ${object} is encrypted by a key that only its sender has (SSE-C), so that no pod can read it. Copy it without SSE-C, or have it sent again.`;
+    return make('permanent', 'S3_ACCESS_DENIED', 'StorageAccessDenied', text);
+  }
+  if (['ExpiredToken', 'TokenRefreshRequired', 'ExpiredTokenException'].includes(code)) {
+    const text = `The session token in the storage Secret has expired (${code}). Renew AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN in the Secret; the next pod uses them.`;
+    return make('retryable', 'S3_TOKEN_EXPIRED', 'StorageAccessDenied', text);
+  }
+  if (code === 'RequestTimeTooSkewed') {
+    const text =
+      'The storage refuses requests because its clock and that of the node differ by more than 15 minutes. Set the clock of the node (NTP).';
+    return make('retryable', 'S3_UNAVAILABLE', 'StorageUnavailable', text);
+  }
+  if (REGION_CODES.has(code)) {
+    const region =
+      Region ?? $response?.headers?.['x-amz-bucket-region'] ?? /expecting '([a-z0-9-]+)'/.exec(message)?.[1];
+    const where = region ? `is in the region ${region}` : 'is in another region';
+    const text = `The bucket ${bucket} ${where}. Set spec.source.s3.region${region ? ` to ${region}` : ''}, or AWS_REGION in the storage Secret, and create the BatchUpload again.`;
+    return make('permanent', 'S3_REGION', 'BucketInOtherRegion', text);
+  }
+  return null;
+}
+
+const REGION_CODES = new Set([
+  'PermanentRedirect',
+  'TemporaryRedirect',
+  'AuthorizationHeaderMalformed',
+  'IllegalLocationConstraintException',
+]);
 
 async function bucketIsMissing(client: S3Client, bucket: string, code: string): Promise<boolean> {
   if (code === 'NoSuchKey') return false;
