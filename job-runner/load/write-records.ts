@@ -218,7 +218,7 @@ const STATES: Record<string, string> = {
   '22P02': 'a value does not have the type of its column',
   '23502': 'a required column is empty',
   '23503': 'it refers to a row that does not exist',
-  '23505': 'another unique index already has this value',
+  '23505': 'a unique index already has this value',
   '23514': 'a check constraint is violated',
   P0001: 'a trigger of the table refused it',
 };

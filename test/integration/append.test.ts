@@ -167,35 +167,38 @@ describe.each(CASES)('PostgreSQL $version, $mode, owner columns: $owner', ({ ver
     );
   });
 
-  it('stores one of the records that a unique index takes for equal, and the others fail', async () => {
-    await rows(`CREATE TABLE items (k text UNIQUE, v text ${owner ? ', upload uuid, row bigint' : ''})`);
-    await openSessions();
-    await fc.assert(
-      fc.asyncProperty(chunksOfItems, workOrder, async (chunks, work) => {
-        await rows('TRUNCATE items');
-        await rows(`INSERT INTO items (k, v) VALUES ('0', 'old')`);
-        const items = chunks.flat();
-        const id = await load(chunks, work);
-        // A validation sees the records of one chunk alone.
-        const free = mode === 'Commit' ? [items] : chunks;
-        const succeeded = free
-          .map((part) => new Set(part.map(({ k }) => k).filter((k) => k !== '0')).size)
-          .reduce((sum, size) => sum + size, 0);
-        expect(await countsOf(id)).toEqual({
-          processed: items.length,
-          succeeded,
-          failed: items.length - succeeded,
-          duplicate: 0,
-          updated: 0,
-        });
-        const refused = new Set(await refusedRows(id));
-        expect(refused.size).toBe(items.length - succeeded);
-        const own = items.filter(({ row }) => !refused.has(row)).map(({ k, v }) => `${k} ${v}`);
-        expect(await stored()).toEqual(['0 old', ...(mode === 'Commit' ? own : [])].sort());
-      }),
-      { numRuns: 12 },
-    );
-  });
+  it.each(['UNIQUE', 'UNIQUE DEFERRABLE INITIALLY DEFERRED'])(
+    'stores one of the records that an index takes for equal, and the others fail: %s',
+    async (unique) => {
+      await rows(`CREATE TABLE items (k text ${unique}, v text ${owner ? ', upload uuid, row bigint' : ''})`);
+      await openSessions();
+      await fc.assert(
+        fc.asyncProperty(chunksOfItems, workOrder, async (chunks, work) => {
+          await rows('TRUNCATE items');
+          await rows(`INSERT INTO items (k, v) VALUES ('0', 'old')`);
+          const items = chunks.flat();
+          const id = await load(chunks, work);
+          // A validation sees the records of one chunk alone.
+          const free = mode === 'Commit' ? [items] : chunks;
+          const succeeded = free
+            .map((part) => new Set(part.map(({ k }) => k).filter((k) => k !== '0')).size)
+            .reduce((sum, size) => sum + size, 0);
+          expect(await countsOf(id)).toEqual({
+            processed: items.length,
+            succeeded,
+            failed: items.length - succeeded,
+            duplicate: 0,
+            updated: 0,
+          });
+          const refused = new Set(await refusedRows(id));
+          expect(refused.size).toBe(items.length - succeeded);
+          const own = items.filter(({ row }) => !refused.has(row)).map(({ k, v }) => `${k} ${v}`);
+          expect(await stored()).toEqual(['0 old', ...(mode === 'Commit' ? own : [])].sort());
+        }),
+        { numRuns: 12 },
+      );
+    },
+  );
 
   it('needs the right to insert alone', async () => {
     const role = `r${randomUUID().replaceAll('-', '')}`;
