@@ -146,7 +146,7 @@ export interface BatchUploadSpec {
    */
   mode: 'Commit' | 'Validate';
   /**
-   * reload says whether the object is loaded even if the same content was loaded with the same schema from this namespace before. When false, an upload of such content is Complete at once with reason AlreadyLoaded and has no records of its own; while another upload loads the same content, this one is Queued and goes on only if the other one fails. The default is false.
+   * reload says whether the object is loaded even if the same content was loaded with the same schema from this namespace before. When false, an upload of such content is Complete at once with reason AlreadyLoaded and has no records of its own; while another upload loads the same content, this one is Queued and goes on only if the other one fails. Without primaryKey in the schema, true puts every record into the table once more. The default is false.
    */
   reload: boolean;
   /**

@@ -158,6 +158,11 @@ export const REASONS = {
   // Failed = True, and Complete = False with the same reason
   /** More records failed than spec.errorPolicy allows. */
   TooManyFailedRecords: 'TooManyFailedRecords',
+  /**
+   * The schema has no primaryKey, and an upload of the same content ended after it had appended a part of the records,
+   * which would be appended again.
+   */
+  PartlyLoaded: 'PartlyLoaded',
   /** The container of a pod ended with an unknown exit code and left no message. */
   PodFailed: 'PodFailed',
   /** A pod was killed because it used more memory than its limit. */

@@ -19,14 +19,18 @@ export const RECORD_SCHEMA_CRD = {
       "type": "object",
       "required": [
         "fields",
-        "primaryKey",
         "target"
       ],
       "x-kubernetes-validations": [
         {
-          "rule": "self.primaryKey.all(k, self.fields.exists(f, f.name == k))",
+          "rule": "!has(self.primaryKey) || self.primaryKey.all(k, self.fields.exists(f, f.name == k))",
           "message": "every name in primaryKey must be the name of a field: correct the name, or add the field to spec.fields",
           "fieldPath": ".primaryKey"
+        },
+        {
+          "rule": "has(self.primaryKey) || !has(self.target.onDuplicate) || self.target.onDuplicate == 'Skip'",
+          "message": "onDuplicate is Update or Fail, but without primaryKey no record is a duplicate, and every record is appended: name the fields that make a record unique in primaryKey, or remove onDuplicate",
+          "fieldPath": ".target.onDuplicate"
         }
       ],
       "properties": {
@@ -275,9 +279,14 @@ export const RECORD_SCHEMA_CRD = {
         },
         "primaryKey": {
           "type": "array",
-          "minItems": 1,
           "maxItems": 16,
           "x-kubernetes-list-type": "set",
+          "x-kubernetes-validations": [
+            {
+              "rule": "self.size() > 0",
+              "message": "primaryKey must name at least one field: name the fields that make a record unique, or remove primaryKey, so that every record is appended"
+            }
+          ],
           "items": {
             "type": "string",
             "minLength": 1,

@@ -128,9 +128,9 @@ export interface RecordSchemaSpec {
    */
   missingValues?: string[];
   /**
-   * primaryKey lists the fields that together make a record unique. These fields are required, each needs a column, and the target table must have a unique index on exactly these columns.
+   * primaryKey lists the fields that together make a record unique. These fields are required, each needs a column, and the target table must have a unique index on exactly these columns. When absent, every valid record is appended to the table once, no record is a duplicate, and the table needs no unique index; a file of other content that repeats records appends them again.
    */
-  primaryKey: string[];
+  primaryKey?: string[];
   /**
    * rules lists conditions over several fields of one record. All rules that are violated are reported, together with the faults of fields; a rule that reads a field at fault is left out.
    */
@@ -161,7 +161,7 @@ export interface RecordSchemaSpec {
      */
     create: boolean;
     /**
-     * onDuplicate says what happens to a record whose key is stored already. Skip: the stored row stays, and the record is counted as duplicate with code DUP_001. Update: the record takes the place of the stored row and is counted in updated. Fail: the stored row stays, and the record fails with code DUP_001. Of equal keys in one file the lowest row number stays with Skip and Fail, and the highest with Update; the others are duplicates or, with Fail, failed records. Give the table columns for uploadId and rowNumber, so that this choice does not depend on which chunk commits first; the counts are exact without these columns, too. The default is Skip.
+     * onDuplicate says what happens to a record whose key is stored already. Skip: the stored row stays, and the record is counted as duplicate with code DUP_001. Update: the record takes the place of the stored row and is counted in updated. Fail: the stored row stays, and the record fails with code DUP_001. Of equal keys in one file the lowest row number stays with Skip and Fail, and the highest with Update; the others are duplicates or, with Fail, failed records. Give the table columns for uploadId and rowNumber, so that this choice does not depend on which chunk commits first; the counts are exact without these columns, too. Without primaryKey no record is a duplicate, and only Skip is allowed. The default is Skip.
      */
     onDuplicate: 'Skip' | 'Update' | 'Fail';
     /**

@@ -1,6 +1,6 @@
 /** `batch-upload infer`: proposes a RecordSchema from a file. */
 import { writeFile } from 'node:fs/promises';
-import { InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError } from 'commander';
 import { count } from '#common/text.ts';
 import { NODE_PLATFORM } from '#runner/node/platform.ts';
 import type { AddCommand } from './command.ts';
@@ -32,7 +32,6 @@ interface InferOptions {
   name?: string;
   key?: string[];
   write?: string;
-  allowAppend: boolean;
 }
 
 export const addInfer: AddCommand = (program, { terminal, setExitCode }) => {
@@ -45,11 +44,12 @@ export const addInfer: AddCommand = (program, { terminal, setExitCode }) => {
     .argument('<file>', 'file to read; - for the standard input')
     .option('-t, --table <table>', "target table, as in people or hr.people (default: made of the file's name)")
     .option('--name <name>', "name of the RecordSchema (default: made of the file's name)")
-    .option('-k, --key <fields>', 'fields of the key, separated by commas (default: found in the file)', readNames)
-    .option('-w, --write <file>', 'write the schema to a file instead of the standard output')
-    .addOption(
-      new Option('--allow-append', 'propose a schema without a key where no key is found').default(false).hideHelp(),
+    .option(
+      '-k, --key <fields>',
+      'fields of the key, separated by commas (default: found in the file; without one, records are appended)',
+      readNames,
     )
+    .option('-w, --write <file>', 'write the schema to a file instead of the standard output')
     .addHelpText('after', EXAMPLES);
   addFormatOptions(command).action(async (file: string, options: InferOptions) => {
     setExitCode(await infer(file, options, terminal));
@@ -82,8 +82,7 @@ async function infer(path: string, { write: output, ...options }: InferOptions, 
   const text = writeProposal(proposal, file.name);
   // What is proposed is refused here rather than by kubectl, where the table or the name of the options is wrong.
   const checked = readSchema(text);
-  if (!checked.ok && proposal.spec.primaryKey.length > 0)
-    throw new InputError(formatProblems('The proposal', checked.problems));
+  if (!checked.ok) throw new InputError(formatProblems('The proposal', checked.problems));
   if (output === undefined) await write(terminal.stdout, text);
   else
     await writeFile(output, text).catch((error) => {
@@ -98,7 +97,8 @@ async function infer(path: string, { write: output, ...options }: InferOptions, 
 function summarize({ report, spec, fields }: Proposal, output: string | null, { stderr, stdout }: Terminal): string {
   const paint = paintFor(stderr);
   const guesses = fields.filter((field) => field.guesses.length > 0).length;
-  const what = `${count(fields.length, 'field')}, key ${spec.primaryKey.join(' + ') || 'none'}, ${count(guesses, 'field')} with guesses to confirm`;
+  const key = spec.primaryKey ? `key ${spec.primaryKey.join(' + ')}` : 'no key';
+  const what = `${count(fields.length, 'field')}, ${key}, ${count(guesses, 'field')} with guesses to confirm`;
   const lines = [`${paint('green', '✔')} ${paint('bold', output ?? 'schema')}: ${what}`];
   if (report.failed === 0)
     lines.push(paint('dim', `  ${count(report.records, 'record')} of the file checked by the schema: all are valid.`));
@@ -111,6 +111,10 @@ function summarize({ report, spec, fields }: Proposal, output: string | null, { 
         `  ${code}  ${count(faults, 'fault')}, row ${first.map(({ row }) => row).join(', ')}: ${first[0]!.message}`,
       );
   }
+  if (!spec.primaryKey)
+    lines.push(
+      `${paint('yellow', '!')} No key was found, so that every record is appended: another file that repeats records adds them again. Name a key with --key.`,
+    );
   if (report.repeatedKeys && report.repeatedKeys.records > 0)
     lines.push(
       `${paint('yellow', '!')} ${count(report.repeatedKeys.records, 'record')} with the key of an earlier record would be skipped, the first in row ${report.repeatedKeys.firstRows[0]}.`,

@@ -129,6 +129,8 @@ export interface UploadProgress {
   totalIndexes: number | null;
   counts: Counts;
   validateOnly: boolean;
+  /** Has the schema no key, so that every record is appended, and another load appends all records again? */
+  appends: boolean;
   /** Does the ledger keep the keys of the upload's records until its end? See write-by-keys.ts. */
   keepsKeys: boolean;
   /**

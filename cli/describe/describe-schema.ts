@@ -4,7 +4,7 @@ import { describeLimits, describeType } from './describe-field.ts';
 import { examplesOfFields, findExample, formatTemplate } from './example-record.ts';
 
 export async function describeSchema(schema: RecordSchemaSpec, name: string): Promise<string> {
-  const { fields, primaryKey } = schema;
+  const { fields, primaryKey = [] } = schema;
   const examples = await examplesOfFields(schema);
   const template = await findExample(schema);
   const rows = fields.map((field, i) => {
@@ -73,8 +73,11 @@ const DUPLICATES: Record<RecordSchemaSpec['target']['onDuplicate'], string> = {
   Fail: 'A record whose key is stored already, or occurs earlier in the file, fails with the code DUP_001.',
 };
 
-function keySection({ primaryKey, target }: RecordSchemaSpec): string[] {
-  if (primaryKey.length === 0) return [];
+function keySection({ primaryKey = [], target }: RecordSchemaSpec): string[] {
+  if (primaryKey.length === 0)
+    return [
+      '## Key\n\nRecords have no key: every valid record of a file is added to those that are stored. The same file is loaded once. A file of other content that repeats records adds them again, so that each file has to hold new records only.',
+    ];
   const names = primaryKey.map(code);
   const key = names.length === 1 ? names[0] : `${names.slice(0, -1).join(', ')} and ${names.at(-1)} together`;
   return [`## Key\n\nEach record is identified by ${key}. ${DUPLICATES[target.onDuplicate]}`];

@@ -30,14 +30,13 @@ export async function examplesOfFields(schema: RecordSchemaSpec): Promise<(strin
 }
 
 /** The texts that the field accepts; the last one is blank where the field may be. */
-async function valuesOf(field: Field, { missingValues, primaryKey }: RecordSchemaSpec): Promise<string[]> {
+async function valuesOf(field: Field, { missingValues, primaryKey = [] }: RecordSchemaSpec): Promise<string[]> {
   const texts = [...new Set(exampleValues(field))].filter((text) => text.trim() !== '');
   const isRequired = field.constraints?.required === true || primaryKey.includes(field.name);
   const alone: RecordSchemaSpec = {
     fields: [{ ...field, constraints: { ...field.constraints, required: true } }],
     fieldsMatch: 'equal',
     ...(missingValues ? { missingValues } : {}),
-    primaryKey: [],
     target: { table: 'x', create: false, onDuplicate: 'Skip', columns: [{ name: 'x', field: field.name }] },
   };
   const valid = await findValid(

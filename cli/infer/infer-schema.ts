@@ -18,8 +18,6 @@ export interface InferOptions extends OpenOptions {
   name?: string;
   /** The key's fields, where a person names them. */
   key?: readonly string[];
-  /** Propose a schema without a key where no key is found; else such a file is refused with what to do. */
-  allowAppend: boolean;
   onProgress?(step: string, records: number): void;
 }
 
@@ -27,7 +25,7 @@ export interface Proposal {
   name: string;
   spec: RecordSchemaSpec;
   fields: ProposedField[];
-  /** Why the key was chosen. */
+  /** Why the key was chosen, or why there is none. */
   keyNote: string;
   /** Other columns that are unique. */
   otherKeys: string[][];
@@ -160,15 +158,11 @@ async function chooseKeys(
   if (single) return { ...single, note: `guess: ${single.note}, maybe by chance` };
   const widened = await search(columnsOf([...fit.values()]));
   if (widened) return widened;
-  if (options.allowAppend)
-    return {
-      key: [],
-      note: 'no column, and no combination of up to three, is unique: records are appended',
-      others: [],
-    };
-  throw new InputError(
-    'No column, and no combination of up to three columns, is unique in the file and without blanks, so that no primaryKey can be proposed. Name the key with --key, as in --key a,b (of records with equal keys the first one is loaded), or add a column with a number for each record to the file.',
-  );
+  return {
+    key: [],
+    note: 'no column, and no combination of up to three columns, was found to be unique and without blanks',
+    others: [],
+  };
 }
 
 function mayBeKey({ field, profile }: Fit, records: number): boolean {
@@ -220,7 +214,7 @@ function buildSpec({
   return {
     fields: fields.map(({ field }) => field),
     fieldsMatch: 'equal',
-    primaryKey: key,
+    ...(key.length > 0 ? { primaryKey: key } : {}),
     target: {
       table,
       create: true,

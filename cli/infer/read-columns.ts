@@ -28,7 +28,6 @@ export function schemaOfNames(names: readonly string[]): RecordSchemaSpec {
   return {
     fields: names.map((name) => ({ name, type: 'string' })),
     fieldsMatch: 'equal',
-    primaryKey: [],
     target: { table: 'inferred', create: false, onDuplicate: 'Skip', columns: [] },
   };
 }

@@ -26,9 +26,14 @@ export function writeProposal(
     ...(fieldsMatch === 'equal'
       ? []
       : [`  fieldsMatch: ${fieldsMatch} # some columns of the file have no name, or are too many`]),
-    ...(primaryKey.length > 0
+    ...(primaryKey
       ? [`  primaryKey: ${flow(primaryKey)} # ${inComment(keyNote)}`]
-      : [`  # No primaryKey: ${keyNote}.`]),
+      : [
+          `  # No primaryKey: ${inComment(keyNote)}. Every record is appended to the table.`,
+          '  # The same file is loaded once, but a file of other content that repeats records appends them again. To prevent that,',
+          '  # name fields that make a record unique, here or with infer --key: of equal keys the first record is then loaded.',
+          `  # primaryKey: ${inComment(flow(fields.slice(0, 2).map(({ field }) => field.name)))}`,
+        ]),
     ...(otherKeys.length > 0
       ? [
           `  # Unique, too: ${inComment(

@@ -33,7 +33,16 @@ const WORDS: readonly (readonly [string, string])[] = [
     'Raise the limit and then spec.retryGeneration to go on, or correct the file and create another BatchUpload:',
     'Raise the limit or correct the file, and call the command again:',
   ],
+  [
+    'Raise the limit and then spec.retryGeneration to go on. As the schema has no primaryKey, a corrected file in another BatchUpload appends',
+    'Raise the limit and call the command again to go on. As the schema has no primaryKey, a corrected file appends',
+  ],
   ['raise the limit, and create another BatchUpload', 'raise the limit, and call the command again'],
+  ['Raise spec.retryGeneration of that upload, which then goes on where it was; or remove', 'Remove'],
+  [
+    'load the file by a new BatchUpload with spec.reload: true',
+    'call the command with --reload, which then appends every record',
+  ],
   // The database.
   ["The database Secret's uri cannot be used", 'The URI of --database cannot be used'],
   [' Correct the key uri of the Secret.', ' Correct the option, or DATABASE_URL.'],

@@ -24,6 +24,8 @@ export interface LoadResult {
   durationMs: number;
 }
 
+const APPENDED_AGAIN = ' As the schema has no primaryKey, every record is then in the table once more.';
+
 export async function readResult(session: Session, loading: Loading, startedAt: number): Promise<LoadResult> {
   const { id, source, load } = loading;
   const row = await session.run(async (client) => (await readProgress(client, [id])).get(id)!);
@@ -41,7 +43,7 @@ export async function readResult(session: Session, loading: Loading, startedAt: 
     alreadyLoaded: isComplete && row.sameAs !== null,
     message:
       isComplete && row.sameAs
-        ? `The same content was loaded before, as ${row.sameAs.name}. Give --reload to load it again.`
+        ? `The same content was loaded before, as ${row.sameAs.name}. Give --reload to load it again.${row.appends ? APPENDED_AGAIN : ''}`
         : row.failureMessage && inWordsOfOptions(row.failureMessage),
     mode: row.validateOnly ? 'Validate' : 'Commit',
     records: { ...row.counts, total: row.totalRecords ?? 0 },

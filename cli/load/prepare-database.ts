@@ -8,7 +8,12 @@ import { Fault } from '#common/faults.ts';
 import { connect, databaseFault, disconnect } from '#ledger/connection/postgres.ts';
 import { checkLedgerRights } from '#ledger/ledger-rights.ts';
 import { ledgerVersion, migrate, readLedgerState } from '#ledger/migrate.ts';
-import { findUnfinishedUpload, tryLockSubject, type UploadSubject } from '#ledger/uploads/find-unfinished-upload.ts';
+import {
+  findUnfinishedUpload,
+  reopenAppendedPart,
+  tryLockSubject,
+  type UploadSubject,
+} from '#ledger/uploads/find-unfinished-upload.ts';
 import { openUpload } from '#ledger/uploads/open-upload.ts';
 import { prepareTarget } from '#runner/target/prepare-target.ts';
 import type { LoadRequest } from './loading.ts';
@@ -38,7 +43,8 @@ export async function prepareDatabase(source: LoadSource, load: LoadRequest): Pr
     await prepareLedger(lockClient);
     const why = (await checkLedgerRights(lockClient)) ?? (await prepareTarget(lockClient, schema));
     if (why) throw new InputError(why.message);
-    const id = (await findUnfinishedUpload(lockClient, subject)) ?? randomUUID();
+    const begun = (await findUnfinishedUpload(lockClient, subject)) ?? (await reopenAppendedPart(lockClient, subject));
+    const id = begun ?? randomUUID();
     await openUpload(lockClient, { ...subject, id, name: basename(request.s3.key), sourceType: 'CLI' });
     return { lockClient, id, [Symbol.asyncDispose]: dispose };
   } catch (error) {

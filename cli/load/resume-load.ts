@@ -32,7 +32,7 @@ export async function resumeUpload(
   if (digest.digest() !== plan.digest)
     throw cannotResume(
       `${source.name} is not the file whose load was begun before and has not ended.`,
-      `load ${source.name} as it is now`,
+      `load ${source.name} as it is now${upload.schema.primaryKey ? '' : ', which appends all of its records, also those that the other file had'}`,
     );
   if (plan.work)
     await store.head({ bucket: plan.work.bucket, key: plan.work.key }, retry).catch(() => {

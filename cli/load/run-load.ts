@@ -7,6 +7,7 @@
  * | no unfinished load of the file                        | opens one                                        |
  * | one that is planned, of these bytes                   | loads the chunks that are not done               |
  * | one that is planned, of other bytes                   | ends it as failed, and asks to be called again   |
+ * | one that failed, whose records were appended          | loads the chunks that are not done               |
  * | the same content, loaded                              | says so, and loads nothing                       |
  * | the same content under another path, being loaded     | waits for that load                              |
  * | the same content under another path, interrupted      | goes on with that load                           |

@@ -68,7 +68,7 @@ function check(schema: StructuralSchema, value: unknown, place: Place, problems:
     const holds = evaluateRule(rule, value);
     // A rule that cannot be computed from a value with problems says nothing that the problems do not say.
     if (holds || (holds === null && !isSound)) continue;
-    problems.push({ place: fieldPath ? [...place, fieldPath.replace(/^\./, '')] : place, message });
+    problems.push({ place: fieldPath ? [...place, ...fieldPath.split('.').slice(1)] : place, message });
   }
 }
 

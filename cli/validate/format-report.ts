@@ -45,7 +45,7 @@ function formatCode({ code, count: faults, first }: CodeReport, paint: Paint): s
 function formatKeys({ repeatedKeys }: FileReport, schema: RecordSchemaSpec, paint: Paint): string[] {
   if (repeatedKeys === null) return [];
   const { records, firstRows, complete } = repeatedKeys;
-  const key = schema.primaryKey.join(', ');
+  const key = (schema.primaryKey ?? []).join(', ');
   const notLooked = `The file has so many keys that equal ones were looked for in its first part only.`;
   if (records === 0) return complete ? [] : [paint('yellow', notLooked), ''];
   const what = {
@@ -69,6 +69,7 @@ function formatSummary(report: FileReport, { file, schema, durationMs }: ReportC
   const speed = `${seconds.toFixed(seconds < 10 ? 2 : 0)} s, ${Math.round(records / seconds).toLocaleString('en')} records/s`;
   const aside = paint('dim', `${describeFormat(report.format)} · ${speed}`);
   const stored = paint('dim', 'Only the database can say which keys are stored already.');
+  const appended = paint('dim', 'The schema has no primaryKey: an upload appends every record.');
   if (isOk(report, schema)) {
     const all =
       records === 0
@@ -79,7 +80,7 @@ function formatSummary(report: FileReport, { file, schema, durationMs }: ReportC
     return [
       `${paint('green', '✔')} ${file}: ${paint('bold', all)}`,
       `  ${aside}`,
-      ...(records > 0 && schema.primaryKey.length > 0 ? [`  ${stored}`] : []),
+      ...(records > 0 ? [`  ${schema.primaryKey ? stored : appended}`] : []),
     ];
   }
   const what =

@@ -82,7 +82,7 @@ function missingFields(schema: RecordSchemaSpec, positions: number[]): string[] 
   const optional = schema.fieldsMatch === 'superset' || schema.fieldsMatch === 'partial';
   return schema.fields
     .filter((field, i) => {
-      const needed = !optional || field.constraints?.required || schema.primaryKey.includes(field.name);
+      const needed = !optional || field.constraints?.required || schema.primaryKey?.includes(field.name);
       return positions[i] === -1 && needed;
     })
     .map(({ name }) => name);

@@ -13,7 +13,14 @@ import { CodeCounts, createFailedRows, type FailedRows } from './failed-rows.ts'
 import type { PreparedChunk } from './prepare-chunk.ts';
 import { expectColumnTypes, lockTargetSql, type OnDuplicate, type Target } from './target.ts';
 import { writeByKeys } from './write-by-keys.ts';
-import { isRefusal, type WriteOutcome, type WriteStrategy, writeRecords, writeTogether } from './write-records.ts';
+import {
+  isRefusal,
+  runAndRollBack,
+  type WriteOutcome,
+  type WriteStrategy,
+  writeRecords,
+  writeTogether,
+} from './write-records.ts';
 
 export interface ChunkTransaction {
   client: ClientBase;
@@ -90,14 +97,15 @@ export async function commitChunkGroup(transaction: ChunkTransaction, group: Chu
 
 /** @returns null when the chunks cannot be written in one transaction. */
 async function writeGroup(transaction: ChunkTransaction, group: ChunkGroup): Promise<WriteOutcome | null> {
-  const { target, strategy } = transaction;
+  const { client, target, strategy } = transaction;
   const rows = numbersOf(group.chunks[0]!.from, group.chunks.at(-1)!.to);
   const options = { ...transaction, buffer: group.rows, rows };
+  const write = <T>(work: () => Promise<T>) => (target.rolledBack ? runAndRollBack(client, work) : work());
   if (group.chunks.length === 1)
-    return target.keys ? writeByKeys({ ...options, keys: target.keys }) : writeRecords(options);
+    return target.keys ? writeByKeys({ ...options, keys: target.keys }) : write(() => writeRecords(options));
   if (target.keys || strategy === 'merge') return null;
   try {
-    return await writeTogether(options, group.chunks);
+    return await write(() => writeTogether(options, group.chunks));
   } catch (error) {
     if (isRefusal(error)) return null;
     throw error;

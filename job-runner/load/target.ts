@@ -15,13 +15,18 @@ export interface Target {
   table: string;
   columns: readonly string[];
   copyIntoTarget: string;
-  merge: Merge;
-  probe: Probe;
+  /** How rows meet rows of equal keys; null where the schema has no key, so that every row is appended. */
+  byKey: ByKey | null;
   onDuplicate: OnDuplicate;
   /** In mode Validate the rows are written as always and then rolled back: none stays in the table. */
   rolledBack: boolean;
   /** Set when the load must know the upload's own rows, and the table cannot tell them; see write-by-keys.ts. */
   keys: KeyRegister | null;
+}
+
+export interface ByKey {
+  merge: Merge;
+  probe: Probe;
 }
 
 /** An upload's keys in the ledger. They are merged like records, so that the same one of equal keys stays. */
@@ -35,21 +40,21 @@ export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } 
   const table = quoteTable(schema.target.table);
   const columns = schema.target.columns.map(({ name }) => name);
   const { onDuplicate = 'Skip' } = schema.target;
-  const owner = ownerColumns(schema);
+  const key = keyColumns(schema);
   // A replaced row keeps its generated id, because other tables may refer to it.
   const kept = schema.target.columns.filter(({ system }) => system === 'uuid').map(({ name }) => name);
-  const options = { table, columns, kept, key: keyColumns(schema), owner, onDuplicate, stage: STAGES.records };
-  const merge = describeMerge(options);
-  const byKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
+  const owner = ownerColumns(schema);
+  const options = { table, columns, kept, key, owner, onDuplicate, stage: STAGES.records };
+  const byKey = key.length > 0 ? { merge: describeMerge(options), probe: describeProbe(options) } : null;
+  const registersKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
   return {
     table,
     columns,
     copyIntoTarget: `COPY ${table} (${columns.map(pg.escapeIdentifier).join(', ')}) FROM STDIN`,
-    merge,
-    probe: describeProbe(options),
+    byKey,
     onDuplicate,
     rolledBack,
-    keys: byKeys ? describeKeys(merge, onDuplicate) : null,
+    keys: byKey && registersKeys ? describeKeys(byKey.merge, onDuplicate) : null,
   };
 }
 
@@ -114,14 +119,14 @@ const SAME_TYPES = {
  */
 export async function expectColumnTypes(
   client: ClientBase,
-  { table, columns, merge }: Target,
+  { table, columns, byKey }: Target,
   expected: readonly ColumnType[],
 ): Promise<void> {
   const oids = expected.map(({ oid }) => oid);
   const modifiers = expected.map(({ modifier }) => modifier);
   const { rows } = await client.query<{ same: number }>({
     ...SAME_TYPES,
-    values: [table, merge.stage, columns, oids, modifiers],
+    values: [table, byKey?.merge.stage ?? table, columns, oids, modifiers],
   });
   if (rows[0]!.same === 2 * columns.length) return;
   throw new Fault({
@@ -134,10 +139,10 @@ export async function expectColumnTypes(
 }
 
 /**
- * Creates the target's stages in a session.
+ * Creates the target's stages in a session; rows that are appended need none.
  * @throws the error of PostgreSQL, for example 42P01 when the table does not exist.
  */
 export async function prepareSession(client: ClientBase, target: Target): Promise<void> {
-  await client.query(target.merge.createStage);
+  if (target.byKey) await client.query(target.byKey.merge.createStage);
   if (target.keys) await client.query(target.keys.merge.createStage);
 }

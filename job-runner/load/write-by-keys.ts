@@ -8,11 +8,17 @@
  * 2. The keys of the other records are merged into the ledger by the policy. That finds the losers in the whole file.
  * 3. With Update, the winners are written, and replace the rows of other uploads. Mode Validate rolls this back too.
  */
-import type { ClientBase } from 'pg';
 import { Fault } from '#common/faults.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import type { KeyRegister } from './target.ts';
-import { stageRecords, type WriteOptions, type WriteOutcome, writeRecords } from './write-records.ts';
+import {
+  keyOf,
+  runAndRollBack,
+  stageRecords,
+  type WriteOptions,
+  type WriteOutcome,
+  writeRecords,
+} from './write-records.ts';
 
 export interface WriteByKeysOptions extends WriteOptions {
   keys: KeyRegister;
@@ -42,20 +48,13 @@ async function registerKeys(options: WriteByKeysOptions): Promise<MergeResult> {
   const { client, target, keys, uploadId } = options;
   await stageRecords(options);
   await client.query(keys.stage, [uploadId]);
-  await client.query(target.merge.clearStage);
+  await client.query(keyOf(target).merge.clearStage);
   return mergeStaged(client, keys.merge, uploadId);
 }
 
 function without(options: WriteByKeysOptions, rowNumbers: readonly number[]): WriteByKeysOptions {
   const out = new Set(rowNumbers);
   return { ...options, rows: options.rows.filter((row) => !out.has(options.buffer.rowNumber(row))) };
-}
-
-async function runAndRollBack<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
-  await client.query('SAVEPOINT trial');
-  const result = await work();
-  await client.query('ROLLBACK TO SAVEPOINT trial; RELEASE SAVEPOINT trial');
-  return result;
 }
 
 /** The keys of refused records must not stay in the ledger, so the whole chunk is tried again. */

@@ -7,6 +7,9 @@
  * | probe      | looks the keys up, copies new rows, merges rows with a contested key | `merge`                               |
  * | merge      | stages all rows and merges them in the order of their keys           | halves down to the record (DB_001)    |
  *
+ * Where the schema has no key, every row is appended: no key is looked up, a refusal leads from the first strategy to the
+ * last one, and that one copies the rows into the table.
+ *
  * Each strategy runs under a savepoint. Several chunks can be written together by one of the first two strategies; a
  * refusal then undoes the transaction, and each chunk gets its own. A refusal has an SQLSTATE of class 22 or 23, or
  * P0001. Every other error is a fault of the chunk: it is thrown, and the whole transaction is tried again.
@@ -18,7 +21,7 @@ import type { CopyFormat } from '#runner/processor/escapes.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import { askProbe } from './probe.ts';
-import type { Target } from './target.ts';
+import type { ByKey, Target } from './target.ts';
 
 /** The strategies from the fastest to the one that can write every row. */
 export const WRITE_STRATEGIES = ['optimistic', 'probe', 'merge'] as const;
@@ -56,19 +59,20 @@ export interface RowRange {
  * @throws the error of PostgreSQL; see {@link isRefusal}
  */
 export async function writeTogether(options: WriteOptions, chunks: readonly RowRange[]): Promise<WriteOutcome> {
-  if (options.strategy === 'probe') return writeByProbe(options, chunks);
+  if (options.strategy === 'probe' && options.target.byKey) return writeByProbe(options, chunks);
   await copyRecords(options);
   return ALL_WRITTEN;
 }
 
 export async function writeRecords(options: WriteOptions): Promise<WriteOutcome> {
-  const { client, rows } = options;
+  const { client, rows, target } = options;
   if (rows.length === 0) return ALL_WRITTEN;
   let { strategy } = options;
+  if (strategy === 'probe' && !target.byKey) strategy = 'optimistic';
   if (strategy === 'optimistic') {
     const copied = await attempt(client, () => copyRecords(options));
     if (copied.ok) return ALL_WRITTEN;
-    strategy = copied.error.code === UNIQUE_VIOLATION ? 'probe' : 'merge';
+    strategy = copied.error.code === UNIQUE_VIOLATION && target.byKey ? 'probe' : 'merge';
   }
   if (strategy === 'probe') {
     const probed = await attempt(client, () => writeByProbe(options));
@@ -86,7 +90,7 @@ async function copyRecords({ client, target, buffer, rows }: WriteOptions): Prom
 
 async function writeByProbe(options: WriteOptions, chunks: readonly RowRange[] = []): Promise<WriteOutcome> {
   const { client, target, uploadId, buffer, rows } = options;
-  const { probe } = target;
+  const { merge, probe } = keyOf(target);
   const keys = { parts: buffer.selectColumns(rows, probe.columns), count: rows.length, format: buffer.format };
   await copyAll(client, probe.copyKeys, keys);
   const { contested, repeated } = await askProbe(client, probe);
@@ -100,7 +104,7 @@ async function writeByProbe(options: WriteOptions, chunks: readonly RowRange[] =
   for (const merged of parts) {
     if (merged.length === 0) continue;
     await stageRecords({ ...options, rows: merged });
-    addTo(outcome, await mergeStaged(client, target.merge, uploadId));
+    addTo(outcome, await mergeStaged(client, merge, uploadId));
   }
   return outcome;
 }
@@ -117,11 +121,8 @@ function addTo(outcome: WriteOutcome, { lost, displaced, updated }: MergeResult)
 }
 
 async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promise<void> {
-  const { client, target, uploadId, buffer, rows } = options;
-  const merged = await attempt(client, async () => {
-    await stageRecords(options);
-    return mergeStaged(client, target.merge, uploadId);
-  });
+  const { client, buffer, rows } = options;
+  const merged = await attempt(client, () => mergeRecords(options));
   if (merged.ok) {
     addTo(outcome, merged.value);
     return;
@@ -135,9 +136,25 @@ async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promi
   await mergeOrHalve({ ...options, rows: rows.slice(middle) }, outcome);
 }
 
+async function mergeRecords(options: WriteOptions): Promise<MergeResult> {
+  const { client, target, uploadId } = options;
+  if (!target.byKey) {
+    await copyRecords(options);
+    return ALL_WRITTEN;
+  }
+  await stageRecords(options);
+  return mergeStaged(client, target.byKey.merge, uploadId);
+}
+
+/** @throws an error for a target without a key, whose rows are never compared with others */
+export function keyOf({ table, byKey }: Target): ByKey {
+  if (byKey) return byKey;
+  throw new Error(`${table} is loaded without a key`);
+}
+
 export async function stageRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {
   const data = { parts: buffer.selectWithRowNumbers(rows), count: rows.length, format: buffer.format };
-  await copyAll(client, target.merge.copyIntoStage, data);
+  await copyAll(client, keyOf(target).merge.copyIntoStage, data);
 }
 
 async function copyAll(
@@ -177,6 +194,14 @@ async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<A
   }
 }
 
+/** Writes rows as always, says what became of them, and takes them back. */
+export async function runAndRollBack<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
+  await client.query('SAVEPOINT trial');
+  const result = await work();
+  await client.query('ROLLBACK TO SAVEPOINT trial; RELEASE SAVEPOINT trial');
+  return result;
+}
+
 /** Makes the message from SQLSTATE, constraint and column alone, since PostgreSQL's own messages carry values. */
 export function refusalMessage(error: DatabaseError): string {
   const where = [error.column && `column ${error.column}`, error.constraint && `constraint ${error.constraint}`].filter(
@@ -193,7 +218,7 @@ const STATES: Record<string, string> = {
   '22P02': 'a value does not have the type of its column',
   '23502': 'a required column is empty',
   '23503': 'it refers to a row that does not exist',
-  '23505': 'another unique index already has this value',
+  '23505': 'a unique index already has this value',
   '23514': 'a check constraint is violated',
   P0001: 'a trigger of the table refused it',
 };

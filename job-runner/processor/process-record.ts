@@ -66,7 +66,7 @@ export function compileSchema(
   const checks = schema.fields.map((field, i) =>
     compileField(field, {
       path: `spec.fields[${i}]`,
-      required: (field.constraints?.required ?? false) || schema.primaryKey.includes(field.name),
+      required: (field.constraints?.required || schema.primaryKey?.includes(field.name)) ?? false,
       missingValues: schema.missingValues ?? [],
     }),
   );
@@ -185,8 +185,15 @@ function hasOnlyBlanksBehind(record: RecordView, columns: number): boolean {
 }
 
 function requireKeyColumns(schema: RecordSchemaSpec): void {
-  for (const name of schema.primaryKey) {
-    if (!schema.target.columns.some((column) => column.field === name)) {
+  const { primaryKey = [], target } = schema;
+  if (primaryKey.length === 0 && target.onDuplicate !== undefined && target.onDuplicate !== 'Skip') {
+    throw new SchemaError(
+      'spec.target.onDuplicate',
+      `is ${target.onDuplicate}, but without primaryKey no record is a duplicate, and every record is appended: name the fields that make a record unique in spec.primaryKey, or remove onDuplicate`,
+    );
+  }
+  for (const name of primaryKey) {
+    if (!target.columns.some((column) => column.field === name)) {
       throw new SchemaError('spec.target.columns', `no column gets the key field ${name}`);
     }
   }

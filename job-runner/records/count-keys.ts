@@ -25,8 +25,9 @@ const TAB = 0x09;
 
 /** @returns null where the schema has no key */
 export function createKeyCounter(schema: RecordSchemaSpec, options: KeyCounterOptions): KeyCounter | null {
-  const { columns } = schema.target;
-  const positions = schema.primaryKey.map((name) => columns.findIndex(({ field }) => field === name));
+  const { primaryKey = [], target } = schema;
+  const { columns } = target;
+  const positions = primaryKey.map((name) => columns.findIndex(({ field }) => field === name));
   if (positions.length === 0 || positions.includes(-1)) return null;
   const { maxKeys, maxRows } = options;
   const isKey = columns.map((_, i) => positions.includes(i));

@@ -24,15 +24,15 @@ const TYPES: Record<Field['type'], string> = {
   array: 'jsonb',
 };
 
-/** @returns `CREATE TABLE IF NOT EXISTS …` with the schema's key as primary key. */
+/** @returns `CREATE TABLE IF NOT EXISTS …` with the schema's key, where it has one, as primary key. */
 export function createTableSql(schema: RecordSchemaSpec): string {
   const key = new Set(keyColumns(schema));
   const columns = schema.target.columns.map((column) => {
     const notNull = key.has(column.name) || column.system !== undefined;
     return `  ${pg.escapeIdentifier(column.name)} ${columnType(column, schema)}${notNull ? ' NOT NULL' : ''}`;
   });
-  const primaryKey = `  PRIMARY KEY (${[...key].map(pg.escapeIdentifier).join(', ')})`;
-  return `CREATE TABLE IF NOT EXISTS ${quoteTable(schema.target.table)} (\n${[...columns, primaryKey].join(',\n')}\n)`;
+  const primaryKey = key.size > 0 ? [`  PRIMARY KEY (${[...key].map(pg.escapeIdentifier).join(', ')})`] : [];
+  return `CREATE TABLE IF NOT EXISTS ${quoteTable(schema.target.table)} (\n${[...columns, ...primaryKey].join(',\n')}\n)`;
 }
 
 function columnType(column: Column, schema: RecordSchemaSpec): string {

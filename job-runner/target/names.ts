@@ -18,9 +18,9 @@ export function quoteTable(table: string): string {
   return table.split('.').map(pg.escapeIdentifier).join('.');
 }
 
-/** @returns the columns of the target that hold the primary key's fields. */
+/** @returns the columns of the target that hold the primary key's fields: none where records are appended. */
 export function keyColumns(schema: RecordSchemaSpec): string[] {
-  return schema.primaryKey.map((field) => {
+  return (schema.primaryKey ?? []).map((field) => {
     const column = schema.target.columns.find((candidate) => candidate.field === field);
     if (!column) throw new Error(`no column of the target gets the key field ${field}`);
     return column.name;

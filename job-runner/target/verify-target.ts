@@ -106,6 +106,7 @@ function checkRequired({ target }: RecordSchemaSpec, { columns }: TargetTable): 
 
 function checkKey(schema: RecordSchemaSpec, { uniqueKeys }: TargetTable): UploadExplanation | null {
   const key = keyColumns(schema);
+  if (key.length === 0) return null;
   const wanted = [...key].sort().join('\0');
   if (uniqueKeys.some((columns) => [...columns].sort().join('\0') === wanted)) return null;
   const list = key.map(pg.escapeIdentifier).join(', ');
@@ -117,8 +118,10 @@ function checkKey(schema: RecordSchemaSpec, { uniqueKeys }: TargetTable): Upload
 
 function checkRights(schema: RecordSchemaSpec, table: TargetTable): UploadExplanation | null {
   const { target } = schema;
+  // To append, a role needs no more than COPY does: nothing is looked up, sorted or replaced.
+  const appends = keyColumns(schema).length === 0;
   const missing = [
-    ...(table.canSelect ? [] : ['SELECT']),
+    ...(table.canSelect || appends ? [] : ['SELECT']),
     ...(table.canInsert ? [] : ['INSERT']),
     ...(table.canUpdate || !replaces(schema) ? [] : ['UPDATE']),
   ];
@@ -129,7 +132,7 @@ function checkRights(schema: RecordSchemaSpec, table: TargetTable): UploadExplan
       message: `The role ${table.user} may not ${missing.join(', ')} on the table ${target.table}. Run: GRANT ${missing.join(', ')} ON ${quoteTable(target.table)} TO ${user};`,
     };
   }
-  if (table.canMakeTemporaryTables) return null;
+  if (table.canMakeTemporaryTables || appends) return null;
   return {
     reason: 'TargetAccessDenied',
     message: `The role ${table.user} may not make temporary tables, in which chunks with duplicates are sorted. Run as an administrator: GRANT TEMPORARY ON DATABASE … TO ${user};`,
@@ -138,6 +141,7 @@ function checkRights(schema: RecordSchemaSpec, table: TargetTable): UploadExplan
 
 /** With both owner columns one row of a file can displace another one. Update replaces stored rows. */
 function replaces(schema: RecordSchemaSpec): boolean {
+  if (keyColumns(schema).length === 0) return false;
   return schema.target.onDuplicate === 'Update' || ownerColumns(schema) !== null;
 }
 

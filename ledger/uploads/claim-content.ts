@@ -7,6 +7,7 @@
  * | holder of the claim                                   | what happens to the upload         |
  * |-------------------------------------------------------|------------------------------------|
  * | there is none                                         | it takes the claim and loads       |
+ * | there is none, and a part was appended without a key  | it fails: see find-loaded-part.ts  |
  * | a running upload                                      | it is Queued until the holder ends |
  * | a complete upload                                     | it is complete at once             |
  * | a complete upload whose rows Update may have replaced | it takes the claim over and loads  |
@@ -18,6 +19,7 @@
 import type { ClientBase } from 'pg';
 import { sqlState } from '#ledger/connection/postgres.ts';
 import type { LedgerStatus } from '#ledger/types.ts';
+import { findLoadedPart } from './find-loaded-part.ts';
 import { closeUpload, transition } from './finish-upload.ts';
 
 /** @returns the key of the digests that identify contents: 16 bytes, which never change in a ledger. */
@@ -30,9 +32,18 @@ export async function readContentKey(client: ClientBase): Promise<Buffer> {
  * Lets a planned upload begin, wait or end. Runs in the caller's transaction, under the upload's exclusive lock.
  * @returns the upload's new status.
  */
-export async function beginUpload(client: ClientBase, id: string): Promise<'Processing' | 'Queued' | 'Complete'> {
+export async function beginUpload(
+  client: ClientBase,
+  id: string,
+): Promise<'Processing' | 'Queued' | 'Complete' | 'Failed'> {
   const holder = await claimContent(client, id);
   if (holder === null) {
+    // The claim is held now, so that no other upload of the content can begin before this answer counts.
+    const part = await findLoadedPart(client, id);
+    if (part) {
+      await closeUpload(client, id, 'Failed', part);
+      return 'Failed';
+    }
     await client.query(
       `UPDATE batch_upload.batch_uploads
        SET status = 'Processing', started_at = coalesce(started_at, clock_timestamp()), same_as = NULL WHERE id = $1`,

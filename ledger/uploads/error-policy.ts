@@ -5,13 +5,21 @@ import { count } from '#common/text.ts';
 import { DUPLICATE_CODE } from '#ledger/errors/duplicate-code.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 
+const APPENDED_PART =
+  'What was loaded until then stays. Raise the limit and then spec.retryGeneration to go on. As the schema has no primaryKey, a corrected file in another BatchUpload appends all of its records: remove the records of this upload from the table before.';
+
 /**
  * Null while the limits are kept. The percentage is of all records of the file, not of those processed so far: one bad
  * record of the first ten does not stop a big file, and a limit that is exceeded stays exceeded.
  */
 export function findTooManyFailed(
   policy: BatchUploadSpec['errorPolicy'],
-  { counts, totalRecords, validateOnly }: Pick<UploadProgress, 'counts' | 'totalRecords' | 'validateOnly'>,
+  {
+    counts,
+    totalRecords,
+    validateOnly,
+    appends,
+  }: Pick<UploadProgress, 'counts' | 'totalRecords' | 'validateOnly' | 'appends'>,
   topErrors: readonly ErrorSummary[],
 ): UploadExplanation | null {
   const { failed } = counts;
@@ -29,7 +37,9 @@ export function findTooManyFailed(
   const often = top ? ` Most frequent is ${top.code} (${top.count.toLocaleString('en')}): ${top.message}.` : '';
   const next = validateOnly
     ? 'Nothing was written. Correct the file or raise the limit, and create another BatchUpload.'
-    : 'What was loaded until then stays. Raise the limit and then spec.retryGeneration to go on, or correct the file and create another BatchUpload: records that are stored already are found again by their key.';
+    : appends
+      ? APPENDED_PART
+      : 'What was loaded until then stays. Raise the limit and then spec.retryGeneration to go on, or correct the file and create another BatchUpload: records that are stored already are found again by their key.';
   return {
     reason: 'TooManyFailedRecords',
     message: `${failed.toLocaleString('en')} of ${count(total, 'record')} failed, more than spec.errorPolicy.${limit} allows.${often} ${next}`,

@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import type { NewUpload, UploadRow } from '#ledger/types.ts';
 import { hashSchema } from './open-upload.ts';
 import { readUpload } from './read-upload.ts';
+import { retryUpload } from './retry-upload.ts';
 
 /** What tells one load of a file from another, besides its id. */
 export type UploadSubject = Pick<NewUpload, 'clusterId' | 'namespace' | 'request' | 'schema'>;
@@ -11,24 +12,45 @@ export type UploadSubject = Pick<NewUpload, 'clusterId' | 'namespace' | 'request
  * @returns its id, or null.
  */
 export async function findUnfinishedUpload(client: ClientBase, subject: UploadSubject): Promise<string | null> {
-  const { clusterId, namespace, request } = subject;
   const { rows } = await client.query<{ id: string }>(
     `SELECT id FROM batch_upload.batch_uploads
      WHERE cluster_id = $1 AND namespace = $2 AND s3_bucket = $3 AND s3_key = $4 AND schema_hash = $5
        AND status IN ('Planning', 'Queued', 'Processing')
        AND coalesce(request->>'mode', 'Commit') = $6 AND coalesce(request->>'reload', 'false') = $7
      ORDER BY created_at DESC LIMIT 1`,
-    [
-      clusterId,
-      namespace,
-      request.s3.bucket,
-      request.s3.key,
-      hashSchema(subject),
-      request.mode ?? 'Commit',
-      String(request.reload ?? false),
-    ],
+    subjectValues(subject),
   );
   return rows[0]?.id ?? null;
+}
+
+/**
+ * Opens another attempt of the last load of the same file that failed after it had appended a part by a schema without a
+ * key: a new load would append that part again.
+ * @returns the id of that load; null when there is none, or when it cannot be tried again.
+ */
+export async function reopenAppendedPart(client: ClientBase, subject: UploadSubject): Promise<string | null> {
+  const { rows } = await client.query<{ id: string; generation: number }>(
+    `SELECT id, retry_generation + 1 AS generation FROM batch_upload.batch_uploads
+     WHERE cluster_id = $1 AND namespace = $2 AND s3_bucket = $3 AND s3_key = $4 AND schema_hash = $5
+       AND coalesce(schema->'primaryKey', '[]') = '[]' AND status = 'Failed' AND succeeded_records > 0
+       AND coalesce(request->>'mode', 'Commit') = $6 AND coalesce(request->>'reload', 'false') = $7 AND $6 = 'Commit'
+     ORDER BY completed_at DESC LIMIT 1`,
+    subjectValues(subject),
+  );
+  const [failed] = rows;
+  return failed && (await retryUpload(client, failed)) === 'Processing' ? failed.id : null;
+}
+
+function subjectValues({ clusterId, namespace, request, schema }: UploadSubject): string[] {
+  return [
+    clusterId,
+    namespace,
+    request.s3.bucket,
+    request.s3.key,
+    hashSchema({ schema, request }),
+    request.mode ?? 'Commit',
+    String(request.reload ?? false),
+  ];
 }
 
 /**

@@ -12,9 +12,11 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
             u.source_format, u.work_bucket,
             u.started_at, u.planned_at, u.completed_at, u.failure_reason, u.failure_message,
             u.request->>'mode' IS NOT DISTINCT FROM 'Validate' AS validate_only,
-            u.request->>'mode' IS NOT DISTINCT FROM 'Validate'
+            coalesce(u.schema->'primaryKey', '[]') = '[]' AS appends,
+            coalesce(u.schema->'primaryKey', '[]') <> '[]' AND (
+              u.request->>'mode' IS NOT DISTINCT FROM 'Validate'
               OR u.schema->'target'->>'onDuplicate' IS NOT DISTINCT FROM 'Update'
-              AND NOT u.schema->'target'->'columns' @> '[{"system": "uploadId"}, {"system": "rowNumber"}]' AS keeps_keys,
+              AND NOT u.schema->'target'->'columns' @> '[{"system": "uploadId"}, {"system": "rowNumber"}]') AS keeps_keys,
             a.chunks_done, a.processed, a.succeeded, a.failed, a.duplicate, a.updated,
             CASE WHEN h.id IS NOT NULL THEN jsonb_build_object('name', h.name, 'status', h.status,
               'totalRecords', h.total_records, 'counts', jsonb_build_object('processed', h.processed_records,
@@ -61,6 +63,7 @@ function toProgress(row: QueryResultRow): UploadProgress {
       updated: row.updated,
     },
     validateOnly: row.validate_only,
+    appends: row.appends,
     keepsKeys: row.keeps_keys,
     sameAs: row.same_as,
     chunksDone: row.chunks_done,

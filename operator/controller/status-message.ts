@@ -49,16 +49,19 @@ export function findSuspended({
   };
 }
 
-export function describeQueued({ sameAs }: UploadProgress): string {
-  return `The BatchUpload ${sameAs?.name} is loading the same content. When that upload is complete, this one has nothing to do; if that upload fails, this one goes on.`;
+export function describeQueued({ sameAs, appends }: UploadProgress): string {
+  const early = appends ? ' before it has loaded a record' : '';
+  return `The BatchUpload ${sameAs?.name} is loading the same content. When that upload is complete, this one has nothing to do; if that upload fails${early}, this one goes on.`;
 }
 
-export function describeCounts({ counts, totalRecords, sameAs, validateOnly }: UploadProgress): string {
+export function describeCounts({ counts, totalRecords, sameAs, validateOnly, appends }: UploadProgress): string {
   const total = totalRecords ?? 0;
   if (sameAs)
-    return `The BatchUpload ${sameAs.name} has loaded the same content already (${countRecords(sameAs.totalRecords, sameAs.counts)}), nothing was done. To load it again create a BatchUpload with spec.reload: true.`;
+    return `The BatchUpload ${sameAs.name} has loaded the same content already (${countRecords(sameAs.totalRecords, sameAs.counts)}), nothing was done. To load it again create a BatchUpload with spec.reload: true.${appends ? APPENDED_AGAIN : ''}`;
   return validateOnly ? `Nothing was written. ${validated(total, counts)}.` : `${countRecords(total, counts)}.`;
 }
+
+const APPENDED_AGAIN = ' As its schema has no primaryKey, every record is then in the table once more.';
 
 function countRecords(total: number, { succeeded, updated, failed, duplicate }: Counts): string {
   const replaced = updated > 0 ? ` (${n(updated)} updated)` : '';

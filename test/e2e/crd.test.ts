@@ -151,6 +151,7 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
 
 describe('a wrong RecordSchema is refused with the field and what is allowed', () => {
   const schema = itemsSchema('items');
+  const { primaryKey: _key, ...append } = schema;
   const field = (change: object) => ({ ...schema, fields: [{ name: 'k', type: 'string', ...change }] });
   const column = (...columns: object[]) => ({ ...schema, target: { ...schema.target, columns } });
   it.each<[string, object, RegExp]>([
@@ -161,7 +162,16 @@ describe('a wrong RecordSchema is refused with the field and what is allowed', (
       /spec\.fields\[1\]: Duplicate value/,
     ],
     ['a key that is no field', { ...schema, primaryKey: ['nope'] }, /spec\.primaryKey.*must be the name of a field/],
-    ['no key', { ...schema, primaryKey: [] }, /spec\.primaryKey.*at least 1 items/],
+    [
+      'an empty key',
+      { ...schema, primaryKey: [] },
+      /spec\.primaryKey.*must name at least one field.*or remove primaryKey/,
+    ],
+    ...(['Update', 'Fail'] as const).map((onDuplicate): [string, object, RegExp] => [
+      `${onDuplicate} without a key`,
+      { ...append, target: { ...schema.target, onDuplicate } },
+      /spec\.target\.onDuplicate.*without primaryKey no record is a duplicate.*or remove onDuplicate/,
+    ]),
     [
       'an unknown type',
       field({ type: 'money' }),
@@ -242,6 +252,15 @@ describe('a wrong RecordSchema is refused with the field and what is allowed', (
       ),
     );
     await cluster.apply(schemaManifest(NAMESPACE, 'right', field({ type: 'boolean', trueValues: ['ja'] })));
+  });
+
+  it('one without a key appends, and its column Key is blank', async () => {
+    await cluster.apply(schemaManifest(NAMESPACE, 'append', append));
+    const { onDuplicate, ...target } = schema.target;
+    expect(onDuplicate).toBeDefined();
+    await cluster.apply(schemaManifest(NAMESPACE, 'append', { ...append, target }));
+    const row = await cluster.kubectl('-n', NAMESPACE, 'get', 'recordschema', 'append', '--no-headers');
+    expect(row.trim().split(/\s+/).slice(0, 2)).toEqual(['append', target.table]);
   });
 });
 

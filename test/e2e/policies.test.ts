@@ -170,6 +170,25 @@ describe('the same content', () => {
     expect(third.status?.records).toEqual(duplicates);
   });
 
+  it('without a key: loaded once, and with reload every record is there once more', async () => {
+    const { primaryKey: _key, ...schema } = itemsSchema(table);
+    await e2e.cluster.apply(schemaManifest(NAMESPACE, name, schema));
+    await e2e.createItemsUpload(name, `${body}a,1\n`, { withoutSchema: true });
+    const first = await waitFor((upload) => hasCondition(upload, 'Complete', 'Completed'));
+    const loaded = { total: 3, processed: 3, succeeded: 3, failed: 0, duplicate: 0, updated: 0 };
+    expect(first.status?.records).toEqual(loaded);
+    await applyAgain('2');
+    const second = await waitFor(isFinished, `${name}-2`);
+    expect(condition(second, 'Complete')).toMatchObject({ reason: 'AlreadyLoaded' });
+    expect(second.status?.message).toMatch(/no primaryKey, every record is then in the table once more/);
+    await applyAgain('3', { reload: true });
+    expect((await waitFor(isFinished, `${name}-3`)).status?.records).toEqual(loaded);
+    expect(await rows(`SELECT k, count(*)::int AS n FROM ${table} GROUP BY k ORDER BY k`)).toEqual([
+      { k: 'a', n: 4 },
+      { k: 'b', n: 2 },
+    ]);
+  });
+
   describe('two at once: the second is Queued without a pod', () => {
     /** Starts both uploads. The first one is held at its first chunk, and the second one is Queued behind it. */
     async function startBoth(): Promise<{ release(): Promise<void> }> {

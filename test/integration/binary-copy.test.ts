@@ -252,7 +252,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       await prepareSession(client, target);
       const buffer = new RowBuffer('binary');
       await stageRecords({ client, target, uploadId: UPLOAD, buffer, rows: [], strategy: 'optimistic' });
-      expect((await client.query(`SELECT * FROM ${target.merge.stage}`)).rows).toEqual([]);
+      expect((await client.query(`SELECT * FROM ${target.byKey!.merge.stage}`)).rows).toEqual([]);
     });
   });
 

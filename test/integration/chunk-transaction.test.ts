@@ -329,7 +329,7 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     ]);
     expect(stored[0].error_message).toContain('too long');
     expect(stored[1].error_message).toContain('check constraint');
-    expect(stored[2].error_message).toContain('another unique index');
+    expect(stored[2].error_message).toContain('a unique index already has this value');
     expect(JSON.stringify(stored)).not.toContain('secret');
     await withClient(url, async (client) => {
       expect(await readTopErrors(client, id)).toMatchObject([{ code: 'DB_001', count: 3 }]);

@@ -7,8 +7,9 @@ import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { closeDeletedUpload, completeUpload, failUpload, listRunningUploads } from '#ledger/uploads/finish-upload.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
+import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
-import { openTestUpload, type TestUpload, testPlan } from '#support/database/ledger.ts';
+import { APPEND_SCHEMA, openTestUpload, type TestUpload, testPlan } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { policySchema } from '#support/records/duplicates.ts';
 
@@ -40,13 +41,17 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     return { id, status: await status(id) };
   }
 
-  /** Completes an upload as if a pod had committed its one chunk. */
-  async function complete(id: string): Promise<void> {
+  async function commitChunk(id: string): Promise<void> {
     await db.query(
       `UPDATE batch_upload.batch_upload_chunks SET completed_at = now() WHERE batch_upload_id = '${id}';
        INSERT INTO batch_upload.batch_upload_audit_logs (batch_upload_id, event_type, chunk_number, records_in_chunk,
          succeeded_count, failed_count, duplicate_count, updated_count) VALUES ('${id}', 'chunk_completed', 0, 1, 1, 0, 0, 0)`,
     );
+  }
+
+  /** Completes an upload as if a pod had committed its one chunk. */
+  async function complete(id: string): Promise<void> {
+    await commitChunk(id);
     expect(await completeUpload(db, id)).toBe('Complete');
   }
 
@@ -159,6 +164,84 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       'Processing',
       ...Array.from({ length: 7 }, () => 'Queued'),
     ]);
+  });
+
+  describe('without a key, after an upload that ended with a part of the content in the table', () => {
+    const APPEND = { schema: APPEND_SCHEMA };
+    const message = async (id: string) => (await readProgress(db, [id])).get(id)!.failureMessage;
+    const fail = (id: string) => failUpload(db, { id }, { reason: 'Test', message: 'test' });
+
+    /** A planned upload of which a pod has committed a chunk that is not the last one. */
+    async function begin(digest: string, options: TestUpload = APPEND): Promise<string> {
+      const { id, status: planned } = await plan(digest, options);
+      expect(planned).toBe('Processing');
+      await commitChunk(id);
+      return id;
+    }
+
+    it.each([
+      [
+        'failed',
+        fail,
+        /The upload u of the same content failed after it had appended 1 record to items.*Raise spec\.retryGeneration of that upload.*; or remove/,
+      ],
+      [
+        'was deleted',
+        (id: string) => closeDeletedUpload(db, id),
+        /was deleted after it had appended 1 record .*\. Remove its/,
+      ],
+    ])('it %s: the next one does not append the part again, and says what to do', async (_how, end, expected) => {
+      const first = await begin('d');
+      await end(first);
+      const second = await plan('d', APPEND);
+      expect(second.status).toBe('Failed');
+      expect(await message(second.id)).toMatch(expected);
+      expect(await message(second.id)).toContain(
+        `(DELETE FROM "items" WHERE "upload" = '${first}';), and load the file`,
+      );
+      expect((await readProgress(db, [second.id])).get(second.id)!.failureReason).toBe('PartlyLoaded');
+      // What was asked for in full knowledge is done, and other content, another schema and a validation are free.
+      await load('e', APPEND);
+      await load('d', { ...APPEND, namespace: 'another' });
+      expect((await plan('d', { ...APPEND, request: { mode: 'Validate' } })).status).toBe('Processing');
+      await load('d', { ...APPEND, request: { reload: true } });
+      expect((await plan('d', APPEND)).status).toBe('Complete');
+    });
+
+    it('the failed one itself goes on', async () => {
+      const first = await begin('d');
+      await fail(first);
+      expect(await retryUpload(db, { id: first, generation: 1 })).toBe('Processing');
+      // One that comes meanwhile waits, and has nothing to do after that.
+      const second = await plan('d', APPEND);
+      expect(second.status).toBe('Queued');
+      expect(await completeUpload(db, first)).toBe('Complete');
+      expect(await dequeueUpload(db, second.id)).toBe('Complete');
+    });
+
+    it('one that waits does not go on when the one that loads fails with a part', async () => {
+      const first = await begin('d');
+      const second = await plan('d', APPEND);
+      expect(second.status).toBe('Queued');
+      await fail(first);
+      expect(await dequeueUpload(db, second.id)).toBe('Failed');
+      expect(await retryUpload(db, { id: second.id, generation: 1 })).toBe('Failed');
+      await retryUpload(db, { id: first, generation: 1 });
+      expect(await completeUpload(db, first)).toBe('Complete');
+      expect(await retryUpload(db, { id: second.id, generation: 2 })).toBe('Complete');
+    });
+
+    it('one that waits goes on when the one that loads fails with nothing loaded', async () => {
+      const first = await plan('d', APPEND);
+      const second = await plan('d', APPEND);
+      await fail(first.id);
+      expect(await dequeueUpload(db, second.id)).toBe('Processing');
+    });
+
+    it('with a key the part is found again', async () => {
+      await fail(await begin('d', {}));
+      await load('d');
+    });
   });
 
   describe('with Update only the latest load of the table counts', () => {

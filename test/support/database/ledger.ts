@@ -28,6 +28,10 @@ export const ITEMS_SCHEMA: RecordSchemaSpec = {
   },
 };
 
+const { primaryKey: _key, ...withoutKey } = ITEMS_SCHEMA;
+/** The same without a key: every record is appended. */
+export const APPEND_SCHEMA: RecordSchemaSpec = withoutKey;
+
 export const ITEMS_TABLE =
   'CREATE TABLE items (k text PRIMARY KEY, v varchar(20) UNIQUE CHECK (v <> $$forbidden$$), upload uuid, row bigint)';
 

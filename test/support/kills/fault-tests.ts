@@ -1,11 +1,20 @@
 /** Certification uploads whose connections to PostgreSQL and S3 go through proxies that break them. */
 import pg from 'pg';
 import { expect } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { eventuallyTrue } from '#support/cluster/e2e.ts';
 import { withClient } from '#support/database/database.ts';
+import type { ToxicProxy } from '#support/network/toxiproxy.ts';
 import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
 import { expectCertifications } from '#support/records/oracle.ts';
 import { expectExact } from '#support/runner/expect-exact.ts';
-import { CERTIFICATIONS_SQL, type RunnerBench, type RunnerResult, type RunningRunner } from '#support/runner/runner.ts';
+import {
+  CERTIFICATIONS_SQL,
+  exampleSchema,
+  type RunnerBench,
+  type RunnerResult,
+  type RunningRunner,
+} from '#support/runner/runner.ts';
 import { type Brakes, installBrakes } from './brakes.ts';
 
 export interface Ports {
@@ -34,17 +43,39 @@ export interface FaultyUpload {
 
 export const CHUNK_RECORDS = 200;
 
+export interface FaultyFile {
+  records?: number;
+  seed?: number;
+  /** The share of duplicates, which must be 0 when records are appended. */
+  duplicates?: number;
+  /** Has the schema no key, and the table no unique index for one? */
+  append?: boolean;
+}
+
+/** The fields of the key stay required, so that the same records fail. */
+export function withoutKey({ primaryKey = [], ...schema }: RecordSchemaSpec): RecordSchemaSpec {
+  const fields = schema.fields.map((field) =>
+    primaryKey.includes(field.name) ? { ...field, constraints: { ...field.constraints, required: true } } : field,
+  );
+  return { ...schema, fields };
+}
+
 export async function openFaultyUpload(
   bench: RunnerBench,
-  { records = 6000, seed = 1, duplicates = 0.01 }: { records?: number; seed?: number; duplicates?: number } = {},
+  { records = 6000, seed = 1, duplicates = 0.01, append = false }: FaultyFile = {},
 ): Promise<FaultyUpload> {
   const { pieces, counts } = generateCertifications({ records, seed, bad: 0.02, duplicates });
   const file = Buffer.concat([...pieces]);
   const url = await bench.newDatabase();
-  await withClient(url, (client) => client.query(CERTIFICATIONS_SQL));
+  const table = append ? CERTIFICATIONS_SQL.replace(/,\s*UNIQUE \([^)]*\)/, '') : CERTIFICATIONS_SQL;
+  await withClient(url, (client) => client.query(table));
   const key = `faults/${new URL(url).pathname.slice(1)}.csv`;
   await bench.put(key, file);
-  const id = await bench.open(url, key, { chunkRecords: CHUNK_RECORDS });
+  const schema = exampleSchema('certifications');
+  const id = await bench.open(url, key, {
+    chunkRecords: CHUNK_RECORDS,
+    schema: append ? withoutKey(schema) : schema,
+  });
   const outcomes = [...expectCertifications(file)];
   return {
     ...{ url, id, file, counts },
@@ -93,6 +124,43 @@ export async function withBrakes(url: string, work: (brakes: Brakes, db: pg.Clie
   } finally {
     await db.end();
   }
+}
+
+/** Loads the upload through a proxy that is cut when the chunk's COMMIT is on the disk and its answer is not yet sent. */
+export async function loseCommitAnswer(
+  upload: FaultyUpload,
+  proxy: ToxicProxy,
+  { chunk }: { chunk: number },
+): Promise<RunnerResult> {
+  let pod: RunningRunner | undefined;
+  await withBrakes(upload.url, async (brakes, db) => {
+    await db.query('SET synchronous_commit = local');
+    const brake = await brakes.beforeCommit(upload.id, chunk);
+    pod = upload.start('process', { postgres: proxy.port });
+    await brake.reached();
+    // Commits reach the disk, but their answers wait for a standby that does not exist.
+    await db.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    await db.query('SELECT pg_reload_conf()');
+    try {
+      await brake.release();
+      await eventuallyTrue(
+        async () =>
+          (
+            await db.query(
+              `SELECT 1 FROM pg_stat_activity WHERE application_name LIKE '%/process-0' AND wait_event = 'SyncRep'`,
+            )
+          ).rowCount === 1,
+        'no COMMIT waits',
+      );
+      await proxy.cut();
+      await pod.logged(DATABASE_FAULT);
+    } finally {
+      await db.query('ALTER SYSTEM RESET synchronous_standby_names');
+      await db.query('SELECT pg_reload_conf()');
+    }
+    await pod.done;
+  });
+  return pod!.done;
 }
 
 export function linesOf({ log }: RunnerResult, message: string): Record<string, unknown>[] {

@@ -112,6 +112,16 @@ describe('what is printed', () => {
     expect(text).toContain('Only the database can say');
   });
 
+  it('says that records are appended where there is no key', async () => {
+    const { primaryKey: _key, ...schema } = SCHEMA;
+    const report = await check('id,name,zip,note\na,n,z,t\na,n,z,t\n', { schema });
+    expect(report).toMatchObject({ valid: 2, repeatedKeys: null });
+    const text = formatText(report, { ...context, schema }, plain);
+    expect(text).toContain('all 2 records are valid');
+    expect(text).toContain('The schema has no primaryKey: an upload appends every record.');
+    expect(text).not.toContain('Only the database can say');
+  });
+
   it('is one JSON document', async () => {
     const document = JSON.parse(formatJson(await check(bad), context));
     expect(document).toMatchObject({ file: 'people.csv', ok: false, records: 4, valid: 2, failed: 2, durationMs: 500 });

@@ -155,6 +155,14 @@ describe('the description', () => {
     expect(text).toContain('identified by `invoice`');
   });
 
+  it('says that records are appended where there is no key', async () => {
+    const { primaryKey: _key, ...schema } = specOfFields([{ name: 'a' }]);
+    const text = await describeSchema(schema, 'x');
+    expect(text).toMatch(/## Key\n\nRecords have no key: every valid record .* added/);
+    expect(text).not.toContain('identified by');
+    expect(text).toContain('| `a` | text |  |');
+  });
+
   it('keeps its table whole, whatever a schema says', async () => {
     const text = await describeSchema(specOfFields([{ name: 'a|b', description: 'x\n| y' }]), 'x');
     const rows = text.split('\n').filter((line) => line.startsWith('| `'));

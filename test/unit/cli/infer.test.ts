@@ -16,14 +16,15 @@ import { KINDS } from '#support/records/file-kinds.ts';
 const OPEN = { declared: {}, platform: NODE_PLATFORM, maxRecordBytes: 1 << 24 };
 
 function infer(key: string, body: Buffer | string, more: Partial<InferOptions> = {}): Promise<Proposal> {
-  return inferSchema(memoryFile(key, body), { ...OPEN, allowAppend: false, ...more });
+  return inferSchema(memoryFile(key, body), { ...OPEN, ...more });
 }
 
 /** The proposal as it is written, read and used: the file that it was made of has no failed record. */
 async function expectLoads(key: string, body: Buffer | string, proposal: Proposal): Promise<void> {
   const read = readSchema(writeProposal(proposal, key));
   if (!read.ok) throw new Error(JSON.stringify(read.problems));
-  expect(read.spec).toMatchObject({ primaryKey: proposal.spec.primaryKey, target: { create: true } });
+  expect(read.spec).toMatchObject({ target: { create: true } });
+  expect(read.spec.primaryKey).toEqual(proposal.spec.primaryKey);
   const report = await checkFile(memoryFile(key, body), { ...OPEN, schema: read.spec, rowsOfCode: 3, maxKeys: 1e6 });
   expect(report.faults).toEqual([]);
 }
@@ -76,9 +77,10 @@ describe('public files load with the schema that is inferred from them', () => {
       const file = path.split('/').at(-1)!;
       const body = readTable(path)!;
       const key = WITHOUT_KEY[file];
-      if (key !== undefined) await expect(infer(file, body)).rejects.toThrow(/--key/);
-      const proposal = await infer(file, body, key === undefined ? {} : { key: [key] });
+      const proposal = await infer(file, body);
+      expect(proposal.spec.primaryKey === undefined).toBe(key !== undefined);
       await expectLoads(file, body, proposal);
+      if (key !== undefined) await expectLoads(file, body, await infer(file, body, { key: [key] }));
     },
     60_000,
   );
@@ -101,7 +103,7 @@ test.each([
   ['iowa-electricity.csv', 'year+source', { year: 'date' }],
 ])('%s has the key %s', async (file, key, types) => {
   const proposal = await infer(file, readFileSync(`node_modules/vega-datasets/data/${file}`));
-  expect(proposal.spec.primaryKey.join('+')).toBe(key);
+  expect(proposal.spec.primaryKey?.join('+')).toBe(key);
   expect(typesOf(proposal)).toMatchObject(types);
 });
 
@@ -252,11 +254,17 @@ describe('keys', () => {
     await expect(infer('x.csv', 'a,b\nx,1\n', { key: ['c'] })).rejects.toThrow(/The columns are a, b/);
   });
 
-  it('are asked for where there is none', async () => {
-    await expect(infer('x.csv', 'a\nx\nx\n')).rejects.toThrow(/Name the key with --key/);
-    const { spec, keyNote, ...rest } = await infer('x.csv', 'a\nx\nx\n', { allowAppend: true });
-    expect(spec.primaryKey).toEqual([]);
-    expect(writeProposal({ spec, keyNote, ...rest }, 'x.csv')).toMatch(/^ {2}# No primaryKey: .* appended\.$/m);
+  test.each(['a\nx\nx\n', 'a,No: 1\nx,\nx,\n'])('none: the records of %j are appended', async (body) => {
+    const proposal = await infer('x.csv', body);
+    expect(proposal.spec).not.toHaveProperty('primaryKey');
+    expect(proposal.report.repeatedKeys).toBeNull();
+    const text = writeProposal(proposal, 'x.csv');
+    expect(text).toMatch(/^ {2}# No primaryKey: .* Every record is appended to the table\.$/m);
+    expect(text).toMatch(/a file of other content that repeats records appends them again/);
+    await expectLoads('x.csv', body, proposal);
+    // The line that names a key is ready to be used.
+    const named = readSchema(text.replace('  # primaryKey:', '  primaryKey:'));
+    expect(named).toMatchObject({ ok: true, spec: { primaryKey: proposal.fields.map(({ field }) => field.name) } });
   });
 });
 

@@ -60,7 +60,6 @@ test.each(SHELLS)('the script of %s has every command and option', (shell) => {
     expect(script).toContain(name);
     for (const { long } of options) expect(script).toContain(shell === 'fish' ? `-l ${long.slice(2)}` : long);
   }
-  expect(script).not.toContain('allow-append');
 });
 
 it('reads the options of the format in the words of spec.format', () => {

@@ -61,14 +61,13 @@ describe('several mistakes are said at once, with their lines', () => {
     columns: [{ name: id, field: id }]
 `;
     expect(placesOf(text)).toEqual([
-      ['spec.primaryKey', 5],
       ['spec.fields[0].type', 6],
       ['spec.fields[1].constrains', 7],
       ['spec.fields[2].constraints.maxLength', 8],
       ['spec.target.table', 10],
     ]);
-    expect(problemsOf(text)[1]!.message).toContain('did you mean integer?');
-    expect(problemsOf(text)[2]!.message).toContain('did you mean constraints?');
+    expect(problemsOf(text)[0]!.message).toContain('did you mean integer?');
+    expect(problemsOf(text)[1]!.message).toContain('did you mean constraints?');
   });
 
   it('of the CEL rules of the CRD', () => {
@@ -78,6 +77,26 @@ describe('several mistakes are said at once, with their lines', () => {
       ['spec.fields[0].trueValues', 2],
       ['spec.primaryKey', 4],
     ]);
+  });
+
+  it('of a key, of none, and of what asks for one', () => {
+    const append = SPEC.replace('primaryKey: [id]\n', '');
+    expect(problemsOf(append)).toEqual([]);
+    for (const policy of ['Update', 'Fail']) {
+      const text = append.replace('{ table:', `{ onDuplicate: ${policy}, table:`);
+      expect(problemsOf(text)).toEqual([
+        {
+          path: 'spec.target.onDuplicate',
+          line: 4,
+          message: expect.stringMatching(/without primaryKey no record is a duplicate.*: name the fields .* or remove/),
+        },
+      ]);
+    }
+    expect(problemsOf(append.replace('{ table:', '{ onDuplicate: Skip, table:'))).toEqual([]);
+    expect(problemsOf(SPEC.replace('[id]', '[]'))).toEqual([
+      { path: 'spec.primaryKey', line: 4, message: expect.stringMatching(/at least one field.*or remove primaryKey/) },
+    ]);
+    expect(placesOf(SPEC.replace('[id]', ''))).toEqual([['spec.primaryKey', 4]]);
   });
 
   it('of what is compiled', () => {
@@ -127,7 +146,7 @@ test('whatever is missing of a schema is said at its place', () => {
   const whole = parse(readFileSync(EXAMPLE_FILES[1]!, 'utf8'));
   for (const [place, remove] of [
     ['spec.fields', (spec: Record<string, unknown>) => delete spec['fields']],
-    ['spec.primaryKey', (spec: Record<string, unknown>) => delete spec['primaryKey']],
+    ['spec.target.columns', (spec: Record<string, unknown>) => delete (spec['target'] as { columns?: [] }).columns],
     ['spec.target', (spec: Record<string, unknown>) => delete spec['target']],
   ] as const) {
     const copy = structuredClone(whole);

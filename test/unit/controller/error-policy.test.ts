@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { inWordsOfOptions } from '#cli/io/words-of-options.ts';
 import { findTooManyFailed } from '#ledger/uploads/error-policy.ts';
 import { row } from './observed.ts';
 
@@ -51,6 +52,18 @@ it('a validation has written nothing that could stay', () => {
   const found = (validateOnly: boolean) => findTooManyFailed(policy, row({ counts: counts(1), validateOnly }), []);
   expect(found(true)?.message).toContain('Nothing was written.');
   expect(found(false)?.message).toContain('What was loaded until then stays.');
+});
+
+it('a corrected file would append again what was appended', () => {
+  const policy = { ...LIMIT, maxFailedRecords: 0 };
+  const found = (appends: boolean) => findTooManyFailed(policy, row({ counts: counts(1), appends }), [])!.message;
+  expect(found(false)).toContain('found again by their key');
+  expect(found(true)).not.toContain('found again by their key');
+  expect(found(true)).toMatch(
+    /retryGeneration to go on\. .*appends all of its records: remove the records of this upload/,
+  );
+  expect(inWordsOfOptions(found(true))).toMatch(/call the command again to go on\. .* a corrected file appends all/);
+  expect(inWordsOfOptions(found(true))).not.toMatch(/BatchUpload|spec\./);
 });
 
 describe('the code that is named', () => {

@@ -41,6 +41,7 @@ export function row(change: Partial<UploadProgress> = {}): UploadProgress {
     totalIndexes: 2,
     counts: { processed: 50, succeeded: 48, failed: 1, duplicate: 1, updated: 0 },
     validateOnly: false,
+    appends: false,
     keepsKeys: false,
     sameAs: null,
     chunksDone: 5,

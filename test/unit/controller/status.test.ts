@@ -116,6 +116,12 @@ describe('what a complete upload says', () => {
       'AlreadyLoaded',
       'The BatchUpload first has loaded the same content already (1,000 records: 990 succeeded (40 updated), 2 failed, 8 duplicate), nothing was done. To load it again create a BatchUpload with spec.reload: true.',
     ],
+    [
+      'loaded by another one, without a key',
+      { totalRecords: 0, totalChunks: 0, chunksDone: 0, counts: none, sameAs: first, appends: true },
+      'AlreadyLoaded',
+      'The BatchUpload first has loaded the same content already (1,000 records: 990 succeeded (40 updated), 2 failed, 8 duplicate), nothing was done. To load it again create a BatchUpload with spec.reload: true. As its schema has no primaryKey, every record is then in the table once more.',
+    ],
   ])('%s', (_what, change, reason, message) => {
     const status = buildStatus(input({ view: { kind: 'complete', row: row({ ...done, ...change }) } }));
     expect(status).toMatchObject({ phase: 'Complete', progress: '100%', message });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { compileSchema } from '#runner/processor/process-record.ts';
+import { APPEND_SCHEMA } from '#support/database/ledger.ts';
 import { createRecordRunner, type RecordResult } from './run-record.ts';
 import { schemaOf } from './schema.ts';
 
@@ -526,12 +527,25 @@ describe('schemas that cannot be used', () => {
       'spec.target.columns[1].json[1].path',
       /a is there twice/,
     ],
+    ...(['Update', 'Fail'] as const).map((onDuplicate): [string, RecordSchemaSpec, string, RegExp] => [
+      `${onDuplicate} without a key`,
+      { ...APPEND_SCHEMA, target: { ...APPEND_SCHEMA.target, onDuplicate } },
+      'spec.target.onDuplicate',
+      /without primaryKey no record is a duplicate.*name the fields .* in spec.primaryKey, or remove onDuplicate/,
+    ]),
     ['names that a header cannot tell apart', schemaOf({ 'a b': {}, a_B: {} }), 'spec.fields[2].name', /a_B.* a b/],
     ["an alias that is another field's", schemaOf({ a: {}, b: { aliases: ['A'] } }), 'spec.fields[2].aliases', /A.* a/],
     ['a name without a letter', schemaOf({ '_ -': {} }), 'spec.fields[1].name', /letter/],
   ])('%s', (_name, schema, path, message) => {
     expect(() => compileSchema(schema, null)).toThrow(expect.objectContaining({ name: 'SchemaError', path }));
     expect(() => compileSchema(schema, null)).toThrow(message);
+  });
+
+  test('a schema may have no key, and no field is required then', () => {
+    const processor = compileSchema(APPEND_SCHEMA, ['k', 'v']);
+    expect(processor.parts.checks.map(({ required }) => required)).toEqual([false, false]);
+    const { onDuplicate: _policy, ...target } = APPEND_SCHEMA.target;
+    expect(() => compileSchema({ ...APPEND_SCHEMA, target: target as never }, null)).not.toThrow();
   });
 
   test('an alias may be the name in other letters', () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { checkSchema } from '#operator/controller/accept-policy.ts';
 import { compileSchema } from '#runner/processor/process-record.ts';
+import { APPEND_SCHEMA } from '#support/database/ledger.ts';
 import { createRecordRunner } from './run-record.ts';
 import { schemaOf } from './schema.ts';
 
@@ -130,6 +131,14 @@ describe('with other faults', () => {
     const runner = createRecordRunner(schemaOf({ a: {} }, { rules: [rule('false')] }));
     expect(runner.process(['1'])).toMatchObject({ faults: [{ code: 'VAL_010' }] });
   });
+});
+
+test('a policy for duplicates without a key is refused before any Job exists, whatever the CRD allows', () => {
+  const { target } = APPEND_SCHEMA;
+  expect(checkSchema('team', 'items', APPEND_SCHEMA)).toBeNull();
+  const explanation = checkSchema('team', 'items', { ...APPEND_SCHEMA, target: { ...target, onDuplicate: 'Update' } });
+  expect(explanation).toMatchObject({ reason: 'SchemaInvalid' });
+  expect(explanation!.message).toMatch(/spec\.target\.onDuplicate.*without primaryKey.*: name the fields/);
 });
 
 test.each<[text: string, message: RegExp]>([

@@ -59,7 +59,7 @@ test('a row that another record takes the place of keeps its own', () => {
     { name: 'v', field: 'v' },
   ];
   const schema = schemaOf({ v: {} }, { columns });
-  const { copyIntoTarget, merge } = describeTarget({ ...schema, target: { ...schema.target, onDuplicate: 'Update' } });
+  const { copyIntoTarget, byKey } = describeTarget({ ...schema, target: { ...schema.target, onDuplicate: 'Update' } });
   expect(copyIntoTarget).toContain('("k", "id", "v")');
-  expect(merge.replace).toContain('SET "k" = s."k", "v" = s."v"');
+  expect(byKey!.merge.replace).toContain('SET "k" = s."k", "v" = s."v"');
 });

@@ -1,0 +1,164 @@
+/** `batch-upload` with a file that has no key, as real processes against a real PostgreSQL. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import type { LoadResult } from '#cli/load/load-result.ts';
+import { startLoad } from '#support/cli/load-processes.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+
+const RECORDS = 4000;
+const ROOT = join(import.meta.dirname, '../..');
+
+let folder: string;
+let postgres: Postgres;
+let url: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'batch-upload-append-'));
+  postgres = await startPostgres({ settings: { fsync: 'off' } });
+  await writeFile(join(folder, 'readings.csv'), csv());
+  await writeFile(join(folder, 'readings.csv.gz'), gzipSync(csv()));
+  const { code, stdout, stderr } = await infer();
+  expect({ code, stdout }, stderr).toEqual({ code: 0, stdout: '' });
+  expect(stderr).toMatch(/no key,.*\n.*\n.*No key was found, so that every record is appended.*--key/);
+});
+afterAll(async () => {
+  await postgres.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+beforeEach(async () => {
+  url = await createDatabase(postgres);
+});
+
+/** Readings of which many are equal; `more` stands behind them. */
+function csv(more = ''): string {
+  const lines = Array.from({ length: RECORDS }, (_, i) => `${['north', 'south'][i % 2]},${(i % 7) / 2}`);
+  return `site,value\n${lines.join('\n')}\n${more}`;
+}
+
+function infer(): Promise<{ code: number; stdout: string; stderr: string }> {
+  const args = [join(ROOT, 'cli/main.ts'), 'infer', 'readings.csv', '--write', 'readings.yaml'];
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { cwd: folder }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+  });
+}
+
+const start = (path: string, more: string[] = [], schema = 'readings.yaml') =>
+  startLoad([path, '-s', schema, '-d', url, '--namespace', 'n', '--spool', 'spool', '-o', 'json', ...more], {
+    cwd: folder,
+  });
+
+async function load(
+  path: string,
+  more: string[] = [],
+  schema?: string,
+): Promise<{ code: number | null; result: LoadResult }> {
+  const { code, stdout, stderr } = await start(path, more, schema).done;
+  expect(stdout, stderr).toMatch(/^\{/);
+  return { code, result: JSON.parse(stdout) as LoadResult };
+}
+
+async function query<T extends object>(sql: string): Promise<T[]> {
+  return withClient(url, async (client) => (await client.query(sql)).rows as T[]);
+}
+
+const stored = async () => {
+  const [row] = await query<{ rows: number; records: number }>(
+    'SELECT count(*)::int AS rows, count(DISTINCT (batch_upload_id, row_number))::int AS records FROM readings',
+  );
+  expect(row!.rows).toBe(row!.records);
+  return row!.rows;
+};
+
+it('loads what infer proposes, once, and appends again where that is asked for', { timeout: 120_000 }, async () => {
+  expect(await load('readings.csv', ['--mode', 'validate'])).toMatchObject({
+    code: 0,
+    result: { mode: 'Validate', records: { succeeded: RECORDS, failed: 0, duplicate: 0 } },
+  });
+  expect(await stored()).toBe(0);
+  expect(await load('readings.csv')).toMatchObject({
+    code: 0,
+    result: { status: 'Complete', records: { succeeded: RECORDS, duplicate: 0, updated: 0 } },
+  });
+  const again = await load('readings.csv');
+  expect(again).toMatchObject({ code: 0, result: { alreadyLoaded: true } });
+  expect(again.result.message).toMatch(
+    /Give --reload to load it again\. .*no primaryKey, every record is then in the table once more/,
+  );
+  expect(await stored()).toBe(RECORDS);
+  expect((await load('readings.csv', ['--reload'])).result.records).toMatchObject({ succeeded: RECORDS, duplicate: 0 });
+  await writeFile(join(folder, 'longer.csv'), csv('north,1.5\n'));
+  expect((await load('longer.csv')).result.records).toMatchObject({ succeeded: RECORDS + 1 });
+  expect(await stored()).toBe(3 * RECORDS + 1);
+});
+
+it('killed and called again, every record is stored once', { timeout: 180_000 }, async () => {
+  const more = ['--chunk-records', '100', '-p', '2'];
+  for (const commits of [1, 3, 8, 15, 25]) {
+    const running = start('readings.csv', more);
+    let hasEnded = false;
+    void running.done.then(() => {
+      hasEnded = true;
+    });
+    const done = () =>
+      query<{ n: number }>(
+        `SELECT count(*)::int AS n FROM batch_upload.batch_upload_audit_logs WHERE event_type = 'chunk_completed'`,
+      ).catch(() => [{ n: 0 }]);
+    while (!hasEnded && (await done())[0]!.n < commits) await sleep(5);
+    running.process.kill('SIGKILL');
+    await running.done;
+  }
+  await load('readings.csv', more);
+  expect(await stored()).toBe(RECORDS);
+});
+
+it.each(['readings.csv', 'readings.csv.gz'])(
+  '%s that failed with a part in the table appends nothing twice',
+  { timeout: 120_000 },
+  async (path) => {
+    const { spec, ...head } = parse(await readFile(join(folder, 'readings.yaml'), 'utf8'));
+    spec.fields[1].constraints = { required: true, maximum: '2.5' };
+    await writeFile(join(folder, 'strict.yaml'), JSON.stringify({ ...head, spec }));
+    const more = ['--chunk-records', '100', '-p', '1'];
+    const first = await load(path, [...more, '--max-failed-records', '200'], 'strict.yaml');
+    expect(first).toMatchObject({ code: 1, result: { status: 'Failed' } });
+    expect(first.result.message).toMatch(/call the command again to go on\. .*a corrected file appends all/);
+    const part = await stored();
+    expect(part).toBeGreaterThan(0);
+    expect(part).toBe(first.result.records.succeeded);
+    const second = await load(path, more, 'strict.yaml');
+    if (path.endsWith('.csv')) {
+      // Every seventh value is 3.
+      const failed = Math.floor(RECORDS / 7);
+      expect(second.result).toMatchObject({
+        status: 'Complete',
+        uploadId: first.result.uploadId,
+        records: { succeeded: RECORDS - failed, failed, duplicate: 0 },
+      });
+      expect(await stored()).toBe(RECORDS - failed);
+      return;
+    }
+    // The plain copy of a compressed file is gone, so that the rest cannot be loaded alone.
+    expect(second).toMatchObject({ code: 1, result: { status: 'Failed', records: { processed: 0 } } });
+    expect(second.result.message).toMatch(
+      /failed after it had appended .* records to readings.*\. Remove its records.*DELETE FROM "readings".*--reload/,
+    );
+    expect(second.result.message).not.toMatch(/BatchUpload|spec\./);
+    expect(await stored()).toBe(part);
+  },
+);
+
+it('a policy for duplicates is refused, since there are none', async () => {
+  const schema = await readFile(join(folder, 'readings.yaml'), 'utf8');
+  await writeFile(join(folder, 'update.yaml'), schema.replace('onDuplicate: Skip', 'onDuplicate: Update'));
+  const { code, stderr } = await start('readings.csv', [], 'update.yaml').done;
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/spec\.target\.onDuplicate.*without primaryKey.*name the fields that make a record unique/);
+});
