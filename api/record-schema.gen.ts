@@ -221,3 +221,42 @@ export interface RecordSchemaSpec {
     }[];
   };
 }
+
+/**
+ * status is what the operator has observed of the RecordSchema.
+ */
+export interface RecordSchemaStatus {
+  /**
+   * observedGeneration is the generation of the spec that the status describes.
+   */
+  observedGeneration?: number;
+  /**
+   * conditions describe the state of the RecordSchema for programs. Every type of condition occurs at most once.
+   */
+  conditions?: {
+    /**
+     * type is what the condition is about. Ready: uploads can use the RecordSchema. TargetReady: the table in the database of the namespace's default Secret can be loaded.
+     */
+    type: 'Ready' | 'TargetReady';
+    /**
+     * status says whether the condition holds: True, False, or Unknown when the operator cannot tell.
+     */
+    status: 'True' | 'False' | 'Unknown';
+    /**
+     * observedGeneration is the generation of the spec that the condition describes.
+     */
+    observedGeneration?: number;
+    /**
+     * lastTransitionTime is the time at which the status of the condition last changed.
+     */
+    lastTransitionTime: string;
+    /**
+     * reason is a CamelCase word that tells programs why the condition has its status.
+     */
+    reason: string;
+    /**
+     * message tells people what happened, why, and what to do.
+     */
+    message: string;
+  }[];
+}

@@ -1,7 +1,7 @@
 /** Our own kinds and their places in the API, and the built-in ServiceAccount. */
 import type { V1ServiceAccount } from '@kubernetes/client-node';
 import type { BatchUploadSpec, BatchUploadStatus } from '#api/batch-upload.gen.ts';
-import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { RecordSchemaSpec, RecordSchemaStatus } from '#api/record-schema.gen.ts';
 import type { UploadSourceSpec, UploadSourceStatus } from '#api/upload-source.gen.ts';
 import type { Raw, ResourceType, StoredObject } from './types.ts';
 
@@ -15,6 +15,7 @@ export interface BatchUpload extends StoredObject {
 
 export interface RecordSchema extends StoredObject {
   spec: RecordSchemaSpec;
+  status?: RecordSchemaStatus;
 }
 
 export interface UploadSource extends StoredObject {

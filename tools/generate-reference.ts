@@ -14,7 +14,11 @@ const read = (path: string) => readFile(new URL(path, root), 'utf8');
 const isCheck = process.argv.includes('--check');
 
 const pages = {
-  'conditions.md': describeConditions(await read('api/conditions.ts'), await read('api/upload-source-conditions.ts')),
+  'conditions.md': describeConditions({
+    upload: await read('api/conditions.ts'),
+    schema: await read('api/record-schema-conditions.ts'),
+    source: await read('api/upload-source-conditions.ts'),
+  }),
   'error-codes.md': describeErrorCodes(await readCode()),
   'metrics.md': describeMetrics(await read('job-runner/telemetry/datadog.ts')),
   'environment.md': describeEnvironment([

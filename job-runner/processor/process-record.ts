@@ -184,7 +184,7 @@ function hasOnlyBlanksBehind(record: RecordView, columns: number): boolean {
   return true;
 }
 
-function requireKeyColumns(schema: RecordSchemaSpec): void {
+export function requireKeyColumns(schema: RecordSchemaSpec): void {
   const { primaryKey = [], target } = schema;
   if (primaryKey.length === 0 && target.onDuplicate !== undefined && target.onDuplicate !== 'Skip') {
     throw new SchemaError(
@@ -200,7 +200,7 @@ function requireKeyColumns(schema: RecordSchemaSpec): void {
 }
 
 /** A header's column must belong to one field, so names and aliases differ in more than case, spaces, `_` and `-`. */
-function requireDistinctNames(schema: RecordSchemaSpec): void {
+export function requireDistinctNames(schema: RecordSchemaSpec): void {
   const owners = new Map<string, number>();
   for (const [i, { name, aliases = [] }] of schema.fields.entries()) {
     for (const text of [name, ...aliases]) {

@@ -195,6 +195,7 @@ export class Database {
     // While this call waited at the gate, another one may have found the database down.
     this.#failIfDown();
     const client = await this.#connect(pool);
+    const { config } = this.#route;
     try {
       const result = await work(client);
       client.release();
@@ -205,13 +206,14 @@ export class Database {
       // A connection in an unknown state is not used again.
       client.release(isLost(error) ? true : undefined);
       if (!isLost(error)) throw fault;
-      this.#turn(error);
+      this.#turn(error, config);
       throw this.#failed(fault);
     }
   }
 
   async #connect(pool: pg.Pool): Promise<pg.PoolClient> {
     for (;;) {
+      const { config } = this.#route;
       try {
         const client = await pool.connect();
         if (this.#checked) return client;
@@ -225,14 +227,14 @@ export class Database {
         this.#checked = true;
         return client;
       } catch (error) {
-        if (!this.#turn(error)) throw this.#failed(classify(error));
+        if (!this.#turn(error, config)) throw this.#failed(classify(error));
       }
     }
   }
 
   /** Lets new connections of both pools go to the next server. @returns false when all servers have been tried */
-  #turn(error: unknown): boolean {
-    const isLeft = this.#route.next(error);
+  #turn(error: unknown, tried: pg.ClientConfig): boolean {
+    const isLeft = this.#route.next(error, tried);
     const { host, port, ssl } = this.#route.config;
     for (const { options } of [this.#work, this.#poll]) Object.assign(options, { host, port, ssl });
     this.#checked = false;

@@ -35,7 +35,8 @@ export function connectionConfig(options: {
 export async function openClient(address: DatabaseAddress, settings: pg.ClientConfig): Promise<pg.Client> {
   const route = createRoute(address);
   for (;;) {
-    const client = new pg.Client({ ...route.config, ...settings });
+    const { config } = route;
+    const client = new pg.Client({ ...config, ...settings });
     client.on('error', () => undefined);
     try {
       await client.connect();
@@ -43,7 +44,7 @@ export async function openClient(address: DatabaseAddress, settings: pg.ClientCo
       return client;
     } catch (error) {
       await client.end().catch(() => undefined);
-      if (!route.next(error)) throw error;
+      if (!route.next(error, config)) throw error;
     }
   }
 }

@@ -80,8 +80,12 @@ export function readDatabaseUri(options: DatabaseOptions): DatabaseAddress {
 export interface Route {
   readonly config: pg.ClientConfig;
   readonly mustWrite: boolean;
-  /** Turns to the next way after a failure. @returns false when each one has been tried since the last success */
-  next(error: unknown): boolean;
+  /**
+   * Turns to the next way after a failure.
+   * @param tried the config that failed: another caller may have turned already
+   * @returns false when each way has been tried since the last success
+   */
+  next(error: unknown, tried: pg.ClientConfig): boolean;
   succeeded(): void;
 }
 
@@ -90,13 +94,17 @@ export function createRoute({ hosts, mustWrite }: DatabaseAddress): Route {
   let position = 0;
   let isPlain = false;
   let untried = hosts.length - 1;
+  const current = () => {
+    const { config, plain } = hosts[position]!;
+    return isPlain && plain ? plain : config;
+  };
   return {
     get config() {
-      const { config, plain } = hosts[position]!;
-      return isPlain && plain ? plain : config;
+      return current();
     },
     mustWrite,
-    next(error) {
+    next(error, tried) {
+      if (tried !== current()) return true;
       if (!isPlain && hosts[position]!.plain && isTlsRefused(error)) {
         isPlain = true;
         return true;

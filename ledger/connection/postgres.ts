@@ -23,10 +23,11 @@ SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET standard_conforming_string
 export async function connect(options: DatabaseOptions): Promise<pg.Client> {
   const route = createRoute(readDatabaseUri({ connectTimeoutMs: CONNECT_TIMEOUT_MS, ...options }));
   for (;;) {
+    const { config } = route;
     try {
       return await open(route, options);
     } catch (error) {
-      if (!route.next(error)) throw databaseFault(error);
+      if (!route.next(error, config)) throw databaseFault(error);
     }
   }
 }

@@ -1,7 +1,8 @@
 /** Checks whether an upload may be accepted, as far as no database is needed for the answer. */
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { compileSchema, SchemaError } from '#runner/record-processor.ts';
+import { count } from '#common/text.ts';
+import { findSchemaFaults } from '#runner/record-processor.ts';
 
 /** Why the schema cannot be used; null when it can. */
 export function checkSchema(
@@ -15,14 +16,21 @@ export function checkSchema(
       message: `There is no RecordSchema ${name} in the namespace ${namespace}. Create the RecordSchema; the upload then goes on by itself.`,
     };
   }
-  try {
-    compileSchema(schema, null);
-    return null;
-  } catch (error) {
-    if (!(error instanceof SchemaError)) throw error;
-    return {
-      reason: 'SchemaInvalid',
-      message: `The RecordSchema ${name} cannot be used: ${error.message}. Correct the RecordSchema; the upload then goes on by itself.`,
-    };
-  }
+  const faults = describeFaults(schema);
+  if (faults === null) return null;
+  return {
+    reason: 'SchemaInvalid',
+    message: `The RecordSchema ${name} cannot be used: ${faults}. Correct the RecordSchema; the upload then goes on by itself.`,
+  };
+}
+
+/** More than these would not fit into a condition. */
+const MAX_SHOWN = 20;
+
+/** Lists every fault of a schema with its path; null for a schema without a fault. */
+export function describeFaults(schema: RecordSchemaSpec): string | null {
+  const faults = findSchemaFaults(schema).map(({ message }) => message);
+  if (faults.length === 0) return null;
+  const more = faults.length > MAX_SHOWN ? [`and ${count(faults.length - MAX_SHOWN, 'more fault')}`] : [];
+  return [...faults.slice(0, MAX_SHOWN), ...more].join('; ');
 }

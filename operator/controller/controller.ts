@@ -21,6 +21,7 @@ import { uploadUidOf } from './job-view.ts';
 import { createLedgerCounters, type Metrics } from './metrics.ts';
 import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
 import { isFinal } from './retry-policy.ts';
+import { updateSchemaStatus } from './schema-status.ts';
 import { UploadMemories } from './upload-memory.ts';
 
 export interface ControllerDeps {
@@ -42,6 +43,8 @@ export interface Controller {
   run(signal: AbortSignal): Promise<void>;
 }
 
+const SCHEMA_WORKERS = 2;
+
 /** Tries to close a deleted upload's row before the row is left to the sweep. */
 const CLOSE_TRIES = 6;
 
@@ -62,9 +65,10 @@ export function createController(deps: ControllerDeps): Controller {
     },
   });
 
+  const schemaQueue = createWorkQueue({ log, clock });
   let startingSince: number | null = null;
 
-  listen({ caches, queue, deleted });
+  listen({ caches, queue, schemaQueue, deleted });
 
   async function lead(signal: AbortSignal): Promise<void> {
     const clusterId = await awaitClusterId({ client, clock, log }, signal);
@@ -89,9 +93,17 @@ export function createController(deps: ControllerDeps): Controller {
     startingSince = null;
     log.info({ clusterId, namespaces: config.namespaces }, 'controller started');
     const { workers, sweepIntervalMs: intervalMs } = config;
+    const processSchema = async (key: string, end: AbortSignal) => {
+      const schema = caches.schemas.get(key);
+      return schema && updateSchemaStatus(shared, schema, end);
+    };
     await runTogether(
       [
         { name: 'the work queue', run: (end) => queue.run({ workers, signal: end, process }) },
+        {
+          name: 'the statuses of schemas',
+          run: (end) => schemaQueue.run({ workers: SCHEMA_WORKERS, signal: end, process: processSchema }),
+        },
         { name: 'the sweep', run: (end) => sweepNowAndThen(closeDeps, { clock, intervalMs, signal: end }) },
         { name: 'the care of connections', run: (end) => closeUnusedNowAndThen(databases, { clock, signal: end }) },
       ],
@@ -137,10 +149,12 @@ async function waitForNamespaces(
 function listen({
   caches,
   queue,
+  schemaQueue,
   deleted,
 }: {
   caches: Caches;
   queue: WorkQueue;
+  schemaQueue: WorkQueue;
   deleted: Map<string, DeletedUpload[]>;
 }): void {
   caches.uploads.subscribe({
@@ -160,7 +174,18 @@ function listen({
       if (waits && upload.status?.phase === 'Pending') queue.add(keyOf(upload));
     }
   };
-  caches.schemas.subscribe({ onAdd: onSchema, onUpdate: onSchema });
+  // A status that this controller has just written is no news.
+  const isNews = ({ metadata, status }: RecordSchema) => status?.observedGeneration !== metadata.generation;
+  caches.schemas.subscribe({
+    onAdd(schema) {
+      schemaQueue.add(keyOf(schema));
+      onSchema(schema);
+    },
+    onUpdate(schema) {
+      if (isNews(schema)) schemaQueue.add(keyOf(schema));
+      onSchema(schema);
+    },
+  });
   const onOwned = (object: Job | Pod) => {
     const upload = caches.uploadByUid(uploadUidOf(object) ?? '');
     if (upload) queue.add(keyOf(upload));

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { findCondition } from '#api/conditions.ts';
+import type { RecordSchemaStatus } from '#api/record-schema.gen.ts';
 import { systemClock } from '#common/clock.ts';
 import { createKubeClient } from '#kube/client.ts';
 import type { KubeObject } from '#kube/types.ts';
@@ -29,12 +30,12 @@ interface Bench extends AsyncDisposable {
   status(namespace: string, name: string): BatchUploadStatus | undefined;
 }
 
-async function start({ namespaces = ['one'], refuseFirst }: { namespaces?: string[]; refuseFirst?: Refusal } = {}) {
+async function start({ namespaces = ['one'], refuseFirst, databaseUrl }: StartOptions = {}) {
   const api = await startKubeApiServer();
   const heal = refuseFirst && api.refuse(...refuseFirst);
   const databases: Record<string, string> = {};
   for (const namespace of namespaces) {
-    databases[namespace] = await createDatabase(postgres);
+    databases[namespace] = databaseUrl ?? (await createDatabase(postgres));
     const data = { uri: Buffer.from(databases[namespace]).toString('base64') };
     api.put('secrets', { metadata: { name: 'batch-upload-database', namespace }, data });
     api.put('recordschemas', schemaManifest(namespace, 's', itemsSchema('items')));
@@ -74,6 +75,13 @@ async function start({ namespaces = ['one'], refuseFirst }: { namespaces?: strin
     },
   };
   return { ...bench, log, heal };
+}
+
+interface StartOptions {
+  namespaces?: string[];
+  refuseFirst?: Refusal;
+  /** Takes the place of an empty database. */
+  databaseUrl?: string;
 }
 
 type Refusal = Parameters<KubeApiServer['refuse']>;
@@ -239,5 +247,44 @@ describe('two tenants', () => {
       await until(() => bench.status('one', 'held-0') !== undefined, 15_000);
     });
     await until(() => bench.status('one', 'held-20')?.phase === 'Planning', 60_000);
+  });
+});
+
+describe('a RecordSchema', () => {
+  const statusOf = (bench: { api: KubeApiServer }, name: string) =>
+    (bench.api.get('recordschemas', 'one', name) as { status?: RecordSchemaStatus } | undefined)?.status;
+  const conditionOf = (bench: { api: KubeApiServer }, name: string, type: string) =>
+    statusOf(bench, name)?.conditions?.find((condition) => condition.type === type);
+
+  it('with several faults: its status has each with its path within 2 s', async () => {
+    await using bench = await start();
+    await until(() => conditionOf(bench, 's', 'Ready')?.status === 'True');
+    const broken = itemsSchema('items');
+    broken.fields[0]!.constraints = { pattern: '(' };
+    broken.rules = [{ rule: 'v ==', message: 'm', code: 'X_1' }] as never;
+    broken.target.columns.push({ name: 'c', field: 'nobody' });
+    const since = performance.now();
+    bench.api.put('recordschemas', schemaManifest('one', 'broken', broken));
+    await until(() => conditionOf(bench, 'broken', 'Ready')?.status === 'False');
+    expect(performance.now() - since).toBeLessThan(2000);
+    const { message } = conditionOf(bench, 'broken', 'Ready')!;
+    expect(message).toMatch(/spec\.fields\[0\].*spec\.rules\[0\].*spec\.target\.columns\[4\]/);
+    expect(conditionOf(bench, 'broken', 'TargetReady')?.status).toBe('Unknown');
+  });
+
+  it('whose table lacks a column: the status has the line to run', async () => {
+    await using bench = await start();
+    await withClient(bench.databases['one']!, (client) => client.query('CREATE TABLE other (k text PRIMARY KEY)'));
+    bench.api.put('recordschemas', schemaManifest('one', 'other', itemsSchema('other')));
+    await until(() => conditionOf(bench, 'other', 'TargetReady')?.status === 'False');
+    expect(conditionOf(bench, 'other', 'TargetReady')?.message).toContain('ALTER TABLE');
+    expect(conditionOf(bench, 's', 'TargetReady')?.reason).toBe('TargetWillBeCreated');
+    expect(bench.log.entries.filter(({ message }) => message === 'a database cannot be used')).toEqual([]);
+  });
+
+  it('of a namespace whose database cannot be reached: nobody knows', async () => {
+    await using bench = await start({ databaseUrl: 'postgres://u:p@127.0.0.1:1/d' });
+    await until(() => conditionOf(bench, 's', 'TargetReady')?.status === 'Unknown', 20_000);
+    expect(conditionOf(bench, 's', 'Ready')?.status).toBe('True');
   });
 });

@@ -1,7 +1,7 @@
 import { markdownTable, pageHead, readDescribedEntries } from './text.ts';
 
-/** The page of conditions and reasons, from the comments of `api/conditions.ts` and `api/upload-source-conditions.ts`. */
-export function describeConditions(upload: string, source: string): string {
+/** The page of conditions and reasons, from the comments of the files `api/*conditions.ts`. */
+export function describeConditions({ upload, schema, source }: Record<'upload' | 'schema' | 'source', string>): string {
   return [
     pageHead(
       'Conditions and reasons',
@@ -10,6 +10,9 @@ export function describeConditions(upload: string, source: string): string {
     '## BatchUpload\n',
     'A `Failed` condition may also carry the reason of a fault of the job runner, such as `ObjectNotFound`; see [error codes](error-codes.md).\n',
     reasons(upload, 'REASONS'),
+    '## RecordSchema\n',
+    '`TargetReady` also has the reasons of the target and of the database above.\n',
+    reasons(schema, 'SCHEMA_REASONS'),
     '## UploadSource\n',
     reasons(source, 'SOURCE_REASONS'),
     '## Why a file makes no upload\n',

@@ -87,7 +87,7 @@ describe('the route to a database', () => {
     const route = createRoute(read(uri));
     const seen = [[route.config.host, route.config.ssl !== false]];
     const more = errors.map((error) => {
-      const isLeft = route.next(error);
+      const isLeft = route.next(error, route.config);
       seen.push([route.config.host, route.config.ssl !== false]);
       return isLeft;
     });
@@ -121,6 +121,13 @@ describe('the route to a database', () => {
       ],
       more: [true, false, true],
     });
+  });
+
+  it('does not turn twice when two callers failed on the same way', () => {
+    const route = createRoute(read('postgres://u:p@a.b/d'));
+    const tried = route.config;
+    expect([route.next(noTls, tried), route.next(noTls, tried)]).toEqual([true, true]);
+    expect(route.config.ssl).toBe(false);
   });
 
   it('ends at a wrong password', () => {

@@ -1,0 +1,92 @@
+/**
+ * Writes the statuses of RecordSchemas, so that whoever applies one reads its faults before the first upload does. Nothing
+ * else reads these statuses: an upload checks its schema itself.
+ */
+import { setCondition } from '#api/conditions.ts';
+import { DEFAULT_NAMES } from '#api/defaults.ts';
+import type { Explanation } from '#api/explanation.ts';
+import type { RecordSchemaStatus } from '#api/record-schema.gen.ts';
+import type { SchemaCondition } from '#api/record-schema-conditions.ts';
+import { canonicalJson } from '#common/canonical-json.ts';
+import type { Clock } from '#common/clock.ts';
+import { Fault } from '#common/faults.ts';
+import { isoSeconds } from '#common/iso-seconds.ts';
+import { cutText } from '#common/text.ts';
+import { FIELD_MANAGER, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
+import { isNotFound } from '#kube/errors.ts';
+import type { KubeClient, ProcessResult } from '#kube/types.ts';
+import type { ControllerConfig } from '#operator/config/controller-config.ts';
+import { checkNamespace } from '#operator/tenancy/allow-list.ts';
+import type { Databases } from '#operator/tenancy/databases.ts';
+import { verifyTarget } from '#runner/target/verify-target.ts';
+import { describeFaults } from './accept-policy.ts';
+
+export interface SchemaStatusDeps {
+  client: Pick<KubeClient, 'applyStatus'>;
+  databases: Databases;
+  config: Pick<ControllerConfig, 'namespaces'>;
+  clock: Clock;
+}
+
+type Verdict = Explanation & { status: SchemaCondition['status'] };
+
+/** A table is looked at again after this time; sooner where it is not ready, since somebody may be mending it. */
+const AGAIN_MS = { ready: 600_000, notReady: 60_000 };
+const MESSAGE_BYTES = 4096;
+
+/** Checks a schema and its table, and writes the status where it has changed. */
+export async function updateSchemaStatus(
+  deps: SchemaStatusDeps,
+  schema: RecordSchema,
+  signal: AbortSignal,
+): Promise<ProcessResult> {
+  const { name, namespace, generation = 0 } = schema.metadata;
+  const faults = describeFaults(schema.spec);
+  const target = faults === null ? await checkTarget(deps, schema, signal) : NOT_CHECKED;
+  const at = { now: isoSeconds(deps.clock.now()), generation };
+  const set = (before: SchemaCondition[], type: SchemaCondition['type'], verdict: Verdict) =>
+    setCondition(before, { type, ...verdict, message: cutText(verdict.message, MESSAGE_BYTES) }, at);
+  const ready: Verdict =
+    faults === null
+      ? { status: 'True', reason: 'Valid', message: 'Uploads can use the RecordSchema.' }
+      : { status: 'False', reason: 'SchemaInvalid', message: `Uploads cannot use the RecordSchema: ${faults}.` };
+  const conditions = set(set(schema.status?.conditions ?? [], 'Ready', ready), 'TargetReady', target);
+  const status: RecordSchemaStatus = { observedGeneration: generation, conditions };
+  if (canonicalJson(schema.status ?? null) !== canonicalJson(status)) {
+    const object = { metadata: { name, namespace, uid: schema.metadata.uid }, status } as RecordSchema;
+    const options = { fieldManager: FIELD_MANAGER, force: true, signal };
+    await deps.client.applyStatus(RECORD_SCHEMAS, object, options).catch(ignoreDeleted);
+  }
+  return { requeueAfterMs: target.status === 'True' ? AGAIN_MS.ready : AGAIN_MS.notReady };
+}
+
+const NOT_CHECKED: Verdict = {
+  status: 'Unknown',
+  reason: 'NotChecked',
+  message: 'The table is looked at when the RecordSchema has no fault.',
+};
+
+/** The table of the namespace's default database; uploads may name others. */
+async function checkTarget(
+  { databases, config }: SchemaStatusDeps,
+  { metadata: { namespace }, spec }: RecordSchema,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const refused = checkNamespace(namespace, config);
+  if (refused) return { status: 'Unknown', ...refused };
+  try {
+    const database = await databases.open({ namespace, name: DEFAULT_NAMES.databaseSecret }, { signal });
+    const wrong = await database.run((client) => verifyTarget(client, spec));
+    if (wrong === null) return { status: 'True', reason: 'TargetVerified', message: 'The table can be loaded.' };
+    if (wrong.reason !== 'TargetTableMissing' || !spec.target.create) return { status: 'False', ...wrong };
+    const message = `The table ${spec.target.table} does not exist, and the first upload creates it.`;
+    return { status: 'True', reason: 'TargetWillBeCreated', message };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return { status: 'Unknown', reason: error.reason, message: error.message };
+  }
+}
+
+function ignoreDeleted(error: unknown): void {
+  if (!isNotFound(error)) throw error;
+}
