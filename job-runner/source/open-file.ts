@@ -121,6 +121,7 @@ function openText(
       encoding,
       delimiter: type === 'csv' ? content.dialect.delimiter : null,
       chunkDelimiter: asIs ? content.dialect.delimiter : CANONICAL_DELIMITER,
+      ...(type === 'ndjson' ? { typedValues: true } : {}),
     },
     bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes, isUtf8: platform.isUtf8 }),
     rewritten,
