@@ -28,9 +28,10 @@ export function hasTextRules(field: Field): boolean {
 }
 
 /**
- * Does a value of this kind stand in quotes? A value of another kind than the field's type, such as a number in a date
- * field, is read as the text that a person sees.
+ * The kind of the values that stand without quotes in a field with rules about texts; null for a field without such
+ * rules, where quotes mean nothing. A value of another kind, such as a number in a date field, is read as the text that
+ * a person sees.
  */
-export function isQuoted(field: Field, kind: ValueKind): boolean {
-  return hasTextRules(field) && KINDS[field.type] !== kind;
+export function unquotedKind(field: Field): ValueKind | null {
+  return hasTextRules(field) ? KINDS[field.type]! : null;
 }
