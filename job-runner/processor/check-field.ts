@@ -53,14 +53,19 @@ export function compileField(field: Field, options: CompileFieldOptions): FieldC
   const missingFault = required
     ? { code: CODES.required, field: field.name, message: `${field.name} is required` }
     : null;
-  const compile = (readAs: ValueType, oneOf: typeof sameAs) => {
+  const compile = (readAs: ValueType, missing: readonly string[], oneOf = sameAs) => {
     const checks = compileConstraints(field, type, { path, fault, oneOf });
     const typeFault = fault(readAs.code, `must be ${readAs.expectation}`);
-    const isMissing = words.length > 0 ? oneOf(words) : null;
+    const isMissing = missing.length > 0 ? sameAs(missing) : null;
     return { checks, reader: compileReader({ type: readAs, checks, isMissing, typeFault, missingFault }) };
   };
-  const { checks, reader } = compile(type, sameAs);
-  const tests = collectTests(type, checks, words);
+  const { checks, reader } = compile(type, words);
+  // No rule about texts is for a typed value, and the schema's own texts mean the values that these rules read.
+  const isTyped = options.typedValues === true && hasTextRules(field);
+  const canonical = isTyped ? typeOf({ name: field.name, type: field.type }, path) : type;
+  const meant = isTyped ? words.map((word) => type.read(word) ?? word) : [];
+  const sameValue = (texts: readonly string[]) => sameValueAs(texts, { read: type.read, canonical });
+  const tests = collectTests(type, checks, [...words, ...meant]);
   return {
     name: field.name,
     type,
@@ -68,14 +73,8 @@ export function compileField(field: Field, options: CompileFieldOptions): FieldC
     acceptsBytes: all(tests),
     tests,
     ...reader,
-    typed: options.typedValues && hasTextRules(field) ? compileTyped() : null,
+    typed: isTyped ? compile(canonical, meant, sameValue).reader : null,
   };
-
-  /** No rule about texts is for a typed value, and the schema's own texts (enum, missingValues) mean their values. */
-  function compileTyped(): FieldReader {
-    const canonical = typeOf({ name: field.name, type: field.type }, path);
-    return compile(canonical, (texts) => sameValueAs(texts, { read: type.read, canonical })).reader;
-  }
 }
 
 interface ReaderParts {

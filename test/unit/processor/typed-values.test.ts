@@ -130,7 +130,7 @@ describe('constraints and words for "no value" are the same for both', () => {
     ['under the minimum', { ...GERMAN, constraints: { minimum: '1.000' } }, '1,234', '1.234', 'VAL_009'],
     ['a boolean of an enum', { ...JA, constraints: { enum: ['ja'] } }, 'ja', 'true', 'true'],
     ['a boolean that is none of an enum', { ...JA, constraints: { enum: ['ja'] } }, 'nein', 'false', 'VAL_004'],
-    ['a number that means no value', { ...GERMAN, missingValues: ['-999,5'] }, '-999,5', '-999.50', null],
+    ['a number that means no value', { ...GERMAN, missingValues: ['-999,5'] }, '-999,5', '-999.5', null],
     [
       'a missing value that is required',
       { ...GERMAN, missingValues: ['-1'], constraints: { required: true } },
@@ -147,8 +147,14 @@ describe('constraints and words for "no value" are the same for both', () => {
     );
   });
 
+  it('a word means the value that the rules read, for digits alone, too', async () => {
+    const field = { ...GERMAN, missingValues: ['1.000'] };
+    expect([ofCsv(field, '1.000'), ofCsv(field, '1000')]).toEqual([null, '1000']);
+    expect([await ofJson(field, '1000'), await ofJson(field, '1.000')]).toEqual([null, '1.000']);
+  });
+
   it('the words of the schema count, too', async () => {
-    expect([ofCsv(GERMAN, '-9', ['-9']), await ofJson(GERMAN, '-9.0', ['-9'])]).toEqual([null, null]);
+    expect([ofCsv(GERMAN, '-9', ['-9']), await ofJson(GERMAN, '-9', ['-9'])]).toEqual([null, null]);
   });
 });
 
