@@ -39,7 +39,8 @@ export async function* readXml(input: AsyncIterable<Buffer>, document: XmlDocume
   const { head, stream } = await peek(input, 2);
   // The parser skips a byte order mark itself.
   const decoder = new TextDecoder(encodingOf(head), { ignoreBOM: true });
-  const parser = new SaxesParser({ xmlns: true, position: false });
+  // A prefix that is not declared is one of another namespace, whose elements are skipped.
+  const parser = new SaxesParser({ xmlns: true, position: false, resolvePrefix: (prefix: string) => prefix });
   const walk = walkDocument(document);
   let pending = 0;
   const ended =

@@ -130,6 +130,11 @@ describe('is read', () => {
     expect(await readParts(parts)).toEqual(EXPECTED);
   });
 
+  it('with a prefix that is not declared', async () => {
+    const parts = changed(SHEET, (xml) => xml.replace('<row r="2"', '<row r="2" x14ac:dyDescent="0.25"'));
+    expect(await readParts(parts)).toEqual(EXPECTED);
+  });
+
   it('without the table of strings, where no cell needs a string', async () => {
     const rows = {
       1: [
