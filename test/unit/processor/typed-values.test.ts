@@ -1,7 +1,10 @@
 /** One schema reads a German CSV and the typed values of NDJSON: no rule about texts is for a typed value. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
+import { compileField } from '#runner/processor/check-field.ts';
+import type { RecordFault } from '#runner/processor/record-fault.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { createBlockPreparer } from '#runner/records/prepare-block.ts';
 import { rewriteNdjson } from '#runner/source/rewrite-ndjson.ts';
@@ -156,6 +159,25 @@ describe('constraints and words for "no value" are the same for both', () => {
   it('the words of the schema count, too', async () => {
     expect([ofCsv(GERMAN, '-9', ['-9']), await ofJson(GERMAN, '-9', ['-9'])]).toEqual([null, null]);
   });
+});
+
+it('the quick test by bytes accepts only what both readings return as it is', () => {
+  const texts = fc.stringMatching(/^-?[0-9]{1,5}([.,][0-9]{1,3}){0,2}$/);
+  const rules = fc.constantFrom({ groupChar: '.', decimalChar: ',' }, { decimalChar: ',' }, { groupChar: ',' });
+  const words = fc.array(texts, { maxLength: 3 });
+  fc.assert(
+    fc.property(rules, words, words, texts, (rule, missing, allowed, text) => {
+      const constraints = allowed.length > 0 ? { enum: allowed } : {};
+      const field = { name: 'f', type: 'number' as const, ...rule, constraints };
+      const check = compileField(field, { path: 'f', required: false, missingValues: missing, typedValues: true });
+      const bytes = Buffer.from(text);
+      if (!check.acceptsBytes(bytes, 0, bytes.length)) return;
+      for (const { present, read } of [check, check.typed!]) {
+        const faults: RecordFault[] = [];
+        expect([present(text), read(text, faults), faults]).toEqual([text, text, []]);
+      }
+    }),
+  );
 });
 
 it('a plan of the release before has no such quotes: all its values are read as texts', () => {
