@@ -42,4 +42,9 @@ export interface SourceFormat {
   delimiter: string | null;
   /** The delimiter of the bytes to which the chunks point. */
   chunkDelimiter: string;
+  /**
+   * True when quotes in the bytes to which the chunks point tell texts from values that the file types. Absent for a
+   * CSV, and where a release before this one has planned the upload.
+   */
+  typedValues?: boolean;
 }

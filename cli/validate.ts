@@ -2,9 +2,10 @@
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { Option } from 'commander';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { SourceFormat } from '#api/source-format.ts';
 import { NODE_PLATFORM } from '#runner/node/platform.ts';
-import type { PreparedRecord } from '#runner/record-processor.ts';
+import { createTextWriter, type PreparedRecord } from '#runner/record-processor.ts';
 import type { AddCommand } from './command.ts';
 import { InputError } from './input-error.ts';
 import { MAX_RECORD_BYTES } from './input-file.ts';
@@ -71,7 +72,7 @@ async function validate(path: string, options: ValidateOptions, terminal: Termin
   const { stdout, stderr } = terminal;
   const progress = createProgress(stderr, 'checking');
   const startedAt = performance.now();
-  const sink = options.errors === undefined ? null : createErrorsFile(options.errors);
+  const sink = options.errors === undefined ? null : createErrorsFile(options.errors, schema);
   if (options.output === 'csv') await write(stdout, formatCsvRow(['row', 'code', 'field', 'message']));
   try {
     const report = await checkFile(file, {
@@ -109,7 +110,7 @@ function formatFaults({ rowNumber, faults }: PreparedRecord): string {
 }
 
 /** The file is made with its header even where no record fails, so that a program finds a file in any case. */
-function createErrorsFile(path: string) {
+function createErrorsFile(path: string, schema: RecordSchemaSpec) {
   const stream = createWriteStream(path);
   let format: FailedRecordsFormat | null = null;
   const ended = finished(stream).catch((error) => {
@@ -124,8 +125,9 @@ function createErrorsFile(path: string) {
     await Promise.race([new Promise<void>((resolve) => stream.once('drain', resolve)), ended]);
   };
   return {
-    start(header: readonly string[], { delimiter, chunkDelimiter }: SourceFormat): void {
-      format = createFailedRecordsFormat({ header, chunkDelimiter, delimiter: delimiter ?? ',' });
+    start(header: readonly string[], { delimiter, chunkDelimiter, typedValues }: SourceFormat): void {
+      const typed = typedValues ? { toTexts: createTextWriter(schema, header, chunkDelimiter) } : {};
+      format = createFailedRecordsFormat({ header, chunkDelimiter, delimiter: delimiter ?? ',', ...typed });
       stream.write(format.header());
     },
     add: (record: PreparedRecord) => writeBytes(format!.record(record)),

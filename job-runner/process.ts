@@ -43,6 +43,7 @@ export async function processIndex(deps: RunnerDeps, upload: PlannedUpload, obje
     storeRowData: upload.request.storeRowData ?? true,
     encodings,
     ...(plan.format ? { delimiter: plan.format.chunkDelimiter } : {}),
+    typedValues: plan.format?.typedValues ?? false,
     ...(plan.format?.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {}),
   });
   const createBuffers = () => createGroupBuffers(upload.id, format);

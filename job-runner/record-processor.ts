@@ -21,3 +21,4 @@ export {
   prepareRecords,
 } from './records/prepare-records.ts';
 export { type ReadRecord, readRecords } from './records/read-records.ts';
+export { createTextWriter } from './records/text-writer.ts';

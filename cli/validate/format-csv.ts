@@ -32,12 +32,15 @@ export interface FailedRecordsOptions {
   chunkDelimiter: string;
   /** Between the fields that are written: the file's own. */
   delimiter: string;
+  /** Writes the typed values of a record as texts; absent for a file without such values. */
+  toTexts?(record: Buffer, fields: readonly string[]): string[];
 }
 
 export function createFailedRecordsFormat({
   header,
   chunkDelimiter,
   delimiter,
+  toTexts = (_record, fields) => [...fields],
 }: FailedRecordsOptions): FailedRecordsFormat {
   // Bytes that are no text must stay what they are, so that rows are built from a view of which every character is a byte.
   const view = (text: string) => Buffer.from(text).toString('latin1');
@@ -46,7 +49,7 @@ export function createFailedRecordsFormat({
     header: () => write([...header.map((name) => view(neutralize(name))), '_row', '_code', '_message']),
     record({ bytes, rowNumber, faults }) {
       const { fields } = splitRecord(withoutLineEnd(bytes!.toString('latin1')), chunkDelimiter);
-      const own = fitTo(header.length, fields, delimiter).map(neutralize);
+      const own = fitTo(header.length, toTexts(bytes!, fields), delimiter).map(neutralize);
       const message = faults.map((fault) => fault.message).join('; ');
       return write([...own, rowNumber, faults[0]!.code, view(message)]);
     },

@@ -59,6 +59,8 @@ export interface ChunkPreparerOptions {
   encodings?: readonly Encoding[] | null;
   /** The fault of a record that could not be read; default: the one for a stray quote. */
   malformedFault?: RecordFault;
+  /** Do the fields' quotes tell typed values from texts? Default: no. */
+  typedValues?: boolean;
 }
 
 export function createChunkPreparer(options: ChunkPreparerOptions): ChunkPreparer {

@@ -1,12 +1,24 @@
 /** The checks of one field, compiled once. */
+import { hasTextRules } from '#runner/csv/typed-values.ts';
 import { type ByteTest, notLengthsTest } from './byte-tests.ts';
-import { type Constraint, compileConstraints } from './constraints.ts';
+import { type Constraint, compileConstraints, sameAs } from './constraints.ts';
 import { CODES } from './faults.ts';
 import type { RecordFault } from './record-fault.ts';
 import { typeOf } from './types.ts';
 import type { Field, ValueType } from './value-type.ts';
 
-export interface FieldCheck {
+/** Reads one field. */
+export interface FieldReader {
+  /** Undefined when the text means "no value", as a blank text always does. */
+  present(text: string | undefined): string | undefined;
+  /**
+   * Adds the faults of the text, or the fault of a missing text.
+   * @returns the value in the form of its type; not to be used when there were faults.
+   */
+  read(text: string | undefined, faults: RecordFault[]): string | undefined;
+}
+
+export interface FieldCheck extends FieldReader {
   name: string;
   type: ValueType;
   required: boolean;
@@ -17,42 +29,70 @@ export interface FieldCheck {
   acceptsBytes(bytes: Uint8Array, start: number, end: number): boolean;
   /** The tests that `acceptsBytes` makes, one after the other; null when `acceptsBytes` refuses everything. */
   tests: readonly ByteTest[] | null;
-  /** Undefined when the text means "no value", as a blank text always does. */
-  present(text: string | undefined): string | undefined;
-  /**
-   * Adds the faults of the text, or the fault of a missing text.
-   * @returns the value in the form of its type; not to be used when there were faults.
-   */
-  read(text: string | undefined, faults: RecordFault[]): string | undefined;
+  /** Reads a value that the file itself types; null where such a value is read as a text is. */
+  typed: FieldReader | null;
 }
 
-export function compileField(
-  field: Field,
-  options: { path: string; required: boolean; missingValues: string[] },
-): FieldCheck {
+export interface CompileFieldOptions {
+  path: string;
+  required: boolean;
+  missingValues: string[];
+  /** Do the fields' quotes tell typed values from texts? */
+  typedValues?: boolean;
+}
+
+export function compileField(field: Field, options: CompileFieldOptions): FieldCheck {
   const { path, required } = options;
   const type = typeOf(field, path);
   const words = (field.missingValues ?? options.missingValues).filter((word) => !isBlank(word));
-  const missing = words.length > 0 ? new Set(words) : null;
   const fault = (code: string, message: string): RecordFault => ({
     code: field.code ?? code,
     field: field.name,
     message: `${field.name} ${message}`,
   });
-  const missingFault: RecordFault = { code: CODES.required, field: field.name, message: `${field.name} is required` };
-  const typeFault = fault(type.code, `must be ${type.expectation}`);
-  const checks = compileConstraints(field, type, { path, fault });
-  const tests = collectTests(type, checks, words);
+  const missingFault = required
+    ? { code: CODES.required, field: field.name, message: `${field.name} is required` }
+    : null;
+  const compile = (readAs: ValueType, missing: readonly string[], oneOf = sameAs) => {
+    const checks = compileConstraints(field, type, { path, fault, oneOf });
+    const typeFault = fault(readAs.code, `must be ${readAs.expectation}`);
+    const isMissing = missing.length > 0 ? sameAs(missing) : null;
+    return { checks, reader: compileReader({ type: readAs, checks, isMissing, typeFault, missingFault }) };
+  };
+  const { checks, reader } = compile(type, words);
+  // No rule about texts is for a typed value, and the schema's own texts mean the values that these rules read.
+  const isTyped = options.typedValues === true && hasTextRules(field);
+  const canonical = isTyped ? typeOf({ name: field.name, type: field.type }, path) : type;
+  const meant = isTyped ? words.map((word) => type.read(word) ?? word) : [];
+  const sameValue = (texts: readonly string[]) => sameValueAs(texts, { read: type.read, canonical });
+  const tests = collectTests(type, checks, [...words, ...meant]);
   return {
     name: field.name,
     type,
     required,
     acceptsBytes: all(tests),
     tests,
-    present: (text) => (text === undefined || isBlank(text) || missing?.has(text) ? undefined : text),
+    ...reader,
+    typed: isTyped ? compile(canonical, meant, sameValue).reader : null,
+  };
+}
+
+interface ReaderParts {
+  type: ValueType;
+  checks: readonly Constraint[];
+  /** Null when the schema has no words for "no value". */
+  isMissing: ((text: string) => boolean) | null;
+  typeFault: RecordFault;
+  /** Null for a field that is not required. */
+  missingFault: RecordFault | null;
+}
+
+function compileReader({ type, checks, isMissing, typeFault, missingFault }: ReaderParts): FieldReader {
+  return {
+    present: (text) => (text === undefined || isBlank(text) || isMissing?.(text) ? undefined : text),
     read(text, faults) {
       if (text === undefined) {
-        if (required) faults.push(missingFault);
+        if (missingFault !== null) faults.push(missingFault);
         return undefined;
       }
       const value = type.read(text);
@@ -60,6 +100,20 @@ export function compileField(
       else for (const check of checks) if (!check.test(text, value)) faults.push(check.fault);
       return value;
     },
+  };
+}
+
+/** Is a canonical value the same as one of the values that `read` finds in the texts of the schema? */
+function sameValueAs(
+  texts: readonly string[],
+  { read, canonical }: { read: ValueType['read']; canonical: ValueType },
+): (text: string) => boolean {
+  const { compare } = canonical;
+  const values = texts.map(read).filter((value) => value !== undefined);
+  return (text) => {
+    const value = canonical.read(text);
+    if (value === undefined) return false;
+    return values.some((each) => (compare ? compare(each, value) === 0 : each === value));
   };
 }
 

@@ -17,6 +17,8 @@ export interface Constraint {
 interface CompileOptions {
   path: string;
   fault(code: string, message: string): RecordFault;
+  /** Compiles the test whether a text is one of those of an enum; default: the very same text. */
+  oneOf?(texts: readonly string[]): (text: string) => boolean;
 }
 
 export function compileConstraints(field: Field, type: ValueType, options: CompileOptions): Constraint[] {
@@ -24,14 +26,16 @@ export function compileConstraints(field: Field, type: ValueType, options: Compi
 }
 
 /** Compiles the constraints on the text as it stands in the file, whatever its type. */
-function compileTextConstraints({ constraints = {} }: Field, { path, fault }: CompileOptions): Constraint[] {
+function compileTextConstraints(
+  { constraints = {} }: Field,
+  { path, fault, oneOf = sameAs }: CompileOptions,
+): Constraint[] {
   const { enum: allowed, pattern, minLength, maxLength } = constraints;
   const checks: Constraint[] = [];
   if (allowed) {
-    const values = new Set(allowed);
     const shown = allowed.slice(0, 20).join(', ') + (allowed.length > 20 ? ', …' : '');
     checks.push({
-      test: (text) => values.has(text),
+      test: oneOf(allowed),
       testBytes: enumTest(allowed),
       fault: fault(CODES.enum, `must be one of: ${shown}`),
     });
@@ -57,6 +61,11 @@ function compileTextConstraints({ constraints = {} }: Field, { path, fault }: Co
     });
   }
   return checks;
+}
+
+export function sameAs(texts: readonly string[]): (text: string) => boolean {
+  const all = new Set(texts);
+  return (text) => all.has(text);
 }
 
 /** The order that a value must have to its bound, and the words for it. */

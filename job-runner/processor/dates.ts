@@ -7,7 +7,8 @@ import { compareNumbers, integerToCel, integerToJson } from './numbers.ts';
 import { compareOrdered, identity, readIf, type ValueType } from './value-type.ts';
 
 const DATE_FORM = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/;
-const TIME_FORM = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$/;
+/** A fraction has microseconds at most: PostgreSQL rounds a longer one, which may give 24:00:00. */
+const TIME_FORM = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?$/;
 /** A fraction has nanoseconds at most: PostgreSQL refuses a much longer one. */
 const DATETIME_FORM =
   /^([0-9]{4}-[0-9]{2}-[0-9]{2})T((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:\.([0-9]{1,9}))?(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?$/;

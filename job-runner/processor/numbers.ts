@@ -16,6 +16,8 @@ export function integerType(style: NumberStyle): ValueType {
     code: CODES.integer,
     expectation: `a whole number${groupChar === undefined ? '' : ` such as 1${groupChar}234`}${around(style)}`,
     read: compileRead({ groupChar, bareNumber, decimalChar: undefined }, INTEGER),
+    // A fraction stays none of a whole number.
+    write: (value) => (groupChar === '.' ? value.replace('.', ',') : value),
     toJson: integerToJson,
     toCel: integerToCel,
   };
@@ -28,6 +30,7 @@ export function numberType(style: NumberStyle): ValueType {
     code: CODES.type,
     expectation: `a number such as ${example}${around(style)}`,
     read: compileRead({ groupChar, bareNumber, decimalChar }, NUMBER),
+    write: (value) => value.replace('.', decimalChar),
     isValidBytes: classTest('[0-9]', 1, Number.POSITIVE_INFINITY),
     toJson: numberToJson,
     toCel: Number,

@@ -45,6 +45,8 @@ export interface CompileOptions {
   record?: RecordView;
   /** The encodings of the target's columns for rows in the binary format; null for the text format. */
   encodings?: readonly Encoding[] | null;
+  /** Do the fields' quotes tell typed values from texts? */
+  typedValues?: boolean;
   /** Node's own test is faster than the default, which runs on every machine. */
   isUtf8?: IsUtf8;
 }
@@ -57,7 +59,7 @@ export interface CompileOptions {
 export function compileSchema(
   schema: RecordSchemaSpec,
   header: readonly string[] | null,
-  { record = new RecordView(), encodings = null, isUtf8 = isUtf8Portable }: CompileOptions = {},
+  { record = new RecordView(), encodings = null, typedValues = false, isUtf8 = isUtf8Portable }: CompileOptions = {},
 ): RecordProcessor {
   requireDistinctNames(schema);
   const match = matchHeader(header ?? schema.fields.map(({ name }) => name), schema);
@@ -68,6 +70,7 @@ export function compileSchema(
       path: `spec.fields[${i}]`,
       required: (field.constraints?.required || schema.primaryKey?.includes(field.name)) ?? false,
       missingValues: schema.missingValues ?? [],
+      typedValues,
     }),
   );
   requireKeyColumns(schema);
@@ -118,6 +121,7 @@ export function compileSchema(
 }
 
 const NO_FAULTS: RecordFault[] = [];
+const QUOTE = 0x22;
 
 /**
  * The bytes of nearly every field say that the field is valid; the text is made only where they do not.
@@ -148,10 +152,11 @@ function checkFields(
       kinds[i] = BYTES;
       continue;
     }
-    const text = check.present(position === -1 ? undefined : record.text(position));
+    const reader = check.typed !== null && bytes[start - 1] !== QUOTE ? check.typed : check;
+    const text = reader.present(position === -1 ? undefined : record.text(position));
     if (faults === NO_FAULTS) faults = [];
     const known = faults.length;
-    const value = check.read(text, faults);
+    const value = reader.read(text, faults);
     if (faults.length > known) kinds[i] = INVALID;
     else if (value === undefined) kinds[i] = MISSING;
     else {

@@ -12,6 +12,8 @@ export interface CompiledFormat {
   example: string;
   /** @returns YYYY-MM-DD, hh:mm:ss or YYYY-MM-DDThh:mm:ss, with a fraction and a zone where the format has them */
   read(text: string): string | undefined;
+  /** Writes such a value in the format, without what the format has no word for; undefined for another text. */
+  write(value: string): string | undefined;
 }
 
 type Part = 'year' | 'month' | 'day' | 'hour' | 'half' | 'minute' | 'second' | 'fraction' | 'zone';
@@ -85,6 +87,7 @@ export function compileFormat(format: string, kind: Kind, path: string): Compile
       const found = expression.exec(text);
       return found === null ? undefined : write(found, groups);
     },
+    write: (value) => writeTokens(value, tokens),
   };
 }
 
@@ -118,6 +121,22 @@ function checkTokens(tokens: readonly string[], kind: Kind, path: string): void 
   if (found.has('half') !== tokens.includes('%I'))
     throw new SchemaError(path, '%I and %p go together: the hour from 1 to 12, and AM or PM');
   if (found.has('fraction') && !found.has('second')) throw new SchemaError(path, 'has %f without %S');
+}
+
+const ISO =
+  /^(?:([0-9]{4})-([0-9]{2})-([0-9]{2}))?T?(?:([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?)?(Z|[+-][0-9:]+)?$/;
+
+function writeTokens(value: string, tokens: readonly string[]): string | undefined {
+  const found = ISO.exec(value);
+  if (found === null) return undefined;
+  const [, Y = '', m = '', d = '', H = '', M = '', S = '', f = '0', z = 'Z'] = found;
+  const month = MONTHS[Number(m) - 1] ?? '';
+  const words: Record<string, string> = { Y, m, d, H, M, S, f, z, y: Y.slice(2), b: month.slice(0, 3), B: month };
+  words['I'] = twoDigits(String(Number(H) % 12 || 12));
+  words['p'] = Number(H) < 12 ? 'AM' : 'PM';
+  return tokens
+    .map((token) => (token.startsWith('%') && token !== '%%' ? words[token.slice(1)]! : literal(token)))
+    .join('');
 }
 
 /** The number of each part's group; -1 for a part that the format lacks. Named groups would double the time. */

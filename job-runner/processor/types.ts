@@ -44,8 +44,8 @@ const SUCH_AS = { date: 'a date that exists,', time: 'a time', datetime: 'a date
 function momentType(kind: keyof typeof MOMENTS, format: string, path: string): ValueType {
   const type = MOMENTS[kind];
   if (format === 'default') return type;
-  const { read, example } = compileFormat(format, kind, `${path}.format`);
-  return { ...type, expectation: `${SUCH_AS[kind]} such as ${example}`, read, isValidBytes: null };
+  const { read, write, example } = compileFormat(format, kind, `${path}.format`);
+  return { ...type, expectation: `${SUCH_AS[kind]} such as ${example}`, read, write, isValidBytes: null };
 }
 
 const TRUE = ['true', 'True', 'TRUE', '1'];
@@ -62,6 +62,7 @@ function booleanType(field: Field, path: string): ValueType {
     code: CODES.type,
     expectation: own ? `true (${list(yes)}) or false (${list(no)})` : 'true or false',
     read: (text) => (yes.has(text) ? 'true' : no.has(text) ? 'false' : undefined),
+    write: (value) => [...(value === 'true' ? yes : no)][0],
     isValidBytes: null,
     toJson: identity,
     toCel: (value) => value === 'true',

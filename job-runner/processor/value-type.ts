@@ -12,6 +12,11 @@ export interface ValueType {
   /** The value in the one form that PostgreSQL, JSON and CEL get; undefined for a text that is not a value. */
   read(text: string): string | undefined;
   /**
+   * Writes a canonical value as a text that `read` reads; undefined where there is none. Absent: such a value is its
+   * own text.
+   */
+  write?(value: string): string | undefined;
+  /**
    * A quick test of the bytes, which accepts only texts that `read` returns unchanged. Null: no quick test is worth its
    * code. Absent: every text is a value.
    */

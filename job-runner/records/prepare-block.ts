@@ -40,14 +40,17 @@ export interface BlockPreparerOptions {
   encodings?: readonly Encoding[] | null;
   /** The fault of a record that could not be read; default: the fault of a stray quote. */
   malformedFault?: RecordFault;
+  /** Do the fields' quotes tell typed values from texts? Default: no. */
+  typedValues?: boolean;
   isUtf8: IsUtf8;
 }
 
 /** @throws SchemaError */
 export function createBlockPreparer(options: BlockPreparerOptions): BlockPreparer {
-  const { delimiter = ',', malformedFault = QUOTING_FAULT, encodings = null, isUtf8 } = options;
+  const { delimiter = ',', malformedFault = QUOTING_FAULT, encodings = null, typedValues = false, isUtf8 } = options;
   const reader = createRecordReader(delimiter.charCodeAt(0));
-  const processor = compileSchema(options.schema, options.header, { record: reader.view, encodings, isUtf8 });
+  const compileOptions = { record: reader.view, encodings, typedValues, isUtf8 };
+  const processor = compileSchema(options.schema, options.header, compileOptions);
   const context = { uploadId: options.uploadId, rowNumber: 0 };
   const kernel = encodings
     ? createRowKernel({

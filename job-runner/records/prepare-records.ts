@@ -17,7 +17,7 @@ import { type BlockPreparer, createBlockPreparer } from './prepare-block.ts';
 export interface CanonicalFile {
   /** A piece is valid until the next one is asked for. */
   bytes: AsyncIterable<Buffer>;
-  format: Pick<SourceFormat, 'type' | 'chunkDelimiter'>;
+  format: Pick<SourceFormat, 'type' | 'chunkDelimiter' | 'typedValues'>;
   /** The row number of the first row of `bytes`. */
   firstRowNumber: number;
 }
@@ -58,7 +58,7 @@ export async function* prepareRecords(
   options: PrepareOptions,
 ): AsyncGenerator<PreparedRecord[], void, void> {
   const { schema, maxRecordBytes, columnTypes = null, isUtf8 = isUtf8Portable, onHeader, onRows } = options;
-  const { chunkDelimiter: delimiter } = format;
+  const { chunkDelimiter: delimiter, typedValues = false } = format;
   const encodings = columnTypes && chooseEncodings(schema, columnTypes);
   const malformedFault = format.type === 'ndjson' ? JSON_FAULT : QUOTING_FAULT;
   const rows = new RowBuffer(encodings ? 'binary' : 'text');
@@ -77,6 +77,7 @@ export async function* prepareRecords(
         delimiter,
         encodings,
         malformedFault,
+        typedValues,
         isUtf8,
       });
     },

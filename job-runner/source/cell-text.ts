@@ -1,60 +1,51 @@
-/** Turns the number in a workbook's cell into the text that a person would type for it. Pure. */
+/** Turns what stands in a workbook's cell into a value, in the form that its field takes. Pure. */
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { ValueKind } from '#runner/csv/typed-values.ts';
+import { type NumberStyle, showInMask } from './number-format.ts';
 
-/** How a cell's number format shows the number. */
-export type NumberStyle =
-  | { kind: 'plain' | 'date' | 'datetime' | 'time' }
-  /** A format of zeros only, such as one for ZIP codes, shows 501 as 00501. */
-  | { kind: 'padded'; digits: number };
-
-const PLAIN: NumberStyle = { kind: 'plain' };
-
-/**
- * @param id the format's id; a format with an id below 164 has no code of its own.
- * Source: ECMA-376 part 1, 18.8.30 (numFmt); the formats of other languages (27 to 58) are all dates.
- */
-export function readNumberFormat(id: number, code: string | undefined): NumberStyle {
-  if (code === undefined) {
-    if ((id >= 14 && id <= 17) || (id >= 27 && id <= 36) || (id >= 50 && id <= 58)) return { kind: 'date' };
-    if (id === 22) return { kind: 'datetime' };
-    return (id >= 18 && id <= 21) || id === 45 || id === 47 ? { kind: 'time' } : PLAIN;
-  }
-  if (/^0{2,}$/.test(code)) return { kind: 'padded', digits: code.length };
-  // Literals, padding and brackets (colours, languages, conditions) are not letters of the format.
-  const letters = code
-    .replace(/"[^"]*"|\\.|_.|\*./g, '')
-    .split(';')[0]!
-    .toLowerCase();
-  // An elapsed time is a number of hours, not a time of the day.
-  if (/\[(h+|m+|s+)\]/.test(letters) || letters.trim() === 'general') return PLAIN;
-  const rest = letters.replace(/\[[^\]]*\]/g, '').replace(/am\/pm|a\/p/g, '');
-  const time = /[hs]/.test(rest);
-  // An m beside hours or seconds means minutes.
-  const date = /[yd]/.test(rest) || (!time && rest.includes('m'));
-  if (date) return { kind: time ? 'datetime' : 'date' };
-  return time ? { kind: 'time' } : PLAIN;
+export interface CellValue {
+  kind: ValueKind;
+  text: string;
 }
 
-/**
- * @param raw the text of the cell's element `v`.
- * @param date1904 true for a workbook that counts days from 1904 and not from 1900.
- */
-export function numberText(raw: string, style: NumberStyle, date1904: boolean): string {
+export interface NumberContext {
+  style: NumberStyle;
+  /** True for a workbook that counts days from 1904 and not from 1900. */
+  date1904: boolean;
+  /** The type of the cell's field. */
+  type: FieldType;
+}
+
+export type FieldType = RecordSchemaSpec['fields'][number]['type'];
+
+/** @param raw the text of the cell's element `v` */
+export function numberValue(raw: string, { style, date1904, type }: NumberContext): CellValue {
   const value = Number(raw);
-  if (raw.trim() === '' || !Number.isFinite(value)) return raw;
+  if (raw.trim() === '' || !Number.isFinite(value)) return { kind: 'text', text: raw };
+  const number = (text: string): CellValue => ({ kind: 'number', text });
   switch (style.kind) {
     case 'plain':
-      return plainNumber(raw, value);
-    case 'padded':
-      return Number.isInteger(value) && value >= 0
-        ? plainNumber(raw, value).padStart(style.digits, '0')
-        : plainNumber(raw, value);
+      return number(plainNumber(raw, value));
+    case 'mask':
+      return number(maskedNumber(raw, value, { code: style.code, type }));
+    case 'elapsed':
     case 'date':
     case 'datetime':
     case 'time':
-      return dateText(value, style.kind, date1904) ?? plainNumber(raw, value);
+    case 'moment': {
+      const text = momentText(value, { kind: style.kind, date1904, type });
+      return text === null ? number(plainNumber(raw, value)) : { kind: 'date', text };
+    }
     default:
       throw new Error(style satisfies never);
   }
+}
+
+/** A number's field gets the digits alone, any other field what a person sees in the cell. */
+function maskedNumber(raw: string, value: number, { code, type }: { code: string; type: FieldType }): string {
+  const shown = showInMask(value, code);
+  const fits = shown !== undefined && ((type !== 'number' && type !== 'integer') || /^-?[0-9]+$/.test(shown));
+  return fits ? shown : plainNumber(raw, value);
 }
 
 /**
@@ -72,7 +63,7 @@ function plainNumber(raw: string, value: number): string {
   return shift < 0 ? `${sign}0.${'0'.repeat(-shift - 1)}${digits}` : sign + digits.padEnd(shift + 1, '0');
 }
 
-const SECONDS_OF_DAY = 86_400;
+const DAY_MS = 86_400_000;
 /** The day 9999-12-31. */
 const LAST_DAY = 2_958_465;
 /** Days between day 0 of workbooks that count from 1900 and day 0 of those that count from 1904. */
@@ -80,17 +71,53 @@ const DAYS_TO_1904 = 1462;
 /** The number of the day 1970-01-01 in a spreadsheet. */
 const UNIX_DAY = 25_569;
 
+type MomentKind = 'date' | 'datetime' | 'time' | 'moment' | 'elapsed';
+
 /**
- * Writes a date or time by ISO 8601; null for a number that is not a date. As in every spreadsheet, day 60 is
- * 1900-02-29, a day that never was.
+ * Writes a date or time by ISO 8601, exact to the millisecond, which is as much as a spreadsheet can show. The format
+ * of the cell says whether the number is a date, a time or both; the type of the field decides where that leaves a
+ * choice. @returns null for a number that is neither
  */
-function dateText(serial: number, kind: 'date' | 'datetime' | 'time', date1904: boolean): string | null {
-  const seconds = Math.round((serial + (date1904 ? DAYS_TO_1904 : 0)) * SECONDS_OF_DAY);
-  const day = Math.floor(seconds / SECONDS_OF_DAY);
+function momentText(
+  serial: number,
+  { kind, date1904, type }: { kind: MomentKind; date1904: boolean; type: FieldType },
+): string | null {
+  const ownMs = Math.round(serial * DAY_MS);
+  const ms = ownMs + (date1904 ? DAYS_TO_1904 * DAY_MS : 0);
+  const day = Math.floor(ms / DAY_MS);
   if (day < 0 || day > LAST_DAY) return null;
-  const time = new Date((seconds - day * SECONDS_OF_DAY) * 1000).toISOString().slice(11, 19);
-  if (kind === 'time') return time;
+  const isTimeOfDay = ownMs >= 0 && ownMs < DAY_MS;
+  if (type === 'duration' && (kind === 'elapsed' || (kind === 'time' && isTimeOfDay))) return durationText(ownMs);
+  const time = timeText(ms - day * DAY_MS);
+  if (kind === 'elapsed') return type === 'time' && isTimeOfDay ? time : null;
+  const shown = kind !== 'moment' ? kind : isTimeOfDay ? 'time' : ms % DAY_MS === 0 ? 'date' : 'datetime';
+  if (type === 'datetime' && (shown !== 'time' || !isTimeOfDay)) return `${dateText(day)}T${time}`;
+  if (shown === 'time') return time;
+  const dateOnly = shown === 'date' || (type === 'date' && ms % DAY_MS === 0);
+  return dateOnly ? dateText(day) : `${dateText(day)}T${time}`;
+}
+
+/** As in every spreadsheet, day 0 is 1900-01-00 and day 60 is 1900-02-29, two days that never were. */
+function dateText(day: number): string {
+  if (day === 0) return '1900-01-00';
+  if (day === 60) return '1900-02-29';
   const unixDay = day - UNIX_DAY + (day < 60 ? 1 : 0);
-  const date = day === 60 ? '1900-02-29' : new Date(unixDay * SECONDS_OF_DAY * 1000).toISOString().slice(0, 10);
-  return kind === 'date' ? date : `${date}T${time}`;
+  return new Date(unixDay * DAY_MS).toISOString().slice(0, 10);
+}
+
+function timeText(ms: number): string {
+  return new Date(ms).toISOString().slice(11, ms % 1000 === 0 ? 19 : 23);
+}
+
+function durationText(ms: number): string {
+  const part = (value: number, unit: string) => (value === 0 ? '' : `${value}${unit}`);
+  const seconds = (ms % 60_000) / 1000;
+  const text = part(Math.floor(ms / 3_600_000), 'H') + part(Math.floor(ms / 60_000) % 60, 'M') + part(seconds, 'S');
+  return `PT${text || '0S'}`;
+}
+
+/** A date that is stored as text of ISO 8601, which some programs write. */
+export function isoValue(text: string, type: FieldType): CellValue {
+  if (type !== 'datetime') return { kind: 'date', text: text.replace(/T00:00:00(\.0+)?Z?$/, '') };
+  return { kind: 'date', text: /^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00` : text };
 }

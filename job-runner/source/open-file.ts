@@ -3,6 +3,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { copied } from './copied.ts';
 import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-format.ts';
+import { findPart, findWorkbookPart } from './package-parts.ts';
 import { type Peeked, peek } from './peek.ts';
 import type { Archive, Platform, ReadBytes } from './platform.ts';
 import { rewriteDialect } from './rewrite-dialect.ts';
@@ -10,6 +11,7 @@ import { NDJSON_FIRST_ROW, type NdjsonOptions, rewriteNdjson } from './rewrite-n
 import { rewriteXlsx } from './rewrite-xlsx.ts';
 import { declaredOtherwise, formatFault, isOrdinary } from './source-format.ts';
 import { transcode } from './transcode.ts';
+import { notWorkbook } from './workbook.ts';
 import { CANONICAL_DELIMITER } from './write-csv.ts';
 
 export interface FileInput {
@@ -61,10 +63,9 @@ export async function openFile(input: FileInput): Promise<OpenedFile> {
 async function openZip(input: FileInput, archive: Archive): Promise<OpenedFile> {
   const { declared } = input;
   const { members } = archive;
-  const has = (name: string) => members.some((member) => member.name === name);
-  if (has('[Content_Types].xml') && members.some(({ name }) => name.startsWith('xl/'))) return openXlsx(input, archive);
-  if (has('[Content_Types].xml') || has('mimetype')) {
-    throw formatFault('FormatNotSupported', 'The object is an office document, but no .xlsx: save it as .xlsx or CSV.');
+  if (findPart(archive, '[Content_Types].xml') || findPart(archive, 'mimetype')) {
+    if ((await findWorkbookPart(archive)) === undefined) throw notWorkbook();
+    return openXlsx(input, archive);
   }
   if (declared.type === 'xlsx') throw declaredOtherwise('type xlsx, but the object is another archive');
   if (declared.compression === 'none') throw declaredOtherwise('compression none, but the object is a ZIP');
@@ -83,7 +84,7 @@ function wrongNumberOfMembers(names: string[]) {
   );
 }
 
-function openXlsx({ declared, maxRecordBytes }: FileInput, archive: Archive): OpenedFile {
+function openXlsx({ declared, schema, maxRecordBytes }: FileInput, archive: Archive): OpenedFile {
   const { type = 'xlsx', compression = 'none' } = declared;
   if (type !== 'xlsx') throw declaredOtherwise(`type ${type}, but the object is a workbook`);
   if (compression !== 'none') throw declaredOtherwise(`compression ${compression}, but the object is a workbook`);
@@ -94,8 +95,9 @@ function openXlsx({ declared, maxRecordBytes }: FileInput, archive: Archive): Op
       encoding: null,
       delimiter: null,
       chunkDelimiter: CANONICAL_DELIMITER,
+      typedValues: true,
     },
-    bytes: rewriteXlsx(archive, maxRecordBytes),
+    bytes: rewriteXlsx(archive, { schema, maxRecordBytes }),
     rewritten: true,
     firstRowNumber: 1,
   };
@@ -121,6 +123,7 @@ function openText(
       encoding,
       delimiter: type === 'csv' ? content.dialect.delimiter : null,
       chunkDelimiter: asIs ? content.dialect.delimiter : CANONICAL_DELIMITER,
+      ...(type === 'ndjson' ? { typedValues: true } : {}),
     },
     bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes, isUtf8: platform.isUtf8 }),
     rewritten,

@@ -1,6 +1,7 @@
 /** Rewrites NDJSON, one object a line, as records whose header is the schema's own fields; a line is a row. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { normalizeName } from '#runner/csv/header.ts';
+import { unquotedKind, type ValueKind } from '#runner/csv/typed-values.ts';
 import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
 import { recordTooLong } from './source-format.ts';
 import { encodeText } from './transcode.ts';
@@ -69,6 +70,7 @@ const BLANK = Buffer.from('\n');
 /** Turns one line without its LF into one record or a blank line. */
 function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8): (line: Buffer) => Buffer {
   const columns = createColumnFinder(schema);
+  const unquoted = schema.fields.map(unquotedKind);
   const unknownAllowed = schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial';
   return (line) => {
     if (!isUtf8(line)) return Buffer.from(formatMalformed(line.toString('latin1')), 'latin1');
@@ -77,6 +79,7 @@ function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8): (line: Buff
     const object = parseObject(text);
     if (object === null) return Buffer.from(formatMalformed(text));
     const values: string[] = new Array(schema.fields.length).fill('');
+    const quoted: boolean[] = [];
     const filled = new Set<number>();
     const surplus: Record<string, unknown> = Object.create(null);
     for (const [key, value] of Object.entries(object)) {
@@ -85,11 +88,12 @@ function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8): (line: Buff
         if (column === null) continue;
         filled.add(column);
         values[column] = toText(value);
+        quoted[column] = unquoted[column] !== null && unquoted[column] !== kindOf(value);
       } else surplus[key] = value;
     }
     // With one field more than the header has, the record fails with the code of a wrong number of fields.
     if (Object.keys(surplus).length > 0) values.push(JSON.stringify(surplus));
-    return encodeText(formatRecord(values));
+    return encodeText(formatRecord(values, quoted));
   };
 }
 
@@ -129,4 +133,9 @@ function toText(value: unknown): string {
   if (value === null) return '';
   if (typeof value === 'string') return value;
   return isRawJSON(value) ? value.rawJSON : JSON.stringify(value);
+}
+
+function kindOf(value: unknown): ValueKind {
+  if (typeof value === 'boolean') return 'boolean';
+  return isRawJSON(value) ? 'number' : 'text';
 }

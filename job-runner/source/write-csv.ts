@@ -2,14 +2,22 @@
 
 export const CANONICAL_DELIMITER = ',';
 
-/** Writes one record with its LF. A latin1 view of bytes works as well: the grammar's characters are all ASCII. */
-export function formatRecord(fields: readonly string[]): string {
+/**
+ * Writes one record with its LF. A latin1 view of bytes works as well: the grammar's characters are all ASCII.
+ * @param quoted is true for a field that must stand in quotes, whatever it holds
+ */
+export function formatRecord(fields: readonly string[], quoted: readonly boolean[] = NONE): string {
   // A record of one empty field would be a blank line.
   if (fields.length === 1 && fields[0] === '') return '""\n';
   let line = '';
-  for (let i = 0; i < fields.length; i += 1) line += (i === 0 ? '' : CANONICAL_DELIMITER) + formatField(fields[i]!);
+  for (let i = 0; i < fields.length; i += 1) {
+    const text = fields[i]!;
+    line += (i === 0 ? '' : CANONICAL_DELIMITER) + (quoted[i] === true ? quote(text) : formatField(text));
+  }
   return `${line}\n`;
 }
+
+const NONE: readonly boolean[] = [];
 
 function formatField(text: string): string {
   return /[",\r\n]/.test(text) ? quote(text) : text;

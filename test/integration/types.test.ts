@@ -95,7 +95,7 @@ const TYPES: [field: Omit<Field, 'name'>, texts: fc.Arbitrary<string>][] = [
   [{ type: 'boolean', trueValues: ['ja'], falseValues: ['nein'] }, fc.constantFrom('ja', 'nein')],
   [{ type: 'date' }, day],
   [{ type: 'date', format: '%d.%m.%y' }, join(two, fc.constant('.'), two, fc.constant('.'), two)],
-  [{ type: 'time' }, clock],
+  [{ type: 'time' }, join(clock, optional(digits(6), '.'))],
   [{ type: 'time', format: '%I:%M:%S.%f %p' }, join(clock, fc.constant('.'), digits(6), fc.constantFrom(' AM', ' pm'))],
   [{ type: 'datetime' }, join(day, fc.constant('T'), clock, fraction, zone)],
   [{ type: 'datetime', format: '%Y-%m-%d %H:%M:%S%z' }, join(day, fc.constant(' '), clock, zone)],

@@ -7,8 +7,10 @@ import { type CheckOptions, checkFile, type FileReport } from '#cli/validate/che
 import { createFailedRecordsFormat, formatCsvRow, neutralize } from '#cli/validate/format-csv.ts';
 import { formatJson, formatText, isOk } from '#cli/validate/format-report.ts';
 import { NODE_PLATFORM } from '#runner/node/platform.ts';
+import { createTextWriter } from '#runner/record-processor.ts';
 import { memoryFile } from '#support/cli/memory-file.ts';
 import { FILE_FAULTS, KINDS, RECORD_FAULTS, SCHEMA } from '#support/records/file-kinds.ts';
+import { type CellSpec, workbook } from '#support/records/workbook.ts';
 import { specOfFields } from './schemas.ts';
 
 function check(body: Buffer | string, more: Partial<CheckOptions> = {}, key = 'x.csv'): Promise<FileReport> {
@@ -135,8 +137,10 @@ describe('the file of failed records', () => {
     let format: ReturnType<typeof createFailedRecordsFormat>;
     await check(body, {
       ...more,
-      onHeader(header, { delimiter, chunkDelimiter }) {
-        format = createFailedRecordsFormat({ header, chunkDelimiter, delimiter: delimiter ?? ',' });
+      onHeader(header, { delimiter, chunkDelimiter, typedValues }) {
+        const toTexts = createTextWriter(more.schema ?? SCHEMA, header, chunkDelimiter);
+        const typed = typedValues ? { toTexts } : {};
+        format = createFailedRecordsFormat({ header, chunkDelimiter, delimiter: delimiter ?? ',', ...typed });
         pieces.push(format.header());
       },
       onFailed: (record) => void pieces.push(format.record(record)),
@@ -150,6 +154,38 @@ describe('the file of failed records', () => {
       ['note', 'id', 'name', 'zip', '_row', '_code', '_message'],
       ['plain', 'a', '', '1', '2', 'VAL_001', 'name is required'],
       ['say "hi"', 'c', '', '3', '4', 'VAL_001', 'name is required'],
+    ]);
+  });
+
+  it('holds typed values as the texts that the schema reads, so that they are not read as others', async () => {
+    const schema = specOfFields([
+      { name: 'id', type: 'integer', groupChar: '.' },
+      { name: 'amount', type: 'number', decimalChar: ',', groupChar: '.' },
+      { name: 'paid', type: 'boolean', trueValues: ['ja', 'j'], falseValues: ['nein'] },
+      { name: 'day', type: 'date', format: '%d.%m.%y' },
+      { name: 'sent', type: 'datetime', format: '%d.%m.%Y %I:%M %p' },
+      { name: 'note', type: 'string', constraints: { required: true } },
+    ]);
+    const cells = (note: string, ...values: CellSpec[]): CellSpec[] => [...values, note];
+    const day = (v: string) => ({ s: 1, v });
+    const text = await write(
+      workbook({
+        formats: [22],
+        rows: {
+          1: schema.fields.map(({ name }) => name),
+          2: cells('', { v: '1' }, { v: '1.234' }, { t: 'b', v: '1' }, day('45688'), day('45688.75')),
+          3: cells('', { v: '2' }, '1.234', 'nein', '1.2.25', day('45688.750011574')),
+          4: cells('x', { v: '1.234' }, { v: '-1234.5' }, { t: 'b', v: '0' }, day('18294'), day('45688')),
+        },
+      }),
+      { schema },
+    );
+    const rows = parseCsv(text.toString()).map((row: string[]) => row.slice(0, 5).join(' '));
+    expect(rows).toEqual([
+      'id amount paid day sent',
+      '1 1,234 ja 31.01.25 31.01.2025 06:00 PM',
+      '2 1.234 nein 1.2.25 2025-01-31T18:00:01',
+      '1,234 -1234,5 nein 1950-01-31 31.01.2025 12:00 AM',
     ]);
   });
 

@@ -1,38 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { numberText, readNumberFormat } from '#runner/source/cell-text.ts';
+import { type FieldType, isoValue, numberValue } from '#runner/source/cell-text.ts';
+import type { NumberStyle } from '#runner/source/number-format.ts';
 
-describe('number formats', () => {
-  it.each<[number, string | undefined, string]>([
-    [0, undefined, 'plain'],
-    [1, undefined, 'plain'],
-    [14, undefined, 'date'],
-    [22, undefined, 'datetime'],
-    [20, undefined, 'time'],
-    [46, undefined, 'plain'],
-    [57, undefined, 'date'],
-    [200, 'General', 'plain'],
-    [200, 'yyyy-mm-dd', 'date'],
-    [200, 'd. mmmm yyyy', 'date'],
-    [200, 'mmm-yy', 'date'],
-    [200, '[$-409]m/d/yy h:mm AM/PM;@', 'datetime'],
-    [200, 'yyyy\\-mm\\-dd\\Thh:mm:ss', 'datetime'],
-    [200, 'hh:mm:ss', 'time'],
-    [200, '[h]:mm:ss', 'plain'],
-    [200, '#,##0.00', 'plain'],
-    [200, '#,##0.00\\ [$€-407]', 'plain'],
-    [200, '0 "days and months"', 'plain'],
-    [200, '[Red]0.00;[Blue]-0.00', 'plain'],
-    [200, '0.00E+00', 'plain'],
-    [200, '_-* #,##0_-', 'plain'],
-    [200, '00000', 'padded'],
-    [200, '0', 'plain'],
-  ])('%i %s is %s', (id, code, kind) => {
-    expect(readNumberFormat(id, code).kind).toBe(kind);
-  });
-});
+interface Context {
+  style?: NumberStyle;
+  date1904?: boolean;
+  type?: FieldType;
+}
+
+const read = (raw: string, { style = { kind: 'plain' }, date1904 = false, type = 'string' }: Context = {}) =>
+  numberValue(raw, { style, date1904, type });
 
 describe('numbers as a person sees them', () => {
-  const plain = (raw: string) => numberText(raw, { kind: 'plain' }, false);
   it.each([
     ['12', '12'],
     ['12.0', '12'],
@@ -47,44 +26,101 @@ describe('numbers as a person sees them', () => {
     ['-1.5E+25', '-15000000000000000000000000'],
     ['1E-7', '0.0000001'],
     ['-1.25E-9', '-0.00000000125'],
-    ['', ''],
-    ['what', 'what'],
   ])('%s is %s', (raw, text) => {
-    expect(plain(raw)).toBe(text);
+    expect(read(raw)).toEqual({ kind: 'number', text });
   });
 
-  it.each([
-    ['501', '00501'],
-    ['501.0', '00501'],
-    ['123456', '123456'],
-    ['1.5', '1.5'],
-    ['-5', '-5'],
-  ])('%s in a format of five zeros is %s', (raw, text) => {
-    expect(numberText(raw, { kind: 'padded', digits: 5 }, false)).toBe(text);
+  it.each(['', 'what'])('%j is no number', (raw) => {
+    expect(read(raw)).toEqual({ kind: 'text', text: raw });
+  });
+
+  it.each<[string, string, FieldType, string]>([
+    ['501', '00000', 'string', '00501'],
+    ['501.0', '00000', 'string', '00501'],
+    ['123456', '00000', 'string', '123456'],
+    ['1.5', '00000', 'string', '1.5'],
+    ['-5', '00000', 'string', '-00005'],
+    ['501', '00000', 'integer', '00501'],
+    ['12345678', '000-00-0000', 'string', '012-34-5678'],
+    ['12345678', '000-00-0000', 'any', '012-34-5678'],
+    ['12345678', '000-00-0000', 'integer', '12345678'],
+    ['42', '"P-"0000', 'number', '42'],
+    ['20250131', '0000\\-00\\-00', 'date', '2025-01-31'],
+  ])('%s in the mask %s, for a field of type %s, is %s', (raw, code, type, text) => {
+    expect(read(raw, { style: { kind: 'mask', code }, type })).toEqual({ kind: 'number', text });
   });
 });
 
+type Kind = 'date' | 'datetime' | 'time' | 'moment' | 'elapsed';
+
 describe('dates', () => {
   // Spreadsheets show these texts.
-  it.each<[string, 'date' | 'datetime' | 'time', boolean, string]>([
+  it.each<[string, Kind, boolean, string]>([
     ['1', 'date', false, '1900-01-01'],
+    ['0', 'date', false, '1900-01-00'],
     ['59', 'date', false, '1900-02-28'],
     ['60', 'date', false, '1900-02-29'],
     ['61', 'date', false, '1900-03-01'],
     ['25569', 'date', false, '1970-01-01'],
     ['45688', 'date', false, '2025-01-31'],
     ['45688.75', 'date', false, '2025-01-31'],
+    ['45688.99999884', 'date', false, '2025-01-31'],
     ['2958465', 'date', false, '9999-12-31'],
+    ['2958465.99999884', 'datetime', false, '9999-12-31T23:59:59.900'],
     ['0', 'date', true, '1904-01-01'],
     ['44226', 'date', true, '2025-01-31'],
+    ['44226.5', 'datetime', true, '2025-01-31T12:00:00'],
+    ['0.5', 'time', true, '12:00:00'],
     ['45688.75', 'datetime', false, '2025-01-31T18:00:00'],
     ['45688', 'datetime', false, '2025-01-31T00:00:00'],
     ['45688.999999999996', 'datetime', false, '2025-02-01T00:00:00'],
+    ['45688.99999884', 'datetime', false, '2025-01-31T23:59:59.900'],
+    ['45000.416673611115', 'datetime', false, '2023-03-15T10:00:00.600'],
     ['0.5', 'time', false, '12:00:00'],
     ['0.000011574074074074073', 'time', false, '00:00:01'],
-    ['-1', 'date', false, '-1'],
-    ['2958466', 'date', false, '2958466'],
+    ['0.99999884', 'time', false, '23:59:59.900'],
+    ['45688', 'moment', false, '2025-01-31'],
+    ['0.5', 'moment', false, '12:00:00'],
+    ['45688.5', 'moment', false, '2025-01-31T12:00:00'],
   ])('%s as %s, from 1904: %s, is %s', (raw, kind, date1904, text) => {
-    expect(numberText(raw, { kind }, date1904)).toBe(text);
+    expect(read(raw, { style: { kind }, date1904 })).toEqual({ kind: 'date', text });
   });
+
+  it.each<[string, Kind, boolean]>([
+    ['-1', 'date', false],
+    ['-0.5', 'time', false],
+    ['2958466', 'date', false],
+    ['2957004', 'date', true],
+    ['1.5', 'elapsed', false],
+  ])('%s as %s, from 1904: %s, stays a number', (raw, kind, date1904) => {
+    expect(read(raw, { style: { kind }, date1904 })).toEqual({ kind: 'number', text: raw });
+  });
+
+  it.each<[string, Kind, FieldType, string]>([
+    ['45688', 'date', 'datetime', '2025-01-31T00:00:00'],
+    ['45688.5', 'date', 'datetime', '2025-01-31T12:00:00'],
+    ['45688', 'datetime', 'date', '2025-01-31'],
+    ['45688.5', 'datetime', 'date', '2025-01-31T12:00:00'],
+    ['45688.5', 'time', 'datetime', '2025-01-31T12:00:00'],
+    ['0.5', 'time', 'datetime', '12:00:00'],
+    ['45688.5', 'time', 'time', '12:00:00'],
+    ['0.3541666666666667', 'elapsed', 'time', '08:30:00'],
+    ['1.5', 'elapsed', 'duration', 'PT36H'],
+    ['0.3541666666666667', 'time', 'duration', 'PT8H30M'],
+    ['0.00001736111111111', 'elapsed', 'duration', 'PT1.5S'],
+    ['0', 'elapsed', 'duration', 'PT0S'],
+  ])('%s as %s, for a field of type %s, is %s', (raw, kind, type, text) => {
+    expect(read(raw, { style: { kind }, type })).toEqual({ kind: 'date', text });
+  });
+});
+
+it.each<[string, FieldType, string]>([
+  ['2025-01-31', 'date', '2025-01-31'],
+  ['2025-01-31T00:00:00', 'date', '2025-01-31'],
+  ['2025-01-31T00:00:00.000Z', 'string', '2025-01-31'],
+  ['2025-01-31', 'datetime', '2025-01-31T00:00:00'],
+  ['2025-01-31T00:00:00', 'datetime', '2025-01-31T00:00:00'],
+  ['2025-01-31T10:00:00.6', 'date', '2025-01-31T10:00:00.6'],
+])('the ISO date %s for a field of type %s is %s', (text, type, expected) => {
+  expect(isoValue(text, type)).toEqual({ kind: 'date', text: expected });
 });

@@ -20,9 +20,12 @@ test('bytes cut anywhere, also wrong ones, are the text that Node decodes', asyn
       expected = (expected + decoder.end()).slice('\ufeff<a>'.length, -'</a>'.length);
       let found = '';
       await readAllXml(piecesOf(xml, cuts), {
-        open() {},
-        text: (text) => {
-          found += text;
+        namespaces: [''],
+        root: 'a',
+        element: {
+          text: (text) => {
+            found += text;
+          },
         },
       });
       expect(found).toBe(expected);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import { openArchive } from '#runner/node/zip-archive.ts';
 import { rewriteXlsx } from '#runner/source/rewrite-xlsx.ts';
@@ -9,8 +10,18 @@ import { collect, piecesOf } from './pieces.ts';
 const archiveOf = (bytes: Buffer) =>
   openArchive((start, end) => piecesOf(bytes.subarray(start, end), [7, 100]), bytes.length);
 
+const NO_FIELDS: RecordSchemaSpec = {
+  fields: [],
+  fieldsMatch: 'equal',
+  primaryKey: [],
+  target: { table: 't', create: false, onDuplicate: 'Skip', columns: [] },
+};
+
+const rewrite = async (bytes: Buffer, schema = NO_FIELDS) =>
+  collect(rewriteXlsx(await archiveOf(bytes), { schema, maxRecordBytes: 1000 }));
+
 async function readBytes(bytes: Buffer): Promise<(number | string)[][]> {
-  const text = await collect(rewriteXlsx(await archiveOf(bytes), 1000));
+  const text = await rewrite(bytes);
   return read(text).map(({ row, fields }) => [row, ...fields]);
 }
 const readAll = (spec: WorkbookSpec) => readBytes(workbook(spec));
@@ -42,11 +53,24 @@ describe('cells', () => {
     ['an inline text of several runs', { t: 'inlineStr', xml: '<is><r><t>a</t></r><r><t> b</t></r></is>' }, 'a b'],
     ['a reading aid is not text', { t: 'inlineStr', xml: '<is><t>山</t><rPh><t>やま</t></rPh></is>' }, '山'],
     ['what XML cannot hold', { t: 'inlineStr', xml: '<is><t>a_x000D_b_x005F_x</t></is>' }, 'a\rb_x'],
+    ['an escape in the text of a formula', { t: 'str', v: 'a_x000D_\nb' }, 'a\r\nb'],
+    ['no escape across two runs', { t: 'inlineStr', xml: '<is><r><t>_x00</t></r><r><t>0D_</t></r></is>' }, '_x000D_'],
+    ['ends of lines, as XML says', { t: 'inlineStr', xml: '<is><t>a\r\nb\rc</t></is>' }, 'a\nb\nc'],
+    ['a carriage return by its number', { t: 'inlineStr', xml: '<is><t>a&#13;&#10;b</t></is>' }, 'a\r\nb'],
+    ['a shared formula', { xml: '<f t="shared" ref="B1:B9" si="0">1+1</f>', v: '2' }, '2'],
+    ['a formula’s error', { t: 'e', xml: '<f>1/0</f>', v: '#DIV/0!' }, '#DIV/0!'],
+    ['a formula’s true', { t: 'b', xml: '<f>TRUE()</f>', v: '1' }, 'true'],
+    ['a style without a value', { s: 1 }, ''],
+    ['an extension that looks like a value', { v: '1', xml: '<extLst><ext><v>2</v></ext></extLst>' }, '1'],
+    ['a text element where none belongs', { v: '1', xml: '<t>2</t>' }, '1'],
+    ['an element of another namespace', { v: '1', xml: '<v xmlns="urn:other">2</v>' }, '1'],
+    ['a date and time to the millisecond', { s: 2, v: '45688.99999884' }, '2025-01-31T23:59:59.900'],
+    ['a social security number', { s: 4, v: '12345678' }, '012-34-5678'],
     ['CDATA', { t: 'inlineStr', xml: '<is><t><![CDATA[<a>]]></t></is>' }, '<a>'],
     ['a style that is not there', { s: 9, v: '45688' }, '45688'],
     ['a shared text that is absent', { t: 's' }, ''],
   ])('%s', async (_name, cell, text) => {
-    const spec = { rows: { 1: ['h', cell, 'end'] }, formats: ['yyyy-mm-dd', 22, '00000'] };
+    const spec = { rows: { 1: ['h', cell, 'end'] }, formats: ['yyyy-mm-dd', 22, '00000', '000-00-0000'] };
     expect(await readAll(spec)).toEqual([[1, 'h', text, 'end']]);
   });
 

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { readNumberFormat, showInMask } from '#runner/source/number-format.ts';
+
+it.each<[number, string | undefined, string]>([
+  [0, undefined, 'plain'],
+  [1, undefined, 'plain'],
+  [14, undefined, 'date'],
+  [17, undefined, 'date'],
+  [20, undefined, 'time'],
+  [22, undefined, 'datetime'],
+  [27, undefined, 'date'],
+  [32, undefined, 'time'],
+  [33, undefined, 'time'],
+  [34, undefined, 'moment'],
+  [35, undefined, 'moment'],
+  [36, undefined, 'date'],
+  [45, undefined, 'time'],
+  [46, undefined, 'elapsed'],
+  [47, undefined, 'time'],
+  [49, undefined, 'plain'],
+  [55, undefined, 'moment'],
+  [56, undefined, 'moment'],
+  [57, undefined, 'date'],
+  [200, 'General', 'plain'],
+  [200, '', 'plain'],
+  [200, 'yyyy-mm-dd', 'date'],
+  [200, 'd. mmmm yyyy', 'date'],
+  [200, 'mmm-yy', 'date'],
+  [200, '[$-409]m/d/yy h:mm AM/PM;@', 'datetime'],
+  [200, 'yyyy\\-mm\\-dd\\Thh:mm:ss', 'datetime'],
+  [200, 'yyyy-mm-dd hh:mm:ss.000', 'datetime'],
+  [200, '[<=0]"-";dd.mm.yyyy', 'date'],
+  [200, '[$-411]ge.m.d', 'date'],
+  [200, 'yyyy"年"m"月"', 'date'],
+  [200, '上午/下午hh"時"mm"分"', 'time'],
+  [200, 'hh:mm:ss', 'time'],
+  [200, 'mm:ss.0', 'time'],
+  [200, '[h]:mm:ss', 'elapsed'],
+  [200, '#,##0.00', 'plain'],
+  [200, '#,##0.00\\ [$€-407]', 'plain'],
+  [200, '0 "days and months"', 'plain'],
+  [200, '[Red]0.00;[Blue]-0.00', 'plain'],
+  [200, '0.00E+00', 'plain'],
+  [200, '00%', 'plain'],
+  [200, '00,', 'plain'],
+  [200, '[$€-407] 00', 'plain'],
+  [200, '_-* #,##0_-', 'plain'],
+  [200, '# ##0', 'plain'],
+  [200, '+0;-0', 'plain'],
+  [200, '@', 'plain'],
+  [200, ';;;', 'plain'],
+  [200, '"not closed', 'plain'],
+  [200, '0', 'plain'],
+  [200, '00000', 'mask'],
+  [200, '00000;@', 'mask'],
+  [200, '[$-409]00000', 'mask'],
+  [200, '000\\-00\\-0000', 'mask'],
+  [200, '###-####', 'mask'],
+])('%i %s is %s', (id, code, kind) => {
+  expect(readNumberFormat(id, code).kind).toBe(kind);
+});
+
+describe('a number in a mask', () => {
+  it.each<[string, number, string | undefined]>([
+    ['00000', 501, '00501'],
+    ['00000', 123456, '123456'],
+    ['00000', -5, '-00005'],
+    ['00000', 0, '00000'],
+    ['000-00-0000', 12345678, '012-34-5678'],
+    ['00000\\-0000', 21151234, '02115-1234'],
+    ['"P-"0000', 42, 'P-0042'],
+    ['[<=9999999]###-####;(###) ###-####', 5551234567, '(555) 123-4567'],
+    ['[<=9999999]###-####;(###) ###-####', 5551234, '555-1234'],
+    // A mask must not lose a digit of the number.
+    ['00000', 1.5, undefined],
+    ['0000;"negative"', -5, undefined],
+    ['0000-0000-0000-0000', 1234567890123456, undefined],
+    ['0000-0000-0000-0000-0000', 1e21, undefined],
+  ])('%s of %d is %s', (code, value, text) => {
+    expect(showInMask(value, code)).toBe(text);
+  });
+});
