@@ -150,7 +150,7 @@ it.each(['readings.csv', 'readings.csv.gz'])(
       expect(await stored()).toBe(RECORDS - failed);
       return;
     }
-    // The plain copy of a compressed file is gone, so that the rest cannot be loaded alone.
+    // The load that failed has removed the plain copy of a compressed file, so its rest cannot be loaded alone.
     expect(second).toMatchObject({ code: 1, result: { status: 'Failed', records: { processed: 0 } } });
     expect(second.result.message).toMatch(
       /failed after it had appended .* records to readings.*\. Remove its records.*DELETE FROM "readings".*--reload/,
