@@ -38,7 +38,7 @@ export async function beginUpload(
 ): Promise<'Processing' | 'Queued' | 'Complete' | 'Failed'> {
   const holder = await claimContent(client, id);
   if (holder === null) {
-    // The claim is held now, so that no other upload of the content can begin before this answer counts.
+    // An upload without reload holds the claim now, so that no other one can begin before this answer counts.
     const part = await findLoadedPart(client, id);
     if (part) {
       await closeUpload(client, id, 'Failed', part);

@@ -26,14 +26,19 @@ export async function findUnfinishedUpload(client: ClientBase, subject: UploadSu
 /**
  * Opens another attempt of the last load of the same file that failed after it had appended a part by a schema without a
  * key: a new load would append that part again.
- * @returns the id of that load; null when there is none, or when it cannot be tried again.
+ * @returns the id of that load; null when there is none, when it cannot be tried again, or when another load has the
+ * content or had it since.
  */
 export async function reopenAppendedPart(client: ClientBase, subject: UploadSubject): Promise<string | null> {
   const { rows } = await client.query<{ id: string; generation: number }>(
-    `SELECT id, retry_generation + 1 AS generation FROM batch_upload.batch_uploads
+    `SELECT id, retry_generation + 1 AS generation FROM batch_upload.batch_uploads u
      WHERE cluster_id = $1 AND namespace = $2 AND s3_bucket = $3 AND s3_key = $4 AND schema_hash = $5
        AND coalesce(schema->'primaryKey', '[]') = '[]' AND status = 'Failed' AND succeeded_records > 0
        AND coalesce(request->>'mode', 'Commit') = $6 AND coalesce(request->>'reload', 'false') = $7 AND $6 = 'Commit'
+       AND NOT EXISTS (
+         SELECT FROM batch_upload.batch_uploads h
+         WHERE h.claimed AND (h.cluster_id, h.namespace, h.schema_hash, h.digest, h.size_bytes)
+           = (u.cluster_id, u.namespace, u.schema_hash, u.digest, u.size_bytes))
      ORDER BY completed_at DESC LIMIT 1`,
     subjectValues(subject),
   );

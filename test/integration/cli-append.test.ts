@@ -119,13 +119,18 @@ it('killed and called again, every record is stored once', { timeout: 180_000 },
   expect(await stored()).toBe(RECORDS);
 });
 
+/** Refuses every seventh record. */
+async function writeStrictSchema(): Promise<void> {
+  const { spec, ...head } = parse(await readFile(join(folder, 'readings.yaml'), 'utf8'));
+  spec.fields[1].constraints = { required: true, maximum: '2.5' };
+  await writeFile(join(folder, 'strict.yaml'), JSON.stringify({ ...head, spec }));
+}
+
 it.each(['readings.csv', 'readings.csv.gz'])(
   '%s that failed with a part in the table appends nothing twice',
   { timeout: 120_000 },
   async (path) => {
-    const { spec, ...head } = parse(await readFile(join(folder, 'readings.yaml'), 'utf8'));
-    spec.fields[1].constraints = { required: true, maximum: '2.5' };
-    await writeFile(join(folder, 'strict.yaml'), JSON.stringify({ ...head, spec }));
+    await writeStrictSchema();
     const more = ['--chunk-records', '100', '-p', '1'];
     const first = await load(path, [...more, '--max-failed-records', '200'], 'strict.yaml');
     expect(first).toMatchObject({ code: 1, result: { status: 'Failed' } });
@@ -145,7 +150,7 @@ it.each(['readings.csv', 'readings.csv.gz'])(
       expect(await stored()).toBe(RECORDS - failed);
       return;
     }
-    // The plain copy of a compressed file is gone, so that the rest cannot be loaded alone.
+    // The load that failed has removed the plain copy of a compressed file, so its rest cannot be loaded alone.
     expect(second).toMatchObject({ code: 1, result: { status: 'Failed', records: { processed: 0 } } });
     expect(second.result.message).toMatch(
       /failed after it had appended .* records to readings.*\. Remove its records.*DELETE FROM "readings".*--reload/,
@@ -154,6 +159,16 @@ it.each(['readings.csv', 'readings.csv.gz'])(
     expect(await stored()).toBe(part);
   },
 );
+
+it('a load that failed does not go on after another one has loaded the content', { timeout: 120_000 }, async () => {
+  await writeStrictSchema();
+  const first = await load('readings.csv', ['--chunk-records', '100', '--max-failed-records', '200'], 'strict.yaml');
+  expect(first.result.status).toBe('Failed');
+  const reloaded = await load('readings.csv', ['--reload'], 'strict.yaml');
+  expect(reloaded.result).toMatchObject({ status: 'Complete', records: { processed: RECORDS } });
+  expect((await load('readings.csv', [], 'strict.yaml')).result.alreadyLoaded).toBe(true);
+  expect(await stored()).toBe(first.result.records.succeeded + reloaded.result.records.succeeded);
+});
 
 it('a policy for duplicates is refused, since there are none', async () => {
   const schema = await readFile(join(folder, 'readings.yaml'), 'utf8');
