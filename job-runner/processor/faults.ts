@@ -26,6 +26,8 @@ export const CODES = {
   text: 'VAL_011',
   /** A quote stands where none may stand; in NDJSON, the line is not one JSON object. */
   quoting: 'VAL_012',
+  /** An expression over this record would take more steps than one evaluation may. */
+  steps: 'VAL_013',
 } as const;
 
 /**
@@ -76,6 +78,15 @@ export function fieldTextFault(field: string): RecordFault {
     code: CODES.text,
     field,
     message: `${field} holds bytes that are not UTF-8 text, or a NUL character`,
+  };
+}
+
+/** @param what names the expression, as in `The rule BIZ_001` */
+export function stepsFault(what: string): RecordFault {
+  return {
+    code: CODES.steps,
+    field: null,
+    message: `${what} takes too many steps for this record: a value is too long for it, or the expression multiplies values`,
   };
 }
 
