@@ -93,8 +93,11 @@ export function stepsFault(what: string): RecordFault {
 /** The code of a record that PostgreSQL refused or would refuse. */
 export const REFUSED_CODE = 'DB_001';
 
-export const OUT_OF_RANGE_FAULT: RecordFault = {
-  code: REFUSED_CODE,
-  field: null,
-  message: 'PostgreSQL refused this record: a number is out of range (22003)',
-};
+/** @param column the column of the target. The message is that of PostgreSQL's own refusal. */
+export function outOfRangeFault(column: string): RecordFault {
+  return {
+    code: REFUSED_CODE,
+    field: null,
+    message: `PostgreSQL refused this record: a number is out of range (22003), column ${column}`,
+  };
+}

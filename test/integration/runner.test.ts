@@ -261,6 +261,32 @@ it('a table that is altered under a pod that loads it in the text format: its su
   ]);
 });
 
+it.each([
+  ['a column is dropped', 'ALTER TABLE items DROP COLUMN v', 'TargetColumnMissing', /no column v.*ADD COLUMN/],
+  ['the table is dropped', 'DROP TABLE items', 'TargetTableMissing', /does not exist.*CREATE TABLE/],
+  ['the key is dropped', 'ALTER TABLE items DROP CONSTRAINT items_pkey', 'TargetKeyMissing', /CREATE UNIQUE INDEX/],
+])('%s under a pod: no record fails, and the upload says what to do', async (_what, sql, reason, message) => {
+  const url = await bench.newDatabase();
+  await withClient(url, (client) => client.query(ITEMS_TABLE));
+  // With equal keys the chunk is merged, which needs the key's index.
+  await bench.put('dropped.csv', 'k,v\na,1\nb,2\na,3\n');
+  const id = await bench.open(url, 'dropped.csv', { schema: ITEMS_SCHEMA });
+  expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1' })).code).toBe(0);
+  const pod = await withClient(url, async (holder) => {
+    await holder.query('BEGIN; SELECT 1 FROM batch_upload.batch_upload_chunks FOR UPDATE');
+    const process = bench.start('process', url, id);
+    await process.logged('processing');
+    await holder.query(`${sql}; COMMIT`);
+    return process;
+  });
+  expect((await pod.done).code).toBe(EXIT_CODES.permanent);
+  await withClient(url, async (client) => {
+    const { rows } = await client.query('SELECT failure_reason, failure_message FROM batch_upload.batch_uploads');
+    expect(rows).toEqual([{ failure_reason: reason, failure_message: expect.stringMatching(message) }]);
+    expect((await client.query('SELECT 1 FROM batch_upload.batch_upload_errors')).rows).toEqual([]);
+  });
+});
+
 it('a pod that is stopped while its transaction waits ends within seconds; its successor loads everything', async () => {
   const url = await bench.newDatabase();
   await withClient(url, (client) => client.query(ITEMS_TABLE));
