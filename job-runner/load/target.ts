@@ -135,7 +135,7 @@ export async function expectColumnTypes(
     ...SAME_TYPES,
     values: [table, merge.stage, columns, oids, modifiers, key],
   });
-  if (rows[0]!.same === 2 * columns.length && rows[0]!.keyed) return;
+  if (rows[0]!.same === 2 * columns.length && (rows[0]!.keyed || key.length === 0)) return;
   throw targetChanged(table);
 }
 
@@ -150,7 +150,8 @@ export async function expectSameColumns(client: ClientBase, { table, columns, ke
      WHERE t.attrelid = $1::text::regclass AND s.attrelid = $2::text::regclass AND attname = ANY($3)`,
     [table, merge.stage, columns, key],
   );
-  if (rows[0]!.same !== columns.length || !rows[0]!.keyed) throw targetChanged(table);
+  if (rows[0]!.same === columns.length && (rows[0]!.keyed || key.length === 0)) return;
+  throw targetChanged(table);
 }
 
 function targetChanged(table: string): Fault {
