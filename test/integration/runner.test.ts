@@ -287,6 +287,25 @@ it.each([
   });
 });
 
+it('a trigger that always raises a code of the server: the pod gives up after its retries, and names the trigger', async () => {
+  const url = await bench.newDatabase();
+  await withClient(url, (client) =>
+    client.query(`${ITEMS_TABLE}; CREATE FUNCTION busy() RETURNS trigger LANGUAGE plpgsql AS
+      $f$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $f$;
+      CREATE TRIGGER busy BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION busy()`),
+  );
+  await bench.put('busy.csv', 'k,v\na,1\n');
+  const id = await bench.open(url, 'busy.csv', { schema: ITEMS_SCHEMA });
+  const { code, log } = await bench.run('plan', url, id, { BATCH_UPLOAD_RETRY_SECONDS: '1' });
+  expect(code).toBe(EXIT_CODES.retryable);
+  const tries = log.filter(({ message }) => message === 'database fault, trying again');
+  expect(tries.length).toBeGreaterThanOrEqual(2);
+  expect(log.find(({ message }) => message === 'failed')).toMatchObject({
+    code: 'DB_40001',
+    explanation: expect.stringMatching(/function busy\(\) line 1\).*must raise another SQLSTATE/),
+  });
+});
+
 it('a pod that is stopped while its transaction waits ends within seconds; its successor loads everything', async () => {
   const url = await bench.newDatabase();
   await withClient(url, (client) => client.query(ITEMS_TABLE));
