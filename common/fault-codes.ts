@@ -18,7 +18,7 @@ export const FAULT_CODES = {
   DB_LEDGER_OUTDATED: 'The ledger was made by an earlier version, and is being brought up to date.',
   DB_MIGRATION: 'A migration of the ledger failed.',
   DB_ROW_VANISHED: 'Rows of the target table were deleted while they were being replaced.',
-  DB_TARGET_CHANGED: "The target table's columns were changed while records were prepared for them.",
+  DB_TARGET_CHANGED: "The target table's columns or its key were changed while records were prepared for them.",
   FENCED: 'The upload is no longer running, or another attempt runs: the pod stops without a word.',
   FILE_FORMAT: 'The file is of a kind that is not read, is damaged, or is not what spec.format declares.',
   FILE_HEADER: "The file's header does not fit the fields of the RecordSchema.",

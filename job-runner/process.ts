@@ -15,6 +15,7 @@ import { JSON_FAULT } from '#runner/processor/faults.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
 import { isSame, type ObjectIdentity, type ReadObject } from '#s3/object-identity.ts';
+import { explainByTarget } from './explain-by-target.ts';
 import { createRetryOptions } from './storage/retry-options.ts';
 
 /**
@@ -25,6 +26,14 @@ const READING = { readsAtOnce: 2, blockBytes: 4 * 1024 * 1024 };
 
 /** @param object the whole object, where this pod has just read it to plan the upload. */
 export async function processIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
+  try {
+    await loadIndex(deps, upload, object);
+  } catch (error) {
+    throw await explainByTarget(deps.session, upload.schema, error);
+  }
+}
+
+async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
   const { config, log, session } = deps;
   const { plan } = upload;
   const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;

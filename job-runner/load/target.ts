@@ -14,6 +14,8 @@ export interface Target {
   /** The quoted name. */
   table: string;
   columns: readonly string[];
+  /** The columns of the key. */
+  key: readonly string[];
   copyIntoTarget: string;
   /** How rows meet rows of equal keys; null where the schema has no key, so that every row is appended. */
   byKey: ByKey | null;
@@ -50,6 +52,7 @@ export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } 
   return {
     table,
     columns,
+    key: options.key,
     copyIntoTarget: `COPY ${table} (${columns.map(pg.escapeIdentifier).join(', ')}) FROM STDIN`,
     byKey,
     onDuplicate,
@@ -102,10 +105,19 @@ export function lockTargetSql({ table }: Target): string {
   return `LOCK TABLE ONLY ${table} IN ROW EXCLUSIVE MODE`;
 }
 
+/** Is there a unique index on exactly the columns `key`, which finds every duplicate at once? */
+const hasKey = (table: string, key: string) => `EXISTS (
+    SELECT FROM pg_index i CROSS JOIN LATERAL (
+      SELECT array_agg(a.attname::text) AS names FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
+      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.position <= i.indnkeyatts) c
+    WHERE i.indrelid = ${table}::text::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate
+      AND i.indpred IS NULL AND i.indexprs IS NULL AND c.names @> ${key}::text[] AND c.names <@ ${key}::text[])`;
+
 /** Every transaction runs this statement; it is named, so that PostgreSQL plans it once for each session. */
 const SAME_TYPES = {
   name: 'batch_upload_same_types',
-  text: `SELECT count(*)::int AS same FROM unnest($3::text[], $4::int[], $5::int[]) AS c (name, oid, modifier),
+  text: `SELECT count(*)::int AS same, ${hasKey('$1', '$6')} AS keyed
+    FROM unnest($3::text[], $4::int[], $5::int[]) AS c (name, oid, modifier),
       unnest(ARRAY[$1::text::regclass, $2::text::regclass]) AS t (id)
     JOIN LATERAL (SELECT atttypid, atttypmod, attname FROM pg_attribute WHERE attrelid = t.id) a ON true
     WHERE a.attname = c.name AND a.atttypid = c.oid::oid AND a.atttypmod = c.modifier`,
@@ -114,27 +126,47 @@ const SAME_TYPES = {
 /**
  * Checks that the columns of the locked target and of the session's stage have the types that rows were prepared for.
  * PostgreSQL would take the bytes of an integer for a date without an error, and a stage with the old types would round
- * or refuse values that the table accepts.
+ * or refuse values that the table accepts. Without the key's index COPY would store duplicates.
  * @throws Fault DB_TARGET_CHANGED
  */
 export async function expectColumnTypes(
   client: ClientBase,
-  { table, columns, byKey }: Target,
+  { table, columns, key, byKey }: Target,
   expected: readonly ColumnType[],
 ): Promise<void> {
   const oids = expected.map(({ oid }) => oid);
   const modifiers = expected.map(({ modifier }) => modifier);
-  const { rows } = await client.query<{ same: number }>({
+  const { rows } = await client.query<{ same: number; keyed: boolean }>({
     ...SAME_TYPES,
-    values: [table, byKey?.merge.stage ?? table, columns, oids, modifiers],
+    values: [table, byKey?.merge.stage ?? table, columns, oids, modifiers, key],
   });
-  if (rows[0]!.same === 2 * columns.length) return;
-  throw new Fault({
+  if (rows[0]!.same === 2 * columns.length && (rows[0]!.keyed || key.length === 0)) return;
+  throw targetChanged(table);
+}
+
+/**
+ * Checks that the target has the key, and the columns that it had when the session's stage was made; without a stage, that
+ * the columns exist.
+ * @throws Fault DB_TARGET_CHANGED, or the error of PostgreSQL when the table does not exist any more
+ */
+export async function expectSameColumns(client: ClientBase, { table, columns, key, byKey }: Target): Promise<void> {
+  const { rows } = await client.query<{ same: number; keyed: boolean }>(
+    `SELECT count(*)::int AS same, ${hasKey('$1', '$4')} AS keyed
+     FROM pg_attribute t JOIN pg_attribute s USING (attname, atttypid, atttypmod)
+     WHERE t.attrelid = $1::text::regclass AND s.attrelid = $2::text::regclass AND attname = ANY($3)`,
+    [table, byKey?.merge.stage ?? table, columns, key],
+  );
+  if (rows[0]!.same === columns.length && (rows[0]!.keyed || key.length === 0)) return;
+  throw targetChanged(table);
+}
+
+function targetChanged(table: string): Fault {
+  return new Fault({
     code: 'DB_TARGET_CHANGED',
     category: 'retryable',
     restart: true,
     reason: 'DatabaseError',
-    message: `The columns of ${table} were changed while records were prepared for them. The records are prepared again.`,
+    message: `The columns or the key of ${table} were changed while records were prepared for them. The records are prepared again.`,
   });
 }
 

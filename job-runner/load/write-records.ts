@@ -11,17 +11,19 @@
  * last one, and that one copies the rows into the table.
  *
  * Each strategy runs under a savepoint. Several chunks can be written together by one of the first two strategies; a
- * refusal then undoes the transaction, and each chunk gets its own. A refusal has an SQLSTATE of class 22 or 23, or
- * P0001. Every other error is a fault of the chunk: it is thrown, and the whole transaction is tried again.
+ * refusal then undoes the transaction, and each chunk gets its own. A refusal is an error that a record can cause, see
+ * refusals.ts. Every other error is a fault of the chunk: it is thrown, and the whole transaction is tried again.
  */
 import type { ClientBase, DatabaseError } from 'pg';
 import { copyRows } from '#ledger/connection/copy-rows.ts';
 import { sqlState } from '#ledger/connection/postgres.ts';
+import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import { askProbe } from './probe.ts';
-import type { ByKey, Target } from './target.ts';
+import { mayBeOfRecord, mayBeOfTable, refusalMessage, tableFault } from './refusals.ts';
+import { type ByKey, expectSameColumns, type Target } from './target.ts';
 
 /** The strategies from the fastest to the one that can write every row. */
 export const WRITE_STRATEGIES = ['optimistic', 'probe', 'merge'] as const;
@@ -29,9 +31,16 @@ export type WriteStrategy = (typeof WRITE_STRATEGIES)[number];
 
 export interface WriteOutcome extends MergeResult {
   /** Rows that PostgreSQL refused one by one. */
-  refused: { rowNumber: number; message: string }[];
+  refused: RefusedRow[];
   /** The strategy that succeeded. */
   strategy: WriteStrategy;
+}
+
+export interface RefusedRow {
+  rowNumber: number;
+  message: string;
+  /** The error, where it speaks of names and came when the row was about to be stored: the table may have caused it. */
+  byTable?: DatabaseError;
 }
 
 /** The outcome when every row was written by the first COPY. */
@@ -46,6 +55,8 @@ export interface WriteOptions {
   rows: readonly number[];
   /** The strategy that is tried first. */
   strategy: WriteStrategy;
+  /** The types that the locked table has; null or absent when the role may not lock the table. */
+  columnTypes?: readonly ColumnType[] | null;
 }
 
 /** The rows [from, to) of a buffer. */
@@ -80,7 +91,21 @@ export async function writeRecords(options: WriteOptions): Promise<WriteOutcome>
   }
   const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], strategy: 'merge' };
   await mergeOrHalve(options, outcome);
+  await expectFaultsOfRecords(options, outcome);
   return outcome;
+}
+
+/**
+ * Makes sure that refused records, and not the table, are at fault. A table that is not locked may have been altered.
+ * @throws Fault
+ */
+async function expectFaultsOfRecords(
+  { client, target, rows, columnTypes }: WriteOptions,
+  { refused }: WriteOutcome,
+): Promise<void> {
+  const blamed = refused.flatMap(({ byTable }) => byTable ?? []);
+  if (blamed.length > 0 || (refused.length > 0 && !columnTypes)) await expectSameColumns(client, target);
+  if (rows.length > 1 && blamed.length === rows.length) throw tableFault(blamed[0]!, target.table, rows.length);
 }
 
 async function copyRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {
@@ -121,29 +146,34 @@ function addTo(outcome: WriteOutcome, { lost, displaced, updated }: MergeResult)
 }
 
 async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promise<void> {
-  const { client, buffer, rows } = options;
-  const merged = await attempt(client, () => mergeRecords(options));
+  const { client, target, uploadId, buffer, rows } = options;
+  // Rows that are appended go into the table itself.
+  let isStaged = target.byKey === null;
+  const merged = await attempt(client, async () => {
+    if (target.byKey === null) {
+      await copyRecords(options);
+      return ALL_WRITTEN;
+    }
+    await stageRecords(options);
+    isStaged = true;
+    return mergeStaged(client, target.byKey.merge, uploadId);
+  });
   if (merged.ok) {
     addTo(outcome, merged.value);
     return;
   }
   if (rows.length === 1) {
-    outcome.refused.push({ rowNumber: buffer.rowNumber(rows[0]!), message: refusalMessage(merged.error) });
+    const { error } = merged;
+    outcome.refused.push({
+      rowNumber: buffer.rowNumber(rows[0]!),
+      message: refusalMessage(error, target.columns),
+      ...(isStaged && mayBeOfTable(error) ? { byTable: error } : {}),
+    });
     return;
   }
   const middle = rows.length >> 1;
   await mergeOrHalve({ ...options, rows: rows.slice(0, middle) }, outcome);
   await mergeOrHalve({ ...options, rows: rows.slice(middle) }, outcome);
-}
-
-async function mergeRecords(options: WriteOptions): Promise<MergeResult> {
-  const { client, target, uploadId } = options;
-  if (!target.byKey) {
-    await copyRecords(options);
-    return ALL_WRITTEN;
-  }
-  await stageRecords(options);
-  return mergeStaged(client, target.byKey.merge, uploadId);
 }
 
 /** @throws an error for a target without a key, whose rows are never compared with others */
@@ -170,10 +200,10 @@ async function copyAll(
 
 const UNIQUE_VIOLATION = '23505';
 
-/** Is the error about the data, so that every other try would meet it again? */
+/** Can a record be at fault, so that every other try would meet the error again? */
 export function isRefusal(error: unknown): error is DatabaseError {
   const state = sqlState(error);
-  return state !== undefined && (state.startsWith('22') || state.startsWith('23') || state === 'P0001');
+  return state !== undefined && mayBeOfRecord(state);
 }
 
 type Attempt<T> = { ok: true; value: T } | { ok: false; error: DatabaseError };
@@ -185,7 +215,8 @@ async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<A
   await client.query('SAVEPOINT write');
   try {
     const value = await work();
-    await client.query('RELEASE SAVEPOINT write');
+    // A trigger may have deferred constraints again. Nothing may be left that only COMMIT refuses.
+    await client.query('SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT write');
     return { ok: true, value };
   } catch (error) {
     if (!isRefusal(error)) throw error;
@@ -201,24 +232,3 @@ export async function runAndRollBack<T>(client: ClientBase, work: () => Promise<
   await client.query('ROLLBACK TO SAVEPOINT trial; RELEASE SAVEPOINT trial');
   return result;
 }
-
-/** Makes the message from SQLSTATE, constraint and column alone, since PostgreSQL's own messages carry values. */
-export function refusalMessage(error: DatabaseError): string {
-  const where = [error.column && `column ${error.column}`, error.constraint && `constraint ${error.constraint}`].filter(
-    Boolean,
-  );
-  return `PostgreSQL refused this record: ${STATES[error.code ?? ''] ?? 'SQLSTATE'} (${error.code})${where.length > 0 ? `, ${where.join(', ')}` : ''}`;
-}
-
-const STATES: Record<string, string> = {
-  '22001': 'a value is too long for its column',
-  '22003': 'a number is out of range',
-  '22007': 'a date or time is not valid',
-  '22008': 'a date or time is out of range',
-  '22P02': 'a value does not have the type of its column',
-  '23502': 'a required column is empty',
-  '23503': 'it refers to a row that does not exist',
-  '23505': 'a unique index already has this value',
-  '23514': 'a check constraint is violated',
-  P0001: 'a trigger of the table refused it',
-};

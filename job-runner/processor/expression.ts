@@ -1,6 +1,8 @@
 /** Compiles expressions over a record's fields in CEL, https://cel.dev. */
 import { type CelEnv, celEnv, parse, plan } from '@bufbuild/cel';
 import { strings } from '@bufbuild/cel/ext';
+import { addLiteralPattern, LINEAR_FUNCTIONS, PATTERNS } from './expression-functions.ts';
+import { countElements, countSteps, withCountedSteps } from './expression-steps.ts';
 
 export type ExpressionInput = Record<string, string | bigint | number | boolean | null>;
 export type ExpressionValue = string | bigint | number | boolean | null;
@@ -9,8 +11,8 @@ export interface Expression {
   /** The names of the fields that the expression may read. */
   inputs: ReadonlySet<string>;
   /**
-   * @throws Error when the expression does not apply to these values; the message may hold values and must not be
-   * shown.
+   * @throws TooManySteps when the evaluation would cost too much; Error when the expression does not apply to these
+   * values. The message of the latter may hold values and must not be shown.
    */
   evaluate(input: ExpressionInput): ExpressionValue;
 }
@@ -19,7 +21,7 @@ let shared: CelEnv | undefined;
 
 /** The environment is made with the first expression, since most schemas have none. */
 function celEnvironment(): CelEnv {
-  shared ??= celEnv({ funcs: strings });
+  shared ??= withCountedSteps(celEnv({ funcs: [...strings, ...LINEAR_FUNCTIONS], re2: PATTERNS }));
   return shared;
 }
 
@@ -36,11 +38,12 @@ export function compileExpression(text: string, fields: readonly string[]): Expr
   if (unknown.length > 0) throw new Error(`there is no field ${unknown.join(', ')}`);
   const unbound = [...functions].filter((name) => !environment.funcs.find(name));
   if (unbound.length > 0) throw new Error(`there is no function ${unbound.join(', ')}`);
+  countElements(parsed.expr);
   const program = plan(environment, parsed);
   return {
     inputs: new Set(fields.filter((name) => variables.has(name))),
     evaluate(input) {
-      const value: unknown = program(input);
+      const value: unknown = countSteps(charactersOf(input), () => program(input));
       if (typeof value === 'string' && !isText(value)) throw new Error('the expression gives half a character, or NUL');
       if (value === null || ['string', 'bigint', 'number', 'boolean'].includes(typeof value))
         return value as ExpressionValue;
@@ -49,6 +52,15 @@ export function compileExpression(text: string, fields: readonly string[]): Expr
         : new Error('the expression gives neither text, a number, true, false nor null');
     },
   };
+}
+
+function charactersOf(input: ExpressionInput): number {
+  let characters = 0;
+  for (const name in input) {
+    const value = input[name];
+    if (typeof value === 'string') characters += value.length;
+  }
+  return characters;
 }
 
 /** Does PostgreSQL take the value as text? CEL's substring() can cut a character in two. */
@@ -72,6 +84,12 @@ function findNames(root: Expr): Names {
   return names;
 }
 
+function noteLiteralPattern(arg: Expr | undefined): void {
+  const kind = arg?.exprKind;
+  if (kind?.case !== 'constExpr' || kind.value.constantKind.case !== 'stringValue') return;
+  addLiteralPattern(kind.value.constantKind.value);
+}
+
 function collectNames(expr: Expr | undefined, bound: ReadonlySet<string>, names: Names): void {
   const kind = expr?.exprKind;
   const visit = (child: Expr | undefined) => collectNames(child, bound, names);
@@ -90,6 +108,7 @@ function collectNames(expr: Expr | undefined, bound: ReadonlySet<string>, names:
       if (/^[A-Za-z]/.test(name) && !isQualified) names.functions.add(name);
       if (!isQualified) visit(target);
       for (const arg of args) visit(arg);
+      if (name === 'matches') noteLiteralPattern(args[0]);
       return;
     }
     case 'listExpr':

@@ -26,6 +26,8 @@ export const CODES = {
   text: 'VAL_011',
   /** A quote stands where none may stand; in NDJSON, the line is not one JSON object. */
   quoting: 'VAL_012',
+  /** An expression over this record would take more steps than one evaluation may. */
+  steps: 'VAL_013',
 } as const;
 
 /**
@@ -79,11 +81,23 @@ export function fieldTextFault(field: string): RecordFault {
   };
 }
 
+/** @param what names the expression, as in `The rule BIZ_001` */
+export function stepsFault(what: string): RecordFault {
+  return {
+    code: CODES.steps,
+    field: null,
+    message: `${what} takes too many steps for this record: a value is too long for it, or the expression multiplies values`,
+  };
+}
+
 /** The code of a record that PostgreSQL refused or would refuse. */
 export const REFUSED_CODE = 'DB_001';
 
-export const OUT_OF_RANGE_FAULT: RecordFault = {
-  code: REFUSED_CODE,
-  field: null,
-  message: 'PostgreSQL refused this record: a number is out of range (22003)',
-};
+/** @param column the column of the target. The message is that of PostgreSQL's own refusal. */
+export function outOfRangeFault(column: string): RecordFault {
+  return {
+    code: REFUSED_CODE,
+    field: null,
+    message: `PostgreSQL refused this record: a number is out of range (22003), column ${column}`,
+  };
+}

@@ -7,7 +7,8 @@ import { mayBeBlank } from './byte-tests.ts';
 import { compileField, type FieldCheck } from './check-field.ts';
 import { type Encoding, OutOfRange } from './column-encoding.ts';
 import { type ColumnWriter, compileColumn, type RecordContext } from './columns.ts';
-import { CODES, fieldCountFault, fieldTextFault, OUT_OF_RANGE_FAULT, sortFaults } from './faults.ts';
+import { TooManySteps } from './expression-steps.ts';
+import { CODES, fieldCountFault, fieldTextFault, outOfRangeFault, sortFaults, stepsFault } from './faults.ts';
 import { BYTES, FieldValues, INVALID, MISSING, TEXT } from './field-values.ts';
 import type { RecordFault } from './record-fault.ts';
 import type { RowBuffer } from './row-buffer.ts';
@@ -100,8 +101,9 @@ export function compileSchema(
       for (; i < writers.length; i += 1) writers[i]!(values, out, context);
     } catch (error) {
       out.length = before;
-      if (error instanceof OutOfRange) return [OUT_OF_RANGE_FAULT];
       const column = schema.target.columns[i]!.name;
+      if (error instanceof OutOfRange) return [outOfRangeFault(column)];
+      if (error instanceof TooManySteps) return [stepsFault(`The expression of column ${column}`)];
       const message = `The expression of column ${column} cannot be computed from this record`;
       return [{ code: CODES.type, field: null, message }];
     }

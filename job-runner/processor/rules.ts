@@ -1,5 +1,7 @@
 /** Compiles the rules over the fields of one record, in CEL. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { TooManySteps } from './expression-steps.ts';
+import { stepsFault } from './faults.ts';
 import { type CompileContext, compileFieldExpression } from './field-expression.ts';
 import { type FieldValues, INVALID } from './field-values.ts';
 import type { RecordFault } from './record-fault.ts';
@@ -18,14 +20,15 @@ export function compileRule({ rule, message, code }: Rule, path: string, context
     field: null,
     message: `The rule cannot be computed from this record: ${message}`,
   };
+  const tooCostly = stepsFault(`The rule ${code}`);
   return (values) => {
     for (const index of inputs) if (values.kinds[index] === INVALID) return null;
     try {
       const answer = evaluate(values);
       if (answer === true) return null;
       return answer === false ? violated : notComputed;
-    } catch {
-      return notComputed;
+    } catch (error) {
+      return error instanceof TooManySteps ? tooCostly : notComputed;
     }
   };
 }

@@ -1,5 +1,6 @@
 import type { ClientBase, QueryResult } from 'pg';
 import pg from 'pg';
+import { storableText } from '#ledger/connection/storable-text.ts';
 import type { Chunk, ErrorSummary, LedgerStatus } from '#ledger/types.ts';
 import { assertRunning, lockUploadSharedSql } from '#ledger/uploads/lock-upload.ts';
 
@@ -93,6 +94,8 @@ export interface ChunkResult {
  */
 export async function commitChunks(client: ClientBase, id: string, results: readonly ChunkResult[]): Promise<void> {
   const upload = pg.escapeLiteral(id);
+  const messages = results.flatMap(({ codes }) => codes.map(({ message }) => message));
+  const storable = messages.length > 0 ? await storableText(client, messages) : String;
   const rows = results.map(
     ({ number, records, succeeded, updated, failed, duplicate, durationMs, metadata, codes }) => ({
       number,
@@ -104,7 +107,9 @@ export async function commitChunks(client: ClientBase, id: string, results: read
       duration: Math.round(durationMs),
       metadata: {
         ...metadata,
-        codes: Object.fromEntries(codes.map(({ code, count, message }) => [code, { count, message }])),
+        codes: Object.fromEntries(
+          codes.map(({ code, count, message }) => [code, { count, message: storable(message) }]),
+        ),
       },
     }),
   );

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { Fault } from '#common/faults.ts';
 import { networkCode } from '#common/network-code.ts';
 import { createRoute, type DatabaseOptions, type Route, readDatabaseUri } from './database-uri.ts';
+import { functionOf, isRaised } from './error-place.ts';
 
 export type { DatabaseOptions } from './database-uri.ts';
 
@@ -108,11 +109,18 @@ export function databaseFault(error: unknown): Fault {
       cause: error,
     });
   }
-  const { table, column, constraint } = error as pg.DatabaseError;
-  const where = [table && `table ${table}`, column && `column ${column}`, constraint && `constraint ${constraint}`]
+  const answer = error as pg.DatabaseError;
+  const { table, column, constraint } = answer;
+  const raised = isRaised(answer);
+  const where = [
+    table && `table ${table}`,
+    column && `column ${column}`,
+    constraint && `constraint ${constraint}`,
+    functionOf(answer),
+  ]
     .filter(Boolean)
     .join(', ');
-  if (state.startsWith('28')) {
+  if (state.startsWith('28') && !raised) {
     return new Fault({
       code: 'DB_AUTHENTICATION',
       category: 'permanent',
@@ -133,18 +141,24 @@ function explainDenied({ message }: pg.DatabaseError): string {
 }
 
 function stateFault(state: string, where = '', cause?: unknown): Fault {
+  const raised = cause !== undefined && isRaised(cause as pg.DatabaseError);
   const retryable = RETRYABLE_CLASSES.has(state.slice(0, 2)) || state === IDLE_IN_TRANSACTION || state === READ_ONLY;
   return new Fault({
     code: `DB_${state}`,
     category: retryable ? 'retryable' : 'permanent',
     reason: retryable ? 'DatabaseUnavailable' : state === '42501' ? 'DatabaseAccessDenied' : 'DatabaseError',
-    message: `The database answered SQLSTATE ${state}${where ? ` (${where})` : ''}.${HINTS[state] ?? ''}`,
+    message: `The database answered SQLSTATE ${state}${where ? ` (${where})` : ''}.${raised ? RAISED : (HINTS[state] ?? '')}`,
     cause,
     context: { sqlstate: state },
   });
 }
 
+const RAISED =
+  ' A function of the database raised it. To refuse a record, a trigger must raise another SQLSTATE, such as P0001: this one speaks of the server or the session.';
+
 const HINTS: Record<string, string> = {
+  '22P05':
+    ' A name, a key or a text of the upload or of its RecordSchema has a character that the encoding of the database does not have: use a database in UTF8, or other characters.',
   '42501':
     ' Grant the role of the Secret INSERT, SELECT and UPDATE on the target table and on the schema batch_upload.',
   [READ_ONLY]:

@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { copyRows } from '#ledger/connection/copy-rows.ts';
+import { storableAnywhere, storableRows } from '#ledger/connection/storable-text.ts';
 
 export interface FailedRow {
   rowNumber: number;
@@ -14,19 +15,27 @@ export interface FailedRow {
 const COPY = `COPY batch_upload.batch_upload_errors (batch_upload_id, row_number, error_code, error_field, error_message,
   faults, byte_offset, byte_length, row_data) FROM STDIN`;
 
+/** The position of `faults` in {@link COPY}. */
+const JSON_COLUMNS = new Set([5]);
+
 /** Stores failed and duplicate records in the transaction of their chunks. */
 export async function insertErrors(
   client: ClientBase,
   { parts, count }: { parts: readonly Buffer[]; count: number },
 ): Promise<void> {
   if (count === 0) return;
-  const written = await copyRows(client, COPY, parts);
+  const written = await copyRows(client, COPY, await storableRows(client, parts, JSON_COLUMNS));
   if (written !== count) throw new Error(`COPY took ${written} of ${count} failed records`);
 }
 
 /** @returns the row for {@link insertErrors}, with the columns in the order of its statement. */
 export function errorColumns(uploadId: string, row: FailedRow): (string | null)[] {
-  const { rowNumber, faults, byteOffset, byteLength, rowData } = row;
+  const { rowNumber, byteOffset, byteLength, rowData } = row;
+  const faults = row.faults.map(({ code, field, message }) => ({
+    code,
+    field: field === null ? null : storableAnywhere(field),
+    message: storableAnywhere(message),
+  }));
   const first = faults[0]!;
   return [
     uploadId,
@@ -37,6 +46,6 @@ export function errorColumns(uploadId: string, row: FailedRow): (string | null)[
     JSON.stringify(faults),
     byteOffset === null ? null : String(byteOffset),
     byteLength === null ? null : String(byteLength),
-    rowData,
+    rowData === null ? null : storableAnywhere(rowData),
   ];
 }

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { storableText } from '#ledger/connection/storable-text.ts';
 import type { Plan } from '#ledger/types.ts';
 import { beginUpload } from './claim-content.ts';
 import { assertRunning, lockUploadExclusive } from './lock-upload.ts';
@@ -26,6 +27,8 @@ export async function commitPlan(
       return false;
     }
     assertRunning(row, { id, attempt, status: 'Planning' });
+    // The fields of the schema are in the ledger already. The header can have other columns, with any name.
+    const header = plan.header?.map(await storableText(client, plan.header)) ?? null;
     await client.query(
       `UPDATE batch_upload.batch_uploads
        SET execution = $2, s3_version_id = $3, s3_etag = $4, size_bytes = $5, digest = $6,
@@ -39,7 +42,7 @@ export async function commitPlan(
         plan.eTag,
         plan.sizeBytes,
         plan.digest,
-        plan.header === null ? null : JSON.stringify(plan.header),
+        header === null ? null : JSON.stringify(header),
         plan.totalRecords,
         plan.chunks.length,
         plan.totalIndexes,

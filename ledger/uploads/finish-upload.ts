@@ -2,6 +2,7 @@
  * Ends uploads. Every end takes the exclusive side of the fence first, so that the counts that it then reads are final.
  */
 import type { ClientBase } from 'pg';
+import { storableText } from '#ledger/connection/storable-text.ts';
 import type { LedgerStatus } from '#ledger/types.ts';
 import { lockUploadExclusive } from './lock-upload.ts';
 
@@ -91,6 +92,9 @@ export async function closeUpload(
   status: 'Complete' | 'Failed' | 'Deleted',
   failure: Failure | null,
 ): Promise<void> {
+  // The message can name parts of the file, such as its header.
+  const message = failure?.message.slice(0, 2000);
+  const storable = message === undefined ? null : (await storableText(client, [message]))(message);
   await client.query(
     `WITH counts AS (
        SELECT coalesce(sum(records_in_chunk), 0) AS processed, coalesce(sum(succeeded_count), 0) AS succeeded,
@@ -108,6 +112,6 @@ export async function closeUpload(
      SELECT $1, $5, jsonb_strip_nulls(jsonb_build_object('reason', $3::text, 'message', $4::text, 'processed', processed,
        'succeeded', succeeded, 'failed', failed, 'duplicate', duplicate,
        'updated', updated)) FROM counts`,
-    [id, status, failure?.reason ?? null, failure?.message.slice(0, 2000) ?? null, `upload_${status.toLowerCase()}`],
+    [id, status, failure?.reason ?? null, storable, `upload_${status.toLowerCase()}`],
   );
 }

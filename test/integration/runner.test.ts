@@ -261,6 +261,51 @@ it('a table that is altered under a pod that loads it in the text format: its su
   ]);
 });
 
+it.each([
+  ['a column is dropped', 'ALTER TABLE items DROP COLUMN v', 'TargetColumnMissing', /no column v.*ADD COLUMN/],
+  ['the table is dropped', 'DROP TABLE items', 'TargetTableMissing', /does not exist.*CREATE TABLE/],
+  ['the key is dropped', 'ALTER TABLE items DROP CONSTRAINT items_pkey', 'TargetKeyMissing', /CREATE UNIQUE INDEX/],
+])('%s under a pod: no record fails, and the upload says what to do', async (_what, sql, reason, message) => {
+  const url = await bench.newDatabase();
+  await withClient(url, (client) => client.query(ITEMS_TABLE));
+  // With equal keys the chunk is merged, which needs the key's index.
+  await bench.put('dropped.csv', 'k,v\na,1\nb,2\na,3\n');
+  const id = await bench.open(url, 'dropped.csv', { schema: ITEMS_SCHEMA });
+  expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1' })).code).toBe(0);
+  const pod = await withClient(url, async (holder) => {
+    await holder.query('BEGIN; SELECT 1 FROM batch_upload.batch_upload_chunks FOR UPDATE');
+    const process = bench.start('process', url, id);
+    await process.logged('processing');
+    await holder.query(`${sql}; COMMIT`);
+    return process;
+  });
+  expect((await pod.done).code).toBe(EXIT_CODES.permanent);
+  await withClient(url, async (client) => {
+    const { rows } = await client.query('SELECT failure_reason, failure_message FROM batch_upload.batch_uploads');
+    expect(rows).toEqual([{ failure_reason: reason, failure_message: expect.stringMatching(message) }]);
+    expect((await client.query('SELECT 1 FROM batch_upload.batch_upload_errors')).rows).toEqual([]);
+  });
+});
+
+it('a trigger that always raises a code of the server: the pod gives up after its retries, and names the trigger', async () => {
+  const url = await bench.newDatabase();
+  await withClient(url, (client) =>
+    client.query(`${ITEMS_TABLE}; CREATE FUNCTION busy() RETURNS trigger LANGUAGE plpgsql AS
+      $f$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $f$;
+      CREATE TRIGGER busy BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION busy()`),
+  );
+  await bench.put('busy.csv', 'k,v\na,1\n');
+  const id = await bench.open(url, 'busy.csv', { schema: ITEMS_SCHEMA });
+  const { code, log } = await bench.run('plan', url, id, { BATCH_UPLOAD_RETRY_SECONDS: '1' });
+  expect(code).toBe(EXIT_CODES.retryable);
+  const tries = log.filter(({ message }) => message === 'database fault, trying again');
+  expect(tries.length).toBeGreaterThanOrEqual(2);
+  expect(log.find(({ message }) => message === 'failed')).toMatchObject({
+    code: 'DB_40001',
+    explanation: expect.stringMatching(/function busy\(\) line 1\).*must raise another SQLSTATE/),
+  });
+});
+
 it('a pod that is stopped while its transaction waits ends within seconds; its successor loads everything', async () => {
   const url = await bench.newDatabase();
   await withClient(url, (client) => client.query(ITEMS_TABLE));

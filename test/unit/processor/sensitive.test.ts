@@ -53,6 +53,7 @@ const schema = schemaOf(
     rules: [
       { rule: "name != 'Zq9 rule'", message: 'name is not allowed', code: 'BIZ_VIOLATED' },
       { rule: "name != 'Zq9 sum' || int(name) > 0", message: 'name must be a number', code: 'BIZ_NOT_COMPUTED' },
+      { rule: "short.replace('', short) != ''", message: 'short must be short', code: 'BIZ_STEPS' },
     ],
     columns: [
       { name: 'k', field: 'k' },
@@ -87,6 +88,7 @@ const RECORDS: (string | Buffer)[] = [
   ...wrong,
   ...['Zq9 rule', 'Zq9 sum', 'Zq9 column', 'Zq9 property'].map((name) => lineOf('row', { name })),
   lineOf('row', Object.fromEntries(NAMES.map((name) => [name, SENSITIVE[name]!.wrong.at(-1)!]))),
+  lineOf('row', { short: 'Zq9'.repeat(10_000) }),
   lineOf(''),
   latin1(lineOf('row', { name: 'Zq9\xff' })),
   lineOf('row', { name: 'Zq9\0' }),

@@ -1,0 +1,26 @@
+/** Looks at the target table once more when the loading has failed, since somebody may have altered the table. */
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { Fault, toFault } from '#common/faults.ts';
+import type { Session } from './session.ts';
+import { verifyTarget } from './target/verify-target.ts';
+
+/** Faults of the database that no table explains. */
+const OTHER_FAULTS = new Set(['DB_CONNECTION', 'DB_AUTHENTICATION']);
+
+/** @returns the fault of the error, or a permanent one that says what is wrong with the table and what to do. */
+export async function explainByTarget(session: Session, schema: RecordSchemaSpec, error: unknown): Promise<Fault> {
+  const fault = toFault(error);
+  if (!fault.code.startsWith('DB_') || OTHER_FAULTS.has(fault.code)) return fault;
+  // The temporary tables cannot be made from a table that lacks a column.
+  session.prepareBy(async () => undefined);
+  const wrong = await session.run((client) => verifyTarget(client, schema)).catch(() => null);
+  if (wrong === null) return fault;
+  return new Fault({
+    code: fault.code,
+    category: 'permanent',
+    reason: wrong.reason,
+    message: `The target table was altered after the upload was accepted. ${wrong.message}`,
+    cause: fault,
+    context: fault.context,
+  });
+}
