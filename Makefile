@@ -28,6 +28,10 @@ down: ## Remove everything that `make up` started
 test: node_modules ## Run every test that must always hold (starts the cluster when it is not up)
 	@test/run.sh
 
+.PHONY: test-fast
+test-fast: node_modules ## Check a small change in under 3 minutes: verify, unit tests, the quick integration tests
+	@test/run.sh verify unit quick
+
 .PHONY: chaos
 chaos: up ## Kill, freeze and double pods, operators and the bridge, and compare every row with an oracle
 	@vitest run --project chaos

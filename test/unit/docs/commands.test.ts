@@ -15,6 +15,7 @@ interface Proof {
 
 const PROOFS: readonly Proof[] = [
   { command: /^make test$/, runBy: '.ci/run', by: 'exec make test' },
+  { command: /^make test-fast$/, runBy: 'Makefile', by: '@test/run.sh verify unit quick' },
   { command: /^make verify$/, runBy: 'test/run.sh', by: 'step verify make verify' },
   { command: /^make up$/, runBy: 'test/run.sh', by: 'step up make up' },
   { command: /^make bench( [A-Z]+=\S+)*$/, runBy: 'test/integration/bench.test.ts', by: 'await runPart(part, stage' },
