@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# Before the long steps begin, `make up` lists them with the time that each took: here when it last ran, or else on the
+# machine of README.md.
+
+# Seconds on 2 cores with nothing cached. README.md says how they were measured.
+declare -A usual_seconds=(
+  [host-programs]=110 [programs]=330 [debian]=40 [node-root]=50 [base]=20 [image]=25 [node-image]=40 [cluster]=30 [chart]=10
+)
+
+# timed KEY COMMAND…: runs COMMAND and remembers how long it took. A COMMAND that took less than 3 seconds found its
+# result there and says nothing about the time that making it takes.
+timed() {
+  local key=$1 start=$EPOCHREALTIME seconds
+  shift
+  "$@"
+  seconds=$(printf '%.0f' "$(seconds_since "$start")")
+  mkdir -p "$cache_dir/seconds"
+  ((seconds < 3)) || printf '%s\n' "$seconds" >"$cache_dir/seconds/$key"
+}
+
+# planned KEY TITLE: one line of the list.
+planned() {
+  local seconds=${usual_seconds[$1]} where='on 2 cores'
+  if [[ -s $cache_dir/seconds/$1 ]]; then seconds=$(<"$cache_dir/seconds/$1") where=here; fi
+  printf '    %4s s %-10s  %s\n' "$seconds" "$where" "$2" >&2
+}
+
+# What is in the list is missing; what is there already is not in the list.
+show_plan() {
+  local missing
+  mapfile -t missing < <(missing_programs "${programs[@]}")
+  ((${#missing[@]})) || ! cluster_is_healthy || return 0
+  say "time when last measured, and what is made now:"
+  ((${#missing[@]} == 0)) || planned "$(programs_key)" "${missing[*]}: built from Go modules"
+  ! $debian_is_missing || planned debian "beside it: a small Debian, for images"
+  ! $node_image_is_missing || planned node-root "beside it: the nodes' root file system"
+  ! $base_is_missing || planned base "beside it: the base of our image: Node and npm packages"
+  ! $base_is_missing || planned image "beside it: our image"
+  ! $node_image_is_missing || planned node-image "node image"
+  planned cluster "cluster of $((${WORKERS:-1} + 1)) nodes"
+  planned chart "chart: the operator"
+}
+
+programs_key() { if $node_image_is_missing; then echo programs; else echo host-programs; fi; }
