@@ -38,8 +38,9 @@ node_image_key() {
 # node_rootfs TAR: writes a node without Kubernetes and without the control plane's images. It needs no program of ours,
 # and so is made while these are compiled.
 node_rootfs() {
-  debian_rootfs "$1" "$node_packages" \
-    "KIND_FILES=$(module_source sigs.k8s.io/kind)/images/base/files $own_node_dir/node-rootfs.sh"
+  local kind
+  kind=$(module_source sigs.k8s.io/kind)
+  debian_rootfs "$1" "$node_packages" "KIND_FILES=$kind/images/base/files $own_node_dir/node-rootfs.sh"
 }
 
 # node_image_build TAR: TAR is what node_rootfs made.
