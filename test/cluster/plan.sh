@@ -1,8 +1,7 @@
 # shellcheck shell=bash
-# Before the long steps begin, `make up` lists them with the time that each took: here when it last ran, or else on the
-# machine of README.md.
+# Before the long steps begin, `make up` lists them with the time that each took here when it last ran, or else with
+# an estimate for 2 cores.
 
-# Seconds on 2 cores with nothing cached. README.md says how they were measured.
 declare -A usual_seconds=(
   [host-programs]=110 [programs]=330 [debian]=40 [node-root]=50 [base]=20 [image]=25 [node-image]=40 [cluster]=30 [chart]=10
 )
@@ -20,8 +19,8 @@ timed() {
 
 # planned KEY TITLE: one line of the list.
 planned() {
-  local seconds=${usual_seconds[$1]} where='on 2 cores'
-  if [[ -s $cache_dir/seconds/$1 ]]; then seconds=$(<"$cache_dir/seconds/$1") where=here; fi
+  local seconds=${usual_seconds[$1]} where=estimated
+  if [[ -s $cache_dir/seconds/$1 ]]; then seconds=$(<"$cache_dir/seconds/$1") where=measured; fi
   printf '    %4s s %-10s  %s\n' "$seconds" "$where" "$2" >&2
 }
 
@@ -30,7 +29,7 @@ show_plan() {
   local missing
   mapfile -t missing < <(missing_programs "${programs[@]}")
   ((${#missing[@]})) || ! cluster_is_healthy || return 0
-  say "time when last measured, and what is made now:"
+  say "what is made now, and how long it took when last measured here, or takes on 2 cores:"
   ((${#missing[@]} == 0)) || planned "$(programs_key)" "${missing[*]}: built from Go modules"
   ! $debian_is_missing || planned debian "beside it: a small Debian, for images"
   ! $node_image_is_missing || planned node-root "beside it: the nodes' root file system"

@@ -1,6 +1,6 @@
 // All programs of Kubernetes in one file, which the nodes and the control plane's images hold under seven names: the name
-// by which the file is called says which program runs. Most packages are in several of these programs, so that one file
-// links faster and is a third of the size. Used where kindest/node cannot be pulled.
+// by which the file is called says which program runs. Most packages are in several of these programs, so that one file is
+// linked once and is far smaller than seven. Used where kindest/node cannot be pulled.
 package main
 
 import (
