@@ -12,6 +12,10 @@ node_modules: package.json package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch node_modules
 
+.PHONY: try
+try: node_modules ## Load a public CSV file into a PostgreSQL of this machine, without a cluster
+	@node test/demo/try.ts
+
 .PHONY: up
 up: node_modules ## Start a local cluster with PostgreSQL, S3 and the operator (writes .cluster/env)
 	@test/cluster/up.sh

@@ -11,7 +11,7 @@ export interface BackoffOptions extends BackoffLimits {
   random?: (() => number) | undefined;
 }
 
-/** For a lost connection to the database or to the storage. */
+/** The backoff after a lost connection to the database or to the storage. */
 const CONNECTION_BACKOFF: BackoffLimits = { baseMs: 200, maxMs: 15_000 };
 
 /**

@@ -20,6 +20,8 @@ export const FAULT_CODES = {
   FENCED: 'The upload is no longer running, or another attempt runs: the pod stops without a word.',
   FILE_FORMAT: 'The file is of a kind that is not read, is damaged, or is not what spec.format declares.',
   FILE_HEADER: "The file's header does not fit the fields of the RecordSchema.",
+  FILE_READ: 'A local file cannot be opened or read.',
+  FILE_WRITE: 'A local file cannot be written.',
   FILE_RECORD_TOO_LONG: 'A record is longer than the largest record that a pod keeps in memory.',
   FILE_UNTERMINATED_QUOTE: 'A quoted field is never closed.',
   S3_ACCESS_DENIED: 'The storage refused the credentials, or there are none.',
@@ -43,7 +45,7 @@ export const FAULT_CODES = {
   UNK_CHUNK: 'A chunk did not hold the records that were planned: a defect.',
   UNK_NOT_PLANNED: 'A pod was started for an upload that has no plan: a defect.',
   UNK_RUNNING: "The upload still runs, so that the copies of its file can't be removed yet.",
-  UNK_STOPPED: 'The pod was told to stop; what it had not committed is done again by another pod.',
+  UNK_STOPPED: 'Kubernetes stopped the pod; another pod loads again what this pod had not committed.',
 } as const;
 
 export type FaultCode = keyof typeof FAULT_CODES | `DB_${string}`;

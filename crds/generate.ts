@@ -63,6 +63,28 @@ async function generate({ crd, kind, output }: Target): Promise<{ output: string
   return { output, text: parts.join('\n') };
 }
 
+/** The RecordSchema's own OpenAPI schema as a module, for programs that check a schema without an API server. */
+async function generateCrdModule(): Promise<{ output: string; text: string }> {
+  const crd = 'crds/recordschemas.yaml';
+  const document = parse(await readFile(crd, 'utf8')) as Crd;
+  const version = document.spec.versions[0];
+  if (!version) throw new Error(`${crd} has no version`);
+  const schema = JSON.stringify(withoutDescriptions(version.schema.openAPIV3Schema), null, 2);
+  const banner = `/** Generated from ${crd} (${version.name}) by \`make generate\`; do not edit. */\n`;
+  return {
+    output: 'api/record-schema-crd.gen.ts',
+    text: `${banner}\nexport const RECORD_SCHEMA_CRD = ${schema};\n`,
+  };
+}
+
+/** A property may be called `description`; the description of a schema is a text. */
+function withoutDescriptions(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withoutDescriptions);
+  if (node === null || typeof node !== 'object') return node;
+  const entries = Object.entries(node).filter(([key, value]) => key !== 'description' || typeof value !== 'string');
+  return Object.fromEntries(entries.map(([key, value]) => [key, withoutDescriptions(value)]));
+}
+
 const check = process.argv.includes('--check');
 let stale = 0;
 /** The chart is packaged without the rest of the repository, so it carries copies of the CRDs. */
@@ -70,7 +92,7 @@ const copies = TARGETS.map(async ({ crd }) => ({
   output: crd.replace('crds/', 'charts/batch-upload/files/crds/'),
   text: await readFile(crd, 'utf8'),
 }));
-for (const { output, text } of await Promise.all([...TARGETS.map(generate), ...copies])) {
+for (const { output, text } of await Promise.all([...TARGETS.map(generate), generateCrdModule(), ...copies])) {
   const current = await readFile(output, 'utf8').catch(() => '');
   if (current === text) continue;
   if (check) {

@@ -4,11 +4,10 @@ import { workBucket } from '#common/job-contract.ts';
 import type { UploadRow } from '#ledger/types.ts';
 import type { RunnerDeps } from './deps.ts';
 import { createRetryOptions } from './storage/retry-options.ts';
-import { removeWorkCopies } from './storage/work-copy.ts';
 
 /** @throws Fault UNK_RUNNING (retryable) while the upload is running, since its pods read the copy. */
 export async function cleanUp(
-  deps: Pick<RunnerDeps, 's3' | 'config' | 'signal' | 'log'>,
+  deps: Pick<RunnerDeps, 'store' | 'config' | 'signal' | 'log'>,
   { id, status, request }: UploadRow,
 ): Promise<void> {
   if (status === 'Planning' || status === 'Processing') {
@@ -19,8 +18,7 @@ export async function cleanUp(
       message: `The upload is ${status}: the copies of its file are removed after its end.`,
     });
   }
-  const removed = await removeWorkCopies(
-    deps.s3,
+  const removed = await deps.store.removeCopies(
     { bucket: workBucket(request.s3.bucket, request.work), uploadId: id },
     createRetryOptions(deps),
   );

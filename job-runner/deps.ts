@@ -1,14 +1,14 @@
-import type { S3Client } from '@aws-sdk/client-s3';
 import type { RunnerConfig } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import type { Session } from '#runner/session.ts';
+import type { FileStore } from '#runner/storage/file-store.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
 
 /** What main.ts makes once for every command of the runner. */
 export interface RunnerDeps {
   session: Session;
   config: RunnerConfig;
-  s3: S3Client;
+  store: FileStore;
   telemetry: Telemetry;
   log: Logger;
   signal: AbortSignal;

@@ -20,6 +20,7 @@ import { assertPlanned, readUpload } from '#ledger/uploads/read-upload.ts';
 import type { RunnerDeps } from '#runner/deps.ts';
 import { planUpload } from '#runner/plan.ts';
 import { createSession } from '#runner/session.ts';
+import { createS3Store } from '#runner/storage/s3-store.ts';
 import { createTelemetry } from '#runner/telemetry/datadog.ts';
 import { createS3Client } from '#s3/client.ts';
 import type { ReadObject } from '#s3/object-identity.ts';
@@ -65,7 +66,8 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
   let upload = await session.run((client) => readOpenUpload(client, config.uploadId));
   const s3 = createS3Client(upload.request.s3, process.env);
   cleanup.defer(() => s3.destroy());
-  const deps = { config, s3, telemetry, log, signal, session };
+  const store = createS3Store(s3);
+  const deps = { config, store, telemetry, log, signal, session };
   switch (command) {
     case 'plan': {
       const object = upload.plan ? null : await planUpload(deps, upload);

@@ -18,24 +18,23 @@ import { type OpenedFile, openFile } from '#runner/source/open-file.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
 import { BLOCKS_BYTES, readBlocks } from '#runner/storage/read-blocks.ts';
 import type { ObjectIdentity, ReadObject } from '#s3/object-identity.ts';
-import { headObject } from '#s3/read-object.ts';
 import type { RetryOptions } from '#s3/retry.ts';
 import { readHeader } from './csv/read-header.ts';
+import type { WorkCopy } from './storage/file-store.ts';
 import { createRetryOptions } from './storage/retry-options.ts';
-import { createWorkCopy, type WorkCopy } from './storage/work-copy.ts';
 
 /** The log gets a line of progress this often. */
 const PROGRESS_MS = 10_000;
 
 /** @returns the whole object, where it was small enough to be kept and did not have to be rewritten. */
 export async function planUpload(deps: RunnerDeps, upload: UploadRow): Promise<ReadObject | null> {
-  const { config, s3, log, session } = deps;
+  const { config, store, log, session } = deps;
   let retries = 0;
   const retry = createRetryOptions(deps, () => {
     retries += 1;
   });
   const startedAt = performance.now();
-  const identity = await headObject(s3, upload.request.s3, retry);
+  const identity = await store.head(upload.request.s3, retry);
   log.info({ sizeBytes: identity.sizeBytes }, 'planning');
   // An administrator can raise the inline limit, but the memory of a pod does not grow with it.
   const isSmall = identity.sizeBytes <= Math.min(config.inlineLimitBytes, DEFAULTS.inlineLimitBytes);
@@ -64,12 +63,12 @@ async function readFile(
   upload: UploadRow,
   { identity, retry, memory, isSmall }: SourceObject,
 ): Promise<Plan> {
-  const { config, s3, log, session } = deps;
+  const { config, store, log, session } = deps;
   const { request, schema } = upload;
-  const readBytes = (start: number, end: number) => copied(readBlocks(s3, identity, { start, end }, retry));
+  const readBytes = (start: number, end: number) => copied(readBlocks(store, identity, { start, end }, retry));
   const read = (start: number, end: number) => {
     const place = isSmall ? { into: memory.bytes.subarray(start, end) } : { memory: memory.bytes };
-    return readBlocks(s3, identity, { start, end, ...place }, retry);
+    return readBlocks(store, identity, { start, end, ...place }, retry);
   };
   const digested = createDigestedStream(read, {
     sizeBytes: identity.sizeBytes,
@@ -108,13 +107,13 @@ async function readFile(
 }
 
 async function startCopy(
-  { config, s3, session }: RunnerDeps,
+  { config, store, session }: RunnerDeps,
   { id, request }: UploadRow,
   { format, retry }: { format: SourceFormat; retry: RetryOptions },
 ): Promise<WorkCopy> {
   const bucket = workBucket(request.s3.bucket, request.work);
   await session.run((client) => recordFormat(client, { id, attempt: config.attempt }, { format, workBucket: bucket }));
-  return createWorkCopy(s3, { bucket, key: `${workPrefix(id)}${config.podName}/canonical.csv` }, retry);
+  return store.createCopy({ bucket, key: `${workPrefix(id)}${config.podName}/canonical.csv` }, retry);
 }
 
 /**

@@ -97,7 +97,7 @@ async function processRange(
 
 /** @returns false when the run ended early, at chunks that another pod had done. */
 async function processRun(context: IndexContext, chunks: Chunk[]): Promise<boolean> {
-  const { upload, s3, object } = context;
+  const { upload, store, object } = context;
   const { plan, request } = upload;
   const identity: ObjectIdentity = plan.work ?? {
     bucket: request.s3.bucket,
@@ -112,7 +112,7 @@ async function processRun(context: IndexContext, chunks: Chunk[]): Promise<boole
     context.reads.retries += 1;
   });
   const range = { start: chunks[0]!.startByte, end: chunks.at(-1)!.endByte };
-  const reader = createByteReader(readBlocks(s3, identity, { ...range, ...READING }, retry));
+  const reader = createByteReader(readBlocks(store, identity, { ...range, ...READING }, retry));
   let position = range.start;
   const read: ReadChunk = async ({ startByte, endByte }, arena) => {
     // Blank lines between two chunks belong to neither.

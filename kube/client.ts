@@ -4,7 +4,7 @@ import type { KubeAccess } from './access.ts';
 import { isGone, isNotFound } from './errors.ts';
 import { readLines } from './json-lines.ts';
 import { apiVersion, collectionPath, creationPath, objectPath, refOf, typed } from './paths.ts';
-import { type Call, createTransport } from './transport.ts';
+import { type Call, createTransport, type Transport } from './transport.ts';
 import type {
   ApplyOptions,
   CallOptions,
@@ -33,95 +33,28 @@ const TIMEOUT_MS = 30_000;
 const PAGE_TIMEOUT_MS = 60_000;
 const PAGE_LIMIT = 500;
 
+type SendCall = <T>(options: CallOptions | undefined, parts: CallParts) => Promise<T>;
+
 /** Each client has connections of its own, so that renewals of the lease never wait behind other requests. */
 export function createKubeClient(deps: KubeClientDeps): KubeClient {
   const { access, clock = systemClock, userAgent = 'batch-upload', onRequest } = deps;
   const transport = createTransport({ access, clock, userAgent, onRequest });
-
-  const call = async <T>(options: CallOptions | undefined, parts: CallParts): Promise<T> => {
+  const call: SendCall = async <T>(options: CallOptions | undefined, parts: CallParts) => {
     const request = toCall(parts, options?.signal);
     return (await transport.json(request, options?.timeoutMs ?? TIMEOUT_MS)) as T;
   };
+  return {
+    ...createReads(call),
+    watch: (type, options) => watch(transport, type, options),
+    ...createWrites(call),
+    ...createPatches(call),
+    close: () => transport.close(),
+  };
+}
 
+function createReads(call: SendCall): Pick<KubeClient, 'get' | 'find' | 'list' | 'listPages'> {
   const get = <T extends KubeObject>(type: ResourceType<T>, ref: ObjectRef, options?: CallOptions) =>
     call<T>(options, { verb: 'get', method: 'GET', type, path: objectPath(type, ref) });
-
-  async function* listPages<T extends KubeObject>(
-    type: ResourceType<T>,
-    options: ListOptions = {},
-  ): AsyncGenerator<ListPage<T>, void, void> {
-    const { limit = PAGE_LIMIT } = options;
-    let next = '';
-    do {
-      const page = await call<RawList<T>>(
-        { signal: options.signal, timeoutMs: options.timeoutMs ?? PAGE_TIMEOUT_MS },
-        {
-          verb: 'list',
-          method: 'GET',
-          type,
-          path: collectionPath(type, options.namespace),
-          query: { ...selectors(options), limit: limit > 0 ? limit : undefined, continue: next },
-        },
-      );
-      next = page.metadata?.continue ?? '';
-      const items = page.items ?? [];
-      // The API server leaves both fields out of the items when the kind is a built-in one.
-      for (const item of items) {
-        item.apiVersion ??= apiVersion(type);
-        item.kind ??= type.kind;
-      }
-      yield { items, resourceVersion: page.metadata?.resourceVersion ?? '' };
-    } while (next !== '');
-  }
-
-  async function* watch<T extends KubeObject>(
-    type: ResourceType<T>,
-    options: WatchOptions,
-  ): AsyncGenerator<WatchEvent<T>, void, void> {
-    const request = toCall(
-      {
-        verb: 'watch',
-        method: 'GET',
-        type,
-        path: collectionPath(type, options.namespace),
-        query: {
-          ...selectors(options),
-          watch: 'true',
-          allowWatchBookmarks: 'true',
-          resourceVersion: options.resourceVersion,
-          timeoutSeconds: options.timeoutSeconds,
-        },
-      },
-      options.signal,
-    );
-    const { idleTimeoutMs, onOpen } = options;
-    const timeouts = { openTimeoutMs: TIMEOUT_MS, idleTimeoutMs, onOpen };
-    for await (const line of readLines(transport.stream(request, timeouts))) {
-      if (line.trim() !== '') yield toWatchEvent<T>(request, line);
-    }
-  }
-
-  const patch = <T extends KubeObject>(
-    options: CallOptions | undefined,
-    parts: Pick<CallParts, 'verb' | 'type' | 'path' | 'query' | 'subresource'> & { contentType: string; json: object },
-  ) => call<T>(options, { ...parts, method: 'PATCH', body: { contentType: parts.contentType, json: parts.json } });
-
-  const apply = <T extends KubeObject>(
-    type: ResourceType<T>,
-    object: T,
-    { subresource, ...options }: ApplyOptions & { subresource?: 'status' },
-  ) =>
-    patch<T>(options, {
-      verb: 'apply',
-      type,
-      subresource,
-      path: objectPath(type, refOf(type, object), subresource),
-      query: { fieldManager: options.fieldManager, force: options.force === true ? 'true' : undefined },
-      // Every JSON text is YAML.
-      contentType: 'application/apply-patch+yaml',
-      json: typed(type, object),
-    });
-
   return {
     get,
     async find(type, ref, options) {
@@ -132,17 +65,78 @@ export function createKubeClient(deps: KubeClientDeps): KubeClient {
         throw error;
       }
     },
-    listPages,
+    listPages: (type, options) => listPages(call, type, options),
     async list(type, options = {}) {
       try {
-        return await collect(listPages(type, options));
+        return await collect(listPages(call, type, options));
       } catch (error) {
         // The continue token expired between two pages, so the second try asks for everything in one page.
         if (!isGone(error)) throw error;
-        return collect(listPages(type, { ...options, limit: 0 }));
+        return collect(listPages(call, type, { ...options, limit: 0 }));
       }
     },
-    watch,
+  };
+}
+
+async function* listPages<T extends KubeObject>(
+  call: SendCall,
+  type: ResourceType<T>,
+  options: ListOptions = {},
+): AsyncGenerator<ListPage<T>, void, void> {
+  const { limit = PAGE_LIMIT } = options;
+  let next = '';
+  do {
+    const page = await call<RawList<T>>(
+      { signal: options.signal, timeoutMs: options.timeoutMs ?? PAGE_TIMEOUT_MS },
+      {
+        verb: 'list',
+        method: 'GET',
+        type,
+        path: collectionPath(type, options.namespace),
+        query: { ...selectors(options), limit: limit > 0 ? limit : undefined, continue: next },
+      },
+    );
+    next = page.metadata?.continue ?? '';
+    const items = page.items ?? [];
+    // The API server leaves both fields out of the items when the kind is a built-in one.
+    for (const item of items) {
+      item.apiVersion ??= apiVersion(type);
+      item.kind ??= type.kind;
+    }
+    yield { items, resourceVersion: page.metadata?.resourceVersion ?? '' };
+  } while (next !== '');
+}
+
+async function* watch<T extends KubeObject>(
+  transport: Transport,
+  type: ResourceType<T>,
+  options: WatchOptions,
+): AsyncGenerator<WatchEvent<T>, void, void> {
+  const request = toCall(
+    {
+      verb: 'watch',
+      method: 'GET',
+      type,
+      path: collectionPath(type, options.namespace),
+      query: {
+        ...selectors(options),
+        watch: 'true',
+        allowWatchBookmarks: 'true',
+        resourceVersion: options.resourceVersion,
+        timeoutSeconds: options.timeoutSeconds,
+      },
+    },
+    options.signal,
+  );
+  const { idleTimeoutMs, onOpen } = options;
+  const timeouts = { openTimeoutMs: TIMEOUT_MS, idleTimeoutMs, onOpen };
+  for await (const line of readLines(transport.stream(request, timeouts))) {
+    if (line.trim() !== '') yield toWatchEvent<T>(request, line);
+  }
+}
+
+function createWrites(call: SendCall): Pick<KubeClient, 'create' | 'replace' | 'delete'> {
+  return {
     create: (type, object, options) =>
       call(options, {
         verb: 'create',
@@ -173,6 +167,32 @@ export function createKubeClient(deps: KubeClientDeps): KubeClient {
         throw error;
       }
     },
+  };
+}
+
+function createPatches(call: SendCall): Pick<KubeClient, 'apply' | 'applyStatus' | 'patchMerge'> {
+  const patch = <T extends KubeObject>(
+    options: CallOptions | undefined,
+    parts: Pick<CallParts, 'verb' | 'type' | 'path' | 'query' | 'subresource'> & { contentType: string; json: object },
+  ) => call<T>(options, { ...parts, method: 'PATCH', body: { contentType: parts.contentType, json: parts.json } });
+
+  const apply = <T extends KubeObject>(
+    type: ResourceType<T>,
+    object: T,
+    { subresource, ...options }: ApplyOptions & { subresource?: 'status' },
+  ) =>
+    patch<T>(options, {
+      verb: 'apply',
+      type,
+      subresource,
+      path: objectPath(type, refOf(type, object), subresource),
+      query: { fieldManager: options.fieldManager, force: options.force === true ? 'true' : undefined },
+      // Every JSON text is YAML.
+      contentType: 'application/apply-patch+yaml',
+      json: typed(type, object),
+    });
+
+  return {
     apply,
     applyStatus: (type, object, options) => apply(type, object, { ...options, subresource: 'status' }),
     patchMerge: (type, ref, json, options) =>
@@ -183,7 +203,6 @@ export function createKubeClient(deps: KubeClientDeps): KubeClient {
         contentType: 'application/merge-patch+json',
         json,
       }),
-    close: () => transport.close(),
   };
 }
 

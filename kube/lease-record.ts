@@ -9,7 +9,7 @@ export function toMicroTime(ms: number): string {
 }
 
 /** A lease in its last state that one candidate saw. */
-export interface Observation {
+export interface ObservedLease {
   lease: Lease;
   /** The lease's spec as JSON: a change of the spec is a sign of life of the holder, a change of annotations is not. */
   content: string;
@@ -18,7 +18,7 @@ export interface Observation {
 }
 
 /** Remote times are never compared with ours: only the time in which we saw no change counts. */
-export function observe(lease: Lease, previous: Observation | undefined, monotonic: number): Observation {
+export function observeLease(lease: Lease, previous: ObservedLease | undefined, monotonic: number): ObservedLease {
   const content = JSON.stringify(lease.spec ?? {});
   return { lease, content, at: content === previous?.content ? previous.at : monotonic };
 }
@@ -26,7 +26,7 @@ export function observe(lease: Lease, previous: Observation | undefined, monoton
 export const holderOf = (lease: Lease): string => lease.spec?.holderIdentity ?? '';
 
 /** True while the lease's holder may still believe that it leads. */
-export function isHeld({ lease, at }: Observation, monotonic: number, defaultDurationMs: number): boolean {
+export function isHeld({ lease, at }: ObservedLease, monotonic: number, defaultDurationMs: number): boolean {
   if (holderOf(lease) === '') return false;
   const seconds = lease.spec?.leaseDurationSeconds;
   return monotonic < at + (seconds === undefined ? defaultDurationMs : seconds * 1000);

@@ -11,7 +11,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, jitter, sleep, systemClock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
 import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
-import { claimed, holderOf, isHeld, type Observation, observe, released } from './lease-record.ts';
+import { claimed, holderOf, isHeld, type ObservedLease, observeLease, released } from './lease-record.ts';
 import { LEASES, type Lease } from './resource-types.ts';
 import type { KubeClient, LeaderElector } from './types.ts';
 
@@ -61,7 +61,7 @@ class LeaseElector implements LeaderElector {
   readonly #durationMs: number;
   readonly #deadlineMs: number;
   readonly #retryMs: number;
-  #observed: Observation | undefined;
+  #observed: ObservedLease | undefined;
   #leader = '';
   #validUntil = 0;
 
@@ -194,7 +194,7 @@ class LeaseElector implements LeaderElector {
     return true;
   }
 
-  async #read(signal: AbortSignal | undefined): Promise<Observation | undefined> {
+  async #read(signal: AbortSignal | undefined): Promise<ObservedLease | undefined> {
     const { client, name, namespace } = this.#deps;
     const lease = await client.find(LEASES, { name, namespace }, this.#callOptions(signal));
     if (lease === undefined) this.#observed = undefined;
@@ -246,7 +246,7 @@ class LeaseElector implements LeaderElector {
   }
 
   #note(lease: Lease): void {
-    this.#observed = observe(lease, this.#observed, this.#clock.monotonic());
+    this.#observed = observeLease(lease, this.#observed, this.#clock.monotonic());
     const holder = holderOf(lease);
     if (holder === this.#leader) return;
     this.#leader = holder;

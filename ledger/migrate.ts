@@ -49,8 +49,11 @@ export async function latestVersion(): Promise<number> {
 
 /** @returns the version of the database's ledger; 0 without a ledger. */
 export async function ledgerVersion(client: ClientBase): Promise<number> {
+  // to_regclass would answer from the session's cache, which does not learn from a wait for an advisory lock that another
+  // session has made the ledger meanwhile.
   const table = await client.query<{ present: boolean }>(
-    "SELECT to_regclass('batch_upload.schema_migrations') IS NOT NULL AS present",
+    `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = 'batch_upload' AND c.relname = 'schema_migrations') AS present`,
   );
   if (!table.rows[0]?.present) return 0;
   const version = await client.query<{ version: number }>(

@@ -27,7 +27,7 @@ export interface UploadRequest {
   chunkRecords: number;
   /** The declared part of the file's format; the rest is detected. */
   format?: DeclaredFormat;
-  /** Where the file's canonical copy goes, if it needs one; absent: into the bucket of the file. */
+  /** The place of the file's canonical copy, if the file needs one; absent: the bucket of the file. */
   work?: { s3: { bucket: string } };
   /** Absent: `Commit`. */
   mode?: 'Commit' | 'Validate';
@@ -105,7 +105,7 @@ export interface Counts {
   succeeded: number;
   failed: number;
   duplicate: number;
-  /** Those of `succeeded` that replaced a stored row. */
+  /** The records of `succeeded` that replaced a stored row. */
   updated: number;
 }
 

@@ -47,14 +47,14 @@ export async function storageFault(
     return permanent(
       'S3_REQUEST',
       'StorageError',
-      `The storage answered HTTP ${status} (${code || 'no code'}) for bucket ${bucket}, object ${key}.`,
+      `The storage answered HTTP ${status} (${code || 'no code'}) for bucket ${bucket}, object ${key}. Check both names; the storage's own log may say more.`,
     );
   }
   return new Fault({
     code: 'S3_UNAVAILABLE',
     category: 'retryable',
     reason: 'StorageUnavailable',
-    message: `The storage cannot be reached or failed (${status ? `HTTP ${status}` : networkCode(error)}).`,
+    message: `The storage cannot be reached or failed (${status ? `HTTP ${status}` : networkCode(error)}). Check that the storage runs, and the endpoint in its Secret.`,
     cause: error,
   });
 }

@@ -81,6 +81,8 @@ function judgeImport(
 
 /** The path that is imported; null for a package, undefined for an unknown name with #. */
 function resolveImport(from: string, specifier: string, aliases: ImportAliases): string | null | undefined {
+  // The project's own description is data, and may be read everywhere.
+  if (specifier.endsWith('/package.json')) return null;
   if (specifier.startsWith('.')) return posix.join(posix.dirname(from), specifier);
   if (!specifier.startsWith('#')) return null;
   for (const [alias, folder] of aliases) {

@@ -1,6 +1,6 @@
 /**
- * Finds the records of a file in its bytes, however the network cuts them. Keeps no bytes. The loop over them is in
- * assembly/boundaries.ts: 3 GB/s.
+ * Finds the records of a file in its bytes, however the network cuts them, and keeps no bytes. The loop over the bytes
+ * is in assembly/boundaries.ts, which reads 3 GB/s.
  *
  * Grammar: RFC 4180 with LF, CRLF or a lone CR as the end of a record. A quote opens a field only at the field's start;
  * inside, a doubled quote is a quote. A quote anywhere else is stray: it spoils its own record and moves no boundary.
@@ -47,7 +47,7 @@ export interface ScannerOptions {
 }
 
 export interface ScanMemory {
-  /** As many as were asked for. */
+  /** Has the size that was asked for. */
   bytes: Buffer;
   finder: BoundaryFinder;
 }

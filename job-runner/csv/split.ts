@@ -1,6 +1,6 @@
 /** The fields of one record's text, by the grammar of the scanner. */
 export interface SplitRecord {
-  /** Doubled quotes are single here. A malformed record gives the fields as well as they can be told apart. */
+  /** Doubled quotes have become single ones. The fields of a malformed record are a best guess. */
   fields: string[];
   /** True when a quote stands where none may; the record fails then. */
   malformed: boolean;

@@ -7,9 +7,9 @@ import { fieldWords } from './field-program.ts';
 import { createProgramMemory } from './program-memory.ts';
 
 export interface Program {
-  /** Where the program for fields is in the memory. */
+  /** The address of the program for fields in the memory. */
   fieldProgram: number;
-  /** Where the program for columns is in the memory. */
+  /** The address of the program for columns in the memory. */
   columnProgram: number;
   /** A row has at most `rowBytes` + `rowFactor` × the bytes of its record. */
   rowBytes: number;

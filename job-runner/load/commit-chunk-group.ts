@@ -3,7 +3,8 @@
  * and only while the upload is running with this pod's attempt. Several chunks may share a transaction.
  */
 import type { ClientBase } from 'pg';
-import { beginChunks, type ChunkResult, commitChunks, DUPLICATE_CODE } from '#ledger/chunks/chunks.ts';
+import { beginChunks, type ChunkResult, commitChunks } from '#ledger/chunks/chunks.ts';
+import { DUPLICATE_CODE } from '#ledger/errors/duplicate-code.ts';
 import { type FailedRow, insertErrors } from '#ledger/errors/insert-errors.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { REFUSED_CODE } from '#runner/processor/faults.ts';

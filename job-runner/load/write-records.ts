@@ -147,8 +147,8 @@ async function copyAll(
 ): Promise<void> {
   // An empty selection has no bytes at all, and COPY in the binary format refuses input without its header.
   if (count === 0) return;
-  const taken = await copyRows(client, format === 'binary' ? `${statement} WITH (FORMAT binary)` : statement, parts);
-  if (taken !== count) throw new Error(`COPY took ${taken} of ${count} rows: the chunk is not written`);
+  const written = await copyRows(client, format === 'binary' ? `${statement} WITH (FORMAT binary)` : statement, parts);
+  if (written !== count) throw new Error(`COPY took ${written} of ${count} rows: the chunk is not written`);
 }
 
 const UNIQUE_VIOLATION = '23505';

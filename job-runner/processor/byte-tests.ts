@@ -8,7 +8,7 @@ import { isDay } from './calendar.ts';
 /** Tests the bytes [start, end), which are UTF-8; the range has at least one byte. */
 export interface ByteTest {
   (bytes: Uint8Array, start: number, end: number): boolean;
-  /** The same test for the kernel. */
+  /** Describes the test to the kernel. */
   readonly form: TestForm;
 }
 

@@ -81,7 +81,7 @@ function collectTests(
   return tests.includes(null) ? null : (tests as ByteTest[]);
 }
 
-/** Makes one test of all. */
+/** Joins the tests into one test. */
 function all(tests: readonly ByteTest[] | null): FieldCheck['acceptsBytes'] {
   if (tests === null) return never;
   if (tests.length < 2) return tests[0] ?? always;

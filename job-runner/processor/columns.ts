@@ -19,7 +19,7 @@ export interface RecordContext {
 /** Writes one column. @throws OutOfRange, or Error when an expression does not apply. */
 export interface ColumnWriter {
   (values: FieldValues, out: RowBuffer, context: RecordContext): void;
-  /** The same for the kernel, which calls the writer when this is absent. */
+  /** Tells the kernel what the writer writes. Absent: the kernel calls the writer. */
   readonly form?: ColumnForm;
 }
 
@@ -166,7 +166,7 @@ function fieldIndex({ schema }: CompileContext, name: string, path: string): num
  */
 export interface MemberWriter {
   (values: FieldValues, out: RowBuffer, isFirst: boolean): boolean;
-  /** The same for the kernel, which calls the writer when this is absent. */
+  /** Tells the kernel what the writer writes. Absent: the kernel calls the writer. */
   readonly form?: MemberForm;
 }
 

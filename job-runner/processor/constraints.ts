@@ -9,7 +9,7 @@ import type { Field, ValueType } from './value-type.ts';
 export interface Constraint {
   /** True when the field's text, and the value that its type reads from the text, are valid. */
   test(text: string, value: string): boolean;
-  /** The same test on bytes; null where there is no quick test. */
+  /** The quick test of the constraint on bytes; null where there is none. */
   testBytes: ByteTest | null;
   fault: RecordFault;
 }

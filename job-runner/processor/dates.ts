@@ -84,7 +84,7 @@ export function compareTimes(a: string, b: string): number {
   return compareOrdered(a.slice(0, 8), b.slice(0, 8)) || compareNumbers(`0${a.slice(8)}`, `0${b.slice(8)}`);
 }
 
-/** Exact in the fraction of the second. A time without a zone is UTC, as in the sessions that load. */
+/** The comparison is exact in fractions of a second. A time without a zone is UTC, as in the sessions that load. */
 export function compareDatetimes(a: string, b: string): number {
   const x = readDatetime(a);
   const y = readDatetime(b);

@@ -64,7 +64,7 @@ export const JSON_FAULT: RecordFault = {
   message: 'The line is not one JSON object',
 };
 
-/** The fault of a record that is not text and whose fields cannot be told apart. */
+/** The fault of a record that is not text and whose fields cannot be found. */
 export const TEXT_FAULT: RecordFault = {
   code: CODES.text,
   field: null,

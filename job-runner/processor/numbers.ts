@@ -111,14 +111,14 @@ export function integerToCel(text: string): bigint {
   throw new RangeError('the integer has more than 64 bits');
 }
 
-/** Keeps all digits of the text. */
+/** The result keeps all digits of the text. */
 export function numberToJson(text: string): string {
   const [, sign, whole, fraction, exponent] = /^([+-]?)([0-9]*)\.?([0-9]*)(.*)$/.exec(text)!;
   const digits = whole!.replace(/^0+(?=[0-9])/, '') || '0';
   return `${sign === '-' ? '-' : ''}${digits}${fraction ? `.${fraction}` : ''}${exponent}`;
 }
 
-/** Exact at any length, in linear time. */
+/** Compares numbers of any length exactly and in linear time. */
 export function compareNumbers(a: string, b: string): number {
   const x = readDecimal(a);
   const y = readDecimal(b);

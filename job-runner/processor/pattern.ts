@@ -5,7 +5,7 @@ import { SchemaError } from './schema-error.ts';
 
 export interface Pattern {
   test(text: string): boolean;
-  /** The same test on bytes; null where there is no quick test. */
+  /** The quick test of the pattern on bytes; null where there is none. */
   testBytes: ByteTest | null;
 }
 

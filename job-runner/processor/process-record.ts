@@ -45,7 +45,7 @@ export interface CompileOptions {
   record?: RecordView;
   /** The encodings of the target's columns for rows in the binary format; null for the text format. */
   encodings?: readonly Encoding[] | null;
-  /** Node's own is faster than the default, which runs everywhere. */
+  /** Node's own test is faster than the default, which runs on every machine. */
   isUtf8?: IsUtf8;
 }
 
@@ -120,8 +120,8 @@ export function compileSchema(
 const NO_FAULTS: RecordFault[] = [];
 
 /**
- * The bytes of nearly every field say that the field is valid; a text is only made where they do not.
- * @param isClean asks the bytes of a field; null where all bytes of the record are known to be text
+ * The bytes of nearly every field say that the field is valid; the text is made only where they do not.
+ * @param isClean tests the bytes of a field; null where all bytes of the record are known to be text
  */
 function checkFields(
   values: FieldValues,

@@ -94,14 +94,14 @@ export class RowBuffer {
     return this.#enclose(parts);
   }
 
-  /** The same rows with their row number as one more column, a bigint. */
+  /** Some rows, each with its row number as one more column, a bigint. */
   selectWithRowNumbers(rows: readonly number[]): Buffer[] {
     if (rows.length === 0) return [];
     return this.#enclose([this.#isBinary ? this.#numberedBinary(rows) : this.#numberedText(rows)]);
   }
 
   /**
-   * Some columns of the same rows, and the row number; valid until the next call.
+   * Some columns of some rows, each row with its number; valid until the next call.
    * @param columns positions in ascending order
    */
   selectColumns(rows: readonly number[], columns: readonly number[]): Buffer[] {

@@ -29,21 +29,27 @@ export interface PrepareOptions {
    * The types of the target's columns, where they are known: a number that its column has no room for is a fault then.
    */
   columnTypes?: readonly ColumnType[] | null;
-  /** Node's own is faster than the default, which runs everywhere. */
+  /** Node's own test is faster than the default, which runs on every machine. */
   isUtf8?: IsUtf8;
+  /** Called once, with the file's header, before the first record. */
+  onHeader?(header: readonly string[]): void;
+  /** Called for every list of records with the rows of its valid ones; the rows are valid during the call. */
+  onRows?(rows: RowBuffer): void;
 }
 
 export interface PreparedRecord {
   rowNumber: number;
-  /** The record's code is that of the first fault; empty for a valid record. */
+  /** Empty for a valid record; else the code of the first fault is the record's code. */
   faults: readonly RecordFault[];
+  /** The canonical bytes of a failed record with its line end, valid until the next list is asked for; null for a valid record. */
+  bytes: Buffer | null;
 }
 
 const NO_FAULTS: readonly RecordFault[] = [];
 const NO_UPLOAD = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Yields the records in order, one list for each piece of the file that ends some.
+ * Yields the records in order, with one list for each piece of the file in which a record ends.
  * @throws Fault for a file that fails as a whole (permanent: FILE_HEADER, FILE_UNTERMINATED_QUOTE,
  * FILE_RECORD_TOO_LONG), SchemaError, and what reading throws
  */
@@ -51,7 +57,7 @@ export async function* prepareRecords(
   { bytes, format, firstRowNumber }: CanonicalFile,
   options: PrepareOptions,
 ): AsyncGenerator<PreparedRecord[], void, void> {
-  const { schema, maxRecordBytes, columnTypes = null, isUtf8 = isUtf8Portable } = options;
+  const { schema, maxRecordBytes, columnTypes = null, isUtf8 = isUtf8Portable, onHeader, onRows } = options;
   const { chunkDelimiter: delimiter } = format;
   const encodings = columnTypes && chooseEncodings(schema, columnTypes);
   const malformedFault = format.type === 'ndjson' ? JSON_FAULT : QUOTING_FAULT;
@@ -63,6 +69,7 @@ export async function* prepareRecords(
     firstRowNumber,
     onHeader(record) {
       const header = readHeader(record, schema, delimiter);
+      onHeader?.(header);
       preparer = createBlockPreparer({
         schema,
         header,
@@ -77,14 +84,23 @@ export async function* prepareRecords(
 
   function prepare(block: Block): PreparedRecord[] {
     const records: PreparedRecord[] = [];
+    let lastStart = 0;
+    let lastEnd = 0;
     rows.clear();
     preparer!.prepare(block.bytes, block.firstRowNumber, {
       rows,
-      onRecord: (_start, _end, rowNumber) => records.push({ rowNumber, faults: NO_FAULTS }),
+      onRecord(start, end, rowNumber) {
+        lastStart = start;
+        lastEnd = end;
+        records.push({ rowNumber, faults: NO_FAULTS, bytes: null });
+      },
       onFailed(_rowNumber, faults) {
-        records.at(-1)!.faults = faults;
+        const record = records.at(-1)!;
+        record.faults = faults;
+        record.bytes = block.bytes.subarray(lastStart, lastEnd);
       },
     });
+    onRows?.(rows);
     return records;
   }
 

@@ -126,7 +126,7 @@ function guessEncoding({ bytes, complete }: Sample): Encoding {
   if (count(whole, (byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) * 10 > whole.length) {
     throw formatFault(
       'FormatNotSupported',
-      'The file is no text: what is read are CSV and NDJSON, also compressed by gzip, zstd or ZIP, and .xlsx workbooks.',
+      'The file is not text: save it as CSV, NDJSON (either may be compressed by gzip, zstd or ZIP) or .xlsx, and upload that.',
     );
   }
   return 'windows-1252';

@@ -5,7 +5,7 @@ export function splitPath(path: string): { folder: string; name: string } {
   return { folder: path.slice(0, Math.max(0, slash)), name: path.slice(slash + 1) };
 }
 
-/** The path as it is seen from the folder; `..` leads out of a folder, also out of the first. */
+/** Joins a path to the folder that it starts from, and resolves `.` and `..` as Node's `path.posix.join` does. */
 export function joinPath(folder: string, path: string): string {
   const segments: string[] = [];
   for (const segment of `${folder}/${path}`.split('/')) {

@@ -1,6 +1,6 @@
 import type { IsUtf8 } from '#runner/csv/utf8.ts';
 
-/** What the readers of files need of the machine: Node's is in `node/platform.ts`, a browser's page brings its own. */
+/** What the readers of files need of the machine that they run on. Node's platform is in `node/platform.ts`. */
 export interface Platform {
   isUtf8: IsUtf8;
   /**

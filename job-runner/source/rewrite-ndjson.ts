@@ -9,7 +9,7 @@ import { formatMalformed, formatRecord } from './write-csv.ts';
 export interface NdjsonOptions {
   schema: RecordSchemaSpec;
   maxRecordBytes: number;
-  /** Node's own is faster than the default, which runs everywhere. */
+  /** Node's own test is faster than the default, which runs on every machine. */
   isUtf8?: IsUtf8;
 }
 

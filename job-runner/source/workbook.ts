@@ -37,7 +37,10 @@ export async function openWorkbook(archive: Archive): Promise<Workbook> {
   const target = (id: string) => relations.find((each) => each.id === id && each.type === 'worksheet')?.target;
   const path = sheets.map(target).find((each) => each !== undefined);
   if (path === undefined)
-    throw formatFault('FormatNotSupported', 'The workbook has no sheet with cells that is shown.');
+    throw formatFault(
+      'FormatNotSupported',
+      'The workbook has no visible sheet with cells: unhide the sheet with the records, save it, and upload it again.',
+    );
   const part = (type: string) => {
     const found = relations.find((each) => each.type === type)?.target;
     return found === undefined ? undefined : findMember(archive, found);

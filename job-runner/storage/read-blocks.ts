@@ -1,8 +1,7 @@
 /** Reads a part of an object from its start to its end, by several ranged requests at once. */
-import type { S3Client } from '@aws-sdk/client-s3';
 import type { ObjectIdentity } from '#s3/object-identity.ts';
-import { readInto } from '#s3/read-object.ts';
 import type { RetryOptions } from '#s3/retry.ts';
+import type { FileStore } from './file-store.ts';
 
 /** A request costs about as much time as some hundred KB of its bytes, so blocks are much larger than that. */
 const BLOCK_BYTES = 8 * 1024 * 1024;
@@ -32,10 +31,10 @@ export interface BlocksOptions {
  * Yields the bytes [start, end) of the object in order, in pieces as they arrive, from requests of `blockBytes` each. A
  * piece is valid until the next one is asked for, because the memory of `readsAtOnce` blocks is reused. Pieces of
  * `into` stay valid.
- * @throws Fault S3_*, as {@link readInto} does.
+ * @throws Fault, as the store's `readInto` does.
  */
 export async function* readBlocks(
-  client: S3Client,
+  store: Pick<FileStore, 'readInto'>,
   identity: ObjectIdentity,
   { start, end, readsAtOnce = READS_AT_ONCE, blockBytes = BLOCK_BYTES, into, memory }: BlocksOptions,
   retry: RetryOptions,
@@ -43,25 +42,25 @@ export async function* readBlocks(
   const stop = new AbortController();
   const signal = AbortSignal.any([retry.signal, stop.signal]);
   const free = memory ? cut(memory, blockBytes) : [];
-  const underWay: Block[] = [];
+  const pending: Block[] = [];
   let next = start;
   try {
-    while (next < end || underWay.length > 0) {
-      for (; next < end && underWay.length < readsAtOnce; next += blockBytes) {
+    while (next < end || pending.length > 0) {
+      for (; next < end && pending.length < readsAtOnce; next += blockBytes) {
         const length = Math.min(blockBytes, end - next);
         const block = into?.subarray(next - start) ?? free.pop() ?? Buffer.allocUnsafeSlow(length);
-        underWay.push(
-          startBlock(client, identity, { start: next, into: block.subarray(0, length) }, { ...retry, signal }),
+        pending.push(
+          startBlock(store, identity, { start: next, into: block.subarray(0, length) }, { ...retry, signal }),
         );
       }
-      const block = underWay[0]!;
+      const block = pending[0]!;
       yield* block.pieces();
-      underWay.shift();
+      pending.shift();
       free.push(block.memory);
     }
   } finally {
     stop.abort(new Error('the reader has ended'));
-    await Promise.all(underWay.map(({ ended }) => ended));
+    await Promise.all(pending.map(({ ended }) => ended));
   }
 }
 
@@ -82,7 +81,7 @@ interface Block {
 
 /** Starts to read a block; the reading goes on while nobody takes its pieces. */
 function startBlock(
-  client: S3Client,
+  store: Pick<FileStore, 'readInto'>,
   identity: ObjectIdentity,
   { start, into }: { start: number; into: Buffer },
   retry: RetryOptions,
@@ -97,7 +96,7 @@ function startBlock(
 
   async function read(): Promise<void> {
     try {
-      await readInto(client, identity, { start, into, onBytes }, retry);
+      await store.readInto(identity, { start, into, onBytes }, retry);
     } catch (error) {
       failure = { error };
       wake();

@@ -18,9 +18,9 @@ import {
 import { Fault } from '#common/faults.ts';
 import { workPrefix } from '#common/job-contract.ts';
 import { storageFault } from '#s3/fault.ts';
-import type { ObjectIdentity } from '#s3/object-identity.ts';
 import { headObject } from '#s3/read-object.ts';
 import { createStallLimit, type RetryOptions, withRetries } from '#s3/retry.ts';
+import type { WorkCopy, WorkPlace } from './file-store.ts';
 
 /** Two parts are in memory: one is filled while the other one is being sent. */
 const PART_BYTES = 8 * 1024 * 1024;
@@ -31,20 +31,6 @@ const PART_BYTES = 8 * 1024 * 1024;
 const STALLS_PER_PART = 4;
 /** S3's limit for the parts of an object; a copy can have 80 GB. */
 const MAX_PARTS = 10_000;
-
-export interface WorkPlace {
-  bucket: string;
-  key: string;
-}
-
-export interface WorkCopy {
-  /** Adds the next bytes, and waits when the storage takes bytes more slowly. @throws Fault */
-  write(piece: Buffer): Promise<void>;
-  /** Completes the object, and returns when it exists. @throws Fault */
-  finish(): Promise<ObjectIdentity>;
-  /** Aborts an unfinished upload of the copy. Safe to call at any time. */
-  abort(): Promise<void>;
-}
 
 export function createWorkCopy(s3: S3Client, place: WorkPlace, retry: RetryOptions): WorkCopy {
   const object = { Bucket: place.bucket, Key: place.key };

@@ -2,7 +2,8 @@
  * DogStatsD metrics and APM spans of a pod, by the names that the monitoring in production uses. Telemetry is off
  * unless BATCH_UPLOAD_DATADOG is true; dd-trace is loaded only then.
  */
-import { type ChunkResult, DUPLICATE_CODE } from '#ledger/chunks/chunks.ts';
+import type { ChunkResult } from '#ledger/chunks/chunks.ts';
+import { DUPLICATE_CODE } from '#ledger/errors/duplicate-code.ts';
 
 export interface Telemetry {
   /** Runs work on chunks; each chunk gets a span `batch_upload.process_chunk`. */

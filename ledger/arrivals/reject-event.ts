@@ -9,7 +9,7 @@ export interface RejectedEvent {
   source: string;
   /** Id of the queue's message; null when the event was posted. */
   messageId: string | null;
-  /** For people: what could not be understood. */
+  /** Says to people what could not be understood. */
   reason: string;
   body: string | Uint8Array;
 }

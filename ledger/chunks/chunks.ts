@@ -72,24 +72,18 @@ export async function beginChunks(
   return new Set(locked!.rows.filter(({ pending }) => pending).map(({ chunk_number }) => chunk_number));
 }
 
-/**
- * The code of a record that lost to another record with its key. Such records count as failed only under the policy
- * Fail.
- */
-export const DUPLICATE_CODE = 'DUP_001';
-
 export interface ChunkResult {
   number: number;
   records: number;
   succeeded: number;
-  /** Those of `succeeded` that replaced a row of another upload. */
+  /** The records of `succeeded` that replaced a row of another upload. */
   updated: number;
   failed: number;
   duplicate: number;
   durationMs: number;
   /** For each code the number of records and a sample message. */
   codes: ErrorSummary[];
-  /** For people: pod, index, strategy, tries and retried reads. */
+  /** Pod, index, strategy, tries and retried reads, which only people read. */
   metadata: Record<string, unknown>;
 }
 

@@ -14,7 +14,7 @@ import { readLedgerState } from '#ledger/migrate.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { withLockPatience } from '#ledger/uploads/lock-upload.ts';
 import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
-import { assertDirect, classify, isLost, ledgerOutdated } from './connection.ts';
+import { assertDirect, classify, isLost, ledgerOutdated } from './pool-connection.ts';
 
 export interface DatabaseDeps {
   config: pg.ClientConfig;

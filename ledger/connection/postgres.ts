@@ -97,7 +97,7 @@ function invalid(why: string): Fault {
     code: 'CFG_DATABASE_URI',
     category: 'permanent',
     reason: 'SecretInvalid',
-    message: `The database Secret's uri cannot be used: ${why}.`,
+    message: `The database Secret's uri cannot be used: ${why}. Correct the key uri of the Secret.`,
   });
 }
 
@@ -173,7 +173,7 @@ export function databaseFault(error: unknown): Fault {
       code: 'DB_CONNECTION',
       category: 'retryable',
       reason: 'DatabaseUnavailable',
-      message: `The database cannot be reached (${networkCode(error)}).`,
+      message: `The database cannot be reached (${networkCode(error)}). Check that PostgreSQL runs, and the host and port in the Secret's uri.`,
       cause: error,
     });
   }

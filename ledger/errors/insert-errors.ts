@@ -20,8 +20,8 @@ export async function insertErrors(
   { parts, count }: { parts: readonly Buffer[]; count: number },
 ): Promise<void> {
   if (count === 0) return;
-  const taken = await copyRows(client, COPY, parts);
-  if (taken !== count) throw new Error(`COPY took ${taken} of ${count} failed records`);
+  const written = await copyRows(client, COPY, parts);
+  if (written !== count) throw new Error(`COPY took ${written} of ${count} failed records`);
 }
 
 /** @returns the row for {@link insertErrors}, with the columns in the order of its statement. */

@@ -5,7 +5,7 @@ const BATCH = 20_000;
 
 /**
  * Removes keys of ended uploads, one batch for each call. No pod writes such keys any more: a chunk's transaction fails
- * when its upload has ended, and a failed upload that has keys is not tried again (retry-upload.ts).
+ * when its upload has ended, and a failed upload that has keys is not tried again (uploads/refuse-retry.ts).
  * @returns whether more keys may be left.
  */
 export async function removeKeys(client: ClientBase): Promise<boolean> {

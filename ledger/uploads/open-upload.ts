@@ -7,7 +7,7 @@ import type { NewUpload } from '#ledger/types.ts';
  * records.
  * @returns SHA-256 of canonical JSON (sorted keys), in hex.
  */
-function hashSchema({ schema, request: { format } }: NewUpload): string {
+export function hashSchema({ schema, request: { format } }: Pick<NewUpload, 'schema' | 'request'>): string {
   return createHash('sha256')
     .update(canonicalJson(format ? { schema, format } : schema))
     .digest('hex');

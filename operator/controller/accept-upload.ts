@@ -8,12 +8,10 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Database } from '#ledger/client/database.ts';
-import { sqlState } from '#ledger/connection/postgres.ts';
 import type { UploadRequest } from '#ledger/types.ts';
 import { openUpload } from '#ledger/uploads/open-upload.ts';
 import { type FindMigrator, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
-import { createTableSql, createTarget } from '#runner/target/create-target.ts';
-import { tableMissing, verifyTarget } from '#runner/target/verify-target.ts';
+import { prepareTarget } from '#runner/target/prepare-target.ts';
 
 export interface AcceptInput {
   upload: BatchUpload;
@@ -31,36 +29,6 @@ export async function acceptUpload(input: AcceptInput): Promise<UploadExplanatio
     (await database.run((client) => prepareTarget(client, schema))) ??
     (await database.run((client) => open(client, input)))
   );
-}
-
-export async function prepareTarget(
-  client: pg.ClientBase,
-  schema: RecordSchemaSpec,
-): Promise<UploadExplanation | null> {
-  const wrong = await verifyTarget(client, schema);
-  if (wrong === null || wrong.reason !== 'TargetTableMissing' || !schema.target.create) return wrong;
-  try {
-    await createTarget(client, schema);
-  } catch (error) {
-    return createRefused(schema, sqlState(error)) ?? Promise.reject(error);
-  }
-  return verifyTarget(client, schema);
-}
-
-function createRefused(schema: RecordSchemaSpec, state: string | undefined): UploadExplanation | null {
-  const { table } = schema.target;
-  if (state === '3F000') {
-    return {
-      ...tableMissing(schema),
-      message: `The database has no schema for the table ${table}. Create the schema: CREATE SCHEMA …;`,
-    };
-  }
-  if (state !== '42501') return null;
-  const sql = createTableSql(schema).replaceAll(/\n\s*/g, ' ');
-  return {
-    reason: 'TargetCreateDenied',
-    message: `The database role may not create the table ${table}. Grant the role CREATE on the schema, or have an administrator run: ${sql};`,
-  };
 }
 
 async function open(client: pg.ClientBase, { upload, clusterId, schema }: AcceptInput): Promise<null> {

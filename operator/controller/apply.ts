@@ -5,7 +5,7 @@ import type { RunnerCommand } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import { isAlreadyExists, isNotFound, KubeError } from '#kube/errors.ts';
-import { JOBS, type Job } from '#kube/resource-types.ts';
+import { JOBS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { UploadProgress } from '#ledger/types.ts';
@@ -14,7 +14,7 @@ import { completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
-import type { JobInput } from '#operator/jobs/pod-template.ts';
+import type { JobInput, NewJob } from '#operator/jobs/pod-template.ts';
 import { buildProcessJob } from '#operator/jobs/process-job.ts';
 import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { type AcceptInput, acceptUpload, explainFault } from './accept-upload.ts';
@@ -121,7 +121,7 @@ async function createJob(
   const job = kind === 'plan' ? buildPlanJob(input) : buildProcessJob(input, row!.totalIndexes ?? 1);
   try {
     await client.create(JOBS, job, { signal });
-    log.info({ namespace, upload: upload.metadata.name, job: job.metadata!.name, recreated }, 'created a Job');
+    log.info({ namespace, upload: upload.metadata.name, job: job.metadata.name, recreated }, 'created a Job');
     reachPoint(kind === 'plan' ? 'after-create-plan-job' : 'after-create-process-job');
     return { type: 'done' };
   } catch (error) {
@@ -133,10 +133,10 @@ async function createJob(
 /** A Job of this name exists. The upload's own Job is missing only in the cache; any other is in the way. */
 async function adopt(
   { client }: ApplyDeps,
-  { metadata }: Job,
+  { metadata }: NewJob,
   { uid, signal }: { uid: string; signal: AbortSignal },
 ): Promise<Outcome> {
-  const ref = { namespace: metadata!.namespace, name: metadata!.name! };
+  const ref = { namespace: metadata.namespace, name: metadata.name };
   const found = await client.find(JOBS, ref, { signal });
   const ours = found === undefined || found.metadata?.ownerReferences?.some((owner) => owner.uid === uid);
   return ours ? { type: 'done' } : { type: 'degraded', why: nameTaken(ref) };

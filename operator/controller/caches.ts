@@ -57,11 +57,11 @@ export function createCaches(deps: { client: KubeClient; log: Logger; namespaces
 
 function indexUploads(reflector: Reflector<BatchUpload>): Map<string, BatchUpload> {
   const index = new Map<string, BatchUpload>();
-  const keep = (upload: BatchUpload) => void index.set(upload.metadata?.uid ?? '', upload);
+  const keep = (upload: BatchUpload) => void index.set(upload.metadata.uid, upload);
   reflector.subscribe({
     onAdd: keep,
     onUpdate: keep,
-    onDelete: (upload) => void index.delete(upload.metadata?.uid ?? ''),
+    onDelete: (upload) => void index.delete(upload.metadata.uid),
   });
   return index;
 }

@@ -52,20 +52,20 @@ export function decideRefused({ now, endedAt }: CleanupView, message: string): C
 }
 
 export function isHeld({ metadata }: BatchUpload): boolean {
-  return metadata?.finalizers?.includes(FINALIZERS.workCopy) ?? false;
+  return metadata.finalizers?.includes(FINALIZERS.workCopy) ?? false;
 }
 
 export function endedAt({ metadata, status }: BatchUpload): number {
-  const times = [status?.completionTime, metadata?.deletionTimestamp].map((text) => Date.parse(text ?? '') || 0);
+  const times = [status?.completionTime, metadata.deletionTimestamp].map((text) => Date.parse(text ?? '') || 0);
   return Math.max(...times);
 }
 
 /** A merge patch of the finalizers. The API server refuses the patch when the upload has changed since it was read. */
 export function finalizerPatch({ metadata }: BatchUpload, held: boolean): object {
-  const others = (metadata?.finalizers ?? []).filter((name) => name !== FINALIZERS.workCopy);
+  const others = (metadata.finalizers ?? []).filter((name) => name !== FINALIZERS.workCopy);
   return {
     metadata: {
-      resourceVersion: metadata?.resourceVersion,
+      resourceVersion: metadata.resourceVersion,
       finalizers: held ? [...others, FINALIZERS.workCopy] : others,
     },
   };

@@ -93,7 +93,7 @@ async function createJob(
   const job = buildCleanupJob(input, CLEANUP_MS / 1000);
   try {
     await client.create(JOBS, job, { signal });
-    log.info({ namespace, upload: name, job: job.metadata!.name }, 'created a Job');
+    log.info({ namespace, upload: name, job: job.metadata.name }, 'created a Job');
   } catch (error) {
     if (!(error instanceof KubeError) || !(isAlreadyExists(error) || [400, 403, 404, 422].includes(error.status)))
       throw error;

@@ -90,7 +90,7 @@ export async function sweepDatabase(deps: CloseDeps, database: Database, signal:
     if (deps.caches.uploadByUid(row.id) !== undefined) continue;
     // The cache may be old, so that the API server is asked before a row is closed.
     const found = await deps.client.find(BATCH_UPLOADS, row, { signal });
-    if (found?.metadata?.uid === row.id && found.metadata.deletionTimestamp === undefined) continue;
+    if (found?.metadata.uid === row.id && found.metadata.deletionTimestamp === undefined) continue;
     await closeRow(database, row.id);
     closed += 1;
     deps.log.info(

@@ -137,7 +137,7 @@ function listen({
   const onSchema = (schema: RecordSchema) => {
     for (const upload of caches.uploads.values()) {
       const { namespace } = upload.metadata ?? {};
-      const waits = namespace === schema.metadata?.namespace && upload.spec.schemaRef.name === schema.metadata?.name;
+      const waits = namespace === schema.metadata.namespace && upload.spec.schemaRef.name === schema.metadata.name;
       if (waits && upload.status?.phase === 'Pending') queue.add(keyOf(upload));
     }
   };
@@ -194,7 +194,7 @@ function createProcess({
   };
 }
 
-const isBeingDeleted = ({ metadata }: BatchUpload) => metadata?.deletionTimestamp !== undefined;
+const isBeingDeleted = ({ metadata }: BatchUpload) => metadata.deletionTimestamp !== undefined;
 
 function addDeleted(deleted: Map<string, DeletedUpload[]>, key: string, each: DeletedUpload): void {
   deleted.set(key, [...(deleted.get(key) ?? []), each]);
@@ -212,10 +212,10 @@ async function sweepNowAndThen(
 ): Promise<void> {
   while (!signal.aborted) {
     const closed = await sweep(deps, signal).catch((error) => {
-      deps.log.warn({ err: error }, 'the sweep failed');
+      deps.log.warn({ err: error }, 'the sweep of deleted uploads failed, the next sweep tries again');
       return 0;
     });
-    if (closed > 0) deps.log.info({ closed }, 'swept');
+    if (closed > 0) deps.log.info({ closed }, 'closed the ledger rows of deleted uploads');
     await sleep(clock, intervalMs, signal);
   }
 }

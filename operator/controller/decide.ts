@@ -33,8 +33,8 @@
 import { isTrue } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { LedgerStatus, UploadProgress } from '#ledger/types.ts';
+import { findTooManyFailed } from '#ledger/uploads/error-policy.ts';
 import { checkSchema } from './accept-policy.ts';
-import { findTooManyFailed } from './error-policy.ts';
 import { conditionReason } from './failure-policy.ts';
 import { type JobPlan, neededKind, planJob, unfinishedJobs } from './job-policy.ts';
 import { decideRetry } from './retry-policy.ts';
@@ -146,7 +146,7 @@ function stop(observed: Observed, row: UploadProgress, why: { reason: string; me
 
 function acceptOrWait(observed: Observed): Decision {
   const { upload, schema } = observed;
-  const wrong = checkSchema(upload.metadata?.namespace ?? '', upload.spec.schemaRef.name, schema);
+  const wrong = checkSchema(upload.metadata.namespace, upload.spec.schemaRef.name, schema);
   if (wrong || !schema) return wait(observed, wrong!);
   // The status shows this explanation only when the accept is cut off.
   const why: UploadExplanation = { reason: 'NotAccepted', message: 'The upload is being accepted.' };

@@ -133,7 +133,7 @@ async function writeStatus(
       force: true,
       signal,
     });
-    memory.written = { status, resourceVersion: written.metadata?.resourceVersion ?? '' };
+    memory.written = { status, resourceVersion: written.metadata.resourceVersion ?? '' };
   } catch (error) {
     // The upload has been deleted; the watch event of the deletion follows.
     if (isNotFound(error)) return;
@@ -149,7 +149,7 @@ async function writeStatus(
 
 /** The cache lags behind the controller's writes; a status built on an older one would set transition times anew. */
 function withNewestStatus(upload: BatchUpload, { written }: UploadMemory): BatchUpload {
-  if (!written || !isNewer(written.resourceVersion, upload.metadata?.resourceVersion ?? '')) return upload;
+  if (!written || !isNewer(written.resourceVersion, upload.metadata.resourceVersion ?? '')) return upload;
   return { ...upload, status: written.status };
 }
 

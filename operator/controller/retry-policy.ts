@@ -10,7 +10,7 @@
 import { findCondition, isFinished } from '#api/conditions.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { UploadProgress } from '#ledger/types.ts';
-import { refuseRetry } from '#ledger/uploads/retry-upload.ts';
+import { refuseRetry } from '#ledger/uploads/refuse-retry.ts';
 
 export type RetryDecision = { type: 'none' } | { type: 'retry'; generation: number } | { type: 'refused'; why: string };
 
@@ -29,5 +29,5 @@ export function isFinal({ metadata, spec, status }: BatchUpload): boolean {
   if (!isFinished(status)) return false;
   const failed = findCondition(status, 'Failed');
   if (failed?.status !== 'True' || !spec.retryGeneration) return true;
-  return (failed.observedGeneration ?? 0) >= (metadata?.generation ?? 0);
+  return (failed.observedGeneration ?? 0) >= (metadata.generation ?? 0);
 }

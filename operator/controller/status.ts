@@ -32,7 +32,7 @@ export type StatusInput = Pick<Observed, 'now' | 'upload' | 'jobs' | 'recordsPer
 export function buildStatus(input: StatusInput): BatchUploadStatus {
   const { upload, view, now } = input;
   const previous = upload.status ?? {};
-  const generation = upload.metadata?.generation ?? 0;
+  const generation = upload.metadata.generation ?? 0;
   const at = { now: isoSeconds(now), generation };
   let conditions: Condition[] = (previous.conditions ?? []).slice(0, 16);
   for (const update of describeConditions(input)) {

@@ -62,7 +62,10 @@ function explainPod(pod: PodView): UploadExplanation | null {
     };
   }
   if (pod.unschedulable !== null) {
-    return { reason: 'Unschedulable', message: `No node can run the pod ${pod.name}: ${pod.unschedulable}` };
+    return {
+      reason: 'Unschedulable',
+      message: `No node can run the pod ${pod.name}: ${sentence(pod.unschedulable)} Add room in the cluster, or lower the requests of the runners (the chart's runner.resources).`,
+    };
   }
   if (pod.waiting === null || PASSING.has(pod.waiting.reason)) {
     return {
@@ -74,12 +77,23 @@ function explainPod(pod: PodView): UploadExplanation | null {
   return IMAGE.has(reason)
     ? {
         reason: 'ImagePullFailed',
-        message: `The image of the pod ${pod.name} cannot be pulled (${reason}): ${message}`,
+        message: `The image of the pod ${pod.name} cannot be pulled (${reason}): ${sentence(message)} Correct the chart's image or imagePullSecrets.`,
       }
-    : { reason: 'PodCannotStart', message: `The pod ${pod.name} cannot start (${reason}): ${message}` };
+    : {
+        reason: 'PodCannotStart',
+        message: `The pod ${pod.name} cannot start (${reason}): ${sentence(message)} See kubectl describe pod ${pod.name}.`,
+      };
 }
 
 function explainNoPods(job: JobView, refused: string | null): UploadExplanation {
-  const why = refused ?? `see kubectl describe job ${job.name}`;
-  return { reason: 'PodsNotCreated', message: `The Job ${job.name} gets no pods: ${why}` };
+  const why = refused === null ? '.' : `: ${sentence(refused)}`;
+  return {
+    reason: 'PodsNotCreated',
+    message: `The Job ${job.name} gets no pods${why} See kubectl describe job ${job.name}.`,
+  };
+}
+
+/** Kubernetes ends some of its messages with a period and others without. */
+function sentence(message: string): string {
+  return message.replace(/[.\s]*$/, '.');
 }

@@ -1,12 +1,11 @@
-import type { Job } from '#kube/resource-types.ts';
-import { commonJobSpec, type JobInput, jobMetadata, podTemplate } from './pod-template.ts';
+import { commonJobSpec, type JobInput, jobMetadata, type NewJob, podTemplate } from './pod-template.ts';
 
 /**
  * Builds the Job that removes the copies of an ended upload's file. Pure. The Job has no owner, because a foreground
  * deletion of the upload deletes everything that the upload owns first. Its TTL removes the Job.
  */
-export function buildCleanupJob(input: JobInput, deadlineSeconds: number): Job {
-  const { ownerReferences: _owner, ...metadata } = jobMetadata(input, 'cleanup')!;
+export function buildCleanupJob(input: JobInput, deadlineSeconds: number): NewJob {
+  const { ownerReferences: _owner, ...metadata } = jobMetadata(input, 'cleanup');
   return {
     metadata,
     spec: {

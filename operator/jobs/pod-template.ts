@@ -18,6 +18,11 @@ export interface JobInput {
   recreated: number;
 }
 
+/** A Job that the API server has not stored yet. Its name and namespace are always set. */
+export interface NewJob extends Job {
+  metadata: NonNullable<Job['metadata']> & { namespace: string; name: string };
+}
+
 export type JobSpec = NonNullable<Job['spec']>;
 export type PodTemplate = JobSpec['template'];
 type PodSpec = NonNullable<PodTemplate['spec']>;
@@ -28,7 +33,7 @@ export const CONTAINER = 'runner';
 /** Retries of an index after its first failure. */
 export const RETRIES_PER_INDEX = 6;
 
-export function jobMetadata({ upload, attempt, recreated }: JobInput, kind: JobKind): Job['metadata'] {
+export function jobMetadata({ upload, attempt, recreated }: JobInput, kind: JobKind): NewJob['metadata'] {
   const { name, namespace, uid } = upload.metadata;
   return {
     name: jobName(uid, kind, attempt),

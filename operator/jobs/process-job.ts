@@ -1,10 +1,9 @@
-import type { Job } from '#kube/resource-types.ts';
-import { commonJobSpec, type JobInput, jobMetadata, podTemplate } from './pod-template.ts';
+import { commonJobSpec, type JobInput, jobMetadata, type NewJob, podTemplate } from './pod-template.ts';
 
 /** Builds the Job that processes a planned upload, with one completion for each index of the plan. Pure. */
-export function buildProcessJob(input: JobInput, totalIndexes: number): Job {
+export function buildProcessJob(input: JobInput, totalIndexes: number): NewJob {
   return {
-    metadata: jobMetadata(input, 'process')!,
+    metadata: jobMetadata(input, 'process'),
     spec: {
       ...commonJobSpec(input),
       completions: totalIndexes,

@@ -5,7 +5,7 @@ import { SERVICE_ACCOUNTS } from '#kube/custom-resources.ts';
 import { isForbidden } from '#kube/errors.ts';
 import { NAMESPACES, SECRETS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
-import { connectionConfig } from '#ledger/client/connection.ts';
+import { connectionConfig } from '#ledger/client/pool-connection.ts';
 
 /** The uid of the namespace kube-system, which identifies the cluster for every operator in it. */
 export async function readClusterId(client: Pick<KubeClient, 'get'>, signal: AbortSignal): Promise<string> {

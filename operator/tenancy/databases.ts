@@ -7,8 +7,8 @@ import type { Logger } from '#common/log.ts';
 import { isForbidden } from '#kube/errors.ts';
 import { SECRETS, type Secret } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
-import { connectionConfig } from '#ledger/client/connection.ts';
 import { Database } from '#ledger/client/database.ts';
+import { connectionConfig } from '#ledger/client/pool-connection.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { secretMissing } from './secret-missing.ts';
 

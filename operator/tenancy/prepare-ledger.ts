@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { Database } from '#ledger/client/database.ts';
 import { sqlState } from '#ledger/connection/postgres.ts';
+import { checkLedgerRights, grantSql } from '#ledger/ledger-rights.ts';
 import { migrate, readLedgerState } from '#ledger/migrate.ts';
 
 /** The connection of a role that may change the ledger's schema, or null where no Secret names one. */
@@ -53,28 +54,4 @@ async function migrateAs(config: pg.ClientConfig, user: string): Promise<void> {
   } finally {
     await client.end().catch(() => undefined);
   }
-}
-
-/** The rights that an upload's role needs. Inserting into an identity column needs no right on its sequence. */
-export function grantSql(user: string): string {
-  const role = pg.escapeIdentifier(user);
-  return `GRANT USAGE ON SCHEMA batch_upload TO ${role}; GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA batch_upload TO ${role}; GRANT DELETE ON batch_upload.batch_upload_keys TO ${role};`;
-}
-
-async function checkLedgerRights(client: pg.ClientBase): Promise<UploadExplanation | null> {
-  const result = await client.query<{ user: string; usable: boolean }>(
-    `SELECT current_user AS "user", has_schema_privilege('batch_upload', 'USAGE') AND bool_and(
-       has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-       AND (c.relname NOT IN ('batch_uploads', 'batch_upload_chunks', 'batch_upload_keys',
-         'batch_upload_arrivals') OR has_table_privilege(c.oid, 'UPDATE'))
-       AND (c.relname <> 'batch_upload_keys' OR has_table_privilege(c.oid, 'DELETE'))) AS usable
-     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = 'batch_upload' AND c.relkind = 'r' AND c.relname LIKE 'batch\\_upload%'`,
-  );
-  const row = result.rows[0];
-  if (row?.usable) return null;
-  return {
-    reason: 'DatabaseAccessDenied',
-    message: `The role ${row?.user ?? 'of the Secret'} may not use the ledger in the schema batch_upload. Run as its owner: ${grantSql(row?.user ?? '…')}`,
-  };
 }

@@ -128,7 +128,7 @@ describe('the bridge', () => {
     expect(JSON.stringify(await template('bridge=null'))).not.toContain('r-bridge');
   });
 
-  it('one replica with the operator’s image and security, probes, its own limits and what it is told', async () => {
+  it('one replica with the operator’s image and security, probes, its own limits and its environment', async () => {
     const all = await template(ON, 'uploads.namespaces=["a","b"]', 'bridge.secretNames=["partner"]', 'logLevel=debug');
     const { spec } = find(all, 'Deployment', 'r-bridge');
     const pod = spec.template.spec;

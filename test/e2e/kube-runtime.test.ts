@@ -51,7 +51,7 @@ describe('client', () => {
     expect(patched.data).toEqual({ c: '1' });
   });
 
-  test('the status is applied by its own way and touches nothing else', async () => {
+  test('the status is applied as a subresource and touches nothing else', async () => {
     const job = await client.create(JOBS, {
       metadata: { name: 'suspended', namespace },
       spec: {
@@ -67,7 +67,7 @@ describe('client', () => {
     expect(managers).toMatchObject([{ operation: 'Apply', subresource: 'status' }]);
   });
 
-  test('preconditions, deletes of what is gone, creations of what is there', async () => {
+  test('preconditions, deletes of missing objects, creations of existing ones', async () => {
     const created = await client.create(CONFIG_MAPS, configMap('once', {}));
     await expect(client.create(CONFIG_MAPS, configMap('once', {}))).rejects.toMatchObject({
       status: 409,

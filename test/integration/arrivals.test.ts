@@ -5,13 +5,14 @@ import { systemClock } from '#common/clock.ts';
 import { findDueObjects, markAfterSuccess } from '#ledger/arrivals/after-success.ts';
 import { findArrivedNames, findArrivedObjects, findOutdatedObjects, recordArrival } from '#ledger/arrivals/arrivals.ts';
 import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
-import { connectionConfig } from '#ledger/client/connection.ts';
 import { Database } from '#ledger/client/database.ts';
+import { connectionConfig } from '#ledger/client/pool-connection.ts';
+import { grantSql } from '#ledger/ledger-rights.ts';
 import { migrate, migrationScript } from '#ledger/migrate.ts';
 import type { AfterSuccess, Arrival, UploadEvent } from '#ledger/types.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
-import { grantSql, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
+import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { openTestUpload, type TestUpload, testPlan } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
@@ -208,7 +209,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     expect(kept[0]).toMatchObject({ cluster_id: 'c', namespace: 'n', source: 'orders', reason: 'not JSON\\u0000' });
   });
 
-  it('the audit says what told of an upload’s file', async () => {
+  it('the audit says which event announced an upload’s file', async () => {
     const accepted = async (event?: UploadEvent) => {
       const id = await openTestUpload(db, { request: event ? { event } : {} });
       const { rows } = await db.query(
@@ -228,7 +229,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     expect((await accepted({ uploadSource: 'orders' })).metadata).toEqual({ ...plain, upload_source: 'orders' });
   });
 
-  it('a role that may not make the tables can use them with the rights that it is told of', async () => {
+  it('a role that may not make the tables can use them with the rights that the message names', async () => {
     const other = await createDatabase(server);
     await withClient(other, async (client) => client.query(await migrationScript()));
     const app = other.replace('postgres:postgres@', 'app:app@');

@@ -16,7 +16,9 @@ import { startS3Server } from '#support/storage/s3-server.ts';
 const OBJECTS = 200;
 const KILLS = 5;
 
-it('killed five times with each object told of three times and listed besides', { timeout: 180_000 }, async () => {
+it('killed five times, while each object is announced three times and listed besides', {
+  timeout: 180_000,
+}, async () => {
   await using postgres = await startPostgres({ settings: { fsync: 'off' } });
   await using storage = await startS3Server();
   await using sqs = await startSqsServer();
@@ -41,8 +43,8 @@ it('killed five times with each object told of three times and listed besides', 
   const queueUrl = await sqs.createQueue('arrivals', { VisibilityTimeout: '2' });
   const keys = Array.from({ length: OBJECTS }, (_, at) => `in/${at}.csv`);
   for (const key of keys) await bench.put('arrivals', key);
-  const told = keys.flatMap((key) => [key, key, key]).sort(() => Math.random() - 0.5);
-  for (const key of told) await sqs.send(queueUrl, awsEvent([{ bucket: 'arrivals', key }]));
+  const announced = keys.flatMap((key) => [key, key, key]).sort(() => Math.random() - 0.5);
+  for (const key of announced) await sqs.send(queueUrl, awsEvent([{ bucket: 'arrivals', key }]));
   const queue = { queueUrl, endpoint: sqs.endpoint, region: sqs.region };
   const spec = { s3: { bucket: 'arrivals', prefix: 'in/' }, s3Event: { sqs: queue, relistSeconds: 2 } };
   bench.api.put('uploadsources', testSource('orders', spec));

@@ -249,7 +249,7 @@ describe('many messages', () => {
 });
 
 describe('nothing is lost', () => {
-  it('by a consumer that is gone between admission and deletion: it comes again, and is known', async () => {
+  it('by a consumer that ends between admission and deletion: the message comes again, and its object is known', async () => {
     let cut = false;
     await using proxy = await startProxy((action) => {
       cut ||= action === 'DeleteMessage';
@@ -259,7 +259,7 @@ describe('nothing is lost', () => {
     const killed = await startConsumer({ admissions, endpoint: proxy.endpoint });
     await killed.send(event('a.csv'));
     await eventually('admission, and no way to delete', () => cut);
-    // As after a kill, no last call reaches the queue.
+    // The test behaves like a kill: no last call reaches the queue.
     await killed[Symbol.asyncDispose]();
     expect(await server.count(killed.queueUrl)).not.toEqual({ visible: 0, hidden: 0 });
 
@@ -339,7 +339,7 @@ describe('what cannot be understood', () => {
       { messageId: expect.any(String), reason: expect.stringMatching(/not JSON|neither/), body },
     ]);
     expect(consumer.seen.failed).toEqual(Array(MAX_RECEIVES - 1).fill('EventNotUnderstood'));
-    await eventually('it is told of', () => consumer.seen.warned.length > 0);
+    await eventually('a warning', () => consumer.seen.warned.length > 0);
     expect(consumer.seen).toMatchObject({ ignored: ['EventNotUnderstood'], warned: ['EventRejected'] });
     expect(consumer.keys()).toEqual(['a.csv']);
   });

@@ -101,7 +101,7 @@ it('one source whose storage does not answer leaves places for the others', asyn
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   bridge.admissions.answer(({ key }) => (key === 'stuck' ? promise : { kind: 'Created', name: key }));
   const stuck = Array.from({ length: 200 }, () => bridge.post(awsEvent([{ key: 'stuck' }])));
-  await eventually('the others are told to come again', () => bridge.answered() === 200 - 64);
+  await eventually('the others are asked to come again', () => bridge.answered() === 200 - 64);
   const other = '/v1/namespaces/team-a/uploadsources/basic/events';
   expect(await bridge.post(EVENT, basic('whoever', TOKEN), other)).toMatchObject({ status: 200 });
   resolve({ kind: 'Created', name: 'stuck' });
@@ -332,7 +332,7 @@ describe('a sender cannot hurt', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  it('by asking first: without a secret it is not told to go on', async () => {
+  it('by asking first: without a secret the answer is not to go on', async () => {
     await using bridge = await startBridge();
     const forged = await openSocket(bridge.port);
     forged.socket.write(head('authorization: Bearer wrong', 'content-length: 5', 'expect: 100-continue'));
@@ -348,7 +348,7 @@ describe('a sender cannot hurt', () => {
     good.socket.destroy();
   });
 
-  it('by going away: what it told is done all the same', async () => {
+  it('by going away: the event is handled all the same', async () => {
     await using bridge = await startBridge();
     const { promise, resolve } = Promise.withResolvers<void>();
     let done = false;

@@ -287,7 +287,7 @@ describe('what makes no upload', () => {
     );
   });
 
-  it('the product’s own copies, other buckets and prefixes, and what is gone', async () => {
+  it('the product’s own copies, other buckets and prefixes, and missing objects', async () => {
     const bucket = await newBucket();
     await bench.put(bucket, 'work/0b0c4fd6-6c0f-4f5c-9df2-3b8a3a3ad7a5/pod/canonical.csv');
     await bench.put(bucket, 'work/mine.csv');

@@ -137,7 +137,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       expect(rows).toEqual([{ same_as: winner }]);
     });
 
-    it('it is closed like a running one when its resource is gone', async () => {
+    it('it is closed like a running one when its resource is deleted', async () => {
       await plan('a');
       const second = await plan('a');
       expect((await listRunningUploads(db, 'c')).map(({ id }) => id)).toContain(second.id);

@@ -64,7 +64,7 @@ describe('the same records in every kind of file give the same rows', () => {
     expect(progress.format).toMatchObject(found);
     expect(progress.workBucket).toBe(copied ? BUCKET : null);
     expect((await objectsUnder(`work/${id}/`)).length).toBe(copied ? 1 : 0);
-    // Of what lies in the storage, copied or not.
+    // The digest is that of the user's own file, whether or not the file was copied.
     const digest = createContentDigest(await withClient(url, readContentKey));
     digest.update(Buffer.from(body));
     expect(progress.digest).toBe(digest.digest());
@@ -148,7 +148,7 @@ describe('big ones', () => {
     expect(await objectsUnder(`work/${id}/`)).toHaveLength(1);
     const { Uploads = [] } = await bench.client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
     expect(Uploads).toEqual([]);
-    // Not while the upload may still read it.
+    // The copy stays while the upload may still read it.
     expect((await bench.run('cleanup', url, id)).code).toBe(EXIT_CODES.retryable);
     expect(await objectsUnder(`work/${id}/`)).toHaveLength(1);
     expect(await withClient(url, (client) => completeUpload(client, id))).toBe('Complete');
@@ -183,7 +183,7 @@ describe('big ones', () => {
     for (const limit = Date.now() + 20_000; (await started()) === 0; ) expect(Date.now()).toBeLessThan(limit);
     pod.process.kill('SIGKILL');
     await pod.done;
-    // What the dead pod began is known to the ledger.
+    // The ledger knows of the copy that the dead pod began.
     expect(await progressOf(url, id)).toMatchObject({ status: 'Planning', workBucket: BUCKET });
     expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1' })).code).toBe(0);
     expect((await progressOf(url, id)).totalRecords).toBe(count);

@@ -168,7 +168,7 @@ describe('a range', () => {
     expect(requests[0]!.path).toBe('/b/a%20folder/%C3%BC%20%281%29%27%2A.csv?x-id=GetObject');
   });
 
-  it('is gone on with at the byte where a connection broke', async () => {
+  it('continues at the byte where a connection broke', async () => {
     const { client, requests } = await serve((request) => [cutAfter(1000), cutAfter(0), plain][request]!);
     const { into, faults } = await read(client, 50, 5050);
     expect(into.equals(OBJECT.subarray(50, 5050))).toBe(true);

@@ -3,6 +3,7 @@ import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { copied } from '#runner/source/copied.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
+import { createS3Store } from '#runner/storage/s3-store.ts';
 import { headObject } from '#s3/read-object.ts';
 import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
 
@@ -33,9 +34,13 @@ async function put(size: number, seed: string) {
 
 it.each([4, BLOCK_BYTES, 9 * BLOCK_BYTES + 7])('an object of %i bytes comes in order', async (size) => {
   const { bytes, identity } = await put(size, `${size}`);
-  const pieces = await Array.fromAsync(copied(readBlocks(client, identity, { start: 0, end: size }, retry)));
+  const pieces = await Array.fromAsync(
+    copied(readBlocks(createS3Store(client), identity, { start: 0, end: size }, retry)),
+  );
   expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
-  const part = await Array.fromAsync(copied(readBlocks(client, identity, { start: 3, end: size - 1 }, retry)));
+  const part = await Array.fromAsync(
+    copied(readBlocks(createS3Store(client), identity, { start: 3, end: size - 1 }, retry)),
+  );
   expect(Buffer.concat(part).equals(bytes.subarray(3, -1))).toBe(true);
 });
 
@@ -43,7 +48,9 @@ it('all of it can be kept: the pieces are of the memory that it was given', asyn
   const size = 17 * 1024 * 1024 + 7;
   const { bytes, identity } = await put(size, 'kept');
   const into = Buffer.alloc(size - 3);
-  const pieces = await Array.fromAsync(readBlocks(client, identity, { start: 3, end: size, into }, retry));
+  const pieces = await Array.fromAsync(
+    readBlocks(createS3Store(client), identity, { start: 3, end: size, into }, retry),
+  );
   expect(into.equals(bytes.subarray(3))).toBe(true);
   expect(pieces.every(({ buffer }) => buffer === into.buffer)).toBe(true);
   expect(Buffer.concat(pieces).equals(into)).toBe(true);
@@ -53,7 +60,7 @@ it('an object that is replaced in the middle is never mixed with the new one', a
   const { identity } = await put(9 * BLOCK_BYTES, 'old');
   const read = async () => {
     let replaced = false;
-    for await (const _ of readBlocks(client, identity, { start: 0, end: 9 * BLOCK_BYTES }, retry)) {
+    for await (const _ of readBlocks(createS3Store(client), identity, { start: 0, end: 9 * BLOCK_BYTES }, retry)) {
       if (!replaced) await put(9 * BLOCK_BYTES, 'new');
       replaced = true;
     }

@@ -154,11 +154,11 @@ it('a connection that is always cut is given up after five tries without a part,
   expect(source.usedBytes()).toBe(0);
 });
 
-it.each(['replaced', 'longer', 'gone'])(
+it.each(['replaced', 'longer', 'deleted'])(
   'the file is %s while it is fetched: only what is there in the end is handed on',
   async (how) => {
     await put();
-    const next = how === 'gone' ? undefined : randomBytes(how === 'longer' ? SIZE + 1 : SIZE);
+    const next = how === 'deleted' ? undefined : randomBytes(how === 'longer' ? SIZE + 1 : SIZE);
     if (next) {
       // The new file is written earlier, since writing may take longer than fetching the old one.
       await writeFile(`${file}.part`, next);

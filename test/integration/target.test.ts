@@ -4,11 +4,11 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
-import { prepareTarget } from '#operator/controller/accept-upload.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { createTarget } from '#runner/target/create-target.ts';
 import { STAGES } from '#runner/target/names.ts';
+import { prepareTarget } from '#runner/target/prepare-target.ts';
 import { verifyTarget } from '#runner/target/verify-target.ts';
 import { itemsSchema } from '#support/cluster/manifests.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
@@ -147,7 +147,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     });
   });
 
-  it('a role that may not make the ledger is told so; with the SQL for an administrator it works', async () => {
+  it('a role that may not make the ledger gets a message that says so; with the SQL for an administrator it works', async () => {
     const asApp = <T>(work: (client: pg.Client) => Promise<T>) => withClient(app, work);
     await expect(asApp(migrate)).rejects.toMatchObject({
       code: 'DB_MIGRATION',

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
-import { connectionConfig, isLedgerOutdated } from '#ledger/client/connection.ts';
 import { Database } from '#ledger/client/database.ts';
+import { connectionConfig, isLedgerOutdated } from '#ledger/client/pool-connection.ts';
 import { latestVersion, ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { completeUpload } from '#ledger/uploads/finish-upload.ts';
@@ -95,7 +95,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     expect(isLedgerOutdated(await read.catch((error) => error))).toBe(true);
   });
 
-  it('a role that may not is told the version; the SQL since then is enough', async () => {
+  it('a role that may not gets a message with the version; the SQL since then is enough', async () => {
     const app = url.replace('postgres:postgres@', 'app:app@');
     await withClient(url, (client) =>
       client.query(

@@ -64,7 +64,7 @@ await source.apply({
 });
 let cut = 0;
 const cutting = new AbortController();
-const allCut = cutOnTheWay();
+const allCut = cutTransfers();
 await eventuallyTrue(async () => (await source.uploads()).length > 0, 'there is no upload', 900_000);
 const seconds = (performance.now() - startedAt) / 1000;
 cutting.abort();
@@ -90,7 +90,7 @@ const checks = {
 console.table(checks);
 if (Object.values(checks).includes(false)) process.exitCode = 1;
 
-async function cutOnTheWay(): Promise<void> {
+async function cutTransfers(): Promise<void> {
   while (cut < cuts && !cutting.signal.aborted) {
     await sleep(200);
     if (((await storedBytes(s3, env.S3_BUCKET, source.prefix)) ?? 0) < (size * (cut + 1)) / (cuts + 1)) continue;

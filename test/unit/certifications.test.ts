@@ -1,4 +1,4 @@
-/** The generator's promises, checked by the oracle. */
+/** The oracle checks what the generator promises. */
 import { expect, test } from 'vitest';
 import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
 import { expectCertifications } from '#support/records/oracle.ts';

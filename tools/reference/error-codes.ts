@@ -12,7 +12,7 @@ export function describeErrorCodes(files: readonly CodeFile[]): string {
   const faults = textOf('job-runner/processor/faults.ts');
   const recordCodes = [
     ...readDescribedEntries(faults, 'CODES').map(({ value, comment }) => ({ value: unquote(value), comment })),
-    readConstant(textOf('ledger/chunks/chunks.ts'), 'DUPLICATE_CODE'),
+    readConstant(textOf('ledger/errors/duplicate-code.ts'), 'DUPLICATE_CODE'),
     readConstant(faults, 'REFUSED_CODE'),
   ];
   const faultRows = Object.entries(FAULT_CODES).map(([code, meaning]) => {
@@ -49,7 +49,7 @@ export function describeErrorCodes(files: readonly CodeFile[]): string {
   ].join('\n');
 }
 
-/** @throws Error for a code that nothing gives: the table would tell of what can't happen */
+/** @throws Error for a code that nothing uses: the page would list a fault that cannot happen */
 function findUse(files: readonly CodeFile[], code: string): string {
   const users = files.filter(({ path, text }) => path !== 'common/fault-codes.ts' && text.includes(`'${code}'`));
   if (users.length === 0) throw new Error(`common/fault-codes.ts has ${code}, which nothing gives`);

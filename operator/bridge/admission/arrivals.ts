@@ -94,7 +94,7 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
       return run((client) => recordArrival(client, scope, row));
     },
     count: () =>
-      run((client) => countArrivals(client, { ...scope, source, since: metadata?.creationTimestamp ?? null })),
+      run((client) => countArrivals(client, { ...scope, source, since: metadata.creationTimestamp ?? null })),
     reject: (event) => run((client) => rejectEvent(client, scope, { source, ...event })),
     due: (limit) => run((client) => findDueObjects(client, { ...scope, source }, limit)),
     markDone: (name) => run((client) => markAfterSuccess(client, { ...scope, name })),

@@ -3,7 +3,7 @@ import type { IgnoredReason } from '#api/upload-source-conditions.ts';
 import { isWorkKey } from '#common/job-contract.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { canBeKey, KEY_INVALID } from '#operator/bridge/events/event-key.ts';
-import { compilePattern } from '#runner/record-processor.ts';
+import { compilePattern } from '#runner/patterns.ts';
 
 export interface Refusal {
   reason: IgnoredReason;

@@ -32,7 +32,7 @@ export function createBucketCalls(s3: S3Client, bucket: string, retry: RetryOpti
         limit.start();
         return await work(limit.signal);
       } catch (error) {
-        const fault = damagedOnTheWay(error) ?? (await storageFault(limit.explain(error), s3, { bucket, key }));
+        const fault = damagedInTransfer(error) ?? (await storageFault(limit.explain(error), s3, { bucket, key }));
         throw fault.retryable || fault.code === 'S3_NOT_FOUND' ? fault : refused(fault, bucket, key);
       } finally {
         limit.stop();
@@ -72,7 +72,7 @@ function statusOf(error: unknown): number | undefined {
 }
 
 /** The bytes do not match the checksum that was sent with them, so they are sent again. */
-function damagedOnTheWay(error: unknown): Fault | null {
+function damagedInTransfer(error: unknown): Fault | null {
   if ((error as { name?: string }).name !== 'BadDigest') return null;
   return new Fault({
     code: 'S3_UNAVAILABLE',

@@ -11,7 +11,7 @@ import {
   knownTypes,
   parseKnownHosts,
 } from './known-hosts.ts';
-import { createSession, type SftpSession } from './session.ts';
+import { createSftpSession, type SftpSession } from './session.ts';
 
 /** The values of the Secret, as text. */
 export interface SftpSecret {
@@ -119,7 +119,7 @@ export async function connectSftp({ server, secret, limits, signal }: ConnectOpt
       // acknowledgement.
       client.setNoDelay(true);
     });
-    return await createSession(client, { server, requestMs: limits.requestMs, signal });
+    return await createSftpSession(client, { server, requestMs: limits.requestMs, signal });
   } catch (error) {
     client.destroy();
     throw error;
@@ -235,17 +235,17 @@ function connectFault(error: ClientError, server: SftpServer, secret: SftpSecret
   return sftpFault(
     'SFTP_CONNECTION',
     SFTP_REASONS.unreachable,
-    `The server ${where} cannot be reached (${reason}).`,
+    `The server ${where} cannot be reached (${reason}). Check spec.sftp.host and port; the bridge tries again.`,
     extra,
   );
 }
 
 function closedEarly({ host, port }: SftpServer): Fault {
-  const message = `The server ${host}:${port} closed the connection before the login.`;
+  const message = `The server ${host}:${port} closed the connection before the login. The bridge tries again; if this stays, ask the partner.`;
   return sftpFault('SFTP_CONNECTION', SFTP_REASONS.unreachable, message);
 }
 
 function noLogin({ host, port }: SftpServer, { connectMs }: SftpLimits): Fault {
-  const message = `The server ${host}:${port} did not complete the login within ${connectMs / 1000} s.`;
+  const message = `The server ${host}:${port} did not complete the login within ${connectMs / 1000} s. The bridge tries again; if this stays, ask the partner.`;
   return sftpFault('SFTP_TIMEOUT', SFTP_REASONS.noAnswer, message);
 }

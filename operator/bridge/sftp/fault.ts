@@ -1,7 +1,7 @@
 /** Faults of remote servers: what can go wrong, and what a person can do. */
 import { Fault } from '#common/faults.ts';
 
-/** The status codes of SFTP that are told apart here (draft-ietf-secsh-filexfer-02, section 7). */
+/** The status codes of SFTP that have faults of their own (draft-ietf-secsh-filexfer-02, section 7). */
 export const SFTP_STATUS = { endOfFile: 1, noSuchFile: 2, permissionDenied: 3, failure: 4, unsupported: 8 } as const;
 
 /** Reasons in the status of an UploadSource of the kind sftp. Those of the storage come in addition. */

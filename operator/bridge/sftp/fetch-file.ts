@@ -7,7 +7,7 @@ import { Fault } from '#common/faults.ts';
 import { createSemaphore } from '#common/semaphore.ts';
 import { isLost, SFTP_REASONS } from './fault.ts';
 import { type FileIdentity, fileMetadata, identityHash } from './file-identity.ts';
-import type { NewObject, ObjectStore, StoredObject } from './object-store.ts';
+import type { BucketObject, NewBucketObject, ObjectStore } from './object-store.ts';
 import { PART_BYTES, type PartBuffers } from './part-buffers.ts';
 import { type Part, type PartRange, readParts } from './read-parts.ts';
 import type { RemoteStat, SftpSession } from './session.ts';
@@ -28,7 +28,7 @@ export interface FetchDeps {
 }
 
 export type FetchResult =
-  | { kind: 'Stored'; object: StoredObject; sha256: string }
+  | { kind: 'Stored'; object: BucketObject; sha256: string }
   /** The file is missing, or it is not the one that was listed. The transfer left nothing in the storage. */
   | { kind: 'Changed' };
 
@@ -40,7 +40,7 @@ export interface FetchRequest {
 }
 
 /** Was the object made of this very file? */
-export function isObjectOf({ size, metadata }: StoredObject, identity: FileIdentity): boolean {
+export function isObjectOf({ size, metadata }: BucketObject, identity: FileIdentity): boolean {
   return size === identity.size && metadata['source-identity'] === identityHash(identity);
 }
 
@@ -148,7 +148,7 @@ interface Sink {
 }
 
 /** A file of one part is stored by one request, which carries the digest as metadata. */
-async function createWholeSink({ store, buffers }: FetchDeps, object: NewObject, hash: Hash): Promise<Sink> {
+async function createWholeSink({ store, buffers }: FetchDeps, object: NewBucketObject, hash: Hash): Promise<Sink> {
   let body: Buffer | undefined;
   const abort = async () => {
     if (body) buffers.giveBack(body);
@@ -170,7 +170,7 @@ async function createWholeSink({ store, buffers }: FetchDeps, object: NewObject,
   };
 }
 
-async function createPartsSink({ store, buffers }: FetchDeps, object: NewObject, hash: Hash): Promise<Sink> {
+async function createPartsSink({ store, buffers }: FetchDeps, object: NewBucketObject, hash: Hash): Promise<Sink> {
   const stop = new AbortController();
   const slots = createSemaphore(PARTS_IN_MEMORY);
   const sending = new Set<Promise<void>>();

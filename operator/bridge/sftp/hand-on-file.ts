@@ -7,7 +7,7 @@ import { type AfterFetch, finishRemoteFile } from './after-fetch.ts';
 import type { Connection } from './connection.ts';
 import { fetchFile, isObjectOf } from './fetch-file.ts';
 import { type FileIdentity, identityHash } from './file-identity.ts';
-import type { ObjectStore, StoredObject } from './object-store.ts';
+import type { BucketObject, ObjectStore } from './object-store.ts';
 import type { PartBuffers } from './part-buffers.ts';
 import type { StableFile } from './stable-files.ts';
 
@@ -82,7 +82,7 @@ async function fetch(
   { identity, key }: Candidate,
   replace: boolean,
   signal: AbortSignal,
-): Promise<StoredObject | null> {
+): Promise<BucketObject | null> {
   const started = clock.monotonic();
   const session = (either: AbortSignal) => connection.session(either);
   const onResume = (fault: Fault, progress: { parts: number; ofParts: number }) =>
@@ -97,7 +97,7 @@ async function fetch(
   return result.object;
 }
 
-function toNotice(bucket: string, { key, identity }: Candidate, object: StoredObject): ObjectNotice {
+function toNotice(bucket: string, { key, identity }: Candidate, object: BucketObject): ObjectNotice {
   const { versionId, eTag, size } = object;
   const event = { id: identityHash(identity), time: new Date(identity.mtime * 1000).toISOString() };
   return { bucket, key, versionId, eTag, size, sequencer: null, event };

@@ -5,7 +5,7 @@ export interface KnownHost {
   /** The line's patterns (`*`, `?`, `!`) in lower case, or the hash of one name. */
   hosts: { patterns: string[] } | { salt: Buffer; hash: Buffer };
   revoked: boolean;
-  /** For example `ssh-ed25519`. */
+  /** The type of the key, such as `ssh-ed25519`. */
   type: string;
   /** The public key in its wire format. */
   key: Buffer;

@@ -14,7 +14,7 @@ const PARTIAL = /\.(part|filepart|partial|tmp|crdownload)$/i;
 /** The limit ends a list that a server would never end. */
 const MAX_ENTRIES = 200_000;
 
-export interface ListOptions {
+export interface ListFilesOptions {
   directory: string;
   /** The ending that `afterFetch` adds to the name of a fetched file. */
   doneSuffix?: string | undefined;
@@ -28,7 +28,7 @@ export interface ListOptions {
  */
 export async function* listFiles(
   session: SftpSession,
-  options: ListOptions,
+  options: ListFilesOptions,
 ): AsyncGenerator<RemoteFileInfo[], void, void> {
   const { directory } = options;
   let seen = 0;
@@ -45,7 +45,7 @@ export async function* listFiles(
   }
 }
 
-function isCandidate({ name, kind }: RemoteEntry, { doneSuffix, onUnusable }: ListOptions): boolean {
+function isCandidate({ name, kind }: RemoteEntry, { doneSuffix, onUnusable }: ListFilesOptions): boolean {
   if (kind !== 'File' || name.startsWith('.') || PARTIAL.test(name)) return false;
   if (doneSuffix !== undefined && name.endsWith(doneSuffix)) return false;
   const unusable = whyUnusable(name);

@@ -17,7 +17,7 @@ import type { Fault } from '#common/faults.ts';
 import type { RetryOptions } from '#s3/retry.ts';
 import { type BucketCalls, createBucketCalls, STALLS_PER_PART } from './bucket-calls.ts';
 
-export interface StoredObject {
+export interface BucketObject {
   size: number;
   /** The ETag without quotes. */
   eTag: string | null;
@@ -25,7 +25,7 @@ export interface StoredObject {
   metadata: Record<string, string>;
 }
 
-export interface NewObject {
+export interface NewBucketObject {
   key: string;
   metadata: Record<string, string>;
   /**
@@ -39,9 +39,9 @@ export interface NewObject {
 export interface ObjectStore {
   readonly bucket: string;
   /** Returns null when the object does not exist. */
-  head(key: string): Promise<StoredObject | null>;
-  put(object: NewObject, body: Buffer): Promise<void>;
-  startParts(object: NewObject): Promise<PartsUpload>;
+  head(key: string): Promise<BucketObject | null>;
+  put(object: NewBucketObject, body: Buffer): Promise<void>;
+  startParts(object: NewBucketObject): Promise<PartsUpload>;
   /** Aborts unfinished multipart uploads. @returns the number of aborted uploads */
   abortUnfinished(where: UnfinishedUploads): Promise<number>;
 }
@@ -128,7 +128,7 @@ async function abortOne({ s3, bucket, send }: BucketCalls, key: string, UploadId
 
 function createPartsUpload(
   { s3, bucket, send, sendNew }: BucketCalls,
-  created: NewObject,
+  created: NewBucketObject,
   UploadId: string,
 ): PartsUpload {
   const object = { Bucket: bucket, Key: created.key };

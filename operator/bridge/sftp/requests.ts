@@ -88,6 +88,6 @@ function lostFault(where: string, cause: unknown): Fault {
 }
 
 function silentFault(where: string, what: string, requestMs: number): Fault {
-  const message = `The server ${where} gave no answer within ${requestMs / 1000} s (${what}).`;
+  const message = `The server ${where} gave no answer within ${requestMs / 1000} s (${what}). The bridge tries again.`;
   return sftpFault('SFTP_TIMEOUT', SFTP_REASONS.noAnswer, message);
 }

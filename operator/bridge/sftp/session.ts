@@ -50,7 +50,7 @@ const SAFE_BLOCK_BYTES = 30 * 1024;
 const MAX_BLOCK_BYTES = 128 * 1024;
 
 /** Opens the SFTP channel of a connection that is logged in. @throws Fault SFTP_* */
-export async function createSession(client: Client, options: RequestsOptions): Promise<SftpSession> {
+export async function createSftpSession(client: Client, options: RequestsOptions): Promise<SftpSession> {
   const requests = createRequests(client, options);
   const sftp = await openChannel(client, requests, options.server);
   const closeHandle = async (path: string, handle: Buffer) => {

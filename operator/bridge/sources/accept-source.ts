@@ -4,7 +4,7 @@ import type { Explanation } from '#api/explanation.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { compileRules, type ObjectRules } from '#operator/bridge/admission/object-rules.ts';
 import { type AllowList, checkNamespace, notAllowed } from '#operator/tenancy/allow-list.ts';
-import { SchemaError } from '#runner/record-processor.ts';
+import { SchemaError } from '#runner/patterns.ts';
 
 export interface SourceAllowList extends AllowList {
   /** The Secrets that sources may name for webhooks, SFTP servers and queues. */

@@ -4,7 +4,7 @@ import type { UploadSource } from '#kube/custom-resources.ts';
 /** Maps each source (`namespace/name`) that may not receive from its queue to the source that owns the queue. */
 export function findQueueRivals(sources: Iterable<UploadSource>): Map<string, string> {
   const owners = new Map<string, UploadSource>();
-  const all = [...sources].filter(({ spec, metadata }) => spec.s3Event?.sqs && !metadata?.deletionTimestamp);
+  const all = [...sources].filter(({ spec, metadata }) => spec.s3Event?.sqs && !metadata.deletionTimestamp);
   for (const source of all) {
     const queue = queueOf(source);
     const owner = owners.get(queue);
@@ -29,11 +29,11 @@ function queueOf({ spec }: UploadSource): string {
 
 /** Compares creation times, then namespaces and names. */
 function isOlder(a: UploadSource, b: UploadSource): boolean {
-  const createdA = Date.parse(a.metadata?.creationTimestamp ?? '');
-  const createdB = Date.parse(b.metadata?.creationTimestamp ?? '');
+  const createdA = Date.parse(a.metadata.creationTimestamp ?? '');
+  const createdB = Date.parse(b.metadata.creationTimestamp ?? '');
   return createdA === createdB ? keyOf(a) < keyOf(b) : createdA < createdB;
 }
 
 function keyOf({ metadata }: UploadSource): string {
-  return `${metadata?.namespace}/${metadata?.name}`;
+  return `${metadata.namespace}/${metadata.name}`;
 }

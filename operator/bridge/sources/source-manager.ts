@@ -70,7 +70,7 @@ export function createSourceManager(deps: SourceManagerDeps): SourceManager {
         onAdd: schedule,
         onUpdate: (source, previous) => {
           // The watch also returns the bridge's own status writes, which change no generation.
-          if (source.metadata?.generation !== previous.metadata?.generation || isEnding(source)) schedule();
+          if (source.metadata.generation !== previous.metadata.generation || isEnding(source)) schedule();
         },
         onDelete: schedule,
       });
@@ -89,7 +89,7 @@ function reconcileRuns(
   const desired = new Map<string, UploadSource>();
   for (const source of deps.sources.values()) if (!isEnding(source)) desired.set(keyOf(source), source);
   for (const [key, entry] of entries) {
-    if (desired.get(key)?.metadata?.uid === entry.uid) continue;
+    if (desired.get(key)?.metadata.uid === entry.uid) continue;
     entry.stop.abort(new Error('the UploadSource was deleted'));
     entries.delete(key);
     deps.writer.forget(key);
@@ -99,7 +99,7 @@ function reconcileRuns(
   const rivals = findQueueRivals(enabled);
   for (const [key, source] of desired) {
     const stopped = findStopReason(source, rivals.get(key));
-    const signature = JSON.stringify([source.metadata?.generation, stopped]);
+    const signature = JSON.stringify([source.metadata.generation, stopped]);
     const previous = entries.get(key);
     if (previous?.signature !== signature)
       entries.set(key, start(deps, { key, source, signature, stopped, previous, ...options }));
@@ -156,7 +156,7 @@ function start(deps: SourceManagerDeps, { key, source, signature, stopped, previ
   restartState(state, { refused, stopped, main });
   writer.track(key, source, state);
   log.info(
-    { key, generation: source.metadata?.generation, refused: refused?.reason, stopped: stopped?.reason },
+    { key, generation: source.metadata.generation, refused: refused?.reason, stopped: stopped?.reason },
     'upload source started, stopped or refused',
   );
   // A suspended source still runs: its webhook answers.
@@ -211,4 +211,4 @@ export function labelsOf(key: string): { namespace: string; source: string } {
   return { namespace, source };
 }
 
-const isEnding = ({ metadata }: UploadSource) => metadata?.deletionTimestamp !== undefined;
+const isEnding = ({ metadata }: UploadSource) => metadata.deletionTimestamp !== undefined;

@@ -25,7 +25,7 @@ function explainKubeError(error: KubeError): Explanation {
   if (isNotFound(error)) {
     return {
       reason: 'NamespaceNotFound',
-      message: `The namespace or the resource kind does not exist: ${error.message}`,
+      message: `The namespace or the resource kind does not exist: ${error.message}. Check that the chart's CRDs are installed.`,
     };
   }
   if (error.status === 400 || error.status === 422) {

@@ -26,7 +26,7 @@ export interface StatusInput {
 
 export function buildSourceStatus({ source, state, now }: StatusInput): UploadSourceStatus {
   const previous = source.status ?? {};
-  const generation = source.metadata?.generation ?? 0;
+  const generation = source.metadata.generation ?? 0;
   const at = { now: isoSeconds(now), generation };
   let conditions = previous.conditions ?? [];
   for (const update of describe(state)) {

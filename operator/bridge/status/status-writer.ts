@@ -53,48 +53,15 @@ const LAG_CHECK_MS = 10_000;
 const LONGEST_WAIT_MS = 86_400_000;
 
 export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
-  const { clock, log, intervalMs = 5_000 } = deps;
+  const { clock, intervalMs = 5_000 } = deps;
   const tracked = new Map<string, Tracked>();
   const gate = createSemaphore(CONCURRENT_WRITES);
   let wake = () => {};
 
-  async function write(key: string, entry: Tracked, signal: AbortSignal): Promise<void> {
-    entry.dirty = false;
-    entry.notBefore = clock.monotonic() + intervalMs;
-    const { source, state } = entry;
-    const now = clock.now();
-    entry.checkLagAt = lagSeconds(state, now) > 0 ? clock.monotonic() + LAG_CHECK_MS : Number.POSITIVE_INFINITY;
-    // The try block includes the building of the status: a defect there must not end the bridge for all sources.
-    try {
-      const status = buildSourceStatus({ source: { ...source, status: entry.status ?? {} }, state, now });
-      if (!isWorthWriting(entry.status, status)) return;
-      const { name, namespace, uid } = source.metadata;
-      const object = { metadata: { name, namespace, uid }, status } as UploadSource;
-      const options = { fieldManager: BRIDGE_FIELD_MANAGER, force: true, signal, timeoutMs: WRITE_MS };
-      await deps.client.applyStatus(UPLOAD_SOURCES, object, options);
-      deps.onWritten?.();
-      for (const why of warningsOf(entry.status, status))
-        deps.events.record(targetOf(source), { type: 'Warning', ...why });
-      entry.status = status;
-      entry.failures = 0;
-    } catch (error) {
-      // The source was deleted, and the watch will deliver the deletion soon.
-      if (isNotFound(error)) return;
-      entry.dirty = true;
-      if (signal.aborted) return;
-      entry.failures += 1;
-      entry.notBefore = clock.monotonic() + backoffMs(entry.failures, { baseMs: intervalMs, maxMs: 60_000 });
-      log.warn(
-        { err: error, key, failures: entry.failures },
-        'the status of an upload source could not be written, the bridge tries again',
-      );
-    }
-  }
-
   return {
     track(key, source, state) {
       const known = tracked.get(key);
-      const same = known?.source.metadata?.uid === source.metadata?.uid ? known : undefined;
+      const same = known?.source.metadata.uid === source.metadata.uid ? known : undefined;
       tracked.set(key, {
         source,
         state,
@@ -118,7 +85,7 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
         const now = clock.monotonic();
         const due = [...tracked].filter(([, entry]) => dueAt(entry) <= now);
         if (due.length > 0) {
-          await Promise.all(due.map(([key, entry]) => gate.run(() => write(key, entry, signal))));
+          await Promise.all(due.map(([key, entry]) => gate.run(() => write(deps, { key, entry, intervalMs }, signal))));
           continue;
         }
         // Between the search for due entries and this wait nothing is awaited, so that no touch is missed.
@@ -134,9 +101,48 @@ export function createStatusWriter(deps: StatusWriterDeps): StatusWriter {
     },
     async flush(signal) {
       const dirty = [...tracked].filter(([, entry]) => entry.dirty);
-      await Promise.all(dirty.map(([key, entry]) => gate.run(() => write(key, entry, signal))));
+      await Promise.all(dirty.map(([key, entry]) => gate.run(() => write(deps, { key, entry, intervalMs }, signal))));
     },
   };
+}
+
+/** Writes one status if it differs enough from the status that was written last. A failed write is tried again later. */
+async function write(
+  deps: StatusWriterDeps,
+  { key, entry, intervalMs }: { key: string; entry: Tracked; intervalMs: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, log } = deps;
+  entry.dirty = false;
+  entry.notBefore = clock.monotonic() + intervalMs;
+  const { source, state } = entry;
+  const now = clock.now();
+  entry.checkLagAt = lagSeconds(state, now) > 0 ? clock.monotonic() + LAG_CHECK_MS : Number.POSITIVE_INFINITY;
+  // The try block includes the building of the status: a defect there must not end the bridge for all sources.
+  try {
+    const status = buildSourceStatus({ source: { ...source, status: entry.status ?? {} }, state, now });
+    if (!isWorthWriting(entry.status, status)) return;
+    const { name, namespace, uid } = source.metadata;
+    const object = { metadata: { name, namespace, uid }, status } as UploadSource;
+    const options = { fieldManager: BRIDGE_FIELD_MANAGER, force: true, signal, timeoutMs: WRITE_MS };
+    await deps.client.applyStatus(UPLOAD_SOURCES, object, options);
+    deps.onWritten?.();
+    for (const why of warningsOf(entry.status, status))
+      deps.events.record(targetOf(source), { type: 'Warning', ...why });
+    entry.status = status;
+    entry.failures = 0;
+  } catch (error) {
+    // The source was deleted, and the watch will deliver the deletion soon.
+    if (isNotFound(error)) return;
+    entry.dirty = true;
+    if (signal.aborted) return;
+    entry.failures += 1;
+    entry.notBefore = clock.monotonic() + backoffMs(entry.failures, { baseMs: intervalMs, maxMs: 60_000 });
+    log.warn(
+      { err: error, key, failures: entry.failures },
+      'the status of an upload source could not be written, the bridge tries again',
+    );
+  }
 }
 
 function dueAt({ dirty, notBefore, checkLagAt }: Tracked): number {

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => e2e.close());
 beforeEach(() => {
-  name = e2e.unique('gone');
+  name = e2e.unique('deleted');
 });
 
 const remove = () => e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'batchupload', name);
@@ -66,7 +66,7 @@ async function bringTo(phase: string): Promise<{ uid: string; release(): Promise
   }
 }
 
-async function expectGone(uid: string, phase: string): Promise<void> {
+async function expectDeleted(uid: string, phase: string): Promise<void> {
   await eventuallyTrue(async () => (await e2e.podsOf(uid)).length === 0, 'pods are left', 90_000);
   await eventuallyTrue(async () => (await e2e.activeJobs(uid)).length === 0, 'Jobs are left');
   if (phase === 'Pending') return;
@@ -96,7 +96,7 @@ describe.each(['Pending', 'Planning', 'Processing', 'Complete', 'Failed'])('dele
       await eventuallyTrue(async () => (await e2e.podsOf(uid)).length === 0, 'pods are left', 90_000);
     }
     await release();
-    await expectGone(uid, phase);
+    await expectDeleted(uid, phase);
     if (phase === 'Processing') {
       const { processed } = (await e2e.progress(uid))!.counts;
       const { rows } = await e2e.db.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${name.replaceAll('-', '_')}`);
@@ -136,7 +136,7 @@ describe('the copy of a file in gzip', () => {
     await fence.release();
     await removed;
     expect(await copies(metadata.uid)).toBe(0);
-    await expectGone(metadata.uid, 'Planning');
+    await expectDeleted(metadata.uid, 'Planning');
   });
 });
 
@@ -152,6 +152,6 @@ describe('deleted while the operator is down', () => {
     } finally {
       await scaleOperator(e2e, 2);
     }
-    await expectGone(uid, phase);
+    await expectDeleted(uid, phase);
   });
 });

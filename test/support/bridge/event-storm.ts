@@ -45,7 +45,7 @@ export async function runEventStorm(e2e: E2e, options: StormOptions): Promise<vo
     await source.apply({ s3Event: { sqs: { queueUrl }, relistSeconds: 86_400 } });
     await source.waitForReady();
     await source.waitFor('the first list', ({ status }) => status?.lastListTime !== undefined);
-    await Promise.all([deliver(storm), killOnTheWay(storm)]);
+    await Promise.all([deliver(storm), killMeanwhile(storm)]);
     await emptied(storm);
     await expectOneEach(storm);
     console.log(describeTimes(storm, await source.arrivals()));
@@ -93,10 +93,10 @@ async function send(storm: Storm, numbers: number[]): Promise<void> {
 }
 
 /**
- * Kills at even distances, in turn the whole pod and, by a signal, the process alone. The kubelet restarts a pod whose
- * process ended twice ever more slowly, which is not part of the test: the new pods between avoid that.
+ * Kills at even intervals: alternately the whole pod, and the process alone by a signal. The kubelet delays each restart
+ * of a process in the same pod more, which the test does not measure; the new pods in between avoid that.
  */
-async function killOnTheWay(storm: Storm): Promise<void> {
+async function killMeanwhile(storm: Storm): Promise<void> {
   const { events, kills } = storm;
   for (let kill = 0; kill < kills; kill += 1) {
     const share = Math.floor((events * (kill + 1)) / (kills + 2));

@@ -1,4 +1,4 @@
-/** Bundles the Worker for a browser, and starts it without anything of Node's. */
+/** Bundles the Worker for a browser, and starts the Worker without Node's globals. */
 import { builtinModules } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { createContext, Script } from 'node:vm';
@@ -8,17 +8,20 @@ import type { CheckedFile, FileToCheck } from './worker.ts';
 
 export interface BrowserBundle {
   code: string;
-  /** Modules of Node that something asks for: the importer and the module. */
+  /** Modules of Node that the bundle imports, each as `importer: module`. */
   nodeModules: string[];
   /** Modules that the code would import when it is loaded. */
   imports: string[];
   warnings: string[];
 }
 
-/** sax makes its stream class of this, or of nothing. */
+/** An empty module in place of `stream`: sax then makes no stream class. */
 const NO_STREAM = '\0no-stream';
 
-export async function bundleForBrowser(): Promise<BrowserBundle> {
+/** @param input the module to bundle; default: the Worker */
+export async function bundleForBrowser(
+  input = fileURLToPath(new URL('worker.ts', import.meta.url)),
+): Promise<BrowserBundle> {
   const nodeModules: string[] = [];
   const warnings: string[] = [];
   const withoutNode: Plugin = {
@@ -32,7 +35,7 @@ export async function bundleForBrowser(): Promise<BrowserBundle> {
     load: (id) => (id === NO_STREAM ? 'module.exports = {};' : undefined),
   };
   await using bundle = await rolldown({
-    input: fileURLToPath(new URL('worker.ts', import.meta.url)),
+    input,
     platform: 'browser',
     plugins: [withoutNode],
     transform: { inject: { Buffer: ['buffer/', 'Buffer'] } },
@@ -47,11 +50,11 @@ export async function bundleForBrowser(): Promise<BrowserBundle> {
 export interface StartedWorker {
   checkFile(file: FileToCheck): Promise<CheckedFile>;
   checkSchema(schema: unknown, pattern: string): string | null;
-  /** The value of an expression in the Worker. */
+  /** @returns the value of an expression in the Worker. */
   evaluate(expression: string): unknown;
 }
 
-/** No library for a browser is at hand: this one is lent by Node. */
+/** The project has no zstd library for a browser, so Node decompresses in its place. */
 async function unzstd(base64: string): Promise<string> {
   async function* input(): AsyncGenerator<Buffer, void, void> {
     yield Buffer.from(base64, 'base64');
@@ -59,7 +62,7 @@ async function unzstd(base64: string): Promise<string> {
   return Buffer.concat(await Array.fromAsync(decompress(input(), 'zstd'))).toString('base64');
 }
 
-/** The Worker has a Worker's globals alone; those of the language and WebAssembly are the context's own. */
+/** The Worker has only the globals of a Worker; the context adds those of the language and WebAssembly. */
 export function startWorker(code: string): StartedWorker {
   const context = createContext({
     TextDecoder,
@@ -81,7 +84,7 @@ export function startWorker(code: string): StartedWorker {
   const evaluate = (expression: string): unknown => new Script(expression).runInContext(context);
   const worker = evaluate('worker') as typeof import('./worker.ts');
   return {
-    // Only texts pass, so that no object of Node's is in the Worker's hands.
+    // Only texts are passed, so that the Worker gets no object of Node's.
     checkFile: async (file) => JSON.parse(await worker.checkFile(JSON.stringify(file), unzstd)),
     checkSchema: (schema, pattern) => worker.checkSchema(JSON.stringify(schema), pattern),
     evaluate,

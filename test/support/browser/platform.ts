@@ -1,4 +1,4 @@
-/** What a page could bring for the readers of files: libraries in JavaScript, and of a Worker's globals only TextDecoder. */
+/** The platform that a page could bring for the readers of files: libraries in JavaScript alone. */
 import { Gunzip, type UnzipFileInfo, unzipSync } from 'fflate';
 import { type Archive, type ArchiveMember, isListed, type Platform, type ReadBytes } from '#runner/source/platform.ts';
 import { formatFault } from '#runner/source/source-format.ts';
@@ -26,7 +26,7 @@ export function createBrowserPlatform(unzstd: (bytes: Buffer) => Promise<Buffer>
   };
 }
 
-/** The library takes a file that is cut off; so the length that stands at the end of each member is compared. */
+/** The library accepts a file that is cut off, so the length at the end of each member is compared. */
 async function* gunzip(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
   const ready: Buffer[] = [];
   let memberBytes = 0;

@@ -1,4 +1,4 @@
-/** What a page's Worker could run: reads a file of any kind, and says what is wrong with its records. */
+/** A page's Worker could run this file: it reads a file of any kind, and says what is wrong with its records. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { Fault } from '#common/faults.ts';
@@ -78,7 +78,7 @@ async function* piecesOf(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
 }
 
-/** @returns what is wrong with the schema or the pattern; null when nothing is */
+/** @returns what is wrong with the schema or the pattern; null when both are right */
 export function checkSchema(schema: string, pattern: string): string | null {
   try {
     compileSchema(JSON.parse(schema), null);

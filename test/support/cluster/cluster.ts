@@ -1,4 +1,4 @@
-/** The running cluster, for e2e tests and the demo: what `make up` wrote into .cluster/env, kubectl, S3, PostgreSQL. */
+/** The running cluster for e2e tests and the demo: its environment from .cluster/env, kubectl, S3, PostgreSQL. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -56,12 +56,12 @@ export interface BatchUpload {
 
 export interface Cluster {
   env: ClusterEnv;
-  /** Runs kubectl; the standard output. @throws with kubectl's own message. */
+  /** Runs kubectl. @returns its standard output. @throws with kubectl's own message. */
   kubectl(...args: string[]): Promise<string>;
-  /** Applies objects; the standard output. */
+  /** Applies objects. @returns kubectl's standard output. */
   apply(...objects: object[]): Promise<string>;
   getUpload(namespace: string, name: string): Promise<BatchUpload>;
-  /** Polls until the upload is as asked; prints its conditions when time is up. */
+  /** Polls until the upload passes the test; prints the upload's conditions when time is up. */
   waitForUpload(
     namespace: string,
     name: string,

@@ -1,4 +1,4 @@
-/** What e2e tests of uploads share: the namespace, Secrets of their own, the fence as a brake. */
+/** Helpers that e2e tests of uploads share: the namespace, its Secrets, the fence as a brake. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
@@ -8,9 +8,9 @@ import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { type BatchUpload, type Cluster, createCluster } from './cluster.ts';
 import { itemsSchema, schemaManifest, uploadManifest } from './manifests.ts';
 
-/** Enabled in test/cluster/values.yaml, so that tests may take its Secrets away. */
+/** A namespace of test/cluster/values.yaml whose Secrets tests may delete. */
 export const NAMESPACE = 'e2e';
-/** Names that the chart lets the operator read there, for Secrets that tests make. */
+/** Names of Secrets that tests make in the namespace, and that the chart lets the operator read. */
 export const TEST_DATABASE_SECRET = 'e2e-database';
 export const TEST_STORAGE_SECRET = 'e2e-storage';
 
@@ -18,12 +18,12 @@ export interface E2e {
   cluster: Cluster;
   /** The cluster's database. */
   db: pg.Client;
-  /** A name that no other test has; also good for a table. */
+  /** A name that no other test uses, and that a table may have, too. */
   unique(prefix: string): string;
-  /** Schema, object and upload in one: a table of its own, made by the operator unless the schema says otherwise. */
+  /** Creates a schema, an object and an upload. The operator creates the table unless `create` is false. */
   createItemsUpload(name: string, body: string | Buffer | null, options?: ItemsOptions): Promise<BatchUpload>;
   progress(uid: string): Promise<UploadProgress | undefined>;
-  /** Jobs of an upload that have a pod running or to come. */
+  /** The names of an upload's Jobs that have a running pod or will have one. */
   activeJobs(uid: string): Promise<string[]>;
   podsOf(uid: string): Promise<Pod[]>;
   close(): Promise<void>;
@@ -39,7 +39,7 @@ export interface ItemsOptions {
   spec?: Partial<BatchUploadSpec>;
   create?: boolean;
   onDuplicate?: 'Skip' | 'Update' | 'Fail';
-  /** Do not make the RecordSchema. */
+  /** The RecordSchema is not created. */
   withoutSchema?: boolean;
 }
 
@@ -90,8 +90,8 @@ export async function createE2e(): Promise<E2e> {
 }
 
 /**
- * Holds the exclusive side of the upload's fence: no plan and no chunk commits until it is let go. The row need not
- * be there yet.
+ * Holds the exclusive side of the upload's fence: no plan and no chunk commits until `release`. The upload's row need
+ * not exist yet.
  */
 export async function holdFence(cluster: Cluster, uid: string): Promise<{ release(): Promise<void> }> {
   const client = await cluster.connectDatabase();

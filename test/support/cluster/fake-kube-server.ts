@@ -20,10 +20,10 @@ type Answer = (response: ServerResponse, request: SeenRequest) => void;
 export interface FakeKubeServer extends AsyncDisposable {
   readonly access: KubeAccess;
   readonly requests: SeenRequest[];
-  /** Connections accepted since the start. */
+  /** The number of connections accepted since the start. */
   readonly connections: number;
   readonly openWatches: number;
-  /** Creates or changes; deletes when `object` is undefined. Watches hear of it unless `quietly`. */
+  /** Creates or changes an object. Watches get the event unless `quietly` is set. */
   put(name: string, fields?: { uid?: string; data?: Record<string, string> }, quietly?: boolean): void;
   remove(name: string, quietly?: boolean): void;
   bookmark(): void;
@@ -31,9 +31,9 @@ export interface FakeKubeServer extends AsyncDisposable {
   send(text: string): void;
   endWatches(): void;
   cutWatches(): void;
-  /** Versions up to now are forgotten: a watch from one of them gets 410, as do continue tokens. */
+  /** Drops all versions up to now: a watch from one of them gets 410, and so does a continue token. */
   compact(how?: 'http' | 'event'): void;
-  /** The next request that `matches` gets this answer. */
+  /** Gives this answer to the next request for which `matches` is true. */
   once(matches: (request: SeenRequest) => boolean, answer: Answer): void;
 }
 

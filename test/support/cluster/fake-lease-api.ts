@@ -1,13 +1,13 @@
 /**
- * The Lease API in memory: versions, conflicts, and a network that can fail before or after the server has done what it was
- * told. Time passes on the test's clock.
+ * The Lease API in memory: versions, conflicts, and a network that can fail before or after the server has done what
+ * the request asks. Time passes on the test's clock.
  */
 import type { Clock } from '#common/clock.ts';
 import { KubeError } from '#kube/errors.ts';
 import type { Lease } from '#kube/resource-types.ts';
 import type { CallOptions, KubeClient, KubeObject, ObjectRef, ResourceType } from '#kube/types.ts';
 
-/** What happens to one call: how long each way takes, and whether the request or the answer is lost. */
+/** What happens to one call: how long request and answer take, and whether one of them is lost. */
 export interface CallFate {
   requestMs?: number;
   answerMs?: number;
@@ -26,7 +26,7 @@ export class FakeLeaseApi {
     this.#clock = clock;
   }
 
-  /** A client of this API whose calls meet the fates that `fate` draws; none when absent. */
+  /** Creates a client whose calls get the fates that `fate` draws; without `fate` all calls succeed. */
   client(fate: () => CallFate = () => ({})): LeaseClient {
     const call = async <R>(options: CallOptions | undefined, act: () => R): Promise<R> => {
       const { requestMs = 0, answerMs = 0, lost } = fate();
@@ -37,7 +37,7 @@ export class FakeLeaseApi {
         await wait(timeoutMs);
         throw timeout();
       }
-      // The server acts on a request that comes late even if nobody waits for the answer any more.
+      // The server carries out a late request even if nobody waits for its answer any more.
       const acted = Promise.withResolvers<R>();
       acted.promise.catch(() => {});
       const deliver = () => {

@@ -21,14 +21,14 @@ export type StoredObject = KubeObject & Record<string, unknown>;
 
 export interface KubeApiServer extends AsyncDisposable {
   readonly access: KubeAccess;
-  /** Every request but lists and watches. */
+  /** Every request except lists and watches. */
   readonly requests: ApiRequest[];
-  /** As `kubectl create`, or `replace` when it is there: a changed spec is a new generation. */
+  /** Works as `kubectl create`, or as `replace` for an object that exists: a changed spec gets a new generation. */
   put(plural: string, object: object): StoredObject;
   get(plural: string, namespace: string, name: string): StoredObject | undefined;
   all(plural: string): StoredObject[];
   remove(plural: string, namespace: string, name: string): void;
-  /** The next requests that `matches` are answered so, until it says no. */
+  /** Refuses all requests for which `matches` is true. @returns a function that ends this. */
   refuse(matches: (request: ApiRequest) => boolean, code: number, reason: string): () => void;
 }
 
@@ -67,7 +67,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
   const server = createServer(async (incoming, response) => {
     const url = new URL(incoming.url ?? '/', 'http://server');
     const body = Buffer.concat(await incoming.toArray()).toString();
-    // The path of a namespace itself reads as one inside of it.
+    // The pattern takes the path of a namespace for the path of an object inside the namespace.
     const isNamespace = /^\/api\/v1\/namespaces\/[^/]+$/.test(url.pathname);
     const [, inside = '', resource = '', named = '', sub = ''] = PATH.exec(url.pathname) ?? [];
     const [namespace, plural, name] = isNamespace
@@ -87,7 +87,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
           return void answer(response, { metadata: { resourceVersion: String(version) }, items: of(plural) });
         }
         response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
-        // What has changed since the list is sent again: a reflector takes it as an update.
+        // Objects that have changed since the list are sent again: a reflector takes them as updates.
         for (const object of of(plural)) {
           if (Number(object.metadata?.resourceVersion) <= Number(url.searchParams.get('resourceVersion'))) continue;
           response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);

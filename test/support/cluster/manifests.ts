@@ -1,4 +1,4 @@
-/** Small manifests for e2e tests; `overrides` replace whole top-level parts of the spec. */
+/** Small manifests for e2e tests; `overrides` replaces whole top-level parts of the spec. */
 import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 
@@ -20,7 +20,7 @@ export function sourceManifest(namespace: string, name: string, spec: object): o
   return { apiVersion: API_VERSION, kind: 'UploadSource', metadata: { namespace, name }, spec };
 }
 
-/** Key and value into `table`, made when absent unless `create` is false. */
+/** A schema that writes key and value into `table`; the operator creates a missing table unless `create` is false. */
 export function itemsSchema(table: string, create = true): RecordSchemaSpec {
   return {
     fields: [

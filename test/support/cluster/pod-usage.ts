@@ -1,4 +1,4 @@
-/** What the bridge's pod takes, by its own cgroup, version 1 or 2, and of its process. */
+/** Reads CPU time and memory of the bridge's pod from its own cgroup (version 1 or 2), and memory of its process. */
 
 import { bridgePod } from '#support/bridge/sources.ts';
 import { SYSTEM } from '#support/kills/operator-kills.ts';

@@ -7,9 +7,9 @@ import type { Cluster } from '#support/cluster/cluster.ts';
 import { eventuallyTrue } from '#support/cluster/e2e.ts';
 
 export interface Brake {
-  /** The session that stands at the point now; `application` is `batch-upload/<uid>/<role>`. */
+  /** The session that is stopped at the point now; `application` is `batch-upload/<uid>/<role>`. */
   standing(): Promise<Standing | undefined>;
-  /** Waits until a session stands there. */
+  /** Waits until a session is stopped at the point. */
   reached(): Promise<Standing>;
   release(): Promise<void>;
 }
@@ -20,11 +20,11 @@ export interface Standing {
 }
 
 export interface Brakes {
-  /** In the middle of the COPY that writes this row. */
+  /** Stops the pod in the middle of the COPY that writes this row. */
   inCopy(uploadId: string, rowNumber: number): Promise<Brake>;
-  /** After everything of the chunk was written, just before its COMMIT. */
+  /** Stops the pod after everything of the chunk was written, just before its COMMIT. */
   beforeCommit(uploadId: string, chunkNumber: number): Promise<Brake>;
-  /** Releases all of them, and removes the triggers. */
+  /** Releases all brakes, and removes the triggers. */
   remove(): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export async function installBrakes(
     const holder = await cluster.connectDatabase();
     holders.add(holder);
     holder.on('error', () => undefined);
-    // Below 2^53, and no key of the product's own.
+    // The key is below 2^53, and is none of the product's own keys.
     const key = 7_000_000_000 + Math.floor(Math.random() * 1e9);
     await holder.query('SELECT pg_advisory_lock($1)', [key]);
     await holder.query('INSERT INTO test_brakes VALUES ($1, $2, $3, $4)', [uploadId, point, number, key]);
@@ -92,7 +92,7 @@ export async function installBrakes(
     inCopy: (uploadId, rowNumber) => set(uploadId, 'row', rowNumber),
     beforeCommit: (uploadId, chunkNumber) => set(uploadId, 'chunk', chunkNumber),
     async remove() {
-      // After a test that failed brakes are still on, and what stands at them holds the table.
+      // A test that failed leaves its brakes, and the sessions that they stop hold locks on the table.
       for (const holder of holders) await holder.end();
       await db.query(`DROP TRIGGER IF EXISTS test_brake ON ${table};
         DROP TRIGGER IF EXISTS test_brake ON batch_upload.batch_upload_audit_logs;

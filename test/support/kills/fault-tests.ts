@@ -1,4 +1,4 @@
-/** Certification uploads whose connections to PostgreSQL and S3 go through something that breaks them. */
+/** Certification uploads whose connections to PostgreSQL and S3 go through proxies that break them. */
 import pg from 'pg';
 import { expect } from 'vitest';
 import { withClient } from '#support/database/database.ts';
@@ -18,13 +18,13 @@ export interface FaultyUpload {
   id: string;
   file: Buffer;
   counts: ExpectedCounts;
-  /** Runs with its connections by way of these ports of 127.0.0.1. */
+  /** Starts a runner whose connections go through these ports of 127.0.0.1. */
   start(command: 'plan' | 'process', ports: Ports, env?: Record<string, string>): RunningRunner;
-  /** Planned without faults, to be processed by so many processes; default 1. */
+  /** Plans the upload without faults, for `indexes` processes; default 1. */
   plan(indexes?: number): Promise<void>;
-  /** A good record of the chunk. */
+  /** The row number of a good record of the chunk. */
   goodRow(chunk: number): number;
-  /** Counts, rows, errors, one audit row a chunk. */
+  /** Expects the right counts, rows and errors, and one audit row for each chunk. */
   expectExact(): Promise<void>;
   /** The largest number in the metadata of any audit row. */
   mostInAudit(name: 'tries' | 'readRetries'): Promise<number>;
@@ -76,7 +76,7 @@ export async function openFaultyUpload(
   };
 }
 
-/** Points at which a process can be made to stand; see brakes.ts. */
+/** Runs `work` with brakes, which stop a process at a point; see brakes.ts. */
 export async function withBrakes(url: string, work: (brakes: Brakes, db: pg.Client) => Promise<void>): Promise<void> {
   const connectDatabase = async () => {
     const client = new pg.Client({ connectionString: url });

@@ -1,4 +1,4 @@
-/** Certification uploads for kill tests: started, stopped at points, killed, frozen, compared in full. */
+/** Certification uploads for kill tests: helpers start, stop, freeze and kill their pods, and compare all results. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
@@ -17,7 +17,7 @@ export interface Started {
   upload: BatchUpload;
   file: Buffer;
   counts: ExpectedCounts;
-  /** Row number of a record of the chunk that goes into the table. */
+  /** The row number of a record that the chunk writes into the table. */
   goodRow(chunk: number): number;
 }
 
@@ -27,7 +27,7 @@ export interface StartOptions {
   duplicates?: number;
   /** Default: 2. */
   parallelism?: number;
-  /** The object is there, the RecordSchema is not yet: nothing has begun when this returns. */
+  /** The object exists and the RecordSchema does not, so the upload cannot begin before {@link letGo}. */
   held?: boolean;
 }
 
@@ -41,7 +41,7 @@ export async function prepareKillTests({ cluster, db }: E2e): Promise<void> {
   await cluster.apply(schemaManifest(NAMESPACE, SCHEMA_NAME, exampleSchema('certifications')));
 }
 
-/** Of pods that load certifications. The first use of the database makes the ledger, which the brakes need. */
+/** Installs brakes for pods that load certifications. The first upload makes the ledger, which the brakes need. */
 export async function installKillBrakes(e2e: E2e): Promise<Brakes> {
   await prepareKillTests(e2e);
   await expectComplete(e2e, await startCertifications(e2e, { records: 500, chunkRecords: 100 }));
@@ -79,7 +79,7 @@ export async function startCertifications(e2e: E2e, options: StartOptions): Prom
   };
 }
 
-/** Lets an upload that was started `held` begin. */
+/** Lets an upload begin that was started with `held`. */
 export async function letGo(e2e: E2e, { upload }: Started): Promise<void> {
   await e2e.cluster.apply(schemaManifest(NAMESPACE, `held-${upload.metadata.name}`, exampleSchema('certifications')));
 }
@@ -119,8 +119,8 @@ export async function expectOneAuditRowPerChunk(e2e: E2e, uid: string, chunks: n
 }
 
 /**
- * The one running pod of the Job and index that an application name tells: `batch-upload/<uid>/process-1`. A pod may be at
- * work before its kubelet has said that it runs.
+ * Finds the one running pod of a Job and index by its application name, such as `batch-upload/<uid>/process-1`. A pod
+ * may work before its kubelet reports that the pod runs.
  */
 export async function podOf(e2e: E2e, uid: string, application: string): Promise<Pod> {
   const index = /process-(\d+)/.exec(application)?.[1] ?? '0';
@@ -138,8 +138,8 @@ export async function podOf(e2e: E2e, uid: string, application: string): Promise
 export type Point = [kind: 'in COPY' | 'before COMMIT', chunk: number];
 
 /**
- * Lets a held upload go and kills the pods at the points, in the order in which they come there: a chunk may wait for
- * another that stands at its point with the same key.
+ * Lets a held upload begin and kills the pods at the points, in the order in which the pods reach them: a chunk may
+ * wait for another chunk that is stopped at its point and holds the same key.
  */
 export async function killAt(e2e: E2e, brakes: Brakes, started: Started, points: readonly Point[]): Promise<void> {
   const { uid } = started.upload.metadata;
@@ -156,7 +156,7 @@ export async function killAt(e2e: E2e, brakes: Brakes, started: Started, points:
       const standing = await brake.standing();
       if (standing === undefined) continue;
       const [kind, chunk] = point;
-      // Where keys are stored already, rows go on from a temporary table by INSERT.
+      // If keys are stored already, rows go into a temporary table first, and from there into the table by INSERT.
       const expected = kind === 'in COPY' ? /(COPY|INSERT INTO) "certifications"/ : /batch_upload_audit_logs/;
       expect(standing.query).toMatch(expected);
       await killPod(e2e, await podOf(e2e, uid, standing.application));
@@ -170,14 +170,14 @@ export async function killAt(e2e: E2e, brakes: Brakes, started: Started, points:
   while (left.size > 0) await eventuallyTrue(killOne, `no session stands at ${[...left.keys()].join(' nor ')}`);
 }
 
-/** Ends when the pod's process is dead; the pod itself stays until its Job has counted it. */
+/** Returns when the pod's process is dead; the pod itself stays until its Job has counted it. */
 export async function killPod(e2e: E2e, pod: Pod): Promise<void> {
   const { name } = pod.metadata;
   await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'pod', name, '--force', '--grace-period=0', '--wait=false');
   await eventuallyTrue(async () => !(await isAlive(e2e, pod)), `the process of ${name} lives on`);
 }
 
-/** Sends a signal to a pod's process from its node, as no API can. */
+/** Sends a signal to a pod's process on its node, since the Kubernetes API cannot. */
 export async function signalPod(e2e: E2e, pod: Pod, signal: 'STOP' | 'CONT' | 'KILL'): Promise<void> {
   const pid = await processOf(e2e, pod);
   if (!pid) throw new Error(`no process of ${pod.metadata.name} on ${pod.spec.nodeName}`);
@@ -188,12 +188,12 @@ export async function isAlive(e2e: E2e, pod: Pod): Promise<boolean> {
   return (await processOf(e2e, pod)) !== null;
 }
 
-/** A node without its kubelet is one that was cut off: Kubernetes hears nothing of it and its pods run on. */
+/** A node without its kubelet looks like a node that was cut off: Kubernetes gets no report, and the pods run on. */
 export async function controlKubelet({ cluster }: E2e, node: string, what: 'start' | 'stop'): Promise<void> {
   await exec('docker', ['exec', node, 'systemctl', what, 'kubelet'], { env: cluster.env });
 }
 
-/** The process id on its node; null when it runs no more. */
+/** The process id on the pod's node; null when the process has ended. */
 async function processOf({ cluster }: E2e, pod: Pod): Promise<string | null> {
   const container = pod.status.containerStatuses?.[0]?.containerID?.replace('containerd://', '');
   const node = pod.spec.nodeName;

@@ -1,4 +1,4 @@
-/** The leading operator killed at its own named points; the other replica goes on. */
+/** The leading operator is killed at a fault point, and the other replica goes on. */
 import { expect } from 'vitest';
 import type { FaultPoint } from '#operator/controller/fault-point.ts';
 import { type E2e, eventuallyTrue, NAMESPACE } from '#support/cluster/e2e.ts';
@@ -18,21 +18,21 @@ export async function operatorPods({ cluster }: E2e): Promise<OperatorPod[]> {
   return (JSON.parse(text) as { items: OperatorPod[] }).items;
 }
 
-/** Ends when that many run; the bridge stays as it is. */
+/** Returns when that many operators run; the bridge stays as it is. */
 export async function scaleOperator({ cluster }: E2e, replicas: number): Promise<void> {
   await cluster.kubectl(...SYSTEM, 'scale', DEPLOYMENT, `--replicas=${replicas}`);
   if (replicas === 0) await cluster.kubectl(...SYSTEM, 'wait', '--for=delete', 'pod', '-l', LABEL, '--timeout=60s');
   else await cluster.kubectl(...SYSTEM, 'rollout', 'status', DEPLOYMENT, '--timeout=60s');
 }
 
-/** Rolls the operator out with the point, or without one. */
+/** Rolls the operator out with the fault point, or without one. */
 export async function setFaultPoint({ cluster }: E2e, point: FaultPoint | null): Promise<void> {
   const change = point === null ? 'BATCH_UPLOAD_FAULT_POINT-' : `BATCH_UPLOAD_FAULT_POINT=${point}`;
   await cluster.kubectl(...SYSTEM, 'set', 'env', DEPLOYMENT, change);
   await cluster.kubectl(...SYSTEM, 'rollout', 'status', DEPLOYMENT, '--timeout=120s');
 }
 
-/** An upload during which an operator ends at the point; it is complete and exact, with every Job made once. */
+/** Expects that an upload is complete and exact, with every Job made once, although an operator ends at the point. */
 export async function killOperatorAt(e2e: E2e, point: FaultPoint): Promise<void> {
   await setFaultPoint(e2e, point);
   const started = await startCertifications(e2e, { records: 12_000, chunkRecords: 500 });

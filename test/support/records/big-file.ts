@@ -1,11 +1,11 @@
-/** A file of many gigabytes for a transfer, what has come of it, and what came in the end. */
+/** Makes a file of many gigabytes, and reads how much of it was transferred, and the digest of what arrived. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { GetObjectCommand, ListMultipartUploadsCommand, ListPartsCommand, type S3Client } from '@aws-sdk/client-s3';
 
 /**
- * Records that differ from row to row, without the time that a million random ones would take.
+ * Writes a file whose blocks differ. Random records would take much longer to make.
  * @returns SHA-256, in hex
  */
 export async function writeBigFile(path: string, bytes: number): Promise<string> {
@@ -22,7 +22,7 @@ export async function writeBigFile(path: string, bytes: number): Promise<string>
   return hash.digest('hex');
 }
 
-/** Bytes in the parts of the first unfinished multipart upload under the prefix; null when there is none. */
+/** The bytes in the parts of the first unfinished multipart upload under the prefix; null when there is none. */
 export async function storedBytes(s3: S3Client, Bucket: string, Prefix = ''): Promise<number | null> {
   const [upload] = (await s3.send(new ListMultipartUploadsCommand({ Bucket, Prefix }))).Uploads ?? [];
   if (!upload) return null;
@@ -33,7 +33,7 @@ export async function storedBytes(s3: S3Client, Bucket: string, Prefix = ''): Pr
   return Parts.reduce((sum, { Size = 0 }) => sum + Size, 0);
 }
 
-/** From the S3 server's own folder it would be no proof: read as a client does. @returns SHA-256, in hex */
+/** Reads the object as a client does: the server's own folder would prove nothing. @returns SHA-256, in hex */
 export async function digestOfObject(s3: S3Client, Bucket: string, Key: string): Promise<string> {
   const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
   const hash = createHash('sha256');

@@ -35,13 +35,13 @@ export interface GenerateOptions {
   lineEnd?: '\n' | '\r\n';
 }
 
-/** What was put in. */
+/** What the generator put into the file. */
 export interface ExpectedCounts {
   records: number;
   succeeded: number;
   failed: number;
   duplicate: number;
-  /** Records by code, duplicates as DUP_001. */
+  /** The number of failed records by code; duplicates have the code DUP_001. */
   codes: Record<string, number>;
 }
 
@@ -88,7 +88,7 @@ const COUNTIES = ['Example County', 'Sample County', 'Doña Ana', "Prince George
 const RACES = ['white', 'hispanic', 'black', 'asian', 'two or more', ''];
 const INCOME = ['none', 'SSI', 'SSDI, pension', '', 'child support'];
 
-/** Bytes of the file, piece by piece; `counts` of the result are complete when the last piece was taken. */
+/** Yields the file's bytes in pieces; `counts` are complete when the last piece was taken. */
 export function generateCertifications(options: GenerateOptions): {
   counts: ExpectedCounts;
   pieces: Generator<Buffer, void, void>;
@@ -96,7 +96,7 @@ export function generateCertifications(options: GenerateOptions): {
   const { records, seed = 1, bad = 0.01, duplicates = 0.001, lineEnd = '\n' } = options;
   const counts: ExpectedCounts = { records, succeeded: 0, failed: 0, duplicate: 0, codes: {} };
 
-  /** Decided by seed and number alone, so that a duplicate can look back at any record. */
+  /** Seed and number alone decide the record, so that a duplicate can look back at any record. */
   function kindOf(i: number): Kind {
     const chance = random(seed, i, 0);
     if (chance < bad) return BAD_CODES[Math.floor((chance / bad) * BAD_CODES.length)]!;
@@ -190,7 +190,7 @@ function toLine(fields: readonly string[]): string {
   return fields.map((text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)).join(',');
 }
 
-/** A record whose first fault has the code; some have a second one, of a later code. */
+/** Makes a record whose first fault has the code; some records have a second fault, with a later code. */
 function spoil(code: BadCode, fields: string[], chance: number): string | Buffer {
   const set = (index: number, ...values: string[]) => {
     fields[index] = values[Math.floor(chance * values.length)]!;
@@ -220,7 +220,7 @@ function spoil(code: BadCode, fields: string[], chance: number): string | Buffer
       break;
     case 'VAL_011': {
       const line = Buffer.from(toLine(fields));
-      // A Latin-1 é, or a NUL, in place of a letter of the address of the mail.
+      // A Latin-1 é or a NUL takes the place of a letter of the email address.
       line[line.indexOf('member.') + 2] = chance < 0.5 ? 0xe9 : 0x00;
       return line;
     }
@@ -233,7 +233,7 @@ function spoil(code: BadCode, fields: string[], chance: number): string | Buffer
   return toLine(fields);
 }
 
-/** Uniform in [0, 1), by numbers alone. Source: the finaliser of MurmurHash3 (fmix32), over a mix of the three. */
+/** A uniform number in [0, 1) from three numbers. Source: the finaliser of MurmurHash3 (fmix32), over their mix. */
 function random(seed: number, i: number, salt: number): number {
   let h = Math.imul(seed, 0x9e3779b1) ^ Math.imul(i + 1, 0x85ebca6b) ^ Math.imul(salt + 1, 0xc2b2ae35);
   h ^= h >>> 16;

@@ -6,7 +6,7 @@ export interface Comparison {
   succeeded: number;
   failed: number;
   duplicate: number;
-  /** The first differences, for people; empty when all is equal. */
+  /** @returns the first differences, for people; empty when everything is equal. */
   differences: string[];
 }
 

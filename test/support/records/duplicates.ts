@@ -1,17 +1,17 @@
-/** Files with many equal keys, and what each policy makes of them. */
+/** Makes files with many equal keys, and a model of what each policy does with them. */
 import fc from 'fast-check';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { ITEMS_SCHEMA } from '#support/database/ledger.ts';
 
 export interface Item {
   row: number;
-  /** A number in one of several spellings. */
+  /** The key is a number in one of several spellings. */
   key: string;
-  /** `forbidden` is refused by the table. */
+  /** The table refuses the value `forbidden`. */
   value: string;
 }
 
-/** What the table holds before. */
+/** The rows that the table holds before the load: value by key. */
 export const STORED = new Map([
   ['3', 'old'],
   ['4', 'old'],
@@ -24,7 +24,7 @@ export function policySchema(options: { policy: 'Skip' | 'Update' | 'Fail'; owne
   return { ...ITEMS_SCHEMA, target: { ...target, onDuplicate: options.policy, columns } };
 }
 
-/** Chunks of a file. Keys are few and spelled in ways that are equal for a column of numbers only. */
+/** Makes chunks with few keys, whose spellings only a column of numbers takes for equal. */
 export const numericKeys: fc.Arbitrary<Item[][]> = fc
   .tuple(
     fc.array(fc.record({ key: fc.nat(12), zeros: fc.nat(2), bad: fc.nat(9) }), { minLength: 1, maxLength: 60 }),
@@ -41,7 +41,7 @@ export const numericKeys: fc.Arbitrary<Item[][]> = fc
     return chunks;
   });
 
-/** Of a bad record with an equal key in its chunk it is open which fault is found first. */
+/** Gives a bad record a key of its own: with an equal key in its chunk, either fault may be found first. */
 function loneWhenBad(item: Item, _index: number, chunk: Item[]): Item {
   const alone = chunk.every(({ row, key }) => row === item.row || Number(key) !== Number(item.key));
   return item.value !== 'forbidden' || alone ? item : { ...item, key: String(1000 + item.row) };
@@ -49,14 +49,14 @@ function loneWhenBad(item: Item, _index: number, chunk: Item[]): Item {
 
 export interface PolicyResult {
   counts: { succeeded: number; failed: number; duplicate: number; updated: number };
-  /** Row numbers in order. */
+  /** The row numbers of the duplicates, in order. */
   lost: number[];
   refused: number[];
-  /** Value by key. */
+  /** The table's rows: value by key. */
   table: Map<string, string>;
 }
 
-/** The model: the file from its start to its end, by one reader. */
+/** The model reads the file from its start to its end. */
 export function expectPolicy(policy: 'Skip' | 'Update' | 'Fail', items: readonly Item[]): PolicyResult {
   const table = new Map(STORED);
   const holders = new Map<string, number>();

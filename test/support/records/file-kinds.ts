@@ -1,4 +1,4 @@
-/** Files of every kind with what the runner makes of each: the rows of docs/files.md, faults of records, and files that fail. */
+/** Files of every kind, with the rows, the faults of records or the fault of the file that the runner must find. */
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
@@ -21,7 +21,7 @@ export const SCHEMA: RecordSchemaSpec = {
     columns: [...FIELDS.map((field) => ({ name: field, field })), { name: 'row', system: 'rowNumber' as const }],
   },
 };
-/** A blank line between the second and the third. Everything is in Windows-1252 too, the first in Latin-1. */
+/** A blank line stands between the second record and the third. Windows-1252 has every character of the file. */
 const RECORDS = [
   ['0007', 'Zoë Müller', '01234', 'plain'],
   ['0008', 'Núñez, Ana', '00501', 'says "hi" | on;\ttwo\nlines'],
@@ -201,7 +201,7 @@ const file = (...lines: string[]) => `${[header, ...lines].join('\n')}\n`;
 const raw = (...parts: (string | number[])[]) =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part))));
 
-/** Records that fail alone: their rows and codes, and the keys of the records that are loaded. */
+/** Files with records that fail: the rows and codes of these records, and the keys of the records that are loaded. */
 export const RECORD_FAULTS: [
   name: string,
   body: Buffer | string,
@@ -284,7 +284,7 @@ export const RECORD_FAULTS: [
 
 const parts = { 'a.csv': csv(), 'b.csv': csv() };
 
-/** Files that fail as a whole, until a person mends them. */
+/** Files that fail as a whole until a person mends them. */
 export const FILE_FAULTS: [
   name: string,
   body: Buffer | string,

@@ -1,6 +1,6 @@
 /**
- * What a certification file must become, by a second and slow implementation of the rules that shares no code with
- * the job runner: a character at a time, plain checks, one Set of keys.
+ * Computes what a certification file must become, by a second and slow implementation of the rules that shares
+ * no code with the job runner: the oracle reads a character at a time, makes plain checks and keeps one Set of keys.
  */
 
 export type ExpectedRecord =
@@ -17,7 +17,7 @@ export interface ExpectedColumns {
   certification_requirements: Record<string, unknown>;
 }
 
-/** Reads the whole file; the header is its first record and must be the template's. */
+/** Reads the whole file. Its first record is the header, which must be that of the template. */
 export function* expectCertifications(file: Buffer): Generator<ExpectedRecord, void, void> {
   const seen = new Set<string>();
   let header: string[] | null = null;
@@ -45,7 +45,7 @@ interface RawRecord {
   row: number;
   fields: string[];
   stray: boolean;
-  /** Is it all UTF-8 without NUL? */
+  /** Are all bytes UTF-8 without NUL? */
   text: boolean;
 }
 
@@ -130,7 +130,7 @@ function isRealDate(text: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
 }
 
-/** The rule of the HTML living standard, label by label. */
+/** Checks an email address by the rule of the HTML living standard, label by label. */
 function isEmail(text: string): boolean {
   const at = text.indexOf('@');
   if (at < 1) return false;
@@ -185,7 +185,7 @@ function withoutBlanks(object: Record<string, unknown>): Record<string, unknown>
   return JSON.parse(JSON.stringify(object));
 }
 
-/** JSON with sorted keys, for comparing. */
+/** JSON with sorted keys, by which values are compared. */
 export function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, item) =>
     item && typeof item === 'object' && !Array.isArray(item)

@@ -1,16 +1,16 @@
-/** Workbooks and archives made by hand, so that a test says every byte that matters. */
+/** Makes workbooks and archives by hand, so that a test decides every byte that matters. */
 import { strToU8, type Zippable, zipSync } from 'fflate';
 
 /** A cell's type, style and value as they stand in the XML; a text is a shared string, null an absent cell. */
 export type CellSpec = string | null | { t?: string; s?: number; v?: string; xml?: string };
 
 export interface WorkbookSpec {
-  /** Sparse: rows by their number. */
+  /** The rows by their number; rows may be missing. */
   rows: Record<number, CellSpec[]>;
   /** Format codes of the styles 1, 2, …; a number is the id of a format that needs no code. */
   formats?: (string | number)[];
   date1904?: boolean;
-  /** A sheet before the one with the rows. */
+  /** Adds a sheet before the sheet with the rows. */
   before?: { state?: string };
 }
 

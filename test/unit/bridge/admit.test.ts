@@ -205,7 +205,7 @@ it('what is not meant is not asked for', async () => {
   expect(asked).toEqual([]);
 });
 
-it('what is told of after the end leaves no lag behind', async () => {
+it('a notice after the end leaves no lag behind', async () => {
   const { admit, notice, state } = setUp({ 'a.csv': object() });
   await expect(admit([notice('a.csv')], AbortSignal.abort(new Error('the end')))).rejects.toThrow('the end');
   expect(state.pending.size).toBe(0);

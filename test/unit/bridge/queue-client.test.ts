@@ -14,7 +14,7 @@ describe('where a queue is', () => {
     expect(await createQueueClient({ queueUrl, region: 'eu-north-1' }).config.region()).toBe('eu-north-1');
   });
 
-  it('is reached at its URL, unless told otherwise', async () => {
+  it('is reached at its URL, unless there is an endpoint', async () => {
     const queueUrl = 'http://sqs.example.com:9324/1/arrivals';
     const endpointOf = (endpoint?: string) => createQueueClient({ queueUrl, endpoint }).config.endpoint!();
     expect(await endpointOf()).toMatchObject({ hostname: 'sqs.example.com', port: 9324 });

@@ -78,7 +78,7 @@ it('a write that failed is repeated, with what is true then; what got worse is a
   await end();
 });
 
-it('what was not written yet is written at the end; nothing of a source that is gone', async () => {
+it('what was not written yet is written at the end; nothing of a source that is deleted', async () => {
   const { clock, written, writer, recorder, end } = setUp();
   await settle();
   recorder.ignored('a', { reason: 'Filtered', message: 'm' });

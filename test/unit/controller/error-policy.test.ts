@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findTooManyFailed } from '#operator/controller/error-policy.ts';
+import { findTooManyFailed } from '#ledger/uploads/error-policy.ts';
 import { row } from './observed.ts';
 
 type Policy = Parameters<typeof findTooManyFailed>[0];

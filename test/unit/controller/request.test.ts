@@ -22,7 +22,7 @@ it('what is said of the file crosses to the pods, the name of a Secret does not'
   });
 });
 
-it('what told of the file goes into the ledger with the request', () => {
+it('the event that announced the file goes into the ledger with the request', () => {
   const { spec, ...rest } = upload();
   const event = { id: 'e-1', time: '2026-01-01T00:00:00Z', uploadSource: 'orders' };
   expect(toRequest({ ...rest, spec: { ...spec, source: { ...spec.source, event } } })).toMatchObject({ event });

@@ -161,7 +161,7 @@ it('an upload that is tried again is no longer failed, and keeps the time of its
   expect(eventsOf(failed, again).map(({ reason }) => reason)).toEqual(['Retried']);
 });
 
-it('while the ledger is out of reach what was known stays, and no rate is told', () => {
+it('while the ledger is out of reach what was known stays, and no rate is shown', () => {
   const before = buildStatus(input());
   const degraded = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
   const edited = { ...ACCEPTED, metadata: { ...ACCEPTED.metadata, generation: 7 }, status: before };

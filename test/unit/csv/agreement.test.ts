@@ -1,4 +1,4 @@
-/** The scanner and the splitter against csv-parse, and against themselves at other cuts. */
+/** Compares scanner and splitter with csv-parse, and with themselves when the bytes are cut elsewhere. */
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -110,7 +110,7 @@ test('every text of up to five bytes of the grammar agrees with csv-parse', () =
 describe('the record reader', () => {
   const like = (text: string) => {
     const expected = readOrNull(text);
-    // A quote that is never closed is the planner's to find.
+    // A quote that is never closed is found by the planner, and not by the reader.
     if (expected === null || text.startsWith('\ufeff')) return;
     const found = readBytes(Buffer.from(text));
     expect(found.map(({ row, malformed }) => ({ row, malformed }))).toEqual(

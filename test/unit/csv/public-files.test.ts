@@ -12,9 +12,9 @@ describe('csv-spectrum', () => {
   const folder = fileURLToPath(new URL('csv-spectrum', MODULES));
   const names = readdirSync(join(folder, 'csvs')).map((file) => file.replace('.csv', ''));
 
-  /** Where an answer is not what its file says. */
+  /** The collection's answer is wrong for these values; here are the values of the file. */
   const CORRECTIONS: Record<string, Record<string, string>> = {
-    // The file was given another telephone number, its answer was not.
+    // The collection changed the telephone number in the file, and not in the answer.
     location_coordinates: { 'Contact Phone Number': '2095257564' },
   };
 
@@ -22,12 +22,12 @@ describe('csv-spectrum', () => {
 
   test.each(names)('%s', (name) => {
     const file = readFileSync(join(folder, 'csvs', `${name}.csv`));
-    // Its answers are texts, whatever the file's bytes: degree signs of location_coordinates are not UTF-8 in either.
+    // Both file and answer are read as texts: the degree signs of location_coordinates are UTF-8 in neither.
     const [header, ...records] = readBytes(file);
     const found = records.map(({ fields }) => Object.fromEntries(fields.map((text, i) => [header!.fields[i]!, text])));
     const answers = [JSON.parse(readFileSync(join(folder, 'json', `${name}.json`), 'utf8'))].flat();
     expect(found).toEqual(answers.map((answer) => ({ ...answer, ...CORRECTIONS[name] })));
-    // Seconds of an angle, written as a quote inside of an unquoted field: RFC 4180 has none there, and the record is refused.
+    // An unquoted field holds a quote, which means the seconds of an angle; RFC 4180 allows no quote there.
     expect(records.some(({ malformed }) => malformed)).toBe(name === 'location_coordinates');
   });
 });

@@ -31,25 +31,25 @@ export function scan(
   return found;
 }
 
-/** The same with the bytes in the scanner's own memory. */
+/** Scans as `scan` does, with the bytes in the scanner's own memory. */
 export function scanInPlace(input: Buffer, cuts: readonly number[], options: Partial<ScannerOptions>): Found[] {
   const memory = createScanMemory(input.length);
   input.copy(memory.bytes);
   return scan(memory.bytes, cuts, { ...options, memory });
 }
 
-/** The text of each record with its end of line, and its row. */
+/** The text of each record, with its end of line, and its row number. */
 export function records(input: string | Buffer): [row: number, text: string][] {
   const bytes = Buffer.from(input);
   return scan(bytes).map(({ start, end, row }) => [row, bytes.toString('utf8', start, end)]);
 }
 
-/** Every record's fields, and whether its quoting is malformed. */
+/** The fields of every record; `malformed` says whether a quote stands where none may. */
 export function read(input: string | Buffer): { row: number; fields: string[]; malformed: boolean }[] {
   return records(input).map(([row, text]) => ({ row, ...splitRecord(withoutLineEnd(text)) }));
 }
 
-/** Every record as the record reader reads it, which takes bytes and decodes nothing. */
+/** Every record as the record reader finds it in the bytes; the reader decodes nothing. */
 export function readBytes(bytes: Buffer): { row: number; fields: string[]; malformed: boolean }[] {
   const reader = createRecordReader(0x2c);
   const found: ReturnType<typeof readBytes> = [];

@@ -7,9 +7,9 @@ import { listBlocks, listCommands, PAGES, readProjectFile } from './markdown.ts'
 
 interface Proof {
   command: RegExp;
-  /** The file that runs the command, or the same with other values. */
+  /** The file that runs the command, or runs it with other values. */
   runBy: string;
-  /** The part of that file which does so. */
+  /** The part of that file which runs the command. */
   by: string;
 }
 
@@ -20,7 +20,8 @@ const PROOFS: readonly Proof[] = [
   { command: /^make up$/, runBy: 'test/run.sh', by: 'step up make up' },
   { command: /^make bench( [A-Z]+=\S+)*$/, runBy: 'test/integration/bench.test.ts', by: 'await runPart(part, stage' },
   { command: /^make help$/, runBy: 'test/unit/docs/run-commands.test.ts', by: "exec('make', ['help']" },
-  // People alone run these targets: the proof is that the target does what its name says.
+  { command: /^make try$/, runBy: 'test/integration/cli-try.test.ts', by: "'@node test/demo/try.ts" },
+  // Only people run these targets; the test checks that the target starts the program that its name says.
   { command: /^make demo$/, runBy: 'Makefile', by: 'demo: up ## ' },
   { command: /^make down$/, runBy: 'Makefile', by: '@test/cluster/down.sh' },
   { command: /^make chaos$/, runBy: 'Makefile', by: '@vitest run --project chaos' },

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 export const root = new URL('../../../', import.meta.url);
 
-/** What a clone does not have, or what others have written. */
-const NOT_OURS = new Set(['node_modules', '.cluster', '.git', 'coverage']);
+/** Files and folders that a fresh clone does not have, or that others have written. */
+const NOT_OURS = new Set(['node_modules', '.cluster', '.try', '.git', 'coverage']);
 
 /** Every file and folder of the project from its top, folders with a slash at the end. */
 export const PROJECT_PATHS: ReadonlySet<string> = new Set(
@@ -67,7 +67,7 @@ function joinContinuedLines(lines: readonly string[]): string[] {
   return commands;
 }
 
-/** What stands between single backticks in prose; a line end inside is a space. */
+/** The texts between single backticks in prose; a line end in such a text counts as a space. */
 export function listCodeSpans(markdown: string): string[] {
   return [...proseOf(markdown).matchAll(/(?<!`)`([^`]+)`(?!`)/g)].map(([, code]) => code!.replace(/\s+/g, ' '));
 }

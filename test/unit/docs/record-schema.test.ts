@@ -33,7 +33,7 @@ const EXAMPLES: Example[] = [...page.matchAll(/```yaml\n(fields[^`]*)```\n\n((?:
   }),
 );
 
-/** What stands between backticks, its spaces too. */
+/** The text between backticks, with its spaces. */
 function unquote(cell: string): string {
   return cell.startsWith('`') ? cell.slice(1, -1) : cell;
 }

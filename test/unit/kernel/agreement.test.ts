@@ -1,4 +1,4 @@
-/** What the kernel makes of any file and any schema is what the processor alone makes of them. */
+/** The kernel makes the same of any file and any schema as the processor alone. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
@@ -14,7 +14,7 @@ const join = (...parts: fc.Arbitrary<string>[]) => fc.tuple(...parts).map((all) 
 const rarely = <T>(rare: fc.Arbitrary<T>, usual: fc.Arbitrary<T>, weight = 12) =>
   fc.oneof({ weight, arbitrary: usual }, { weight: 1, arbitrary: rare });
 
-// Values of fields, mostly valid ones.
+// Values of fields; most of them are valid.
 
 const word = fc.stringMatching(/^[A-Za-z0-9_ ]{0,6}[A-Za-z0-9]$/);
 const SYMBOLS = [
@@ -40,7 +40,7 @@ const SYMBOLS = [
   ],
 ];
 const symbols = fc.array(fc.constantFrom(...SYMBOLS), { maxLength: 8 }).map((each) => each.join(''));
-/** Around the sixteen bytes that the kernel takes at once, with something that is escaped among them. */
+/** Texts of about sixteen bytes, which the kernel reads at once, some with a character that is escaped. */
 const longText = fc
   .tuple(fc.constantFrom(14, 15, 16, 17, 31, 32, 33, 47, 48, 49, 80), fc.nat(80), fc.constantFrom('', ...SYMBOLS))
   .map(([length, at, symbol]) => {
@@ -95,7 +95,7 @@ const BOOLEANS = ['true', 'false', '1', '0', 'TRUE', 'ja', 'nein'];
 
 type Kind = [Omit<Field, 'name'>, fc.Arbitrary<string>];
 
-/** Kinds of fields, each with its values. Of these the kernel takes values at sight … */
+/** Kinds of fields with their values. The kernel accepts values of these kinds itself … */
 const QUICK: Kind[] = [
   [{ type: 'string' }, text],
   [{ type: 'any' }, text],
@@ -107,7 +107,7 @@ const QUICK: Kind[] = [
   [{ type: 'number', decimalChar: ',', groupChar: '.' }, fc.oneof(number, fc.constantFrom('1.234,5', '1,5'))],
   [{ type: 'date' }, date],
 ];
-/** … and of these none. */
+/** … and leaves all values of these kinds to the processor. */
 const SLOW: Kind[] = [
   [{ type: 'string', format: 'uuid' }, uuid],
   [{ type: 'string', format: 'uri' }, uri],
@@ -192,12 +192,12 @@ const EXPRESSIONS = (name: string) => [
   `${name} == null ? 'none' : 'some'`,
   `${name} == null ? null : string(${name}) + '"\\\\ü'`,
   `1 == 1`,
-  // Cannot be computed from some values.
+  // This expression cannot be computed from some values.
   `int(${name}) + 1`,
 ];
 const PATHS = ['a', 'b', 'a b.c', 'n.x', 'n.y', 'n.m.x', 'n.m.y', 'q"\\.é', 'long name of a property', 'z.z.z.z.z'];
 
-/** No path is a part of another one. */
+/** The paths of a JSON column, none of which is a part of another one. */
 const json_ = (names: string[]): fc.Arbitrary<NonNullable<Column['json']>> =>
   fc.uniqueArray(fc.constantFrom(...PATHS), { maxLength: 6 }).chain((paths) =>
     fc.tuple(
@@ -271,7 +271,7 @@ const SPOILT = [
   ],
   ...['\xf0\x8f\xbf\xbf', '\xf4\x90\x80\x80', '\xf5\x80\x80\x80', '\xff', '\xfe', '\xe2\x28\xa1'],
 ];
-/** What means something between records and fields, or almost. */
+/** Bytes that separate records and fields, and bytes that look like them. */
 const MARKS = ['"', '""', ',', ';', '\t', '|', '\n', '\r', '\r\n', '\n\n', ' ', '""x', '","', '\n"', '\ufeff'].map(
   latin1,
 );
@@ -295,7 +295,7 @@ function fieldOf(values: fc.Arbitrary<string>, delimiter: string): fc.Arbitrary<
 }
 
 interface FileOptions {
-  /** Of the columns in their order. */
+  /** The values of each column, in the order of the columns. */
   columns: fc.Arbitrary<string>[];
   delimiter: string;
 }
@@ -361,7 +361,7 @@ const schemaAndValues = sources.chain((all) => {
     });
 });
 
-/** Order and presence of the file's columns: fields by their index, -1 for a column that is no field's. */
+/** The file's columns in their order: the index of the column's field, or -1 for a column without a field. */
 const layoutOf = (all: Source[]) => {
   const optional = all.flatMap(({ field }, i) => (i > 0 && !field.constraints?.required ? [i] : []));
   const indexes = all.map((_, i) => i);
@@ -395,7 +395,7 @@ const trial: fc.Arbitrary<Trial> = schemaAndValues.chain(({ schema, all }) =>
     }),
 );
 
-/** How many records there were, and how many of them the kernel took: else a test of nothing could pass. */
+/** The numbers of all records and of those that the kernel took, since a test without records would pass as well. */
 const counts = { records: 0, valid: 0, failed: 0, taken: 0 };
 
 function compare({ schema, header, types, delimiter, files }: Trial): void {
@@ -419,7 +419,7 @@ describe('with the kernel and without it', () => {
     fc.assert(fc.property(trial, compare), { numRuns: 300, interruptAfterTimeLimit: 20_000 });
   }, 30_000);
 
-  test('and both ways are taken often', () => {
+  test('and both kernel and processor handle many records', () => {
     expect(counts.taken).toBeGreaterThan(counts.records / 10);
     expect(counts.valid - counts.taken).toBeGreaterThan(counts.records / 20);
     expect(counts.failed).toBeGreaterThan(counts.records / 20);

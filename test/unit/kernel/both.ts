@@ -1,4 +1,4 @@
-/** A chunk's records by the kernel, and by the processor alone: helpers of the kernel's tests. */
+/** Helpers of the kernel's tests: they prepare a chunk's records with the kernel, and with the processor alone. */
 import { expect } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { FailedRow } from '#ledger/errors/insert-errors.ts';
@@ -23,7 +23,7 @@ export type TypeName = keyof typeof OIDS;
 
 export interface Setup {
   schema: RecordSchemaSpec;
-  /** Default: the schema's own. */
+  /** Default: the header that the schema expects. */
   header?: string[];
   encodings: Encoding[];
   delimiter?: string;
@@ -38,19 +38,19 @@ export function encodingsOf(schema: RecordSchemaSpec, types: readonly (TypeName 
 }
 
 export interface Outcome {
-  /** In COPY's binary format. */
+  /** The rows are in COPY's binary format. */
   rows: RowBuffer;
   failed: FailedRow[];
-  /** Row numbers of all records that are not blank, and where they lie. */
+  /** The row number and the position of each record; blank lines are no records. */
   positions: [rowNumber: number, position: Position][];
 }
 
-/** Some bytes as a chunk that begins somewhere in its file. */
+/** The chunk begins at this byte of its file. */
 const START = 1000;
 
 type ByReference = (bytes: Buffer, firstRowNumber: number) => Outcome;
 
-/** Each record by the reader and the processor, which is what the kernel must agree with. */
+/** Prepares each record by reader and processor alone; the kernel must agree with the result. */
 export function createReference({ schema, header, encodings, delimiter = ',' }: Setup): ByReference {
   const reader = createRecordReader(delimiter.charCodeAt(0));
   const processor = compileSchema(schema, header ?? null, { record: reader.view, encodings });
@@ -77,7 +77,7 @@ export function createReference({ schema, header, encodings, delimiter = ',' }: 
   };
 }
 
-/** The same with the kernel, which is asked at every record, however many it leaves. */
+/** Prepares records with the kernel, which is asked at every record, even if it leaves many to the processor. */
 function createKernelRun({ schema, header, encodings, delimiter = ',' }: Setup) {
   const between = delimiter.charCodeAt(0);
   const reader = createRecordReader(between);
@@ -153,7 +153,7 @@ function expectSameRows(found: RowBuffer, expected: RowBuffer): void {
   const same =
     found.rows === expected.rows &&
     Buffer.concat(found.all()).equals(Buffer.concat(expected.all())) &&
-    // With the row numbers, and where each row ends.
+    // These bytes hold the row numbers, and depend on where each row ends.
     Buffer.concat(found.selectWithRowNumbers(all(found))).equals(
       Buffer.concat(expected.selectWithRowNumbers(all(expected))),
     );

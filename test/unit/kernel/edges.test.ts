@@ -1,4 +1,4 @@
-/** The edges of the kernel's memory and of what it takes: on each side of them the rows are the processor's. */
+/** At each limit of the kernel, and on both sides of the limit, the kernel's rows are those of the processor. */
 import { describe, expect, test } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { LAYOUT } from '#runner/kernel/kernel.gen.ts';
@@ -20,7 +20,7 @@ function comparisonOf(types: TypeName[], fields: Fields, rest?: Rest) {
   return createComparison({ schema, encodings: encodingsOf(schema, types) });
 }
 
-/** The key's column, and one of JSON. */
+/** Two columns: one for the key, and one for a JSON object. */
 const keyAndJson = (json: NonNullable<RecordSchemaSpec['target']['columns'][number]['json']>): Rest => ({
   columns: [
     { name: 'k', field: 'k' },
@@ -31,7 +31,7 @@ const keyAndJson = (json: NonNullable<RecordSchemaSpec['target']['columns'][numb
 const TEXTS = schemaOf({ v: {} });
 const textComparison = () => comparisonOf(['text', 'text'], { v: {} });
 
-/** Lines of `k,v`, numbered, of `length` bytes each with the end of the line. */
+/** Makes `count` numbered lines of `k,v`; each line has `length` bytes with its end. */
 function linesOf(count: number, length: number, end = '\n'): string {
   return Array.from({ length: count }, (_, i) => `${i},`.padEnd(length - end.length, 'x') + end).join('');
 }
@@ -39,7 +39,7 @@ function linesOf(count: number, length: number, end = '\n'): string {
 const { WINDOW_BYTES, MOST_ROWS, MOST_LEVELS, MOST_COLUMNS, EXTERNAL_ROOM } = LAYOUT;
 
 describe('the window', () => {
-  /** A record that ends where the window does, or some bytes before or behind. */
+  /** Makes lines whose last record ends `offset` bytes behind the window's end, or before the end if negative. */
   const endingAt = (offset: number, last: string) => {
     const before = linesOf(Math.floor(WINDOW_BYTES / 1024) - 1, 1024);
     return `${before}${'k,'.padEnd(WINDOW_BYTES + offset - before.length - last.length, 'y')}${last}`;
@@ -97,7 +97,7 @@ describe('the window', () => {
   test('the last record without an end of its line is left, whatever stands behind it in the memory', () => {
     const both = textComparison();
     for (const last of ['c,d', 'c,"d"', 'c,"d""', 'c,"d', 'c,', 'c', '"', 'c,d\r', 'c,"d"\r', ',']) {
-      // These bytes lie behind those of the next chunk.
+      // These bytes stay in the window, behind the bytes of the next chunk.
       both(`c,d\n${'"\n'.repeat(40)}`);
       const { taken } = both(`a,b\n${last}`);
       expect(taken).toBe(1);
@@ -141,7 +141,7 @@ describe('lengths of fields around the sixteen bytes that are taken at once', ()
       }
       const { rows, failed, taken } = both(lines.join(''));
       expect(failed.length + rows.rows).toBe(lines.length);
-      // A field of a space alone is no key.
+      // A field that holds only a space is blank, and so is no key.
       expect(lines.length - taken).toBeLessThan(6);
     },
   );
@@ -178,7 +178,7 @@ describe('the room for rows', () => {
         ],
       },
     );
-    // A row is 36 times the field: the longest of them has no room at all.
+    // A row takes up to 36 times the bytes of its field, so the longest rows have no room in the kernel's memory.
     for (const [length, count] of [
       [1000, 50],
       [15_000, 3],
@@ -475,7 +475,7 @@ describe('values at the limits of their types', () => {
       taken += both(days.map((day) => `${day},${day}\n`).join('')).taken;
     }
     expect(taken).toBe(12 * 365 + 4);
-    // Each place with each byte next to the digits and the dash.
+    // At each place of the date stands each byte that is a neighbour of the digits or of the dash.
     const day = '2024-12-31';
     const spoilt = [...day].flatMap((_, i) =>
       ['/', ':', ',', '.', '-', '0', '9'].map((char) => day.slice(0, i) + char + day.slice(i + 1)),

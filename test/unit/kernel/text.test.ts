@@ -1,4 +1,4 @@
-/** Which bytes the kernel takes for text, asked record by record since the chunk holds others too. */
+/** Tests which bytes the kernel accepts as text. It checks each record, since the chunk holds one that is no text. */
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -19,7 +19,7 @@ function expectTextAlone(values: readonly Buffer[]): void {
   expect(taken).toBe(values.filter((value) => isUtf8(value) && !value.includes(0)).length);
 }
 
-/** Not what means something between fields. */
+/** False for a byte that separates fields or records, or is a quote. */
 const isPlain = (byte: number) => ![0x0a, 0x0d, 0x22, 0x2c].includes(byte);
 const BYTES = Array.from({ length: 256 }, (_, byte) => byte).filter(isPlain);
 /** The edges of all ranges in The Unicode Standard, table 3-7. */

@@ -1,4 +1,4 @@
-/** What is settled by bytes is what the text says: everything that the quick tests accept, the slow ones do. */
+/** The quick tests of bytes agree with the full tests of text: the full tests accept all that the quick ones accept. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mayBeBlank } from '#runner/processor/byte-tests.ts';
@@ -8,16 +8,16 @@ import type { Field } from '#runner/processor/value-type.ts';
 const compile = (field: Partial<Field>) =>
   compileField({ name: 'f', type: 'string', ...field }, { path: 'f', required: false, missingValues: [] });
 
-/** The two answers for a text that is not blank. */
+/** The answers of the quick test and of the full test for a text that is not blank. */
 function answers(field: Partial<Field>, text: string): { bytes: boolean; text: boolean } {
   const check = compile(field);
   const faults: Parameters<typeof check.read>[1] = [];
-  // A word for "no value" is no value: its bytes must not be taken for one.
+  // A word that means "no value" is no value, so the quick test must not accept its bytes.
   const value = check.read(check.present(text), faults);
   const bytes = Buffer.from(text);
   return {
     bytes: check.acceptsBytes(bytes, 0, bytes.length),
-    // The bytes are what is loaded: they must be the value itself.
+    // After a quick test the bytes themselves are loaded, so they must be the value.
     text: value === text && faults.length === 0,
   };
 }
@@ -90,7 +90,7 @@ test.each(FIELDS)('%j', (field) => {
   );
 });
 
-describe('the frequent ones are settled by bytes', () => {
+describe('bytes decide the frequent values', () => {
   test.each<[Partial<Field>, string]>([
     [{}, 'Zoë'],
     [{ format: 'email' }, 'jane.doe+x@mail.example.org'],

@@ -41,7 +41,7 @@ test('values are aligned with the columns, in PostgreSQL’s text form', () => {
 });
 
 describe('a column from an expression', () => {
-  /** What PostgreSQL gets in column x; the record's code when it fails. */
+  /** The text that PostgreSQL gets in column x; the record's code when the record fails. */
   const columnOf = (value: string, fields: Fields, texts: string[]) => {
     const columns = [
       { name: 'k', field: 'k' },
@@ -110,7 +110,7 @@ describe('JSON objects', () => {
   });
 
   test('any texts come back from it', () => {
-    // A NUL never comes this far.
+    // A record with a NUL fails before its columns are written.
     const text = fc.string({ unit: 'binary' }).map((any) => any.replaceAll('\0', ''));
     fc.assert(
       fc.property(text, text, (first, last) => {

@@ -1,4 +1,4 @@
-/** The example schemas on whole files: scanner, splitter and processor against the oracle, which shares no code with them. */
+/** Runs the example schemas on whole files, and compares with the oracle, which shares no code with the runner. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -15,7 +15,7 @@ import { decodeRows } from './run-record.ts';
 
 const UPLOAD = '8c7c1d3e-0000-4000-8000-000000000000';
 
-/** With the defaults that the API server puts in. */
+/** An example schema with the defaults that the API server adds. */
 function readSchema(file: string): RecordSchemaSpec {
   const { spec } = parse(readFileSync(new URL(`../../../crds/examples/${file}`, import.meta.url), 'utf8'));
   return {
@@ -31,7 +31,7 @@ interface Prepared extends Omit<PreparedChunk, 'failed'> {
   valid: { rowNumber: number; values: (string | null)[] }[];
 }
 
-/** The whole file as one chunk. */
+/** Prepares the whole file as one chunk. */
 function prepare(schema: RecordSchemaSpec, file: Buffer): Prepared {
   const found: { start: number; end: number; row: number }[] = [];
   const scanner = createRecordScanner({
@@ -81,7 +81,7 @@ function expectLike(found: Map<number, string>, expected: Iterable<ExpectedRecor
   let records = 0;
   for (const record of expected) {
     records += 1;
-    // Only the table knows what is stored already.
+    // Duplicates do not count here, since only the table knows which keys are stored already.
     if (record.outcome === 'duplicate') continue;
     const want = record.outcome === 'failed' ? canonical(record.codes) : canonical(record.columns);
     expect(found.get(record.row), `row ${record.row}`).toBe(want);

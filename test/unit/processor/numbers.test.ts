@@ -1,4 +1,4 @@
-/** How numbers of a file are written: decimalChar, groupChar, bareNumber. */
+/** Tests how a file may write numbers: decimalChar, groupChar, bareNumber. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { typeOf } from '#runner/processor/types.ts';
@@ -52,7 +52,7 @@ describe('number', () => {
     [UNITS, '- 5', '-5'],
     [UNITS, '5e3 kg', '5e3'],
     [UNITS, '7', '7'],
-    // What may mean another number is none.
+    // A text that may mean another number is no number.
     [UNITS, '$.50', undefined],
     [UNITS, 'Fr.5', undefined],
     [UNITS, '-$-5', undefined],

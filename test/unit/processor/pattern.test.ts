@@ -6,7 +6,7 @@ import { compilePattern } from '#runner/processor/pattern.ts';
 const classes = ['0-9', 'A-Z0-9', 'a-zA-Z_ ', '1', 'ab', '0-9 A-F', '9-9'];
 const quantifiers = ['', '+', '*', '{3}', '{2,}', '{1,4}', '{0,0}'];
 
-test('the short way of simple patterns says what RE2 says', () => {
+test('the quick test of simple patterns says what RE2 says', () => {
   const pattern = fc
     .tuple(fc.constantFrom(...classes), fc.constantFrom(...quantifiers))
     .map(([characters, quantifier]) => `^[${characters}]${quantifier}$`);

@@ -9,7 +9,7 @@ type Field = Partial<RecordSchemaSpec['fields'][number]>;
 const run = (schema: RecordSchemaSpec, fields: string[], header: string[] | null = null): RecordResult =>
   createRecordRunner(schema, header).process(fields);
 
-/** Faults of a record whose one field beside the key has this text. */
+/** The faults of a record whose only field beside the key has this text. */
 const faultsOf = (field: Field, text: string) => {
   const result = run(schemaOf({ f: field }), ['1', text]);
   return result.ok ? [] : result.faults;
@@ -115,7 +115,7 @@ describe('every rule has its code and says what is allowed', () => {
     expect(faultsOf({ constraints: { pattern: '(?i)^A\\pL$' } }, 'aé')).toEqual([]);
   });
 
-  // Backtracking would take longer than the universe is old; what is quadratic, longer than a test may.
+  // Backtracking would take longer than the universe is old, and quadratic time longer than a test may take.
   test.each([
     ['^(a+)+$', `${'a'.repeat(100_000)}!`, false],
     ['^(a+)+$', 'a'.repeat(100_000), true],

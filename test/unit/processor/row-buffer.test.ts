@@ -8,7 +8,7 @@ const table = fc
   .integer({ min: 1, max: 5 })
   .chain((columns) => fc.array(fc.array(value, { minLength: columns, maxLength: columns })));
 
-/** One row for each array, with row numbers from 2. */
+/** Writes one row for each array, with row numbers from 2. */
 function writeRows(out: RowBuffer, rows: readonly (string | null)[][], byBytes: boolean): void {
   for (const [i, row] of rows.entries()) {
     out.startRow(row.length);
@@ -29,7 +29,7 @@ function writeRows(out: RowBuffer, rows: readonly (string | null)[][], byBytes: 
 const asText = (rows: (Buffer | null)[][]) =>
   rows.map((row) => row.map((bytes) => (bytes === null ? null : bytes.toString())));
 
-/** Of a row number as one more column. */
+/** The texts of rows whose last column is the row number, as a bigint in the binary format. */
 const numbered = (rows: (Buffer | null)[][]) =>
   rows.map((row) => [...asText([row.slice(0, -1)])[0]!, String(row.at(-1)!.readBigInt64BE())]);
 

@@ -88,12 +88,12 @@ describe('with other faults', () => {
       ['50', 'x', ''],
       ['BIZ_Z', 'BIZ_A', 'BIZ_BOTH'],
     ],
-    // Faults of fields first.
+    // Faults of fields come before those of rules.
     [
       ['50', 'x', 'old'],
       ['AGE_001', 'BIZ_Z', 'BIZ_A', 'BIZ_BOTH'],
     ],
-    // What reads a field at fault is left out.
+    // A rule that reads a field with a fault is left out.
     [
       ['many', 'x', ''],
       ['VAL_005', 'BIZ_A'],

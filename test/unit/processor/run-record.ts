@@ -13,7 +13,7 @@ export type RecordResult = { ok: true; values: (string | null)[] } | { ok: false
 export interface RecordRunner {
   /** @param quoted puts quotes around every field instead of those that need them */
   process(fields: readonly string[], quoted?: boolean): RecordResult;
-  /** A record as it stands in the file. */
+  /** Writes a record as a file holds it. */
   processBytes(record: Buffer): RecordResult;
 }
 
@@ -41,7 +41,7 @@ function quote(text: string, always: boolean): string {
 
 const ESCAPED: Record<string, string> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f', v: '\v' };
 
-/** What PostgreSQL reads from COPY's text format. */
+/** Reads a row of COPY's text format as PostgreSQL does. */
 export function decodeRows(parts: readonly Buffer[]): (string | null)[][] {
   const lines = Buffer.concat(parts).toString().split('\n').slice(0, -1);
   return lines.map((line) =>
@@ -51,7 +51,7 @@ export function decodeRows(parts: readonly Buffer[]): (string | null)[][] {
   );
 }
 
-/** The values' bytes in COPY's binary format. */
+/** The bytes of the values in a row of COPY's binary format. */
 export function decodeBinaryRows(parts: readonly Buffer[]): (Buffer | null)[][] {
   if (parts.length === 0) return [];
   const bytes = Buffer.concat(parts);

@@ -4,7 +4,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 type Spec = RecordSchemaSpec;
 type PartialField = Partial<Spec['fields'][number]>;
 
-/** Field `k` is the key; `fields` follow it. Each field has a column of its name, unless columns are given. */
+/** Makes a schema: field `k` is the key, `fields` follow. Without `columns` each field has a column of its name. */
 export function schemaOf(
   fields: Record<string, PartialField>,
   rest: Partial<Omit<Spec, 'target'>> & { columns?: Spec['target']['columns'] } = {},

@@ -1,4 +1,4 @@
-/** Sensitive values through the whole preparation of a chunk, with every kind of fault: none shows up in what is kept for people. */
+/** No sensitive value shows up in what is kept for people when a chunk is prepared, whatever the fault. */
 import { describe, expect, test } from 'vitest';
 import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import { CODES } from '#runner/processor/faults.ts';
@@ -8,10 +8,10 @@ import { schemaOf } from './schema.ts';
 
 type Fields = Parameters<typeof schemaOf>[0];
 
-/** Values of sensitive fields hold one of them, in whatever form their types have; the schema holds none. */
+/** Each value of a sensitive field holds one of these markers, in the form of its type; the schema holds none. */
 const MARKER = /zq9|48151623|1815|18:15/i;
 
-/** A field, a value that is right, and values that are not: each is at fault in its own way. */
+/** A field, a right value, and wrong values, each with a fault of another kind. */
 const SENSITIVE: Record<string, { field: Fields[string]; right: string; wrong: string[] }> = {
   name: {
     field: { constraints: { required: true, maxLength: 20 } },
@@ -90,7 +90,7 @@ const RECORDS: (string | Buffer)[] = [
   lineOf(''),
   latin1(lineOf('row', { name: 'Zq9\xff' })),
   lineOf('row', { name: 'Zq9\0' }),
-  // Quotes that move the fields, a field too few and one too many.
+  // In these lines a quote moves the fields, a field is missing, or there is one too many.
   `${lineOf('row')}zq9`,
   lineOf('row').replace('"Zq9"', 'Zq"9'),
   lineOf('row').replace('"row",', ''),

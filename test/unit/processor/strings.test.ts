@@ -1,4 +1,4 @@
-/** The formats of text against rules that are written otherwise. */
+/** Compares the formats of text with rules that are written in another form. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { typeOf } from '#runner/processor/types.ts';
@@ -68,7 +68,7 @@ describe('uri', () => {
     );
   });
 
-  // The examples of RFC 3986, section 1.1.2, and what else stands in brackets.
+  // The examples of RFC 3986, section 1.1.2, and other addresses in brackets.
   test.each([
     ['ftp://ftp.is.co.za/rfc/rfc1808.txt', true],
     ['ldap://[2001:db8::7]/c=GB?objectClass?one', true],

@@ -71,8 +71,8 @@ describe('time and datetime', () => {
 const two = (n: number) => String(n).padStart(2, '0');
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** Each way to write a moment, and where it is exact. */
-const WAYS: [format: string, kind: Kind, write: (at: Date) => string, iso: (iso: string) => string][] = [
+/** Formats, each with a function that writes a moment and one that cuts ISO 8601 to the format's precision. */
+const FORMATS: [format: string, kind: Kind, write: (at: Date) => string, iso: (iso: string) => string][] = [
   ['%m/%d/%Y', 'date', (d) => `${d.getUTCMonth() + 1}/${d.getUTCDate()}/${year(d)}`, (iso) => iso.slice(0, 10)],
   [
     '%d.%m.%y',
@@ -108,14 +108,14 @@ function year(date: Date): string {
 }
 
 describe('as Date has it', () => {
-  // Years that two digits say, too.
+  // Two digits can say each of these years, too.
   const moment = fc.date({
     min: new Date('1969-01-01'),
     max: new Date('2068-12-31T23:59:59.999Z'),
     noInvalidDate: true,
   });
 
-  test.each(WAYS)('%s (%s)', (format, kind, write, iso) => {
+  test.each(FORMATS)('%s (%s)', (format, kind, write, iso) => {
     const { read } = compileFormat(format, kind, 'f');
     fc.assert(
       fc.property(moment, (at) => {
@@ -140,7 +140,7 @@ describe('as Date has it', () => {
   });
 
   test('every format reads its own example', () => {
-    for (const [format, kind] of WAYS) {
+    for (const [format, kind] of FORMATS) {
       const { example, read } = compileFormat(format, kind, 'f');
       expect(read(example), `${format}: ${example}`).toMatch(kind === 'time' ? /^14:05:09/ : /^2025-01-31/);
     }

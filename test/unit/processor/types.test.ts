@@ -327,7 +327,7 @@ describe('order', () => {
     ['5.', '.5', 1],
   ])('numbers %s and %s: %d', (a, b, expected) => {
     expect(Math.sign(compareNumbers(a, b))).toBe(expected);
-    // 0 - 0, since toBe knows -0 from 0.
+    // The test subtracts from 0, since toBe distinguishes -0 from 0.
     expect(Math.sign(compareNumbers(b, a))).toBe(0 - expected);
   });
 
@@ -383,7 +383,7 @@ describe('order', () => {
   });
 });
 
-/** A field may be as long as a record: 16 MiB. What is not linear takes minutes here, and far beyond the test's limit. */
+/** A field may be as long as a record: 16 MiB. A check that is not linear would exceed the test's time limit. */
 describe('long texts', () => {
   const long = 300_000;
   test.each<[FieldType, string, string, boolean]>([

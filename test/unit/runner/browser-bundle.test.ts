@@ -15,11 +15,12 @@ import { openFile } from '#runner/source/open-file.ts';
 import { type BrowserBundle, bundleForBrowser, type StartedWorker, startWorker } from '#support/browser/bundle.ts';
 import type { CheckedFile } from '#support/browser/worker.ts';
 import { FILE_FAULTS, KINDS, RECORD_FAULTS, SCHEMA } from '#support/records/file-kinds.ts';
+import { workbookParts, zip } from '#support/records/workbook.ts';
 import { collectFailed } from '#support/runner/prepared-chunks.ts';
 import { collect, piecesOf } from '../source/pieces.ts';
 
 const MAX_RECORD_BYTES = 1024 * 1024;
-/** Four texts and a bigint: with these the kernel takes the ordinary records, without them the processor takes all. */
+/** Four texts and a bigint. The kernel takes ordinary records with these types, and none without types. */
 const COLUMN_TYPES: ColumnType[] = [25, 25, 25, 25, 20].map((oid) => ({ oid, modifier: -1 }));
 
 interface File {
@@ -86,6 +87,20 @@ it.each([
   expect(await checkInWorker({ body, declared })).toMatchObject({ records: 0, errors: [] });
 });
 
+it('a workbook with styles, dates, inline texts and a part named by another folder', async () => {
+  const cells = ['a', { s: 1, v: '45688' }, { s: 3, v: '501' }, { t: 'inlineStr', xml: '<is><t>é_x000D_b</t></is>' }];
+  const spec = {
+    rows: { 1: ['id', 'name', 'zip', 'note'], 2: cells, 4: ['b', { v: '0.30000000000000004' }], 5: ['c'] },
+  };
+  const parts = workbookParts({ ...spec, formats: ['yyyy-mm-dd', 22, '00000'], date1904: true });
+  const relations = 'xl/_rels/workbook.xml.rels';
+  parts[relations] = parts[relations]!.replace('"worksheets/', '"../xl/./worksheets/');
+  const body = zip(parts);
+  const inWorker = await checkInWorker({ body });
+  expect(inWorker).toEqual(await checkByRunner({ body }));
+  expect(inWorker).toMatchObject({ records: 3, errors: [[5, 'VAL_001']] });
+});
+
 it('types, rules and an address, with values that have no quick test', async () => {
   const schema: RecordSchemaSpec = {
     fields: [
@@ -139,7 +154,7 @@ function checkInWorker({ body, key = 'file', declared = {}, schema = SCHEMA, col
   return worker.checkFile({ base64, key, declared, schema, columnTypes, maxRecordBytes: MAX_RECORD_BYTES });
 }
 
-/** As the runner does it: chunks are planned, then each is prepared by itself. */
+/** Works as the runner does: plans chunks, then prepares each chunk by itself. */
 async function checkByRunner(file: File): Promise<CheckedFile> {
   try {
     return await planAndPrepare(file);

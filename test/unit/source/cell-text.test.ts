@@ -65,7 +65,7 @@ describe('numbers as a person sees them', () => {
 });
 
 describe('dates', () => {
-  // As spreadsheets show them.
+  // Spreadsheets show these texts.
   it.each<[string, 'date' | 'datetime' | 'time', boolean, string]>([
     ['1', 'date', false, '1900-01-01'],
     ['59', 'date', false, '1900-02-28'],

@@ -98,13 +98,13 @@ describe('encoding', () => {
       const sample = { bytes: whole.subarray(0, -cut), complete: false, key: 'file' };
       expect(detectContent(sample, NONE, schemaOf()).encoding).toBe('utf-8');
     }
-    // When that is the file's end, it is wrong.
+    // A character that the end of the file cuts off is a mistake.
     expect(detect(whole.subarray(0, -1)).encoding).toBe('windows-1252');
   });
 
   it.each<[string, Buffer, RegExp, DeclaredFormat?]>([
     ['UTF-16 without a mark', Buffer.from('id,name\n1,2\n', 'utf16le'), /Declare spec\.format\.encoding utf-16le or/],
-    ['no text', Buffer.from(Array.from({ length: 999 }, (_, i) => 1 + (i % 255))), /no text/],
+    ['no text', Buffer.from(Array.from({ length: 999 }, (_, i) => 1 + (i % 255))), /not text/],
     [
       'another mark than declared',
       Buffer.from('\ufeffid'),

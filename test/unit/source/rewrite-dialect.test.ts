@@ -8,7 +8,7 @@ import { read } from '../csv/scan.ts';
 
 const dialectOf = (declared: Partial<Dialect>) => completeDialect(declared, ',');
 
-/** The canonical form of a text, cut at these offsets. */
+/** The canonical form of a text whose bytes come cut at these offsets. */
 function rewrite(text: string, declared: Partial<Dialect>, cuts: readonly number[] = []): string {
   const rewriter = createDialectRewriter({ dialect: dialectOf(declared), maxRecordBytes: 1000 });
   const view = Buffer.from(text).toString('latin1');
@@ -21,7 +21,7 @@ function rewrite(text: string, declared: Partial<Dialect>, cuts: readonly number
   return Buffer.from(out + rewriter.end(), 'latin1').toString('utf8');
 }
 
-/** Its records as the scanner finds them. */
+/** The records of the canonical form as the scanner finds them. */
 const readAll = (text: string, declared: Partial<Dialect>) =>
   read(rewrite(text, declared)).map(({ row, fields, malformed }) => (malformed ? [row] : [row, ...fields]));
 
@@ -126,7 +126,7 @@ describe('against csv-parse', () => {
   const alphabet = fc.constantFrom('a', "'", '"', ';', ',', '\\', '#', ' ', '\n', '\r', 'é');
   const texts = fc.array(alphabet, { maxLength: 24 }).map((parts) => parts.join(''));
 
-  /** Null where csv-parse refuses. */
+  /** The records as csv-parse reads them; null where csv-parse refuses the text. */
   function reference(text: string, options: object): string[][] | null {
     try {
       return parse(text, {
@@ -148,7 +148,7 @@ describe('against csv-parse', () => {
   ])('any text: the same fields, and malformed where it refuses: %s', (_name, declared, options) => {
     fc.assert(
       fc.property(texts, (text) => {
-        // After a closing quote csv-parse takes a comment in the middle of a line, also where it is told not to.
+        // After a closing quote csv-parse takes a comment in the middle of a line, although its option forbids that.
         fc.pre(!/"#/.test(text));
         const expected = reference(text, options);
         let found: ReturnType<typeof read>;

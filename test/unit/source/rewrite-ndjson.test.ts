@@ -9,7 +9,7 @@ import { schemaOf } from './schema.ts';
 const run = (input: string | Buffer, cuts: readonly number[] = [], fieldsMatch?: RecordSchemaSpec['fieldsMatch']) =>
   collect(rewriteNdjson(piecesOf(Buffer.from(input), cuts), { schema: schemaOf(fieldsMatch), maxRecordBytes: 100 }));
 
-/** Rows as the file's lines; the header that is put in front is row 0. */
+/** The rows by the file's lines; the header that is added in front is row 0. */
 async function readAll(input: string | Buffer, fieldsMatch?: RecordSchemaSpec['fieldsMatch']) {
   const [header, ...records] = read(await run(input, [], fieldsMatch));
   expect(header!.fields).toEqual(['id', 'full name']);

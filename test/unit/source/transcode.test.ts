@@ -13,7 +13,7 @@ const utf16 = (text: string, bigEndian: boolean) => {
   return bigEndian ? bytes.swap16() : bytes;
 };
 
-/** Any code units, half of them surrogates, alone or in pairs. */
+/** Any code units; half of them are surrogates, alone or in pairs. */
 const units = fc
   .array(fc.oneof(fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: 0xd800, max: 0xdfff })))
   .map((all) => String.fromCharCode(...all));
@@ -33,7 +33,7 @@ describe.each<[Encoding, string]>([
         try {
           text = decoder.decode(bytes);
         } catch {
-          // Not text: it must not become text either.
+          // Bytes that are not text must not become text.
           expect(isUtf8(await run(encoding, bytes))).toBe(false);
           return;
         }
@@ -70,7 +70,7 @@ describe.each([false, true])('UTF-16, big endian: %s', (bigEndian) => {
         const out = await run(encoding, bytes, cuts);
         expect(out).toEqual(await run(encoding, bytes));
         expect(isUtf8(out)).toBe(text.isWellFormed());
-        // Each one is three bytes, none of which is text; the rest is as it was.
+        // Each lone surrogate becomes three bytes that are not text; the other characters stay as they are.
         expect(out).toEqual(Buffer.concat([...text].map((char) => encodeText(char))));
       }),
     );

@@ -23,7 +23,7 @@ describe('readEntries', () => {
   const source = `export const OTHER = {
   a: 'not this one',
 } as const;
-/** Of the object itself. */
+/** This sentence is about the whole object. */
 export const REASONS = {
   // The first group:
   // on two lines.

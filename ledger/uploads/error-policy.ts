@@ -2,7 +2,7 @@
 import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
 import { count } from '#common/text.ts';
-import { DUPLICATE_CODE } from '#ledger/chunks/chunks.ts';
+import { DUPLICATE_CODE } from '#ledger/errors/duplicate-code.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 
 /**

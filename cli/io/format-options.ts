@@ -1,0 +1,45 @@
+/** The options that declare what a file is, in the words of a BatchUpload's `spec.format`. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { DeclaredFormat } from '#api/source-format.ts';
+
+const TYPES = ['csv', 'ndjson', 'xlsx'];
+const COMPRESSIONS = ['none', 'gzip', 'zip', 'zstd'];
+const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'windows-1252', 'iso-8859-1'];
+
+const PREFIX = 'format.';
+const GROUP = 'What the file is, where it is not detected:';
+
+export function addFormatOptions(command: Command): Command {
+  const option = (flags: string, description: string) => new Option(flags, description).helpGroup(GROUP);
+  const character = (flags: string, description: string) => option(flags, description).argParser(readCharacter);
+  return command
+    .addOption(option('--format.type <type>', 'kind of file').choices(TYPES))
+    .addOption(option('--format.compression <method>', 'compression').choices(COMPRESSIONS))
+    .addOption(option('--format.encoding <encoding>', 'encoding of the text').choices(ENCODINGS))
+    .addOption(character('--format.dialect.delimiter <char>', 'character between two fields; \\t is a tab'))
+    .addOption(character('--format.dialect.quoteChar <char>', 'quote; empty for a file without quoting'))
+    .addOption(character('--format.dialect.escapeChar <char>', 'character before one that stands for itself'))
+    .addOption(character('--format.dialect.commentChar <char>', 'character that begins a comment line'))
+    .addOption(option('--format.dialect.no-doubleQuote', 'a quote inside quotes is not written twice'))
+    .addOption(option('--format.dialect.skipInitialSpace', 'spaces before a field are not part of it'));
+}
+
+function readCharacter(text: string): string {
+  const character = text === '\\t' || text.toLowerCase() === 'tab' ? '\t' : text;
+  if (character.length <= 1 && character.charCodeAt(0) !== 0x0a && !(character.charCodeAt(0) > 0x7e)) return character;
+  throw new InvalidArgumentError('Give one ASCII character.');
+}
+
+/** @param options what commander has read */
+export function readFormatOptions(options: Record<string, unknown>): DeclaredFormat {
+  const declared: Record<string, unknown> = {};
+  const dialect: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    if (!name.startsWith(PREFIX) || value === undefined) continue;
+    const word = name.slice(PREFIX.length);
+    if (!word.startsWith('dialect.')) declared[word] = value;
+    else if (word === 'dialect.noDoubleQuote') dialect['doubleQuote'] = false;
+    else dialect[word.slice('dialect.'.length)] = value;
+  }
+  return { ...declared, ...(Object.keys(dialect).length > 0 ? { dialect } : {}) };
+}

@@ -1,0 +1,104 @@
+/** What all steps of one load share, and how they reach the database. */
+import { hostname } from 'node:os';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { Interrupts } from '#cli/io/interrupts.ts';
+import type { Terminal } from '#cli/io/terminal.ts';
+import { Fault } from '#common/faults.ts';
+import { DEFAULTS, type RunnerConfig } from '#common/job-contract.ts';
+import type { Logger } from '#common/log.ts';
+import type { UploadRequest } from '#ledger/types.ts';
+import type { RunnerDeps } from '#runner/deps.ts';
+import { createSession, type Session } from '#runner/session.ts';
+import { NO_TELEMETRY } from '#runner/telemetry/datadog.ts';
+import type { LoadProgress } from './load-progress.ts';
+import type { LoadSource } from './source.ts';
+
+/** A file of more bytes than this is divided among the sessions. */
+const BYTES_OF_SESSION = 4 * 1024 * 1024;
+/** The end of a load is written to the ledger within this time, or not at all. */
+const END_MS = 30_000;
+
+export interface LoadRequest {
+  schema: RecordSchemaSpec;
+  databaseUri: string;
+  namespace: string;
+  request: UploadRequest;
+  limits: { maxFailedRecords: number | undefined; maxFailedPercent: number | undefined };
+  parallelism: number;
+  rowsOfCode: number;
+  terminal: Terminal;
+  interrupts: Interrupts;
+}
+
+export interface Loading {
+  source: LoadSource;
+  load: LoadRequest;
+  /** The upload's id in the ledger. */
+  id: string;
+  /** Aborts everything: after Ctrl-C, or when one session has failed. */
+  stop: AbortController;
+  progress: LoadProgress;
+  log: Logger;
+  cleanup: AsyncDisposableStack;
+}
+
+/** Opens a session that ends with the load, and whose work ends when the load is stopped. */
+export function createLoadSession(loading: Loading, role: string): Session {
+  return openSession(loading, role, { signal: loading.stop.signal, retrySeconds: DEFAULTS.retrySeconds });
+}
+
+/** Opens a session that writes and reads the end of a load, also after the load was stopped. */
+export function createEndSession(loading: Loading): Session {
+  return openSession(loading, 'end', { signal: AbortSignal.timeout(END_MS), retrySeconds: END_MS / 1000 });
+}
+
+function openSession(
+  { id, load, log, cleanup }: Loading,
+  role: string,
+  limits: { signal: AbortSignal; retrySeconds: number },
+): Session {
+  const session = createSession({
+    database: { uri: load.databaseUri },
+    uploadId: id,
+    role,
+    stallSeconds: DEFAULTS.stallSeconds,
+    log,
+    ...limits,
+  });
+  cleanup.defer(() => session.close());
+  return session;
+}
+
+export function createDeps({ id, load, source, stop, log }: Loading, session: Session, attempt: number): RunnerDeps {
+  const config: RunnerConfig = {
+    uploadId: id,
+    attempt,
+    namespace: load.namespace,
+    parallelism: load.parallelism,
+    inlineLimitBytes: load.parallelism > 1 ? BYTES_OF_SESSION : DEFAULTS.inlineLimitBytes,
+    maxRecordBytes: DEFAULTS.maxRecordBytes,
+    retrySeconds: DEFAULTS.retrySeconds,
+    stallSeconds: DEFAULTS.stallSeconds,
+    completionIndex: 0,
+    podName: `${hostname()}-${process.pid}`,
+    databaseUri: load.databaseUri,
+    databaseCaCert: undefined,
+    datadog: false,
+    logLevel: 'warn',
+  };
+  return { config, session, store: source.store, telemetry: NO_TELEMETRY, log, signal: stop.signal };
+}
+
+/** Shows warnings and errors alone: the ledger has the rest. */
+export function createLoadLog({ stderr }: Terminal): Logger {
+  const show = (fields: object, message: string) => {
+    const { code } = fields as { code?: string };
+    stderr.write(`${stderr.isTTY ? '\r\x1b[2K' : ''}${message}${code ? ` (${code})` : ''}\n`);
+  };
+  return { debug: () => undefined, info: () => undefined, warn: show, error: show };
+}
+
+/** The fault of a load that ends early, and that the same command goes on with. */
+export function stopped(message: string): Fault {
+  return new Fault({ code: 'UNK_STOPPED', category: 'retryable', restart: true, reason: 'Stopped', message });
+}

@@ -1,0 +1,91 @@
+/** Processes the chunks of a planned load with several sessions, and watches how many records fail. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { PlannedUpload, UploadProgress } from '#ledger/types.ts';
+import { findTooManyFailed } from '#ledger/uploads/error-policy.ts';
+import { completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
+import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
+import { processIndex } from '#runner/process.ts';
+import type { Session } from '#runner/session.ts';
+import type { ReadObject } from '#s3/object-identity.ts';
+import { createDeps, createLoadSession, type Loading, stopped } from './loading.ts';
+
+const WATCH_MS = 500;
+
+/** Loads all chunks that are not done, and completes the upload. @throws Fault */
+export async function processLoad(
+  loading: Loading,
+  control: Session,
+  { upload, object }: { upload: PlannedUpload; object: ReadObject | null },
+): Promise<void> {
+  const watching = new AbortController();
+  const watched = watch(loading, control, watching.signal);
+  try {
+    await processAll(loading, upload, object);
+  } finally {
+    watching.abort();
+    await watched;
+  }
+  if (await endIfTooManyFailed(loading, control)) return;
+  const status = await control.run((client) => completeUpload(client, loading.id));
+  if (status === 'Processing')
+    throw stopped('Another process still loads a part of the file. Call the same command again, and it goes on.');
+}
+
+/** Each session takes every n-th index, so that all of them have some; a session that has ended helps the others. */
+async function processAll(loading: Loading, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
+  const { load, stop } = loading;
+  const indexes = upload.plan.execution === 'Inline' ? 1 : upload.plan.totalIndexes;
+  const sessions = Math.min(load.parallelism, indexes);
+  const work = Array.from({ length: sessions }, async (_, first) => {
+    const session = createLoadSession(loading, `process-${first}`);
+    for (let index = first; index < indexes; index += sessions) {
+      const deps = createDeps(loading, session, upload.attempt);
+      await processIndex({ ...deps, config: { ...deps.config, completionIndex: index } }, upload, object);
+    }
+  });
+  try {
+    await Promise.all(work);
+  } catch (error) {
+    // The other sessions end with their transactions; the next call loads what they had not committed.
+    if (!stop.signal.aborted) stop.abort(error);
+    await Promise.allSettled(work);
+    throw error;
+  }
+}
+
+/** Shows how far the load is, and ends it when more records failed than the limit allows. */
+async function watch(loading: Loading, control: Session, signal: AbortSignal): Promise<void> {
+  const { progress, stop } = loading;
+  while (!signal.aborted && !stop.signal.aborted) {
+    try {
+      const row = await readRow(loading, control);
+      progress.loading(row.counts.processed, row.totalRecords ?? 0);
+      if (await endIfTooManyFailed(loading, control, row)) return;
+    } catch {
+      // The sessions that load say what is wrong with the database.
+    }
+    await sleep(WATCH_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function readRow({ id }: Loading, control: Session): Promise<UploadProgress> {
+  return await control.run(async (client) => (await readProgress(client, [id])).get(id)!);
+}
+
+async function endIfTooManyFailed(loading: Loading, control: Session, known?: UploadProgress): Promise<boolean> {
+  const { id, load } = loading;
+  const { maxFailedRecords, maxFailedPercent } = load.limits;
+  if (maxFailedRecords === undefined && maxFailedPercent === undefined) return false;
+  const policy = {
+    ...(maxFailedRecords === undefined ? {} : { maxFailedRecords }),
+    ...(maxFailedPercent === undefined ? {} : { maxFailedPercent }),
+    storeRowData: true,
+  };
+  const row = known ?? (await readRow(loading, control));
+  if (!findTooManyFailed(policy, row, [])) return false;
+  const errors = await control.run((client) => readTopErrors(client, id));
+  const why = findTooManyFailed(policy, row, errors)!;
+  await control.run((client) => failUpload(client, { id }, why));
+  return true;
+}

@@ -1,0 +1,146 @@
+/**
+ * The whole of a load in one process: ledger and target are prepared, the file is planned and processed as by pods, and the
+ * upload is closed. The ledger alone says what is done, so that the same call goes on after any interruption.
+ *
+ * | the ledger has                                        | this call                                        |
+ * |-------------------------------------------------------|--------------------------------------------------|
+ * | no unfinished load of the file                        | opens one                                        |
+ * | one that is planned, of these bytes                   | loads the chunks that are not done               |
+ * | one that is planned, of other bytes                   | ends it as failed, and asks to be called again   |
+ * | the same content, loaded                              | says so, and loads nothing                       |
+ * | the same content under another path, being loaded     | waits for that load                              |
+ * | the same content under another path, interrupted      | goes on with that load                           |
+ */
+import type pg from 'pg';
+import { InputError } from '#cli/input-error.ts';
+import { Fault } from '#common/faults.ts';
+import { DEFAULTS } from '#common/job-contract.ts';
+import type { UploadRow } from '#ledger/types.ts';
+import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
+import { closeDeletedUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
+import { assertPlanned, readUpload } from '#ledger/uploads/read-upload.ts';
+import { planUpload } from '#runner/plan.ts';
+import type { Session } from '#runner/session.ts';
+import type { ReadObject } from '#s3/object-identity.ts';
+import { createLoadProgress } from './load-progress.ts';
+import { type LoadResult, readResult } from './load-result.ts';
+import {
+  createDeps,
+  createEndSession,
+  createLoadLog,
+  createLoadSession,
+  type Loading,
+  type LoadRequest,
+  stopped,
+} from './loading.ts';
+import { prepareDatabase } from './prepare-database.ts';
+import { processLoad } from './process-load.ts';
+import { resumeUpload, takeOverHolder } from './resume-load.ts';
+import type { LoadSource } from './source.ts';
+
+const QUEUE_MS = 1000;
+
+/** @throws InputError for what a person has to do first, Fault of the file, the database or the storage */
+export async function runLoad(source: LoadSource, load: LoadRequest): Promise<LoadResult> {
+  const startedAt = performance.now();
+  const stop = new AbortController();
+  const log = createLoadLog(load.terminal);
+  load.interrupts.handleOnce(() =>
+    stop.abort(stopped('The load was interrupted. Call the same command again, and it goes on where it was.')),
+  );
+  await using cleanup = new AsyncDisposableStack();
+  const { retrySeconds, stallSeconds } = DEFAULTS;
+  // A file that cannot be opened leaves no trace in the database.
+  await source.store.head(source.location, { signal: stop.signal, retrySeconds, stallSeconds });
+  const { lockClient, id } = cleanup.use(await prepareDatabase(source, load));
+  const progress = createLoadProgress(load.terminal.stderr);
+  cleanup.defer(() => progress.clear());
+  let loading: Loading = { source, load, id, stop, progress, log, cleanup };
+  for (;;) {
+    const taken = await loadOrFail(loading, lockClient);
+    if (taken === null) break;
+    progress.note('An interrupted load has the same content. This call goes on with that load.');
+    loading = { ...loading, id: taken };
+  }
+  // Awaited here, since the sessions are closed at the end of this function.
+  return await readResult(createEndSession(loading), loading, startedAt);
+}
+
+/** Loads one upload, and ends it in the ledger after a fault that another call would meet again. */
+async function loadOrFail(loading: Loading, lockClient: pg.Client): Promise<string | null> {
+  const { id, log } = loading;
+  try {
+    const taken = await loadUpload(loading, lockClient);
+    await removeCopies(loading);
+    return taken;
+  } catch (error) {
+    // The ledger has ended the upload, and the result says why: more records failed than the limit allows.
+    const isEnded = error instanceof Fault && error.category === 'fenced';
+    if (!isEnded && !(error instanceof Fault && error.category === 'permanent')) throw error;
+    if (!isEnded) {
+      const { reason, message } = error;
+      await createEndSession(loading)
+        .run((client) => failUpload(client, { id }, { reason, message }))
+        .catch(() => log.warn({}, 'the failure could not be written to the ledger'));
+    }
+    await removeCopies(loading);
+    if (!isEnded) throw error;
+    return null;
+  }
+}
+
+/** @returns the id of an interrupted load of the same content, which goes on instead of this one; else null. */
+async function loadUpload(loading: Loading, lockClient: pg.Client): Promise<string | null> {
+  const { id, progress, source } = loading;
+  const control = createLoadSession(loading, 'control');
+  let upload = await control.run((client) => read(client, id));
+  let object: ReadObject | null = null;
+  const isPlannedHere = upload.plan === null;
+  if (isPlannedHere) {
+    progress.planning(() => source.bytesRead());
+    object = await planUpload(createDeps(loading, control, upload.attempt), upload);
+    upload = await control.run((client) => read(client, id));
+  }
+  if (upload.status === 'Queued') {
+    const taken = await waitForHolder(loading, control, lockClient);
+    if (taken !== null) return taken;
+    upload = await control.run((client) => read(client, id));
+  }
+  if (upload.status !== 'Processing') return null;
+  assertPlanned(upload);
+  // The bytes that this call has planned are pinned by the open file, so that they need no second look.
+  const deps = createDeps(loading, control, upload.attempt);
+  const planned = isPlannedHere ? upload : await resumeUpload(deps, upload, source);
+  await processLoad(loading, control, { upload: planned, object });
+  return null;
+}
+
+/** Waits for the load of the same content to end, or takes that load over when no process runs it. */
+async function waitForHolder(loading: Loading, control: Session, lockClient: pg.Client): Promise<string | null> {
+  const { id, progress, stop } = loading;
+  for (;;) {
+    const taken = await control.run((client) => takeOverHolder(client, lockClient, id));
+    if (taken !== null) {
+      await control.run((client) => closeDeletedUpload(client, id));
+      return taken;
+    }
+    if ((await control.run((client) => dequeueUpload(client, id))) !== 'Queued') return null;
+    progress.note('Another load has the same content. This call waits for its end.');
+    await new Promise((resolve) => setTimeout(resolve, QUEUE_MS));
+    stop.signal.throwIfAborted();
+  }
+}
+
+async function read(client: pg.Client, id: string): Promise<UploadRow> {
+  const upload = await readUpload(client, id);
+  if (upload) return upload;
+  throw new InputError('The ledger was removed from the database while the file was loaded. Call the command again.');
+}
+
+async function removeCopies({ id, source, log }: Loading): Promise<void> {
+  const { retrySeconds, stallSeconds } = DEFAULTS;
+  const retry = { signal: new AbortController().signal, retrySeconds, stallSeconds };
+  await source.store.removeCopies({ bucket: source.workBucket, uploadId: id }, retry).catch((err) => {
+    log.warn({ err }, 'the plain copy of the file could not be removed');
+  });
+}
