@@ -50,14 +50,14 @@ logged() {
 
 # with_progress FUNCTION ARGUMENT COMMAND…: runs COMMAND, and shows what FUNCTION ARGUMENT prints again and again: on a
 # terminal in one line, elsewhere as a line every 30 seconds. COMMAND is one program, `logged` or `wait`, since bash does
-# not stop at a failure inside of it. The children keep neither the lock nor a pipe open.
+# not stop at a failure inside of it. The children keep neither a lock nor a pipe open.
 with_progress() {
   local describe=$1 argument=$2 start=$EPOCHREALTIME every=30 end='\n' reporter code=0
   if [[ -t 2 ]]; then every=2 end='\033[K\r'; fi
   shift 2
   while sleep "$every" 2>/dev/null; do
     printf "    %s after %.0f s$end" "$("$describe" "$argument")" "$(seconds_since "$start")" >&2
-  done </dev/null >/dev/null 9>&- &
+  done </dev/null >/dev/null 8>&- 9>&- &
   reporter=$!
   "$@" || code=$?
   kill "$reporter"

@@ -323,8 +323,8 @@ require (
 )
 
 // k8s.io/kubernetes requires its staging modules at v0.0.0 and replaces them by folders, which holds for a main module
-// only. helm and CoreDNS are compiled with the same versions, not with the ones that they name. cel-go is the version of
-// Kubernetes, whose CEL rules answer users.
+// only. helm and CoreDNS are compiled with the same versions, not with the ones that they name. The three modules that
+// shape what the API server answers (rules in CEL, OpenAPI, server-side apply) stay as Kubernetes names them.
 replace (
 	github.com/google/cel-go => github.com/google/cel-go v0.26.0
 	k8s.io/api => k8s.io/api v0.36.3
@@ -349,6 +349,7 @@ replace (
 	k8s.io/kms => k8s.io/kms v0.36.3
 	k8s.io/kube-aggregator => k8s.io/kube-aggregator v0.36.3
 	k8s.io/kube-controller-manager => k8s.io/kube-controller-manager v0.36.3
+	k8s.io/kube-openapi => k8s.io/kube-openapi v0.0.0-20260317180543-43fb72c5454a
 	k8s.io/kube-proxy => k8s.io/kube-proxy v0.36.3
 	k8s.io/kube-scheduler => k8s.io/kube-scheduler v0.36.3
 	k8s.io/kubectl => k8s.io/kubectl v0.36.3
@@ -360,4 +361,5 @@ replace (
 	k8s.io/sample-cli-plugin => k8s.io/sample-cli-plugin v0.36.3
 	k8s.io/sample-controller => k8s.io/sample-controller v0.36.3
 	k8s.io/streaming => k8s.io/streaming v0.36.3
+	sigs.k8s.io/structured-merge-diff/v6 => sigs.k8s.io/structured-merge-diff/v6 v6.3.3
 )
