@@ -21,7 +21,8 @@ up: node_modules ## Start a local cluster with PostgreSQL, S3 and the operator (
 	@test/cluster/up.sh
 
 .PHONY: demo
-demo: up ## Load three files through the cluster, one of them by itself, and show the result
+demo: node_modules ## Load a file without a cluster, then three through a cluster, and show the result
+	@node test/demo/prepare.ts
 	@node test/demo/main.ts
 
 .PHONY: down

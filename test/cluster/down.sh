@@ -3,7 +3,7 @@
 # .cluster/. The cache stays.
 cd "$(dirname "$0")" || exit
 . ./lib.sh
-for part in tools docker kind services; do . "./$part.sh"; done
+for part in programs docker kind services; do . "./$part.sh"; done
 
 take_lock
 docker_for_down

@@ -5,7 +5,7 @@
 kubeconfig=$state_dir/kubeconfig
 pod_range=10.244.0.0/16
 
-kind_cmd() { "$(go_bin tools)/kind" "$@"; }
+kind_cmd() { "$(program_path kind)" "$@"; }
 kubectl_cmd() { "$bin_dir/kubectl" --kubeconfig "$kubeconfig" "$@"; }
 node_names() { docker ps -a --filter "label=io.x-k8s.kind.cluster=$cluster_name" --format '{{.Names}}' "$@" | sort; }
 

@@ -48,6 +48,52 @@ logged() {
   fi
 }
 
+# with_progress FUNCTION ARGUMENT COMMAND…: runs COMMAND, and shows what FUNCTION ARGUMENT prints again and again: on a
+# terminal in one line, elsewhere as a line every 30 seconds. COMMAND is one program, `logged` or `wait`, since bash does
+# not stop at a failure inside of it. The children keep neither a lock nor a pipe open.
+with_progress() {
+  local describe=$1 argument=$2 start=$EPOCHREALTIME every=30 end='\n' reporter code=0
+  if [[ -t 2 ]]; then every=2 end='\033[K\r'; fi
+  shift 2
+  while sleep "$every" 2>/dev/null; do
+    printf "    %s after %.0f s$end" "$("$describe" "$argument")" "$(seconds_since "$start")" >&2
+  done </dev/null >/dev/null 8>&- 9>&- &
+  reporter=$!
+  "$@" || code=$?
+  kill "$reporter"
+  return "$code"
+}
+
+# beside NAME COMMAND…: starts COMMAND beside the steps that follow. What COMMAND says goes into a file, and `wait_for
+# NAME` shows the file, waits, and ends the script where COMMAND failed. A step that fails first ends COMMAND with all
+# its children, which is why COMMAND gets a process group of its own.
+declare -A beside_pid=()
+beside() {
+  local name=$1
+  shift
+  set -m
+  "$@" </dev/null >"$log_dir/beside-$name.log" 2>&1 9>&- &
+  set +m
+  beside_pid[$name]=$!
+}
+
+wait_for() {
+  local code=0
+  with_progress beside_progress "$1" wait "${beside_pid[$1]}" || code=$?
+  unset "beside_pid[$1]"
+  cat "$log_dir/beside-$1.log" >&2
+  ((code == 0)) || exit "$code"
+}
+
+beside_progress() { printf 'now: %s' "$(sed -n 's/\x1b\[[0-9;]*m//g; s/^==> //p' "$log_dir/beside-$1.log" | tail -n 1)"; }
+
+end_children() {
+  local pid
+  for pid in "${beside_pid[@]}"; do kill -- "-$pid" || true; done
+  for pid in $(jobs -p); do kill "$pid" || true; done
+}
+trap 'end_children 2>/dev/null' EXIT
+
 # hash_of FILE|TEXT…: prints one short key for files and plain words, in their order. A cache entry's key is the hash of
 # all its inputs.
 hash_of() {

@@ -1,16 +1,22 @@
 /**
  * `make try` loads a public CSV file into a PostgreSQL of this machine, with one broken record, and shows what became of it:
  * `node test/demo/try.ts [folder]`. Everything is done by the command line, whose lines are shown as a person types them.
+ * With `--before-cluster` nothing is proposed in the end, because `make demo` goes on by itself.
  */
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { dim, formatDuration, title } from './screen.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const folder = process.argv[2] ?? '.try';
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { 'before-cluster': { type: 'boolean' } },
+});
+const folder = positionals[0] ?? '.try';
 const TABLE = 'try_weather';
 const SCHEMA_LINES = 13;
 /** 2012 had a 29 February, and no year has a 30. */
@@ -50,17 +56,22 @@ console.log(`${dim('$')} psql "$(node cli/main.ts database url)"`);
 await show(`SELECT date, temp_max, weather, row_number FROM ${TABLE} ORDER BY date LIMIT 3`);
 await show('SELECT row_number, error_message, row_data FROM batch_upload.batch_upload_errors ORDER BY id DESC LIMIT 1');
 
-title(`That took ${formatDuration(Date.now() - startedAt)}. What to try next`);
-const next = [
-  ['export PATH=$PWD/node_modules/.bin:$PATH', "the project's own Node 24"],
-  [`node cli/main.ts validate ${delivery} -s ${schema}`, 'check a file without a database'],
-  ['node cli/main.ts infer YOUR.csv --write YOUR.yaml', 'then the same with a file of your own'],
-  ['node cli/main.ts load YOUR.csv --schema YOUR.yaml', 'docs/your-own-csv.md goes on from here'],
-  ['node cli/main.ts database stop', 'the data stays'],
-  ['make demo', 'the same in a Kubernetes cluster'],
-];
-const width = Math.max(...next.map(([command]) => command!.length));
-for (const [command, what] of next) console.log(`  ${command!.padEnd(width)}  ${dim(`# ${what}`)}`);
+const seconds = formatDuration(Date.now() - startedAt);
+title(options['before-cluster'] ? `That took ${seconds}` : `That took ${seconds}. What to try next`);
+if (!options['before-cluster']) showNext();
+
+function showNext(): void {
+  const next = [
+    ['export PATH=$PWD/node_modules/.bin:$PATH', "the project's own Node 24"],
+    [`node cli/main.ts validate ${delivery} -s ${schema}`, 'check a file without a database'],
+    ['node cli/main.ts infer YOUR.csv --write YOUR.yaml', 'then the same with a file of your own'],
+    ['node cli/main.ts load YOUR.csv --schema YOUR.yaml', 'docs/your-own-csv.md goes on from here'],
+    ['node cli/main.ts database stop', 'the data stays'],
+    ['make demo', 'the same in a Kubernetes cluster'],
+  ];
+  const width = Math.max(...next.map(([command]) => command!.length));
+  for (const [command, what] of next) console.log(`  ${command!.padEnd(width)}  ${dim(`# ${what}`)}`);
+}
 
 /** Runs the command line, which may end with 1: a record fails on purpose. */
 async function run(...args: string[]): Promise<void> {

@@ -67,7 +67,8 @@ async function query(home: string, text: string): Promise<unknown[]> {
 test('make try shows rows and the broken record, and can be called again', { timeout: 180_000 }, async () => {
   expect(await readFile(join(ROOT, 'Makefile'), 'utf8')).toContain('@node test/demo/try.ts\n');
   for (const isRepeated of [false, true]) {
-    const { code, stdout, stderr } = await node('home-try', 'test/demo/try.ts', join(folder, 'try'));
+    const inDemo = isRepeated ? ['--before-cluster'] : [];
+    const { code, stdout, stderr } = await node('home-try', 'test/demo/try.ts', join(folder, 'try'), ...inDemo);
     expect({ code, error: stderr.includes('error:') }).toEqual({ code: 0, error: false });
     expect(stdout).toContain('primaryKey: [date] # unique in all 1,461 records');
     expect(stdout).toContain('row 61  date  date must be a date that exists, as YYYY-MM-DD');
@@ -75,6 +76,7 @@ test('make try shows rows and the broken record, and can be called again', { tim
     expect(stdout).toMatch(/2012-01-01 +12\.8 +drizzle +2\n/);
     expect(stdout).toMatch(/61 +date must be a date that exists, as YYYY-MM-DD +2012-02-30,/);
     expect(stdout.includes('--reload')).toBe(isRepeated);
+    expect(stdout.includes('What to try next')).toBe(!isRepeated);
     expect(await query('home-try', 'SELECT count(*)::int FROM try_weather')).toEqual([[1460]]);
   }
 });

@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
-# mmdebstrap calls this with the root of a fresh Debian: turns it into what kind expects of a node, before the container images.
-# It does what images/base/Dockerfile of kind does, with kind's own files, but for the differences that are explained here.
-# From its environment: KIND_FILES (images/base/files of kind's module), KUBERNETES_BIN, KUBERNETES_VERSION, PAUSE_IMAGE.
+# mmdebstrap calls this script with the root of a fresh Debian. The script turns it into what kind expects of a node, but
+# for Kubernetes and the images of containers, which node-image.sh adds. It does what images/base/Dockerfile of kind does,
+# with kind's own files, except for the differences that are explained here. KIND_FILES is the folder images/base/files of
+# kind's module.
 set -euo pipefail
 root=$1
 
 # `cp` keeps the modes of Go's module cache, where nothing is writable or executable.
 cp -r --no-preserve=mode "$KIND_FILES"/{etc,kind,usr} "$root/"
 chmod 755 "$root"/kind "$root"/kind/bin "$root"/kind/bin/* "$root"/usr/local/bin/*
-printf '%s' "$KUBERNETES_VERSION" >"$root/kind/version"
-install -m 755 "$KUBERNETES_BIN"/{kubeadm,kubelet,kubectl} "$root/usr/bin/"
 
 # systemd in a container: nothing but containerd and the kubelet.
 rm -f "$root"/lib/systemd/system/{multi-user,local-fs,basic}.target.wants/* \
@@ -29,7 +28,6 @@ ln -s /usr/lib/cni "$root/opt/cni/bin"
 # Debian's package brings a bridge configuration of its own for CRI in some versions: ours is written when the nodes' ranges are known.
 rm -rf "$root"/etc/cni/net.d/*
 
-sed -i "s#sandbox_image = .*#sandbox_image = \"$PAUSE_IMAGE\"#" "$root/etc/containerd/config.toml"
 # Where root lacks CAP_SYS_RESOURCE nobody may lower an OOM score or raise a limit; elsewhere this costs nothing in a test cluster.
 sed -i 's/restrict_oom_score_adj = false/restrict_oom_score_adj = true/' "$root/etc/containerd/config.toml"
 sed -i -E '/^(OOMScoreAdjust|Limit[A-Z]+)=/d' "$root/etc/systemd/system/containerd.service"

@@ -1,5 +1,5 @@
-// CoreDNS with only the plugins of kubeadm's Corefile: with all of them its build takes four minutes. Used where kindest/node cannot be
-// pulled.
+// CoreDNS with only the plugins of kubeadm's Corefile: with all of them its build takes four minutes. Used where
+// kindest/node cannot be pulled.
 package main
 
 import (
