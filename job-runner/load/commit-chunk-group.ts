@@ -13,7 +13,14 @@ import { CodeCounts, createFailedRows, type FailedRows } from './failed-rows.ts'
 import type { PreparedChunk } from './prepare-chunk.ts';
 import { expectColumnTypes, lockTargetSql, type OnDuplicate, type Target } from './target.ts';
 import { writeByKeys } from './write-by-keys.ts';
-import { isRefusal, type WriteOutcome, type WriteStrategy, writeRecords, writeTogether } from './write-records.ts';
+import {
+  isRefusal,
+  RowsSuppressed,
+  type WriteOutcome,
+  type WriteStrategy,
+  writeRecords,
+  writeTogether,
+} from './write-records.ts';
 
 export interface ChunkTransaction {
   client: ClientBase;
@@ -99,7 +106,7 @@ async function writeGroup(transaction: ChunkTransaction, group: ChunkGroup): Pro
   try {
     return await writeTogether(options, group.chunks);
   } catch (error) {
-    if (isRefusal(error)) return null;
+    if (isRefusal(error) || error instanceof RowsSuppressed) return null;
     throw error;
   }
 }

@@ -86,7 +86,7 @@ export function describeMerge(options: MergeOptions): Merge {
     insert: `WITH best AS MATERIALIZED (
         SELECT DISTINCT ON (${keyList}) * FROM ${staged} ORDER BY ${keyList}, ${STAGE_ROW} ${update ? 'DESC' : 'ASC'}),
       inserted AS (
-        INSERT INTO ${table} (${list}) SELECT ${list} FROM best ORDER BY ${keyList}
+        INSERT INTO ${table} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM best ORDER BY ${keyList}
         ON CONFLICT (${keyList}) DO NOTHING RETURNING ${keyList})
       SELECT s.${STAGE_ROW}::float8 AS row, b.${STAGE_ROW} IS NOT NULL AS best
       FROM ${staged} s LEFT JOIN best b ON b.${STAGE_ROW} = s.${STAGE_ROW} LEFT JOIN inserted i ON ${sameKey('i', 's')}

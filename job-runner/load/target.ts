@@ -6,6 +6,7 @@ import { Fault } from '#common/faults.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { keyColumns, ownerColumns, quoteTable, STAGES } from '#runner/target/names.ts';
 import { describeMerge, type Merge, STAGE_ROW } from './merge.ts';
+import { describeRecordMerge, type RecordMerge } from './merge-by-record.ts';
 import { describeProbe, type Probe } from './probe.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
@@ -16,6 +17,8 @@ export interface Target {
   columns: readonly string[];
   copyIntoTarget: string;
   merge: Merge;
+  /** Takes the place of the merge where triggers may change or suppress rows. */
+  recordMerge: RecordMerge;
   probe: Probe;
   onDuplicate: OnDuplicate;
   /** In mode Validate the rows are written as always and then rolled back: none stays in the table. */
@@ -29,6 +32,8 @@ export interface KeyRegister {
   merge: Merge;
   /** Stages the hashed keys of the records that are staged for the target, for the upload $1. */
   stage: string;
+  /** Stages hashes that are known: for the upload $1 the hashes $2 and $3 of the records $4. */
+  stageHashes: string;
 }
 
 export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } = {}): Target {
@@ -46,6 +51,7 @@ export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } 
     columns,
     copyIntoTarget: `COPY ${table} (${columns.map(pg.escapeIdentifier).join(', ')}) FROM STDIN`,
     merge,
+    recordMerge: describeRecordMerge({ ...options, staged: merge.stage, hashed: byKeys }),
     probe: describeProbe(options),
     onDuplicate,
     rolledBack,
@@ -71,6 +77,8 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
     merge,
     stage: `INSERT INTO ${merge.stage} SELECT $1, hash_record_extended(${key}, 1), hash_record_extended(${key}, 2),
       ${STAGE_ROW}, ${STAGE_ROW} FROM ${records.stage}`,
+    stageHashes: `INSERT INTO ${merge.stage} SELECT $1, hash_1, hash_2, row, row
+      FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS k (hash_1, hash_2, row)`,
   };
 }
 
