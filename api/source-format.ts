@@ -42,4 +42,6 @@ export interface SourceFormat {
   delimiter: string | null;
   /** The delimiter of the bytes to which the chunks point. */
   chunkDelimiter: string;
+  /** Fields of the schema that no object of an NDJSON file has; absent: there are none, or the format is another one. */
+  absentFields?: string[];
 }

@@ -14,7 +14,7 @@
  */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
-import { type MergeOptions, type MergeResult, STAGE_ROW } from './merge.ts';
+import { assignments, type MergeOptions, type MergeResult, STAGE_ROW } from './merge.ts';
 
 /** The hashes of a key, as texts of 64-bit integers. */
 export type KeyHashes = readonly [string, string];
@@ -91,9 +91,7 @@ function insertOrReplace(options: Options): string {
     'same', ${rowOf('t')} = ${rowOf('EXCLUDED')}, 'key', ${hashesOf('EXCLUDED', options)})`;
   return `PERFORM set_config(${SEEN}, '', true);
     ${insertInto(options)}
-    ON CONFLICT (${key.map(pg.escapeIdentifier).join(', ')}) DO UPDATE SET ${set
-      .map((column) => `${column} = EXCLUDED.${column}`)
-      .join(', ')}
+    ON CONFLICT (${key.map(pg.escapeIdentifier).join(', ')}) DO UPDATE SET ${assignments(options, 'EXCLUDED')}
     WHERE CASE WHEN set_config(${SEEN}, ${seen}::text, true) <> '' THEN ${replaced} END
     RETURNING ${hashesOf('t', options)} INTO ${WRITTEN};
     ${MET} := nullif(current_setting(${SEEN}), '')::json;`;

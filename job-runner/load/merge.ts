@@ -15,6 +15,7 @@ import type { ClientBase } from 'pg';
 import pg from 'pg';
 import { Fault } from '#common/faults.ts';
 import type { OwnerColumns, STAGES } from '#runner/target/names.ts';
+import type { Overlay } from './absent-fields.ts';
 
 export interface MergeOptions {
   /** The quoted name. */
@@ -22,6 +23,8 @@ export interface MergeOptions {
   columns: string[];
   /** Columns whose values a stored row keeps when another record replaces it. */
   kept?: readonly string[];
+  /** Columns whose values are made of the new row and of the stored one. */
+  overlays?: ReadonlyMap<string, Overlay>;
   key: string[];
   owner: OwnerColumns | null;
   onDuplicate: 'Skip' | 'Update' | 'Fail';
@@ -68,7 +71,7 @@ export function compareKeys(keys: readonly string[]): (a: string, b: string) => 
 }
 
 export function describeMerge(options: MergeOptions): Merge {
-  const { table, columns, kept = [], key, owner, onDuplicate, stage } = options;
+  const { table, columns, key, owner, onDuplicate, stage } = options;
   const update = onDuplicate === 'Update';
   const list = columns.map(pg.escapeIdentifier).join(', ');
   const keys = key.map(pg.escapeIdentifier);
@@ -92,13 +95,21 @@ export function describeMerge(options: MergeOptions): Merge {
       FROM ${staged} s LEFT JOIN best b ON b.${STAGE_ROW} = s.${STAGE_ROW} LEFT JOIN inserted i ON ${sameKey('i', 's')}
       WHERE b.${STAGE_ROW} IS NULL OR i.${keys[0]} IS NULL ORDER BY 1`,
     lockStored: lockStored({ table, keys, owner, staged, update, sameKey }),
-    replace: `UPDATE ${table} t SET ${columns
-      .filter((name) => !kept.includes(name))
-      .map((name) => `${pg.escapeIdentifier(name)} = s.${pg.escapeIdentifier(name)}`)
-      .join(', ')}
+    replace: `UPDATE ${table} t SET ${assignments(options, 's')}
       FROM ${staged} s WHERE s.${STAGE_ROW} = ANY($1) AND ${sameKey('t', 's')}`,
     replacesAll: update,
   };
+}
+
+/** Makes the SET list of the statement that replaces the stored row `t` by the row of the relation `fresh`. */
+export function assignments({ columns, kept = [], overlays }: MergeOptions, fresh: string): string {
+  const written = columns.filter((name) => !kept.includes(name));
+  return written
+    .map((name) => {
+      const column = pg.escapeIdentifier(name);
+      return `${column} = ${overlays?.get(name)?.(fresh, 't') ?? `${fresh}.${column}`}`;
+    })
+    .join(', ');
 }
 
 interface LockOptions extends Pick<MergeOptions, 'table' | 'owner'> {

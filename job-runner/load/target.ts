@@ -5,6 +5,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { keyColumns, ownerColumns, quoteTable, STAGES } from '#runner/target/names.ts';
+import { keepAbsent } from './absent-fields.ts';
 import { describeMerge, type Merge, STAGE_ROW } from './merge.ts';
 import { describeRecordMerge, type RecordMerge } from './merge-by-record.ts';
 import { describeProbe, type Probe } from './probe.ts';
@@ -36,14 +37,28 @@ export interface KeyRegister {
   stageHashes: string;
 }
 
-export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } = {}): Target {
+export interface TargetOptions {
+  /** Is no row to stay in the table? */
+  rolledBack?: boolean;
+  /** Fields that the file does not have. */
+  absent?: ReadonlySet<string>;
+}
+
+export function describeTarget(
+  schema: RecordSchemaSpec,
+  { rolledBack = false, absent = new Set() }: TargetOptions = {},
+): Target {
   const table = quoteTable(schema.target.table);
   const columns = schema.target.columns.map(({ name }) => name);
   const { onDuplicate = 'Skip' } = schema.target;
   const owner = ownerColumns(schema);
   // A replaced row keeps its generated id, because other tables may refer to it.
-  const kept = schema.target.columns.filter(({ system }) => system === 'uuid').map(({ name }) => name);
-  const options = { table, columns, kept, key: keyColumns(schema), owner, onDuplicate, stage: STAGES.records };
+  const uuids = schema.target.columns.filter(({ system }) => system === 'uuid').map(({ name }) => name);
+  const { kept, overlays } = keepAbsent(schema, absent);
+  const options = {
+    ...{ table, columns, kept: [...uuids, ...kept], overlays },
+    ...{ key: keyColumns(schema), owner, onDuplicate, stage: STAGES.records },
+  };
   const merge = describeMerge(options);
   const byKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
   return {
@@ -93,6 +108,24 @@ export async function readColumnTypes(client: ClientBase, { table, columns }: Ta
      JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
        AND has_table_privilege(a.attrelid, 'INSERT')
      ORDER BY c.position`,
+    [table, columns],
+  );
+  return rows.length === columns.length ? rows : null;
+}
+
+/**
+ * Reads the types of the target's columns, in the order of the columns; of a domain the type below it. @returns null when
+ * a column is missing.
+ */
+export async function readBaseTypes(client: ClientBase, { table, columns }: Target): Promise<ColumnType[] | null> {
+  const { rows } = await client.query<ColumnType>(
+    `WITH RECURSIVE types AS (
+       SELECT c.position, a.atttypid AS oid, a.atttypmod AS modifier
+       FROM unnest($2::text[]) WITH ORDINALITY AS c (name, position)
+       JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
+       UNION ALL
+       SELECT d.position, t.typbasetype, t.typtypmod FROM types d JOIN pg_type t ON t.oid = d.oid AND t.typtype = 'd')
+     SELECT b.oid::int, b.modifier FROM types b JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd' ORDER BY b.position`,
     [table, columns],
   );
   return rows.length === columns.length ? rows : null;

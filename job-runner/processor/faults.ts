@@ -87,3 +87,12 @@ export const OUT_OF_RANGE_FAULT: RecordFault = {
   field: null,
   message: 'PostgreSQL refused this record: a number is out of range (22003)',
 };
+
+/** @param lost says which column has no room for which part of the value */
+export function valueAlteredFault(lost: string): RecordFault {
+  return {
+    code: REFUSED_CODE,
+    field: null,
+    message: `PostgreSQL would alter a value of this record: ${lost}. Correct the value, or give the column a type that keeps it`,
+  };
+}

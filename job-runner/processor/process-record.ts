@@ -5,9 +5,10 @@ import { RecordView } from '#runner/csv/record-reader.ts';
 import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
 import { mayBeBlank } from './byte-tests.ts';
 import { compileField, type FieldCheck } from './check-field.ts';
-import { type Encoding, OutOfRange } from './column-encoding.ts';
+import { type ColumnType, type Encoding, OutOfRange } from './column-encoding.ts';
+import { ValueAltered } from './column-fit.ts';
 import { type ColumnWriter, compileColumn, type RecordContext } from './columns.ts';
-import { CODES, fieldCountFault, fieldTextFault, OUT_OF_RANGE_FAULT, sortFaults } from './faults.ts';
+import { CODES, fieldCountFault, fieldTextFault, OUT_OF_RANGE_FAULT, sortFaults, valueAlteredFault } from './faults.ts';
 import { BYTES, FieldValues, INVALID, MISSING, TEXT } from './field-values.ts';
 import type { RecordFault } from './record-fault.ts';
 import type { RowBuffer } from './row-buffer.ts';
@@ -45,6 +46,8 @@ export interface CompileOptions {
   record?: RecordView;
   /** The encodings of the target's columns for rows in the binary format; null for the text format. */
   encodings?: readonly Encoding[] | null;
+  /** The types of the target's columns, of a domain the type below it; null when they are not known. */
+  baseTypes?: readonly ColumnType[] | null;
   /** Node's own test is faster than the default, which runs on every machine. */
   isUtf8?: IsUtf8;
 }
@@ -57,7 +60,7 @@ export interface CompileOptions {
 export function compileSchema(
   schema: RecordSchemaSpec,
   header: readonly string[] | null,
-  { record = new RecordView(), encodings = null, isUtf8 = isUtf8Portable }: CompileOptions = {},
+  { record = new RecordView(), encodings = null, baseTypes = null, isUtf8 = isUtf8Portable }: CompileOptions = {},
 ): RecordProcessor {
   requireDistinctNames(schema);
   const match = matchHeader(header ?? schema.fields.map(({ name }) => name), schema);
@@ -72,7 +75,15 @@ export function compileSchema(
   );
   requireKeyColumns(schema);
   const writers: ColumnWriter[] = schema.target.columns.map((column, i) =>
-    compileColumn(column, `spec.target.columns[${i}]`, { schema, checks }, encodings?.[i] ?? null),
+    compileColumn(
+      column,
+      `spec.target.columns[${i}]`,
+      { schema, checks },
+      {
+        encoding: encodings?.[i] ?? null,
+        type: baseTypes?.[i] ?? null,
+      },
+    ),
   );
   const rules = (schema.rules ?? []).map((rule, i) => compileRule(rule, `spec.rules[${i}]`, { schema, checks }));
   const sensitive = new Set(
@@ -98,6 +109,7 @@ export function compileSchema(
     } catch (error) {
       out.length = before;
       if (error instanceof OutOfRange) return [OUT_OF_RANGE_FAULT];
+      if (error instanceof ValueAltered) return [valueAlteredFault(error.message)];
       const column = schema.target.columns[i]!.name;
       const message = `The expression of column ${column} cannot be computed from this record`;
       return [{ code: CODES.type, field: null, message }];
