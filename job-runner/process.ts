@@ -9,7 +9,13 @@ import type { RunnerDeps } from '#runner/deps.ts';
 import { findAbsentFields } from '#runner/load/absent-fields.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
-import { describeTarget, prepareSession, readBaseTypes, readColumnTypes } from '#runner/load/target.ts';
+import {
+  describeTarget,
+  prepareSession,
+  readBaseTypes,
+  readColumnTypes,
+  readIdentityColumns,
+} from '#runner/load/target.ts';
 import { createGroupBuffers, type LoadContext, loadChunks, type ReadChunk } from '#runner/load-chunks.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { JSON_FAULT } from '#runner/processor/faults.ts';
@@ -32,7 +38,8 @@ export async function processIndex(deps: RunnerDeps, upload: PlannedUpload, obje
   const run = chunksOfIndex(config.completionIndex, indexes, plan.totalChunks);
   if (plan.header === null || run.first === run.end) return;
   const absent = findAbsentFields(upload.schema, { header: plan.header, format: plan.format });
-  const target = describeTarget(upload.schema, { rolledBack: upload.request.mode === 'Validate', absent });
+  const identities = await session.run((client) => readIdentityColumns(client, upload.schema));
+  const target = describeTarget(upload.schema, { rolledBack: upload.request.mode === 'Validate', absent, identities });
   session.prepareBy((client) => prepareSession(client, target));
   const columnTypes = await session.run((client) => readColumnTypes(client, target));
   const baseTypes = await session.run((client) => readBaseTypes(client, target));

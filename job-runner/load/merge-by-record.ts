@@ -89,10 +89,12 @@ function insertOrReplace(options: Options): string {
   // A trigger such as suppress_redundant_updates_trigger() suppresses the update of a row that has the values already.
   const seen = `json_build_object('own', ${own}, 'stored', ${stored}, 'replaced', ${replaced},
     'same', ${rowOf('t')} = ${rowOf('EXCLUDED')}, 'key', ${hashesOf('EXCLUDED', options)})`;
+  // A row of which every column stays has met a row with the same values; an identity takes no other assignment.
+  const nothing = `${pg.escapeIdentifier(key[0]!)} = DEFAULT`;
   return `PERFORM set_config(${SEEN}, '', true);
     ${insertInto(options)}
-    ON CONFLICT (${key.map(pg.escapeIdentifier).join(', ')}) DO UPDATE SET ${assignments(options, 'EXCLUDED')}
-    WHERE CASE WHEN set_config(${SEEN}, ${seen}::text, true) <> '' THEN ${replaced} END
+    ON CONFLICT (${key.map(pg.escapeIdentifier).join(', ')}) DO UPDATE SET ${assignments(options, 'EXCLUDED') || nothing}
+    WHERE CASE WHEN set_config(${SEEN}, ${seen}::text, true) <> '' THEN ${set.length > 0 ? replaced : 'false'} END
     RETURNING ${hashesOf('t', options)} INTO ${WRITTEN};
     ${MET} := nullif(current_setting(${SEEN}), '')::json;`;
 }

@@ -42,11 +42,13 @@ export interface TargetOptions {
   rolledBack?: boolean;
   /** Fields that the file does not have. */
   absent?: ReadonlySet<string>;
+  /** Columns that are GENERATED ALWAYS AS IDENTITY; see {@link readIdentityColumns}. */
+  identities?: ReadonlySet<string>;
 }
 
 export function describeTarget(
   schema: RecordSchemaSpec,
-  { rolledBack = false, absent = new Set() }: TargetOptions = {},
+  { rolledBack = false, absent = new Set(), identities = new Set() }: TargetOptions = {},
 ): Target {
   const table = quoteTable(schema.target.table);
   const columns = schema.target.columns.map(({ name }) => name);
@@ -56,7 +58,7 @@ export function describeTarget(
   const uuids = schema.target.columns.filter(({ system }) => system === 'uuid').map(({ name }) => name);
   const { kept, overlays } = keepAbsent(schema, absent);
   const options = {
-    ...{ table, columns, kept: [...uuids, ...kept], overlays },
+    ...{ table, columns, kept: [...uuids, ...kept, ...identities], overlays },
     ...{ key: keyColumns(schema), owner, onDuplicate, stage: STAGES.records },
   };
   const merge = describeMerge(options);
@@ -95,6 +97,18 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
     stageHashes: `INSERT INTO ${merge.stage} SELECT $1, hash_1, hash_2, row, row
       FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS k (hash_1, hash_2, row)`,
   };
+}
+
+/**
+ * Reads which columns are GENERATED ALWAYS AS IDENTITY. COPY writes them, INSERT with OVERRIDING SYSTEM VALUE too, but no
+ * UPDATE: a stored row keeps them, which are equal anyway where they are the key.
+ */
+export async function readIdentityColumns(client: ClientBase, { target }: RecordSchemaSpec): Promise<Set<string>> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT attname::text AS name FROM pg_attribute WHERE attrelid = to_regclass($1) AND attidentity = 'a'`,
+    [quoteTable(target.table)],
+  );
+  return new Set(rows.map(({ name }) => name));
 }
 
 /**
