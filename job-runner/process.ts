@@ -6,6 +6,7 @@ import { chunksOfIndex } from '#common/job-contract.ts';
 import { type ChunkRange, type PendingRun, readPendingChunks, readPendingRuns } from '#ledger/chunks/chunks.ts';
 import type { Chunk, PlannedUpload } from '#ledger/types.ts';
 import type { RunnerDeps } from '#runner/deps.ts';
+import { explainByTarget } from '#runner/explain-target.ts';
 import { findAbsentFields } from '#runner/load/absent-fields.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
@@ -15,6 +16,7 @@ import {
   readBaseTypes,
   readColumnTypes,
   readIdentityColumns,
+  readKeyIndexes,
 } from '#runner/load/target.ts';
 import { createGroupBuffers, type LoadContext, loadChunks, type ReadChunk } from '#runner/load-chunks.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
@@ -32,6 +34,14 @@ const READING = { readsAtOnce: 2, blockBytes: 4 * 1024 * 1024 };
 
 /** @param object the whole object, where this pod has just read it to plan the upload. */
 export async function processIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
+  try {
+    await processChunks(deps, upload, object);
+  } catch (error) {
+    throw await explainByTarget(deps.session, upload, error);
+  }
+}
+
+async function processChunks(deps: RunnerDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
   const { config, log, session } = deps;
   const { plan } = upload;
   const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;
@@ -39,7 +49,9 @@ export async function processIndex(deps: RunnerDeps, upload: PlannedUpload, obje
   if (plan.header === null || run.first === run.end) return;
   const absent = findAbsentFields(upload.schema, { header: plan.header, format: plan.format });
   const identities = await session.run((client) => readIdentityColumns(client, upload.schema));
-  const target = describeTarget(upload.schema, { rolledBack: upload.request.mode === 'Validate', absent, identities });
+  const keyIndexes = await session.run((client) => readKeyIndexes(client, upload.schema));
+  const rolledBack = upload.request.mode === 'Validate';
+  const target = describeTarget(upload.schema, { rolledBack, absent, identities, keyIndexes });
   session.prepareBy((client) => prepareSession(client, target));
   const columnTypes = await session.run((client) => readColumnTypes(client, target));
   const baseTypes = await session.run((client) => readBaseTypes(client, target));

@@ -21,6 +21,8 @@ export interface Target {
   /** Takes the place of the merge where triggers may change or suppress rows. */
   recordMerge: RecordMerge;
   probe: Probe;
+  /** Oids of the unique indexes of the key, of which one must be there in every transaction; null: it is not checked. */
+  keyIndexes: readonly number[] | null;
   onDuplicate: OnDuplicate;
   /** In mode Validate the rows are written as always and then rolled back: none stays in the table. */
   rolledBack: boolean;
@@ -44,11 +46,13 @@ export interface TargetOptions {
   absent?: ReadonlySet<string>;
   /** Columns that are GENERATED ALWAYS AS IDENTITY; see {@link readIdentityColumns}. */
   identities?: ReadonlySet<string>;
+  /** The unique indexes of the key, by {@link readKeyIndexes}; absent: nothing tells when they are dropped. */
+  keyIndexes?: readonly number[];
 }
 
 export function describeTarget(
   schema: RecordSchemaSpec,
-  { rolledBack = false, absent = new Set(), identities = new Set() }: TargetOptions = {},
+  { rolledBack = false, absent = new Set(), identities = new Set(), keyIndexes }: TargetOptions = {},
 ): Target {
   const table = quoteTable(schema.target.table);
   const columns = schema.target.columns.map(({ name }) => name);
@@ -70,6 +74,7 @@ export function describeTarget(
     merge,
     recordMerge: describeRecordMerge({ ...options, staged: merge.stage, hashed: byKeys }),
     probe: describeProbe(options),
+    keyIndexes: keyIndexes ?? null,
     onDuplicate,
     rolledBack,
     keys: byKeys ? describeKeys(merge, onDuplicate) : null,
@@ -109,6 +114,19 @@ export async function readIdentityColumns(client: ClientBase, { target }: Record
     [quoteTable(target.table)],
   );
   return new Set(rows.map(({ name }) => name));
+}
+
+/** Reads the oids of the unique indexes that keep the key's records apart. */
+export async function readKeyIndexes(client: ClientBase, schema: RecordSchemaSpec): Promise<number[]> {
+  const { rows } = await client.query<{ oid: number }>(
+    `SELECT i.indexrelid::bigint::float8 AS oid FROM pg_index i
+     WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+       AND i.indexprs IS NULL AND i.indnkeyatts = cardinality($2::text[]) AND NOT EXISTS (
+         SELECT FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (number)
+         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE a.attname <> ALL ($2::text[]))`,
+    [quoteTable(schema.target.table), keyColumns(schema)],
+  );
+  return rows.map(({ oid }) => oid);
 }
 
 /**
@@ -155,7 +173,8 @@ export function lockTargetSql({ table }: Target): string {
 /** Every transaction runs this statement; it is named, so that PostgreSQL plans it once for each session. */
 const SAME_TYPES = {
   name: 'batch_upload_same_types',
-  text: `SELECT count(*)::int AS same FROM unnest($3::text[], $4::int[], $5::int[]) AS c (name, oid, modifier),
+  text: `SELECT count(*)::int AS same,
+      $6::oid[] IS NULL OR EXISTS (SELECT FROM pg_index WHERE indexrelid = ANY ($6::oid[]) AND indisvalid) AS keyed FROM unnest($3::text[], $4::int[], $5::int[]) AS c (name, oid, modifier),
       unnest(ARRAY[$1::text::regclass, $2::text::regclass]) AS t (id)
     JOIN LATERAL (SELECT atttypid, atttypmod, attname FROM pg_attribute WHERE attrelid = t.id) a ON true
     WHERE a.attname = c.name AND a.atttypid = c.oid::oid AND a.atttypmod = c.modifier`,
@@ -164,27 +183,27 @@ const SAME_TYPES = {
 /**
  * Checks that the columns of the locked target and of the session's stage have the types that rows were prepared for.
  * PostgreSQL would take the bytes of an integer for a date without an error, and a stage with the old types would round
- * or refuse values that the table accepts.
+ * or refuse values that the table accepts. Without the key's unique index COPY would store equal keys twice.
  * @throws Fault DB_TARGET_CHANGED
  */
 export async function expectColumnTypes(
   client: ClientBase,
-  { table, columns, merge }: Target,
+  { table, columns, merge, keyIndexes }: Target,
   expected: readonly ColumnType[],
 ): Promise<void> {
   const oids = expected.map(({ oid }) => oid);
   const modifiers = expected.map(({ modifier }) => modifier);
-  const { rows } = await client.query<{ same: number }>({
+  const { rows } = await client.query<{ same: number; keyed: boolean }>({
     ...SAME_TYPES,
-    values: [table, merge.stage, columns, oids, modifiers],
+    values: [table, merge.stage, columns, oids, modifiers, keyIndexes],
   });
-  if (rows[0]!.same === 2 * columns.length) return;
+  if (rows[0]!.same === 2 * columns.length && rows[0]!.keyed) return;
   throw new Fault({
     code: 'DB_TARGET_CHANGED',
     category: 'retryable',
     restart: true,
     reason: 'DatabaseError',
-    message: `The columns of ${table} were changed while records were prepared for them. The records are prepared again.`,
+    message: `The columns or the key of ${table} were changed while records were prepared for them. The records are prepared again.`,
   });
 }
 

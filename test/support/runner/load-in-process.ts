@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { Fault } from '#common/faults.ts';
 import { DEFAULTS, type RunnerConfig } from '#common/job-contract.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { completeUpload } from '#ledger/uploads/finish-upload.ts';
@@ -14,7 +15,7 @@ import { processIndex } from '#runner/process.ts';
 import { createSession } from '#runner/session.ts';
 import type { FileStore } from '#runner/storage/file-store.ts';
 import { prepareTarget } from '#runner/target/prepare-target.ts';
-import { NO_TELEMETRY } from '#runner/telemetry/datadog.ts';
+import { NO_TELEMETRY, type Telemetry } from '#runner/telemetry/datadog.ts';
 import { withClient } from '#support/database/database.ts';
 
 export interface InProcessLoad {
@@ -26,13 +27,16 @@ export interface InProcessLoad {
   mode?: 'Commit' | 'Validate';
   /** How many pods process the file at a time; default: 1. */
   pods?: number;
-  /** Called when the plan is committed and no chunk is processed yet. */
-  planned?: () => Promise<void>;
+  /** Called before every group of chunks is committed. */
+  beforeGroup?: () => Promise<void>;
 }
 
 export type InProcessResult =
   | { refused: UploadExplanation }
   | { refused: null; id: string; progress: UploadProgress; errors: { row: number; code: string; message: string }[] };
+
+/** An index gets this many pods, one after the other. */
+const MOST_PODS = 3;
 
 const SILENT = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -50,7 +54,6 @@ export async function loadInProcess(url: string, load: InProcessLoad): Promise<I
   const read = () => withClient(url, async (client) => (await readUpload(client, id))!);
   const upload = await read();
   await withDeps(url, { id, store, attempt: upload.attempt }, (deps) => planUpload(deps, upload));
-  await load.planned?.();
   await withClient(url, (client) =>
     client.query('UPDATE batch_upload.batch_uploads SET execution = $2, total_indexes = $3 WHERE id = $1', [
       id,
@@ -60,11 +63,26 @@ export async function loadInProcess(url: string, load: InProcessLoad): Promise<I
   );
   const planned = await read();
   assertPlanned(planned);
-  const work = Array.from({ length: pods }, (_, completionIndex) =>
-    withDeps(url, { id, store, attempt: planned.attempt, completionIndex }, (deps) =>
-      planned.status === 'Processing' ? processIndex(deps, planned, null) : Promise.resolve(),
-    ),
-  );
+  const { attempt } = planned;
+  const process = async (completionIndex: number, tries = 1): Promise<void> => {
+    try {
+      await withDeps(url, { id, store, attempt, completionIndex }, ({ telemetry, ...deps }) => {
+        const traced: Telemetry = {
+          ...telemetry,
+          async traceChunks(_chunks, work) {
+            await load.beforeGroup?.();
+            return work();
+          },
+        };
+        return processIndex({ ...deps, telemetry: traced }, planned, null);
+      });
+    } catch (error) {
+      // Kubernetes starts another pod for one that ends with such a fault.
+      if (tries === MOST_PODS || !(error instanceof Fault) || error.category !== 'retryable') throw error;
+      await process(completionIndex, tries + 1);
+    }
+  };
+  const work = planned.status === 'Processing' ? Array.from({ length: pods }, (_, index) => process(index)) : [];
   for (const end of await Promise.allSettled(work)) if (end.status === 'rejected') throw end.reason;
   return withClient(url, async (client) => {
     if (planned.status === 'Processing') await completeUpload(client, id);
