@@ -11,7 +11,8 @@ import { keyColumns, quoteTable, replacesRows } from './names.ts';
 
 export interface TargetBehaviour {
   user: string;
-  owner: string;
+  /** Has the role the rights of the table's owner? */
+  owns: boolean;
   database: string;
   searchPath: string;
   readOnly: boolean;
@@ -63,11 +64,10 @@ function checkRules({ target }: RecordSchemaSpec, { rules }: TargetBehaviour): U
 
 function checkRowSecurity({ target }: RecordSchemaSpec, found: TargetBehaviour): UploadExplanation | null {
   if (!found.rowSecurity) return null;
-  const { user, owner } = found;
-  const sql =
-    user === owner
-      ? `ALTER TABLE ${quoteTable(target.table)} NO FORCE ROW LEVEL SECURITY;`
-      : `ALTER ROLE ${pg.escapeIdentifier(user)} BYPASSRLS;`;
+  const { user, owns } = found;
+  const sql = owns
+    ? `ALTER TABLE ${quoteTable(target.table)} NO FORCE ROW LEVEL SECURITY;`
+    : `ALTER ROLE ${pg.escapeIdentifier(user)} BYPASSRLS;`;
   return notSupported(
     `Row-level security of the table ${target.table} applies to the role ${user}. COPY is not possible with it, and duplicates are not found in rows that the role does not see. Load as a role to which it does not apply, or run as an administrator: ${sql}`,
   );
@@ -157,7 +157,7 @@ function notSupported(message: string): UploadExplanation {
 }
 
 const ROLE_SQL = `
-  SELECT current_user AS user, c.relowner::regrole::text AS owner, current_database() AS database,
+  SELECT current_user AS user, pg_has_role(c.relowner, 'USAGE') AS owns, current_database() AS database,
     current_setting('search_path') AS "searchPath", current_setting('transaction_read_only')::boolean AS "readOnly",
     pg_is_in_recovery() AS standby, row_security_active(c.oid) AS "rowSecurity",
     ARRAY(SELECT rulename::text FROM pg_rewrite WHERE ev_class = c.oid AND ev_type IN ('2', '3') AND ev_enabled <> 'D')

@@ -103,6 +103,14 @@ const KEYS: KeyKind[] = [
     change: "date_trunc('second', NEW.k)",
   },
   {
+    type: 'citext',
+    field: 'string',
+    spell: (n, { pick }) => `${pick(['key', 'Key'])}${n}`,
+    sql: '$1',
+    change: 'upper(NEW.k::text)',
+  },
+  { type: 'char(9)', field: 'string', spell: (n, { pick }) => `k${n}${pick(['', '  '])}`, sql: '$1', change: 'NEW.k' },
+  {
     type: 'varchar(20)',
     field: 'string',
     spell: (n, { pick }) => `${pick(['a', 'A'])}${n}`,
