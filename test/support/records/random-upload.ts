@@ -266,5 +266,6 @@ function storedRows(kind: KeyKind, pair: boolean): string {
   return [row(0, 'NULL'), row(3, 'NULL'), row(90, '1')].join(', ');
 }
 
-/** Makes the collation of some keys, for which letter case makes no difference. */
-export const NOCASE_SQL = "CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
+/** Makes a collation and a type of some keys, for which letter case makes no difference. */
+export const NOCASE_SQL = `CREATE EXTENSION citext;
+  CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`;
