@@ -46,8 +46,8 @@ export const REASONS = {
   /** The ledger's schema is missing or of an earlier version; the message says who has to migrate the ledger. */
   MigrationRequired: 'MigrationRequired',
   /**
-   * The target table has the name of a temporary table of the pods, and the RecordSchema does not name the table's
-   * schema.
+   * A name of the target is not the load's to use: the table has the name of a temporary table of the pods, or lies in the
+   * ledger's schema, a column has the name of one of PostgreSQL's own, or a name is longer than PostgreSQL allows.
    */
   TargetNameTaken: 'TargetNameTaken',
   /** The target table does not exist. */
@@ -62,6 +62,15 @@ export const REASONS = {
   TargetKeyMissing: 'TargetKeyMissing',
   /** The role lacks a right on the target table. */
   TargetAccessDenied: 'TargetAccessDenied',
+  /**
+   * The target table stores rows otherwise than they are sent, or finds duplicates otherwise than a load counts them: by a
+   * rule, row-level security, tables that inherit from it, an identity column that cannot be replaced, or an index.
+   */
+  TargetNotSupported: 'TargetNotSupported',
+  /** The type of a column of the target table would lose a part of the values without an error. */
+  TargetTypeLossy: 'TargetTypeLossy',
+  /** The role's transactions are read-only by a setting, or the server is a standby. */
+  DatabaseReadOnly: 'DatabaseReadOnly',
   // Accepted = True
   /** The database, the schema and the target table are in order, and the upload's schema is pinned in the ledger. */
   Accepted: 'Accepted',

@@ -47,4 +47,6 @@ export interface SourceFormat {
    * CSV, and where a release before this one has planned the upload.
    */
   typedValues?: boolean;
+  /** Fields of the schema that no object of an NDJSON file has; absent: there are none, or the format is another one. */
+  absentFields?: string[];
 }

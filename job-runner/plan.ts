@@ -93,13 +93,14 @@ async function readFile(
   const found = await scanRecords(deps, upload, { source, copy, memory });
   const work = copy ? await copy.finish() : null;
   const sizeBytes = work?.sizeBytes ?? identity.sizeBytes;
+  const absentFields = source.absentFields?.() ?? [];
   return {
     execution: sizeBytes <= config.inlineLimitBytes ? 'Inline' : 'Job',
     versionId: identity.versionId,
     eTag: identity.eTag,
     sizeBytes: identity.sizeBytes,
     digest: await digested.digest(),
-    format,
+    format: absentFields.length > 0 ? { ...format, absentFields } : format,
     work,
     totalIndexes: chooseIndexes(sizeBytes, { ...config, chunks: found.chunks.length }),
     ...found,

@@ -6,9 +6,16 @@ import { chunksOfIndex } from '#common/job-contract.ts';
 import { type ChunkRange, type PendingRun, readPendingChunks, readPendingRuns } from '#ledger/chunks/chunks.ts';
 import type { Chunk, PlannedUpload } from '#ledger/types.ts';
 import type { RunnerDeps } from '#runner/deps.ts';
+import { findAbsentFields } from '#runner/load/absent-fields.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import {
+  describeTarget,
+  prepareSession,
+  readBaseTypes,
+  readColumnTypes,
+  readIdentityColumns,
+} from '#runner/load/target.ts';
 import { createGroupBuffers, type LoadContext, loadChunks, type ReadChunk } from '#runner/load-chunks.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { JSON_FAULT } from '#runner/processor/faults.ts';
@@ -39,9 +46,13 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;
   const run = chunksOfIndex(config.completionIndex, indexes, plan.totalChunks);
   if (plan.header === null || run.first === run.end) return;
-  const target = describeTarget(upload.schema, { rolledBack: upload.request.mode === 'Validate' });
+  const absent = findAbsentFields(upload.schema, { header: plan.header, format: plan.format });
+  const identities = await session.run((client) => readIdentityColumns(client, upload.schema));
+  const rolledBack = upload.request.mode === 'Validate';
+  const target = describeTarget(upload.schema, { rolledBack, absent, identities });
   session.prepareBy((client) => prepareSession(client, target));
   const columnTypes = await session.run((client) => readColumnTypes(client, target));
+  const baseTypes = await session.run((client) => readBaseTypes(client, target));
   const encodings = columnTypes && chooseEncodings(upload.schema, columnTypes);
   const format = encodings ? 'binary' : 'text';
   log.info({ index: config.completionIndex, ...run, format }, 'processing');
@@ -51,6 +62,7 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
     uploadId: upload.id,
     storeRowData: upload.request.storeRowData ?? true,
     encodings,
+    baseTypes,
     ...(plan.format ? { delimiter: plan.format.chunkDelimiter } : {}),
     typedValues: plan.format?.typedValues ?? false,
     ...(plan.format?.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {}),

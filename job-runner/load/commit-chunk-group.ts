@@ -15,6 +15,7 @@ import { expectColumnTypes, lockTargetSql, type OnDuplicate, type Target } from 
 import { writeByKeys } from './write-by-keys.ts';
 import {
   isRefusal,
+  RowsSuppressed,
   runAndRollBack,
   type WriteOutcome,
   type WriteStrategy,
@@ -109,7 +110,7 @@ async function writeGroup(transaction: ChunkTransaction, group: ChunkGroup): Pro
   try {
     return await write(() => writeTogether(options, group.chunks));
   } catch (error) {
-    if (isRefusal(error)) return null;
+    if (isRefusal(error) || error instanceof RowsSuppressed) return null;
     throw error;
   }
 }

@@ -14,7 +14,8 @@
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import { Fault } from '#common/faults.ts';
-import type { OwnerColumns, STAGES } from '#runner/target/names.ts';
+import { type OwnerColumns, STAGE_ROW_NAME, type STAGES } from '#runner/target/names.ts';
+import type { Overlay } from './absent-fields.ts';
 
 export interface MergeOptions {
   /** The quoted name. */
@@ -22,6 +23,8 @@ export interface MergeOptions {
   columns: string[];
   /** Columns whose values a stored row keeps when another record replaces it. */
   kept?: readonly string[];
+  /** Columns whose values are made of the new row and of the stored one. */
+  overlays?: ReadonlyMap<string, Overlay>;
   key: string[];
   owner: OwnerColumns | null;
   onDuplicate: 'Skip' | 'Update' | 'Fail';
@@ -59,8 +62,8 @@ export interface MergeResult {
   updated: number[];
 }
 
-/** The stage's own column for the row number. Its name cannot be the name of a column of the target. */
-export const STAGE_ROW = '"row of the stage"';
+/** The stage's own column for the row number. A target whose column has this name is not accepted. */
+export const STAGE_ROW = pg.escapeIdentifier(STAGE_ROW_NAME);
 
 /** @param keys quoted column names. @returns a function that makes the condition for equal keys of two relations. */
 export function compareKeys(keys: readonly string[]): (a: string, b: string) => string {
@@ -68,13 +71,14 @@ export function compareKeys(keys: readonly string[]): (a: string, b: string) => 
 }
 
 export function describeMerge(options: MergeOptions): Merge {
-  const { table, columns, kept = [], key, owner, onDuplicate, stage } = options;
+  const { table, columns, key, owner, onDuplicate, stage } = options;
   const update = onDuplicate === 'Update';
   const list = columns.map(pg.escapeIdentifier).join(', ');
   const keys = key.map(pg.escapeIdentifier);
   const keyList = keys.join(', ');
   const staged = `pg_temp.${stage}`;
   const sameKey = compareKeys(keys);
+  const set = assignments(options, 's');
   return {
     owner,
     key: keys,
@@ -86,19 +90,31 @@ export function describeMerge(options: MergeOptions): Merge {
     insert: `WITH best AS MATERIALIZED (
         SELECT DISTINCT ON (${keyList}) * FROM ${staged} ORDER BY ${keyList}, ${STAGE_ROW} ${update ? 'DESC' : 'ASC'}),
       inserted AS (
-        INSERT INTO ${table} (${list}) SELECT ${list} FROM best ORDER BY ${keyList}
+        INSERT INTO ${table} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM best ORDER BY ${keyList}
         ON CONFLICT (${keyList}) DO NOTHING RETURNING ${keyList})
       SELECT s.${STAGE_ROW}::float8 AS row, b.${STAGE_ROW} IS NOT NULL AS best
       FROM ${staged} s LEFT JOIN best b ON b.${STAGE_ROW} = s.${STAGE_ROW} LEFT JOIN inserted i ON ${sameKey('i', 's')}
       WHERE b.${STAGE_ROW} IS NULL OR i.${keys[0]} IS NULL ORDER BY 1`,
     lockStored: lockStored({ table, keys, owner, staged, update, sameKey }),
-    replace: `UPDATE ${table} t SET ${columns
-      .filter((name) => !kept.includes(name))
-      .map((name) => `${pg.escapeIdentifier(name)} = s.${pg.escapeIdentifier(name)}`)
-      .join(', ')}
-      FROM ${staged} s WHERE s.${STAGE_ROW} = ANY($1) AND ${sameKey('t', 's')}`,
+    replace:
+      set === ''
+        ? 'SELECT $1::bigint[]'
+        : `UPDATE ${table} t SET ${set} FROM ${staged} s WHERE s.${STAGE_ROW} = ANY($1) AND ${sameKey('t', 's')}`,
     replacesAll: update,
   };
+}
+
+/**
+ * Makes the SET list of the statement that replaces the stored row `t` by the row of the relation `fresh`; empty when every
+ * column stays.
+ */
+export function assignments({ columns, kept = [], overlays }: MergeOptions, fresh: string): string {
+  const written = columns.filter((name) => !kept.includes(name));
+  const set = written.map((name) => {
+    const column = pg.escapeIdentifier(name);
+    return `${column} = ${overlays?.get(name)?.(fresh, 't') ?? `${fresh}.${column}`}`;
+  });
+  return set.join(', ');
 }
 
 interface LockOptions extends Pick<MergeOptions, 'table' | 'owner'> {

@@ -4,7 +4,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import type { Chunk, ErrorSummary } from '#ledger/types.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
-import type { Encoding } from '#runner/processor/column-encoding.ts';
+import type { ColumnType, Encoding } from '#runner/processor/column-encoding.ts';
 import type { RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordFault } from '#runner/processor/record-fault.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
@@ -57,6 +57,8 @@ export interface ChunkPreparerOptions {
    * format.
    */
   encodings?: readonly Encoding[] | null;
+  /** The types of the target's columns, of a domain the type below it; null or absent: they are not known. */
+  baseTypes?: readonly ColumnType[] | null;
   /** The fault of a record that could not be read; default: the one for a stray quote. */
   malformedFault?: RecordFault;
   /** Do the fields' quotes tell typed values from texts? Default: no. */

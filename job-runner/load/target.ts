@@ -5,7 +5,9 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { keyColumns, ownerColumns, quoteTable, STAGES } from '#runner/target/names.ts';
-import { describeMerge, type Merge, STAGE_ROW } from './merge.ts';
+import { keepAbsent } from './absent-fields.ts';
+import { describeMerge, type Merge, type MergeOptions, STAGE_ROW } from './merge.ts';
+import { describeRecordMerge, type RecordMerge } from './merge-by-record.ts';
 import { describeProbe, type Probe } from './probe.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
@@ -28,6 +30,8 @@ export interface Target {
 
 export interface ByKey {
   merge: Merge;
+  /** Takes the place of the merge where triggers may change or suppress rows. */
+  recordMerge: RecordMerge;
   probe: Probe;
 }
 
@@ -36,19 +40,37 @@ export interface KeyRegister {
   merge: Merge;
   /** Stages the hashed keys of the records that are staged for the target, for the upload $1. */
   stage: string;
+  /** Stages hashes that are known: for the upload $1 the hashes $2 and $3 of the records $4. */
+  stageHashes: string;
 }
 
-export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } = {}): Target {
+export interface TargetOptions {
+  /** Is no row to stay in the table? */
+  rolledBack?: boolean;
+  /** Fields that the file does not have. */
+  absent?: ReadonlySet<string>;
+  /** Columns that are GENERATED ALWAYS AS IDENTITY; see {@link readIdentityColumns}. */
+  identities?: ReadonlySet<string>;
+}
+
+export function describeTarget(
+  schema: RecordSchemaSpec,
+  { rolledBack = false, absent = new Set(), identities = new Set() }: TargetOptions = {},
+): Target {
   const table = quoteTable(schema.target.table);
   const columns = schema.target.columns.map(({ name }) => name);
   const { onDuplicate = 'Skip' } = schema.target;
   const key = keyColumns(schema);
   // A replaced row keeps its generated id, because other tables may refer to it.
-  const kept = schema.target.columns.filter(({ system }) => system === 'uuid').map(({ name }) => name);
+  const uuids = schema.target.columns.filter(({ system }) => system === 'uuid').map(({ name }) => name);
   const owner = ownerColumns(schema);
-  const options = { table, columns, kept, key, owner, onDuplicate, stage: STAGES.records };
-  const byKey = key.length > 0 ? { merge: describeMerge(options), probe: describeProbe(options) } : null;
+  const { kept, overlays } = keepAbsent(schema, absent);
+  const options = {
+    ...{ table, columns, kept: [...uuids, ...kept, ...identities], overlays },
+    ...{ key, owner, onDuplicate, stage: STAGES.records },
+  };
   const registersKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
+  const byKey = key.length > 0 ? describeByKey(options, registersKeys) : null;
   return {
     table,
     columns,
@@ -58,6 +80,15 @@ export function describeTarget(schema: RecordSchemaSpec, { rolledBack = false } 
     onDuplicate,
     rolledBack,
     keys: byKey && registersKeys ? describeKeys(byKey.merge, onDuplicate) : null,
+  };
+}
+
+function describeByKey(options: MergeOptions, hashed: boolean): ByKey {
+  const merge = describeMerge(options);
+  return {
+    merge,
+    recordMerge: describeRecordMerge({ ...options, staged: merge.stage, hashed }),
+    probe: describeProbe(options),
   };
 }
 
@@ -79,7 +110,21 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
     merge,
     stage: `INSERT INTO ${merge.stage} SELECT $1, hash_record_extended(${key}, 1), hash_record_extended(${key}, 2),
       ${STAGE_ROW}, ${STAGE_ROW} FROM ${records.stage}`,
+    stageHashes: `INSERT INTO ${merge.stage} SELECT $1, hash_1, hash_2, row, row
+      FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS k (hash_1, hash_2, row)`,
   };
+}
+
+/**
+ * Reads which columns are GENERATED ALWAYS AS IDENTITY. COPY writes them, INSERT with OVERRIDING SYSTEM VALUE too, but no
+ * UPDATE: a stored row keeps them, which are equal anyway where they are the key.
+ */
+export async function readIdentityColumns(client: ClientBase, { target }: RecordSchemaSpec): Promise<Set<string>> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT attname::text AS name FROM pg_attribute WHERE attrelid = to_regclass($1) AND attidentity = 'a'`,
+    [quoteTable(target.table)],
+  );
+  return new Set(rows.map(({ name }) => name));
 }
 
 /**
@@ -93,6 +138,24 @@ export async function readColumnTypes(client: ClientBase, { table, columns }: Ta
      JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
        AND has_table_privilege(a.attrelid, 'INSERT')
      ORDER BY c.position`,
+    [table, columns],
+  );
+  return rows.length === columns.length ? rows : null;
+}
+
+/**
+ * Reads the types of the target's columns, in the order of the columns; of a domain the type below it. @returns null when
+ * a column is missing.
+ */
+export async function readBaseTypes(client: ClientBase, { table, columns }: Target): Promise<ColumnType[] | null> {
+  const { rows } = await client.query<ColumnType>(
+    `WITH RECURSIVE types AS (
+       SELECT c.position, a.atttypid AS oid, a.atttypmod AS modifier
+       FROM unnest($2::text[]) WITH ORDINALITY AS c (name, position)
+       JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
+       UNION ALL
+       SELECT d.position, t.typbasetype, t.typtypmod FROM types d JOIN pg_type t ON t.oid = d.oid AND t.typtype = 'd')
+     SELECT b.oid::int, b.modifier FROM types b JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd' ORDER BY b.position`,
     [table, columns],
   );
   return rows.length === columns.length ? rows : null;

@@ -10,6 +10,7 @@
  */
 import { Fault } from '#common/faults.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
+import { type KeyHashes, needsRecordMerge } from './merge-by-record.ts';
 import type { KeyRegister } from './target.ts';
 import {
   keyOf,
@@ -26,12 +27,17 @@ export interface WriteByKeysOptions extends WriteOptions {
 
 export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOutcome> {
   const { client, target } = options;
-  const trial = await runAndRollBack(client, () => writeRecords(options));
+  // COPY does not say what triggers have made of the keys.
+  const byRecord = await needsRecordMerge(client, keyOf(target).recordMerge);
+  const trial = await runAndRollBack(client, () =>
+    writeRecords(byRecord ? { ...options, strategy: 'merge' } : options),
+  );
   // A displaced record is always one of this chunk: of other chunks the table has no rows, or none that it can
   // attribute.
   const lost = [...trial.lost, ...trial.displaced.map(({ row }) => row)];
+  if (trial.hashes && target.onDuplicate === 'Update') lost.push(...earlierOfEqual(trial.hashes));
   const accepted = without(options, [...lost, ...trial.refused.map(({ rowNumber }) => rowNumber)]);
-  const keys = await registerKeys(accepted);
+  const keys = await registerKeys(accepted, trial.hashes);
   const outcome: WriteOutcome = { ...trial, lost: [...lost, ...keys.lost], displaced: keys.displaced, updated: [] };
   if (target.onDuplicate !== 'Update') return outcome;
   const winners = without(accepted, keys.lost);
@@ -44,12 +50,28 @@ export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOut
   return { ...outcome, updated: written.updated.filter((row) => !counted.has(row)) };
 }
 
-async function registerKeys(options: WriteByKeysOptions): Promise<MergeResult> {
-  const { client, target, keys, uploadId } = options;
-  await stageRecords(options);
-  await client.query(keys.stage, [uploadId]);
-  await client.query(keyOf(target).merge.clearStage);
+async function registerKeys(
+  options: WriteByKeysOptions,
+  hashes: Map<number, KeyHashes> | undefined,
+): Promise<MergeResult> {
+  const { client, target, keys, uploadId, buffer } = options;
+  if (hashes) {
+    const rows = options.rows.map((row) => buffer.rowNumber(row));
+    const side = (i: 0 | 1) => rows.map((row) => hashes.get(row)![i]);
+    await client.query(keys.stageHashes, [uploadId, side(0), side(1), rows]);
+  } else {
+    await stageRecords(options);
+    await client.query(keys.stage, [uploadId]);
+    await client.query(keyOf(target).merge.clearStage);
+  }
   return mergeStaged(client, keys.merge, uploadId);
+}
+
+/** Finds the rows whose key a later row of the chunk has, too, once the triggers have run. */
+function earlierOfEqual(hashes: Map<number, KeyHashes>): number[] {
+  const latest = new Map<string, number>();
+  for (const [row, key] of hashes) latest.set(key.join(), Math.max(row, latest.get(key.join()) ?? row));
+  return [...hashes].filter(([row, key]) => latest.get(key.join()) !== row).map(([row]) => row);
 }
 
 function without(options: WriteByKeysOptions, rowNumbers: readonly number[]): WriteByKeysOptions {

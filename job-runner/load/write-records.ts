@@ -9,6 +9,9 @@
  *
  * Where the schema has no key, every row is appended: no key is looked up, a refusal leads from the first strategy to the
  * last one, and that one copies the rows into the table.
+ * BEFORE triggers of the table may change the key of a row, or suppress the row. COPY says how many rows it has written;
+ * if these are all rows, each of them is in the table, whatever its key has become. Else the rows are merged one by one,
+ * see merge-by-record.ts.
  *
  * Each strategy runs under a savepoint. Several chunks can be written together by one of the first two strategies; a
  * refusal then undoes the transaction, and each chunk gets its own. A refusal is an error that a record can cause, see
@@ -21,6 +24,7 @@ import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
+import { type KeyHashes, mergeByRecord, needsRecordMerge } from './merge-by-record.ts';
 import { askProbe } from './probe.ts';
 import { mayBeOfRecord, mayBeOfTable, refusalMessage, tableFault } from './refusals.ts';
 import { type ByKey, expectSameColumns, type Target } from './target.ts';
@@ -34,6 +38,8 @@ export interface WriteOutcome extends MergeResult {
   refused: RefusedRow[];
   /** The strategy that succeeded. */
   strategy: WriteStrategy;
+  /** The keys of written rows as triggers have left them; absent where no trigger can change a key. */
+  hashes?: Map<number, KeyHashes>;
 }
 
 export interface RefusedRow {
@@ -83,7 +89,7 @@ export async function writeRecords(options: WriteOptions): Promise<WriteOutcome>
   if (strategy === 'optimistic') {
     const copied = await attempt(client, () => copyRecords(options));
     if (copied.ok) return ALL_WRITTEN;
-    strategy = copied.error.code === UNIQUE_VIOLATION && target.byKey ? 'probe' : 'merge';
+    strategy = sqlState(copied.error) === UNIQUE_VIOLATION && target.byKey ? 'probe' : 'merge';
   }
   if (strategy === 'probe') {
     const probed = await attempt(client, () => writeByProbe(options));
@@ -114,28 +120,50 @@ async function copyRecords({ client, target, buffer, rows }: WriteOptions): Prom
 }
 
 async function writeByProbe(options: WriteOptions, chunks: readonly RowRange[] = []): Promise<WriteOutcome> {
-  const { client, target, uploadId, buffer, rows } = options;
-  const { merge, probe } = keyOf(target);
+  const { client, target, buffer, rows } = options;
+  const { probe, recordMerge } = keyOf(target);
   const keys = { parts: buffer.selectColumns(rows, probe.columns), count: rows.length, format: buffer.format };
   await copyAll(client, probe.copyKeys, keys);
   const { contested, repeated } = await askProbe(client, probe);
-  const isContested = (row: number) => contested.has(buffer.rowNumber(row));
+  // The probe knows only the keys of the file, not what triggers make of them.
+  const byRecord = contested.size > 0 && (await needsRecordMerge(client, recordMerge));
+  const isContested = (row: number) => byRecord || contested.has(buffer.rowNumber(row));
   await copyRecords({ ...options, rows: rows.filter((row) => !isContested(row)) });
   const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], strategy: 'probe' };
   // Equal keys of two chunks must meet in the table, as if each chunk were written alone. In one merge the loser would
   // never reach the table, and would count as a duplicate although the table refuses its row.
   const others = rows.filter(isContested);
-  const parts = repeated && chunks.length > 0 ? chunks.map((chunk) => others.filter(isIn(chunk))) : [others];
+  const parts =
+    (repeated || byRecord) && chunks.length > 0 ? chunks.map((chunk) => others.filter(isIn(chunk))) : [others];
   for (const merged of parts) {
     if (merged.length === 0) continue;
     await stageRecords({ ...options, rows: merged });
-    addTo(outcome, await mergeStaged(client, merge, uploadId));
+    await mergeInto(outcome, options, byRecord);
   }
   return outcome;
 }
 
 function isIn({ from, to }: RowRange): (row: number) => boolean {
   return (row) => row >= from && row < to;
+}
+
+/** Merges the staged rows and adds what became of them to the outcome. */
+async function mergeInto(
+  outcome: WriteOutcome,
+  { client, target, uploadId }: WriteOptions,
+  byRecord: boolean,
+): Promise<void> {
+  const { merge, recordMerge } = keyOf(target);
+  if (!byRecord) {
+    addTo(outcome, await mergeStaged(client, merge, uploadId));
+    return;
+  }
+  const { clearStage } = merge;
+  const merged = await mergeByRecord(client, recordMerge, { uploadId, clearStage });
+  addTo(outcome, merged);
+  const suppressed = merged.suppressed.map((rowNumber) => ({ rowNumber, message: SUPPRESSED_MESSAGE }));
+  outcome.refused = outcome.refused.concat(suppressed);
+  outcome.hashes = new Map([...(outcome.hashes ?? []), ...merged.hashes]);
 }
 
 function addTo(outcome: WriteOutcome, { lost, displaced, updated }: MergeResult): void {
@@ -146,34 +174,38 @@ function addTo(outcome: WriteOutcome, { lost, displaced, updated }: MergeResult)
 }
 
 async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promise<void> {
-  const { client, target, uploadId, buffer, rows } = options;
+  const { client, target, buffer, rows } = options;
   // Rows that are appended go into the table itself.
   let isStaged = target.byKey === null;
   const merged = await attempt(client, async () => {
     if (target.byKey === null) {
       await copyRecords(options);
-      return ALL_WRITTEN;
+      return;
     }
     await stageRecords(options);
     isStaged = true;
-    return mergeStaged(client, target.byKey.merge, uploadId);
+    await mergeInto(outcome, options, await needsRecordMerge(client, target.byKey.recordMerge));
   });
-  if (merged.ok) {
-    addTo(outcome, merged.value);
-    return;
-  }
+  if (merged.ok) return;
   if (rows.length === 1) {
-    const { error } = merged;
     outcome.refused.push({
       rowNumber: buffer.rowNumber(rows[0]!),
-      message: refusalMessage(error, target.columns),
-      ...(isStaged && mayBeOfTable(error) ? { byTable: error } : {}),
+      ...explainRefusal(merged.error, target, isStaged),
     });
     return;
   }
   const middle = rows.length >> 1;
   await mergeOrHalve({ ...options, rows: rows.slice(0, middle) }, outcome);
   await mergeOrHalve({ ...options, rows: rows.slice(middle) }, outcome);
+}
+
+function explainRefusal(
+  error: DatabaseError | RowsSuppressed,
+  { columns }: Target,
+  isStaged: boolean,
+): Omit<RefusedRow, 'rowNumber'> {
+  if (error instanceof RowsSuppressed) return { message: SUPPRESSED_MESSAGE };
+  return { message: refusalMessage(error, columns), ...(isStaged && mayBeOfTable(error) ? { byTable: error } : {}) };
 }
 
 /** @throws an error for a target without a key, whose rows are never compared with others */
@@ -195,8 +227,16 @@ async function copyAll(
   // An empty selection has no bytes at all, and COPY in the binary format refuses input without its header.
   if (count === 0) return;
   const written = await copyRows(client, format === 'binary' ? `${statement} WITH (FORMAT binary)` : statement, parts);
-  if (written !== count) throw new Error(`COPY took ${written} of ${count} rows: the chunk is not written`);
+  if (written !== count) throw new RowsSuppressed(`COPY took ${written} of ${count} rows: the chunk is not written`);
 }
+
+/** A trigger of the table has suppressed rows of a COPY, which does not say which rows. */
+export class RowsSuppressed extends Error {
+  override readonly name = 'RowsSuppressed';
+}
+
+const SUPPRESSED_MESSAGE =
+  'PostgreSQL refused this record: a BEFORE trigger of the table kept it out of the table, without an error';
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -206,7 +246,7 @@ export function isRefusal(error: unknown): error is DatabaseError {
   return state !== undefined && mayBeOfRecord(state);
 }
 
-type Attempt<T> = { ok: true; value: T } | { ok: false; error: DatabaseError };
+type Attempt<T> = { ok: true; value: T } | { ok: false; error: DatabaseError | RowsSuppressed };
 
 /**
  * Runs work under a savepoint. A refusal rolls the savepoint back and is returned as a value; other errors are thrown.
@@ -219,7 +259,7 @@ async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<A
     await client.query('SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT write');
     return { ok: true, value };
   } catch (error) {
-    if (!isRefusal(error)) throw error;
+    if (!isRefusal(error) && !(error instanceof RowsSuppressed)) throw error;
     await client.query('ROLLBACK TO SAVEPOINT write; RELEASE SAVEPOINT write');
     return { ok: false, error };
   }

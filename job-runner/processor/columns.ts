@@ -1,6 +1,7 @@
 /** Writes the target's columns from a valid record's fields; compiled once. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { ENCODERS, type Encoder, type Encoding, uuidBytes } from './column-encoding.ts';
+import { type ColumnType, ENCODERS, type Encoder, type Encoding, uuidBytes } from './column-encoding.ts';
+import { encodeFitting, fitOf } from './column-fit.ts';
 import { type CopyFormat, escapeJsonPart } from './escapes.ts';
 import type { ExpressionValue } from './expression.ts';
 import { type CompileContext, compileFieldExpression } from './field-expression.ts';
@@ -16,7 +17,7 @@ export interface RecordContext {
   rowNumber: number;
 }
 
-/** Writes one column. @throws OutOfRange, or Error when an expression does not apply. */
+/** Writes one column. @throws OutOfRange, ValueAltered, or Error when an expression does not apply. */
 export interface ColumnWriter {
   (values: FieldValues, out: RowBuffer, context: RecordContext): void;
   /** Tells the kernel what the writer writes. Absent: the kernel calls the writer. */
@@ -33,14 +34,22 @@ export type ColumnForm =
 type Column = RecordSchemaSpec['target']['columns'][number];
 type JsonProperty = NonNullable<Column['json']>[number];
 
-/** @param encoding the column's encoding in the binary format; null for the text format */
+/**
+ * @param encoding the column's encoding in the binary format; null for the text format
+ * @param type the column's type; null when it is not known: nothing then tells what the column has no room for
+ */
 export function compileColumn(
   column: Column,
   path: string,
   context: CompileContext,
-  encoding: Encoding | null,
+  { encoding, type }: { encoding: Encoding | null; type: ColumnType | null },
 ): ColumnWriter {
-  if (column.field !== undefined) return compileField(fieldIndex(context, column.field, `${path}.field`), encoding);
+  if (column.field !== undefined) {
+    const index = fieldIndex(context, column.field, `${path}.field`);
+    const fit = type && fitOf(context.schema.fields[index]!.type, type);
+    const encode = fieldEncoder(encoding);
+    return compileField(index, encoding, fit ? encodeFitting(encode, fit, column.name) : encode);
+  }
   if (column.json) return compileJson(buildTree(column.json, path), context, encoding);
   if (column.value !== undefined) {
     const { evaluate } = compileFieldExpression(column.value, `${path}.value`, context);
@@ -121,9 +130,11 @@ const MOST_DIGITS = 16;
 const JSONB_VERSION = Uint8Array.of(1);
 const NOTHING = Uint8Array.of();
 
-function compileField(index: number, encoding: Encoding | null): ColumnWriter {
-  const encode =
-    encoding === null || encoding === 'text' ? copyColumn : encoding === 'jsonb' ? copyJsonb : ENCODERS[encoding];
+function fieldEncoder(encoding: Encoding | null): Encoder {
+  return encoding === null || encoding === 'text' ? copyColumn : encoding === 'jsonb' ? copyJsonb : ENCODERS[encoding];
+}
+
+function compileField(index: number, encoding: Encoding | null, encode: Encoder): ColumnWriter {
   const write: ColumnWriter = (values, out) => {
     const kind = values.kinds[index];
     if (kind === MISSING) out.nullColumn();
@@ -136,7 +147,8 @@ function compileField(index: number, encoding: Encoding | null): ColumnWriter {
       encode(record.bytes, record.starts[position]!, record.ends[position]!, out);
     }
   };
-  if (encoding === 'text' || encoding === 'date' || isWholeNumber(encoding))
+  const isPlain = encode === fieldEncoder(encoding);
+  if (isPlain && (encoding === 'text' || encoding === 'date' || isWholeNumber(encoding)))
     return columnWriter({ kind: encoding, field: index }, write);
   return write;
 }

@@ -101,3 +101,12 @@ export function outOfRangeFault(column: string): RecordFault {
     message: `PostgreSQL refused this record: a number is out of range (22003), column ${column}`,
   };
 }
+
+/** @param lost says which column has no room for which part of the value */
+export function valueAlteredFault(lost: string): RecordFault {
+  return {
+    code: REFUSED_CODE,
+    field: null,
+    message: `PostgreSQL would alter a value of this record: ${lost}. Correct the value, or give the column a type that keeps it`,
+  };
+}

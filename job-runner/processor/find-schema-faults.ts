@@ -33,6 +33,8 @@ export function findSchemaFaults(schema: RecordSchemaSpec): SchemaError[] {
   for (const [i, rule] of (schema.rules ?? []).entries())
     attempt(() => compileRule(rule, `spec.rules[${i}]`, { schema, checks }));
   for (const [i, column] of schema.target.columns.entries())
-    attempt(() => compileColumn(column, `spec.target.columns[${i}]`, { schema, checks }, null));
+    attempt(() =>
+      compileColumn(column, `spec.target.columns[${i}]`, { schema, checks }, { encoding: null, type: null }),
+    );
   return faults;
 }

@@ -5,10 +5,19 @@ import { RecordView } from '#runner/csv/record-reader.ts';
 import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
 import { mayBeBlank } from './byte-tests.ts';
 import { compileField, type FieldCheck } from './check-field.ts';
-import { type Encoding, OutOfRange } from './column-encoding.ts';
+import { type ColumnType, type Encoding, OutOfRange } from './column-encoding.ts';
+import { ValueAltered } from './column-fit.ts';
 import { type ColumnWriter, compileColumn, type RecordContext } from './columns.ts';
 import { TooManySteps } from './expression-steps.ts';
-import { CODES, fieldCountFault, fieldTextFault, outOfRangeFault, sortFaults, stepsFault } from './faults.ts';
+import {
+  CODES,
+  fieldCountFault,
+  fieldTextFault,
+  outOfRangeFault,
+  sortFaults,
+  stepsFault,
+  valueAlteredFault,
+} from './faults.ts';
 import { BYTES, FieldValues, INVALID, MISSING, TEXT } from './field-values.ts';
 import type { RecordFault } from './record-fault.ts';
 import type { RowBuffer } from './row-buffer.ts';
@@ -48,6 +57,8 @@ export interface CompileOptions {
   encodings?: readonly Encoding[] | null;
   /** Do the fields' quotes tell typed values from texts? */
   typedValues?: boolean;
+  /** The types of the target's columns, of a domain the type below it; null when they are not known. */
+  baseTypes?: readonly ColumnType[] | null;
   /** Node's own test is faster than the default, which runs on every machine. */
   isUtf8?: IsUtf8;
 }
@@ -60,7 +71,13 @@ export interface CompileOptions {
 export function compileSchema(
   schema: RecordSchemaSpec,
   header: readonly string[] | null,
-  { record = new RecordView(), encodings = null, typedValues = false, isUtf8 = isUtf8Portable }: CompileOptions = {},
+  {
+    record = new RecordView(),
+    encodings = null,
+    baseTypes = null,
+    typedValues = false,
+    isUtf8 = isUtf8Portable,
+  }: CompileOptions = {},
 ): RecordProcessor {
   requireDistinctNames(schema);
   const match = matchHeader(header ?? schema.fields.map(({ name }) => name), schema);
@@ -76,7 +93,15 @@ export function compileSchema(
   );
   requireKeyColumns(schema);
   const writers: ColumnWriter[] = schema.target.columns.map((column, i) =>
-    compileColumn(column, `spec.target.columns[${i}]`, { schema, checks }, encodings?.[i] ?? null),
+    compileColumn(
+      column,
+      `spec.target.columns[${i}]`,
+      { schema, checks },
+      {
+        encoding: encodings?.[i] ?? null,
+        type: baseTypes?.[i] ?? null,
+      },
+    ),
   );
   const rules = (schema.rules ?? []).map((rule, i) => compileRule(rule, `spec.rules[${i}]`, { schema, checks }));
   const sensitive = new Set(
@@ -101,6 +126,7 @@ export function compileSchema(
       for (; i < writers.length; i += 1) writers[i]!(values, out, context);
     } catch (error) {
       out.length = before;
+      if (error instanceof ValueAltered) return [valueAlteredFault(error.message)];
       const column = schema.target.columns[i]!.name;
       if (error instanceof OutOfRange) return [outOfRangeFault(column)];
       if (error instanceof TooManySteps) return [stepsFault(`The expression of column ${column}`)];

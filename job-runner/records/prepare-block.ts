@@ -3,7 +3,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { createRecordReader } from '#runner/csv/record-reader.ts';
 import type { IsUtf8 } from '#runner/csv/utf8.ts';
 import { createRowKernel, type OnRecord } from '#runner/kernel/row-kernel.ts';
-import { type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
+import { type ColumnType, type Encoding, uuidBytes } from '#runner/processor/column-encoding.ts';
 import { QUOTING_FAULT, TEXT_FAULT } from '#runner/processor/faults.ts';
 import { compileSchema, isCleanText, type RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordFault } from '#runner/processor/record-fault.ts';
@@ -38,6 +38,8 @@ export interface BlockPreparerOptions {
    * does not write.
    */
   encodings?: readonly Encoding[] | null;
+  /** The types of the target's columns, of a domain the type below it; null or absent: they are not known. */
+  baseTypes?: readonly ColumnType[] | null;
   /** The fault of a record that could not be read; default: the fault of a stray quote. */
   malformedFault?: RecordFault;
   /** Do the fields' quotes tell typed values from texts? Default: no. */
@@ -47,9 +49,10 @@ export interface BlockPreparerOptions {
 
 /** @throws SchemaError */
 export function createBlockPreparer(options: BlockPreparerOptions): BlockPreparer {
-  const { delimiter = ',', malformedFault = QUOTING_FAULT, encodings = null, typedValues = false, isUtf8 } = options;
+  const { delimiter = ',', malformedFault = QUOTING_FAULT, encodings = null, baseTypes = null, isUtf8 } = options;
+  const { typedValues = false } = options;
   const reader = createRecordReader(delimiter.charCodeAt(0));
-  const compileOptions = { record: reader.view, encodings, typedValues, isUtf8 };
+  const compileOptions = { record: reader.view, encodings, baseTypes, typedValues, isUtf8 };
   const processor = compileSchema(options.schema, options.header, compileOptions);
   const context = { uploadId: options.uploadId, rowNumber: 0 };
   const kernel = encodings

@@ -76,6 +76,7 @@ export async function* prepareRecords(
         uploadId: NO_UPLOAD,
         delimiter,
         encodings,
+        baseTypes: columnTypes,
         malformedFault,
         typedValues,
         isUtf8,

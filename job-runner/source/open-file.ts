@@ -37,6 +37,8 @@ export interface OpenedFile {
   rewritten: boolean;
   /** The row number of the first row of `bytes`. */
   firstRowNumber: number;
+  /** For NDJSON: the fields of the schema that no object has had so far. All of `bytes` must be read before. */
+  absentFields?: () => string[];
 }
 
 /** @throws Fault FILE_FORMAT (permanent), and any error of reading. */
@@ -116,6 +118,8 @@ function openText(
   // Decompressed pieces need no copy: nothing else writes into them.
   const pieces = rewritten && compression === 'none' ? copied(stream) : stream;
   const text = encoding === 'utf-8' ? pieces : transcode(pieces, encoding);
+  const seen = new Set<number>();
+  const absentFields = () => schema.fields.filter((_, i) => !seen.has(i)).map(({ name }) => name);
   return {
     format: {
       type,
@@ -125,9 +129,9 @@ function openText(
       chunkDelimiter: asIs ? content.dialect.delimiter : CANONICAL_DELIMITER,
       ...(type === 'ndjson' ? { typedValues: true } : {}),
     },
-    bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes, isUtf8: platform.isUtf8 }),
+    bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes, isUtf8: platform.isUtf8, seen }),
     rewritten,
-    firstRowNumber: type === 'ndjson' ? NDJSON_FIRST_ROW : 1,
+    ...(type === 'ndjson' ? { firstRowNumber: NDJSON_FIRST_ROW, absentFields } : { firstRowNumber: 1 }),
   };
 }
 

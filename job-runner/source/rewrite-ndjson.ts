@@ -12,6 +12,8 @@ export interface NdjsonOptions {
   maxRecordBytes: number;
   /** Node's own test is faster than the default, which runs on every machine. */
   isUtf8?: IsUtf8;
+  /** Gets the positions of the schema's fields that some object has. */
+  seen?: Set<number>;
 }
 
 /**
@@ -32,9 +34,9 @@ const { rawJSON, isRawJSON } = JSON as unknown as {
 /** @param input bytes in UTF-8, cut anywhere. @throws Fault FILE_RECORD_TOO_LONG */
 export async function* rewriteNdjson(
   input: AsyncIterable<Buffer>,
-  { schema, maxRecordBytes, isUtf8 = isUtf8Portable }: NdjsonOptions,
+  { schema, maxRecordBytes, isUtf8 = isUtf8Portable, seen = new Set() }: NdjsonOptions,
 ): AsyncGenerator<Buffer, void, void> {
-  const toRecord = createLineReader(schema, isUtf8);
+  const toRecord = createLineReader(schema, isUtf8, seen);
   yield Buffer.from(formatRecord(schema.fields.map(({ name }) => name)));
   let row = 0;
   let rest: Buffer[] = [];
@@ -68,7 +70,7 @@ const NOTHING = Buffer.alloc(0);
 const BLANK = Buffer.from('\n');
 
 /** Turns one line without its LF into one record or a blank line. */
-function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8): (line: Buffer) => Buffer {
+function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8, seen: Set<number>): (line: Buffer) => Buffer {
   const columns = createColumnFinder(schema);
   const unquoted = schema.fields.map(unquotedKind);
   const unknownAllowed = schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial';
@@ -87,6 +89,7 @@ function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8): (line: Buff
       if (column === null ? unknownAllowed : !filled.has(column)) {
         if (column === null) continue;
         filled.add(column);
+        seen.add(column);
         values[column] = toText(value);
         quoted[column] = unquoted[column] !== null && unquoted[column] !== kindOf(value);
       } else surplus[key] = value;

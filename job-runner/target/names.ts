@@ -37,3 +37,15 @@ export function ownerColumns({ target }: RecordSchemaSpec): OwnerColumns | null 
   const rowNumber = find('rowNumber');
   return uploadId && rowNumber ? { uploadId, rowNumber } : null;
 }
+
+/** With both owner columns one row of a file can displace another one. Update replaces stored rows. */
+export function replacesRows(schema: RecordSchemaSpec): boolean {
+  if (keyColumns(schema).length === 0) return false;
+  return schema.target.onDuplicate === 'Update' || ownerColumns(schema) !== null;
+}
+
+/** The stage's own column for the row number; {@link STAGES} says which tables are stages. */
+export const STAGE_ROW_NAME = 'row of the stage';
+
+/** PostgreSQL's own columns of every table. */
+export const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']);

@@ -3,21 +3,23 @@ import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { checkBehaviour, checkKeyIndexes, readBehaviour, type TargetBehaviour } from './check-behaviour.ts';
+import { checkNames, inLedger, LEDGER_SCHEMA } from './check-names.ts';
 import { createTableSql } from './create-target.ts';
-import { keyColumns, ownerColumns, quoteTable, STAGES } from './names.ts';
-
-/** The schema of the ledger's own tables. A file loaded into them would change what is known about uploads. */
-const LEDGER_SCHEMA = 'batch_upload';
+import { keyColumns, quoteTable, replacesRows } from './names.ts';
 
 /** @returns null when the runner can load into the table. */
 export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec): Promise<UploadExplanation | null> {
-  const hidden = checkName(schema);
-  if (hidden) return hidden;
+  const misnamed = checkNames(schema);
+  if (misnamed) return misnamed;
   const table = await readTable(client, schema.target.table);
-  return table === null ? tableMissing(schema) : checkTarget(schema, table);
+  if (table === null) return tableMissing(schema);
+  const behaviour = await readBehaviour(client, table.oid, schema);
+  return checkTarget(schema, table, behaviour) ?? checkBehaviour(schema, behaviour);
 }
 
 export interface TargetTable {
+  oid: number;
   /** The schema in which PostgreSQL found the table's name. */
   schema: string;
   /** pg_class.relkind. */
@@ -33,32 +35,20 @@ export interface TargetTable {
 }
 
 /** Checks a table that {@link verifyTarget} has read. Pure. */
-export function checkTarget(schema: RecordSchemaSpec, table: TargetTable): UploadExplanation | null {
+export function checkTarget(
+  schema: RecordSchemaSpec,
+  table: TargetTable,
+  behaviour: TargetBehaviour,
+): UploadExplanation | null {
   return (
-    (table.schema === LEDGER_SCHEMA ? inLedger(schema) : null) ??
+    (table.schema === LEDGER_SCHEMA ? inLedger(schema.target.table) : null) ??
     checkKind(schema, table) ??
     checkColumns(schema, table) ??
     checkRequired(schema, table) ??
+    checkKeyIndexes(schema, behaviour) ??
     checkKey(schema, table) ??
     checkRights(schema, table)
   );
-}
-
-function checkName(schema: RecordSchemaSpec): UploadExplanation | null {
-  const { table } = schema.target;
-  if (table.startsWith(`${LEDGER_SCHEMA}.`)) return inLedger(schema);
-  if (!Object.values<string>(STAGES).includes(table)) return null;
-  return {
-    reason: 'TargetNameTaken',
-    message: `The table ${table} would be hidden by a temporary one of this name, in which pods sort records. Put its schema in front of it in spec.target.table of the RecordSchema, as in public.${table}, or name another table.`,
-  };
-}
-
-function inLedger({ target: { table } }: RecordSchemaSpec): UploadExplanation {
-  return {
-    reason: 'TargetNameTaken',
-    message: `The table ${table} is in the schema ${LEDGER_SCHEMA}, which is the ledger's own. Name a table of another schema in spec.target.table of the RecordSchema.`,
-  };
 }
 
 export function tableMissing(schema: RecordSchemaSpec): UploadExplanation {
@@ -123,7 +113,7 @@ function checkRights(schema: RecordSchemaSpec, table: TargetTable): UploadExplan
   const missing = [
     ...(table.canSelect || appends ? [] : ['SELECT']),
     ...(table.canInsert ? [] : ['INSERT']),
-    ...(table.canUpdate || !replaces(schema) ? [] : ['UPDATE']),
+    ...(table.canUpdate || !replacesRows(schema) ? [] : ['UPDATE']),
   ];
   const user = pg.escapeIdentifier(table.user);
   if (missing.length > 0) {
@@ -137,12 +127,6 @@ function checkRights(schema: RecordSchemaSpec, table: TargetTable): UploadExplan
     reason: 'TargetAccessDenied',
     message: `The role ${table.user} may not make temporary tables, in which chunks with duplicates are sorted. Run as an administrator: GRANT TEMPORARY ON DATABASE … TO ${user};`,
   };
-}
-
-/** With both owner columns one row of a file can displace another one. Update replaces stored rows. */
-function replaces(schema: RecordSchemaSpec): boolean {
-  if (keyColumns(schema).length === 0) return false;
-  return schema.target.onDuplicate === 'Update' || ownerColumns(schema) !== null;
 }
 
 /**
@@ -173,8 +157,7 @@ async function readTable(client: ClientBase, name: string): Promise<TargetTable 
   const found = await client.query(TABLE_SQL, [quoteTable(name)]);
   const row = found.rows[0];
   if (!row) return null;
-  const { oid, ...table } = row;
-  const columns = await client.query(COLUMNS_SQL, [oid]);
-  const keys = await client.query<{ columns: string[] }>(KEYS_SQL, [oid]);
-  return { ...table, columns: columns.rows, uniqueKeys: keys.rows.map((key) => key.columns) };
+  const columns = await client.query(COLUMNS_SQL, [row.oid]);
+  const keys = await client.query<{ columns: string[] }>(KEYS_SQL, [row.oid]);
+  return { ...row, columns: columns.rows, uniqueKeys: keys.rows.map((key) => key.columns) };
 }

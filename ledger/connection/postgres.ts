@@ -12,13 +12,23 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const DISCONNECT_TIMEOUT_MS = 2_000;
 
 /**
- * Settings of a runner's session. With these the server ends a session within 30 s when its machine no longer answers,
+ * Settings of a runner's session, whatever the role or the database has: they decide how values are read, and that a
+ * commit is on disk before anybody is told of it. With these the server ends a session within 30 s when its machine no longer answers,
  * and within 60 s when it is idle in a transaction.
  */
 const SESSION_SQL = `SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4;
 SET tcp_user_timeout = 30000; SET idle_in_transaction_session_timeout = 60000;
 SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'warning';
-SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET standard_conforming_strings = on`;
+SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET standard_conforming_strings = on;
+SET lc_monetary = 'C'; SET intervalstyle = 'postgres'; SET array_nulls = on; SET default_table_access_method = 'heap';
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';`;
+
+/**
+ * A role or a database may have time limits for people's sessions, which would end every try of a long COPY. PostgreSQL 14
+ * has no transaction_timeout.
+ */
+const NO_LIMITS_SQL = `SELECT set_config(name, '0', false) FROM pg_settings
+  WHERE name IN ('lock_timeout', 'idle_session_timeout', 'transaction_timeout', 'statement_timeout')`;
 
 /** Opens a connection, which the caller ends by {@link disconnect}. @throws Fault */
 export async function connect(options: DatabaseOptions): Promise<pg.Client> {
@@ -42,7 +52,8 @@ async function open({ config, mustWrite }: Route, options: DatabaseOptions): Pro
     // The driver's time limit for connecting ends with the login, so the statement for the settings gets the same
     // limit.
     breakWhenIdle(client, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
-    await client.query(SESSION_SQL);
+    const limited = options.statementTimeoutMs ? ` AND name <> 'statement_timeout'` : '';
+    await client.query(`${SESSION_SQL}${NO_LIMITS_SQL}${limited}`);
     if (mustWrite) await assertWritable(client);
     breakWhenIdle(client, options.idleTimeoutMs ?? 0);
     return client;

@@ -1,0 +1,178 @@
+/**
+ * Merges staged rows one by one into a table whose BEFORE triggers may change or suppress rows. The set-based merge finds
+ * a row that it has inserted by the row's key, and a trigger may have given the row another key. Here each row is one
+ * INSERT, which says by itself what became of the row:
+ *
+ * | the statement                               | what became of the row                                    |
+ * |---------------------------------------------|-----------------------------------------------------------|
+ * | returns a row                               | the row is in the table                                   |
+ * | evaluates the condition of its DO UPDATE    | the row met a stored row, which is locked from then on    |
+ * | does neither                                | a trigger has suppressed the row                          |
+ *
+ * The condition of DO UPDATE sees the stored row, and by EXCLUDED the new row as the triggers have left it. A setting of
+ * the transaction carries what the condition has seen to the statement after it.
+ */
+import type { ClientBase } from 'pg';
+import pg from 'pg';
+import { assignments, type MergeOptions, type MergeResult, STAGE_ROW } from './merge.ts';
+
+/** The hashes of a key, as texts of 64-bit integers. */
+export type KeyHashes = readonly [string, string];
+
+export interface RecordMerge {
+  /** The table's name, quoted. */
+  table: string;
+  createFunction: string;
+  run: string;
+}
+
+export interface RecordMergeResult extends MergeResult {
+  /** Row numbers of staged rows that a trigger kept out of the table. */
+  suppressed: number[];
+  /** The key of each row that was written, as the triggers left the key; empty unless hashes were asked for. */
+  hashes: Map<number, KeyHashes>;
+}
+
+const FUNCTION = 'pg_temp.batch_upload_merge_by_record';
+const SEEN = "'batch_upload.met_row'";
+/** The names of the function's variables; the names of columns never hide them, since columns are always qualified. */
+const STAGED = '"staged row"';
+const WRITTEN = '"written row"';
+const MET = '"met row"';
+
+interface Options extends MergeOptions {
+  /** The quoted name of the stage with its schema. */
+  staged: string;
+  /** Are the hashes of keys needed? Some types cannot be hashed. */
+  hashed: boolean;
+}
+
+export function describeRecordMerge(options: Options): RecordMerge {
+  const { table, key, staged, onDuplicate } = options;
+  const keys = key.map(pg.escapeIdentifier).join(', ');
+  // Of equal keys in one chunk the winner comes first, so that it need not displace the others.
+  const order = onDuplicate === 'Update' ? 'DESC' : 'ASC';
+  return {
+    table,
+    createFunction: `CREATE FUNCTION ${FUNCTION}(uuid) RETURNS SETOF json LANGUAGE plpgsql AS ${pg.escapeLiteral(`
+      #variable_conflict use_column
+      DECLARE ${STAGED} record; ${WRITTEN} json; ${MET} json;
+      BEGIN
+        FOR ${STAGED} IN SELECT * FROM ${staged} ORDER BY ${keys}, ${STAGE_ROW} ${order} LOOP
+          ${MET} := NULL;
+          ${replacesRows(options) ? insertOrReplace(options) : insertOnly(options)}
+          RETURN NEXT json_build_object('row', ${STAGED}.${STAGE_ROW}, 'written', ${WRITTEN}, 'met', ${MET});
+        END LOOP;
+      END`)}`,
+    run: `SELECT ${FUNCTION}($1) AS outcome`,
+  };
+}
+
+function replacesRows({ onDuplicate, owner }: MergeOptions): boolean {
+  return onDuplicate === 'Update' || owner !== null;
+}
+
+function insertInto({ table, columns }: Options): string {
+  const list = columns.map(pg.escapeIdentifier);
+  return `INSERT INTO ${table} AS t (${list.join(', ')}) OVERRIDING SYSTEM VALUE
+    VALUES (${list.map((column) => `${STAGED}.${column}`).join(', ')})`;
+}
+
+function insertOrReplace(options: Options): string {
+  const { columns, kept = [], key, owner, onDuplicate } = options;
+  const own = owner ? `t.${pg.escapeIdentifier(owner.uploadId)} IS NOT DISTINCT FROM $1` : 'false';
+  const stored = owner ? `t.${pg.escapeIdentifier(owner.rowNumber)}` : 'NULL::bigint';
+  const comesLater = `(${own} AND ${stored} > ${STAGED}.${STAGE_ROW})`;
+  const replaced = onDuplicate === 'Update' ? `${comesLater} IS NOT TRUE` : `${comesLater} IS TRUE`;
+  const set = columns.filter((name) => !kept.includes(name)).map(pg.escapeIdentifier);
+  const rowOf = (relation: string) => `ROW(${set.map((column) => `${relation}.${column}`).join(', ')})::text`;
+  // A trigger such as suppress_redundant_updates_trigger() suppresses the update of a row that has the values already.
+  const seen = `json_build_object('own', ${own}, 'stored', ${stored}, 'replaced', ${replaced},
+    'same', ${rowOf('t')} = ${rowOf('EXCLUDED')}, 'key', ${hashesOf('EXCLUDED', options)})`;
+  // A row of which every column stays has met a row with the same values; an identity takes no other assignment.
+  const nothing = `${pg.escapeIdentifier(key[0]!)} = DEFAULT`;
+  return `PERFORM set_config(${SEEN}, '', true);
+    ${insertInto(options)}
+    ON CONFLICT (${key.map(pg.escapeIdentifier).join(', ')}) DO UPDATE SET ${assignments(options, 'EXCLUDED') || nothing}
+    WHERE CASE WHEN set_config(${SEEN}, ${seen}::text, true) <> '' THEN ${set.length > 0 ? replaced : 'false'} END
+    RETURNING ${hashesOf('t', options)} INTO ${WRITTEN};
+    ${MET} := nullif(current_setting(${SEEN}), '')::json;`;
+}
+
+/**
+ * A policy that replaces no row needs no right to UPDATE. DO NOTHING does not tell a row that met a stored one from a
+ * row that a trigger suppressed, so such a row is inserted again.
+ */
+function insertOnly(options: Options): string {
+  const insert = insertInto(options);
+  const returning = `RETURNING ${hashesOf('t', options)} INTO ${WRITTEN};`;
+  return `${insert} ON CONFLICT (${options.key.map(pg.escapeIdentifier).join(', ')}) DO NOTHING ${returning}
+    IF NOT FOUND THEN
+      BEGIN
+        ${insert} ${returning}
+      EXCEPTION WHEN unique_violation THEN
+        ${MET} := json_build_object('replaced', false);
+      END;
+    END IF;`;
+}
+
+function hashesOf(relation: string, { key, hashed }: Options): string {
+  if (!hashed) return `'[]'::json`;
+  const row = `ROW(${key.map((name) => `${relation}.${pg.escapeIdentifier(name)}`).join(', ')})`;
+  return `json_build_array(hash_record_extended(${row}, 1)::text, hash_record_extended(${row}, 2)::text)`;
+}
+
+/** `written` and `key` are the hashes of the key, which are empty unless they were asked for. */
+interface Outcome {
+  row: number;
+  written: KeyHashes | null;
+  met: { own: boolean; stored: number; replaced: boolean; same: boolean; key: KeyHashes } | null;
+}
+
+/** Merges all staged rows and empties the stage. */
+export async function mergeByRecord(
+  client: ClientBase,
+  merge: RecordMerge,
+  { uploadId, clearStage }: { uploadId: string; clearStage: string },
+): Promise<RecordMergeResult> {
+  const { rows } = await client.query<{ outcome: Outcome }>(merge.run, [uploadId]);
+  const result: RecordMergeResult = { lost: [], displaced: [], updated: [], suppressed: [], hashes: new Map() };
+  for (const { outcome } of rows) addOutcome(result, outcome);
+  await client.query(clearStage);
+  return result;
+}
+
+function addOutcome(result: RecordMergeResult, { row, written, met }: Outcome): void {
+  const hashes = written ?? (met?.replaced && met.same ? met.key : null);
+  if (hashes === null) {
+    if (met && !met.replaced) result.lost.push(row);
+    else result.suppressed.push(row);
+    return;
+  }
+  result.hashes.set(row, hashes);
+  if (met?.own) result.displaced.push({ row: met.stored, by: row });
+  else if (met) result.updated.push(row);
+}
+
+/**
+ * Finds the enabled row triggers that run before an INSERT or UPDATE of the table or of its partitions. The bits of
+ * pg_trigger.tgtype: 1 row, 2 before, 4 insert, 16 update.
+ */
+export const BEFORE_TRIGGERS_SQL = `SELECT t.tgname AS name, t.tgfoid AS function FROM pg_trigger t
+  WHERE t.tgrelid IN (SELECT $1::text::regclass UNION SELECT relid FROM pg_partition_tree($1::text::regclass))
+    AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0
+    AND t.tgenabled IN ('A', CASE current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END)`;
+
+/**
+ * Looks whether the table has triggers that need a merge by record, and then makes sure that the session has the
+ * function. A trigger can be added at any time; a table that the transaction has locked gets none until its end.
+ */
+export async function needsRecordMerge(client: ClientBase, { table, createFunction }: RecordMerge): Promise<boolean> {
+  const { rows } = await client.query<{ needed: boolean; exists: boolean }>(
+    `SELECT EXISTS (${BEFORE_TRIGGERS_SQL}) AS needed, to_regprocedure('${FUNCTION}(uuid)') IS NOT NULL AS exists`,
+    [table],
+  );
+  const { needed, exists } = rows[0]!;
+  if (needed && !exists) await client.query(createFunction);
+  return needed;
+}

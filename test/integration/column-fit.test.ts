@@ -1,0 +1,138 @@
+/** Values of which a column's type would lose a part: they fail their record, or are stored without the loss. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { migrate } from '#ledger/migrate.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { loadInProcess } from '#support/runner/load-in-process.ts';
+
+type FieldType = RecordSchemaSpec['fields'][number]['type'];
+
+/** Each case has the field's type, the column's type, values that are stored (as what), and values that fail. */
+const CASES: [FieldType, string, Record<string, string>, string[]][] = [
+  [
+    'datetime',
+    'timestamp',
+    {
+      '2025-01-31T12:00:00+02:00': '2025-01-31 10:00:00',
+      '2025-01-01T00:30:00.123456+01:00': '2024-12-31 23:30:00.123456',
+      '2024-02-28T23:30:00-00:45': '2024-02-29 00:15:00',
+      '2025-01-31T12:00:00Z': '2025-01-31 12:00:00',
+      '2025-01-31T12:00:01': '2025-01-31 12:00:01',
+      '9999-12-31T23:59:59Z': '9999-12-31 23:59:59',
+    },
+    ['0001-01-01T00:00:00+14:00'],
+  ],
+  ['datetime', 'local', { '2025-01-31T12:00:00+02:00': '2025-01-31 10:00:00' }, ['2025-01-31T12:00:00.12+02:00']],
+  ['datetime', 'timestamptz', { '2025-01-31T12:00:00+02:00': '2025-01-31 10:00:00+00' }, []],
+  [
+    'datetime',
+    'timestamptz(3)',
+    { '2025-01-31T12:00:00.1230Z': '2025-01-31 12:00:00.123+00' },
+    ['2025-01-31T12:00:00.1239Z'],
+  ],
+  [
+    'string',
+    'timestamp',
+    { '2025-01-31 12:00:00': '2025-01-31 12:00:00', '2025-01-30': '2025-01-30 00:00:00' },
+    ['2025-01-31 12:00:00+02', '2025-01-31T12:00:00.5-05:30'],
+  ],
+  ['string', 'time', { '12:00': '12:00:00' }, ['12:00+02', '12:00:00-0530']],
+  ['string', 'date', { '2025-01-31': '2025-01-31' }, ['2025-01-31 12:00']],
+  [
+    'number',
+    'numeric(10,2)',
+    { '1.23': '1.23', '1.2300': '1.23', '1e3': '1000.00', '-0.00': '0.00', '0.00000': '0.00' },
+    ['1.239', '-0.005', '1e-3', '12.39e-1'],
+  ],
+  ['number', 'price', { '1.5': '1.50' }, ['1.239']],
+  ['string', 'numeric(10,2)', { '7.10': '7.10', ' 8 ': '8.00' }, ['1.239', 'x']],
+  ['number', 'money', { '1.5': '$1.50', '-1234.56': '-$1,234.56' }, ['1.239']],
+  ['integer', 'real', { '16777216': '1.6777216e+07', '-5': '-5' }, ['16777217']],
+  ['integer', 'double precision', { '9007199254740992': '9.007199254740992e+15', '+7': '7' }, ['9007199254740993']],
+  ['number', 'double precision', { '0.1': '0.1', '1e300': '1e+300' }, []],
+];
+
+describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
+  let server: Postgres;
+  let url: string;
+  beforeAll(async () => {
+    server = await startPostgres({ version, settings: { fsync: 'off', lc_monetary: 'C' } });
+    url = await createDatabase(server);
+    await withClient(url, migrate);
+    await run(
+      'CREATE DOMAIN local AS timestamp(0); CREATE DOMAIN cents AS numeric(10,2); CREATE DOMAIN price AS cents',
+    );
+  });
+  afterAll(() => server.stop());
+  const run = (sql: string) => withClient(url, async (client) => (await client.query(sql)).rows);
+
+  it.each(CASES)('%s into %s', async (field, type, stored, failing) => {
+    const kept = Object.entries(stored);
+    // A table with a column of type oid is written in the text format of COPY.
+    for (const other of ['bigint', 'oid']) {
+      await run(`DROP TABLE IF EXISTS items; CREATE TABLE items (k integer PRIMARY KEY, v ${type}, o ${other})`);
+      const schema: RecordSchemaSpec = {
+        fields: [
+          { name: 'k', type: 'integer' },
+          { name: 'v', type: field },
+          { name: 'o', type: 'integer' },
+        ],
+        fieldsMatch: 'equal',
+        primaryKey: ['k'],
+        target: {
+          table: 'items',
+          create: false,
+          onDuplicate: 'Skip',
+          columns: ['k', 'v', 'o'].map((name) => ({ name, field: name })),
+        },
+      };
+      const values = [...kept.map(([value]) => value), ...failing];
+      const file = `k,v,o\n${values.map((value, i) => `${i},"${value}",1\n`).join('')}`;
+      const result = await loadInProcess(url, { schema, key: 'f.csv', file });
+      if (result.refused) throw new Error(result.refused.message);
+      const rows = await withClient(url, async (client) => {
+        await client.query("SET timezone = 'UTC'");
+        return (await client.query('SELECT v::text FROM items ORDER BY k')).rows;
+      });
+      expect(rows.map(({ v }) => v)).toEqual(kept.map(([, as]) => as));
+      expect(result.errors.map(({ code }) => code)).toEqual(failing.map(() => 'DB_001'));
+    }
+  });
+
+  it('says which column has no room for which part', async () => {
+    await run('DROP TABLE IF EXISTS items; CREATE TABLE items (k integer PRIMARY KEY, v numeric(10,2))');
+    const schema: RecordSchemaSpec = {
+      fields: [
+        { name: 'k', type: 'integer' },
+        { name: 'v', type: 'number' },
+      ],
+      fieldsMatch: 'equal',
+      primaryKey: ['k'],
+      target: {
+        table: 'items',
+        create: false,
+        onDuplicate: 'Skip',
+        columns: ['k', 'v'].map((name) => ({ name, field: name })),
+      },
+    };
+    const result = await loadInProcess(url, { schema, key: 'f.csv', file: 'k,v\n1,1.239\n' });
+    expect(result).toMatchObject({
+      errors: [{ message: expect.stringMatching(/column v keeps 2 digits .* a type that keeps it/) }],
+    });
+    expect(JSON.stringify(result)).not.toContain('1.239');
+  });
+
+  it('a datetime as key: the same moment in two zones is one key', async () => {
+    await run('DROP TABLE IF EXISTS items; CREATE TABLE items (k timestamp PRIMARY KEY)');
+    const schema: RecordSchemaSpec = {
+      fields: [{ name: 'k', type: 'datetime' }],
+      fieldsMatch: 'equal',
+      primaryKey: ['k'],
+      target: { table: 'items', create: false, onDuplicate: 'Skip', columns: [{ name: 'k', field: 'k' }] },
+    };
+    const file = 'k\n2025-01-31T12:00:00+02:00\n2025-01-31T10:00:00Z\n2025-01-31T12:00:00\n';
+    const result = await loadInProcess(url, { schema, key: 'f.csv', file });
+    expect(result).toMatchObject({ progress: { counts: { succeeded: 2, duplicate: 1, failed: 0 } } });
+  });
+});
