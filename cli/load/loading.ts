@@ -14,7 +14,7 @@ import type { LoadProgress } from './load-progress.ts';
 import type { LoadSource } from './source.ts';
 
 /** A file of more bytes than this is divided among the sessions. */
-const BYTES_OF_SESSION = 4 * 1024 * 1024;
+const BYTES_OF_SESSION = 1024 * 1024;
 /** The end of a load is written to the ledger within this time, or not at all. */
 const END_MS = 30_000;
 
@@ -26,6 +26,8 @@ export interface LoadRequest {
   limits: { maxFailedRecords: number | undefined; maxFailedPercent: number | undefined };
   parallelism: number;
   rowsOfCode: number;
+  /** The file for the failed records. */
+  errors: string | undefined;
   terminal: Terminal;
   interrupts: Interrupts;
 }
@@ -50,6 +52,15 @@ export function createLoadSession(loading: Loading, role: string): Session {
 /** Opens a session that writes and reads the end of a load, also after the load was stopped. */
 export function createEndSession(loading: Loading): Session {
   return openSession(loading, 'end', { signal: AbortSignal.timeout(END_MS), retrySeconds: END_MS / 1000 });
+}
+
+/** Opens a session that reads what a load has found, also after one of its sessions has failed. Ctrl-C ends it. */
+export function createReportSession(loading: Loading): { session: Session; signal: AbortSignal } {
+  const { stop, load } = loading;
+  const own = new AbortController();
+  if (stop.signal.aborted) load.interrupts.handleOnce(() => own.abort(interrupted()));
+  const signal = stop.signal.aborted ? own.signal : stop.signal;
+  return { session: openSession(loading, 'report', { signal, retrySeconds: DEFAULTS.retrySeconds }), signal };
 }
 
 function openSession(
@@ -97,6 +108,9 @@ export function createLoadLog({ stderr }: Terminal): Logger {
   };
   return { debug: () => undefined, info: () => undefined, warn: show, error: show };
 }
+
+export const interrupted = (): Fault =>
+  stopped('The load was interrupted. Call the same command again, and it goes on where it was.');
 
 /** The fault of a load that ends early, and that the same command goes on with. */
 export function stopped(message: string): Fault {

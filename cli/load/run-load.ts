@@ -29,14 +29,15 @@ import {
   createEndSession,
   createLoadLog,
   createLoadSession,
+  interrupted,
   type Loading,
   type LoadRequest,
-  stopped,
 } from './loading.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import { processLoad } from './process-load.ts';
 import { resumeUpload, takeOverHolder } from './resume-load.ts';
 import type { LoadSource } from './source.ts';
+import { writeErrors } from './write-errors.ts';
 
 const QUEUE_MS = 1000;
 
@@ -45,13 +46,11 @@ export async function runLoad(source: LoadSource, load: LoadRequest): Promise<Lo
   const startedAt = performance.now();
   const stop = new AbortController();
   const log = createLoadLog(load.terminal);
-  load.interrupts.handleOnce(() =>
-    stop.abort(stopped('The load was interrupted. Call the same command again, and it goes on where it was.')),
-  );
+  load.interrupts.handleOnce(() => stop.abort(interrupted()));
   await using cleanup = new AsyncDisposableStack();
   const { retrySeconds, stallSeconds } = DEFAULTS;
   // A file that cannot be opened leaves no trace in the database.
-  await source.store.head(source.location, { signal: stop.signal, retrySeconds, stallSeconds });
+  const identity = await source.store.head(source.location, { signal: stop.signal, retrySeconds, stallSeconds });
   const { lockClient, id } = cleanup.use(await prepareDatabase(source, load));
   const progress = createLoadProgress(load.terminal.stderr);
   cleanup.defer(() => progress.clear());
@@ -62,8 +61,9 @@ export async function runLoad(source: LoadSource, load: LoadRequest): Promise<Lo
     progress.note('An interrupted load has the same content. This call goes on with that load.');
     loading = { ...loading, id: taken };
   }
-  // Awaited here, since the sessions are closed at the end of this function.
-  return await readResult(createEndSession(loading), loading, startedAt);
+  const result = await readResult(createEndSession(loading), loading, startedAt);
+  if (load.errors !== undefined) await writeErrors(loading, load.errors, identity);
+  return result;
 }
 
 /** Loads one upload, and ends it in the ledger after a fault that another call would meet again. */

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LoadResult } from '#cli/load/load-result.ts';
-import { type LoadEnd, type RunningLoad, startLoad } from '#support/cli/load-processes.ts';
+import { committed, hasStatus, waitForLoad } from '#support/cli/load-ledger.ts';
+import { type CommandEnd, type RunningCommand, startCommand } from '#support/cli/load-processes.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, restartPostgres, startPostgres } from '#support/database/postgres.ts';
 import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
@@ -14,7 +15,8 @@ import { compareCertifications } from '#support/records/compare-certifications.t
 import { CERTIFICATIONS_SQL } from '#support/runner/runner.ts';
 
 const SCHEMA = join(import.meta.dirname, '../../crds/examples/recordschema-certifications.yaml');
-const RECORDS = 20_000;
+/** More than 1 MiB, so that several sessions share the file. */
+const RECORDS = 6000;
 
 let folder: string;
 let postgres: Postgres;
@@ -51,17 +53,17 @@ interface Call {
 function start(
   url: string,
   { path = 'certifications.csv', more = [], input, schema = SCHEMA }: Call = {},
-): RunningLoad {
-  return startLoad([path, '-s', schema, '-d', url, '--namespace', 'n', '--spool', 'spool', ...more], {
+): RunningCommand {
+  return startCommand(['load', path, '-s', schema, '-d', url, '--namespace', 'n', '--spool', 'spool', ...more], {
     cwd: folder,
     env: { TMPDIR: join(folder, 'tmp') },
     ...(input ? { input } : {}),
   });
 }
 
-const load = (url: string, call?: Call): Promise<LoadEnd> => start(url, call).done;
+const load = (url: string, call?: Call): Promise<CommandEnd> => start(url, call).done;
 
-async function loadJson(url: string, call: Call = {}): Promise<LoadEnd & { result: LoadResult }> {
+async function loadJson(url: string, call: Call = {}): Promise<CommandEnd & { result: LoadResult }> {
   const end = await load(url, { ...call, more: [...(call.more ?? []), '-o', 'json'] });
   expect(end.stdout, JSON.stringify(end)).toMatch(/^\{/);
   return { ...end, result: JSON.parse(end.stdout) as LoadResult };
@@ -99,27 +101,6 @@ async function expectExactLoad(url: string, { result }: { result: LoadResult }):
   expect(await rowCount(url)).toBe(succeeded);
 }
 
-/** Waits until the ledger says what `sql` asks for, or the process has ended. */
-async function waitFor(url: string, sql: string, running: RunningLoad): Promise<boolean> {
-  let hasEnded = false;
-  void running.done.then(() => {
-    hasEnded = true;
-  });
-  return withClient(url, async (client) => {
-    while (!hasEnded) {
-      const { rows } = await client.query<{ yes: boolean }>(sql).catch(() => ({ rows: [] }));
-      if (rows[0]?.yes) return true;
-      await sleep(2);
-    }
-    return false;
-  });
-}
-
-const committed = (chunks: number) =>
-  `SELECT count(*) >= ${chunks} AS yes FROM batch_upload.batch_upload_audit_logs WHERE event_type = 'chunk_completed'`;
-const HAS_STATUS = (status: string) =>
-  `SELECT count(*) > 0 AS yes FROM batch_upload.batch_uploads WHERE status = '${status}'`;
-
 describe('a file', { timeout: 180_000 }, () => {
   it.each([1, 3])('is loaded exactly by %i sessions, and the same content is loaded once', async (sessions) => {
     const url = await newDatabase();
@@ -150,7 +131,7 @@ describe('a file', { timeout: 180_000 }, () => {
     expect(code).toBe(1);
     expect(result).toMatchObject({ mode: 'Validate', records: { succeeded, failed, duplicate } });
     expect(await rowCount(url)).toBe(0);
-    expect((await load(url)).stdout).toContain(`${succeeded.toLocaleString('en')} of 20,000 records loaded into`);
+    expect((await load(url)).stdout).toContain(`${succeeded.toLocaleString('en')} of 6,000 records loaded into`);
     expect(await rowCount(url)).toBe(succeeded);
   });
 
@@ -184,11 +165,11 @@ describe('a file', { timeout: 180_000 }, () => {
 describe('a load that was killed goes on', { timeout: 180_000 }, () => {
   it.each([0, 1, 2, 3, 5, 8, 12, 16, 19])('after %i commits', async (commits) => {
     const url = await newDatabase();
-    const running = start(url, { more: ['--chunk-records', '500', '-p', '2'] });
-    if (await waitFor(url, commits === 0 ? HAS_STATUS('Planning') : committed(commits), running))
+    const running = start(url, { more: ['--chunk-records', '150', '-p', '2'] });
+    if (await waitForLoad(url, commits === 0 ? hasStatus('Planning') : committed(commits), running))
       running.process.kill('SIGKILL');
     await running.done;
-    const next = await loadJson(url, { more: ['--chunk-records', '500', '-p', '2'] });
+    const next = await loadJson(url, { more: ['--chunk-records', '150', '-p', '2'] });
     if (!next.result.alreadyLoaded) await expectExactLoad(url, next);
     else expect(await rowCount(url)).toBe(counts.succeeded);
   });
@@ -196,10 +177,10 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
   it('also with its plain copy, after four kills', async () => {
     const url = await newDatabase();
     await writeFile(join(folder, 'certifications.csv.gz'), gzipSync(file));
-    const call = { path: 'certifications.csv.gz', more: ['--chunk-records', '500', '-p', '3'] };
+    const call = { path: 'certifications.csv.gz', more: ['--chunk-records', '150', '-p', '3'] };
     for (const commits of [0, 2, 6, 12]) {
       const running = start(url, call);
-      if (await waitFor(url, commits === 0 ? HAS_STATUS('Planning') : committed(commits), running))
+      if (await waitForLoad(url, commits === 0 ? hasStatus('Planning') : committed(commits), running))
         running.process.kill('SIGKILL');
       await running.done;
     }
@@ -210,9 +191,9 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
 
   it('also from the standard input and under another name, which have other paths', async () => {
     const url = await newDatabase();
-    const more = ['--chunk-records', '500'];
+    const more = ['--chunk-records', '150'];
     const running = start(url, { path: '-', input: file, more });
-    expect(await waitFor(url, committed(3), running)).toBe(true);
+    expect(await waitForLoad(url, committed(3), running)).toBe(true);
     running.process.kill('SIGKILL');
     await running.done;
     await writeFile(join(folder, 'renamed.csv'), file);
@@ -223,9 +204,9 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
 
   it('after SIGINT, which says so', async () => {
     const url = await newDatabase();
-    const more = ['--chunk-records', '200'];
+    const more = ['--chunk-records', '60'];
     const running = start(url, { more });
-    expect(await waitFor(url, committed(5), running)).toBe(true);
+    expect(await waitForLoad(url, committed(5), running)).toBe(true);
     running.process.kill('SIGINT');
     const { code, stdout, stderr } = await running.done;
     expect({ code, stdout }).toEqual({ code: 75, stdout: '' });
@@ -235,11 +216,11 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
 
   it('not with another file in its place, which the call after that loads', async () => {
     const url = await newDatabase();
-    const call = { path: 'changed.csv', more: ['--chunk-records', '500'] };
-    const other = Buffer.concat([...generateCertifications({ records: 3000, seed: 9 }).pieces]);
+    const call = { path: 'changed.csv', more: ['--chunk-records', '150'] };
+    const other = Buffer.concat([...generateCertifications({ records: 1000, seed: 9 }).pieces]);
     await writeFile(join(folder, 'changed.csv'), other);
     const running = start(url, { ...call, more: ['--chunk-records', '10'] });
-    expect(await waitFor(url, committed(3), running)).toBe(true);
+    expect(await waitForLoad(url, committed(3), running)).toBe(true);
     running.process.kill('SIGKILL');
     await running.done;
     await query(url, 'DELETE FROM certifications');
@@ -254,7 +235,7 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
 
 it('two calls at once: one loads, the other says so', async () => {
   const url = await newDatabase();
-  const more = ['--chunk-records', '50', '-o', 'json'];
+  const more = ['--chunk-records', '20', '-o', 'json'];
   const ends = await Promise.all([load(url, { more }), load(url, { more })]);
   const refused = ends.filter(({ code }) => code === 2);
   const loaded = ends.filter(({ code }) => code !== 2);
@@ -271,8 +252,8 @@ it('a database that is away for some seconds', { timeout: 180_000 }, async () =>
   const { port } = first;
   const url = await createDatabase(first);
   await withClient(url, (client) => client.query(CERTIFICATIONS_SQL));
-  const running = start(url, { more: ['--chunk-records', '200', '-o', 'json'] });
-  expect(await waitFor(url, committed(5), running)).toBe(true);
+  const running = start(url, { more: ['--chunk-records', '60', '-o', 'json'] });
+  expect(await waitForLoad(url, committed(5), running)).toBe(true);
   await first.stop();
   await sleep(4000);
   await using _second = await restartPostgres({ dataDir, port });
