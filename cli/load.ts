@@ -1,7 +1,6 @@
 /** `batch-upload load`: loads a file into PostgreSQL as a cluster would, in this process. */
 import { resolve } from 'node:path';
 import { Option } from 'commander';
-import { DEFAULTS } from '#common/job-contract.ts';
 import type { AddCommand, CliContext } from './command.ts';
 import { defaultFolder, type LocalDatabase, startDatabase } from './database/local-database.ts';
 import { InputError } from './input-error.ts';
@@ -13,6 +12,7 @@ import { checkWritable, refuseOverwrite } from './io/output-file.ts';
 import type { Paint } from './io/paint.ts';
 import { readCount } from './io/read-count.ts';
 import { paintFor, write } from './io/terminal.ts';
+import { headFirst } from './load/first-contact.ts';
 import { formatLoad, formatLoadJson } from './load/format-load.ts';
 import { runLoad } from './load/run-load.ts';
 import { openSource } from './load/source.ts';
@@ -32,7 +32,7 @@ Exit codes:
   1   some records failed, or more of them than the limit allows
   2   nothing more was loaded: wrong arguments, a schema with mistakes, a file or a database that cannot be used,
       another process loads the file, or the failed records could not be written to the file of --errors
-  75  interrupted, or the database or the storage could not be reached: call the same command again`;
+  75  interrupted, or the database or the storage has answered and went away: call the same command again`;
 
 interface LoadOptions {
   schema?: string;
@@ -50,8 +50,6 @@ interface LoadOptions {
   rows: number;
   spool?: string;
 }
-
-const NO_RETRY = { signal: new AbortController().signal, retrySeconds: 0, stallSeconds: DEFAULTS.stallSeconds };
 
 export const addLoad: AddCommand = (program, context) => {
   const command = program
@@ -114,7 +112,7 @@ async function load(path: string, options: LoadOptions, { terminal, interrupts }
     await checkWritable(options.errors, '--errors');
   }
   // No server is started for a file that does not exist.
-  if (options.database === undefined) await source.store.head(source.location, NO_RETRY);
+  if (options.database === undefined) await headFirst(source.store, source.location, new AbortController().signal);
   const local =
     options.database === undefined
       ? await startDatabase(resolve(options.data), (text) => void stderr.write(`${text}\n`))

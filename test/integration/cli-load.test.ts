@@ -2,14 +2,13 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LoadResult } from '#cli/load/load-result.ts';
 import { committed, hasStatus, waitForLoad } from '#support/cli/load-ledger.ts';
 import { type CommandEnd, type RunningCommand, startCommand } from '#support/cli/load-processes.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
-import { type Postgres, restartPostgres, startPostgres } from '#support/database/postgres.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
 import { compareCertifications } from '#support/records/compare-certifications.ts';
 import { CERTIFICATIONS_SQL } from '#support/runner/runner.ts';
@@ -246,23 +245,6 @@ it('two calls at once: one loads, the other says so', async () => {
   await expectExactLoad(url, { result: JSON.parse(loaded[0]!.stdout) as LoadResult });
 });
 
-it('a database that is away for some seconds', { timeout: 180_000 }, async () => {
-  const dataDir = join(folder, 'restarted/data');
-  await using first = await startPostgres({ dataDir });
-  const { port } = first;
-  const url = await createDatabase(first);
-  await withClient(url, (client) => client.query(CERTIFICATIONS_SQL));
-  const running = start(url, { more: ['--chunk-records', '60', '-o', 'json'] });
-  expect(await waitForLoad(url, committed(5), running)).toBe(true);
-  await first.stop();
-  await sleep(4000);
-  await using _second = await restartPostgres({ dataDir, port });
-  const end = await running.done;
-  expect(end.stderr).toContain('trying again');
-  expect(end.code, JSON.stringify(end)).toBe(1);
-  await expectExactLoad(url, { result: JSON.parse(end.stdout) as LoadResult });
-});
-
 describe('what a person has to do first', () => {
   async function expectRefused(url: string, message: RegExp, { code = 2, ...call }: Call & { code?: number } = {}) {
     const end = await load(url, call);
@@ -282,11 +264,6 @@ describe('what a person has to do first', () => {
 
   it('no URI', () =>
     expectRefused('localhost', /The URI of --database cannot be used.*postgres:\/\/user:password@host/));
-
-  it('nothing listens there', async () => {
-    const url = 'postgres://u:p@127.0.0.1:1/d';
-    await expectRefused(url, /cannot be reached.*host and port in the URI of --database/, { code: 75 });
-  });
 
   it('no such table, and a table that differs', async () => {
     const url = await createDatabase(postgres);
