@@ -1,7 +1,7 @@
 /** What all steps of one load share, and how they reach the database. */
-import { hostname } from 'node:os';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { Interrupts } from '#cli/io/interrupts.ts';
+import { PROCESS_NAME } from '#cli/io/orphans.ts';
 import type { Terminal } from '#cli/io/terminal.ts';
 import { Fault } from '#common/faults.ts';
 import { DEFAULTS, type RunnerConfig } from '#common/job-contract.ts';
@@ -91,7 +91,7 @@ export function createDeps({ id, load, source, stop, log }: Loading, session: Se
     retrySeconds: DEFAULTS.retrySeconds,
     stallSeconds: DEFAULTS.stallSeconds,
     completionIndex: 0,
-    podName: `${hostname()}-${process.pid}`,
+    podName: PROCESS_NAME,
     databaseUri: load.databaseUri,
     databaseCaCert: undefined,
     datadog: false,

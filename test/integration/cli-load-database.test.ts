@@ -65,7 +65,13 @@ describe('an address where nothing answers ends with 2, since another call would
     expectRefused('postgres://u:p@nowhere.invalid/d', /at nowhere\.invalid:5432: the name of the host/));
 
   it('another program', async () => {
-    const server = createServer((socket) => void socket.on('error', () => undefined).resume().end('no PostgreSQL\n'));
+    const server = createServer(
+      (socket) =>
+        void socket
+          .on('error', () => undefined)
+          .resume()
+          .end('no PostgreSQL\n'),
+    );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     await expectRefused(`postgres://u:p@127.0.0.1:${port}/d`, /by another program at this port/);

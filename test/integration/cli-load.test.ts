@@ -1,7 +1,9 @@
 /** `batch-upload load` as real processes against a real PostgreSQL, compared with the oracle. */
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { hostname, tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LoadResult } from '#cli/load/load-result.ts';
@@ -195,10 +197,35 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
     expect(await waitForLoad(url, committed(3), running)).toBe(true);
     running.process.kill('SIGKILL');
     await running.done;
+    expect(await readdir(join(folder, 'tmp'))).toHaveLength(1);
     await writeFile(join(folder, 'renamed.csv'), file);
     const next = await loadJson(url, { path: 'renamed.csv', more });
     expect(next.stderr).toContain('An interrupted load has the same content.');
     await expectExactLoad(url, next);
+    // The next call that keeps a standard input removes what the killed one has left.
+    const living = await mkdtemp(join(folder, `tmp/batch-upload-input-${hostname()}-${process.pid}-`));
+    expect((await load(url, { path: '-', input: file })).code).toBe(0);
+    expect(await readdir(join(folder, 'tmp'))).toEqual([basename(living)]);
+    await rm(living, { recursive: true });
+  });
+
+  it('and leaves no copy that it had not finished', async () => {
+    const url = await newDatabase();
+    const ended = spawnSync(process.execPath, ['-e', '']);
+    const copyOf = (process: string, name: string) => join(folder, 'spool/work', randomUUID(), process, name);
+    const finished = copyOf(`${hostname()}-${ended.pid}`, 'canonical.csv');
+    const orphaned = copyOf(`${hostname()}-${ended.pid}`, 'canonical.csv.partial');
+    const written = copyOf(`${hostname()}-${process.pid}`, 'canonical.csv.partial');
+    const elsewhere = copyOf(`another-host-${ended.pid}`, 'canonical.csv.partial');
+    for (const path of [finished, orphaned, written, elsewhere]) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, 'x');
+    }
+    expect((await load(url)).code).toBe(1);
+    const left = await readdir(join(folder, 'spool'), { recursive: true, withFileTypes: true });
+    const paths = left.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    expect(paths.sort()).toEqual([finished, written, elsewhere].sort());
+    await rm(join(folder, 'spool'), { recursive: true });
   });
 
   it('after SIGINT, which says so', async () => {
