@@ -21,14 +21,18 @@ export interface CommandCall {
   cwd: string;
   input?: Buffer | string;
   env?: NodeJS.ProcessEnv;
+  limitMs?: number;
 }
 
-export function startCommand(args: readonly string[], { cwd, input = '', env = {} }: CommandCall): RunningCommand {
+export function startCommand(
+  args: readonly string[],
+  { cwd, input = '', env = {}, limitMs = LIMIT_MS }: CommandCall,
+): RunningCommand {
   const { FORCE_COLOR: _force, NO_COLOR: _no, DATABASE_URL: _url, ...rest } = process.env;
   const child = spawn(process.execPath, [BUNDLED_CLI, ...args], {
     cwd,
     env: { ...rest, ...env },
-    timeout: LIMIT_MS,
+    timeout: limitMs,
     killSignal: 'SIGKILL',
   });
   let stdout = '';
