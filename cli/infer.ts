@@ -80,7 +80,7 @@ async function infer(path: string, { write: output, ...options }: InferOptions, 
     progress.clear();
   }
   const text = writeProposal(proposal, file.name);
-  // What is proposed is refused here rather than by kubectl, where the table or the name of the options is wrong.
+  // A wrong --table or --name gives a proposal that kubectl would refuse, so that the command refuses it now.
   const checked = readSchema(text);
   if (!checked.ok && proposal.spec.primaryKey.length > 0)
     throw new InputError(formatProblems('The proposal', checked.problems));

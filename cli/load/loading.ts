@@ -100,11 +100,16 @@ export function createDeps({ id, load, source, stop, log }: Loading, session: Se
   return { config, session, store: source.store, telemetry: NO_TELEMETRY, log, signal: stop.signal };
 }
 
+/** What a person has to do while the load waits. */
+const ADVICE: Record<string, string> = {
+  DB_53100: ': the disk of the database is full. Free some space there, and the load goes on',
+};
+
 /** Shows warnings and errors alone: the ledger has the rest. */
 export function createLoadLog({ stderr }: Terminal): Logger {
   const show = (fields: object, message: string) => {
     const { code } = fields as { code?: string };
-    stderr.write(`${stderr.isTTY ? '\r\x1b[2K' : ''}${message}${code ? ` (${code})` : ''}\n`);
+    stderr.write(`${stderr.isTTY ? '\r\x1b[2K' : ''}${message}${code ? ` (${code})${ADVICE[code] ?? ''}` : ''}\n`);
   };
   return { debug: () => undefined, info: () => undefined, warn: show, error: show };
 }

@@ -202,6 +202,7 @@ export function databaseFault(error: unknown): Fault {
 }
 
 const HINTS: Record<string, string> = {
+  '53100': ' The disk of the database is full: free some space there.',
   '42501':
     ' Grant the role of the Secret INSERT, SELECT and UPDATE on the target table and on the schema batch_upload.',
   '42P01': ' The table does not exist any more: create it again.',
