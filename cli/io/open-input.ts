@@ -28,12 +28,17 @@ export async function openInput(path: string, terminal: Terminal): Promise<Opene
       'The standard input is this terminal. Give a file to it, as in: cat FILE | batch-upload …, or name the file.',
     );
   }
-  // As in: batch-upload validate <(unzip -p people.zip)
-  const isPipe = await stat(path).then(
+  return (await isPipe(path))
+    ? spool(path, createReadStream(path), terminal)
+    : withShare(path, path, await openLocalFile(path));
+}
+
+/** As in: batch-upload validate <(unzip -p people.zip) */
+export async function isPipe(path: string): Promise<boolean> {
+  return await stat(path).then(
     (stats) => stats.isFIFO(),
     () => false,
   );
-  return isPipe ? spool(path, createReadStream(path), terminal) : withShare(path, path, await openLocalFile(path));
 }
 
 function withShare(name: string, path: string, file: LocalFile): OpenedInput {

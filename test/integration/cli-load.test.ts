@@ -1,5 +1,5 @@
 /** `batch-upload load` as real processes against a real PostgreSQL, compared with the oracle. */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
@@ -149,6 +149,14 @@ describe('a file', { timeout: 180_000 }, () => {
     expect(await readdir(join(folder, 'tmp'))).toEqual([]);
     const left = await readdir(join(folder, 'spool'), { recursive: true, withFileTypes: true });
     expect(left.filter((entry) => entry.isFile())).toEqual([]);
+  });
+
+  it('from a pipe by its name', async () => {
+    const url = await newDatabase();
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    const [end] = await Promise.all([loadJson(url, { path: 'pipe' }), writeFile(join(folder, 'pipe'), file)]);
+    await expectExactLoad(url, end);
+    expect(end.result.file).toBe('pipe');
   });
 
   it('with too many failed records ends early, and says so in the words of the options', async () => {
