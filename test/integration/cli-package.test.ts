@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
 import { startS3Server } from '#support/storage/s3-server.ts';
 
 const run = promisify(execFile);
@@ -109,6 +110,8 @@ describe('the package', () => {
     });
     // Syntax of the year 2015 at most.
     const code = (await readFile(start, 'utf8')).replaceAll(/^ *\/\/.*$/gm, '');
+    // The settings are those of the pods, and the file can import nothing.
+    for (const text of [NODE_OPTIONS, ...Object.entries(MALLOC_ENV).flat()]) expect(code).toContain(text);
     expect(code).not.toMatch(/=>|`|\b(?:const|let|class|async|import)\b|\?\./);
   });
 });
