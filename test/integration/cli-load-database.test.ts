@@ -15,6 +15,8 @@ const RECORDS = 6000;
 /** Longer than the first waits between two tries; OUTAGE_SECONDS=30 shows an outage of half a minute. */
 const OUTAGE_MS = Number(process.env['OUTAGE_SECONDS'] ?? 10) * 1000;
 
+const LIMIT_MS = 150_000;
+
 let folder: string;
 let postgres: Postgres;
 let dataDir: string;
@@ -38,7 +40,7 @@ afterAll(async () => {
 });
 
 const start = (url: string, ...more: string[]) =>
-  startCommand(['load', 'notes.csv', '-s', 'notes.yaml', '-d', url, ...more], { cwd: folder });
+  startCommand(['load', 'notes.csv', '-s', 'notes.yaml', '-d', url, ...more], { cwd: folder, limitMs: LIMIT_MS });
 const startSlow = (url: string) => start(url, '--chunk-records', '10', '--namespace', 'n');
 const rowsOf = (url: string) =>
   withClient(
