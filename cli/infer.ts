@@ -12,6 +12,7 @@ import { EXIT } from './io/exit-codes.ts';
 import { addFormatOptions, readFormatOptions } from './io/format-options.ts';
 import { formatProblems } from './io/load-schema.ts';
 import { openInput } from './io/open-input.ts';
+import { refuseOverwrite } from './io/output-file.ts';
 import { createProgress } from './io/progress.ts';
 import { paintFor, type Terminal, write } from './io/terminal.ts';
 import { readSchema } from './schema/read-schema.ts';
@@ -64,8 +65,7 @@ function readNames(text: string): string[] {
 
 async function infer(path: string, { write: output, ...options }: InferOptions, terminal: Terminal): Promise<number> {
   await using file = await openInput(path, terminal);
-  if (output !== undefined && output === path)
-    throw new InputError('--write names the file that is read. Name another file.');
+  if (output !== undefined) await refuseOverwrite(output, '--write', [path]);
   const progress = createProgress(terminal.stderr, 'reading');
   let proposal: Proposal;
   try {
@@ -80,7 +80,7 @@ async function infer(path: string, { write: output, ...options }: InferOptions, 
     progress.clear();
   }
   const text = writeProposal(proposal, file.name);
-  // What is proposed is refused here rather than by kubectl, where the table or the name of the options is wrong.
+  // A wrong --table or --name gives a proposal that kubectl would refuse, so that the command refuses it now.
   const checked = readSchema(text);
   if (!checked.ok) throw new InputError(formatProblems('The proposal', checked.problems));
   if (output === undefined) await write(terminal.stdout, text);

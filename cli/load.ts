@@ -1,16 +1,18 @@
 /** `batch-upload load`: loads a file into PostgreSQL as a cluster would, in this process. */
 import { resolve } from 'node:path';
 import { Option } from 'commander';
-import { DEFAULTS } from '#common/job-contract.ts';
 import type { AddCommand, CliContext } from './command.ts';
 import { defaultFolder, type LocalDatabase, startDatabase } from './database/local-database.ts';
 import { InputError } from './input-error.ts';
+import { ERRORS_OPTION } from './io/errors-file.ts';
 import { EXIT } from './io/exit-codes.ts';
 import { addFormatOptions, readFormatOptions } from './io/format-options.ts';
 import { loadSchema } from './io/load-schema.ts';
+import { checkWritable, refuseOverwrite } from './io/output-file.ts';
 import type { Paint } from './io/paint.ts';
 import { readCount } from './io/read-count.ts';
 import { paintFor, write } from './io/terminal.ts';
+import { headFirst } from './load/first-contact.ts';
 import { formatLoad, formatLoadJson } from './load/format-load.ts';
 import { runLoad } from './load/run-load.ts';
 import { openSource } from './load/source.ts';
@@ -29,8 +31,8 @@ Exit codes:
   0   all records are loaded or are duplicates, or the same content was loaded before
   1   some records failed, or more of them than the limit allows
   2   nothing more was loaded: wrong arguments, a schema with mistakes, a file or a database that cannot be used,
-      or another process loads the file
-  75  interrupted, or the database or the storage could not be reached: call the same command again`;
+      another process loads the file, or the failed records could not be written to the file of --errors
+  75  interrupted, or the database or the storage has answered and went away: call the same command again`;
 
 interface LoadOptions {
   schema?: string;
@@ -44,11 +46,10 @@ interface LoadOptions {
   maxFailedRecords?: number;
   maxFailedPercent?: number;
   output: 'text' | 'json';
+  errors?: string;
   rows: number;
   spool?: string;
 }
-
-const NO_RETRY = { signal: new AbortController().signal, retrySeconds: 0, stallSeconds: DEFAULTS.stallSeconds };
 
 export const addLoad: AddCommand = (program, context) => {
   const command = program
@@ -82,6 +83,7 @@ export const addLoad: AddCommand = (program, context) => {
     .option('--max-failed-records <count>', 'end the load when more records fail', readCount)
     .option('--max-failed-percent <percent>', 'end the load when more than this share of all records fails', readCount)
     .addOption(new Option('-o, --output <format>', 'what is printed').choices(['text', 'json']).default('text'))
+    .option(...ERRORS_OPTION)
     .option('-n, --rows <count>', 'first rows that are shown for each code', readCount, 5)
     .option('--spool <folder>', 'folder for the plain copies of compressed files and workbooks while they are loaded')
     .addHelpText('after', EXAMPLES);
@@ -105,8 +107,12 @@ async function load(path: string, options: LoadOptions, { terminal, interrupts }
   await using source = await openSource(path, { spool: options.spool, terminal });
   const declared = readFormatOptions(options as unknown as Record<string, unknown>);
   const { stderr, stdout } = terminal;
+  if (options.errors !== undefined) {
+    await refuseOverwrite(options.errors, '--errors', [path, options.schema]);
+    await checkWritable(options.errors, '--errors');
+  }
   // No server is started for a file that does not exist.
-  if (options.database === undefined) await source.store.head(source.location, NO_RETRY);
+  if (options.database === undefined) await headFirst(source.store, source.location, new AbortController().signal);
   const local =
     options.database === undefined
       ? await startDatabase(resolve(options.data), (text) => void stderr.write(`${text}\n`))
@@ -126,10 +132,13 @@ async function load(path: string, options: LoadOptions, { terminal, interrupts }
     limits: { maxFailedRecords: options.maxFailedRecords, maxFailedPercent: options.maxFailedPercent },
     parallelism: options.parallelism,
     rowsOfCode: options.rows,
+    errors: options.errors,
     terminal,
     interrupts,
   });
   await write(stdout, options.output === 'json' ? formatLoadJson(result) : formatLoad(result, paintFor(stdout)));
+  if (options.errors !== undefined && (result.records.failed > 0 || result.alreadyLoaded))
+    stderr.write(`The failed records are in ${options.errors}.\n`);
   if (local) stderr.write(`${formatDatabase(local, schema.target.table, paintFor(stderr))}\n`);
   return result.status === 'Complete' && result.records.failed === 0 ? EXIT.ok : EXIT.recordsFail;
 }

@@ -1,23 +1,21 @@
 /** `batch-upload validate`: checks a file by a schema, without a database. */
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
 import { Option } from 'commander';
-import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { SourceFormat } from '#api/source-format.ts';
 import { NODE_PLATFORM } from '#runner/node/platform.ts';
-import { createTextWriter, type PreparedRecord } from '#runner/record-processor.ts';
+import type { PreparedRecord } from '#runner/record-processor.ts';
 import type { AddCommand } from './command.ts';
 import { InputError } from './input-error.ts';
 import { MAX_RECORD_BYTES } from './input-file.ts';
+import { createErrorsFile, ERRORS_OPTION } from './io/errors-file.ts';
 import { EXIT, EXIT_CODES_HELP } from './io/exit-codes.ts';
 import { addFormatOptions, readFormatOptions } from './io/format-options.ts';
 import { loadSchema } from './io/load-schema.ts';
 import { openInput } from './io/open-input.ts';
+import { refuseOverwrite } from './io/output-file.ts';
 import { createProgress } from './io/progress.ts';
 import { readCount } from './io/read-count.ts';
 import { paintFor, type Terminal, write } from './io/terminal.ts';
 import { checkFile } from './validate/check-file.ts';
-import { createFailedRecordsFormat, type FailedRecordsFormat, formatCsvRow } from './validate/format-csv.ts';
+import { formatCsvRow } from './validate/format-csv.ts';
 import { formatJson, formatText, isOk } from './validate/format-report.ts';
 
 /** The keys take 130 MB then, and at most 200 MB while their table grows. */
@@ -48,10 +46,7 @@ export const addValidate: AddCommand = (program, { terminal, setExitCode }) => {
     .argument('<file>', 'file to check; - for the standard input')
     .option('-s, --schema <file>', 'RecordSchema: the YAML file that kubectl apply takes, or its spec alone')
     .addOption(new Option('-o, --output <format>', 'what is printed').choices(['text', 'json', 'csv']).default('text'))
-    .option(
-      '-e, --errors <file>',
-      "write failed records to a CSV file with the file's own columns and _row, _code, _message",
-    )
+    .option(...ERRORS_OPTION)
     .option('-n, --rows <count>', 'first rows that are shown for each code', readCount, 5)
     .addHelpText('after', EXAMPLES);
   addFormatOptions(command).action(async (file: string, options: ValidateOptions) => {
@@ -67,8 +62,7 @@ async function validate(path: string, options: ValidateOptions, terminal: Termin
     );
   const { spec: schema } = await loadSchema(options.schema);
   await using file = await openInput(path, terminal);
-  if (options.errors !== undefined && options.errors === path)
-    throw new InputError('--errors names the file that is checked. Name another file.');
+  if (options.errors !== undefined) await refuseOverwrite(options.errors, '--errors', [path, options.schema]);
   const { stdout, stderr } = terminal;
   const progress = createProgress(stderr, 'checking');
   const startedAt = performance.now();
@@ -107,33 +101,4 @@ async function validate(path: string, options: ValidateOptions, terminal: Termin
 
 function formatFaults({ rowNumber, faults }: PreparedRecord): string {
   return faults.map(({ code, field, message }) => formatCsvRow([rowNumber, code, field ?? '', message])).join('');
-}
-
-/** The file is made with its header even where no record fails, so that a program finds a file in any case. */
-function createErrorsFile(path: string, schema: RecordSchemaSpec) {
-  const stream = createWriteStream(path);
-  let format: FailedRecordsFormat | null = null;
-  const ended = finished(stream).catch((error) => {
-    throw new InputError(
-      `The failed records could not be written to ${path} (${error.code}). Name another file in --errors.`,
-    );
-  });
-  // The fault is told where the file is awaited.
-  ended.catch(() => undefined);
-  const writeBytes = async (bytes: Buffer): Promise<void> => {
-    if (stream.write(bytes)) return;
-    await Promise.race([new Promise<void>((resolve) => stream.once('drain', resolve)), ended]);
-  };
-  return {
-    start(header: readonly string[], { delimiter, chunkDelimiter, typedValues }: SourceFormat): void {
-      const typed = typedValues ? { toTexts: createTextWriter(schema, header, chunkDelimiter) } : {};
-      format = createFailedRecordsFormat({ header, chunkDelimiter, delimiter: delimiter ?? ',', ...typed });
-      stream.write(format.header());
-    },
-    add: (record: PreparedRecord) => writeBytes(format!.record(record)),
-    async end(): Promise<void> {
-      stream.end();
-      await ended;
-    },
-  };
 }

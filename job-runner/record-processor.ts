@@ -13,6 +13,7 @@ export { compileSchema, type RecordProcessor } from './processor/process-record.
 export type { RecordFault } from './processor/record-fault.ts';
 export { typeOf } from './processor/types.ts';
 export { createKeyCounter, type KeyCounter } from './records/count-keys.ts';
+export { findRecords } from './records/find-records.ts';
 export { hashBytes, type KeyHash, KeySet } from './records/key-set.ts';
 export {
   type CanonicalFile,

@@ -5,7 +5,7 @@ export const EXIT = {
   recordsFail: 1,
   /** The command could not run: its arguments, the schema or the file as a whole are wrong. */
   badInput: 2,
-  /** The load was interrupted, or the database or the storage could not be reached: the same command goes on. */
+  /** The load was interrupted, or the database or the storage has answered and went away: the same command goes on. */
   callAgain: 75,
   /** A defect of this program. */
   defect: 70,

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { InputError } from '#cli/input-error.ts';
 import type { InputFile } from '#cli/input-file.ts';
 import { type LocalFile, openLocalFile } from '#runner/node/local-file.ts';
+import { INPUT_PREFIX, PROCESS_NAME, removeOrphanedInputs } from './orphans.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface OpenedInput extends InputFile, AsyncDisposable {
@@ -27,12 +28,17 @@ export async function openInput(path: string, terminal: Terminal): Promise<Opene
       'The standard input is this terminal. Give a file to it, as in: cat FILE | batch-upload …, or name the file.',
     );
   }
-  // As in: batch-upload validate <(unzip -p people.zip)
-  const isPipe = await stat(path).then(
+  return (await isPipe(path))
+    ? spool(path, createReadStream(path), terminal)
+    : withShare(path, path, await openLocalFile(path));
+}
+
+/** As in: batch-upload validate <(unzip -p people.zip) */
+export async function isPipe(path: string): Promise<boolean> {
+  return await stat(path).then(
     (stats) => stats.isFIFO(),
     () => false,
   );
-  return isPipe ? spool(path, createReadStream(path), terminal) : withShare(path, path, await openLocalFile(path));
 }
 
 function withShare(name: string, path: string, file: LocalFile): OpenedInput {
@@ -59,7 +65,10 @@ function withShare(name: string, path: string, file: LocalFile): OpenedInput {
 
 /** Archives need their end first, and the commands read a file more than once: a pipe allows neither. */
 async function spool(name: string, input: NodeJS.ReadableStream, { stderr }: Terminal): Promise<OpenedInput> {
-  const folder = await mkdtemp(join(tmpdir(), 'batch-upload-'));
+  await removeOrphanedInputs(tmpdir());
+  const folder = await mkdtemp(join(tmpdir(), `${INPUT_PREFIX}${PROCESS_NAME}-`)).catch((error) => {
+    throw new InputError(`No folder could be made in ${tmpdir()} (${error.code}). Set TMPDIR to another folder.`);
+  });
   const removeNow = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', removeNow);
   try {

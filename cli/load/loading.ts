@@ -1,7 +1,7 @@
 /** What all steps of one load share, and how they reach the database. */
-import { hostname } from 'node:os';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { Interrupts } from '#cli/io/interrupts.ts';
+import { PROCESS_NAME } from '#cli/io/orphans.ts';
 import type { Terminal } from '#cli/io/terminal.ts';
 import { Fault } from '#common/faults.ts';
 import { DEFAULTS, type RunnerConfig } from '#common/job-contract.ts';
@@ -14,7 +14,7 @@ import type { LoadProgress } from './load-progress.ts';
 import type { LoadSource } from './source.ts';
 
 /** A file of more bytes than this is divided among the sessions. */
-const BYTES_OF_SESSION = 4 * 1024 * 1024;
+const BYTES_OF_SESSION = 1024 * 1024;
 /** The end of a load is written to the ledger within this time, or not at all. */
 const END_MS = 30_000;
 
@@ -26,6 +26,8 @@ export interface LoadRequest {
   limits: { maxFailedRecords: number | undefined; maxFailedPercent: number | undefined };
   parallelism: number;
   rowsOfCode: number;
+  /** The file for the failed records. */
+  errors: string | undefined;
   terminal: Terminal;
   interrupts: Interrupts;
 }
@@ -50,6 +52,15 @@ export function createLoadSession(loading: Loading, role: string): Session {
 /** Opens a session that writes and reads the end of a load, also after the load was stopped. */
 export function createEndSession(loading: Loading): Session {
   return openSession(loading, 'end', { signal: AbortSignal.timeout(END_MS), retrySeconds: END_MS / 1000 });
+}
+
+/** Opens a session that reads what a load has found, also after one of its sessions has failed. Ctrl-C ends it. */
+export function createReportSession(loading: Loading): { session: Session; signal: AbortSignal } {
+  const { stop, load } = loading;
+  const own = new AbortController();
+  if (stop.signal.aborted) load.interrupts.handleOnce(() => own.abort(interrupted()));
+  const signal = stop.signal.aborted ? own.signal : stop.signal;
+  return { session: openSession(loading, 'report', { signal, retrySeconds: DEFAULTS.retrySeconds }), signal };
 }
 
 function openSession(
@@ -80,7 +91,7 @@ export function createDeps({ id, load, source, stop, log }: Loading, session: Se
     retrySeconds: DEFAULTS.retrySeconds,
     stallSeconds: DEFAULTS.stallSeconds,
     completionIndex: 0,
-    podName: `${hostname()}-${process.pid}`,
+    podName: PROCESS_NAME,
     databaseUri: load.databaseUri,
     databaseCaCert: undefined,
     allowedEndpoints: [],
@@ -90,14 +101,22 @@ export function createDeps({ id, load, source, stop, log }: Loading, session: Se
   return { config, session, store: source.store, telemetry: NO_TELEMETRY, log, signal: stop.signal };
 }
 
+/** What a person has to do while the load waits. */
+const ADVICE: Record<string, string> = {
+  DB_53100: ': the disk of the database is full. Free some space there, and the load goes on',
+};
+
 /** Shows warnings and errors alone: the ledger has the rest. */
 export function createLoadLog({ stderr }: Terminal): Logger {
   const show = (fields: object, message: string) => {
     const { code } = fields as { code?: string };
-    stderr.write(`${stderr.isTTY ? '\r\x1b[2K' : ''}${message}${code ? ` (${code})` : ''}\n`);
+    stderr.write(`${stderr.isTTY ? '\r\x1b[2K' : ''}${message}${code ? ` (${code})${ADVICE[code] ?? ''}` : ''}\n`);
   };
   return { debug: () => undefined, info: () => undefined, warn: show, error: show };
 }
+
+export const interrupted = (): Fault =>
+  stopped('The load was interrupted. Call the same command again, and it goes on where it was.');
 
 /** The fault of a load that ends early, and that the same command goes on with. */
 export function stopped(message: string): Fault {

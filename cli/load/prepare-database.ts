@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { InputError } from '#cli/input-error.ts';
 import { Fault } from '#common/faults.ts';
-import { connect, databaseFault, disconnect } from '#ledger/connection/postgres.ts';
+import { databaseFault, disconnect } from '#ledger/connection/postgres.ts';
 import { checkLedgerRights } from '#ledger/ledger-rights.ts';
 import { ledgerVersion, migrate, readLedgerState } from '#ledger/migrate.ts';
 import {
@@ -16,6 +16,8 @@ import {
 } from '#ledger/uploads/find-unfinished-upload.ts';
 import { openUpload } from '#ledger/uploads/open-upload.ts';
 import { prepareTarget } from '#runner/target/prepare-target.ts';
+import { type FileLock, keepLock } from './file-lock.ts';
+import { connectFirst } from './first-contact.ts';
 import type { LoadRequest } from './loading.ts';
 import type { LoadSource } from './source.ts';
 
@@ -25,44 +27,50 @@ export const LOCAL_CLUSTER = 'local';
 const LOCK_TRIES = 10;
 const LOCK_WAIT_MS = 200;
 
-export interface PreparedLoad extends AsyncDisposable {
-  /** The connection that holds the lock of everybody who loads this file, until the load has ended. */
-  lockClient: pg.Client;
+export interface PreparedLoad {
+  /** The lock of everybody who loads this file, until the load has ended. */
+  lock: FileLock;
   /** The id of the load that goes on, or of a new one. */
   id: string;
 }
 
 /** @throws InputError for what a person has to do first, Fault of the database */
-export async function prepareDatabase(source: LoadSource, load: LoadRequest): Promise<PreparedLoad> {
+export async function prepareDatabase(
+  source: LoadSource,
+  load: LoadRequest,
+  stop: AbortController,
+): Promise<PreparedLoad> {
   const { namespace, request, schema } = load;
   const subject = { clusterId: LOCAL_CLUSTER, namespace, request, schema };
-  const lockClient = await connect({ uri: load.databaseUri, applicationName: 'batch-upload/load' });
-  const dispose = () => disconnect(lockClient);
+  const client = await connectFirst(load.databaseUri);
   try {
-    await lock(lockClient, subject, source.name);
-    await prepareLedger(lockClient);
-    const why = (await checkLedgerRights(lockClient)) ?? (await prepareTarget(lockClient, schema));
+    await waitForLock(client, subject, source.name);
+    await prepareLedger(client);
+    const why = (await checkLedgerRights(client)) ?? (await prepareTarget(client, schema));
     if (why) throw new InputError(why.message);
-    const begun = (await findUnfinishedUpload(lockClient, subject)) ?? (await reopenAppendedPart(lockClient, subject));
+    const begun = (await findUnfinishedUpload(client, subject)) ?? (await reopenAppendedPart(client, subject));
     const id = begun ?? randomUUID();
-    await openUpload(lockClient, { ...subject, id, name: basename(request.s3.key), sourceType: 'CLI' });
-    return { lockClient, id, [Symbol.asyncDispose]: dispose };
+    await openUpload(client, { ...subject, id, name: basename(request.s3.key), sourceType: 'CLI' });
+    const onTaken = () => stop.abort(heldByAnother(source.name, schema.target.table));
+    return { lock: keepLock({ client, subject, databaseUri: load.databaseUri, onTaken }), id };
   } catch (error) {
-    await dispose();
+    await disconnect(client);
     if (error instanceof InputError || error instanceof Fault) throw error;
     throw databaseFault(error);
   }
 }
 
-async function lock(client: pg.Client, subject: UploadSubject, name: string): Promise<void> {
+async function waitForLock(client: pg.Client, subject: UploadSubject, name: string): Promise<void> {
   for (let tries = 1; !(await tryLockSubject(client, subject)); tries += 1) {
-    if (tries === LOCK_TRIES)
-      throw new InputError(
-        `Another process loads ${name} into ${subject.schema.target.table} at this moment. Wait for its end. The lock of a process on a machine that was switched off ends within a minute.`,
-      );
+    if (tries === LOCK_TRIES) throw heldByAnother(name, subject.schema.target.table);
     await sleep(LOCK_WAIT_MS);
   }
 }
+
+const heldByAnother = (name: string, table: string): InputError =>
+  new InputError(
+    `Another process loads ${name} into ${table} at this moment. Wait for its end. The lock of a process on a machine that was switched off ends within a minute.`,
+  );
 
 /** The command line makes a ledger where there is none, and never changes one that a cluster may use. */
 async function prepareLedger(client: pg.Client): Promise<void> {

@@ -4,11 +4,12 @@ import { Fault } from '#common/faults.ts';
 import { databaseFault } from '#ledger/connection/postgres.ts';
 import type { PlannedUpload } from '#ledger/types.ts';
 import { readContentKey } from '#ledger/uploads/claim-content.ts';
-import { findRunningHolder, tryLockSubject } from '#ledger/uploads/find-unfinished-upload.ts';
+import { findRunningHolder } from '#ledger/uploads/find-unfinished-upload.ts';
 import type { RunnerDeps } from '#runner/deps.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
 import { createRetryOptions } from '#runner/storage/retry-options.ts';
+import type { FileLock } from './file-lock.ts';
 import { LOCAL_CLUSTER } from './prepare-database.ts';
 import type { LoadSource } from './source.ts';
 
@@ -56,13 +57,13 @@ function cannotResume(what: string, next: string): Fault {
 
 /**
  * Finds the load of the same content for which an upload waits, and takes its lock.
- * @param lockClient the connection that keeps the lock.
+ * @param lock keeps the lock.
  * @returns the id of that load; null when a process still runs that load, or a cluster does.
  */
-export async function takeOverHolder(client: pg.Client, lockClient: pg.Client, id: string): Promise<string | null> {
+export async function takeOverHolder(client: pg.Client, lock: FileLock, id: string): Promise<string | null> {
   const holder = await findRunningHolder(client, { id, clusterId: LOCAL_CLUSTER });
   if (holder === null) return null;
-  const isLocked = await tryLockSubject(lockClient, { ...holder, clusterId: LOCAL_CLUSTER }).catch((error) => {
+  const isLocked = await lock.tryLock({ ...holder, clusterId: LOCAL_CLUSTER }).catch((error) => {
     throw databaseFault(error);
   });
   return isLocked ? holder.id : null;

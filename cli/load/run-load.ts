@@ -23,6 +23,8 @@ import { assertPlanned, readUpload } from '#ledger/uploads/read-upload.ts';
 import { planUpload } from '#runner/plan.ts';
 import type { Session } from '#runner/session.ts';
 import type { ReadObject } from '#s3/object-identity.ts';
+import type { FileLock } from './file-lock.ts';
+import { headFirst } from './first-contact.ts';
 import { createLoadProgress } from './load-progress.ts';
 import { type LoadResult, readResult } from './load-result.ts';
 import {
@@ -30,14 +32,15 @@ import {
   createEndSession,
   createLoadLog,
   createLoadSession,
+  interrupted,
   type Loading,
   type LoadRequest,
-  stopped,
 } from './loading.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import { processLoad } from './process-load.ts';
 import { resumeUpload, takeOverHolder } from './resume-load.ts';
 import type { LoadSource } from './source.ts';
+import { writeErrors } from './write-errors.ts';
 
 const QUEUE_MS = 1000;
 
@@ -46,35 +49,37 @@ export async function runLoad(source: LoadSource, load: LoadRequest): Promise<Lo
   const startedAt = performance.now();
   const stop = new AbortController();
   const log = createLoadLog(load.terminal);
-  load.interrupts.handleOnce(() =>
-    stop.abort(stopped('The load was interrupted. Call the same command again, and it goes on where it was.')),
-  );
+  load.interrupts.handleOnce(() => stop.abort(interrupted()));
   await using cleanup = new AsyncDisposableStack();
-  const { retrySeconds, stallSeconds } = DEFAULTS;
   // A file that cannot be opened leaves no trace in the database.
-  await source.store.head(source.location, { signal: stop.signal, retrySeconds, stallSeconds });
-  const { lockClient, id } = cleanup.use(await prepareDatabase(source, load));
+  const identity = await headFirst(source.store, source.location, stop.signal);
+  const { lock, id } = await prepareDatabase(source, load, stop);
+  cleanup.use(lock);
   const progress = createLoadProgress(load.terminal.stderr);
   cleanup.defer(() => progress.clear());
   let loading: Loading = { source, load, id, stop, progress, log, cleanup };
   for (;;) {
-    const taken = await loadOrFail(loading, lockClient);
+    const taken = await loadOrFail(loading, lock);
     if (taken === null) break;
     progress.note('An interrupted load has the same content. This call goes on with that load.');
     loading = { ...loading, id: taken };
   }
-  // Awaited here, since the sessions are closed at the end of this function.
-  return await readResult(createEndSession(loading), loading, startedAt);
+  const result = await readResult(createEndSession(loading), loading, startedAt);
+  if (load.errors !== undefined) await writeErrors(loading, load.errors, identity);
+  return result;
 }
 
 /** Loads one upload, and ends it in the ledger after a fault that another call would meet again. */
-async function loadOrFail(loading: Loading, lockClient: pg.Client): Promise<string | null> {
+async function loadOrFail(loading: Loading, lock: FileLock): Promise<string | null> {
   const { id, log } = loading;
   try {
-    const taken = await loadUpload(loading, lockClient);
+    const taken = await loadUpload(loading, lock);
     await removeCopies(loading);
     return taken;
-  } catch (error) {
+  } catch (thrown) {
+    const { signal } = loading.stop;
+    // What waits is woken with an error of its own; why the load was stopped is the signal's reason.
+    const error = signal.aborted && (thrown as Error).name === 'AbortError' ? signal.reason : thrown;
     // The ledger has ended the upload, and the result says why: more records failed than the limit allows.
     const isEnded = error instanceof Fault && error.category === 'fenced';
     if (!isEnded && !(error instanceof Fault && error.category === 'permanent')) throw error;
@@ -91,7 +96,7 @@ async function loadOrFail(loading: Loading, lockClient: pg.Client): Promise<stri
 }
 
 /** @returns the id of an interrupted load of the same content, which goes on instead of this one; else null. */
-async function loadUpload(loading: Loading, lockClient: pg.Client): Promise<string | null> {
+async function loadUpload(loading: Loading, lock: FileLock): Promise<string | null> {
   const { id, progress, source } = loading;
   const control = createLoadSession(loading, 'control');
   let upload = await control.run((client) => read(client, id));
@@ -103,7 +108,7 @@ async function loadUpload(loading: Loading, lockClient: pg.Client): Promise<stri
     upload = await control.run((client) => read(client, id));
   }
   if (upload.status === 'Queued') {
-    const taken = await waitForHolder(loading, control, lockClient);
+    const taken = await waitForHolder(loading, control, lock);
     if (taken !== null) return taken;
     upload = await control.run((client) => read(client, id));
   }
@@ -117,10 +122,10 @@ async function loadUpload(loading: Loading, lockClient: pg.Client): Promise<stri
 }
 
 /** Waits for the load of the same content to end, or takes that load over when no process runs it. */
-async function waitForHolder(loading: Loading, control: Session, lockClient: pg.Client): Promise<string | null> {
+async function waitForHolder(loading: Loading, control: Session, lock: FileLock): Promise<string | null> {
   const { id, progress, stop } = loading;
   for (;;) {
-    const taken = await control.run((client) => takeOverHolder(client, lockClient, id));
+    const taken = await control.run((client) => takeOverHolder(client, lock, id));
     if (taken !== null) {
       await control.run((client) => closeDeletedUpload(client, id));
       return taken;

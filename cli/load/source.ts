@@ -3,7 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { InputError } from '#cli/input-error.ts';
-import { openInput } from '#cli/io/open-input.ts';
+import { isPipe, openInput } from '#cli/io/open-input.ts';
+import { removeOrphanedCopies } from '#cli/io/orphans.ts';
 import type { Terminal } from '#cli/io/terminal.ts';
 import { createLocalStore, LOCAL_BUCKET, type LocalStore } from '#runner/node/local-store.ts';
 import type { FileStore } from '#runner/storage/file-store.ts';
@@ -34,12 +35,13 @@ export async function openSource(path: string, { spool, terminal }: SourceOption
   await mkdir(folder, { recursive: true }).catch((error) => {
     throw new InputError(`The folder ${folder} could not be made (${error.code}). Name another one with --spool.`);
   });
+  await removeOrphanedCopies(folder);
   const local = createLocalStore(folder);
   if (path.startsWith('s3://')) return openS3(path, local);
-  if (path !== '-') return fromDisk(resolve(path), path, local);
-  const input = await openInput('-', terminal);
+  if (path !== '-' && !(await isPipe(path))) return fromDisk(resolve(path), path, local);
+  const input = await openInput(path, terminal);
   return {
-    ...fromDisk(input.path, 'standard input', local),
+    ...fromDisk(input.path, input.name, local),
     [Symbol.asyncDispose]: async () => {
       await local[Symbol.asyncDispose]();
       await input[Symbol.asyncDispose]();

@@ -3,7 +3,7 @@
  * name that takes its place changes nothing; a file that is changed itself ends the load.
  */
 import { createWriteStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { Fault } from '#common/faults.ts';
@@ -102,8 +102,12 @@ function changed(path: string): Fault {
   });
 }
 
-/** Writes a copy to a file of its own; the copy counts when it is whole. */
+/** The end of the name of a copy that is being written. */
+export const PARTIAL = '.partial';
+
+/** Writes a copy to a file of its own; the copy gets its name when it is whole. */
 function createLocalCopy(key: string, path: string): WorkCopy {
+  const partial = `${path}${PARTIAL}`;
   let stream: ReturnType<typeof createWriteStream> | null = null;
   let ended: Promise<void> | null = null;
   let size = 0;
@@ -113,7 +117,7 @@ function createLocalCopy(key: string, path: string): WorkCopy {
     await mkdir(dirname(path), { recursive: true }).catch((error) => {
       throw notWritten(path, error);
     });
-    const started = createWriteStream(path);
+    const started = createWriteStream(partial);
     ended = finished(started).catch((error) => {
       throw notWritten(path, error);
     });
@@ -134,14 +138,17 @@ function createLocalCopy(key: string, path: string): WorkCopy {
     async finish(): Promise<ObjectIdentity> {
       (await start()).end();
       await ended;
-      const stats = await stat(path, { bigint: true });
+      const stats = await stat(partial, { bigint: true });
       if (Number(stats.size) !== size) throw notWritten(path, { code: 'short' });
+      await rename(partial, path).catch((error) => {
+        throw notWritten(path, error);
+      });
       return { bucket: LOCAL_BUCKET, key, eTag: tagOf(stats), versionId: null, sizeBytes: size };
     },
     async abort() {
       if (stream === null || stream.writableFinished) return;
       stream.destroy();
-      await rm(path, { force: true });
+      await rm(partial, { force: true });
     },
   };
 }

@@ -170,6 +170,7 @@ const RAISED =
 const HINTS: Record<string, string> = {
   '22P05':
     ' A name, a key or a text of the upload or of its RecordSchema has a character that the encoding of the database does not have: use a database in UTF8, or other characters.',
+  '53100': ' The disk of the database is full: free some space there.',
   '42501':
     ' Grant the role of the Secret INSERT, SELECT and UPDATE on the target table and on the schema batch_upload.',
   [READ_ONLY]:

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { DUPLICATE_CODE } from './duplicate-code.ts';
 
 export interface StoredError {
   rowNumber: number;
@@ -19,6 +20,33 @@ export async function readFirstErrors(
        WHERE batch_upload_id = $1 AND error_code = c.code ORDER BY row_number LIMIT $3) e
      ORDER BY e.row_number`,
     [id, codes, rowsOfCode],
+  );
+  return rows;
+}
+
+export interface FailedRecord {
+  rowNumber: number;
+  /** At least one, in the order of their codes. */
+  faults: { code: string; field: string | null; message: string }[];
+}
+
+/**
+ * Reads the failed records of an upload in the order of their rows, a page at a time. Where the same content was loaded before, the
+ * failed records are those of that load. Duplicates are left out unless the schema refuses them.
+ * @param after the last row number of the page before; 0 for the first page.
+ */
+export async function readFailedRecords(
+  client: ClientBase,
+  { id, after, limit }: { id: string; after: number; limit: number },
+): Promise<FailedRecord[]> {
+  const { rows } = await client.query<FailedRecord>(
+    `SELECT e.row_number::float8 AS "rowNumber", e.faults
+     FROM batch_upload.batch_uploads u
+     JOIN batch_upload.batch_upload_errors e ON e.batch_upload_id = coalesce(u.same_as, u.id)
+     WHERE u.id = $1 AND e.row_number > $2
+       AND (e.error_code <> $3 OR u.schema->'target'->>'onDuplicate' = 'Fail')
+     ORDER BY e.row_number LIMIT $4`,
+    [id, after, DUPLICATE_CODE, limit],
   );
   return rows;
 }

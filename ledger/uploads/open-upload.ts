@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ClientBase } from 'pg';
+import { canonicalJson } from '#common/canonical-json.ts';
 import type { NewUpload } from '#ledger/types.ts';
 
 /**
@@ -11,15 +12,6 @@ export function hashSchema({ schema, request: { format } }: Pick<NewUpload, 'sch
   return createHash('sha256')
     .update(canonicalJson(format ? { schema, format } : schema))
     .digest('hex');
-}
-
-function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
-  const entries = Object.entries(value)
-    .filter(([, item]) => item !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
 }
 
 /**

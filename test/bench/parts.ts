@@ -1,6 +1,7 @@
 /** The parts of `make bench`. Each part says which contestants run against each other, and with which files. */
 import { copyFile, createCopy, type GoodRows, runPsql } from './contestants/copy.ts';
 import { createCsvParse } from './contestants/csv-parse.ts';
+import { createLoad } from './contestants/load.ts';
 import { createPgloader } from './contestants/pgloader.ts';
 import { createRunner } from './contestants/runner.ts';
 import { type BenchFile, certificationFile, wideFile } from './files.ts';
@@ -60,6 +61,7 @@ async function prepareHeadline(stage: Stage, target: BenchTarget, options: PartO
       indexes: processes,
     }),
   );
+  for (const sessions of [1, 2]) contestants.push(createLoad({ stage, target, file, sessions }));
   const copy = await createCopy({ stage, name: '\\copy', target, good });
   contestants.push(copy);
   if (target.schema.target.columns.some(({ system }) => system === 'uuid')) {

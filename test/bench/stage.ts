@@ -37,6 +37,8 @@ export interface BenchTarget {
   name: 'certification' | 'flat';
   table: string;
   schema: RecordSchemaSpec;
+  /** The file of the schema. */
+  schemaPath: string;
   sql: string;
 }
 
@@ -45,12 +47,14 @@ export const TARGETS: Record<BenchTarget['name'], BenchTarget> = {
     name: 'certification',
     table: 'certifications',
     schema: exampleSchema('certifications'),
+    schemaPath: fileURLToPath(new URL('../../crds/examples/recordschema-certifications.yaml', import.meta.url)),
     sql: CERTIFICATIONS_SQL,
   },
   flat: {
     name: 'flat',
     table: 'flat',
     schema: readSchema(new URL('flat.yaml', import.meta.url)),
+    schemaPath: fileURLToPath(new URL('flat.yaml', import.meta.url)),
     sql: readFileSync(new URL('flat.sql', import.meta.url), 'utf8'),
   },
 };

@@ -13,7 +13,18 @@ beforeAll(async () => {
 afterAll(() => stage[Symbol.asyncDispose]());
 
 it.each([
-  ['flat', ['ours, 1 process', 'ours, 2 processes', 'ours, 4 processes', '\\copy', 'csv-parse, reading only']],
+  [
+    'flat',
+    [
+      'ours, 1 process',
+      'ours, 2 processes',
+      'ours, 4 processes',
+      'batch-upload load, 1 session',
+      'batch-upload load, 2 sessions',
+      '\\copy',
+      'csv-parse, reading only',
+    ],
+  ],
   ['small-uploads', ['one upload', 'ten uploads at once']],
   ['duplicates', ['without duplicates', 'every tenth a duplicate']],
 ] as const)('%s', { timeout: 180_000 }, async (part, contestants) => {
@@ -21,7 +32,7 @@ it.each([
   expect(result.rows.map(({ name }) => name)).toEqual(contestants);
   for (const row of result.rows) {
     expect(row.cpuSeconds).toBeGreaterThan(0);
-    if (row.name.startsWith('ours')) expect(row.peakBytes).toBeGreaterThan(10e6);
+    if (/^(?:ours|batch-upload)/.test(row.name)) expect(row.peakBytes).toBeGreaterThan(10e6);
     expect(formatText(result)).toContain(row.name);
   }
   expect(result.machine.settings).toMatchObject({ fsync: 'on', synchronous_commit: 'on', full_page_writes: 'on' });

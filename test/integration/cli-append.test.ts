@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { LoadResult } from '#cli/load/load-result.ts';
-import { startLoad } from '#support/cli/load-processes.ts';
+import { startCommand } from '#support/cli/load-processes.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 
@@ -51,7 +51,7 @@ function infer(): Promise<{ code: number; stdout: string; stderr: string }> {
 }
 
 const start = (path: string, more: string[] = [], schema = 'readings.yaml') =>
-  startLoad([path, '-s', schema, '-d', url, '--namespace', 'n', '--spool', 'spool', '-o', 'json', ...more], {
+  startCommand(['load', path, '-s', schema, '-d', url, '--namespace', 'n', '--spool', 'spool', '-o', 'json', ...more], {
     cwd: folder,
   });
 

@@ -2,14 +2,12 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeclaredFormat } from '#api/source-format.ts';
-import type { Terminal } from '#cli/io/terminal.ts';
 import type { LoadResult } from '#cli/load/load-result.ts';
-import { runProgram } from '#cli/program.ts';
 import { readContentKey } from '#ledger/uploads/claim-content.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
+import { callProgram } from '#support/cli/call-program.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { EXPECTED, FILE_FAULTS, KINDS, RECORD_FAULTS, SCHEMA } from '#support/records/file-kinds.ts';
@@ -28,14 +26,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-class Collected extends Writable {
-  text = '';
-  override _write(piece: Buffer, _encoding: string, done: () => void): void {
-    this.text += piece.toString();
-    done();
-  }
-}
-
 function formatArgs({ dialect = {}, ...declared }: DeclaredFormat): string[] {
   const args = Object.entries(declared).flatMap(([name, value]) => [`--format.${name}`, value]);
   for (const [name, value] of Object.entries(dialect)) {
@@ -53,17 +43,14 @@ async function load(body: Buffer | string, { key = 'file', format }: { key?: str
   );
   const path = join(await mkdtemp(join(folder, 'case-')), key);
   await writeFile(path, body);
-  const stdout = new Collected();
-  const stderr = new Collected();
-  const terminal = { stdin: process.stdin, stdout, stderr } as unknown as Terminal;
   const spool = join(folder, 'spool');
   const args = ['load', path, '-s', join(folder, 'schema.yaml'), '-d', url, '-o', 'json', '--spool', spool];
-  const code = await runProgram([...args, ...formatArgs(format ?? {})], terminal);
+  const end = await callProgram(...args, ...formatArgs(format ?? {}));
   const left = await readdir(spool, { recursive: true, withFileTypes: true });
   expect(left.filter((entry) => entry.isFile())).toEqual([]);
   const query = (sql: string) =>
     withClient(url, async (client) => (await client.query({ text: sql, rowMode: 'array' })).rows);
-  return { url, code, query, stdout: stdout.text, stderr: stderr.text };
+  return { url, query, ...end };
 }
 
 const ROWS = 'SELECT id, name, zip, note, row::int FROM people ORDER BY row';

@@ -2,10 +2,11 @@
 import { execFile, spawn } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { BUNDLED_CLI } from '#support/cli/bundled-cli.ts';
 
 const exec = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
@@ -30,16 +31,15 @@ target: { table: people, create: true, columns: [{ name: id, field: id }, { name
   );
 });
 afterAll(async () => {
-  for (const name of await readdir(folder)) {
-    if (name.startsWith('home-')) await cli(name, 'database', 'stop');
-  }
+  const homes = (await readdir(folder)).filter((name) => name.startsWith('home-'));
+  await Promise.all(homes.map((home) => cli(home, 'database', 'stop')));
   await rm(folder, { recursive: true, force: true });
 });
 
 /** @param home each has a PostgreSQL of its own */
 function node(home: string, program: string, ...args: string[]): Promise<Result> {
   const { DATABASE_URL: _, FORCE_COLOR: _force, ...env } = process.env;
-  const child = spawn(process.execPath, [join(ROOT, program), ...args], {
+  const child = spawn(process.execPath, [resolve(ROOT, program), ...args], {
     cwd: folder,
     env: { ...env, XDG_DATA_HOME: join(folder, home) },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -51,7 +51,7 @@ function node(home: string, program: string, ...args: string[]): Promise<Result>
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
 }
 
-const cli = (home: string, ...args: string[]) => node(home, 'cli/main.ts', ...args);
+const cli = (home: string, ...args: string[]) => node(home, BUNDLED_CLI, ...args);
 const dataOf = (home: string) => join(folder, home, 'batch-upload/postgres');
 
 async function query(home: string, text: string): Promise<unknown[]> {
@@ -132,18 +132,17 @@ describe('database', () => {
   });
 
   it('starts again after the server and a call that held the lock were killed', async () => {
-    await cli('home-killed', 'database', 'start');
-    await query('home-killed', 'CREATE TABLE kept AS SELECT 7 AS number');
-    const pid = Number.parseInt(await readFile(join(dataOf('home-killed'), 'data/postmaster.pid'), 'utf8'), 10);
+    await cli('home-kept', 'database', 'start');
+    const pid = Number.parseInt(await readFile(join(dataOf('home-kept'), 'data/postmaster.pid'), 'utf8'), 10);
     process.kill(pid, 'SIGKILL');
     const ended = spawn(process.execPath, ['-e', '']);
     await new Promise((resolve) => ended.once('exit', resolve));
-    await writeFile(join(dataOf('home-killed'), 'lock'), `${ended.pid} x\n`);
-    expect(await cli('home-killed', 'database', 'start')).toMatchObject({
+    await writeFile(join(dataOf('home-kept'), 'lock'), `${ended.pid} x\n`);
+    expect(await cli('home-kept', 'database', 'start')).toMatchObject({
       code: 0,
       stderr: expect.stringMatching(/^Starting the PostgreSQL of \S+\n$/),
     });
-    expect(await query('home-killed', 'SELECT number FROM kept')).toEqual([[7]]);
+    expect(await query('home-kept', 'SELECT number FROM kept')).toEqual([[7]]);
   });
 
   it('says which package is missing', async () => {

@@ -1,39 +1,38 @@
-/** Runs `batch-upload load` in processes of its own, as a person would. */
+/** Runs `batch-upload` in processes of its own, as a person would. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { BUNDLED_CLI } from './bundled-cli.ts';
 
-const MAIN = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
 /** A process that takes longer is ended, so that a test fails instead of hanging. */
 const LIMIT_MS = 50_000;
-/** Node keeps what it compiles, since each process reads some hundred TypeScript files. */
-const NODE_COMPILE_CACHE = fileURLToPath(
-  new URL('../../../node_modules/.cache/batch-upload/compile-cache', import.meta.url),
-);
 
-export interface LoadEnd {
+export interface CommandEnd {
   code: number | null;
   signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
 }
 
-export interface RunningLoad {
+export interface RunningCommand {
   process: ChildProcess;
-  done: Promise<LoadEnd>;
+  done: Promise<CommandEnd>;
 }
 
-export interface LoadCall {
+export interface CommandCall {
   cwd: string;
   input?: Buffer | string;
   env?: NodeJS.ProcessEnv;
+  limitMs?: number;
 }
 
-export function startLoad(args: readonly string[], { cwd, input = '', env = {} }: LoadCall): RunningLoad {
+export function startCommand(
+  args: readonly string[],
+  { cwd, input = '', env = {}, limitMs = LIMIT_MS }: CommandCall,
+): RunningCommand {
   const { FORCE_COLOR: _force, NO_COLOR: _no, DATABASE_URL: _url, ...rest } = process.env;
-  const child = spawn(process.execPath, [MAIN, 'load', ...args], {
+  const child = spawn(process.execPath, [BUNDLED_CLI, ...args], {
     cwd,
-    env: { ...rest, NODE_COMPILE_CACHE, ...env },
-    timeout: LIMIT_MS,
+    env: { ...rest, ...env },
+    timeout: limitMs,
     killSignal: 'SIGKILL',
   });
   let stdout = '';
@@ -46,7 +45,7 @@ export function startLoad(args: readonly string[], { cwd, input = '', env = {} }
   });
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);
-  const done = new Promise<LoadEnd>((resolve) => {
+  const done = new Promise<CommandEnd>((resolve) => {
     child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
   return { process: child, done };
