@@ -10,7 +10,9 @@ import { isUtf8Portable } from './utf8.ts';
  */
 export function readHeader(bytes: Buffer, schema: RecordSchemaSpec, delimiter = ','): string[] {
   if (!isUtf8Portable(bytes))
-    throw mismatch('The file is not UTF-8 text: save it as CSV in UTF-8 and upload it again.');
+    throw mismatch(
+      "The header holds bytes that are not text in the file's encoding: declare spec.format.encoding in a new BatchUpload, or save the file as CSV in UTF-8 and upload that.",
+    );
   const { fields, malformed } = splitRecord(withoutLineEnd(bytes.toString('utf8')), delimiter);
   if (malformed) throw mismatch('The header has a quote where none may stand: correct the first row of the file.');
   const result = matchHeader(fields, schema);

@@ -33,6 +33,7 @@ const REFUSED: readonly [bytes: string, message: string][] = [
   ['\x04\x22\x4d\x18', 'compressed by lz4: compress it with gzip or zstd'],
   ['%PDF-', 'a PDF: export the table as CSV'],
   ['PAR1\x15', 'a Parquet file: export it as CSV or NDJSON'],
+  ['\xff\xfe\x00\x00', 'text in UTF-32: save it as UTF-8'],
 ];
 
 /**
@@ -69,23 +70,21 @@ export interface Sample {
 
 export type Content = { type: 'ndjson'; encoding: Encoding } | { type: 'csv'; encoding: Encoding; dialect: Dialect };
 
-/** @throws Fault (permanent, reason FormatMismatch, FormatNotSupported) */
-export function detectContent(sample: Sample, declared: DeclaredFormat, schema: RecordSchemaSpec): Content {
-  const start = sample.bytes.toString('latin1', 0, 16);
-  refuseKnown(start, "The archive's file is");
-  if (MAGIC.some(([bytes]) => start.startsWith(bytes))) {
-    throw formatFault(
-      'FormatNotSupported',
-      'The object is packed twice: upload the file inside, with one compression or none.',
-    );
-  }
-  const encoding = detectEncoding(sample, declared.encoding);
+/**
+ * @param guess the encoding of a text that declares none, has no byte order mark, and is not UTF-8 in the sample;
+ * default: the guess from the sample alone
+ * @throws Fault (permanent, reason FormatMismatch, FormatNotSupported)
+ */
+export function detectContent(
+  sample: Sample,
+  declared: DeclaredFormat,
+  schema: RecordSchemaSpec,
+  guess: Encoding = 'utf-8',
+): Content {
+  const encoding = findEncoding(sample, declared) ?? guess;
   const transcoder = createTranscoder(encoding);
   const text = Buffer.concat([transcoder.push(sample.bytes), sample.complete ? transcoder.end() : Buffer.alloc(0)]);
-  if (detectType({ ...sample, bytes: text }, declared) === 'ndjson') {
-    // The JSON standard demands UTF-8: unless another encoding is declared, bytes that are not UTF-8 are mistakes.
-    return { type: 'ndjson', encoding: encoding === 'windows-1252' && !declared.encoding ? 'utf-8' : encoding };
-  }
+  if (detectType({ ...sample, bytes: text }, declared) === 'ndjson') return { type: 'ndjson', encoding };
   return { type: 'csv', encoding, dialect: detectDialect(text, { key: sample.key, declared, schema }) };
 }
 
@@ -95,46 +94,67 @@ const MARKS: readonly [bytes: string, encoding: Encoding][] = [
   ['\xfe\xff', 'utf-16be'],
 ];
 
-function detectEncoding(sample: Sample, declared: Encoding | undefined): Encoding {
-  const start = sample.bytes.toString('latin1', 0, 3);
-  const marked = MARKS.find(([bytes]) => start.startsWith(bytes))?.[1];
-  if (declared && marked && declared !== marked) {
-    throw declaredOtherwise(`encoding ${declared}, but the file begins with the byte order mark of ${marked}`);
-  }
-  const encoding = declared ?? marked;
-  if (encoding) return encoding;
-  const nuls = sample.bytes.includes(0) ? count(sample.bytes, (byte) => byte === 0) : 0;
-  // Latin letters in UTF-16 have a NUL as every other byte.
-  if (nuls * 4 >= sample.bytes.length && nuls > 1) {
-    throw formatFault(
-      'FormatNotSupported',
-      'The file holds NUL bytes throughout: it is UTF-16 without a byte order mark, or no text. Declare spec.format.encoding utf-16le or utf-16be in a new BatchUpload, or save it as CSV in UTF-8.',
-    );
-  }
-  return guessEncoding(sample);
-}
-
 /**
- * A file with bytes that are not UTF-8 is Windows-1252, which includes Latin-1, unless most of its other characters are
- * clearly UTF-8: then only the few wrong bytes are mistakes, and their records fail.
+ * Finds the encoding that is declared, that a byte order mark tells, or that is UTF-8 as far as the sample goes.
+ * @returns null for a text that is not UTF-8, so that all of its bytes must be looked at (`guessEncoding`)
+ * @throws Fault (permanent, reason FormatMismatch, FormatNotSupported)
  */
-function guessEncoding({ bytes, complete }: Sample): Encoding {
-  const whole = complete ? bytes : withoutCutSequence(bytes);
-  if (isUtf8Portable(whole)) return 'utf-8';
-  const { sequences, strays } = countSequences(whole);
-  if (sequences > strays) return 'utf-8';
-  if (count(whole, (byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) * 10 > whole.length) {
+export function findEncoding(sample: Sample, declared: DeclaredFormat): Encoding | null {
+  const start = sample.bytes.toString('latin1', 0, 16);
+  refuseKnown(start, "The archive's file is");
+  if (MAGIC.some(([bytes]) => start.startsWith(bytes))) {
     throw formatFault(
       'FormatNotSupported',
-      'The file is not text: save it as CSV, NDJSON (either may be compressed by gzip, zstd or ZIP) or .xlsx, and upload that.',
+      'The object is packed twice: upload the file inside, with one compression or none.',
     );
   }
-  return 'windows-1252';
+  const marked = MARKS.find(([bytes]) => start.startsWith(bytes))?.[1];
+  if (declared.encoding && marked && declared.encoding !== marked) {
+    throw declaredOtherwise(`encoding ${declared.encoding}, but the file begins with the byte order mark of ${marked}`);
+  }
+  const encoding = declared.encoding ?? marked;
+  if (encoding) return encoding;
+  refuseNuls(sample.bytes);
+  if (isUtf8Portable(sample.complete ? sample.bytes : withoutCutSequence(sample.bytes))) return 'utf-8';
+  // The JSON standard demands UTF-8: unless another encoding is declared, bytes that are not UTF-8 are mistakes.
+  return detectType(sample, declared) === 'ndjson' ? 'utf-8' : null;
 }
 
-function count(bytes: Buffer, matches: (byte: number) => boolean): number {
+/** Latin letters have a NUL as every other byte in UTF-16, and three NULs of four bytes in UTF-32. */
+function refuseNuls(bytes: Buffer): void {
+  const start = bytes.subarray(0, 4).toString('latin1');
+  const nuls = bytes.includes(0) ? count(bytes, (byte) => byte === 0) : 0;
+  if (start === '\x00\x00\xfe\xff' || (nuls * 10 >= bytes.length * 6 && bytes.length >= 8)) {
+    throw formatFault('FormatNotSupported', 'The file is UTF-32: save it as UTF-8, and upload that.');
+  }
+  const throughout = nuls * 4 >= bytes.length && nuls >= 2;
+  if (!throughout && !(nuls >= 2 && hasWideLines(bytes))) return;
+  throw formatFault(
+    'FormatNotSupported',
+    'The file holds NUL bytes throughout: it is UTF-16 without a byte order mark, or no text. Declare spec.format.encoding utf-16le or utf-16be in a new BatchUpload, or save it as CSV in UTF-8.',
+  );
+}
+
+/** In UTF-16 every end of a line has its NUL, and the NULs stand at even places only or at odd places only. */
+function hasWideLines(bytes: Buffer): boolean {
+  const odd = count(bytes, (byte, i) => byte === 0 && i % 2 === 1);
+  const even = count(bytes, (byte, i) => byte === 0 && i % 2 === 0);
+  const parity = odd > even ? 1 : 0;
+  if (Math.min(odd, even) * 20 > Math.max(odd, even)) return false;
+  const ends = count(bytes, (byte) => byte === 0x0a || byte === 0x0d);
+  return (
+    ends > 0 &&
+    ends ===
+      count(bytes, (byte, i) => {
+        const isEnd = byte === 0x0a || byte === 0x0d;
+        return isEnd && i % 2 !== parity && bytes[parity === 1 ? i + 1 : i - 1] === 0;
+      })
+  );
+}
+
+function count(bytes: Buffer, matches: (byte: number, i: number) => boolean): number {
   let found = 0;
-  for (const byte of bytes) if (matches(byte)) found += 1;
+  for (let i = 0; i < bytes.length; i += 1) if (matches(bytes[i]!, i)) found += 1;
   return found;
 }
 
@@ -146,19 +166,6 @@ function withoutCutSequence(bytes: Buffer): Buffer {
     if (byte < 0x80) break;
   }
   return bytes;
-}
-
-const SEQUENCE = /[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|([\x80-\xff])/g;
-
-/** Counts the characters of several bytes that are UTF-8, and the bytes that belong to no such character. */
-function countSequences(bytes: Buffer): { sequences: number; strays: number } {
-  let sequences = 0;
-  let strays = 0;
-  for (const [, stray] of bytes.toString('latin1').matchAll(SEQUENCE)) {
-    if (stray === undefined) sequences += 1;
-    else strays += 1;
-  }
-  return { sequences, strays };
 }
 
 function detectType({ bytes, complete, key }: Sample, { type, dialect }: DeclaredFormat): SourceType {

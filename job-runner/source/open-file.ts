@@ -2,14 +2,22 @@
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { copied } from './copied.ts';
-import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-format.ts';
+import {
+  type Container,
+  type Content,
+  detectContainer,
+  detectContent,
+  findEncoding,
+  SAMPLE_BYTES,
+} from './detect-format.ts';
+import { gatherEvidence, guessEncoding } from './guess-encoding.ts';
 import { type Peeked, peek } from './peek.ts';
 import type { Archive, Platform, ReadBytes } from './platform.ts';
 import { rewriteDialect } from './rewrite-dialect.ts';
 import { NDJSON_FIRST_ROW, type NdjsonOptions, rewriteNdjson } from './rewrite-ndjson.ts';
 import { rewriteXlsx } from './rewrite-xlsx.ts';
 import { declaredOtherwise, formatFault, isOrdinary } from './source-format.ts';
-import { transcode } from './transcode.ts';
+import { createGuessedTranscoder, createTranscoder, transcode } from './transcode.ts';
 import { CANONICAL_DELIMITER } from './write-csv.ts';
 
 export interface FileInput {
@@ -44,10 +52,13 @@ export async function openFile(input: FileInput): Promise<OpenedFile> {
   const container = outer.head.length === 0 ? 'none' : detectContainer(outer.head, input.declared);
   switch (container) {
     case 'none':
-      return openText(input, container, outer);
+      return openText(input, { compression: container, readAgain: () => readWhole(input) }, outer);
     case 'gzip':
-    case 'zstd':
-      return openText(input, container, await peek(platform.decompress(copied(outer.stream), container), SAMPLE_BYTES));
+    case 'zstd': {
+      const text = await peek(platform.decompress(copied(outer.stream), container), SAMPLE_BYTES);
+      const readAgain = () => platform.decompress(readWhole(input), container);
+      return openText(input, { compression: container, readAgain }, text);
+    }
     case 'zip':
     case 'workbook or zip': {
       await outer.stream.return();
@@ -70,7 +81,8 @@ async function openZip(input: FileInput, archive: Archive): Promise<OpenedFile> 
   if (declared.compression === 'none') throw declaredOtherwise('compression none, but the object is a ZIP');
   const [member, ...others] = members;
   if (!member || others.length > 0) throw wrongNumberOfMembers(members.map(({ name }) => name));
-  return openText(input, 'zip', await peek(archive.read(member), SAMPLE_BYTES));
+  const readAgain = () => archive.read(member);
+  return openText(input, { compression: 'zip', readAgain }, await peek(readAgain(), SAMPLE_BYTES));
 }
 
 function wrongNumberOfMembers(names: string[]) {
@@ -101,19 +113,32 @@ function openXlsx({ declared, maxRecordBytes }: FileInput, archive: Archive): Op
   };
 }
 
-function openText(
+const readWhole = ({ readBytes, sizeBytes }: FileInput) => readBytes(0, sizeBytes);
+
+interface TextSource {
+  compression: Exclude<Container, 'workbook or zip'>;
+  /** Reads the decompressed text from its start, beside the stream. */
+  readAgain(): AsyncIterable<Buffer>;
+}
+
+async function openText(
   input: FileInput,
-  compression: Exclude<Container, 'workbook or zip'>,
+  { compression, readAgain }: TextSource,
   { head, complete, stream }: Peeked,
-): OpenedFile {
+): Promise<OpenedFile> {
   const { declared, schema, key, maxRecordBytes, platform } = input;
-  const content = detectContent({ bytes: head, complete, key }, declared, schema);
+  const sample = { bytes: head, complete, key };
+  // Only a text whose beginning is not UTF-8 is read twice: a stray byte in the beginning decides nothing.
+  const found = findEncoding(sample, declared);
+  const guess = found ?? guessEncoding(await gatherEvidence(readAgain()));
+  const content = detectContent(sample, declared, schema, guess);
   const { type, encoding } = content;
   const asIs = type === 'csv' && isOrdinary(content.dialect);
   const rewritten = compression !== 'none' || encoding !== 'utf-8' || !asIs;
   // Decompressed pieces need no copy: nothing else writes into them.
   const pieces = rewritten && compression === 'none' ? copied(stream) : stream;
-  const text = encoding === 'utf-8' ? pieces : transcode(pieces, encoding);
+  const transcoder = found === null ? createGuessedTranscoder(encoding) : createTranscoder(encoding);
+  const text = encoding === 'utf-8' ? pieces : transcode(pieces, transcoder);
   return {
     format: {
       type,

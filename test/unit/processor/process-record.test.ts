@@ -324,7 +324,11 @@ describe('bytes that are not text', () => {
         ok: false,
         faults: [
           expect.objectContaining({ code: 'VAL_002', field: 'day' }),
-          { code: 'VAL_011', field: 'mail', message: 'mail holds bytes that are not UTF-8 text, or a NUL character' },
+          {
+            code: 'VAL_011',
+            field: 'mail',
+            message: "mail holds bytes that are not text in the file's encoding, or a NUL character",
+          },
         ],
       });
     },

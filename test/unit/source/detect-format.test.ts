@@ -1,7 +1,8 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { DeclaredFormat } from '#api/source-format.ts';
-import { detectContainer, detectContent, SAMPLE_BYTES } from '#runner/source/detect-format.ts';
+import { detectContainer, detectContent, findEncoding, SAMPLE_BYTES } from '#runner/source/detect-format.ts';
+import { evidenceOf, guessEncoding } from '#runner/source/guess-encoding.ts';
 import { workbook, zip } from '#support/records/workbook.ts';
 import { schemaOf } from './schema.ts';
 
@@ -68,8 +69,12 @@ describe('container', () => {
 });
 
 const sampleOf = (bytes: Buffer | string, key = 'file') => ({ bytes: Buffer.from(bytes), complete: true, key });
-const detect = (bytes: Buffer | string, declared = NONE, key?: string) =>
-  detectContent(sampleOf(bytes, key), declared, schemaOf());
+/** Detects the content of a file that is as short as its sample. */
+function detect(bytes: Buffer | string, declared = NONE, key?: string) {
+  const sample = sampleOf(bytes, key);
+  const encoding = findEncoding(sample, declared) ?? guessEncoding(evidenceOf(sample.bytes));
+  return detectContent(sample, declared, schemaOf(), encoding);
+}
 
 describe('encoding', () => {
   const latin1 = (text: string) => Buffer.from(text, 'latin1');
@@ -99,11 +104,16 @@ describe('encoding', () => {
       expect(detectContent(sample, NONE, schemaOf()).encoding).toBe('utf-8');
     }
     // A character that the end of the file cuts off is a mistake.
-    expect(detect(whole.subarray(0, -1)).encoding).toBe('windows-1252');
+    expect(detect(whole.subarray(0, -1)).encoding).toBe('utf-8');
   });
 
   it.each<[string, Buffer, RegExp, DeclaredFormat?]>([
     ['UTF-16 without a mark', Buffer.from('id,name\n1,2\n', 'utf16le'), /Declare spec\.format\.encoding utf-16le or/],
+    ['Russian in UTF-16 LE without a mark', Buffer.from('id;имя\n1;Москва Москва Москва\n', 'utf16le'), /utf-16le or/],
+    ['Chinese in UTF-16 BE without a mark', Buffer.from('id;名\r\n1;北京\r\n', 'utf16le').swap16(), /utf-16le or/],
+    ['UTF-32 LE', Buffer.from('fffe000069000000', 'hex'), /UTF-32/],
+    ['UTF-32 BE', Buffer.from('0000feff00000069', 'hex'), /UTF-32/],
+    ['UTF-32 without a mark', Buffer.from('690000006400000030000000', 'hex'), /UTF-32/],
     ['no text', Buffer.from(Array.from({ length: 999 }, (_, i) => 1 + (i % 255))), /not text/],
     [
       'another mark than declared',
