@@ -8,6 +8,7 @@ import { normalizeName } from '#runner/csv/header.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
 import { createDialectRewriter } from './rewrite-dialect.ts';
 import { completeDialect, DELIMITERS, declaredOtherwise, formatFault } from './source-format.ts';
+import { findFraming, type JsonFraming } from './split-json.ts';
 import { createTranscoder } from './transcode.ts';
 
 /** This many decompressed bytes at the beginning of a file decide its format. */
@@ -68,7 +69,9 @@ export interface Sample {
   key: string;
 }
 
-export type Content = { type: 'ndjson'; encoding: Encoding } | { type: 'csv'; encoding: Encoding; dialect: Dialect };
+export type Content =
+  | { type: 'ndjson'; encoding: Encoding; framing: JsonFraming }
+  | { type: 'csv'; encoding: Encoding; dialect: Dialect };
 
 /**
  * @param guess the encoding of a text that declares none, has no byte order mark, and is not UTF-8 in the sample;
@@ -84,7 +87,9 @@ export function detectContent(
   const encoding = findEncoding(sample, declared) ?? guess;
   const transcoder = createTranscoder(encoding);
   const text = Buffer.concat([transcoder.push(sample.bytes), sample.complete ? transcoder.end() : Buffer.alloc(0)]);
-  if (detectType({ ...sample, bytes: text }, declared) === 'ndjson') return { type: 'ndjson', encoding };
+  if (detectType({ ...sample, bytes: text }, declared) === 'ndjson') {
+    return { type: 'ndjson', encoding, framing: requireFraming(text) };
+  }
   return { type: 'csv', encoding, dialect: detectDialect(text, { key: sample.key, declared, schema }) };
 }
 
@@ -168,23 +173,40 @@ function withoutCutSequence(bytes: Buffer): Buffer {
   return bytes;
 }
 
+const withoutMark = (bytes: Buffer) => bytes.toString('utf8').replace(/^\ufeff/, '');
+
 function detectType({ bytes, complete, key }: Sample, { type, dialect }: DeclaredFormat): SourceType {
-  const text = bytes.toString('utf8').replace(/^\ufeff/, '');
-  const [first = '', next] = text.trimStart().split('\n', 2);
-  if (type === 'ndjson' && first !== '' && !first.startsWith('{')) {
+  const text = withoutMark(bytes);
+  const start = text.trimStart();
+  const [first = '', next] = start.split('\n', 2);
+  const isSequence = start.startsWith('\u001e');
+  if (type === 'ndjson' && first !== '' && !first.startsWith('{') && !isSequence && !isArray(first)) {
     throw declaredOtherwise('type ndjson, but the first line of the file is not a JSON object');
   }
-  if (type) return type;
-  if (dialect) return 'csv';
-  if (/^\[\s*(\{|$)/.test(first)) {
+  if (type !== 'ndjson' && (type || dialect)) return type ?? 'csv';
+  if (isArray(first)) {
     throw formatFault(
       'FormatNotSupported',
-      'The file is one JSON array: write one object a line (NDJSON), and upload that. For a CSV, declare spec.format.type csv.',
+      'The file is one JSON array: write one object a line (NDJSON, by jq -c .[]), and upload that. For a CSV, declare spec.format.type csv.',
     );
   }
+  if (type || isSequence) return 'ndjson';
   if (!first.startsWith('{')) return 'csv';
   const cut = next === undefined && !complete;
-  return cut || isJson(first) || /\.(ndjson|jsonl)\b/i.test(key) ? 'ndjson' : 'csv';
+  if (cut || isJson(first) || /\.(ndjson|jsonl)\b/i.test(key)) return 'ndjson';
+  return findFraming(start) === 'lines' ? 'csv' : 'ndjson';
+}
+
+const isArray = (first: string) => /^\[\s*(\{|$)/.test(first);
+
+/** @throws Fault (permanent, reason FormatNotSupported) */
+function requireFraming(text: Buffer): JsonFraming {
+  const framing = findFraming(withoutMark(text));
+  if (framing) return framing;
+  throw formatFault(
+    'FormatNotSupported',
+    'The file holds JSON objects over several lines: write one object a line (NDJSON, by jq -c .), and upload that.',
+  );
 }
 
 function isJson(text: string): boolean {

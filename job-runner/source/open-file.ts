@@ -156,9 +156,9 @@ async function openText(
 function rewrite(
   content: Content,
   text: AsyncIterable<Buffer>,
-  options: Required<NdjsonOptions>,
+  options: Required<Omit<NdjsonOptions, 'framing'>>,
 ): AsyncIterable<Buffer> {
   return content.type === 'ndjson'
-    ? rewriteNdjson(text, options)
+    ? rewriteNdjson(text, { ...options, framing: content.framing })
     : rewriteDialect(text, { dialect: content.dialect, maxRecordBytes: options.maxRecordBytes });
 }

@@ -135,6 +135,8 @@ describe('type', () => {
     ['after blank lines and a mark', '\ufeff\n\n {"id":1}\n', 'ndjson'],
     ['a first line that is broken, by the key', '{"id":\n{"id":2}', 'ndjson', NONE, 'a/b.jsonl.gz'],
     ['a brace in a header', '{id},name\n', 'csv'],
+    ['objects behind each other', '{"id":1}{"id":2}', 'ndjson'],
+    ['a sequence of RFC 7464', '\x1e{"id":1}\n\x1e{"id":2}\n', 'ndjson'],
     ['declared', '{id},name\n', 'csv', { type: 'csv' }],
     ['a dialect is declared', '{"id"},name\n', 'csv', { dialect: { delimiter: ',' } }],
   ])('%s', (_name, text, type, declared = NONE, key = 'file') => {
@@ -148,6 +150,9 @@ describe('type', () => {
 
   it('an array is refused, a table declared as NDJSON too', () => {
     expect(() => detect('[\n{"id":1}]')).toThrow(/one object a line/);
+    expect(() => detect('[{"id":1}]', { type: 'ndjson' })).toThrow(/one JSON array.*jq -c/);
+    expect(() => detect('{\n  "id": 1\n}\n')).toThrow(/over several lines.*jq -c/);
+    expect(() => detect('{\n  "id": 1\n}\n', { type: 'ndjson' })).toThrow(/over several lines/);
     expect(() => detect('id,name\n', { type: 'ndjson' })).toThrow(/first line of the file is not a JSON object/);
   });
 });
