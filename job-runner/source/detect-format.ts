@@ -6,7 +6,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { Compression, DeclaredFormat, Dialect, Encoding, SourceType } from '#api/source-format.ts';
 import { normalizeName } from '#runner/csv/header.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
-import { createDialectRewriter } from './rewrite-dialect.ts';
+import { createDialectReader } from './read-dialect.ts';
 import { completeDialect, DELIMITERS, declaredOtherwise, formatFault } from './source-format.ts';
 import { findFraming, type JsonFraming } from './split-json.ts';
 import { createTranscoder } from './transcode.ts';
@@ -249,19 +249,18 @@ const HEADER_STEP = 512;
 
 /** Reads the fields of the first record, as far as the sample holds that record. */
 function readHeader(text: Buffer, dialect: Dialect): string[] {
-  const fields: string[][] = [];
-  const reader = createDialectRewriter({
+  let header: string[] | null = null;
+  const reader = createDialectReader({
     dialect,
     maxRecordBytes: Number.POSITIVE_INFINITY,
-    format: (record) => {
-      fields.push(record);
-      return '';
+    onBlank: () => undefined,
+    onRecord({ bytes, ends }) {
+      header ??= ends.map((end, i) => bytes.toString('utf8', ends[i - 1] ?? 0, end));
     },
   });
-  const view = text.toString('latin1');
   // Most headers lie in the first step; the rest of the sample is read only for longer ones.
-  for (let from = 0; from < view.length && fields.length === 0; from += HEADER_STEP)
-    reader.push(view.slice(from, from + HEADER_STEP));
-  if (fields.length === 0) reader.end();
-  return (fields[0] ?? []).map((name) => Buffer.from(name, 'latin1').toString('utf8'));
+  for (let from = 0; from < text.length && header === null; from += HEADER_STEP)
+    reader.push(text.subarray(from, from + HEADER_STEP));
+  if (header === null) reader.end();
+  return header ?? [];
 }
