@@ -4,7 +4,7 @@
  */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { Compression, DeclaredFormat, Dialect, Encoding, SourceType } from '#api/source-format.ts';
-import { normalizeName } from '#runner/csv/header.ts';
+import { createFieldFinder } from '#runner/csv/header.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
 import { createDialectReader } from './read-dialect.ts';
 import { completeDialect, DELIMITERS, declaredOtherwise, formatFault } from './source-format.ts';
@@ -228,27 +228,23 @@ function detectDialect(
 ): Dialect {
   const first = /\.(tsv|tab)\b/i.test(key) ? '\t' : ',';
   if (declared.dialect?.delimiter !== undefined) return completeDialect(declared.dialect, first);
-  const known = new Set(schema.fields.flatMap(({ name, aliases = [] }) => [name, ...aliases].map(normalizeName)));
-  let best = completeDialect(declared.dialect, first);
-  let most = 0;
-  for (const delimiter of new Set([first, ...DELIMITERS])) {
-    const dialect = { ...best, delimiter };
-    const matches = new Set(
-      readHeader(text, dialect)
-        .map(normalizeName)
-        .filter((name) => known.has(name)),
-    ).size;
-    if (matches <= most) continue;
-    most = matches;
-    best = dialect;
-  }
-  return best;
+  const fieldOf = createFieldFinder(schema);
+  const ordinary = completeDialect(declared.dialect, first);
+  const candidates = [...new Set([first, ...DELIMITERS])].map((delimiter) => {
+    const dialect = { ...ordinary, delimiter };
+    const { names, isCut } = readHeader(text, dialect);
+    const fields = new Set(names.map((name) => fieldOf(name)?.field).filter((field) => field !== undefined)).size;
+    return { dialect, fields, names: isCut ? names.length : 0 };
+  });
+  // A header that is longer than the sample may have the schema's fields at its end.
+  const best = (by: 'fields' | 'names') => candidates.reduce((a, b) => (b[by] > a[by] ? b : a));
+  return best(best('fields').fields > 0 ? 'fields' : 'names').dialect;
 }
 
 const HEADER_STEP = 512;
 
 /** Reads the fields of the first record, as far as the sample holds that record. */
-function readHeader(text: Buffer, dialect: Dialect): string[] {
+function readHeader(text: Buffer, dialect: Dialect): { names: string[]; isCut: boolean } {
   let header: string[] | null = null;
   const reader = createDialectReader({
     dialect,
@@ -261,6 +257,7 @@ function readHeader(text: Buffer, dialect: Dialect): string[] {
   // Most headers lie in the first step; the rest of the sample is read only for longer ones.
   for (let from = 0; from < text.length && header === null; from += HEADER_STEP)
     reader.push(text.subarray(from, from + HEADER_STEP));
-  if (header === null) reader.end();
-  return header ?? [];
+  const isCut = header === null;
+  if (isCut) reader.end();
+  return { names: header ?? [], isCut };
 }

@@ -61,10 +61,10 @@ export function createDialectReader(options: DialectReaderOptions): DialectReade
   const code = (char: string) => (char === '' ? NONE : char.charCodeAt(0));
   const delimiter = code(dialect.delimiter);
   const quote = code(dialect.quoteChar);
-  const escape = code(dialect.escapeChar);
+  const escapeByte = code(dialect.escapeChar);
   const comment = code(dialect.commentChar);
   /** 1 for the bytes that may change the state of an unquoted field or a comment, and of a quoted field. */
-  const special = [tableOf([delimiter, quote, escape, LF, CR]), tableOf([quote, escape])] as const;
+  const special = [tableOf([delimiter, quote, escapeByte, LF, CR]), tableOf([quote, escapeByte])] as const;
   const isBlank = tableOf([delimiter, SPACE, 0x09, 0x1a]);
   const raw = new ByteBuffer(maxRecordBytes + 1);
   const fields = new ByteBuffer(maxRecordBytes + 1);
@@ -128,7 +128,7 @@ export function createDialectReader(options: DialectReaderOptions): DialectReade
       escaped = false;
       escapedAt = fields.length;
       fields.push(byte);
-    } else if (byte === escape && state !== QUOTE_INSIDE) {
+    } else if (byte === escapeByte && state !== QUOTE_INSIDE) {
       escaped = true;
       if (state === FIELD_START) state = UNQUOTED;
     } else if (byte === delimiter && state !== QUOTED) {

@@ -1,6 +1,6 @@
 /** Rewrites NDJSON, one object a line, as records whose header is the schema's own fields; a line is a row. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { normalizeName } from '#runner/csv/header.ts';
+import { createFieldFinder } from '#runner/csv/header.ts';
 import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
 import { recordTooLong } from './source-format.ts';
 import { createJsonSplitter, type JsonFraming } from './split-json.ts';
@@ -85,20 +85,15 @@ function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8): (line: Buff
   };
 }
 
-/** Finds the field of a key: by the field's name, else by an alias that is not another field's name. */
-function createColumnFinder({ fields }: RecordSchemaSpec): (key: string) => number | null {
-  const columns = new Map<string, number>();
-  const add = (name: string, i: number) => {
-    if (!columns.has(normalizeName(name))) columns.set(normalizeName(name), i);
-  };
-  for (const [i, { name }] of fields.entries()) add(name, i);
-  for (const [i, { aliases = [] }] of fields.entries()) for (const alias of aliases) add(alias, i);
+/** Finds the field of a key as that of a column of a header. */
+function createColumnFinder(schema: RecordSchemaSpec): (key: string) => number | null {
+  const fieldOf = createFieldFinder(schema);
   // Nearly all lines spell their keys the same way.
   const spelled = new Map<string, number | null>();
   return (key) => {
     const known = spelled.get(key);
     if (known !== undefined) return known;
-    const column = columns.get(normalizeName(key)) ?? null;
+    const column = fieldOf(key)?.field ?? null;
     if (spelled.size < 1000) spelled.set(key, column);
     return column;
   };

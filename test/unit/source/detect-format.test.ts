@@ -182,6 +182,14 @@ describe('delimiter', () => {
     expect(delimiterOf(text, declared, key)).toBe(delimiter);
   });
 
+  it('a header that is longer than the sample, with the fields at its end', () => {
+    const names = Array.from({ length: 20_000 }, (_, i) => `rs${i}`);
+    const bytes = Buffer.from(`${names.join(';')};id;name\n`);
+    const sample = { bytes: bytes.subarray(0, SAMPLE_BYTES), complete: false, key: 'file' };
+    const found = detectContent(sample, NONE, schemaOf());
+    expect(found).toMatchObject({ type: 'csv', dialect: { delimiter: ';' } });
+  });
+
   it('one character with two meanings is refused', () => {
     expect(() => detect('id', { dialect: { delimiter: '#', commentChar: '#' } })).toThrow(/must differ/);
     expect(() => detect('id', { dialect: { delimiter: '"' } })).toThrow(/must differ/);
