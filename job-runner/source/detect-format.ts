@@ -6,6 +6,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { Compression, DeclaredFormat, Dialect, Encoding, SourceType } from '#api/source-format.ts';
 import { createFieldFinder } from '#runner/csv/header.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
+import { refuseKnown, refuseNulTail, refuseOtherTables } from './known-formats.ts';
 import { createDialectReader } from './read-dialect.ts';
 import { completeDialect, DELIMITERS, declaredOtherwise, formatFault } from './source-format.ts';
 import { findFraming, type JsonFraming } from './split-json.ts';
@@ -24,27 +25,14 @@ const MAGIC: readonly [bytes: string, container: 'gzip' | 'zstd' | 'workbook or 
   ['PK\x05\x06', 'workbook or zip'],
 ];
 
-/** Formats that are recognised and refused, with what the user can do instead. */
-const REFUSED: readonly [bytes: string, message: string][] = [
-  ['\xd0\xcf\x11\xe0', 'an old workbook (.xls) or one that is protected by a password: save it as .xlsx or CSV'],
-  ['BZh91AY&SY', 'compressed by bzip2: compress it with gzip or zstd'],
-  ['\xfd7zXZ\x00', 'compressed by xz: compress it with gzip or zstd'],
-  ['7z\xbc\xaf\x27\x1c', 'a 7-Zip archive: pack it as a ZIP with one file, or with gzip'],
-  ['Rar!\x1a\x07', 'a RAR archive: pack it as a ZIP with one file, or with gzip'],
-  ['\x04\x22\x4d\x18', 'compressed by lz4: compress it with gzip or zstd'],
-  ['%PDF-', 'a PDF: export the table as CSV'],
-  ['PAR1\x15', 'a Parquet file: export it as CSV or NDJSON'],
-  ['\xff\xfe\x00\x00', 'text in UTF-32: save it as UTF-8'],
-];
-
 /**
  * @param head the object's first bytes as they are stored.
  * @throws Fault (permanent, reason FormatMismatch, FormatNotSupported)
  */
 export function detectContainer(head: Buffer, declared: DeclaredFormat): Container {
   const start = head.toString('latin1', 0, 16);
-  const found = MAGIC.find(([bytes]) => start.startsWith(bytes))?.[1] ?? 'none';
-  refuseKnown(start, 'The object is');
+  const found = containerOf(start);
+  if (found === 'none') refuseKnown(head, 'The object is');
   const wanted = declared.type === 'xlsx' ? 'zip' : declared.compression;
   const fits = wanted === undefined || wanted === found || (wanted === 'zip' && found === 'workbook or zip');
   const workbook = found === 'workbook or zip' && (declared.type ?? 'xlsx') === 'xlsx';
@@ -55,9 +43,13 @@ export function detectContainer(head: Buffer, declared: DeclaredFormat): Contain
   );
 }
 
-function refuseKnown(start: string, subject: string): void {
-  const message = REFUSED.find(([bytes]) => start.startsWith(bytes))?.[1];
-  if (message) throw formatFault('FormatNotSupported', `${subject} ${message}, and upload that.`);
+/** A file of zstd may begin with frames that readers skip. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the format's own bytes
+const SKIPPABLE_FRAME = /^[\x50-\x5f]\x2a\x4d\x18/;
+
+function containerOf(start: string): Container {
+  const found = MAGIC.find(([bytes]) => start.startsWith(bytes))?.[1];
+  return found ?? (SKIPPABLE_FRAME.test(start) ? 'zstd' : 'none');
 }
 
 export interface Sample {
@@ -106,8 +98,8 @@ const MARKS: readonly [bytes: string, encoding: Encoding][] = [
  */
 export function findEncoding(sample: Sample, declared: DeclaredFormat): Encoding | null {
   const start = sample.bytes.toString('latin1', 0, 16);
-  refuseKnown(start, "The archive's file is");
-  if (MAGIC.some(([bytes]) => start.startsWith(bytes))) {
+  refuseKnown(sample.bytes, 'The file is');
+  if (containerOf(start) !== 'none') {
     throw formatFault(
       'FormatNotSupported',
       'The object is packed twice: upload the file inside, with one compression or none.',
@@ -119,6 +111,7 @@ export function findEncoding(sample: Sample, declared: DeclaredFormat): Encoding
   }
   const encoding = declared.encoding ?? marked;
   if (encoding) return encoding;
+  if (sample.complete) refuseNulTail(sample.bytes);
   refuseNuls(sample.bytes);
   if (isUtf8Portable(sample.complete ? sample.bytes : withoutCutSequence(sample.bytes))) return 'utf-8';
   // The JSON standard demands UTF-8: unless another encoding is declared, bytes that are not UTF-8 are mistakes.
@@ -238,8 +231,11 @@ function detectDialect(
   });
   // A header that is longer than the sample may have the schema's fields at its end.
   const best = (by: 'fields' | 'names') => candidates.reduce((a, b) => (b[by] > a[by] ? b : a));
+  refuseOtherTables(firstLine(text), (name) => fieldOf(name) !== null);
   return best(best('fields').fields > 0 ? 'fields' : 'names').dialect;
 }
+
+const firstLine = (text: Buffer) => /[^\s][^\r\n]*/.exec(text.toString('utf8', 0, HEADER_STEP))?.[0] ?? '';
 
 const HEADER_STEP = 512;
 

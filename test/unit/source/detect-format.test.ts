@@ -15,6 +15,7 @@ describe('container', () => {
     ['gzip', gzipSync('x'), 'gzip'],
     ['zstd', zstdCompressSync('x'), 'zstd'],
     ['ZIP', zip({ a: 'x' }), 'workbook or zip'],
+    ['zstd behind a skippable frame', Buffer.from('502a4d1804000000', 'hex'), 'zstd'],
     ['an empty ZIP', zip({}), 'workbook or zip'],
     ['workbook', workbook({ rows: {} }), 'workbook or zip'],
   ];
@@ -63,6 +64,18 @@ describe('container', () => {
     ['RAR', Buffer.from('526172211a0700', 'hex'), /ZIP with one file/],
     ['PDF', Buffer.from('%PDF-1.7'), /CSV/],
     ['Parquet', Buffer.from('PAR1\x15\x04'), /CSV or NDJSON/],
+    ['Avro', Buffer.from('Obj\x01\x04\x14avro.codec'), /Avro file.*CSV or NDJSON/],
+    ['HTML', Buffer.from('\n<!DOCTYPE html>\n<html>'), /HTML page.*login page/],
+    ['a table of HTML that is named .xls', Buffer.from('<table border="1"><tr>'), /HTML page/],
+    ['XML', Buffer.from('<?xml version="1.0"?>\n<a/>'), /XML file.*CSV or NDJSON/],
+    ['X12', Buffer.from('ISA*00*          *00*'), /EDI interchange \(X12\)/],
+    ['EDIFACT', Buffer.from("UNA:+.? '\nUNB+UNOA:1"), /EDI interchange \(EDIFACT\)/],
+    ['HL7', Buffer.from('MSH|^~\\&|A|B'), /HL7/],
+    ['a Concordance load file', Buffer.from('þidþ\x14þnameþ\n'), /Concordance/],
+    ['a Concordance load file in Latin-1', Buffer.from('\xfeid\xfe\x14\xfename\xfe\n', 'latin1'), /Concordance/],
+    ['PGP', Buffer.from('-----BEGIN PGP MESSAGE-----\n'), /decrypt it/],
+    ['a dump of PostgreSQL', Buffer.from('PGDMP\x01'), /pg_restore/],
+    ['SQLite', Buffer.from('SQLite format 3\0'), /SQLite/],
   ])('%s is refused, and the message says what to do', (_name, head, message) => {
     expect(() => detectContainer(head, NONE)).toThrow(message);
   });
@@ -111,6 +124,10 @@ describe('encoding', () => {
     ['UTF-16 without a mark', Buffer.from('id,name\n1,2\n', 'utf16le'), /Declare spec\.format\.encoding utf-16le or/],
     ['Russian in UTF-16 LE without a mark', Buffer.from('id;имя\n1;Москва Москва Москва\n', 'utf16le'), /utf-16le or/],
     ['Chinese in UTF-16 BE without a mark', Buffer.from('id;名\r\n1;北京\r\n', 'utf16le').swap16(), /utf-16le or/],
+    ['a tar archive', Buffer.concat([Buffer.alloc(257, 'a'), Buffer.from('ustar')]), /tar archive.*alone/],
+    ['a tail of NUL', Buffer.concat([Buffer.from('id,name\n1,a\n'), Buffer.alloc(4096)]), /ends with 4096 NUL bytes/],
+    ['two characters between fields', Buffer.from('id||name\n1||a\n'), /separated by \|\|/],
+    ['fixed width', Buffer.from('id   name      \n00001Ann       \n'), /aligned by spaces \(fixed width\)/],
     ['UTF-32 LE', Buffer.from('fffe000069000000', 'hex'), /UTF-32/],
     ['UTF-32 BE', Buffer.from('0000feff00000069', 'hex'), /UTF-32/],
     ['UTF-32 without a mark', Buffer.from('690000006400000030000000', 'hex'), /UTF-32/],
@@ -122,7 +139,7 @@ describe('encoding', () => {
       { encoding: 'utf-16le' },
     ],
     ['packed twice', gzipSync('x'), /packed twice/],
-    ['a PDF in an archive', Buffer.from('%PDF-1'), /archive's file is a PDF/],
+    ['a PDF in an archive', Buffer.from('%PDF-1'), /file is a PDF/],
   ])('%s is refused', (_name, bytes, message, declared = NONE) => {
     expect(() => detect(bytes, declared)).toThrow(message);
   });
@@ -155,6 +172,15 @@ describe('type', () => {
     expect(() => detect('{\n  "id": 1\n}\n', { type: 'ndjson' })).toThrow(/over several lines/);
     expect(() => detect('id,name\n', { type: 'ndjson' })).toThrow(/first line of the file is not a JSON object/);
   });
+});
+
+it.each([
+  ['id|name|x||y\n', '|'],
+  ['id,name  of\n', ','],
+  ['<id>,name\n', ','],
+  ['ISAAC,id,name\n', ','],
+])('a table that only looks like another format: %j', (text, delimiter) => {
+  expect(detect(text)).toMatchObject({ type: 'csv', dialect: { delimiter } });
 });
 
 describe('delimiter', () => {
