@@ -4,7 +4,7 @@ import { type Constraint, compileConstraints } from './constraints.ts';
 import { CODES } from './faults.ts';
 import type { RecordFault } from './record-fault.ts';
 import { typeOf } from './types.ts';
-import type { Field, ValueType } from './value-type.ts';
+import { type Field, identity, type ValueType } from './value-type.ts';
 
 export interface FieldCheck {
   name: string;
@@ -41,6 +41,8 @@ export function compileField(
   });
   const missingFault: RecordFault = { code: CODES.required, field: field.name, message: `${field.name} is required` };
   const typeFault = fault(type.code, `must be ${type.expectation}`);
+  // Blanks around a number, a date or a boolean are no part of the value; in a text they are.
+  const withoutBlanks = TEXT_TYPES.has(field.type) ? identity : (text: string) => text.trim();
   const checks = compileConstraints(field, type, { path, fault });
   const tests = collectTests(type, checks, words);
   return {
@@ -49,12 +51,13 @@ export function compileField(
     required,
     acceptsBytes: all(tests),
     tests,
-    present: (text) => (text === undefined || isBlank(text) || missing?.has(text) ? undefined : text),
-    read(text, faults) {
-      if (text === undefined) {
+    present: (text) => (text === undefined || isBlank(text) || missing?.has(withoutBlanks(text)) ? undefined : text),
+    read(given, faults) {
+      if (given === undefined) {
         if (required) faults.push(missingFault);
         return undefined;
       }
+      const text = withoutBlanks(given);
       const value = type.read(text);
       if (value === undefined) faults.push(typeFault);
       else for (const check of checks) if (!check.test(text, value)) faults.push(check.fault);
@@ -62,6 +65,8 @@ export function compileField(
     },
   };
 }
+
+const TEXT_TYPES: ReadonlySet<Field['type']> = new Set(['string', 'any']);
 
 const always = () => true;
 const never = () => false;

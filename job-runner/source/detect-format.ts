@@ -8,6 +8,7 @@ import { createFieldFinder } from '#runner/csv/header.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
 import { refuseKnown, refuseNulTail, refuseOtherTables } from './known-formats.ts';
 import { createDialectReader } from './read-dialect.ts';
+import { findSepLine, type SepLine } from './sep-line.ts';
 import { completeDialect, DELIMITERS, declaredOtherwise, formatFault } from './source-format.ts';
 import { findFraming, type JsonFraming } from './split-json.ts';
 import { createTranscoder } from './transcode.ts';
@@ -63,7 +64,7 @@ export interface Sample {
 
 export type Content =
   | { type: 'ndjson'; encoding: Encoding; framing: JsonFraming }
-  | { type: 'csv'; encoding: Encoding; dialect: Dialect };
+  | { type: 'csv'; encoding: Encoding; dialect: Dialect; sepLine: SepLine | null };
 
 /**
  * @param guess the encoding of a text that declares none, has no byte order mark, and is not UTF-8 in the sample;
@@ -82,7 +83,12 @@ export function detectContent(
   if (detectType({ ...sample, bytes: text }, declared) === 'ndjson') {
     return { type: 'ndjson', encoding, framing: requireFraming(text) };
   }
-  return { type: 'csv', encoding, dialect: detectDialect(text, { key: sample.key, declared, schema }) };
+  const sepLine = findSepLine(text);
+  const { delimiter = sepLine?.delimiter } = declared.dialect ?? {};
+  const known = delimiter === undefined ? declared : { ...declared, dialect: { ...declared.dialect, delimiter } };
+  const table = text.subarray(sepLine?.bytes ?? 0);
+  const dialect = detectDialect(table, { key: sample.key, declared: known, schema });
+  return { type: 'csv', encoding, dialect, sepLine };
 }
 
 const MARKS: readonly [bytes: string, encoding: Encoding][] = [

@@ -16,6 +16,7 @@ import type { Archive, Platform, ReadBytes } from './platform.ts';
 import { rewriteDialect } from './rewrite-dialect.ts';
 import { NDJSON_FIRST_ROW, type NdjsonOptions, rewriteNdjson } from './rewrite-ndjson.ts';
 import { rewriteXlsx } from './rewrite-xlsx.ts';
+import { skipBytes } from './sep-line.ts';
 import { declaredOtherwise, formatFault, isOrdinary } from './source-format.ts';
 import { createGuessedTranscoder, createTranscoder, transcode } from './transcode.ts';
 import { CANONICAL_DELIMITER } from './write-csv.ts';
@@ -134,11 +135,13 @@ async function openText(
   const content = detectContent(sample, declared, schema, guess);
   const { type, encoding } = content;
   const asIs = type === 'csv' && isOrdinary(content.dialect);
-  const rewritten = compression !== 'none' || encoding !== 'utf-8' || !asIs;
+  const sepLine = type === 'csv' ? content.sepLine : null;
+  const rewritten = compression !== 'none' || encoding !== 'utf-8' || !asIs || sepLine !== null;
   // Decompressed pieces need no copy: nothing else writes into them.
   const pieces = rewritten && compression === 'none' ? copied(stream) : stream;
   const transcoder = found === null ? createGuessedTranscoder(encoding) : createTranscoder(encoding);
-  const text = encoding === 'utf-8' ? pieces : transcode(pieces, transcoder);
+  const decoded = encoding === 'utf-8' ? pieces : transcode(pieces, transcoder);
+  const text = sepLine ? skipBytes(decoded, sepLine.bytes) : decoded;
   return {
     format: {
       type,
@@ -149,7 +152,7 @@ async function openText(
     },
     bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes, isUtf8: platform.isUtf8 }),
     rewritten,
-    firstRowNumber: type === 'ndjson' ? NDJSON_FIRST_ROW : 1,
+    firstRowNumber: type === 'ndjson' ? NDJSON_FIRST_ROW : sepLine ? 2 : 1,
   };
 }
 

@@ -23,7 +23,7 @@ describe('every rule has its code and says what is allowed', () => {
     [{ format: 'email' }, 'nobody', 'VAL_003', 'f must be an email address such as name@example.org'],
     [{ constraints: { enum: ['a', 'b'] } }, 'A', 'VAL_004', 'f must be one of: a, b'],
     [{ constraints: { enum: ['a', 'b'] } }, 'a ', 'VAL_004', 'f must be one of: a, b'],
-    [{ type: 'integer' }, '1.5', 'VAL_005', 'f must be a whole number'],
+    [{ type: 'integer' }, '1.5', 'VAL_005', 'f must be a whole number without a decimal point'],
     [{ type: 'number' }, '1,5', 'VAL_006', 'f must be a number such as 12.5'],
     [{ type: 'boolean' }, 'maybe', 'VAL_006', 'f must be true or false'],
     [{ type: 'datetime' }, '2025-01-01', 'VAL_006', 'f must be a date and time such as 2025-01-31T12:00:00Z'],
@@ -66,7 +66,7 @@ describe('every rule has its code and says what is allowed', () => {
       { type: 'integer', groupChar: ',', bareNumber: false },
       'x',
       'VAL_005',
-      'f must be a whole number such as 1,234, with at most a unit or a currency before or behind it',
+      'f must be a whole number without a decimal point such as 1,234, with at most a unit or a currency before or behind it',
     ],
     [
       { type: 'boolean', trueValues: ['yes', 'y'], falseValues: ['no'] },
@@ -175,7 +175,7 @@ describe('a value has one form in PostgreSQL, JSON and CEL, however it stands in
 describe("the schema's own codes", () => {
   const digits: Field = { type: 'integer', constraints: { pattern: '^[0-9]+$' }, code: 'VAL_005' };
 
-  test.each(['-1', '+5', '1.5', 'six', '１２', '3 '])('digits only: %j is one fault, VAL_005', (text) => {
+  test.each(['-1', '+5', '1.5', 'six', '１２', '3 4'])('digits only: %j is one fault, VAL_005', (text) => {
     expect(faultsOf(digits, text)).toEqual([expect.objectContaining({ code: 'VAL_005', field: 'f' })]);
   });
 
@@ -530,7 +530,12 @@ describe('schemas that cannot be used', () => {
       'spec.target.columns[1].json[1].path',
       /a is there twice/,
     ],
-    ['names that a header cannot tell apart', schemaOf({ 'a b': {}, '\u200ba b ': {} }), 'spec.fields[2].name', /field a b/],
+    [
+      'names that a header cannot tell apart',
+      schemaOf({ 'a b': {}, '\u200ba b ': {} }),
+      'spec.fields[2].name',
+      /field a b/,
+    ],
     ["an alias that is another field's", schemaOf({ a: {}, b: { aliases: ['a'] } }), 'spec.fields[2].aliases', /a.* a/],
     ['a name that nobody sees', schemaOf({ ' \u200b': {} }), 'spec.fields[1].name', /can be seen/],
   ])('%s', (_name, schema, path, message) => {
