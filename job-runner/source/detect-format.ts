@@ -237,7 +237,8 @@ function detectDialect(
   });
   // A header that is longer than the sample may have the schema's fields at its end.
   const best = (by: 'fields' | 'names') => candidates.reduce((a, b) => (b[by] > a[by] ? b : a));
-  refuseOtherTables(firstLine(text), (name) => fieldOf(name) !== null);
+  const mayHaveOthers = schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial';
+  if (!mayHaveOthers) refuseOtherTables(firstLine(text), (name) => fieldOf(name) !== null);
   return best(best('fields').fields > 0 ? 'fields' : 'names').dialect;
 }
 

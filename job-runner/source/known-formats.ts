@@ -59,10 +59,13 @@ export function refuseNulTail(bytes: Buffer): void {
   );
 }
 
-/** The fields of a first row that a table of another kind than CSV has, for a message. */
+/**
+ * Refuses a table whose fields are found by another kind of separator than CSV has. Two commas or semicolons are none:
+ * a column without a name stands between them.
+ */
 export function refuseOtherTables(line: string, isField: (name: string) => boolean): void {
   const count = (separator: string | RegExp) => line.split(separator).filter((name) => isField(name.trim())).length;
-  const double = /[A-Za-z0-9"]((\|\||::|;;|,,|~~|\^\^|\|~\||~\|~|\^\|\^|\$\$|##|@@)+)[A-Za-z0-9"]/.exec(line)?.[1];
+  const double = /[A-Za-z0-9"]((\|\||::|~~|\^\^|\|~\||~\|~|\^\|\^|\$\$|##|@@)+)[A-Za-z0-9"]/.exec(line)?.[1];
   if (double && count(double) > 1) {
     throw formatFault(
       'FormatNotSupported',

@@ -176,6 +176,8 @@ describe('type', () => {
 
 it.each([
   ['id|name|x||y\n', '|'],
+  ['id,,name\n', ','],
+  ['id;;name\n', ';'],
   ['id,name  of\n', ','],
   ['<id>,name\n', ','],
   ['ISAAC,id,name\n', ','],
