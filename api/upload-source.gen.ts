@@ -246,9 +246,66 @@ export interface UploadSourceSpec {
          */
         compression?: 'none' | 'gzip' | 'zip' | 'zstd';
         /**
-         * encoding is the character encoding of the text. When absent, the first 64 KiB decide between utf-8, UTF-16 with a byte order mark, and windows-1252; declare UTF-16 without a byte order mark, and iso-8859-1.
+         * encoding is the character encoding of the text, by its name in the Encoding Standard, or the code page of DOS. When absent, the text is UTF-8, UTF-16 with a byte order mark, or Windows-1252 where the whole file reads as a language of Western Europe; every other encoding must be declared.
          */
-        encoding?: 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252' | 'iso-8859-1';
+        encoding?:
+          | 'utf-8'
+          | 'utf-16le'
+          | 'utf-16be'
+          | 'windows-1250'
+          | 'windows-1251'
+          | 'windows-1252'
+          | 'windows-1253'
+          | 'windows-1254'
+          | 'windows-1255'
+          | 'windows-1256'
+          | 'windows-1257'
+          | 'windows-1258'
+          | 'windows-874'
+          | 'iso-8859-2'
+          | 'iso-8859-3'
+          | 'iso-8859-4'
+          | 'iso-8859-5'
+          | 'iso-8859-6'
+          | 'iso-8859-7'
+          | 'iso-8859-8'
+          | 'iso-8859-8-i'
+          | 'iso-8859-10'
+          | 'iso-8859-13'
+          | 'iso-8859-14'
+          | 'iso-8859-15'
+          | 'iso-8859-16'
+          | 'koi8-r'
+          | 'koi8-u'
+          | 'macintosh'
+          | 'x-mac-cyrillic'
+          | 'ibm866'
+          | 'gbk'
+          | 'gb18030'
+          | 'big5'
+          | 'euc-jp'
+          | 'iso-2022-jp'
+          | 'shift_jis'
+          | 'euc-kr'
+          | 'iso-8859-1'
+          | 'iso-8859-9'
+          | 'cp437'
+          | 'cp720'
+          | 'cp737'
+          | 'cp775'
+          | 'cp850'
+          | 'cp852'
+          | 'cp855'
+          | 'cp857'
+          | 'cp858'
+          | 'cp860'
+          | 'cp861'
+          | 'cp862'
+          | 'cp863'
+          | 'cp864'
+          | 'cp865'
+          | 'cp866'
+          | 'cp869';
         /**
          * dialect says how a CSV file is written, in the words of the Frictionless Table Dialect. Every character that the dialect names must be an ASCII character.
          */

@@ -1,10 +1,9 @@
 /** The options that declare what a file is, in the words of a BatchUpload's `spec.format`. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { DeclaredFormat } from '#api/source-format.ts';
+import { type DeclaredFormat, ENCODINGS } from '#api/source-format.ts';
 
 const TYPES = ['csv', 'ndjson', 'xlsx'];
 const COMPRESSIONS = ['none', 'gzip', 'zip', 'zstd'];
-const ENCODINGS = ['utf-8', 'utf-16le', 'utf-16be', 'windows-1252', 'iso-8859-1'];
 
 const PREFIX = 'format.';
 const GROUP = 'What the file is, where it is not detected:';

@@ -10,12 +10,57 @@ export interface HeaderMatch {
 
 export type HeaderResult = { ok: true; match: HeaderMatch } | { ok: false; message: string };
 
-/** Two names are the same when they differ only in letter case, spaces, `_`, `-` or the way an accent is encoded. */
+/** Characters that nobody sees: soft hyphens, joiners, marks of direction and of the byte order. */
+const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]/g;
+
+/** The name as a person sees it. */
+export function visibleName(name: string): string {
+  return name.replace(INVISIBLE, '').normalize('NFC').trim();
+}
+
+/**
+ * Two names are alike when they differ only in letter case, spaces, `_`, `-`, invisible characters, or the way an accent
+ * is encoded. A name of such characters alone is like no other.
+ */
 export function normalizeName(name: string): string {
-  return name
-    .normalize('NFC')
+  return visibleName(name)
     .toLowerCase()
     .replace(/[\s_-]+/g, '');
+}
+
+/** The field of a column, and how well the names fit: 0 is best. */
+export interface NamedField {
+  field: number;
+  rank: number;
+}
+
+/**
+ * Finds the field of a column or key. A name that is the same wins over one that looks the same, and this one wins over
+ * one that is alike; where two fields are alike, neither is found. A field's name wins over another field's alias.
+ */
+export function createFieldFinder({ fields }: Pick<RecordSchemaSpec, 'fields'>): (name: string) => NamedField | null {
+  const forms = [(name: string) => name, visibleName, normalizeName];
+  const tiers = forms.flatMap((form) => [
+    { form, fields: collectNames(fields.map(({ name }) => [form(name)])) },
+    { form, fields: collectNames(fields.map(({ aliases = [] }) => aliases.map(form))) },
+  ]);
+  return (name) => {
+    for (const [rank, tier] of tiers.entries()) {
+      const form = tier.form(name);
+      const found = form === '' ? undefined : tier.fields.get(form);
+      if (found !== undefined) return found === AMBIGUOUS ? null : { field: found, rank };
+    }
+    return null;
+  };
+}
+
+const AMBIGUOUS = -1;
+
+function collectNames(names: readonly (readonly string[])[]): Map<string, number> {
+  const fields = new Map<string, number>();
+  for (const [i, all] of names.entries())
+    for (const name of all) fields.set(name, (fields.get(name) ?? i) === i ? i : AMBIGUOUS);
+  return fields;
 }
 
 /**
@@ -30,8 +75,7 @@ export function matchHeader(header: readonly string[], schema: RecordSchemaSpec)
       message: 'The first row holds NUL characters: save the file as CSV in UTF-8 and upload it again.',
     };
   }
-  const keys = names.map(normalizeName);
-  const positions = findPositions(schema, keys);
+  const { positions, repeated } = findPositions(schema, names);
   const matched = new Set(positions.filter((position) => position !== -1));
   const expected = `Expected: ${shorten(schema.fields.map(({ name }) => name).join(', '))}.`;
   if (matched.size === 0) {
@@ -40,7 +84,6 @@ export function matchHeader(header: readonly string[], schema: RecordSchemaSpec)
       message: `No column of the first row is a field of the schema. ${expected} Add the header row, or correct it.`,
     };
   }
-  const repeated = new Set(repeatedColumns(schema, keys, matched));
   const unknown = names.flatMap((_, i) => (matched.has(i) || repeated.has(i) ? [] : [i]));
   const show = (columns: Iterable<number>) => [...columns].map((i) => names[i]!.trim() || '(a column without a name)');
   const problems = [
@@ -56,26 +99,25 @@ export function matchHeader(header: readonly string[], schema: RecordSchemaSpec)
   };
 }
 
-/** Finds each field's first column by name, else by an alias; an alias never takes another field's own column. */
-function findPositions(schema: RecordSchemaSpec, keys: readonly string[]): number[] {
-  const free = new Map<string, number>();
-  for (const [i, key] of keys.entries()) if (key !== '' && !free.has(key)) free.set(key, i);
-  const take = (name: string): number => {
-    const key = normalizeName(name);
-    const position = free.get(key) ?? -1;
-    free.delete(key);
-    return position;
-  };
-  const positions = schema.fields.map(({ name }) => take(name));
-  return schema.fields.map(({ aliases = [] }, i) =>
-    aliases.reduce((position, alias) => (position === -1 ? take(alias) : position), positions[i]!),
-  );
-}
-
-/** Finds the columns whose name or alias is that of a field with another column. */
-function repeatedColumns(schema: RecordSchemaSpec, keys: readonly string[], matched: Set<number>): number[] {
-  const known = new Set(schema.fields.flatMap(({ name, aliases = [] }) => [name, ...aliases].map(normalizeName)));
-  return keys.flatMap((key, i) => (key !== '' && !matched.has(i) && known.has(key) ? [i] : []));
+/** Finds each field's column: the first of those whose names fit best. The others of them are repeated. */
+function findPositions(
+  schema: RecordSchemaSpec,
+  names: readonly string[],
+): { positions: number[]; repeated: Set<number> } {
+  const fieldOf = createFieldFinder(schema);
+  const best: ({ column: number; rank: number } | undefined)[] = new Array(schema.fields.length).fill(undefined);
+  const repeated = new Set<number>();
+  for (const [column, name] of names.entries()) {
+    const found = fieldOf(name);
+    if (!found) continue;
+    const known = best[found.field];
+    if (known && known.rank <= found.rank) repeated.add(column);
+    else {
+      if (known) repeated.add(known.column);
+      best[found.field] = { column, rank: found.rank };
+    }
+  }
+  return { positions: best.map((each) => each?.column ?? -1), repeated };
 }
 
 function missingFields(schema: RecordSchemaSpec, positions: number[]): string[] {

@@ -10,8 +10,21 @@ import { isUtf8Portable } from './utf8.ts';
  */
 export function readHeader(bytes: Buffer, schema: RecordSchemaSpec, delimiter = ','): string[] {
   if (!isUtf8Portable(bytes))
-    throw mismatch('The file is not UTF-8 text: save it as CSV in UTF-8 and upload it again.');
-  const { fields, malformed } = splitRecord(withoutLineEnd(bytes.toString('utf8')), delimiter);
+    throw mismatch(
+      "The header holds bytes that are not text in the file's encoding: declare spec.format.encoding in a new BatchUpload, or save the file as CSV in UTF-8 and upload that.",
+    );
+  const text = withoutLineEnd(bytes.toString('utf8'));
+  const { fields, malformed } = splitRecord(text, delimiter);
+  if (malformed && text.includes(`${delimiter} "`)) {
+    throw mismatch(
+      'A space stands before a quote in the header: declare spec.format.dialect.skipInitialSpace: true in a new BatchUpload.',
+    );
+  }
+  if (malformed && text.includes(`" ${delimiter}`)) {
+    throw mismatch(
+      'A space stands behind a quote in the header: remove the spaces between quotes and delimiters, and upload the file again.',
+    );
+  }
   if (malformed) throw mismatch('The header has a quote where none may stand: correct the first row of the file.');
   const result = matchHeader(fields, schema);
   if (!result.ok) throw mismatch(result.message);

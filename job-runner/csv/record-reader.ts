@@ -4,6 +4,7 @@
  */
 
 const QUOTE = 0x22;
+const EQUALS = 0x3d;
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -83,6 +84,16 @@ export function createRecordReader(delimiter: number): RecordReader {
     }
   }
 
+  /** Spreadsheets keep the zeros of a number by a formula of a text: ="00501". */
+  function isTextFormula(bytes: Buffer, from: number, to: number): boolean {
+    return (
+      to - from >= 3 &&
+      bytes[from] === EQUALS &&
+      bytes.indexOf(QUOTE, from) === from + 1 &&
+      bytes.indexOf(QUOTE, from + 2) === to - 1
+    );
+  }
+
   function read(bytes: Buffer, at: number): number {
     const { length } = bytes;
     let i = at;
@@ -102,9 +113,13 @@ export function createRecordReader(delimiter: number): RecordReader {
         if (end !== i) malformed = true;
         i = end;
       } else {
-        starts[count] = i;
-        i = endOfUnquoted(bytes, i);
-        ends[count] = i;
+        const start = i;
+        const wasMalformed: boolean = malformed;
+        i = endOfUnquoted(bytes, start);
+        const isFormula: boolean = malformed && isTextFormula(bytes, start, i);
+        if (isFormula) malformed = wasMalformed;
+        starts[count] = isFormula ? start + 2 : start;
+        ends[count] = isFormula ? i - 1 : i;
       }
       count += 1;
       if (i === length || bytes[i] !== delimiter) break;

@@ -30,6 +30,8 @@ export function splitRecord(text: string, delimiter = ','): SplitRecord {
   }
 }
 
+const TEXT_FORMULA = /^="([^"]*)"$/;
+
 interface Field {
   value: string;
   /** The index of the delimiter after the field, or the text's length. */
@@ -41,7 +43,11 @@ function readUnquoted(text: string, start: number, delimiter: string): Field {
   const next = text.indexOf(delimiter, start);
   const end = next === -1 ? text.length : next;
   const value = text.slice(start, end);
-  return { value, end, malformed: value.includes('"') };
+  // Spreadsheets keep the zeros of a number by a formula of a text: ="00501".
+  const formula = TEXT_FORMULA.exec(value)?.[1];
+  return formula === undefined
+    ? { value, end, malformed: value.includes('"') }
+    : { value: formula, end, malformed: false };
 }
 
 function readQuoted(text: string, start: number, delimiter: string): Field {

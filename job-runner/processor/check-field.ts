@@ -5,7 +5,7 @@ import { type Constraint, compileConstraints, sameAs } from './constraints.ts';
 import { CODES } from './faults.ts';
 import type { RecordFault } from './record-fault.ts';
 import { typeOf } from './types.ts';
-import type { Field, ValueType } from './value-type.ts';
+import { type Field, identity, type ValueType } from './value-type.ts';
 
 /** Reads one field. */
 export interface FieldReader {
@@ -53,11 +53,14 @@ export function compileField(field: Field, options: CompileFieldOptions): FieldC
   const missingFault = required
     ? { code: CODES.required, field: field.name, message: `${field.name} is required` }
     : null;
+  // Blanks around a number, a date or a boolean are no part of the value; in a text they are.
+  const withoutBlanks = TEXT_TYPES.has(field.type) ? identity : (text: string) => text.trim();
   const compile = (readAs: ValueType, missing: readonly string[], oneOf = sameAs) => {
     const checks = compileConstraints(field, type, { path, fault, oneOf });
     const typeFault = fault(readAs.code, `must be ${readAs.expectation}`);
     const isMissing = missing.length > 0 ? sameAs(missing) : null;
-    return { checks, reader: compileReader({ type: readAs, checks, isMissing, typeFault, missingFault }) };
+    const parts = { type: readAs, checks, isMissing, typeFault, missingFault, withoutBlanks };
+    return { checks, reader: compileReader(parts) };
   };
   const { checks, reader } = compile(type, words);
   // No rule about texts is for a typed value, and the schema's own texts mean the values that these rules read.
@@ -85,16 +88,18 @@ interface ReaderParts {
   typeFault: RecordFault;
   /** Null for a field that is not required. */
   missingFault: RecordFault | null;
+  withoutBlanks: (text: string) => string;
 }
 
-function compileReader({ type, checks, isMissing, typeFault, missingFault }: ReaderParts): FieldReader {
+function compileReader({ type, checks, isMissing, typeFault, missingFault, withoutBlanks }: ReaderParts): FieldReader {
   return {
-    present: (text) => (text === undefined || isBlank(text) || isMissing?.(text) ? undefined : text),
-    read(text, faults) {
-      if (text === undefined) {
+    present: (text) => (text === undefined || isBlank(text) || isMissing?.(withoutBlanks(text)) ? undefined : text),
+    read(given, faults) {
+      if (given === undefined) {
         if (missingFault !== null) faults.push(missingFault);
         return undefined;
       }
+      const text = withoutBlanks(given);
       const value = type.read(text);
       if (value === undefined) faults.push(typeFault);
       else for (const check of checks) if (!check.test(text, value)) faults.push(check.fault);
@@ -116,6 +121,7 @@ function sameValueAs(
     return values.some((each) => (compare ? compare(each, value) === 0 : each === value));
   };
 }
+const TEXT_TYPES: ReadonlySet<Field['type']> = new Set(['string', 'any']);
 
 const always = () => true;
 const never = () => false;

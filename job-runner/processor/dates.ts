@@ -9,7 +9,13 @@ import { compareOrdered, identity, readIf, type ValueType } from './value-type.t
 const DATE_FORM = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/;
 /** A fraction has microseconds at most: PostgreSQL rounds a longer one, which may give 24:00:00. */
 const TIME_FORM = /^(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?$/;
-/** A fraction has nanoseconds at most: PostgreSQL refuses a much longer one. */
+/**
+ * A datetime as files hold it: in ISO 8601, or as PostgreSQL writes it, with a space for the T and a zone of hours alone.
+ * A fraction has nanoseconds at most: PostgreSQL refuses a much longer one.
+ */
+const DATETIME_TEXT =
+  /^([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?)(?:(Z)|([+-](?:0[0-9]|1[0-4]))(?::?([0-5][0-9]))?)?$/;
+/** The value of a datetime. */
 const DATETIME_FORM =
   /^([0-9]{4}-[0-9]{2}-[0-9]{2})T((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])(?:\.([0-9]{1,9}))?(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?$/;
 const YEAR_FORM = /^(?!0000)[0-9]{4}$/;
@@ -45,7 +51,7 @@ export const TIME = isoType({
 export const DATETIME = isoType({
   code: CODES.type,
   expectation: 'a date and time such as 2025-01-31T12:00:00Z',
-  read: readIf((text) => isDate(DATETIME_FORM.exec(text)?.[1] ?? '')),
+  read: readDatetimeText,
   compare: compareDatetimes,
 });
 
@@ -90,6 +96,12 @@ export function compareDatetimes(a: string, b: string): number {
   const x = readDatetime(a);
   const y = readDatetime(b);
   return compareOrdered(x.second, y.second) || compareNumbers(`0.${x.fraction}`, `0.${y.fraction}`);
+}
+
+function readDatetimeText(text: string): string | undefined {
+  const [, date = '', time, utc = '', hours, minutes = '00'] = DATETIME_TEXT.exec(text) ?? [];
+  if (!isDate(date)) return undefined;
+  return `${date}T${time}${hours === undefined ? utc : `${hours}:${minutes}`}`;
 }
 
 function readDatetime(text: string): { second: number; fraction: string } {

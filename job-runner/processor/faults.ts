@@ -22,7 +22,7 @@ export const CODES = {
   range: 'VAL_009',
   /** The record has another number of fields than the header; in NDJSON, an unknown key or a field twice. */
   fieldCount: 'VAL_010',
-  /** The record has bytes that are not UTF-8 text, or a NUL character. */
+  /** The record has bytes that are not text in the file's encoding, or a NUL character. */
   text: 'VAL_011',
   /** A quote stands where none may stand; in NDJSON, the line is not one JSON object. */
   quoting: 'VAL_012',
@@ -70,14 +70,14 @@ export const JSON_FAULT: RecordFault = {
 export const TEXT_FAULT: RecordFault = {
   code: CODES.text,
   field: null,
-  message: 'The record holds bytes that are not UTF-8 text, or a NUL character',
+  message: "The record holds bytes that are not text in the file's encoding, or a NUL character",
 };
 
 export function fieldTextFault(field: string): RecordFault {
   return {
     code: CODES.text,
     field,
-    message: `${field} holds bytes that are not UTF-8 text, or a NUL character`,
+    message: `${field} holds bytes that are not text in the file's encoding, or a NUL character`,
   };
 }
 

@@ -14,7 +14,7 @@ export function integerType(style: NumberStyle): ValueType {
   return {
     ...numberType(style),
     code: CODES.integer,
-    expectation: `a whole number${groupChar === undefined ? '' : ` such as 1${groupChar}234`}${around(style)}`,
+    expectation: `a whole number without a decimal point${groupChar === undefined ? '' : ` such as 1${groupChar}234`}${around(style)}`,
     read: compileRead({ groupChar, bareNumber, decimalChar: undefined }, INTEGER),
     // A fraction stays none of a whole number.
     write: (value) => (groupChar === '.' ? value.replace('.', ',') : value),
@@ -49,12 +49,18 @@ interface ReadStyle {
   decimalChar: string | undefined;
 }
 
+/** Characters that programs write for one another between groups of digits: apostrophes, and spaces that do not break. */
+const ALIKE = ["'\u2019", ' \u00a0\u202f\u2009'];
+
 /** Turns a text of the style into plain digits with a point. */
 function compileRead({ decimalChar, groupChar, bareNumber }: ReadStyle, plain: RegExp): ValueType['read'] {
+  const alike = groupChar === undefined ? undefined : ALIKE.find((chars) => chars.includes(groupChar));
+  const unify = (text: string) =>
+    alike === undefined ? text : Array.from(text, (char) => (alike.includes(char) ? groupChar! : char)).join('');
   return (text) => {
     let number: string | undefined = text;
     if (bareNumber === false) number = stripUnits(number, `.,${decimalChar ?? ''}${groupChar ?? ''}`);
-    if (groupChar !== undefined && number) number = joinGroups(number, groupChar, decimalChar);
+    if (groupChar !== undefined && number) number = joinGroups(unify(number), groupChar, decimalChar);
     if (decimalChar !== undefined && decimalChar !== '.' && number)
       number = number.includes('.') ? undefined : number.replace(decimalChar, '.');
     return number !== undefined && plain.test(number) ? number : undefined;

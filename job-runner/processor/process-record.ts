@@ -1,6 +1,6 @@
 /** Checks one record by the rules of its schema, whatever the file's format. Pure; compiled once per schema. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { matchHeader, normalizeName } from '#runner/csv/header.ts';
+import { matchHeader, visibleName } from '#runner/csv/header.ts';
 import { RecordView } from '#runner/csv/record-reader.ts';
 import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
 import { mayBeBlank } from './byte-tests.ts';
@@ -232,18 +232,18 @@ export function requireKeyColumns(schema: RecordSchemaSpec): void {
   }
 }
 
-/** A header's column must belong to one field, so names and aliases differ in more than case, spaces, `_` and `-`. */
+/** A column must belong to one field, so no two fields have a name or alias that looks the same. */
 export function requireDistinctNames(schema: RecordSchemaSpec): void {
   const owners = new Map<string, number>();
   for (const [i, { name, aliases = [] }] of schema.fields.entries()) {
     for (const text of [name, ...aliases]) {
-      const key = normalizeName(text);
       const path = `spec.fields[${i}].${text === name ? 'name' : 'aliases'}`;
-      if (key === '') throw new SchemaError(path, `${text} has no letter or digit`);
-      const owner = owners.get(key);
+      const seen = visibleName(text);
+      if (seen === '') throw new SchemaError(path, 'has no character that can be seen');
+      const owner = owners.get(seen);
       if (owner !== undefined && owner !== i)
         throw new SchemaError(path, `in a header ${text} could also be the field ${schema.fields[owner]!.name}`);
-      owners.set(key, i);
+      owners.set(seen, i);
     }
   }
 }

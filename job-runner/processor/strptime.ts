@@ -51,7 +51,8 @@ const DIRECTIVES: Record<string, Directive> = {
 const DATE_PARTS: readonly Part[] = ['year', 'month', 'day'];
 const TIME_PARTS: readonly Part[] = ['hour', 'half', 'minute', 'second', 'fraction'];
 const PARTS: Record<Kind, readonly Part[]> = {
-  date: DATE_PARTS,
+  // A date may stand before a time, which is read and then left out.
+  date: [...DATE_PARTS, ...TIME_PARTS, 'zone'],
   time: TIME_PARTS,
   datetime: [...DATE_PARTS, ...TIME_PARTS, 'zone'],
 };
@@ -120,6 +121,8 @@ function checkTokens(tokens: readonly string[], kind: Kind, path: string): void 
     throw new SchemaError(path, `lacks the ${missing.join(', ')}: the words of a ${kind} are ${words}`);
   if (found.has('half') !== tokens.includes('%I'))
     throw new SchemaError(path, '%I and %p go together: the hour from 1 to 12, and AM or PM');
+  const needsHour = TIME_PARTS.concat('zone').find((part) => part !== 'hour' && found.has(part));
+  if (needsHour && !found.has('hour')) throw new SchemaError(path, `has the ${needsHour} without the hour`);
   if (found.has('fraction') && !found.has('second')) throw new SchemaError(path, 'has %f without %S');
 }
 
@@ -144,7 +147,7 @@ type Groups = Record<Part, number>;
 type Writer = (found: RegExpExecArray, groups: Groups) => string | undefined;
 
 const WRITERS: Record<Kind, Writer> = {
-  date: writeDate,
+  date: (found, groups) => (hasTime(groups) && !writeTime(found, groups) ? undefined : writeDate(found, groups)),
   time: writeTime,
   datetime(found, groups) {
     const date = writeDate(found, groups);
@@ -153,6 +156,8 @@ const WRITERS: Record<Kind, Writer> = {
     return date && time && `${date}T${time}${zone}`;
   },
 };
+
+const hasTime = (groups: Groups) => groups.hour !== -1;
 
 function writeDate(found: RegExpExecArray, groups: Groups): string | undefined {
   const year = readYear(found[groups.year]!);
@@ -174,7 +179,7 @@ function readMonth(text: string): string {
 
 function writeTime(found: RegExpExecArray, groups: Groups): string | undefined {
   const half = found[groups.half];
-  const minute = found[groups.minute]!;
+  const minute = found[groups.minute] ?? '00';
   const second = found[groups.second] ?? '00';
   const fraction = found[groups.fraction];
   let hours = Number(found[groups.hour]);

@@ -4,10 +4,13 @@
  */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { Compression, DeclaredFormat, Dialect, Encoding, SourceType } from '#api/source-format.ts';
-import { normalizeName } from '#runner/csv/header.ts';
+import { createFieldFinder } from '#runner/csv/header.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
-import { createDialectRewriter } from './rewrite-dialect.ts';
+import { refuseKnown, refuseNulTail, refuseOtherTables } from './known-formats.ts';
+import { createDialectReader } from './read-dialect.ts';
+import { findSepLine, type SepLine } from './sep-line.ts';
 import { completeDialect, DELIMITERS, declaredOtherwise, formatFault } from './source-format.ts';
+import { findFraming, type JsonFraming } from './split-json.ts';
 import { createTranscoder } from './transcode.ts';
 
 /** This many decompressed bytes at the beginning of a file decide its format. */
@@ -23,26 +26,14 @@ const MAGIC: readonly [bytes: string, container: 'gzip' | 'zstd' | 'workbook or 
   ['PK\x05\x06', 'workbook or zip'],
 ];
 
-/** Formats that are recognised and refused, with what the user can do instead. */
-const REFUSED: readonly [bytes: string, message: string][] = [
-  ['\xd0\xcf\x11\xe0', 'an old workbook (.xls) or one that is protected by a password: save it as .xlsx or CSV'],
-  ['BZh91AY&SY', 'compressed by bzip2: compress it with gzip or zstd'],
-  ['\xfd7zXZ\x00', 'compressed by xz: compress it with gzip or zstd'],
-  ['7z\xbc\xaf\x27\x1c', 'a 7-Zip archive: pack it as a ZIP with one file, or with gzip'],
-  ['Rar!\x1a\x07', 'a RAR archive: pack it as a ZIP with one file, or with gzip'],
-  ['\x04\x22\x4d\x18', 'compressed by lz4: compress it with gzip or zstd'],
-  ['%PDF-', 'a PDF: export the table as CSV'],
-  ['PAR1\x15', 'a Parquet file: export it as CSV or NDJSON'],
-];
-
 /**
  * @param head the object's first bytes as they are stored.
  * @throws Fault (permanent, reason FormatMismatch, FormatNotSupported)
  */
 export function detectContainer(head: Buffer, declared: DeclaredFormat): Container {
   const start = head.toString('latin1', 0, 16);
-  const found = MAGIC.find(([bytes]) => start.startsWith(bytes))?.[1] ?? 'none';
-  refuseKnown(start, 'The object is');
+  const found = containerOf(start);
+  if (found === 'none') refuseKnown(head, 'The object is');
   const wanted = declared.type === 'xlsx' ? 'zip' : declared.compression;
   const fits = wanted === undefined || wanted === found || (wanted === 'zip' && found === 'workbook or zip');
   const workbook = found === 'workbook or zip' && (declared.type ?? 'xlsx') === 'xlsx';
@@ -53,9 +44,13 @@ export function detectContainer(head: Buffer, declared: DeclaredFormat): Contain
   );
 }
 
-function refuseKnown(start: string, subject: string): void {
-  const message = REFUSED.find(([bytes]) => start.startsWith(bytes))?.[1];
-  if (message) throw formatFault('FormatNotSupported', `${subject} ${message}, and upload that.`);
+/** A file of zstd may begin with frames that readers skip. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the format's own bytes
+const SKIPPABLE_FRAME = /^[\x50-\x5f]\x2a\x4d\x18/;
+
+function containerOf(start: string): Container {
+  const found = MAGIC.find(([bytes]) => start.startsWith(bytes))?.[1];
+  return found ?? (SKIPPABLE_FRAME.test(start) ? 'zstd' : 'none');
 }
 
 export interface Sample {
@@ -67,26 +62,33 @@ export interface Sample {
   key: string;
 }
 
-export type Content = { type: 'ndjson'; encoding: Encoding } | { type: 'csv'; encoding: Encoding; dialect: Dialect };
+export type Content =
+  | { type: 'ndjson'; encoding: Encoding; framing: JsonFraming }
+  | { type: 'csv'; encoding: Encoding; dialect: Dialect; sepLine: SepLine | null };
 
-/** @throws Fault (permanent, reason FormatMismatch, FormatNotSupported) */
-export function detectContent(sample: Sample, declared: DeclaredFormat, schema: RecordSchemaSpec): Content {
-  const start = sample.bytes.toString('latin1', 0, 16);
-  refuseKnown(start, "The archive's file is");
-  if (MAGIC.some(([bytes]) => start.startsWith(bytes))) {
-    throw formatFault(
-      'FormatNotSupported',
-      'The object is packed twice: upload the file inside, with one compression or none.',
-    );
-  }
-  const encoding = detectEncoding(sample, declared.encoding);
+/**
+ * @param guess the encoding of a text that declares none, has no byte order mark, and is not UTF-8 in the sample;
+ * default: the guess from the sample alone
+ * @throws Fault (permanent, reason FormatMismatch, FormatNotSupported)
+ */
+export function detectContent(
+  sample: Sample,
+  declared: DeclaredFormat,
+  schema: RecordSchemaSpec,
+  guess: Encoding = 'utf-8',
+): Content {
+  const encoding = findEncoding(sample, declared) ?? guess;
   const transcoder = createTranscoder(encoding);
   const text = Buffer.concat([transcoder.push(sample.bytes), sample.complete ? transcoder.end() : Buffer.alloc(0)]);
   if (detectType({ ...sample, bytes: text }, declared) === 'ndjson') {
-    // The JSON standard demands UTF-8: unless another encoding is declared, bytes that are not UTF-8 are mistakes.
-    return { type: 'ndjson', encoding: encoding === 'windows-1252' && !declared.encoding ? 'utf-8' : encoding };
+    return { type: 'ndjson', encoding, framing: requireFraming(text) };
   }
-  return { type: 'csv', encoding, dialect: detectDialect(text, { key: sample.key, declared, schema }) };
+  const sepLine = findSepLine(text);
+  const { delimiter = sepLine?.delimiter } = declared.dialect ?? {};
+  const known = delimiter === undefined ? declared : { ...declared, dialect: { ...declared.dialect, delimiter } };
+  const table = text.subarray(sepLine?.bytes ?? 0);
+  const dialect = detectDialect(table, { key: sample.key, declared: known, schema });
+  return { type: 'csv', encoding, dialect, sepLine };
 }
 
 const MARKS: readonly [bytes: string, encoding: Encoding][] = [
@@ -95,46 +97,68 @@ const MARKS: readonly [bytes: string, encoding: Encoding][] = [
   ['\xfe\xff', 'utf-16be'],
 ];
 
-function detectEncoding(sample: Sample, declared: Encoding | undefined): Encoding {
-  const start = sample.bytes.toString('latin1', 0, 3);
-  const marked = MARKS.find(([bytes]) => start.startsWith(bytes))?.[1];
-  if (declared && marked && declared !== marked) {
-    throw declaredOtherwise(`encoding ${declared}, but the file begins with the byte order mark of ${marked}`);
-  }
-  const encoding = declared ?? marked;
-  if (encoding) return encoding;
-  const nuls = sample.bytes.includes(0) ? count(sample.bytes, (byte) => byte === 0) : 0;
-  // Latin letters in UTF-16 have a NUL as every other byte.
-  if (nuls * 4 >= sample.bytes.length && nuls > 1) {
-    throw formatFault(
-      'FormatNotSupported',
-      'The file holds NUL bytes throughout: it is UTF-16 without a byte order mark, or no text. Declare spec.format.encoding utf-16le or utf-16be in a new BatchUpload, or save it as CSV in UTF-8.',
-    );
-  }
-  return guessEncoding(sample);
-}
-
 /**
- * A file with bytes that are not UTF-8 is Windows-1252, which includes Latin-1, unless most of its other characters are
- * clearly UTF-8: then only the few wrong bytes are mistakes, and their records fail.
+ * Finds the encoding that is declared, that a byte order mark tells, or that is UTF-8 as far as the sample goes.
+ * @returns null for a text that is not UTF-8, so that all of its bytes must be looked at (`guessEncoding`)
+ * @throws Fault (permanent, reason FormatMismatch, FormatNotSupported)
  */
-function guessEncoding({ bytes, complete }: Sample): Encoding {
-  const whole = complete ? bytes : withoutCutSequence(bytes);
-  if (isUtf8Portable(whole)) return 'utf-8';
-  const { sequences, strays } = countSequences(whole);
-  if (sequences > strays) return 'utf-8';
-  if (count(whole, (byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) * 10 > whole.length) {
+export function findEncoding(sample: Sample, declared: DeclaredFormat): Encoding | null {
+  const start = sample.bytes.toString('latin1', 0, 16);
+  refuseKnown(sample.bytes, 'The file is');
+  if (containerOf(start) !== 'none') {
     throw formatFault(
       'FormatNotSupported',
-      'The file is not text: save it as CSV, NDJSON (either may be compressed by gzip, zstd or ZIP) or .xlsx, and upload that.',
+      'The object is packed twice: upload the file inside, with one compression or none.',
     );
   }
-  return 'windows-1252';
+  const marked = MARKS.find(([bytes]) => start.startsWith(bytes))?.[1];
+  if (declared.encoding && marked && declared.encoding !== marked) {
+    throw declaredOtherwise(`encoding ${declared.encoding}, but the file begins with the byte order mark of ${marked}`);
+  }
+  const encoding = declared.encoding ?? marked;
+  if (encoding) return encoding;
+  if (sample.complete) refuseNulTail(sample.bytes);
+  refuseNuls(sample.bytes);
+  if (isUtf8Portable(sample.complete ? sample.bytes : withoutCutSequence(sample.bytes))) return 'utf-8';
+  // The JSON standard demands UTF-8: unless another encoding is declared, bytes that are not UTF-8 are mistakes.
+  return detectType(sample, declared) === 'ndjson' ? 'utf-8' : null;
 }
 
-function count(bytes: Buffer, matches: (byte: number) => boolean): number {
+/** Latin letters have a NUL as every other byte in UTF-16, and three NULs of four bytes in UTF-32. */
+function refuseNuls(bytes: Buffer): void {
+  const start = bytes.subarray(0, 4).toString('latin1');
+  const nuls = bytes.includes(0) ? count(bytes, (byte) => byte === 0) : 0;
+  if (start === '\x00\x00\xfe\xff' || (nuls * 10 >= bytes.length * 6 && bytes.length >= 8)) {
+    throw formatFault('FormatNotSupported', 'The file is UTF-32: save it as UTF-8, and upload that.');
+  }
+  const throughout = nuls * 4 >= bytes.length && nuls >= 2;
+  if (!throughout && !(nuls >= 2 && hasWideLines(bytes))) return;
+  throw formatFault(
+    'FormatNotSupported',
+    'The file holds NUL bytes throughout: it is UTF-16 without a byte order mark, or no text. Declare spec.format.encoding utf-16le or utf-16be in a new BatchUpload, or save it as CSV in UTF-8.',
+  );
+}
+
+/** In UTF-16 every end of a line has its NUL, and the NULs stand at even places only or at odd places only. */
+function hasWideLines(bytes: Buffer): boolean {
+  const odd = count(bytes, (byte, i) => byte === 0 && i % 2 === 1);
+  const even = count(bytes, (byte, i) => byte === 0 && i % 2 === 0);
+  const parity = odd > even ? 1 : 0;
+  if (Math.min(odd, even) * 20 > Math.max(odd, even)) return false;
+  const ends = count(bytes, (byte) => byte === 0x0a || byte === 0x0d);
+  return (
+    ends > 0 &&
+    ends ===
+      count(bytes, (byte, i) => {
+        const isEnd = byte === 0x0a || byte === 0x0d;
+        return isEnd && i % 2 !== parity && bytes[parity === 1 ? i + 1 : i - 1] === 0;
+      })
+  );
+}
+
+function count(bytes: Buffer, matches: (byte: number, i: number) => boolean): number {
   let found = 0;
-  for (const byte of bytes) if (matches(byte)) found += 1;
+  for (let i = 0; i < bytes.length; i += 1) if (matches(bytes[i]!, i)) found += 1;
   return found;
 }
 
@@ -148,36 +172,40 @@ function withoutCutSequence(bytes: Buffer): Buffer {
   return bytes;
 }
 
-const SEQUENCE = /[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}|([\x80-\xff])/g;
-
-/** Counts the characters of several bytes that are UTF-8, and the bytes that belong to no such character. */
-function countSequences(bytes: Buffer): { sequences: number; strays: number } {
-  let sequences = 0;
-  let strays = 0;
-  for (const [, stray] of bytes.toString('latin1').matchAll(SEQUENCE)) {
-    if (stray === undefined) sequences += 1;
-    else strays += 1;
-  }
-  return { sequences, strays };
-}
+const withoutMark = (bytes: Buffer) => bytes.toString('utf8').replace(/^\ufeff/, '');
 
 function detectType({ bytes, complete, key }: Sample, { type, dialect }: DeclaredFormat): SourceType {
-  const text = bytes.toString('utf8').replace(/^\ufeff/, '');
-  const [first = '', next] = text.trimStart().split('\n', 2);
-  if (type === 'ndjson' && first !== '' && !first.startsWith('{')) {
+  const text = withoutMark(bytes);
+  const start = text.trimStart();
+  const [first = '', next] = start.split('\n', 2);
+  const isSequence = start.startsWith('\u001e');
+  if (type === 'ndjson' && first !== '' && !first.startsWith('{') && !isSequence && !isArray(first)) {
     throw declaredOtherwise('type ndjson, but the first line of the file is not a JSON object');
   }
-  if (type) return type;
-  if (dialect) return 'csv';
-  if (/^\[\s*(\{|$)/.test(first)) {
+  if (type !== 'ndjson' && (type || dialect)) return type ?? 'csv';
+  if (isArray(first)) {
     throw formatFault(
       'FormatNotSupported',
-      'The file is one JSON array: write one object a line (NDJSON), and upload that. For a CSV, declare spec.format.type csv.',
+      'The file is one JSON array: write one object a line (NDJSON, by jq -c .[]), and upload that. For a CSV, declare spec.format.type csv.',
     );
   }
+  if (type || isSequence) return 'ndjson';
   if (!first.startsWith('{')) return 'csv';
   const cut = next === undefined && !complete;
-  return cut || isJson(first) || /\.(ndjson|jsonl)\b/i.test(key) ? 'ndjson' : 'csv';
+  if (cut || isJson(first) || /\.(ndjson|jsonl)\b/i.test(key)) return 'ndjson';
+  return findFraming(start) === 'lines' ? 'csv' : 'ndjson';
+}
+
+const isArray = (first: string) => /^\[\s*(\{|$)/.test(first);
+
+/** @throws Fault (permanent, reason FormatNotSupported) */
+function requireFraming(text: Buffer): JsonFraming {
+  const framing = findFraming(withoutMark(text));
+  if (framing) return framing;
+  throw formatFault(
+    'FormatNotSupported',
+    'The file holds JSON objects over several lines: write one object a line (NDJSON, by jq -c .), and upload that.',
+  );
 }
 
 function isJson(text: string): boolean {
@@ -199,40 +227,40 @@ function detectDialect(
 ): Dialect {
   const first = /\.(tsv|tab)\b/i.test(key) ? '\t' : ',';
   if (declared.dialect?.delimiter !== undefined) return completeDialect(declared.dialect, first);
-  const known = new Set(schema.fields.flatMap(({ name, aliases = [] }) => [name, ...aliases].map(normalizeName)));
-  let best = completeDialect(declared.dialect, first);
-  let most = 0;
-  for (const delimiter of new Set([first, ...DELIMITERS])) {
-    const dialect = { ...best, delimiter };
-    const matches = new Set(
-      readHeader(text, dialect)
-        .map(normalizeName)
-        .filter((name) => known.has(name)),
-    ).size;
-    if (matches <= most) continue;
-    most = matches;
-    best = dialect;
-  }
-  return best;
+  const fieldOf = createFieldFinder(schema);
+  const ordinary = completeDialect(declared.dialect, first);
+  const candidates = [...new Set([first, ...DELIMITERS])].map((delimiter) => {
+    const dialect = { ...ordinary, delimiter };
+    const { names, isCut } = readHeader(text, dialect);
+    const fields = new Set(names.map((name) => fieldOf(name)?.field).filter((field) => field !== undefined)).size;
+    return { dialect, fields, names: isCut ? names.length : 0 };
+  });
+  // A header that is longer than the sample may have the schema's fields at its end.
+  const best = (by: 'fields' | 'names') => candidates.reduce((a, b) => (b[by] > a[by] ? b : a));
+  const mayHaveOthers = schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial';
+  if (!mayHaveOthers) refuseOtherTables(firstLine(text), (name) => fieldOf(name) !== null);
+  return best(best('fields').fields > 0 ? 'fields' : 'names').dialect;
 }
+
+const firstLine = (text: Buffer) => /[^\s][^\r\n]*/.exec(text.toString('utf8', 0, HEADER_STEP))?.[0] ?? '';
 
 const HEADER_STEP = 512;
 
 /** Reads the fields of the first record, as far as the sample holds that record. */
-function readHeader(text: Buffer, dialect: Dialect): string[] {
-  const fields: string[][] = [];
-  const reader = createDialectRewriter({
+function readHeader(text: Buffer, dialect: Dialect): { names: string[]; isCut: boolean } {
+  let header: string[] | null = null;
+  const reader = createDialectReader({
     dialect,
     maxRecordBytes: Number.POSITIVE_INFINITY,
-    format: (record) => {
-      fields.push(record);
-      return '';
+    onBlank: () => undefined,
+    onRecord({ bytes, ends }) {
+      header ??= ends.map((end, i) => bytes.toString('utf8', ends[i - 1] ?? 0, end));
     },
   });
-  const view = text.toString('latin1');
   // Most headers lie in the first step; the rest of the sample is read only for longer ones.
-  for (let from = 0; from < view.length && fields.length === 0; from += HEADER_STEP)
-    reader.push(view.slice(from, from + HEADER_STEP));
-  if (fields.length === 0) reader.end();
-  return (fields[0] ?? []).map((name) => Buffer.from(name, 'latin1').toString('utf8'));
+  for (let from = 0; from < text.length && header === null; from += HEADER_STEP)
+    reader.push(text.subarray(from, from + HEADER_STEP));
+  const isCut = header === null;
+  if (isCut) reader.end();
+  return { names: header ?? [], isCut };
 }

@@ -2,15 +2,24 @@
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { copied } from './copied.ts';
-import { type Container, type Content, detectContainer, detectContent, SAMPLE_BYTES } from './detect-format.ts';
+import {
+  type Container,
+  type Content,
+  detectContainer,
+  detectContent,
+  findEncoding,
+  SAMPLE_BYTES,
+} from './detect-format.ts';
+import { gatherEvidence, guessEncoding } from './guess-encoding.ts';
 import { findPart, findWorkbookPart } from './package-parts.ts';
 import { type Peeked, peek } from './peek.ts';
 import type { Archive, Platform, ReadBytes } from './platform.ts';
 import { rewriteDialect } from './rewrite-dialect.ts';
 import { NDJSON_FIRST_ROW, type NdjsonOptions, rewriteNdjson } from './rewrite-ndjson.ts';
 import { rewriteXlsx } from './rewrite-xlsx.ts';
+import { skipBytes } from './sep-line.ts';
 import { declaredOtherwise, formatFault, isOrdinary } from './source-format.ts';
-import { transcode } from './transcode.ts';
+import { createGuessedTranscoder, createTranscoder, transcode } from './transcode.ts';
 import { notWorkbook } from './workbook.ts';
 import { CANONICAL_DELIMITER } from './write-csv.ts';
 
@@ -48,10 +57,13 @@ export async function openFile(input: FileInput): Promise<OpenedFile> {
   const container = outer.head.length === 0 ? 'none' : detectContainer(outer.head, input.declared);
   switch (container) {
     case 'none':
-      return openText(input, container, outer);
+      return openText(input, { compression: container, readAgain: () => readWhole(input) }, outer);
     case 'gzip':
-    case 'zstd':
-      return openText(input, container, await peek(platform.decompress(copied(outer.stream), container), SAMPLE_BYTES));
+    case 'zstd': {
+      const text = await peek(platform.decompress(copied(outer.stream), container), SAMPLE_BYTES);
+      const readAgain = () => platform.decompress(readWhole(input), container);
+      return openText(input, { compression: container, readAgain }, text);
+    }
     case 'zip':
     case 'workbook or zip': {
       await outer.stream.return();
@@ -73,7 +85,8 @@ async function openZip(input: FileInput, archive: Archive): Promise<OpenedFile> 
   if (declared.compression === 'none') throw declaredOtherwise('compression none, but the object is a ZIP');
   const [member, ...others] = members;
   if (!member || others.length > 0) throw wrongNumberOfMembers(members.map(({ name }) => name));
-  return openText(input, 'zip', await peek(archive.read(member), SAMPLE_BYTES));
+  const readAgain = () => archive.read(member);
+  return openText(input, { compression: 'zip', readAgain }, await peek(readAgain(), SAMPLE_BYTES));
 }
 
 function wrongNumberOfMembers(names: string[]) {
@@ -105,19 +118,34 @@ function openXlsx({ declared, schema, maxRecordBytes }: FileInput, archive: Arch
   };
 }
 
-function openText(
+const readWhole = ({ readBytes, sizeBytes }: FileInput) => readBytes(0, sizeBytes);
+
+interface TextSource {
+  compression: Exclude<Container, 'workbook or zip'>;
+  /** Reads the decompressed text from its start, beside the stream. */
+  readAgain(): AsyncIterable<Buffer>;
+}
+
+async function openText(
   input: FileInput,
-  compression: Exclude<Container, 'workbook or zip'>,
+  { compression, readAgain }: TextSource,
   { head, complete, stream }: Peeked,
-): OpenedFile {
+): Promise<OpenedFile> {
   const { declared, schema, key, maxRecordBytes, platform } = input;
-  const content = detectContent({ bytes: head, complete, key }, declared, schema);
+  const sample = { bytes: head, complete, key };
+  // Only a text whose beginning is not UTF-8 is read twice: a stray byte in the beginning decides nothing.
+  const found = findEncoding(sample, declared);
+  const guess = found ?? guessEncoding(await gatherEvidence(readAgain()));
+  const content = detectContent(sample, declared, schema, guess);
   const { type, encoding } = content;
   const asIs = type === 'csv' && isOrdinary(content.dialect);
-  const rewritten = compression !== 'none' || encoding !== 'utf-8' || !asIs;
+  const sepLine = type === 'csv' ? content.sepLine : null;
+  const rewritten = compression !== 'none' || encoding !== 'utf-8' || !asIs || sepLine !== null;
   // Decompressed pieces need no copy: nothing else writes into them.
   const pieces = rewritten && compression === 'none' ? copied(stream) : stream;
-  const text = encoding === 'utf-8' ? pieces : transcode(pieces, encoding);
+  const transcoder = found === null ? createGuessedTranscoder(encoding) : createTranscoder(encoding);
+  const decoded = encoding === 'utf-8' ? pieces : transcode(pieces, transcoder);
+  const text = sepLine ? skipBytes(decoded, sepLine.bytes) : decoded;
   const seen = new Set<number>();
   const absentFields = () => schema.fields.filter((_, i) => !seen.has(i)).map(({ name }) => name);
   return {
@@ -131,16 +159,16 @@ function openText(
     },
     bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes, isUtf8: platform.isUtf8, seen }),
     rewritten,
-    ...(type === 'ndjson' ? { firstRowNumber: NDJSON_FIRST_ROW, absentFields } : { firstRowNumber: 1 }),
+    ...(type === 'ndjson' ? { firstRowNumber: NDJSON_FIRST_ROW, absentFields } : { firstRowNumber: sepLine ? 2 : 1 }),
   };
 }
 
 function rewrite(
   content: Content,
   text: AsyncIterable<Buffer>,
-  options: Required<NdjsonOptions>,
+  options: Required<Omit<NdjsonOptions, 'framing'>>,
 ): AsyncIterable<Buffer> {
   return content.type === 'ndjson'
-    ? rewriteNdjson(text, options)
+    ? rewriteNdjson(text, { ...options, framing: content.framing })
     : rewriteDialect(text, { dialect: content.dialect, maxRecordBytes: options.maxRecordBytes });
 }

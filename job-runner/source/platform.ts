@@ -29,7 +29,11 @@ export interface ArchiveMember {
   sizeBytes: number;
 }
 
-/** Is an entry of an archive one of its members? Folders are not, nor are the files that a Mac adds. */
+const FOLDER = /\/$/;
+/** Files that the systems of Apple and Microsoft put beside a person's files. */
+const SYSTEM_FILE = /^__MACOSX\/|(^|\/)(\._[^/]*|\.DS_Store|desktop\.ini|thumbs\.db|ehthumbs\.db|~\$[^/]*)$/i;
+
+/** Is an entry of an archive one of its members? Folders are not, nor are the files that operating systems add. */
 export function isListed(entryName: string): boolean {
-  return !/\/$|^__MACOSX\/|(^|\/)\.DS_Store$/.test(entryName);
+  return !FOLDER.test(entryName) && !SYSTEM_FILE.test(entryName);
 }

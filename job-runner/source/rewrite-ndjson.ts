@@ -1,9 +1,10 @@
 /** Rewrites NDJSON, one object a line, as records whose header is the schema's own fields; a line is a row. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { normalizeName } from '#runner/csv/header.ts';
+import { createFieldFinder } from '#runner/csv/header.ts';
 import { unquotedKind, type ValueKind } from '#runner/csv/typed-values.ts';
 import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
 import { recordTooLong } from './source-format.ts';
+import { createJsonSplitter, type JsonFraming } from './split-json.ts';
 import { encodeText } from './transcode.ts';
 import { formatMalformed, formatRecord } from './write-csv.ts';
 
@@ -14,6 +15,8 @@ export interface NdjsonOptions {
   isUtf8?: IsUtf8;
   /** Gets the positions of the schema's fields that some object has. */
   seen?: Set<number>;
+  /** Default: one object a line. */
+  framing?: JsonFraming;
 }
 
 /**
@@ -34,39 +37,27 @@ const { rawJSON, isRawJSON } = JSON as unknown as {
 /** @param input bytes in UTF-8, cut anywhere. @throws Fault FILE_RECORD_TOO_LONG */
 export async function* rewriteNdjson(
   input: AsyncIterable<Buffer>,
-  { schema, maxRecordBytes, isUtf8 = isUtf8Portable, seen = new Set() }: NdjsonOptions,
+  { schema, maxRecordBytes, isUtf8 = isUtf8Portable, seen = new Set(), framing = 'lines' }: NdjsonOptions,
 ): AsyncGenerator<Buffer, void, void> {
   const toRecord = createLineReader(schema, isUtf8, seen);
+  const splitter = createJsonSplitter(framing);
   yield Buffer.from(formatRecord(schema.fields.map(({ name }) => name)));
   let row = 0;
-  let rest: Buffer[] = [];
-  let restLength = 0;
-  const takeLine = (end: Buffer): Buffer => {
-    const line = rest.length === 0 ? end : Buffer.concat([...rest, end]);
-    rest = [];
-    restLength = 0;
+  const takeText = (text: Buffer): Buffer => {
     row += 1;
-    return toRecord(row === 1 && line.subarray(0, 3).equals(BOM) ? line.subarray(3) : line);
+    if (text.length > maxRecordBytes) throw recordTooLong(row, maxRecordBytes);
+    return toRecord(row === 1 && text.subarray(0, 3).equals(BOM) ? text.subarray(3) : text);
   };
   for await (const piece of input) {
-    const records: Buffer[] = [];
-    let from = 0;
-    for (let lf = piece.indexOf(LF); lf !== -1; lf = piece.indexOf(LF, from)) {
-      if (restLength + lf - from > maxRecordBytes) break;
-      records.push(takeLine(piece.subarray(from, lf)));
-      from = lf + 1;
-    }
-    rest.push(piece.subarray(from));
-    restLength += piece.length - from;
+    const records = splitter.push(piece).map(takeText);
     if (records.length > 0) yield Buffer.concat(records);
-    if (restLength > maxRecordBytes) throw recordTooLong(row + 1, maxRecordBytes);
+    if (splitter.heldBytes > maxRecordBytes) throw recordTooLong(row + 1, maxRecordBytes);
   }
-  if (restLength > 0) yield takeLine(NOTHING);
+  const last = splitter.end();
+  if (last) yield takeText(last);
 }
 
-const LF = 0x0a;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
-const NOTHING = Buffer.alloc(0);
 const BLANK = Buffer.from('\n');
 
 /** Turns one line without its LF into one record or a blank line. */
@@ -78,7 +69,7 @@ function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8, seen: Set<nu
     if (!isUtf8(line)) return Buffer.from(formatMalformed(line.toString('latin1')), 'latin1');
     const text = line.toString('utf8').trim();
     if (text === '') return BLANK;
-    const object = parseObject(text);
+    const { object, hasKeyTwice } = parseObject(text);
     if (object === null) return Buffer.from(formatMalformed(text));
     const values: string[] = new Array(schema.fields.length).fill('');
     const quoted: boolean[] = [];
@@ -95,42 +86,52 @@ function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8, seen: Set<nu
       } else surplus[key] = value;
     }
     // With one field more than the header has, the record fails with the code of a wrong number of fields.
-    if (Object.keys(surplus).length > 0) values.push(JSON.stringify(surplus));
+    if (hasKeyTwice) values.push(text);
+    else if (Object.keys(surplus).length > 0) values.push(JSON.stringify(surplus));
     return encodeText(formatRecord(values, quoted));
   };
 }
 
-/** Finds the field of a key: by the field's name, else by an alias that is not another field's name. */
-function createColumnFinder({ fields }: RecordSchemaSpec): (key: string) => number | null {
-  const columns = new Map<string, number>();
-  const add = (name: string, i: number) => {
-    if (!columns.has(normalizeName(name))) columns.set(normalizeName(name), i);
-  };
-  for (const [i, { name }] of fields.entries()) add(name, i);
-  for (const [i, { aliases = [] }] of fields.entries()) for (const alias of aliases) add(alias, i);
+/** Finds the field of a key as that of a column of a header. */
+function createColumnFinder(schema: RecordSchemaSpec): (key: string) => number | null {
+  const fieldOf = createFieldFinder(schema);
   // Nearly all lines spell their keys the same way.
   const spelled = new Map<string, number | null>();
   return (key) => {
     const known = spelled.get(key);
     if (known !== undefined) return known;
-    const column = columns.get(normalizeName(key)) ?? null;
+    const column = fieldOf(key)?.field ?? null;
     if (spelled.size < 1000) spelled.set(key, column);
     return column;
   };
 }
 
-function parseObject(text: string): object | null {
+/** A text of JSON, or a colon outside of texts, which stands behind a key. */
+const TEXT_OR_COLON = /"(?:[^"\\]|\\.)*"|:/g;
+
+/**
+ * JSON.parse keeps the last of the values with one key, at any depth. Such an object has fewer members than the text has
+ * colons, however the keys are spelled.
+ */
+function parseObject(text: string): { object: object | null; hasKeyTwice: boolean } {
+  let members = 0;
+  function keepDigits(this: unknown, _key: string, value: unknown, context: { source?: string }): unknown {
+    if (!Array.isArray(this)) members += 1;
+    return typeof value === 'number' ? rawJSON(context.source!) : value;
+  }
   try {
     const value: unknown = JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown);
-    return value !== null && typeof value === 'object' && !Array.isArray(value) && !isRawJSON(value) ? value : null;
+    if (value === null || typeof value !== 'object' || Array.isArray(value) || isRawJSON(value)) return NO_OBJECT;
+    let colons = 0;
+    for (const [found] of text.matchAll(TEXT_OR_COLON)) if (found === ':') colons += 1;
+    // The reviver is called for the whole value, too.
+    return { object: value, hasKeyTwice: colons !== members - 1 };
   } catch {
-    return null;
+    return NO_OBJECT;
   }
 }
 
-function keepDigits(_key: string, value: unknown, context: { source?: string }): unknown {
-  return typeof value === 'number' ? rawJSON(context.source!) : value;
-}
+const NO_OBJECT = { object: null, hasKeyTwice: false };
 
 function toText(value: unknown): string {
   if (value === null) return '';

@@ -2,7 +2,10 @@
  * Turns text of other encodings into UTF-8, in pieces cut anywhere. Bytes that are not text become bytes that are not
  * UTF-8, so that their record fails and no other.
  */
+import iconv from 'iconv-lite';
 import type { Encoding } from '#api/source-format.ts';
+import { CUT_AT_END, LIKELY_SEQUENCE } from './likely-utf8.ts';
+import { characterTable } from './single-byte.ts';
 
 export interface Transcoder {
   push(bytes: Buffer): Buffer;
@@ -15,24 +18,39 @@ const NOTHING = Buffer.alloc(0);
 const NOT_TEXT = Buffer.from([0xff]);
 
 export function createTranscoder(encoding: Encoding): Transcoder {
-  switch (encoding) {
-    case 'utf-8':
-      return stateless((bytes) => bytes);
-    case 'iso-8859-1':
-      return stateless((bytes) => Buffer.from(bytes.toString('latin1'), 'utf8'));
-    case 'windows-1252':
-      return stateless((bytes) => Buffer.from(bytes.toString('latin1').replace(C1, toWindows1252), 'utf8'));
-    case 'utf-16le':
-      return createUtf16(false);
-    case 'utf-16be':
-      return createUtf16(true);
-    default:
-      throw new Error(encoding satisfies never);
-  }
+  if (encoding === 'utf-8') return stateless((bytes) => bytes);
+  if (encoding === 'utf-16le' || encoding === 'utf-16be') return createUtf16(encoding === 'utf-16be');
+  const characters = characterTable(encoding);
+  return characters ? createSingleByte(characters) : createSeveralBytes(encoding);
 }
 
-export async function* transcode(input: AsyncIterable<Buffer>, encoding: Encoding): AsyncGenerator<Buffer, void, void> {
+/**
+ * A guess may be wrong about a record: one that holds likely characters of UTF-8, which Windows-1252 would read as
+ * nonsense, gets bytes that are not text, and so fails alone.
+ */
+export function createGuessedTranscoder(encoding: Encoding): Transcoder {
   const transcoder = createTranscoder(encoding);
+  if (encoding !== 'windows-1252') return transcoder;
+  let held = '';
+  const mark = (text: string) =>
+    transcoder.push(Buffer.from(text.replace(LIKELY_SEQUENCE, `${NOT_WINDOWS_1252}$&`), 'latin1'));
+  return {
+    push(bytes) {
+      const text = held + bytes.toString('latin1');
+      const cut = CUT_AT_END.exec(text.slice(-3))?.[0].length ?? 0;
+      held = text.slice(text.length - cut);
+      return mark(text.slice(0, text.length - cut));
+    },
+    end: () => mark(held),
+  };
+}
+
+const NOT_WINDOWS_1252 = '\x81';
+
+export async function* transcode(
+  input: AsyncIterable<Buffer>,
+  transcoder: Transcoder,
+): AsyncGenerator<Buffer, void, void> {
   for await (const piece of input) yield transcoder.push(piece);
   yield transcoder.end();
 }
@@ -50,13 +68,74 @@ export function encodeText(text: string): Buffer {
 
 const LONE_SURROGATE = /([\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff])/;
 
-const C1 = /[\x80-\x9f]/g;
-/** The characters of 0x80 to 0x9f by the Encoding Standard; five of them are control characters of Latin-1. */
-const WINDOWS_1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
-const toWindows1252 = (char: string) => WINDOWS_1252[char.charCodeAt(0) - 0x80]!;
-
 function stateless(push: (bytes: Buffer) => Buffer): Transcoder {
   return { push, end: () => NOTHING };
+}
+
+function createSingleByte(characters: readonly string[]): Transcoder {
+  const encoded = characters.map((char) => (char === '\ufffd' ? NOT_TEXT : Buffer.from(char, 'utf8')));
+  const longest = Math.max(...encoded.map(({ length }) => length));
+  return stateless((bytes) => {
+    const out = Buffer.allocUnsafe(bytes.length * longest);
+    let at = 0;
+    for (const byte of bytes) {
+      const char = encoded[byte]!;
+      for (let i = 0; i < char.length; i += 1) out[at++] = char[i]!;
+    }
+    return out.subarray(0, at);
+  });
+}
+
+/**
+ * These two go to iconv-lite: Node's decoder gives private characters for the Big5 of Hong Kong, and control characters
+ * for the Korean syllables of code page 949, while the Encoding Standard has both.
+ */
+const OF_ICONV: Partial<Record<Encoding, string>> = { big5: 'big5-hkscs', 'euc-kr': 'cp949' };
+
+/** A line that is longer than this many bytes is decoded in parts. */
+const LONGEST_PART = 1024 * 1024;
+
+/**
+ * Decodes whole lines. Node's decoder throws, and the one of iconv-lite loses bytes, where a piece ends in the middle of
+ * a wrong character; the end of a line is in the middle of none. Neither is a byte below 0x30, where a long line is cut.
+ */
+function createSeveralBytes(encoding: Encoding): Transcoder {
+  const name = OF_ICONV[encoding];
+  const decode = (bytes: Buffer) =>
+    name === undefined ? new TextDecoder(encoding, { ignoreBOM: true }).decode(bytes) : iconv.decode(bytes, name);
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  const take = (last: Buffer): Buffer => {
+    const whole = Buffer.concat([...held, last]);
+    held = [];
+    heldBytes = 0;
+    return encodeDecoded(decode(whole));
+  };
+  return {
+    push(bytes) {
+      let end = Math.max(bytes.lastIndexOf(0x0a), bytes.lastIndexOf(0x0d)) + 1;
+      if (end === 0 && heldBytes + bytes.length > LONGEST_PART) {
+        end = bytes.length;
+        while (end > 0 && bytes[end - 1]! >= 0x30) end -= 1;
+        if (end === 0) end = bytes.length;
+      }
+      const out = end === 0 ? NOTHING : take(bytes.subarray(0, end));
+      if (end === bytes.length) return out;
+      held.push(Buffer.from(bytes.subarray(end)));
+      heldBytes += bytes.length - end;
+      return out;
+    },
+    end: () => take(NOTHING),
+  };
+}
+
+/** U+FFFD stands for bytes that are no text; some decoders give control characters for them, too. */
+const NO_CHARACTER = /[\ufffd\x80-\x9f]/;
+
+function encodeDecoded(text: string): Buffer {
+  if (!NO_CHARACTER.test(text)) return encodeText(text);
+  const parts = text.split(NO_CHARACTER).flatMap((part, i) => [...(i === 0 ? [] : [NOT_TEXT]), encodeText(part)]);
+  return Buffer.concat(parts);
 }
 
 function createUtf16(bigEndian: boolean): Transcoder {

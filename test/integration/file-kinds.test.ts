@@ -134,6 +134,21 @@ describe('big ones', () => {
     }
   });
 
+  it('single quotes: a field of 5 MB, and a stray quote with 16 MB behind it, within the memory of a pod', async () => {
+    const format = { dialect: { quoteChar: "'" } };
+    const big = 'x'.repeat(5_000_000);
+    const loaded = await load(`id,name,zip,note\na,n,z,'${big}'\nb,n,z,t\n`, { format });
+    expect((await rowsOf(loaded.url)).map(([id, , , note]) => [id, note.length])).toEqual([
+      ['a', big.length],
+      ['b', 1],
+    ]);
+    const stray = await load(`id,name,zip,note\na,n,z,'t Hof\n${'b,n,z,t\n'.repeat(2_200_000)}`, { format });
+    expect([stray.code, stray.progress.failureReason]).toEqual([EXIT_CODES.permanent, 'RecordTooLong']);
+    const peaks = loaded.log.map((line) => (line as { peakRssBytes?: number }).peakRssBytes ?? 0);
+    expect(Math.max(...peaks)).toBeGreaterThan(0);
+    expect(Math.max(...peaks) / 2 ** 20).toBeLessThan(200);
+  });
+
   it('a copy of several parts, planned by one pod and processed by another, then removed', async () => {
     const url = await newTarget();
     const count = 60_000;

@@ -1,5 +1,5 @@
 /** Bundles the Worker for a browser, and starts the Worker without Node's globals. */
-import { builtinModules } from 'node:module';
+import { builtinModules, createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { createContext, Script } from 'node:vm';
 import { type Plugin, rolldown } from 'rolldown';
@@ -15,8 +15,15 @@ export interface BrowserBundle {
   warnings: string[];
 }
 
-/** An empty module in place of `stream`: sax then makes no stream class. */
+/** An empty module in place of `stream`: sax and iconv-lite then make no stream class. */
 const NO_STREAM = '\0no-stream';
+/** A module in place of `string_decoder`: iconv-lite uses the class for texts in pieces alone. */
+const NO_STRING_DECODER = '\0no-string-decoder';
+const STUBS: Record<string, string> = {
+  [NO_STREAM]: 'module.exports = {};',
+  [NO_STRING_DECODER]: 'module.exports = { StringDecoder: class {} };',
+};
+const BUFFER = createRequire(import.meta.url).resolve('buffer/');
 
 /** @param input the module to bundle; default: the Worker */
 export async function bundleForBrowser(
@@ -27,12 +34,14 @@ export async function bundleForBrowser(
   const withoutNode: Plugin = {
     name: 'without-node',
     resolveId(id, importer = '') {
-      if (id === 'stream' && /\/sax\/lib\//.test(importer)) return NO_STREAM;
+      if (id === 'stream' && /\/(sax|iconv-lite)\/lib\//.test(importer)) return NO_STREAM;
+      if (id === 'string_decoder' && /\/iconv-lite\//.test(importer)) return NO_STRING_DECODER;
+      if (id === 'buffer' && /\/safer-buffer\//.test(importer)) return BUFFER;
       if (!id.startsWith('node:') && !builtinModules.includes(id)) return undefined;
       nodeModules.push(`${importer}: ${id}`);
       return { id, external: true };
     },
-    load: (id) => (id === NO_STREAM ? 'module.exports = {};' : undefined),
+    load: (id) => STUBS[id],
   };
   await using bundle = await rolldown({
     input,

@@ -212,7 +212,7 @@ function spoil(code: BadCode, fields: string[], chance: number): string | Buffer
       set(7, 'New_Application', 'renewal', 'recertification ', 'RECERTIFICATION');
       break;
     case 'VAL_005':
-      set([8, 9, 10, 17][Math.floor(chance * 4)]!, '-1', '+5', '1.5', 'six', '1e3', '１２', '3 ');
+      set([8, 9, 10, 17][Math.floor(chance * 4)]!, '-1', '+5', '1.5', 'six', '1e3', '１２', '3 4');
       break;
     case 'VAL_010':
       if (chance < 0.5) fields.pop();

@@ -103,7 +103,7 @@ describe('several mistakes are said at once, with their lines', () => {
     const text = `fields:
   - { name: id, type: date, format: "%d" }
   - { name: a, constraints: { pattern: "(" } }
-  - { name: A }
+  - { name: "a " }
 rules:
   - { rule: "a ==", message: m, code: BIZ_X }
   - { rule: "b == 1", message: m, code: BIZ_Y }

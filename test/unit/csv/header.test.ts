@@ -77,6 +77,33 @@ describe('names', () => {
   });
 });
 
+describe('names that are alike', () => {
+  test.each<[string, string[], string[], number[]]>([
+    ['letter case', ['key', 'A', 'a'], ['a', 'key', 'A'], [1, 2, 0]],
+    ['underscores', ['key', 'Q1_1', 'Q11'], ['key', 'Q11', 'Q1_1'], [0, 2, 1]],
+    ['spaces within', ['key', 'start end', 'start\nend'], ['start\nend', 'key', 'start end'], [1, 2, 0]],
+    ['symbols alone', ['key', '+', '-', '#', '_'], ['key', '_', '#', '+', '-'], [0, 3, 4, 2, 1]],
+    ['spaces around', ['key', 'Q1_1', 'Q11'], ['key ', ' Q11', 'Q1_1 '], [0, 2, 1]],
+    ['characters that nobody sees', ['key', 'name'], ['\ufeffkey', '\u200bname\u200b'], [0, 1]],
+    ['only in the header', ['key', 'name'], ['KEY', 'Na\u00adme'], [0, 1]],
+  ])('an exact name wins: %s', (_name, fields, header, found) => {
+    expect(positions(header, schema(fields))).toEqual(found);
+  });
+
+  test('a column that is like two fields is neither', () => {
+    expect(message(['key', 'q11', 'Q11'], schema(['key', 'Q1_1', 'Q11']))).toMatch(/missing: Q1_1; unknown: q11\./);
+  });
+
+  test("an exact alias wins over another field's name that is alike", () => {
+    const spec = schema(['key', 'Q11', { name: 'first', aliases: ['Q1_1'] }]);
+    expect(positions(['key', 'Q1_1', 'Q11'], spec)).toEqual([0, 2, 1]);
+  });
+
+  test('the best fit wins where the schema has one of them, and the other one is there twice', () => {
+    expect(message(['key', 'a', 'A'], schema(['key', 'A'], 'subset'))).toMatch(/twice: a\./);
+  });
+});
+
 describe('columns without a name', () => {
   test('at the end are no columns', () => {
     expect(matchHeader(['key', 'a', '', ' '], schema(['key', 'a']))).toEqual({
@@ -140,8 +167,8 @@ describe('fieldsMatch', () => {
 
 describe('messages', () => {
   test('everything at once, with what is expected', () => {
-    const text = message(['Key', 'key', 'colour', 'Size'], schema(['key', 'a', 'b']));
-    expect(text).toMatch(/twice: key; missing: a, b; unknown: colour, Size\. Expected: key, a, b\./);
+    const text = message(['key', 'Key', 'colour', 'Size'], schema(['key', 'a', 'b']));
+    expect(text).toMatch(/twice: Key; missing: a, b; unknown: colour, Size\. Expected: key, a, b\./);
   });
 
   test('one field by its name and by an alias', () => {

@@ -414,7 +414,7 @@ describe('values at the limits of their types', () => {
         }),
       ),
     );
-    const others = ['1 ', ' 1', '1.0', '1:', '1/', '1e3', '٣', '12345678:', '-', '+', '0'.repeat(30), '9'.repeat(30)];
+    const others = ['1 1', '1 -', '1.0', '1:', '1/', '1e3', '٣', '12345678:', '-', '+', '0'.repeat(30), '9'.repeat(30)];
     const { failed, taken } = both([...texts, ...others].map((each) => `k,${each}\n`).join(''));
     expect(failed.length).toBeGreaterThanOrEqual(others.length - 2);
     expect(taken).toBeGreaterThan(30);

@@ -151,7 +151,7 @@ test.each<[FieldType, string, boolean]>([
   ['datetime', '2025-01-31T12:60:00Z', false],
   ['datetime', '2025-01-31T12:00:60Z', false],
   ['datetime', '2025-01-31T12:00Z', false],
-  ['datetime', '2025-01-31 12:00:00', false],
+  ['datetime', '2025-01-31 12:00:00', true],
   ['datetime', '2025-01-31T12:00:00.Z', false],
   ['datetime', '2025-01-31T12:00:00+15:00', false],
   ['datetime', '2025-01-31T12:00:00z', false],

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -11,14 +12,14 @@ const dialectOf = (declared: Partial<Dialect>) => completeDialect(declared, ',')
 /** The canonical form of a text whose bytes come cut at these offsets. */
 function rewrite(text: string, declared: Partial<Dialect>, cuts: readonly number[] = []): string {
   const rewriter = createDialectRewriter({ dialect: dialectOf(declared), maxRecordBytes: 1000 });
-  const view = Buffer.from(text).toString('latin1');
-  let out = '';
+  const bytes = Buffer.from(text);
+  const out: Buffer[] = [];
   let from = 0;
-  for (const cut of [...cuts, view.length].map((each) => Math.min(each, view.length)).sort((a, b) => a - b)) {
-    out += rewriter.push(view.slice(from, cut));
+  for (const cut of [...cuts, bytes.length].map((each) => Math.min(each, bytes.length)).sort((a, b) => a - b)) {
+    out.push(rewriter.push(bytes.subarray(from, cut)));
     from = cut;
   }
-  return Buffer.from(out + rewriter.end(), 'latin1').toString('utf8');
+  return Buffer.concat([...out, rewriter.end()]).toString('utf8');
 }
 
 /** The records of the canonical form as the scanner finds them. */
@@ -61,6 +62,37 @@ describe('dialects', () => {
     ['a comment in quotes is none', { commentChar: '#' }, '"a\n#b",c\n', [[1, 'a\n#b', 'c']]],
     ['spaces before a field', { skipInitialSpace: true }, 'a,  b ,  "c d", \n', [[1, 'a', 'b ', 'c d', '']]],
     ['doubled quotes that are none', { doubleQuote: false }, '"a""b",c\n"d",e\n', [[1], [2, 'd', 'e']]],
+    [
+      'NULL as MySQL writes it',
+      { escapeChar: '\\', quoteChar: '' },
+      'a,\\N,b\n\\N,\\N,c\nN,\\\\N,\\NN\nx\\N,\\N',
+      [
+        [1, 'a', '', 'b'],
+        [2, '', '', 'c'],
+        [3, 'N', '\\N', 'NN'],
+        [4, 'xN', ''],
+      ],
+    ],
+    ['a quoted N is a text', { escapeChar: '\\' }, '"\\N",\\N\n', [[1, 'N', '']]],
+    [
+      'only NULL',
+      { escapeChar: '\\' },
+      '\\N\n\\N,\\N\n',
+      [
+        [1, ''],
+        [2, '', ''],
+      ],
+    ],
+    [
+      'rows of blanks and delimiters',
+      { quoteChar: "'" },
+      "a,b\n , \n,\n\t\n \n'',''\nc,d\n\x1a",
+      [
+        [1, 'a', 'b'],
+        [6, '', ''],
+        [7, 'c', 'd'],
+      ],
+    ],
     ['another delimiter', { delimiter: '\x01', quoteChar: '' }, 'a,b\x01"c\n', [[1, 'a,b', '"c']]],
     [
       'lines of every kind',
@@ -106,7 +138,23 @@ it.each([
 
 it('bytes that are not text go through as they are', () => {
   const rewriter = createDialectRewriter({ dialect: dialectOf({ quoteChar: "'" }), maxRecordBytes: 100 });
-  expect(rewriter.push("a,'\xff\xc3'\n")).toBe('a,\xff\xc3\n');
+  expect(rewriter.push(Buffer.from("a,'\xff\xc3'\n", 'latin1')).toString('latin1')).toBe('a,\xff\xc3\n');
+});
+
+it.each([
+  ['an open quote', "1,'"],
+  ['no quote', '1,'],
+  ['a comment', '#'],
+])('a record of many megabytes makes no strings: %s', (_name, start) => {
+  const rewriter = createDialectRewriter({
+    dialect: dialectOf({ quoteChar: "'", commentChar: '#' }),
+    maxRecordBytes: 2 ** 24,
+  });
+  const before = getHeapStatistics().used_heap_size;
+  rewriter.push(Buffer.from(start));
+  for (let i = 0; i < 15; i += 1) rewriter.push(Buffer.alloc(2 ** 20, 'x'));
+  expect(getHeapStatistics().used_heap_size - before).toBeLessThan(2 ** 25);
+  expect(() => rewriter.push(Buffer.alloc(2 ** 20, 'x'))).toThrow(/row 1 is longer than 16777216 bytes/);
 });
 
 it('a quote that is never closed is the scanner’s to say, with its row', () => {
@@ -123,6 +171,9 @@ it.each(['x'.repeat(1001), `'${'\n'.repeat(1001)}`, `#${'x'.repeat(1001)}`])(
 );
 
 describe('against csv-parse', () => {
+  /** csv-parse takes rows of blanks and delimiters for records. */
+  const withoutBlank = (records: string[][], blanks = /\s/g) =>
+    records.filter((fields) => fields.some((text) => text.replace(blanks, '') !== ''));
   const alphabet = fc.constantFrom('a', "'", '"', ';', ',', '\\', '#', ' ', '\n', '\r', 'é');
   const texts = fc.array(alphabet, { maxLength: 24 }).map((parts) => parts.join(''));
 
@@ -159,7 +210,7 @@ describe('against csv-parse', () => {
           return;
         }
         if (found.some(({ malformed }) => malformed)) expect(expected).toBeNull();
-        else expect(found.map(({ fields }) => fields)).toEqual(expected);
+        else expect(withoutBlank(found.map(({ fields }) => fields))).toEqual(withoutBlank(expected ?? []));
       }),
       { numRuns: 2000 },
     );
@@ -191,7 +242,7 @@ describe('against csv-parse', () => {
           .map((record) => `${record.map((each) => each.replace(/[,\\\r\n]/g, '\\$&')).join(',')}\n`)
           .join('');
         const found = read(rewrite(text, { quoteChar: '', escapeChar: '\\' }));
-        expect(found.map((each) => each.fields)).toEqual(records.filter((record) => record.join(',') !== ''));
+        expect(found.map((each) => each.fields)).toEqual(withoutBlank(records, / /g));
       }),
     );
   });

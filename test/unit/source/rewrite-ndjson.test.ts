@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { rewriteNdjson } from '#runner/source/rewrite-ndjson.ts';
+import { findFraming, type JsonFraming } from '#runner/source/split-json.ts';
 import { read } from '../csv/scan.ts';
 import { collect, piecesOf } from './pieces.ts';
 import { schemaOf } from './schema.ts';
@@ -52,6 +53,27 @@ describe('lines', () => {
     ['an unknown key makes one field too many', '{"id":"1","x":{"y":1}}', [[1, '1', '', '{"x":{"y":1}}']]],
     ['a strange unknown key too', '{"id":"1","__proto__":1}', [[1, '1', '', '{"__proto__":1}']]],
     ['unknown keys where they are allowed', '{"id":"1","x":2}', [[1, '1', '']], 'subset'],
+    ['a key twice', '{"id":"1","name":"a","name":"b"}', [[1, '1', 'b', '{"id":"1","name":"a","name":"b"}']]],
+    ['a key twice with the same value', '{"id":"1","id":"1"}', [[1, '1', '', '{"id":"1","id":"1"}']], 'subset'],
+    ['a key twice, spelled otherwise', '{"id":"1","\\u0069d":"2"}', [[1, '2', '', '{"id":"1","\\u0069d":"2"}']]],
+    ['a key twice in an object', '{"id":{"a":1,"a":2}}', [[1, '{"a":2}', '', '{"id":{"a":1,"a":2}}']]],
+    [
+      'a key twice in an array',
+      '{"id":[{"a":1},{"b":1,"b":2}]}',
+      [[1, '[{"a":1},{"b":2}]', '', '{"id":[{"a":1},{"b":1,"b":2}]}']],
+    ],
+    ['a key twice that no field has', '{"id":"1","x":1,"x":2}', [[1, '1', '', '{"id":"1","x":1,"x":2}']], 'subset'],
+    [
+      '__proto__ twice',
+      '{"id":"1","__proto__":1,"__proto__":2}',
+      [[1, '1', '', '{"id":"1","__proto__":1,"__proto__":2}']],
+      'subset',
+    ],
+    [
+      'colons in texts, and equal keys of different objects',
+      '{"id":"a:\\"b\\":c\\\\","name":{"a":{"a":1},"b":[{"a":1},{"a":":"}]}}',
+      [[1, 'a:"b":c\\', '{"a":{"a":1},"b":[{"a":1},{"a":":"}]}']],
+    ],
     ['the same field twice', '{"id":"1","I D":"2"}', [[1, '1', '', '{"I D":"2"}']], 'subset'],
     [
       'no JSON, no object',
@@ -98,4 +120,66 @@ it('any objects, cut anywhere: what was written is read', async () => {
       expect(records.map(({ fields }) => fields)).toEqual(objects.map(({ id, name }) => [id, name]));
     }),
   );
+});
+
+describe('framing', () => {
+  const bytesOf = (text: string, cuts: number[], framing: JsonFraming) =>
+    collect(rewriteNdjson(piecesOf(Buffer.from(text), cuts), { schema: schemaOf(), maxRecordBytes: 100, framing }));
+
+  it.each<[string, JsonFraming | null, string, unknown[]]>([
+    [
+      'objects behind each other',
+      'concatenated',
+      '{"id":"1"}{"id":"2"} \n {"id":"}{\\"3"}',
+      [
+        [1, '1', ''],
+        [2, '2', ''],
+        [3, '}{"3', ''],
+      ],
+    ],
+    [
+      'with what is no JSON between them',
+      'concatenated',
+      '{"id":"1"}{"id":"2"}oops\n{"id":"3"},{"id":"4"}\n',
+      [[1, '1', ''], [2, '2', ''], [3], [4, '3', ''], [5]],
+    ],
+    ['cut off at the end', 'concatenated', '{"id":"1"}{"id":"2"}{"id":', [[1, '1', ''], [2, '2', ''], [3]]],
+    [
+      'a sequence',
+      'sequence',
+      '\x1e{"id":"1"}\n\x1e{"id":\n"2"}\n',
+      [
+        [1, '1', ''],
+        [2, '2', ''],
+      ],
+    ],
+    [
+      'a sequence with a text that is cut off',
+      'sequence',
+      '\x1e{"id":"1"}\n\x1e{"id":\x1e{"id":"3"}',
+      [[1, '1', ''], [2], [3, '3', '']],
+    ],
+    ['lines', 'lines', '{"id":"1"}\n{"id":"2"}{"id":"3"}\n', [[1, '1', ''], [2]]],
+  ])('%s', async (_name, framing, text, expected) => {
+    expect(findFraming(text)).toBe(framing);
+    for (let cut = 1; cut < text.length; cut += 1) {
+      const [, ...records] = read(await bytesOf(text, [cut], framing!));
+      expect(records.map(({ row, fields, malformed }) => (malformed ? [row - 1] : [row - 1, ...fields]))).toEqual(
+        expected,
+      );
+    }
+  });
+
+  it.each(['{\n  "id": 1\n}\n', '{ "id": 1,\n  "name": "a" }\n{', '{\r\n  "id": {'])(
+    'an object over several lines: %j',
+    (text) => {
+      expect(findFraming(text)).toBeNull();
+    },
+  );
+
+  it('a text has a limit', async () => {
+    const long = `{"id":"${'x'.repeat(100)}"}`;
+    await expect(bytesOf(`{"id":"1"}${long}`, [], 'concatenated')).rejects.toThrow(/row 2 is longer than 100 bytes/);
+    await expect(bytesOf(`\x1e{"id":"1"}\n\x1e${long}`, [20, 60], 'sequence')).rejects.toThrow(/row 2 is longer/);
+  });
 });

@@ -1,12 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
+import iconv from 'iconv-lite';
 import { describe, expect, it } from 'vitest';
-import type { Encoding } from '#api/source-format.ts';
-import { encodeText, transcode } from '#runner/source/transcode.ts';
+import { ENCODINGS, type Encoding } from '#api/source-format.ts';
+import { characterTable } from '#runner/source/single-byte.ts';
+import { createGuessedTranscoder, createTranscoder, encodeText, transcode } from '#runner/source/transcode.ts';
 import { collect, piecesOf } from './pieces.ts';
 
 const run = (encoding: Encoding, bytes: Buffer, cuts?: readonly number[]) =>
-  collect(transcode(piecesOf(bytes, cuts), encoding));
+  collect(transcode(piecesOf(bytes, cuts), createTranscoder(encoding)));
 
 const utf16 = (text: string, bigEndian: boolean) => {
   const bytes = Buffer.from(text, 'utf16le');
@@ -19,7 +21,10 @@ const units = fc
   .map((all) => String.fromCharCode(...all));
 
 describe.each<[Encoding, string]>([
-  ['windows-1252', 'windows-1252'],
+  ['windows-1256', 'windows-1256'],
+  ['koi8-r', 'koi8-r'],
+  ['iso-8859-2', 'iso-8859-2'],
+  ['macintosh', 'macintosh'],
   ['utf-16le', 'utf-16le'],
   ['utf-16be', 'utf-16be'],
   ['utf-8', 'utf-8'],
@@ -53,6 +58,105 @@ describe.each<[Encoding, string]>([
       { numRuns: 300 },
     );
   });
+});
+
+describe.each(ENCODINGS.filter((encoding) => !encoding.startsWith('utf-')))('%s', (encoding) => {
+  const ofOneByte = characterTable(encoding) !== null;
+  const byte = fc.oneof(fc.nat(255), fc.constantFrom(0x0a, 0x2c, 0x22, 0x41, 0x61));
+
+  it('gives the same bytes at any cut, and keeps every end of a line', async () => {
+    const bytes = fc.array(byte, { maxLength: 40 }).map((all) => Buffer.from(all));
+    await fc.assert(
+      fc.asyncProperty(bytes, fc.array(fc.nat(40)), async (input, cuts) => {
+        const whole = await run(encoding, input);
+        expect(await run(encoding, input, cuts)).toEqual(whole);
+        if (encoding === 'iso-2022-jp' || encoding === 'cp864') return;
+        const lines = (all: Buffer) => all.filter((each) => each === 0x0a).length;
+        expect(lines(whole)).toBe(lines(input));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('has every character of ASCII at its place', async () => {
+    const ascii = Buffer.from(Array.from({ length: 0x5f }, (_, i) => 0x20 + i));
+    const text = (await run(encoding, ascii)).toString();
+    // The Arabic code page has its own percent sign.
+    expect(text).toBe(encoding === 'cp864' ? ascii.toString().replace('%', '٪') : ascii.toString());
+  });
+
+  it.runIf(ofOneByte)('reads back what another library writes, and never makes a replacement character', async () => {
+    const table = characterTable(encoding)!;
+    const characters = table.filter((char) => char !== '\ufffd');
+    expect(new Set(characters).size).toBe(characters.length);
+    const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    const out = await run(encoding, bytes);
+    expect(out.includes(Buffer.from('\ufffd'))).toBe(false);
+    expect(isUtf8(out)).toBe(characters.length === 256);
+  });
+});
+
+describe('what people write', () => {
+  it.each<[Encoding, string, string]>([
+    ['windows-1251', 'windows-1251', 'Москва, ёлка'],
+    ['koi8-r', 'koi8-r', 'Москва, ёлка'],
+    ['cp866', 'cp866', 'Москва, ёлка'],
+    ['ibm866', 'cp866', 'Москва, ёлка'],
+    ['windows-1250', 'windows-1250', 'Łódź, Dvořák, Erdős, Şt'],
+    ['iso-8859-2', 'iso-8859-2', 'Łódź, Dvořák, Erdős'],
+    ['cp852', 'cp852', 'Łódź, Dvořák, Erdős'],
+    ['cp850', 'cp850', 'Müller, Café, Señor'],
+    ['cp437', 'cp437', 'Müller, Café, Señor'],
+    ['macintosh', 'macintosh', 'Müller, Café, Señor'],
+    ['iso-8859-9', 'iso-8859-9', 'Şahin, Yıldız'],
+    ['shift_jis', 'shift_jis', '東京テスト、ｱｲｳ、表'],
+    ['euc-jp', 'eucjp', '東京テスト、表'],
+    ['gbk', 'gbk', '北京，中文'],
+    ['gb18030', 'gb18030', '北京，中文𠀀'],
+    ['big5', 'big5-hkscs', '台北，中文，䏰'],
+    ['euc-kr', 'cp949', '서울, 갂똠방'],
+  ])('%s', async (encoding, label, text) => {
+    const bytes = iconv.encode(`id,name\n1,"${text}"\n`, label);
+    for (let cut = 1; cut < bytes.length; cut += 1)
+      expect((await run(encoding, bytes, [cut])).toString()).toBe(`id,name\n1,"${text}"\n`);
+  });
+
+  it('bytes that are no character of several bytes spoil their own line', async () => {
+    for (const encoding of ['shift_jis', 'euc-jp', 'gbk', 'gb18030', 'big5', 'euc-kr'] as const) {
+      const out = await run(encoding, Buffer.from('a\xff\nb\x81\nc\n', 'latin1'));
+      const [a, b, c] = out.toString('latin1').split('\n');
+      expect([isUtf8(Buffer.from(a!, 'latin1')), isUtf8(Buffer.from(b!, 'latin1')), c]).toEqual([false, false, 'c']);
+    }
+  });
+});
+
+it.each(['windows-1252', 'windows-1251', 'windows-1250'] as const)(
+  'a byte that %s does not have is no text',
+  async (encoding) => {
+    const table = characterTable(encoding)!;
+    for (const [byte, char] of table.entries())
+      if (char === '\ufffd') expect(isUtf8(await run(encoding, Buffer.from([byte])))).toBe(false);
+    expect(table.filter((char) => char === '\ufffd')).toHaveLength(
+      { 'windows-1252': 5, 'windows-1251': 1, 'windows-1250': 5 }[encoding],
+    );
+  },
+);
+
+it('a guess: a record with characters of UTF-8 fails alone, at any cut', async () => {
+  const bytes = Buffer.concat([
+    Buffer.from('1,M\xfcller\n2,', 'latin1'),
+    Buffer.from('Zoë’s\n'),
+    Buffer.from('3,«\xc9»\n', 'latin1'),
+  ]);
+  for (let cut = 1; cut < bytes.length; cut += 1) {
+    const out = await collect(transcode(piecesOf(bytes, [cut]), createGuessedTranscoder('windows-1252')));
+    const lines = out
+      .toString('latin1')
+      .split('\n')
+      .map((line) => Buffer.from(line, 'latin1'));
+    expect(lines.map((line) => isUtf8(line))).toEqual([true, false, true, true]);
+    expect([lines[0]!.toString(), lines[2]!.toString()]).toEqual(['1,Müller', '3,«É»']);
+  }
 });
 
 it('every byte of Latin-1 is the character of its number', async () => {
