@@ -50,7 +50,7 @@ interface Options extends MergeOptions {
 export function describeRecordMerge(options: Options): RecordMerge {
   const { table, key, staged, onDuplicate } = options;
   const keys = key.map(pg.escapeIdentifier).join(', ');
-  // Of equal keys in one chunk the winner comes first, so that it need not displace the others.
+  // The winner of equal keys in one chunk comes first, so that the winner need not displace the others.
   const order = onDuplicate === 'Update' ? 'DESC' : 'ASC';
   return {
     table,

@@ -12,9 +12,9 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const DISCONNECT_TIMEOUT_MS = 2_000;
 
 /**
- * Settings of a runner's session, whatever the role or the database has: they decide how values are read, and that a
- * commit is on disk before anybody is told of it. With these the server ends a session within 30 s when its machine no longer answers,
- * and within 60 s when it is idle in a transaction.
+ * Settings of a runner's session, whatever settings the role or the database has. They decide how values are read, and
+ * that a commit is on disk before anybody hears about the commit. With the time limits the server ends a session within
+ * 30 s when the session's machine no longer answers, and within 60 s when the session is idle in a transaction.
  */
 const SESSION_SQL = `SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4;
 SET tcp_user_timeout = 30000; SET idle_in_transaction_session_timeout = 60000;
