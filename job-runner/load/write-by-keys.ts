@@ -24,7 +24,10 @@ export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOut
   // A displaced record is always one of this chunk: of other chunks the table has no rows, or none that it can
   // attribute.
   const lost = [...trial.lost, ...trial.displaced.map(({ row }) => row)];
-  const accepted = without(options, [...lost, ...trial.refused.map(({ rowNumber }) => rowNumber)]);
+  const accepted = without(options, [
+    ...lost,
+    ...[...trial.refused, ...trial.waiting].map(({ rowNumber }) => rowNumber),
+  ]);
   const keys = await registerKeys(accepted);
   const outcome: WriteOutcome = { ...trial, lost: [...lost, ...keys.lost], displaced: keys.displaced, updated: [] };
   if (target.onDuplicate !== 'Update') return outcome;
@@ -32,13 +35,13 @@ export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOut
   const written = await (target.rolledBack
     ? runAndRollBack(client, () => writeRecords(winners))
     : writeRecords(winners));
-  if (written.refused.length > 0) throw refusedOnSecondWrite();
+  if (written.refused.length + written.waiting.length > 0) throw refusedOnSecondWrite();
   // A row of another upload that a displaced record had replaced was already counted as updated.
   const counted = new Set(keys.displaced.map(({ by }) => by));
   return { ...outcome, updated: written.updated.filter((row) => !counted.has(row)) };
 }
 
-async function registerKeys(options: WriteByKeysOptions): Promise<MergeResult> {
+export async function registerKeys(options: WriteByKeysOptions): Promise<MergeResult> {
   const { client, target, keys, uploadId } = options;
   await stageRecords(options);
   await client.query(keys.stage, [uploadId]);
@@ -46,12 +49,12 @@ async function registerKeys(options: WriteByKeysOptions): Promise<MergeResult> {
   return mergeStaged(client, keys.merge, uploadId);
 }
 
-function without(options: WriteByKeysOptions, rowNumbers: readonly number[]): WriteByKeysOptions {
+export function without(options: WriteByKeysOptions, rowNumbers: readonly number[]): WriteByKeysOptions {
   const out = new Set(rowNumbers);
   return { ...options, rows: options.rows.filter((row) => !out.has(options.buffer.rowNumber(row))) };
 }
 
-async function runAndRollBack<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
+export async function runAndRollBack<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
   await client.query('SAVEPOINT trial');
   const result = await work();
   await client.query('ROLLBACK TO SAVEPOINT trial; RELEASE SAVEPOINT trial');

@@ -7,6 +7,8 @@
  * | probe      | looks the keys up, copies new rows, merges rows with a contested key | `merge`                               |
  * | merge      | stages all rows and merges them in the order of their keys           | halves down to the record (DB_001)    |
  *
+ * Rows that only a foreign key refuses are not written and wait: they may refer to a row that comes later.
+ *
  * Each strategy runs under a savepoint. Several chunks can be written together by one of the first two strategies; a
  * refusal then undoes the transaction, and each chunk gets its own. A refusal has an SQLSTATE of class 22 or 23, or
  * P0001. Every other error is a fault of the chunk: it is thrown, and the whole transaction is tried again.
@@ -16,9 +18,12 @@ import { copyRows } from '#ledger/connection/copy-rows.ts';
 import { sqlState } from '#ledger/connection/postgres.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { hasRowTriggers } from './foreign-keys.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import { askProbe } from './probe.ts';
+import { StoredRecords } from './stored-records.ts';
 import type { Target } from './target.ts';
+import { findRefusedAlone, findWaitingByCatalog, findWaitingRows, type WaitingRow } from './waiting-rows.ts';
 
 /** The strategies from the fastest to the one that can write every row. */
 export const WRITE_STRATEGIES = ['optimistic', 'probe', 'merge'] as const;
@@ -26,24 +31,39 @@ export type WriteStrategy = (typeof WRITE_STRATEGIES)[number];
 
 export interface WriteOutcome extends MergeResult {
   /** Rows that PostgreSQL refused one by one. */
-  refused: { rowNumber: number; message: string }[];
+  refused: RefusedRow[];
+  /** Rows that refer to a row which is not stored. */
+  waiting: RefusedRow[];
   /** The strategy that succeeded. */
   strategy: WriteStrategy;
 }
 
+export interface RefusedRow {
+  rowNumber: number;
+  message: string;
+}
+
 /** The outcome when every row was written by the first COPY. */
-export const ALL_WRITTEN: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], strategy: 'optimistic' };
+export const ALL_WRITTEN: WriteOutcome = emptyOutcome('optimistic');
+
+export function emptyOutcome(strategy: WriteStrategy): WriteOutcome {
+  return { lost: [], displaced: [], updated: [], refused: [], waiting: [], strategy };
+}
 
 export interface WriteOptions {
   client: ClientBase;
   target: Target;
   uploadId: string;
-  buffer: RowBuffer;
+  buffer: RowBuffer | StoredRecords;
   /** Positions in the buffer of the rows to write, ascending. */
   rows: readonly number[];
-  /** The strategy that is tried first. */
+  /** The strategy that is tried first. Stored records are always merged. */
   strategy: WriteStrategy;
 }
+
+type CopyOptions = WriteOptions & { buffer: RowBuffer };
+
+const canCopy = (options: WriteOptions): options is CopyOptions => !(options.buffer instanceof StoredRecords);
 
 /** The rows [from, to) of a buffer. */
 export interface RowRange {
@@ -55,15 +75,25 @@ export interface RowRange {
  * Writes the rows of several chunks by one strategy and without a savepoint.
  * @throws the error of PostgreSQL; see {@link isRefusal}
  */
-export async function writeTogether(options: WriteOptions, chunks: readonly RowRange[]): Promise<WriteOutcome> {
+export async function writeTogether(options: CopyOptions, chunks: readonly RowRange[]): Promise<WriteOutcome> {
   if (options.strategy === 'probe') return writeByProbe(options, chunks);
   await copyRecords(options);
   return ALL_WRITTEN;
 }
 
 export async function writeRecords(options: WriteOptions): Promise<WriteOutcome> {
-  const { client, rows } = options;
-  if (rows.length === 0) return ALL_WRITTEN;
+  if (options.rows.length === 0) return ALL_WRITTEN;
+  if (!canCopy(options)) return mergeStored(options);
+  const written = await copyOrProbe(options);
+  if (written) return written;
+  const outcome = emptyOutcome('merge');
+  await mergeOrHalve(options, outcome);
+  return outcome;
+}
+
+/** @returns null when the rows have to be merged. */
+async function copyOrProbe(options: CopyOptions): Promise<WriteOutcome | null> {
+  const { client } = options;
   let { strategy } = options;
   if (strategy === 'optimistic') {
     const copied = await attempt(client, () => copyRecords(options));
@@ -74,17 +104,15 @@ export async function writeRecords(options: WriteOptions): Promise<WriteOutcome>
     const probed = await attempt(client, () => writeByProbe(options));
     if (probed.ok) return probed.value;
   }
-  const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], strategy: 'merge' };
-  await mergeOrHalve(options, outcome);
-  return outcome;
+  return null;
 }
 
-async function copyRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {
+async function copyRecords({ client, target, buffer, rows }: CopyOptions): Promise<void> {
   const data = { parts: buffer.select(rows), count: rows.length, format: buffer.format };
   await copyAll(client, target.copyIntoTarget, data);
 }
 
-async function writeByProbe(options: WriteOptions, chunks: readonly RowRange[] = []): Promise<WriteOutcome> {
+async function writeByProbe(options: CopyOptions, chunks: readonly RowRange[] = []): Promise<WriteOutcome> {
   const { client, target, uploadId, buffer, rows } = options;
   const { probe } = target;
   const keys = { parts: buffer.selectColumns(rows, probe.columns), count: rows.length, format: buffer.format };
@@ -92,7 +120,7 @@ async function writeByProbe(options: WriteOptions, chunks: readonly RowRange[] =
   const { contested, repeated } = await askProbe(client, probe);
   const isContested = (row: number) => contested.has(buffer.rowNumber(row));
   await copyRecords({ ...options, rows: rows.filter((row) => !isContested(row)) });
-  const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], strategy: 'probe' };
+  const outcome = emptyOutcome('probe');
   // Equal keys of two chunks must meet in the table, as if each chunk were written alone. In one merge the loser would
   // never reach the table, and would count as a duplicate although the table refuses its row.
   const others = rows.filter(isContested);
@@ -126,16 +154,68 @@ async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promi
     addTo(outcome, merged.value);
     return;
   }
+  const isReference = merged.error.code === FOREIGN_KEY_VIOLATION;
   if (rows.length === 1) {
-    outcome.refused.push({ rowNumber: buffer.rowNumber(rows[0]!), message: refusalMessage(merged.error) });
+    const row = { rowNumber: buffer.rowNumber(rows[0]!), message: refusalMessage(merged.error) };
+    (isReference ? outcome.waiting : outcome.refused).push(row);
     return;
   }
+  if (isReference && (await mergeWithoutWaiting(options, outcome))) return;
   const middle = rows.length >> 1;
   await mergeOrHalve({ ...options, rows: rows.slice(0, middle) }, outcome);
   await mergeOrHalve({ ...options, rows: rows.slice(middle) }, outcome);
 }
 
+/** Merges the rows that do not wait. @returns false when no row waits, and nothing was done. */
+async function mergeWithoutWaiting(options: WriteOptions, outcome: WriteOutcome): Promise<boolean> {
+  const found = await findWaiting(options, findWaitingRows);
+  if (found.length === 0) return false;
+  outcome.waiting = outcome.waiting.concat(found);
+  await mergeOthers(options, found, outcome);
+  return true;
+}
+
+/** Merges pending records. Most of them may wait still, and one that waits would undo the merge of all. */
+async function mergeStored(options: WriteOptions): Promise<WriteOutcome> {
+  const outcome = emptyOutcome('merge');
+  let waiting = await findWaiting(options, findWaitingByCatalog);
+  await mergeOthers(options, waiting, outcome);
+  if (waiting.length > 0 && (await hasRowTriggers(options.client, options.target))) {
+    const found = new Set(waiting.map(({ rowNumber }) => rowNumber));
+    const left = { ...options, rows: options.rows.filter((row) => found.has(options.buffer.rowNumber(row))) };
+    waiting = await findWaiting(left, findRefusedAlone);
+    await mergeOthers(left, waiting, outcome);
+  }
+  outcome.waiting = outcome.waiting.concat(waiting);
+  return outcome;
+}
+
+async function mergeOthers(
+  options: WriteOptions,
+  waiting: readonly RefusedRow[],
+  outcome: WriteOutcome,
+): Promise<void> {
+  const out = new Set(waiting.map(({ rowNumber }) => rowNumber));
+  const others = options.rows.filter((row) => !out.has(options.buffer.rowNumber(row)));
+  if (others.length > 0) await mergeOrHalve({ ...options, rows: others }, outcome);
+}
+
+export async function findWaiting(
+  options: WriteOptions,
+  find: (client: ClientBase, target: Target) => Promise<WaitingRow[]>,
+): Promise<RefusedRow[]> {
+  const { client, target } = options;
+  await stageRecords(options);
+  const found = await find(client, target);
+  await client.query(target.merge.clearStage);
+  return found.map(({ rowNumber, constraint }) => ({
+    rowNumber,
+    message: refusalMessage({ code: FOREIGN_KEY_VIOLATION, constraint }),
+  }));
+}
+
 export async function stageRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {
+  if (buffer instanceof StoredRecords) return buffer.stage(client, target, rows);
   const data = { parts: buffer.selectWithRowNumbers(rows), count: rows.length, format: buffer.format };
   await copyAll(client, target.merge.copyIntoStage, data);
 }
@@ -152,6 +232,7 @@ async function copyAll(
 }
 
 const UNIQUE_VIOLATION = '23505';
+export const FOREIGN_KEY_VIOLATION = '23503';
 
 /** Is the error about the data, so that every other try would meet it again? */
 export function isRefusal(error: unknown): error is DatabaseError {
@@ -164,7 +245,7 @@ type Attempt<T> = { ok: true; value: T } | { ok: false; error: DatabaseError };
 /**
  * Runs work under a savepoint. A refusal rolls the savepoint back and is returned as a value; other errors are thrown.
  */
-async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<Attempt<T>> {
+export async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<Attempt<T>> {
   await client.query('SAVEPOINT write');
   try {
     const value = await work();
@@ -178,7 +259,7 @@ async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<A
 }
 
 /** Makes the message from SQLSTATE, constraint and column alone, since PostgreSQL's own messages carry values. */
-export function refusalMessage(error: DatabaseError): string {
+export function refusalMessage(error: Partial<Pick<DatabaseError, 'code' | 'column' | 'constraint'>>): string {
   const where = [error.column && `column ${error.column}`, error.constraint && `constraint ${error.constraint}`].filter(
     Boolean,
   );

@@ -20,7 +20,7 @@ export function describeMessage({
     case 'queued':
       return describeQueued(view.row);
     case 'processing':
-      return `${(view.row.chunksDone).toLocaleString('en')} of ${count(view.row.totalChunks ?? 0, 'chunk')} done.`;
+      return describeProcessing(view.row);
     case 'stopping':
       return 'The upload has failed, its pods are ending.';
     case 'complete':
@@ -30,6 +30,13 @@ export function describeMessage({
     default:
       throw new Error(view satisfies never);
   }
+}
+
+export function describeProcessing({ chunksDone, totalChunks, totalRecords, counts }: UploadProgress): string {
+  const done = `${n(chunksDone)} of ${count(totalChunks ?? 0, 'chunk')} done`;
+  const waiting = (totalRecords ?? 0) - counts.processed;
+  if (chunksDone !== totalChunks || waiting === 0) return `${done}.`;
+  return `${done}; ${count(waiting, 'record')} waited for records of other chunks and ${waiting === 1 ? 'is' : 'are'} tried again.`;
 }
 
 export function describeQueued({ sameAs }: UploadProgress): string {

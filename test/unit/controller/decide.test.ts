@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LedgerStatus } from '#ledger/types.ts';
 import { decide, STOPPING_MS } from '#operator/controller/decide.ts';
-import type { Observed } from '#operator/controller/types.ts';
+import type { JobView, Observed } from '#operator/controller/types.ts';
 import { ACCEPTED, job, NOW, observed, pod, row, upload } from './observed.ts';
 
 const why = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
@@ -108,12 +108,24 @@ describe('another upload with the same content', () => {
 });
 
 describe('the end', () => {
+  const all = { processed: 100, succeeded: 98, failed: 1, duplicate: 1, updated: 0 };
+
   it('every chunk done: complete, whatever the Job says', () => {
-    const ledger: Observed['ledger'] = { state: 'row', row: row({ chunksDone: 10 }) };
+    const ledger: Observed['ledger'] = { state: 'row', row: row({ chunksDone: 10, counts: all }) };
     for (const verdict of ['none', 'failed', 'complete'] as const) {
       const decision = decide(observed({ ledger, jobs: { plan: null, process: job({ verdict }) } }));
       expect(decision.actions).toEqual([{ type: 'complete' }]);
     }
+  });
+
+  it('every chunk done and records that wait for others: the Job goes on, or is made again', () => {
+    const ledger: Observed['ledger'] = { state: 'row', row: row({ chunksDone: 10 }) };
+    const actionsOf = (process: JobView | null) => decide(observed({ ledger, jobs: { plan: null, process } })).actions;
+    expect(actionsOf(job())).toEqual([]);
+    expect(actionsOf(null)).toMatchObject([{ type: 'createJob', kind: 'process' }]);
+    const ended = job({ verdict: 'complete', finished: true, finishedAt: NOW - 60_000 });
+    expect(actionsOf(ended)).toMatchObject([{ type: 'deleteJob', because: 'it ended while work was left' }]);
+    expect(actionsOf(job({ verdict: 'failed', finished: true }))).toMatchObject([{ type: 'fail' }]);
   });
 
   describe('more records failed than allowed', () => {
