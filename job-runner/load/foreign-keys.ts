@@ -28,7 +28,7 @@ const FOREIGN_KEYS = `
     ARRAY(SELECT format_type(a.atttypid, -1) FROM unnest(c.confkey) WITH ORDINALITY k (num, n)
       JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.num ORDER BY k.n) AS "referencedTypes",
     ARRAY(SELECT format('OPERATOR(%I.%s)', n.nspname, o.oprname) FROM unnest(c.conpfeqop) WITH ORDINALITY k (id, n)
-      JOIN pg_operator o ON o.oid = k.id JOIN pg_namespace n ON n.oid = o.oprnamespace ORDER BY k.n) AS operators
+      JOIN pg_operator o ON o.oid = k.id JOIN pg_namespace n ON n.oid = o.oprnamespace ORDER BY k.n) AS operators,
     has_table_privilege(c.confrelid, 'SELECT') AND has_schema_privilege(p.relnamespace, 'USAGE')
       AND NOT row_security_active(c.confrelid) AND NOT coalesce((to_jsonb(c)->>'conperiod')::boolean, false) AS "isReadable"
   FROM pg_constraint c JOIN pg_class p ON p.oid = c.confrelid
