@@ -63,7 +63,7 @@ async function readStored(client: ClientBase, { table, merge }: Target): Promise
 
 /**
  * Adds the rows that the table refuses to the outcome.
- * @param isSure whether the catalog told of every foreign key that may refuse a row.
+ * @param isSure true when the catalog told of every foreign key that may refuse a row
  */
 async function tryRows(options: WriteByKeysOptions, outcome: WriteOutcome, isSure: boolean): Promise<void> {
   const { client, target, uploadId, rows } = options;
