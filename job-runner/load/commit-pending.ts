@@ -48,14 +48,21 @@ export interface WindowOutcome {
   completed: CompletedPending | null;
 }
 
-/** @throws Fault FENCED, or an error of PostgreSQL; the transaction is then rolled back and can be tried again. */
+/**
+ * @returns null when another pod completes pending records at this moment.
+ * @throws Fault FENCED, or an error of PostgreSQL; the transaction is then rolled back and can be tried again.
+ */
 export async function commitPendingWindow(
   transaction: PendingTransaction,
   window: PendingWindow,
-): Promise<WindowOutcome> {
+): Promise<WindowOutcome | null> {
   const { client, target, uploadId, attempt, columnTypes } = transaction;
   try {
-    await beginPending(client, { id: uploadId, attempt, alsoRun: columnTypes ? lockTargetSql(target) : '' });
+    const alsoRun = columnTypes ? lockTargetSql(target) : '';
+    if (!(await beginPending(client, { id: uploadId, attempt, alsoRun }))) {
+      await client.query('ROLLBACK');
+      return null;
+    }
     if (columnTypes) await expectColumnTypes(client, target, columnTypes);
     const rows = await readPending(client, { uploadId, ...window });
     const first = rows.at(-1) ?? null;

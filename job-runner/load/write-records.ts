@@ -208,10 +208,13 @@ export async function findWaiting(
   await stageRecords(options);
   const found = await find(client, target);
   await client.query(target.merge.clearStage);
-  return found.map(({ rowNumber, constraint }) => ({
-    rowNumber,
-    message: refusalMessage({ code: FOREIGN_KEY_VIOLATION, constraint }),
-  }));
+  // There are many rows and few foreign keys, so that rows share their messages.
+  const messages = new Map<string, string>();
+  return found.map(({ rowNumber, constraint }) => {
+    const message = messages.get(constraint) ?? refusalMessage({ code: FOREIGN_KEY_VIOLATION, constraint });
+    messages.set(constraint, message);
+    return { rowNumber, message };
+  });
 }
 
 export async function stageRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {

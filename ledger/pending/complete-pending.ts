@@ -6,18 +6,24 @@ import { PENDING_EVENT } from '#ledger/uploads/counted-audits.ts';
 import { assertRunning, lockUploadSharedSql } from '#ledger/uploads/lock-upload.ts';
 
 /**
- * Begins the transaction: waits at the fence, and then for another pod that completes pending records of this upload.
- * @param alsoRun a statement that runs before the wait for the other pod.
+ * Begins the transaction: waits at the fence, then takes the lock of whoever completes pending records of this upload.
+ * A pod that waited for the lock would hold the fence meanwhile, and would take a holder that computes for a frozen one.
+ * @param alsoRun a statement that runs before the lock is taken.
+ * @returns false when another session has the lock.
  * @throws Fault FENCED when the upload is no longer running with this attempt.
  */
 export async function beginPending(
   client: ClientBase,
   { id, attempt, alsoRun = '' }: { id: string; attempt: number; alsoRun?: string },
-): Promise<void> {
+): Promise<boolean> {
   const results = await client.query(`BEGIN; ${lockUploadSharedSql(id)}; SET CONSTRAINTS ALL IMMEDIATE; ${alsoRun}`);
   const [, , upload] = results as unknown as QueryResult<{ status: LedgerStatus; attempt: number }>[];
   assertRunning(upload!.rows[0], { id, attempt, status: 'Processing' });
-  await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 3))', [id]);
+  const { rows } = await client.query<{ locked: boolean }>(
+    'SELECT pg_try_advisory_xact_lock(hashtextextended($1, 3)) AS locked',
+    [id],
+  );
+  return rows[0]!.locked;
 }
 
 export interface CompletedPending {

@@ -18,6 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 
+/** The log of a pod that finds another one at work. */
+const WAITS = 'another pod completes the pending records';
 const RECORDS = 60;
 /** Every record refers to the next one, and the record before the last to nothing, so the last one alone is loaded. */
 const BROKEN = `k,v\n${Array.from({ length: RECORDS }, (_, i) => `k${i},${i < RECORDS - 2 ? `k${i + 1}` : i === RECORDS - 1 ? '' : 'none'}`).join('\n')}\n`;
@@ -50,10 +52,10 @@ async function expectExact({ succeeded, failed }: { succeeded: number; failed: n
 }
 
 /** Runs `work` while the lock that pods take before they complete pending records is held. */
-async function whileHeld<T>(work: (holder: pg.Client) => Promise<T>): Promise<T> {
+async function whileHeld<T>(work: () => Promise<T>): Promise<T> {
   return withClient(url, async (holder) => {
     await holder.query('SELECT pg_advisory_lock(hashtextextended($1, 3))', [id]);
-    return work(holder);
+    return work();
   });
 }
 
@@ -77,9 +79,9 @@ describe('a pod that is killed', { timeout: 120_000 }, () => {
   ])('when all chunks are done, and its successor before and after a commit', async (file, counts) => {
     await open(file);
     expect((await bench.run('process', url, id, pod(0))).code).toBe(0);
-    await whileHeld(async (holder) => {
+    await whileHeld(async () => {
       const first = bench.start('process', url, id, pod(1));
-      await waitsFor(holder, '%hashtextextended($1, 3)%');
+      await first.logged(WAITS);
       first.process.kill('SIGKILL');
       await first.done;
     });
@@ -106,13 +108,10 @@ describe('a pod that is killed', { timeout: 120_000 }, () => {
 
 it('pods at once', async () => {
   await open(CHAIN);
-  const pods = await whileHeld(async (holder) => {
-    const both = [0, 1, 1].map((index) => bench.start('process', url, id, pod(index)));
-    await eventuallyTrue(
-      async () => (await holder.query(`SELECT FROM pg_stat_activity WHERE wait_event = 'advisory'`)).rowCount! > 0,
-      'no pod waits',
-    );
-    return both;
+  const pods = await whileHeld(async () => {
+    const started = [0, 1, 1].map((index) => bench.start('process', url, id, pod(index)));
+    await Promise.any(started.map(({ logged }) => logged(WAITS)));
+    return started;
   });
   for (const { done } of pods) expect((await done).code).toBe(0);
   await expectExact({ succeeded: RECORDS, failed: 0 });
@@ -122,9 +121,9 @@ describe('while records wait', () => {
   beforeEach(async () => {
     await open(CHAIN);
     expect((await bench.run('process', url, id, pod(0))).code).toBe(0);
-    await whileHeld(async (holder) => {
+    await whileHeld(async () => {
       const running = bench.start('process', url, id, pod(1));
-      await waitsFor(holder, '%hashtextextended($1, 3)%');
+      await running.logged(WAITS);
       running.process.kill('SIGKILL');
       await running.done;
     });
