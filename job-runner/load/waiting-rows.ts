@@ -86,7 +86,13 @@ export async function findRefusedAlone(client: ClientBase, target: Target): Prom
 
 async function storeReferences(client: ClientBase, target: Target, keys: readonly ForeignKey[]): Promise<void> {
   await client.query(CREATE_REFERENCES);
-  for (const [i, key] of keys.entries()) await client.query(insertReferences(target, key, i));
+  for (const [i, key] of keys.entries()) {
+    await client.query(insertReferences(target, key, i));
+    if (!key.isSelf) continue;
+    await client.query('SET LOCAL enable_nestloop = off');
+    await client.query(findParents(target, key, i));
+    await client.query('SET LOCAL enable_nestloop TO DEFAULT');
+  }
 }
 
 /**
@@ -95,21 +101,31 @@ async function storeReferences(client: ClientBase, target: Target, keys: readonl
  * misleading statistics.
  */
 function insertReferences({ table, merge, onDuplicate }: Target, key: ForeignKey, position: number): string {
-  const quoted = key.columns.map(pg.escapeIdentifier);
-  const refersTo = (relation: string) =>
-    key.referencedColumns
-      .map((name, i) => `${relation}.${pg.escapeIdentifier(name)} ${key.operators[i]} s.${quoted[i]}`)
-      .join(' AND ');
   const find = (relation: string, condition: string) =>
     `LEFT JOIN LATERAL (SELECT true AS found FROM ${relation} t WHERE ${condition} LIMIT 1)`;
-  return `INSERT INTO ${REFERENCES}
-    SELECT s.${STAGE_ROW}, ${key.isSelf ? `p.${STAGE_ROW}` : 'NULL'}, ${position}, ${pg.escapeLiteral(key.name)}
+  return `INSERT INTO ${REFERENCES} SELECT s.${STAGE_ROW}, NULL, ${position}, ${pg.escapeLiteral(key.name)}
     FROM ${merge.stage} s
-    ${find(key.referenced, refersTo('t'))} referenced ON true
+    ${find(key.referenced, refersTo('t', key))} referenced ON true
     ${find(table, onDuplicate === 'Update' ? 'false' : compareKeys(merge.key)('t', 's'))} stored ON true
-    ${key.isSelf ? `LEFT JOIN ${merge.stage} p ON ${refersTo('p')}` : ''}
-    WHERE ${quoted.map((name) => `s.${name} IS NOT NULL`).join(' AND ')}
+    WHERE ${key.columns.map((name) => `s.${pg.escapeIdentifier(name)} IS NOT NULL`).join(' AND ')}
       AND referenced.found IS NULL AND stored.found IS NULL`;
+}
+
+/**
+ * Looks the references of one foreign key up among the staged rows. The caller forbids nested loops: PostgreSQL expects
+ * few references, and would read the whole stage for each of them.
+ */
+function findParents({ merge }: Target, key: ForeignKey, position: number): string {
+  return `WITH own AS (DELETE FROM ${REFERENCES} WHERE position = ${position} RETURNING child, constraint_name)
+    INSERT INTO ${REFERENCES} SELECT own.child, p.${STAGE_ROW}, ${position}, own.constraint_name
+    FROM own JOIN ${merge.stage} s ON s.${STAGE_ROW} = own.child LEFT JOIN ${merge.stage} p ON ${refersTo('p', key)}`;
+}
+
+/** @returns the condition that a row of `relation` is what the staged row `s` refers to. */
+function refersTo(relation: string, { columns, referencedColumns, operators }: ForeignKey): string {
+  return referencedColumns
+    .map((name, i) => `${relation}.${pg.escapeIdentifier(name)} ${operators[i]} s.${pg.escapeIdentifier(columns[i]!)}`)
+    .join(' AND ');
 }
 
 /** Only errors of SQLSTATE 23503 count; a merge meets the other ones again. */
