@@ -7,6 +7,7 @@ import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { keyColumns, ownerColumns, quoteTable, STAGES } from '#runner/target/names.ts';
 import { describeMerge, type Merge, STAGE_ROW } from './merge.ts';
 import { describeProbe, type Probe } from './probe.ts';
+import { CREATE_REFERENCES } from './waiting-rows.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
 
@@ -139,5 +140,8 @@ export async function expectColumnTypes(
  */
 export async function prepareSession(client: ClientBase, target: Target): Promise<void> {
   await client.query(target.merge.createStage);
-  if (target.keys) await client.query(target.keys.merge.createStage);
+  if (!target.keys) return;
+  await client.query(target.keys.merge.createStage);
+  // A chunk whose rows are tried and rolled back would make this table again and again.
+  await client.query(CREATE_REFERENCES);
 }

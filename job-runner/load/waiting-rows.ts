@@ -9,6 +9,7 @@
  */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
+import { STAGES } from '#runner/target/names.ts';
 import { type ForeignKey, readForeignKeys } from './foreign-keys.ts';
 import { compareKeys, STAGE_ROW } from './merge.ts';
 import type { Target } from './target.ts';
@@ -23,12 +24,11 @@ export interface WaitingRow {
  * References to rows that are not stored. `parent` is the staged row that a staged row refers to; null: there is none.
  * `position` is that of the foreign key in its list, so that an error names the same one as PostgreSQL.
  */
-const REFERENCES = 'pg_temp.batch_upload_references';
-const CREATE_REFERENCES = `CREATE TEMPORARY TABLE IF NOT EXISTS batch_upload_references
+const REFERENCES = `pg_temp.${STAGES.references}`;
+export const CREATE_REFERENCES = `CREATE TEMPORARY TABLE IF NOT EXISTS ${STAGES.references}
     (child bigint, parent bigint, position integer, constraint_name text) ON COMMIT DELETE ROWS;
-  CREATE INDEX IF NOT EXISTS batch_upload_references_parent ON ${REFERENCES} (parent);
-  CREATE INDEX IF NOT EXISTS batch_upload_references_child ON ${REFERENCES} (child);
-  DELETE FROM ${REFERENCES}`;
+  CREATE INDEX IF NOT EXISTS ${STAGES.references}_parent ON ${REFERENCES} (parent);
+  CREATE INDEX IF NOT EXISTS ${STAGES.references}_child ON ${REFERENCES} (child)`;
 
 /**
  * Finds the rows of the stage that wait, as far as the catalog tells. The stage stays as it is.
@@ -79,13 +79,13 @@ export async function findWaitingRows(client: ClientBase, target: Target): Promi
 
 /** Tries each row of the stage alone. @returns those that a foreign key refuses. */
 export async function findRefusedAlone(client: ClientBase, target: Target): Promise<WaitingRow[]> {
-  await client.query(CREATE_REFERENCES);
+  await client.query(`${CREATE_REFERENCES}; DELETE FROM ${REFERENCES}`);
   await client.query(tryEachRow(target));
   return readWaiting(client);
 }
 
 async function storeReferences(client: ClientBase, target: Target, keys: readonly ForeignKey[]): Promise<void> {
-  await client.query(CREATE_REFERENCES);
+  await client.query(`${CREATE_REFERENCES}; DELETE FROM ${REFERENCES}`);
   for (const [i, key] of keys.entries()) {
     await client.query(insertReferences(target, key, i));
     if (!key.isSelf) continue;
