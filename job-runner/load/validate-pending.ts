@@ -62,8 +62,8 @@ async function readStored(client: ClientBase, { table, merge }: Target): Promise
 }
 
 /**
- * Adds the rows that the table refuses to the outcome.
- * @param isSure true when the catalog told of every foreign key that may refuse a row
+ * Adds the rows that the table refuses to the outcome. `isSure` tells that the catalog has named every foreign key that
+ * may refuse a row.
  */
 async function tryRows(options: WriteByKeysOptions, outcome: WriteOutcome, isSure: boolean): Promise<void> {
   const { client, target, uploadId, rows } = options;
