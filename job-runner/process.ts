@@ -1,5 +1,6 @@
 /**
- * The program of one completion index of a Job. It loads the index's own chunks, then helps indexes that are not done.
+ * The program of one completion index of a Job. It loads the index's own chunks, then helps indexes that are not done,
+ * and at last completes the records that had to wait for other chunks.
  */
 import { toFault } from '#common/faults.ts';
 import { chunksOfIndex } from '#common/job-contract.ts';
@@ -22,6 +23,7 @@ import { JSON_FAULT } from '#runner/processor/faults.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
 import { isSame, type ObjectIdentity, type ReadObject } from '#s3/object-identity.ts';
+import { completePending } from './complete-pending.ts';
 import { explainByTarget } from './explain-by-target.ts';
 import { createRetryOptions } from './storage/retry-options.ts';
 
@@ -74,6 +76,7 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   await processRange(context, run, chooseOwn);
   log.info({ index: config.completionIndex }, 'processed');
   if (indexes > 1) await helpOthers(context);
+  await completePending(context);
 }
 
 /**

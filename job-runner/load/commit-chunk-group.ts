@@ -11,6 +11,7 @@ import { REFUSED_CODE } from '#runner/processor/faults.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CodeCounts, createFailedRows, type FailedRows } from './failed-rows.ts';
 import type { PreparedChunk } from './prepare-chunk.ts';
+import { storeWaiting } from './store-waiting.ts';
 import { expectColumnTypes, lockTargetSql, type OnDuplicate, type Target } from './target.ts';
 import { writeByKeys } from './write-by-keys.ts';
 import {
@@ -55,7 +56,7 @@ export type GroupOutcome =
    */
   | { done: false };
 
-const DUPLICATE_MESSAGES: Record<OnDuplicate, string> = {
+export const DUPLICATE_MESSAGES: Record<OnDuplicate, string> = {
   Skip: 'A record with this key is already stored, or an earlier record of this file has the key',
   Update: 'A later record of this file has the key and took its place',
   Fail: 'A record with this key is already stored, or an earlier record of this file has the key',
@@ -87,8 +88,8 @@ export async function commitChunkGroup(transaction: ChunkTransaction, group: Chu
       return { done: false };
     }
     const results = await storeResults(transaction, group, { written, startedAt });
-    const { lost, displaced, updated, refused, strategy } = written;
-    const conflicts = lost.length + displaced.length + updated.length + refused.length;
+    const { lost, displaced, updated, refused, waiting, strategy } = written;
+    const conflicts = lost.length + displaced.length + updated.length + refused.length + waiting.length;
     return { done: true, results, strategy, conflicts };
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
@@ -104,8 +105,14 @@ async function writeGroup(transaction: ChunkTransaction, group: ChunkGroup): Pro
   const rows = numbersOf(group.chunks[0]!.from, group.chunks.at(-1)!.to);
   const options = { ...transaction, buffer: group.rows, rows };
   const write = <T>(work: () => Promise<T>) => (target.rolledBack ? runAndRollBack(client, work) : work());
-  if (group.chunks.length === 1)
-    return target.keys ? writeByKeys({ ...options, keys: target.keys }) : write(() => writeRecords(options));
+  const [only, ...others] = group.chunks;
+  if (others.length === 0) {
+    const written = await (target.keys
+      ? writeByKeys({ ...options, keys: target.keys })
+      : write(() => writeRecords(options)));
+    await storeWaiting(options, written.waiting, only!);
+    return written;
+  }
   if (target.keys || strategy === 'merge') return null;
   try {
     return await write(() => writeTogether(options, group.chunks));
@@ -151,6 +158,7 @@ function shareOf(written: WriteOutcome, { chunk }: PreparedChunk, next: Prepared
     updated: written.updated.filter(isHere),
     displaced: written.displaced.filter(({ by }) => isHere(by)),
     refused: written.refused.filter(({ rowNumber }) => isHere(rowNumber)),
+    waiting: written.waiting.filter(({ rowNumber }) => isHere(rowNumber)),
   };
 }
 
@@ -182,7 +190,7 @@ function duplicateRows({ onDuplicate }: Target, written: WriteOutcome, prepared:
 }
 
 /** @returns row numbers in the order of the file; displaced rows may belong to other chunks. */
-function lostRows({ lost, displaced }: WriteOutcome): number[] {
+export function lostRows({ lost, displaced }: WriteOutcome): number[] {
   return [...lost, ...displaced.map(({ row }) => row)].sort((a, b) => a - b);
 }
 
@@ -198,7 +206,7 @@ function refusedRows(written: WriteOutcome, prepared: PreparedChunk): FailedRow[
 /**
  * Counts the chunk's records and adds those that the table refused to `late`. A displaced record was counted as
  * succeeded by its own chunk. The record that displaced it is counted as a duplicate here instead, so that the sums
- * over all chunks are exact.
+ * over all chunks are exact. Pending records are counted when they are no longer pending.
  */
 function countRecords(
   prepared: PreparedChunk,
@@ -213,10 +221,11 @@ function countRecords(
   }
   const all = failed.to - failed.from + refused.length;
   const duplicate = target.onDuplicate === 'Fail' ? 0 : lostRows(written).length;
+  const records = chunk.recordCount - written.waiting.length;
   return {
     number: chunk.number,
-    records: chunk.recordCount,
-    succeeded: chunk.recordCount - all,
+    records,
+    succeeded: records - all,
     updated: written.updated.length,
     failed: all - duplicate,
     duplicate,

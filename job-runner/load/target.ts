@@ -9,6 +9,7 @@ import { keepAbsent } from './absent-fields.ts';
 import { describeMerge, type Merge, type MergeOptions, STAGE_ROW } from './merge.ts';
 import { describeRecordMerge, type RecordMerge } from './merge-by-record.ts';
 import { describeProbe, type Probe } from './probe.ts';
+import { CREATE_REFERENCES } from './waiting-rows.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
 
@@ -81,6 +82,12 @@ export function describeTarget(
     rolledBack,
     keys: byKey && registersKeys ? describeKeys(byKey.merge, onDuplicate) : null,
   };
+}
+
+/** @throws an error for a target without a key, whose rows are never compared with others */
+export function keyOf({ table, byKey }: Target): ByKey {
+  if (byKey) return byKey;
+  throw new Error(`${table} is loaded without a key`);
 }
 
 function describeByKey(options: MergeOptions, hashed: boolean): ByKey {
@@ -239,5 +246,8 @@ function targetChanged(table: string): Fault {
  */
 export async function prepareSession(client: ClientBase, target: Target): Promise<void> {
   if (target.byKey) await client.query(target.byKey.merge.createStage);
-  if (target.keys) await client.query(target.keys.merge.createStage);
+  if (!target.keys) return;
+  await client.query(target.keys.merge.createStage);
+  // A chunk whose rows are tried and rolled back would make this table again and again.
+  await client.query(CREATE_REFERENCES);
 }

@@ -11,15 +11,8 @@
 import { Fault } from '#common/faults.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import { type KeyHashes, needsRecordMerge } from './merge-by-record.ts';
-import type { KeyRegister } from './target.ts';
-import {
-  keyOf,
-  runAndRollBack,
-  stageRecords,
-  type WriteOptions,
-  type WriteOutcome,
-  writeRecords,
-} from './write-records.ts';
+import { type KeyRegister, keyOf } from './target.ts';
+import { runAndRollBack, stageRecords, type WriteOptions, type WriteOutcome, writeRecords } from './write-records.ts';
 
 export interface WriteByKeysOptions extends WriteOptions {
   keys: KeyRegister;
@@ -36,7 +29,10 @@ export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOut
   // attribute.
   const lost = [...trial.lost, ...trial.displaced.map(({ row }) => row)];
   if (trial.hashes && target.onDuplicate === 'Update') lost.push(...earlierOfEqual(trial.hashes));
-  const accepted = without(options, [...lost, ...trial.refused.map(({ rowNumber }) => rowNumber)]);
+  const accepted = without(options, [
+    ...lost,
+    ...[...trial.refused, ...trial.waiting].map(({ rowNumber }) => rowNumber),
+  ]);
   const keys = await registerKeys(accepted, trial.hashes);
   const outcome: WriteOutcome = { ...trial, lost: [...lost, ...keys.lost], displaced: keys.displaced, updated: [] };
   if (target.onDuplicate !== 'Update') return outcome;
@@ -44,16 +40,13 @@ export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOut
   const written = await (target.rolledBack
     ? runAndRollBack(client, () => writeRecords(winners))
     : writeRecords(winners));
-  if (written.refused.length > 0) throw refusedOnSecondWrite();
+  if (written.refused.length + written.waiting.length > 0) throw refusedOnSecondWrite();
   // A row of another upload that a displaced record had replaced was already counted as updated.
   const counted = new Set(keys.displaced.map(({ by }) => by));
   return { ...outcome, updated: written.updated.filter((row) => !counted.has(row)) };
 }
 
-async function registerKeys(
-  options: WriteByKeysOptions,
-  hashes: Map<number, KeyHashes> | undefined,
-): Promise<MergeResult> {
+export async function registerKeys(options: WriteByKeysOptions, hashes?: Map<number, KeyHashes>): Promise<MergeResult> {
   const { client, target, keys, uploadId, buffer } = options;
   if (hashes) {
     const rows = options.rows.map((row) => buffer.rowNumber(row));
@@ -74,7 +67,7 @@ function earlierOfEqual(hashes: Map<number, KeyHashes>): number[] {
   return [...hashes].filter(([row, key]) => latest.get(key.join()) !== row).map(([row]) => row);
 }
 
-function without(options: WriteByKeysOptions, rowNumbers: readonly number[]): WriteByKeysOptions {
+export function without(options: WriteByKeysOptions, rowNumbers: readonly number[]): WriteByKeysOptions {
   const out = new Set(rowNumbers);
   return { ...options, rows: options.rows.filter((row) => !out.has(options.buffer.rowNumber(row))) };
 }

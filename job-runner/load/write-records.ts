@@ -13,6 +13,9 @@
  * if these are all rows, each of them is in the table, whatever its key has become. Else the rows are merged one by one,
  * see merge-by-record.ts.
  *
+ * Rows that only a foreign key refuses are not written and wait: they may refer to a row that comes later. Rows that are
+ * appended do not wait.
+ *
  * Each strategy runs under a savepoint. Several chunks can be written together by one of the first two strategies; a
  * refusal then undoes the transaction, and each chunk gets its own. A refusal is an error that a record can cause, see
  * refusals.ts. Every other error is a fault of the chunk: it is thrown, and the whole transaction is tried again.
@@ -23,11 +26,14 @@ import { sqlState } from '#ledger/connection/postgres.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
+import { hasRowTriggers } from './foreign-keys.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import { type KeyHashes, mergeByRecord, needsRecordMerge } from './merge-by-record.ts';
 import { askProbe } from './probe.ts';
 import { mayBeOfRecord, mayBeOfTable, refusalMessage, tableFault } from './refusals.ts';
-import { type ByKey, expectSameColumns, type Target } from './target.ts';
+import { StoredRecords } from './stored-records.ts';
+import { expectSameColumns, keyOf, type Target } from './target.ts';
+import { findRefusedAlone, findWaitingByCatalog, findWaitingRows, type WaitingRow } from './waiting-rows.ts';
 
 /** The strategies from the fastest to the one that can write every row. */
 export const WRITE_STRATEGIES = ['optimistic', 'probe', 'merge'] as const;
@@ -36,6 +42,8 @@ export type WriteStrategy = (typeof WRITE_STRATEGIES)[number];
 export interface WriteOutcome extends MergeResult {
   /** Rows that PostgreSQL refused one by one. */
   refused: RefusedRow[];
+  /** Rows that refer to a row which is not stored. */
+  waiting: RefusedRow[];
   /** The strategy that succeeded. */
   strategy: WriteStrategy;
   /** The keys of written rows as triggers have left them; absent where no trigger can change a key. */
@@ -50,20 +58,28 @@ export interface RefusedRow {
 }
 
 /** The outcome when every row was written by the first COPY. */
-export const ALL_WRITTEN: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], strategy: 'optimistic' };
+export const ALL_WRITTEN: WriteOutcome = emptyOutcome('optimistic');
+
+export function emptyOutcome(strategy: WriteStrategy): WriteOutcome {
+  return { lost: [], displaced: [], updated: [], refused: [], waiting: [], strategy };
+}
 
 export interface WriteOptions {
   client: ClientBase;
   target: Target;
   uploadId: string;
-  buffer: RowBuffer;
+  buffer: RowBuffer | StoredRecords;
   /** Positions in the buffer of the rows to write, ascending. */
   rows: readonly number[];
-  /** The strategy that is tried first. */
+  /** The strategy that is tried first. Stored records are always merged. */
   strategy: WriteStrategy;
   /** The types that the locked table has; null or absent when the role may not lock the table. */
   columnTypes?: readonly ColumnType[] | null;
 }
+
+type CopyOptions = WriteOptions & { buffer: RowBuffer };
+
+const canCopy = (options: WriteOptions): options is CopyOptions => !(options.buffer instanceof StoredRecords);
 
 /** The rows [from, to) of a buffer. */
 export interface RowRange {
@@ -75,15 +91,26 @@ export interface RowRange {
  * Writes the rows of several chunks by one strategy and without a savepoint.
  * @throws the error of PostgreSQL; see {@link isRefusal}
  */
-export async function writeTogether(options: WriteOptions, chunks: readonly RowRange[]): Promise<WriteOutcome> {
+export async function writeTogether(options: CopyOptions, chunks: readonly RowRange[]): Promise<WriteOutcome> {
   if (options.strategy === 'probe' && options.target.byKey) return writeByProbe(options, chunks);
   await copyRecords(options);
   return ALL_WRITTEN;
 }
 
 export async function writeRecords(options: WriteOptions): Promise<WriteOutcome> {
-  const { client, rows, target } = options;
-  if (rows.length === 0) return ALL_WRITTEN;
+  if (options.rows.length === 0) return ALL_WRITTEN;
+  if (!canCopy(options)) return mergeStored(options);
+  const written = await copyOrProbe(options);
+  if (written) return written;
+  const outcome = emptyOutcome('merge');
+  await mergeOrHalve(options, outcome);
+  await expectFaultsOfRecords(options, outcome);
+  return outcome;
+}
+
+/** @returns null when the rows have to be merged. */
+async function copyOrProbe(options: CopyOptions): Promise<WriteOutcome | null> {
+  const { client, target } = options;
   let { strategy } = options;
   if (strategy === 'probe' && !target.byKey) strategy = 'optimistic';
   if (strategy === 'optimistic') {
@@ -95,10 +122,7 @@ export async function writeRecords(options: WriteOptions): Promise<WriteOutcome>
     const probed = await attempt(client, () => writeByProbe(options));
     if (probed.ok) return probed.value;
   }
-  const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], strategy: 'merge' };
-  await mergeOrHalve(options, outcome);
-  await expectFaultsOfRecords(options, outcome);
-  return outcome;
+  return null;
 }
 
 /**
@@ -114,12 +138,12 @@ async function expectFaultsOfRecords(
   if (rows.length > 1 && blamed.length === rows.length) throw tableFault(blamed[0]!, target.table, rows.length);
 }
 
-async function copyRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {
+async function copyRecords({ client, target, buffer, rows }: CopyOptions): Promise<void> {
   const data = { parts: buffer.select(rows), count: rows.length, format: buffer.format };
   await copyAll(client, target.copyIntoTarget, data);
 }
 
-async function writeByProbe(options: WriteOptions, chunks: readonly RowRange[] = []): Promise<WriteOutcome> {
+async function writeByProbe(options: CopyOptions, chunks: readonly RowRange[] = []): Promise<WriteOutcome> {
   const { client, target, buffer, rows } = options;
   const { probe, recordMerge } = keyOf(target);
   const keys = { parts: buffer.selectColumns(rows, probe.columns), count: rows.length, format: buffer.format };
@@ -129,7 +153,7 @@ async function writeByProbe(options: WriteOptions, chunks: readonly RowRange[] =
   const byRecord = contested.size > 0 && (await needsRecordMerge(client, recordMerge));
   const isContested = (row: number) => byRecord || contested.has(buffer.rowNumber(row));
   await copyRecords({ ...options, rows: rows.filter((row) => !isContested(row)) });
-  const outcome: WriteOutcome = { lost: [], displaced: [], updated: [], refused: [], strategy: 'probe' };
+  const outcome = emptyOutcome('probe');
   // Equal keys of two chunks must meet in the table, as if each chunk were written alone. In one merge the loser would
   // never reach the table, and would count as a duplicate although the table refuses its row.
   const others = rows.filter(isContested);
@@ -178,28 +202,29 @@ async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promi
   // Rows that are appended go into the table itself.
   let isStaged = target.byKey === null;
   const merged = await attempt(client, async () => {
-    if (target.byKey === null) {
+    if (target.byKey === null && canCopy(options)) {
       await copyRecords(options);
       return;
     }
     await stageRecords(options);
     isStaged = true;
-    await mergeInto(outcome, options, await needsRecordMerge(client, target.byKey.recordMerge));
+    await mergeInto(outcome, options, await needsRecordMerge(client, keyOf(target).recordMerge));
   });
   if (merged.ok) return;
+  const isReference = target.byKey !== null && sqlState(merged.error) === FOREIGN_KEY_VIOLATION;
   if (rows.length === 1) {
-    outcome.refused.push({
-      rowNumber: buffer.rowNumber(rows[0]!),
-      ...explainRefusal(merged.error, target, isStaged),
-    });
+    const row = { rowNumber: buffer.rowNumber(rows[0]!), ...explainRefusal(merged.error, target, isStaged) };
+    (isReference ? outcome.waiting : outcome.refused).push(row);
     return;
   }
+  if (isReference && (await mergeWithoutWaiting(options, outcome))) return;
   const middle = rows.length >> 1;
   await mergeOrHalve({ ...options, rows: rows.slice(0, middle) }, outcome);
   await mergeOrHalve({ ...options, rows: rows.slice(middle) }, outcome);
 }
 
-function explainRefusal(
+/** Says how a refused row is told, and whether the table may be at fault. */
+export function explainRefusal(
   error: DatabaseError | RowsSuppressed,
   { columns }: Target,
   isStaged: boolean,
@@ -208,13 +233,59 @@ function explainRefusal(
   return { message: refusalMessage(error, columns), ...(isStaged && mayBeOfTable(error) ? { byTable: error } : {}) };
 }
 
-/** @throws an error for a target without a key, whose rows are never compared with others */
-export function keyOf({ table, byKey }: Target): ByKey {
-  if (byKey) return byKey;
-  throw new Error(`${table} is loaded without a key`);
+/** Merges the rows that do not wait. @returns false when no row waits, and nothing was done. */
+async function mergeWithoutWaiting(options: WriteOptions, outcome: WriteOutcome): Promise<boolean> {
+  const found = await findWaiting(options, findWaitingRows);
+  if (found.length === 0) return false;
+  outcome.waiting = outcome.waiting.concat(found);
+  await mergeOthers(options, found, outcome);
+  return true;
+}
+
+/** Merges pending records. Most of them may wait still, and one that waits would undo the merge of all. */
+async function mergeStored(options: WriteOptions): Promise<WriteOutcome> {
+  const outcome = emptyOutcome('merge');
+  let waiting = await findWaiting(options, findWaitingByCatalog);
+  await mergeOthers(options, waiting, outcome);
+  if (waiting.length > 0 && (await hasRowTriggers(options.client, options.target))) {
+    const found = new Set(waiting.map(({ rowNumber }) => rowNumber));
+    const left = { ...options, rows: options.rows.filter((row) => found.has(options.buffer.rowNumber(row))) };
+    waiting = await findWaiting(left, findRefusedAlone);
+    await mergeOthers(left, waiting, outcome);
+  }
+  outcome.waiting = outcome.waiting.concat(waiting);
+  return outcome;
+}
+
+async function mergeOthers(
+  options: WriteOptions,
+  waiting: readonly RefusedRow[],
+  outcome: WriteOutcome,
+): Promise<void> {
+  const out = new Set(waiting.map(({ rowNumber }) => rowNumber));
+  const others = options.rows.filter((row) => !out.has(options.buffer.rowNumber(row)));
+  if (others.length > 0) await mergeOrHalve({ ...options, rows: others }, outcome);
+}
+
+export async function findWaiting(
+  options: WriteOptions,
+  find: (client: ClientBase, target: Target) => Promise<WaitingRow[]>,
+): Promise<RefusedRow[]> {
+  const { client, target } = options;
+  await stageRecords(options);
+  const found = await find(client, target);
+  await client.query(keyOf(target).merge.clearStage);
+  // There are many rows and few foreign keys, so that rows share their messages.
+  const messages = new Map<string, string>();
+  return found.map(({ rowNumber, constraint }) => {
+    const message = messages.get(constraint) ?? refusalMessage({ code: FOREIGN_KEY_VIOLATION, constraint });
+    messages.set(constraint, message);
+    return { rowNumber, message };
+  });
 }
 
 export async function stageRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {
+  if (buffer instanceof StoredRecords) return buffer.stage(client, target, rows);
   const data = { parts: buffer.selectWithRowNumbers(rows), count: rows.length, format: buffer.format };
   await copyAll(client, keyOf(target).merge.copyIntoStage, data);
 }
@@ -239,6 +310,7 @@ const SUPPRESSED_MESSAGE =
   'PostgreSQL refused this record: a BEFORE trigger of the table kept it out of the table, without an error';
 
 const UNIQUE_VIOLATION = '23505';
+export const FOREIGN_KEY_VIOLATION = '23503';
 
 /** Can a record be at fault, so that every other try would meet the error again? */
 export function isRefusal(error: unknown): error is DatabaseError {
@@ -251,7 +323,7 @@ type Attempt<T> = { ok: true; value: T } | { ok: false; error: DatabaseError | R
 /**
  * Runs work under a savepoint. A refusal rolls the savepoint back and is returned as a value; other errors are thrown.
  */
-async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<Attempt<T>> {
+export async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<Attempt<T>> {
   await client.query('SAVEPOINT write');
   try {
     const value = await work();

@@ -5,7 +5,11 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 /**
  * A session's temporary tables. They hide any other table that is named without its schema and has one of these names.
  */
-export const STAGES = { records: 'batch_upload_records', keys: 'batch_upload_keys' } as const;
+export const STAGES = {
+  records: 'batch_upload_records',
+  keys: 'batch_upload_keys',
+  references: 'batch_upload_references',
+} as const;
 
 /** The target's columns for the upload's id and the row number. */
 export interface OwnerColumns {

@@ -5,11 +5,15 @@
 import type { ChunkResult } from '#ledger/chunks/chunks.ts';
 import { DUPLICATE_CODE } from '#ledger/errors/duplicate-code.ts';
 
+type RecordCounts = Pick<ChunkResult, 'succeeded' | 'failed' | 'duplicate' | 'codes'>;
+
 export interface Telemetry {
   /** Runs work on chunks; each chunk gets a span `batch_upload.process_chunk`. */
   traceChunks<T>(chunks: readonly { number: number; recordCount: number }[], work: () => Promise<T>): Promise<T>;
   /** Counts a chunk after its commit. */
   chunkCommitted(result: ChunkResult): void;
+  /** Counts records that had been pending after their commit. */
+  pendingCommitted(result: RecordCounts): void;
   /** Records how long this pod ran. */
   runFinished(durationMs: number): void;
   flush(): Promise<void>;
@@ -18,6 +22,7 @@ export interface Telemetry {
 export const NO_TELEMETRY: Telemetry = {
   traceChunks: (_chunks, work) => work(),
   chunkCommitted: () => undefined,
+  pendingCommitted: () => undefined,
   runFinished: () => undefined,
   flush: async () => undefined,
 };
@@ -31,6 +36,14 @@ export async function createTelemetry(enabled: boolean): Promise<Telemetry> {
     plugins: false,
   });
   const { dogstatsd } = tracer;
+  function countRecords({ succeeded, failed, duplicate, codes }: RecordCounts): void {
+    for (const [status, count] of Object.entries({ succeeded, failed, duplicate })) {
+      if (count > 0) dogstatsd.increment('batch_upload.records.processed', count, { status });
+    }
+    for (const { code, count } of codes) {
+      if (code !== DUPLICATE_CODE) dogstatsd.increment('batch_upload.records.failed', count, { error_code: code });
+    }
+  }
   return {
     async traceChunks(chunks, work) {
       const spans = chunks.map(({ number, recordCount }) =>
@@ -46,16 +59,11 @@ export async function createTelemetry(enabled: boolean): Promise<Telemetry> {
       }
     },
     chunkCommitted: (result) => {
-      const counts = { succeeded: result.succeeded, failed: result.failed, duplicate: result.duplicate };
-      for (const [status, count] of Object.entries(counts)) {
-        if (count > 0) dogstatsd.increment('batch_upload.records.processed', count, { status });
-      }
-      for (const { code, count } of result.codes) {
-        if (code !== DUPLICATE_CODE) dogstatsd.increment('batch_upload.records.failed', count, { error_code: code });
-      }
+      countRecords(result);
       dogstatsd.histogram('batch_upload.chunk.duration_ms', result.durationMs);
       dogstatsd.gauge('batch_upload.chunk.size', result.records);
     },
+    pendingCommitted: countRecords,
     runFinished: (durationMs) => dogstatsd.histogram('batch_upload.processing.duration', durationMs),
     flush: async () => dogstatsd.flush(),
   };

@@ -4,6 +4,7 @@
 import type { ClientBase } from 'pg';
 import { storableText } from '#ledger/connection/storable-text.ts';
 import type { LedgerStatus } from '#ledger/types.ts';
+import { countedAuditsSql } from './counted-audits.ts';
 import { lockUploadExclusive } from './lock-upload.ts';
 
 export interface Failure {
@@ -16,13 +17,14 @@ export interface Failure {
 const RUNNING: readonly LedgerStatus[] = ['Planning', 'Queued', 'Processing'];
 
 /**
- * Completes the upload if every chunk is committed.
- * @returns the status after the call: `Processing` while chunks are pending, null when the ledger has no such upload.
+ * Completes the upload if every chunk is committed and no record is pending.
+ * @returns the status after the call: `Processing` while something is pending, null when the ledger has no such upload.
  */
 export async function completeUpload(client: ClientBase, id: string): Promise<LedgerStatus | null> {
   return transition(client, id, ['Processing'], async () => {
     const pending = await client.query(
-      `SELECT 1 FROM batch_upload.batch_upload_chunks WHERE batch_upload_id = $1 AND completed_at IS NULL LIMIT 1`,
+      `SELECT FROM batch_upload.batch_upload_chunks WHERE batch_upload_id = $1 AND completed_at IS NULL
+       UNION ALL SELECT FROM batch_upload.batch_upload_pending_records WHERE batch_upload_id = $1 LIMIT 1`,
       [id],
     );
     if (pending.rowCount === 0) await closeUpload(client, id, 'Complete', null);
@@ -100,7 +102,7 @@ export async function closeUpload(
        SELECT coalesce(sum(records_in_chunk), 0) AS processed, coalesce(sum(succeeded_count), 0) AS succeeded,
               coalesce(sum(failed_count), 0) AS failed, coalesce(sum(duplicate_count), 0) AS duplicate,
               coalesce(sum(updated_count), 0) AS updated
-       FROM batch_upload.batch_upload_audit_logs WHERE batch_upload_id = $1 AND event_type = 'chunk_completed'),
+       FROM ${countedAuditsSql('$1')} counted),
      closed AS (
        UPDATE batch_upload.batch_uploads u
        SET status = $2, failure_reason = $3, failure_message = $4, completed_at = clock_timestamp(),

@@ -1,5 +1,6 @@
 import type { ClientBase, QueryResultRow } from 'pg';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
+import { countedAuditsSql } from './counted-audits.ts';
 
 /**
  * Reads the progress of many uploads in one query, as sums over their audit rows. The index-only scan takes about 1 ms
@@ -25,14 +26,13 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
      FROM batch_upload.batch_uploads u
      LEFT JOIN batch_upload.batch_uploads h ON h.id = u.same_as
      CROSS JOIN LATERAL (
-       SELECT count(*)::float8 AS chunks_done,
+       SELECT count(*) FILTER (WHERE is_chunk)::float8 AS chunks_done,
               coalesce(sum(records_in_chunk), 0)::float8 AS processed,
               coalesce(sum(succeeded_count), 0)::float8 AS succeeded,
               coalesce(sum(failed_count), 0)::float8 AS failed,
               coalesce(sum(duplicate_count), 0)::float8 AS duplicate,
               coalesce(sum(updated_count), 0)::float8 AS updated
-       FROM batch_upload.batch_upload_audit_logs
-       WHERE batch_upload_id = u.id AND event_type = 'chunk_completed') a
+       FROM ${countedAuditsSql('u.id')} counted) a
      WHERE u.id = ANY($1::uuid[])`,
     [ids],
   );
@@ -82,8 +82,7 @@ function toProgress(row: QueryResultRow): UploadProgress {
 export async function readTopErrors(client: ClientBase, id: string, limit = 10): Promise<ErrorSummary[]> {
   const result = await client.query<ErrorSummary>(
     `SELECT e.key AS code, sum((e.value->>'count')::bigint)::float8 AS count, min(e.value->>'message') AS message
-     FROM batch_upload.batch_upload_audit_logs a, jsonb_each(a.metadata->'codes') e
-     WHERE a.batch_upload_id = $1 AND a.event_type = 'chunk_completed'
+     FROM ${countedAuditsSql('$1')} a, jsonb_each(a.metadata->'codes') e
      GROUP BY e.key ORDER BY 2 DESC, 1 LIMIT $2`,
     [id, limit],
   );

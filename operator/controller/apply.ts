@@ -207,7 +207,7 @@ async function complete({ log, reachPoint }: ApplyDeps, { upload, database }: Ap
   const { uid, namespace, name } = upload.metadata;
   const status = await database!.finish(uid, (client) => completeUpload(client, uid));
   if (status === 'Processing')
-    throw new Error('the audit rows say that every chunk is done, but the chunk rows do not');
+    throw new Error('the audit rows say that every record is done, but the rows of chunks and records do not');
   log.info({ namespace, upload: name, status }, 'all chunks are done');
   reachPoint('after-complete');
   return { type: 'again' };

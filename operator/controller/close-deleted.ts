@@ -9,6 +9,7 @@ import type { KubeClient } from '#kube/types.ts';
 import type { Database } from '#ledger/client/database.ts';
 import { sqlState } from '#ledger/connection/postgres.ts';
 import { removeKeys } from '#ledger/keys/remove-keys.ts';
+import { removePending } from '#ledger/pending/pending-records.ts';
 import { closeDeletedUpload, listRunningUploads } from '#ledger/uploads/finish-upload.ts';
 import type { Databases, SecretRef } from '#operator/tenancy/databases.ts';
 import type { Caches } from './caches.ts';
@@ -104,13 +105,14 @@ export async function sweepDatabase(deps: CloseDeps, database: Database, signal:
       'closed the ledger row of a deleted upload',
     );
   }
-  await removeLeftKeys(database, signal);
+  await removeLeftRows(database, signal);
   return closed;
 }
 
-async function removeLeftKeys(database: Database, signal: AbortSignal): Promise<void> {
+async function removeLeftRows(database: Database, signal: AbortSignal): Promise<void> {
   try {
     while (!signal.aborted && (await database.run(removeKeys)));
+    while (!signal.aborted && (await database.run(removePending)));
   } catch (error) {
     if (!hasNoLedger(error)) throw error;
   }

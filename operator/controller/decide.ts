@@ -15,7 +15,7 @@
  * | Queued      |                 | upload of the same content runs    |                    | Queued     |
  * | Queued      |                 | that upload has ended              | dequeue            | Queued, then Processing or Complete |
  * | Processing  |                 | too many failed records            | fail               | Processing, then Failed |
- * | Processing  |                 | every chunk done                   | complete           | Processing, then Complete |
+ * | Processing  |                 | every record counted               | complete           | Processing, then Complete |
  * | Processing  |                 | its Job missing, complete, failed  | as for Planning    | Processing |
  * | Processing  |                 | spec.parallelism changed           | set it             | Processing |
  * | Complete    |                 |                                    |                    | Complete   |
@@ -115,12 +115,14 @@ function isRunning(status: LedgerStatus | undefined): boolean {
   return status === 'Planning' || status === 'Queued' || status === 'Processing';
 }
 
-/** Counts and chunks come from one reading, so that the decision at the last chunk is final. */
+/** Counts and chunks come from one reading, so that the decision at the last record is final. */
 function endOf({ upload, topErrors }: Observed, row: UploadProgress): JobPlan | null {
   const only = (action: Action): JobPlan => ({ actions: [action], degraded: null, requeueAfterMs: null });
   const tooMany = findTooManyFailed(upload.spec.errorPolicy, row, topErrors);
   if (tooMany) return only({ type: 'fail', attempt: row.attempt, ...tooMany });
-  return row.chunksDone === row.totalChunks ? only({ type: 'complete' }) : null;
+  // Records that wait for others are counted after the last chunk, by the pod that completes them.
+  const isDone = row.chunksDone === row.totalChunks && row.counts.processed === row.totalRecords;
+  return isDone ? only({ type: 'complete' }) : null;
 }
 
 function work(observed: Observed, view: View & { row: UploadProgress }, plan: JobPlan): Decision {

@@ -23,7 +23,7 @@ export function describeMessage(
     case 'queued':
       return describeQueued(view.row);
     case 'processing':
-      return `${(view.row.chunksDone).toLocaleString('en')} of ${count(view.row.totalChunks ?? 0, 'chunk')} done.`;
+      return describeProcessing(view.row);
     case 'stopping':
       return 'The upload has failed, its pods are ending.';
     case 'complete':
@@ -47,6 +47,13 @@ export function findSuspended({
     reason: 'JobSuspended',
     message: `The Job ${job.name} is suspended, so that it has no pods: a person, or a program that queues Jobs, has set its spec.suspend. The upload goes on where it was when the Job is resumed: kubectl patch job ${job.name} --type merge -p '{"spec":{"suspend":false}}'.`,
   };
+}
+
+export function describeProcessing({ chunksDone, totalChunks, totalRecords, counts }: UploadProgress): string {
+  const done = `${n(chunksDone)} of ${count(totalChunks ?? 0, 'chunk')} done`;
+  const waiting = (totalRecords ?? 0) - counts.processed;
+  if (chunksDone !== totalChunks || waiting === 0) return `${done}.`;
+  return `${done}; ${count(waiting, 'record')} waited for records of other chunks and ${waiting === 1 ? 'is' : 'are'} tried again.`;
 }
 
 export function describeQueued({ sameAs, appends }: UploadProgress): string {

@@ -341,3 +341,41 @@ describe('what a person has to do first', () => {
     expect(await readFile(join(folder, 'other.csv'), 'utf8')).toBe('a,b\n1,2\n');
   });
 });
+
+describe('records that refer to later ones', { timeout: 120_000 }, () => {
+  const NODES = `apiVersion: batchupload.dev/v1alpha1
+kind: RecordSchema
+metadata: {name: nodes}
+spec:
+  fields: [{name: id}, {name: parent}]
+  fieldsMatch: equal
+  primaryKey: [id]
+  target:
+    table: nodes
+    create: false
+    onDuplicate: Skip
+    columns: [{name: id, field: id}, {name: parent, field: parent}]
+`;
+  const PENDING = `SELECT count(*) = 30 AS yes FROM batch_upload.batch_upload_pending_records`;
+
+  it('are loaded at the end, also by the call after one that was killed', async () => {
+    const url = await newDatabase();
+    await query(url, 'CREATE TABLE nodes (id text PRIMARY KEY, parent text REFERENCES nodes)');
+    await writeFile(join(folder, 'nodes.yaml'), NODES);
+    const records = Array.from({ length: 31 }, (_, i) => `k${i},${i < 30 ? `k${i + 1}` : ''}`);
+    await writeFile(join(folder, 'nodes.csv'), `id,parent\n${records.join('\n')}\n`);
+    const call = { path: 'nodes.csv', schema: 'nodes.yaml', more: ['--chunk-records', '1'] };
+    // The last chunk has to wait for this row.
+    await withClient(url, async (holder) => {
+      await holder.query(`BEGIN; INSERT INTO nodes VALUES ('k30')`);
+      const running = start(url, call);
+      expect(await waitForLoad(url, PENDING, running)).toBe(true);
+      running.process.kill('SIGKILL');
+      await running.done;
+      await holder.query('ROLLBACK');
+    });
+    const { result } = await loadJson(url, call);
+    expect(result).toMatchObject({ status: 'Complete', records: { processed: 31, succeeded: 31, failed: 0 } });
+    expect(await query(url, 'SELECT count(*)::int AS n FROM nodes')).toEqual([{ n: 31 }]);
+  });
+});

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
 import { Database } from '#ledger/client/database.ts';
 import { connectionConfig, isLedgerOutdated } from '#ledger/client/pool-connection.ts';
-import { latestVersion, ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
+import { latestVersion, ledgerVersion, migrate, migrationScript, readMigrations } from '#ledger/migrate.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
@@ -93,6 +93,23 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     const database = new Database({ config, tickMs: 1000, clock: systemClock, log: createRecordingLog() });
     const read = database.read('00000000-0000-4000-8000-000000000000').finally(() => database.close());
     expect(isLedgerOutdated(await read.catch((error) => error))).toBe(true);
+  });
+
+  it('a role that may use the ledger may use the table of pending records', async () => {
+    await withClient(url, async (client) => {
+      for (const { version, name, sql } of await readMigrations()) {
+        if (version === 1) continue;
+        if (name === 'pending-records') break;
+        await client.query(sql);
+        await client.query('INSERT INTO batch_upload.schema_migrations VALUES ($1, $2)', [version, name]);
+      }
+      await client.query('GRANT DELETE ON batch_upload.batch_upload_keys TO app');
+      expect(await migrate(client)).not.toEqual([]);
+      const rights = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'].map(
+        (right) => `has_table_privilege('app', 'batch_upload.batch_upload_pending_records', '${right}')`,
+      );
+      expect((await client.query(`SELECT ${rights.join(' AND ')} AS has`)).rows).toEqual([{ has: true }]);
+    });
   });
 
   it('a role that may not gets a message with the version; the SQL since then is enough', async () => {

@@ -108,12 +108,25 @@ describe('another upload with the same content', () => {
 });
 
 describe('the end', () => {
+  const all = { processed: 100, succeeded: 98, failed: 1, duplicate: 1, updated: 0 };
+
   it('every chunk done: complete, whatever the Job says', () => {
-    const ledger: Observed['ledger'] = { state: 'row', row: row({ chunksDone: 10 }) };
+    const ledger: Observed['ledger'] = { state: 'row', row: row({ chunksDone: 10, counts: all }) };
     for (const verdict of ['none', 'failed', 'complete'] as const) {
       const decision = decide(observed({ ledger, jobs: { plan: null, process: job({ verdict }) } }));
       expect(decision.actions).toEqual([{ type: 'complete' }]);
     }
+  });
+
+  it('every chunk done and records that wait for others: the Job goes on, or is made again', () => {
+    const ledger: Observed['ledger'] = { state: 'row', row: row({ chunksDone: 10 }) };
+    const actionsOf = (process: Observed['jobs']['process']) =>
+      decide(observed({ ledger, jobs: { plan: null, process } })).actions;
+    expect(actionsOf(job())).toEqual([]);
+    expect(actionsOf(null)).toMatchObject([{ type: 'createJob', kind: 'process' }]);
+    const ended = job({ verdict: 'complete', finished: true, stateMs: 60_000 });
+    expect(actionsOf(ended)).toMatchObject([{ type: 'deleteJob', because: 'it ended while work was left' }]);
+    expect(actionsOf(job({ verdict: 'failed', finished: true }))).toMatchObject([{ type: 'fail' }]);
   });
 
   describe('more records failed than allowed', () => {

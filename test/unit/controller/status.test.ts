@@ -32,6 +32,16 @@ describe('an upload at work', () => {
   });
 
   it.each([
+    [97, '10 of 10 chunks done; 3 records waited for records of other chunks and are tried again.'],
+    [99, '10 of 10 chunks done; 1 record waited for records of other chunks and is tried again.'],
+    [100, '10 of 10 chunks done.'],
+  ])('says how many records are pending when %i of 100 are counted', (processed, message) => {
+    const counts = { processed, succeeded: processed, failed: 0, duplicate: 0, updated: 0 };
+    const view = { kind: 'processing' as const, row: row({ chunksDone: 10, counts }) };
+    expect(buildStatus(input({ view }))).toMatchObject({ message });
+  });
+
+  it.each([
     [
       { type: 'csv', compression: 'gzip', encoding: 'windows-1252', delimiter: ';', chunkDelimiter: ';' },
       { format: 'csv', compression: 'gzip', encoding: 'windows-1252', delimiter: ';' },

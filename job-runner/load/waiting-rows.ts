@@ -1,0 +1,178 @@
+/**
+ * Finds the staged rows that a foreign key would refuse, for all rows at once: halving would write every row again and
+ * again, twenty times in a chunk of 1,000 records. A row waits when it refers to a row that is neither stored nor
+ * staged, or to a staged row that waits itself. All other staged rows can be written by one statement, also when they
+ * refer to each other in a circle, since PostgreSQL checks foreign keys at the end of a statement.
+ *
+ * The catalog says what a row refers to (foreign-keys.ts). What the catalog does not say is found by trying each row
+ * alone, in one call of the server: a row that is refused by a foreign key that cannot be judged, or by a trigger.
+ */
+import type { ClientBase } from 'pg';
+import pg from 'pg';
+import { STAGES } from '#runner/target/names.ts';
+import { type ForeignKey, readForeignKeys } from './foreign-keys.ts';
+import { compareKeys, STAGE_ROW } from './merge.ts';
+import { keyOf, type Target } from './target.ts';
+
+export interface WaitingRow {
+  rowNumber: number;
+  /** The name of the foreign key that would refuse the row. */
+  constraint: string;
+}
+
+/**
+ * References to rows that are not stored. `parent` is the staged row that a staged row refers to; null: there is none.
+ * `position` is that of the foreign key in its list, so that an error names the same one as PostgreSQL.
+ */
+const REFERENCES = `pg_temp.${STAGES.references}`;
+export const CREATE_REFERENCES = `CREATE TEMPORARY TABLE IF NOT EXISTS ${STAGES.references}
+    (child bigint, parent bigint, position integer, constraint_name text) ON COMMIT DELETE ROWS;
+  CREATE INDEX IF NOT EXISTS ${STAGES.references}_parent ON ${REFERENCES} (parent);
+  CREATE INDEX IF NOT EXISTS ${STAGES.references}_child ON ${REFERENCES} (child)`;
+
+/**
+ * Finds the rows of the stage that wait, as far as the catalog tells. The stage stays as it is.
+ * @param registeredBy an upload whose keys in the ledger count as stored.
+ */
+export async function findWaitingByCatalog(
+  client: ClientBase,
+  target: Target,
+  registeredBy?: string,
+): Promise<WaitingRow[]> {
+  const keys = await readForeignKeys(client, target);
+  await storeReferences(client, target, keys);
+  if (registeredBy !== undefined)
+    for (const [i, key] of keys.entries()) await removeRegistered(client, target, { key, position: i, registeredBy });
+  return readWaiting(client);
+}
+
+/** Removes references to keys that the ledger keeps for the upload; it keeps the hashes of primary keys alone. */
+async function removeRegistered(
+  client: ClientBase,
+  target: Target,
+  { key, position, registeredBy }: { key: ForeignKey; position: number; registeredBy: string },
+): Promise<void> {
+  const { merge } = keyOf(target);
+  const { columns, referencedColumns, referencedTypes } = key;
+  const at = merge.key.map((name) => referencedColumns.findIndex((column) => pg.escapeIdentifier(column) === name));
+  if (!key.isSelf || at.length !== columns.length || at.includes(-1)) return;
+  const row = `ROW(${at.map((i) => `s.${pg.escapeIdentifier(columns[i]!)}::${referencedTypes[i]}`).join(', ')})`;
+  await client.query(
+    `DELETE FROM ${REFERENCES} r USING ${merge.stage} s, batch_upload.batch_upload_keys k
+     WHERE r.position = ${position} AND s.${STAGE_ROW} = r.child AND k.batch_upload_id = $1
+       AND k.hash_1 = hash_record_extended(${row}, 1) AND k.hash_2 = hash_record_extended(${row}, 2)`,
+    [registeredBy],
+  );
+}
+
+/** Finds the rows of the stage that wait, after PostgreSQL has refused the stage by a foreign key. */
+export async function findWaitingRows(client: ClientBase, target: Target): Promise<WaitingRow[]> {
+  const keys = await readForeignKeys(client, target);
+  await storeReferences(client, target, keys);
+  const waiting = await readWaiting(client);
+  if (waiting.length > 0) return waiting;
+  await client.query(tryEachRow(target));
+  // A row that only a reference to its own table refuses may refer to a row of the stage.
+  const selfKeys = keys.filter(({ isSelf }) => isSelf).map(({ name }) => name);
+  await client.query(`DELETE FROM ${REFERENCES} WHERE position = -1 AND constraint_name = ANY($1)`, [selfKeys]);
+  return readWaiting(client);
+}
+
+/** Tries each row of the stage alone. @returns those that a foreign key refuses. */
+export async function findRefusedAlone(client: ClientBase, target: Target): Promise<WaitingRow[]> {
+  await client.query(`${CREATE_REFERENCES}; DELETE FROM ${REFERENCES}`);
+  await client.query(tryEachRow(target));
+  return readWaiting(client);
+}
+
+async function storeReferences(client: ClientBase, target: Target, keys: readonly ForeignKey[]): Promise<void> {
+  await client.query(`${CREATE_REFERENCES}; DELETE FROM ${REFERENCES}`);
+  for (const [i, key] of keys.entries()) {
+    await client.query(insertReferences(target, key, i));
+    if (!key.isSelf) continue;
+    await client.query('SET LOCAL enable_nestloop = off');
+    await client.query(findParents(target, key, i));
+    await client.query('SET LOCAL enable_nestloop TO DEFAULT');
+  }
+}
+
+/**
+ * A row whose key is stored does not wait under Skip and Fail: such a row is never written, and PostgreSQL does not
+ * check what it refers to. LIMIT makes PostgreSQL look each row up by the index; a table that has just been filled has
+ * misleading statistics.
+ */
+function insertReferences(target: Target, key: ForeignKey, position: number): string {
+  const { table, onDuplicate } = target;
+  const { merge } = keyOf(target);
+  const find = (relation: string, condition: string) =>
+    `LEFT JOIN LATERAL (SELECT true AS found FROM ${relation} t WHERE ${condition} LIMIT 1)`;
+  return `INSERT INTO ${REFERENCES} SELECT s.${STAGE_ROW}, NULL, ${position}, ${pg.escapeLiteral(key.name)}
+    FROM ${merge.stage} s
+    ${find(key.referenced, refersTo('t', key))} referenced ON true
+    ${find(table, onDuplicate === 'Update' ? 'false' : compareKeys(merge.key)('t', 's'))} stored ON true
+    WHERE ${key.columns.map((name) => `s.${pg.escapeIdentifier(name)} IS NOT NULL`).join(' AND ')}
+      AND referenced.found IS NULL AND stored.found IS NULL`;
+}
+
+/**
+ * Looks the references of one foreign key up among the staged rows. The caller forbids nested loops: PostgreSQL expects
+ * few references, and would read the whole stage for each of them.
+ */
+function findParents(target: Target, key: ForeignKey, position: number): string {
+  const { merge } = keyOf(target);
+  return `WITH own AS (DELETE FROM ${REFERENCES} WHERE position = ${position} RETURNING child, constraint_name)
+    INSERT INTO ${REFERENCES} SELECT own.child, p.${STAGE_ROW}, ${position}, own.constraint_name
+    FROM own JOIN ${merge.stage} s ON s.${STAGE_ROW} = own.child LEFT JOIN ${merge.stage} p ON ${refersTo('p', key)}`;
+}
+
+/** @returns the condition that a row of `relation` is what the staged row `s` refers to. */
+function refersTo(relation: string, { columns, referencedColumns, operators }: ForeignKey): string {
+  return referencedColumns
+    .map((name, i) => `${relation}.${pg.escapeIdentifier(name)} ${operators[i]} s.${pg.escapeIdentifier(columns[i]!)}`)
+    .join(' AND ');
+}
+
+/** Only errors of SQLSTATE 23503 count; a merge meets the other ones again. */
+function tryEachRow(target: Target): string {
+  const { table, columns } = target;
+  const { merge } = keyOf(target);
+  const quoted = columns.map(pg.escapeIdentifier);
+  return `DO $batch_upload$
+    DECLARE
+      "staged row" record;
+      "refused by" text;
+    BEGIN
+      FOR "staged row" IN SELECT * FROM ${merge.stage} LOOP
+        BEGIN
+          INSERT INTO ${table} (${quoted.join(', ')}) OVERRIDING SYSTEM VALUE VALUES (${quoted.map((name) => `"staged row".${name}`).join(', ')})
+            ON CONFLICT (${merge.key.join(', ')}) DO NOTHING;
+          RAISE EXCEPTION 'the row is not refused' USING ERRCODE = 'BU000';
+        EXCEPTION
+          WHEN foreign_key_violation THEN
+            GET STACKED DIAGNOSTICS "refused by" = CONSTRAINT_NAME;
+            INSERT INTO ${REFERENCES} VALUES ("staged row".${STAGE_ROW}, NULL, -1, "refused by");
+          WHEN OTHERS THEN NULL;
+        END;
+      END LOOP;
+    END $batch_upload$`;
+}
+
+/** PostgreSQL has no statistics of the references, and would read all of them for every step of the recursion. */
+const BY_INDEX = 'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off';
+const BY_ANY_PLAN =
+  'SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT; SET LOCAL enable_seqscan TO DEFAULT';
+
+async function readWaiting(client: ClientBase): Promise<WaitingRow[]> {
+  await client.query(BY_INDEX);
+  const { rows } = await client.query<[number, string]>({
+    rowMode: 'array',
+    text: `WITH RECURSIVE waiting AS (
+        SELECT child FROM ${REFERENCES} WHERE parent IS NULL
+        UNION
+        SELECT r.child FROM waiting w JOIN ${REFERENCES} r ON r.parent = w.child)
+      SELECT DISTINCT ON (child) child::float8, constraint_name FROM waiting JOIN ${REFERENCES} USING (child)
+      ORDER BY child, position`,
+  });
+  await client.query(BY_ANY_PLAN);
+  return rows.map(([rowNumber, constraint]) => ({ rowNumber, constraint }));
+}
