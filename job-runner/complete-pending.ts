@@ -13,7 +13,7 @@
  * circle need to be in one statement, for which a wide sweep takes as many as the memory of a pod allows.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { canCompletePending } from '#ledger/pending/pending-records.ts';
+import { canCompletePending, countPending } from '#ledger/pending/pending-records.ts';
 import { commitPendingWindow, type WindowOutcome } from '#runner/load/commit-pending.ts';
 import type { LoadContext } from './load-chunks.ts';
 
@@ -32,22 +32,23 @@ export async function completePending(context: LoadContext): Promise<void> {
   const { session, upload, log } = context;
   if (!(await session.run((client) => canCompletePending(client, upload.id)))) return;
   log.info({}, 'all chunks are done: records that waited for others are tried again');
+  // A record that another pod has moved counts as well, since others may have waited for that record.
+  const countLeft = () => session.run((client) => countPending(client, upload.id));
   await sweep(context, { limit: FIRST_ROWS, isLast: false });
-  while (await sweep(context, { limit: WIDE_ROWS, isLast: false }));
+  for (let left = await countLeft(), before = left + 1; left < before; left = await countLeft()) {
+    before = left;
+    await sweep(context, { limit: WIDE_ROWS, isLast: false });
+  }
   await sweep(context, { limit: FIRST_ROWS, isLast: true });
 }
 
-/** @returns whether a record moved. */
-async function sweep(context: LoadContext, { limit, isLast }: Sweep): Promise<boolean> {
+async function sweep(context: LoadContext, { limit, isLast }: Sweep): Promise<void> {
   let before = Number.MAX_SAFE_INTEGER;
-  let hasMoved = false;
   for (;;) {
     const { first, completed } = await commitWindow(context, { before, limit, isLast });
-    if (first === null) return hasMoved;
+    if (first === null) return;
     before = first;
-    if (!completed) continue;
-    hasMoved = true;
-    report(context, completed);
+    if (completed) report(context, completed);
   }
 }
 

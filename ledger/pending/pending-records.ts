@@ -84,6 +84,14 @@ export async function canCompletePending(client: ClientBase, uploadId: string): 
   return rows[0]!.can;
 }
 
+export async function countPending(client: ClientBase, uploadId: string): Promise<number> {
+  const { rows } = await client.query<{ left: number }>(
+    'SELECT count(*)::float8 AS "left" FROM batch_upload.batch_upload_pending_records WHERE batch_upload_id = $1',
+    [uploadId],
+  );
+  return rows[0]!.left;
+}
+
 /** A statement that deletes this many rows takes well below a second. */
 const BATCH = 20_000;
 
