@@ -24,7 +24,8 @@ export function backoffMs(failures: number, { baseMs, maxMs, random = Math.rando
   return full * (0.5 + random() * 0.5);
 }
 
-/** Waits before the next attempt at a connection. @throws AbortError when aborted; its cause is the signal's reason */
+/** Waits before the next attempt at a connection. @throws the signal's reason when aborted */
 export async function waitBackoff(failures: number, signal: AbortSignal): Promise<void> {
-  await sleep(backoffMs(failures, CONNECTION_BACKOFF), undefined, { signal });
+  // The timer rejects with an error of its own, which would hide why the work was stopped.
+  await sleep(backoffMs(failures, CONNECTION_BACKOFF), undefined, { signal }).catch(() => signal.throwIfAborted());
 }

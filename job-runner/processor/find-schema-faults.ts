@@ -2,7 +2,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { matchHeader } from '#runner/csv/header.ts';
 import { compileField, type FieldCheck } from './check-field.ts';
 import { compileColumn } from './columns.ts';
-import { requireDistinctNames, requireKeyColumns } from './process-record.ts';
+import { compileSchema, requireDistinctNames, requireKeyColumns } from './process-record.ts';
 import { compileRule } from './rules.ts';
 import { SchemaError } from './schema-error.ts';
 
@@ -36,5 +36,7 @@ export function findSchemaFaults(schema: RecordSchemaSpec): SchemaError[] {
     attempt(() =>
       compileColumn(column, `spec.target.columns[${i}]`, { schema, checks }, { encoding: null, type: null }),
     );
+  // The last word is that of the compiler which an upload runs.
+  if (faults.length === 0) attempt(() => compileSchema(schema, null));
   return faults;
 }

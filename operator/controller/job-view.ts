@@ -125,7 +125,7 @@ function trimMetadata<T extends NonNullable<Job['metadata']>>(metadata: T): T {
   return rest as unknown as T;
 }
 
-/** Of a pod in another namespace, or of a Job that is not the upload's own, the label of the upload says nothing. */
+/** Says whether a pod is one of the upload's Jobs. A label alone does not: anybody may put it on a pod of another namespace. */
 export function isPodOf(pod: Pod, namespace: string, jobs: ReadonlySet<string>): boolean {
   const owners = pod.metadata?.ownerReferences ?? [];
   return pod.metadata?.namespace === namespace && owners.some(({ uid }) => jobs.has(uid));
