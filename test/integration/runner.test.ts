@@ -353,7 +353,7 @@ describe('what a person must mend', () => {
       'a header that is not text',
       Buffer.concat([Buffer.from('k,v\xe9\n', 'latin1'), Buffer.from('é,ü\n')]),
       'HeaderMismatch',
-      /not UTF-8/,
+      /not text in the file's encoding/,
     ],
     ['an object that is not there', null, 'ObjectNotFound', /has no object/],
   ])('%s', async (name, body, reason, message) => {
