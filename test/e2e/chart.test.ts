@@ -49,7 +49,7 @@ describe('rights', () => {
   it('everywhere: uploads and schemas, their status, events, one namespace’s uid', async () => {
     expect(find(await template(), 'ClusterRole', 'r-operator').rules).toEqual([
       { apiGroups: ['batchupload.dev'], resources: ['batchuploads', 'recordschemas'], verbs: ['get', 'list', 'watch'] },
-      { apiGroups: ['batchupload.dev'], resources: ['batchuploads/status'], verbs: ['patch'] },
+      { apiGroups: ['batchupload.dev'], resources: ['batchuploads/status', 'recordschemas/status'], verbs: ['patch'] },
       { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['patch'] },
       { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
       { apiGroups: [''], resources: ['namespaces'], resourceNames: ['kube-system'], verbs: ['get'] },
@@ -63,6 +63,7 @@ describe('rights', () => {
       expect(find(all, 'Role', 'r-operator', namespace).rules).toEqual([
         { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
         { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+        { apiGroups: [''], resources: ['events'], verbs: ['list'] },
         {
           apiGroups: [''],
           resources: ['secrets'],

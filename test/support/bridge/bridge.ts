@@ -78,7 +78,7 @@ export async function startBridgeBench(servers: { postgres: Postgres; storage: S
           namespaces: [NAMESPACE],
           extraDatabaseSecrets: [],
           extraS3Secrets: ['other-s3'],
-          allowedEndpoints: ['127.0.0.1'],
+          allowedEndpoints: ['127.0.0.1', 'sqs.example.com'],
           bridgeSecrets: ['own'],
         },
         receivers: { sqs: idle, webhook: idle, sftp: idle, ...receivers },
