@@ -7,14 +7,14 @@ import { verifyTarget } from './target/verify-target.ts';
 /** Faults of the database that no table explains. */
 const OTHER_FAULTS = new Set(['DB_CONNECTION', 'DB_AUTHENTICATION']);
 
-/** @returns the fault of the error, or a permanent one that says what is wrong with the table and what to do. */
-export async function explainByTarget(session: Session, schema: RecordSchemaSpec, error: unknown): Promise<Fault> {
+/** @returns the error itself, or a permanent fault that says what is wrong with the table and what to do. */
+export async function explainByTarget(session: Session, schema: RecordSchemaSpec, error: unknown): Promise<unknown> {
   const fault = toFault(error);
-  if (!fault.code.startsWith('DB_') || OTHER_FAULTS.has(fault.code)) return fault;
+  if (!fault.code.startsWith('DB_') || OTHER_FAULTS.has(fault.code)) return error;
   // The temporary tables cannot be made from a table that lacks a column.
   session.prepareBy(async () => undefined);
   const wrong = await session.run((client) => verifyTarget(client, schema)).catch(() => null);
-  if (wrong === null) return fault;
+  if (wrong === null) return error;
   return new Fault({
     code: fault.code,
     category: 'permanent',

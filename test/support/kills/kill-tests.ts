@@ -157,7 +157,10 @@ export async function killAt(e2e: E2e, brakes: Brakes, started: Started, points:
       if (standing === undefined) continue;
       const [kind, chunk] = point;
       // If keys are stored already, rows go into a temporary table first, and from there into the table by INSERT.
-      const expected = kind === 'in COPY' ? /(COPY|INSERT INTO) "certifications"/ : /batch_upload_audit_logs/;
+      const expected =
+        kind === 'in COPY'
+          ? /(COPY|INSERT INTO) "certifications"|batch_upload_merge_by_record/
+          : /batch_upload_audit_logs/;
       expect(standing.query).toMatch(expected);
       await killPod(e2e, await podOf(e2e, uid, standing.application));
       await brake.release();
