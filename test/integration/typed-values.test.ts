@@ -126,7 +126,11 @@ describe('one schema', () => {
     ]);
     expect(sent).toEqual([{ same: true }]);
     expect(failed).toEqual([
-      { error_code: 'VAL_005', error_message: 'id must be a whole number', row_data: '2.5,1.5,true,,,' },
+      {
+        error_code: 'VAL_005',
+        error_message: 'id must be a whole number without a decimal point',
+        row_data: '2.5,1.5,true,,,',
+      },
     ]);
   });
 });
