@@ -73,10 +73,19 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
     sayHindered(deps, { memory, upload, known, why, signal }).catch((err) =>
       deps.log.debug({ err, key }, 'the status could not say what hinders the upload'),
     );
-  const cancel = deps.clock.schedule(SAY_MS, () => void say(SLOW_ANSWER));
+  let saying: Promise<void> | null = null;
+  const cancel = deps.clock.schedule(SAY_MS, () => {
+    saying = say(SLOW_ANSWER);
+  });
+  // A status that says that the reconcile waits must not come after the status with the result.
+  const stopSaying = async () => {
+    cancel();
+    await saying;
+  };
   try {
-    return await work(deps, { key, upload, memory, onDecision, signal });
+    return await work(deps, { key, upload, memory, onDecision, stopSaying, signal });
   } catch (error) {
+    await stopSaying();
     const isNew = failures === 0 && deps.clock.monotonic() - since < SLOW_MS;
     if (!signal.aborted && !isConflict(error) && !isNew) await say(explainError(error));
     throw error;
@@ -144,12 +153,14 @@ async function work(
     upload: current,
     memory,
     onDecision,
+    stopSaying,
     signal,
   }: {
     key: string;
     upload: BatchUpload;
     memory: UploadMemory;
     onDecision: (decided: StatusInput) => void;
+    stopSaying: () => Promise<void>;
     signal: AbortSignal;
   },
 ): Promise<ProcessResult> {
@@ -174,6 +185,7 @@ async function work(
     const applied = { upload: current, database, row, onCreate, onRecreate, signal };
     const outcomes = await applyActions(deps, applied, decision.actions);
     if (outcomes.some(({ type }) => type === 'again') && round < MAX_ROUNDS) continue;
+    await stopSaying();
     return finish(deps, { key, memory, observed, decision: amend(decision, outcomes, observed), signal });
   }
 }
@@ -228,7 +240,7 @@ async function finish(
     // An upload whose retry is refused had ended before and is not counted twice.
     if (ms >= 0 && !isFinished(upload.status)) deps.metrics.duration.observe({ phase: kind }, ms / 1000);
     deps.log.info({ key, uid: memory.uid, phase: kind, ...row.counts }, 'upload finished');
-    return { requeueAfterMs: LINGER_MS };
+    return { requeueAfterMs: Math.min(LINGER_MS, unwrittenMs ?? LINGER_MS) };
   }
   const again = [decision.requeueAfterMs, unwrittenMs].filter((ms) => ms !== null);
   return again.length === 0 ? undefined : { requeueAfterMs: Math.min(...again) + waitMore(deps, memory, decision) };

@@ -135,6 +135,23 @@ describe('the API server', () => {
     await until(() => degraded(bench.status('one', 'u'))?.status === 'False');
   });
 
+  it('takes long to write the last status: the message is that of the result for ever', {
+    timeout: 60_000,
+  }, async () => {
+    await using bench = await start();
+    bench.upload('one', 'u');
+    await until(() => jobsOf(bench.api).length === 1);
+    const heal = bench.api.slow(({ method, subresource }) => method === 'PATCH' && subresource === 'status', 8_000);
+    const conditions = [{ type: 'Failed', status: 'True', reason: 'PodFailurePolicy', message: 'exit code 2' }];
+    bench.api.put('jobs', { ...jobsOf(bench.api)[0]!, status: { conditions } });
+    await until(() => bench.status('one', 'u')?.phase === 'Failed', 20_000);
+    const { message } = bench.status('one', 'u')!;
+    expect(message).not.toContain('waited');
+    await new Promise((resolve) => setTimeout(resolve, 9_000));
+    heal();
+    expect(bench.status('one', 'u')?.message).toBe(message);
+  });
+
   it('refuses the Secret: said before the upload is accepted, too', async () => {
     await using bench = await start();
     bench.api.refuse(({ plural }) => plural === 'secrets', 500, 'InternalError');
