@@ -127,7 +127,7 @@ export class Database {
       }
       const [oldest] = this.#running;
       const forMs = oldest ? this.#deps.clock.monotonic() - oldest.at : 0;
-      if (forMs > SLOW_MS) throw busy(forMs);
+      if (forMs > SLOW_MS) throw busy();
     }
   }
 
@@ -329,12 +329,13 @@ export class Database {
   }
 }
 
-function busy(forMs: number): Fault {
+/** The message is the same each time: a status with a new number would be written, observed and written again for ever. */
+function busy(): Fault {
   return new Fault({
     code: 'DB_BUSY',
     category: 'retryable',
     reason: 'DatabaseUnavailable',
-    message: `The database answers slowly: a statement of the operator has run for ${Math.round(forMs / 1000)} s, and others wait for it. A lock on the tables of the schema batch_upload or too much load is the cause; see pg_stat_activity. The upload goes on by itself.`,
+    message: `The database answers slowly: a statement of the operator has run for more than ${SLOW_MS / 1000} s, and others wait for it. A lock on the tables of the schema batch_upload or too much load is the cause; see pg_stat_activity. The upload goes on by itself.`,
   });
 }
 

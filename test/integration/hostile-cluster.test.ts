@@ -267,6 +267,25 @@ describe('two tenants', () => {
   });
 });
 
+it('a database that is held up causes no stream of statuses', { timeout: 60_000 }, async () => {
+  await using bench = await start();
+  bench.upload('one', 'before');
+  await until(() => bench.status('one', 'before')?.phase === 'Planning');
+  await withClient(bench.databases['one']!, async (client) => {
+    await client.query('BEGIN; LOCK TABLE batch_upload.batch_uploads IN ACCESS EXCLUSIVE MODE');
+    const names = Array.from({ length: 8 }, (_, i) => `held-${i}`);
+    for (const name of names) bench.upload('one', name);
+    await until(() => names.every((name) => bench.status('one', name) !== undefined), 30_000);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    const written = () =>
+      bench.api.requests.filter(({ plural, subresource }) => `${plural}/${subresource}` === 'batchuploads/status')
+        .length;
+    const before = written();
+    await new Promise((resolve) => setTimeout(resolve, 8_000));
+    expect(written() - before).toBeLessThanOrEqual(3);
+  });
+});
+
 describe('a RecordSchema', () => {
   const statusOf = (bench: { api: KubeApiServer }, name: string) =>
     (bench.api.get('recordschemas', 'one', name) as { status?: RecordSchemaStatus } | undefined)?.status;
