@@ -1,4 +1,6 @@
 /** The controller on a real PostgreSQL and an API server in memory whose cluster does what clusters do wrong. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { findCondition } from '#api/conditions.ts';
@@ -322,5 +324,25 @@ describe('a RecordSchema', () => {
     await using bench = await start({ databaseUrl: 'postgres://u:p@127.0.0.1:1/d' });
     await until(() => conditionOf(bench, 's', 'TargetReady')?.status === 'Unknown', 20_000);
     expect(conditionOf(bench, 's', 'Ready')?.status).toBe('True');
+  });
+
+  it('whose Secret the API server refuses to read: the verdict on the schema itself is there', async () => {
+    await using bench = await start({ refuseFirst: [({ plural }) => plural === 'secrets', 500, 'InternalError'] });
+    await until(() => conditionOf(bench, 's', 'Ready')?.status === 'True');
+    expect(conditionOf(bench, 's', 'TargetReady')).toMatchObject({ status: 'Unknown', reason: 'ApiServerError' });
+  });
+
+  it('of a database that does not answer: the verdict on the schema itself comes within 2 s', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    await using bench = await start({ databaseUrl: `postgres://u:p@127.0.0.1:${port}/d` });
+    await until(() => conditionOf(bench, 's', 'Ready') !== undefined);
+    const since = performance.now();
+    bench.api.put('recordschemas', schemaManifest('one', 'new', itemsSchema('new')));
+    await until(() => conditionOf(bench, 'new', 'Ready')?.status === 'True');
+    expect(performance.now() - since).toBeLessThan(2000);
+    expect(conditionOf(bench, 'new', 'TargetReady')?.status).toBe('Unknown');
+    silent.close();
   });
 });
