@@ -7,6 +7,7 @@ import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#kube/custom-res
 import { isConflict, isNotFound, KubeError } from '#kube/errors.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#kube/types.ts';
 import type { Database } from '#ledger/client/database.ts';
+import { explainFault } from './accept-upload.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
@@ -64,6 +65,7 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
   const memory = deps.memories.of(key, input.upload.metadata.uid);
   const upload = withNewestStatus(input.upload, memory);
   if (isFinal(upload)) return tidyUp(deps, { key, upload, signal });
+  memory.tidyingSince = null;
   const since = deps.clock.monotonic();
   let known: StatusInput | null = null;
   const onDecision = (decided: StatusInput) => {
@@ -139,6 +141,8 @@ function explainError(error: unknown): UploadExplanation {
       message: `The API server ${answer}, and the operator tries again after growing waits: ${error.message}`,
     };
   }
+  const known = explainFault(error);
+  if (known) return known;
   const what = error instanceof Fault ? error.message : error instanceof Error ? error.name : 'an unknown error';
   return {
     reason: 'OperatorError',
@@ -323,9 +327,11 @@ export async function tidyUp(
     deps.memories.forget(key);
     return undefined;
   }
-  const ended = Date.parse(upload.status?.completionTime ?? '') || 0;
+  const memory = deps.memories.of(key, uid);
+  // The time of the end is that of the database, whose clock may differ.
+  memory.tidyingSince ??= deps.clock.monotonic();
   const patience = upload.status?.phase === 'Complete' ? LINGER_MS : STOPPING_MS;
-  const left = ended + patience - deps.clock.now();
+  const left = memory.tidyingSince + patience - deps.clock.monotonic();
   if (left > 0) return { requeueAfterMs: left };
   const actions = unfinished.map((job) => ({ type: 'deleteJob', job, because: 'the upload has ended' }) as const);
   await applyActions(deps, applied, actions);

@@ -247,6 +247,17 @@ it('a Job gets its time to live when the ledger has its outcome', async () => {
   await until(() => jobsOf(bench.api)[0]?.spec['ttlSecondsAfterFinished'] !== undefined);
 });
 
+it('a database whose clock is an hour ahead: the Jobs of an ended upload are still deleted', async () => {
+  await using bench = await start();
+  bench.upload('one', 'u');
+  await until(() => jobsOf(bench.api).length === 1);
+  const upload = bench.api.get('batchuploads', 'one', 'u')!;
+  const conditions = [{ type: 'Failed', status: 'True', reason: 'X', message: 'x', observedGeneration: 1 }];
+  const completionTime = new Date(Date.now() + 3_600_000).toISOString();
+  bench.api.put('batchuploads', { ...upload, status: { phase: 'Failed', completionTime, conditions } });
+  await until(() => jobsOf(bench.api).length === 0, 15_000);
+});
+
 describe('two tenants', () => {
   it('one locks the ledger of its database: the first status of the other comes within 5 s', {
     timeout: 120_000,
