@@ -4,7 +4,7 @@ import { Fault } from '#common/faults.ts';
 export interface AllowedEndpoints {
   /** The endpoint of the Secret, which whoever gave the access keys has chosen; undefined for AWS. */
   own: string | undefined;
-  /** Origins (`https://minio.example.com:9000`) or host names, which stand for each port and both schemes. */
+  /** Origins (`https://minio.example.com:9000`), hosts with a port, or host names, which stand for each port. */
   allowed: readonly string[];
 }
 
@@ -34,7 +34,8 @@ export function refuseEndpoint(endpoint: string | undefined, { own, allowed }: A
   }
   if (endpoint === undefined || url.origin === originOf(own)) return null;
   if (url.protocol === 'https:' && AWS_STORAGE.test(url.hostname)) return null;
-  if (allowed.some((entry) => entry === url.hostname || originOf(entry) === url.origin)) return null;
+  const hosts = [url.hostname, `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`];
+  if (allowed.some((entry) => hosts.includes(entry.toLowerCase()) || originOf(entry) === url.origin)) return null;
   return `The endpoint ${url.origin} is not allowed here. Leave it out, so that the endpoint of the Secret is used, or add it to the chart's value uploads.allowedEndpoints.`;
 }
 

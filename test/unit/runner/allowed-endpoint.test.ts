@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { refuseEndpoint } from '#s3/allowed-endpoint.ts';
 
-const rules = { own: 'http://minio.storage:9000', allowed: ['https://s3.partner.example', 'objects.internal'] };
+const rules = {
+  own: 'http://minio.storage:9000',
+  allowed: ['https://s3.partner.example', 'objects.internal', 'Store:9000', 'tls.store:443', '[fd00::5]:9000'],
+};
 
 describe('an endpoint that a resource names', () => {
   it.each([
@@ -20,6 +23,9 @@ describe('an endpoint that a resource names', () => {
     'https://s3.partner.example',
     'https://S3.partner.example:443/path',
     'http://objects.internal:1234',
+    'http://store:9000',
+    'https://tls.store',
+    'http://[fd00::5]:9000',
   ])('%s may be used', (endpoint) => {
     expect(refuseEndpoint(endpoint, rules)).toBeNull();
   });
@@ -37,6 +43,9 @@ describe('an endpoint that a resource names', () => {
     'https://s3.execute-api.eu-west-1.amazonaws.com',
     'http://s3.partner.example',
     'http://127.0.0.1:8080',
+    'http://store:9001',
+    'http://tls.store',
+    'http://[fd00::5]:9001',
     'https://kubernetes.default.svc',
   ])('%s is not on the list', (endpoint) => {
     expect(refuseEndpoint(endpoint, rules)).toMatch(/is not allowed here.*uploads\.allowedEndpoints/);
