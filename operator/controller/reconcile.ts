@@ -246,8 +246,10 @@ async function finish(
     deps.log.info({ key, uid: memory.uid, phase: kind, ...row.counts }, 'upload finished');
     return { requeueAfterMs: Math.min(LINGER_MS, unwrittenMs ?? LINGER_MS) };
   }
-  const again = [decision.requeueAfterMs, unwrittenMs].filter((ms) => ms !== null);
-  return again.length === 0 ? undefined : { requeueAfterMs: Math.min(...again) + waitMore(deps, memory, decision) };
+  const more = waitMore(deps, memory, decision);
+  const next = decision.requeueAfterMs === null ? null : decision.requeueAfterMs + more;
+  const again = [next, unwrittenMs].filter((ms) => ms !== null);
+  return again.length === 0 ? undefined : { requeueAfterMs: Math.min(...again) };
 }
 
 /** An upload that has waited for long is looked at less often. */
