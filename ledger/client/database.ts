@@ -216,6 +216,10 @@ export class Database {
       const { config } = this.#route;
       try {
         const client = await pool.connect();
+        if (!leadsTo(client, this.#route.config)) {
+          client.release(true);
+          continue;
+        }
         if (this.#checked) return client;
         try {
           await assertDirect(client);
@@ -327,6 +331,12 @@ export class Database {
     if (entry && (entry.reading === null || entry.reading.at <= reading.at)) entry.reading = reading;
     return reading;
   }
+}
+
+/** A connection of before a turn leads to the server that was left: perhaps a primary that was, whose rows stay as they were. */
+function leadsTo(client: pg.PoolClient, { host, port }: pg.ClientConfig): boolean {
+  const known = client as unknown as pg.Client;
+  return known.host === host && known.port === port;
 }
 
 /** The message is the same each time: a status with a new number would be written, observed and written again for ever. */
