@@ -4,12 +4,19 @@ import { Fault } from '#common/faults.ts';
 export interface AllowedEndpoints {
   /** The endpoint of the Secret, which whoever gave the access keys has chosen; undefined for AWS. */
   own: string | undefined;
-  /** Origins (`https://minio.example.com:9000`) or host names, which stand for each port and both schemes. */
+  /** Origins (`https://minio.example.com:9000`), hosts with a port, or host names, which stand for each port. */
   allowed: readonly string[];
 }
 
 /** Names under which clouds serve credentials of machines. */
 const METADATA_HOSTS = new Set(['metadata.google.internal', 'metadata', 'instance-data', '100.100.100.200']);
+
+/**
+ * Hosts of S3 and SQS. Below amazonaws.com are also the servers of customers, such as
+ * `<id>.execute-api.<region>.amazonaws.com`.
+ */
+const AWS_STORAGE =
+  /^([a-z0-9.-]+\.)?(s3|s3-[a-z0-9-]+|s3express-[a-z0-9-]+|sqs|sqs-fips|queue)(\.dualstack)?(\.[a-z]{2}(-[a-z]+)+-\d+)?(\.vpce)?\.amazonaws\.com(\.cn)?$/;
 
 /**
  * Says why an endpoint that a resource names may not be used; null when it may. Whoever may write the resource would
@@ -26,8 +33,9 @@ export function refuseEndpoint(endpoint: string | undefined, { own, allowed }: A
     return `The endpoint ${url.origin} is an address of the machine or of its cloud, which no upload may read.`;
   }
   if (endpoint === undefined || url.origin === originOf(own)) return null;
-  if (url.protocol === 'https:' && /(^|\.)amazonaws\.com(\.cn)?$/.test(url.hostname)) return null;
-  if (allowed.some((entry) => entry === url.hostname || originOf(entry) === url.origin)) return null;
+  if (url.protocol === 'https:' && AWS_STORAGE.test(url.hostname)) return null;
+  const hosts = [url.hostname, `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`];
+  if (allowed.some((entry) => hosts.includes(entry.toLowerCase()) || originOf(entry) === url.origin)) return null;
   return `The endpoint ${url.origin} is not allowed here. Leave it out, so that the endpoint of the Secret is used, or add it to the chart's value uploads.allowedEndpoints.`;
 }
 

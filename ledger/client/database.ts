@@ -127,7 +127,7 @@ export class Database {
       }
       const [oldest] = this.#running;
       const forMs = oldest ? this.#deps.clock.monotonic() - oldest.at : 0;
-      if (forMs > SLOW_MS) throw busy(forMs);
+      if (forMs > SLOW_MS) throw busy();
     }
   }
 
@@ -216,6 +216,10 @@ export class Database {
       const { config } = this.#route;
       try {
         const client = await pool.connect();
+        if (!leadsTo(client, this.#route.config)) {
+          client.release(true);
+          continue;
+        }
         if (this.#checked) return client;
         try {
           await assertDirect(client);
@@ -329,12 +333,19 @@ export class Database {
   }
 }
 
-function busy(forMs: number): Fault {
+/** A connection of before a turn leads to the server that was left: perhaps a primary that was, whose rows stay as they were. */
+function leadsTo(client: pg.PoolClient, { host, port }: pg.ClientConfig): boolean {
+  const known = client as unknown as pg.Client;
+  return known.host === host && known.port === port;
+}
+
+/** The message is the same each time: a status with a new number would be written, observed and written again for ever. */
+function busy(): Fault {
   return new Fault({
     code: 'DB_BUSY',
     category: 'retryable',
     reason: 'DatabaseUnavailable',
-    message: `The database answers slowly: a statement of the operator has run for ${Math.round(forMs / 1000)} s, and others wait for it. A lock on the tables of the schema batch_upload or too much load is the cause; see pg_stat_activity. The upload goes on by itself.`,
+    message: `The database answers slowly: a statement of the operator has run for more than ${SLOW_MS / 1000} s, and others wait for it. A lock on the tables of the schema batch_upload or too much load is the cause; see pg_stat_activity. The upload goes on by itself.`,
   });
 }
 

@@ -127,8 +127,9 @@ const WRONG_PASSWORD = '28P01';
 const NO_HBA_ENTRY = '28000';
 
 function isTlsRefused(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: string };
-  return code === NO_HBA_ENTRY || /does not support SSL/.test(message ?? '');
+  const { code, message = '' } = error as { code?: unknown; message?: string };
+  // Without TLS there are no client certificates, so the answer of a second try would only hide this one.
+  return (code === NO_HBA_ENTRY && !message.includes('client certificate')) || /does not support SSL/.test(message);
 }
 
 /** WHATWG's URL knows one host, so the list of hosts is taken out before. */

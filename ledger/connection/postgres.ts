@@ -145,9 +145,12 @@ export function databaseFault(error: unknown): Fault {
 
 /** The server's rules for hosts speak of the connection, and not of the password. */
 function explainDenied({ message }: pg.DatabaseError): string {
+  if (message.includes('client certificate')) {
+    return 'The database asks for a client certificate (clientcert or cert in its pg_hba.conf), and uploads log in with a password only: add an entry for this role without it.';
+  }
   if (!message.includes('pg_hba.conf')) return 'The database refused the credentials of the Secret: correct its uri.';
   return /no encryption|SSL off/.test(message)
-    ? "The database refuses this role without TLS (its pg_hba.conf has only hostssl entries): take sslmode=disable out of the Secret's uri."
+    ? "The database refuses this role from this address without TLS. Where the Secret's uri has sslmode=disable, take it out (the pg_hba.conf of the database has only hostssl entries); else add an entry there, or correct the uri."
     : 'The database refuses this role from this address (its pg_hba.conf has no entry for them): add an entry there, or correct the uri of the Secret.';
 }
 

@@ -45,7 +45,9 @@ export function planJob(observed: Observed, row: UploadProgress): JobPlan {
     }
     case 'none': {
       const plan = kind === 'process' ? followParallelism(observed, row, job) : NOTHING;
-      return { ...plan, degraded: plan.degraded ?? sayDeleted(observed) };
+      const deleted = sayDeleted(observed);
+      if (deleted === null) return plan;
+      return { ...plan, degraded: plan.degraded ?? deleted.degraded, requeueAfterMs: deleted.forMs };
     }
     default:
       throw new Error(job.verdict satisfies never);
@@ -70,10 +72,9 @@ function planMissing(observed: Observed, kind: RunnerCommand): JobPlan {
 }
 
 /** The Job exists again, and may be deleted at any moment as the ones before. */
-function sayDeleted({ created, upload }: Observed): UploadExplanation | null {
-  return created !== null && created.times > 1 && created.agoMs < SAID_MS
-    ? jobDeleted(upload.metadata.namespace, created.times - 1)
-    : null;
+function sayDeleted({ created, upload }: Observed): { degraded: UploadExplanation; forMs: number } | null {
+  if (created === null || created.times < 2 || created.agoMs >= SAID_MS) return null;
+  return { degraded: jobDeleted(upload.metadata.namespace, created.times - 1), forMs: SAID_MS - created.agoMs };
 }
 
 function jobDeleted(namespace: string, times: number): UploadExplanation {

@@ -7,6 +7,7 @@ import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#kube/custom-res
 import { isConflict, isNotFound, KubeError } from '#kube/errors.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#kube/types.ts';
 import type { Database } from '#ledger/client/database.ts';
+import { explainFault } from './accept-upload.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
@@ -64,6 +65,7 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
   const memory = deps.memories.of(key, input.upload.metadata.uid);
   const upload = withNewestStatus(input.upload, memory);
   if (isFinal(upload)) return tidyUp(deps, { key, upload, signal });
+  memory.tidyingSince = null;
   const since = deps.clock.monotonic();
   let known: StatusInput | null = null;
   const onDecision = (decided: StatusInput) => {
@@ -73,10 +75,19 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
     sayHindered(deps, { memory, upload, known, why, signal }).catch((err) =>
       deps.log.debug({ err, key }, 'the status could not say what hinders the upload'),
     );
-  const cancel = deps.clock.schedule(SAY_MS, () => void say(SLOW_ANSWER));
+  let saying: Promise<void> | null = null;
+  const cancel = deps.clock.schedule(SAY_MS, () => {
+    saying = say(SLOW_ANSWER);
+  });
+  // A status that says that the reconcile waits must not come after the status with the result.
+  const stopSaying = async () => {
+    cancel();
+    await saying;
+  };
   try {
-    return await work(deps, { key, upload, memory, onDecision, signal });
+    return await work(deps, { key, upload, memory, onDecision, stopSaying, signal });
   } catch (error) {
+    await stopSaying();
     const isNew = failures === 0 && deps.clock.monotonic() - since < SLOW_MS;
     if (!signal.aborted && !isConflict(error) && !isNew) await say(explainError(error));
     throw error;
@@ -130,6 +141,8 @@ function explainError(error: unknown): UploadExplanation {
       message: `The API server ${answer}, and the operator tries again after growing waits: ${error.message}`,
     };
   }
+  const known = explainFault(error);
+  if (known) return known;
   const what = error instanceof Fault ? error.message : error instanceof Error ? error.name : 'an unknown error';
   return {
     reason: 'OperatorError',
@@ -144,12 +157,14 @@ async function work(
     upload: current,
     memory,
     onDecision,
+    stopSaying,
     signal,
   }: {
     key: string;
     upload: BatchUpload;
     memory: UploadMemory;
     onDecision: (decided: StatusInput) => void;
+    stopSaying: () => Promise<void>;
     signal: AbortSignal;
   },
 ): Promise<ProcessResult> {
@@ -174,6 +189,7 @@ async function work(
     const applied = { upload: current, database, row, onCreate, onRecreate, signal };
     const outcomes = await applyActions(deps, applied, decision.actions);
     if (outcomes.some(({ type }) => type === 'again') && round < MAX_ROUNDS) continue;
+    await stopSaying();
     return finish(deps, { key, memory, observed, decision: amend(decision, outcomes, observed), signal });
   }
 }
@@ -228,10 +244,12 @@ async function finish(
     // An upload whose retry is refused had ended before and is not counted twice.
     if (ms >= 0 && !isFinished(upload.status)) deps.metrics.duration.observe({ phase: kind }, ms / 1000);
     deps.log.info({ key, uid: memory.uid, phase: kind, ...row.counts }, 'upload finished');
-    return { requeueAfterMs: LINGER_MS };
+    return { requeueAfterMs: Math.min(LINGER_MS, unwrittenMs ?? LINGER_MS) };
   }
-  const again = [decision.requeueAfterMs, unwrittenMs].filter((ms) => ms !== null);
-  return again.length === 0 ? undefined : { requeueAfterMs: Math.min(...again) + waitMore(deps, memory, decision) };
+  const more = waitMore(deps, memory, decision);
+  const next = decision.requeueAfterMs === null ? null : decision.requeueAfterMs + more;
+  const again = [next, unwrittenMs].filter((ms) => ms !== null);
+  return again.length === 0 ? undefined : { requeueAfterMs: Math.min(...again) };
 }
 
 /** An upload that has waited for long is looked at less often. */
@@ -311,9 +329,11 @@ export async function tidyUp(
     deps.memories.forget(key);
     return undefined;
   }
-  const ended = Date.parse(upload.status?.completionTime ?? '') || 0;
+  const memory = deps.memories.of(key, uid);
+  // The time of the end is that of the database, whose clock may differ.
+  memory.tidyingSince ??= deps.clock.monotonic();
   const patience = upload.status?.phase === 'Complete' ? LINGER_MS : STOPPING_MS;
-  const left = ended + patience - deps.clock.now();
+  const left = memory.tidyingSince + patience - deps.clock.monotonic();
   if (left > 0) return { requeueAfterMs: left };
   const actions = unfinished.map((job) => ({ type: 'deleteJob', job, because: 'the upload has ended' }) as const);
   await applyActions(deps, applied, actions);

@@ -8,12 +8,12 @@ import type { Explanation } from '#api/explanation.ts';
 import type { RecordSchemaStatus } from '#api/record-schema.gen.ts';
 import type { SchemaCondition } from '#api/record-schema-conditions.ts';
 import { canonicalJson } from '#common/canonical-json.ts';
-import type { Clock } from '#common/clock.ts';
+import { type Clock, sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
 import { isoSeconds } from '#common/iso-seconds.ts';
 import { cutText } from '#common/text.ts';
 import { FIELD_MANAGER, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
-import { isNotFound } from '#kube/errors.ts';
+import { isNotFound, KubeError } from '#kube/errors.ts';
 import type { KubeClient, ProcessResult } from '#kube/types.ts';
 import type { ControllerConfig } from '#operator/config/controller-config.ts';
 import { checkNamespace } from '#operator/tenancy/allow-list.ts';
@@ -32,6 +32,8 @@ type Verdict = Explanation & { status: SchemaCondition['status'] };
 
 /** A table is looked at again after this time; sooner where it is not ready, since somebody may be mending it. */
 const AGAIN_MS = { ready: 600_000, notReady: 60_000 };
+/** A check of the table that takes longer than this does not hold up the verdict on a new schema itself. */
+const SLOW_MS = 1_000;
 const MESSAGE_BYTES = 4096;
 
 /** Checks a schema and its table, and writes the status where it has changed. */
@@ -40,10 +42,32 @@ export async function updateSchemaStatus(
   schema: RecordSchema,
   signal: AbortSignal,
 ): Promise<ProcessResult> {
-  const { name, namespace, generation = 0 } = schema.metadata;
   const faults = describeFaults(schema.spec);
-  const target = faults === null ? await checkTarget(deps, schema, signal) : NOT_CHECKED;
-  const at = { now: isoSeconds(deps.clock.now()), generation };
+  const checking = faults === null ? checkTarget(deps, schema, signal) : Promise.resolve(NOT_CHECKED);
+  const isNew = schema.status?.observedGeneration !== schema.metadata.generation;
+  let current = schema;
+  // Whoever has just applied a schema reads its faults at once, also while a database does not answer.
+  if (isNew && (await isSlow(checking, deps, signal))) {
+    current = { ...schema, status: await writeStatus(deps, schema, { faults, target: SLOW_ANSWER, signal }) };
+  }
+  const target = await checking;
+  await writeStatus(deps, current, { faults, target, signal });
+  return { requeueAfterMs: target.status === 'True' ? AGAIN_MS.ready : AGAIN_MS.notReady };
+}
+
+async function isSlow(checking: Promise<Verdict>, { clock }: SchemaStatusDeps, signal: AbortSignal): Promise<boolean> {
+  const enough = new AbortController();
+  const wait = sleep(clock, SLOW_MS, AbortSignal.any([signal, enough.signal])).then(() => true);
+  return Promise.race([checking.then(() => false), wait]).finally(() => enough.abort());
+}
+
+async function writeStatus(
+  { client, clock }: SchemaStatusDeps,
+  schema: RecordSchema,
+  { faults, target, signal }: { faults: string | null; target: Verdict; signal: AbortSignal },
+): Promise<RecordSchemaStatus> {
+  const { name, namespace, uid, generation = 0 } = schema.metadata;
+  const at = { now: isoSeconds(clock.now()), generation };
   const set = (before: SchemaCondition[], type: SchemaCondition['type'], verdict: Verdict) =>
     setCondition(before, { type, ...verdict, message: cutText(verdict.message, MESSAGE_BYTES) }, at);
   const ready: Verdict =
@@ -53,17 +77,23 @@ export async function updateSchemaStatus(
   const conditions = set(set(schema.status?.conditions ?? [], 'Ready', ready), 'TargetReady', target);
   const status: RecordSchemaStatus = { observedGeneration: generation, conditions };
   if (canonicalJson(schema.status ?? null) !== canonicalJson(status)) {
-    const object = { metadata: { name, namespace, uid: schema.metadata.uid }, status } as RecordSchema;
+    const object = { metadata: { name, namespace, uid }, status } as RecordSchema;
     const options = { fieldManager: FIELD_MANAGER, force: true, signal };
-    await deps.client.applyStatus(RECORD_SCHEMAS, object, options).catch(ignoreDeleted);
+    await client.applyStatus(RECORD_SCHEMAS, object, options).catch(ignoreDeleted);
   }
-  return { requeueAfterMs: target.status === 'True' ? AGAIN_MS.ready : AGAIN_MS.notReady };
+  return status;
 }
 
 const NOT_CHECKED: Verdict = {
   status: 'Unknown',
   reason: 'NotChecked',
   message: 'The table is looked at when the RecordSchema has no fault.',
+};
+
+const SLOW_ANSWER: Verdict = {
+  status: 'Unknown',
+  reason: 'SlowAnswer',
+  message: 'The database of the namespace has not answered yet; the table is looked at when it does.',
 };
 
 /** The table of the namespace's default database; uploads may name others. */
@@ -82,6 +112,10 @@ async function checkTarget(
     const message = `The table ${spec.target.table} does not exist, and the first upload creates it.`;
     return { status: 'True', reason: 'TargetWillBeCreated', message };
   } catch (error) {
+    if (error instanceof KubeError) {
+      const message = `The database of the namespace is not known, because the API server did not answer: ${error.message}`;
+      return { status: 'Unknown', reason: 'ApiServerError', message };
+    }
     if (!(error instanceof Fault)) throw error;
     return { status: 'Unknown', reason: error.reason, message: error.message };
   }

@@ -10,7 +10,8 @@ export function describeMessage(
   input: Pick<Observed, 'upload' | 'jobs'> & Pick<Decision, 'view' | 'degraded'>,
 ): string {
   const { view, degraded, upload } = input;
-  if (degraded) return degraded.message;
+  // What hindered the work on an ended upload no longer matters, and nothing would take the text away later.
+  if (degraded && view.kind !== 'complete' && view.kind !== 'failed') return degraded.message;
   const suspended = findSuspended(input);
   if (suspended) return suspended.message;
   switch (view.kind) {

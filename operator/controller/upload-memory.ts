@@ -18,6 +18,8 @@ export interface UploadMemory {
   topErrors: { list: ErrorSummary[]; count: number; at: number } | null;
   /** When the failure was first read from the ledger (wall clock, ms); null while the upload has not failed. */
   failedSince: number | null;
+  /** Since when the upload is known to have ended while Jobs of it go on (monotonic, ms). */
+  tidyingSince: number | null;
   /** The Job that the controller made last, how often the controller made a Job of this name, and when (monotonic, ms). */
   created: { name: string; times: number; at: number } | null;
   /** Since when (monotonic, ms) each Job and pod has been seen in its present state. */
@@ -48,6 +50,7 @@ export class UploadMemories {
       rate: null,
       topErrors: null,
       failedSince: null,
+      tidyingSince: null,
       created: null,
       seen: new Map(),
       disruptions: null,

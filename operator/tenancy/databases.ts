@@ -68,7 +68,7 @@ export class Databases {
 
   async #read(key: string, ref: SecretRef, signal?: AbortSignal): Promise<Database> {
     const config = connectionConfig({ ...(await this.#readSecret(ref, signal)), namespace: ref.namespace });
-    const hash = createHash('sha256').update(JSON.stringify(config)).digest('hex');
+    const hash = createHash('sha256').update(JSON.stringify(config, withFunctions)).digest('hex');
     const database = this.#databases.get(hash) ?? this.#create(hash, config);
     this.#secrets.set(key, { database, readAt: this.#deps.clock.monotonic() });
     return database;
@@ -134,6 +134,9 @@ export class Databases {
     return { uri: uri.trim(), caCert: decodeSecret(secret, DATABASE_SECRET_KEYS.caCert) || undefined };
   }
 }
+
+/** JSON leaves functions out, and by one of them sslmode=verify-ca differs from verify-full. */
+const withFunctions = (_key: string, value: unknown) => (typeof value === 'function' ? String(value) : value);
 
 /** @throws Fault when the operator's Role does not name the Secret. */
 export async function findSecret(

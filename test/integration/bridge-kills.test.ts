@@ -30,6 +30,7 @@ it('killed five times, while each object is announced three times and listed bes
         ...process.env,
         API_SERVER: bench.api.access.server,
         BATCH_UPLOAD_NAMESPACES: NAMESPACE,
+        BATCH_UPLOAD_ALLOWED_ENDPOINTS: '127.0.0.1',
         BATCH_UPLOAD_METRICS_PORT: String(ports.metrics),
         BATCH_UPLOAD_BRIDGE_PORT: String(ports.webhooks),
       },

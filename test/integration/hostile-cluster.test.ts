@@ -1,4 +1,6 @@
 /** The controller on a real PostgreSQL and an API server in memory whose cluster does what clusters do wrong. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { findCondition } from '#api/conditions.ts';
@@ -135,6 +137,23 @@ describe('the API server', () => {
     await until(() => degraded(bench.status('one', 'u'))?.status === 'False');
   });
 
+  it('takes long to write the last status: the message is that of the result for ever', {
+    timeout: 60_000,
+  }, async () => {
+    await using bench = await start();
+    bench.upload('one', 'u');
+    await until(() => jobsOf(bench.api).length === 1);
+    const heal = bench.api.slow(({ method, subresource }) => method === 'PATCH' && subresource === 'status', 8_000);
+    const conditions = [{ type: 'Failed', status: 'True', reason: 'PodFailurePolicy', message: 'exit code 2' }];
+    bench.api.put('jobs', { ...jobsOf(bench.api)[0]!, status: { conditions } });
+    await until(() => bench.status('one', 'u')?.phase === 'Failed', 20_000);
+    const { message } = bench.status('one', 'u')!;
+    expect(message).not.toContain('waited');
+    await new Promise((resolve) => setTimeout(resolve, 9_000));
+    heal();
+    expect(bench.status('one', 'u')?.message).toBe(message);
+  });
+
   it('refuses the Secret: said before the upload is accepted, too', async () => {
     await using bench = await start();
     bench.api.refuse(({ plural }) => plural === 'secrets', 500, 'InternalError');
@@ -184,6 +203,7 @@ describe('something else in the cluster', () => {
     await until(() => jobsOf(bench.api).length === 1);
     const [job] = jobsOf(bench.api);
     for (const name of ['first', 'second']) bench.api.put('pods', failedPod(name, job!, 'one', 'OOMKilled'));
+    // The controller may see the first pod a moment before the second one.
     await until(() => degraded(bench.status('one', 'u'))?.message.includes('failed 2 times'));
     expect(degraded(bench.status('one', 'u'))?.reason).toBe('PodsFailing');
     expect(degraded(bench.status('one', 'u'))?.message).toMatch(/failed 2 times.*second used more memory.*Raise/);
@@ -229,6 +249,17 @@ it('a Job gets its time to live when the ledger has its outcome', async () => {
   await until(() => jobsOf(bench.api)[0]?.spec['ttlSecondsAfterFinished'] !== undefined);
 });
 
+it('a database whose clock is an hour ahead: the Jobs of an ended upload are still deleted', async () => {
+  await using bench = await start();
+  bench.upload('one', 'u');
+  await until(() => jobsOf(bench.api).length === 1);
+  const upload = bench.api.get('batchuploads', 'one', 'u')!;
+  const conditions = [{ type: 'Failed', status: 'True', reason: 'X', message: 'x', observedGeneration: 1 }];
+  const completionTime = new Date(Date.now() + 3_600_000).toISOString();
+  bench.api.put('batchuploads', { ...upload, status: { phase: 'Failed', completionTime, conditions } });
+  await until(() => jobsOf(bench.api).length === 0, 15_000);
+});
+
 describe('two tenants', () => {
   it('one locks the ledger of its database: the first status of the other comes within 5 s', {
     timeout: 120_000,
@@ -248,6 +279,25 @@ describe('two tenants', () => {
       await until(() => bench.status('one', 'held-0') !== undefined, 15_000);
     });
     await until(() => bench.status('one', 'held-20')?.phase === 'Planning', 60_000);
+  });
+});
+
+it('a database that is held up causes no stream of statuses', { timeout: 60_000 }, async () => {
+  await using bench = await start();
+  bench.upload('one', 'before');
+  await until(() => bench.status('one', 'before')?.phase === 'Planning');
+  await withClient(bench.databases['one']!, async (client) => {
+    await client.query('BEGIN; LOCK TABLE batch_upload.batch_uploads IN ACCESS EXCLUSIVE MODE');
+    const names = Array.from({ length: 8 }, (_, i) => `held-${i}`);
+    for (const name of names) bench.upload('one', name);
+    await until(() => names.every((name) => bench.status('one', name) !== undefined), 30_000);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    const written = () =>
+      bench.api.requests.filter(({ plural, subresource }) => `${plural}/${subresource}` === 'batchuploads/status')
+        .length;
+    const before = written();
+    await new Promise((resolve) => setTimeout(resolve, 8_000));
+    expect(written() - before).toBeLessThanOrEqual(3);
   });
 });
 
@@ -287,5 +337,25 @@ describe('a RecordSchema', () => {
     await using bench = await start({ databaseUrl: 'postgres://u:p@127.0.0.1:1/d' });
     await until(() => conditionOf(bench, 's', 'TargetReady')?.status === 'Unknown', 20_000);
     expect(conditionOf(bench, 's', 'Ready')?.status).toBe('True');
+  });
+
+  it('whose Secret the API server refuses to read: the verdict on the schema itself is there', async () => {
+    await using bench = await start({ refuseFirst: [({ plural }) => plural === 'secrets', 500, 'InternalError'] });
+    await until(() => conditionOf(bench, 's', 'Ready')?.status === 'True');
+    expect(conditionOf(bench, 's', 'TargetReady')).toMatchObject({ status: 'Unknown', reason: 'ApiServerError' });
+  });
+
+  it('of a database that does not answer: the verdict on the schema itself comes within 2 s', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    await using bench = await start({ databaseUrl: `postgres://u:p@127.0.0.1:${port}/d` });
+    await until(() => conditionOf(bench, 's', 'Ready') !== undefined);
+    const since = performance.now();
+    bench.api.put('recordschemas', schemaManifest('one', 'new', itemsSchema('new')));
+    await until(() => conditionOf(bench, 'new', 'Ready')?.status === 'True');
+    expect(performance.now() - since).toBeLessThan(2000);
+    expect(conditionOf(bench, 'new', 'TargetReady')?.status).toBe('Unknown');
+    silent.close();
   });
 });

@@ -68,6 +68,7 @@ const env = {
   ...process.env,
   API_SERVER: bench.api.access.server,
   BATCH_UPLOAD_NAMESPACES: NAMESPACE,
+  BATCH_UPLOAD_ALLOWED_ENDPOINTS: '127.0.0.1',
   BATCH_UPLOAD_BRIDGE_SECRETS: 'hook,ssh',
   BATCH_UPLOAD_METRICS_PORT: String(await findFreePort()),
   BATCH_UPLOAD_BRIDGE_PORT: String(await findFreePort()),

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KubeAccess } from '#kube/access.ts';
 import type { KubeObject } from '#kube/types.ts';
 import { status as failure } from './fake-kube-server.ts';
@@ -30,6 +31,8 @@ export interface KubeApiServer extends AsyncDisposable {
   remove(plural: string, namespace: string, name: string): void;
   /** Refuses all requests for which `matches` is true. @returns a function that ends this. */
   refuse(matches: (request: ApiRequest) => boolean, code: number, reason: string): () => void;
+  /** Takes up all requests for which `matches` is true so much later. @returns a function that ends this. */
+  slow(matches: (request: ApiRequest) => boolean, ms: number): () => void;
 }
 
 const PATH = /^\/(?:api|apis\/[^/]+)\/[^/]+(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
@@ -49,6 +52,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
   const objects = new Map<string, StoredObject>();
   const watches = new Set<{ plural: string; response: ServerResponse }>();
   const refusals = new Set<{ matches: (request: ApiRequest) => boolean; code: number; reason: string }>();
+  const delays = new Set<{ matches: (request: ApiRequest) => boolean; ms: number }>();
   const requests: ApiRequest[] = [];
   let version = 100;
   const idOf = (plural: string, namespace: string, name: string) => `${plural}/${namespace}/${name}`;
@@ -85,6 +89,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       ? ['', 'namespaces', url.pathname.split('/').at(-1)!]
       : [inside, resource, named];
     const request = { method: incoming.method ?? '', plural, namespace, name, subresource: sub };
+    for (const { matches, ms } of delays) if (matches(request)) await sleep(ms, undefined, { ref: false });
     for (const refusal of refusals) {
       if (refusal.matches(request)) return void refuse(response, refusal.code, refusal.reason);
     }
@@ -157,6 +162,11 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       const refusal = { matches, code, reason };
       refusals.add(refusal);
       return () => refusals.delete(refusal);
+    },
+    slow(matches, ms) {
+      const delay = { matches, ms };
+      delays.add(delay);
+      return () => delays.delete(delay);
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

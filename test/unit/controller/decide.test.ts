@@ -306,9 +306,12 @@ describe('a Job that something else changes', () => {
   });
 
   it('exists again after it was deleted twice: said for a minute', () => {
-    const again = (agoMs: number) => decide(observed({ created: { times: 3, agoMs } })).degraded;
-    expect(again(59_000)).toMatchObject({ reason: 'JobDeleted', message: expect.stringContaining('2 times') });
-    expect(again(61_000)).toBeNull();
+    const again = (agoMs: number) => decide(observed({ created: { times: 3, agoMs } }));
+    expect(again(59_000)).toMatchObject({
+      degraded: { reason: 'JobDeleted', message: expect.stringContaining('2 times') },
+      requeueAfterMs: 1000,
+    });
+    expect(again(61_000).degraded).toBeNull();
   });
 
   it('has another parallelism than the operator gave to it: left alone, and said', () => {

@@ -162,6 +162,11 @@ describe('the cleanup Job', () => {
     expect(job.spec).toMatchObject({ completions: 1, activeDeadlineSeconds: 600, ttlSecondsAfterFinished: 3600 });
   });
 
+  it('stays until the operator has seen its end, also where finished Jobs go at once', () => {
+    const { spec } = buildCleanupJob(input({ settings: { ...settings, jobTtlSeconds: 0 } }), 600);
+    expect(spec?.ttlSecondsAfterFinished).toBe(600);
+  });
+
   it('runs the command with what every pod has', () => {
     const [container] = job.spec!.template.spec!.containers;
     expect(container!.command).toEqual(['job-runner', 'cleanup']);

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { refuseEndpoint } from '#s3/allowed-endpoint.ts';
 
-const rules = { own: 'http://minio.storage:9000', allowed: ['https://s3.partner.example', 'objects.internal'] };
+const rules = {
+  own: 'http://minio.storage:9000',
+  allowed: ['https://s3.partner.example', 'objects.internal', 'Store:9000', 'tls.store:443', '[fd00::5]:9000'],
+};
 
 describe('an endpoint that a resource names', () => {
   it.each([
@@ -9,10 +12,20 @@ describe('an endpoint that a resource names', () => {
     'http://minio.storage:9000/',
     'https://s3.eu-west-1.amazonaws.com',
     'https://bucket.vpce-1.s3.eu-west-1.vpce.amazonaws.com',
+    'https://s3.amazonaws.com',
+    'https://s3-us-west-2.amazonaws.com',
+    'https://s3.dualstack.eu-west-1.amazonaws.com',
+    'https://s3-accelerate.amazonaws.com',
+    'https://sqs.eu-west-1.amazonaws.com/1/queue',
+    'https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com',
+    'https://eu-west-1.queue.amazonaws.com',
     'https://s3.cn-north-1.amazonaws.com.cn',
     'https://s3.partner.example',
     'https://S3.partner.example:443/path',
     'http://objects.internal:1234',
+    'http://store:9000',
+    'https://tls.store',
+    'http://[fd00::5]:9000',
   ])('%s may be used', (endpoint) => {
     expect(refuseEndpoint(endpoint, rules)).toBeNull();
   });
@@ -23,8 +36,16 @@ describe('an endpoint that a resource names', () => {
     'http://s3.eu-west-1.amazonaws.com',
     'https://amazonaws.com.evil.example',
     'https://evil-amazonaws.com',
+    'https://abc123.execute-api.eu-west-1.amazonaws.com',
+    'https://s3abc123.execute-api.eu-west-1.amazonaws.com',
+    'https://ec2-1-2-3-4.compute-1.amazonaws.com',
+    'https://s3-mine.eu-west-1.elb.amazonaws.com',
+    'https://s3.execute-api.eu-west-1.amazonaws.com',
     'http://s3.partner.example',
     'http://127.0.0.1:8080',
+    'http://store:9001',
+    'http://tls.store',
+    'http://[fd00::5]:9001',
     'https://kubernetes.default.svc',
   ])('%s is not on the list', (endpoint) => {
     expect(refuseEndpoint(endpoint, rules)).toMatch(/is not allowed here.*uploads\.allowedEndpoints/);

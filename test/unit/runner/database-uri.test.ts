@@ -107,6 +107,15 @@ describe('the route to a database', () => {
     });
   });
 
+  it('goes on without TLS where the rules of the server ask for that, and not where they ask for a certificate', () => {
+    const denied = (message: string) => Object.assign(new Error(message), { code: '28000' });
+    const uri = 'postgres://u:p@a.b/d';
+    expect(hostsOf(uri, denied('no pg_hba.conf entry for host "1.2.3.4", user "u", SSL encryption')).more).toEqual([
+      true,
+    ]);
+    expect(hostsOf(uri, denied('connection requires a valid client certificate')).more).toEqual([false]);
+  });
+
   it('stays with TLS where that is required', () => {
     expect(hostsOf('postgres://u:p@a.b/d?sslmode=require', noTls).more).toEqual([false]);
   });

@@ -1,0 +1,19 @@
+import pg from 'pg';
+import { expect, it } from 'vitest';
+import { databaseFault } from '#ledger/connection/postgres.ts';
+
+it.each([
+  [
+    'no pg_hba.conf entry for host "1.2.3.4", user "u", database "d", no encryption',
+    /without TLS.*sslmode=disable.*else/,
+  ],
+  ['no pg_hba.conf entry for host "1.2.3.4", user "u", database "d", SSL encryption', /no entry for them/],
+  ['connection requires a valid client certificate', /client certificate.*password only/],
+  ['role "u" is not permitted to log in', /refused the credentials/],
+])('the database answers "%s": said what to change', (message, expected) => {
+  const error = Object.assign(new pg.DatabaseError(message, 0, 'error'), { code: '28000' });
+  const fault = databaseFault(error);
+  expect(fault.code).toBe('DB_AUTHENTICATION');
+  expect(fault.message).toMatch(expected);
+  expect(fault.message).not.toContain('1.2.3.4');
+});
