@@ -107,6 +107,32 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     expect(await errors()).toMatchObject([{ row: 7 }]);
   });
 
+  const TOUCH = `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON nodes FOR EACH ROW EXECUTE FUNCTION touch()`;
+
+  it.each(
+    (['Skip', 'Update'] as const).flatMap((onDuplicate) =>
+      [1000, 1].map((chunkRecords) => ({ onDuplicate, chunkRecords })),
+    ),
+  )('circles in a table with a BEFORE trigger: %o', async ({ onDuplicate, chunkRecords }) => {
+    await sql(`CREATE TABLE nodes (id text PRIMARY KEY, parent text REFERENCES nodes, upload uuid, "row" bigint);
+      INSERT INTO nodes VALUES ('old'); ${TOUCH}`);
+    const schema = nodes({ ...OWNED.target, onDuplicate });
+    const end = await load(['a,b', 'a,c', 'b,a', 'c,b', 'old,c', 'x,none'], { schema, chunkRecords });
+    expect(end.counts).toMatchObject(
+      onDuplicate === 'Update'
+        ? { succeeded: 4, failed: 1, duplicate: 1, updated: 1 }
+        : { succeeded: 3, failed: 1, duplicate: 2, updated: 0 },
+    );
+    const isUpdate = onDuplicate === 'Update';
+    expect(await sql('SELECT id, parent FROM nodes ORDER BY id')).toEqual([
+      { id: 'a', parent: isUpdate ? 'c' : 'b' },
+      { id: 'b', parent: 'a' },
+      { id: 'c', parent: 'b' },
+      { id: 'old', parent: isUpdate ? 'c' : null },
+    ]);
+  });
+
   it('several sessions', async () => {
     await sql(NODES);
     const records = chain(400);
