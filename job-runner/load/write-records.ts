@@ -26,7 +26,6 @@ import { sqlState } from '#ledger/connection/postgres.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
-import { hasRowTriggers } from './foreign-keys.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import { insertNew, type KeyHashes, mergeByRecord, needsRecordMerge } from './merge-by-record.ts';
 import { askProbe } from './probe.ts';
@@ -172,7 +171,7 @@ function isIn({ from, to }: RowRange): (row: number) => boolean {
 }
 
 /** Merges the staged rows and adds what became of them to the outcome. */
-async function mergeInto(
+export async function mergeInto(
   outcome: WriteOutcome,
   { client, target, uploadId }: WriteOptions,
   byRecord: boolean,
@@ -195,7 +194,7 @@ function addHashes(outcome: WriteOutcome, hashes: ReadonlyMap<number, KeyHashes>
 }
 
 /** Adds what became of rows that are written for good. */
-function join(outcome: WriteOutcome, { refused, hashes, ...merged }: WriteOutcome): void {
+export function join(outcome: WriteOutcome, { refused, hashes, ...merged }: WriteOutcome): void {
   addTo(outcome, merged);
   outcome.refused = outcome.refused.concat(refused);
   if (hashes) addHashes(outcome, hashes);
@@ -287,7 +286,7 @@ async function mergeStored(options: WriteOptions): Promise<WriteOutcome> {
   const outcome = emptyOutcome('merge');
   let waiting = await findWaiting(options, findWaitingByCatalog);
   await mergeOthers(options, waiting, outcome);
-  if (waiting.length > 0 && (await hasRowTriggers(options.client, options.target))) {
+  if (waiting.length > 0 && (await needsRecordMerge(options.client, keyOf(options.target).recordMerge))) {
     const found = new Set(waiting.map(({ rowNumber }) => rowNumber));
     const left = { ...options, rows: options.rows.filter((row) => found.has(options.buffer.rowNumber(row))) };
     waiting = await findWaiting(left, findRefusedAlone);
