@@ -61,13 +61,3 @@ export async function readForeignKeys(client: ClientBase, target: Target): Promi
 export async function hasUnreadableKeys(client: ClientBase, target: Target): Promise<boolean> {
   return (await readAllKeys(client, target)).others.length > 0;
 }
-
-/** @returns whether a trigger may change a row before it is written, so that its columns judge no foreign key. */
-export async function hasRowTriggers(client: ClientBase, { table }: Target): Promise<boolean> {
-  const { rows } = await client.query<{ has: boolean }>(
-    `SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = $1::text::regclass AND NOT tgisinternal AND tgenabled <> 'D'
-       AND tgtype & 3 = 3) AS has`,
-    [table],
-  );
-  return rows[0]!.has;
-}

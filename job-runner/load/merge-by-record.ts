@@ -14,7 +14,7 @@
  */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
-import { assignments, type MergeOptions, type MergeResult, STAGE_ROW } from './merge.ts';
+import { assignments, compareKeys, type MergeOptions, type MergeResult, STAGE_ROW } from './merge.ts';
 
 /** The hashes of a key, as texts of 64-bit integers. */
 export type KeyHashes = readonly [string, string];
@@ -24,6 +24,10 @@ export interface RecordMerge {
   table: string;
   createFunction: string;
   run: string;
+  /** Leaves the best row of each key that is not stored in the stage, and no other row. */
+  keepNew: string;
+  /** Inserts all staged rows by one statement, in the order of their row numbers. */
+  insertStaged: string;
 }
 
 export interface RecordMergeResult extends MergeResult {
@@ -48,7 +52,8 @@ interface Options extends MergeOptions {
 }
 
 export function describeRecordMerge(options: Options): RecordMerge {
-  const { table, key, staged, onDuplicate } = options;
+  const { table, columns, key, staged, onDuplicate } = options;
+  const list = columns.map(pg.escapeIdentifier).join(', ');
   const keys = key.map(pg.escapeIdentifier).join(', ');
   // The winner of equal keys in one chunk comes first, so that the winner need not displace the others.
   const order = onDuplicate === 'Update' ? 'DESC' : 'ASC';
@@ -65,6 +70,12 @@ export function describeRecordMerge(options: Options): RecordMerge {
         END LOOP;
       END`)}`,
     run: `SELECT ${FUNCTION}($1) AS outcome`,
+    keepNew: `DELETE FROM ${staged} WHERE ${STAGE_ROW} NOT IN (
+      SELECT DISTINCT ON (${keys}) ${STAGE_ROW} FROM ${staged} s
+      WHERE NOT EXISTS (SELECT FROM ${table} t WHERE ${compareKeys(key.map(pg.escapeIdentifier))('t', 's')})
+      ORDER BY ${keys}, ${STAGE_ROW} ${order})`,
+    insertStaged: `INSERT INTO ${table} AS t (${list}) OVERRIDING SYSTEM VALUE
+      SELECT ${list} FROM ${staged} ORDER BY ${STAGE_ROW} RETURNING ${hashesOf('t', options)} AS hashes`,
   };
 }
 
@@ -140,6 +151,27 @@ export async function mergeByRecord(
   for (const { outcome } of rows) addOutcome(result, outcome);
   await client.query(clearStage);
   return result;
+}
+
+/**
+ * Inserts the staged rows whose key is new, the best one of each key, by one statement, and empties the stage. PostgreSQL
+ * looks at their foreign keys at the end of that statement, so that the rows may refer to each other.
+ * @returns the hashes by row numbers; null when a trigger has suppressed rows, and the statement is to be undone.
+ */
+export async function insertNew(
+  client: ClientBase,
+  { keepNew, insertStaged }: RecordMerge,
+  { stage, clearStage }: { stage: string; clearStage: string },
+): Promise<Map<number, KeyHashes> | null> {
+  await client.query(keepNew);
+  const { rows } = await client.query<[number]>({
+    rowMode: 'array',
+    text: `SELECT ${STAGE_ROW}::float8 FROM ${stage} ORDER BY ${STAGE_ROW}`,
+  });
+  const inserted = await client.query<{ hashes: KeyHashes }>(insertStaged);
+  await client.query(clearStage);
+  if (inserted.rows.length < rows.length) return null;
+  return new Map(rows.map(([row], i) => [row, inserted.rows[i]!.hashes]));
 }
 
 function addOutcome(result: RecordMergeResult, { row, written, met }: Outcome): void {

@@ -3,13 +3,16 @@
  * rolled back: a row counts as stored when its key is in the ledger's list of the upload's keys. A record that does not
  * wait is tried all the same, because it may break another rule of the table. PostgreSQL checks foreign keys after every
  * other rule, at the end of a statement, so a statement that only a foreign key refuses has rows that keep the others.
+ * Where a trigger may change a row, or the catalog does not judge every foreign key, each row is refused alone, and the
+ * refusal counts unless it is by a reference that the catalog has judged by rows that are not in the table.
  */
 import type { ClientBase } from 'pg';
 import { sqlState } from '#ledger/connection/postgres.ts';
-import { hasRowTriggers, hasUnreadableKeys } from './foreign-keys.ts';
-import { compareKeys, mergeStaged, STAGE_ROW } from './merge.ts';
+import { hasUnreadableKeys } from './foreign-keys.ts';
+import { compareKeys, type MergeResult, mergeStaged, STAGE_ROW } from './merge.ts';
+import { needsRecordMerge } from './merge-by-record.ts';
 import { keyOf, type Target } from './target.ts';
-import { findWaitingByCatalog } from './waiting-rows.ts';
+import { findUnstored, findWaitingByCatalog } from './waiting-rows.ts';
 import { registerKeys, type WriteByKeysOptions, without } from './write-by-keys.ts';
 import {
   attempt,
@@ -17,6 +20,8 @@ import {
   explainRefusal,
   FOREIGN_KEY_VIOLATION,
   findWaiting,
+  join,
+  mergeInto,
   type RefusedRow,
   runAndRollBack,
   stageRecords,
@@ -27,31 +32,54 @@ export async function validatePending(options: WriteByKeysOptions): Promise<Writ
   const { client, target, uploadId } = options;
   const waiting = await findWaiting(options, (...args) => findWaitingByCatalog(...args, uploadId));
   const others = without(options, numbersOf(waiting));
-  const stored = await findStored(others);
+  const byRecord = await needsRecordMerge(client, keyOf(target).recordMerge);
+  const isSure = !byRecord && !(await hasUnreadableKeys(client, target));
+  const { stored, unstored } = await lookUp(others);
   const isUpdate = target.onDuplicate === 'Update';
-  const isSure = !(await hasRowTriggers(client, target)) && !(await hasUnreadableKeys(client, target));
-  const outcome = { ...emptyOutcome('merge'), waiting, lost: isUpdate ? [] : stored };
+  // A trigger may give a row another key. The merge by record tells whether that one is stored.
+  const isLost = !isUpdate && !byRecord;
+  const outcome = { ...emptyOutcome('merge'), waiting, lost: isLost ? stored : [] };
   await runAndRollBack(client, async () => {
-    await tryRows(without(others, stored), outcome, isSure);
-    if (isUpdate) await tryRows({ ...others, rows: stored }, outcome, isSure);
+    const trial = { outcome, byRecord, isSure, unstored };
+    await tryRows(without(others, stored), trial);
+    if (!isLost) await tryRows({ ...others, rows: stored }, trial);
   });
-  const accepted = without(others, [...outcome.lost, ...numbersOf([...outcome.refused, ...outcome.waiting])]);
-  const keys = await registerKeys(accepted);
+  const lost = [...outcome.lost, ...outcome.displaced.map(({ row }) => row)];
+  const accepted = without(others, [...lost, ...numbersOf([...outcome.refused, ...outcome.waiting])]);
+  const keys = await registerAccepted(accepted, outcome.hashes);
   const counted = new Set([...keys.lost, ...keys.displaced.map(({ by }) => by)]);
   const won = new Set(accepted.rows);
-  const updated = isUpdate ? stored.filter((row) => won.has(row) && !counted.has(row)) : [];
-  return { ...outcome, lost: [...outcome.lost, ...keys.lost], displaced: keys.displaced, updated };
+  const replacing = new Set(isUpdate ? [...outcome.updated, ...stored.filter((row) => !outcome.hashes?.has(row))] : []);
+  const updated = [...replacing].filter((row) => won.has(row) && !counted.has(row));
+  return { ...outcome, lost: [...lost, ...keys.lost], displaced: keys.displaced, updated };
+}
+
+/** Registers the keys as triggers have left them, and those of rows that only a foreign key has refused as they are. */
+async function registerAccepted(options: WriteByKeysOptions, hashes: WriteOutcome['hashes']): Promise<MergeResult> {
+  if (!hashes) return registerKeys(options);
+  const isHashed = (row: number) => hashes.has(row);
+  const hashed = await registerKeys({ ...options, rows: options.rows.filter(isHashed) }, hashes);
+  const others = await registerKeys(without(options, [...hashes.keys()]));
+  return {
+    lost: [...hashed.lost, ...others.lost],
+    displaced: [...hashed.displaced, ...others.displaced],
+    updated: [],
+  };
 }
 
 const numbersOf = (rows: readonly RefusedRow[]): number[] => rows.map(({ rowNumber }) => rowNumber);
 
-/** Finds the records whose key is stored in the table. */
-async function findStored(options: WriteByKeysOptions): Promise<number[]> {
+/** A row and a foreign key by which the row refers to a row that is not in the table. */
+const referenceOf = (rowNumber: number, constraint = '') => `${rowNumber} ${constraint}`;
+
+/** Finds the records whose key is stored in the table, and the references to rows that are not. */
+async function lookUp(options: WriteByKeysOptions): Promise<{ stored: number[]; unstored: ReadonlySet<string> }> {
   const { client, target } = options;
   await stageRecords(options);
-  const found = await readStored(client, target);
+  const stored = await readStored(client, target);
+  const unstored = await findUnstored(client, target);
   await client.query(keyOf(target).merge.clearStage);
-  return found;
+  return { stored, unstored: new Set(unstored.map(({ rowNumber, constraint }) => referenceOf(rowNumber, constraint))) };
 }
 
 async function readStored(client: ClientBase, target: Target): Promise<number[]> {
@@ -65,26 +93,41 @@ async function readStored(client: ClientBase, target: Target): Promise<number[]>
   return rows.map(([row]) => row);
 }
 
-/**
- * Adds the rows that the table refuses to the outcome. `isSure` tells that the catalog has named every foreign key that
- * may refuse a row.
- */
-async function tryRows(options: WriteByKeysOptions, outcome: WriteOutcome, isSure: boolean): Promise<void> {
+interface Trial {
+  outcome: WriteOutcome;
+  /** May triggers change or suppress rows? */
+  byRecord: boolean;
+  /** Has the catalog named every foreign key that may refuse a row? */
+  isSure: boolean;
+  unstored: ReadonlySet<string>;
+}
+
+/** Writes rows, and adds what became of them to the outcome. Of a table without triggers only refused rows are added. */
+async function tryRows(options: WriteByKeysOptions, trial: Trial): Promise<void> {
   const { client, target, uploadId, rows } = options;
   if (rows.length === 0) return;
+  const { outcome, byRecord, isSure, unstored } = trial;
+  const merged = emptyOutcome('merge');
   const tried = await attempt(client, async () => {
     await stageRecords(options);
-    await mergeStaged(client, keyOf(target).merge, uploadId);
+    if (byRecord) await mergeInto(merged, options, byRecord);
+    else await mergeStaged(client, keyOf(target).merge, uploadId);
   });
-  if (tried.ok) return;
+  if (tried.ok) {
+    join(outcome, merged);
+    return;
+  }
   const isReference = sqlState(tried.error) === FOREIGN_KEY_VIOLATION;
   if (isReference && isSure) return;
   if (rows.length === 1) {
-    const row = { rowNumber: rows[0]!, ...explainRefusal(tried.error, target, true) };
+    const rowNumber = rows[0]!;
+    const constraint = 'constraint' in tried.error ? tried.error.constraint : undefined;
+    if (isReference && unstored.has(referenceOf(rowNumber, constraint))) return;
+    const row = { rowNumber, ...explainRefusal(tried.error, target, true) };
     (isReference ? outcome.waiting : outcome.refused).push(row);
     return;
   }
   const middle = rows.length >> 1;
-  await tryRows({ ...options, rows: rows.slice(0, middle) }, outcome, isSure);
-  await tryRows({ ...options, rows: rows.slice(middle) }, outcome, isSure);
+  await tryRows({ ...options, rows: rows.slice(0, middle) }, trial);
+  await tryRows({ ...options, rows: rows.slice(middle) }, trial);
 }

@@ -65,6 +65,16 @@ async function removeRegistered(
   );
 }
 
+/** Finds what rows of the stage refer to that is not in a table, but may be staged. A row may be found several times. */
+export async function findUnstored(client: ClientBase, target: Target): Promise<WaitingRow[]> {
+  await storeReferences(client, target, await readForeignKeys(client, target));
+  const { rows } = await client.query<[number, string]>({
+    rowMode: 'array',
+    text: `SELECT DISTINCT child::float8, constraint_name FROM ${REFERENCES}`,
+  });
+  return rows.map(([rowNumber, constraint]) => ({ rowNumber, constraint }));
+}
+
 /** Finds the rows of the stage that wait, after PostgreSQL has refused the stage by a foreign key. */
 export async function findWaitingRows(client: ClientBase, target: Target): Promise<WaitingRow[]> {
   const keys = await readForeignKeys(client, target);

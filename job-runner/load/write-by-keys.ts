@@ -40,10 +40,14 @@ export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOut
   const written = await (target.rolledBack
     ? runAndRollBack(client, () => writeRecords(winners))
     : writeRecords(winners));
-  if (written.refused.length + written.waiting.length > 0) throw refusedOnSecondWrite();
+  // A record that lost to one of another chunk is not written now. In a validation the other one is not in the table
+  // either, so that a record that refers to them waits; the trial has written it.
+  const waiting = new Set(written.waiting.map(({ rowNumber }) => rowNumber));
+  if (written.refused.length > 0 || (waiting.size > 0 && !target.rolledBack)) throw refusedOnSecondWrite();
+  const updated = [...written.updated, ...trial.updated.filter((row) => waiting.has(row))];
   // A row of another upload that a displaced record had replaced was already counted as updated.
   const counted = new Set(keys.displaced.map(({ by }) => by));
-  return { ...outcome, updated: written.updated.filter((row) => !counted.has(row)) };
+  return { ...outcome, updated: updated.filter((row) => !counted.has(row)) };
 }
 
 export async function registerKeys(options: WriteByKeysOptions, hashes?: Map<number, KeyHashes>): Promise<MergeResult> {

@@ -26,9 +26,8 @@ import { sqlState } from '#ledger/connection/postgres.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
-import { hasRowTriggers } from './foreign-keys.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
-import { type KeyHashes, mergeByRecord, needsRecordMerge } from './merge-by-record.ts';
+import { insertNew, type KeyHashes, mergeByRecord, needsRecordMerge } from './merge-by-record.ts';
 import { askProbe } from './probe.ts';
 import { mayBeOfRecord, mayBeOfTable, refusalMessage, tableFault } from './refusals.ts';
 import { StoredRecords } from './stored-records.ts';
@@ -172,7 +171,7 @@ function isIn({ from, to }: RowRange): (row: number) => boolean {
 }
 
 /** Merges the staged rows and adds what became of them to the outcome. */
-async function mergeInto(
+export async function mergeInto(
   outcome: WriteOutcome,
   { client, target, uploadId }: WriteOptions,
   byRecord: boolean,
@@ -187,7 +186,18 @@ async function mergeInto(
   addTo(outcome, merged);
   const suppressed = merged.suppressed.map((rowNumber) => ({ rowNumber, message: SUPPRESSED_MESSAGE }));
   outcome.refused = outcome.refused.concat(suppressed);
-  outcome.hashes = new Map([...(outcome.hashes ?? []), ...merged.hashes]);
+  addHashes(outcome, merged.hashes);
+}
+
+function addHashes(outcome: WriteOutcome, hashes: ReadonlyMap<number, KeyHashes>): void {
+  outcome.hashes = new Map([...(outcome.hashes ?? []), ...hashes]);
+}
+
+/** Adds what became of rows that are written for good. */
+export function join(outcome: WriteOutcome, { refused, hashes, ...merged }: WriteOutcome): void {
+  addTo(outcome, merged);
+  outcome.refused = outcome.refused.concat(refused);
+  if (hashes) addHashes(outcome, hashes);
 }
 
 function addTo(outcome: WriteOutcome, { lost, displaced, updated }: MergeResult): void {
@@ -201,6 +211,8 @@ async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promi
   const { client, target, buffer, rows } = options;
   // Rows that are appended go into the table itself.
   let isStaged = target.byKey === null;
+  // The end of the savepoint may still refuse what the merge has told.
+  const tried = emptyOutcome('merge');
   const merged = await attempt(client, async () => {
     if (target.byKey === null && canCopy(options)) {
       await copyRecords(options);
@@ -208,9 +220,12 @@ async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promi
     }
     await stageRecords(options);
     isStaged = true;
-    await mergeInto(outcome, options, await needsRecordMerge(client, keyOf(target).recordMerge));
+    await mergeInto(tried, options, await needsRecordMerge(client, keyOf(target).recordMerge));
   });
-  if (merged.ok) return;
+  if (merged.ok) {
+    join(outcome, tried);
+    return;
+  }
   const isReference = target.byKey !== null && sqlState(merged.error) === FOREIGN_KEY_VIOLATION;
   if (rows.length === 1) {
     const row = { rowNumber: buffer.rowNumber(rows[0]!), ...explainRefusal(merged.error, target, isStaged) };
@@ -218,6 +233,7 @@ async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promi
     return;
   }
   if (isReference && (await mergeWithoutWaiting(options, outcome))) return;
+  if (isReference && (await insertNewFirst(options, outcome))) return;
   const middle = rows.length >> 1;
   await mergeOrHalve({ ...options, rows: rows.slice(0, middle) }, outcome);
   await mergeOrHalve({ ...options, rows: rows.slice(middle) }, outcome);
@@ -242,12 +258,35 @@ async function mergeWithoutWaiting(options: WriteOptions, outcome: WriteOutcome)
   return true;
 }
 
+/**
+ * Inserts the rows with new keys by one statement, and merges the others after them. The merge by record is one statement
+ * for each row, and would refuse a row that refers to a later one.
+ * @returns false when nothing was done.
+ */
+async function insertNewFirst(options: WriteOptions, outcome: WriteOutcome): Promise<boolean> {
+  const { client, target, buffer, rows } = options;
+  const { recordMerge, merge } = keyOf(target);
+  if (!(await needsRecordMerge(client, recordMerge))) return false;
+  const inserted = await attempt(client, async () => {
+    await stageRecords(options);
+    const hashes = await insertNew(client, recordMerge, merge);
+    if (hashes === null) throw new RowsSuppressed('a trigger has suppressed rows: they are merged one by one');
+    return hashes;
+  });
+  if (!inserted.ok || inserted.value.size === 0) return false;
+  const { value: hashes } = inserted;
+  addHashes(outcome, hashes);
+  const others = rows.filter((row) => !hashes.has(buffer.rowNumber(row)));
+  if (others.length > 0) await mergeOrHalve({ ...options, rows: others }, outcome);
+  return true;
+}
+
 /** Merges pending records. Most of them may wait still, and one that waits would undo the merge of all. */
 async function mergeStored(options: WriteOptions): Promise<WriteOutcome> {
   const outcome = emptyOutcome('merge');
   let waiting = await findWaiting(options, findWaitingByCatalog);
   await mergeOthers(options, waiting, outcome);
-  if (waiting.length > 0 && (await hasRowTriggers(options.client, options.target))) {
+  if (waiting.length > 0 && (await needsRecordMerge(options.client, keyOf(options.target).recordMerge))) {
     const found = new Set(waiting.map(({ rowNumber }) => rowNumber));
     const left = { ...options, rows: options.rows.filter((row) => found.has(options.buffer.rowNumber(row))) };
     waiting = await findWaiting(left, findRefusedAlone);

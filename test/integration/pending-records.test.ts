@@ -6,10 +6,14 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { migrate } from '#ledger/migrate.ts';
+import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
+import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
+import { planTestUpload } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { expectFamilies, families, STORED_IDS } from '#support/records/families.ts';
 import { type Load, loadByIndexes } from '#support/runner/load-by-indexes.ts';
+import { prepareGroup } from '#support/runner/prepared-chunks.ts';
 
 function nodes(change: Partial<RecordSchemaSpec['target']> = {}): RecordSchemaSpec {
   return {
@@ -105,6 +109,100 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     const records = ['a,b', 'x,', 'c,a', 'y,x', 'b,c', 'z,none'];
     await expectLoaded(await load(records, { chunkRecords }), { processed: 6, succeeded: 5, failed: 1 });
     expect(await errors()).toMatchObject([{ row: 7 }]);
+  });
+
+  const TOUCH = `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+    CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON nodes FOR EACH ROW EXECUTE FUNCTION touch()`;
+
+  it.each(
+    (['Skip', 'Update'] as const).flatMap((onDuplicate) =>
+      [1000, 1].map((chunkRecords) => ({ onDuplicate, chunkRecords })),
+    ),
+  )('circles in a table with a BEFORE trigger: %o', async ({ onDuplicate, chunkRecords }) => {
+    await sql(`CREATE TABLE nodes (id text PRIMARY KEY, parent text REFERENCES nodes, upload uuid, "row" bigint);
+      INSERT INTO nodes VALUES ('old'); ${TOUCH}`);
+    const schema = nodes({ ...OWNED.target, onDuplicate });
+    const end = await load(['a,b', 'a,c', 'b,a', 'c,b', 'old,c', 'x,none'], { schema, chunkRecords });
+    expect(end.counts).toMatchObject(
+      onDuplicate === 'Update'
+        ? { succeeded: 4, failed: 1, duplicate: 1, updated: 1 }
+        : { succeeded: 3, failed: 1, duplicate: 2, updated: 0 },
+    );
+    const isUpdate = onDuplicate === 'Update';
+    expect(await sql('SELECT id, parent FROM nodes ORDER BY id')).toEqual([
+      { id: 'a', parent: isUpdate ? 'c' : 'b' },
+      { id: 'b', parent: 'a' },
+      { id: 'c', parent: 'b' },
+      { id: 'old', parent: isUpdate ? 'c' : null },
+    ]);
+  });
+
+  it.each([1000, 1])('a validation with a BEFORE trigger, %i records a chunk', async (chunkRecords) => {
+    await sql(`${NODES}; ${TOUCH}`);
+    const request = { mode: 'Validate' } as const;
+    const end = await load(['a,', 'b,a', 'c,d', 'd,c', 'e,d', 'x,none'], { chunkRecords, request });
+    expect(end.counts).toMatchObject({ succeeded: 5, failed: 1, duplicate: 0 });
+  });
+
+  it.each(['Skip', 'Update'] as const)('a validation with a trigger that changes keys, %s', async (onDuplicate) => {
+    await sql(
+      `${NODES}; INSERT INTO nodes VALUES ('old'); ${TOUCH.replace('BEGIN', 'BEGIN NEW.id := lower(NEW.id);')}`,
+    );
+    const request = { mode: 'Validate' } as const;
+    const schema = nodes({ onDuplicate });
+    const end = await load(['OLD,p', 'b,p', 'p,', 'x,none'], { schema, chunkRecords: 1, request });
+    const duplicate = onDuplicate === 'Skip' ? 1 : 0;
+    expect(end.counts).toMatchObject({ succeeded: 3 - duplicate, failed: 1, duplicate });
+  });
+
+  it('a trigger of a partition that changes what a record refers to', async () => {
+    await sql(`${NODES} PARTITION BY HASH (id);
+      CREATE TABLE part PARTITION OF nodes FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+      ${TOUCH.replace('BEGIN', 'BEGIN NEW.parent := lower(NEW.parent);').replace('ON nodes', 'ON part')}`);
+    const end = await load(['a,', 'b,A', 'c,D', 'd,', 'x,none'], { chunkRecords: 1000 });
+    expect(end.counts).toMatchObject({ succeeded: 4, failed: 1 });
+  });
+
+  it('a validation of a record that refers to one which a later chunk has replaced', async () => {
+    await sql(
+      `CREATE TABLE nodes (id text PRIMARY KEY, parent text REFERENCES nodes); INSERT INTO nodes VALUES ('old')`,
+    );
+    const target = describeTarget(nodes({ onDuplicate: 'Update' }), { rolledBack: true });
+    const chunks = [
+      [
+        { row: 2, values: ['a', 'old'] },
+        { row: 3, values: ['old', 'a'] },
+      ],
+      [{ row: 4, values: ['a', 'old'] }],
+    ];
+    const plan = chunks.map((records) => ({ firstRowNumber: records[0]!.row, recordCount: records.length }));
+    const counts = await withClient(url, async (client) => {
+      const uploadId = await planTestUpload(client, plan);
+      await prepareSession(client, target);
+      const columnTypes = (await readColumnTypes(client, target))!;
+      const found = [];
+      for (const number of [1, 0]) {
+        const transaction = {
+          client,
+          target,
+          uploadId,
+          attempt: 1,
+          columnTypes,
+          strategy: 'optimistic',
+          metadata: {},
+        } as const;
+        const outcome = await commitChunkGroup(
+          transaction,
+          prepareGroup(uploadId, new Map([[number, chunks[number]!]]), null),
+        );
+        found.push(outcome.done && outcome.results[0]);
+      }
+      return found;
+    });
+    expect(counts).toMatchObject([
+      { succeeded: 1, updated: 0 },
+      { succeeded: 1, updated: 1, duplicate: 1 },
+    ]);
   });
 
   it('several sessions', async () => {

@@ -109,4 +109,18 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     const result = await loadInProcess(url, { schema, key: 'f.csv', file: 'k,v\nold,stored\nnew,1\n' });
     expect(result).toMatchObject({ progress: { counts: { succeeded: 2, updated: 1, failed: 0 } }, errors: [] });
   });
+
+  it('a record that is refused at the end of the merge is counted once', async () => {
+    await createItems(
+      true,
+      `CREATE TABLE IF NOT EXISTS parents (v text PRIMARY KEY); INSERT INTO parents VALUES ('p'), ('stored') ON CONFLICT DO NOTHING;
+       ALTER TABLE items ADD FOREIGN KEY (v) REFERENCES parents DEFERRABLE;
+       ${SUPPRESS.replace('BEGIN ', 'BEGIN SET CONSTRAINTS ALL DEFERRED; ')}`,
+    );
+    const schema = policySchema({ policy: 'Skip', owner: true });
+    const file = 'k,v\nold,p\na,p\na,p\nb,nothing\nc,none\n';
+    const result = await loadInProcess(url, { schema, key: 'f.csv', file });
+    expect(result).toMatchObject({ progress: { counts: { succeeded: 1, duplicate: 2, failed: 2 } } });
+    expect(await run('SELECT k FROM items ORDER BY k')).toEqual([{ k: 'a' }, { k: 'old' }]);
+  });
 });
