@@ -270,7 +270,14 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
 it('two calls at once: one loads, the other says so', async () => {
   const url = await newDatabase();
   const more = ['--chunk-records', '20', '-o', 'json'];
-  const ends = await Promise.all([load(url, { more }), load(url, { more })]);
+  const ends = await withClient(url, async (holder) => {
+    // The first load must not end before the second one has given up.
+    await holder.query('BEGIN; LOCK TABLE certifications IN SHARE MODE');
+    const both = [load(url, { more }), load(url, { more })];
+    await Promise.race(both);
+    await holder.query('ROLLBACK');
+    return await Promise.all(both);
+  });
   const refused = ends.filter(({ code }) => code === 2);
   const loaded = ends.filter(({ code }) => code !== 2);
   expect(refused.map(({ stderr }) => stderr).join(), JSON.stringify(ends)).toMatch(
