@@ -33,7 +33,7 @@ export async function openInput(path: string, terminal: Terminal): Promise<Opene
     : withShare(path, path, await openLocalFile(path));
 }
 
-/** As in: batch-upload validate <(unzip -p people.zip) */
+/** Tells whether the path is a pipe: a shell hands one over in `batch-upload validate <(unzip -p people.zip)`. */
 export async function isPipe(path: string): Promise<boolean> {
   return await stat(path).then(
     (stats) => stats.isFIFO(),

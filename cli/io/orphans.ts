@@ -1,4 +1,4 @@
-/** What a process that was killed has left behind on the disk: the names of such files and folders hold the process. */
+/** Files and folders that a killed process has left on the disk: their names hold the host and the process. */
 import { readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';

@@ -21,7 +21,7 @@ async function identify(path: string): Promise<string | null> {
 /** Makes an empty file where there is none, so that a path that cannot be written is refused before the work. @throws InputError */
 export async function checkWritable(path: string, option: string): Promise<void> {
   const stats = await stat(path).catch(() => null);
-  // To open and close a pipe would end its reader.
+  // A pipe is not tried: its reader would take the close for the end of the output.
   if (stats && !stats.isFile() && !stats.isDirectory()) return;
   const handle = await open(path, 'a').catch((error) => {
     throw notWritten(path, option, error);

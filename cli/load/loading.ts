@@ -101,7 +101,7 @@ export function createDeps({ id, load, source, stop, log }: Loading, session: Se
   return { config, session, store: source.store, telemetry: NO_TELEMETRY, log, signal: stop.signal };
 }
 
-/** What a person has to do while the load waits. */
+/** The advice for a fault that the load waits out, by the fault's code. */
 const ADVICE: Record<string, string> = {
   DB_53100: ': the disk of the database is full. Free some space there, and the load goes on',
 };

@@ -78,7 +78,7 @@ async function loadOrFail(loading: Loading, lock: FileLock): Promise<string | nu
     return taken;
   } catch (thrown) {
     const { signal } = loading.stop;
-    // What waits is woken with an error of its own; why the load was stopped is the signal's reason.
+    // A wait that is aborted throws an error of its own, and the signal's reason says why the load was stopped.
     const error = signal.aborted && (thrown as Error).name === 'AbortError' ? signal.reason : thrown;
     // The ledger has ended the upload, and the result says why: more records failed than the limit allows.
     const isEnded = error instanceof Fault && error.category === 'fenced';

@@ -8,7 +8,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 
 type Field = RecordSchemaSpec['fields'][number];
 
-/** What a value is in its file. */
+/** The kind that a value has in its file. */
 export type ValueKind = 'text' | 'number' | 'boolean' | 'date';
 
 const KINDS: Partial<Record<Field['type'], ValueKind>> = {

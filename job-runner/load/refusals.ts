@@ -90,7 +90,7 @@ const STATES: Record<string, string> = {
   P0004: 'an assertion of a trigger failed',
 };
 
-/** What the classes say whose codes are not all in {@link STATES}. */
+/** The meanings of the classes whose codes are not all in {@link STATES}. */
 const CLASSES: Record<string, string> = {
   '22': 'a value is not valid',
   '23': 'a constraint is violated',

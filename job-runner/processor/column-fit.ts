@@ -22,7 +22,7 @@ export class ValueAltered extends Error {
   override readonly name = 'ValueAltered';
 }
 
-/** What a value goes through before it is encoded for its column. */
+/** The checks and changes of a value before the value is encoded for its column. */
 export interface Fit {
   /** Says what would be lost of a value; null: nothing. */
   loses(text: string): string | null;

@@ -5,7 +5,7 @@ import type { CanonicalFile } from './prepare-records.ts';
 
 export interface FindRecordsOptions<T extends { rowNumber: number }> {
   maxRecordBytes: number;
-  /** What is looked for, in the order of the row numbers. */
+  /** The records that are looked for, in the order of their row numbers. */
   wanted: AsyncIterator<T, unknown, void>;
   /** Called once, with the bytes of the file's first record, before the first other record. */
   onHeader(bytes: Buffer): void;

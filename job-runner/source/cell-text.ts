@@ -97,7 +97,7 @@ function momentText(
   return dateOnly ? dateText(day) : `${dateText(day)}T${time}`;
 }
 
-/** As in every spreadsheet, day 0 is 1900-01-00 and day 60 is 1900-02-29, two days that never were. */
+/** Spreadsheets count days from two that never were: day 0 is 1900-01-00 and day 60 is 1900-02-29. */
 function dateText(day: number): string {
   if (day === 0) return '1900-01-00';
   if (day === 60) return '1900-02-29';
