@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { committed, waitForLoad } from '#support/cli/load-ledger.ts';
+import { waitForLoad, whileHeld } from '#support/cli/load-ledger.ts';
 import { startCommand } from '#support/cli/load-processes.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, restartPostgres, startPostgres } from '#support/database/postgres.ts';
@@ -39,9 +39,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const start = (url: string, ...more: string[]) =>
-  startCommand(['load', 'notes.csv', '-s', 'notes.yaml', '-d', url, ...more], { cwd: folder, limitMs: LIMIT_MS });
-const startSlow = (url: string) => start(url, '--chunk-records', '10', '--namespace', 'n');
+const start = (url: string) =>
+  startCommand(['load', 'notes.csv', '-s', 'notes.yaml', '-d', url, '--chunk-records', '10', '--namespace', 'n'], {
+    cwd: folder,
+    limitMs: LIMIT_MS,
+  });
 const rowsOf = (url: string) =>
   withClient(
     url,
@@ -106,34 +108,36 @@ describe('the lock of a file', () => {
 
   it('is taken again when its connection is lost', async () => {
     const url = await createDatabase(postgres);
-    const running = startSlow(url);
-    expect(await waitForLoad(url, committed(2), running)).toBe(true);
-    const before = await lockOf(url);
-    await withClient(url, (client) => client.query('SELECT pg_terminate_backend($1)', [before.pid]));
-    const isBack = `SELECT count(*) > 0 AS yes FROM (${OF_LOAD}) AS l WHERE pid <> ${before.pid} AND key = '${before.key}'`;
-    expect(await waitForLoad(url, isBack, running)).toBe(true);
+    const running = start(url);
+    await whileHeld({ url, table: 'notes', running, commits: 2 }, async () => {
+      const before = await lockOf(url);
+      await withClient(url, (client) => client.query('SELECT pg_terminate_backend($1)', [before.pid]));
+      const isBack = `SELECT count(*) > 0 AS yes FROM (${OF_LOAD}) AS l WHERE pid <> ${before.pid} AND key = '${before.key}'`;
+      expect(await waitForLoad(url, isBack, running)).toBe(true);
+    });
     expect(await running.done).toMatchObject({ code: 0 });
     expect(await rowsOf(url)).toEqual(ALL);
   });
 
   it('that another process has taken meanwhile ends the load, which goes on later', async () => {
     const url = await createDatabase(postgres);
-    const running = startSlow(url);
-    expect(await waitForLoad(url, committed(2), running)).toBe(true);
-    const { pid, key } = await lockOf(url);
-    await withClient(url, async (client) => {
-      // The other process waits for the lock, so that it is the next to have it.
-      const waiting = client.query('SELECT pg_advisory_lock($1::bigint)', [key]);
-      await sleep(100);
-      await withClient(url, (other) => other.query('SELECT pg_terminate_backend($1)', [pid]));
-      await waiting;
-      const { code, stderr } = await running.done;
-      expect({ code, stderr }).toEqual({
-        code: 2,
-        stderr: expect.stringMatching(/Another process loads notes\.csv into notes at this moment/),
+    const running = start(url);
+    await whileHeld({ url, table: 'notes', running, commits: 2 }, async () => {
+      const { pid, key } = await lockOf(url);
+      await withClient(url, async (client) => {
+        // The other process waits for the lock, so that it is the next to have it.
+        const waiting = client.query('SELECT pg_advisory_lock($1::bigint)', [key]);
+        await sleep(100);
+        await withClient(url, (other) => other.query('SELECT pg_terminate_backend($1)', [pid]));
+        await waiting;
+        const { code, stderr } = await running.done;
+        expect({ code, stderr }).toEqual({
+          code: 2,
+          stderr: expect.stringMatching(/Another process loads notes\.csv into notes at this moment/),
+        });
       });
     });
-    expect((await startSlow(url).done).code).toBe(0);
+    expect((await start(url).done).code).toBe(0);
     expect(await rowsOf(url)).toEqual(ALL);
   });
 });
@@ -148,9 +152,10 @@ describe('a database that goes away in the middle', { timeout: 180_000 }, () => 
 
   it('is waited for', async () => {
     const url = await createDatabase(postgres);
-    const running = startSlow(url);
-    expect(await waitForLoad(url, committed(5), running)).toBe(true);
-    await whileAway(async () => void (await sleep(OUTAGE_MS)));
+    const running = start(url);
+    await whileHeld({ url, table: 'notes', running, commits: 5 }, () =>
+      whileAway(async () => void (await sleep(OUTAGE_MS))),
+    );
     const { code, stderr } = await running.done;
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('trying again') });
     expect(await rowsOf(url)).toEqual(ALL);
@@ -158,15 +163,16 @@ describe('a database that goes away in the middle', { timeout: 180_000 }, () => 
 
   it('and Ctrl-C ends the wait: the same call goes on', async () => {
     const url = await createDatabase(postgres);
-    const running = startSlow(url);
-    expect(await waitForLoad(url, committed(5), running)).toBe(true);
-    await whileAway(async () => {
-      await sleep(1500);
-      running.process.kill('SIGINT');
-      const { code, stderr } = await running.done;
-      expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('The load was interrupted.') });
-    });
-    expect((await startSlow(url).done).code).toBe(0);
+    const running = start(url);
+    await whileHeld({ url, table: 'notes', running, commits: 5 }, () =>
+      whileAway(async () => {
+        await sleep(1500);
+        running.process.kill('SIGINT');
+        const { code, stderr } = await running.done;
+        expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('The load was interrupted.') });
+      }),
+    );
+    expect((await start(url).done).code).toBe(0);
     expect(await rowsOf(url)).toEqual(ALL);
   });
 });

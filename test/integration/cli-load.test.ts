@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LoadResult } from '#cli/load/load-result.ts';
-import { committed, hasStatus, waitForLoad } from '#support/cli/load-ledger.ts';
+import { committed, hasStatus, waitForLoad, whileHeld } from '#support/cli/load-ledger.ts';
 import { type CommandEnd, type RunningCommand, startCommand } from '#support/cli/load-processes.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
@@ -172,6 +172,8 @@ describe('a file', { timeout: 180_000 }, () => {
 });
 
 describe('a load that was killed goes on', { timeout: 180_000 }, () => {
+  const HELD = { table: 'certifications', commits: 3 };
+
   it.each([0, 1, 2, 3, 5, 8, 12, 16, 19])('after %i commits', async (commits) => {
     const url = await newDatabase();
     const running = start(url, { more: ['--chunk-records', '150', '-p', '2'] });
@@ -202,9 +204,10 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
     const url = await newDatabase();
     const more = ['--chunk-records', '150'];
     const running = start(url, { path: '-', input: file, more });
-    expect(await waitForLoad(url, committed(3), running)).toBe(true);
-    running.process.kill('SIGKILL');
-    await running.done;
+    await whileHeld({ ...HELD, url, running }, async () => {
+      running.process.kill('SIGKILL');
+      await running.done;
+    });
     expect(await readdir(join(folder, 'tmp'))).toHaveLength(1);
     await writeFile(join(folder, 'renamed.csv'), file);
     const next = await loadJson(url, { path: 'renamed.csv', more });
@@ -240,11 +243,12 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
     const url = await newDatabase();
     const more = ['--chunk-records', '60'];
     const running = start(url, { more });
-    expect(await waitForLoad(url, committed(5), running)).toBe(true);
-    running.process.kill('SIGINT');
-    const { code, stdout, stderr } = await running.done;
-    expect({ code, stdout }).toEqual({ code: 75, stdout: '' });
-    expect(stderr).toMatch(/The load was interrupted\. Call the same command again/);
+    await whileHeld({ ...HELD, url, running }, async () => {
+      running.process.kill('SIGINT');
+      const { code, stdout, stderr } = await running.done;
+      expect({ code, stdout }).toEqual({ code: 75, stdout: '' });
+      expect(stderr).toMatch(/The load was interrupted\. Call the same command again/);
+    });
     await expectExactLoad(url, await loadJson(url, { more }));
   });
 
@@ -254,9 +258,10 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
     const other = Buffer.concat([...generateCertifications({ records: 1000, seed: 9 }).pieces]);
     await writeFile(join(folder, 'changed.csv'), other);
     const running = start(url, { ...call, more: ['--chunk-records', '10'] });
-    expect(await waitForLoad(url, committed(3), running)).toBe(true);
-    running.process.kill('SIGKILL');
-    await running.done;
+    await whileHeld({ ...HELD, url, running }, async () => {
+      running.process.kill('SIGKILL');
+      await running.done;
+    });
     await query(url, 'DELETE FROM certifications');
     await query(url, 'DELETE FROM batch_upload.batch_upload_errors');
     await writeFile(join(folder, 'changed.csv'), file);

@@ -24,3 +24,27 @@ export const committed = (chunks: number) =>
 
 export const hasStatus = (status: string) =>
   `SELECT count(*) > 0 AS yes FROM batch_upload.batch_uploads WHERE status = '${status}'`;
+
+interface HeldLoad {
+  url: string;
+  /** The table that the load writes. */
+  table: string;
+  running: RunningCommand;
+  /** The load is held once it has committed so many chunks. */
+  commits: number;
+}
+
+/**
+ * Holds a load while `work` runs: a lock on its table lets none of its commits pass, so that the load cannot end meanwhile however fast the
+ * machine is.
+ */
+export async function whileHeld<T>({ url, table, running, commits }: HeldLoad, work: () => Promise<T>): Promise<T> {
+  if (!(await waitForLoad(url, committed(commits), running)))
+    throw new Error(`The load ended before it was held: ${JSON.stringify(await running.done)}`);
+  return withClient(url, async (holder) => {
+    // The work may end the server, and with it this session.
+    holder.on('error', () => undefined);
+    await holder.query(`BEGIN; LOCK TABLE ${table} IN SHARE MODE`);
+    return work();
+  });
+}
