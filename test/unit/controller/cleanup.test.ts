@@ -63,6 +63,8 @@ function deps({ job, pods = [] }: { job?: Job; pods?: Pod[] } = {}): CleanupDeps
       inlineLimitBytes: 1,
       allowedEndpoints: [],
       retrySeconds: 1,
+      maxRecordBytes: 1 << 24,
+      stallSeconds: 30,
       logLevel: 'info',
       datadog: false,
       datadogEnv: {},
