@@ -44,7 +44,7 @@ const CLOSE_UNUSED_MS = 60_000;
 export function createBridge(deps: BridgeDeps): Bridge {
   const { client, events, clock, log, metrics } = deps;
   const sources = createReflector({ client, log, type: UPLOAD_SOURCES });
-  const databases = new Databases({ client, clock, log, tickMs: 1000 });
+  const databases = new Databases({ client, program: 'bridge', clock, log, tickMs: 1000 });
   const secrets = createSecretReader({ client, clock });
   const storage = createStorageClients({ secrets, clock, allowedEndpoints: deps.allow.allowedEndpoints });
   const writer = createStatusWriter({

@@ -52,7 +52,14 @@ export function createController(deps: ControllerDeps): Controller {
   const { client, config, clock, log, metrics } = deps;
   const caches = createCaches({ client, log, namespaces: config.namespaces });
   const counters = createLedgerCounters(metrics);
-  const databases = new Databases({ client, clock, log, tickMs: config.tickMs, onRow: counters.onRow });
+  const databases = new Databases({
+    client,
+    program: 'operator',
+    clock,
+    log,
+    tickMs: config.tickMs,
+    onRow: counters.onRow,
+  });
   const memories = new UploadMemories();
   const deleted = new Map<string, DeletedUpload[]>();
   const queue = createWorkQueue({

@@ -164,7 +164,7 @@ async function openDatabase({ client, databases, config }: ObserveDeps, input: O
   const s3 = s3SecretName(upload.spec);
   const { endpoint } = upload.spec.source.s3;
   if (fresh && (s3 !== DEFAULT_NAMES.s3Secret || endpoint !== undefined)) {
-    const secret = await findSecret(client, { namespace, name: s3 }, signal);
+    const secret = await findSecret({ client, program: 'operator' }, { namespace, name: s3 }, signal);
     if (!secret && s3 !== DEFAULT_NAMES.s3Secret) throw explained(secretMissing(namespace, s3, 's3'));
     const own = decodeSecret(secret, 'AWS_ENDPOINT_URL_S3');
     const message = refuseEndpoint(endpoint, { own, allowed: config.allowedEndpoints });
