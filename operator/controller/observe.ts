@@ -98,6 +98,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       creationRefused: creation?.message ?? null,
       created: row ? lastCreation(memory, jobName(uid, neededKind(row), row.attempt), clock) : null,
       disruptions: disruptions && { ...disruptions, agoMs: at - disruptions.at },
+      databaseBusy: sayBusy(database),
       recreated: memory.recreated,
       failedSince,
       recordsPerSecond: rate?.perSecond ?? null,
@@ -114,6 +115,13 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       creationRefused: creation ?? memory.creationRefused,
     },
   };
+}
+
+/** A database that is always slow would otherwise be said to be in order and held up by turns. */
+function sayBusy(database: Database | null): Observed['databaseBusy'] {
+  const busy = database?.busy ?? null;
+  const why = explainFault(busy?.fault);
+  return busy && why && { why, forMs: busy.forMs };
 }
 
 /** Null for a running upload, also for one that failed before and is tried again. */
@@ -216,8 +224,14 @@ async function observeTopErrors(
   const final = row.completedAt !== null;
   const now = clock.monotonic();
   if (known && !final && now - known.at < TOP_ERRORS_MS) return known;
-  const list = await database.readTopErrors(row.id);
-  return { list, count, at: now };
+  try {
+    const list = await database.readTopErrors(row.id);
+    return { list, count, at: now };
+  } catch (error) {
+    // The examples of errors are no reason to show nothing else of a running upload while its database is held up.
+    if (final || !(error instanceof Fault) || error.code !== 'DB_BUSY') throw error;
+    return known;
+  }
 }
 
 /**

@@ -360,3 +360,37 @@ describe('a RecordSchema', () => {
     silent.close();
   });
 });
+it('a database that is slow again and again is said once, and not by turns', { timeout: 90_000 }, async () => {
+  await using bench = await start();
+  const names = Array.from({ length: 6 }, (_, i) => `u${i}`);
+  for (const name of names) bench.upload('one', name);
+  await until(() => names.every((name) => bench.status('one', name)?.phase === 'Planning'), 30_000);
+  const said: string[] = [];
+  const watching = setInterval(() => {
+    const now = names.map((name) => degraded(bench.status('one', name))?.reason).join();
+    if (said.at(-1) !== now) said.push(now);
+  }, 100);
+  const makeAgain = setInterval(() => {
+    for (const { metadata } of jobsOf(bench.api)) bench.api.remove('jobs', 'one', metadata?.name ?? '');
+  }, 500);
+  try {
+    await withClient(bench.databases['one']!, async (client) => {
+      for (let times = 0; times < 4; times += 1) {
+        await client.query('BEGIN; LOCK TABLE batch_upload.batch_uploads IN ACCESS EXCLUSIVE MODE');
+        await new Promise((resolve) => setTimeout(resolve, 5_000));
+        await client.query('COMMIT');
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+      }
+    });
+  } finally {
+    clearInterval(watching);
+    clearInterval(makeAgain);
+  }
+  // Each upload turns at most once from being in order to what hinders it; none is said to be in order in between.
+  for (const at of names.keys()) {
+    const reasons = said.map((all) => all.split(',')[at]).filter((reason, i, every) => reason !== every[i - 1]);
+    const firstHindered = reasons.findIndex((reason) => reason !== 'AsExpected');
+    expect(firstHindered === -1 ? [] : reasons.slice(firstHindered)).not.toContain('AsExpected');
+  }
+});
+
