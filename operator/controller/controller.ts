@@ -22,6 +22,7 @@ import { createLedgerCounters, type Metrics } from './metrics.ts';
 import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
 import { isFinal } from './retry-policy.ts';
 import { updateSchemaStatus } from './schema-status.ts';
+import { createStatusFit } from './status-fit.ts';
 import { UploadMemories } from './upload-memory.ts';
 
 export interface ControllerDeps {
@@ -92,6 +93,7 @@ export function createController(deps: ControllerDeps): Controller {
       counters,
       metrics,
       enqueue: (key) => queue.add(key),
+      statusFit: createStatusFit({ clock, log }),
       findMigrator: createMigratorFinder(client),
       findServiceAccount: createServiceAccountFinder(client, clock),
     };

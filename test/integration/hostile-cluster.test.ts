@@ -157,6 +157,45 @@ describe('the API server', () => {
   it('refuses the Secret: said before the upload is accepted, too', async () => {
     await using bench = await start();
     bench.api.refuse(({ plural }) => plural === 'secrets', 500, 'InternalError');
+  it.each([
+    [
+      422,
+      'Invalid',
+      'status.conditions[6].type: Unsupported value: "Suspended": supported values: "Accepted", "Planned"',
+    ],
+    [500, 'InternalError', 'failed to create typed patch object: .status.source: field not declared in schema'],
+  ])(
+    'has a CRD of the release before (%d): the status says so, and says everything else',
+    async (code, reason, words) => {
+      await using bench = await start();
+      const heal = bench.api.refuse(
+        ({ plural, subresource }, body) =>
+          `${plural}/${subresource}` === 'batchuploads/status' && body.includes('"Suspended"'),
+        code,
+        reason,
+        words,
+      );
+      bench.upload('one', 'u');
+      await until(() => jobsOf(bench.api).length === 1);
+      const [job] = jobsOf(bench.api);
+      bench.api.put('jobs', { ...job, spec: { ...job!.spec, suspend: true } });
+      await until(() => degraded(bench.status('one', 'u'))?.reason === 'CrdOutdated');
+      expect(degraded(bench.status('one', 'u'))?.message).toMatch(
+        /older than this operator.*Upgrade the CRDs.*: .*status/,
+      );
+      expect(bench.status('one', 'u')).toMatchObject({
+        phase: 'Planning',
+        message: expect.stringContaining('suspended'),
+      });
+      expect(JSON.stringify(bench.log.entries)).toContain('upgrade it');
+      // A status that is reduced is written once, like any other one.
+      const written = bench.api.requests.filter(({ subresource }) => subresource === 'status').length;
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      expect(bench.api.requests.filter(({ subresource }) => subresource === 'status').length - written).toBeLessThan(2);
+      heal();
+    },
+  );
+
     bench.upload('one', 'u');
     await until(() => bench.status('one', 'u')?.phase === 'Pending');
     expect(findCondition(bench.status('one', 'u'), 'Accepted')).toMatchObject({
