@@ -68,6 +68,7 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
   const upload = withNewestStatus(input.upload, memory);
   if (isFinal(upload)) return tidyUp(deps, { key, upload, signal });
   memory.tidyingSince = null;
+  memory.cleanup = null;
   const since = deps.clock.monotonic();
   let known: StatusInput | null = null;
   const onDecision = (decided: StatusInput) => {
@@ -339,7 +340,7 @@ export async function tidyUp(
   await applyActions(deps, applied, expiring);
   const unfinished = unfinishedJobs(jobs);
   if (unfinished.length === 0) {
-    if (isHeld(upload)) return cleanUpUpload(deps, { upload, signal });
+    if (isHeld(upload)) return cleanUpUpload(deps, { upload, memory: deps.memories.of(key, uid), signal });
     deps.memories.forget(key);
     return undefined;
   }
