@@ -84,7 +84,8 @@ export function createController(deps: ControllerDeps): Controller {
     await Promise.all([caches.uploads.synced, caches.schemas.synced]);
     await waitForNamespaces(caches, { clock, signal });
     const reachPoint = createFaultPoints(config.fault, log);
-    const shared = { client, caches, databases, config, clock, log, clusterId, reachPoint };
+    const findMigrator = createMigratorFinder(client);
+    const shared = { client, caches, databases, config, clock, log, clusterId, reachPoint, findMigrator };
     const reconcileDeps: ReconcileDeps = {
       ...shared,
       settings: config.runner,
@@ -92,9 +93,8 @@ export function createController(deps: ControllerDeps): Controller {
       memories,
       counters,
       metrics,
-      enqueue: (key) => queue.add(key),
       statusFit: createStatusFit({ clock, log }),
-      findMigrator: createMigratorFinder(client),
+      enqueue: (key) => queue.add(key),
       findServiceAccount: createServiceAccountFinder(client, clock),
     };
     const closeDeps: CloseDeps = { ...shared, ...config };

@@ -198,7 +198,7 @@ describe('the bridge', () => {
         {
           apiGroups: [''],
           resources: ['secrets'],
-          resourceNames: ['batch-upload-database', 'batch-upload-migrate', 'batch-upload-s3', 'partner'],
+          resourceNames: ['batch-upload-database', 'batch-upload-s3', 'partner'],
           verbs: ['get'],
         },
       ]);
@@ -212,7 +212,18 @@ describe('the bridge', () => {
     );
   });
 
-  it('an identity in the cloud, Datadog and a ServiceMonitor only where they are asked for', async () => {
+  it('may never read the Secret of the migrating role, whatever lists name it', async () => {
+    const migrate = '["batch-upload-migrate","own"]';
+    const all = await template(
+      ON,
+      ...['uploads.database', 'uploads.s3'].map((value) => `${value}.extraSecretNames=${migrate}`),
+      `bridge.secretNames=${migrate}`,
+    );
+    const secrets = find(all, 'Role', 'r-bridge', 'default').rules!.find(({ resources }) => resources[0] === 'secrets');
+    expect(secrets?.resourceNames).toEqual(['batch-upload-database', 'batch-upload-s3', 'own']);
+  });
+
+  it('an identity in the cloud and a ServiceMonitor only where they are asked for, and no Datadog at all', async () => {
     const role = { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::1:role/r' };
     const all = await template(
       ON,
@@ -222,10 +233,10 @@ describe('the bridge', () => {
     );
     expect(find(all, 'ServiceAccount', 'r-bridge').metadata.annotations).toEqual(role);
     expect(named(all, 'ServiceMonitor')).toEqual(expect.arrayContaining(['r-bridge', 'r-operator']));
-    expect(JSON.stringify(find(all, 'Deployment', 'r-bridge'))).toContain('BATCH_UPLOAD_DATADOG');
+    // The bridge sends nothing to Datadog.
+    expect(JSON.stringify(find(all, 'Deployment', 'r-bridge'))).not.toMatch(/DATADOG|DD_/);
     const off = await template(ON);
     expect(named(off, 'ServiceMonitor')).toEqual([]);
-    expect(JSON.stringify(find(off, 'Deployment', 'r-bridge'))).not.toContain('BATCH_UPLOAD_DATADOG');
   });
 });
 
