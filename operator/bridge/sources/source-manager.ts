@@ -104,11 +104,11 @@ function reconcileRuns(deps: SourceManagerDeps, entries: Map<string, Entry>, opt
   }
 }
 
-/** A server that is away says nothing of the right to a queue. */
-function isFailing({ problems }: SourceState): boolean {
-  const problem = problems.get('receive');
-  return problem !== undefined && problem.reason !== 'QueueUnavailable';
-}
+/**
+ * Whatever the problem is: also a request that the server refuses for a reason that nobody knows must not keep the queue
+ * from the next source. While the server is away, all fail.
+ */
+const isFailing = ({ problems }: SourceState): boolean => problems.has('receive');
 
 /** Null for a source whose spec cannot be used. */
 function claimOf({ allow }: SourceManagerDeps, source: UploadSource, entry: Entry | undefined): QueueClaim | null {
