@@ -422,6 +422,17 @@ describe('a RecordSchema', () => {
     expect(conditionOf(bench, 'broken', 'TargetReady')?.status).toBe('Unknown');
   });
 
+  it('of a CRD of the release before, without a status: the log says to upgrade the CRD, and uploads go on', async () => {
+    await using bench = await start();
+    const isStatus = ({ plural, subresource }: { plural: string; subresource: string }) =>
+      `${plural}/${subresource}` === 'recordschemas/status';
+    bench.api.refuse(isStatus, 404, 'NotFound', 'the server could not find the requested resource');
+    bench.api.put('recordschemas', schemaManifest('one', 'new', itemsSchema('items')));
+    await until(() => JSON.stringify(bench.log.entries).includes('RecordSchema is older than this operator'));
+    bench.upload('one', 'u');
+    await until(() => bench.status('one', 'u')?.phase === 'Planning');
+  });
+
   it('whose table lacks a column: the status has the line to run', async () => {
     await using bench = await start();
     await withClient(bench.databases['one']!, (client) => client.query('CREATE TABLE other (k text PRIMARY KEY)'));
