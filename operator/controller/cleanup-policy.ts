@@ -3,6 +3,7 @@
  *
  * | cleanup Job | observed besides                              | step                      |
  * |-------------|-----------------------------------------------|---------------------------|
+ * |             | the namespace is not enabled (any more)       | release, not removed      |
  * | none        | pods of the upload may still write, not for long | wait                   |
  * | none        |                                               | create it                 |
  * | running     | not for long                                  | wait                      |
@@ -22,11 +23,14 @@ import type { StatusEvent } from './status-events.ts';
  */
 export const CLEANUP_MS = 600_000;
 
-export type CleanupOutcome = { type: 'wait'; ms: number } | { type: 'release'; removed: boolean };
+export type Release = { type: 'release'; removed: true } | { type: 'release'; removed: false; because: string };
+export type CleanupOutcome = { type: 'wait'; ms: number } | Release;
 export type CleanupStep = { type: 'createJob' } | CleanupOutcome;
 
 /** Times are durations by the operator's own monotonic clock, in ms. */
 export interface CleanupView {
+  /** The operator may make Jobs in the namespace. */
+  isEnabled: boolean;
   /** Time since the operator has first seen that the upload had ended or was deleted. */
   endedForMs: number;
   /** True while pods that plan or process the upload have not ended. */
@@ -36,24 +40,27 @@ export interface CleanupView {
   jobForMs: number;
 }
 
-export function decideCleanup({ endedForMs, busy, job, jobForMs }: CleanupView): CleanupStep {
+export function decideCleanup({ isEnabled, endedForMs, busy, job, jobForMs }: CleanupView): CleanupStep {
+  if (!isEnabled) return left('uploads are not enabled in this namespace any more');
   if (job === undefined) {
-    const left = CLEANUP_MS - endedForMs;
+    const leftMs = CLEANUP_MS - endedForMs;
     // Even an upload that ended long ago gets one try.
-    return busy && left > 0 ? { type: 'wait', ms: left } : { type: 'createJob' };
+    return busy && leftMs > 0 ? { type: 'wait', ms: leftMs } : { type: 'createJob' };
   }
   const is = (type: string) => job.status?.conditions?.some((each) => each.type === type && each.status === 'True');
   if (is('Complete')) return { type: 'release', removed: true };
   const wait = CLEANUP_MS - jobForMs;
-  return is('Failed') || wait <= 0 ? { type: 'release', removed: false } : { type: 'wait', ms: wait };
+  return is('Failed') || wait <= 0 ? left('the log of the cleanup Job says why') : { type: 'wait', ms: wait };
 }
 
 /** A Job that was refused is tried again for a limited time, and not in a namespace that is being terminated. */
 export function decideRefused({ endedForMs }: CleanupView, message: string): CleanupOutcome {
-  const left = CLEANUP_MS - endedForMs;
-  if (left <= 0 || message.includes('is being terminated')) return { type: 'release', removed: false };
-  return { type: 'wait', ms: Math.min(left, 30_000) };
+  const leftMs = CLEANUP_MS - endedForMs;
+  if (leftMs <= 0 || message.includes('is being terminated')) return left(`the API server refused the Job: ${message}`);
+  return { type: 'wait', ms: Math.min(leftMs, 30_000) };
 }
+
+const left = (because: string): Release => ({ type: 'release', removed: false, because });
 
 export function isHeld({ metadata }: BatchUpload): boolean {
   return metadata.finalizers?.includes(FINALIZERS.workCopy) ?? false;
@@ -70,14 +77,14 @@ export function finalizerPatch({ metadata }: BatchUpload, held: boolean): object
   };
 }
 
-export function cleanupEvent({ metadata, spec }: BatchUpload, removed: boolean): StatusEvent {
+export function cleanupEvent({ metadata, spec }: BatchUpload, release: Release): StatusEvent {
   const place = `s3://${workBucket(spec.source.s3.bucket, spec.work)}/${workPrefix(metadata.uid)}`;
-  return removed
+  return release.removed
     ? { type: 'Normal', reason: 'WorkCopyRemoved', message: `The copy of the file under ${place} is removed.` }
     : {
         type: 'Warning',
         reason: 'WorkCopyNotRemoved',
-        message: `The copy of the file could not be removed; the log of the cleanup Job says why. Nothing tries again: remove ${place} yourself, with its unfinished multipart uploads.`,
+        message: `The copy of the file could not be removed: ${release.because}. Nothing tries again: remove ${place} yourself, with its unfinished multipart uploads.`,
       };
 }
 

@@ -71,7 +71,7 @@ export async function cleanUpUpload(
     return { requeueAfterMs: FORBIDDEN_MS };
   }
   deps.log.info({ namespace, upload: name, removed: step.removed }, 'the upload is no longer held for its copy');
-  deps.events.record(target, cleanupEvent(upload, step.removed));
+  deps.events.record(target, cleanupEvent(upload, step));
   // A failed Job stays for its log, until its TTL. The finalizer is removed first: a held upload would get a new Job.
   if (step.removed && deletionTimestamp !== undefined) await deleteJob(deps, view.job, signal);
   return undefined;
@@ -88,6 +88,7 @@ function viewCleanup(
   const { endedAt, jobAt } = memory.cleanup ?? { endedAt: now, jobAt: null };
   memory.cleanup = { endedAt, jobAt: job === undefined ? null : (jobAt ?? now) };
   return {
+    isEnabled: caches.namespaces.has(namespace),
     endedForMs: now - endedAt,
     jobForMs: now - (memory.cleanup.jobAt ?? now),
     busy: caches

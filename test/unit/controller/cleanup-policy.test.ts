@@ -16,7 +16,7 @@ const job = (condition?: string, aheadMs = 0): Job => ({
   status: condition ? { conditions: [{ type: condition, status: 'True' }] } : {},
 });
 const HOUR = 3_600_000;
-const view = { endedForMs: 60_000, jobForMs: 1000, busy: false, job: undefined };
+const view = { isEnabled: true, endedForMs: 60_000, jobForMs: 1000, busy: false, job: undefined };
 
 describe('decideCleanup', () => {
   it.each([
@@ -32,8 +32,17 @@ describe('decideCleanup', () => {
     ],
     ['a Job of an hour ago by another clock', { job: job('', -HOUR) }, { type: 'wait', ms: CLEANUP_MS - 1000 }],
     ['a Job of the next hour by another clock', { job: job('', HOUR) }, { type: 'wait', ms: CLEANUP_MS - 1000 }],
-    ['a Job at work for too long', { job: job(), jobForMs: CLEANUP_MS }, { type: 'release', removed: false }],
-    ['a Job that failed', { job: job('Failed') }, { type: 'release', removed: false }],
+    [
+      'a Job at work for too long',
+      { job: job(), jobForMs: CLEANUP_MS },
+      { type: 'release', removed: false, because: expect.any(String) },
+    ],
+    [
+      'a namespace that was left',
+      { isEnabled: false, busy: true },
+      { type: 'release', removed: false, because: expect.stringMatching(/not enabled/) },
+    ],
+    ['a Job that failed', { job: job('Failed') }, { type: 'release', removed: false, because: expect.any(String) }],
     ['a Job that is complete', { job: job('Complete') }, { type: 'release', removed: true }],
     [
       'a Job that is complete, late',
@@ -48,8 +57,8 @@ describe('decideCleanup', () => {
 it.each([
   ['exceeded quota', 1000, { type: 'wait', ms: 30_000 }],
   ['exceeded quota', CLEANUP_MS - 1000, { type: 'wait', ms: 1000 }],
-  ['exceeded quota', CLEANUP_MS, { type: 'release', removed: false }],
-  ['namespace n because it is being terminated', 0, { type: 'release', removed: false }],
+  ['exceeded quota', CLEANUP_MS, { type: 'release', removed: false, because: expect.any(String) }],
+  ['namespace n because it is being terminated', 0, { type: 'release', removed: false, because: expect.any(String) }],
 ] as const)('a Job that cannot be made: %s', (message, endedForMs, step) => {
   expect(decideRefused({ ...view, endedForMs }, message)).toEqual(step);
 });
@@ -65,14 +74,19 @@ it('the finalizer comes and goes without touching those of others', () => {
   expect(finalizerPatch(held, false)).toEqual({ metadata: { resourceVersion: '7', finalizers: ['a', 'b'] } });
 });
 
+const LEFT = { type: 'release', removed: false, because: 'x' } as const;
+
 it('the event says where something is left', () => {
   const { spec, ...rest } = upload();
   const elsewhere = { ...rest, spec: { ...spec, work: { s3: { bucket: 'w' } } } };
-  expect(cleanupEvent(upload(), true)).toMatchObject({ type: 'Normal', reason: 'WorkCopyRemoved' });
-  expect(cleanupEvent(upload(), false)).toMatchObject({
+  expect(cleanupEvent(upload(), { type: 'release', removed: true })).toMatchObject({
+    type: 'Normal',
+    reason: 'WorkCopyRemoved',
+  });
+  expect(cleanupEvent(upload(), LEFT)).toMatchObject({
     type: 'Warning',
     reason: 'WorkCopyNotRemoved',
     message: expect.stringContaining(`s3://b/work/${UID}/`),
   });
-  expect(cleanupEvent(elsewhere, false).message).toContain(`s3://w/work/${UID}/`);
+  expect(cleanupEvent(elsewhere, LEFT).message).toContain(`s3://w/work/${UID}/`);
 });

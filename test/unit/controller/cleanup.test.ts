@@ -175,3 +175,11 @@ it('an upload that the operator may not release says what to do, and is tried ag
     ),
   ]);
 });
+
+it('in a namespace that is not enabled any more the upload is released at once, and no Job is tried', async () => {
+  const left = deps();
+  const caches = { ...left.caches, namespaces: new Map() };
+  await cleanUpUpload({ ...left, caches }, { upload: held({ deleted: true }), memory: { cleanup: null }, signal });
+  expect(asked()).toEqual([`PATCH ${UPLOAD_PATH}`]);
+  expect(events).toEqual(['WorkCopyNotRemoved']);
+});
