@@ -357,7 +357,7 @@ function busy(): Fault {
     code: 'DB_BUSY',
     category: 'retryable',
     reason: 'DatabaseUnavailable',
-    message: `The database answers slowly: a statement of the operator has run for more than ${SLOW_MS / 1000} s, and others wait for it. A lock on the tables of the schema batch_upload or too much load is the cause; see pg_stat_activity. The upload goes on by itself.`,
+    message: `The database answers slowly: a statement has run for more than ${SLOW_MS / 1000} s, and others wait for it. A lock on the tables of the schema batch_upload or too much load is the cause; see pg_stat_activity. The work goes on by itself.`,
   });
 }
 
