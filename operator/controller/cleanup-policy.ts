@@ -6,6 +6,7 @@
  * |             | the namespace is not enabled (any more)       | release, not removed      |
  * | none        | pods of the upload may still write, not for long | wait                   |
  * | none        |                                               | create it                 |
+ * | exists, but cannot be seen | for 20 minutes                 | release, not removed      |
  * | running     | not for long                                  | wait                      |
  * | running     | for 10 minutes                                | release, not removed      |
  * | failed      |                                               | release, not removed      |
@@ -58,6 +59,12 @@ export function decideRefused({ endedForMs }: CleanupView, message: string): Cle
   const leftMs = CLEANUP_MS - endedForMs;
   if (leftMs <= 0 || message.includes('is being terminated')) return left(`the API server refused the Job: ${message}`);
   return { type: 'wait', ms: Math.min(leftMs, 30_000) };
+}
+
+/** A Job that exists and cannot be seen is waited for twice as long: it may have been made just now. */
+export function decideUnseen({ endedForMs }: CleanupView): CleanupOutcome {
+  if (endedForMs >= 2 * CLEANUP_MS) return left('the cleanup Job exists, but something takes its labels away');
+  return { type: 'wait', ms: CLEANUP_MS };
 }
 
 const left = (because: string): Release => ({ type: 'release', removed: false, because });

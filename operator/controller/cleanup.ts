@@ -17,6 +17,7 @@ import {
   cleanupEvent,
   decideCleanup,
   decideRefused,
+  decideUnseen,
   finalizerPatch,
   isHeld,
   stillHeldEvent,
@@ -116,6 +117,10 @@ async function createJob(
     if (!(error instanceof KubeError) || !(isAlreadyExists(error) || [400, 403, 404, 422].includes(error.status)))
       throw error;
     if (!isAlreadyExists(error)) return decideRefused(view, error.message);
+    // The Job is missing in the cache alone, which is behind, or selects Jobs by labels that something has taken away.
+    const { labels } = job.metadata;
+    await client.patchMerge(JOBS, { namespace, name: job.metadata.name }, { metadata: { labels } }, { signal });
+    return decideUnseen(view);
   }
   return { type: 'wait', ms: CLEANUP_MS };
 }

@@ -183,3 +183,18 @@ it('in a namespace that is not enabled any more the upload is released at once, 
   expect(asked()).toEqual([`PATCH ${UPLOAD_PATH}`]);
   expect(events).toEqual(['WorkCopyNotRemoved']);
 });
+
+it('a Job that exists and lacks the labels by which it is seen gets them back; an upload is not held for it for ever', async () => {
+  const memory = { cleanup: null };
+  const look = () => {
+    server.once(({ method }) => method === 'POST', refuse(409, 'AlreadyExists'));
+    return cleanUpUpload(deps(), { upload: held(), memory, signal });
+  };
+  expect(await look()).toEqual({ requeueAfterMs: 600_000 });
+  expect(asked()).toEqual(['POST /apis/batch/v1/namespaces/n/jobs', `PATCH ${JOB_PATH}`]);
+  expect(JSON.parse(server.requests[1]!.body).metadata.labels).toMatchObject({ 'batchupload.dev/kind': 'cleanup' });
+  await clock.advance(1_200_000);
+  await look();
+  expect(asked().at(-1)).toBe(`PATCH ${UPLOAD_PATH}`);
+  expect(events).toEqual(['WorkCopyNotRemoved']);
+});
