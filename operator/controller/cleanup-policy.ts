@@ -19,7 +19,7 @@ import type { Job } from '#kube/resource-types.ts';
 import type { StatusEvent } from './status-events.ts';
 
 /**
- * An upload is never held longer than this because of its copy. An operator that has just begun to lead counts anew: the
+ * Each wait for the sake of a copy ends after this time: that for the pods, and that for the cleanup Job. An operator that has just begun to lead counts anew: the
  * times in the objects are of other clocks, those of the database and of the API server.
  */
 export const CLEANUP_MS = 600_000;

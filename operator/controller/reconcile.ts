@@ -275,6 +275,7 @@ async function writeStatus(
   const { client, events, clock, statusFit } = deps;
   // The status may have been written since this reconcile began: by the reconcile itself, when it waited for long.
   const upload = withNewestStatus(input.upload, memory);
+  const { level } = statusFit;
   const status = buildFittingStatus(statusFit, { ...input, upload });
   if (sameStatus(upload.status, status)) return null;
   const sinceMs = clock.monotonic() - (memory.written?.at ?? -Infinity);
@@ -292,9 +293,7 @@ async function writeStatus(
   } catch (error) {
     // The upload has been deleted; the watch event of the deletion follows.
     if (isNotFound(error)) return null;
-    // A status that was refused although it had only what every CRD knows has another fault.
-    const isSmaller = statusFit.note(error) && !sameStatus(status, buildFittingStatus(statusFit, { ...input, upload }));
-    if (!isSmaller) throw error;
+    if (!statusFit.note(error, level)) throw error;
     return writeStatus(deps, input, { memory, signal });
   }
   const target = {
@@ -306,12 +305,12 @@ async function writeStatus(
   return null;
 }
 
-function buildFittingStatus({ outdated }: StatusFit, input: StatusInput): BatchUploadStatus {
+function buildFittingStatus({ outdated, level }: StatusFit, input: StatusInput): BatchUploadStatus {
   const status = buildStatus(input);
   if (outdated === null) return status;
-  if (input.degraded !== null) return reduceStatus(status);
+  if (input.degraded !== null) return reduceStatus(status, level);
   // The message stays what it is without the CRD: what the upload does or waits for matters more.
-  return reduceStatus({ ...buildStatus({ ...input, degraded: outdated }), message: status.message ?? '' });
+  return reduceStatus({ ...buildStatus({ ...input, degraded: outdated }), message: status.message ?? '' }, level);
 }
 
 /** Is the upload in another state, and not only further on? */

@@ -13,8 +13,13 @@ import { isSchemaRefusal } from '#kube/errors.ts';
 export interface StatusFit {
   /** Says that the CRD is too old; null while the CRD has refused no status lately. */
   readonly outdated: UploadExplanation | null;
-  /** Notes why a status was refused. @returns false when the CRD is not the cause */
-  note(error: unknown): boolean;
+  /** How much is left out of a status: 0 for nothing, see {@link reduceStatus}. */
+  readonly level: number;
+  /**
+   * Notes why a status was refused from which so much was left out.
+   * @returns false when the CRD is not the cause, or when nothing more can be left out
+   */
+  note(error: unknown, level: number): boolean;
 }
 
 /** A whole status is tried again after this time, because somebody may have upgraded the CRD. */
@@ -22,15 +27,20 @@ const AGAIN_MS = 300_000;
 const WORDS_BYTES = 400;
 
 export function createStatusFit({ clock, log }: { clock: Clock; log: Logger }): StatusFit {
-  let refusal: { why: UploadExplanation; until: number } | null = null;
+  let refusal: { why: UploadExplanation; level: number; until: number } | null = null;
+  const current = () => (refusal !== null && clock.monotonic() < refusal.until ? refusal : null);
   return {
     get outdated() {
-      return refusal !== null && clock.monotonic() < refusal.until ? refusal.why : null;
+      return current()?.why ?? null;
     },
-    note(error) {
-      if (!isSchemaRefusal(error)) return false;
+    get level() {
+      return current()?.level ?? 0;
+    },
+    note(error, level) {
+      if (!isSchemaRefusal(error) || level >= KEPT.length) return false;
       const { message: words } = error as Error;
-      refusal = { why: crdOutdated(words), until: clock.monotonic() + AGAIN_MS };
+      const next = Math.max(current()?.level ?? 0, level + 1);
+      refusal = { why: crdOutdated(words), level: next, until: clock.monotonic() + AGAIN_MS };
       log.error({ err: error }, 'the CRD of BatchUpload is older than this operator and refuses statuses: upgrade it');
       return true;
     },
@@ -47,10 +57,20 @@ function crdOutdated(words: string): UploadExplanation {
 /** The types of conditions that every release knows. */
 const OLD_TYPES = new Set(['Accepted', 'Planned', 'Progressing', 'Degraded', 'Complete', 'Failed']);
 
-/** The part of a status that every release of the CRD knows. Pure. */
-export function reduceStatus(status: BatchUploadStatus): BatchUploadStatus {
-  const { observedGeneration, phase, message, startTime, completionTime, records, progress, conditions } = status;
-  const kept = { observedGeneration, phase, message, startTime, completionTime, records, progress };
-  const present = Object.entries(kept).filter(([, value]) => value !== undefined);
-  return { ...Object.fromEntries(present), conditions: (conditions ?? []).filter(({ type }) => OLD_TYPES.has(type)) };
+/** What is kept of a status, the most first: a CRD that is older still may not know a field of the first list either. */
+const KEPT: readonly (keyof BatchUploadStatus)[][] = [
+  ['observedGeneration', 'phase', 'message', 'startTime', 'completionTime', 'records', 'progress'],
+  ['observedGeneration', 'phase', 'message', 'startTime', 'completionTime'],
+  ['observedGeneration', 'message'],
+];
+
+/** The part of a status that an older CRD knows too; nothing is left out at level 0. Pure. */
+export function reduceStatus(status: BatchUploadStatus, level: number): BatchUploadStatus {
+  const kept = KEPT[level - 1];
+  if (kept === undefined) return status;
+  const fields = kept.flatMap((field) => (status[field] === undefined ? [] : [[field, status[field]]]));
+  return {
+    ...Object.fromEntries(fields),
+    conditions: (status.conditions ?? []).filter(({ type }) => OLD_TYPES.has(type)),
+  };
 }
