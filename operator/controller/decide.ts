@@ -128,11 +128,12 @@ function endOf({ upload, topErrors }: Observed, row: UploadProgress): JobPlan | 
 function work(observed: Observed, view: View & { row: UploadProgress }, plan: JobPlan): Decision {
   const job = observed.jobs[neededKind(view.row)];
   const { stuck, checkAfterMs } = findStuck(observed, job);
+  const { failing, checkAfterMs: failingForMs } = findFailing(observed, job);
   return {
     actions: plan.actions,
     view,
-    degraded: plan.degraded ?? findFailing(observed, job) ?? stuck,
-    requeueAfterMs: earliest(plan.requeueAfterMs, checkAfterMs),
+    degraded: plan.degraded ?? failing ?? stuck ?? observed.databaseBusy?.why ?? null,
+    requeueAfterMs: earliest(plan.requeueAfterMs, checkAfterMs, failingForMs, observed.databaseBusy?.forMs ?? null),
   };
 }
 

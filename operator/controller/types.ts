@@ -87,6 +87,8 @@ export interface Observed {
   created: { times: number; agoMs: number } | null;
   /** The pods that something has evicted, preempted or deleted since the upload began, and the last of them. */
   disruptions: Disruptions | null;
+  /** Why the database, which was held up a moment ago, still counts as held up, and for how long; null otherwise. */
+  databaseBusy: { why: UploadExplanation; forMs: number } | null;
   /** How often the Job that is missing now was deleted to be made again. */
   recreated: number;
   /** When the failure of this upload was first read from the ledger (wall clock, ms). */

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
+import { Fault } from '#common/faults.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
 import type { AdmitNotices, ObjectNotice, Outcome, Receiver } from '#operator/bridge/model/types.ts';
 import { type BridgeBench, startBridgeBench } from '#support/bridge/bridge.ts';
@@ -441,6 +442,44 @@ describe('sources come, change and go', () => {
     bench.api.remove('uploadsources', NAMESPACE, 'older');
     await eventually('takes over', () => ready('younger')?.status === 'True');
     expect(owners).toEqual(['older', 'younger']);
+  });
+
+  it('a source that names a queue and may not receive from it does not keep the queue from its owner', async () => {
+    const bucket = await newBucket();
+    const receiving = new Map<string, number>();
+    let deny = true;
+    const sqs: Receiver = async ({ metadata }, { recorder }, signal) => {
+      const name = metadata!.name!;
+      receiving.set(name, (receiving.get(name) ?? 0) + 1);
+      if (name === 'claims' && deny) {
+        throw new Fault({ code: 'CFG_SECRET', category: 'permanent', reason: 'QueueAccessDenied', message: 'denied' });
+      }
+      recorder.problem('receive', null);
+      await new Promise<void>((end) => signal.addEventListener('abort', () => end(), { once: true }));
+    };
+    const put = (name: string, creationTimestamp: string) => {
+      const source = testSource(name, { s3: { bucket, prefix: '' }, ...EVENTS });
+      bench.api.put('uploadsources', { ...source, metadata: { ...source.metadata, creationTimestamp } });
+    };
+    put('claims', '2026-01-01T00:00:00Z');
+    const bridge = bench.start({ receivers: { sqs } });
+    await eventually('denied', () => ready('claims')?.status === 'False');
+    put('owner', '2026-01-02T00:00:00Z');
+    await eventually('receives', () => ready('owner')?.status === 'True');
+    await eventually('yields', () => ready('claims')?.reason === 'QueueTaken');
+    expect(ready('claims')?.message).toContain('ns/owner');
+    expect(statusOf('owner').queue).toBe('https://sqs.example.com/1/a');
+    expect(statusOf('claims').queue).toBeUndefined();
+    // A bridge that has just started knows the owner by its status, and lets no other source try.
+    await bridge.stop();
+    deny = false;
+    const tries = receiving.get('claims');
+    bench.start({ receivers: { sqs } });
+    await eventually('receives again', () => receiving.get('owner') === 2);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(receiving.get('claims')).toBe(tries);
+    bench.api.remove('uploadsources', NAMESPACE, 'owner');
+    await eventually('takes over', () => ready('claims')?.status === 'True');
   });
 
   it('suspended, resumed, changed, deleted', async () => {
