@@ -64,7 +64,7 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
   const { key, failures, signal } = input;
   const memory = deps.memories.of(key, input.upload.metadata.uid);
   const upload = withNewestStatus(input.upload, memory);
-  if (isFinal(upload)) return tidyUp(deps, { key, upload, signal });
+  if (isFinal(upload) && !memory.wentBack) return tidyUp(deps, { key, upload, signal });
   memory.tidyingSince = null;
   const since = deps.clock.monotonic();
   let known: StatusInput | null = null;
@@ -235,6 +235,7 @@ async function finish(
 ): Promise<ProcessResult> {
   const { upload } = observed;
   const unwrittenMs = await writeStatus(deps, { ...observed, ...decision }, { memory, signal });
+  if (unwrittenMs === null && observed.ledger.state === 'row') memory.wentBack = false;
   const { kind } = decision.view;
   if (kind === 'complete' || kind === 'failed') {
     memory.database?.unwatch(memory.uid);
