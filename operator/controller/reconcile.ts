@@ -16,6 +16,7 @@ import { unexpiredJobs, unfinishedJobs } from './job-policy.ts';
 import { viewAllJobs } from './job-view.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
 import { type ObserveDeps, observe } from './observe.ts';
+import { progressSpacingMs } from './progress-policy.ts';
 import { isFinal } from './retry-policy.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
 import { eventsOf } from './status-events.ts';
@@ -40,8 +41,6 @@ const LINGER_MS = 30_000;
 /** Delay before another try to hold an upload that has changed since it was read. */
 const HOLD_MS = 500;
 
-/** Between two statuses that differ only in progress lies at least this time. */
-const COALESCE_MS = 2_000;
 /** The wait grows by this share of the time for which the upload has waited, to so many times the first wait. */
 const WAIT_SHARE = 8;
 const LONGEST_WAIT = 5;
@@ -266,7 +265,7 @@ function waitMore({ clock, config }: ReconcileDeps, memory: UploadMemory, { view
 }
 
 async function writeStatus(
-  { client, events, clock }: ReconcileDeps,
+  { client, events, clock, memories }: ReconcileDeps,
   input: StatusInput,
   { memory, signal }: { memory: UploadMemory; signal: AbortSignal },
 ): Promise<number | null> {
@@ -275,7 +274,8 @@ async function writeStatus(
   const status = buildStatus({ ...input, upload });
   if (sameStatus(upload.status, status)) return null;
   const sinceMs = clock.monotonic() - (memory.written?.at ?? -Infinity);
-  if (sinceMs < COALESCE_MS && !hasTurned(upload.status, status)) return COALESCE_MS - sinceMs;
+  const spacingMs = progressSpacingMs(memories.moving);
+  if (sinceMs < spacingMs && !hasTurned(upload.status, status)) return spacingMs - sinceMs;
   const { name, namespace, uid } = upload.metadata;
   // The uid makes the API server refuse the status for a newer object of the same name.
   const object = { metadata: { name, namespace, uid }, status } as BatchUpload;

@@ -69,6 +69,13 @@ export class UploadMemories {
     return memory;
   }
 
+  /** The number of uploads that have a ledger row and have not ended. */
+  get moving(): number {
+    let moving = 0;
+    for (const { rate } of this.#byKey.values()) if (rate !== null) moving += 1;
+    return moving;
+  }
+
   forget(key: string): void {
     const memory = this.#byKey.get(key);
     memory?.database?.unwatch(memory.uid);
