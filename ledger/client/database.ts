@@ -202,15 +202,16 @@ export class Database {
     this.#failIfDown();
     const client = await this.#connect(pool);
     const { config } = this.#route;
+    const isOver = () => isVisit && this.#watched.size === 0;
     try {
       const result = await work(client);
-      client.release(isVisit && this.#watched.size === 0);
+      client.release(isOver());
       this.#succeeded();
       return result;
     } catch (error) {
       const fault = classify(error);
       // A connection in an unknown state is not used again.
-      client.release(isLost(error) ? true : undefined);
+      client.release(isLost(error) || isOver());
       if (!isLost(error)) throw fault;
       this.#turn(error, config);
       throw this.#failed(fault);

@@ -26,7 +26,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it('a standby is promoted while a pod is in COPY: the status says what happens, and every record is loaded once', async () => {
+it('a standby is promoted while a pod stands before its COMMIT: the status says what happens, and every record is loaded once', async () => {
   const { cluster } = e2e;
   const template = await makeTemplate(join(folder, 'template'));
   const address = hostAddress(e2e);
