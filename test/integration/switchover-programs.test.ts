@@ -15,8 +15,11 @@ import { startCommand } from '#support/cli/load-processes.ts';
 import { startController } from '#support/cluster/controller.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { testPlan } from '#support/database/ledger.ts';
+import { startPostgres } from '#support/database/postgres.ts';
 import { makeTemplate, type Replication, startReplication } from '#support/database/replication.ts';
 import { startS3Server } from '#support/storage/s3-server.ts';
+
+const READ_ONLY = /SQLSTATE 25006.*takes no writes: a switchover is under way.*by itself/;
 
 let root: string;
 let template: string;
@@ -33,17 +36,42 @@ beforeEach(async () => {
 const until = (what: () => unknown, timeout = 30_000) =>
   expect.poll(async () => Boolean(await what()), { timeout, interval: 50 }).toBe(true);
 
+/** Lets every session of the server take no writes from its next transaction on, as a server that is being demoted. */
+async function setReadOnly(url: string, isReadOnly: boolean): Promise<void> {
+  await withClient(url, async (client) => {
+    await client.query(`ALTER SYSTEM SET default_transaction_read_only = ${isReadOnly ? 'on' : 'off'}`);
+    await client.query('SELECT pg_reload_conf()');
+  });
+}
+
+/** Commits the only chunk of an upload, as its pod would. */
+async function commitChunk(url: string, id: string): Promise<void> {
+  const counts = { records: 1, succeeded: 1, updated: 0, failed: 0, duplicate: 0 };
+  const [chunk] = testPlan(id).chunks;
+  await withClient(url, async (client) => {
+    await client.query('SET default_transaction_read_only = off');
+    await commitPlan(client, { id, attempt: 1 }, testPlan(id));
+    await beginChunks(client, { id, attempt: 1, chunks: [{ number: 0, ...chunk! }] });
+    await commitChunks(client, id, [{ number: 0, ...counts, durationMs: 1, codes: [], metadata: {} }]);
+  });
+}
+
 describe('the operator', () => {
-  /** Commits the only chunk of an upload, as its pod would. */
-  async function commitChunk(url: string, id: string): Promise<void> {
-    const counts = { records: 1, succeeded: 1, updated: 0, failed: 0, duplicate: 0 };
-    const [chunk] = testPlan(id).chunks;
-    await withClient(url, async (client) => {
-      await commitPlan(client, { id, attempt: 1 }, testPlan(id));
-      await beginChunks(client, { id, attempt: 1, chunks: [{ number: 0, ...chunk! }] });
-      await commitChunks(client, id, [{ number: 0, ...counts, durationMs: 1, codes: [], metadata: {} }]);
-    });
-  }
+  it('says that the primary takes no writes, and ends the upload when it does again', async () => {
+    await using server = await startPostgres({ settings: { fsync: 'off' } });
+    const url = await createDatabase(server);
+    await using bench = await startController({ databases: { one: url } });
+    bench.upload('one', 'u');
+    await until(() => bench.status('one', 'u')?.phase === 'Planning');
+    await setReadOnly(server.url, true);
+    await commitChunk(url, bench.api.get('batchuploads', 'one', 'u')!.metadata!.uid!);
+    const degraded = () => findCondition(bench.status('one', 'u'), 'Degraded');
+    await until(() => degraded()?.status === 'True');
+    expect(degraded()).toMatchObject({ reason: 'DatabaseUnavailable', message: expect.stringMatching(READ_ONLY) });
+    await setReadOnly(server.url, false);
+    await until(() => bench.status('one', 'u')?.phase === 'Complete');
+    expect(degraded()?.status).toBe('False');
+  });
 
   it('commits do not wait, and an upload that was accepted is lost: it is accepted again', async () => {
     await using servers = await startReplication({ folder, template });
@@ -96,9 +124,7 @@ describe('the operator', () => {
     await until(() => conditionOf('running', 'Degraded')?.reason === 'DatabaseUnavailable');
     bench.upload('one', 'waiting');
     await until(() => conditionOf('waiting', 'Accepted')?.reason === 'DatabaseUnavailable');
-    await until(() =>
-      /takes no writes: a switchover is under way.*by itself/.test(conditionOf('waiting', 'Accepted')!.message),
-    );
+    await until(() => READ_ONLY.test(conditionOf('waiting', 'Accepted')!.message));
     await servers.promote();
     await until(() => conditionOf('running', 'Degraded')?.status === 'False');
     await until(() => bench.status('one', 'waiting')?.phase === 'Planning');
@@ -141,6 +167,27 @@ it('the bridge makes one upload of each file, also of one that came while no ser
     client.query('SELECT key FROM batch_upload.batch_upload_arrivals ORDER BY key'),
   );
   expect(rows).toEqual([{ key: 'in/a.csv' }, { key: 'in/b.csv' }]);
+});
+
+it('the bridge waits while the primary takes no writes', async () => {
+  await using server = await startPostgres({ settings: { fsync: 'off' } });
+  await using storage = await startS3Server({ versioning: true });
+  await using bench = await startBridgeBench({ postgres: server, storage });
+  const ready = () => {
+    const source = bench.api.get('uploadsources', NAMESPACE, 'orders') as UploadSource | undefined;
+    return source?.status?.conditions?.find(({ type }) => type === 'Ready');
+  };
+  await bench.bucket('inbox');
+  const poll = { s3Poll: { intervalSeconds: 0.2 } };
+  bench.api.put('uploadsources', testSource('orders', { s3: { bucket: 'inbox', prefix: 'in/' }, ...poll }));
+  bench.start();
+  await until(() => ready()?.status === 'True');
+  await setReadOnly(server.url, true);
+  await bench.put('inbox', 'in/a.csv');
+  await until(() => ready()?.status === 'False');
+  expect(ready()).toMatchObject({ reason: 'DatabaseUnavailable', message: expect.stringMatching(READ_ONLY) });
+  await setReadOnly(server.url, false);
+  await until(() => bench.api.all('batchuploads').length === 1 && ready()?.status === 'True');
 });
 
 describe('batch-upload load', () => {
@@ -186,6 +233,18 @@ describe('batch-upload load', () => {
     const { code, stderr } = await running.done;
     expect({ code }, stderr).toEqual({ code: 0 });
     await expectAll(servers.onStandby(url));
+  });
+
+  it('waits while the primary takes no writes', async () => {
+    await using servers = await startReplication({ folder, template });
+    const url = await prepare(servers);
+    const running = start(servers, url);
+    await whileHeld({ url, table: 'notes', running, commits: 2 }, () => setReadOnly(servers.primary.url, true));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await setReadOnly(servers.primary.url, false);
+    const { code, stderr } = await running.done;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('DB_25006') });
+    await expectAll(url);
   });
 
   it('commits do not wait, and the plan is lost: the load plans again', async () => {
