@@ -11,7 +11,7 @@ import type { Logger } from '#common/log.ts';
 import { createSemaphore } from '#common/semaphore.ts';
 import { createRoute, type DatabaseAddress, type Route } from '#ledger/connection/database-uri.ts';
 import { type Lineage, readLineage } from '#ledger/connection/lineage.ts';
-import { assertWritable, sqlState } from '#ledger/connection/postgres.ts';
+import { assertWritable, READ_ONLY, sqlState } from '#ledger/connection/postgres.ts';
 import { readLedgerState } from '#ledger/migrate.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { withLockPatience } from '#ledger/uploads/lock-upload.ts';
@@ -230,7 +230,9 @@ export class Database {
         if (this.#checked) return client;
         try {
           await assertDirect(client);
-          if (this.#route.mustWrite) await assertWritable(client);
+          // Reads alone would take a server that refuses writes for one that can be used again.
+          const mustWrite = this.#route.mustWrite || this.#fault?.code === `DB_${READ_ONLY}`;
+          if (mustWrite) await assertWritable(client);
           this.#lineage = await readLineage(client);
         } catch (error) {
           client.release(true);

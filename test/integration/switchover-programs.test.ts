@@ -61,13 +61,20 @@ describe('the operator', () => {
     await using server = await startPostgres({ settings: { fsync: 'off' } });
     const url = await createDatabase(server);
     await using bench = await startController({ databases: { one: url } });
-    bench.upload('one', 'u');
-    await until(() => bench.status('one', 'u')?.phase === 'Planning');
+    // The others only need to be read, which the server still allows.
+    const names = ['u', 'a', 'b', 'c', 'd', 'e'];
+    for (const name of names) bench.upload('one', name);
+    await until(() => names.every((name) => bench.status('one', name)?.phase === 'Planning'));
     await setReadOnly(server.url, true);
     await commitChunk(url, bench.api.get('batchuploads', 'one', 'u')!.metadata!.uid!);
     const degraded = () => findCondition(bench.status('one', 'u'), 'Degraded');
     await until(() => degraded()?.status === 'True');
     expect(degraded()).toMatchObject({ reason: 'DatabaseUnavailable', message: expect.stringMatching(READ_ONLY) });
+    const written = () => bench.api.requests.filter(({ subresource }) => subresource === 'status').length;
+    const before = written();
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    expect(written() - before).toBeLessThanOrEqual(names.length);
+    expect(bench.log.entries.filter(({ message }) => message === 'a database cannot be used')).toHaveLength(1);
     await setReadOnly(server.url, false);
     await until(() => bench.status('one', 'u')?.phase === 'Complete');
     expect(degraded()?.status).toBe('False');
