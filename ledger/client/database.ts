@@ -303,7 +303,9 @@ export class Database {
     const ids = [...this.#watched.keys()];
     if (ids.length === 0) return;
     const at = this.#deps.clock.monotonic();
-    const { rows, lineage } = await this.#with(this.#poll, (client) => this.#readRows(client, ids));
+    const read = (client: pg.PoolClient) => this.#readRows(client, ids);
+    // Where new connections are refused, the one of the polling may live on, and would take the database for up each time.
+    const { rows, lineage } = await (this.#fault === null ? this.#with(this.#poll, read) : this.run(read));
     for (const id of ids) {
       const before = this.#watched.get(id);
       if (before === undefined) continue;
