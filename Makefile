@@ -42,8 +42,8 @@ chaos: up ## Kill, freeze and double pods, operators and the bridge, and compare
 	@vitest run --project chaos
 
 .PHONY: scale
-scale: up ## A big file through the cluster: time, rate, peak memory of the pods (RECORDS=1000000 PARALLELISM=2)
-	@node test/scale/main.ts
+scale: up ## A big file through the cluster: time, rate, peak memory (RECORDS=1000000 PARALLELISM=2; SCALE=uploads: 100 at once)
+	@node test/scale/$(or $(SCALE),main).ts
 
 .PHONY: bench
 bench: node_modules ## Speed and memory against \copy, pgloader and csv-parse (RECORDS=1000000 RUNS=3 BENCH=flat,memory,…)

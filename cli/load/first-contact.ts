@@ -7,6 +7,7 @@ import { InputError } from '#cli/input-error.ts';
 import { Fault } from '#common/faults.ts';
 import { DEFAULTS } from '#common/job-contract.ts';
 import { networkCode } from '#common/network-code.ts';
+import { readDatabaseUri } from '#ledger/connection/database-uri.ts';
 import { connect } from '#ledger/connection/postgres.ts';
 import type { FileStore } from '#runner/storage/file-store.ts';
 import type { ObjectIdentity } from '#s3/object-identity.ts';
@@ -19,8 +20,7 @@ export async function connectFirst(uri: string): Promise<pg.Client> {
     return await connect({ uri, applicationName: LOCK_SESSION });
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    // The URI was read before, so that it is one.
-    if (error.code === 'DB_CONNECTION') throw new InputError(explainNoDatabase(new URL(uri), error.cause));
+    if (error.code === 'DB_CONNECTION') throw new InputError(explainNoDatabase(uri, error.cause));
     if (error.code === 'DB_AUTHENTICATION' && /no encryption|SSL off/.test((error.cause as Error).message))
       throw new InputError(
         'PostgreSQL refuses this connection without TLS (pg_hba.conf). Add ?sslmode=require to the URI of --database.',
@@ -48,8 +48,9 @@ export async function headFirst(store: FileStore, location: S3Location, signal: 
   }
 }
 
-function explainNoDatabase({ hostname, port }: URL, cause: unknown): string {
-  const at = `${hostname}:${port || 5432}`;
+function explainNoDatabase(uri: string, cause: unknown): string {
+  const { hosts } = readDatabaseUri({ uri, applicationName: LOCK_SESSION });
+  const at = hosts.map(({ config }) => `${config.host}:${config.port}`).join(' or ');
   const { message = '' } = (cause ?? {}) as Error;
   if (/does not support SSL/.test(message))
     return `PostgreSQL at ${at} offers no TLS, which the URI of --database asks for. Remove sslmode from the URI, or have TLS switched on there.`;

@@ -1,6 +1,5 @@
 /** Processes the chunks of a planned load with several sessions, and watches how many records fail. */
 import { setTimeout as sleep } from 'node:timers/promises';
-
 import type { PlannedUpload, UploadProgress } from '#ledger/types.ts';
 import { findTooManyFailed } from '#ledger/uploads/error-policy.ts';
 import { completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
@@ -11,6 +10,9 @@ import type { ReadObject } from '#s3/object-identity.ts';
 import { createDeps, createLoadSession, type Loading, stopped } from './loading.ts';
 
 const WATCH_MS = 500;
+/** What a person reads where the ledger has no row of a load that runs. */
+export const LOST =
+  'The ledger has lost this load while the file was loaded: the ledger was removed from the database, or a standby was promoted that had not received it. Call the same command again.';
 
 /** Loads all chunks that are not done, and completes the upload. @throws Fault */
 export async function processLoad(
@@ -21,15 +23,24 @@ export async function processLoad(
   const watching = new AbortController();
   const watched = watch(loading, control, watching.signal);
   try {
-    await processAll(loading, upload, object);
+    await processAll({ ...loading, stop: abortedWith(loading.stop.signal) }, upload, object);
   } finally {
     watching.abort();
     await watched;
   }
   if (await endIfTooManyFailed(loading, control)) return;
   const status = await control.run((client) => completeUpload(client, loading.id));
+  if (status === null) throw stopped(LOST);
   if (status === 'Processing')
     throw stopped('Another process still loads a part of the file. Call the same command again, and it goes on.');
+}
+
+/** One session that fails stops the others, and not the whole call, which may go on from what the ledger has. */
+function abortedWith(signal: AbortSignal): AbortController {
+  const controller = new AbortController();
+  signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
+  if (signal.aborted) controller.abort(signal.reason);
+  return controller;
 }
 
 /** Each session takes every n-th index, so that all of them have some; a session that has ended helps the others. */

@@ -13,7 +13,6 @@
  * | the same content under another path, interrupted      | goes on with that load                           |
  */
 import type pg from 'pg';
-import { InputError } from '#cli/input-error.ts';
 import { Fault } from '#common/faults.ts';
 import { DEFAULTS } from '#common/job-contract.ts';
 import type { UploadRow } from '#ledger/types.ts';
@@ -35,9 +34,10 @@ import {
   interrupted,
   type Loading,
   type LoadRequest,
+  stopped,
 } from './loading.ts';
 import { prepareDatabase } from './prepare-database.ts';
-import { processLoad } from './process-load.ts';
+import { LOST, processLoad } from './process-load.ts';
 import { resumeUpload, takeOverHolder } from './resume-load.ts';
 import type { LoadSource } from './source.ts';
 import { writeErrors } from './write-errors.ts';
@@ -59,30 +59,36 @@ export async function runLoad(source: LoadSource, load: LoadRequest): Promise<Lo
   cleanup.defer(() => progress.clear());
   let loading: Loading = { source, load, id, stop, progress, log, cleanup };
   for (;;) {
-    const taken = await loadOrFail(loading, lock);
-    if (taken === null) break;
-    progress.note('An interrupted load has the same content. This call goes on with that load.');
-    loading = { ...loading, id: taken };
+    const next = await loadOrFail(loading, lock);
+    if (next === null) break;
+    progress.note(next.note);
+    loading = { ...loading, id: next.id };
   }
   const result = await readResult(createEndSession(loading), loading, startedAt);
   if (load.errors !== undefined) await writeErrors(loading, load.errors, identity);
   return result;
 }
 
+/** The upload that this call goes on with, and why, in words for people. */
+interface NextLoad {
+  id: string;
+  note: string;
+}
+
 /** Loads one upload, and ends it in the ledger after a fault that another call would meet again. */
-async function loadOrFail(loading: Loading, lock: FileLock): Promise<string | null> {
+async function loadOrFail(loading: Loading, lock: FileLock): Promise<NextLoad | null> {
   const { id, log } = loading;
   try {
     const taken = await loadUpload(loading, lock);
     await removeCopies(loading);
-    return taken;
+    return taken === null ? null : { id: taken, note: TAKEN };
   } catch (thrown) {
     const { signal } = loading.stop;
     // A wait that is aborted throws an error of its own, and the signal's reason says why the load was stopped.
     const error = signal.aborted && (thrown as Error).name === 'AbortError' ? signal.reason : thrown;
-    // The ledger has ended the upload, and the result says why: more records failed than the limit allows.
     const isEnded = error instanceof Fault && error.category === 'fenced';
     if (!isEnded && !(error instanceof Fault && error.category === 'permanent')) throw error;
+    if (isEnded && !(await hasEnded(loading))) return { id, note: WENT_BACK };
     if (!isEnded) {
       const { reason, message } = error;
       await createEndSession(loading)
@@ -93,6 +99,19 @@ async function loadOrFail(loading: Loading, lock: FileLock): Promise<string | nu
     if (!isEnded) throw error;
     return null;
   }
+}
+
+const TAKEN = 'An interrupted load has the same content. This call goes on with that load.';
+const WENT_BACK =
+  'The database has lost what was committed last, as where a standby that lagged was promoted: it lost the rows together with the notes about them. The load goes on from there.';
+
+/**
+ * Mostly the ledger has ended the upload that fences this process off, and the result says why: more records failed
+ * than the limit allows. An upload that runs has gone back to an earlier state.
+ */
+async function hasEnded(loading: Loading): Promise<boolean> {
+  const { status } = await createEndSession(loading).run((client) => read(client, loading.id));
+  return status !== 'Planning' && status !== 'Queued' && status !== 'Processing';
 }
 
 /** @returns the id of an interrupted load of the same content, which goes on instead of this one; else null. */
@@ -140,7 +159,7 @@ async function waitForHolder(loading: Loading, control: Session, lock: FileLock)
 async function read(client: pg.Client, id: string): Promise<UploadRow> {
   const upload = await readUpload(client, id);
   if (upload) return upload;
-  throw new InputError('The ledger was removed from the database while the file was loaded. Call the command again.');
+  throw stopped(LOST);
 }
 
 async function removeCopies({ id, source, log }: Loading): Promise<void> {

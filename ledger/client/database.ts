@@ -10,7 +10,8 @@ import { Fault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
 import { createSemaphore } from '#common/semaphore.ts';
 import { createRoute, type DatabaseAddress, type Route } from '#ledger/connection/database-uri.ts';
-import { assertWritable, sqlState } from '#ledger/connection/postgres.ts';
+import { type Lineage, readLineage } from '#ledger/connection/lineage.ts';
+import { assertWritable, READ_ONLY, sqlState } from '#ledger/connection/postgres.ts';
 import { readLedgerState } from '#ledger/migrate.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { withLockPatience } from '#ledger/uploads/lock-upload.ts';
@@ -34,6 +35,8 @@ export interface Reading {
   row: UploadProgress | null;
   /** Monotonic time in ms, taken before the query was sent. */
   at: number;
+  /** The history that the database had then, where the server says so. */
+  lineage: Lineage | null;
 }
 
 /**
@@ -72,6 +75,7 @@ export class Database {
   #retryAt = 0;
   #busyUntil = 0;
   #checked = false;
+  #lineage: Lineage | null = null;
   #isCurrent = false;
   #polling: Promise<void> | null = null;
   #lastUsed: number;
@@ -105,16 +109,18 @@ export class Database {
 
   /**
    * Runs statements on a connection.
+   * @param options.isVisit closes the connection afterwards unless an upload is watched. A round through hundreds of
+   * databases then holds only the connections of those that it visits at the moment.
    * @throws Fault for errors of the database or the network; other errors of `work` are passed on.
    */
-  async run<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async run<T>(work: (client: pg.PoolClient) => Promise<T>, { isVisit = false } = {}): Promise<T> {
     this.#lastUsed = this.#deps.clock.monotonic();
     this.#failIfDown();
     await this.#enter();
     const started = { at: this.#deps.clock.monotonic() };
     this.#running.add(started);
     try {
-      return await this.#with(this.#work, work);
+      return await this.#with(this.#work, work, isVisit);
     } finally {
       this.#running.delete(started);
       this.#gate.release();
@@ -166,8 +172,8 @@ export class Database {
   /** Reads one upload now. @throws Fault */
   async read(id: string): Promise<Reading> {
     const at = this.#deps.clock.monotonic();
-    const rows = await this.run((client) => this.#readRows(client, [id]));
-    return this.#keep(id, { row: rows.get(id) ?? null, at });
+    const { rows, lineage } = await this.run((client) => this.#readRows(client, [id]));
+    return this.#keep(id, { row: rows.get(id) ?? null, at, lineage });
   }
 
   readTopErrors(id: string): Promise<ErrorSummary[]> {
@@ -203,20 +209,21 @@ export class Database {
     if (this.#fault !== null && this.#deps.clock.monotonic() < this.#retryAt) throw this.#fault;
   }
 
-  async #with<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async #with<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>, isVisit = false): Promise<T> {
     // While this call waited at the gate, another one may have found the database down.
     this.#failIfDown();
     const client = await this.#connect(pool);
     const { config } = this.#route;
+    const isOver = () => isVisit && this.#watched.size === 0;
     try {
       const result = await work(client);
-      client.release();
+      client.release(isOver());
       this.#succeeded();
       return result;
     } catch (error) {
       const fault = classify(error);
       // A connection in an unknown state is not used again.
-      client.release(isLost(error) ? true : undefined);
+      client.release(isLost(error) || isOver());
       if (!isLost(error)) throw fault;
       this.#turn(error, config);
       throw this.#failed(fault);
@@ -235,7 +242,10 @@ export class Database {
         if (this.#checked) return client;
         try {
           await assertDirect(client);
-          if (this.#route.mustWrite) await assertWritable(client);
+          // Reads alone would take a server that refuses writes for one that can be used again.
+          const mustWrite = this.#route.mustWrite || this.#fault?.code === `DB_${READ_ONLY}`;
+          if (mustWrite) await assertWritable(client);
+          this.#lineage = await readLineage(client);
         } catch (error) {
           client.release(true);
           throw error;
@@ -305,12 +315,14 @@ export class Database {
     const ids = [...this.#watched.keys()];
     if (ids.length === 0) return;
     const at = this.#deps.clock.monotonic();
-    const rows = await this.#with(this.#poll, (client) => this.#readRows(client, ids));
+    const read = (client: pg.PoolClient) => this.#readRows(client, ids);
+    // Where new connections are refused, the one of the polling may live on, and would take the database for up each time.
+    const { rows, lineage } = await (this.#fault === null ? this.#with(this.#poll, read) : this.run(read));
     for (const id of ids) {
       const before = this.#watched.get(id);
       if (before === undefined) continue;
       const seen = before.reading;
-      this.#keep(id, { row: rows.get(id) ?? null, at });
+      this.#keep(id, { row: rows.get(id) ?? null, at, lineage });
       if (seen === null || JSON.stringify(seen.row) !== JSON.stringify(rows.get(id) ?? null)) before.notify();
     }
   }
@@ -318,21 +330,25 @@ export class Database {
   /**
    * @throws Fault DB_LEDGER_OUTDATED when the ledger is older than this program: pods may need columns that it lacks.
    */
-  async #readRows(client: pg.PoolClient, ids: string[]): Promise<Map<string, UploadProgress>> {
+  async #readRows(
+    client: pg.PoolClient,
+    ids: string[],
+  ): Promise<{ rows: Map<string, UploadProgress>; lineage: Lineage | null }> {
+    const lineage = this.#lineage;
     if (!this.#isCurrent) {
       const state = await readLedgerState(client);
       // Without a ledger no upload was ever opened in this database.
-      if (state === 'missing') return new Map();
+      if (state === 'missing') return { rows: new Map(), lineage };
       if (state === 'outdated') throw ledgerOutdated();
       this.#isCurrent = true;
     }
     try {
-      return await readProgress(client, ids);
+      return { rows: await readProgress(client, ids), lineage };
     } catch (error) {
       if (!NO_LEDGER.has(sqlState(error) ?? '')) throw error;
       // The ledger or the whole database was dropped and created anew.
       this.#isCurrent = false;
-      return new Map();
+      return { rows: new Map(), lineage };
     }
   }
 

@@ -1,4 +1,8 @@
-/** Closes the ledger rows of deleted uploads: at once when the controller sees the deletion, else by the sweep. */
+/**
+ * Closes the ledger rows of deleted uploads: at once when the controller sees the deletion, else by the sweep. The sweep also finds the
+ * uploads whose end the database has lost.
+ */
+import type pg from 'pg';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { databaseSecretName } from '#api/names.ts';
 import { Fault } from '#common/faults.ts';
@@ -15,6 +19,7 @@ import type { Databases, SecretRef } from '#operator/tenancy/databases.ts';
 import { type FindMigrator, migrateWhereNamed } from '#operator/tenancy/prepare-ledger.ts';
 import type { Caches } from './caches.ts';
 import type { ReachPoint } from './fault-point.ts';
+import { isFinal } from './retry-policy.ts';
 
 export interface CloseDeps {
   client: Pick<KubeClient, 'find'>;
@@ -26,6 +31,8 @@ export interface CloseDeps {
   extraDatabaseSecrets: readonly string[];
   reachPoint: ReachPoint;
   findMigrator: (namespace: string) => FindMigrator;
+  /** Called for an upload that runs in the ledger, although its status says that it has ended. */
+  onWentBack: (upload: BatchUpload) => void;
 }
 
 /** What is needed of a deleted upload to close its ledger row. */
@@ -94,13 +101,19 @@ export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<numbe
 }
 
 export async function sweepDatabase(deps: CloseDeps, database: Database, signal: AbortSignal): Promise<number> {
-  const rows = await database
-    .run((client) => listRunningUploads(client, deps.clusterId))
-    .catch((error) => (hasNoLedger(error) ? [] : Promise.reject(error)));
+  const none = { rows: [], isMore: false };
+  const { rows, isMore } = await database
+    .run((client) => visit(client, deps.clusterId), { isVisit: true })
+    .catch((error) => (hasNoLedger(error) ? none : Promise.reject(error)));
   let closed = 0;
   for (const row of rows) {
     if (signal.aborted) break;
-    if (deps.caches.uploadByUid(row.id) !== undefined) continue;
+    const upload = deps.caches.uploadByUid(row.id);
+    if (upload !== undefined) {
+      // The end of the upload was committed before its status was written, and a standby was promoted that lacked it.
+      if (isFinal(upload)) deps.onWentBack(upload);
+      continue;
+    }
     // The cache may be old, so that the API server is asked before a row is closed.
     const found = await deps.client.find(BATCH_UPLOADS, row, { signal });
     if (found?.metadata.uid === row.id && found.metadata.deletionTimestamp === undefined) continue;
@@ -111,14 +124,23 @@ export async function sweepDatabase(deps: CloseDeps, database: Database, signal:
       'closed the ledger row of a deleted upload',
     );
   }
-  await removeLeftRows(database, signal);
+  if (isMore || closed > 0) await removeLeftRows(database, signal);
   return closed;
+}
+
+/** What a sweep mostly finds in a database, on one connection. */
+async function visit(client: pg.ClientBase, clusterId: string) {
+  const rows = await listRunningUploads(client, clusterId);
+  const remove = async () => (await removeKeys(client)) || (await removePending(client));
+  // A ledger of an earlier version lacks one of the tables.
+  const isMore = await remove().catch((error) => (hasNoLedger(error) ? false : Promise.reject(error)));
+  return { rows, isMore };
 }
 
 async function removeLeftRows(database: Database, signal: AbortSignal): Promise<void> {
   try {
-    while (!signal.aborted && (await database.run(removeKeys)));
-    while (!signal.aborted && (await database.run(removePending)));
+    while (!signal.aborted && (await database.run(removeKeys, { isVisit: true })));
+    while (!signal.aborted && (await database.run(removePending, { isVisit: true })));
   } catch (error) {
     if (!hasNoLedger(error)) throw error;
   }

@@ -97,7 +97,13 @@ export function createController(deps: ControllerDeps): Controller {
       enqueue: (key) => queue.add(key),
       findServiceAccount: createServiceAccountFinder(client, clock),
     };
-    const closeDeps: CloseDeps = { ...shared, ...config };
+    const onWentBack = (upload: BatchUpload) => {
+      const key = keyOf(upload);
+      log.warn({ key, uid: upload.metadata.uid }, 'the database has lost the end of an upload, which goes on');
+      memories.of(key, upload.metadata.uid).wentBack = true;
+      queue.add(key);
+    };
+    const closeDeps: CloseDeps = { ...shared, ...config, onWentBack };
     const process = createProcess({ reconcileDeps, closeDeps, deleted, queue });
     startingSince = null;
     log.info({ clusterId, namespaces: config.namespaces }, 'controller started');

@@ -9,6 +9,7 @@
  * | absent      | no              | no schema, or an invalid one       |                    | Pending    |
  * | absent      | no              | schema                             | accept             | Pending, then Planning |
  * | absent      | yes             |                                    |                    | as before, Degraded |
+ * | absent      | yes             | a standby was promoted that lacked it | as if not accepted | as if not accepted |
  * | Planning    |                 | plan Job missing                   | create it          | Planning   |
  * | Planning    |                 | plan Job complete                  | delete, recreate   | Planning   |
  * | Planning    |                 | plan Job failed                    | fail               | Planning, then Failed |
@@ -60,7 +61,7 @@ export function decide(observed: Observed): Decision {
         actions: [{ type: 'migrate' }],
       };
     case 'absent':
-      return accepted ? unobserved(observed, rowMissing()) : acceptOrWait(observed);
+      return accepted && !ledger.wasLost ? unobserved(observed, rowMissing()) : acceptOrWait(observed);
     case 'row':
       return decideRow(observed, ledger.row);
     default:
@@ -174,7 +175,7 @@ function rowMissing(): UploadExplanation {
   return {
     reason: 'LedgerRowMissing',
     message:
-      "The database of the upload's Secret has no ledger row of this upload, which was accepted in another database or before a restore. Let the Secret name that database again, or delete this BatchUpload.",
+      "The database of the upload's Secret has no ledger row of this upload, which was accepted in another database, or before a restore or the promotion of a standby that had not received it. Let the Secret name that database again, or delete this BatchUpload and create it anew.",
   };
 }
 

@@ -16,6 +16,7 @@ import { EVENTS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { Database, Reading } from '#ledger/client/database.ts';
 import { isLedgerOutdated } from '#ledger/client/pool-connection.ts';
+import { hasBranchedOff } from '#ledger/connection/lineage.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import type { ControllerConfig } from '#operator/config/controller-config.ts';
 import { checkAllowed } from '#operator/tenancy/allow-list.ts';
@@ -59,7 +60,10 @@ export interface Observation {
   /** Null when the ledger is out of reach. */
   database: Database | null;
   /** What the caller has to write into the upload's memory. */
-  remember: Pick<UploadMemory, 'rate' | 'failedSince' | 'seen' | 'disruptions' | 'topErrors' | 'creationRefused'>;
+  remember: Pick<
+    UploadMemory,
+    'rate' | 'lineage' | 'failedSince' | 'seen' | 'disruptions' | 'topErrors' | 'creationRefused'
+  >;
 }
 
 /** Time between two readings of the most frequent errors of a running upload. */
@@ -73,7 +77,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const { config, clock, caches } = deps;
   const { upload, memory } = input;
   const { namespace, uid } = upload.metadata;
-  const { ledger, database, rate } = await observeLedger(deps, input);
+  const { ledger, database, rate, lineage } = await observeLedger(deps, input);
   const row = ledger.state === 'row' ? ledger.row : null;
   const failedSince = row === null ? memory.failedSince : sinceFailure(row, memory, clock);
   const views = viewJobs(deps, upload, row?.attempt ?? 1);
@@ -108,6 +112,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
     },
     remember: {
       rate,
+      lineage,
       failedSince,
       seen,
       disruptions,
@@ -133,25 +138,30 @@ interface LedgerObservation {
   ledger: LedgerView;
   database: Database | null;
   rate: UploadMemory['rate'];
+  lineage: UploadMemory['lineage'];
 }
 
 async function observeLedger(deps: ObserveDeps, input: ObserveInput): Promise<LedgerObservation> {
   const { namespace } = input.upload.metadata;
-  const { rate } = input.memory;
+  const { rate, lineage } = input.memory;
   const refused = checkAllowed(namespace, input.upload.spec, deps.config) ?? checkCaches(deps, namespace);
-  if (refused) return { ledger: { state: 'unreachable', why: refused }, database: null, rate };
+  if (refused) return { ledger: { state: 'unreachable', why: refused }, database: null, rate, lineage };
   let database: Database | null = null;
   try {
     database = await openDatabase(deps, input);
-    const { row, at } = await readLedger(deps, input, database);
-    return row
-      ? { ledger: { state: 'row', row }, database, rate: nextRate(rate, { at, processed: row.counts.processed }) }
-      : { ledger: { state: 'absent' }, database, rate };
+    const reading = await readLedger(deps, input, database);
+    const { row, at } = reading;
+    if (!row) {
+      const wasLost = hasBranchedOff(lineage, reading.lineage);
+      return { ledger: { state: 'absent', wasLost }, database, rate, lineage };
+    }
+    const next = nextRate(rate, { at, processed: row.counts.processed });
+    return { ledger: { state: 'row', row }, database, rate: next, lineage: reading.lineage };
   } catch (error) {
     const why = explainFault(error);
     if (!why) throw error;
-    if (isLedgerOutdated(error)) return { ledger: { state: 'outdated', why }, database, rate };
-    return { ledger: { state: 'unreachable', why }, database: null, rate };
+    if (isLedgerOutdated(error)) return { ledger: { state: 'outdated', why }, database, rate, lineage };
+    return { ledger: { state: 'unreachable', why }, database: null, rate, lineage };
   }
 }
 

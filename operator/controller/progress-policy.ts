@@ -3,6 +3,16 @@
 /** The weight of a sample falls to 1/e over this time: the rate follows within half a minute and does not jump. */
 const SMOOTHING_MS = 10_000;
 
+/** Between two statuses of an upload that differ only in progress lies at least this time. */
+const SPACING_MS = 2_000;
+/** All statuses that differ only in progress are together at most so many a second. */
+const PROGRESS_PER_SECOND = 20;
+
+/** The more uploads move, the rarer each of them shows its progress. A change of its state is always shown at once. */
+export function progressSpacingMs(moving: number): number {
+  return Math.max(SPACING_MS, (moving * 1000) / PROGRESS_PER_SECOND);
+}
+
 export interface RateState {
   /** Monotonic, ms. */
   at: number;

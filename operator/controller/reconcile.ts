@@ -16,6 +16,7 @@ import { unexpiredJobs, unfinishedJobs } from './job-policy.ts';
 import { viewAllJobs } from './job-view.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
 import { type ObserveDeps, observe } from './observe.ts';
+import { progressSpacingMs } from './progress-policy.ts';
 import { isFinal } from './retry-policy.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
 import { eventsOf } from './status-events.ts';
@@ -42,8 +43,6 @@ const LINGER_MS = 30_000;
 /** Delay before another try to hold an upload that has changed since it was read. */
 const HOLD_MS = 500;
 
-/** Between two statuses that differ only in progress lies at least this time. */
-const COALESCE_MS = 2_000;
 /** The wait grows by this share of the time for which the upload has waited, to so many times the first wait. */
 const WAIT_SHARE = 8;
 const LONGEST_WAIT = 5;
@@ -66,7 +65,7 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
   const { key, failures, signal } = input;
   const memory = deps.memories.of(key, input.upload.metadata.uid);
   const upload = withNewestStatus(input.upload, memory);
-  if (isFinal(upload)) return tidyUp(deps, { key, upload, signal });
+  if (isFinal(upload) && !memory.wentBack) return tidyUp(deps, { key, upload, signal });
   memory.tidyingSince = null;
   memory.cleanup = null;
   const since = deps.clock.monotonic();
@@ -238,6 +237,7 @@ async function finish(
 ): Promise<ProcessResult> {
   const { upload } = observed;
   const unwrittenMs = await writeStatus(deps, { ...observed, ...decision }, { memory, signal });
+  if (unwrittenMs === null && observed.ledger.state === 'row') memory.wentBack = false;
   const { kind } = decision.view;
   if (kind === 'complete' || kind === 'failed') {
     memory.database?.unwatch(memory.uid);
@@ -272,14 +272,15 @@ async function writeStatus(
   input: StatusInput,
   { memory, signal }: { memory: UploadMemory; signal: AbortSignal },
 ): Promise<number | null> {
-  const { client, events, clock, statusFit } = deps;
+  const { client, events, clock, memories, statusFit } = deps;
   // The status may have been written since this reconcile began: by the reconcile itself, when it waited for long.
   const upload = withNewestStatus(input.upload, memory);
   const { level } = statusFit;
   const status = buildFittingStatus(statusFit, { ...input, upload });
   if (sameStatus(upload.status, status)) return null;
   const sinceMs = clock.monotonic() - (memory.written?.at ?? -Infinity);
-  if (sinceMs < COALESCE_MS && !hasTurned(upload.status, status)) return COALESCE_MS - sinceMs;
+  const spacingMs = progressSpacingMs(memories.moving);
+  if (sinceMs < spacingMs && !hasTurned(upload.status, status)) return spacingMs - sinceMs;
   const { name, namespace, uid } = upload.metadata;
   // The uid makes the API server refuse the status for a newer object of the same name.
   const object = { metadata: { name, namespace, uid }, status } as BatchUpload;

@@ -68,7 +68,8 @@ export type LedgerView =
   | { state: 'unreachable'; why: UploadExplanation }
   /** The ledger has the schema of an earlier version of the operator. */
   | { state: 'outdated'; why: UploadExplanation }
-  | { state: 'absent' }
+  /** `wasLost`: the database had the row, and went back to a time before it. */
+  | { state: 'absent'; wasLost?: boolean }
   | { state: 'row'; row: UploadProgress };
 
 export interface Observed {

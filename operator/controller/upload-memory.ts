@@ -1,6 +1,7 @@
 /** What the controller remembers of an upload between two reconciles. Losing the memory changes no result. */
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import type { Database } from '#ledger/client/database.ts';
+import type { Lineage } from '#ledger/connection/lineage.ts';
 import type { ErrorSummary } from '#ledger/types.ts';
 import type { RateState } from './progress-policy.ts';
 import type { Disruptions } from './types.ts';
@@ -14,6 +15,10 @@ export interface UploadMemory {
   /** For what the upload waits since when (monotonic, ms); null while it does not wait. */
   waiting: { reason: string; since: number } | null;
   rate: RateState | null;
+  /** The history of the database in which the upload's ledger row was seen last; null before that. */
+  lineage: Lineage | null;
+  /** The ledger says that the upload runs, although its status says that it has ended. */
+  wentBack: boolean;
   /** `count` is the number of errors at that time; `at` is monotonic, in ms. */
   topErrors: { list: ErrorSummary[]; count: number; at: number } | null;
   /** When the failure was first read from the ledger (wall clock, ms); null while the upload has not failed. */
@@ -50,6 +55,8 @@ export class UploadMemories {
       written: null,
       waiting: null,
       rate: null,
+      lineage: null,
+      wentBack: false,
       topErrors: null,
       failedSince: null,
       tidyingSince: null,
@@ -63,6 +70,13 @@ export class UploadMemories {
     };
     this.#byKey.set(key, memory);
     return memory;
+  }
+
+  /** The number of uploads that have a ledger row and have not ended. */
+  get moving(): number {
+    let moving = 0;
+    for (const { rate } of this.#byKey.values()) if (rate !== null) moving += 1;
+    return moving;
   }
 
   forget(key: string): void {

@@ -41,7 +41,7 @@ export async function migrateWhereNamed({
   database: Database;
   findMigrator: FindMigrator;
 }): Promise<void> {
-  if (!(await database.run(needsMigration))) return;
+  if (!(await database.run(needsMigration, { isVisit: true }))) return;
   const migrator = await findMigrator();
   if (migrator !== null) await migrateAs(migrator, await database.run(currentUser));
 }

@@ -36,3 +36,33 @@ it('no connection stays with the server that was left for the next one of the ur
     await database.close();
   }
 });
+
+it('a database that refuses new connections is down, although the connection of the polling lives', async () => {
+  await using postgres = await startPostgres({ settings: { fsync: 'off' } });
+  await withClient(postgres.url, (client) => client.query("CREATE ROLE app LOGIN PASSWORD 'app'"));
+  const uri = postgres.url.replace('postgres:postgres@', 'app:app@');
+  const config = connectionConfig({ uri, caCert: undefined, namespace: 'n' });
+  const log = createRecordingLog();
+  const database = new Database({ config, clock: systemClock, log, tickMs: 50 });
+  const messages = () =>
+    log.entries.map(({ message }) => message).filter((message) => message.startsWith('a database'));
+  let notices = 0;
+  const limit = (connections: number) =>
+    withClient(postgres.url, (client) => client.query(`ALTER ROLE app CONNECTION LIMIT ${connections}`));
+  try {
+    database.watch('00000000-0000-4000-8000-000000000000', () => {
+      notices += 1;
+    });
+    await expect.poll(() => notices, { timeout: 10_000 }).toBe(1);
+    await limit(1);
+    await expect(database.run((client) => client.query('SELECT 1'))).rejects.toMatchObject({ code: 'DB_53300' });
+    await sleep(4_000);
+    expect(database.fault?.code).toBe('DB_53300');
+    expect({ notices, messages: messages() }).toEqual({ notices: 2, messages: ['a database cannot be used'] });
+    await limit(-1);
+    await expect.poll(() => database.fault, { timeout: 20_000 }).toBeNull();
+    expect(messages()).toEqual(['a database cannot be used', 'a database can be used again']);
+  } finally {
+    await database.close();
+  }
+});

@@ -5,80 +5,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { findCondition } from '#api/conditions.ts';
 import type { RecordSchemaStatus } from '#api/record-schema.gen.ts';
-import { systemClock } from '#common/clock.ts';
-import { createKubeClient } from '#kube/client.ts';
 import type { KubeObject } from '#kube/types.ts';
-import { readControllerConfig } from '#operator/config/controller-config.ts';
-import { type Controller, createController } from '#operator/controller/controller.ts';
-import { createMetrics } from '#operator/controller/metrics.ts';
-import { type KubeApiServer, type StoredObject, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
-import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
+import { type Refusal, startController } from '#support/cluster/controller.ts';
+import type { KubeApiServer, StoredObject } from '#support/cluster/kube-api-server.ts';
+import { itemsSchema, schemaManifest } from '#support/cluster/manifests.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
-import { createRecordingLog } from '#support/process/recording-log.ts';
 
 let postgres: Postgres;
 beforeAll(async () => {
   postgres = await startPostgres({ settings: { fsync: 'off' } });
 });
 afterAll(() => postgres[Symbol.asyncDispose]());
-
-interface Bench extends AsyncDisposable {
-  api: KubeApiServer;
-  controller: Controller;
-  /** The uri of the database of each namespace. */
-  databases: Record<string, string>;
-  upload(namespace: string, name: string): void;
-  status(namespace: string, name: string): BatchUploadStatus | undefined;
-}
-
-async function start({ namespaces = ['one'], refuseFirst, databaseUrl, secrets = {} }: StartOptions = {}) {
-  const api = await startKubeApiServer();
-  const heal = refuseFirst && api.refuse(...refuseFirst);
-  const databases: Record<string, string> = {};
-  for (const namespace of namespaces) {
-    databases[namespace] = databaseUrl ?? (await createDatabase(postgres));
-    for (const [name, uri] of Object.entries({ 'batch-upload-database': databases[namespace], ...secrets })) {
-      api.put('secrets', { metadata: { name, namespace }, data: { uri: Buffer.from(uri).toString('base64') } });
-    }
-    api.put('recordschemas', schemaManifest(namespace, 's', itemsSchema('items')));
-  }
-  const log = createRecordingLog();
-  const controller = createController({
-    client: createKubeClient({ access: api.access, userAgent: 'test' }),
-    events: { record: () => undefined, flush: async () => undefined, dropped: 0 },
-    config: {
-      ...readControllerConfig({
-        BATCH_UPLOAD_NAMESPACES: namespaces.join(),
-        BATCH_UPLOAD_RUNNER_IMAGE: 'image',
-        BATCH_UPLOAD_TICK_MS: '200',
-      }),
-    },
-    clock: systemClock,
-    log,
-    metrics: createMetrics(),
-  });
-  const stop = new AbortController();
-  const running = controller.run(stop.signal);
-  const bench: Bench = {
-    api,
-    controller,
-    databases,
-    upload(namespace, name) {
-      const spec = { source: { type: 'Manual', s3: { bucket: 'b', key: `${name}.csv` } }, schemaRef: { name: 's' } };
-      const defaults = { parallelism: 2, mode: 'Commit', reload: false, chunkRecords: 1000 };
-      api.put('batchuploads', uploadManifest(namespace, name, { ...defaults, ...spec } as never));
-    },
-    status: (namespace, name) =>
-      (api.get('batchuploads', namespace, name) as { status?: BatchUploadStatus } | undefined)?.status,
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await running;
-      await api[Symbol.asyncDispose]();
-    },
-  };
-  return { ...bench, log, heal };
-}
 
 interface StartOptions {
   namespaces?: string[];
@@ -89,7 +27,11 @@ interface StartOptions {
   secrets?: Record<string, string>;
 }
 
-type Refusal = Parameters<KubeApiServer['refuse']>;
+async function start({ namespaces = ['one'], refuseFirst, databaseUrl, secrets }: StartOptions = {}) {
+  const databases: Record<string, string> = {};
+  for (const namespace of namespaces) databases[namespace] = databaseUrl ?? (await createDatabase(postgres));
+  return startController({ databases, refuseFirst, secrets });
+}
 
 const jobsOf = (api: KubeApiServer) => api.all('jobs') as (StoredObject & { spec: Record<string, unknown> })[];
 const created = (api: KubeApiServer) =>

@@ -8,8 +8,11 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 export interface FreezingProxy extends AsyncDisposable {
   port: number;
-  /** @returns the number of connections that are frozen now */
-  freeze(): number;
+  /**
+   * @param direction whether the server's bytes still reach the clients (`upstream`), or nothing passes at all
+   * @returns the number of connections that are frozen now
+   */
+  freeze(direction?: 'both' | 'upstream'): number;
 }
 
 export async function startFreezingProxy(upstreamPort: number): Promise<FreezingProxy> {
@@ -20,7 +23,8 @@ export async function startFreezingProxy(upstreamPort: number): Promise<Freezing
     pairs.add(pair);
     for (const socket of pair) {
       socket.on('error', () => undefined);
-      socket.once('close', () => pairs.delete(pair));
+      // One side may be closed while the other one stays open.
+      socket.once('close', () => pair.every(({ destroyed }) => destroyed) && pairs.delete(pair));
     }
     client.pipe(upstream);
     upstream.pipe(client);
@@ -29,13 +33,11 @@ export async function startFreezingProxy(upstreamPort: number): Promise<Freezing
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
-    freeze() {
+    freeze(direction = 'both') {
       for (const [client, upstream] of pairs) {
-        client.unpipe(upstream);
-        upstream.unpipe(client);
         // The proxy takes further bytes, as a network would, and drops them.
-        client.resume();
-        upstream.resume();
+        client.unpipe(upstream).resume();
+        if (direction === 'both') upstream.unpipe(client).resume();
       }
       return pairs.size;
     },

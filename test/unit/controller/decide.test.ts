@@ -26,6 +26,11 @@ describe('before the ledger has a row', () => {
     expect(actions).toMatchObject([{ type: 'accept', schema: { target: { table: 'items' } } }]);
   });
 
+  it('accepted before and lost with what was committed last: accepts again', () => {
+    const { actions } = decide(observed({ upload: ACCEPTED, ledger: { state: 'absent', wasLost: true } }));
+    expect(actions).toMatchObject([{ type: 'accept' }]);
+  });
+
   it.each([
     ['out of reach', { state: 'unreachable', why }, why.reason],
     ['lost', { state: 'absent' }, 'LedgerRowMissing'],

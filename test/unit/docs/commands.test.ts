@@ -25,7 +25,7 @@ const PROOFS: readonly Proof[] = [
   { command: /^make demo$/, runBy: 'Makefile', by: '@node test/demo/main.ts\n' },
   { command: /^make down$/, runBy: 'Makefile', by: '@test/cluster/down.sh' },
   { command: /^make chaos$/, runBy: 'Makefile', by: '@vitest run --project chaos' },
-  { command: /^make scale( [A-Z]+=\S+)*$/, runBy: 'Makefile', by: '@node test/scale/main.ts' },
+  { command: /^make scale( [A-Z]+=\S+)*$/, runBy: 'Makefile', by: '@node test/scale/$(or $(SCALE),main).ts' },
   { command: /^make generate$/, runBy: 'Makefile', by: '@node tools/generate-reference.ts\n' },
   { command: /^make fix$/, runBy: 'Makefile', by: '@biome check --write .' },
   { command: /^make$/, runBy: 'Makefile', by: '.DEFAULT_GOAL := help' },

@@ -1,0 +1,60 @@
+/** The sweep visits the database of each namespace, and leaves no connection there. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { systemClock } from '#common/clock.ts';
+import { APPLICATION_NAME } from '#ledger/client/pool-connection.ts';
+import { migrate } from '#ledger/migrate.ts';
+import { failUpload } from '#ledger/uploads/finish-upload.ts';
+import { sweep } from '#operator/controller/close-deleted.ts';
+import { Databases } from '#operator/tenancy/databases.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { openTestUpload } from '#support/database/ledger.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
+
+let postgres: Postgres;
+beforeAll(async () => {
+  postgres = await startPostgres({ settings: { fsync: 'off' } });
+});
+afterAll(() => postgres[Symbol.asyncDispose]());
+
+const query = (url: string, text: string, values: unknown[] = []) =>
+  withClient(url, async (client) => (await client.query(text, values)).rows);
+
+it('closes the rows of deleted uploads, and removes what ended ones left', async () => {
+  const url = await createDatabase(postgres);
+  const [deleted, ended] = await withClient(url, async (client) => {
+    await migrate(client);
+    const ids = [await openTestUpload(client), await openTestUpload(client, { name: 'ended' })] as const;
+    await client.query('INSERT INTO batch_upload.batch_upload_keys VALUES ($1, 1, 1, 2)', [ids[1]]);
+    await failUpload(client, { id: ids[1] }, { reason: 'X', message: 'x' });
+    return ids;
+  });
+  // The second namespace has a database without a ledger.
+  const urls: Record<string, string> = { one: url, two: await createDatabase(postgres) };
+  const find = async (_type: unknown, { namespace = '', name = '' }: { namespace?: string; name?: string }) =>
+    name === 'batch-upload-database' ? { data: { uri: Buffer.from(urls[namespace]!).toString('base64') } } : undefined;
+  const log = createRecordingLog();
+  const client = { find } as never;
+  const databases = new Databases({ client, clock: systemClock, log, tickMs: 1000, program: 'operator' });
+  const ignore = () => undefined;
+  const closed = await sweep(
+    {
+      ...{ client, databases, log, clusterId: 'c', extraDatabaseSecrets: [] },
+      ...{ namespaces: Object.keys(urls), reachPoint: ignore, onWentBack: ignore },
+      findMigrator: () => async () => null,
+      caches: { uploads: { hasSynced: true } as never, uploadByUid: ignore },
+    },
+    new AbortController().signal,
+  );
+  expect(closed).toBe(1);
+  const rows = await query(url, 'SELECT id, status FROM batch_upload.batch_uploads ORDER BY name DESC');
+  expect(rows).toEqual([
+    { id: deleted, status: 'Deleted' },
+    { id: ended, status: 'Failed' },
+  ]);
+  expect(await query(url, 'SELECT FROM batch_upload.batch_upload_keys')).toEqual([]);
+  const sessions = 'SELECT datname FROM pg_stat_activity WHERE application_name = $1';
+  await expect.poll(() => query(postgres.url, sessions, [APPLICATION_NAME]), { timeout: 5_000 }).toEqual([]);
+  expect(log.entries).toEqual([expect.objectContaining({ message: 'closed the ledger row of a deleted upload' })]);
+  await databases.close();
+});

@@ -1,0 +1,59 @@
+/**
+ * `make scale SCALE=uploads` applies UPLOADS (100) uploads of ten records each at once and measures the time until all of them
+ * are Complete, RUNS (3) times. Each run checks the counts and the rows.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type BatchUpload, hasCondition, isFinished } from '#support/cluster/cluster.ts';
+import { createE2e, NAMESPACE } from '#support/cluster/e2e.ts';
+import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
+
+const UPLOADS = Number(process.env['UPLOADS'] ?? 100);
+const RUNS = Number(process.env['RUNS'] ?? 3);
+const RECORDS = 10;
+
+await using stack = new AsyncDisposableStack();
+const e2e = await createE2e();
+stack.defer(() => e2e.close());
+const { cluster, db } = e2e;
+const results: object[] = [];
+for (let run = 0; run < RUNS; run += 1) results.push(await measure());
+console.table(results);
+
+async function measure(): Promise<object> {
+  const schema = e2e.unique('many');
+  const table = schema.replaceAll('-', '_');
+  const label = { 'e2e.test/many': schema };
+  await cluster.apply(schemaManifest(NAMESPACE, schema, itemsSchema(table)));
+  const manifests = Array.from({ length: UPLOADS }, (_, at) => {
+    const s3 = { bucket: cluster.env.S3_BUCKET, key: `e2e/${schema}/${at}.csv` };
+    const manifest = uploadManifest(NAMESPACE, `${schema}-${at}`, {
+      source: { type: 'Manual', s3 },
+      schemaRef: { name: schema },
+    }) as { metadata: object };
+    return { ...manifest, metadata: { ...manifest.metadata, labels: label } };
+  });
+  for (let at = 0; at < UPLOADS; at += 1) {
+    const lines = Array.from({ length: RECORDS }, (_, n) => `${at}-${n},many\n`);
+    await cluster.putObject(`e2e/${schema}/${at}.csv`, `k,v\n${lines.join('')}`);
+  }
+  const selector = `e2e.test/many=${schema}`;
+  const startedAt = performance.now();
+  await cluster.apply(...manifests);
+  const appliedAt = performance.now();
+  let uploads: BatchUpload[];
+  do {
+    await sleep(500);
+    const text = await cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', '-l', selector, '-o', 'json');
+    uploads = (JSON.parse(text) as { items: BatchUpload[] }).items;
+  } while (!uploads.every(isFinished));
+  const seconds = (performance.now() - startedAt) / 1000;
+  const { rows } = await db.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`);
+  const complete = uploads.filter((upload) => hasCondition(upload, 'Complete')).length;
+  const isExact = complete === UPLOADS && rows[0]!.n === UPLOADS * RECORDS;
+  if (!isExact) process.exitCode = 1;
+  await cluster.kubectl('-n', NAMESPACE, 'delete', 'batchuploads', '-l', selector, '--wait=false');
+  await cluster.kubectl('-n', NAMESPACE, 'delete', 'recordschema', schema);
+  await db.query(`DROP TABLE ${table}`);
+  const applySeconds = (appliedAt - startedAt) / 1000;
+  return { complete, isExact, applySeconds: Number(applySeconds.toFixed(1)), seconds: Number(seconds.toFixed(1)) };
+}
