@@ -17,11 +17,12 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          globalSetup: ['test/support/process/tool-path.ts'],
+          globalSetup: ['test/support/process/tool-path.ts', 'test/support/process/build-once.ts'],
           // Integration tests wait more than they work: on two cores two files at a time take 5 minutes, one at a time 9.
           maxWorkers: Math.max(2, availableParallelism() - 1),
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          // The limits only end a test that hangs, also on a machine that does much else.
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
       {
