@@ -29,7 +29,9 @@ async function makeTemplate(server: Postgres): Promise<string> {
 
 async function create(server: Postgres, options: string): Promise<string> {
   const name = `t_${randomUUID().replaceAll('-', '')}`;
-  await withClient(server.url, (client) => client.query(`CREATE DATABASE ${name} ${options}`));
+  // The other strategy of version 18, which writes the copy into the WAL, takes three times as long. Version 14 has none.
+  const strategy = server.version === 14 ? '' : 'STRATEGY FILE_COPY';
+  await withClient(server.url, (client) => client.query(`CREATE DATABASE ${name} ${options} ${strategy}`));
   return server.url.replace(/\/postgres$/, `/${name}`);
 }
 

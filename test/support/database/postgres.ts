@@ -35,9 +35,10 @@ export interface PostgresOptions {
 export interface Postgres extends AsyncDisposable {
   /** URI of the database `postgres` at 127.0.0.1, for the superuser. */
   url: string;
+  version: 14 | 18;
   port: number;
   pid: number;
-  /** Shuts down fast: open sessions are ended, and all committed data is on disk. */
+  /** Ends open sessions. All committed data is on disk, unless the folder is temporary. */
   stop(): Promise<void>;
 }
 
@@ -67,14 +68,14 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     command: [...asUser, programs.postgres, '-D', dataDir, ...Object.entries(flags).map(([k, v]) => `--${k}=${v}`)],
     logFile: `${dataDir}.log`,
     probe: () => probe(url),
-    stopSignal: 'SIGINT',
+    stopSignal: temporary ? 'SIGQUIT' : 'SIGINT',
     detached,
   });
   const stop = async () => {
     await server.stop();
     if (temporary) await rm(temporary, { recursive: true, force: true });
   };
-  return { url, port, pid: server.pid, stop, [Symbol.asyncDispose]: stop };
+  return { url, version, port, pid: server.pid, stop, [Symbol.asyncDispose]: stop };
 }
 
 interface DataDir {
