@@ -10,7 +10,7 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           // Without a number, vitest leaves one of the cores idle.
           maxWorkers: availableParallelism(),
-          // Unit tests work on values, so files can share a process and its modules. They take less than half of the time.
+          // Unit tests work on values, so files can share a process and its modules. That takes a third less CPU.
           isolate: false,
           // A unit test takes milliseconds, but on a loaded machine a limit of some seconds stops tests that would pass.
           // The limit only ends a test that hangs: no test asserts a time.
