@@ -276,6 +276,7 @@ describe.concurrent('two tenants', () => {
       const since = performance.now();
       bench.upload('two', 'free');
       await until(() => bench.status('two', 'free') !== undefined, 60_000);
+      // A worker is lent to others after 2 s, and a look at a locked table ends after 10 s at the earliest.
       expect(performance.now() - since).toBeLessThan(5000);
       // Those that wait say so.
       await until(() => bench.status('one', 'held-0') !== undefined, 15_000);
@@ -319,6 +320,7 @@ describe('a RecordSchema', () => {
     const since = performance.now();
     bench.api.put('recordschemas', schemaManifest('one', 'broken', broken));
     await until(() => conditionOf(bench, 'broken', 'Ready')?.status === 'False');
+    // The verdict takes some ms, and 0.3 s at a load of 20 on two cores.
     expect(performance.now() - since).toBeLessThan(2000);
     const { message } = conditionOf(bench, 'broken', 'Ready')!;
     expect(message).toMatch(/spec\.fields\[0\].*spec\.rules\[0\].*spec\.target\.columns\[4\]/);
@@ -356,8 +358,9 @@ describe('a RecordSchema', () => {
     const since = performance.now();
     bench.api.put('recordschemas', schemaManifest('one', 'new', itemsSchema('new')));
     await until(() => conditionOf(bench, 'new', 'Ready')?.status === 'True');
-    expect(performance.now() - since).toBeLessThan(2000);
-    expect(conditionOf(bench, 'new', 'TargetReady')?.status).toBe('Unknown');
+    // The verdict comes after 1 s. One that waited for the database would come after 5 s, with another reason.
+    expect(conditionOf(bench, 'new', 'TargetReady')).toMatchObject({ status: 'Unknown', reason: 'SlowAnswer' });
+    expect(performance.now() - since).toBeLessThan(4000);
     silent.close();
   });
 });
