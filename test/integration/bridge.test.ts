@@ -209,11 +209,11 @@ describe.each([false, true])('a bucket with versions: %s', (versioned) => {
       return Contents.map(({ Key, Size }) => `${Key} ${Size}`).sort();
     };
     const due = async () => (await arrivals()).filter((row) => row.after_success_at === null).length;
-    await until('both are done', async () => (await due()) === 1);
+    await eventually('both are done', async () => (await due()) === 1);
     const moved = versioned ? ['done/a.csv 8', 'done/ä +(1).csv 8'] : ['done/ä +(1).csv 8'];
     expect(await list()).toEqual([...moved, 'in/a.csv 12'].sort());
     await complete(byETag[1]!);
-    await until('all are done', async () => (await due()) === 0);
+    await eventually('all are done', async () => (await due()) === 0);
     // Two files of one name are both kept.
     const other = versioned ? expect.stringMatching(/^done\/a-[a-z2-7]{20}\.csv 12$/) : 'done/a.csv 12';
     expect(await list()).toEqual(versioned ? [other, 'done/a.csv 8', 'done/ä +(1).csv 8'] : [other, ...moved]);
@@ -247,14 +247,6 @@ async function startSilentServer() {
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-async function until(what: string, predicate: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!(await predicate())) {
-    if (performance.now() > end) throw new Error(`did not happen: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 describe('what makes no upload', () => {
@@ -523,7 +515,7 @@ describe('sources come, change and go', () => {
       return values.find(({ metricName }) => metricName?.endsWith('_count'))?.value ?? 0;
     };
     const [before, passed] = [writes(), await passes()];
-    await until('three more passes', async () => (await passes()) >= passed + 3);
+    await eventually('three more passes', async () => (await passes()) >= passed + 3);
     expect(writes()).toBe(before);
   });
 });

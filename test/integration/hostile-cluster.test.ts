@@ -11,6 +11,7 @@ import type { KubeApiServer, StoredObject } from '#support/cluster/kube-api-serv
 import { itemsSchema, schemaManifest } from '#support/cluster/manifests.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { eventually } from '#support/process/eventually.ts';
 
 let postgres: Postgres;
 beforeAll(async () => {
@@ -37,10 +38,9 @@ const jobsOf = (api: KubeApiServer) => api.all('jobs') as (StoredObject & { spec
 const created = (api: KubeApiServer) =>
   api.requests.filter(({ method, plural }) => method === 'POST' && plural === 'jobs').length;
 const degraded = (status: BatchUploadStatus | undefined) => findCondition(status, 'Degraded');
-const until = (what: () => unknown, timeout = 10_000) =>
-  expect.poll(async () => Boolean(what()), { timeout, interval: 50 }).toBe(true);
+const until = (what: () => unknown, timeout = 10_000) => eventually(String(what), () => Boolean(what()), timeout);
 
-describe('the API server', () => {
+describe.concurrent('the API server', () => {
   it.each([
     [429, 'TooManyRequests'],
     [500, 'InternalError'],
@@ -65,6 +65,7 @@ describe('the API server', () => {
   ])('refuses each Job with %d: the status says so within 10 s, and the upload goes on later', async (code, reason) => {
     await using bench = await start();
     const heal = bench.api.refuse(({ method, plural }) => method === 'POST' && plural === 'jobs', code, reason);
+    const since = performance.now();
     bench.upload('one', 'u');
     await until(() => degraded(bench.status('one', 'u'))?.status === 'True');
     expect(degraded(bench.status('one', 'u'))).toMatchObject({
@@ -75,8 +76,8 @@ describe('the API server', () => {
       phase: 'Planning',
       message: expect.stringContaining('tries again'),
     });
-    const triesAfterOneSecond = created(bench.api);
-    expect(triesAfterOneSecond).toBeLessThan(6);
+    // The sixth try comes 4 s after the first one at the earliest.
+    expect(created(bench.api)).toBeLessThan(6 + Math.floor((performance.now() - since) / 4_000));
     heal();
     await until(() => jobsOf(bench.api).length === 1, 20_000);
     await until(() => degraded(bench.status('one', 'u'))?.status === 'False');
@@ -150,7 +151,7 @@ describe('the API server', () => {
   });
 });
 
-describe('something else in the cluster', () => {
+describe.concurrent('something else in the cluster', () => {
   it('deletes each Job: at most 8 are made in 20 s, and the status says it', { timeout: 60_000 }, async () => {
     await using bench = await start();
     bench.upload('one', 'u');
@@ -267,7 +268,7 @@ it('a ledger is not made before its first upload where no Secret asks for it', a
   expect(rows).toHaveLength(0);
 });
 
-describe('two tenants', () => {
+describe.concurrent('two tenants', () => {
   it('one locks the ledger of its database: the first status of the other comes within 5 s', {
     timeout: 120_000,
   }, async () => {
@@ -281,6 +282,7 @@ describe('two tenants', () => {
       const since = performance.now();
       bench.upload('two', 'free');
       await until(() => bench.status('two', 'free') !== undefined, 60_000);
+      // A worker is lent to others after 2 s, and a look at a locked table ends after 10 s at the earliest.
       expect(performance.now() - since).toBeLessThan(5000);
       // Those that wait say so.
       await until(() => bench.status('one', 'held-0') !== undefined, 15_000);
@@ -289,7 +291,7 @@ describe('two tenants', () => {
   });
 });
 
-it('a database that is held up causes no stream of statuses', { timeout: 60_000 }, async () => {
+it.concurrent('a database that is held up causes no stream of statuses', { timeout: 60_000 }, async () => {
   await using bench = await start();
   bench.upload('one', 'before');
   await until(() => bench.status('one', 'before')?.phase === 'Planning');
@@ -358,6 +360,7 @@ describe('a RecordSchema', () => {
     const since = performance.now();
     bench.api.put('recordschemas', schemaManifest('one', 'broken', broken));
     await until(() => conditionOf(bench, 'broken', 'Ready')?.status === 'False');
+    // The verdict takes some ms, and 0.3 s at a load of 20 on two cores.
     expect(performance.now() - since).toBeLessThan(2000);
     const { message } = conditionOf(bench, 'broken', 'Ready')!;
     expect(message).toMatch(/spec\.fields\[0\].*spec\.rules\[0\].*spec\.target\.columns\[4\]/);
@@ -406,8 +409,9 @@ describe('a RecordSchema', () => {
     const since = performance.now();
     bench.api.put('recordschemas', schemaManifest('one', 'new', itemsSchema('new')));
     await until(() => conditionOf(bench, 'new', 'Ready')?.status === 'True');
-    expect(performance.now() - since).toBeLessThan(2000);
-    expect(conditionOf(bench, 'new', 'TargetReady')?.status).toBe('Unknown');
+    // The verdict comes after 1 s. One that waited for the database would come after 5 s, with another reason.
+    expect(conditionOf(bench, 'new', 'TargetReady')).toMatchObject({ status: 'Unknown', reason: 'SlowAnswer' });
+    expect(performance.now() - since).toBeLessThan(4000);
     silent.close();
   });
 });
