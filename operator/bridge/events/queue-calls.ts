@@ -41,6 +41,7 @@ export function createQueueCalls(deps: {
 }): QueueCalls {
   const { client, queueUrl: QueueUrl, visibilitySeconds, clock, log } = deps;
   const end = new AbortController();
+  let isGivingBack = false;
 
   async function limited<T>(ms: number, outer: AbortSignal, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     using deadline = createDeadline(clock, outer);
@@ -81,6 +82,8 @@ export function createQueueCalls(deps: {
       let cancel = () => {};
       const renewLater = () => {
         cancel = clock.schedule((visibilitySeconds * 1000) / 3, () => {
+          // Work that does not heed its abort goes on, and would hide a message that is given back.
+          if (isGivingBack) return;
           void hide(receipt, visibilitySeconds);
           renewLater();
         });
@@ -107,6 +110,7 @@ export function createQueueCalls(deps: {
       }
     },
     async giveBack(receipts) {
+      isGivingBack = true;
       const batches = Array.from({ length: Math.ceil(receipts.length / BATCH) }, (_, index) =>
         receipts.slice(index * BATCH, (index + 1) * BATCH),
       );
