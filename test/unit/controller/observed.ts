@@ -106,6 +106,7 @@ export function observed(change: Partial<Observed> = {}): Observed {
     creationRefused: null,
     created: null,
     disruptions: null,
+    waits: [],
     recreated: 0,
     failedSince: null,
     recordsPerSecond: null,
