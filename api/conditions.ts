@@ -120,6 +120,8 @@ export const REASONS = {
   PodsDisrupted: 'PodsDisrupted',
   /** A pod whose work has ended is kept running by another container that something has added to the pod. */
   PodNotEnding: 'PodNotEnding',
+  /** The sessions of the pods wait for a lock of somebody else, or for a synchronous standby. */
+  SessionsWaiting: 'SessionsWaiting',
   /** Something other than the operator deletes the Jobs of the upload. */
   JobDeleted: 'JobDeleted',
   /** Something other than the operator has changed the parallelism of the upload's Job. */

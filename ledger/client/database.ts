@@ -393,5 +393,8 @@ function createPool(
     allowExitOnIdle: true,
   });
   pool.on('error', (error) => log.debug({ err: error }, 'an idle connection was lost'));
+  // The pool listens only while a connection is idle. The statement that runs fails by itself, and an error that nobody listens
+  // to would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }

@@ -42,12 +42,16 @@ import { type JobPlan, neededKind, planJob, unfinishedJobs } from './job-policy.
 import { decideRetry } from './retry-policy.ts';
 import { findStuck } from './stuck-pod-policy.ts';
 import type { Action, Decision, Observed, View } from './types.ts';
+import { explainWaits } from './waiting-session-policy.ts';
 
 /**
  * Time in which the Jobs of a failed upload may end by themselves before they are deleted: the pod that failed is still
  * ending, and a deleted Job takes the pod's log with it.
  */
 export const STOPPING_MS = 5_000;
+
+/** An upload at work is looked at this often, although nothing of it changes. */
+const STILL_CHECK_MS = 10_000;
 
 export function decide(observed: Observed): Decision {
   const { ledger, upload } = observed;
@@ -133,8 +137,15 @@ function work(observed: Observed, view: View & { row: UploadProgress }, plan: Jo
   return {
     actions: plan.actions,
     view,
-    degraded: plan.degraded ?? failing ?? stuck ?? observed.databaseBusy?.why ?? null,
-    requeueAfterMs: earliest(plan.requeueAfterMs, checkAfterMs, failingForMs, observed.databaseBusy?.forMs ?? null),
+    degraded: plan.degraded ?? failing ?? stuck ?? explainWaits(observed.waits) ?? observed.databaseBusy?.why ?? null,
+    requeueAfterMs: earliest(
+      plan.requeueAfterMs,
+      checkAfterMs,
+      failingForMs,
+      observed.databaseBusy?.forMs ?? null,
+      // Nobody reports that an upload does not move.
+      job?.active ? STILL_CHECK_MS : null,
+    ),
   };
 }
 

@@ -18,6 +18,7 @@ import type { Database, Reading } from '#ledger/client/database.ts';
 import { isLedgerOutdated } from '#ledger/client/pool-connection.ts';
 import { hasBranchedOff } from '#ledger/connection/lineage.ts';
 import type { UploadProgress } from '#ledger/types.ts';
+import { findWaits } from '#ledger/uploads/find-waits.ts';
 import type { ControllerConfig } from '#operator/config/controller-config.ts';
 import { checkAllowed } from '#operator/tenancy/allow-list.ts';
 import { type Databases, decodeSecret, findSecret } from '#operator/tenancy/databases.ts';
@@ -62,12 +63,16 @@ export interface Observation {
   /** What the caller has to write into the upload's memory. */
   remember: Pick<
     UploadMemory,
-    'rate' | 'lineage' | 'failedSince' | 'seen' | 'disruptions' | 'topErrors' | 'creationRefused'
+    'rate' | 'lineage' | 'failedSince' | 'seen' | 'disruptions' | 'still' | 'waits' | 'topErrors' | 'creationRefused'
   >;
 }
 
 /** Time between two readings of the most frequent errors of a running upload. */
 const TOP_ERRORS_MS = 3_000;
+/** An upload whose progress stays the same for this time may be held up in the database. */
+const STILL_MS = 15_000;
+/** Time between two looks at the sessions of such an upload. */
+const LOOK_MS = 10_000;
 /** Time between two readings of the events that say why a Job gets no pods. */
 const CREATION_MS = 15_000;
 /** Time after which a Job without pods is looked at for events. */
@@ -89,6 +94,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const { name } = upload.spec.schemaRef;
   const now = clock.now();
   const creation = row ? await observeCreation(deps, input, { row, jobs, pods }) : null;
+  const { still, waits } = await observeWaits(deps, memory, { database, row });
   const topErrors = database && row ? await observeTopErrors(clock, memory, { database, row }) : null;
   return {
     database,
@@ -103,6 +109,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       created: row ? lastCreation(memory, jobName(uid, neededKind(row), row.attempt), clock) : null,
       disruptions: disruptions && { ...disruptions, agoMs: at - disruptions.at },
       databaseBusy: sayBusy(database),
+      waits: waits?.list ?? [],
       recreated: memory.recreated,
       failedSince,
       recordsPerSecond: rate?.perSecond ?? null,
@@ -116,6 +123,8 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       failedSince,
       seen,
       disruptions,
+      still,
+      waits,
       topErrors: topErrors ?? memory.topErrors,
       creationRefused: creation ?? memory.creationRefused,
     },
@@ -242,6 +251,27 @@ async function observeTopErrors(
     if (final || !(error instanceof Fault) || error.code !== 'DB_BUSY') throw error;
     return known;
   }
+}
+
+/** The sessions are looked at only while the upload should move and does not. */
+async function observeWaits(
+  { clock, log }: Pick<ObserveDeps, 'clock' | 'log'>,
+  memory: Readonly<UploadMemory>,
+  { database, row }: { database: Database | null; row: UploadProgress | null },
+): Promise<Pick<UploadMemory, 'still' | 'waits'>> {
+  if (!database || (row?.status !== 'Planning' && row?.status !== 'Processing')) return { still: null, waits: null };
+  const now = clock.monotonic();
+  const mark = `${row.status}/${row.attempt}/${row.chunksDone}/${row.counts.processed}`;
+  const still = memory.still?.mark === mark ? memory.still : { mark, since: now };
+  if (now - still.since < STILL_MS) return { still, waits: null };
+  if (memory.waits && now - memory.waits.at < LOOK_MS) return { still, waits: memory.waits };
+  const list = await database
+    .run((client) => findWaits(client, row.id))
+    .catch((error) => {
+      log.debug({ err: error }, 'cannot look at the sessions of an upload');
+      return memory.waits?.list ?? [];
+    });
+  return { still, waits: { list, at: now } };
 }
 
 /**

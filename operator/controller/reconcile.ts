@@ -100,7 +100,7 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
 
 const SLOW_ANSWER: UploadExplanation = {
   reason: 'SlowAnswer',
-  message: `The operator has waited for more than ${SAY_MS / 1000} s for an answer of the database or of the API server, and goes on when it comes. If this stays, look for locks on the tables of the schema batch_upload (pg_stat_activity), or for an admission webhook that does not answer.`,
+  message: `The operator has waited for more than ${SAY_MS / 1000} s for an answer of the database or of the API server, and goes on when it comes. If this stays, look for locks on the tables of the schema batch_upload (pg_stat_activity), for a synchronous standby that is away, or for an admission webhook that does not answer.`,
 };
 
 /** Whatever goes wrong, the status says it: whoever looks for the cause begins there. */

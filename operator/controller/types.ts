@@ -4,6 +4,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
+import type { SessionWait } from '#ledger/uploads/find-waits.ts';
 
 export interface JobView {
   name: string;
@@ -90,6 +91,8 @@ export interface Observed {
   disruptions: Disruptions | null;
   /** Why the database, which was held up a moment ago, still counts as held up, and for how long; null otherwise. */
   databaseBusy: { why: UploadExplanation; forMs: number } | null;
+  /** What the sessions of the pods wait for; empty while the upload moves. */
+  waits: readonly SessionWait[];
   /** How often the Job that is missing now was deleted to be made again. */
   recreated: number;
   /** When the failure of this upload was first read from the ledger (wall clock, ms). */

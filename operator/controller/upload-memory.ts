@@ -3,6 +3,7 @@ import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { Lineage } from '#ledger/connection/lineage.ts';
 import type { ErrorSummary } from '#ledger/types.ts';
+import type { SessionWait } from '#ledger/uploads/find-waits.ts';
 import type { RateState } from './progress-policy.ts';
 import type { Disruptions } from './types.ts';
 
@@ -33,6 +34,10 @@ export interface UploadMemory {
   seen: ReadonlyMap<string, { state: string; at: number }>;
   /** `pods` holds the names that were counted; `at` is monotonic, in ms. */
   disruptions: (Omit<Disruptions, 'agoMs'> & { pods: ReadonlySet<string>; at: number }) | null;
+  /** The progress that was read last, and since when it has stayed the same (monotonic, ms). */
+  still: { mark: string; since: number } | null;
+  /** What the sessions of the pods wait for, while the progress stays the same; `at` is monotonic, in ms. */
+  waits: { list: readonly SessionWait[]; at: number } | null;
   /** How often the Job that is missing now was deleted to be made again. */
   recreated: number;
   /** The controller has seen the upload's deletion, and the ledger row is being closed or is closed. */
@@ -64,6 +69,8 @@ export class UploadMemories {
       created: null,
       seen: new Map(),
       disruptions: null,
+      still: null,
+      waits: null,
       recreated: 0,
       closing: false,
       creationRefused: null,

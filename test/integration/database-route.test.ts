@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
@@ -64,5 +66,35 @@ it('a database that refuses new connections is down, although the connection of 
     expect(messages()).toEqual(['a database cannot be used', 'a database can be used again']);
   } finally {
     await database.close();
+  }
+});
+
+it('a connection that is reset while a statement runs fails the statement, and nothing else', async () => {
+  await using postgres = await startPostgres({ settings: { fsync: 'off' } });
+  const sockets: Socket[] = [];
+  const proxy = createServer((client) => {
+    const upstream = connect({ port: postgres.port, host: '127.0.0.1' });
+    sockets.push(client);
+    client.on('close', () => upstream.destroy()).pipe(upstream);
+    upstream.on('error', () => undefined).pipe(client);
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  const uri = `postgres://postgres:postgres@127.0.0.1:${port}/postgres?sslmode=disable`;
+  const config = connectionConfig({ uri, caCert: undefined, namespace: 'n' });
+  const database = new Database({ config, clock: systemClock, log: createRecordingLog(), tickMs: 50 });
+  try {
+    const running = database.run((client) => client.query('SELECT pg_sleep(30)'));
+    const isRunning = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE query ~ 'pg_sleep' AND wait_event = 'PgSleep'`;
+    await expect
+      .poll(() => withClient(postgres.url, async (client) => (await client.query(isRunning)).rows[0].n), {
+        timeout: 10_000,
+      })
+      .toBe(1);
+    for (const socket of sockets) socket.resetAndDestroy();
+    await expect(running).rejects.toMatchObject({ code: 'DB_CONNECTION' });
+  } finally {
+    await database.close();
+    proxy.close();
   }
 });

@@ -1,0 +1,74 @@
+/**
+ * What the database holds the pods of an upload up with stands in the upload's status. The tests run side by side, since the operator
+ * waits for a while before it looks.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { expect, it } from 'vitest';
+import { findCondition } from '#api/conditions.ts';
+import { type ControllerBench, startController } from '#support/cluster/controller.ts';
+import { createDatabase } from '#support/database/database.ts';
+import { startPostgres } from '#support/database/postgres.ts';
+import { makeTemplate, startReplication } from '#support/database/replication.ts';
+
+const until = (what: () => unknown, timeout = 60_000) =>
+  expect.poll(async () => Boolean(await what()), { timeout, interval: 50 }).toBe(true);
+
+/** Starts an upload whose Job has a pod, and a session with the name of that pod's. */
+async function startUpload(bench: ControllerBench, url: string) {
+  bench.upload('one', 'u');
+  await until(() => bench.api.all('jobs').length === 1);
+  bench.api.put('jobs', { ...bench.api.all('jobs')[0], status: { active: 1 } });
+  await until(() => bench.status('one', 'u')?.phase === 'Planning');
+  const { uid } = bench.api.get('batchuploads', 'one', 'u')!.metadata!;
+  const session = async (name: string) => {
+    const client = new pg.Client({ connectionString: url, application_name: name });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  };
+  return {
+    degraded: () => findCondition(bench.status('one', 'u'), 'Degraded'),
+    pod: `batch-upload/${uid}/plan`,
+    session,
+  };
+}
+
+it.concurrent('a lock of another session: its pid, role and name are said', { timeout: 120_000 }, async () => {
+  await using server = await startPostgres({ settings: { fsync: 'off' } });
+  const url = await createDatabase(server);
+  await using bench = await startController({ databases: { one: url } });
+  const { degraded, pod: name, session } = await startUpload(bench, url);
+  const holder = await session('report');
+  await holder.query('BEGIN; LOCK TABLE items IN SHARE MODE');
+  const pods = [await session(name), await session(name)];
+  const waiting = pods.map((pod) => pod.query('BEGIN; LOCK TABLE items IN ROW EXCLUSIVE MODE').catch(() => undefined));
+  await until(() => degraded()?.reason === 'SessionsWaiting');
+  const { pid } = (await holder.query('SELECT pg_backend_pid() AS pid')).rows[0];
+  expect(degraded()?.message).toBe(
+    `The pods wait for locks in the database that other sessions hold: ${pid} (role postgres, application report). Let them commit, or end them: SELECT pg_terminate_backend(${pid}). The upload then goes on by itself.`,
+  );
+  await holder.end();
+  await until(() => degraded()?.status === 'False');
+  await Promise.all([...waiting, ...pods.map((pod) => pod.end())]);
+});
+
+it.concurrent('a synchronous standby that is away: said, and what to do', { timeout: 120_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'batch-upload-waits-'));
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const template = await makeTemplate(join(folder, 'template'));
+  const servers = stack.use(await startReplication({ folder, template, synchronous: 'on' }));
+  const url = await createDatabase(servers.primary);
+  await using bench = await startController({ databases: { one: url } });
+  const { degraded, pod: name, session } = await startUpload(bench, url);
+  servers.loseWal();
+  const pod = await session(name);
+  const commit = pod.query('CREATE TABLE t ()').catch(() => undefined);
+  await until(() => degraded()?.reason === 'SessionsWaiting');
+  expect(degraded()?.message).toMatch(/wait for a synchronous standby that does not answer. Start the standby/);
+  await servers.killPrimary();
+  await Promise.all([commit, pod.end()]);
+});
