@@ -37,7 +37,7 @@ import { findTooManyFailed } from '#ledger/uploads/error-policy.ts';
 import { checkSchema } from './accept-policy.ts';
 import { findFailing } from './failing-pod-policy.ts';
 import { conditionReason } from './failure-policy.ts';
-import { type JobPlan, neededKind, planJob, unfinishedJobs } from './job-policy.ts';
+import { type JobPlan, neededKind, planJob, replaceHindered, unfinishedJobs } from './job-policy.ts';
 import { decideRetry } from './retry-policy.ts';
 import { findStuck } from './stuck-pod-policy.ts';
 import type { Action, Decision, Observed, View } from './types.ts';
@@ -128,10 +128,11 @@ function endOf({ upload, topErrors }: Observed, row: UploadProgress): JobPlan | 
 function work(observed: Observed, view: View & { row: UploadProgress }, plan: JobPlan): Decision {
   const job = observed.jobs[neededKind(view.row)];
   const { stuck, checkAfterMs } = findStuck(observed, job);
+  const degraded = plan.degraded ?? findFailing(observed, job) ?? stuck;
   return {
-    actions: plan.actions,
+    actions: [...plan.actions, ...replaceHindered(observed, job, degraded)],
     view,
-    degraded: plan.degraded ?? findFailing(observed, job) ?? stuck,
+    degraded,
     requeueAfterMs: earliest(plan.requeueAfterMs, checkAfterMs),
   };
 }

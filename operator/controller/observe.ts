@@ -18,6 +18,7 @@ import type { Database, Reading } from '#ledger/client/database.ts';
 import { isLedgerOutdated } from '#ledger/client/pool-connection.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import type { ControllerConfig } from '#operator/config/controller-config.ts';
+import { noteSettings } from '#operator/jobs/pod-template.ts';
 import { checkAllowed } from '#operator/tenancy/allow-list.ts';
 import { type Databases, decodeSecret, findSecret } from '#operator/tenancy/databases.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
@@ -102,6 +103,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       failedSince,
       recordsPerSecond: rate?.perSecond ?? null,
       topErrors: topErrors?.list ?? [],
+      settings: noteSettings(config.runner),
       stuckPodGraceMs: config.stuckPodGraceMs,
       waitingMs: config.waitingMs,
     },

@@ -30,6 +30,8 @@ export interface JobView {
   parallelism: number;
   /** The parallelism that the operator gave to the Job last; null for a Job of an earlier release. */
   appliedParallelism: number | null;
+  /** The settings of the pods when the Job was made, see noteSettings; null for a Job of an earlier release. */
+  settings: string | null;
   /** Earlier Jobs of this name that ended while the ledger still had work. */
   recreated: number;
 }
@@ -94,6 +96,8 @@ export interface Observed {
   /** The smoothed rate; null when it is not known. */
   recordsPerSecond: number | null;
   topErrors: ErrorSummary[];
+  /** The settings with which the operator would make a Job now. */
+  settings: string;
   stuckPodGraceMs: number;
   waitingMs: number;
 }
