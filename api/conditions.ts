@@ -120,6 +120,8 @@ export const REASONS = {
   PodsDisrupted: 'PodsDisrupted',
   /** A pod whose work has ended is kept running by another container that something has added to the pod. */
   PodNotEnding: 'PodNotEnding',
+  /** The namespace of the upload is being deleted, so that no pod can be made. */
+  NamespaceTerminating: 'NamespaceTerminating',
   /** Something other than the operator deletes the Jobs of the upload. */
   JobDeleted: 'JobDeleted',
   /** Something other than the operator has changed the parallelism of the upload's Job. */

@@ -83,6 +83,8 @@ export interface Observed {
   schema: RecordSchemaSpec | null;
   jobs: JobViews<Seen<JobView>>;
   pods: Seen<PodView>[];
+  /** The namespace is being deleted; looked at only while a Job has no pod that works. */
+  isTerminating: boolean;
   /** Why the Job controller cannot make pods; null when it has reported nothing. */
   creationRefused: string | null;
   /** How often this operator has made the Job that is needed now, and the time since the last time; null for never. */

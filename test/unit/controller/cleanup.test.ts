@@ -46,7 +46,7 @@ function held({ deleted = false } = {}): BatchUpload {
   };
 }
 
-function deps({ job, pods = [] }: { job?: Job; pods?: Pod[] } = {}): CleanupDeps {
+function deps({ job, pods = [], isTerminating = false }: DepsOptions = {}): CleanupDeps {
   const jobs = { get: (key: string) => (key === `n/${UID}-cleanup-1` ? job : undefined) };
   return {
     client,
@@ -68,7 +68,14 @@ function deps({ job, pods = [] }: { job?: Job; pods?: Pod[] } = {}): CleanupDeps
       datadogEnv: {},
     },
     findServiceAccount: async () => null,
+    isTerminating: async () => isTerminating,
   };
+}
+
+interface DepsOptions {
+  job?: Job;
+  pods?: Pod[];
+  isTerminating?: boolean;
 }
 
 const ended = (type: string): Job => ({
@@ -123,6 +130,14 @@ it('in a namespace that is going away nothing is waited for', async () => {
   await cleanUpUpload(deps(), { upload: held({ deleted: true }), signal });
   expect(asked()).toEqual(['POST /apis/batch/v1/namespaces/n/jobs', `PATCH ${UPLOAD_PATH}`]);
   expect(events).toEqual(['WorkCopyNotRemoved']);
+});
+
+it('in a namespace that is going away the pods of a cache that gets no news are not waited for', async () => {
+  const gone = deps({ pods: [pod('plan')], isTerminating: true });
+  await cleanUpUpload(gone, { upload: held({ deleted: true }), signal });
+  expect(asked()).toEqual([`PATCH ${UPLOAD_PATH}`]);
+  // An upload that is not deleted itself keeps its finalizer.
+  expect(await cleanUpUpload(gone, { upload: held(), signal })).toEqual({ requeueAfterMs: 600_000 });
 });
 
 it('a Job that is refused for now is tried again', async () => {

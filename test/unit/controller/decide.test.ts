@@ -328,6 +328,15 @@ describe('pods that do not start', () => {
   });
 });
 
+it('a namespace that is being deleted: its Jobs go, because Kubernetes keeps their failed pods', () => {
+  const pods = [pod({ phase: 'Failed', deleting: true })];
+  const decision = decide(observed({ isTerminating: true, pods }));
+  expect(decision.actions).toMatchObject([{ type: 'deleteJob', job: { uid: 'job' } }]);
+  expect(decision.degraded).toMatchObject({ reason: 'NamespaceTerminating' });
+  const left = decide(observed({ isTerminating: true, pods, jobs: { plan: null, process: job({ deleting: true }) } }));
+  expect(left.actions).toEqual([]);
+});
+
 describe('a Job that something else changes', () => {
   const missing = (times: number, agoMs: number) =>
     decide(observed({ jobs: { plan: null, process: null }, pods: [], created: { times, agoMs } }));
@@ -393,6 +402,13 @@ describe('pods that fail', () => {
     });
     const last = failed({ name: 'last', terminated: { ...ended, message, finishedAt: NOW + 1 } });
     expect(degraded(failed(), last)?.message).toMatch(/failed 2 times; Kubernetes tries 7 times.*last/);
+  });
+
+  it('killed from outside, and Kubernetes names no reason: memory is the first suspect', () => {
+    const killed = failed({ name: 'killed', terminated: { ...ended, exitCode: 137 } });
+    expect(degraded(killed)?.message).toMatch(
+      /The pod killed was killed from outside \(exit code 137\).*Raise the memory limit.*kubectl logs killed\./,
+    );
   });
 
   it('evicted again and again: said for ten minutes after the last one', () => {

@@ -104,6 +104,7 @@ export function observed(change: Partial<Observed> = {}): Observed {
     schema: itemsSchema('items') as Observed['schema'],
     jobs: { plan: null, process: job() },
     pods: [pod()],
+    isTerminating: false,
     creationRefused: null,
     created: null,
     disruptions: null,
