@@ -122,6 +122,8 @@ export const REASONS = {
   PodNotEnding: 'PodNotEnding',
   /** The sessions of the pods wait for a lock of somebody else, or for a synchronous standby. */
   SessionsWaiting: 'SessionsWaiting',
+  /** The namespace of the upload is being deleted, so that no pod can be made. */
+  NamespaceTerminating: 'NamespaceTerminating',
   /** Something other than the operator deletes the Jobs of the upload. */
   JobDeleted: 'JobDeleted',
   /** Something other than the operator has changed the parallelism of the upload's Job. */

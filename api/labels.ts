@@ -33,6 +33,8 @@ export const ANNOTATIONS = {
   recreated: 'batchupload.dev/recreated',
   /** The parallelism that the operator gave to the Job; another value in the Job's spec was set by something else. */
   parallelism: 'batchupload.dev/parallelism',
+  /** The chart's values that decide whether the pods of the Job start, as they were when the operator made the Job. */
+  settings: 'batchupload.dev/settings',
 } as const;
 
 /**

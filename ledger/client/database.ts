@@ -150,13 +150,18 @@ export class Database {
   }
 
   /** Runs a transaction that may have to wait for the upload's pods. Sessions of pods that do not move are ended. */
-  finish<T>(uploadId: string, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  finish<T>(
+    uploadId: string,
+    work: (client: pg.PoolClient) => Promise<T>,
+    { isDeleted = false }: { isDeleted?: boolean } = {},
+  ): Promise<T> {
     const { log } = this.#deps;
     return this.run((client) =>
       withLockPatience(
         client,
         {
           uploadId,
+          isDeleted,
           openHelper: async () => {
             const timeouts = { statement_timeout: POLL_TIMEOUT_MS };
             return await openClient(this.#deps.config, timeouts);

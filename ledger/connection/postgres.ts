@@ -178,6 +178,8 @@ const HINTS: Record<string, string> = {
     ' Grant the role of the Secret INSERT, SELECT and UPDATE on the target table and on the schema batch_upload.',
   [READ_ONLY]:
     ' The server takes no writes: a switchover is under way, or the uri names a standby, or the role is set to read only. Let the uri name the primary; after a switchover the work goes on by itself.',
+  '57014':
+    ' The statement was cancelled, mostly because it had reached its time limit: look in pg_stat_activity for a session that holds a lock on a table of the schema batch_upload or on the target table, or for a server that is overloaded.',
   '42P01': ' The table does not exist any more: create it again.',
   '42883': ' A key column has a type that cannot be hashed, such as money or bit: give it another one.',
   '3D000': ' The database of the uri does not exist.',

@@ -65,6 +65,11 @@ export interface LockPatience {
   openHelper: () => Promise<ClientBase & { end(): Promise<void> }>;
   /** Milliseconds of waiting before somebody looks at the sessions that block; default 5,000. */
   patienceMs?: number;
+  /**
+   * Sessions that wait for a lock of somebody else are ended, too: the upload is deleted, and with it the pods. A server does not notice
+   * for minutes that the client of a session that waits has ended.
+   */
+  isDeleted?: boolean;
   /** Called for each session that was ended. */
   onTerminated?: (pid: number) => void;
 }
@@ -100,7 +105,7 @@ export async function withLockPatience<T>(
  */
 export async function endFrozenBlockers(
   pid: number,
-  { openHelper, uploadId, onTerminated, patienceMs }: LockPatience & { patienceMs: number },
+  { openHelper, uploadId, isDeleted = false, onTerminated, patienceMs }: LockPatience & { patienceMs: number },
 ): Promise<number[]> {
   const helper = await openHelper();
   try {
@@ -112,10 +117,10 @@ export async function endFrozenBlockers(
        SELECT a.pid, pg_terminate_backend(a.pid) AS ended
        FROM blockers JOIN pg_stat_activity a USING (pid)
        WHERE a.application_name LIKE $2 || '%'
-         AND a.wait_event_type = 'Client'
+         AND (a.wait_event_type = 'Client' OR ($4 AND a.wait_event_type = 'Lock'))
          AND a.pid <> $1
          AND a.xact_start < clock_timestamp() - make_interval(secs => $3)`,
-      [pid, applicationName(uploadId, ''), patienceMs / 1000],
+      [pid, applicationName(uploadId, ''), patienceMs / 1000, isDeleted],
     );
     const ended = result.rows.filter((row) => row.ended).map((row) => row.pid);
     for (const blocker of ended) onTerminated?.(blocker);

@@ -13,6 +13,7 @@ import type { Caches } from './caches.ts';
 import {
   CLEANUP_MS,
   type CleanupOutcome,
+  type CleanupStep,
   type CleanupView,
   cleanupEvent,
   decideCleanup,
@@ -32,6 +33,8 @@ export interface CleanupDeps {
   events: EventRecorder;
   settings: RunnerSettings;
   findServiceAccount: (namespace: string) => Promise<string | null>;
+  /** Says whether the namespace is being deleted. */
+  isTerminating: (namespace: string) => Promise<boolean>;
 }
 
 /** Time in which the cache receives the newer object after a conflict. */
@@ -55,7 +58,9 @@ export async function cleanUpUpload(
   { upload, memory, signal }: { upload: BatchUpload; memory: Pick<UploadMemory, 'cleanup'>; signal: AbortSignal },
 ): Promise<ProcessResult> {
   const view = viewCleanup(deps, upload, memory);
-  const decided = decideCleanup(view);
+  const decided: CleanupStep = (await isLeft(deps, upload))
+    ? { type: 'release', removed: false, because: 'its namespace is being deleted' }
+    : decideCleanup(view);
   const step = decided.type === 'createJob' ? await createJob(deps, { upload, view, signal }) : decided;
   if (step.type === 'wait') return { requeueAfterMs: step.ms };
   const { name, namespace, uid, deletionTimestamp } = upload.metadata;
@@ -76,6 +81,17 @@ export async function cleanUpUpload(
   // A failed Job stays for its log, until its TTL. The finalizer is removed first: a held upload would get a new Job.
   if (step.removed && deletionTimestamp !== undefined) await deleteJob(deps, view.job, signal);
   return undefined;
+}
+
+/**
+ * Is the upload deleted with its namespace? No Job can be made there, and the caches say nothing of its pods and Jobs once Kubernetes has
+ * removed the operator's Role.
+ */
+export async function isLeft(
+  { isTerminating }: Pick<CleanupDeps, 'isTerminating'>,
+  { metadata }: BatchUpload,
+): Promise<boolean> {
+  return metadata.deletionTimestamp !== undefined && (await isTerminating(metadata.namespace));
 }
 
 function viewCleanup(

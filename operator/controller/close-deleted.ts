@@ -59,7 +59,7 @@ export async function closeDeleted(
 
 async function closeRow(database: Database, uid: string) {
   try {
-    return await database.finish(uid, (client) => closeDeletedUpload(client, uid));
+    return await database.finish(uid, (client) => closeDeletedUpload(client, uid), { isDeleted: true });
   } catch (error) {
     if (hasNoLedger(error)) return null;
     throw error;

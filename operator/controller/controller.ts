@@ -11,9 +11,15 @@ import type { Job, Pod } from '#kube/resource-types.ts';
 import type { EventRecorder, KubeClient, ProcessResult, WorkQueue } from '#kube/types.ts';
 import { createWorkQueue } from '#kube/work-queue.ts';
 import type { ControllerConfig } from '#operator/config/controller-config.ts';
-import { awaitClusterId, createMigratorFinder, createServiceAccountFinder } from '#operator/tenancy/cluster-facts.ts';
+import {
+  awaitClusterId,
+  createMigratorFinder,
+  createServiceAccountFinder,
+  createTerminatingCheck,
+} from '#operator/tenancy/cluster-facts.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
 import { type Caches, createCaches } from './caches.ts';
+import { cleanUpUpload, isLeft } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
 import { type CloseDeps, closeDeleted, type DeletedUpload, sweep, toDeletedUpload } from './close-deleted.ts';
 import { createFaultPoints } from './fault-point.ts';
@@ -85,7 +91,9 @@ export function createController(deps: ControllerDeps): Controller {
     await waitForNamespaces(caches, { clock, signal });
     const reachPoint = createFaultPoints(config.fault, log);
     const findMigrator = createMigratorFinder(client);
-    const shared = { client, caches, databases, config, clock, log, clusterId, reachPoint, findMigrator };
+    const isTerminating = createTerminatingCheck(client, clock);
+    const base = { client, caches, databases, config, clock, log, clusterId, reachPoint };
+    const shared = { ...base, findMigrator, isTerminating };
     const reconcileDeps: ReconcileDeps = {
       ...shared,
       settings: config.runner,
@@ -236,6 +244,11 @@ function createProcess({
       if (!memory.closing) addDeleted(deleted, key, toDeletedUpload(upload));
       memory.closing = true;
     }
+    // The deletion of a namespace must not wait for a database.
+    const goesWithNamespace = upload && isHeld(upload) && (await isLeft(reconcileDeps, upload));
+    if (goesWithNamespace) {
+      await cleanUpUpload(reconcileDeps, { upload, memory: memories.of(key, upload.metadata.uid), signal });
+    }
     for (const each of deleted.get(key) ?? []) {
       try {
         await closeDeleted(closeDeps, each);
@@ -249,7 +262,7 @@ function createProcess({
     if (upload && !isBeingDeleted(upload)) {
       return reconcileUpload(reconcileDeps, { key, upload, failures: queue.failures(key), signal });
     }
-    if (upload && isHeld(upload)) return tidyUp(reconcileDeps, { key, upload, signal });
+    if (upload && isHeld(upload) && !goesWithNamespace) return tidyUp(reconcileDeps, { key, upload, signal });
     if (!upload) memories.forget(key);
     return undefined;
   };

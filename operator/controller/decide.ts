@@ -18,6 +18,7 @@
  * | Processing  |                 | too many failed records            | fail               | Processing, then Failed |
  * | Processing  |                 | every record counted               | complete           | Processing, then Complete |
  * | Processing  |                 | its Job missing, complete, failed  | as for Planning    | Processing |
+ * | Processing  |                 | the namespace is being deleted     | delete the Job     | as before, Degraded |
  * | Processing  |                 | spec.parallelism changed           | set it             | Processing |
  * | Complete    |                 |                                    |                    | Complete   |
  * | Failed      |                 | Jobs unfinished, within 5 s        |                    | as before, Stopping |
@@ -38,7 +39,7 @@ import { findTooManyFailed } from '#ledger/uploads/error-policy.ts';
 import { checkSchema } from './accept-policy.ts';
 import { findFailing } from './failing-pod-policy.ts';
 import { conditionReason } from './failure-policy.ts';
-import { type JobPlan, neededKind, planJob, unfinishedJobs } from './job-policy.ts';
+import { type JobPlan, neededKind, planJob, replaceHindered, unfinishedJobs } from './job-policy.ts';
 import { decideRetry } from './retry-policy.ts';
 import { findStuck } from './stuck-pod-policy.ts';
 import type { Action, Decision, Observed, View } from './types.ts';
@@ -131,13 +132,16 @@ function endOf({ upload, topErrors }: Observed, row: UploadProgress): JobPlan | 
 }
 
 function work(observed: Observed, view: View & { row: UploadProgress }, plan: JobPlan): Decision {
+  if (observed.isTerminating) return leave(observed, view);
   const job = observed.jobs[neededKind(view.row)];
   const { stuck, checkAfterMs } = findStuck(observed, job);
   const { failing, checkAfterMs: failingForMs } = findFailing(observed, job);
+  const degraded =
+    plan.degraded ?? failing ?? stuck ?? explainWaits(observed.waits) ?? observed.databaseBusy?.why ?? null;
   return {
-    actions: plan.actions,
+    actions: [...plan.actions, ...replaceHindered(observed, job, degraded)],
     view,
-    degraded: plan.degraded ?? failing ?? stuck ?? explainWaits(observed.waits) ?? observed.databaseBusy?.why ?? null,
+    degraded,
     requeueAfterMs: earliest(
       plan.requeueAfterMs,
       checkAfterMs,
@@ -146,6 +150,24 @@ function work(observed: Observed, view: View & { row: UploadProgress }, plan: Jo
       // Nobody reports that an upload does not move.
       job?.active ? STILL_CHECK_MS : null,
     ),
+  };
+}
+
+/**
+ * In a namespace that is being deleted Kubernetes removes the pods first, and keeps a failed pod until the Job has another one in its
+ * place, which nothing can make there: without the deletion of the Job the namespace would stay for ever.
+ */
+function leave(observed: Observed, view: View): Decision {
+  const { namespace } = observed.upload.metadata;
+  const jobs = unfinishedJobs(Object.values(observed.jobs));
+  return {
+    actions: jobs.map((job) => ({ type: 'deleteJob', job, because: 'the namespace is being deleted' })),
+    view,
+    degraded: {
+      reason: 'NamespaceTerminating',
+      message: `The namespace ${namespace} is being deleted, so that no pod can go on with this upload, and the upload is deleted with it. The records that are loaded stay in the table. If the namespace stays, kubectl get namespace ${namespace} -o yaml says what is left in it.`,
+    },
+    requeueAfterMs: observed.waitingMs,
   };
 }
 

@@ -40,7 +40,13 @@ const MORE_MEMORY =
 
 const outOfMemory = ({ name }: PodView) => `The pod ${name} used more memory than its limit and was killed.`;
 
+/** Linux sends SIGKILL to a process that uses up the memory of its pod or of its node, and Kubernetes then names no reason. */
+const SIGKILLED = 137;
+
 function leftNoMessage({ name }: PodView, { exitCode, reason }: NonNullable<PodView['terminated']>): string {
+  if (exitCode === SIGKILLED) {
+    return `The pod ${name} was killed from outside (exit code ${exitCode}), mostly because the memory of the pod or of its node was used up. ${MORE_MEMORY}`;
+  }
   const why = reason && reason !== 'Error' ? ` (${reason})` : '';
   return `The pod ${name} ended with exit code ${exitCode}${why} and left no message.`;
 }

@@ -103,6 +103,29 @@ function followParallelism({ upload }: Observed, row: UploadProgress, job: JobVi
   };
 }
 
+/** What other values of the chart may mend: an image, the resources of the pods. */
+const MENDED_BY_SETTINGS = new Set<string>([
+  'ImagePullFailed',
+  'Unschedulable',
+  'PodCannotStart',
+  'PodsNotCreated',
+  'PodsFailing',
+]);
+
+/**
+ * A Job keeps the pod template that it was made with. Where its pods are hindered and the chart has other values by now, the Job is made
+ * again with these; otherwise somebody who corrects the chart would wait for ever.
+ */
+export function replaceHindered(
+  { settings }: Pick<Observed, 'settings'>,
+  job: JobView | null,
+  degraded: UploadExplanation | null,
+): Action[] {
+  if (job === null || !job.owned || job.deleting || job.verdict !== 'none') return [];
+  if (degraded === null || !MENDED_BY_SETTINGS.has(degraded.reason) || job.settings === settings) return [];
+  return [{ type: 'deleteJob', job, because: 'its pods are hindered, and the chart has other values now' }];
+}
+
 export function nameTaken({ name }: { name: string }): UploadExplanation {
   return {
     reason: 'JobNameTaken',

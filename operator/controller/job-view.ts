@@ -32,6 +32,7 @@ export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobVi
     failed: status?.failed ?? 0,
     parallelism: spec?.parallelism ?? 1,
     appliedParallelism: Number(metadata.annotations?.[ANNOTATIONS.parallelism]) || null,
+    settings: metadata.annotations?.[ANNOTATIONS.settings] ?? null,
     recreated: Number(metadata.annotations?.[ANNOTATIONS.recreated] ?? 0) || 0,
   };
 }

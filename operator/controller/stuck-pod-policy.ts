@@ -57,10 +57,15 @@ export function hasNoPods(job: JobView, pods: readonly PodView[]): boolean {
   );
 }
 
-/** Time in its present state after which a pod counts as stuck; null for a pod that runs or has run. */
-function patienceMs({ deleting, phase, outliving }: PodView, graceMs: number): number | null {
+/**
+ * Time in its present state after which a pod counts as stuck; null for a pod that runs or has run. A fault that the kubelet names, and a
+ * container that outlives the work, seldom pass by themselves, so that half of the grace is enough.
+ */
+function patienceMs({ deleting, phase, outliving, waiting }: PodView, graceMs: number): number | null {
   if (deleting) return TERMINATION_MS + graceMs;
-  return phase === 'Pending' || (phase === 'Running' && outliving.length > 0) ? graceMs : null;
+  if (phase === 'Running') return outliving.length > 0 ? graceMs / 2 : null;
+  if (phase !== 'Pending') return null;
+  return waiting === null || PASSING.has(waiting.reason) ? graceMs : graceMs / 2;
 }
 
 function explainPod(pod: PodView): UploadExplanation | null {
@@ -73,7 +78,7 @@ function explainPod(pod: PodView): UploadExplanation | null {
   if (pod.phase === 'Running') {
     return {
       reason: 'PodNotEnding',
-      message: `The work of the pod ${pod.name} has ended, and its container ${pod.outliving.join(', ')} goes on, so that Kubernetes does not count the pod as ended. Something adds this container to pods: exclude the pods with the label app.kubernetes.io/managed-by=batch-upload from it, or let it add a native sidecar (an init container with restartPolicy: Always).`,
+      message: `The work of the pod ${pod.name} has ended, and its container ${pod.outliving.join(', ')} goes on, so that Kubernetes does not count the pod as ended. Something adds this container to pods: exclude the pods with the label app.kubernetes.io/managed-by=batch-upload from it, or let it add a native sidecar (an init container with restartPolicy: Always). Then let the Job replace this pod: kubectl delete pod ${pod.name}.`,
     };
   }
   if (pod.unschedulable !== null) {
@@ -92,7 +97,7 @@ function explainPod(pod: PodView): UploadExplanation | null {
   return IMAGE.has(reason)
     ? {
         reason: 'ImagePullFailed',
-        message: `The image of the pod ${pod.name} cannot be pulled (${reason}): ${sentence(message)} Correct the chart's image or imagePullSecrets.`,
+        message: `The image of the pod ${pod.name} cannot be pulled (${reason}): ${sentence(message)} Correct the chart's image or imagePullSecrets, and the operator makes the Job again. If something else has put this image into the pod, mend that and run: kubectl delete pod ${pod.name}.`,
       }
     : {
         reason: 'PodCannotStart',

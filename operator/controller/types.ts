@@ -31,6 +31,8 @@ export interface JobView {
   parallelism: number;
   /** The parallelism that the operator gave to the Job last; null for a Job of an earlier release. */
   appliedParallelism: number | null;
+  /** The settings of the pods when the Job was made, see noteSettings; null for a Job of an earlier release. */
+  settings: string | null;
   /** Earlier Jobs of this name that ended while the ledger still had work. */
   recreated: number;
 }
@@ -83,6 +85,8 @@ export interface Observed {
   schema: RecordSchemaSpec | null;
   jobs: JobViews<Seen<JobView>>;
   pods: Seen<PodView>[];
+  /** The namespace is being deleted; looked at only while a Job has no pod that works. */
+  isTerminating: boolean;
   /** Why the Job controller cannot make pods; null when it has reported nothing. */
   creationRefused: string | null;
   /** How often this operator has made the Job that is needed now, and the time since the last time; null for never. */
@@ -100,6 +104,8 @@ export interface Observed {
   /** The smoothed rate; null when it is not known. */
   recordsPerSecond: number | null;
   topErrors: ErrorSummary[];
+  /** The settings with which the operator would make a Job now. */
+  settings: string;
   stuckPodGraceMs: number;
   waitingMs: number;
 }

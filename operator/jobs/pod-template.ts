@@ -33,13 +33,16 @@ export const CONTAINER = 'runner';
 /** Retries of an index after its first failure. */
 export const RETRIES_PER_INDEX = 6;
 
-export function jobMetadata({ upload, attempt, recreated }: JobInput, kind: JobKind): NewJob['metadata'] {
+export function jobMetadata({ upload, attempt, recreated, settings }: JobInput, kind: JobKind): NewJob['metadata'] {
   const { name, namespace, uid } = upload.metadata;
   return {
     name: jobName(uid, kind, attempt),
     namespace,
     labels: labelsOf(upload, kind, attempt),
-    ...(recreated > 0 ? { annotations: { [ANNOTATIONS.recreated]: String(recreated) } } : {}),
+    annotations: {
+      [ANNOTATIONS.settings]: noteSettings(settings),
+      ...(recreated > 0 ? { [ANNOTATIONS.recreated]: String(recreated) } : {}),
+    },
     ownerReferences: [
       {
         apiVersion: API_VERSION,
@@ -51,6 +54,11 @@ export function jobMetadata({ upload, attempt, recreated }: JobInput, kind: JobK
       },
     ],
   };
+}
+
+/** The settings that decide whether a pod starts and how much memory it has, as a text that can be compared. */
+export function noteSettings({ image, imagePullPolicy, imagePullSecrets, resources }: RunnerSettings): string {
+  return JSON.stringify({ image, imagePullPolicy, imagePullSecrets, resources });
 }
 
 /**

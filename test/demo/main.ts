@@ -34,7 +34,7 @@ const cluster = createCluster();
 const database = await cluster.connectDatabase();
 process.exitCode = (await demo()) ? 0 : 1;
 await database.end();
-cluster.s3.destroy();
+await cluster.close();
 
 async function demo(): Promise<boolean> {
   title('Three files');

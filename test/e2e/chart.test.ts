@@ -52,7 +52,7 @@ describe('rights', () => {
       { apiGroups: ['batchupload.dev'], resources: ['batchuploads', 'recordschemas'], verbs: ['get', 'list', 'watch'] },
       { apiGroups: ['batchupload.dev'], resources: ['batchuploads/status', 'recordschemas/status'], verbs: ['patch'] },
       { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
-      { apiGroups: [''], resources: ['namespaces'], resourceNames: ['kube-system'], verbs: ['get'] },
+      { apiGroups: [''], resources: ['namespaces'], resourceNames: ['kube-system', 'default'], verbs: ['get'] },
     ]);
   });
 
@@ -239,7 +239,7 @@ describe('the bridge', () => {
     }
     // The bridge gives the operator no further rights.
     expect(find(all, 'ClusterRole', 'r-operator').rules).toEqual(
-      find(await template(), 'ClusterRole', 'r-operator').rules,
+      find(await template('uploads.namespaces=["a","b"]'), 'ClusterRole', 'r-operator').rules,
     );
   });
 

@@ -104,6 +104,40 @@ describe('the fence', () => {
     await other.query('COMMIT');
   });
 
+  it.each([true, false])(
+    'a session of a pod that waits for a lock of somebody else: ended only when the upload is deleted (%s)',
+    async (isDeleted) => {
+      const id = await plan(2);
+      const pod = await session(applicationName(id, 'process-0'));
+      const other = await session('somebody else');
+      await other.query("BEGIN; SELECT pg_advisory_lock(hashtext('somebody else'))");
+      expect(await begin(pod, id)).toBe(true);
+      const waiting = pod.query("SELECT pg_advisory_xact_lock(hashtext('somebody else'))").then(
+        () => 'went on',
+        () => 'ended',
+      );
+      const operator = await session('operator');
+      const closing = withLockPatience(
+        operator,
+        {
+          uploadId: id,
+          patienceMs: 300,
+          isDeleted,
+          openHelper: () => connect({ uri: url, applicationName: 'helper' }),
+        },
+        () => closeDeletedUpload(operator, id),
+      );
+      if (!isDeleted) {
+        await sleep(1000);
+        await other.query("SELECT pg_advisory_unlock(hashtext('somebody else')); COMMIT");
+        expect(await waiting).toBe('went on');
+        await pod.query('COMMIT');
+      }
+      expect(await closing).toBe('Deleted');
+      expect(await waiting).toBe(isDeleted ? 'ended' : 'went on');
+    },
+  );
+
   it('a plan is written once: the second planner finds the first one', async () => {
     const id = await withClient(url, (client) => openTestUpload(client));
     const [a, b] = [await session('a'), await session('b')];

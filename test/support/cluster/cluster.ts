@@ -7,6 +7,10 @@ import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client
 import pg from 'pg';
 import { stringify } from 'yaml';
 import type { BatchUploadSpec, BatchUploadStatus } from '#api/batch-upload.gen.ts';
+import { loadAccess } from '#kube/access.ts';
+import { createKubeClient } from '#kube/client.ts';
+import { BATCH_UPLOADS } from '#kube/custom-resources.ts';
+import type { KubeClient } from '#kube/types.ts';
 
 const exec = promisify(execFile);
 
@@ -58,6 +62,8 @@ export interface Cluster {
   env: ClusterEnv;
   /** Runs kubectl. @returns its standard output. @throws with kubectl's own message. */
   kubectl(...args: string[]): Promise<string>;
+  /** Runs kubectl with this text as its standard input. */
+  pipeInto(input: string, ...args: string[]): Promise<string>;
   /** Applies objects. @returns kubectl's standard output. */
   apply(...objects: object[]): Promise<string>;
   getUpload(namespace: string, name: string): Promise<BatchUpload>;
@@ -70,7 +76,12 @@ export interface Cluster {
   ): Promise<BatchUpload>;
   putObject(key: string, body: Buffer | string): Promise<void>;
   s3: S3Client;
-  connectDatabase(): Promise<pg.Client>;
+  /** Calls of the API server without a process for each, for what tests look at several times a second. */
+  kube: KubeClient;
+  /** @param url of another database than the cluster's own */
+  connectDatabase(url?: string): Promise<pg.Client>;
+  /** Closes the connections to S3 and the API server. */
+  close(): Promise<void>;
 }
 
 export function createCluster(env = readClusterEnv()): Cluster {
@@ -81,10 +92,16 @@ export function createCluster(env = readClusterEnv()): Cluster {
     credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY },
   });
 
-  async function kubectl(...args: string[]): Promise<string> {
+  const kube = createKubeClient({ access: loadAccess({ kubeconfig: env['KUBECONFIG'] }), userAgent: 'test' });
+
+  const kubectl = (...args: string[]) => pipeInto('', ...args);
+
+  async function pipeInto(input: string, ...args: string[]): Promise<string> {
+    const running = exec('kubectl', args, { env, maxBuffer: 64 * 1024 * 1024 });
+    // kubectl may end without reading its input.
+    running.child.stdin?.on('error', () => undefined).end(input);
     try {
-      const { stdout } = await exec('kubectl', args, { env, maxBuffer: 64 * 1024 * 1024 });
-      return stdout;
+      return (await running).stdout;
     } catch (error) {
       const { stderr } = error as { stderr?: string };
       throw new Error(stderr?.trim() || String(error));
@@ -92,22 +109,16 @@ export function createCluster(env = readClusterEnv()): Cluster {
   }
 
   async function getUpload(namespace: string, name: string): Promise<BatchUpload> {
-    return JSON.parse(await kubectl('-n', namespace, 'get', 'batchupload', name, '-o', 'json'));
+    return (await kube.get(BATCH_UPLOADS, { namespace, name })) as unknown as BatchUpload;
   }
 
   return {
     env,
     s3,
+    kube,
     kubectl,
-    async apply(...objects) {
-      const child = exec('kubectl', ['apply', '-f', '-'], { env });
-      child.child.stdin?.end(objects.map((object) => stringify(object)).join('---\n'));
-      try {
-        return (await child).stdout;
-      } catch (error) {
-        throw new Error((error as { stderr?: string }).stderr?.trim() || String(error));
-      }
-    },
+    pipeInto,
+    apply: (...objects) => pipeInto(objects.map((object) => stringify(object)).join('---\n'), 'apply', '-f', '-'),
     getUpload,
     async waitForUpload(namespace, name, until, timeoutMs = 120_000) {
       const deadline = Date.now() + timeoutMs;
@@ -125,10 +136,14 @@ export function createCluster(env = readClusterEnv()): Cluster {
     async putObject(key, body) {
       await s3.send(new PutObjectCommand({ Bucket: env.S3_BUCKET, Key: key, Body: body }));
     },
-    async connectDatabase() {
-      const client = new pg.Client({ connectionString: env.DATABASE_URL });
+    async connectDatabase(url = env.DATABASE_URL) {
+      const client = new pg.Client({ connectionString: url });
       await client.connect();
       return client;
+    },
+    async close() {
+      s3.destroy();
+      await kube.close();
     },
   };
 }

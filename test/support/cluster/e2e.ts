@@ -3,6 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
+import { LABELS } from '#api/labels.ts';
+import { JOBS, type Job, PODS } from '#kube/resource-types.ts';
+import type { ResourceType } from '#kube/types.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { type BatchUpload, type Cluster, createCluster } from './cluster.ts';
@@ -14,8 +17,10 @@ export const NAMESPACE = 'e2e';
 export const TEST_DATABASE_SECRET = 'e2e-database';
 export const TEST_STORAGE_SECRET = 'e2e-storage';
 
-export interface E2e {
+export interface E2e extends AsyncDisposable {
   cluster: Cluster;
+  /** The namespace of the uploads that this object makes and finds. */
+  namespace: string;
   /** The cluster's database. */
   db: pg.Client;
   /** A name that no other test uses, and that a table may have, too. */
@@ -25,6 +30,7 @@ export interface E2e {
   progress(uid: string): Promise<UploadProgress | undefined>;
   /** The names of an upload's Jobs that have a running pod or will have one. */
   activeJobs(uid: string): Promise<string[]>;
+  jobsOf(uid: string): Promise<Job[]>;
   podsOf(uid: string): Promise<Pod[]>;
   close(): Promise<void>;
 }
@@ -43,19 +49,23 @@ export interface ItemsOptions {
   withoutSchema?: boolean;
 }
 
-export async function createE2e(): Promise<E2e> {
+export async function createE2e({ namespace = NAMESPACE } = {}): Promise<E2e> {
   const cluster = createCluster();
   const db = await cluster.connectDatabase();
   // A test may end PostgreSQL's sessions or the server.
   db.on('error', () => undefined);
 
-  async function list<T>(kind: string, uid: string): Promise<T[]> {
-    const text = await cluster.kubectl('-n', NAMESPACE, 'get', kind, '-l', `batchupload.dev/uid=${uid}`, '-o', 'json');
-    return (JSON.parse(text) as { items: T[] }).items;
+  async function list<T extends object>(type: ResourceType<T>, uid: string): Promise<T[]> {
+    return (await cluster.kube.list(type, { namespace, labelSelector: `${LABELS.uid}=${uid}` })).items;
   }
 
+  const close = async () => {
+    await db.end();
+    await cluster.close();
+  };
   return {
     cluster,
+    namespace,
     db,
     unique: (prefix) => `${prefix}-${randomUUID().slice(0, 8)}`,
     async createItemsUpload(name, body, options = {}) {
@@ -65,27 +75,26 @@ export async function createE2e(): Promise<E2e> {
       if (!options.withoutSchema) {
         const schema = itemsSchema(table, options.create);
         schema.target.onDuplicate = options.onDuplicate ?? 'Skip';
-        await cluster.apply(schemaManifest(NAMESPACE, name, schema));
+        await cluster.apply(schemaManifest(namespace, name, schema));
       }
       await cluster.apply(
-        uploadManifest(NAMESPACE, name, {
+        uploadManifest(namespace, name, {
           source: { type: 'Manual', s3: { bucket: cluster.env.S3_BUCKET, key } },
           schemaRef: { name },
           ...options.spec,
         }),
       );
-      return cluster.getUpload(NAMESPACE, name);
+      return cluster.getUpload(namespace, name);
     },
     progress: async (uid) => (await readProgress(db, [uid])).get(uid),
     async activeJobs(uid) {
-      const jobs = await list<{ metadata: { name: string }; status: { active?: number } }>('jobs', uid);
-      return jobs.filter(({ status }) => (status.active ?? 0) > 0).map(({ metadata }) => metadata.name);
+      const jobs = await list(JOBS, uid);
+      return jobs.filter(({ status }) => (status?.active ?? 0) > 0).map(({ metadata }) => metadata!.name!);
     },
-    podsOf: (uid) => list<Pod>('pods', uid),
-    async close() {
-      await db.end();
-      cluster.s3.destroy();
-    },
+    jobsOf: (uid) => list(JOBS, uid),
+    podsOf: async (uid) => (await list(PODS, uid)) as unknown as Pod[],
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

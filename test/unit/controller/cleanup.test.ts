@@ -46,7 +46,7 @@ function held({ deleted = false } = {}): BatchUpload {
   };
 }
 
-function deps({ job, pods = [] }: { job?: Job; pods?: Pod[] } = {}): CleanupDeps {
+function deps({ job, pods = [], isTerminating = false }: DepsOptions = {}): CleanupDeps {
   const jobs = { get: (key: string) => (key === `n/${UID}-cleanup-1` ? job : undefined) };
   return {
     client,
@@ -70,7 +70,14 @@ function deps({ job, pods = [] }: { job?: Job; pods?: Pod[] } = {}): CleanupDeps
       datadogEnv: {},
     },
     findServiceAccount: async () => null,
+    isTerminating: async () => isTerminating,
   };
+}
+
+interface DepsOptions {
+  job?: Job;
+  pods?: Pod[];
+  isTerminating?: boolean;
 }
 
 const ended = (type: string): Job => ({
@@ -133,6 +140,15 @@ it('in a namespace that is going away nothing is waited for', async () => {
   await cleanUpUpload(deps(), { upload: held({ deleted: true }), memory: { cleanup: null }, signal });
   expect(asked()).toEqual(['POST /apis/batch/v1/namespaces/n/jobs', `PATCH ${UPLOAD_PATH}`]);
   expect(events).toEqual(['WorkCopyNotRemoved']);
+});
+
+it('in a namespace that is going away the pods of a cache that gets no news are not waited for', async () => {
+  const gone = deps({ pods: [pod('plan')], isTerminating: true });
+  const memory = { cleanup: null };
+  await cleanUpUpload(gone, { upload: held({ deleted: true }), memory, signal });
+  expect(asked()).toEqual([`PATCH ${UPLOAD_PATH}`]);
+  // An upload that is not deleted itself keeps its finalizer.
+  expect(await cleanUpUpload(gone, { upload: held(), memory, signal })).toEqual({ requeueAfterMs: 600_000 });
 });
 
 it('a Job that is refused for now is tried again', async () => {

@@ -270,14 +270,26 @@ describe('a failed upload that is to be tried again', () => {
 describe('pods that do not start', () => {
   const pending = (change: object, ageMs: number) => [pod({ phase: 'Pending', stateMs: ageMs, ...change })];
   it.each([
-    ['no node', { unschedulable: '0/3 nodes are available' }, 'Unschedulable', /0\/3 nodes/],
-    ['no image', { waiting: { reason: 'ErrImagePull', message: 'denied' } }, 'ImagePullFailed', /denied/],
-    ['no Secret', { waiting: { reason: 'CreateContainerConfigError', message: 'secret' } }, 'PodCannotStart', /secret/],
-    ['slow', { waiting: { reason: 'ContainerCreating', message: '' } }, 'PodCannotStart', /kubectl describe pod pod/],
-  ])('%s: said after the grace, not before', (_what, change, reason, message) => {
-    const decision = decide(observed({ pods: pending(change, 60_000) }));
+    ['no node', 60_000, { unschedulable: '0/3 nodes are available' }, 'Unschedulable', /0\/3 nodes/],
+    ['no image', 30_000, { waiting: { reason: 'ErrImagePull', message: 'denied' } }, 'ImagePullFailed', /denied/],
+    [
+      'no Secret',
+      30_000,
+      { waiting: { reason: 'CreateContainerConfigError', message: 'secret' } },
+      'PodCannotStart',
+      /secret/,
+    ],
+    [
+      'slow',
+      60_000,
+      { waiting: { reason: 'ContainerCreating', message: '' } },
+      'PodCannotStart',
+      /kubectl describe pod pod/,
+    ],
+  ])('%s: said after %d ms, not before', (_what, grace, change, reason, message) => {
+    const decision = decide(observed({ pods: pending(change, grace) }));
     expect(decision.degraded).toMatchObject({ reason, message: expect.stringMatching(message) });
-    const before = decide(observed({ pods: pending(change, 59_999) }));
+    const before = decide(observed({ pods: pending(change, grace - 1) }));
     expect(before.degraded).toBeNull();
     expect(before.requeueAfterMs).toBe(101);
   });
@@ -295,6 +307,39 @@ describe('pods that do not start', () => {
       message: expect.stringContaining('exceeded quota'),
     });
   });
+
+  it.each([
+    ['hindered, and the chart has other values now', 30_000, 'before', ['deleteJob']],
+    ['hindered, of an earlier release that noted no values', 30_000, null, ['deleteJob']],
+    ['hindered, and the chart has the same values', 30_000, 'now', []],
+    ['not hindered', 29_000, 'before', []],
+  ])('a Job whose pods are %s', (_what, stateMs, settings, actions) => {
+    const pods = pending({ waiting: { reason: 'ErrImagePull', message: 'denied' } }, stateMs);
+    const decision = decide(observed({ pods, jobs: { plan: null, process: job({ settings }) } }));
+    expect(decision.actions.map(({ type }) => type)).toEqual(actions);
+  });
+
+  it('a Job whose pod was killed for its memory is made again once the limit is another one', () => {
+    const terminated = { exitCode: 137, reason: 'OOMKilled', message: '', finishedAt: NOW };
+    const pods = [pod({ phase: 'Failed', terminated })];
+    const decision = decide(observed({ pods, jobs: { plan: null, process: job({ settings: 'before' }) } }));
+    expect(decision.actions).toMatchObject([{ type: 'deleteJob', job: { uid: 'job' } }]);
+  });
+
+  it('a lost node is no reason to make the Job again', () => {
+    const pods = [pod({ deleting: true, stateMs: 90_000 })];
+    const decision = decide(observed({ pods, jobs: { plan: null, process: job({ settings: 'before' }) } }));
+    expect(decision.actions).toEqual([]);
+  });
+});
+
+it('a namespace that is being deleted: its Jobs go, because Kubernetes keeps their failed pods', () => {
+  const pods = [pod({ phase: 'Failed', deleting: true })];
+  const decision = decide(observed({ isTerminating: true, pods }));
+  expect(decision.actions).toMatchObject([{ type: 'deleteJob', job: { uid: 'job' } }]);
+  expect(decision.degraded).toMatchObject({ reason: 'NamespaceTerminating' });
+  const left = decide(observed({ isTerminating: true, pods, jobs: { plan: null, process: job({ deleting: true }) } }));
+  expect(left.actions).toEqual([]);
 });
 
 describe('a Job that something else changes', () => {
@@ -371,6 +416,13 @@ describe('pods that fail', () => {
     expect(decide(observed({ databaseBusy, jobs })).degraded?.reason).toBe('JobNameTaken');
   });
 
+  it('killed from outside, and Kubernetes names no reason: memory is the first suspect', () => {
+    const killed = failed({ name: 'killed', terminated: { ...ended, exitCode: 137 } });
+    expect(degraded(killed)?.message).toMatch(
+      /The pod killed was killed from outside \(exit code 137\).*Raise the memory limit.*kubectl logs killed\./,
+    );
+  });
+
   it('evicted again and again: said for ten minutes after the last one', () => {
     const disruptions = { count: 3, pod: 'p', reason: 'EvictionByEvictionAPI', message: 'drained', agoMs: 0 };
     expect(decide(observed({ disruptions })).degraded).toMatchObject({
@@ -385,8 +437,8 @@ describe('pods that fail', () => {
 
   it('a container that goes on after the runner: named after the grace', () => {
     const kept = (stateMs: number) => degraded(pod({ outliving: ['istio-proxy'], stateMs }));
-    expect(kept(59_999)).toBeNull();
-    expect(kept(60_000)).toMatchObject({
+    expect(kept(29_999)).toBeNull();
+    expect(kept(30_000)).toMatchObject({
       reason: 'PodNotEnding',
       message: expect.stringContaining('its container istio-proxy goes on'),
     });

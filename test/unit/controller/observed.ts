@@ -73,6 +73,7 @@ export function job(change: Partial<Seen<JobView>> = {}): Seen<JobView> {
     failed: 0,
     parallelism: 2,
     appliedParallelism: 2,
+    settings: 'now',
     recreated: 0,
     ...change,
   };
@@ -103,6 +104,7 @@ export function observed(change: Partial<Observed> = {}): Observed {
     schema: itemsSchema('items') as Observed['schema'],
     jobs: { plan: null, process: job() },
     pods: [pod()],
+    isTerminating: false,
     creationRefused: null,
     created: null,
     disruptions: null,
@@ -112,6 +114,7 @@ export function observed(change: Partial<Observed> = {}): Observed {
     failedSince: null,
     recordsPerSecond: null,
     topErrors: [],
+    settings: 'now',
     stuckPodGraceMs: 60_000,
     waitingMs: 30_000,
     ...change,
