@@ -21,14 +21,18 @@ import {
   OPERAND_INSTRUCTIONS,
   OPERAND_INTEGER,
   OPERAND_LENGTH,
+  OPERAND_MOST,
   OPERAND_POSITION,
   OPERATION,
   ROW_END,
   ROW_NUMBER,
   RULE,
+  SHORT_TEXT,
   STARTS,
   TEXT,
 } from './layout';
+
+const SPACE: u8 = 0x20;
 
 let columnProgram: i32 = 0;
 let columnCount: i32 = 0;
@@ -51,6 +55,7 @@ export function writeRow(from: i32, rowNumber: i64): i32 {
       case ROW_END:
         return out;
       case TEXT:
+      case SHORT_TEXT:
       case INT2:
       case INT4:
       case INT8:
@@ -60,7 +65,11 @@ export function writeRow(from: i32, rowNumber: i64): i32 {
           break;
         }
         const column = 4 * load<i32>(at, OPERAND_POSITION);
-        out = putField(out, operation, load<i32>(STARTS + column), load<i32>(ENDS + column));
+        const start = load<i32>(STARTS + column);
+        const end = load<i32>(ENDS + column);
+        if (operation === SHORT_TEXT && end - start > load<i32>(at, OPERAND_MOST) && load<u8>(end - 1) === SPACE)
+          return -1;
+        out = putField(out, operation, start, end);
         break;
       }
       case CONSTANT: {
@@ -91,7 +100,7 @@ export function writeRow(from: i32, rowNumber: i64): i32 {
 /** @returns -1 when there is no room for the value */
 function putField(out: i32, operation: i32, start: i32, end: i32): i32 {
   if (operation === DATE) return putInteger(out, INT4, daysSince2000(start));
-  if (operation !== TEXT) {
+  if (operation !== TEXT && operation !== SHORT_TEXT) {
     const value = readDigits(start, end);
     return value < 0 ? -1 : putInteger(out, operation, value);
   }
