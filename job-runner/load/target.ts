@@ -14,8 +14,10 @@ import { CREATE_REFERENCES } from './waiting-rows.ts';
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
 
 export interface Target {
-  /** The quoted name. */
+  /** The quoted name; with its schema where the table has been looked at, since a trigger may change the search path. */
   table: string;
+  /** pg_class.oid; null where the table has not been looked at. */
+  oid: number | null;
   columns: readonly string[];
   /** The columns of the key. */
   key: readonly string[];
@@ -50,15 +52,15 @@ export interface TargetOptions {
   rolledBack?: boolean;
   /** Fields that the file does not have. */
   absent?: ReadonlySet<string>;
-  /** Columns that are GENERATED ALWAYS AS IDENTITY; see {@link readIdentityColumns}. */
-  identities?: ReadonlySet<string>;
+  /** What the catalog knows of the table. */
+  found?: Pick<TargetColumns, 'table' | 'oid' | 'identities'>;
 }
 
 export function describeTarget(
   schema: RecordSchemaSpec,
-  { rolledBack = false, absent = new Set(), identities = new Set() }: TargetOptions = {},
+  { rolledBack = false, absent = new Set(), found }: TargetOptions = {},
 ): Target {
-  const table = quoteTable(schema.target.table);
+  const table = found?.table ?? quoteTable(schema.target.table);
   const columns = schema.target.columns.map(({ name }) => name);
   const { onDuplicate = 'Skip' } = schema.target;
   const key = keyColumns(schema);
@@ -67,13 +69,14 @@ export function describeTarget(
   const owner = ownerColumns(schema);
   const { kept, overlays } = keepAbsent(schema, absent);
   const options = {
-    ...{ table, columns, kept: [...uuids, ...kept, ...identities], overlays },
+    ...{ table, columns, kept: [...uuids, ...kept, ...(found?.identities ?? [])], overlays },
     ...{ key, owner, onDuplicate, stage: STAGES.records },
   };
   const registersKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
   const byKey = key.length > 0 ? describeByKey(options, registersKeys) : null;
   return {
     table,
+    oid: found?.oid ?? null,
     columns,
     key: options.key,
     copyIntoTarget: `COPY ${table} (${columns.map(pg.escapeIdentifier).join(', ')}) FROM STDIN`,
@@ -122,51 +125,65 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
   };
 }
 
-/**
- * Reads which columns are GENERATED ALWAYS AS IDENTITY. COPY writes them, INSERT with OVERRIDING SYSTEM VALUE too, but no
- * UPDATE: a stored row keeps them, which are equal anyway where they are the key.
- */
-export async function readIdentityColumns(client: ClientBase, { target }: RecordSchemaSpec): Promise<Set<string>> {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT attname::text AS name FROM pg_attribute WHERE attrelid = to_regclass($1) AND attidentity = 'a'`,
-    [quoteTable(target.table)],
-  );
-  return new Set(rows.map(({ name }) => name));
+export interface TargetColumns {
+  /** The quoted name with its schema, and pg_class.oid; absent when no column was found. */
+  table?: string;
+  oid?: number;
+  /** The types in the order of the columns; null when the role may not lock the table. */
+  types: ColumnType[] | null;
+  /** The same; of a domain the type below it. */
+  baseTypes: ColumnType[] | null;
+  /**
+   * The columns that are GENERATED ALWAYS AS IDENTITY. COPY writes them, INSERT with OVERRIDING SYSTEM VALUE too, but no
+   * UPDATE: a stored row keeps them, which are equal anyway where they are the key.
+   */
+  identities: ReadonlySet<string>;
 }
 
 /**
- * Reads the types of the target's columns, in the order of the columns. @returns null when a column is missing, or when
- * the role may not lock the table: a right on single columns is enough to insert, but not to lock.
+ * Reads what the catalog knows of the target's columns. The types are null when a column is missing. A right on single
+ * columns is enough to insert, but not to lock the table.
+ * @param columns their names, with the quoted name of the table
+ * @throws the error of PostgreSQL when the table does not exist
  */
-export async function readColumnTypes(client: ClientBase, { table, columns }: Target): Promise<ColumnType[] | null> {
-  const { rows } = await client.query<ColumnType>(
-    `SELECT a.atttypid::int AS oid, a.atttypmod AS modifier
-     FROM unnest($2::text[]) WITH ORDINALITY AS c (name, position)
-     JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
-       AND has_table_privilege(a.attrelid, 'INSERT')
-     ORDER BY c.position`,
-    [table, columns],
-  );
-  return rows.length === columns.length ? rows : null;
+export async function readTargetColumns(
+  client: ClientBase,
+  { table, columns }: Pick<Target, 'table' | 'columns'>,
+): Promise<TargetColumns> {
+  const { rows } = await client.query<{
+    table: string;
+    tableOid: number;
+    name: string;
+    isIdentity: boolean;
+    canLock: boolean;
+    type: ColumnType;
+    base: ColumnType;
+  }>(COLUMNS_SQL, [table, columns]);
+  const isWhole = rows.length === columns.length;
+  const [first] = rows;
+  return {
+    ...(first ? { table: first.table, oid: first.tableOid } : {}),
+    types: isWhole && rows.every(({ canLock }) => canLock) ? rows.map(({ type }) => type) : null,
+    baseTypes: isWhole ? rows.map(({ base }) => base) : null,
+    identities: new Set(rows.filter(({ isIdentity }) => isIdentity).map(({ name }) => name)),
+  };
 }
 
-/**
- * Reads the types of the target's columns, in the order of the columns; of a domain the type below it. @returns null when
- * a column is missing.
- */
-export async function readBaseTypes(client: ClientBase, { table, columns }: Target): Promise<ColumnType[] | null> {
-  const { rows } = await client.query<ColumnType>(
-    `WITH RECURSIVE types AS (
-       SELECT c.position, a.atttypid AS oid, a.atttypmod AS modifier
-       FROM unnest($2::text[]) WITH ORDINALITY AS c (name, position)
-       JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
-       UNION ALL
-       SELECT d.position, t.typbasetype, t.typtypmod FROM types d JOIN pg_type t ON t.oid = d.oid AND t.typtype = 'd')
-     SELECT b.oid::int, b.modifier FROM types b JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd' ORDER BY b.position`,
-    [table, columns],
-  );
-  return rows.length === columns.length ? rows : null;
-}
+const COLUMNS_SQL = `
+  WITH RECURSIVE types AS (
+    SELECT c.position, c.name, a.attrelid, a.attidentity, a.atttypid AS oid, a.atttypmod AS modifier,
+      a.atttypid AS base, a.atttypmod AS base_modifier
+    FROM unnest($2::text[]) WITH ORDINALITY AS c (name, position)
+    JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
+    UNION ALL
+    SELECT d.position, d.name, d.attrelid, d.attidentity, d.oid, d.modifier, t.typbasetype, t.typtypmod
+    FROM types d JOIN pg_type t ON t.oid = d.base AND t.typtype = 'd')
+  SELECT (SELECT format('"%s"."%s"', replace(n.nspname, '"', '""'), replace(r.relname, '"', '""'))
+      FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace WHERE r.oid = c.attrelid) AS "table",
+    c.attrelid::bigint::float8 AS "tableOid", c.name, c.attidentity = 'a' AS "isIdentity", has_table_privilege(c.attrelid, 'INSERT') AS "canLock",
+    json_build_object('oid', c.oid::int, 'modifier', c.modifier) AS type,
+    json_build_object('oid', c.base::int, 'modifier', c.base_modifier) AS base
+  FROM types c JOIN pg_type t ON t.oid = c.base AND t.typtype <> 'd' ORDER BY c.position`;
 
 /**
  * Takes the lock that COPY takes, before any other use of the table, so that no later statement needs a stronger one.
@@ -186,7 +203,7 @@ const hasKey = (table: string, key: string) => `EXISTS (
 /** Every transaction runs this statement; it is named, so that PostgreSQL plans it once for each session. */
 const SAME_TYPES = {
   name: 'batch_upload_same_types',
-  text: `SELECT count(*)::int AS same, ${hasKey('$1', '$6')} AS keyed
+  text: `SELECT count(*)::int AS same, ${hasKey('$1', '$6')} AS keyed, $1::text::regclass <> $7::oid AS replaced
     FROM unnest($3::text[], $4::int[], $5::int[]) AS c (name, oid, modifier),
       unnest(ARRAY[$1::text::regclass, $2::text::regclass]) AS t (id)
     JOIN LATERAL (SELECT atttypid, atttypmod, attname FROM pg_attribute WHERE attrelid = t.id) a ON true
@@ -197,37 +214,50 @@ const SAME_TYPES = {
  * Checks that the columns of the locked target and of the session's stage have the types that rows were prepared for.
  * PostgreSQL would take the bytes of an integer for a date without an error, and a stage with the old types would round
  * or refuse values that the table accepts. Without the key's index COPY would store duplicates.
- * @throws Fault DB_TARGET_CHANGED
+ * @throws Fault DB_TARGET_CHANGED, DB_TARGET_REPLACED
  */
 export async function expectColumnTypes(
   client: ClientBase,
-  { table, columns, key, byKey }: Target,
+  { table, oid, columns, key, byKey }: Target,
   expected: readonly ColumnType[],
 ): Promise<void> {
   const oids = expected.map(({ oid }) => oid);
   const modifiers = expected.map(({ modifier }) => modifier);
-  const { rows } = await client.query<{ same: number; keyed: boolean }>({
+  const { rows } = await client.query<{ same: number; keyed: boolean; replaced: boolean | null }>({
     ...SAME_TYPES,
-    values: [table, byKey?.merge.stage ?? table, columns, oids, modifiers, key],
+    values: [table, byKey?.merge.stage ?? table, columns, oids, modifiers, key, oid],
   });
+  if (rows[0]!.replaced) throw targetReplaced(table);
   if (rows[0]!.same === 2 * columns.length && (rows[0]!.keyed || key.length === 0)) return;
   throw targetChanged(table);
 }
 
 /**
  * Checks that the target has the key, and the columns that it had when the session's stage was made; without a stage, that
- * the columns exist.
+ * the columns exist. No other column may need a value.
  * @throws Fault DB_TARGET_CHANGED, or the error of PostgreSQL when the table does not exist any more
  */
 export async function expectSameColumns(client: ClientBase, { table, columns, key, byKey }: Target): Promise<void> {
-  const { rows } = await client.query<{ same: number; keyed: boolean }>(
-    `SELECT count(*)::int AS same, ${hasKey('$1', '$4')} AS keyed
+  const { rows } = await client.query<{ same: number; keyed: boolean; needsMore: boolean }>(
+    `SELECT count(*)::int AS same, ${hasKey('$1', '$4')} AS keyed, EXISTS (
+       SELECT FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attnotnull
+         AND NOT atthasdef AND attidentity = '' AND attgenerated = '' AND attname <> ALL($3)) AS "needsMore"
      FROM pg_attribute t JOIN pg_attribute s USING (attname, atttypid, atttypmod)
      WHERE t.attrelid = $1::text::regclass AND s.attrelid = $2::text::regclass AND attname = ANY($3)`,
     [table, byKey?.merge.stage ?? table, columns, key],
   );
-  if (rows[0]!.same === columns.length && (rows[0]!.keyed || key.length === 0)) return;
+  const { same, keyed, needsMore } = rows[0]!;
+  if (same === columns.length && (keyed || key.length === 0) && !needsMore) return;
   throw targetChanged(table);
+}
+
+function targetReplaced(table: string): Fault {
+  return new Fault({
+    code: 'DB_TARGET_REPLACED',
+    category: 'permanent',
+    reason: 'DatabaseError',
+    message: `Another table has taken the place of ${table} while records were loaded. The records that were stored before are in the table that had the name before. Load the whole file into the new table by a new BatchUpload with spec.reload: true.`,
+  });
 }
 
 function targetChanged(table: string): Fault {

@@ -10,7 +10,7 @@ import { connect, sqlState } from '#ledger/connection/postgres.ts';
 import { migrate } from '#ledger/migrate.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { describeTarget, prepareSession, readTargetColumns } from '#runner/load/target.ts';
 import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { createTableSql } from '#runner/target/create-target.ts';
@@ -93,7 +93,7 @@ describe.each(CASES)('PostgreSQL $version, $mode, owner columns: $owner', ({ ver
     chunks: Item[][],
     { together, strategies, isBinary }: { together: number; strategies: WriteStrategy[]; isBinary: boolean },
   ): Promise<string> {
-    const columnTypes = (await readColumnTypes(clients[0]!, target))!;
+    const columnTypes = (await readTargetColumns(clients[0]!, target)).types!;
     const encodings = isBinary ? chooseEncodings(schema, columnTypes)! : null;
     const plan = chunks.map((items) => ({ firstRowNumber: items[0]!.row, recordCount: items.length }));
     const id = await withClient(url, (client) => planTestUpload(client, plan));

@@ -12,7 +12,7 @@ import {
   expectColumnTypes,
   lockTargetSql,
   prepareSession,
-  readColumnTypes,
+  readTargetColumns,
 } from '#runner/load/target.ts';
 import { stageRecords, writeRecords } from '#runner/load/write-records.ts';
 import { chooseEncodings, type Encoding } from '#runner/processor/column-encoding.ts';
@@ -168,7 +168,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
         (k integer PRIMARY KEY, v ${type}, j ${jsonType}, upload uuid, n bigint)`);
       const target = describeTarget(schema);
       await prepareSession(client, target);
-      const encodings = chooseEncodings(schema, (await readColumnTypes(client, target))!);
+      const encodings = chooseEncodings(schema, (await readTargetColumns(client, target)).types!);
       expect(encodings).not.toBeNull();
       const byText = await load(client, schema, values, null);
       expect(byText.stored.length + byText.refused.length).toBe(values.length);
@@ -204,7 +204,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     });
     const client = await connect({ uri: url, applicationName: 'test' });
     await prepareSession(client, target);
-    const columnTypes = await readColumnTypes(client, target);
+    const columnTypes = (await readTargetColumns(client, target)).types;
     await withClient(url, (other) => other.query(`ALTER TABLE items ALTER v TYPE ${after}`));
     const id = await withClient(url, (other) => planTestUpload(other, [{ firstRowNumber: 2, recordCount: 1 }]));
     const group = prepareGroup(id, new Map([[0, [{ row: 2, values: ['1', '2', '{}', id, '2'] }]]]));
@@ -238,7 +238,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
         CREATE TYPE pair AS (a integer, b text); DROP TABLE IF EXISTS items;
         CREATE TABLE items (k integer PRIMARY KEY, ${others.map((type, i) => `c${i} ${type}`).join(', ')})`);
       await prepareSession(client, target);
-      await expectColumnTypes(client, target, (await readColumnTypes(client, target))!);
+      await expectColumnTypes(client, target, (await readTargetColumns(client, target)).types!);
     });
   });
 
@@ -268,7 +268,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     const asRole = url.replace('postgres:postgres@', `${role}:app@`);
     const readEncodings = () =>
       withClient(asRole, async (client) => {
-        const types = await readColumnTypes(client, target);
+        const types = (await readTargetColumns(client, target)).types;
         if (types === null) return null;
         await client.query('BEGIN');
         await prepareSession(client, target);

@@ -7,7 +7,7 @@ import { migrate } from '#ledger/migrate.ts';
 import { closeDeletedUpload, completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { describeTarget, prepareSession, readTargetColumns } from '#runner/load/target.ts';
 import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
 import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
@@ -42,7 +42,7 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     await withClient(url, async (client) => {
       await migrate(client);
       await client.query(ITEMS_TABLE);
-      columnTypes = (await readColumnTypes(client, target))!;
+      columnTypes = (await readTargetColumns(client, target)).types!;
     });
     return async () => {
       await Promise.all(clients.map((client) => client.end()));

@@ -11,7 +11,7 @@ import { connect, sqlState } from '#ledger/connection/postgres.ts';
 import { migrate } from '#ledger/migrate.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { type ChunkGroup, commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { describeTarget, prepareSession, readTargetColumns } from '#runner/load/target.ts';
 import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
@@ -75,7 +75,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       await migrate(client);
       await client.query(`CREATE TABLE items (k numeric PRIMARY KEY, v text CHECK (v <> 'forbidden')
         ${owner ? ', upload uuid, row bigint' : ''})`);
-      return (await readColumnTypes(client, target))!;
+      return (await readTargetColumns(client, target)).types!;
     });
     for (let i = 0; i < 3; i += 1) {
       const client = await connect({ uri: url, applicationName: `test-${i}` });
@@ -211,7 +211,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       );
       const client = await connect({ uri: url, applicationName: 'test' });
       await prepareSession(client, target);
-      const columnTypes = await readColumnTypes(client, target);
+      const columnTypes = (await readTargetColumns(client, target)).types;
       const outcome = await commitChunkGroup(
         { client, target, columnTypes, uploadId: id, attempt: 1, strategy, metadata: {} },
         group,

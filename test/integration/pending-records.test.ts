@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { migrate } from '#ledger/migrate.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { describeTarget, prepareSession, readTargetColumns } from '#runner/load/target.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { planTestUpload } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
@@ -179,7 +179,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     const counts = await withClient(url, async (client) => {
       const uploadId = await planTestUpload(client, plan);
       await prepareSession(client, target);
-      const columnTypes = (await readColumnTypes(client, target))!;
+      const columnTypes = (await readTargetColumns(client, target)).types!;
       const found = [];
       for (const number of [1, 0]) {
         const transaction = {

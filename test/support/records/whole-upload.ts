@@ -28,7 +28,9 @@ export async function checkWholeUpload(url: string, seed: number): Promise<void>
   });
   const { schema, key, file, mode, chunkRecords, pods, policy, owner } = upload;
   const qualified = { ...schema, target: { ...schema.target, table: 'target.items' } };
-  const result = await loadInProcess(url, { schema: qualified, key, file, mode, chunkRecords, pods });
+  const result = await loadInProcess(url, { schema: qualified, key, file, mode, chunkRecords, pods }).catch((error) => {
+    throw new Error(`seed ${seed}: ${error}`, { cause: error });
+  });
   if (result.refused) throw new Error(`seed ${seed}: ${result.refused.message}`);
   const { target, ...fields } = { target: schema.target.columns.length, policy, owner, mode, chunkRecords, pods };
   const what = `seed ${seed}, ${target} columns, ${JSON.stringify(fields)}, ${upload.ddl('')}`;
