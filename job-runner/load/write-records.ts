@@ -154,7 +154,6 @@ async function writeByProbe(options: CopyOptions, chunks: readonly RowRange[] = 
   const byRecord = contested.size > 0 && (await needsRecordMerge(client, recordMerge));
   const isContested = (row: number) => byRecord || contested.has(buffer.rowNumber(row));
   await copyRecords({ ...options, rows: rows.filter((row) => !isContested(row)) });
-  if (contested.size > 0) await client.query(RESTORE_SETTINGS_SQL);
   const outcome = emptyOutcome('probe');
   // Equal keys of two chunks must meet in the table, as if each chunk were written alone. In one merge the loser would
   // never reach the table, and would count as a duplicate although the table refuses its row.
@@ -329,7 +328,9 @@ export async function findWaiting(
   });
 }
 
+/** Rows that were written before may have fired triggers, which must not decide how the next values are read. */
 export async function stageRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {
+  await client.query(RESTORE_SETTINGS_SQL);
   if (buffer instanceof StoredRecords) return buffer.stage(client, target, rows);
   const data = { parts: buffer.selectWithRowNumbers(rows), count: rows.length, format: buffer.format };
   await copyAll(client, keyOf(target).merge.copyIntoStage, data);

@@ -97,6 +97,8 @@ async function writeRecord(
   const names = [...schema.fields.map(({ name }) => name), 'oracle_row', ...(owner ? ['row'] : [])];
   const texts = schema.fields.map(({ name }) => record.values[name] || null);
   const values = [...texts, row, ...(owner ? [row] : [])];
+  // A trigger of the record before may have left another setting.
+  await client.query("SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'");
   const list = names.map((name, i) => (sqlOf[name] ?? '$1').replace('$1', `$${i + 1}`)).join(', ');
   const insert = `INSERT INTO items AS t (${names.join(', ')}) OVERRIDING SYSTEM VALUE VALUES (${list})`;
   const written = names.filter((name) => !(identityKey && name === 'k'));
