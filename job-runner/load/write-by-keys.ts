@@ -11,8 +11,11 @@
 import { Fault } from '#common/faults.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import { type KeyHashes, needsRecordMerge } from './merge-by-record.ts';
+import { runAndRollBack } from './savepoints.ts';
+import { stageRecords, type WriteOptions } from './stage-records.ts';
 import { type KeyRegister, keyOf } from './target.ts';
-import { runAndRollBack, stageRecords, type WriteOptions, type WriteOutcome, writeRecords } from './write-records.ts';
+import type { WriteOutcome } from './write-outcome.ts';
+import { writeRecords } from './write-records.ts';
 
 export interface WriteByKeysOptions extends WriteOptions {
   keys: KeyRegister;

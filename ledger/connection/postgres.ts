@@ -63,7 +63,9 @@ async function open({ config, mustWrite }: Route, options: DatabaseOptions): Pro
     // limit.
     breakWhenIdle(client, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     const limited = options.statementTimeoutMs ? ` AND name <> 'statement_timeout'` : '';
-    await client.query(`${SESSION_SQL}${NO_LIMITS_SQL}${limited}`);
+    // A role's limit may be so short that it would end the next statements.
+    const first = limited ? '' : 'SET statement_timeout = 0; ';
+    await client.query(`${first}${SESSION_SQL}${NO_LIMITS_SQL}${limited}`);
     if (mustWrite) await assertWritable(client);
     breakWhenIdle(client, options.idleTimeoutMs ?? 0);
     return client;

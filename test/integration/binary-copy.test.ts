@@ -7,14 +7,10 @@ import { connect } from '#ledger/connection/postgres.ts';
 import { migrate } from '#ledger/migrate.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
-import {
-  describeTarget,
-  expectColumnTypes,
-  lockTargetSql,
-  prepareSession,
-  readTargetColumns,
-} from '#runner/load/target.ts';
-import { stageRecords, writeRecords } from '#runner/load/write-records.ts';
+import { stageRecords } from '#runner/load/stage-records.ts';
+import { describeTarget, lockTargetSql, prepareSession } from '#runner/load/target.ts';
+import { expectColumnTypes, readTargetColumns } from '#runner/load/target-columns.ts';
+import { writeRecords } from '#runner/load/write-records.ts';
 import { chooseEncodings, type Encoding } from '#runner/processor/column-encoding.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { typeOf } from '#runner/processor/types.ts';

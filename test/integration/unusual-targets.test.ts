@@ -114,6 +114,25 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       },
     );
 
+    it('a pending record is read as it was written', async () => {
+      await run(`CREATE TABLE items (k text PRIMARY KEY, v date, upload uuid, row bigint, p text REFERENCES items);
+        ${setting('datestyle', 'SQL, DMY', true)}`);
+      const { fields, target, ...rest } = policySchema({ policy: 'Update', owner: true });
+      const schema = {
+        ...rest,
+        fields: [fields[0]!, { ...fields[1]!, type: 'date' as const }, { name: 'p', type: 'string' as const }],
+        target: { ...target, columns: [...target.columns, { name: 'p', field: 'p' }] },
+      };
+      const file = 'k,v,p\na,2025-02-01,\nb,2025-03-01,c\na,2025-02-02,\nb,2025-03-31,c\nc,2025-04-30,a\n';
+      const result = await loadInProcess(url, { schema, key: 'f.csv', file, chunkRecords: 2 });
+      expect(result).toMatchObject({ progress: { counts: { succeeded: 3, duplicate: 2, failed: 0 } } });
+      expect(await run('SELECT k, v::text FROM items ORDER BY 1')).toEqual([
+        { k: 'a', v: '2025-02-02' },
+        { k: 'b', v: '2025-03-31' },
+        { k: 'c', v: '2025-04-30' },
+      ]);
+    });
+
     it.each([
       ['timezone', 'Asia/Tokyo', '2025-01-01T12:00:00', '2025-01-01 12:00:00+00'],
       ['datestyle', 'SQL, DMY', '2025-01-02T12:00:00', '2025-01-02 12:00:00+00'],
