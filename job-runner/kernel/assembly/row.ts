@@ -55,7 +55,6 @@ export function writeRow(from: i32, rowNumber: i64): i32 {
       case ROW_END:
         return out;
       case TEXT:
-      case SHORT_TEXT:
       case INT2:
       case INT4:
       case INT8:
@@ -65,13 +64,12 @@ export function writeRow(from: i32, rowNumber: i64): i32 {
           break;
         }
         const column = 4 * load<i32>(at, OPERAND_POSITION);
-        const start = load<i32>(STARTS + column);
-        const end = load<i32>(ENDS + column);
-        if (operation === SHORT_TEXT && end - start > load<i32>(at, OPERAND_MOST) && load<u8>(end - 1) === SPACE)
-          return -1;
-        out = putField(out, operation, start, end);
+        out = putField(out, operation, load<i32>(STARTS + column), load<i32>(ENDS + column));
         break;
       }
+      case SHORT_TEXT:
+        out = putShortText(at, out);
+        break;
       case CONSTANT: {
         const length = load<i32>(at, OPERAND_LENGTH);
         copyBytes(out, load<i32>(at, OPERAND_ADDRESS), length);
@@ -100,7 +98,7 @@ export function writeRow(from: i32, rowNumber: i64): i32 {
 /** @returns -1 when there is no room for the value */
 function putField(out: i32, operation: i32, start: i32, end: i32): i32 {
   if (operation === DATE) return putInteger(out, INT4, daysSince2000(start));
-  if (operation !== TEXT && operation !== SHORT_TEXT) {
+  if (operation !== TEXT) {
     const value = readDigits(start, end);
     return value < 0 ? -1 : putInteger(out, operation, value);
   }
@@ -108,6 +106,16 @@ function putField(out: i32, operation: i32, start: i32, end: i32): i32 {
   store<i32>(out, bswap<i32>(length));
   copyBytes(out + 4, start, length);
   return out + 4 + length;
+}
+
+/** @returns -1 when the column might cut a blank */
+function putShortText(at: i32, out: i32): i32 {
+  if (load<u8>(KINDS + load<i32>(at, OPERAND_FIELD)) === 0) return putNull(out);
+  const column = 4 * load<i32>(at, OPERAND_POSITION);
+  const start = load<i32>(STARTS + column);
+  const end = load<i32>(ENDS + column);
+  if (end - start > load<i32>(at, OPERAND_MOST) && load<u8>(end - 1) === SPACE) return -1;
+  return putField(out, TEXT, start, end);
 }
 
 function putNull(out: i32): i32 {
