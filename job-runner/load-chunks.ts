@@ -6,7 +6,7 @@ import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import { createPace, MOST_CHUNKS, type Pace } from '#runner/load/pace.ts';
 import type { ChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import type { Target } from '#runner/load/target.ts';
-import type { WriteStrategy } from '#runner/load/write-records.ts';
+import type { WriteStrategy } from '#runner/load/write-outcome.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';

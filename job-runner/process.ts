@@ -10,18 +10,14 @@ import type { RunnerDeps } from '#runner/deps.ts';
 import { findAbsentFields } from '#runner/load/absent-fields.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
-import {
-  describeTarget,
-  prepareSession,
-  readBaseTypes,
-  readColumnTypes,
-  readIdentityColumns,
-} from '#runner/load/target.ts';
+import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { readTargetColumns } from '#runner/load/target-columns.ts';
 import { createGroupBuffers, type LoadContext, loadChunks, type ReadChunk } from '#runner/load-chunks.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { JSON_FAULT } from '#runner/processor/faults.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
+import { quoteTable } from '#runner/target/names.ts';
 import { isSame, type ObjectIdentity, type ReadObject } from '#s3/object-identity.ts';
 import { completePending } from './complete-pending.ts';
 import { explainByTarget } from './explain-by-target.ts';
@@ -49,12 +45,13 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   const run = chunksOfIndex(config.completionIndex, indexes, plan.totalChunks);
   if (plan.header === null || run.first === run.end) return;
   const absent = findAbsentFields(upload.schema, { header: plan.header, format: plan.format });
-  const identities = await session.run((client) => readIdentityColumns(client, upload.schema));
+  const table = quoteTable(upload.schema.target.table);
+  const names = upload.schema.target.columns.map(({ name }) => name);
+  const found = await session.run((client) => readTargetColumns(client, { table, columns: names }));
+  const { types: columnTypes, baseTypes } = found;
   const rolledBack = upload.request.mode === 'Validate';
-  const target = describeTarget(upload.schema, { rolledBack, absent, identities });
+  const target = describeTarget(upload.schema, { rolledBack, absent, found });
   session.prepareBy((client) => prepareSession(client, target));
-  const columnTypes = await session.run((client) => readColumnTypes(client, target));
-  const baseTypes = await session.run((client) => readBaseTypes(client, target));
   const encodings = columnTypes && chooseEncodings(upload.schema, columnTypes);
   const format = encodings ? 'binary' : 'text';
   log.info({ index: config.completionIndex, ...run, format }, 'processing');

@@ -2,7 +2,7 @@
 import { isMap, isNode, LineCounter, parseAllDocuments } from 'yaml';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { RECORD_SCHEMA_CRD } from '#api/record-schema-crd.gen.ts';
-import { compileSchema, SchemaError } from '#runner/record-processor.ts';
+import { findSchemaFaults } from '#runner/record-processor.ts';
 import { applyDefaults, checkStructure, type StructuralSchema } from './check-structure.ts';
 import { formatPlace, type Place, parsePlace, type SchemaProblem } from './problem.ts';
 
@@ -71,49 +71,11 @@ function checkSpec(manifest: Record<string, unknown>): Found[] {
   return problems.length > 0 ? problems : findCompileProblems(manifest['spec'] as RecordSchemaSpec);
 }
 
-/** More than a person reads at once. */
-const MOST_PROBLEMS = 50;
-
-/**
- * The compiler stops at the first problem: the part of the schema that has the problem is replaced by one that has none, and the schema is
- * compiled again, until nothing is wrong or the part is not one that can be replaced.
- */
 function findCompileProblems(spec: RecordSchemaSpec): Found[] {
-  const problems: Found[] = [];
-  const rest = structuredClone(spec);
-  while (problems.length < MOST_PROBLEMS) {
-    try {
-      compileSchema(rest, null);
-      return problems;
-    } catch (error) {
-      if (!(error instanceof SchemaError)) throw error;
-      const place = parsePlace(error.path);
-      problems.push({ place, message: error.message.slice(error.path.length + 2) });
-      if (!replacePart(rest, place)) return problems;
-    }
-  }
-  return problems;
-}
-
-/** @returns false where the place is in no item of a list */
-function replacePart({ fields, rules = [], target }: RecordSchemaSpec, place: Place): boolean {
-  const index = place.find((step) => typeof step === 'number');
-  if (index === undefined) return false;
-  switch (place[1]) {
-    case 'fields': {
-      const field = fields[index]!;
-      if (place.at(-1) === 'aliases') delete field.aliases;
-      else if (place.at(-1) === 'name') field.name = `${field.name} ${index} of the fields`;
-      else fields[index] = { name: field.name, type: 'string' };
-      return true;
-    }
-    case 'rules':
-      rules[index]!.rule = 'true';
-      return true;
-    default:
-      target.columns[index] = { name: target.columns[index]!.name, value: "''" };
-      return true;
-  }
+  return findSchemaFaults(spec).map(({ path, message }) => ({
+    place: parsePlace(path),
+    message: message.slice(path.length + ': '.length),
+  }));
 }
 
 function firstLine(text: string): string {

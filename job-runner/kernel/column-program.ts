@@ -76,6 +76,11 @@ function columnOf(write: ColumnWriter, all: Compilation): number[] {
     case 'text':
       all.rowBytes += LENGTH_BYTES;
       return instruction(LAYOUT.TEXT, fieldOf(form.field, 1, all));
+    case 'shortText': {
+      all.rowBytes += LENGTH_BYTES;
+      const operands = { ...fieldOf(form.field, 1, all), [LAYOUT.OPERAND_MOST]: form.most };
+      return instruction(LAYOUT.SHORT_TEXT, operands);
+    }
     case 'int2':
     case 'int4':
     case 'int8':

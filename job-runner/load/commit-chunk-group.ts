@@ -11,18 +11,13 @@ import { REFUSED_CODE } from '#runner/processor/faults.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { CodeCounts, createFailedRows, type FailedRows } from './failed-rows.ts';
 import type { PreparedChunk } from './prepare-chunk.ts';
+import { isRefusal, RowsSuppressed, runAndRollBack } from './savepoints.ts';
 import { storeWaiting } from './store-waiting.ts';
-import { expectColumnTypes, lockTargetSql, type OnDuplicate, type Target } from './target.ts';
+import { lockTargetSql, type OnDuplicate, type Target } from './target.ts';
+import { expectColumnTypes } from './target-columns.ts';
 import { writeByKeys } from './write-by-keys.ts';
-import {
-  isRefusal,
-  RowsSuppressed,
-  runAndRollBack,
-  type WriteOutcome,
-  type WriteStrategy,
-  writeRecords,
-  writeTogether,
-} from './write-records.ts';
+import type { WriteOutcome, WriteStrategy } from './write-outcome.ts';
+import { writeRecords, writeTogether } from './write-records.ts';
 
 export interface ChunkTransaction {
   client: ClientBase;

@@ -17,10 +17,12 @@ import { REFUSED_CODE } from '#runner/processor/faults.ts';
 import { DUPLICATE_MESSAGES, lostRows } from './commit-chunk-group.ts';
 import { CodeCounts } from './failed-rows.ts';
 import { StoredRecords } from './stored-records.ts';
-import { expectColumnTypes, lockTargetSql, type Target } from './target.ts';
+import { lockTargetSql, type Target } from './target.ts';
+import { expectColumnTypes } from './target-columns.ts';
 import { validatePending } from './validate-pending.ts';
 import { writeByKeys } from './write-by-keys.ts';
-import { type WriteOutcome, writeRecords } from './write-records.ts';
+import type { WriteOutcome } from './write-outcome.ts';
+import { writeRecords } from './write-records.ts';
 
 export interface PendingTransaction {
   client: ClientBase;

@@ -14,6 +14,7 @@
  */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
+import { Fault } from '#common/faults.ts';
 import { assignments, compareKeys, type MergeOptions, type MergeResult, STAGE_ROW } from './merge.ts';
 
 /** The hashes of a key, as texts of 64-bit integers. */
@@ -43,6 +44,7 @@ const SEEN = "'batch_upload.met_row'";
 const STAGED = '"staged row"';
 const WRITTEN = '"written row"';
 const MET = '"met row"';
+const STAYS = '"owner stays"';
 
 interface Options extends MergeOptions {
   /** The quoted name of the stage with its schema. */
@@ -57,16 +59,19 @@ export function describeRecordMerge(options: Options): RecordMerge {
   const keys = key.map(pg.escapeIdentifier).join(', ');
   // The winner of equal keys in one chunk comes first, so that the winner need not displace the others.
   const order = onDuplicate === 'Update' ? 'DESC' : 'ASC';
+  // Where no row displaces another one, the first of equal keys stays, and only the triggers know which keys are equal.
+  const inOrder = replacesRows(options) ? `${keys}, ${STAGE_ROW} ${order}` : STAGE_ROW;
   return {
     table,
     createFunction: `CREATE FUNCTION ${FUNCTION}(uuid) RETURNS SETOF json LANGUAGE plpgsql AS ${pg.escapeLiteral(`
       #variable_conflict use_column
-      DECLARE ${STAGED} record; ${WRITTEN} json; ${MET} json;
+      DECLARE ${STAGED} record; ${WRITTEN} json; ${MET} json; ${STAYS} boolean;
       BEGIN
-        FOR ${STAGED} IN SELECT * FROM ${staged} ORDER BY ${keys}, ${STAGE_ROW} ${order} LOOP
-          ${MET} := NULL;
+        FOR ${STAGED} IN SELECT * FROM ${staged} ORDER BY ${inOrder} LOOP
+          ${MET} := NULL; ${STAYS} := NULL;
           ${replacesRows(options) ? insertOrReplace(options) : insertOnly(options)}
-          RETURN NEXT json_build_object('row', ${STAGED}.${STAGE_ROW}, 'written', ${WRITTEN}, 'met', ${MET});
+          RETURN NEXT json_build_object('row', ${STAGED}.${STAGE_ROW}, 'written', ${WRITTEN}, 'met', ${MET},
+            'stays', ${STAYS});
         END LOOP;
       END`)}`,
     run: `SELECT ${FUNCTION}($1) AS outcome`,
@@ -91,22 +96,23 @@ function insertInto({ table, columns }: Options): string {
 
 function insertOrReplace(options: Options): string {
   const { columns, kept = [], key, owner, onDuplicate } = options;
-  const own = owner ? `t.${pg.escapeIdentifier(owner.uploadId)} IS NOT DISTINCT FROM $1` : 'false';
-  const stored = owner ? `t.${pg.escapeIdentifier(owner.rowNumber)}` : 'NULL::bigint';
+  const own = owner ? `t.${pg.escapeIdentifier(owner.uploadId)}::text IS NOT DISTINCT FROM $1::text` : 'false';
+  const stored = owner ? `t.${pg.escapeIdentifier(owner.rowNumber)}::bigint` : 'NULL::bigint';
   const comesLater = `(${own} AND ${stored} > ${STAGED}.${STAGE_ROW})`;
   const replaced = onDuplicate === 'Update' ? `${comesLater} IS NOT TRUE` : `${comesLater} IS TRUE`;
   const set = columns.filter((name) => !kept.includes(name)).map(pg.escapeIdentifier);
   const rowOf = (relation: string) => `ROW(${set.map((column) => `${relation}.${column}`).join(', ')})::text`;
   // A trigger such as suppress_redundant_updates_trigger() suppresses the update of a row that has the values already.
   const seen = `json_build_object('own', ${own}, 'stored', ${stored}, 'replaced', ${replaced},
-    'same', ${rowOf('t')} = ${rowOf('EXCLUDED')}, 'key', ${hashesOf('EXCLUDED', options)})`;
+    'same', ${rowOf('t')} = ${rowOf('EXCLUDED')}, 'key', ${hashesOf('EXCLUDED', options)},
+    'stays', ${ownerStays('EXCLUDED', options)})`;
   // A row of which every column stays has met a row with the same values; an identity takes no other assignment.
   const nothing = `${pg.escapeIdentifier(key[0]!)} = DEFAULT`;
   return `PERFORM set_config(${SEEN}, '', true);
     ${insertInto(options)}
     ON CONFLICT (${key.map(pg.escapeIdentifier).join(', ')}) DO UPDATE SET ${assignments(options, 'EXCLUDED') || nothing}
     WHERE CASE WHEN set_config(${SEEN}, ${seen}::text, true) <> '' THEN ${set.length > 0 ? replaced : 'false'} END
-    RETURNING ${hashesOf('t', options)} INTO ${WRITTEN};
+    RETURNING ${hashesOf('t', options)}, ${ownerStays('t', options)} INTO ${WRITTEN}, ${STAYS};
     ${MET} := nullif(current_setting(${SEEN}), '')::json;`;
 }
 
@@ -127,6 +133,13 @@ function insertOnly(options: Options): string {
     END IF;`;
 }
 
+/** Do the columns for the upload's id and the row number have the record's own values behind the triggers? */
+function ownerStays(relation: string, { owner }: MergeOptions): string {
+  if (!owner) return 'true';
+  const [upload, row] = [owner.uploadId, owner.rowNumber].map((name) => `${relation}.${pg.escapeIdentifier(name)}`);
+  return `(${upload}::text IS NOT DISTINCT FROM $1::text AND ${row}::bigint IS NOT DISTINCT FROM ${STAGED}.${STAGE_ROW})`;
+}
+
 function hashesOf(relation: string, { key, hashed }: Options): string {
   if (!hashed) return `'[]'::json`;
   const row = `ROW(${key.map((name) => `${relation}.${pg.escapeIdentifier(name)}`).join(', ')})`;
@@ -137,7 +150,9 @@ function hashesOf(relation: string, { key, hashed }: Options): string {
 interface Outcome {
   row: number;
   written: KeyHashes | null;
-  met: { own: boolean; stored: number; replaced: boolean; same: boolean; key: KeyHashes } | null;
+  met: { own: boolean; stored: number; replaced: boolean; same: boolean; key: KeyHashes; stays?: boolean } | null;
+  /** Does a row that was written name its record? Null where nothing was written, or nobody needs to know. */
+  stays: boolean | null;
 }
 
 /** Merges all staged rows and empties the stage. */
@@ -174,7 +189,8 @@ export async function insertNew(
   return new Map(rows.map(([row], i) => [row, inserted.rows[i]!.hashes]));
 }
 
-function addOutcome(result: RecordMergeResult, { row, written, met }: Outcome): void {
+function addOutcome(result: RecordMergeResult, { row, written, met, stays }: Outcome): void {
+  if (stays === false || met?.stays === false) throw ownerChanged();
   const hashes = written ?? (met?.replaced && met.same ? met.key : null);
   if (hashes === null) {
     if (met && !met.replaced) result.lost.push(row);
@@ -184,6 +200,17 @@ function addOutcome(result: RecordMergeResult, { row, written, met }: Outcome): 
   result.hashes.set(row, hashes);
   if (met?.own) result.displaced.push({ row: met.stored, by: row });
   else if (met) result.updated.push(row);
+}
+
+/** Which record of the file wrote a row would not be known, and no count of equal keys would be right. */
+function ownerChanged(): Fault {
+  return new Fault({
+    code: 'DB_OWNER_CHANGED',
+    category: 'permanent',
+    reason: 'TargetNotSupported',
+    message:
+      "A BEFORE trigger of the target table changes the column for the upload's id or for the row number (system: uploadId, rowNumber). A load tells by these columns which record of the file has written a row. Let the trigger leave them as they are, or take both columns out of spec.target.columns of the RecordSchema.",
+  });
 }
 
 /**

@@ -14,6 +14,7 @@
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import { Fault } from '#common/faults.ts';
+import { RESTORE_SETTINGS_SQL } from '#ledger/connection/postgres.ts';
 import { type OwnerColumns, STAGE_ROW_NAME, type STAGES } from '#runner/target/names.ts';
 import type { Overlay } from './absent-fields.ts';
 
@@ -131,7 +132,7 @@ function lockStored({ table, keys, owner, staged, update, sameKey }: LockOptions
   const rowNumber = owner && `t.${pg.escapeIdentifier(owner.rowNumber)}`;
   return `SELECT s.${STAGE_ROW}::float8 AS row, ${uploadId ?? '$2::uuid IS NULL'} AS own, ${rowNumber ?? 'NULL'}::float8 AS stored
     FROM ${table} t JOIN ${staged} s ON ${sameKey('t', 's')}
-    WHERE s.${STAGE_ROW} = ANY($1) ${update ? '' : `AND ${uploadId} AND ${rowNumber} > s.${STAGE_ROW}`}
+    WHERE s.${STAGE_ROW} = ANY($1) ${update ? '' : `AND ${uploadId} AND ${rowNumber}::bigint > s.${STAGE_ROW}`}
     ORDER BY ${keys.map((column) => `s.${column}`).join(', ')} FOR UPDATE OF t`;
 }
 
@@ -154,7 +155,7 @@ export async function mergeStaged(client: ClientBase, merge: Merge, uploadId: st
  * PostgreSQL has no statistics of a table that has just been filled, and would join a chunk's few rows with the whole
  * table.
  */
-const BY_INDEX = 'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off';
+const BY_INDEX = `${RESTORE_SETTINGS_SQL}; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`;
 const BY_ANY_PLAN = 'SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT';
 
 /**

@@ -6,7 +6,7 @@
  * first one for the next chunks, which probably meet the same conflicts.
  */
 import type { Chunk } from '#ledger/types.ts';
-import { WRITE_STRATEGIES, type WriteStrategy } from './write-records.ts';
+import { WRITE_STRATEGIES, type WriteStrategy } from './write-outcome.ts';
 
 export const MOST_CHUNKS = 10;
 /** The window starts above one, since most loads meet no conflict at all. */

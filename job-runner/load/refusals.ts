@@ -11,17 +11,46 @@ const NEVER_RECORD_CLASSES = new Set(['08', '0A', '25', '26', '28', '3D', '40', 
 /** The role has no right to a table, or a table does not exist. */
 const NEVER_RECORD_STATES = new Set(['42501', '42P01']);
 
-/** Can an error with this SQLSTATE be the fault of one record, so that every other try would meet it again? */
-export function mayBeOfRecord(state: string): boolean {
-  return !NEVER_RECORD_CLASSES.has(state.slice(0, 2)) && !NEVER_RECORD_STATES.has(state);
+/** What values alone can cause, where the error came while a value was read: `regclass` looks a table up, for example. */
+const OF_VALUE = /^(0A000|42501|42P01|XX000)$/;
+/** PostgreSQL's own functions that refuse a row which a trigger has moved to another partition. */
+const MOVES = new Set(['ExecBRInsertTriggers', 'ExecCrossPartitionUpdate', 'ExecCrossPartitionUpdateForeignKey']);
+
+/** Can the error be the fault of one record, so that every other try would meet it again? */
+export function mayBeOfRecord(error: Pick<DatabaseError, 'code' | 'where' | 'routine'>): boolean {
+  const { code: state = '' } = error;
+  if (!NEVER_RECORD_CLASSES.has(state.slice(0, 2)) && !NEVER_RECORD_STATES.has(state)) return true;
+  return (OF_VALUE.test(state) && isConversion(error)) || isMove(error);
+}
+
+function isMove({ code, routine }: Pick<DatabaseError, 'code' | 'routine'>): boolean {
+  return code === '0A000' && MOVES.has(routine ?? '');
+}
+
+/** Did the error come while COPY read a value into its column, before any code of the table ran? */
+function isConversion({ where }: Pick<DatabaseError, 'where'>): boolean {
+  return CONVERSION.test(where ?? '');
+}
+
+const CONVERSION = /^COPY .+?, line \d+, column (.*)/s;
+
+interface Place {
+  /** Was the row about to be stored, so that the table's code ran? */
+  isStored: boolean;
+  /** The columns that records fill. */
+  columns: readonly string[];
 }
 
 /**
- * Does the error speak of names or of grammar? A value can cause it, such as a wrong `regtype` or `tsquery`, and so can a
- * table that was altered. An author of a trigger who raises such an SQLSTATE means the record.
+ * Does the error speak of names or of grammar, or of a column that no record fills? A value can cause it, such as a wrong
+ * `regtype` or `tsquery`, and so can a table that was altered. An author of a trigger who raises such an SQLSTATE means the
+ * record.
  */
-export function mayBeOfTable(error: DatabaseError): boolean {
-  return /^(42|3F)/.test(error.code ?? '') && !isRaised(error);
+export function mayBeOfTable(error: DatabaseError, { isStored, columns }: Place): boolean {
+  const { code: state = '', column } = error;
+  if (OF_VALUE.test(state)) return !isMove(error);
+  if (state === '23502') return column !== undefined && !columns.includes(column);
+  return isStored && /^(42|3F)/.test(state) && !isRaised(error);
 }
 
 /**
@@ -58,13 +87,14 @@ export function refusalMessage(error: Refusal, columns: readonly string[] = []):
 
 /** Finds the column whose value could not be read. The context of the error has a value only behind the column's name. */
 function convertedColumn({ where }: Refusal, columns: readonly string[]): string | undefined {
-  const behind = /^COPY .+?, line \d+, column (.*)/s.exec(where ?? '')?.[1];
+  const behind = CONVERSION.exec(where ?? '')?.[1];
   if (behind === undefined) return undefined;
   const named = columns.filter((name) => behind === name || behind.startsWith(`${name}:`));
   return named.sort((a, b) => b.length - a.length)[0];
 }
 
 const STATES: Record<string, string> = {
+  '0A000': 'a value needs what PostgreSQL does not have, or a trigger of the table moves the row to another partition',
   '21000': 'a query of a trigger or function gave more than one row',
   '22001': 'a value is too long for its column',
   '22003': 'a number is out of range',
@@ -79,11 +109,14 @@ const STATES: Record<string, string> = {
   '23505': 'a unique index already has this value',
   '23514': 'a check constraint is violated',
   '23P01': 'an exclusion constraint is violated',
+  '42501': 'a value names an object to which the role has no right',
   '42601': 'a value does not have the grammar of its type',
   '42704': 'a value names an object that does not exist',
   '42883': 'a value names a function that does not exist',
+  '42P01': 'a value names a table that does not exist',
   '54000': 'a value is too large for a row or an index of the table',
   '54001': 'a value is nested too deeply',
+  XX000: 'the type of a column could not read its value',
   P0001: 'a trigger of the table refused it',
   P0002: 'a trigger of the table did not find a row',
   P0003: 'a trigger of the table found more than one row',

@@ -1,8 +1,9 @@
 import { insertPending } from '#ledger/pending/pending-records.ts';
 import type { PreparedChunk } from './prepare-chunk.ts';
+import { stageRecords, type WriteOptions } from './stage-records.ts';
 import { stagedRows } from './stored-records.ts';
 import { keyOf } from './target.ts';
-import { type RefusedRow, stageRecords, type WriteOptions } from './write-records.ts';
+import type { RefusedRow } from './write-outcome.ts';
 
 /** Stores the records of a chunk that wait as pending, with their place in the file. */
 export async function storeWaiting(

@@ -2,20 +2,21 @@
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { Fault } from '#common/faults.ts';
-import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { keyColumns, ownerColumns, quoteTable, STAGES } from '#runner/target/names.ts';
 import { keepAbsent } from './absent-fields.ts';
 import { describeMerge, type Merge, type MergeOptions, STAGE_ROW } from './merge.ts';
 import { describeRecordMerge, type RecordMerge } from './merge-by-record.ts';
 import { describeProbe, type Probe } from './probe.ts';
+import type { TargetColumns } from './target-columns.ts';
 import { CREATE_REFERENCES } from './waiting-rows.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];
 
 export interface Target {
-  /** The quoted name. */
+  /** The quoted name; with its schema where the table has been looked at, since a trigger may change the search path. */
   table: string;
+  /** pg_class.oid; null where the table has not been looked at. */
+  oid: number | null;
   columns: readonly string[];
   /** The columns of the key. */
   key: readonly string[];
@@ -50,15 +51,15 @@ export interface TargetOptions {
   rolledBack?: boolean;
   /** Fields that the file does not have. */
   absent?: ReadonlySet<string>;
-  /** Columns that are GENERATED ALWAYS AS IDENTITY; see {@link readIdentityColumns}. */
-  identities?: ReadonlySet<string>;
+  /** What the catalog knows of the table. */
+  found?: Pick<TargetColumns, 'table' | 'oid' | 'identities'>;
 }
 
 export function describeTarget(
   schema: RecordSchemaSpec,
-  { rolledBack = false, absent = new Set(), identities = new Set() }: TargetOptions = {},
+  { rolledBack = false, absent = new Set(), found }: TargetOptions = {},
 ): Target {
-  const table = quoteTable(schema.target.table);
+  const table = found?.table ?? quoteTable(schema.target.table);
   const columns = schema.target.columns.map(({ name }) => name);
   const { onDuplicate = 'Skip' } = schema.target;
   const key = keyColumns(schema);
@@ -67,13 +68,14 @@ export function describeTarget(
   const owner = ownerColumns(schema);
   const { kept, overlays } = keepAbsent(schema, absent);
   const options = {
-    ...{ table, columns, kept: [...uuids, ...kept, ...identities], overlays },
+    ...{ table, columns, kept: [...uuids, ...kept, ...(found?.identities ?? [])], overlays },
     ...{ key, owner, onDuplicate, stage: STAGES.records },
   };
   const registersKeys = rolledBack || (onDuplicate === 'Update' && owner === null);
   const byKey = key.length > 0 ? describeByKey(options, registersKeys) : null;
   return {
     table,
+    oid: found?.oid ?? null,
     columns,
     key: options.key,
     copyIntoTarget: `COPY ${table} (${columns.map(pg.escapeIdentifier).join(', ')}) FROM STDIN`,
@@ -123,121 +125,10 @@ function describeKeys(records: Merge, onDuplicate: OnDuplicate): KeyRegister {
 }
 
 /**
- * Reads which columns are GENERATED ALWAYS AS IDENTITY. COPY writes them, INSERT with OVERRIDING SYSTEM VALUE too, but no
- * UPDATE: a stored row keeps them, which are equal anyway where they are the key.
- */
-export async function readIdentityColumns(client: ClientBase, { target }: RecordSchemaSpec): Promise<Set<string>> {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT attname::text AS name FROM pg_attribute WHERE attrelid = to_regclass($1) AND attidentity = 'a'`,
-    [quoteTable(target.table)],
-  );
-  return new Set(rows.map(({ name }) => name));
-}
-
-/**
- * Reads the types of the target's columns, in the order of the columns. @returns null when a column is missing, or when
- * the role may not lock the table: a right on single columns is enough to insert, but not to lock.
- */
-export async function readColumnTypes(client: ClientBase, { table, columns }: Target): Promise<ColumnType[] | null> {
-  const { rows } = await client.query<ColumnType>(
-    `SELECT a.atttypid::int AS oid, a.atttypmod AS modifier
-     FROM unnest($2::text[]) WITH ORDINALITY AS c (name, position)
-     JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
-       AND has_table_privilege(a.attrelid, 'INSERT')
-     ORDER BY c.position`,
-    [table, columns],
-  );
-  return rows.length === columns.length ? rows : null;
-}
-
-/**
- * Reads the types of the target's columns, in the order of the columns; of a domain the type below it. @returns null when
- * a column is missing.
- */
-export async function readBaseTypes(client: ClientBase, { table, columns }: Target): Promise<ColumnType[] | null> {
-  const { rows } = await client.query<ColumnType>(
-    `WITH RECURSIVE types AS (
-       SELECT c.position, a.atttypid AS oid, a.atttypmod AS modifier
-       FROM unnest($2::text[]) WITH ORDINALITY AS c (name, position)
-       JOIN pg_attribute a ON a.attrelid = $1::text::regclass AND a.attname = c.name AND NOT a.attisdropped
-       UNION ALL
-       SELECT d.position, t.typbasetype, t.typtypmod FROM types d JOIN pg_type t ON t.oid = d.oid AND t.typtype = 'd')
-     SELECT b.oid::int, b.modifier FROM types b JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd' ORDER BY b.position`,
-    [table, columns],
-  );
-  return rows.length === columns.length ? rows : null;
-}
-
-/**
  * Takes the lock that COPY takes, before any other use of the table, so that no later statement needs a stronger one.
  */
 export function lockTargetSql({ table }: Target): string {
   return `LOCK TABLE ONLY ${table} IN ROW EXCLUSIVE MODE`;
-}
-
-/** Is there a unique index on exactly the columns `key`, which finds every duplicate at once? */
-const hasKey = (table: string, key: string) => `EXISTS (
-    SELECT FROM pg_index i CROSS JOIN LATERAL (
-      SELECT array_agg(a.attname::text) AS names FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
-      JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.position <= i.indnkeyatts) c
-    WHERE i.indrelid = ${table}::text::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate
-      AND i.indpred IS NULL AND i.indexprs IS NULL AND c.names @> ${key}::text[] AND c.names <@ ${key}::text[])`;
-
-/** Every transaction runs this statement; it is named, so that PostgreSQL plans it once for each session. */
-const SAME_TYPES = {
-  name: 'batch_upload_same_types',
-  text: `SELECT count(*)::int AS same, ${hasKey('$1', '$6')} AS keyed
-    FROM unnest($3::text[], $4::int[], $5::int[]) AS c (name, oid, modifier),
-      unnest(ARRAY[$1::text::regclass, $2::text::regclass]) AS t (id)
-    JOIN LATERAL (SELECT atttypid, atttypmod, attname FROM pg_attribute WHERE attrelid = t.id) a ON true
-    WHERE a.attname = c.name AND a.atttypid = c.oid::oid AND a.atttypmod = c.modifier`,
-};
-
-/**
- * Checks that the columns of the locked target and of the session's stage have the types that rows were prepared for.
- * PostgreSQL would take the bytes of an integer for a date without an error, and a stage with the old types would round
- * or refuse values that the table accepts. Without the key's index COPY would store duplicates.
- * @throws Fault DB_TARGET_CHANGED
- */
-export async function expectColumnTypes(
-  client: ClientBase,
-  { table, columns, key, byKey }: Target,
-  expected: readonly ColumnType[],
-): Promise<void> {
-  const oids = expected.map(({ oid }) => oid);
-  const modifiers = expected.map(({ modifier }) => modifier);
-  const { rows } = await client.query<{ same: number; keyed: boolean }>({
-    ...SAME_TYPES,
-    values: [table, byKey?.merge.stage ?? table, columns, oids, modifiers, key],
-  });
-  if (rows[0]!.same === 2 * columns.length && (rows[0]!.keyed || key.length === 0)) return;
-  throw targetChanged(table);
-}
-
-/**
- * Checks that the target has the key, and the columns that it had when the session's stage was made; without a stage, that
- * the columns exist.
- * @throws Fault DB_TARGET_CHANGED, or the error of PostgreSQL when the table does not exist any more
- */
-export async function expectSameColumns(client: ClientBase, { table, columns, key, byKey }: Target): Promise<void> {
-  const { rows } = await client.query<{ same: number; keyed: boolean }>(
-    `SELECT count(*)::int AS same, ${hasKey('$1', '$4')} AS keyed
-     FROM pg_attribute t JOIN pg_attribute s USING (attname, atttypid, atttypmod)
-     WHERE t.attrelid = $1::text::regclass AND s.attrelid = $2::text::regclass AND attname = ANY($3)`,
-    [table, byKey?.merge.stage ?? table, columns, key],
-  );
-  if (rows[0]!.same === columns.length && (rows[0]!.keyed || key.length === 0)) return;
-  throw targetChanged(table);
-}
-
-function targetChanged(table: string): Fault {
-  return new Fault({
-    code: 'DB_TARGET_CHANGED',
-    category: 'retryable',
-    restart: true,
-    reason: 'DatabaseError',
-    message: `The columns or the key of ${table} were changed while records were prepared for them. The records are prepared again.`,
-  });
 }
 
 /**

@@ -11,22 +11,13 @@ import { sqlState } from '#ledger/connection/postgres.ts';
 import { hasUnreadableKeys } from './foreign-keys.ts';
 import { compareKeys, type MergeResult, mergeStaged, STAGE_ROW } from './merge.ts';
 import { needsRecordMerge } from './merge-by-record.ts';
+import { findWaiting, mergeInto } from './merge-rows.ts';
+import { attempt, FOREIGN_KEY_VIOLATION, runAndRollBack } from './savepoints.ts';
+import { stageRecords } from './stage-records.ts';
 import { keyOf, type Target } from './target.ts';
 import { findUnstored, findWaitingByCatalog } from './waiting-rows.ts';
 import { registerKeys, type WriteByKeysOptions, without } from './write-by-keys.ts';
-import {
-  attempt,
-  emptyOutcome,
-  explainRefusal,
-  FOREIGN_KEY_VIOLATION,
-  findWaiting,
-  join,
-  mergeInto,
-  type RefusedRow,
-  runAndRollBack,
-  stageRecords,
-  type WriteOutcome,
-} from './write-records.ts';
+import { emptyOutcome, explainRefusal, join, type RefusedRow, type WriteOutcome } from './write-outcome.ts';
 
 export async function validatePending(options: WriteByKeysOptions): Promise<WriteOutcome> {
   const { client, target, uploadId } = options;

@@ -11,8 +11,11 @@
 import { Fault } from '#common/faults.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import { type KeyHashes, needsRecordMerge } from './merge-by-record.ts';
+import { runAndRollBack } from './savepoints.ts';
+import { stageRecords, type WriteOptions } from './stage-records.ts';
 import { type KeyRegister, keyOf } from './target.ts';
-import { runAndRollBack, stageRecords, type WriteOptions, type WriteOutcome, writeRecords } from './write-records.ts';
+import type { WriteOutcome } from './write-outcome.ts';
+import { writeRecords } from './write-records.ts';
 
 export interface WriteByKeysOptions extends WriteOptions {
   keys: KeyRegister;
@@ -27,8 +30,9 @@ export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOut
   );
   // A displaced record is always one of this chunk: of other chunks the table has no rows, or none that it can
   // attribute.
-  const lost = [...trial.lost, ...trial.displaced.map(({ row }) => row)];
-  if (trial.hashes && target.onDuplicate === 'Update') lost.push(...earlierOfEqual(trial.hashes));
+  const earlier = trial.hashes && target.onDuplicate === 'Update' ? earlierOfEqual(trial.hashes) : [];
+  // A record that another one has displaced may be an earlier one of equal keys, too.
+  const lost = [...new Set([...trial.lost, ...trial.displaced.map(({ row }) => row), ...earlier])];
   const accepted = without(options, [
     ...lost,
     ...[...trial.refused, ...trial.waiting].map(({ rowNumber }) => rowNumber),

@@ -5,15 +5,26 @@
  * | column                                | value                                 | what would be lost            |
  * |---------------------------------------|---------------------------------------|-------------------------------|
  * | numeric with a scale, money           | more digits behind the point          | the digits, by rounding       |
- * | timestamp(3), time(0), …              | a longer fraction of a second         | the digits, by rounding       |
- * | real, double precision                | an integer with too many digits       | the last digits               |
- * | timestamp without time zone, time     | text with an offset from UTC          | the offset                    |
+ * | timestamp(3), time(0), interval(0), … | a longer fraction of a second         | the digits, by rounding       |
+ * | real                                  | a number with too many digits         | the last digits               |
+ * | double precision                      | a whole number with too many digits   | the last digits               |
+ * | oid                                   | a negative number                     | the sign                      |
+ * | timestamp without time zone, time     | text with an offset or a zone         | the offset                    |
  * | date                                  | text with a time of the day           | the time                      |
+ * | time                                  | text with a day                       | the day                       |
+ * | a date or a time                      | text such as now; a second 60         | the word, the leap second     |
+ * | varchar(n)                            | blanks behind n characters            | the blanks                    |
+ * | jsonb                                 | text of JSON that has a key twice     | all values but the last one   |
  *
- * The values of expressions are not looked at: whoever computes a value for a column knows the column.
+ * The same is true of the elements of arrays and of the bounds of ranges. Keys are not rounded at all, since two records
+ * would get one key: the nearest double and the nearest microsecond are enough for other columns alone. The values of
+ * expressions are not looked at: whoever computes a value for a column knows the column.
  */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { ColumnType, Encoder } from './column-encoding.ts';
+import { IN_UTC, keepsFraction, LOSES_DAY, LOSES_OFFSET, LOSES_TIME, LOSES_WORDS } from './fit-moments.ts';
+import { KEEPS_NO_SIGN, keepsDecimals, keepsDigits } from './fit-numbers.ts';
+import { eachElement, KEEPS_ONE_KEY, keepsBlanks } from './fit-texts.ts';
 
 type FieldType = RecordSchemaSpec['fields'][number]['type'];
 
@@ -24,29 +35,54 @@ export class ValueAltered extends Error {
 
 /** The checks and changes of a value before the value is encoded for its column. */
 export interface Fit {
-  /** Says what would be lost of a value; null: nothing. */
+  /** Tells from the bytes [start, end) alone that the column keeps the value; absent: nothing is told. */
+  isKept?(bytes: Buffer, start: number, end: number): boolean;
+  /** Says what would be lost of a value; null: nothing. Values that `isKept` accepts need not be asked about. */
   loses(text: string): string | null;
   /** Changes the value without a loss; absent: the value stays as it is. */
   convert?(text: string): string;
+  /** Set where only blanks behind so many characters can be lost, so that the kernel can look for them. */
+  mostCharacters?: number;
 }
 
 const OIDS = {
+  oid: 26,
+  xid: 28,
   float4: 700,
   float8: 701,
   money: 790,
+  varchar: 1043,
   date: 1082,
   time: 1083,
   timestamp: 1114,
   timestamptz: 1184,
+  interval: 1186,
   timetz: 1266,
   numeric: 1700,
+  jsonb: 3802,
 };
+
+/** The types of the elements of arrays and ranges by the types' oids. An array has the modifier of its elements. */
+const ELEMENTS: Record<number, number> = {
+  ...{ 1028: OIDS.oid, 1021: OIDS.float4, 1022: OIDS.float8, 791: OIDS.money, 1015: OIDS.varchar, 1182: OIDS.date },
+  ...{ 1183: OIDS.time, 1115: OIDS.timestamp, 1185: OIDS.timestamptz, 1187: OIDS.interval, 1270: OIDS.timetz },
+  ...{ 1231: OIDS.numeric, 3807: OIDS.jsonb },
+  ...{ 3908: OIDS.timestamp, 3910: OIDS.timestamptz, 3912: OIDS.date },
+  ...{ 4533: OIDS.timestamp, 4534: OIDS.timestamptz, 4535: OIDS.date },
+};
+
+export interface FitOptions {
+  /** Is the column a part of the key? */
+  isKey?: boolean;
+}
 
 /**
  * @param type the column's type, of a domain the type below it
  * @returns null when the column keeps every value of the field
  */
-export function fitOf(field: FieldType, { oid, modifier }: ColumnType): Fit | null {
+export function fitOf(field: FieldType, { oid, modifier }: ColumnType, { isKey = false }: FitOptions = {}): Fit | null {
+  const element = ELEMENTS[oid];
+  if (element !== undefined) return eachElement(fitOf('string', { oid: element, modifier }, { isKey }));
   const isText = field === 'string' || field === 'any';
   switch (oid) {
     case OIDS.numeric:
@@ -54,100 +90,88 @@ export function fitOf(field: FieldType, { oid, modifier }: ColumnType): Fit | nu
     case OIDS.money:
       return keepsDecimals(2);
     case OIDS.float4:
+      return keepsDigits({ isSingle: true, roundsFractions: false });
     case OIDS.float8:
-      return field === 'integer' ? keepsInteger(oid === OIDS.float4) : null;
+      return keepsDigits({ isSingle: false, roundsFractions: !isKey });
+    case OIDS.oid:
+    case OIDS.xid:
+      return KEEPS_NO_SIGN;
+    case OIDS.varchar:
+      return modifier === -1 ? null : keepsBlanks(modifier - VARLENA_HEADER);
+    case OIDS.jsonb:
+      return isText ? KEEPS_ONE_KEY : null;
+    case OIDS.interval:
+      return keepsFraction(precisionOfInterval(modifier), { isKey, isInterval: true });
+    default:
+      return fitOfMoment(field, { oid, modifier }, isKey);
+  }
+}
+
+function fitOfMoment(field: FieldType, { oid, modifier }: ColumnType, isKey: boolean): Fit | null {
+  const isText = field === 'string' || field === 'any';
+  const words = isText ? LOSES_WORDS : null;
+  switch (oid) {
     case OIDS.date:
-      return isText ? LOSES_TIME : null;
+      return isText ? all(LOSES_TIME, words) : null;
     case OIDS.timestamp:
-      return both(keepsFraction(modifier), isText ? LOSES_OFFSET : field === 'datetime' ? IN_UTC : null);
+      return all(
+        keepsFraction(modifier, { isKey }),
+        words,
+        isText ? LOSES_OFFSET : field === 'datetime' ? IN_UTC : null,
+      );
     case OIDS.time:
-      return both(keepsFraction(modifier), isText ? LOSES_OFFSET : null);
+      return all(keepsFraction(modifier, { isKey }), words, isText ? LOSES_DAY : null, isText ? LOSES_OFFSET : null);
     case OIDS.timestamptz:
+      return all(keepsFraction(modifier, { isKey }), words);
     case OIDS.timetz:
-      return keepsFraction(modifier);
+      return all(keepsFraction(modifier, { isKey }), words, isText ? LOSES_DAY : null);
     default:
       return null;
   }
 }
 
+/** PostgreSQL counts four bytes of a value's own length with the characters. */
+const VARLENA_HEADER = 4;
+
 /** PostgreSQL keeps the precision in the upper half of a numeric's modifier, and the scale, of 11 bits, in the lower. */
 function scaleOf(modifier: number): number {
-  const scale = (modifier - 4) & 0x7ff;
+  const scale = (modifier - VARLENA_HEADER) & 0x7ff;
   return scale > 1000 ? scale - 2048 : scale;
 }
 
-function both(first: Fit | null, second: Fit | null): Fit | null {
-  if (first === null || second === null) return first ?? second;
-  return { ...second, loses: (text) => first.loses(text) ?? second.loses(text) };
+const FULL_PRECISION = 0xffff;
+
+/** An interval's modifier has the digits of a second in the lower half, and the units in the upper one. */
+function precisionOfInterval(modifier: number): number {
+  const precision = modifier & FULL_PRECISION;
+  return modifier === -1 || precision === FULL_PRECISION ? -1 : precision;
 }
 
-function keepsDecimals(scale: number): Fit {
-  return {
-    loses: (text) =>
-      decimalsOf(text) > scale ? `keeps ${scale} digits behind the point, and the number has more` : null,
-  };
-}
-
-const NUMBER = /^\s*[+-]?([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?\s*$/;
-
-/** Counts the digits behind the point that a number needs; negative for trailing zeros before the point. */
-function decimalsOf(text: string): number {
-  const [, whole, fraction, exponent] = NUMBER.exec(text) ?? [];
-  if (whole === undefined) return Number.NEGATIVE_INFINITY;
-  const digits = `${whole}${fraction}`;
-  let last = digits.length;
-  while (last > 0 && digits.charCodeAt(last - 1) === ZERO) last -= 1;
-  return last === 0 ? Number.NEGATIVE_INFINITY : last - whole.length - Number(exponent ?? 0);
-}
-
-const ZERO = 0x30;
-
-function keepsInteger(isSingle: boolean): Fit {
+/** Makes one fit of several; at most one of them changes values. */
+function all(...several: (Fit | null)[]): Fit | null {
+  const fits = several.filter((fit) => fit !== null);
+  const [first] = fits;
+  if (first === undefined || fits.length === 1) return first ?? null;
+  const convert = fits.find((fit) => fit.convert)?.convert;
   return {
     loses(text) {
-      const value = Number(text);
-      const kept = isSingle ? Math.fround(value) : value;
-      // PostgreSQL itself refuses a number beyond the type's range. Few digits need no comparison of long integers.
-      if (!Number.isFinite(kept) || (text.length < 8 && kept === value)) return null;
-      return BigInt(kept) === BigInt(text.replace('+', '')) ? null : 'has no room for all digits of the integer';
+      for (const fit of fits) {
+        const lost = fit.loses(text);
+        if (lost !== null) return lost;
+      }
+      return null;
     },
+    ...(convert ? { convert } : {}),
   };
-}
-
-/** PostgreSQL keeps six digits of a second unless a type says fewer. */
-function keepsFraction(modifier: number): Fit | null {
-  if (modifier === -1 || modifier >= 6) return null;
-  return {
-    loses(text) {
-      const [, digits = ''] = /:[0-9]{2}[.,]([0-9]*[1-9])/.exec(text) ?? [];
-      return digits.length > modifier
-        ? `keeps ${modifier} digits of a fraction of a second, and the value has more`
-        : null;
-    },
-  };
-}
-
-const LOSES_TIME: Fit = {
-  loses: (text) => (/[0-9]:[0-9]/.test(text) ? 'keeps a day, and the value has a time of the day' : null),
-};
-
-const LOSES_OFFSET: Fit = {
-  loses: (text) =>
-    /:[0-9.]+\s*[+-][0-9]{1,2}(:?[0-9]{2})*\s*$/.test(text) ? 'keeps no offset from UTC, and the value has one' : null,
-};
-
-const IN_UTC: Fit = { loses: () => null, convert: toUtc };
-
-/** @param text a datetime in ISO 8601, whose zone may be missing. @returns the same moment in UTC, without a zone */
-function toUtc(text: string): string {
-  const [, moment, fraction = '', zone] = /^(.{19})(\.[0-9]+)?([+-][0-9:]{5})$/.exec(text) ?? [];
-  if (zone === undefined) return text;
-  return `${new Date(`${moment}${zone}`).toISOString().slice(0, -'.000Z'.length)}${fraction}`;
 }
 
 /** @throws ValueAltered, and what the encoder throws */
 export function encodeFitting(encode: Encoder, fit: Fit, column: string): Encoder {
   return (bytes, start, end, out) => {
+    if (fit.isKept?.(bytes, start, end)) {
+      encode(bytes, start, end, out);
+      return;
+    }
     const text = bytes.toString('utf8', start, end);
     const lost = fit.loses(text);
     if (lost !== null) throw new ValueAltered(`the column ${column} ${lost}`);

@@ -1,7 +1,7 @@
 /** Writes the target's columns from a valid record's fields; compiled once. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { type ColumnType, ENCODERS, type Encoder, type Encoding, uuidBytes } from './column-encoding.ts';
-import { encodeFitting, fitOf } from './column-fit.ts';
+import { encodeFitting, type Fit, fitOf } from './column-fit.ts';
 import { type CopyFormat, escapeJsonPart } from './escapes.ts';
 import type { ExpressionValue } from './expression.ts';
 import { type CompileContext, compileFieldExpression } from './field-expression.ts';
@@ -27,6 +27,8 @@ export interface ColumnWriter {
 /** `field` is the index of a field, whose value is bytes. */
 export type ColumnForm =
   | { kind: 'text' | 'int2' | 'int4' | 'int8' | 'date'; field: number }
+  /** A text whose column cuts blanks behind `most` characters: a longer text that ends with a blank is not written. */
+  | { kind: 'shortText'; field: number; most: number }
   | { kind: 'uploadId' }
   | { kind: 'rowNumber'; encoding: 'int2' | 'int4' | 'int8' }
   | { kind: 'json'; opening: Uint8Array; members: readonly MemberWriter[] };
@@ -46,9 +48,9 @@ export function compileColumn(
 ): ColumnWriter {
   if (column.field !== undefined) {
     const index = fieldIndex(context, column.field, `${path}.field`);
-    const fit = type && fitOf(context.schema.fields[index]!.type, type);
-    const encode = fieldEncoder(encoding);
-    return compileField(index, encoding, fit ? encodeFitting(encode, fit, column.name) : encode);
+    const { fields, primaryKey } = context.schema;
+    const fit = type && fitOf(fields[index]!.type, type, { isKey: primaryKey?.includes(column.field) ?? false });
+    return compileField(index, encoding, fit && { fit, column: column.name });
   }
   if (column.json) return compileJson(buildTree(column.json, path), context, encoding);
   if (column.value !== undefined) {
@@ -134,7 +136,14 @@ function fieldEncoder(encoding: Encoding | null): Encoder {
   return encoding === null || encoding === 'text' ? copyColumn : encoding === 'jsonb' ? copyJsonb : ENCODERS[encoding];
 }
 
-function compileField(index: number, encoding: Encoding | null, encode: Encoder): ColumnWriter {
+/** @param fitting null when the column keeps every value of the field */
+function compileField(
+  index: number,
+  encoding: Encoding | null,
+  fitting: { fit: Fit; column: string } | null,
+): ColumnWriter {
+  const plain = fieldEncoder(encoding);
+  const encode = fitting ? encodeFitting(plain, fitting.fit, fitting.column) : plain;
   const write: ColumnWriter = (values, out) => {
     const kind = values.kinds[index];
     if (kind === MISSING) out.nullColumn();
@@ -147,8 +156,9 @@ function compileField(index: number, encoding: Encoding | null, encode: Encoder)
       encode(record.bytes, record.starts[position]!, record.ends[position]!, out);
     }
   };
-  const isPlain = encode === fieldEncoder(encoding);
-  if (isPlain && (encoding === 'text' || encoding === 'date' || isWholeNumber(encoding)))
+  const most = fitting?.fit.mostCharacters;
+  if (most !== undefined && encoding === 'text') return columnWriter({ kind: 'shortText', field: index, most }, write);
+  if (!fitting && (encoding === 'text' || encoding === 'date' || isWholeNumber(encoding)))
     return columnWriter({ kind: encoding, field: index }, write);
   return write;
 }

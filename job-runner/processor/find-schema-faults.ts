@@ -1,42 +1,76 @@
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { matchHeader } from '#runner/csv/header.ts';
-import { compileField, type FieldCheck } from './check-field.ts';
-import { compileColumn } from './columns.ts';
-import { compileSchema, requireDistinctNames, requireKeyColumns } from './process-record.ts';
-import { compileRule } from './rules.ts';
+import { compileSchema } from './process-record.ts';
 import { SchemaError } from './schema-error.ts';
 
-/** Finds everything that keeps a schema from being compiled, in the order of the spec; empty for a sound schema. */
+/** More than a person reads at once. */
+const MOST_FAULTS = 50;
+
+/**
+ * Finds everything that keeps a schema from being compiled, in the order of the compiler; empty for a sound schema. The
+ * compiler stops at the first fault: the part of the schema that has the fault is replaced by one that has none, and the
+ * schema is compiled again, until nothing is wrong or the part is not one that can be replaced.
+ */
 export function findSchemaFaults(schema: RecordSchemaSpec): SchemaError[] {
   const faults: SchemaError[] = [];
-  const attempt = <T>(work: () => T): T | null => {
+  const rest = structuredClone(schema);
+  while (faults.length < MOST_FAULTS) {
     try {
-      return work();
+      compileSchema(rest, null);
+      return faults;
     } catch (error) {
       if (!(error instanceof SchemaError)) throw error;
       faults.push(error);
-      return null;
+      if (!replacePart(rest, error.path)) return faults;
     }
-  };
-  attempt(() => requireDistinctNames(schema));
-  const names = schema.fields.map(({ name }) => name);
-  attempt(() => {
-    const match = matchHeader(names, schema);
-    if (!match.ok) throw new SchemaError('spec.fields', match.message);
-  });
-  const checks = schema.fields.map((field, i): FieldCheck => {
-    const options = { path: `spec.fields[${i}]`, required: false, missingValues: schema.missingValues ?? [] };
-    // Rules and columns that use a field with a fault are compiled with a field that has none.
-    return attempt(() => compileField(field, options)) ?? compileField({ name: field.name, type: 'string' }, options);
-  });
-  attempt(() => requireKeyColumns(schema));
-  for (const [i, rule] of (schema.rules ?? []).entries())
-    attempt(() => compileRule(rule, `spec.rules[${i}]`, { schema, checks }));
-  for (const [i, column] of schema.target.columns.entries())
-    attempt(() =>
-      compileColumn(column, `spec.target.columns[${i}]`, { schema, checks }, { encoding: null, type: null }),
-    );
-  // The last word is that of the compiler which an upload runs.
-  if (faults.length === 0) attempt(() => compileSchema(schema, null));
+  }
   return faults;
+}
+
+/** @returns false for a part that cannot be replaced */
+function replacePart(schema: RecordSchemaSpec, path: string): boolean {
+  const { fields, rules = [], target } = schema;
+  const [, list, position, rest = ''] = /^spec\.(fields|rules|target\.columns)\[(\d+)\](.*)$/.exec(path) ?? [];
+  const index = Number(position);
+  switch (list) {
+    case 'fields': {
+      const field = fields[index]!;
+      if (rest === '.aliases') delete field.aliases;
+      else if (rest === '.name') renameField(schema, index);
+      else fields[index] = { name: field.name, type: 'string' };
+      return true;
+    }
+    case 'rules':
+      rules[index]!.rule = 'true';
+      return true;
+    case 'target.columns': {
+      const { name, field } = target.columns[index]!;
+      target.columns[index] = { name, value: "''" };
+      if (field !== undefined && schema.primaryKey?.includes(field)) replaceKey(schema);
+      return true;
+    }
+    default:
+      return replaceKey(schema);
+  }
+}
+
+/** What names the field goes on naming it, so that the new name makes no fault of its own. */
+function renameField({ fields, primaryKey, target }: RecordSchemaSpec, index: number): void {
+  const before = fields[index]!.name;
+  const name = `${before} ${index} of the fields`;
+  fields[index]!.name = name;
+  if (fields.some((field) => field.name === before)) return;
+  for (const column of target.columns) {
+    for (const source of [column, ...(column.json ?? [])]) if (source.field === before) source.field = name;
+  }
+  const inKey = primaryKey?.indexOf(before) ?? -1;
+  if (inKey !== -1) primaryKey![inKey] = name;
+}
+
+/** The other faults are those of the key. @returns false when the schema has no key that could be at fault */
+function replaceKey(schema: RecordSchemaSpec): boolean {
+  const { target } = schema;
+  if (schema.primaryKey === undefined && (target.onDuplicate ?? 'Skip') === 'Skip') return false;
+  delete schema.primaryKey;
+  target.onDuplicate = 'Skip';
+  return true;
 }

@@ -217,7 +217,7 @@ function hasOnlyBlanksBehind(record: RecordView, columns: number): boolean {
   return true;
 }
 
-export function requireKeyColumns(schema: RecordSchemaSpec): void {
+function requireKeyColumns(schema: RecordSchemaSpec): void {
   const { primaryKey = [], target } = schema;
   if (primaryKey.length === 0 && target.onDuplicate !== undefined && target.onDuplicate !== 'Skip') {
     throw new SchemaError(
@@ -233,7 +233,7 @@ export function requireKeyColumns(schema: RecordSchemaSpec): void {
 }
 
 /** A column must belong to one field, so no two fields have a name or alias that looks the same. */
-export function requireDistinctNames(schema: RecordSchemaSpec): void {
+function requireDistinctNames(schema: RecordSchemaSpec): void {
   const owners = new Map<string, number>();
   for (const [i, { name, aliases = [] }] of schema.fields.entries()) {
     for (const text of [name, ...aliases]) {

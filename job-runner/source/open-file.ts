@@ -10,6 +10,7 @@ import {
   findEncoding,
   SAMPLE_BYTES,
 } from './detect-format.ts';
+import { withoutEndMark } from './end-mark.ts';
 import { beginsSurelyAsUtf8, evidenceOf, gatherEvidence, guessEncoding } from './guess-encoding.ts';
 import { findPart, findWorkbookPart } from './package-parts.ts';
 import { type Peeked, peek } from './peek.ts';
@@ -145,7 +146,7 @@ async function openText(
   const pieces = rewritten && compression === 'none' ? copied(stream) : stream;
   const transcoder = found === null ? createGuessedTranscoder(encoding) : createTranscoder(encoding);
   const decoded = encoding === 'utf-8' ? pieces : transcode(pieces, transcoder);
-  const text = sepLine ? skipBytes(decoded, sepLine.bytes) : decoded;
+  const text = withoutEndMark(sepLine ? skipBytes(decoded, sepLine.bytes) : decoded);
   const seen = new Set<number>();
   const absentFields = () => schema.fields.filter((_, i) => !seen.has(i)).map(({ name }) => name);
   return {

@@ -1,6 +1,7 @@
 /** Rewrites NDJSON, one object a line, as records whose header is the schema's own fields; a line is a row. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { createFieldFinder } from '#runner/csv/header.ts';
+import { countKeys } from '#runner/csv/json-keys.ts';
 import { unquotedKind, type ValueKind } from '#runner/csv/typed-values.ts';
 import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
 import { recordTooLong } from './source-format.ts';
@@ -106,13 +107,7 @@ function createColumnFinder(schema: RecordSchemaSpec): (key: string) => number |
   };
 }
 
-/** A text of JSON, or a colon outside of texts, which stands behind a key. */
-const TEXT_OR_COLON = /"(?:[^"\\]|\\.)*"|:/g;
-
-/**
- * JSON.parse keeps the last of the values with one key, at any depth. Such an object has fewer members than the text has
- * colons, however the keys are spelled.
- */
+/** JSON.parse keeps the last of the values with one key, at any depth: there are fewer members than keys. */
 function parseObject(text: string): { object: object | null; hasKeyTwice: boolean } {
   let members = 0;
   function keepDigits(this: unknown, _key: string, value: unknown, context: { source?: string }): unknown {
@@ -122,10 +117,8 @@ function parseObject(text: string): { object: object | null; hasKeyTwice: boolea
   try {
     const value: unknown = JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown);
     if (value === null || typeof value !== 'object' || Array.isArray(value) || isRawJSON(value)) return NO_OBJECT;
-    let colons = 0;
-    for (const [found] of text.matchAll(TEXT_OR_COLON)) if (found === ':') colons += 1;
     // The reviver is called for the whole value, too.
-    return { object: value, hasKeyTwice: colons !== members - 1 };
+    return { object: value, hasKeyTwice: countKeys(text) !== members - 1 };
   } catch {
     return NO_OBJECT;
   }

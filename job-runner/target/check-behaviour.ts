@@ -25,7 +25,8 @@ export interface TargetBehaviour {
   hasChildren: boolean;
   /** Does a BEFORE INSERT trigger of the table run for each row? */
   hasInsertTrigger: boolean;
-  columns: { name: string; alwaysIdentity: boolean; type: string; oid: number }[];
+  /** `oid` and `modifier` are those of a column's type, of a domain those of the type below it. */
+  columns: { name: string; alwaysIdentity: boolean; type: string; oid: number; modifier: number }[];
   /** Unique indexes on exactly the key's columns that find other duplicates than the statements of a load do. */
   otherKeys: { index: string; name: string; why: 'collation' | 'operator' | 'deferrable' }[];
   /** Schemas of key columns' operators for equality that the search path lacks. */
@@ -127,6 +128,19 @@ const CHAR_OID = 18;
 /** date, time and timetz. */
 const PARTS_OF_DATETIME = new Set([1082, 1083, 1266]);
 
+const TEXT = { type: 'text', lost: 'the end of long texts' };
+const INTERVAL = { type: 'interval', lost: 'the smaller units of an interval' };
+
+const INTERVAL_OID = 1186;
+const ALL_UNITS = 0x7fff;
+const SECONDS = 1 << 12;
+
+/** Some intervals keep larger units alone, such as `interval year to month`; the upper half of the modifier has the units. */
+function cutsUnits({ oid, modifier }: { oid: number; modifier: number }): boolean {
+  const units = (modifier >> 16) & ALL_UNITS;
+  return oid === INTERVAL_OID && modifier !== -1 && units !== ALL_UNITS && (units & SECONDS) === 0;
+}
+
 /** Types that would lose a part of every value, or nearly; column-fit.ts looks at single values. */
 function checkTypes({ fields, target }: RecordSchemaSpec, { columns }: TargetBehaviour): UploadExplanation | null {
   const known = new Map(columns.map((column) => [column.name, column]));
@@ -136,17 +150,19 @@ function checkTypes({ fields, target }: RecordSchemaSpec, { columns }: TargetBeh
     const isDatetime = fields.find((each) => each.name === field)?.type === 'datetime';
     const better =
       column.oid === NAME_OID || column.oid === CHAR_OID
-        ? 'text'
-        : isDatetime && PARTS_OF_DATETIME.has(column.oid)
-          ? 'timestamptz'
-          : null;
+        ? TEXT
+        : cutsUnits(column)
+          ? INTERVAL
+          : isDatetime && PARTS_OF_DATETIME.has(column.oid)
+            ? { type: 'timestamptz', lost: `a part of the datetime in the field ${field}` }
+            : null;
     if (better === null) continue;
-    const lost = better === 'text' ? 'the end of long texts' : `a part of the datetime in the field ${field}`;
+    const { type, lost } = better;
     // A day and a time of the day are no datetimes, so the column cannot just be given the other type.
-    const using = better === 'text' ? '' : ` USING ${column.oid === 1082 ? pg.escapeIdentifier(name) : 'NULL'}`;
+    const using = type === 'timestamptz' ? ` USING ${column.oid === 1082 ? pg.escapeIdentifier(name) : 'NULL'}` : '';
     return {
       reason: 'TargetTypeLossy',
-      message: `The column ${name} of the table ${target.table} has the type ${column.type}, which would lose ${lost} without an error. Correct the field of the RecordSchema, or run: ALTER TABLE ${quoteTable(target.table)} ALTER COLUMN ${pg.escapeIdentifier(name)} TYPE ${better}${using};`,
+      message: `The column ${name} of the table ${target.table} has the type ${column.type}, which would lose ${lost} without an error. Correct the field of the RecordSchema, or run: ALTER TABLE ${quoteTable(target.table)} ALTER COLUMN ${pg.escapeIdentifier(name)} TYPE ${type}${using};`,
     };
   }
   return null;
@@ -170,11 +186,12 @@ const ROLE_SQL = `
 
 const COLUMNS_SQL = `
   WITH RECURSIVE types AS (
-    SELECT attname, attidentity, atttypid, atttypid AS base FROM pg_attribute
-    WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
+    SELECT attname, attidentity, format_type(atttypid, atttypmod) AS type, atttypid AS base, atttypmod AS modifier
+    FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
     UNION ALL
-    SELECT a.attname, a.attidentity, a.atttypid, t.typbasetype FROM types a JOIN pg_type t ON t.oid = a.base AND t.typtype = 'd')
-  SELECT attname::text AS name, attidentity = 'a' AS "alwaysIdentity", format_type(atttypid, NULL) AS type, base::int AS oid
+    SELECT a.attname, a.attidentity, a.type, t.typbasetype, t.typtypmod
+    FROM types a JOIN pg_type t ON t.oid = a.base AND t.typtype = 'd')
+  SELECT attname::text AS name, attidentity = 'a' AS "alwaysIdentity", type, base::int AS oid, modifier
   FROM types JOIN pg_type t ON t.oid = base AND t.typtype <> 'd'`;
 
 /** Strategy 3 of a btree's operator family is equality. */

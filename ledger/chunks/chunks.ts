@@ -1,5 +1,6 @@
 import type { ClientBase, QueryResult } from 'pg';
 import pg from 'pg';
+import { RESTORE_SETTINGS_SQL } from '#ledger/connection/postgres.ts';
 import { storableText } from '#ledger/connection/storable-text.ts';
 import type { Chunk, ErrorSummary, LedgerStatus } from '#ledger/types.ts';
 import { assertRunning, lockUploadSharedSql } from '#ledger/uploads/lock-upload.ts';
@@ -65,7 +66,7 @@ export async function beginChunks(
     SELECT chunk_number, completed_at IS NULL AS pending FROM batch_upload.batch_upload_chunks
     WHERE batch_upload_id = ${pg.escapeLiteral(id)} AND chunk_number IN (${chunks.map(({ number }) => number).join(', ')})
     ORDER BY chunk_number FOR UPDATE;
-    SET CONSTRAINTS ALL IMMEDIATE;
+    SET CONSTRAINTS ALL IMMEDIATE; ${RESTORE_SETTINGS_SQL};
     ${alsoRun}`);
   const [, , upload, locked] = results as unknown as QueryResult[];
   const row = upload!.rows[0] as { status: LedgerStatus; attempt: number } | undefined;

@@ -11,6 +11,17 @@ export type { DatabaseOptions } from './database-uri.ts';
 const CONNECT_TIMEOUT_MS = 10_000;
 const DISCONNECT_TIMEOUT_MS = 2_000;
 
+/** Settings that decide how values are read. */
+const VALUE_SETTINGS_SQL = `SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET standard_conforming_strings = on;
+SET lc_monetary = 'C'; SET intervalstyle = 'postgres'; SET array_nulls = on`;
+
+/**
+ * A trigger of the target can change a session's settings, for the transaction or for good. These statements take back what
+ * decides how names and values are read; the role and the search path become what they were at the login.
+ */
+export const RESTORE_SETTINGS_SQL = `RESET ROLE; RESET search_path; SET client_encoding = 'UTF8'; ${VALUE_SETTINGS_SQL};
+SET statement_timeout = 0; SET lock_timeout = 0`;
+
 /**
  * Settings of a runner's session, whatever settings the role or the database has. They decide how values are read, and
  * that a commit is on disk before anybody hears about the commit. With the time limits the server ends a session within
@@ -19,8 +30,7 @@ const DISCONNECT_TIMEOUT_MS = 2_000;
 const SESSION_SQL = `SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4;
 SET tcp_user_timeout = 30000; SET idle_in_transaction_session_timeout = 60000;
 SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'warning';
-SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET standard_conforming_strings = on;
-SET lc_monetary = 'C'; SET intervalstyle = 'postgres'; SET array_nulls = on; SET default_table_access_method = 'heap';
+SET default_table_access_method = 'heap'; ${VALUE_SETTINGS_SQL};
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';`;
 
 /**
@@ -53,7 +63,9 @@ async function open({ config, mustWrite }: Route, options: DatabaseOptions): Pro
     // limit.
     breakWhenIdle(client, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     const limited = options.statementTimeoutMs ? ` AND name <> 'statement_timeout'` : '';
-    await client.query(`${SESSION_SQL}${NO_LIMITS_SQL}${limited}`);
+    // A role's limit may be so short that it would end the next statements.
+    const first = limited ? '' : 'SET statement_timeout = 0; ';
+    await client.query(`${first}${SESSION_SQL}${NO_LIMITS_SQL}${limited}`);
     if (mustWrite) await assertWritable(client);
     breakWhenIdle(client, options.idleTimeoutMs ?? 0);
     return client;

@@ -1,6 +1,7 @@
 /** The transaction that writes pending records, or counts them as failed. */
 import type { ClientBase, QueryResult } from 'pg';
 import pg from 'pg';
+import { RESTORE_SETTINGS_SQL } from '#ledger/connection/postgres.ts';
 import type { ErrorSummary, LedgerStatus } from '#ledger/types.ts';
 import { PENDING_EVENT } from '#ledger/uploads/counted-audits.ts';
 import { assertRunning, lockUploadSharedSql } from '#ledger/uploads/lock-upload.ts';
@@ -16,7 +17,9 @@ export async function beginPending(
   client: ClientBase,
   { id, attempt, alsoRun = '' }: { id: string; attempt: number; alsoRun?: string },
 ): Promise<boolean> {
-  const results = await client.query(`BEGIN; ${lockUploadSharedSql(id)}; SET CONSTRAINTS ALL IMMEDIATE; ${alsoRun}`);
+  const results = await client.query(
+    `BEGIN; ${lockUploadSharedSql(id)}; SET CONSTRAINTS ALL IMMEDIATE; ${RESTORE_SETTINGS_SQL}; ${alsoRun}`,
+  );
   const [, , upload] = results as unknown as QueryResult<{ status: LedgerStatus; attempt: number }>[];
   assertRunning(upload!.rows[0], { id, attempt, status: 'Processing' });
   const { rows } = await client.query<{ locked: boolean }>(

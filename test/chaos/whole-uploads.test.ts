@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { migrate } from '#ledger/migrate.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { startPostgres } from '#support/database/postgres.ts';
-import { NOCASE_SQL } from '#support/records/random-upload.ts';
+import { TYPES_SQL } from '#support/records/random-columns.ts';
 import { checkWholeUpload } from '#support/records/whole-upload.ts';
 
 const UPLOADS = 1000;
@@ -18,7 +18,7 @@ it.each([14, 18] as const)(`${UPLOADS} uploads into PostgreSQL %i`, { timeout: 5
   const lane = async (number: number) => {
     const url = await createDatabase(server);
     await withClient(url, migrate);
-    await withClient(url, (client) => client.query(NOCASE_SQL));
+    await withClient(url, (client) => client.query(TYPES_SQL));
     for (let i = number; i < UPLOADS; i += LANES) {
       await checkWholeUpload(url, first + i);
       done += 1;

@@ -9,8 +9,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect, sqlState } from '#ledger/connection/postgres.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
-import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
+import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { readTargetColumns } from '#runner/load/target-columns.ts';
+import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-outcome.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { createTableSql } from '#runner/target/create-target.ts';
 import { prepareTarget } from '#runner/target/prepare-target.ts';
@@ -91,7 +92,7 @@ describe.each(CASES)('PostgreSQL $version, $mode, owner columns: $owner', ({ ver
     chunks: Item[][],
     { together, strategies, isBinary }: { together: number; strategies: WriteStrategy[]; isBinary: boolean },
   ): Promise<string> {
-    const columnTypes = (await readColumnTypes(clients[0]!, target))!;
+    const columnTypes = (await readTargetColumns(clients[0]!, target)).types!;
     const encodings = isBinary ? chooseEncodings(schema, columnTypes)! : null;
     const plan = chunks.map((items) => ({ firstRowNumber: items[0]!.row, recordCount: items.length }));
     const id = await withClient(url, (client) => planTestUpload(client, plan));

@@ -7,14 +7,10 @@ import { connect } from '#ledger/connection/postgres.ts';
 import { migrate } from '#ledger/migrate.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
-import {
-  describeTarget,
-  expectColumnTypes,
-  lockTargetSql,
-  prepareSession,
-  readColumnTypes,
-} from '#runner/load/target.ts';
-import { stageRecords, writeRecords } from '#runner/load/write-records.ts';
+import { stageRecords } from '#runner/load/stage-records.ts';
+import { describeTarget, lockTargetSql, prepareSession } from '#runner/load/target.ts';
+import { expectColumnTypes, readTargetColumns } from '#runner/load/target-columns.ts';
+import { writeRecords } from '#runner/load/write-records.ts';
 import { chooseEncodings, type Encoding } from '#runner/processor/column-encoding.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { typeOf } from '#runner/processor/types.ts';
@@ -168,7 +164,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
         (k integer PRIMARY KEY, v ${type}, j ${jsonType}, upload uuid, n bigint)`);
       const target = describeTarget(schema);
       await prepareSession(client, target);
-      const encodings = chooseEncodings(schema, (await readColumnTypes(client, target))!);
+      const encodings = chooseEncodings(schema, (await readTargetColumns(client, target)).types!);
       expect(encodings).not.toBeNull();
       const byText = await load(client, schema, values, null);
       expect(byText.stored.length + byText.refused.length).toBe(values.length);
@@ -204,7 +200,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     });
     const client = await connect({ uri: url, applicationName: 'test' });
     await prepareSession(client, target);
-    const columnTypes = await readColumnTypes(client, target);
+    const columnTypes = (await readTargetColumns(client, target)).types;
     await withClient(url, (other) => other.query(`ALTER TABLE items ALTER v TYPE ${after}`));
     const id = await withClient(url, (other) => planTestUpload(other, [{ firstRowNumber: 2, recordCount: 1 }]));
     const group = prepareGroup(id, new Map([[0, [{ row: 2, values: ['1', '2', '{}', id, '2'] }]]]));
@@ -238,7 +234,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
         CREATE TYPE pair AS (a integer, b text); DROP TABLE IF EXISTS items;
         CREATE TABLE items (k integer PRIMARY KEY, ${others.map((type, i) => `c${i} ${type}`).join(', ')})`);
       await prepareSession(client, target);
-      await expectColumnTypes(client, target, (await readColumnTypes(client, target))!);
+      await expectColumnTypes(client, target, (await readTargetColumns(client, target)).types!);
     });
   });
 
@@ -268,7 +264,7 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     const asRole = url.replace('postgres:postgres@', `${role}:app@`);
     const readEncodings = () =>
       withClient(asRole, async (client) => {
-        const types = await readColumnTypes(client, target);
+        const types = (await readTargetColumns(client, target)).types;
         if (types === null) return null;
         await client.query('BEGIN');
         await prepareSession(client, target);

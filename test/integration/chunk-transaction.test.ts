@@ -6,8 +6,9 @@ import { connect, sqlState } from '#ledger/connection/postgres.ts';
 import { closeDeletedUpload, completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
-import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
+import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { readTargetColumns } from '#runner/load/target-columns.ts';
+import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-outcome.ts';
 import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { ITEMS_SCHEMA, ITEMS_TABLE, planTestUpload } from '#support/database/ledger.ts';
@@ -40,7 +41,7 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     url = await createLedgerDatabase(server);
     await withClient(url, async (client) => {
       await client.query(ITEMS_TABLE);
-      columnTypes = (await readColumnTypes(client, target))!;
+      columnTypes = (await readTargetColumns(client, target)).types!;
     });
     return async () => {
       await Promise.all(clients.map((client) => client.end()));

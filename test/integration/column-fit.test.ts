@@ -48,8 +48,22 @@ const CASES: [FieldType, string, Record<string, string>, string[]][] = [
   ['string', 'numeric(10,2)', { '7.10': '7.10', ' 8 ': '8.00' }, ['1.239', 'x']],
   ['number', 'money', { '1.5': '$1.50', '-1234.56': '-$1,234.56' }, ['1.239']],
   ['integer', 'real', { '16777216': '1.6777216e+07', '-5': '-5' }, ['16777217']],
+  ['number', 'real', { '0.1': '0.1', '52.520008': '52.520008', '1e3': '1000' }, ['16777217', '1.23456789']],
+  ['string', 'real', { '0.1': '0.1', NaN: 'NaN' }, ['16777217']],
   ['integer', 'double precision', { '9007199254740992': '9.007199254740992e+15', '+7': '7' }, ['9007199254740993']],
-  ['number', 'double precision', { '0.1': '0.1', '1e300': '1e+300' }, []],
+  ['number', 'double precision', { '0.1': '0.1', '1e300': '1e+300' }, ['9007199254740993', '9007199254740993.0']],
+  ['integer', 'oid', { '4294967295': '4294967295' }, ['-1']],
+  ['string', 'varchar(3)', { 'ab ': 'ab ', äöü: 'äöü' }, ['abc ', 'äöü ', 'abcd']],
+  ['string', 'short', { 'ab ': 'ab ' }, ['abc ']],
+  ['string', 'char(3)', { 'abc  ': 'abc' }, ['abcd']],
+  ['string', 'interval(0)', { '1.5 days': '1 day 12:00:00' }, ['PT1.5S']],
+  ['string', 'jsonb', { '{""a"":1}': '{"a": 1}' }, ['{""a"":1,""a"":2}']],
+  ['string', 'json', { '{""a"":1,""a"":2}': '{"a":1,"a":2}' }, []],
+  ['object', 'jsonb', { '{""a"":1}': '{"a": 1}' }, []],
+  ['string', 'numeric(10,2)[]', { '{1.5,NULL}': '{1.50,NULL}' }, ['{1.5,1.239}']],
+  ['string', 'tsrange', { '[2025-01-31,)': '["2025-01-31 00:00:00",)' }, ['[2025-01-31 12:00+02,)']],
+  ['string', 'timestamp', { infinity: 'infinity' }, ['now', '2025-06-30 23:59:60', '2025-01-31 12:00 EST']],
+  ['string', 'time', { '24:00:00': '24:00:00' }, ['2025-01-31 12:00', 'now']],
 ];
 
 describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
@@ -59,7 +73,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     server = await startPostgres({ version, settings: { fsync: 'off', lc_monetary: 'C' } });
     url = await createLedgerDatabase(server);
     await run(
-      'CREATE DOMAIN local AS timestamp(0); CREATE DOMAIN cents AS numeric(10,2); CREATE DOMAIN price AS cents',
+      'CREATE DOMAIN local AS timestamp(0); CREATE DOMAIN cents AS numeric(10,2); CREATE DOMAIN price AS cents; CREATE DOMAIN short AS varchar(3)',
     );
   });
   afterAll(() => server.stop());
@@ -119,6 +133,48 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       errors: [{ message: expect.stringMatching(/column v keeps 2 digits .* a type that keeps it/) }],
     });
     expect(JSON.stringify(result)).not.toContain('1.239');
+  });
+
+  it.each([
+    ['number', 'double precision', ['0.1', '0.10000000000000000001', '9007199254740992', '9007199254740993'], 2],
+    ['number', 'real', ['16777216', '16777217'], 1],
+    ['datetime', 'timestamptz', ['2025-01-31T12:00:00.123456Z', '2025-01-31T12:00:00.1234561Z'], 1],
+    ['string', 'varchar(3)', ['abc', 'abc ', 'ab', 'ab '], 3],
+  ] as const)('a key is never rounded: %s into %s', async (type, column, values, kept) => {
+    await run(`DROP TABLE IF EXISTS items; CREATE TABLE items (k ${column} PRIMARY KEY)`);
+    const schema: RecordSchemaSpec = {
+      fields: [{ name: 'k', type }],
+      fieldsMatch: 'equal',
+      primaryKey: ['k'],
+      target: { table: 'items', create: false, onDuplicate: 'Skip', columns: [{ name: 'k', field: 'k' }] },
+    };
+    const file = `k\n${values.map((value) => `"${value}"\n`).join('')}`;
+    const result = await loadInProcess(url, { schema, key: 'f.csv', file });
+    const counts = { succeeded: kept, failed: values.length - kept, duplicate: 0 };
+    expect(result).toMatchObject({ progress: { counts } });
+  });
+
+  it('an interval that keeps no seconds is refused before the first record', async () => {
+    await run('DROP TABLE IF EXISTS items; CREATE TABLE items (k text PRIMARY KEY, v interval year to month)');
+    const schema: RecordSchemaSpec = {
+      fields: [
+        { name: 'k', type: 'string' },
+        { name: 'v', type: 'duration' },
+      ],
+      fieldsMatch: 'equal',
+      primaryKey: ['k'],
+      target: {
+        table: 'items',
+        create: false,
+        onDuplicate: 'Skip',
+        columns: ['k', 'v'].map((name) => ({ name, field: name })),
+      },
+    };
+    expect(await loadInProcess(url, { schema, key: 'f.csv', file: 'k,v\na,P1D\n' })).toMatchObject({
+      refused: { reason: 'TargetTypeLossy', message: expect.stringMatching(/smaller units.*TYPE interval;$/) },
+    });
+    await run('ALTER TABLE items ALTER v TYPE interval day to second');
+    expect(await loadInProcess(url, { schema, key: 'f.csv', file: 'k,v\na,P1Y\n' })).toMatchObject({ refused: null });
   });
 
   it('a datetime as key: the same moment in two zones is one key', async () => {

@@ -10,8 +10,9 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { connect, sqlState } from '#ledger/connection/postgres.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { type ChunkGroup, commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
-import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
+import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { readTargetColumns } from '#runner/load/target-columns.ts';
+import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-outcome.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { planTestUpload } from '#support/database/ledger.ts';
@@ -73,7 +74,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     const columnTypes = await withClient(url, async (client) => {
       await client.query(`CREATE TABLE items (k numeric PRIMARY KEY, v text CHECK (v <> 'forbidden')
         ${owner ? ', upload uuid, row bigint' : ''})`);
-      return (await readColumnTypes(client, target))!;
+      return (await readTargetColumns(client, target)).types!;
     });
     for (let i = 0; i < 3; i += 1) {
       const client = await connect({ uri: url, applicationName: `test-${i}` });
@@ -208,7 +209,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       );
       const client = await connect({ uri: url, applicationName: 'test' });
       await prepareSession(client, target);
-      const columnTypes = await readColumnTypes(client, target);
+      const columnTypes = (await readTargetColumns(client, target)).types;
       const outcome = await commitChunkGroup(
         { client, target, columnTypes, uploadId: id, attempt: 1, strategy, metadata: {} },
         group,

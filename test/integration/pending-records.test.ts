@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { readTargetColumns } from '#runner/load/target-columns.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { planTestUpload } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
@@ -177,7 +178,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     const counts = await withClient(url, async (client) => {
       const uploadId = await planTestUpload(client, plan);
       await prepareSession(client, target);
-      const columnTypes = (await readColumnTypes(client, target))!;
+      const columnTypes = (await readTargetColumns(client, target)).types!;
       const found = [];
       for (const number of [1, 0]) {
         const transaction = {

@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { connect, databaseFault } from '#ledger/connection/postgres.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
-import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
+import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { readTargetColumns } from '#runner/load/target-columns.ts';
+import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-outcome.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { ITEMS_SCHEMA, planTestUpload } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
@@ -42,7 +43,7 @@ async function load(options: Load) {
   try {
     const target = describeTarget(schema, { rolledBack: mode === 'Validate' });
     await prepareSession(client, target);
-    const columnTypes = canLock ? await readColumnTypes(client, target) : null;
+    const columnTypes = canLock ? (await readTargetColumns(client, target)).types : null;
     const columns = schema.target.columns.length;
     let row = 2;
     const numbered = chunks.map((values) => values.map((value) => ({ row: row++, value })));
@@ -100,6 +101,18 @@ const REFUSALS: [what: string, sql: string, good: string, bad: string, message: 
   ['42601: ltree', `CREATE EXTENSION ltree; ${table('ltree')}`, 'a.b', 'a..b', /\(42601\), column v$/],
   ['42704: regtype', table('regtype'), 'integer', 'nonsense', /names an object .*\(42704\), column v$/],
   ['42883: regprocedure', table('regprocedure'), 'lower(text)', 'nonsense(text)', /\(42883\), column v$/],
+  ['42P01: regclass', table('regclass'), 'pg_class', 'nonsense', /names a table .*\(42P01\), column v$/],
+  ['0A000: regclass of another database', table('regclass'), 'pg_class', 'a.b.c', /\(0A000\), column v$/],
+  [
+    '0A000: a trigger moves the row to another partition',
+    trigger("NEW.k := 'moved';").replace(
+      'row bigint);',
+      "row bigint) PARTITION BY LIST (k); CREATE TABLE p1 PARTITION OF items DEFAULT; CREATE TABLE p2 PARTITION OF items FOR VALUES IN ('moved');",
+    ),
+    'a',
+    'bad',
+    /moves the row to another partition \(0A000\)$/,
+  ],
   ['3F000: regtype with a schema', table('regtype'), 'integer', 'nowhere.t', /\(3F000\), column v$/],
   ['22P02: jsonpath', table('jsonpath'), '$.a', '$.', /\((42601|22P02)\), column v$/],
   ['2201B: a pattern', `${table('text')}; ALTER TABLE items ADD CHECK ('a' ~ v)`, 'a', '(', /\(2201B\)/],
@@ -274,6 +287,14 @@ describe('on the other ways of writing', () => {
 });
 
 describe('never the fault of a record', () => {
+  it('all values of a chunk that the type of a column cannot read: the upload fails, and says why', async () => {
+    const chunks = [['nowhere', 'gone', 'lost']];
+    await expect(load({ sql: table('regclass'), chunks })).rejects.toMatchObject({
+      code: 'DB_42P01',
+      message: expect.stringMatching(/refused all 3 records of a chunk/),
+    });
+  });
+
   const states = ['08000', '0A000', '25006', '26000', '28000', '3D000', '40001', '42501', '42P01', '53100', '55000'];
   it.each([...states, '57014', '55P03', '58030', 'F0000', 'XX000'])('%s', async (state) => {
     const error = await load({ sql: raise(state), chunks: [['a', 'bad', 'c']] }).catch((thrown) => thrown);

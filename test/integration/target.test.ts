@@ -5,7 +5,8 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
-import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
+import { describeTarget, prepareSession } from '#runner/load/target.ts';
+import { readTargetColumns } from '#runner/load/target-columns.ts';
 import { createTarget } from '#runner/target/create-target.ts';
 import { STAGES } from '#runner/target/names.ts';
 import { prepareTarget } from '#runner/target/prepare-target.ts';
@@ -175,7 +176,11 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       await prepareSession(client, described);
       const id = await planTestUpload(client, [{ firstRowNumber: 2, recordCount: 2 }]);
       const rows = [2, 3].map((row) => ({ row, values: ['a', `v${row}`] }));
-      const transaction = { client, target: described, columnTypes: await readColumnTypes(client, described) };
+      const transaction = {
+        client,
+        target: described,
+        columnTypes: (await readTargetColumns(client, described)).types,
+      };
       await commitChunkGroup(
         { ...transaction, uploadId: id, attempt: 1, strategy: 'optimistic', metadata: {} },
         prepareGroup(id, new Map([[0, rows]])),

@@ -40,6 +40,114 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     ]);
   });
 
+  it.each([
+    ['text', 'text', ''],
+    ['text', 'integer', LOWER],
+    ['uuid', 'numeric', LOWER],
+    ['uuid', 'text', LOWER],
+  ])('the upload in a column %s, the row number in a column %s', async (upload, row, trigger) => {
+    for (const policy of ['Skip', 'Update', 'Fail'] as const) {
+      await run(`DROP TABLE IF EXISTS items; DROP FUNCTION IF EXISTS change;
+        CREATE TABLE items (k text PRIMARY KEY, v text, upload ${upload}, row ${row}); ${trigger}`);
+      const schema = policySchema({ policy, owner: true });
+      const file = 'k,v\na,1\na,2\nb,3\na,4\n';
+      const result = await loadInProcess(url, { schema, key: 'f.csv', file, chunkRecords: 1 });
+      const lost = policy === 'Fail' ? { failed: 2, duplicate: 0 } : { failed: 0, duplicate: 2 };
+      expect(result).toMatchObject({ progress: { counts: { succeeded: 2, ...lost } } });
+      expect(await run('SELECT v FROM items ORDER BY k')).toEqual([{ v: policy === 'Update' ? '4' : '1' }, { v: '3' }]);
+    }
+  });
+
+  it.each([
+    ['the upload', 'NEW.upload := gen_random_uuid()'],
+    ['the row number', 'NEW.row := NULL'],
+    ['the row number of a replaced row', "IF TG_OP = ''UPDATE'' THEN NEW.row := NEW.row + 1; END IF"],
+  ])('a trigger that changes %s: the upload ends, and says it', async (_what, statement) => {
+    await run(`${ITEMS}; ${LOWER.replace('NEW.k := lower(NEW.k)', statement)}`);
+    const schema = policySchema({ policy: 'Update', owner: true });
+    const file = 'k,v\na,1\na,2\nb,3\na,4\n';
+    await expect(loadInProcess(url, { schema, key: 'f.csv', file, chunkRecords: 1 })).rejects.toMatchObject({
+      code: 'DB_OWNER_CHANGED',
+      category: 'permanent',
+      reason: 'TargetNotSupported',
+      message: expect.stringMatching(/trigger of the target table changes the column.*take both columns out/),
+    });
+  });
+
+  describe('a trigger that changes settings of the session', () => {
+    const OTHER = 'CREATE SCHEMA other; CREATE TABLE other.items (k text PRIMARY KEY, v text, upload uuid, row bigint)';
+    /** The trigger changes a setting for the session, or for the transaction alone. */
+    const setting = (name: string, value: string, isLocal: boolean, when = 'AFTER INSERT OR UPDATE') =>
+      `CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS
+         $f$ BEGIN PERFORM set_config('${name}', '${value}', ${isLocal}); RETURN NEW; END $f$;
+       CREATE TRIGGER change ${when} ON items FOR EACH ROW EXECUTE FUNCTION change()`;
+    const CASES = [
+      { when: 'AFTER INSERT OR UPDATE', isLocal: true, policy: 'Update', chunkRecords: 4 },
+      { when: 'AFTER INSERT OR UPDATE', isLocal: false, policy: 'Skip', chunkRecords: 1 },
+      { when: 'BEFORE INSERT OR UPDATE', isLocal: true, policy: 'Update', chunkRecords: 4 },
+      { when: 'BEFORE INSERT OR UPDATE', isLocal: false, policy: 'Skip', chunkRecords: 4 },
+    ] as const;
+
+    it.each(CASES)(
+      'no row goes into another table: $when, local: $isLocal, $policy, chunks of $chunkRecords',
+      async (each) => {
+        const { when, isLocal, policy, chunkRecords } = each;
+        await run(
+          `${OTHER}; ${ITEMS}; INSERT INTO items VALUES ('k0', 'old'); ${setting('search_path', 'other', isLocal, when)}`,
+        );
+        const file = `k,v\n${Array.from({ length: 30 }, (_, i) => `k${i % 20},${i}\n`).join('')}`;
+        const result = await loadInProcess(url, {
+          schema: policySchema({ policy, owner: true }),
+          key: 'f.csv',
+          file,
+          chunkRecords,
+        });
+        const lost = policy === 'Skip' ? 11 : 10;
+        expect(result).toMatchObject({
+          progress: { counts: { succeeded: 30 - lost, duplicate: lost, updated: policy === 'Skip' ? 0 : 1 } },
+        });
+        expect(
+          await run('SELECT (SELECT count(*)::int FROM items) AS n, (SELECT count(*)::int FROM other.items) AS other'),
+        ).toEqual([{ n: 20, other: 0 }]);
+      },
+    );
+
+    it('a pending record is read as it was written', async () => {
+      await run(`CREATE TABLE items (k text PRIMARY KEY, v date, upload uuid, row bigint, p text REFERENCES items);
+        ${setting('datestyle', 'SQL, DMY', true)}`);
+      const { fields, target, ...rest } = policySchema({ policy: 'Update', owner: true });
+      const schema = {
+        ...rest,
+        fields: [fields[0]!, { ...fields[1]!, type: 'date' as const }, { name: 'p', type: 'string' as const }],
+        target: { ...target, columns: [...target.columns, { name: 'p', field: 'p' }] },
+      };
+      const file = 'k,v,p\na,2025-02-01,\nb,2025-03-01,c\na,2025-02-02,\nb,2025-03-31,c\nc,2025-04-30,a\n';
+      const result = await loadInProcess(url, { schema, key: 'f.csv', file, chunkRecords: 2 });
+      expect(result).toMatchObject({ progress: { counts: { succeeded: 3, duplicate: 2, failed: 0 } } });
+      expect(await run('SELECT k, v::text FROM items ORDER BY 1')).toEqual([
+        { k: 'a', v: '2025-02-02' },
+        { k: 'b', v: '2025-03-31' },
+        { k: 'c', v: '2025-04-30' },
+      ]);
+    });
+
+    it.each([
+      ['timezone', 'Asia/Tokyo', '2025-01-01T12:00:00', '2025-01-01 12:00:00+00'],
+      ['datestyle', 'SQL, DMY', '2025-01-02T12:00:00', '2025-01-02 12:00:00+00'],
+      ['client_encoding', 'LATIN1', '2025-01-01T12:00:00Z', '2025-01-01 12:00:00+00'],
+    ])('%s: values are read as before', async (name, value, text, stored) => {
+      await run(`CREATE TABLE items (k text PRIMARY KEY, v timestamptz, upload uuid, row bigint);
+        INSERT INTO items (k) VALUES ('ü3'); ${setting(name, value, false)}`);
+      const { fields, ...rest } = policySchema({ policy: 'Update', owner: true });
+      const schema = { ...rest, fields: [fields[0]!, { ...fields[1]!, type: 'datetime' as const }] };
+      const file = `k,v\n${Array.from({ length: 40 }, (_, i) => `ü${i % 30},${text}\n`).join('')}`;
+      const result = await loadInProcess(url, { schema, key: 'f.csv', file, chunkRecords: 1 });
+      expect(result).toMatchObject({ progress: { counts: { succeeded: 30, duplicate: 10 } } });
+      const rows = await run(`SELECT DISTINCT left(k, 1) AS k, (v AT TIME ZONE 'UTC')::text || '+00' AS v FROM items`);
+      expect(rows).toEqual([{ k: 'ü', v: stored }]);
+    });
+  });
+
   it('settings of a role reach no session of a load', async () => {
     await run(`ALTER ROLE app SET statement_timeout = '20ms'; ALTER ROLE app SET lock_timeout = '20ms';
       ALTER ROLE app SET idle_session_timeout = '20ms'; ALTER ROLE app SET synchronous_commit = off;
@@ -97,6 +205,18 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       ['a column is dropped', 'ALTER TABLE items DROP COLUMN v', 'TargetColumnMissing', 'has no column v'],
       ['the table is dropped', 'DROP TABLE items', 'TargetTableMissing', 'does not exist'],
       ['the key is dropped', 'ALTER TABLE items DROP CONSTRAINT items_pkey', 'TargetKeyMissing', 'has no unique index'],
+      [
+        'a column is added that must have a value',
+        "ALTER TABLE items ADD COLUMN w text NOT NULL DEFAULT ''; ALTER TABLE items ALTER COLUMN w DROP DEFAULT",
+        'TargetColumnRequired',
+        'gets nothing from the RecordSchema',
+      ],
+      [
+        'another table takes its place',
+        `ALTER TABLE items RENAME TO before; ${ITEMS}`,
+        'DatabaseError',
+        'Another table has taken the place',
+      ],
       [
         'a column becomes GENERATED',
         "ALTER TABLE items DROP COLUMN v, ADD COLUMN v text GENERATED ALWAYS AS (k || '!') STORED",

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
-import { NOCASE_SQL } from '#support/records/random-upload.ts';
+import { TYPES_SQL } from '#support/records/random-columns.ts';
 import { checkWholeUpload } from '#support/records/whole-upload.ts';
 
 const UPLOADS = 50;
@@ -13,7 +13,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   beforeAll(async () => {
     server = await startPostgres({ version, settings: { fsync: 'off', deadlock_timeout: '50ms' } });
     url = await createLedgerDatabase(server);
-    await withClient(url, (client) => client.query(NOCASE_SQL));
+    await withClient(url, (client) => client.query(TYPES_SQL));
   });
   afterAll(() => server.stop());
 

@@ -87,6 +87,8 @@ export const OPERAND_NEXT_LENGTH: i32 = 24;
 export const OPERAND_CALLBACK: i32 = 4;
 /** The operation INT2, INT4 or INT8, as which the row number is written. */
 export const OPERAND_INTEGER: i32 = 4;
+/** How many characters the column of a SHORT_TEXT keeps. */
+export const OPERAND_MOST: i32 = 12;
 /** How many instructions stand inside of a JSON column, its JSON_COLUMN_END included. */
 export const OPERAND_INSTRUCTIONS: i32 = 4;
 export const INSTRUCTION_BYTES: i32 = 28;
@@ -118,6 +120,8 @@ export const JSON_INTEGER: i32 = 13;
 export const JSON_EXTERNAL: i32 = 14;
 export const JSON_OBJECT_END: i32 = 15;
 export const JSON_COLUMN_END: i32 = 16;
+/** FIELD, POSITION, MOST: a text that may have more characters and ends with a blank is not ordinary. */
+export const SHORT_TEXT: i32 = 17;
 
 /** The bytes that a callback may write. */
 export const EXTERNAL_ROOM: i32 = 4096;

@@ -21,14 +21,18 @@ import {
   OPERAND_INSTRUCTIONS,
   OPERAND_INTEGER,
   OPERAND_LENGTH,
+  OPERAND_MOST,
   OPERAND_POSITION,
   OPERATION,
   ROW_END,
   ROW_NUMBER,
   RULE,
+  SHORT_TEXT,
   STARTS,
   TEXT,
 } from './layout';
+
+const SPACE: u8 = 0x20;
 
 let columnProgram: i32 = 0;
 let columnCount: i32 = 0;
@@ -63,6 +67,9 @@ export function writeRow(from: i32, rowNumber: i64): i32 {
         out = putField(out, operation, load<i32>(STARTS + column), load<i32>(ENDS + column));
         break;
       }
+      case SHORT_TEXT:
+        out = putShortText(at, out);
+        break;
       case CONSTANT: {
         const length = load<i32>(at, OPERAND_LENGTH);
         copyBytes(out, load<i32>(at, OPERAND_ADDRESS), length);
@@ -99,6 +106,16 @@ function putField(out: i32, operation: i32, start: i32, end: i32): i32 {
   store<i32>(out, bswap<i32>(length));
   copyBytes(out + 4, start, length);
   return out + 4 + length;
+}
+
+/** @returns -1 when the column might cut a blank */
+function putShortText(at: i32, out: i32): i32 {
+  if (load<u8>(KINDS + load<i32>(at, OPERAND_FIELD)) === 0) return putNull(out);
+  const column = 4 * load<i32>(at, OPERAND_POSITION);
+  const start = load<i32>(STARTS + column);
+  const end = load<i32>(ENDS + column);
+  if (end - start > load<i32>(at, OPERAND_MOST) && load<u8>(end - 1) === SPACE) return -1;
+  return putField(out, TEXT, start, end);
 }
 
 function putNull(out: i32): i32 {

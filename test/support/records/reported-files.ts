@@ -117,6 +117,33 @@ const ENCODINGS: ReportedFile[] = [
   },
 ];
 
+const END_MARKS: ReportedFile[] = [
+  {
+    name: 'the end mark of DOS on a line of its own',
+    body: 'id,name\r\n1,Ann\r\n2,Bob\r\n\x1a',
+    fields: NAME,
+    rows: NAMES,
+  },
+  { name: 'end marks behind the last value', body: 'id,name\n1,Ann\n2,Bob\x1a\x1a', fields: NAME, rows: NAMES },
+  { name: 'an end mark in a file of one column', body: 'id\n1\n\x1a', fields: ['id'], rows: [['1', 2]] },
+  {
+    name: 'an end mark in gzip and with semicolons',
+    body: gzipSync('id;name\n1;Ann\n2;Bob\n\x1a'),
+    fields: NAME,
+    rows: NAMES,
+  },
+  { name: 'an end mark of NDJSON', body: '{"id":"1","name":"Ann"}\n\x1a', fields: NAME, rows: [['1', 'Ann', 1]] },
+  {
+    name: 'the same character elsewhere',
+    body: 'id,name\n\x1a1,A\x1ann\n2,Bob\x1a\n',
+    fields: NAME,
+    rows: [
+      ['\x1a1', 'A\x1ann', 2],
+      ['2', 'Bob\x1a', 3],
+    ],
+  },
+];
+
 const JSON_FILES: ReportedFile[] = [
   {
     name: 'NDJSON with a key twice',
@@ -328,4 +355,11 @@ const CONTAINERS: ReportedFile[] = [
   { name: 'X12', body: 'ISA*00*          *00*', fields: NAME, fails: ['FormatNotSupported', /X12/] },
 ];
 
-export const REPORTED_FILES: ReportedFile[] = [...ENCODINGS, ...JSON_FILES, ...HEADERS, ...VALUES, ...CONTAINERS];
+export const REPORTED_FILES: ReportedFile[] = [
+  ...ENCODINGS,
+  ...END_MARKS,
+  ...JSON_FILES,
+  ...HEADERS,
+  ...VALUES,
+  ...CONTAINERS,
+];

@@ -28,7 +28,9 @@ export async function checkWholeUpload(url: string, seed: number): Promise<void>
   });
   const { schema, key, file, mode, chunkRecords, pods, policy, owner } = upload;
   const qualified = { ...schema, target: { ...schema.target, table: 'target.items' } };
-  const result = await loadInProcess(url, { schema: qualified, key, file, mode, chunkRecords, pods });
+  const result = await loadInProcess(url, { schema: qualified, key, file, mode, chunkRecords, pods }).catch((error) => {
+    throw new Error(`seed ${seed}: ${error}`, { cause: error });
+  });
   if (result.refused) throw new Error(`seed ${seed}: ${result.refused.message}`);
   const { target, ...fields } = { target: schema.target.columns.length, policy, owner, mode, chunkRecords, pods };
   const what = `seed ${seed}, ${target} columns, ${JSON.stringify(fields)}, ${upload.ddl('')}`;
@@ -47,7 +49,11 @@ export async function checkWholeUpload(url: string, seed: number): Promise<void>
   if (mode === 'Commit') expect(table, what).toEqual(oracle.table);
 }
 
+/** A trigger of the record before may have left other settings. */
+const SETTINGS_SQL = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'";
+
 async function readTable(client: pg.Client, { owner }: RandomUpload): Promise<unknown[]> {
+  await client.query(SETTINGS_SQL);
   const { rows } = await client.query(
     `SELECT to_jsonb(i) - '{touched,upload,oracle_row,oracle_before}'::text[] AS row FROM items i
      ORDER BY k::text COLLATE "C", to_jsonb(i)->>'k2'`,
@@ -56,7 +62,7 @@ async function readTable(client: pg.Client, { owner }: RandomUpload): Promise<un
 }
 
 async function runOracle(client: pg.Client, upload: RandomUpload): Promise<Oracle> {
-  await client.query(`SET timezone = 'UTC'; DROP SCHEMA IF EXISTS oracle CASCADE; CREATE SCHEMA oracle;
+  await client.query(`${SETTINGS_SQL}; DROP SCHEMA IF EXISTS oracle CASCADE; CREATE SCHEMA oracle;
     SET search_path = oracle, public; ${upload.ddl(', oracle_row integer DEFAULT 0, oracle_before integer')}`);
   const refused: number[] = [];
   const lost: number[] = [];
@@ -95,6 +101,7 @@ async function writeRecord(
   const names = [...schema.fields.map(({ name }) => name), 'oracle_row', ...(owner ? ['row'] : [])];
   const texts = schema.fields.map(({ name }) => record.values[name] || null);
   const values = [...texts, row, ...(owner ? [row] : [])];
+  await client.query(SETTINGS_SQL);
   const list = names.map((name, i) => (sqlOf[name] ?? '$1').replace('$1', `$${i + 1}`)).join(', ');
   const insert = `INSERT INTO items AS t (${names.join(', ')}) OVERRIDING SYSTEM VALUE VALUES (${list})`;
   const written = names.filter((name) => !(identityKey && name === 'k'));

@@ -3,7 +3,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
@@ -41,14 +41,13 @@ export interface RunnerBench extends AsyncDisposable {
   newDatabase(): Promise<string>;
   put(key: string, body: Buffer | string): Promise<void>;
   open(url: string, key: string, options?: OpenOptions): Promise<string>;
-  start(command: 'plan' | 'process' | 'cleanup', url: string, id: string, env?: Record<string, string>): RunningRunner;
-  run(
-    command: 'plan' | 'process' | 'cleanup',
-    url: string,
-    id: string,
-    env?: Record<string, string>,
-  ): Promise<RunnerResult>;
+  start(command: Command, url: string, id: string, env?: Record<string, string>): RunningRunner;
+  run(command: Command, url: string, id: string, env?: Record<string, string>): Promise<RunnerResult>;
+  /** Runs the sources of another release. */
+  runRelease(folder: string, ...args: Parameters<RunnerBench['run']>): Promise<RunnerResult>;
 }
+
+type Command = 'plan' | 'process' | 'cleanup';
 
 export interface OpenOptions {
   schema?: RecordSchemaSpec;
@@ -94,14 +93,9 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
   );
   const program = join(bundle, 'main.cjs');
 
-  function start(
-    command: 'plan' | 'process' | 'cleanup',
-    url: string,
-    id: string,
-    env: Record<string, string> = {},
-  ): RunningRunner {
-    const child = spawn(process.execPath, [program, command], {
-      cwd: ROOT,
+  function startProgram(file: string, [command, url, id, env = {}]: Parameters<RunnerBench['start']>): RunningRunner {
+    const child = spawn(process.execPath, [file, command], {
+      cwd: dirname(file),
       env: {
         PATH: process.env['PATH'],
         NODE_OPTIONS,
@@ -175,8 +169,9 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
       );
       return id;
     },
-    start,
-    run: (...args) => start(...args).done,
+    start: (...args) => startProgram(program, args),
+    run: (...args) => startProgram(program, args).done,
+    runRelease: (folder, ...args) => startProgram(join(folder, 'job-runner/main.ts'), args).done,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

@@ -27,6 +27,8 @@ export interface Setup {
   header?: string[];
   encodings: Encoding[];
   delimiter?: string;
+  /** The types of the columns, where they tell what a column has no room for. */
+  baseTypes?: ColumnType[];
 }
 
 /** @throws when a column has no encoding for its type */
@@ -51,9 +53,13 @@ const START = 1000;
 type ByReference = (bytes: Buffer, firstRowNumber: number) => Outcome;
 
 /** Prepares each record by reader and processor alone; the kernel must agree with the result. */
-export function createReference({ schema, header, encodings, delimiter = ',' }: Setup): ByReference {
+export function createReference({ schema, header, encodings, baseTypes, delimiter = ',' }: Setup): ByReference {
   const reader = createRecordReader(delimiter.charCodeAt(0));
-  const processor = compileSchema(schema, header ?? null, { record: reader.view, encodings });
+  const processor = compileSchema(schema, header ?? null, {
+    record: reader.view,
+    encodings,
+    baseTypes: baseTypes ?? null,
+  });
   return (bytes, firstRowNumber) => {
     const rows = new RowBuffer('binary');
     const failed: FailedRow[] = [];
@@ -78,10 +84,14 @@ export function createReference({ schema, header, encodings, delimiter = ',' }: 
 }
 
 /** Prepares records with the kernel, which is asked at every record, even if it leaves many to the processor. */
-function createKernelRun({ schema, header, encodings, delimiter = ',' }: Setup) {
+function createKernelRun({ schema, header, encodings, baseTypes, delimiter = ',' }: Setup) {
   const between = delimiter.charCodeAt(0);
   const reader = createRecordReader(between);
-  const processor = compileSchema(schema, header ?? null, { record: reader.view, encodings });
+  const processor = compileSchema(schema, header ?? null, {
+    record: reader.view,
+    encodings,
+    baseTypes: baseTypes ?? null,
+  });
   const kernel = createRowKernel({
     ...processor.parts,
     ...{ delimiter: between, context: { uploadId: UPLOAD }, uploadId: uuidBytes(UPLOAD) },
@@ -117,7 +127,9 @@ export type Compare = (file: Buffer | string, firstRowNumber?: number) => Outcom
 export function createComparison(setup: Setup): Compare {
   const { schema, encodings, delimiter = ',' } = setup;
   const header = setup.header ?? schema.fields.map(({ name }) => name);
-  const preparer = createChunkPreparer({ schema, header, uploadId: UPLOAD, storeRowData: false, delimiter, encodings });
+  const { baseTypes = null } = setup;
+  const options = { schema, header, uploadId: UPLOAD, storeRowData: false, delimiter, encodings, baseTypes };
+  const preparer = createChunkPreparer(options);
   const byReference = createReference(setup);
   const byKernel = createKernelRun(setup);
   let number = 0;

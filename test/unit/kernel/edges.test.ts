@@ -9,7 +9,7 @@ import { compileSchema } from '#runner/processor/process-record.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { decodeBinaryRows } from '../processor/run-record.ts';
 import { schemaOf } from '../processor/schema.ts';
-import { createComparison, encodingsOf, type TypeName, UPLOAD } from './both.ts';
+import { createComparison, encodingsOf, OIDS, type TypeName, UPLOAD } from './both.ts';
 
 type Fields = Parameters<typeof schemaOf>[0];
 type Rest = Parameters<typeof schemaOf>[1];
@@ -37,6 +37,31 @@ function linesOf(count: number, length: number, end = '\n'): string {
 }
 
 const { WINDOW_BYTES, MOST_ROWS, MOST_LEVELS, MOST_COLUMNS, EXTERNAL_ROOM } = LAYOUT;
+
+describe('a column that cuts blanks behind its last character', () => {
+  const types = [
+    { oid: OIDS.text, modifier: -1 },
+    // The modifier counts four bytes more than the three characters.
+    { oid: OIDS.varchar, modifier: 7 },
+  ];
+  const compare = createComparison({ schema: TEXTS, encodings: encodingsOf(TEXTS, types), baseTypes: types });
+
+  test('the kernel takes every text that is not cut', () => {
+    const { failed, taken } = compare('a,abc\nb,ab \nc,\nd,abcdef\ne,äöü\nf,   \n');
+    expect(failed).toEqual([]);
+    expect(taken).toBe(6);
+  });
+
+  test('a text with a blank behind the place fails, and a text of longer characters is looked at', () => {
+    const { failed, taken } = compare('a,abc \nb,"abc  "\nc,äö \nd,äöü \ne,x\n');
+    expect(failed.map(({ rowNumber, faults }) => [rowNumber, faults[0]!.code])).toEqual([
+      [2, 'DB_001'],
+      [3, 'DB_001'],
+      [5, 'DB_001'],
+    ]);
+    expect(taken).toBe(1);
+  });
+});
 
 describe('the window', () => {
   /** Makes lines whose last record ends `offset` bytes behind the window's end, or before the end if negative. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fitOf } from '#runner/processor/column-fit.ts';
+import { type Fit, fitOf } from '#runner/processor/column-fit.ts';
 
 /** The modifier of numeric(precision, scale), as PostgreSQL keeps it. */
 const numeric = (precision: number, scale: number) => ({
@@ -69,16 +69,126 @@ describe('a datetime for a column without a zone', () => {
   });
 });
 
-it.each([
+/** Each column has its oid and modifier, texts that it would alter, and texts that it keeps. */
+const TEXTS: [column: string, oid: number, modifier: number, lossy: string[], kept: string[]][] = [
   [
-    'timestamp',
-    1114,
-    ['2025-01-31 12:00:00+02', '12:00-05:30', '2025-01-31T12:00:00.5+0200'],
-    ['2025-01-31', '31-01-2025 12:00', '2025-01-31 12:00:00'],
+    ...(['timestamp', 1114, -1] as const),
+    [
+      ...['2025-01-31 12:00:00+02', '12:00-05:30', '2025-01-31T12:00:00.5+0200', '2025-01-31 12:00 Europe/Berlin'],
+      ...['2025-01-31 12:00 EST', '12:00:00 PM PST', 'Fri Jan 31 12:00:00 2025 CET', '2025-06-30 23:59:60', 'now'],
+      ...['today 12:00'],
+    ],
+    [
+      ...['2025-01-31', '31-01-2025 12:00', '2025-01-31 12:00:00', '2025-01-31 12:00 PM', 'infinity'],
+      ...['2025-01-31 12:00:00 UTC', '2025-01-31T12:00:00Z', 'Fri Jan 31 12:00:00 2025', '0044-03-15 12:00 BC'],
+      ...['2025-01-31 12:00:00.1234567', '2025-01-31 12:60:00'],
+    ],
   ],
-  ['date', 1082, ['2025-01-31 12:00', '2025-01-31T00:00:00'], ['2025-01-31', 'Jan 31, 2025']],
-])('a text for a column %s', (_type, oid, lossy, kept) => {
-  const { loses } = fitOf('string', { oid, modifier: -1 })!;
+  [
+    'date',
+    1082,
+    -1,
+    ['2025-01-31 12:00', '2025-01-31T00:00:00', '20250131T120000', 'Today'],
+    ['2025-01-31', 'Jan 31, 2025'],
+  ],
+  [
+    'time',
+    1083,
+    -1,
+    ['2025-01-31 12:00', '12:00 EST', 'Jan 31 12:00'],
+    ['12:00', '12:00:00.5', '24:00:00', '12:00 PM'],
+  ],
+  ['timetz', 1266, -1, ['2025-01-31 12:00+02'], ['12:00+02', '12:00:00-05:30']],
+  ['timestamptz', 1184, -1, ['yesterday', '2025-06-30 23:59:60Z'], ['2025-01-31 12:00 EST']],
+  ['interval(0)', 1186, 0x7fff0000, ['PT1.5S', '1.5 seconds', '00:00:01.5'], ['1.5 days', '00:00:01.0', '1 day']],
+  ['oid', 26, -1, ['-1', ' -05'], ['1', '-0', '4294967295']],
+  ['varchar(3)', 1043, 7, ['abc ', 'äöü  '], ['abc', 'äö ', '']],
+  [
+    'jsonb',
+    3802,
+    -1,
+    ['{"a":1,"a":2}', '[{"a":{"b":1,"b":1}}]'],
+    ['{"a":1,"b":{"a":2}}', '[{"a":1},{"a":2}]', '{', '":"'],
+  ],
+  ['varchar(3)[]', 1015, 7, ['{"abc ",x}'], ['{abc ,x}', '{"ab ","\\"a"}']],
+  ['numeric(10,2)[]', 1231, ((10 << 16) | 2) + 4, ['{1.2,{1.239}}'], ['{1.23,NULL,NaN}', '[0:1]={1.5,2.5}']],
+  ['timestamp[]', 1115, -1, ['{"2025-01-31 12:00+02"}'], ['{"2025-01-31 12:00",2025-01-31}']],
+  ['tsrange', 3908, -1, ['["2025-01-31 12:00+02",)'], ['[2025-01-31,2025-02-28 12:00)', 'empty']],
+  ['datemultirange', 4535, -1, ['{[2025-01-31,"2025-02-28 12:00")}'], ['{[2025-01-31,2025-02-28)}']],
+];
+
+it.each(TEXTS)('a text for a column %s', (_column, oid, modifier, lossy, kept) => {
+  const { loses } = fitOf('string', { oid, modifier })!;
   for (const text of lossy) expect(loses(text), text).not.toBeNull();
   for (const text of kept) expect(loses(text), text).toBeNull();
+});
+
+describe('a number for a floating-point column', () => {
+  const column = (oid: number, isKey = false) => fitOf('number', { oid, modifier: -1 }, { isKey })!;
+  const isAltered = (fit: Fit, text: string) => {
+    const bytes = Buffer.from(text);
+    return !fit.isKept!(bytes, 0, bytes.length) && fit.loses(text) !== null;
+  };
+
+  it.each([
+    [
+      'real',
+      700,
+      false,
+      ['16777217', '1.23456789', '-0.123456789', '1234567.89'],
+      ['0.1', '52.520008', '3.4e38', '100000', '0.100000001'],
+    ],
+    [
+      'double precision',
+      701,
+      false,
+      ['9007199254740993', '123456789012345678.0'],
+      ['0.1', '2.33333333333333333', '1e300', '0.10000000000000001'],
+    ],
+    [
+      'double precision as key',
+      701,
+      true,
+      ['2.33333333333333333', '9007199254740993'],
+      ['0.1', '0.10000000000000001', '5e-324', '-1.5', '0.00'],
+    ],
+  ] as const)('%s', (_column, oid, isKey, altered, kept) => {
+    for (const text of altered) expect(isAltered(column(oid, isKey), text), text).toBe(true);
+    for (const text of kept) expect(isAltered(column(oid, isKey), text), text).toBe(false);
+  });
+
+  it('every number that the type has is kept as programs write it, and no number with other digits', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.integer({ min: 15, max: 21 }),
+        (value, digits) => {
+          for (const text of [String(value), value.toPrecision(digits)])
+            expect(isAltered(column(701, true), text)).toBe(false);
+          const single = Math.fround(value);
+          if (Number.isFinite(single) && single !== 0)
+            expect(isAltered(column(700), single.toPrecision(9))).toBe(false);
+        },
+      ),
+    );
+    fc.assert(
+      fc.property(fc.bigInt({ min: 2n ** 53n, max: 2n ** 80n }), (value) => {
+        expect(isAltered(column(701), String(value))).toBe(BigInt(Number(value)) !== value);
+      }),
+    );
+  });
+
+  it('says nothing of a number that PostgreSQL refuses', () => {
+    for (const text of ['1e400', '1e-400', 'NaN', 'x']) expect(column(701, true).loses(text)).toBeNull();
+    expect(column(700).loses('1e39')).toBeNull();
+  });
+});
+
+it('a fraction of more digits than a microsecond fails a key alone', () => {
+  const text = '2025-01-31T12:00:00.1234567Z';
+  for (const oid of [1114, 1184]) {
+    expect(fitOf('datetime', { oid, modifier: -1 })?.loses(text) ?? null).toBeNull();
+    expect(fitOf('datetime', { oid, modifier: -1 }, { isKey: true })!.loses(text)).toContain('6 digits');
+    expect(fitOf('datetime', { oid, modifier: -1 }, { isKey: true })!.loses(text.replace('7Z', '0Z'))).toBeNull();
+  }
 });

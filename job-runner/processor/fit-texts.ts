@@ -1,0 +1,57 @@
+/** What columns of texts, of JSON, and of several values have no room for; column-fit.ts has the table. */
+import { hasKeyTwice } from '#runner/csv/json-keys.ts';
+import type { Fit } from './column-fit.ts';
+
+const SPACE = 0x20;
+
+/**
+ * PostgreSQL cuts blanks behind the last character that fits into a varchar, and refuses every other character there.
+ * @param most in characters
+ */
+export function keepsBlanks(most: number): Fit {
+  return {
+    mostCharacters: most,
+    isKept: (bytes, start, end) => end - start <= most || bytes[end - 1] !== SPACE,
+    loses: (text) =>
+      Array.from(text).length > most ? `keeps ${most} characters, and the value has blanks behind them` : null,
+  };
+}
+
+const BRACE = 0x7b;
+
+/** A column of the type jsonb keeps the last of the values with one key. */
+export const KEEPS_ONE_KEY: Fit = {
+  isKept: (bytes, start, end) => !bytes.subarray(start, end).includes(BRACE),
+  loses(text) {
+    const value = parse(text);
+    return value !== undefined && hasKeyTwice(text, value)
+      ? 'keeps one value of each key, and the JSON has a key twice'
+      : null;
+  },
+};
+
+/** @returns undefined for a text that is not JSON, which PostgreSQL refuses */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An element of an array or a bound of a range, as PostgreSQL reads them from a text. */
+const ELEMENT = /"((?:[^"\\]|\\.|"")*)"|[^\s,"[\](){}][^,"[\](){}]*/gs;
+
+/** Looks at each element of an array, or at the bounds of a range. */
+export function eachElement(fit: Fit | null): Fit | null {
+  if (fit === null) return null;
+  return {
+    loses(text) {
+      for (const [found, quoted] of text.matchAll(ELEMENT)) {
+        const lost = fit.loses(quoted === undefined ? found.trimEnd() : quoted.replaceAll(/\\(.)|"(")/gs, '$1$2'));
+        if (lost !== null) return lost;
+      }
+      return null;
+    },
+  };
+}
