@@ -126,6 +126,8 @@ export const REASONS = {
   JobDeleted: 'JobDeleted',
   /** Something other than the operator has changed the parallelism of the upload's Job. */
   ParallelismChanged: 'ParallelismChanged',
+  /** The CRD in the cluster is older than the operator and refuses a part of the status. */
+  CrdOutdated: 'CrdOutdated',
   /** The API server cannot be reached, or refuses a request of the operator. */
   ApiServerError: 'ApiServerError',
   /** The database or the API server has not answered the operator for a while; the operator still waits. */

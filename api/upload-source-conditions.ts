@@ -41,7 +41,7 @@ export const SOURCE_REASONS = {
   NotAccepted: REASONS.NotAccepted,
   /** The field spec.suspend is true. */
   Suspended: 'Suspended',
-  /** An older UploadSource reads from the same queue. */
+  /** Another UploadSource has received from the same queue, or tries to before this one. */
   QueueTaken: 'QueueTaken',
   /** The queue does not exist. */
   QueueNotFound: 'QueueNotFound',

@@ -452,6 +452,10 @@ export interface UploadSourceStatus {
     message: string;
   }[];
   /**
+   * queue is the queue from which the source has received, as a URL. While the source exists and names it, the queue belongs to the source and to no other one.
+   */
+  queue?: string;
+  /**
    * lastEventTime is the time at which the last event came.
    */
   lastEventTime?: string;

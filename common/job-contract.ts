@@ -29,7 +29,10 @@ export const ENV = {
    * operator reads the variable too, and passes its value on.
    */
   inlineLimitBytes: 'BATCH_UPLOAD_INLINE_LIMIT_BYTES',
-  /** The size of the largest record that is accepted, in bytes; 16777216 (16 MiB) when absent. */
+  /**
+   * The size of the largest record that is accepted, in bytes; 16777216 (16 MiB) when absent. The operator reads the
+   * variable too, and passes its value on.
+   */
   maxRecordBytes: 'BATCH_UPLOAD_MAX_RECORD_BYTES',
   /**
    * The time for which a pod retries a lost connection to the database or the storage, in seconds; 600 when absent. The
@@ -38,7 +41,7 @@ export const ENV = {
   retrySeconds: 'BATCH_UPLOAD_RETRY_SECONDS',
   /**
    * The time without a byte after which a connection that nobody has closed counts as broken, in seconds; 30 when
-   * absent.
+   * absent. The operator reads the variable too, and passes its value on.
    */
   stallSeconds: 'BATCH_UPLOAD_STALL_SECONDS',
   /**

@@ -23,6 +23,11 @@ import { readHeader } from './csv/read-header.ts';
 import type { WorkCopy } from './storage/file-store.ts';
 import { createRetryOptions } from './storage/retry-options.ts';
 
+/**
+ * Parts of an archive, and texts whose encoding is guessed, are read beside the stream of the whole file. Their blocks
+ * are small, since looking at the bytes takes longer than reading them, and the blocks of the stream are in memory, too.
+ */
+const READING_BESIDE = { readsAtOnce: 2, blockBytes: 4 * 1024 * 1024 };
 /** The log gets a line of progress this often. */
 const PROGRESS_MS = 10_000;
 
@@ -65,7 +70,8 @@ async function readFile(
 ): Promise<Plan> {
   const { config, store, log, session } = deps;
   const { request, schema } = upload;
-  const readBytes = (start: number, end: number) => copied(readBlocks(store, identity, { start, end }, retry));
+  const readBytes = (start: number, end: number) =>
+    copied(readBlocks(store, identity, { start, end, ...READING_BESIDE }, retry));
   const read = (start: number, end: number) => {
     const place = isSmall ? { into: memory.bytes.subarray(start, end) } : { memory: memory.bytes };
     return readBlocks(store, identity, { start, end, ...place }, retry);

@@ -98,7 +98,7 @@ export async function migrate(client: ClientBase): Promise<number[]> {
         code: 'DB_MIGRATION',
         category: 'permanent',
         reason: 'MigrationRequired',
-        message: `The database role may not ${before === 0 ? 'create' : 'change'} the batch_upload schema. Have an administrator run the output of \`operator print-migrations${before === 0 ? '' : ` ${before}`}\`, or add the Secret batch-upload-migrate with the uri of a role that may.`,
+        message: `The database role may not ${before === 0 ? 'create' : 'change'} the batch_upload schema. Have an administrator run the output of \`operator print-migrations${before === 0 ? '' : ` ${before}`}\`, or add the Secret batch-upload-migrate with the uri of a role that may: the operator uses it within five minutes.`,
         cause: error,
       });
     }

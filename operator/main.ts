@@ -1,4 +1,4 @@
-/** The control plane: `node operator/main.ts [controller | bridge | print-migrations [version of the ledger]]`. */
+/** The control plane: `node operator/main.ts [controller | bridge | release-uploads | print-migrations [version of the ledger]]`. */
 import { setFlagsFromString } from 'node:v8';
 import { ConfigError } from '#common/config.ts';
 import { createLogger } from '#common/log.ts';
@@ -23,6 +23,10 @@ async function main(): Promise<number> {
       ]);
       return runBridge(readBridgeConfig(process.env));
     }
+    case 'release-uploads': {
+      const { runRelease } = await import('./run-release.ts');
+      return runRelease();
+    }
     case 'print-migrations': {
       const from = process.argv[3] ?? '0';
       if (!/^\d+$/.test(from)) return usage();
@@ -35,7 +39,9 @@ async function main(): Promise<number> {
 }
 
 function usage(): number {
-  process.stderr.write('Usage: operator [controller | bridge | print-migrations [version of the ledger]]\n');
+  process.stderr.write(
+    'Usage: operator [controller | bridge | release-uploads | print-migrations [version of the ledger]]\n',
+  );
   return 2;
 }
 

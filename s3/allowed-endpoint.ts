@@ -30,7 +30,7 @@ export function refuseEndpoint(endpoint: string | undefined, { own, allowed }: A
     return `The endpoint ${shown(used)} is not the URL of a server, such as https://minio.example.com:9000.`;
   }
   if (isMetadata(url.hostname)) {
-    return `The endpoint ${url.origin} is an address of the machine or of its cloud, which no upload may read.`;
+    return `The endpoint ${url.origin} is an address of the machine or of its cloud, which no upload may read. Name the address of the storage or queue server.`;
   }
   if (endpoint === undefined || url.origin === originOf(own)) return null;
   if (url.protocol === 'https:' && AWS_STORAGE.test(url.hostname)) return null;

@@ -1,5 +1,5 @@
 /** Turns errors of the S3 SDK into faults. */
-import { GetObjectCommand, HeadBucketCommand, type S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { FaultCode } from '#common/fault-codes.ts';
 import { Fault } from '#common/faults.ts';
 import { networkCode } from '#common/network-code.ts';
@@ -30,6 +30,7 @@ export async function storageFault(
   const status = $metadata?.httpStatusCode;
   const answer = await withCode((error ?? {}) as S3Error, client, { bucket, key });
   const code = answer.Code ?? answer.name ?? '';
+  if (code === 'InvalidObjectState') return archived(client, { bucket, key }, error);
   const known = explainCode(answer, code, { bucket, key }, error);
   if (known) return known;
   const permanent = (code: FaultCode, reason: string, message: string) =>
@@ -97,10 +98,6 @@ function explainCode(
   const object = `object ${key} of bucket ${bucket}`;
   const make = (category: 'permanent' | 'retryable', fault: FaultCode, reason: string, text: string) =>
     new Fault({ code: fault, category, reason, message: text, cause });
-  if (code === 'InvalidObjectState') {
-    const text = `The ${object} is archived (Glacier or a tier of its kind) and cannot be read. Restore it, wait until the restore has ended, and create the BatchUpload again, or load a copy in another storage class.`;
-    return make('permanent', 'S3_ARCHIVED', 'ObjectArchived', text);
-  }
   if (code.startsWith('KMS.') || /\bkms:/i.test(message)) {
     const text = `The ${object} is encrypted by a key of KMS that is disabled, deleted, or not allowed for these access keys (${code}). Enable the key, or allow kms:Decrypt for the role of the Secret's access keys.`;
     return make('permanent', 'S3_ACCESS_DENIED', 'StorageAccessDenied', text);
@@ -126,6 +123,36 @@ function explainCode(
     return make('permanent', 'S3_REGION', 'BucketInOtherRegion', text);
   }
   return null;
+}
+
+/**
+ * An archived object is waited for while its restore is under way, which takes minutes to two days: pods try again until
+ * their tries are used up. Nobody but its owner may begin a restore, which costs money.
+ */
+async function archived(client: S3Client, { bucket, key }: { bucket: string; key: string }, cause: unknown) {
+  const make = (category: 'permanent' | 'retryable', message: string) =>
+    new Fault({ code: 'S3_ARCHIVED', category, reason: 'ObjectArchived', message, cause });
+  const object = `object ${key} of bucket ${bucket} is archived (Glacier or a tier of its kind)`;
+  return (await isBeingRestored(client, { bucket, key }))
+    ? make(
+        'retryable',
+        `The ${object}, and its restore is under way. The upload tries again for a while; if it fails before the restore has ended, raise spec.retryGeneration then.`,
+      )
+    : make(
+        'permanent',
+        `The ${object} and cannot be read. Restore it (aws s3api restore-object), wait until the restore has ended, and raise spec.retryGeneration, or load a copy in another storage class.`,
+      );
+}
+
+/** An object that is archived answers HEAD like any other one, and says there whether it is being restored. */
+async function isBeingRestored(client: S3Client, { bucket, key }: { bucket: string; key: string }): Promise<boolean> {
+  try {
+    const command = new HeadObjectCommand({ Bucket: bucket, Key: key });
+    const { Restore = '' } = await client.send(command, { abortSignal: AbortSignal.timeout(10_000) });
+    return /ongoing-request="true"/.test(Restore);
+  } catch {
+    return false;
+  }
 }
 
 const REGION_CODES = new Set([

@@ -49,7 +49,7 @@ const pages = {
     {
       title: 'Job runner',
       introduction:
-        'The operator’s Jobs set these variables in every pod, those of Secrets by reference; the largest record and the seconds without a byte keep their defaults. A pod also has what the storage Secret holds (`AWS_ENDPOINT_URL_S3`, `AWS_REGION` and the keys).',
+        'The operator’s Jobs set these variables in every pod, those of Secrets by reference. A pod also has what the storage Secret holds (`AWS_ENDPOINT_URL_S3`, `AWS_REGION` and the keys).',
       text: await read('common/job-contract.ts'),
       name: 'ENV',
     },

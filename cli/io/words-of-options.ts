@@ -56,7 +56,7 @@ const WORDS: readonly (readonly [string, string])[] = [
   ['Grant the role of the Secret', `Grant the role in ${URI}`],
   ['The database of the uri does not exist.', `The database in ${URI} does not exist: create it, or name another one.`],
   [
-    ', or add the Secret batch-upload-migrate with the uri of a role that may.',
+    ', or add the Secret batch-upload-migrate with the uri of a role that may: the operator uses it within five minutes.',
     ', or name a role that may in --database.',
   ],
   ['The role of the Secret', `The role in ${URI}`],

@@ -4,6 +4,7 @@
  * that says what to declare. docs/files.md explains the rule to users.
  */
 import type { Encoding } from '#api/source-format.ts';
+import { accentedLines, accentedPlaces } from './accented-places.ts';
 import { CUT_AT_END, LIKELY_SEQUENCE, SEQUENCE } from './likely-utf8.ts';
 import { formatFault } from './source-format.ts';
 import { suggestEncodings } from './suggest-encodings.ts';
@@ -34,31 +35,61 @@ export interface Evidence {
 }
 
 const MISSING = /[\x81\x8d\x8f\x90\x9d\xa4]/g;
-const BEYOND_ASCII = /[\x80-\xff]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters tell that a file is no text
-const CONTROLS = /[\x00-\x08\x0b\x0c\x0e-\x19\x1b-\x1f]/g;
+/** NUL is a control character, too: such characters tell that a file is no text. */
+const IS_CONTROL = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < 0x20 && !['\t', '\n', '\r', '\x1a'].includes(String.fromCharCode(byte)) ? 1 : 0,
+);
 
 const SAMPLE_BYTES = 16 * 1024;
+const SAMPLE_LINE_BYTES = 1024;
+/** A file is judged in blocks of this size, however its bytes arrive, so that its verdict is always the same. */
+const BLOCK_BYTES = 1024 * 1024;
 /** A line is judged in parts of this length, at most. */
 const LONGEST_PART = 64 * 1024;
 
+/**
+ * Gathers the evidence of a file, from its start until UTF-8 is sure.
+ * @param pieces stay valid while a block is gathered
+ */
 export async function gatherEvidence(pieces: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<Evidence> {
   const collector = createCollector();
-  let rest = '';
+  let held: Buffer[] = [];
+  let heldBytes = 0;
   for await (const piece of pieces) {
-    const text = rest + piece.toString('latin1');
-    const cut = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1;
-    const end = cut === 0 && text.length > LONGEST_PART ? text.length - 3 : cut;
-    collector.add(text.slice(0, end));
-    rest = text.slice(end);
+    held.push(piece);
+    heldBytes += piece.length;
+    if (heldBytes < BLOCK_BYTES) continue;
+    const bytes = Buffer.concat(held);
+    let at = 0;
+    for (; bytes.length - at >= BLOCK_BYTES; at += BLOCK_BYTES) {
+      collector.push(bytes.subarray(at, at + BLOCK_BYTES));
+      if (collector.isSurelyUtf8()) return collector.finish();
+    }
+    held = [bytes.subarray(at)];
+    heldBytes = bytes.length - at;
   }
-  return collector.finish(rest);
+  collector.push(Buffer.concat(held));
+  return collector.finish();
 }
 
 /** The evidence of bytes that lie in memory, such as the beginning of a file. */
 export function evidenceOf(bytes: Buffer): Evidence {
-  return createCollector().finish(bytes.toString('latin1'));
+  const collector = createCollector();
+  collector.push(bytes);
+  return collector.finish();
 }
+
+/**
+ * Tells whether the beginning of a file decides for UTF-8, so that the rest need not be looked at. A wrong "UTF-8" can
+ * only fail records; a wrong guess of any other encoding would load nonsense.
+ */
+export function beginsSurelyAsUtf8(beginning: Buffer): boolean {
+  const collector = createCollector();
+  collector.push(beginning);
+  return collector.isSurelyUtf8();
+}
+
+const NOTHING: Buffer = Buffer.alloc(0);
 
 function createCollector() {
   const evidence = {
@@ -73,42 +104,72 @@ function createCollector() {
   };
   const judged = { fitting: 0, contradicting: 0, opening: 0, closing: 0 };
   let sample = '';
-  const add = (text: string): void => {
-    evidence.length += text.length;
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters tell that a file is no text
-    for (const _ of text.matchAll(/\x00/g)) evidence.nuls += 1;
-    for (const _ of text.matchAll(CONTROLS)) evidence.controls += 1;
-    if (!BEYOND_ASCII.test(text)) return;
-    let last = { end: -1, isStray: false };
-    for (const { 0: bytes, 1: stray, index } of text.matchAll(SEQUENCE)) {
-      const isStray = stray !== undefined;
-      evidence[isStray ? 'strays' : 'sequences'] += 1;
-      if (last.end === index && last.isStray !== isStray) evidence.neighbours += 1;
-      last = { end: index + bytes.length, isStray };
-    }
-    for (const _ of text.matchAll(LIKELY_SEQUENCE)) evidence.likelySequences += 1;
+  let rest = NOTHING;
+  const add = (bytes: Buffer): void => {
+    evidence.length += bytes.length;
+    countControls(bytes, evidence);
+    const text = accentedPlaces(bytes);
+    if (text === '') return;
+    countSequences(text, evidence);
     for (const _ of text.matchAll(MISSING)) evidence.missing += 1;
-    const words = countWords(text);
     for (const _ of text.matchAll(/\x93/g)) judged.opening += 1;
     for (const _ of text.matchAll(/[\x84\x94]/g)) judged.closing += 1;
-    const symbols = countSymbols(text);
-    judged.fitting += words.fitting + symbols.fitting;
-    judged.contradicting += words.contradicting + symbols.contradicting;
+    for (const counts of [countWords(text), countSymbols(text)]) {
+      judged.fitting += counts.fitting;
+      judged.contradicting += counts.contradicting;
+    }
     if (sample.length >= SAMPLE_BYTES) return;
-    for (const line of text.split(/[\r\n]+/)) if (BEYOND_ASCII.test(line)) sample += `${line.slice(0, 1024)}\n`;
+    for (const line of accentedLines(bytes, SAMPLE_LINE_BYTES)) {
+      sample += `${line}\n`;
+      if (sample.length >= SAMPLE_BYTES) return;
+    }
   };
   return {
-    add,
-    finish(rest: string): Evidence {
+    /** Adds the whole lines of the next bytes, and keeps the rest. */
+    push(bytes: Buffer): void {
+      const all = rest.length > 0 ? Buffer.concat([rest, bytes]) : bytes;
+      const cut = Math.max(all.lastIndexOf(0x0a), all.lastIndexOf(0x0d)) + 1;
+      const end = cut === 0 && all.length > LONGEST_PART ? all.length - 3 : cut;
+      add(all.subarray(0, end));
+      rest = Buffer.from(all.subarray(end));
+    },
+    isSurelyUtf8: () => evidence.strays > 0 && evidence.sequences >= SEQUENCES_PER_STRAY * evidence.strays,
+    finish(): Evidence {
       add(rest);
       // Opening quotation marks that nothing closes are the first bytes of other characters.
       if (judged.closing === 0) judged.contradicting += judged.opening;
-      const cut = CUT_AT_END.exec(rest)?.[0].length ?? 0;
+      const cut = CUT_AT_END.exec(rest.toString('latin1', Math.max(0, rest.length - 3)))?.[0].length ?? 0;
       const onlyCutAtEnd = evidence.strays > 0 && evidence.strays === cut;
       return { ...evidence, ...judged, onlyCutAtEnd, sample: Buffer.from(sample.slice(0, SAMPLE_BYTES), 'latin1') };
     },
   };
 }
+
+function countControls(bytes: Buffer, evidence: { nuls: number; controls: number }): void {
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at]!;
+    if (IS_CONTROL[byte] === 0) continue;
+    evidence.controls += 1;
+    if (byte === 0) evidence.nuls += 1;
+  }
+}
+
+function countSequences(
+  text: string,
+  evidence: Pick<Evidence, 'sequences' | 'likelySequences' | 'strays' | 'neighbours'>,
+): void {
+  let last = { end: -1, isStray: false };
+  for (const { 0: bytes, 1: stray, index } of text.matchAll(SEQUENCE)) {
+    const isStray = stray !== undefined;
+    evidence[isStray ? 'strays' : 'sequences'] += 1;
+    if (last.end === index && last.isStray !== isStray) evidence.neighbours += 1;
+    last = { end: index + bytes.length, isStray };
+  }
+  for (const _ of text.matchAll(LIKELY_SEQUENCE)) evidence.likelySequences += 1;
+}
+
+/** So many characters of UTF-8 for each stray byte are sure to be no chance, wherever the file is cut. */
+const SEQUENCES_PER_STRAY = 100;
 
 /**
  * A text of UTF-8 with wrong bytes has at least as many characters of UTF-8 as wrong bytes, and the wrong bytes stand

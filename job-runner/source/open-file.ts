@@ -10,7 +10,7 @@ import {
   findEncoding,
   SAMPLE_BYTES,
 } from './detect-format.ts';
-import { gatherEvidence, guessEncoding } from './guess-encoding.ts';
+import { beginsSurelyAsUtf8, evidenceOf, gatherEvidence, guessEncoding } from './guess-encoding.ts';
 import { findPart, findWorkbookPart } from './package-parts.ts';
 import { type Peeked, peek } from './peek.ts';
 import type { Archive, Platform, ReadBytes } from './platform.ts';
@@ -133,9 +133,9 @@ async function openText(
 ): Promise<OpenedFile> {
   const { declared, schema, key, maxRecordBytes, platform } = input;
   const sample = { bytes: head, complete, key };
-  // Only a text whose beginning is not UTF-8 is read twice: a stray byte in the beginning decides nothing.
-  const found = findEncoding(sample, declared);
-  const guess = found ?? guessEncoding(await gatherEvidence(readAgain()));
+  // Only a text whose beginning leaves a doubt is read twice: a few stray bytes in the beginning decide nothing.
+  const found = findEncoding(sample, declared) ?? (beginsSurelyAsUtf8(head) ? 'utf-8' : null);
+  const guess = found ?? guessEncoding(complete ? evidenceOf(head) : await gatherEvidence(readAgain()));
   const content = detectContent(sample, declared, schema, guess);
   const { type, encoding } = content;
   const asIs = type === 'csv' && isOrdinary(content.dialect);

@@ -4,7 +4,10 @@
  */
 
 export interface Peeked {
-  /** At least as many bytes as the caller asked for, or all bytes of a shorter stream. */
+  /**
+   * As many bytes as the caller asked for, or all bytes of a shorter stream. The size of the pieces is that of the
+   * storage's answers, and must not decide what is seen of a file.
+   */
   head: Buffer;
   /** True when the stream holds nothing after `head`. */
   complete: boolean;
@@ -26,7 +29,7 @@ export async function peek(input: AsyncIterable<Buffer>, length: number): Promis
     pieces.push(Buffer.from(next.value));
     size += next.value.length;
   }
-  const head = Buffer.concat(pieces);
+  const head = Buffer.concat(pieces).subarray(0, length);
   return { head, complete, stream: replay(pieces, iterator) };
 }
 

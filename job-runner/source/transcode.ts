@@ -75,12 +75,15 @@ function stateless(push: (bytes: Buffer) => Buffer): Transcoder {
 function createSingleByte(characters: readonly string[]): Transcoder {
   const encoded = characters.map((char) => (char === '\ufffd' ? NOT_TEXT : Buffer.from(char, 'utf8')));
   const longest = Math.max(...encoded.map(({ length }) => length));
+  /** The one byte of each character that has no more, as most characters of a text do; else -1. */
+  const alone = Int16Array.from(encoded, ({ length, 0: byte }) => (length === 1 ? byte! : -1));
   return stateless((bytes) => {
     const out = Buffer.allocUnsafe(bytes.length * longest);
     let at = 0;
-    for (const byte of bytes) {
-      const char = encoded[byte]!;
-      for (let i = 0; i < char.length; i += 1) out[at++] = char[i]!;
+    for (let i = 0; i < bytes.length; i += 1) {
+      const byte = alone[bytes[i]!]!;
+      if (byte >= 0) out[at++] = byte;
+      else for (const each of encoded[bytes[i]!]!) out[at++] = each;
     }
     return out.subarray(0, at);
   });

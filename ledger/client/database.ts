@@ -49,6 +49,8 @@ const POLL_TIMEOUT_MS = 10_000;
 const PATIENCE_MS = 1_000;
 /** Work that takes longer than this means that the database is held up, by a lock or by load. */
 const SLOW_MS = 2_000;
+/** A database that was held up counts as held up for this time after: one that is always slow must not seem mended. */
+const BUSY_MS = 30_000;
 const BACKOFF = { baseMs: 1000, maxMs: 10_000 };
 const NO_LEDGER = new Set(['42P01', '3F000']);
 
@@ -71,6 +73,7 @@ export class Database {
   #fault: Fault | null = null;
   #failures = 0;
   #retryAt = 0;
+  #busyUntil = 0;
   #checked = false;
   #lineage: Lineage | null = null;
   #isCurrent = false;
@@ -96,6 +99,12 @@ export class Database {
 
   get fault(): Fault | null {
     return this.#fault;
+  }
+
+  /** Says that the database was held up a moment ago, and for how long, in ms, that still counts; null otherwise. */
+  get busy(): { fault: Fault; forMs: number } | null {
+    const forMs = this.#busyUntil - this.#deps.clock.monotonic();
+    return forMs > 0 ? { fault: busy(), forMs } : null;
   }
 
   /**
@@ -133,7 +142,10 @@ export class Database {
       }
       const [oldest] = this.#running;
       const forMs = oldest ? this.#deps.clock.monotonic() - oldest.at : 0;
-      if (forMs > SLOW_MS) throw busy();
+      if (forMs > SLOW_MS) {
+        this.#busyUntil = this.#deps.clock.monotonic() + BUSY_MS;
+        throw busy();
+      }
     }
   }
 
@@ -361,7 +373,7 @@ function busy(): Fault {
     code: 'DB_BUSY',
     category: 'retryable',
     reason: 'DatabaseUnavailable',
-    message: `The database answers slowly: a statement of the operator has run for more than ${SLOW_MS / 1000} s, and others wait for it. A lock on the tables of the schema batch_upload or too much load is the cause; see pg_stat_activity. The upload goes on by itself.`,
+    message: `The database answers slowly: a statement has run for more than ${SLOW_MS / 1000} s, and others wait for it. A lock on the tables of the schema batch_upload or too much load is the cause; see pg_stat_activity. The work goes on by itself.`,
   });
 }
 

@@ -94,7 +94,7 @@ function pooler(): Fault {
     category: 'permanent',
     reason: 'PoolerNotSupported',
     message:
-      "Between the operator and PostgreSQL is a connection pooler, such as PgBouncer. Sessions must be our own: let the Secret's uri name PostgreSQL itself.",
+      "In front of PostgreSQL is a connection pooler, such as PgBouncer. Sessions must be our own: let the Secret's uri name PostgreSQL itself.",
   });
 }
 

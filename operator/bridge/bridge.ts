@@ -5,7 +5,7 @@ import { runTogether } from '#common/run-together.ts';
 import { UPLOAD_SOURCES, type UploadSource } from '#kube/custom-resources.ts';
 import { createReflector } from '#kube/reflector.ts';
 import type { EventRecorder, KubeClient, Reflector } from '#kube/types.ts';
-import { awaitClusterId, createMigratorFinder } from '#operator/tenancy/cluster-facts.ts';
+import { awaitClusterId } from '#operator/tenancy/cluster-facts.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
 import type { BridgeMetrics } from './model/metrics.ts';
 import type { SourceAllowList } from './sources/accept-source.ts';
@@ -44,7 +44,7 @@ const CLOSE_UNUSED_MS = 60_000;
 export function createBridge(deps: BridgeDeps): Bridge {
   const { client, events, clock, log, metrics } = deps;
   const sources = createReflector({ client, log, type: UPLOAD_SOURCES });
-  const databases = new Databases({ client, clock, log, tickMs: 1000 });
+  const databases = new Databases({ client, program: 'bridge', clock, log, tickMs: 1000 });
   const secrets = createSecretReader({ client, clock });
   const storage = createStorageClients({ secrets, clock, allowedEndpoints: deps.allow.allowedEndpoints });
   const writer = createStatusWriter({
@@ -64,7 +64,6 @@ export function createBridge(deps: BridgeDeps): Bridge {
         const clusterId = await awaitClusterId(deps, signal);
         if (clusterId === null) return;
         await sources.synced;
-        const findMigrator = createMigratorFinder(client);
         manager = createSourceManager({
           ...deps,
           sources,
@@ -73,7 +72,6 @@ export function createBridge(deps: BridgeDeps): Bridge {
           secrets,
           storage,
           clusterId,
-          findMigrator,
         });
         log.info({ clusterId, sources: sources.size }, 'bridge started');
         const writing = new AbortController();

@@ -1,4 +1,4 @@
-import { ConfigError, choice, integer, list, pick } from '#common/config.ts';
+import { ConfigError, choice, integer, list, pick, positive } from '#common/config.ts';
 import { DEFAULTS, ENV } from '#common/job-contract.ts';
 import { PROGRAM_ENV } from './program-config.ts';
 
@@ -17,6 +17,8 @@ export interface RunnerSettings {
   jobTtlSeconds: number;
   inlineLimitBytes: number;
   retrySeconds: number;
+  maxRecordBytes: number;
+  stallSeconds: number;
   allowedEndpoints: string[];
   logLevel: string;
   datadog: boolean;
@@ -72,6 +74,8 @@ export function readRunnerSettings(env: NodeJS.ProcessEnv): RunnerSettings {
     inlineLimitBytes: integer(env, ENV.inlineLimitBytes, DEFAULTS.inlineLimitBytes),
     allowedEndpoints: list(env, ENV.allowedEndpoints, []),
     retrySeconds: integer(env, ENV.retrySeconds, DEFAULTS.retrySeconds),
+    maxRecordBytes: positive(env, ENV.maxRecordBytes, DEFAULTS.maxRecordBytes),
+    stallSeconds: positive(env, ENV.stallSeconds, DEFAULTS.stallSeconds),
     logLevel: env[PROGRAM_ENV.logLevel] || 'info',
     datadog,
     datadogEnv: datadog ? pick(env, DATADOG_VARIABLES) : {},

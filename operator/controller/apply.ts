@@ -131,21 +131,33 @@ async function createJob(
     reachPoint(kind === 'plan' ? 'after-create-plan-job' : 'after-create-process-job');
     return { type: 'done' };
   } catch (error) {
-    if (isAlreadyExists(error)) return adopt(deps, job, { uid, signal });
+    if (isAlreadyExists(error)) return adopt(deps, job, { uid, onCreate, signal });
     return refused(error, kind) ?? Promise.reject(error);
   }
 }
 
-/** A Job of this name exists. The upload's own Job is missing only in the cache; any other is in the way. */
+/**
+ * A Job of this name exists. The upload's own Job is missing only in the cache: the cache is behind, or something has
+ * taken the labels away by which the cache selects Jobs, and the operator puts them back. Any other Job is in the way.
+ */
 async function adopt(
-  { client }: ApplyDeps,
-  { metadata }: NewJob,
-  { uid, signal }: { uid: string; signal: AbortSignal },
+  { client, log }: ApplyDeps,
+  { metadata: { namespace, name, labels } }: NewJob,
+  { uid, onCreate, signal }: { uid: string; signal: AbortSignal } & Pick<ApplyInput, 'onCreate'>,
 ): Promise<Outcome> {
-  const ref = { namespace: metadata.namespace, name: metadata.name };
+  const ref = { namespace, name };
   const found = await client.find(JOBS, ref, { signal });
-  const ours = found === undefined || found.metadata?.ownerReferences?.some((owner) => owner.uid === uid);
-  return ours ? { type: 'done' } : { type: 'degraded', why: nameTaken(ref) };
+  if (found === undefined) return { type: 'done' };
+  if (!found.metadata?.ownerReferences?.some((owner) => owner.uid === uid)) {
+    return { type: 'degraded', why: nameTaken(ref) };
+  }
+  const present = found.metadata.labels ?? {};
+  if (Object.entries(labels ?? {}).every(([key, value]) => present[key] === value)) return { type: 'done' };
+  await client.patchMerge(JOBS, ref, { metadata: { labels } }, { signal });
+  // Labels that are taken away again and again are put back after growing waits, like a Job that is deleted.
+  onCreate(name);
+  log.warn({ namespace, job: name }, 'put the labels of a Job back that something has taken away');
+  return { type: 'done' };
 }
 
 /** A refusal by quota, admission or rights becomes a condition and is tried again slowly; it never fails the upload. */

@@ -3,8 +3,10 @@
  *
  * | cleanup Job | observed besides                              | step                      |
  * |-------------|-----------------------------------------------|---------------------------|
+ * |             | the namespace is not enabled (any more)       | release, not removed      |
  * | none        | pods of the upload may still write, not for long | wait                   |
  * | none        |                                               | create it                 |
+ * | exists, but cannot be seen | for 20 minutes                 | release, not removed      |
  * | running     | not for long                                  | wait                      |
  * | running     | for 10 minutes                                | release, not removed      |
  * | failed      |                                               | release, not removed      |
@@ -16,48 +18,59 @@ import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Job } from '#kube/resource-types.ts';
 import type { StatusEvent } from './status-events.ts';
 
-/** An upload is never held longer than this because of its copy. */
+/**
+ * Each wait for the sake of a copy ends after this time: that for the pods, and that for the cleanup Job. An operator that has just begun to lead counts anew: the
+ * times in the objects are of other clocks, those of the database and of the API server.
+ */
 export const CLEANUP_MS = 600_000;
 
-export type CleanupOutcome = { type: 'wait'; ms: number } | { type: 'release'; removed: boolean };
+export type Release = { type: 'release'; removed: true } | { type: 'release'; removed: false; because: string };
+export type CleanupOutcome = { type: 'wait'; ms: number } | Release;
 export type CleanupStep = { type: 'createJob' } | CleanupOutcome;
 
+/** Times are durations by the operator's own monotonic clock, in ms. */
 export interface CleanupView {
-  /** Wall clock, ms, like every time in this file. */
-  now: number;
-  /** When the upload ended or was deleted. */
-  endedAt: number;
+  /** The operator may make Jobs in the namespace. */
+  isEnabled: boolean;
+  /** Time since the operator has first seen that the upload had ended or was deleted. */
+  endedForMs: number;
   /** True while pods that plan or process the upload have not ended. */
   busy: boolean;
   job: Job | undefined;
+  /** Time since the operator has first seen the cleanup Job; 0 without one. */
+  jobForMs: number;
 }
 
-export function decideCleanup({ now, endedAt, busy, job }: CleanupView): CleanupStep {
-  const left = (since: number) => since + CLEANUP_MS - now;
+export function decideCleanup({ isEnabled, endedForMs, busy, job, jobForMs }: CleanupView): CleanupStep {
+  if (!isEnabled) return left('uploads are not enabled in this namespace any more');
   if (job === undefined) {
-    // Even an operator that did not run for longer than CLEANUP_MS tries once.
-    return busy && left(endedAt) > 0 ? { type: 'wait', ms: left(endedAt) } : { type: 'createJob' };
+    const leftMs = CLEANUP_MS - endedForMs;
+    // Even an upload that ended long ago gets one try.
+    return busy && leftMs > 0 ? { type: 'wait', ms: leftMs } : { type: 'createJob' };
   }
   const is = (type: string) => job.status?.conditions?.some((each) => each.type === type && each.status === 'True');
   if (is('Complete')) return { type: 'release', removed: true };
-  const wait = left(Date.parse(job.metadata?.creationTimestamp ?? '') || endedAt);
-  return is('Failed') || wait <= 0 ? { type: 'release', removed: false } : { type: 'wait', ms: wait };
+  const wait = CLEANUP_MS - jobForMs;
+  return is('Failed') || wait <= 0 ? left('the log of the cleanup Job says why') : { type: 'wait', ms: wait };
 }
 
 /** A Job that was refused is tried again for a limited time, and not in a namespace that is being terminated. */
-export function decideRefused({ now, endedAt }: CleanupView, message: string): CleanupOutcome {
-  const left = endedAt + CLEANUP_MS - now;
-  if (left <= 0 || message.includes('is being terminated')) return { type: 'release', removed: false };
-  return { type: 'wait', ms: Math.min(left, 30_000) };
+export function decideRefused({ endedForMs }: CleanupView, message: string): CleanupOutcome {
+  const leftMs = CLEANUP_MS - endedForMs;
+  if (leftMs <= 0 || message.includes('is being terminated')) return left(`the API server refused the Job: ${message}`);
+  return { type: 'wait', ms: Math.min(leftMs, 30_000) };
 }
+
+/** A Job that exists and cannot be seen is waited for twice as long: it may have been made just now. */
+export function decideUnseen({ endedForMs }: CleanupView): CleanupOutcome {
+  if (endedForMs >= 2 * CLEANUP_MS) return left('the cleanup Job exists, but something takes its labels away');
+  return { type: 'wait', ms: CLEANUP_MS };
+}
+
+const left = (because: string): Release => ({ type: 'release', removed: false, because });
 
 export function isHeld({ metadata }: BatchUpload): boolean {
   return metadata.finalizers?.includes(FINALIZERS.workCopy) ?? false;
-}
-
-export function endedAt({ metadata, status }: BatchUpload): number {
-  const times = [status?.completionTime, metadata.deletionTimestamp].map((text) => Date.parse(text ?? '') || 0);
-  return Math.max(...times);
 }
 
 /** A merge patch of the finalizers. The API server refuses the patch when the upload has changed since it was read. */
@@ -71,13 +84,25 @@ export function finalizerPatch({ metadata }: BatchUpload, held: boolean): object
   };
 }
 
-export function cleanupEvent({ metadata, spec }: BatchUpload, removed: boolean): StatusEvent {
+export function cleanupEvent({ metadata, spec }: BatchUpload, release: Release): StatusEvent {
   const place = `s3://${workBucket(spec.source.s3.bucket, spec.work)}/${workPrefix(metadata.uid)}`;
-  return removed
+  return release.removed
     ? { type: 'Normal', reason: 'WorkCopyRemoved', message: `The copy of the file under ${place} is removed.` }
     : {
         type: 'Warning',
         reason: 'WorkCopyNotRemoved',
-        message: `The copy of the file could not be removed; the log of the cleanup Job says why. Nothing tries again: remove ${place} yourself, with its unfinished multipart uploads.`,
+        message: `The copy of the file could not be removed: ${release.because}. Nothing tries again: remove ${place} yourself, with its unfinished multipart uploads.`,
       };
+}
+
+/** In a namespace that is not enabled any more the operator has no right to release what it holds. */
+export function stillHeldEvent({ metadata: { namespace, name, finalizers = [] } }: BatchUpload): StatusEvent {
+  const others = JSON.stringify({
+    metadata: { finalizers: finalizers.filter((each) => each !== FINALIZERS.workCopy) },
+  });
+  return {
+    type: 'Warning',
+    reason: 'UploadStillHeld',
+    message: `The operator may not remove the finalizer ${FINALIZERS.workCopy} by which it holds this upload, because it has no Role in the namespace ${namespace}. Add the namespace to the chart's value uploads.formerNamespaces, or run: kubectl -n ${namespace} patch batchupload ${name} --type merge -p '${others}'`,
+  };
 }

@@ -4,7 +4,7 @@ import { jobName } from '#api/names.ts';
 import type { Clock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
 import { BATCH_UPLOADS, type BatchUpload } from '#kube/custom-resources.ts';
-import { isAlreadyExists, isConflict, isNotFound, KubeError } from '#kube/errors.ts';
+import { isAlreadyExists, isConflict, isForbidden, isNotFound, KubeError } from '#kube/errors.ts';
 import { JOBS } from '#kube/resource-types.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#kube/types.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
@@ -17,10 +17,12 @@ import {
   cleanupEvent,
   decideCleanup,
   decideRefused,
-  endedAt,
+  decideUnseen,
   finalizerPatch,
   isHeld,
+  stillHeldEvent,
 } from './cleanup-policy.ts';
+import type { UploadMemory } from './upload-memory.ts';
 
 export interface CleanupDeps {
   client: Pick<KubeClient, 'create' | 'delete' | 'patchMerge'>;
@@ -34,6 +36,8 @@ export interface CleanupDeps {
 
 /** Time in which the cache receives the newer object after a conflict. */
 const STALE_MS = 500;
+/** Time after which an upload that the operator may not release is tried again: somebody may have mended the Role. */
+const FORBIDDEN_MS = 60_000;
 /** Every upload has one cleanup Job: the Job removes the copies of all attempts. */
 const ATTEMPT = 1;
 
@@ -48,38 +52,53 @@ export async function holdForCleanup(
 
 export async function cleanUpUpload(
   deps: CleanupDeps,
-  { upload, signal }: { upload: BatchUpload; signal: AbortSignal },
+  { upload, memory, signal }: { upload: BatchUpload; memory: Pick<UploadMemory, 'cleanup'>; signal: AbortSignal },
 ): Promise<ProcessResult> {
-  const view = viewCleanup(deps, upload);
+  const view = viewCleanup(deps, upload, memory);
   const decided = decideCleanup(view);
   const step = decided.type === 'createJob' ? await createJob(deps, { upload, view, signal }) : decided;
   if (step.type === 'wait') return { requeueAfterMs: step.ms };
-  if (!(await patchFinalizer(deps.client, upload, { held: false, signal }))) return { requeueAfterMs: STALE_MS };
   const { name, namespace, uid, deletionTimestamp } = upload.metadata;
-  deps.log.info({ namespace, upload: name, removed: step.removed }, 'the upload is no longer held for its copy');
   const target = {
     apiVersion: 'batchupload.dev/v1alpha1',
     kind: 'BatchUpload',
     metadata: { name, namespace, uid },
   };
-  deps.events.record(target, cleanupEvent(upload, step.removed));
+  try {
+    if (!(await patchFinalizer(deps.client, upload, { held: false, signal }))) return { requeueAfterMs: STALE_MS };
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    deps.events.record(target, stillHeldEvent(upload));
+    return { requeueAfterMs: FORBIDDEN_MS };
+  }
+  deps.log.info({ namespace, upload: name, removed: step.removed }, 'the upload is no longer held for its copy');
+  deps.events.record(target, cleanupEvent(upload, step));
   // A failed Job stays for its log, until its TTL. The finalizer is removed first: a held upload would get a new Job.
   if (step.removed && deletionTimestamp !== undefined) await deleteJob(deps, view.job, signal);
   return undefined;
 }
 
-function viewCleanup({ caches, clock }: CleanupDeps, upload: BatchUpload): CleanupView {
+function viewCleanup(
+  { caches, clock }: CleanupDeps,
+  upload: BatchUpload,
+  memory: Pick<UploadMemory, 'cleanup'>,
+): CleanupView {
   const { namespace, uid } = upload.metadata;
+  const job = caches.namespaces.get(namespace)?.jobs.get(`${namespace}/${jobName(uid, 'cleanup', ATTEMPT)}`);
+  const now = clock.monotonic();
+  const { endedAt, jobAt } = memory.cleanup ?? { endedAt: now, jobAt: null };
+  memory.cleanup = { endedAt, jobAt: job === undefined ? null : (jobAt ?? now) };
   return {
-    now: clock.now(),
-    endedAt: endedAt(upload),
+    isEnabled: caches.namespaces.has(namespace),
+    endedForMs: now - endedAt,
+    jobForMs: now - (memory.cleanup.jobAt ?? now),
     busy: caches
       .podsOf(uid)
       .some(
         ({ metadata, status }) =>
           metadata?.labels?.[LABELS.kind] !== 'cleanup' && (status?.phase === 'Pending' || status?.phase === 'Running'),
       ),
-    job: caches.namespaces.get(namespace)?.jobs.get(`${namespace}/${jobName(uid, 'cleanup', ATTEMPT)}`),
+    job,
   };
 }
 
@@ -98,6 +117,10 @@ async function createJob(
     if (!(error instanceof KubeError) || !(isAlreadyExists(error) || [400, 403, 404, 422].includes(error.status)))
       throw error;
     if (!isAlreadyExists(error)) return decideRefused(view, error.message);
+    // The Job is missing in the cache alone, which is behind, or selects Jobs by labels that something has taken away.
+    const { labels } = job.metadata;
+    await client.patchMerge(JOBS, { namespace, name: job.metadata.name }, { metadata: { labels } }, { signal });
+    return decideUnseen(view);
   }
   return { type: 'wait', ms: CLEANUP_MS };
 }

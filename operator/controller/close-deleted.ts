@@ -16,6 +16,7 @@ import { removeKeys } from '#ledger/keys/remove-keys.ts';
 import { removePending } from '#ledger/pending/pending-records.ts';
 import { closeDeletedUpload, listRunningUploads } from '#ledger/uploads/finish-upload.ts';
 import type { Databases, SecretRef } from '#operator/tenancy/databases.ts';
+import { type FindMigrator, migrateWhereNamed } from '#operator/tenancy/prepare-ledger.ts';
 import type { Caches } from './caches.ts';
 import type { ReachPoint } from './fault-point.ts';
 import { isFinal } from './retry-policy.ts';
@@ -29,6 +30,7 @@ export interface CloseDeps {
   namespaces: readonly string[];
   extraDatabaseSecrets: readonly string[];
   reachPoint: ReachPoint;
+  findMigrator: (namespace: string) => FindMigrator;
   /** Called for an upload that runs in the ledger, although its status says that it has ended. */
   onWentBack: (upload: BatchUpload) => void;
 }
@@ -66,7 +68,10 @@ async function closeRow(database: Database, uid: string) {
 
 const SWEPT_AT_A_TIME = 16;
 
-/** Closes this cluster's running rows without an upload, in every database that the enabled namespaces name. */
+/**
+ * Closes this cluster's running rows without an upload, in every database that the enabled namespaces name, and brings
+ * the ledgers up to date on which the bridge waits.
+ */
 export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<number> {
   const { caches, log, namespaces, extraDatabaseSecrets } = deps;
   // Without the list of all uploads every row would look as if its upload were deleted.
@@ -81,6 +86,7 @@ export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<numbe
     if (signal.aborted) return;
     try {
       const database = await deps.databases.open({ namespace, name }, { signal });
+      await migrateWhereNamed({ database, findMigrator: deps.findMigrator(namespace) });
       if (seen.has(database)) return;
       seen.add(database);
       closed += await sweepDatabase(deps, database, signal);

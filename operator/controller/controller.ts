@@ -22,6 +22,7 @@ import { createLedgerCounters, type Metrics } from './metrics.ts';
 import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
 import { isFinal } from './retry-policy.ts';
 import { updateSchemaStatus } from './schema-status.ts';
+import { createStatusFit } from './status-fit.ts';
 import { UploadMemories } from './upload-memory.ts';
 
 export interface ControllerDeps {
@@ -52,7 +53,14 @@ export function createController(deps: ControllerDeps): Controller {
   const { client, config, clock, log, metrics } = deps;
   const caches = createCaches({ client, log, namespaces: config.namespaces });
   const counters = createLedgerCounters(metrics);
-  const databases = new Databases({ client, clock, log, tickMs: config.tickMs, onRow: counters.onRow });
+  const databases = new Databases({
+    client,
+    program: 'operator',
+    clock,
+    log,
+    tickMs: config.tickMs,
+    onRow: counters.onRow,
+  });
   const memories = new UploadMemories();
   const deleted = new Map<string, DeletedUpload[]>();
   const queue = createWorkQueue({
@@ -76,7 +84,8 @@ export function createController(deps: ControllerDeps): Controller {
     await Promise.all([caches.uploads.synced, caches.schemas.synced]);
     await waitForNamespaces(caches, { clock, signal });
     const reachPoint = createFaultPoints(config.fault, log);
-    const shared = { client, caches, databases, config, clock, log, clusterId, reachPoint };
+    const findMigrator = createMigratorFinder(client);
+    const shared = { client, caches, databases, config, clock, log, clusterId, reachPoint, findMigrator };
     const reconcileDeps: ReconcileDeps = {
       ...shared,
       settings: config.runner,
@@ -84,8 +93,8 @@ export function createController(deps: ControllerDeps): Controller {
       memories,
       counters,
       metrics,
+      statusFit: createStatusFit({ clock, log }),
       enqueue: (key) => queue.add(key),
-      findMigrator: createMigratorFinder(client),
       findServiceAccount: createServiceAccountFinder(client, clock),
     };
     const onWentBack = (upload: BatchUpload) => {

@@ -51,7 +51,7 @@ import { explainWaits } from './waiting-session-policy.ts';
 export const STOPPING_MS = 5_000;
 
 /** An upload at work is looked at this often, although nothing of it changes. */
-const STILL_CHECK_MS = 10_000;
+const STILL_CHECK_MS = 15_000;
 
 export function decide(observed: Observed): Decision {
   const { ledger, upload } = observed;
@@ -133,12 +133,19 @@ function endOf({ upload, topErrors }: Observed, row: UploadProgress): JobPlan | 
 function work(observed: Observed, view: View & { row: UploadProgress }, plan: JobPlan): Decision {
   const job = observed.jobs[neededKind(view.row)];
   const { stuck, checkAfterMs } = findStuck(observed, job);
+  const { failing, checkAfterMs: failingForMs } = findFailing(observed, job);
   return {
     actions: plan.actions,
     view,
-    degraded: plan.degraded ?? findFailing(observed, job) ?? stuck ?? explainWaits(observed.waits),
-    // Nobody reports that an upload does not move.
-    requeueAfterMs: earliest(plan.requeueAfterMs, checkAfterMs, job?.active ? STILL_CHECK_MS : null),
+    degraded: plan.degraded ?? failing ?? stuck ?? explainWaits(observed.waits) ?? observed.databaseBusy?.why ?? null,
+    requeueAfterMs: earliest(
+      plan.requeueAfterMs,
+      checkAfterMs,
+      failingForMs,
+      observed.databaseBusy?.forMs ?? null,
+      // Nobody reports that an upload does not move.
+      job?.active ? STILL_CHECK_MS : null,
+    ),
   };
 }
 

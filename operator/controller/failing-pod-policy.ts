@@ -19,11 +19,17 @@ const MANY_DISRUPTIONS = 2;
 /** Time for which the status speaks of evicted pods after the last one. */
 const SAID_MS = 600_000;
 
+export interface FailingResult {
+  failing: UploadExplanation | null;
+  /** Time until the status stops to speak of evicted pods, unless more are evicted; null when it does not. */
+  checkAfterMs: number | null;
+}
+
 export function findFailing(
   { pods, disruptions }: Pick<Observed, 'pods' | 'disruptions'>,
   job: JobView | null,
-): UploadExplanation | null {
-  if (job === null || job.suspended || job.verdict !== 'none') return null;
+): FailingResult {
+  if (job === null || job.suspended || job.verdict !== 'none') return NOT_FAILING;
   const byIndex = Map.groupBy(
     pods.filter((pod) => pod.job === job.name),
     ({ index }) => index,
@@ -36,10 +42,12 @@ export function findFailing(
     const isFailing = failed.length >= 2 || (failed.length === 1 && !isTriedAgain);
     if (isFailing && failed.length > worst.length) worst = failed;
   }
-  if (worst.length > 0) return explainFailing(worst);
-  if (disruptions === null || disruptions.count < MANY_DISRUPTIONS || disruptions.agoMs > SAID_MS) return null;
-  return explainDisrupted(disruptions);
+  if (worst.length > 0) return { failing: explainFailing(worst), checkAfterMs: null };
+  if (disruptions === null || disruptions.count < MANY_DISRUPTIONS || disruptions.agoMs >= SAID_MS) return NOT_FAILING;
+  return { failing: explainDisrupted(disruptions), checkAfterMs: SAID_MS - disruptions.agoMs };
 }
+
+const NOT_FAILING: FailingResult = { failing: null, checkAfterMs: null };
 
 const isFailed = ({ phase, terminated }: PodView) => phase === 'Failed' && terminated !== null;
 

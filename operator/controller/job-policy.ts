@@ -80,7 +80,7 @@ function sayDeleted({ created, upload }: Observed): { degraded: UploadExplanatio
 function jobDeleted(namespace: string, times: number): UploadExplanation {
   return {
     reason: 'JobDeleted',
-    message: `Something other than the operator has deleted the Job of this upload, ${count(times, 'time')} so far; the operator makes the Job again after growing waits, and loaded records are not loaded twice. Find what deletes Jobs in the namespace ${namespace} (the audit log of the API server names the user), or delete this BatchUpload.`,
+    message: `Something other than the operator has deleted the Job of this upload or taken its labels away, ${count(times, 'time')} so far; the operator makes the Job or its labels again after growing waits, and loaded records are not loaded twice. Find what changes Jobs in the namespace ${namespace} (the audit log of the API server names the user), or delete this BatchUpload.`,
   };
 }
 

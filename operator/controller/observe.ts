@@ -109,6 +109,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       created: row ? lastCreation(memory, jobName(uid, neededKind(row), row.attempt), clock) : null,
       disruptions: disruptions && { ...disruptions, agoMs: at - disruptions.at },
       waits: waits?.list ?? [],
+      databaseBusy: sayBusy(database),
       recreated: memory.recreated,
       failedSince,
       recordsPerSecond: rate?.perSecond ?? null,
@@ -128,6 +129,13 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       creationRefused: creation ?? memory.creationRefused,
     },
   };
+}
+
+/** A database that is always slow would otherwise be said to be in order and held up by turns. */
+function sayBusy(database: Database | null): Observed['databaseBusy'] {
+  const busy = database?.busy ?? null;
+  const why = explainFault(busy?.fault);
+  return busy && why && { why, forMs: busy.forMs };
 }
 
 /** Null for a running upload, also for one that failed before and is tried again. */
@@ -183,7 +191,7 @@ async function openDatabase({ client, databases, config }: ObserveDeps, input: O
   const s3 = s3SecretName(upload.spec);
   const { endpoint } = upload.spec.source.s3;
   if (fresh && (s3 !== DEFAULT_NAMES.s3Secret || endpoint !== undefined)) {
-    const secret = await findSecret(client, { namespace, name: s3 }, signal);
+    const secret = await findSecret({ client, program: 'operator' }, { namespace, name: s3 }, signal);
     if (!secret && s3 !== DEFAULT_NAMES.s3Secret) throw explained(secretMissing(namespace, s3, 's3'));
     const own = decodeSecret(secret, 'AWS_ENDPOINT_URL_S3');
     const message = refuseEndpoint(endpoint, { own, allowed: config.allowedEndpoints });
@@ -235,8 +243,14 @@ async function observeTopErrors(
   const final = row.completedAt !== null;
   const now = clock.monotonic();
   if (known && !final && now - known.at < TOP_ERRORS_MS) return known;
-  const list = await database.readTopErrors(row.id);
-  return { list, count, at: now };
+  try {
+    const list = await database.readTopErrors(row.id);
+    return { list, count, at: now };
+  } catch (error) {
+    // The examples of errors are no reason to show nothing else of a running upload while its database is held up.
+    if (final || !(error instanceof Fault) || error.code !== 'DB_BUSY') throw error;
+    return known;
+  }
 }
 
 /** The sessions are looked at only while the upload should move and does not. */

@@ -20,6 +20,7 @@ import { progressSpacingMs } from './progress-policy.ts';
 import { isFinal } from './retry-policy.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
 import { eventsOf } from './status-events.ts';
+import { reduceStatus, type StatusFit } from './status-fit.ts';
 import type { Decision, Observed, Outcome } from './types.ts';
 import { isNewer, type UploadMemories, type UploadMemory, watchDatabase } from './upload-memory.ts';
 
@@ -30,6 +31,7 @@ export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   enqueue: (key: string) => void;
   counters: LedgerCounters;
   metrics: Pick<Metrics, 'duration'>;
+  statusFit: StatusFit;
 }
 
 type StatusClient = Pick<KubeClient, 'applyStatus'>;
@@ -65,6 +67,7 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
   const upload = withNewestStatus(input.upload, memory);
   if (isFinal(upload) && !memory.wentBack) return tidyUp(deps, { key, upload, signal });
   memory.tidyingSince = null;
+  memory.cleanup = null;
   const since = deps.clock.monotonic();
   let known: StatusInput | null = null;
   const onDecision = (decided: StatusInput) => {
@@ -265,13 +268,15 @@ function waitMore({ clock, config }: ReconcileDeps, memory: UploadMemory, { view
 }
 
 async function writeStatus(
-  { client, events, clock, memories }: ReconcileDeps,
+  deps: ReconcileDeps,
   input: StatusInput,
   { memory, signal }: { memory: UploadMemory; signal: AbortSignal },
 ): Promise<number | null> {
+  const { client, events, clock, memories, statusFit } = deps;
   // The status may have been written since this reconcile began: by the reconcile itself, when it waited for long.
   const upload = withNewestStatus(input.upload, memory);
-  const status = buildStatus({ ...input, upload });
+  const { level } = statusFit;
+  const status = buildFittingStatus(statusFit, { ...input, upload });
   if (sameStatus(upload.status, status)) return null;
   const sinceMs = clock.monotonic() - (memory.written?.at ?? -Infinity);
   const spacingMs = progressSpacingMs(memories.moving);
@@ -289,7 +294,8 @@ async function writeStatus(
   } catch (error) {
     // The upload has been deleted; the watch event of the deletion follows.
     if (isNotFound(error)) return null;
-    throw error;
+    if (!statusFit.note(error, level)) throw error;
+    return writeStatus(deps, input, { memory, signal });
   }
   const target = {
     apiVersion: 'batchupload.dev/v1alpha1',
@@ -298,6 +304,14 @@ async function writeStatus(
   };
   for (const event of eventsOf(upload.status, status)) events.record(target, event);
   return null;
+}
+
+function buildFittingStatus({ outdated, level }: StatusFit, input: StatusInput): BatchUploadStatus {
+  const status = buildStatus(input);
+  if (outdated === null) return status;
+  if (input.degraded !== null) return reduceStatus(status, level);
+  // The message stays what it is without the CRD: what the upload does or waits for matters more.
+  return reduceStatus({ ...buildStatus({ ...input, degraded: outdated }), message: status.message ?? '' }, level);
 }
 
 /** Is the upload in another state, and not only further on? */
@@ -326,7 +340,7 @@ export async function tidyUp(
   await applyActions(deps, applied, expiring);
   const unfinished = unfinishedJobs(jobs);
   if (unfinished.length === 0) {
-    if (isHeld(upload)) return cleanUpUpload(deps, { upload, signal });
+    if (isHeld(upload)) return cleanUpUpload(deps, { upload, memory: deps.memories.of(key, uid), signal });
     deps.memories.forget(key);
     return undefined;
   }

@@ -11,9 +11,10 @@ import { canonicalJson } from '#common/canonical-json.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
 import { isoSeconds } from '#common/iso-seconds.ts';
+import type { Logger } from '#common/log.ts';
 import { cutText } from '#common/text.ts';
 import { FIELD_MANAGER, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
-import { isNotFound, KubeError } from '#kube/errors.ts';
+import { isNotFound, isSchemaRefusal, KubeError } from '#kube/errors.ts';
 import type { KubeClient, ProcessResult } from '#kube/types.ts';
 import type { ControllerConfig } from '#operator/config/controller-config.ts';
 import { checkNamespace } from '#operator/tenancy/allow-list.ts';
@@ -26,6 +27,7 @@ export interface SchemaStatusDeps {
   databases: Databases;
   config: Pick<ControllerConfig, 'namespaces'>;
   clock: Clock;
+  log: Logger;
 }
 
 type Verdict = Explanation & { status: SchemaCondition['status'] };
@@ -62,7 +64,7 @@ async function isSlow(checking: Promise<Verdict>, { clock }: SchemaStatusDeps, s
 }
 
 async function writeStatus(
-  { client, clock }: SchemaStatusDeps,
+  { client, clock, log }: SchemaStatusDeps,
   schema: RecordSchema,
   { faults, target, signal }: { faults: string | null; target: Verdict; signal: AbortSignal },
 ): Promise<RecordSchemaStatus> {
@@ -79,7 +81,7 @@ async function writeStatus(
   if (canonicalJson(schema.status ?? null) !== canonicalJson(status)) {
     const object = { metadata: { name, namespace, uid }, status } as RecordSchema;
     const options = { fieldManager: FIELD_MANAGER, force: true, signal };
-    await client.applyStatus(RECORD_SCHEMAS, object, options).catch(ignoreDeleted);
+    await client.applyStatus(RECORD_SCHEMAS, object, options).catch((error) => explainRefusal(error, schema, log));
   }
   return status;
 }
@@ -121,6 +123,13 @@ async function checkTarget(
   }
 }
 
-function ignoreDeleted(error: unknown): void {
-  if (!isNotFound(error)) throw error;
+/** A RecordSchema that was deleted needs no status, and a CRD of an earlier release takes none, or not this one. */
+function explainRefusal(error: unknown, { metadata: { namespace, name } }: RecordSchema, log: Logger): void {
+  const isDeleted = isNotFound(error) && (error as Error).message.includes(`"${name}"`);
+  if (isDeleted) return;
+  if (!isNotFound(error) && !isSchemaRefusal(error)) throw error;
+  log.error(
+    { err: error, namespace, schema: name },
+    'the CRD of RecordSchema is older than this operator and takes no status: upgrade it',
+  );
 }

@@ -91,6 +91,8 @@ export interface Observed {
   disruptions: Disruptions | null;
   /** What the sessions of the pods wait for; empty while the upload moves. */
   waits: readonly SessionWait[];
+  /** Why the database, which was held up a moment ago, still counts as held up, and for how long; null otherwise. */
+  databaseBusy: { why: UploadExplanation; forMs: number } | null;
   /** How often the Job that is missing now was deleted to be made again. */
   recreated: number;
   /** When the failure of this upload was first read from the ledger (wall clock, ms). */

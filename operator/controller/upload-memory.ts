@@ -26,6 +26,8 @@ export interface UploadMemory {
   failedSince: number | null;
   /** Since when the upload is known to have ended while Jobs of it go on (monotonic, ms). */
   tidyingSince: number | null;
+  /** Since when (monotonic, ms) a held upload and its cleanup Job have been seen; null while the upload has not ended. */
+  cleanup: { endedAt: number; jobAt: number | null } | null;
   /** The Job that the controller made last, how often the controller made a Job of this name, and when (monotonic, ms). */
   created: { name: string; times: number; at: number } | null;
   /** Since when (monotonic, ms) each Job and pod has been seen in its present state. */
@@ -63,6 +65,7 @@ export class UploadMemories {
       topErrors: null,
       failedSince: null,
       tidyingSince: null,
+      cleanup: null,
       created: null,
       seen: new Map(),
       disruptions: null,

@@ -143,6 +143,8 @@ function environment({ upload, attempt, settings }: JobInput): EnvVar[] {
     [ENV.parallelism]: String(spec.parallelism),
     [ENV.inlineLimitBytes]: String(settings.inlineLimitBytes),
     [ENV.retrySeconds]: String(settings.retrySeconds),
+    [ENV.maxRecordBytes]: String(settings.maxRecordBytes),
+    [ENV.stallSeconds]: String(settings.stallSeconds),
     ...(settings.allowedEndpoints.length > 0 ? { [ENV.allowedEndpoints]: settings.allowedEndpoints.join() } : {}),
     [ENV.logLevel]: settings.logLevel,
     [ENV.datadog]: String(settings.datadog),

@@ -4,6 +4,9 @@ import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
 import { databaseSecretName, s3SecretName } from '#api/names.ts';
 
+/** A program of the operator's image; each has a Role of its own. */
+export type Program = 'operator' | 'bridge';
+
 export interface AllowList {
   namespaces: readonly string[];
   extraDatabaseSecrets: readonly string[];
@@ -53,7 +56,7 @@ function checkSecrets(spec: BatchUploadSpec, allow: AllowList): UploadExplanatio
 }
 
 export interface SecretNotAllowed {
-  program: 'operator' | 'bridge';
+  program: Program;
   secret: string;
   /** The field of the resource that names the Secret. */
   field: string;

@@ -10,10 +10,12 @@ import type { KubeClient } from '#kube/types.ts';
 import { Database } from '#ledger/client/database.ts';
 import { connectionConfig } from '#ledger/client/pool-connection.ts';
 import type { UploadProgress } from '#ledger/types.ts';
+import type { Program } from './allow-list.ts';
 import { secretMissing } from './secret-missing.ts';
 
 export interface DatabasesDeps {
   client: Pick<KubeClient, 'find'>;
+  program: Program;
   clock: Clock;
   log: Logger;
   tickMs: number;
@@ -122,7 +124,7 @@ export class Databases {
   }
 
   async #readSecret(ref: SecretRef, signal?: AbortSignal): Promise<{ uri: string; caCert: string | undefined }> {
-    const secret = await findSecret(this.#deps.client, ref, signal);
+    const secret = await findSecret(this.#deps, ref, signal);
     if (!secret) throw toFault(secretMissing(ref.namespace, ref.name, 'database'));
     const uri = decodeSecret(secret, DATABASE_SECRET_KEYS.uri);
     if (!uri) {
@@ -138,9 +140,9 @@ export class Databases {
 /** JSON leaves functions out, and by one of them sslmode=verify-ca differs from verify-full. */
 const withFunctions = (_key: string, value: unknown) => (typeof value === 'function' ? String(value) : value);
 
-/** @throws Fault when the operator's Role does not name the Secret. */
+/** @throws Fault when the program's Role does not name the Secret. */
 export async function findSecret(
-  client: Pick<KubeClient, 'find'>,
+  { client, program }: Pick<DatabasesDeps, 'client' | 'program'>,
   ref: SecretRef,
   signal?: AbortSignal,
 ): Promise<Secret | undefined> {
@@ -150,7 +152,7 @@ export async function findSecret(
     if (!isForbidden(error)) throw error;
     throw toFault({
       reason: 'SecretNotAllowed',
-      message: `The operator may not read the Secret ${ref.name} in the namespace ${ref.namespace}: the operator's Role there does not name the Secret. Add the namespace to the chart's value uploads.namespaces, or the Secret to the chart's list of names.`,
+      message: `The ${program} may not read the Secret ${ref.name} in the namespace ${ref.namespace}: the ${program}'s Role there does not name the Secret. Add the namespace to the chart's value uploads.namespaces, or the Secret to the chart's list of names.`,
     });
   }
 }

@@ -30,6 +30,22 @@ export async function prepareLedger({
   return database.run(checkLedgerRights);
 }
 
+/**
+ * Brings the ledger up to date where a Secret names the role that may do so. The bridge, which may not read that Secret,
+ * waits for this.
+ */
+export async function migrateWhereNamed({
+  database,
+  findMigrator,
+}: {
+  database: Database;
+  findMigrator: FindMigrator;
+}): Promise<void> {
+  if (!(await database.run(needsMigration, { isVisit: true }))) return;
+  const migrator = await findMigrator();
+  if (migrator !== null) await migrateAs(migrator, await database.run(currentUser));
+}
+
 async function needsMigration(client: pg.ClientBase): Promise<boolean> {
   try {
     return (await readLedgerState(client)) !== 'current';

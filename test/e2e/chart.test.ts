@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { LABELS, MANAGED_BY } from '#api/labels.ts';
 import { readClusterEnv } from '#support/cluster/cluster.ts';
 
 const exec = promisify(execFile);
@@ -50,10 +51,39 @@ describe('rights', () => {
     expect(find(await template(), 'ClusterRole', 'r-operator').rules).toEqual([
       { apiGroups: ['batchupload.dev'], resources: ['batchuploads', 'recordschemas'], verbs: ['get', 'list', 'watch'] },
       { apiGroups: ['batchupload.dev'], resources: ['batchuploads/status', 'recordschemas/status'], verbs: ['patch'] },
-      { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['patch'] },
       { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
       { apiGroups: [''], resources: ['namespaces'], resourceNames: ['kube-system'], verbs: ['get'] },
     ]);
+  });
+
+  it('uploads themselves are changed only where they are loaded, or were and are still held', async () => {
+    const all = await template(
+      'uploads.namespaces=["a"]',
+      'uploads.formerNamespaces=["left"]',
+      'bridge.enabled=true',
+      'uninstall.releaseUploads=false',
+    );
+    const mayPatch = all.filter(({ rules }) =>
+      rules?.some(
+        ({ resources, verbs }) => resources.includes('batchuploads') && verbs.some((verb) => /patch|update/.test(verb)),
+      ),
+    );
+    // The role for people is no right of the operator.
+    expect(named(mayPatch, 'ClusterRole')).toEqual(['r-edit']);
+    expect(named(mayPatch, 'Role')).toEqual(['a/r-operator', 'left/r-operator']);
+    expect(find(all, 'Role', 'r-operator', 'left').rules).toEqual([
+      { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['patch'] },
+    ]);
+    expect(find(all, 'RoleBinding', 'r-operator', 'left')['subjects']).toEqual([
+      { kind: 'ServiceAccount', name: 'r-operator', namespace: 'system' },
+    ]);
+    // Nothing is loaded there any more: there are no Secrets, and no account of pods.
+    expect(all.filter(({ metadata }) => metadata.namespace === 'left').map(({ kind }) => kind)).toEqual([
+      'Role',
+      'RoleBinding',
+    ]);
+    const { env } = find(all, 'Deployment', 'r-operator')['spec'].template.spec.containers[0];
+    expect(env).toContainEqual({ name: 'BATCH_UPLOAD_NAMESPACES', value: 'a' });
   });
 
   it('in a namespace of uploads: its Jobs, and Secrets by name', async () => {
@@ -61,6 +91,7 @@ describe('rights', () => {
     expect(named(all, 'Role').toSorted()).toEqual(['a/r-operator', 'b/r-operator', 'r-operator-lease']);
     for (const namespace of ['a', 'b']) {
       expect(find(all, 'Role', 'r-operator', namespace).rules).toEqual([
+        { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['patch'] },
         { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
         { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
         { apiGroups: [''], resources: ['events'], verbs: ['list'] },
@@ -198,7 +229,7 @@ describe('the bridge', () => {
         {
           apiGroups: [''],
           resources: ['secrets'],
-          resourceNames: ['batch-upload-database', 'batch-upload-migrate', 'batch-upload-s3', 'partner'],
+          resourceNames: ['batch-upload-database', 'batch-upload-s3', 'partner'],
           verbs: ['get'],
         },
       ]);
@@ -212,20 +243,32 @@ describe('the bridge', () => {
     );
   });
 
-  it('an identity in the cloud, Datadog and a ServiceMonitor only where they are asked for', async () => {
+  it('may never read the Secret of the migrating role, whatever lists name it', async () => {
+    const migrate = '["batch-upload-migrate","own"]';
+    const all = await template(
+      ON,
+      ...['uploads.database', 'uploads.s3'].map((value) => `${value}.extraSecretNames=${migrate}`),
+      `bridge.secretNames=${migrate}`,
+    );
+    const secrets = find(all, 'Role', 'r-bridge', 'default').rules!.find(({ resources }) => resources[0] === 'secrets');
+    expect(secrets?.resourceNames).toEqual(['batch-upload-database', 'batch-upload-s3', 'own']);
+  });
+
+  it('an identity in the cloud and a ServiceMonitor only where they are asked for, and no Datadog at all', async () => {
     const role = { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::1:role/r' };
     const all = await template(
       ON,
       `bridge.serviceAccount.annotations=${JSON.stringify(role)}`,
       'metrics.serviceMonitor.enabled=true',
       'datadog.enabled=true',
+      'datadog.env={"DD_ENV":"prod"}',
     );
     expect(find(all, 'ServiceAccount', 'r-bridge').metadata.annotations).toEqual(role);
     expect(named(all, 'ServiceMonitor')).toEqual(expect.arrayContaining(['r-bridge', 'r-operator']));
-    expect(JSON.stringify(find(all, 'Deployment', 'r-bridge'))).toContain('BATCH_UPLOAD_DATADOG');
+    // The bridge sends nothing to Datadog.
+    expect(JSON.stringify(find(all, 'Deployment', 'r-bridge'))).not.toMatch(/DATADOG|DD_/);
     const off = await template(ON);
     expect(named(off, 'ServiceMonitor')).toEqual([]);
-    expect(JSON.stringify(find(off, 'Deployment', 'r-bridge'))).not.toContain('BATCH_UPLOAD_DATADOG');
   });
 });
 
@@ -256,7 +299,159 @@ describe('in every namespace of uploads', () => {
     const off = ['uploads.database.create', 'uploads.s3.create', 'runner.serviceAccount.create'];
     const all = await template('uploads.database.uri=', ...off.map((name) => `${name}=false`));
     expect(named(all, 'Secret')).toEqual([]);
-    expect(named(all, 'ServiceAccount')).toEqual(['r-operator']);
+    expect(named(all, 'ServiceAccount').toSorted()).toEqual(['r-operator', 'r-operator-uninstall']);
+  });
+});
+
+describe('what one namespace has of its own', () => {
+  const ALL = [
+    'uploads.namespaces=["a","b","c"]',
+    'uploads.database.caCert=ca-of-all',
+    'uploads.s3.endpoint=https://s3-of-all',
+    'uploads.s3.accessKeyId=key-of-all',
+    'uploads.s3.secretAccessKey=secret-of-all',
+    'runner.serviceAccount.annotations={"role":"of-all"}',
+  ];
+  const own = (value: object) => `uploads.perNamespace=${JSON.stringify(value)}`;
+  const data = (all: Manifest[], name: string, namespace: string) => find(all, 'Secret', name, namespace)['stringData'];
+
+  it('takes the place of what all have, without a key or an address of theirs', async () => {
+    const b = {
+      database: { uri: 'postgres://b@db-b/b' },
+      s3: { endpoint: 'https://s3-b' },
+      serviceAccount: { annotations: { role: 'of-b' } },
+    };
+    const all = await template(...ALL, own({ b }));
+    expect(data(all, 'batch-upload-database', 'b')).toEqual({ uri: 'postgres://b@db-b/b' });
+    expect(data(all, 'batch-upload-s3', 'b')).toEqual({ AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL_S3: 'https://s3-b' });
+    expect(find(all, 'ServiceAccount', 'batch-upload-runner', 'b').metadata.annotations).toEqual({ role: 'of-b' });
+    expect(JSON.stringify(all.filter(({ metadata }) => metadata.namespace === 'b'))).not.toMatch(/of-all/);
+    expect(data(all, 'batch-upload-database', 'a')).toEqual({ uri: 'postgres://u:p@db/d', 'ca.crt': 'ca-of-all' });
+    expect(data(all, 'batch-upload-s3', 'a')).toMatchObject({ AWS_ACCESS_KEY_ID: 'key-of-all' });
+    expect(find(all, 'ServiceAccount', 'batch-upload-runner', 'a').metadata.annotations).toEqual({ role: 'of-all' });
+  });
+
+  it('may be a Secret that somebody else makes, or one of the chart where the others are not', async () => {
+    const hidden = await template(...ALL, own({ c: { database: { create: false }, s3: { create: false } } }));
+    expect(named(hidden, 'Secret').filter((name) => name.startsWith('c/'))).toEqual([]);
+    expect(named(hidden, 'Secret')).toHaveLength(4);
+    const alone = await template(
+      'uploads.namespaces=["a","b"]',
+      'uploads.database.create=false',
+      own({ b: { database: { uri: 'postgres://b@db-b/b' } } }),
+    );
+    expect(named(alone, 'Secret').filter((name) => name.endsWith('database'))).toEqual(['b/batch-upload-database']);
+  });
+});
+
+describe('network policies', () => {
+  const ON = ['networkPolicy.enabled=true', 'bridge.enabled=true', 'uploads.namespaces=["a","b"]'];
+  const portsOf = ({ spec }: Manifest) =>
+    spec.egress.flatMap(({ ports }: { ports: { port: number }[] }) => ports.map(({ port }) => port));
+
+  it('none unless they are asked for', async () => {
+    expect(named(await template('bridge.enabled=true'), 'NetworkPolicy')).toEqual([]);
+    // `helm upgrade --reuse-values` of an older release gives no value for them.
+    expect(named(await template('networkPolicy=null', 'uninstall=null'), 'NetworkPolicy')).toEqual([]);
+  });
+
+  it('one for the operator, one for the bridge, and one for the pods of each namespace', async () => {
+    const all = await template(...ON);
+    expect(named(all, 'NetworkPolicy').toSorted()).toEqual([
+      'a/r-operator-runner',
+      'b/r-operator-runner',
+      'r-bridge',
+      'r-operator',
+    ]);
+    for (const policy of all.filter(({ kind }) => kind === 'NetworkPolicy')) {
+      expect(policy['spec'].policyTypes).toEqual(['Egress']);
+    }
+    expect(named(await template(...ON, 'bridge.enabled=false'), 'NetworkPolicy')).not.toContain('r-bridge');
+  });
+
+  it('each reaches what it needs: pods no API server, the operator no storage', async () => {
+    const all = await template(...ON, 'networkPolicy.apiServer.ports=[6443]', 'networkPolicy.storage.ports=[9000]');
+    const ports = (name: string, namespace?: string) => portsOf(find(all, 'NetworkPolicy', name, namespace));
+    expect(ports('r-operator')).toEqual([53, 53, 6443, 5432]);
+    expect(ports('r-bridge')).toEqual([53, 53, 6443, 5432, 9000, 22]);
+    expect(ports('r-operator-runner', 'a')).toEqual([53, 53, 5432, 9000]);
+  });
+
+  it('they select the pods that the chart and the operator make', async () => {
+    const all = await template(...ON);
+    for (const name of ['r-operator', 'r-bridge']) {
+      const { matchLabels } = find(all, 'NetworkPolicy', name)['spec'].podSelector;
+      expect(find(all, 'Deployment', name)['spec'].template.metadata.labels).toMatchObject(matchLabels);
+    }
+    expect(find(all, 'NetworkPolicy', 'r-operator-runner', 'a')['spec'].podSelector).toEqual({
+      matchLabels: { [LABELS.managedBy]: MANAGED_BY },
+      matchExpressions: [{ key: LABELS.uid, operator: 'Exists' }],
+    });
+  });
+
+  it('no rule reaches the addresses of the machine or of its cloud, unless its `to` names them', async () => {
+    const all = await template(...ON);
+    for (const { spec } of all.filter(({ kind }) => kind === 'NetworkPolicy')) {
+      const blocks = spec.egress.flatMap(({ to = [] }) => to.map(({ ipBlock }: never) => ipBlock));
+      expect(blocks.length).toBeGreaterThan(1);
+      for (const { cidr, except } of blocks) {
+        const wanted = cidr === '::/0' ? ['fe80::/10', 'fd00:ec2::/32'] : ['169.254.0.0/16', '100.100.100.200/32'];
+        expect(except).toEqual(expect.arrayContaining(wanted));
+      }
+    }
+    const to = [{ ipBlock: { cidr: '10.0.0.0/8' } }];
+    const narrow = await template(
+      ...ON,
+      `networkPolicy.database.to=${JSON.stringify(to)}`,
+      'networkPolicy.runner.extraEgress=[{"ports":[{"port":8126}]}]',
+    );
+    const { egress } = find(narrow, 'NetworkPolicy', 'r-operator-runner', 'a')['spec'];
+    expect(egress[1]).toEqual({ to, ports: [{ protocol: 'TCP', port: 5432 }] });
+    expect(egress.at(-1)).toEqual({ ports: [{ port: 8126 }] });
+  });
+});
+
+describe('the end of an uninstall', () => {
+  const hooks = (all: Manifest[]) => all.filter(({ metadata }) => metadata.annotations?.['helm.sh/hook']);
+
+  it('a Job releases the uploads that are held, with rights that exist only then', async () => {
+    const all = hooks(await template());
+    expect(all.map(({ kind }) => kind).toSorted()).toEqual([
+      'ClusterRole',
+      'ClusterRoleBinding',
+      'Job',
+      'ServiceAccount',
+    ]);
+    for (const { metadata } of all) {
+      expect(metadata.name).toBe('r-operator-uninstall');
+      // After the operator has gone, since it would hold running uploads again.
+      expect(metadata.annotations).toMatchObject({
+        'helm.sh/hook': 'post-delete',
+        'helm.sh/hook-delete-policy': 'before-hook-creation,hook-succeeded',
+      });
+    }
+    const weight = (kind: string) =>
+      Number(find(all, kind, 'r-operator-uninstall').metadata.annotations!['helm.sh/hook-weight']);
+    expect(weight('Job')).toBeGreaterThan(
+      Math.max(...['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding'].map(weight)),
+    );
+    expect(find(all, 'ClusterRole', 'r-operator-uninstall').rules).toEqual([
+      { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['get', 'list', 'patch'] },
+    ]);
+    const { spec } = find(all, 'Job', 'r-operator-uninstall');
+    const operator = find(await template(), 'Deployment', 'r-operator')['spec'].template.spec;
+    // An uninstall that cannot release them ends with an error: helm itself waits for 5 minutes.
+    expect(spec.activeDeadlineSeconds).toBeLessThan(300);
+    expect(spec.template.spec).toMatchObject({
+      restartPolicy: 'Never',
+      serviceAccountName: 'r-operator-uninstall',
+      securityContext: operator.securityContext,
+      containers: [{ image: operator.containers[0].image, command: ['operator', 'release-uploads'] }],
+    });
+  });
+
+  it('can be left out', async () => {
+    expect(hooks(await template('uninstall.releaseUploads=false'))).toEqual([]);
   });
 });
 
@@ -293,6 +488,21 @@ describe('the command that installs or upgrades the chart, as a page shows it', 
   });
 });
 
+it('the values that docs/how-to/tenants.md shows can be rendered', async () => {
+  const text = await readFile(new URL('docs/how-to/tenants.md', root), 'utf8');
+  const blocks = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(
+    ([, block]) => parse(block!) as Record<string, object>,
+  );
+  expect(blocks).toHaveLength(2);
+  for (const block of blocks) {
+    const values = Object.entries(block).flatMap(([top, fields]) =>
+      Object.entries(fields).map(([name, value]) => `${top}.${name}=${JSON.stringify(value)}`),
+    );
+    const all = await template(...values);
+    expect(named(all, 'Deployment')).toContain('r-operator');
+  }
+});
+
 describe('refuses, and names the value', () => {
   it.each([
     ['a missing database', 'uploads.database.uri=', /uploads\.database\.uri is needed/],
@@ -304,8 +514,44 @@ describe('refuses, and names the value', () => {
     ['a name that is none', 'uploads.namespaces=["Team A"]', /uploads[./]namespaces/],
     ['a Service of no type', 'bridge.service.type=Public', /bridge[./]service[./]type/],
     ['a Secret’s name that is none', 'bridge.secretNames=["Partner A"]', /bridge[./]secretNames/],
+    [
+      'a namespace that is former and not',
+      'uploads.formerNamespaces=["default"]',
+      /default, which is in uploads\.namespaces/,
+    ],
+    ['what no namespace has', 'uploads.perNamespace={"x":{"s3":{}}}', /names x, which is not in uploads\.namespaces/],
+    [
+      'a namespace’s own database without a uri',
+      'uploads.perNamespace={"default":{"database":{}}}',
+      /perNamespace\.default\.database\.uri is needed/,
+    ],
+    ['a misspelt value of one namespace', 'uploads.perNamespace={"default":{"s4":{}}}', /'?s4'? not allowed/],
+    ['a port that is none', 'networkPolicy.database.ports=[0]', /networkPolicy[./]database[./]ports/],
+    ['a misspelt value of the policies', 'networkPolicy.enable=true', /'?enable'? not allowed/],
     ['a misspelt value of the bridge', 'bridge.enable=true', /'?enable'? not allowed/],
   ])('%s', async (_what, value, message) => {
     await expect(template(value)).rejects.toThrow(message);
+  });
+
+  it.each([
+    ['postgres://u:p1@db:5433/d', '', /networkPolicy\.database\.ports lacks 5433/],
+    ['postgres://u:p1@h1,h2:5433/d?application_name=x', '', /networkPolicy\.database\.ports lacks 5433/],
+    [
+      'postgres://db/d',
+      'http://minio:9000/x',
+      /networkPolicy\.storage\.ports lacks 9000, the port of the storage endpoint/,
+    ],
+    ['postgres://db/d', 'http://minio', /networkPolicy\.storage\.ports lacks 80/],
+  ])('a policy that would cut uploads off from %s %s', async (uri, endpoint, message) => {
+    const values = [`uploads.database.uri=${uri.replaceAll(',', '\\,')}`, `uploads.s3.endpoint=${endpoint}`];
+    await expect(template('networkPolicy.enabled=true', ...values)).rejects.toThrow(message);
+    await expect(
+      template(
+        'networkPolicy.enabled=true',
+        ...values,
+        'networkPolicy.database.ports=[5432,5433]',
+        'networkPolicy.storage.ports=[80,9000]',
+      ),
+    ).resolves.not.toHaveLength(0);
   });
 });

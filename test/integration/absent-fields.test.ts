@@ -1,8 +1,7 @@
 /** With Update, what a stored row has of fields that the file lacks stays, whatever the format and the kind of column. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { migrate } from '#ledger/migrate.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { loadInProcess } from '#support/runner/load-in-process.ts';
 
@@ -48,8 +47,7 @@ describe.each(['', TRIGGER])('%s', (trigger) => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    url = await createDatabase(server);
-    await withClient(url, migrate);
+    url = await createLedgerDatabase(server);
     await run(`CREATE TABLE items (k text PRIMARY KEY, a text, b text, b_long text, a_b text, details jsonb, only_c json);
       INSERT INTO items SELECT k, 'old a', 'old b', 'true', NULL, '${JSON.stringify(STORED.details)}', '${JSON.stringify(STORED.only_c)}'
       FROM unnest('{1,2}'::text[]) AS k; ${trigger}`);

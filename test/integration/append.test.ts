@@ -7,7 +7,6 @@ import fc from 'fast-check';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect, sqlState } from '#ledger/connection/postgres.ts';
-import { migrate } from '#ledger/migrate.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
@@ -15,7 +14,7 @@ import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { createTableSql } from '#runner/target/create-target.ts';
 import { prepareTarget } from '#runner/target/prepare-target.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { APPEND_SCHEMA, planTestUpload } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { prepareGroup } from '#support/runner/prepared-chunks.ts';
@@ -69,8 +68,7 @@ describe.each(CASES)('PostgreSQL $version, $mode, owner columns: $owner', ({ ver
   let clients: pg.Client[] = [];
 
   beforeEach(async () => {
-    url = await createDatabase(servers.get(version)!);
-    await withClient(url, migrate);
+    url = await createLedgerDatabase(servers.get(version)!);
     return async () => {
       await Promise.all(clients.map((client) => client.end()));
       clients = [];

@@ -8,12 +8,12 @@ import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
 import { Database } from '#ledger/client/database.ts';
 import { connectionConfig } from '#ledger/client/pool-connection.ts';
 import { grantSql } from '#ledger/ledger-rights.ts';
-import { migrate, migrationScript } from '#ledger/migrate.ts';
+import { migrationScript } from '#ledger/migrate.ts';
 import type { AfterSuccess, Arrival, UploadEvent } from '#ledger/types.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createDatabase, createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { openTestUpload, type TestUpload, testPlan } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
@@ -48,10 +48,9 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    url = await createDatabase(server);
+    url = await createLedgerDatabase(server);
     db = new pg.Client({ connectionString: url });
     await db.connect();
-    await migrate(db);
     return () => db.end();
   });
 

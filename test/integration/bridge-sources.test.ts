@@ -1,6 +1,7 @@
 /** The whole bridge with every kind of source: a queue, posted events, an SFTP server. */
 import { createHmac } from 'node:crypto';
-import { access, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
@@ -96,14 +97,10 @@ describe('a queue', () => {
     expect(statusOf('orders')).toMatchObject({ created: 20, known: 40, ignored: 1 });
     expect(statusOf('orders')?.recentIgnored?.[0]).toMatchObject({ reason: 'ObjectNotFound' });
     expect(uploads()[0]!.spec.source).toMatchObject({ type: 'S3Event', event: { uploadSource: 'orders' } });
-    let left = Number.POSITIVE_INFINITY;
-    void (async () => {
-      while (left > 0) {
-        const { visible, hidden } = await sqs.count(queueUrl);
-        left = visible + hidden;
-      }
-    })();
-    await eventually('the queue is empty', () => left === 0);
+    await eventually('the queue is empty', async () => {
+      const { visible, hidden } = await sqs.count(queueUrl);
+      return visible + hidden === 0;
+    });
   });
 
   it('that is not there is said', async () => {
@@ -180,15 +177,7 @@ describe('an SFTP server', () => {
     expect(source.s3.key).toMatch(/^raw-uploads\/ns\/orders\/[^/]+\/orders 1\.csv$/);
     await eventually('the status', () => statusOf('orders')?.created === 1 && ready('orders')?.status === 'True');
     expect(statusOf('orders')?.recentIgnored?.[0]).toMatchObject({ reason: 'Filtered' });
-    let away = false;
-    void (async () => {
-      while (!away)
-        away = await access(join(directory, 'processed', 'orders 1.csv')).then(
-          () => true,
-          () => false,
-        );
-    })();
-    await eventually('put away', () => away);
+    await eventually('put away', () => existsSync(join(directory, 'processed', 'orders 1.csv')));
   });
 
   it('a host key that is not the one of knownHosts is said', async () => {

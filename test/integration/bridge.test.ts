@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
+import { Fault } from '#common/faults.ts';
 import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
 import type { AdmitNotices, ObjectNotice, Outcome, Receiver } from '#operator/bridge/model/types.ts';
 import { type BridgeBench, startBridgeBench } from '#support/bridge/bridge.ts';
@@ -208,11 +209,11 @@ describe.each([false, true])('a bucket with versions: %s', (versioned) => {
       return Contents.map(({ Key, Size }) => `${Key} ${Size}`).sort();
     };
     const due = async () => (await arrivals()).filter((row) => row.after_success_at === null).length;
-    await until('both are done', async () => (await due()) === 1);
+    await eventually('both are done', async () => (await due()) === 1);
     const moved = versioned ? ['done/a.csv 8', 'done/ä +(1).csv 8'] : ['done/ä +(1).csv 8'];
     expect(await list()).toEqual([...moved, 'in/a.csv 12'].sort());
     await complete(byETag[1]!);
-    await until('all are done', async () => (await due()) === 0);
+    await eventually('all are done', async () => (await due()) === 0);
     // Two files of one name are both kept.
     const other = versioned ? expect.stringMatching(/^done\/a-[a-z2-7]{20}\.csv 12$/) : 'done/a.csv 12';
     expect(await list()).toEqual(versioned ? [other, 'done/a.csv 8', 'done/ä +(1).csv 8'] : [other, ...moved]);
@@ -246,14 +247,6 @@ async function startSilentServer() {
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-async function until(what: string, predicate: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!(await predicate())) {
-    if (performance.now() > end) throw new Error(`did not happen: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
 }
 
 describe('what makes no upload', () => {
@@ -443,6 +436,44 @@ describe('sources come, change and go', () => {
     expect(owners).toEqual(['older', 'younger']);
   });
 
+  it('a source that names a queue and may not receive from it does not keep the queue from its owner', async () => {
+    const bucket = await newBucket();
+    const receiving = new Map<string, number>();
+    let deny = true;
+    const sqs: Receiver = async ({ metadata }, { recorder }, signal) => {
+      const name = metadata!.name!;
+      receiving.set(name, (receiving.get(name) ?? 0) + 1);
+      if (name === 'claims' && deny) {
+        throw new Fault({ code: 'CFG_SECRET', category: 'permanent', reason: 'QueueAccessDenied', message: 'denied' });
+      }
+      recorder.problem('receive', null);
+      await new Promise<void>((end) => signal.addEventListener('abort', () => end(), { once: true }));
+    };
+    const put = (name: string, creationTimestamp: string) => {
+      const source = testSource(name, { s3: { bucket, prefix: '' }, ...EVENTS });
+      bench.api.put('uploadsources', { ...source, metadata: { ...source.metadata, creationTimestamp } });
+    };
+    put('claims', '2026-01-01T00:00:00Z');
+    const bridge = bench.start({ receivers: { sqs } });
+    await eventually('denied', () => ready('claims')?.status === 'False');
+    put('owner', '2026-01-02T00:00:00Z');
+    await eventually('receives', () => ready('owner')?.status === 'True');
+    await eventually('yields', () => ready('claims')?.reason === 'QueueTaken');
+    expect(ready('claims')?.message).toContain('ns/owner');
+    expect(statusOf('owner').queue).toBe('https://sqs.example.com/1/a');
+    expect(statusOf('claims').queue).toBeUndefined();
+    // A bridge that has just started knows the owner by its status, and lets no other source try.
+    await bridge.stop();
+    deny = false;
+    const tries = receiving.get('claims');
+    bench.start({ receivers: { sqs } });
+    await eventually('receives again', () => receiving.get('owner') === 2);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(receiving.get('claims')).toBe(tries);
+    bench.api.remove('uploadsources', NAMESPACE, 'owner');
+    await eventually('takes over', () => ready('claims')?.status === 'True');
+  });
+
   it('suspended, resumed, changed, deleted', async () => {
     const bucket = await newBucket();
     await bench.put(bucket, 'in/a.csv');
@@ -484,7 +515,7 @@ describe('sources come, change and go', () => {
       return values.find(({ metricName }) => metricName?.endsWith('_count'))?.value ?? 0;
     };
     const [before, passed] = [writes(), await passes()];
-    await until('three more passes', async () => (await passes()) >= passed + 3);
+    await eventually('three more passes', async () => (await passes()) >= passed + 3);
     expect(writes()).toBe(before);
   });
 });

@@ -3,14 +3,13 @@ import fc from 'fast-check';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect, sqlState } from '#ledger/connection/postgres.ts';
-import { migrate } from '#ledger/migrate.ts';
 import { closeDeletedUpload, completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
 import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { ITEMS_SCHEMA, ITEMS_TABLE, planTestUpload } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { prepareGroup } from '#support/runner/prepared-chunks.ts';
@@ -38,9 +37,8 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
   afterAll(() => server.stop());
 
   beforeEach(async () => {
-    url = await createDatabase(server);
+    url = await createLedgerDatabase(server);
     await withClient(url, async (client) => {
-      await migrate(client);
       await client.query(ITEMS_TABLE);
       columnTypes = (await readColumnTypes(client, target))!;
     });

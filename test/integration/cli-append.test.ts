@@ -3,11 +3,11 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { LoadResult } from '#cli/load/load-result.ts';
+import { killWhileHeld } from '#support/cli/load-ledger.ts';
 import { startCommand } from '#support/cli/load-processes.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
@@ -101,20 +101,8 @@ it('loads what infer proposes, once, and appends again where that is asked for',
 
 it('killed and called again, every record is stored once', { timeout: 180_000 }, async () => {
   const more = ['--chunk-records', '100', '-p', '2'];
-  for (const commits of [1, 3, 8, 15, 25]) {
-    const running = start('readings.csv', more);
-    let hasEnded = false;
-    void running.done.then(() => {
-      hasEnded = true;
-    });
-    const done = () =>
-      query<{ n: number }>(
-        `SELECT count(*)::int AS n FROM batch_upload.batch_upload_audit_logs WHERE event_type = 'chunk_completed'`,
-      ).catch(() => [{ n: 0 }]);
-    while (!hasEnded && (await done())[0]!.n < commits) await sleep(5);
-    running.process.kill('SIGKILL');
-    await running.done;
-  }
+  for (const commits of [1, 3, 8, 15, 25])
+    await killWhileHeld({ url, start: () => start('readings.csv', more), commits });
   await load('readings.csv', more);
   expect(await stored()).toBe(RECORDS);
 });

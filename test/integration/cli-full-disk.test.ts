@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -88,15 +87,7 @@ it('the server: the load says so, waits, and goes on', { timeout: 180_000 }, asy
   const { bavail, bsize } = await statfs(disk);
   await writeFile(join(disk, 'filler'), Buffer.alloc(bavail * bsize - 2_000_000));
   const running = startCommand(['load', 'notes.csv', '-s', 'notes.yaml', '-d', url], { cwd: folder });
-  let said = '';
-  running.process.stderr!.on('data', (piece) => {
-    said += piece;
-  });
-  let isOver = false;
-  void running.done.then(() => {
-    isOver = true;
-  });
-  while (!isOver && !said.includes('the disk of the database is full')) await sleep(50);
+  await running.said('the disk of the database is full');
   await rm(join(disk, 'filler'));
   expect(await running.done).toMatchObject({
     code: 0,

@@ -104,30 +104,31 @@ describe('the lock of a file', () => {
     FROM pg_locks l JOIN pg_stat_activity a USING (pid)
     WHERE l.locktype = 'advisory' AND l.granted AND a.application_name = 'batch-upload/load'
       AND a.datname = current_database()`;
+  const waitersFor = (key: string) => `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+    AND ((classid::bigint << 32) | objid::bigint) = ${key}`;
   const lockOf = (url: string) => withClient(url, async (client) => (await client.query(OF_LOAD)).rows[0]);
 
   it('is taken again when its connection is lost', async () => {
     const url = await createDatabase(postgres);
-    const running = start(url);
-    await whileHeld({ url, table: 'notes', running, commits: 2 }, async () => {
+    const { done } = await whileHeld({ url, start: () => start(url), commits: 2 }, async (running) => {
       const before = await lockOf(url);
       await withClient(url, (client) => client.query('SELECT pg_terminate_backend($1)', [before.pid]));
       const isBack = `SELECT count(*) > 0 AS yes FROM (${OF_LOAD}) AS l WHERE pid <> ${before.pid} AND key = '${before.key}'`;
       expect(await waitForLoad(url, isBack, running)).toBe(true);
+      return running;
     });
-    expect(await running.done).toMatchObject({ code: 0 });
+    expect(await done).toMatchObject({ code: 0 });
     expect(await rowsOf(url)).toEqual(ALL);
   });
 
   it('that another process has taken meanwhile ends the load, which goes on later', async () => {
     const url = await createDatabase(postgres);
-    const running = start(url);
-    await whileHeld({ url, table: 'notes', running, commits: 2 }, async () => {
+    await whileHeld({ url, start: () => start(url), commits: 2 }, async (running) => {
       const { pid, key } = await lockOf(url);
       await withClient(url, async (client) => {
         // The other process waits for the lock, so that it is the next to have it.
         const waiting = client.query('SELECT pg_advisory_lock($1::bigint)', [key]);
-        await sleep(100);
+        expect(await waitForLoad(url, `SELECT count(*) > 0 AS yes FROM (${waitersFor(key)}) AS w`, running)).toBe(true);
         await withClient(url, (other) => other.query('SELECT pg_terminate_backend($1)', [pid]));
         await waiting;
         const { code, stderr } = await running.done;
@@ -152,21 +153,20 @@ describe('a database that goes away in the middle', { timeout: 180_000 }, () => 
 
   it('is waited for', async () => {
     const url = await createDatabase(postgres);
-    const running = start(url);
-    await whileHeld({ url, table: 'notes', running, commits: 5 }, () =>
-      whileAway(async () => void (await sleep(OUTAGE_MS))),
-    );
-    const { code, stderr } = await running.done;
+    const { done } = await whileHeld({ url, start: () => start(url), commits: 5 }, async (running) => {
+      await whileAway(async () => void (await sleep(OUTAGE_MS)));
+      return running;
+    });
+    const { code, stderr } = await done;
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('trying again') });
     expect(await rowsOf(url)).toEqual(ALL);
   });
 
   it('and Ctrl-C ends the wait: the same call goes on', async () => {
     const url = await createDatabase(postgres);
-    const running = start(url);
-    await whileHeld({ url, table: 'notes', running, commits: 5 }, () =>
+    await whileHeld({ url, start: () => start(url), commits: 5 }, (running) =>
       whileAway(async () => {
-        await sleep(1500);
+        await running.said('trying again');
         running.process.kill('SIGINT');
         const { code, stderr } = await running.done;
         expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('The load was interrupted.') });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LoadResult } from '#cli/load/load-result.ts';
-import { committed, waitForLoad } from '#support/cli/load-ledger.ts';
+import { killWhileHeld } from '#support/cli/load-ledger.ts';
 import { startCommand } from '#support/cli/load-processes.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
@@ -80,11 +80,8 @@ describe('the failed records of a load are those of validate', { timeout: 180_00
   it('also after kills, and for content that was loaded before', async () => {
     const url = await createDatabase(postgres);
     const more = ['-p', '2', '--chunk-records', '100', '-e', 'killed.csv'];
-    for (const commits of [1, 40, 120]) {
-      const running = start(url, 'people.csv', ...more);
-      if (await waitForLoad(url, committed(commits), running)) running.process.kill('SIGKILL');
-      await running.done;
-    }
+    for (const commits of [1, 40, 120])
+      await killWhileHeld({ url, start: () => start(url, 'people.csv', ...more), commits });
     expect((await start(url, 'people.csv', ...more).done).stderr).toContain('The failed records are in killed.csv.');
     expect(await written('killed.csv')).toBe(expected);
     for (const file of ['people.csv', 'people.csv.gz']) {

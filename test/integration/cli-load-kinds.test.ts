@@ -8,7 +8,7 @@ import type { LoadResult } from '#cli/load/load-result.ts';
 import { readContentKey } from '#ledger/uploads/claim-content.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
 import { callProgram } from '#support/cli/call-program.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { EXPECTED, FILE_FAULTS, KINDS, RECORD_FAULTS, SCHEMA } from '#support/records/file-kinds.ts';
 import { progressOf } from '#support/runner/expect-exact.ts';
@@ -37,7 +37,7 @@ function formatArgs({ dialect = {}, ...declared }: DeclaredFormat): string[] {
 }
 
 async function load(body: Buffer | string, { key = 'file', format }: { key?: string; format?: DeclaredFormat }) {
-  const url = await createDatabase(postgres);
+  const url = await createLedgerDatabase(postgres);
   await withClient(url, (client) =>
     client.query('CREATE TABLE people (id text PRIMARY KEY, name text, zip text, note text, row bigint)'),
   );

@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LoadResult } from '#cli/load/load-result.ts';
-import { committed, hasStatus, waitForLoad, whileHeld } from '#support/cli/load-ledger.ts';
+import { killWhileHeld, waitForLoad, whileHeld } from '#support/cli/load-ledger.ts';
 import { type CommandEnd, type RunningCommand, startCommand } from '#support/cli/load-processes.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
@@ -172,29 +172,21 @@ describe('a file', { timeout: 180_000 }, () => {
 });
 
 describe('a load that was killed goes on', { timeout: 180_000 }, () => {
-  const HELD = { table: 'certifications', commits: 3 };
+  const killAfter = (commits: number, url: string, call: Call) =>
+    killWhileHeld({ url, start: () => start(url, call), commits });
 
   it.each([0, 1, 2, 3, 5, 8, 12, 16, 19])('after %i commits', async (commits) => {
     const url = await newDatabase();
-    const running = start(url, { more: ['--chunk-records', '150', '-p', '2'] });
-    if (await waitForLoad(url, commits === 0 ? hasStatus('Planning') : committed(commits), running))
-      running.process.kill('SIGKILL');
-    await running.done;
-    const next = await loadJson(url, { more: ['--chunk-records', '150', '-p', '2'] });
-    if (!next.result.alreadyLoaded) await expectExactLoad(url, next);
-    else expect(await rowCount(url)).toBe(counts.succeeded);
+    const call = { more: ['--chunk-records', '150', '-p', '2'] };
+    await killAfter(commits, url, call);
+    await expectExactLoad(url, await loadJson(url, call));
   });
 
   it('also with its plain copy, after four kills', async () => {
     const url = await newDatabase();
     await writeFile(join(folder, 'certifications.csv.gz'), gzipSync(file));
     const call = { path: 'certifications.csv.gz', more: ['--chunk-records', '150', '-p', '3'] };
-    for (const commits of [0, 2, 6, 12]) {
-      const running = start(url, call);
-      if (await waitForLoad(url, commits === 0 ? hasStatus('Planning') : committed(commits), running))
-        running.process.kill('SIGKILL');
-      await running.done;
-    }
+    for (const commits of [0, 2, 6, 12]) await killAfter(commits, url, call);
     await expectExactLoad(url, await loadJson(url, call));
     const left = await readdir(join(folder, 'spool'), { recursive: true, withFileTypes: true });
     expect(left.filter((entry) => entry.isFile())).toEqual([]);
@@ -203,11 +195,7 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
   it('also from the standard input and under another name, which have other paths', async () => {
     const url = await newDatabase();
     const more = ['--chunk-records', '150'];
-    const running = start(url, { path: '-', input: file, more });
-    await whileHeld({ ...HELD, url, running }, async () => {
-      running.process.kill('SIGKILL');
-      await running.done;
-    });
+    await killAfter(3, url, { path: '-', input: file, more });
     expect(await readdir(join(folder, 'tmp'))).toHaveLength(1);
     await writeFile(join(folder, 'renamed.csv'), file);
     const next = await loadJson(url, { path: 'renamed.csv', more });
@@ -242,8 +230,7 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
   it('after SIGINT, which says so', async () => {
     const url = await newDatabase();
     const more = ['--chunk-records', '60'];
-    const running = start(url, { more });
-    await whileHeld({ ...HELD, url, running }, async () => {
+    await whileHeld({ url, start: () => start(url, { more }), commits: 3 }, async (running) => {
       running.process.kill('SIGINT');
       const { code, stdout, stderr } = await running.done;
       expect({ code, stdout }).toEqual({ code: 75, stdout: '' });
@@ -257,11 +244,7 @@ describe('a load that was killed goes on', { timeout: 180_000 }, () => {
     const call = { path: 'changed.csv', more: ['--chunk-records', '150'] };
     const other = Buffer.concat([...generateCertifications({ records: 1000, seed: 9 }).pieces]);
     await writeFile(join(folder, 'changed.csv'), other);
-    const running = start(url, { ...call, more: ['--chunk-records', '10'] });
-    await whileHeld({ ...HELD, url, running }, async () => {
-      running.process.kill('SIGKILL');
-      await running.done;
-    });
+    await killAfter(3, url, { ...call, more: ['--chunk-records', '10'] });
     await query(url, 'DELETE FROM certifications');
     await query(url, 'DELETE FROM batch_upload.batch_upload_errors');
     await writeFile(join(folder, 'changed.csv'), file);

@@ -37,6 +37,12 @@ describe('the package', () => {
       env: { ...env, XDG_DATA_HOME: join(folder, 'data'), XDG_CACHE_HOME: join(folder, 'cache') },
     });
 
+  it('is the one of cli/npm: the folder of the project says so', async () => {
+    await expect(run('npm', ['pack', ROOT, '--dry-run'], { cwd: folder })).rejects.toMatchObject({
+      stderr: expect.stringContaining('npm pack ./cli/npm'),
+    });
+  });
+
   it('needs no other package', async () => {
     const lock = JSON.parse(await readFile(join(folder, 'package-lock.json'), 'utf8'));
     expect(Object.keys(lock.packages)).toEqual(['', 'node_modules/batch-upload']);

@@ -1,8 +1,7 @@
 /** Values of which a column's type would lose a part: they fail their record, or are stored without the loss. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { migrate } from '#ledger/migrate.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { loadInProcess } from '#support/runner/load-in-process.ts';
 
@@ -58,8 +57,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   let url: string;
   beforeAll(async () => {
     server = await startPostgres({ version, settings: { fsync: 'off', lc_monetary: 'C' } });
-    url = await createDatabase(server);
-    await withClient(url, migrate);
+    url = await createLedgerDatabase(server);
     await run(
       'CREATE DOMAIN local AS timestamp(0); CREATE DOMAIN cents AS numeric(10,2); CREATE DOMAIN price AS cents',
     );

@@ -3,12 +3,11 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { beginChunks } from '#ledger/chunks/chunks.ts';
 import { connect } from '#ledger/connection/postgres.ts';
-import { migrate } from '#ledger/migrate.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { closeDeletedUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { applicationName, withLockPatience } from '#ledger/uploads/lock-upload.ts';
 import { readUpload } from '#ledger/uploads/read-upload.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { openTestUpload, planTestUpload, testPlan } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 
@@ -22,8 +21,7 @@ describe('the fence', () => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    url = await createDatabase(server);
-    await withClient(url, migrate);
+    url = await createLedgerDatabase(server);
     return async () => {
       await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
       clients = [];
@@ -69,7 +67,8 @@ describe('the fence', () => {
     });
     await sleep(200);
     const operator = await session('operator');
-    const status = await Promise.race([closeDeletedUpload(operator, id), sleep(2500, 'starved')]);
+    // Pods that were let through before the operator would starve it for ever.
+    const status = await Promise.race([closeDeletedUpload(operator, id), sleep(20_000, 'starved')]);
     stop = status === 'starved';
     expect(status).toBe('Deleted');
     await Promise.all(pods);

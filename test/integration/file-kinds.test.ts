@@ -9,6 +9,8 @@ import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { formatRecord } from '#runner/source/write-csv.ts';
 import { createContentDigest } from '#runner/storage/content-digest.ts';
 import { withClient } from '#support/database/database.ts';
+import { startToxiproxy } from '#support/network/toxiproxy.ts';
+import { eventually } from '#support/process/eventually.ts';
 import { csv, EXPECTED, FILE_FAULTS, KINDS, RECORD_FAULTS, SCHEMA } from '#support/records/file-kinds.ts';
 import { workbook } from '#support/records/workbook.ts';
 import { BUCKET, type RunnerBench, startRunnerBench } from '#support/runner/runner.ts';
@@ -190,12 +192,17 @@ describe('big ones', () => {
     const records = Array.from({ length: count }, (_, i) => formatRecord([`k${i}`, 'n', 'é', `${i}`.repeat(20)]));
     await bench.put('killed.gz', gzipSync(`id,name,zip,note\n${records.join('')}`, { level: 1 }));
     const id = await bench.open(url, 'killed.gz', { schema: SCHEMA, chunkRecords: 100_000 });
-    const pod = bench.start('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1' });
+    // The copy is written so slowly that the planner is killed before its end.
+    await using toxiproxy = await startToxiproxy();
+    const proxy = await toxiproxy.createProxy(bench.s3.port);
+    await proxy.add('upstream', { type: 'bandwidth', attributes: { rate: 500 } });
+    const slow = { AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${proxy.port}` };
+    const pod = bench.start('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '1', ...slow });
     const started = async () => {
       const { Uploads = [] } = await bench.client.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }));
       return Uploads.filter(({ Key }) => Key!.startsWith(`work/${id}/`)).length;
     };
-    for (const limit = Date.now() + 20_000; (await started()) === 0; ) expect(Date.now()).toBeLessThan(limit);
+    await eventually('the copy is begun', async () => (await started()) > 0);
     pod.process.kill('SIGKILL');
     await pod.done;
     // The ledger knows of the copy that the dead pod began.

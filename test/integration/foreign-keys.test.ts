@@ -1,8 +1,7 @@
 /** Foreign keys of many forms: what may wait is loaded in the end, and what refers to nothing fails by name. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { migrate } from '#ledger/migrate.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { loadByIndexes } from '#support/runner/load-by-indexes.ts';
 
@@ -128,8 +127,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    url = await createDatabase(server);
-    await withClient(url, migrate);
+    url = await createLedgerDatabase(server);
   });
 
   const sql = async <T extends object>(text: string): Promise<T[]> =>

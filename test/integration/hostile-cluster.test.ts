@@ -11,6 +11,7 @@ import type { KubeApiServer, StoredObject } from '#support/cluster/kube-api-serv
 import { itemsSchema, schemaManifest } from '#support/cluster/manifests.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { eventually } from '#support/process/eventually.ts';
 
 let postgres: Postgres;
 beforeAll(async () => {
@@ -23,22 +24,23 @@ interface StartOptions {
   refuseFirst?: Refusal;
   /** Takes the place of an empty database. */
   databaseUrl?: string;
+  /** Further Secrets of each namespace with a uri, by name. */
+  secrets?: Record<string, string>;
 }
 
-async function start({ namespaces = ['one'], refuseFirst, databaseUrl }: StartOptions = {}) {
+async function start({ namespaces = ['one'], refuseFirst, databaseUrl, secrets }: StartOptions = {}) {
   const databases: Record<string, string> = {};
   for (const namespace of namespaces) databases[namespace] = databaseUrl ?? (await createDatabase(postgres));
-  return startController({ databases, refuseFirst });
+  return startController({ databases, refuseFirst, secrets });
 }
 
 const jobsOf = (api: KubeApiServer) => api.all('jobs') as (StoredObject & { spec: Record<string, unknown> })[];
 const created = (api: KubeApiServer) =>
   api.requests.filter(({ method, plural }) => method === 'POST' && plural === 'jobs').length;
 const degraded = (status: BatchUploadStatus | undefined) => findCondition(status, 'Degraded');
-const until = (what: () => unknown, timeout = 10_000) =>
-  expect.poll(async () => Boolean(what()), { timeout, interval: 50 }).toBe(true);
+const until = (what: () => unknown, timeout = 10_000) => eventually(String(what), () => Boolean(what()), timeout);
 
-describe('the API server', () => {
+describe.concurrent('the API server', () => {
   it.each([
     [429, 'TooManyRequests'],
     [500, 'InternalError'],
@@ -63,6 +65,7 @@ describe('the API server', () => {
   ])('refuses each Job with %d: the status says so within 10 s, and the upload goes on later', async (code, reason) => {
     await using bench = await start();
     const heal = bench.api.refuse(({ method, plural }) => method === 'POST' && plural === 'jobs', code, reason);
+    const since = performance.now();
     bench.upload('one', 'u');
     await until(() => degraded(bench.status('one', 'u'))?.status === 'True');
     expect(degraded(bench.status('one', 'u'))).toMatchObject({
@@ -73,8 +76,8 @@ describe('the API server', () => {
       phase: 'Planning',
       message: expect.stringContaining('tries again'),
     });
-    const triesAfterOneSecond = created(bench.api);
-    expect(triesAfterOneSecond).toBeLessThan(6);
+    // The sixth try comes 4 s after the first one at the earliest.
+    expect(created(bench.api)).toBeLessThan(6 + Math.floor((performance.now() - since) / 4_000));
     heal();
     await until(() => jobsOf(bench.api).length === 1, 20_000);
     await until(() => degraded(bench.status('one', 'u'))?.status === 'False');
@@ -97,6 +100,45 @@ describe('the API server', () => {
     expect(bench.status('one', 'u')?.message).toBe(message);
   });
 
+  it.each([
+    [
+      422,
+      'Invalid',
+      'status.conditions[6].type: Unsupported value: "Suspended": supported values: "Accepted", "Planned"',
+    ],
+    [500, 'InternalError', 'failed to create typed patch object: .status.source: field not declared in schema'],
+  ])(
+    'has a CRD of the release before (%d): the status says so, and says everything else',
+    async (code, reason, words) => {
+      await using bench = await start();
+      const heal = bench.api.refuse(
+        ({ plural, subresource }, body) =>
+          `${plural}/${subresource}` === 'batchuploads/status' && body.includes('"Suspended"'),
+        code,
+        reason,
+        words,
+      );
+      bench.upload('one', 'u');
+      await until(() => jobsOf(bench.api).length === 1);
+      const [job] = jobsOf(bench.api);
+      bench.api.put('jobs', { ...job, spec: { ...job!.spec, suspend: true } });
+      await until(() => degraded(bench.status('one', 'u'))?.reason === 'CrdOutdated');
+      expect(degraded(bench.status('one', 'u'))?.message).toMatch(
+        /older than this operator.*Upgrade the CRDs.*: .*status/,
+      );
+      expect(bench.status('one', 'u')).toMatchObject({
+        phase: 'Planning',
+        message: expect.stringContaining('suspended'),
+      });
+      expect(JSON.stringify(bench.log.entries)).toContain('upgrade it');
+      // A status that is reduced is written once, like any other one.
+      const written = bench.api.requests.filter(({ subresource }) => subresource === 'status').length;
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      expect(bench.api.requests.filter(({ subresource }) => subresource === 'status').length - written).toBeLessThan(2);
+      heal();
+    },
+  );
+
   it('refuses the Secret: said before the upload is accepted, too', async () => {
     await using bench = await start();
     bench.api.refuse(({ plural }) => plural === 'secrets', 500, 'InternalError');
@@ -109,7 +151,7 @@ describe('the API server', () => {
   });
 });
 
-describe('something else in the cluster', () => {
+describe.concurrent('something else in the cluster', () => {
   it('deletes each Job: at most 8 are made in 20 s, and the status says it', { timeout: 60_000 }, async () => {
     await using bench = await start();
     bench.upload('one', 'u');
@@ -204,7 +246,29 @@ it('a database whose clock is an hour ahead: the Jobs of an ended upload are sti
   await until(() => jobsOf(bench.api).length === 0, 15_000);
 });
 
-describe('two tenants', () => {
+it('a ledger that only the role of batch-upload-migrate may make is made without an upload: the bridge waits for it', async () => {
+  const owner = await createDatabase(postgres);
+  await withClient(owner, (client) => client.query("CREATE ROLE bridged LOGIN PASSWORD 'bridged'"));
+  const databaseUrl = owner.replace('postgres:postgres@', 'bridged:bridged@');
+  const migrator = { 'batch-upload-migrate': owner };
+  await using bench = await start({ databaseUrl, secrets: migrator });
+  const mayUse = () =>
+    withClient(databaseUrl, async (client) => (await client.query('SELECT FROM batch_upload.batch_uploads')).rowCount);
+  await expect.poll(() => mayUse().catch(() => null), { timeout: 10_000 }).toBe(0);
+  expect(bench.api.all('batchuploads')).toEqual([]);
+});
+
+it('a ledger is not made before its first upload where no Secret asks for it', async () => {
+  await using bench = await start();
+  await until(() => bench.controller.startingMs === 0);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const { rows } = await withClient(bench.databases['one']!, (client) =>
+    client.query("SELECT FROM pg_namespace WHERE nspname = 'batch_upload'"),
+  );
+  expect(rows).toHaveLength(0);
+});
+
+describe.concurrent('two tenants', () => {
   it('one locks the ledger of its database: the first status of the other comes within 5 s', {
     timeout: 120_000,
   }, async () => {
@@ -218,6 +282,7 @@ describe('two tenants', () => {
       const since = performance.now();
       bench.upload('two', 'free');
       await until(() => bench.status('two', 'free') !== undefined, 60_000);
+      // A worker is lent to others after 2 s, and a look at a locked table ends after 10 s at the earliest.
       expect(performance.now() - since).toBeLessThan(5000);
       // Those that wait say so.
       await until(() => bench.status('one', 'held-0') !== undefined, 15_000);
@@ -226,7 +291,7 @@ describe('two tenants', () => {
   });
 });
 
-it('a database that is held up causes no stream of statuses', { timeout: 60_000 }, async () => {
+it.concurrent('a database that is held up causes no stream of statuses', { timeout: 60_000 }, async () => {
   await using bench = await start();
   bench.upload('one', 'before');
   await until(() => bench.status('one', 'before')?.phase === 'Planning');
@@ -245,6 +310,40 @@ it('a database that is held up causes no stream of statuses', { timeout: 60_000 
   });
 });
 
+it('a database that is slow again and again is said once, and not by turns', { timeout: 90_000 }, async () => {
+  await using bench = await start();
+  const names = Array.from({ length: 6 }, (_, i) => `u${i}`);
+  for (const name of names) bench.upload('one', name);
+  await until(() => names.every((name) => bench.status('one', name)?.phase === 'Planning'), 30_000);
+  const said: string[] = [];
+  const watching = setInterval(() => {
+    const now = names.map((name) => degraded(bench.status('one', name))?.reason).join();
+    if (said.at(-1) !== now) said.push(now);
+  }, 100);
+  const makeAgain = setInterval(() => {
+    for (const { metadata } of jobsOf(bench.api)) bench.api.remove('jobs', 'one', metadata?.name ?? '');
+  }, 500);
+  try {
+    await withClient(bench.databases['one']!, async (client) => {
+      for (let times = 0; times < 4; times += 1) {
+        await client.query('BEGIN; LOCK TABLE batch_upload.batch_uploads IN ACCESS EXCLUSIVE MODE');
+        await new Promise((resolve) => setTimeout(resolve, 5_000));
+        await client.query('COMMIT');
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+      }
+    });
+  } finally {
+    clearInterval(watching);
+    clearInterval(makeAgain);
+  }
+  // Each upload turns at most once from being in order to what hinders it; none is said to be in order in between.
+  for (const at of names.keys()) {
+    const reasons = said.map((all) => all.split(',')[at]).filter((reason, i, every) => reason !== every[i - 1]);
+    const firstHindered = reasons.findIndex((reason) => reason !== 'AsExpected');
+    expect(firstHindered === -1 ? [] : reasons.slice(firstHindered)).not.toContain('AsExpected');
+  }
+});
+
 describe('a RecordSchema', () => {
   const statusOf = (bench: { api: KubeApiServer }, name: string) =>
     (bench.api.get('recordschemas', 'one', name) as { status?: RecordSchemaStatus } | undefined)?.status;
@@ -261,10 +360,22 @@ describe('a RecordSchema', () => {
     const since = performance.now();
     bench.api.put('recordschemas', schemaManifest('one', 'broken', broken));
     await until(() => conditionOf(bench, 'broken', 'Ready')?.status === 'False');
+    // The verdict takes some ms, and 0.3 s at a load of 20 on two cores.
     expect(performance.now() - since).toBeLessThan(2000);
     const { message } = conditionOf(bench, 'broken', 'Ready')!;
     expect(message).toMatch(/spec\.fields\[0\].*spec\.rules\[0\].*spec\.target\.columns\[4\]/);
     expect(conditionOf(bench, 'broken', 'TargetReady')?.status).toBe('Unknown');
+  });
+
+  it('of a CRD of the release before, without a status: the log says to upgrade the CRD, and uploads go on', async () => {
+    await using bench = await start();
+    const isStatus = ({ plural, subresource }: { plural: string; subresource: string }) =>
+      `${plural}/${subresource}` === 'recordschemas/status';
+    bench.api.refuse(isStatus, 404, 'NotFound', 'the server could not find the requested resource');
+    bench.api.put('recordschemas', schemaManifest('one', 'new', itemsSchema('items')));
+    await until(() => JSON.stringify(bench.log.entries).includes('RecordSchema is older than this operator'));
+    bench.upload('one', 'u');
+    await until(() => bench.status('one', 'u')?.phase === 'Planning');
   });
 
   it('whose table lacks a column: the status has the line to run', async () => {
@@ -298,8 +409,9 @@ describe('a RecordSchema', () => {
     const since = performance.now();
     bench.api.put('recordschemas', schemaManifest('one', 'new', itemsSchema('new')));
     await until(() => conditionOf(bench, 'new', 'Ready')?.status === 'True');
-    expect(performance.now() - since).toBeLessThan(2000);
-    expect(conditionOf(bench, 'new', 'TargetReady')?.status).toBe('Unknown');
+    // The verdict comes after 1 s. One that waited for the database would come after 5 s, with another reason.
+    expect(conditionOf(bench, 'new', 'TargetReady')).toMatchObject({ status: 'Unknown', reason: 'SlowAnswer' });
+    expect(performance.now() - since).toBeLessThan(4000);
     silent.close();
   });
 });

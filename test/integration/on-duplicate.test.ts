@@ -8,13 +8,12 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { connect, sqlState } from '#ledger/connection/postgres.ts';
-import { migrate } from '#ledger/migrate.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { type ChunkGroup, commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { planTestUpload } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { expectPolicy, type Item, numericKeys, policySchema, STORED } from '#support/records/duplicates.ts';
@@ -58,7 +57,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    url = await createDatabase(server);
+    url = await createLedgerDatabase(server);
     return async () => {
       await Promise.all(clients.map((client) => client.end()));
       clients = [];
@@ -72,7 +71,6 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     const schema = { ...policySchema({ policy, owner }), fields: FIELDS };
     const target = describeTarget(schema, { rolledBack: mode === 'Validate' });
     const columnTypes = await withClient(url, async (client) => {
-      await migrate(client);
       await client.query(`CREATE TABLE items (k numeric PRIMARY KEY, v text CHECK (v <> 'forbidden')
         ${owner ? ', upload uuid, row bigint' : ''})`);
       return (await readColumnTypes(client, target))!;
@@ -189,7 +187,6 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       const target = describeTarget(schema);
       const stored = 20_000;
       await withClient(url, async (client) => {
-        await migrate(client);
         await client.query(`CREATE TABLE items (k numeric PRIMARY KEY, v text, upload uuid, row bigint) WITH (autovacuum_enabled = off);
         INSERT INTO items SELECT n, 'old', gen_random_uuid(), n FROM generate_series(1, ${stored}) AS n`);
       });

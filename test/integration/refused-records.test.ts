@@ -5,11 +5,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { connect, databaseFault } from '#ledger/connection/postgres.ts';
-import { migrate } from '#ledger/migrate.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession, readColumnTypes } from '#runner/load/target.ts';
 import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-records.ts';
-import { withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { ITEMS_SCHEMA, planTestUpload } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { prepareGroup } from '#support/runner/prepared-chunks.ts';
@@ -17,21 +16,8 @@ import { prepareGroup } from '#support/runner/prepared-chunks.ts';
 let server: Postgres;
 beforeAll(async () => {
   server = await startPostgres({ settings: { fsync: 'off' } });
-  // Each load has a copy of a database with the ledger, since the migrations take most of a load's time.
-  await withClient(server.url, (client) => client.query('CREATE DATABASE migrated'));
-  await withClient(urlOf('migrated'), migrate);
 });
 afterAll(() => server.stop());
-
-const urlOf = (database: string) => server.url.replace(/\/postgres$/, `/${database}`);
-
-let databases = 0;
-async function newDatabase(): Promise<string> {
-  databases += 1;
-  const name = `load_${databases}`;
-  await withClient(server.url, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE migrated`));
-  return urlOf(name);
-}
 
 interface Load {
   /** Makes the table `items` with the columns k, v, upload and row. */
@@ -50,7 +36,7 @@ interface Load {
 
 async function load(options: Load) {
   const { sql, chunks, strategy = 'optimistic', schema = ITEMS_SCHEMA, mode, canLock = true } = options;
-  const url = await newDatabase();
+  const url = await createLedgerDatabase(server);
   await withClient(url, (client) => client.query(sql));
   const client = await connect({ uri: url, applicationName: 'test' });
   try {

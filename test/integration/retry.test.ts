@@ -4,14 +4,13 @@
  */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { migrate } from '#ledger/migrate.ts';
 import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { closeDeletedUpload, completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { recordFormat } from '#ledger/uploads/record-format.ts';
 import { retryUpload } from '#ledger/uploads/retry-upload.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { openTestUpload, PLAIN_CSV, type TestUpload, testPlan } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { generateCertifications } from '#support/records/certifications.ts';
@@ -28,9 +27,8 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    db = new pg.Client({ connectionString: await createDatabase(server) });
+    db = new pg.Client({ connectionString: await createLedgerDatabase(server) });
     await db.connect();
-    await migrate(db);
     return () => db.end();
   });
 

@@ -1,7 +1,6 @@
 /** BEFORE triggers that change keys or suppress rows: the counts say what is in the table, under every policy and mode. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate } from '#ledger/migrate.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { policySchema } from '#support/records/duplicates.ts';
 import { loadInProcess } from '#support/runner/load-in-process.ts';
@@ -34,8 +33,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   let url: string;
   beforeAll(async () => {
     server = await startPostgres({ version, settings: { fsync: 'off' } });
-    url = await createDatabase(server);
-    await withClient(url, migrate);
+    url = await createLedgerDatabase(server);
   });
   afterAll(() => server.stop());
   const run = (sql: string) => withClient(url, async (client) => (await client.query(sql)).rows);

@@ -1,7 +1,7 @@
 /** What the storage answers, as AWS words it, and what a person reads. HEAD has no body, so that the GET tells the code. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { HeadObjectCommand } from '@aws-sdk/client-s3';
+import { GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { expect, it } from 'vitest';
 import { createS3Client } from '#s3/client.ts';
 import { storageFault } from '#s3/fault.ts';
@@ -36,7 +36,6 @@ async function faultOf({ status, code, message = code, more = '', headers = {} }
 }
 
 it.each([
-  ['archived', { status: 403, code: 'InvalidObjectState' }, 'S3_ARCHIVED', 'permanent', /is archived.*Restore it/],
   ['key disabled', { status: 400, code: 'KMS.DisabledException' }, 'S3_ACCESS_DENIED', 'permanent', /KMS.*disabled/],
   [
     'key denied',
@@ -78,3 +77,45 @@ it.each([
   expect(fault).toMatchObject({ code, category, message: expect.stringMatching(message) });
   expect(requests).toEqual(['HEAD', 'GET bytes=0-0']);
 });
+
+it.each([
+  ['nobody restores it', {}, 'permanent', /is archived.*restore-object.*raise spec\.retryGeneration/],
+  [
+    'its restore is under way',
+    { 'x-amz-restore': 'ongoing-request="true"' },
+    'retryable',
+    /is archived.*restore is under way.*spec\.retryGeneration/,
+  ],
+  [
+    'it was restored for a time that is over',
+    { 'x-amz-restore': 'ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"' },
+    'permanent',
+    /is archived/,
+  ],
+] as [string, Record<string, string>, string, RegExp][])(
+  'an archived object answers HEAD and refuses GET: %s',
+  async (_what, restore, category, message) => {
+    const server = createServer(({ method }, response) => {
+      const answer = { 'content-type': 'application/xml', 'x-amz-storage-class': 'GLACIER', ...restore };
+      response.writeHead(method === 'HEAD' ? 200 : 403, answer);
+      response.end(method === 'HEAD' ? '' : '<Error><Code>InvalidObjectState</Code></Error>');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const location = {
+      bucket: 'b',
+      key: 'k.csv',
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    };
+    const client = createS3Client(location, { AWS_REGION: 'eu-west-1' });
+    client.config.credentials = async () => ({ accessKeyId: 'a', secretAccessKey: 's' });
+    try {
+      const error = await client.send(new GetObjectCommand({ Bucket: 'b', Key: 'k.csv' })).catch((refused) => refused);
+      const fault = await storageFault(error, client, location);
+      expect(fault).toMatchObject({ code: 'S3_ARCHIVED', reason: 'ObjectArchived', category });
+      expect(fault.message).toMatch(message);
+    } finally {
+      client.destroy();
+      server.close();
+    }
+  },
+);

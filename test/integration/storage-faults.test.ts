@@ -79,11 +79,13 @@ describe('silence: the connection stays open and nothing passes', () => {
 
   it('in the middle of a body', async () => {
     await upload.plan();
-    await proxy.add('downstream', { type: 'bandwidth', attributes: { rate: 200 } });
+    // The rest of the file would take many seconds, so that the silence comes before its end.
+    const hurry = await proxy.add('downstream', { type: 'bandwidth', attributes: { rate: 100 } });
     const pod = upload.start('process', ports);
     await pod.logged('chunk committed');
     const speak = await proxy.add('downstream', { type: 'timeout', attributes: { timeout: 0 } });
     expect(await pod.logged(STORAGE_FAULT)).toMatchObject({ code: 'S3_UNAVAILABLE' });
+    await hurry();
     await speak();
     expect((await pod.done).code).toBe(0);
     await upload.expectExact();

@@ -35,12 +35,13 @@ it('closes the rows of deleted uploads, and removes what ended ones left', async
     name === 'batch-upload-database' ? { data: { uri: Buffer.from(urls[namespace]!).toString('base64') } } : undefined;
   const log = createRecordingLog();
   const client = { find } as never;
-  const databases = new Databases({ client, clock: systemClock, log, tickMs: 1000 });
+  const databases = new Databases({ client, clock: systemClock, log, tickMs: 1000, program: 'operator' });
   const ignore = () => undefined;
   const closed = await sweep(
     {
       ...{ client, databases, log, clusterId: 'c', extraDatabaseSecrets: [] },
       ...{ namespaces: Object.keys(urls), reachPoint: ignore, onWentBack: ignore },
+      findMigrator: () => async () => null,
       caches: { uploads: { hasSynced: true } as never, uploadByUid: ignore },
     },
     new AbortController().signal,

@@ -232,12 +232,12 @@ describe('batch-upload load', () => {
   it('commits wait for the standby: the load goes on with the new primary', async () => {
     await using servers = await startReplication({ folder, template, synchronous: 'on' });
     const url = await prepare(servers);
-    const running = start(servers, url);
-    await whileHeld({ url, table: 'notes', running, commits: 2 }, async () => {
+    const { done } = await whileHeld({ url, start: () => start(servers, url), commits: 2 }, async (running) => {
       await servers.killPrimary();
       await servers.promote();
+      return running;
     });
-    const { code, stderr } = await running.done;
+    const { code, stderr } = await done;
     expect({ code }, stderr).toEqual({ code: 0 });
     await expectAll(servers.onStandby(url));
   });
@@ -245,11 +245,13 @@ describe('batch-upload load', () => {
   it('waits while the primary takes no writes', async () => {
     await using servers = await startReplication({ folder, template });
     const url = await prepare(servers);
-    const running = start(servers, url);
-    await whileHeld({ url, table: 'notes', running, commits: 2 }, () => setReadOnly(servers.primary.url, true));
+    const { done } = await whileHeld({ url, start: () => start(servers, url), commits: 2 }, async (running) => {
+      await setReadOnly(servers.primary.url, true);
+      return running;
+    });
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     await setReadOnly(servers.primary.url, false);
-    const { code, stderr } = await running.done;
+    const { code, stderr } = await done;
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('DB_25006') });
     await expectAll(url);
   });

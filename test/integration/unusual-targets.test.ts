@@ -1,8 +1,7 @@
 /** Tables and roles that are in order but unusual, and tables that are altered while a file is loaded into them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect, disconnect } from '#ledger/connection/postgres.ts';
-import { migrate } from '#ledger/migrate.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { policySchema } from '#support/records/duplicates.ts';
 import { loadInProcess } from '#support/runner/load-in-process.ts';
@@ -20,8 +19,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    url = await createDatabase(server);
-    await withClient(url, migrate);
+    url = await createLedgerDatabase(server);
   });
   const run = (sql: string) => withClient(url, async (client) => (await client.query(sql)).rows);
 

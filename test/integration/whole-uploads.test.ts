@@ -1,7 +1,6 @@
 /** Random files into random tables by whole uploads, compared with an oracle in SQL. `make chaos` runs 2,000 of them. */
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { migrate } from '#ledger/migrate.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { NOCASE_SQL } from '#support/records/random-upload.ts';
 import { checkWholeUpload } from '#support/records/whole-upload.ts';
@@ -13,8 +12,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   let url: string;
   beforeAll(async () => {
     server = await startPostgres({ version, settings: { fsync: 'off', deadlock_timeout: '50ms' } });
-    url = await createDatabase(server);
-    await withClient(url, migrate);
+    url = await createLedgerDatabase(server);
     await withClient(url, (client) => client.query(NOCASE_SQL));
   });
   afterAll(() => server.stop());

@@ -132,11 +132,12 @@ async function measureSweep(server: Postgres): Promise<object> {
   });
   const client = { find } as never;
   const log = createRecordingLog();
-  const databases = new Databases({ client, clock: systemClock, log, tickMs: 1000 });
+  const databases = new Databases({ client, clock: systemClock, log, tickMs: 1000, program: 'operator' });
   const namespaces = urls.map((_, at) => String(at));
   const uploads = { hasSynced: true } as never;
   const deps = {
     onWentBack: () => undefined,
+    findMigrator: () => async () => null,
     client,
     databases,
     log,

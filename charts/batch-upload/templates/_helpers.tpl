@@ -29,3 +29,73 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 app.kubernetes.io/name: batch-upload-bridge
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
+
+{{- /* The annotations of an object that exists only at the end of an uninstall; the argument is its place in the order. */}}
+{{- define "batch-upload.uninstall-hook" -}}
+helm.sh/hook: post-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
+{{- /* The rule for the name server, which every pod asks. */}}
+{{- define "batch-upload.egress-dns" -}}
+- ports:
+    - { protocol: UDP, port: 53 }
+    - { protocol: TCP, port: 53 }
+{{- end }}
+
+{{- /* A rule to the servers of one kind, a dict of `to` and `ports`. Without `to` these are all servers but the machine's
+own addresses and those under which clouds serve credentials of machines. */}}
+{{- define "batch-upload.egress" -}}
+- to:
+    {{- if .to }}
+    {{- toYaml .to | nindent 4 }}
+    {{- else }}
+    - ipBlock: { cidr: 0.0.0.0/0, except: [127.0.0.0/8, 169.254.0.0/16, 100.100.100.200/32] }
+    - ipBlock: { cidr: "::/0", except: ["::1/128", "fe80::/10", "fd00:ec2::/32"] }
+    {{- end }}
+  ports:
+    {{- range .ports }}
+    - { protocol: TCP, port: {{ . | int }} }
+    {{- end }}
+{{- end }}
+
+{{- /* What a namespace has of its own, a dict of `root`, `namespace` and `kind` (database or s3). A namespace that has its
+own block inherits nothing of it: the keys of all would otherwise be sent to the server of one. */}}
+{{- define "batch-upload.of-namespace" -}}
+{{- $own := index (.root.Values.uploads.perNamespace | default dict) .namespace | default dict }}
+{{- if hasKey $own .kind }}
+{{- $block := ternary (dict "create" true "region" "us-east-1") (dict "create" true) (eq .kind "s3") }}
+{{- range $name, $value := index $own .kind }}{{ $_ := set $block $name $value }}{{ end }}
+{{- $block | toJson }}
+{{- else }}
+{{- index .root.Values.uploads .kind | toJson }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails when a policy would cut a namespace off from a server that the chart's own values name; a dict of `root`,
+`namespace`, and the namespace's `database` and `s3`. */}}
+{{- define "batch-upload.check-ports" -}}
+{{- $policy := .root.Values.networkPolicy }}
+{{- if and .s3.create .s3.endpoint }}
+{{- $default := ternary 80 443 (hasPrefix "http:" .s3.endpoint) }}
+{{- $port := regexReplaceAll "^https?://[^/]*?(:([0-9]+))?(/.*)?$" .s3.endpoint "${2}" | default $default | int }}
+{{- include "batch-upload.check-port" (dict "ports" $policy.storage.ports "port" $port "kind" "storage" "what" "storage endpoint" "namespace" .namespace) }}
+{{- end }}
+{{- if and .database.create .database.uri }}
+{{- $hosts := regexReplaceAll "^[a-z]+://([^@/]*@)?([^/?]*).*$" .database.uri "${2}" }}
+{{- range splitList "," $hosts }}
+{{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" .) | default 5432 | int }}
+{{- include "batch-upload.check-port" (dict "ports" $policy.database.ports "port" $port "kind" "database" "what" "database" "namespace" $.namespace) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "batch-upload.check-port" -}}
+{{- $port := .port }}
+{{- $has := false }}
+{{- range .ports }}{{ if eq (int .) $port }}{{ $has = true }}{{ end }}{{ end }}
+{{- if not $has }}
+{{- fail (printf "networkPolicy.%s.ports lacks %d, the port of the %s of the namespace %s: add it, or the policy would cut uploads off" .kind $port .what .namespace) }}
+{{- end }}
+{{- end }}

@@ -19,7 +19,7 @@ import type { AfterSuccess } from '#ledger/types.ts';
 import type { RejectedEvent } from '#operator/bridge/model/types.ts';
 import type { ListedObject, ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { Databases } from '#operator/tenancy/databases.ts';
-import { type FindMigrator, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
+import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 
 export interface NewArrival {
   name: string;
@@ -54,7 +54,6 @@ export interface Arrivals {
 export interface ArrivalsDeps {
   databases: Pick<Databases, 'open'>;
   clusterId: string;
-  findMigrator: (namespace: string) => FindMigrator;
 }
 
 export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSource): Arrivals {
@@ -67,7 +66,7 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
 
   const run = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
     const database = await deps.databases.open(secret);
-    await prepareOnce(database, deps.findMigrator(namespace));
+    await prepareOnce(database);
     return database.run(work);
   };
   return {
@@ -104,17 +103,18 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
 /** For each database, the one preparation of its ledger that all sources share, finished or still running. */
 const prepared = new WeakMap<Database, Promise<void>>();
 
-function prepareOnce(database: Database, findMigrator: FindMigrator): Promise<void> {
+function prepareOnce(database: Database): Promise<void> {
   const earlier = prepared.get(database);
   if (earlier !== undefined) return earlier;
-  const preparing = prepare(database, findMigrator);
+  const preparing = prepare(database);
   prepared.set(database, preparing);
   preparing.catch(() => prepared.delete(database));
   return preparing;
 }
 
-async function prepare(database: Database, findMigrator: FindMigrator): Promise<void> {
-  const wrong = await prepareLedger({ database, findMigrator });
+/** The bridge migrates with the role of the source's Secret only; the operator alone reads that of the migrating role. */
+async function prepare(database: Database): Promise<void> {
+  const wrong = await prepareLedger({ database, findMigrator: async () => null });
   if (wrong === null) return;
   throw new Fault({ code: 'DB_LEDGER', category: 'permanent', ...wrong });
 }

@@ -16,7 +16,7 @@ import {
 } from '#operator/bridge/status/source-state.ts';
 import { type StatusWriter, targetOf } from '#operator/bridge/status/status-writer.ts';
 import { acceptSource, type SourceAllowList } from './accept-source.ts';
-import { findQueueRivals } from './queue-owner.ts';
+import { findQueueRivals, type QueueClaim, queueOf } from './queue-owner.ts';
 import { mainActivity, type RunSourceDeps, runSource } from './run-source.ts';
 
 export interface SourceManagerDeps extends RunSourceDeps {
@@ -43,6 +43,8 @@ interface Entry {
   uid: string;
   /** The generation of the spec and the reason to stop, as JSON: a run is replaced when its signature changes. */
   signature: string;
+  /** The queue that the source names; null when it names none. */
+  queue: string | null;
   state: SourceState;
   recorder: StateRecorder;
   stop: AbortController;
@@ -58,7 +60,7 @@ export function createSourceManager(deps: SourceManagerDeps): SourceManager {
       let { spreadMs = SPREAD_MS } = deps;
       const reconcile = () => {
         scheduled = false;
-        if (!signal.aborted) reconcileRuns(deps, entries, { signal, spreadMs });
+        if (!signal.aborted) reconcileRuns(deps, entries, { signal, spreadMs, onQueue: schedule });
         spreadMs = 0;
       };
       // A list delivers all sources at once. They are reconciled together, since the owner of a queue depends on all.
@@ -81,11 +83,7 @@ export function createSourceManager(deps: SourceManagerDeps): SourceManager {
   };
 }
 
-function reconcileRuns(
-  deps: SourceManagerDeps,
-  entries: Map<string, Entry>,
-  options: { signal: AbortSignal; spreadMs: number },
-): void {
+function reconcileRuns(deps: SourceManagerDeps, entries: Map<string, Entry>, options: RunOptions): void {
   const desired = new Map<string, UploadSource>();
   for (const source of deps.sources.values()) if (!isEnding(source)) desired.set(keyOf(source), source);
   for (const [key, entry] of entries) {
@@ -96,7 +94,7 @@ function reconcileRuns(
     deps.metrics.lag.remove(labelsOf(key));
   }
   const enabled = [...desired.values()].filter(({ metadata }) => deps.allow.namespaces.includes(metadata.namespace));
-  const rivals = findQueueRivals(enabled);
+  const rivals = findQueueRivals(enabled, (key) => claimOf(deps, desired.get(key)!, entries.get(key)));
   for (const [key, source] of desired) {
     const stopped = findStopReason(source, rivals.get(key));
     const signature = JSON.stringify([source.metadata.generation, stopped]);
@@ -104,6 +102,23 @@ function reconcileRuns(
     if (previous?.signature !== signature)
       entries.set(key, start(deps, { key, source, signature, stopped, previous, ...options }));
   }
+}
+
+/**
+ * Whatever the problem is: also a request that the server refuses for a reason that nobody knows must not keep the queue
+ * from the next source. While the server is away, all fail.
+ */
+const isFailing = ({ problems }: SourceState): boolean => problems.has('receive');
+
+/** Null for a source whose spec cannot be used. */
+function claimOf({ allow }: SourceManagerDeps, source: UploadSource, entry: Entry | undefined): QueueClaim | null {
+  if ('refused' in acceptSource(source, allow)) return null;
+  if (entry !== undefined) {
+    // A problem of a run for another queue says nothing of this one.
+    const isSame = entry.queue === queueOf(source);
+    return { received: entry.state.queue, failing: isSame && isFailing(entry.state) };
+  }
+  return { received: source.status?.queue ?? null, failing: false };
 }
 
 function findStopReason({ spec }: UploadSource, queueOwner: string | undefined): Explanation | null {
@@ -116,9 +131,11 @@ function findStopReason({ spec }: UploadSource, queueOwner: string | undefined):
   if (queueOwner === undefined) return null;
   return {
     reason: 'QueueTaken',
-    message: `Nothing is received, since the queue belongs to the older UploadSource ${queueOwner} and a queue has one owner. Name another queue in this UploadSource, or delete the older one.`,
+    message: `Nothing is received, since the UploadSource ${queueOwner} receives from this queue and a queue has one owner. Name another queue in this UploadSource, or delete the other one; this one then goes on by itself.`,
   };
 }
+
+const isQueueTaken = (stopped: Explanation | null) => stopped?.reason === 'QueueTaken';
 
 interface Start {
   key: string;
@@ -127,17 +144,26 @@ interface Start {
   stopped: Explanation | null;
   /** The run that the new run replaces. */
   previous: Entry | undefined;
-  signal: AbortSignal;
-  spreadMs: number;
 }
 
-function start(deps: SourceManagerDeps, { key, source, signature, stopped, previous, signal, spreadMs }: Start): Entry {
+interface RunOptions {
+  signal: AbortSignal;
+  spreadMs: number;
+  /** Called when a source has received from its queue for the first time, or has failed to. */
+  onQueue: () => void;
+}
+
+function start(deps: SourceManagerDeps, options: Start & RunOptions): Entry {
+  const { key, source, signature, stopped, previous, signal, spreadMs, onQueue } = options;
   const { log, writer } = deps;
   const accepted = acceptSource(source, deps.allow);
   const refused = 'refused' in accepted ? accepted.refused : null;
   previous?.stop.abort(new Error('the UploadSource has changed'));
   const state = previous?.state ?? createSourceState(source);
-  const recorder = createStateRecorder(deps, { key, source, state });
+  const queue = queueOf(source);
+  // A source that names another queue now, or that stands behind the owner, has given up what it had.
+  if (state.queue !== queue || isQueueTaken(stopped)) state.queue = null;
+  const recorder = watchQueue(createStateRecorder(deps, { key, source, state }), { source, state, onQueue });
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   const main = mainActivity(source);
@@ -160,8 +186,7 @@ function start(deps: SourceManagerDeps, { key, source, signature, stopped, previ
     'upload source started, stopped or refused',
   );
   // A suspended source still runs: its webhook answers.
-  const queueTaken = stopped !== null && !source.spec.suspend;
-  const done = queueTaken || 'refused' in accepted ? begin() : run(accepted.rules);
+  const done = isQueueTaken(stopped) || 'refused' in accepted ? begin() : run(accepted.rules);
   const guarded = done.catch((err: unknown) => {
     if (either.aborted) return;
     // Every loop of a run handles its own errors, so that an error here is a defect of the bridge.
@@ -173,7 +198,28 @@ function start(deps: SourceManagerDeps, { key, source, signature, stopped, previ
     };
     recorder.failed(key, state.stopped);
   });
-  return { uid: source.metadata.uid, signature, state, recorder, stop, done: guarded };
+  return { uid: source.metadata.uid, signature, queue, state, recorder, stop, done: guarded };
+}
+
+/** Notes from which queue the source has received, and tells when that changes who owns a queue. */
+function watchQueue(
+  recorder: StateRecorder,
+  { source, state, onQueue }: { source: UploadSource; state: SourceState; onQueue: () => void },
+): StateRecorder {
+  const queue = queueOf(source);
+  if (queue === null) return recorder;
+  return {
+    ...recorder,
+    problem(activity, why) {
+      const wasFailing = isFailing(state);
+      if (activity === 'receive' && why === null && state.stopped === null) {
+        if (state.queue !== queue) onQueue();
+        state.queue = queue;
+      }
+      recorder.problem(activity, why);
+      if (isFailing(state) !== wasFailing) onQueue();
+    },
+  };
 }
 
 function createStateRecorder(

@@ -22,6 +22,8 @@ export interface SourceState {
   lastEventTime: number | null;
   /** Wall clock, ms. */
   lastListTime: number | null;
+  /** The queue from which the source has received last, see sources/queue-owner.ts; null before. */
+  queue: string | null;
   lastCreated: { name: string; key: string; time: number } | null;
   recentIgnored: RecentEntry[];
   recentFailing: RecentEntry[];
@@ -54,6 +56,7 @@ export function createSourceState({ status }: UploadSource): SourceState {
     failing: status?.failing ?? 0,
     lastEventTime: ms(status?.lastEventTime),
     lastListTime: ms(status?.lastListTime),
+    queue: status?.queue ?? null,
     lastCreated: status?.lastCreated ? { ...status.lastCreated, time: Date.parse(status.lastCreated.time) } : null,
     recentIgnored: recent(status?.recentIgnored),
     recentFailing: recent(status?.recentFailing),

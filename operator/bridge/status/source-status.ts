@@ -36,6 +36,7 @@ export function buildSourceStatus({ source, state, now }: StatusInput): UploadSo
   return {
     observedGeneration: generation,
     conditions,
+    ...(state.queue === null ? {} : { queue: cutText(state.queue, 1024) }),
     ...(state.lastEventTime === null ? {} : { lastEventTime: isoSeconds(state.lastEventTime) }),
     ...(state.lastListTime === null ? {} : { lastListTime: isoSeconds(state.lastListTime) }),
     created: state.created,

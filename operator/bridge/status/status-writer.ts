@@ -5,7 +5,7 @@ import { type Clock, sleep } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
 import { createSemaphore } from '#common/semaphore.ts';
 import { BRIDGE_FIELD_MANAGER, UPLOAD_SOURCES, type UploadSource } from '#kube/custom-resources.ts';
-import { isNotFound } from '#kube/errors.ts';
+import { isNotFound, isSchemaRefusal } from '#kube/errors.ts';
 import type { EventRecorder, KubeClient } from '#kube/types.ts';
 import type { SourceState } from './source-state.ts';
 import { buildSourceStatus, isWorthWriting, lagSeconds } from './source-status.ts';
@@ -125,9 +125,9 @@ async function write(
     const { name, namespace, uid } = source.metadata;
     const object = { metadata: { name, namespace, uid }, status } as UploadSource;
     const options = { fieldManager: BRIDGE_FIELD_MANAGER, force: true, signal, timeoutMs: WRITE_MS };
-    await deps.client.applyStatus(UPLOAD_SOURCES, object, options);
+    const isWhole = await applyWhatIsKnown(deps, object, options);
     deps.onWritten?.();
-    for (const why of warningsOf(entry.status, status))
+    for (const why of [...warningsOf(entry.status, status), ...(isWhole ? [] : [CRD_OUTDATED])])
       deps.events.record(targetOf(source), { type: 'Warning', ...why });
     entry.status = status;
     entry.failures = 0;
@@ -142,6 +142,30 @@ async function write(
       { err: error, key, failures: entry.failures },
       'the status of an upload source could not be written, the bridge tries again',
     );
+  }
+}
+
+const CRD_OUTDATED = {
+  reason: 'CrdOutdated',
+  message:
+    'The CRD uploadsources.batchupload.dev is older than the bridge and does not know status.queue, which is left out; the source itself works. Upgrade the CRDs: helm upgrade with crds.enabled=true, or kubectl apply --server-side --force-conflicts -f charts/batch-upload/files/crds/.',
+};
+
+/** A CRD of an earlier release refuses a status with a field that it does not know. @returns false when a field was left out */
+async function applyWhatIsKnown(
+  { client, log }: Pick<StatusWriterDeps, 'client' | 'log'>,
+  object: UploadSource,
+  options: Parameters<KubeClient['applyStatus']>[2],
+): Promise<boolean> {
+  try {
+    await client.applyStatus(UPLOAD_SOURCES, object, options);
+    return true;
+  } catch (error) {
+    const { queue, ...known } = object.status ?? {};
+    if (queue === undefined || !isSchemaRefusal(error)) throw error;
+    log.warn({ err: error }, 'the CRD of UploadSource is older than the bridge and refuses a status: upgrade it');
+    await client.applyStatus(UPLOAD_SOURCES, { ...object, status: known }, options);
+    return false;
   }
 }
 

@@ -40,7 +40,9 @@ export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clo
       const entry = known.get(key);
       if (entry !== undefined && deps.clock.monotonic() < entry.until) return entry.data;
       // All concurrent callers share this request, so that no caller's signal may end it. It has its own time limit.
-      const data = findSecret(deps.client, ref).then((secret) => (secret ? decode(secret.data ?? {}) : null));
+      const data = findSecret({ client: deps.client, program: 'bridge' }, ref).then((secret) =>
+        secret ? decode(secret.data ?? {}) : null,
+      );
       const askedAt = deps.clock.monotonic();
       const fresh = { data, askedAt, until: askedAt + SECRET_TTL_MS };
       known.set(key, fresh);

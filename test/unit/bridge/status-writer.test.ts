@@ -120,3 +120,22 @@ it('what cannot be made into a status of one source does not hold up the others'
   expect(written.map(({ metadata }) => metadata?.name)).toEqual(['other', 'orders']);
   await end();
 });
+
+it('a CRD that does not know the queue gets the rest of the status, and an event says to upgrade the CRD', async () => {
+  const { clock, written, recorder, state, events, end, beforeWrite } = setUp();
+  await settle();
+  let tries = 0;
+  beforeWrite(async () => {
+    tries += 1;
+    const message = 'failed to create typed patch object: .status.queue: field not declared in schema';
+    if (tries % 2 === 1) throw new KubeError({ status: 500, reason: 'InternalError', message });
+  });
+  state.queue = 'https://sqs/1/a';
+  recorder.end('a', { key: 'a' }, { kind: 'Created', name: 'n' });
+  await clock.advance(5_000);
+  expect(written).toHaveLength(2);
+  expect(written.at(-1)?.status).toMatchObject({ created: 1 });
+  expect(written.at(-1)?.status).not.toHaveProperty('queue');
+  expect(events).toEqual(['CrdOutdated']);
+  await end();
+});

@@ -5,59 +5,62 @@ import {
   cleanupEvent,
   decideCleanup,
   decideRefused,
-  endedAt,
   finalizerPatch,
   isHeld,
 } from '#operator/controller/cleanup-policy.ts';
 import { NOW, UID, upload } from './observed.ts';
 
-const time = (ms: number) => new Date(ms).toISOString();
-const job = (condition?: string, createdAt = NOW - 1000): Job => ({
-  metadata: { creationTimestamp: time(createdAt) },
+// The clock of the API server may be an hour ahead or behind: the times in the objects do not count.
+const job = (condition?: string, aheadMs = 0): Job => ({
+  metadata: { creationTimestamp: new Date(NOW + aheadMs) as never },
   status: condition ? { conditions: [{ type: condition, status: 'True' }] } : {},
 });
-const view = { now: NOW, endedAt: NOW - 60_000, busy: false, job: undefined };
-const LATE = NOW - CLEANUP_MS;
+const HOUR = 3_600_000;
+const view = { isEnabled: true, endedForMs: 60_000, jobForMs: 1000, busy: false, job: undefined };
 
 describe('decideCleanup', () => {
   it.each([
     ['no Job', {}, { type: 'createJob' }],
     ['no Job, pods may still write', { busy: true }, { type: 'wait', ms: CLEANUP_MS - 60_000 }],
-    ['no Job, pods that do not end', { busy: true, endedAt: LATE }, { type: 'createJob' }],
-    ['no Job, ended long ago', { endedAt: LATE - 1e9 }, { type: 'createJob' }],
+    ['no Job, pods that do not end', { busy: true, endedForMs: CLEANUP_MS }, { type: 'createJob' }],
+    ['no Job, ended long ago', { endedForMs: 1e9 }, { type: 'createJob' }],
     ['a Job at work', { job: job() }, { type: 'wait', ms: CLEANUP_MS - 1000 }],
     [
       'a Job at work, of an upload that ended long ago',
-      { job: job(), endedAt: 0 },
+      { job: job(), endedForMs: 1e9 },
       { type: 'wait', ms: CLEANUP_MS - 1000 },
     ],
-    ['a Job at work for too long', { job: job(undefined, LATE) }, { type: 'release', removed: false }],
-    ['a Job that failed', { job: job('Failed') }, { type: 'release', removed: false }],
+    ['a Job of an hour ago by another clock', { job: job('', -HOUR) }, { type: 'wait', ms: CLEANUP_MS - 1000 }],
+    ['a Job of the next hour by another clock', { job: job('', HOUR) }, { type: 'wait', ms: CLEANUP_MS - 1000 }],
+    [
+      'a Job at work for too long',
+      { job: job(), jobForMs: CLEANUP_MS },
+      { type: 'release', removed: false, because: expect.any(String) },
+    ],
+    [
+      'a namespace that was left',
+      { isEnabled: false, busy: true },
+      { type: 'release', removed: false, because: expect.stringMatching(/not enabled/) },
+    ],
+    ['a Job that failed', { job: job('Failed') }, { type: 'release', removed: false, because: expect.any(String) }],
     ['a Job that is complete', { job: job('Complete') }, { type: 'release', removed: true }],
-    ['a Job that is complete, late', { job: job('Complete', LATE) }, { type: 'release', removed: true }],
+    [
+      'a Job that is complete, late',
+      { job: job('Complete'), jobForMs: CLEANUP_MS },
+      { type: 'release', removed: true },
+    ],
   ] as const)('%s', (_name, change, step) => {
     expect(decideCleanup({ ...view, ...change })).toEqual(step);
   });
 });
 
 it.each([
-  ['exceeded quota', NOW - 1000, { type: 'wait', ms: 30_000 }],
-  ['exceeded quota', LATE + 1000, { type: 'wait', ms: 1000 }],
-  ['exceeded quota', LATE, { type: 'release', removed: false }],
-  ['namespace n because it is being terminated', NOW, { type: 'release', removed: false }],
-] as const)('a Job that cannot be made: %s', (message, ended, step) => {
-  expect(decideRefused({ ...view, endedAt: ended }, message)).toEqual(step);
-});
-
-it('an upload ends by its completion or its deletion, whichever is later', () => {
-  const { metadata, ...rest } = upload();
-  const at = (completionTime: number | null, deletionTimestamp: number | null) =>
-    endedAt({
-      ...rest,
-      metadata: { ...metadata, ...(deletionTimestamp === null ? {} : { deletionTimestamp: time(deletionTimestamp) }) },
-      status: completionTime === null ? {} : { completionTime: time(completionTime) },
-    });
-  expect([at(1000, null), at(null, 2000), at(1000, 2000), at(3000, 2000)]).toEqual([1000, 2000, 2000, 3000]);
+  ['exceeded quota', 1000, { type: 'wait', ms: 30_000 }],
+  ['exceeded quota', CLEANUP_MS - 1000, { type: 'wait', ms: 1000 }],
+  ['exceeded quota', CLEANUP_MS, { type: 'release', removed: false, because: expect.any(String) }],
+  ['namespace n because it is being terminated', 0, { type: 'release', removed: false, because: expect.any(String) }],
+] as const)('a Job that cannot be made: %s', (message, endedForMs, step) => {
+  expect(decideRefused({ ...view, endedForMs }, message)).toEqual(step);
 });
 
 it('the finalizer comes and goes without touching those of others', () => {
@@ -71,14 +74,19 @@ it('the finalizer comes and goes without touching those of others', () => {
   expect(finalizerPatch(held, false)).toEqual({ metadata: { resourceVersion: '7', finalizers: ['a', 'b'] } });
 });
 
+const LEFT = { type: 'release', removed: false, because: 'x' } as const;
+
 it('the event says where something is left', () => {
   const { spec, ...rest } = upload();
   const elsewhere = { ...rest, spec: { ...spec, work: { s3: { bucket: 'w' } } } };
-  expect(cleanupEvent(upload(), true)).toMatchObject({ type: 'Normal', reason: 'WorkCopyRemoved' });
-  expect(cleanupEvent(upload(), false)).toMatchObject({
+  expect(cleanupEvent(upload(), { type: 'release', removed: true })).toMatchObject({
+    type: 'Normal',
+    reason: 'WorkCopyRemoved',
+  });
+  expect(cleanupEvent(upload(), LEFT)).toMatchObject({
     type: 'Warning',
     reason: 'WorkCopyNotRemoved',
     message: expect.stringContaining(`s3://b/work/${UID}/`),
   });
-  expect(cleanupEvent(elsewhere, false).message).toContain(`s3://w/work/${UID}/`);
+  expect(cleanupEvent(elsewhere, LEFT).message).toContain(`s3://w/work/${UID}/`);
 });

@@ -63,6 +63,8 @@ function deps({ job, pods = [] }: { job?: Job; pods?: Pod[] } = {}): CleanupDeps
       inlineLimitBytes: 1,
       allowedEndpoints: [],
       retrySeconds: 1,
+      maxRecordBytes: 1 << 24,
+      stallSeconds: 30,
       logLevel: 'info',
       datadog: false,
       datadogEnv: {},
@@ -90,11 +92,13 @@ it('an upload is held once, and not when it has changed meanwhile', async () => 
 });
 
 it('the Job is made when no pod of the upload runs any more', async () => {
-  expect(await cleanUpUpload(deps({ pods: [pod('plan')] }), { upload: held(), signal })).toEqual({
+  expect(
+    await cleanUpUpload(deps({ pods: [pod('plan')] }), { upload: held(), memory: { cleanup: null }, signal }),
+  ).toEqual({
     requeueAfterMs: 600_000,
   });
   expect(asked()).toEqual([]);
-  await cleanUpUpload(deps({ pods: [pod('cleanup')] }), { upload: held(), signal });
+  await cleanUpUpload(deps({ pods: [pod('cleanup')] }), { upload: held(), memory: { cleanup: null }, signal });
   expect(asked()).toEqual(['POST /apis/batch/v1/namespaces/n/jobs']);
 });
 
@@ -103,7 +107,11 @@ it.each([
   ['Complete', true, 'WorkCopyRemoved', [`PATCH ${UPLOAD_PATH}`, `DELETE ${JOB_PATH}`]],
   ['Failed', true, 'WorkCopyNotRemoved', [`PATCH ${UPLOAD_PATH}`]],
 ] as const)('the Job is %s, the upload deleted: %s: %s', async (condition, deleted, event, requests) => {
-  await cleanUpUpload(deps({ job: ended(condition) }), { upload: held({ deleted }), signal });
+  await cleanUpUpload(deps({ job: ended(condition) }), {
+    upload: held({ deleted }),
+    memory: { cleanup: null },
+    signal,
+  });
   expect(asked()).toEqual(requests);
   expect(JSON.parse(server.requests[0]!.body)).toEqual({ metadata: { resourceVersion: '7', finalizers: [] } });
   expect(events).toEqual([event]);
@@ -111,7 +119,9 @@ it.each([
 
 it('an upload that has changed meanwhile is looked at again, and nothing is said', async () => {
   server.once(({ method }) => method === 'PATCH', refuse(409, 'Conflict'));
-  expect(await cleanUpUpload(deps({ job: ended('Complete') }), { upload: held(), signal })).toEqual({
+  expect(
+    await cleanUpUpload(deps({ job: ended('Complete') }), { upload: held(), memory: { cleanup: null }, signal }),
+  ).toEqual({
     requeueAfterMs: 500,
   });
   expect(events).toEqual([]);
@@ -120,15 +130,71 @@ it('an upload that has changed meanwhile is looked at again, and nothing is said
 it('in a namespace that is going away nothing is waited for', async () => {
   const message = 'forbidden: unable to create new content in namespace n because it is being terminated';
   server.once(({ method }) => method === 'POST', refuse(403, 'Forbidden', message));
-  await cleanUpUpload(deps(), { upload: held({ deleted: true }), signal });
+  await cleanUpUpload(deps(), { upload: held({ deleted: true }), memory: { cleanup: null }, signal });
   expect(asked()).toEqual(['POST /apis/batch/v1/namespaces/n/jobs', `PATCH ${UPLOAD_PATH}`]);
   expect(events).toEqual(['WorkCopyNotRemoved']);
 });
 
 it('a Job that is refused for now is tried again', async () => {
   server.once(({ method }) => method === 'POST', refuse(403, 'Forbidden', 'exceeded quota: pods'));
-  expect(await cleanUpUpload(deps(), { upload: held(), signal })).toEqual({ requeueAfterMs: 30_000 });
+  expect(await cleanUpUpload(deps(), { upload: held(), memory: { cleanup: null }, signal })).toEqual({
+    requeueAfterMs: 30_000,
+  });
   server.once(({ method }) => method === 'POST', refuse(409, 'AlreadyExists'));
-  expect(await cleanUpUpload(deps(), { upload: held(), signal })).toEqual({ requeueAfterMs: 600_000 });
+  expect(await cleanUpUpload(deps(), { upload: held(), memory: { cleanup: null }, signal })).toEqual({
+    requeueAfterMs: 600_000,
+  });
   expect(events).toEqual([]);
+});
+
+it('times of other clocks do not count: what was seen first does', async () => {
+  const memory = { cleanup: null };
+  const hourAhead = held({ deleted: true });
+  hourAhead.metadata.deletionTimestamp = new Date(clock.now() + 3_600_000).toISOString();
+  const look = () => cleanUpUpload(deps({ pods: [pod('plan')] }), { upload: hourAhead, memory, signal });
+  expect(await look()).toEqual({ requeueAfterMs: 600_000 });
+  await clock.advance(599_000);
+  expect(await look()).toEqual({ requeueAfterMs: 1_000 });
+  await clock.advance(1_000);
+  await look();
+  expect(asked()).toEqual(['POST /apis/batch/v1/namespaces/n/jobs']);
+});
+
+it('an upload that the operator may not release says what to do, and is tried again', async () => {
+  server.once(({ method }) => method === 'PATCH', refuse(403, 'Forbidden', 'cannot patch'));
+  const messages: string[] = [];
+  const given = deps({ job: ended('Complete') });
+  const record = (_target: unknown, { message }: { message: string }) => void messages.push(message);
+  const told = { ...given, events: { ...given.events, record } };
+  expect(await cleanUpUpload(told, { upload: held(), memory: { cleanup: null }, signal })).toEqual({
+    requeueAfterMs: 60_000,
+  });
+  expect(messages).toEqual([
+    expect.stringMatching(
+      /may not remove the finalizer.*uploads\.formerNamespaces.*kubectl -n n patch batchupload u --type merge -p '\{"metadata":\{"finalizers":\[\]\}\}'/,
+    ),
+  ]);
+});
+
+it('in a namespace that is not enabled any more the upload is released at once, and no Job is tried', async () => {
+  const left = deps();
+  const caches = { ...left.caches, namespaces: new Map() };
+  await cleanUpUpload({ ...left, caches }, { upload: held({ deleted: true }), memory: { cleanup: null }, signal });
+  expect(asked()).toEqual([`PATCH ${UPLOAD_PATH}`]);
+  expect(events).toEqual(['WorkCopyNotRemoved']);
+});
+
+it('a Job that exists and lacks the labels by which it is seen gets them back; an upload is not held for it for ever', async () => {
+  const memory = { cleanup: null };
+  const look = () => {
+    server.once(({ method }) => method === 'POST', refuse(409, 'AlreadyExists'));
+    return cleanUpUpload(deps(), { upload: held(), memory, signal });
+  };
+  expect(await look()).toEqual({ requeueAfterMs: 600_000 });
+  expect(asked()).toEqual(['POST /apis/batch/v1/namespaces/n/jobs', `PATCH ${JOB_PATH}`]);
+  expect(JSON.parse(server.requests[1]!.body).metadata.labels).toMatchObject({ 'batchupload.dev/kind': 'cleanup' });
+  await clock.advance(1_200_000);
+  await look();
+  expect(asked().at(-1)).toBe(`PATCH ${UPLOAD_PATH}`);
+  expect(events).toEqual(['WorkCopyNotRemoved']);
 });

@@ -8,6 +8,7 @@ const open = async (...uris: string[]) => {
   const client = { find: async (_: unknown, { name }: { name: string }) => ({ data: { uri: uriOf(name) } }) };
   const databases = new Databases({
     client: client as never,
+    program: 'operator',
     clock: systemClock,
     log: createRecordingLog(),
     tickMs: 1000,

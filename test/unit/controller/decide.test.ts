@@ -364,6 +364,13 @@ describe('pods that fail', () => {
     expect(degraded(failed(), last)?.message).toMatch(/failed 2 times; Kubernetes tries 7 times.*last/);
   });
 
+  it('a database that was held up a moment ago: said until it has been in order for a while', () => {
+    const databaseBusy = { why, forMs: 12_000 };
+    expect(decide(observed({ databaseBusy }))).toMatchObject({ degraded: why, requeueAfterMs: 12_000 });
+    const jobs = { plan: null, process: job({ owned: false }) };
+    expect(decide(observed({ databaseBusy, jobs })).degraded?.reason).toBe('JobNameTaken');
+  });
+
   it('evicted again and again: said for ten minutes after the last one', () => {
     const disruptions = { count: 3, pod: 'p', reason: 'EvictionByEvictionAPI', message: 'drained', agoMs: 0 };
     expect(decide(observed({ disruptions })).degraded).toMatchObject({
@@ -371,7 +378,9 @@ describe('pods that fail', () => {
       message: expect.stringMatching(/^3 pods.*p \(EvictionByEvictionAPI: drained\)/),
     });
     expect(decide(observed({ disruptions: { ...disruptions, count: 1 } })).degraded).toBeNull();
-    expect(decide(observed({ disruptions: { ...disruptions, agoMs: 600_001 } })).degraded).toBeNull();
+    expect(decide(observed({ disruptions: { ...disruptions, agoMs: 600_000 } })).degraded).toBeNull();
+    // Nothing else may change meanwhile, so that the upload is looked at again when the ten minutes are over.
+    expect(decide(observed({ disruptions: { ...disruptions, agoMs: 590_000 } })).requeueAfterMs).toBe(10_000);
   });
 
   it('a container that goes on after the runner: named after the grace', () => {

@@ -107,6 +107,7 @@ export function observed(change: Partial<Observed> = {}): Observed {
     created: null,
     disruptions: null,
     waits: [],
+    databaseBusy: null,
     recreated: 0,
     failedSince: null,
     recordsPerSecond: null,

@@ -18,6 +18,8 @@ const settings: RunnerSettings = {
   inlineLimitBytes: 1 << 25,
   allowedEndpoints: [],
   retrySeconds: 600,
+  maxRecordBytes: 1 << 24,
+  stallSeconds: 30,
   logLevel: 'info',
   datadog: false,
   datadogEnv: {},

@@ -70,3 +70,64 @@ it('an object of no bytes is an empty CSV, whatever is declared', async () => {
   const { bytes, rewritten } = await open(Buffer.alloc(0), { compression: 'gzip', type: 'xlsx' });
   expect([(await collect(bytes)).length, rewritten]).toEqual([0, false]);
 });
+
+describe('a text of many MB that is not UTF-8 throughout', () => {
+  const MIB = 1024 * 1024;
+  const latin1 = (text: string) => Buffer.from(text, 'latin1');
+  const HEADER = Buffer.from('id,name\n');
+  const STRAY = latin1('2,Caf\xe9s\n');
+  const fill = (line: string, bytes: number) => Buffer.from(line.repeat(Math.ceil(bytes / Buffer.byteLength(line))));
+
+  /** Opens the file in pieces of this size. @returns its encoding, and the bytes that were read beside the stream */
+  async function read(bytes: Buffer, pieceBytes: number, compression: 'none' | 'gzip' = 'none') {
+    let readAgain = 0;
+    async function* inPieces(input: Buffer, onPiece: (length: number) => void) {
+      for (let at = 0; at < input.length; at += pieceBytes) {
+        const piece = input.subarray(at, at + pieceBytes);
+        onPiece(piece.length);
+        yield Buffer.from(piece);
+      }
+    }
+    const stored = compression === 'gzip' ? gzipSync(bytes) : bytes;
+    const { format } = await openFile({
+      stream: inPieces(stored, () => undefined),
+      readBytes: (start, end) =>
+        inPieces(stored.subarray(start, end), (length) => {
+          readAgain += length;
+        }),
+      sizeBytes: stored.length,
+      key: 'file',
+      declared: {},
+      schema: schemaOf(),
+      maxRecordBytes: 1000,
+      platform: NODE_PLATFORM,
+    });
+    return { encoding: format.encoding, readAgain };
+  }
+
+  it.each(['none', 'gzip'] as const)(
+    'is not read twice if its beginning is UTF-8 with a stray byte: %s',
+    async (how) => {
+      const bytes = Buffer.concat([HEADER, STRAY, fill('1,Zoë\n', 8 * MIB)]);
+      expect(await read(bytes, MIB, how)).toEqual({ encoding: 'utf-8', readAgain: 0 });
+    },
+  );
+
+  it('is read again until it is sure to be UTF-8, and no further', async () => {
+    const bytes = Buffer.concat([HEADER, STRAY, fill('1,Zoe\n', 2 * MIB), fill('1,Zoë\n', 8 * MIB)]);
+    expect(await read(bytes, 64 * 1024)).toEqual({ encoding: 'utf-8', readAgain: 3 * MIB });
+  });
+
+  it('is read again to its end if it may be Windows-1252, whatever stands in its beginning', async () => {
+    const bytes = Buffer.concat([HEADER, fill('1,Zoe\n', 8 * MIB), latin1('1,M\xfcller\n')]);
+    bytes.set(STRAY, HEADER.length);
+    expect(await read(bytes, MIB)).toEqual({ encoding: 'windows-1252', readAgain: bytes.length });
+  });
+
+  it.each([16 * 1024, 100_000, MIB])('has the same encoding however the storage cuts it: %i', async (pieceBytes) => {
+    const late = Buffer.concat([HEADER, fill('1,Zoe\n', 64 * 1024), STRAY, fill('1,Zoe\n', MIB)]);
+    expect(await read(late, pieceBytes)).toEqual({ encoding: 'utf-8', readAgain: 0 });
+    const early = Buffer.concat([HEADER, fill('1,Zoe\n', 63 * 1024), STRAY, fill('1,Zoe\n', MIB)]);
+    expect(await read(early, pieceBytes)).toEqual({ encoding: 'windows-1252', readAgain: early.length });
+  });
+});

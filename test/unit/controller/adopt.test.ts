@@ -1,0 +1,82 @@
+import { expect, it } from 'vitest';
+import { KubeError } from '#kube/errors.ts';
+import type { Job } from '#kube/resource-types.ts';
+import { type ApplyDeps, applyActions } from '#operator/controller/apply.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
+import { ACCEPTED, row, UID } from './observed.ts';
+
+const settings = {
+  image: 'i',
+  imagePullPolicy: 'Always',
+  imagePullSecrets: [],
+  resources: { requests: {}, limits: {} },
+  allowedEndpoints: [],
+  datadogEnv: {},
+} as unknown as ApplyDeps['settings'];
+
+/** Creates the plan Job where a Job of its name exists already. */
+async function create(existing: Job | undefined) {
+  const patches: object[] = [];
+  const created: string[] = [];
+  const client = {
+    create: async () => {
+      throw new KubeError({ status: 409, reason: 'AlreadyExists', message: 'exists' });
+    },
+    find: async () => existing,
+    patchMerge: async (_type: unknown, _ref: unknown, patch: object) => void patches.push(patch),
+  } as unknown as ApplyDeps['client'];
+  const deps = {
+    client,
+    settings,
+    log: createRecordingLog(),
+    clusterId: 'c',
+    reachPoint: () => undefined,
+    findMigrator: () => async () => null,
+    findServiceAccount: async () => null,
+  } as unknown as ApplyDeps;
+  const input = {
+    upload: ACCEPTED,
+    database: null,
+    row: row({ status: 'Planning', execution: null }),
+    onCreate: (name: string) => void created.push(name),
+    onRecreate: () => undefined,
+    signal: new AbortController().signal,
+  };
+  const outcomes = await applyActions(deps, input, [{ type: 'createJob', kind: 'plan', recreated: 0 }]);
+  return { outcomes, patches, created };
+}
+
+const ours = [{ apiVersion: 'v', kind: 'BatchUpload', name: 'u', uid: UID }];
+const LABELS = {
+  'app.kubernetes.io/managed-by': 'batch-upload',
+  'batchupload.dev/uid': UID,
+  'batchupload.dev/kind': 'plan',
+  'batchupload.dev/attempt': '1',
+  'batchupload.dev/name': 'u',
+};
+
+it('a Job of ours that the cache does not have yet is left as it is', async () => {
+  const { outcomes, patches } = await create({ metadata: { ownerReferences: ours, labels: { ...LABELS, more: 'x' } } });
+  expect(outcomes).toEqual([{ type: 'done' }]);
+  expect(patches).toEqual([]);
+  expect((await create(undefined)).outcomes).toEqual([{ type: 'done' }]);
+});
+
+it.each([
+  ['no labels', undefined],
+  ['another label', { ...LABELS, 'batchupload.dev/uid': 'other' }],
+])('a Job of ours with %s gets its labels back: without them no cache would ever show it', async (_what, labels) => {
+  const { outcomes, patches, created } = await create({
+    metadata: { ownerReferences: ours, ...(labels ? { labels } : {}) },
+  });
+  expect(outcomes).toEqual([{ type: 'done' }]);
+  expect(patches).toEqual([{ metadata: { labels: LABELS } }]);
+  // It counts like a Job that was made again, so that labels which vanish each time are put back after growing waits.
+  expect(created).toEqual([`${UID}-plan-1`]);
+});
+
+it('a Job of somebody else is in the way', async () => {
+  const { outcomes, patches } = await create({ metadata: { ownerReferences: [{ ...ours[0]!, uid: 'other' }] } });
+  expect(outcomes).toMatchObject([{ type: 'degraded', why: { reason: 'JobNameTaken' } }]);
+  expect(patches).toEqual([]);
+});
