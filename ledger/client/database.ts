@@ -109,8 +109,8 @@ export class Database {
 
   /**
    * Runs statements on a connection.
-   * @param options.isVisit closes the connection afterwards unless an upload is watched. A round through hundreds of
-   * databases then holds only the connections of those that it visits at the moment.
+   * @param options.isVisit closes the connection afterwards. A round through hundreds of databases then holds only the
+   * connections of those that it visits at the moment.
    * @throws Fault for errors of the database or the network; other errors of `work` are passed on.
    */
   async run<T>(work: (client: pg.PoolClient) => Promise<T>, { isVisit = false } = {}): Promise<T> {
@@ -219,16 +219,15 @@ export class Database {
     this.#failIfDown();
     const client = await this.#connect(pool);
     const { config } = this.#route;
-    const isOver = () => isVisit && this.#watched.size === 0;
     try {
       const result = await work(client);
-      client.release(isOver());
+      client.release(isVisit);
       this.#succeeded();
       return result;
     } catch (error) {
       const fault = classify(error);
       // A connection in an unknown state is not used again.
-      client.release(isLost(error) || isOver());
+      client.release(isLost(error) || isVisit);
       if (!isLost(error)) throw fault;
       this.#turn(error, config);
       throw this.#failed(fault);
@@ -322,7 +321,9 @@ export class Database {
     const at = this.#deps.clock.monotonic();
     const read = (client: pg.PoolClient) => this.#readRows(client, ids);
     // Where new connections are refused, the one of the polling may live on, and would take the database for up each time.
-    const { rows, lineage } = await (this.#fault === null ? this.#with(this.#poll, read) : this.run(read));
+    const { rows, lineage } = await (this.#fault === null
+      ? this.#with(this.#poll, read)
+      : this.run(read, { isVisit: true }));
     for (const id of ids) {
       const before = this.#watched.get(id);
       if (before === undefined) continue;
