@@ -4,6 +4,8 @@
 
 chart_dir=$root_dir/charts/batch-upload
 release_namespace=batch-upload-system
+# Each namespace with a name after `e2e-` belongs to one test, which forbids pods in it, holds up its database or deletes it.
+test_namespaces=(e2e e2e-quota e2e-limits e2e-locked e2e-deleted)
 
 chart_up() {
   [[ -e $chart_dir/Chart.yaml ]] || { say "charts/batch-upload is not there yet: nothing is installed"; return; }
@@ -18,7 +20,10 @@ chart_up() {
   # An interrupted helm leaves a pending release, and helm then refuses every further upgrade.
   kubectl_cmd -n "$release_namespace" delete secrets --ignore-not-found \
     -l 'owner=helm,name=batch-upload,status in (pending-install,pending-upgrade,pending-rollback)' >/dev/null 2>&1 || true
-  kubectl_cmd get namespace e2e >/dev/null 2>&1 || kubectl_cmd create namespace e2e >/dev/null
+  local namespace
+  for namespace in "${test_namespaces[@]}"; do
+    kubectl_cmd get namespace "$namespace" >/dev/null 2>&1 || kubectl_cmd create namespace "$namespace" >/dev/null
+  done
   helm_cmd upgrade --install batch-upload "$chart_dir" --namespace "$release_namespace" --create-namespace \
     --values "$cluster_dir/values.yaml" --values "$state_dir/values.yaml" --wait --timeout 120s >"$log_dir/helm.log" 2>&1 || {
     tail -n 20 "$log_dir/helm.log" >&2
@@ -47,7 +52,7 @@ image:
   tag: "$image_tag"
   pullPolicy: Never
 uploads:
-  namespaces: [default, e2e]
+  namespaces: [default$(printf ', %s' "${test_namespaces[@]}")]
   # The queue server of a test runs beside the S3 server, on a port of its own.
   allowedEndpoints: ["$(sed -E 's|^https?://([^:/]+).*|\1|' <<<"$POD_S3_ENDPOINT")"]
   database:

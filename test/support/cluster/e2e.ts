@@ -17,7 +17,7 @@ export const NAMESPACE = 'e2e';
 export const TEST_DATABASE_SECRET = 'e2e-database';
 export const TEST_STORAGE_SECRET = 'e2e-storage';
 
-export interface E2e {
+export interface E2e extends AsyncDisposable {
   cluster: Cluster;
   /** The namespace of the uploads that this object makes and finds. */
   namespace: string;
@@ -59,6 +59,10 @@ export async function createE2e({ namespace = NAMESPACE } = {}): Promise<E2e> {
     return (await cluster.kube.list(type, { namespace, labelSelector: `${LABELS.uid}=${uid}` })).items;
   }
 
+  const close = async () => {
+    await db.end();
+    await cluster.close();
+  };
   return {
     cluster,
     namespace,
@@ -89,10 +93,8 @@ export async function createE2e({ namespace = NAMESPACE } = {}): Promise<E2e> {
     },
     jobsOf: (uid) => list(JOBS, uid),
     podsOf: async (uid) => (await list(PODS, uid)) as unknown as Pod[],
-    async close() {
-      await db.end();
-      await cluster.close();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

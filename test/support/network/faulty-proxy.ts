@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 export type HttpFault =
   /** The proxy answers itself, and the server does not get the request. */
-  | { status: number; body?: string }
+  | { status: number; body?: string; headers?: Record<string, string> }
   /** The server carries the request out, and the connection ends without an answer. */
   | 'lost answer';
 
@@ -21,7 +21,7 @@ export async function startFaultyProxy(
     const fault = faultOf(request);
     if (fault !== null && fault !== 'lost answer') {
       request.resume();
-      response.writeHead(fault.status).end(fault.body);
+      response.writeHead(fault.status, fault.headers).end(fault.body);
       return;
     }
     response.on('error', () => undefined);
