@@ -168,7 +168,7 @@ describe('a pod frozen in the middle of COPY', () => {
     const frozen = await withClient(url, async (holder) => {
       await holder.query('SELECT pg_advisory_lock(1)');
       const pod = bench.start('plan', url, id);
-      const inCopy = `SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY "items"%' AND wait_event = 'advisory'`;
+      const inCopy = `SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY "public"."items"%' AND wait_event = 'advisory'`;
       for (let waited = 0; (await holder.query(inCopy)).rowCount === 0; waited += 20) {
         expect(waited).toBeLessThan(20_000);
         await sleep(20);
