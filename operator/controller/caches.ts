@@ -1,9 +1,9 @@
-/** The controller's caches: uploads and schemas of all namespaces, Jobs and pods of the enabled namespaces. */
+/** The controller's caches: namespaces, uploads and schemas of all of them, Jobs and pods of the enabled ones. */
 import { MANAGED_SELECTOR } from '#api/labels.ts';
 import type { Logger } from '#common/log.ts';
 import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
 import { createReflector } from '#kube/reflector.ts';
-import { JOBS, type Job, PODS, type Pod } from '#kube/resource-types.ts';
+import { JOBS, type Job, NAMESPACES, type Namespace, PODS, type Pod } from '#kube/resource-types.ts';
 import type { KubeClient, Reflector } from '#kube/types.ts';
 import { trimJob, trimPod, uploadUidOf } from './job-view.ts';
 
@@ -15,6 +15,9 @@ export interface NamespaceCaches {
 export interface Caches {
   uploads: Reflector<BatchUpload>;
   schemas: Reflector<RecordSchema>;
+  /** All namespaces of the cluster, with nothing but their names and whether they are being deleted. */
+  allNamespaces: Reflector<Namespace>;
+  isTerminating(namespace: string): boolean;
   namespaces: ReadonlyMap<string, NamespaceCaches>;
   uploadByUid(uid: string): BatchUpload | undefined;
   /** The pods that name the upload in a label; the label may be wrong, see isPodOf. */
@@ -30,6 +33,7 @@ export function createCaches(deps: { client: KubeClient; log: Logger; namespaces
   const { client, log } = deps;
   const uploads = createReflector({ client, log, type: BATCH_UPLOADS });
   const schemas = createReflector({ client, log, type: RECORD_SCHEMAS });
+  const allNamespaces = createReflector({ client, log, type: NAMESPACES, trim: trimNamespace });
   const namespaces = new Map<string, NamespaceCaches>();
   for (const namespace of deps.namespaces) {
     const common = { client, log, namespace, labelSelector: MANAGED_SELECTOR };
@@ -45,15 +49,22 @@ export function createCaches(deps: { client: KubeClient; log: Logger; namespaces
   return {
     uploads,
     schemas,
+    allNamespaces,
+    isTerminating: (namespace) => allNamespaces.get(namespace)?.metadata?.deletionTimestamp !== undefined,
     namespaces,
     uploadByUid: (uid) => byUid.get(uid),
     podsOf: (uid) => [...(pods.get(uid)?.values() ?? [])],
     jobsOf: (uid) => [...(jobs.get(uid)?.values() ?? [])],
     all: () => all as unknown as Reflector<never>[],
     async run(signal) {
-      await Promise.all(all.map((reflector) => reflector.run(signal)));
+      await Promise.all([...all, allNamespaces].map((reflector) => reflector.run(signal)));
     },
   };
+}
+
+function trimNamespace({ metadata }: Namespace): Namespace {
+  const { name, uid, resourceVersion, deletionTimestamp } = metadata ?? {};
+  return { metadata: { name, uid, resourceVersion, deletionTimestamp } } as Namespace;
 }
 
 function indexUploads(reflector: Reflector<BatchUpload>): Map<string, BatchUpload> {

@@ -27,14 +27,12 @@ import type { UploadMemory } from './upload-memory.ts';
 
 export interface CleanupDeps {
   client: Pick<KubeClient, 'create' | 'delete' | 'patchMerge'>;
-  caches: Pick<Caches, 'namespaces' | 'podsOf'>;
+  caches: Pick<Caches, 'namespaces' | 'podsOf' | 'isTerminating'>;
   clock: Clock;
   log: Logger;
   events: EventRecorder;
   settings: RunnerSettings;
   findServiceAccount: (namespace: string) => Promise<string | null>;
-  /** Says whether the namespace is being deleted. */
-  isTerminating: (namespace: string) => Promise<boolean>;
 }
 
 /** Time in which the cache receives the newer object after a conflict. */
@@ -58,7 +56,9 @@ export async function cleanUpUpload(
   { upload, memory, signal }: { upload: BatchUpload; memory: Pick<UploadMemory, 'cleanup'>; signal: AbortSignal },
 ): Promise<ProcessResult> {
   const view = viewCleanup(deps, upload, memory);
-  const decided: CleanupStep = (await isLeft(deps, upload))
+  // No Job can be made in such a namespace. Kubernetes begins with its objects five seconds after it was deleted, and the Role by which
+  // the operator may release the upload is one of them.
+  const decided: CleanupStep = deps.caches.isTerminating(upload.metadata.namespace)
     ? { type: 'release', removed: false, because: 'its namespace is being deleted' }
     : decideCleanup(view);
   const step = decided.type === 'createJob' ? await createJob(deps, { upload, view, signal }) : decided;
@@ -81,17 +81,6 @@ export async function cleanUpUpload(
   // A failed Job stays for its log, until its TTL. The finalizer is removed first: a held upload would get a new Job.
   if (step.removed && deletionTimestamp !== undefined) await deleteJob(deps, view.job, signal);
   return undefined;
-}
-
-/**
- * Is the upload deleted with its namespace? No Job can be made there, and the caches say nothing of its pods and Jobs once Kubernetes has
- * removed the operator's Role.
- */
-export async function isLeft(
-  { isTerminating }: Pick<CleanupDeps, 'isTerminating'>,
-  { metadata }: BatchUpload,
-): Promise<boolean> {
-  return metadata.deletionTimestamp !== undefined && (await isTerminating(metadata.namespace));
 }
 
 function viewCleanup(

@@ -7,19 +7,14 @@ import type { Logger } from '#common/log.ts';
 import { runTogether } from '#common/run-together.ts';
 import type { BatchUpload, RecordSchema } from '#kube/custom-resources.ts';
 import { keyOf } from '#kube/object-cache.ts';
-import type { Job, Pod } from '#kube/resource-types.ts';
+import type { Job, Namespace, Pod } from '#kube/resource-types.ts';
 import type { EventRecorder, KubeClient, ProcessResult, WorkQueue } from '#kube/types.ts';
 import { createWorkQueue } from '#kube/work-queue.ts';
 import type { ControllerConfig } from '#operator/config/controller-config.ts';
-import {
-  awaitClusterId,
-  createMigratorFinder,
-  createServiceAccountFinder,
-  createTerminatingCheck,
-} from '#operator/tenancy/cluster-facts.ts';
+import { awaitClusterId, createMigratorFinder, createServiceAccountFinder } from '#operator/tenancy/cluster-facts.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
 import { type Caches, createCaches } from './caches.ts';
-import { cleanUpUpload, isLeft } from './cleanup.ts';
+import { cleanUpUpload } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
 import { type CloseDeps, closeDeleted, type DeletedUpload, sweep, toDeletedUpload } from './close-deleted.ts';
 import { createFaultPoints } from './fault-point.ts';
@@ -91,9 +86,8 @@ export function createController(deps: ControllerDeps): Controller {
     await waitForNamespaces(caches, { clock, signal });
     const reachPoint = createFaultPoints(config.fault, log);
     const findMigrator = createMigratorFinder(client);
-    const isTerminating = createTerminatingCheck(client, clock);
     const base = { client, caches, databases, config, clock, log, clusterId, reachPoint };
-    const shared = { ...base, findMigrator, isTerminating };
+    const shared = { ...base, findMigrator };
     const reconcileDeps: ReconcileDeps = {
       ...shared,
       settings: config.runner,
@@ -209,6 +203,12 @@ function listen({
       onSchema(schema);
     },
   });
+  const onNamespace = ({ metadata }: Namespace) => {
+    if (metadata?.deletionTimestamp === undefined) return;
+    for (const upload of caches.uploads.values())
+      if (upload.metadata.namespace === metadata.name) queue.add(keyOf(upload));
+  };
+  caches.allNamespaces.subscribe({ onAdd: onNamespace, onUpdate: onNamespace });
   const onOwned = (object: Job | Pod) => {
     const upload = caches.uploadByUid(uploadUidOf(object) ?? '');
     if (upload) queue.add(keyOf(upload));
@@ -244,11 +244,11 @@ function createProcess({
       if (!memory.closing) addDeleted(deleted, key, toDeletedUpload(upload));
       memory.closing = true;
     }
-    // The deletion of a namespace must not wait for a database.
-    const goesWithNamespace = upload && isHeld(upload) && (await isLeft(reconcileDeps, upload));
-    if (goesWithNamespace) {
-      await cleanUpUpload(reconcileDeps, { upload, memory: memories.of(key, upload.metadata.uid), signal });
-    }
+    // The deletion of a namespace must not wait for a database, and the operator's Role there is deleted soon.
+    const goesWithNamespace = upload && isHeld(upload) && caches.isTerminating(upload.metadata.namespace);
+    const notReleased = goesWithNamespace
+      ? await cleanUpUpload(reconcileDeps, { upload, memory: memories.of(key, upload.metadata.uid), signal })
+      : undefined;
     for (const each of deleted.get(key) ?? []) {
       try {
         await closeDeleted(closeDeps, each);
@@ -259,6 +259,7 @@ function createProcess({
       counters.forget(each.uid);
       removeDeleted(deleted, key, each);
     }
+    if (notReleased) return notReleased;
     if (upload && !isBeingDeleted(upload)) {
       return reconcileUpload(reconcileDeps, { key, upload, failures: queue.failures(key), signal });
     }

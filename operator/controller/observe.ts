@@ -32,7 +32,7 @@ import { isPodOf, viewJob, viewPod } from './job-view.ts';
 import { nextRate } from './progress-policy.ts';
 import { countDisruptions, lastCreation, lookAt } from './sightings.ts';
 import { hasNoPods } from './stuck-pod-policy.ts';
-import type { JobView, JobViews, LedgerView, Observed, PodView } from './types.ts';
+import type { JobView, JobViews, LedgerView, Observed } from './types.ts';
 import type { UploadMemory } from './upload-memory.ts';
 
 export interface ObserveDeps {
@@ -41,7 +41,6 @@ export interface ObserveDeps {
   databases: Databases;
   config: ControllerConfig;
   /** Says whether the namespace is being deleted. */
-  isTerminating: (namespace: string) => Promise<boolean>;
   clock: Clock;
   log: Logger;
 }
@@ -96,7 +95,6 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const disruptions = countDisruptions(podViews, { memory, at });
   const { name } = upload.spec.schemaRef;
   const now = clock.now();
-  const isTerminating = hasLostPods(jobs, pods) && (await deps.isTerminating(namespace));
   const creation = row ? await observeCreation(deps, input, { row, jobs, pods }) : null;
   const { still, waits } = await observeWaits(deps, memory, { database, row });
   const topErrors = database && row ? await observeTopErrors(clock, memory, { database, row }) : null;
@@ -109,7 +107,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       schema: ledger.state === 'absent' ? (caches.schemas.get(`${namespace}/${name}`)?.spec ?? null) : null,
       jobs,
       pods,
-      isTerminating,
+      isTerminating: caches.isTerminating(namespace),
       creationRefused: creation?.message ?? null,
       created: row ? lastCreation(memory, jobName(uid, neededKind(row), row.attempt), clock) : null,
       disruptions: disruptions && { ...disruptions, agoMs: at - disruptions.at },
@@ -142,12 +140,6 @@ function sayBusy(database: Database | null): Observed['databaseBusy'] {
   const busy = database?.busy ?? null;
   const why = explainFault(busy?.fault);
   return busy && why && { why, forMs: busy.forMs };
-}
-
-/** Is there a Job, and no pod of it that works or will work? */
-function hasLostPods({ plan, process }: JobViews, pods: readonly PodView[]): boolean {
-  const isAlive = ({ deleting, phase }: PodView) => !deleting && (phase === 'Pending' || phase === 'Running');
-  return (plan !== null || process !== null) && !pods.some(isAlive);
 }
 
 /** Null for a running upload, also for one that failed before and is tried again. */

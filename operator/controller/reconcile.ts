@@ -179,7 +179,8 @@ async function work(
     const decision = decide(observed);
     onDecision({ ...observed, ...decision });
     const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
-    if (row?.workBucket && !(await holdForCleanup(deps, current, signal))) return { requeueAfterMs: HOLD_MS };
+    const mayHold = row?.workBucket && !observed.isTerminating;
+    if (mayHold && !(await holdForCleanup(deps, current, signal))) return { requeueAfterMs: HOLD_MS };
     const onRecreate = (recreated: number) => {
       memory.recreated = recreated;
       memory.created = null;

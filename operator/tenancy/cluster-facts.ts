@@ -35,22 +35,6 @@ export async function awaitClusterId(
   return null;
 }
 
-/** Time for which the answer about a namespace is reused. */
-const NAMESPACE_REUSE_MS = 2_000;
-
-/** Finds out whether a namespace is being deleted. The answer is no where the operator may not read the namespace. */
-export function createTerminatingCheck(client: Pick<KubeClient, 'find'>, clock: Clock) {
-  const known = new Map<string, { isTerminating: boolean; at: number }>();
-  return async (name: string): Promise<boolean> => {
-    const entry = known.get(name);
-    if (entry && clock.monotonic() - entry.at < NAMESPACE_REUSE_MS) return entry.isTerminating;
-    const found = await client.find(NAMESPACES, { name }, { timeoutMs: 10_000 }).catch(ifForbidden);
-    const isTerminating = found?.metadata?.deletionTimestamp !== undefined;
-    known.set(name, { isTerminating, at: clock.monotonic() });
-    return isTerminating;
-  };
-}
-
 /** Time for which the answer about a service account is reused. */
 const REUSE_MS = 60_000;
 
