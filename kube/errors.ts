@@ -35,10 +35,14 @@ export const isGone = (error: unknown): boolean => hasStatus(error, 410);
 export const isAlreadyExists = (error: unknown): boolean =>
   error instanceof KubeError && error.status === 409 && error.reason === 'AlreadyExists';
 
-/** True when the schema of a CRD does not know a field or a value of the object: the CRD may be older than this program. */
+/**
+ * True when the schema of a CRD does not know a field or a value of the object: the CRD may be older than this program. An admission
+ * policy answers with 422, too, and says that it has denied the request.
+ */
 export const isSchemaRefusal = (error: unknown): boolean =>
   error instanceof KubeError &&
-  ((error.status === 422 && error.reason === 'Invalid') || /field not declared in schema/.test(error.message));
+  ((error.status === 422 && error.reason === 'Invalid' && !/denied (the )?request/.test(error.message)) ||
+    /field not declared in schema/.test(error.message));
 
 /** A server or a proxy that asks for more is asked again after this time. */
 const MAX_RETRY_AFTER_SECONDS = 60;

@@ -26,7 +26,8 @@ export async function findWaits(client: ClientBase, uploadId: string): Promise<S
      UNION
      SELECT 'lock', b.pid, b.usename::text, b.application_name
      FROM late, own JOIN pg_locks l ON l.pid = own.pid AND NOT l.granted
-       JOIN pg_stat_activity b ON b.pid = ANY (pg_blocking_pids(own.pid))
+       CROSS JOIN LATERAL unnest(pg_blocking_pids(own.pid)) AS blocking(pid)
+       JOIN pg_stat_activity b ON b.pid = blocking.pid
      WHERE l.waitstart < late.before AND b.pid NOT IN (SELECT pid FROM own)
      ORDER BY 1, 2`,
     [own, LEAST_SECONDS],

@@ -78,6 +78,7 @@ export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<numbe
   if (!caches.uploads.hasSynced) return 0;
   let closed = 0;
   const seen = new Set<Database>();
+  const current = new Set<Database>();
   const names = [DEFAULT_NAMES.databaseSecret, ...extraDatabaseSecrets];
   const refs = namespaces.flatMap((namespace) => names.map((name) => ({ namespace, name })));
   // Several at a time, because a database that does not answer takes seconds.
@@ -86,7 +87,10 @@ export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<numbe
     if (signal.aborted) return;
     try {
       const database = await deps.databases.open({ namespace, name }, { signal });
-      await migrateWhereNamed({ database, findMigrator: deps.findMigrator(namespace) });
+      if (!current.has(database)) {
+        const isCurrent = await migrateWhereNamed({ database, findMigrator: deps.findMigrator(namespace) });
+        if (isCurrent) current.add(database);
+      }
       if (seen.has(database)) return;
       seen.add(database);
       closed += await sweepDatabase(deps, database, signal);

@@ -117,12 +117,19 @@ const MENDED_BY_SETTINGS = new Set<string>([
  * again with these; otherwise somebody who corrects the chart would wait for ever.
  */
 export function replaceHindered(
-  { settings }: Pick<Observed, 'settings'>,
+  { settings, pods }: Pick<Observed, 'settings' | 'pods'>,
   job: JobView | null,
   degraded: UploadExplanation | null,
 ): Action[] {
   if (job === null || !job.owned || job.deleting || job.verdict !== 'none') return [];
-  if (degraded === null || !MENDED_BY_SETTINGS.has(degraded.reason) || job.settings === settings) return [];
+  // A Job without this note is of an earlier release, or something takes the note away and would take it from the next Job, too.
+  if (job.settings === null || job.settings === settings) return [];
+  if (degraded === null || !MENDED_BY_SETTINGS.has(degraded.reason)) return [];
+  // Where the cluster has no room for all pods, those that work go on.
+  const isWorking = pods.some(
+    ({ job: name, phase, deleting }) => name === job.name && phase === 'Running' && !deleting,
+  );
+  if (isWorking && degraded.reason !== 'PodsFailing') return [];
   return [{ type: 'deleteJob', job, because: 'its pods are hindered, and the chart has other values now' }];
 }
 

@@ -33,6 +33,7 @@ export async function prepareLedger({
 /**
  * Brings the ledger up to date where a Secret names the role that may do so. The bridge, which may not read that Secret,
  * waits for this.
+ * @returns false when the ledger is still to be migrated
  */
 export async function migrateWhereNamed({
   database,
@@ -40,10 +41,12 @@ export async function migrateWhereNamed({
 }: {
   database: Database;
   findMigrator: FindMigrator;
-}): Promise<void> {
-  if (!(await database.run(needsMigration, { isVisit: true }))) return;
+}): Promise<boolean> {
+  if (!(await database.run(needsMigration, { isVisit: true }))) return true;
   const migrator = await findMigrator();
-  if (migrator !== null) await migrateAs(migrator, await database.run(currentUser));
+  if (migrator === null) return false;
+  await migrateAs(migrator, await database.run(currentUser));
+  return true;
 }
 
 async function needsMigration(client: pg.ClientBase): Promise<boolean> {

@@ -118,7 +118,9 @@ function claimOf({ allow }: SourceManagerDeps, source: UploadSource, entry: Entr
     const isSame = entry.queue === queueOf(source);
     return { received: entry.state.queue, failing: isSame && isFailing(entry.state) };
   }
-  return { received: source.status?.queue ?? null, failing: false };
+  // A release before this one noted no queue, but the time of the last event.
+  const { queue, lastEventTime } = source.status ?? {};
+  return { received: queue ?? (lastEventTime ? queueOf(source) : null), failing: false };
 }
 
 function findStopReason({ spec }: UploadSource, queueOwner: string | undefined): Explanation | null {

@@ -310,7 +310,7 @@ describe('pods that do not start', () => {
 
   it.each([
     ['hindered, and the chart has other values now', 30_000, 'before', ['deleteJob']],
-    ['hindered, of an earlier release that noted no values', 30_000, null, ['deleteJob']],
+    ['hindered, without a note of its values', 30_000, null, []],
     ['hindered, and the chart has the same values', 30_000, 'now', []],
     ['not hindered', 29_000, 'before', []],
   ])('a Job whose pods are %s', (_what, stateMs, settings, actions) => {
@@ -324,6 +324,15 @@ describe('pods that do not start', () => {
     const pods = [pod({ phase: 'Failed', terminated })];
     const decision = decide(observed({ pods, jobs: { plan: null, process: job({ settings: 'before' }) } }));
     expect(decision.actions).toMatchObject([{ type: 'deleteJob', job: { uid: 'job' } }]);
+  });
+
+  it('a Job is left alone while other pods of it work, for which the cluster had room', () => {
+    const pods = [
+      ...pending({ waiting: { reason: 'ErrImagePull', message: 'denied' } }, 30_000),
+      pod({ name: 'works' }),
+    ];
+    const decision = decide(observed({ pods, jobs: { plan: null, process: job({ settings: 'before' }) } }));
+    expect(decision.actions).toEqual([]);
   });
 
   it('a lost node is no reason to make the Job again', () => {
