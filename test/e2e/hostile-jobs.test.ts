@@ -50,7 +50,7 @@ describe.concurrent('something in the cluster', () => {
     try {
       const message = await degradedBy(e2e, upload, { reason: 'JobDeleted', withinMs: 20_000 });
       expect(message).toMatch(
-        /^Something other than the operator has deleted the Job of this upload, \d times? so far; .* Find what deletes Jobs in the namespace e2e /,
+        /^Something other than the operator has deleted the Job of this upload or taken its labels away, \d times? so far; .* Find what changes Jobs in the namespace e2e /,
       );
       await sleep(20_000);
       expect(deleting.seen.size).toBeGreaterThanOrEqual(3);
