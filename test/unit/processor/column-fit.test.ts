@@ -135,8 +135,11 @@ describe('a number for a floating-point column', () => {
       'real',
       700,
       false,
-      ['16777217', '1.23456789', '-0.123456789', '1234567.89'],
-      ['0.1', '52.520008', '3.4e38', '100000', '0.100000001'],
+      ['16777217', '1.23456789', '-0.123456789', '1234567.89', '644.0278930664061', '1048576.11'],
+      [
+        ...['0.1', '52.520008', '3.4e38', '100000', '0.100000001'],
+        ...['644.0278930664062', '74.55581665039062', '1048576.12', '-1048576.12'],
+      ],
     ],
     [
       'double precision',
@@ -150,7 +153,7 @@ describe('a number for a floating-point column', () => {
       701,
       true,
       ['2.33333333333333333', '9007199254740993'],
-      ['0.1', '0.10000000000000001', '5e-324', '-1.5', '0.00'],
+      ['0.1', '0.10000000000000001', '5e-324', '-1.5', '0.00', '255278378607829.62'],
     ],
   ] as const)('%s', (_column, oid, isKey, altered, kept) => {
     for (const text of altered) expect(isAltered(column(oid, isKey), text), text).toBe(true);
@@ -175,6 +178,27 @@ describe('a number for a floating-point column', () => {
       fc.property(fc.bigInt({ min: 2n ** 53n, max: 2n ** 80n }), (value) => {
         expect(isAltered(column(701), String(value))).toBe(BigInt(Number(value)) !== value);
       }),
+    );
+  });
+
+  it('the shortest text of every number is kept, of a real also its text as a double', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.constantFrom(1, 100, 1000, 1e6, 1e15),
+        (fraction, factor) => {
+          const value = fraction * factor;
+          expect(isAltered(column(701, true), String(value))).toBe(false);
+          const single = Math.fround(value);
+          if (single !== 0) expect(isAltered(column(700), String(single)), String(single)).toBe(false);
+          const digits = String(value)
+            .replace(/e.*|\D/g, '')
+            .replace(/^0+/, '').length;
+          if (digits === 17 && single !== 0 && single !== value)
+            expect(isAltered(column(700), String(value))).toBe(true);
+        },
+      ),
+      { numRuns: 5000 },
     );
   });
 
