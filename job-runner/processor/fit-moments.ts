@@ -39,7 +39,7 @@ export const LOSES_DAY: Fit = {
 
 const BEHIND_TIME = /[0-9]:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]*)?)?(.*)$/s;
 const OFFSET = /[+-][0-9]{1,2}(?::?[0-9]{2})*\s*$/;
-/** A date behind a time, whose last number looks like an offset: 04:05:06 2024-01-08, 10:15 08-Jan-2024. */
+/** A date behind a time, whose last number looks like an offset; PostgreSQL decides on such a text: 10:15 08-Jan-2024. */
 const DATE = /(?<!\S)(?:[0-9]{1,6}|[a-z]{3,9})-(?:[0-9]{1,2}|[a-z]{3,9})-[0-9]{1,6}/gi;
 const WORD = /[a-z][a-z_/]*/gi;
 /** Words behind a time that name no zone, or the one that sessions of a load have. */

@@ -24,20 +24,15 @@ const BRACE = 0x7b;
 /** A column of the type jsonb keeps the last of the values with one key. */
 export const KEEPS_ONE_KEY: Fit = {
   isKept: (bytes, start, end) => !bytes.subarray(start, end).includes(BRACE),
-  loses(text) {
-    const value = parse(text);
-    return value !== undefined && hasKeyTwice(text, value)
-      ? 'keeps one value of each key, and the JSON has a key twice'
-      : null;
-  },
+  loses: (text) => (isAmbiguous(text) ? 'keeps one value of each key, and the JSON has a key twice' : null),
 };
 
-/** @returns undefined for a text that is not JSON, which PostgreSQL refuses */
-function parse(text: string): unknown {
+/** PostgreSQL itself refuses a text that is not JSON. */
+function isAmbiguous(text: string): boolean {
   try {
-    return JSON.parse(text);
+    return hasKeyTwice(text) && JSON.parse(text) !== undefined;
   } catch {
-    return undefined;
+    return false;
   }
 }
 

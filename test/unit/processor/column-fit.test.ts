@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { countKeys } from '#runner/csv/json-keys.ts';
 import { type Fit, fitOf } from '#runner/processor/column-fit.ts';
 
 /** The modifier of numeric(precision, scale), as PostgreSQL keeps it. */
@@ -109,8 +110,8 @@ const TEXTS: [column: string, oid: number, modifier: number, lossy: string[], ke
     'jsonb',
     3802,
     -1,
-    ['{"a":1,"a":2}', '[{"a":{"b":1,"b":1}}]'],
-    ['{"a":1,"b":{"a":2}}', '[{"a":1},{"a":2}]', '{', '":"'],
+    ['{"a":1,"a":2}', '[{"a":{"b":1,"b":1}}]', '{"a":{"b":1,"\\u0062":2}}', '["{",{"a":":","b":[{}],"a":2}]'],
+    ['{"a":1,"b":{"a":2}}', '[{"a":1},{"a":2}]', '{', '":"', '{"a":1,"a":2', '}}:', ':{:', '{"\\x":1,"":2}'],
   ],
   [
     'varchar(3)[]',
@@ -137,6 +138,20 @@ it.each(TEXTS)('a text for a column %s', (_column, oid, modifier, lossy, kept) =
   const { loses } = fitOf('string', { oid, modifier })!;
   for (const text of lossy) expect(loses(text), text).not.toBeNull();
   for (const text of kept) expect(loses(text), text).toBeNull();
+});
+
+it.each(['object', 'array', 'any'] as const)('a key twice in a field of type %s is lost in jsonb alone', (field) => {
+  const text = '[{"a":1,"a":2}]';
+  expect(fitOf(field, { oid: 3802, modifier: -1 })!.loses(text)).toContain('a key twice');
+  for (const oid of [25, 114]) expect(fitOf(field, { oid, modifier: -1 })).toBeNull();
+});
+
+it('looks through texts of any length', () => {
+  for (const text of [`"${'a'.repeat(12_000_000)}"`, `"${'\\\\n'.repeat(6_000_000)}"`]) {
+    expect(fitOf('string', { oid: 3802, modifier: -1 })!.loses(`{"a":${text},"b":1}`)).toBeNull();
+    expect(countKeys(`{"a":${text},"b":1}`)).toBe(2);
+  }
+  expect(fitOf('string', { oid: 1015, modifier: 7 })!.loses(`{"${'a'.repeat(12_000_000)}"}`)).toBeNull();
 });
 
 describe('a number for a floating-point column', () => {
