@@ -4,6 +4,7 @@
  */
 import type { ClientBase } from 'pg';
 import { beginChunks, type ChunkResult, commitChunks } from '#ledger/chunks/chunks.ts';
+import { RESTORE_SETTINGS_SQL } from '#ledger/connection/postgres.ts';
 import { DUPLICATE_CODE } from '#ledger/errors/duplicate-code.ts';
 import { type FailedRow, insertErrors } from '#ledger/errors/insert-errors.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
@@ -128,7 +129,10 @@ async function storeResults(
     countRecords(prepared, { target, written: shareOf(written, prepared, chunks[i + 1]), late }),
   );
   const parts = [...failed.buffer.select(found), ...late.buffer.all()];
-  await insertErrors(client, { parts, count: found.length + late.buffer.rows });
+  const count = found.length + late.buffer.rows;
+  // Chunks that share a transaction are written without a savepoint, whose end restores the settings.
+  if (count > 0 && chunks.length > 1) await client.query(RESTORE_SETTINGS_SQL);
+  await insertErrors(client, { parts, count });
   const durationMs = (performance.now() - startedAt) / chunks.length;
   // People query the audit rows, so the strategy keeps the name `way` there.
   const complete = results.map((result) => ({

@@ -90,7 +90,8 @@ function replacesRows({ onDuplicate, owner }: MergeOptions): boolean {
 
 function insertInto({ table, columns }: Options): string {
   const list = columns.map(pg.escapeIdentifier);
-  return `INSERT INTO ${table} AS t (${list.join(', ')}) OVERRIDING SYSTEM VALUE
+  // A trigger of the row before may have changed the role.
+  return `RESET ROLE; INSERT INTO ${table} AS t (${list.join(', ')}) OVERRIDING SYSTEM VALUE
     VALUES (${list.map((column) => `${STAGED}.${column}`).join(', ')})`;
 }
 

@@ -42,6 +42,7 @@ export interface Merge {
   key: string[];
   stage: string;
   createStage: string;
+  /** Runs behind triggers, which may have changed the role. */
   clearStage: string;
   copyIntoStage: string;
   /** Inserts the best row of each key. Returns all other rows; `best` marks those that met a stored row. */
@@ -86,7 +87,7 @@ export function describeMerge(options: MergeOptions): Merge {
     stage: staged,
     createStage: `CREATE TEMPORARY TABLE ${stage} ON COMMIT DELETE ROWS AS
       SELECT ${list}, 0::bigint AS ${STAGE_ROW} FROM ${table} WITH NO DATA`,
-    clearStage: `DELETE FROM ${staged}`,
+    clearStage: `RESET ROLE; DELETE FROM ${staged}`,
     copyIntoStage: `COPY ${staged} (${list}, ${STAGE_ROW}) FROM STDIN`,
     insert: `WITH best AS MATERIALIZED (
         SELECT DISTINCT ON (${keyList}) * FROM ${staged} ORDER BY ${keyList}, ${STAGE_ROW} ${update ? 'DESC' : 'ASC'}),

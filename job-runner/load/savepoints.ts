@@ -19,13 +19,15 @@ type Attempt<T> = { ok: true; value: T } | { ok: false; error: DatabaseError | R
 
 /**
  * Runs work under a savepoint. A refusal rolls the savepoint back and is returned as a value; other errors are thrown.
+ * The session's settings are as they were at the begin of the transaction before the work, and behind it.
  */
 export async function attempt<T>(client: ClientBase, work: () => Promise<T>): Promise<Attempt<T>> {
-  await client.query(`SAVEPOINT write; ${RESTORE_SETTINGS_SQL}`);
+  await client.query('SAVEPOINT write');
   try {
     const value = await work();
-    // A trigger may have deferred constraints again. Nothing may be left that only COMMIT refuses.
-    await client.query('SET CONSTRAINTS ALL IMMEDIATE; RELEASE SAVEPOINT write');
+    // A trigger may have deferred constraints again. Nothing may be left that only COMMIT refuses. The triggers of
+    // constraints run last, so that the settings are restored behind them.
+    await client.query(`SET CONSTRAINTS ALL IMMEDIATE; ${RESTORE_SETTINGS_SQL}; RELEASE SAVEPOINT write`);
     return { ok: true, value };
   } catch (error) {
     if (!isRefusal(error) && !(error instanceof RowsSuppressed)) throw error;

@@ -1,7 +1,6 @@
 /** Copies rows into the target table, or into the session's stage. */
 import type { ClientBase } from 'pg';
 import { copyRows } from '#ledger/connection/copy-rows.ts';
-import { RESTORE_SETTINGS_SQL } from '#ledger/connection/postgres.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
@@ -32,9 +31,11 @@ export async function copyRecords({ client, target, buffer, rows }: CopyOptions)
   await copyAll(client, target.copyIntoTarget, data);
 }
 
-/** Rows that were written before may have fired triggers, which must not decide how the next values are read. */
+/**
+ * Rows that were written before may have fired triggers, which must not decide how the next values are read: the caller
+ * has restored the settings, as `attempt` does at its end.
+ */
 export async function stageRecords({ client, target, buffer, rows }: WriteOptions): Promise<void> {
-  await client.query(RESTORE_SETTINGS_SQL);
   if (buffer instanceof StoredRecords) return buffer.stage(client, target, rows);
   const data = { parts: buffer.selectWithRowNumbers(rows), count: rows.length, format: buffer.format };
   await copyAll(client, keyOf(target).merge.copyIntoStage, data);

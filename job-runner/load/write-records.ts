@@ -20,7 +20,7 @@
  * refusal then undoes the transaction, and each chunk gets its own. A refusal is an error that a record can cause, see
  * refusals.ts. Every other error is a fault of the chunk: it is thrown, and the whole transaction is tried again.
  */
-import { sqlState } from '#ledger/connection/postgres.ts';
+import { RESTORE_SETTINGS_SQL, sqlState } from '#ledger/connection/postgres.ts';
 import { needsRecordMerge } from './merge-by-record.ts';
 import { mergeInto, mergeOrHalve, mergeStored } from './merge-rows.ts';
 import { askProbe } from './probe.ts';
@@ -111,6 +111,8 @@ async function writeByProbe(options: CopyOptions, chunks: readonly RowRange[] = 
     (repeated || byRecord) && chunks.length > 0 ? chunks.map((chunk) => others.filter(isIn(chunk))) : [others];
   for (const merged of parts) {
     if (merged.length === 0) continue;
+    // The triggers of the rows before have run.
+    await client.query(RESTORE_SETTINGS_SQL);
     await stageRecords({ ...options, rows: merged });
     await mergeInto(outcome, options, byRecord);
   }

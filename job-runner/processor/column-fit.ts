@@ -14,7 +14,7 @@
  * | time                                  | text with a day                       | the day                       |
  * | a date or a time                      | text such as now; a second 60         | the word, the leap second     |
  * | varchar(n)                            | blanks behind n characters            | the blanks                    |
- * | jsonb                                 | text of JSON that has a key twice     | all values but the last one   |
+ * | jsonb                                 | JSON that has a key twice             | all values but the last one   |
  *
  * The same is true of the elements of arrays and of the bounds of ranges. Keys are not rounded at all, since two records
  * would get one key: the nearest double and the nearest microsecond are enough for other columns alone. The values of
@@ -83,7 +83,6 @@ export interface FitOptions {
 export function fitOf(field: FieldType, { oid, modifier }: ColumnType, { isKey = false }: FitOptions = {}): Fit | null {
   const element = ELEMENTS[oid];
   if (element !== undefined) return eachElement(fitOf('string', { oid: element, modifier }, { isKey }));
-  const isText = field === 'string' || field === 'any';
   switch (oid) {
     case OIDS.numeric:
       return modifier === -1 ? null : keepsDecimals(scaleOf(modifier));
@@ -99,12 +98,17 @@ export function fitOf(field: FieldType, { oid, modifier }: ColumnType, { isKey =
     case OIDS.varchar:
       return modifier === -1 ? null : keepsBlanks(modifier - VARLENA_HEADER);
     case OIDS.jsonb:
-      return isText ? KEEPS_ONE_KEY : null;
+      return KEEPS_ONE_KEY;
     case OIDS.interval:
       return keepsFraction(precisionOfInterval(modifier), { isKey, isInterval: true });
     default:
       return fitOfMoment(field, { oid, modifier }, isKey);
   }
+}
+
+/** @param type the type of a column that holds objects of JSON, in which the field is a member */
+export function fitOfMember(field: FieldType, type: ColumnType): Fit | null {
+  return type.oid === OIDS.jsonb && (field === 'object' || field === 'array') ? KEEPS_ONE_KEY : null;
 }
 
 function fitOfMoment(field: FieldType, { oid, modifier }: ColumnType, isKey: boolean): Fit | null {
@@ -173,8 +177,7 @@ export function encodeFitting(encode: Encoder, fit: Fit, column: string): Encode
       return;
     }
     const text = bytes.toString('utf8', start, end);
-    const lost = fit.loses(text);
-    if (lost !== null) throw new ValueAltered(`the column ${column} ${lost}`);
+    expectKept(fit, text, column);
     const converted = fit.convert?.(text) ?? text;
     if (converted === text) encode(bytes, start, end, out);
     else {
@@ -182,4 +185,10 @@ export function encodeFitting(encode: Encoder, fit: Fit, column: string): Encode
       encode(fresh, 0, fresh.length, out);
     }
   };
+}
+
+/** @throws ValueAltered */
+export function expectKept(fit: Fit, text: string, column: string): void {
+  const lost = fit.loses(text);
+  if (lost !== null) throw new ValueAltered(`the column ${column} ${lost}`);
 }

@@ -1,7 +1,7 @@
 /** Writes the target's columns from a valid record's fields; compiled once. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { type ColumnType, ENCODERS, type Encoder, type Encoding, uuidBytes } from './column-encoding.ts';
-import { encodeFitting, type Fit, fitOf } from './column-fit.ts';
+import { encodeFitting, expectKept, type Fit, fitOf, fitOfMember } from './column-fit.ts';
 import { type CopyFormat, escapeJsonPart } from './escapes.ts';
 import type { ExpressionValue } from './expression.ts';
 import { type CompileContext, compileFieldExpression } from './field-expression.ts';
@@ -52,7 +52,8 @@ export function compileColumn(
     const fit = type && fitOf(fields[index]!.type, type, { isKey: primaryKey?.includes(column.field) ?? false });
     return compileField(index, encoding, fit && { fit, column: column.name });
   }
-  if (column.json) return compileJson(buildTree(column.json, path), context, encoding);
+  if (column.json)
+    return compileJson(buildTree(column.json, path), { ...context, column: column.name, type }, encoding);
   if (column.value !== undefined) {
     const { evaluate } = compileFieldExpression(column.value, `${path}.value`, context);
     return (values, out) => {
@@ -68,7 +69,7 @@ function columnWriter(form: ColumnForm, write: ColumnWriter): ColumnWriter {
   return Object.assign(write, { form });
 }
 
-function compileJson(tree: Tree, context: CompileContext, encoding: Encoding | null): ColumnWriter {
+function compileJson(tree: Tree, context: Omit<JsonContext, 'format'>, encoding: Encoding | null): ColumnWriter {
   const members = compileMembers(tree, { ...context, format: encoding === null ? 'text' : 'binary' });
   const opening = encoding === 'jsonb' ? JSONB_VERSION : NOTHING;
   return columnWriter({ kind: 'json', opening, members }, (values, out) => {
@@ -214,9 +215,12 @@ const QUOTE = Buffer.from('"');
 
 interface JsonContext extends CompileContext {
   format: CopyFormat;
+  column: string;
+  /** The column's type; null when it is not known. */
+  type: ColumnType | null;
 }
 
-function prefixesOf(name: string, opening: string, { format }: JsonContext): Prefixes {
+function prefixesOf(name: string, opening: string, { format }: Pick<JsonContext, 'format'>): Prefixes {
   // A name may hold characters that JSON escapes.
   const text = `${escapeJsonPart(JSON.stringify(name), format)}:${opening}`;
   return { first: Buffer.from(`{${text}`), next: Buffer.from(`,${text}`) };
@@ -292,6 +296,7 @@ function compileMember(name: string, index: number, context: JsonContext): Membe
   const isInteger = toJson === integerToJson;
   const plain = prefixesOf(name, '', context);
   const quoted = prefixesOf(name, '"', context);
+  const fit = context.type && fitOfMember(context.schema.fields[index]!.type, context.type);
   const write: MemberWriter = (values, out, isFirst) => {
     const kind = values.kinds[index];
     if (kind === MISSING) return false;
@@ -304,6 +309,7 @@ function compileMember(name: string, index: number, context: JsonContext): Membe
       out.raw(QUOTE);
       return true;
     }
+    if (fit) expectKept(fit, values.text(index)!, context.column);
     out.raw(isFirst ? plain.first : plain.next);
     // An integer without a sign or leading zeros is the same in JSON.
     if (kind === BYTES && isInteger && record.bytes[start]! >= ONE && record.bytes[start]! <= NINE)

@@ -39,6 +39,8 @@ export const LOSES_DAY: Fit = {
 
 const BEHIND_TIME = /[0-9]:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]*)?)?(.*)$/s;
 const OFFSET = /[+-][0-9]{1,2}(?::?[0-9]{2})*\s*$/;
+/** A date behind a time, whose last number looks like an offset; PostgreSQL decides on such a text: 10:15 08-Jan-2024. */
+const DATE = /(?<!\S)(?:[0-9]{1,6}|[a-z]{3,9})-(?:[0-9]{1,2}|[a-z]{3,9})-[0-9]{1,6}/gi;
 const WORD = /[a-z][a-z_/]*/gi;
 /** Words behind a time that name no zone, or the one that sessions of a load have. */
 const NO_ZONES =
@@ -47,7 +49,7 @@ const NO_ZONES =
 /** PostgreSQL ignores the zone of a text for a column without a zone. */
 export const LOSES_OFFSET: Fit = {
   loses(text) {
-    const behind = BEHIND_TIME.exec(text)?.[1];
+    const behind = BEHIND_TIME.exec(text)?.[1]?.replaceAll(DATE, '');
     if (!behind) return null;
     const isZoned = OFFSET.test(behind) || behind.match(WORD)?.some((word) => !NO_ZONES.test(word));
     return isZoned ? 'keeps no offset from UTC, and the value has one' : null;

@@ -47,7 +47,8 @@ export interface FloatOptions {
 
 /**
  * A floating-point column keeps a number when the nearest number of the type, written with as many digits, is the number
- * again. So 0.1 is kept, and so is 0.10000000000000001, which is how many programs write the same double.
+ * again. So 0.1 is kept, and so is 0.10000000000000001, which is how many programs write the same double. A real is
+ * kept, too, when a program has written it with the digits of a double.
  */
 export function keepsDigits({ isSingle, roundsFractions }: FloatOptions): Fit {
   // Numbers of at most so many digits come back from every floating-point number that is not next to zero.
@@ -65,12 +66,28 @@ export function keepsDigits({ isSingle, roundsFractions }: FloatOptions): Fit {
       const nearest = isSingle ? Math.fround(Number(text)) : Number(text);
       // PostgreSQL itself refuses a number beyond the range of the type.
       if (!Number.isFinite(nearest) || nearest === 0) return null;
-      const most = Math.min(number.digits.length, MOST_DIGITS);
-      const back = readDecimal(nearest.toPrecision(most))!;
-      const isSame = back.digits === number.digits && back.magnitude === number.magnitude;
-      return isSame ? null : 'has no room for all digits of the number';
+      if (isSingle && number.digits.length <= DIGITS_OF_DOUBLE && Number(text) === nearest) return null;
+      return isWrittenOf(number, nearest) ? null : 'has no room for all digits of the number';
     },
   };
+}
+
+/** Every double can be told from all others by so many digits. */
+const DIGITS_OF_DOUBLE = 17;
+
+/** Is the number a usual text of `nearest`: the rounded one of as many digits, or the shortest one? */
+function isWrittenOf(number: Decimal, nearest: number): boolean {
+  const most = Math.min(number.digits.length, MOST_DIGITS);
+  if (isSame(number, readDecimal(nearest.toPrecision(most))!) || isSame(number, readDecimal(String(nearest))!))
+    return true;
+  // toPrecision() rounds the middle between two decimals up. The shortest text and printf() may round it down.
+  const exact = readDecimal(nearest.toPrecision(MOST_DIGITS))!;
+  const isMiddle = exact.digits.length === most + 1 && exact.digits.endsWith('5');
+  return isMiddle && exact.magnitude === number.magnitude && exact.digits.slice(0, most) === number.digits;
+}
+
+function isSame(a: Decimal, b: Decimal): boolean {
+  return a.digits === b.digits && a.magnitude === b.magnitude;
 }
 
 const LETTER_E = 0x65;

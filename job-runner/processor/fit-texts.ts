@@ -13,7 +13,9 @@ export function keepsBlanks(most: number): Fit {
     mostCharacters: most,
     isKept: (bytes, start, end) => end - start <= most || bytes[end - 1] !== SPACE,
     loses: (text) =>
-      Array.from(text).length > most ? `keeps ${most} characters, and the value has blanks behind them` : null,
+      /^ +$/.test(Array.from(text).slice(most).join(''))
+        ? `keeps ${most} characters, and the value has blanks behind them`
+        : null,
   };
 }
 
@@ -22,36 +24,42 @@ const BRACE = 0x7b;
 /** A column of the type jsonb keeps the last of the values with one key. */
 export const KEEPS_ONE_KEY: Fit = {
   isKept: (bytes, start, end) => !bytes.subarray(start, end).includes(BRACE),
-  loses(text) {
-    const value = parse(text);
-    return value !== undefined && hasKeyTwice(text, value)
-      ? 'keeps one value of each key, and the JSON has a key twice'
-      : null;
-  },
+  loses: (text) => (isAmbiguous(text) ? 'keeps one value of each key, and the JSON has a key twice' : null),
 };
 
-/** @returns undefined for a text that is not JSON, which PostgreSQL refuses */
-function parse(text: string): unknown {
+/** PostgreSQL itself refuses a text that is not JSON. */
+function isAmbiguous(text: string): boolean {
   try {
-    return JSON.parse(text);
+    return hasKeyTwice(text) && JSON.parse(text) !== undefined;
   } catch {
-    return undefined;
+    return false;
   }
 }
 
+/** The bounds of the dimensions of an array, which may stand before the elements: [0:1]={a,b}. */
+const DIMENSIONS = /^\s*(?:\[[-+\d:]+\])+\s*=/;
+
 /** An element of an array or a bound of a range, as PostgreSQL reads them from a text. */
-const ELEMENT = /"((?:[^"\\]|\\.|"")*)"|[^\s,"[\](){}][^,"[\](){}]*/gs;
+const ELEMENT = /"((?:[^"\\]+|\\.|"")*)"|(?:\\.|[^\s\\,"[\](){}])(?:[^\\,"[\](){}]+|\\.)*/gs;
 
 /** Looks at each element of an array, or at the bounds of a range. */
 export function eachElement(fit: Fit | null): Fit | null {
   if (fit === null) return null;
   return {
     loses(text) {
-      for (const [found, quoted] of text.matchAll(ELEMENT)) {
-        const lost = fit.loses(quoted === undefined ? found.trimEnd() : quoted.replaceAll(/\\(.)|"(")/gs, '$1$2'));
+      for (const [found, quoted] of text.replace(DIMENSIONS, '').matchAll(ELEMENT)) {
+        if (quoted === undefined && found.trimEnd().toUpperCase() === 'NULL') continue;
+        const lost = fit.loses((quoted ?? trimEnd(found)).replaceAll(/\\(.)|"(")/gs, '$1$2'));
         if (lost !== null) return lost;
       }
       return null;
     },
   };
+}
+
+/** Blanks at the end are not a part of an element without quotes, except the one behind a backslash. */
+function trimEnd(element: string): string {
+  const trimmed = element.trimEnd();
+  const isEscaped = /(?:^|[^\\])(?:\\\\)*\\$/.test(trimmed);
+  return isEscaped ? element.slice(0, trimmed.length + 1) : trimmed;
 }

@@ -1,5 +1,4 @@
 /** Types of fields that hold JSON, and the quoting of JSON strings. */
-import { hasKeyTwice } from '#runner/csv/json-keys.ts';
 import { CODES } from './faults.ts';
 import { identity, type ValueType } from './value-type.ts';
 
@@ -21,13 +20,12 @@ export const ARRAY: ValueType = jsonType('a JSON array', Array.isArray);
 function jsonType(what: string, isOne: (value: object) => boolean): ValueType {
   return {
     code: CODES.type,
-    expectation: `${what} of at most 1 MiB and ${MOST_LEVELS} levels, without \\u0000 and without a key twice`,
+    expectation: `${what} of at most 1 MiB and ${MOST_LEVELS} levels, without \\u0000`,
     read(text) {
       if (text.length > MOST_CHARACTERS || isTooDeep(text)) return undefined;
       const value = parse(text);
       if (typeof value !== 'object' || value === null || !isOne(value)) return undefined;
-      // A column of the type jsonb keeps the last of the values with one key.
-      return isStorable(text) && !hasKeyTwice(text, value) ? text : undefined;
+      return isStorable(text) ? text : undefined;
     },
     isValidBytes: null,
     toJson: identity,

@@ -62,13 +62,14 @@ export async function beginChunks(
   client: ClientBase,
   { id, attempt, chunks, alsoRun = '' }: { id: string; attempt: number; chunks: readonly Chunk[]; alsoRun?: string },
 ): Promise<Set<number>> {
-  const results = await client.query(`BEGIN; ${lockUploadSharedSql(id)};
+  const results = await client.query(`BEGIN; ${RESTORE_SETTINGS_SQL}; ${lockUploadSharedSql(id)};
     SELECT chunk_number, completed_at IS NULL AS pending FROM batch_upload.batch_upload_chunks
     WHERE batch_upload_id = ${pg.escapeLiteral(id)} AND chunk_number IN (${chunks.map(({ number }) => number).join(', ')})
     ORDER BY chunk_number FOR UPDATE;
-    SET CONSTRAINTS ALL IMMEDIATE; ${RESTORE_SETTINGS_SQL};
+    SET CONSTRAINTS ALL IMMEDIATE;
     ${alsoRun}`);
-  const [, , upload, locked] = results as unknown as QueryResult[];
+  // The settings and the fence have one SELECT each, too.
+  const [, , upload, locked] = (results as unknown as QueryResult[]).filter(({ command }) => command === 'SELECT');
   const row = upload!.rows[0] as { status: LedgerStatus; attempt: number } | undefined;
   assertRunning(row, { id, attempt, status: 'Processing' });
   return new Set(locked!.rows.filter(({ pending }) => pending).map(({ chunk_number }) => chunk_number));
@@ -114,7 +115,8 @@ export async function commitChunks(client: ClientBase, id: string, results: read
       },
     }),
   );
-  await client.query(`
+  // The chunks may have been written without a savepoint, and triggers have run.
+  await client.query(`${RESTORE_SETTINGS_SQL};
     UPDATE batch_upload.batch_upload_chunks SET completed_at = clock_timestamp()
     WHERE batch_upload_id = ${upload} AND chunk_number IN (${results.map(({ number }) => number).join(', ')});
     INSERT INTO batch_upload.batch_upload_audit_logs

@@ -15,12 +15,17 @@ const DISCONNECT_TIMEOUT_MS = 2_000;
 const VALUE_SETTINGS_SQL = `SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET standard_conforming_strings = on;
 SET lc_monetary = 'C'; SET intervalstyle = 'postgres'; SET array_nulls = on`;
 
+/** A commit must be on disk before anybody hears about it. Stricter values than `on` stay. */
+const DURABLE_SQL =
+  "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
 /**
  * A trigger of the target can change a session's settings, for the transaction or for good. These statements take back what
- * decides how names and values are read; the role and the search path become what they were at the login.
+ * decides how names and values are read, and when a commit is done; the role and the search path become what they were
+ * at the login. They go with other statements, since each statement alone would cost a round trip.
  */
 export const RESTORE_SETTINGS_SQL = `RESET ROLE; RESET search_path; SET client_encoding = 'UTF8'; ${VALUE_SETTINGS_SQL};
-SET statement_timeout = 0; SET lock_timeout = 0`;
+SET statement_timeout = 0; SET lock_timeout = 0; ${DURABLE_SQL}`;
 
 /**
  * Settings of a runner's session, whatever settings the role or the database has. They decide how values are read, and
@@ -31,7 +36,7 @@ const SESSION_SQL = `SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval =
 SET tcp_user_timeout = 30000; SET idle_in_transaction_session_timeout = 60000;
 SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'warning';
 SET default_table_access_method = 'heap'; ${VALUE_SETTINGS_SQL};
-SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';`;
+${DURABLE_SQL};`;
 
 /**
  * A role or a database may have time limits for people's sessions, which would end every try of a long COPY. PostgreSQL 14

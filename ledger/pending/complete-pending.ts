@@ -18,9 +18,12 @@ export async function beginPending(
   { id, attempt, alsoRun = '' }: { id: string; attempt: number; alsoRun?: string },
 ): Promise<boolean> {
   const results = await client.query(
-    `BEGIN; ${lockUploadSharedSql(id)}; SET CONSTRAINTS ALL IMMEDIATE; ${RESTORE_SETTINGS_SQL}; ${alsoRun}`,
+    `BEGIN; ${RESTORE_SETTINGS_SQL}; ${lockUploadSharedSql(id)}; SET CONSTRAINTS ALL IMMEDIATE; ${alsoRun}`,
   );
-  const [, , upload] = results as unknown as QueryResult<{ status: LedgerStatus; attempt: number }>[];
+  // The settings and the fence have one SELECT each, too.
+  const [, , upload] = (results as unknown as QueryResult<{ status: LedgerStatus; attempt: number }>[]).filter(
+    ({ command }) => command === 'SELECT',
+  );
   assertRunning(upload!.rows[0], { id, attempt, status: 'Processing' });
   const { rows } = await client.query<{ locked: boolean }>(
     'SELECT pg_try_advisory_xact_lock(hashtextextended($1, 3)) AS locked',

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { countKeys } from '#runner/csv/json-keys.ts';
 import { type Fit, fitOf } from '#runner/processor/column-fit.ts';
 
 /** The modifier of numeric(precision, scale), as PostgreSQL keeps it. */
@@ -76,12 +77,14 @@ const TEXTS: [column: string, oid: number, modifier: number, lossy: string[], ke
     [
       ...['2025-01-31 12:00:00+02', '12:00-05:30', '2025-01-31T12:00:00.5+0200', '2025-01-31 12:00 Europe/Berlin'],
       ...['2025-01-31 12:00 EST', '12:00:00 PM PST', 'Fri Jan 31 12:00:00 2025 CET', '2025-06-30 23:59:60', 'now'],
-      ...['today 12:00'],
+      ...['today 12:00', '04:05:06-08 2024-01-08', '04:05:06 2024-01-08 PST', '04:05:06 -08 2024-01-08'],
+      ...['04:05:06 2024-01-08 -08', '04:05:06 2024-01-08+02', '10:15 Jan-08-2024 -05:30'],
     ],
     [
       ...['2025-01-31', '31-01-2025 12:00', '2025-01-31 12:00:00', '2025-01-31 12:00 PM', 'infinity'],
       ...['2025-01-31 12:00:00 UTC', '2025-01-31T12:00:00Z', 'Fri Jan 31 12:00:00 2025', '0044-03-15 12:00 BC'],
-      ...['2025-01-31 12:00:00.1234567', '2025-01-31 12:60:00'],
+      ...['2025-01-31 12:00:00.1234567', '2025-01-31 12:60:00', '04:05:06 2024-01-08', '10:15 08-01-2024'],
+      ...['10:15:00 Jan-08-2024', '10:15 08-Jan-2024', '10:15 PM 2024-Jan-08', '04:05:06.789 2024-01-08 BC'],
     ],
   ],
   [
@@ -102,15 +105,29 @@ const TEXTS: [column: string, oid: number, modifier: number, lossy: string[], ke
   ['timestamptz', 1184, -1, ['yesterday', '2025-06-30 23:59:60Z'], ['2025-01-31 12:00 EST']],
   ['interval(0)', 1186, 0x7fff0000, ['PT1.5S', '1.5 seconds', '00:00:01.5'], ['1.5 days', '00:00:01.0', '1 day']],
   ['oid', 26, -1, ['-1', ' -05'], ['1', '-0', '4294967295']],
-  ['varchar(3)', 1043, 7, ['abc ', 'äöü  '], ['abc', 'äö ', '']],
+  ['varchar(3)', 1043, 7, ['abc ', 'äöü  '], ['abc', 'äö ', '', 'abcd ', 'abc\t']],
   [
     'jsonb',
     3802,
     -1,
-    ['{"a":1,"a":2}', '[{"a":{"b":1,"b":1}}]'],
-    ['{"a":1,"b":{"a":2}}', '[{"a":1},{"a":2}]', '{', '":"'],
+    ['{"a":1,"a":2}', '[{"a":{"b":1,"b":1}}]', '{"a":{"b":1,"\\u0062":2}}', '["{",{"a":":","b":[{}],"a":2}]'],
+    ['{"a":1,"b":{"a":2}}', '[{"a":1},{"a":2}]', '{', '":"', '{"a":1,"a":2', '}}:', ':{:', '{"\\x":1,"":2}'],
   ],
-  ['varchar(3)[]', 1015, 7, ['{"abc ",x}'], ['{abc ,x}', '{"ab ","\\"a"}']],
+  [
+    'varchar(3)[]',
+    1015,
+    7,
+    ['{"abc ",x}', '{abc\\ ,x}', '{\\a\\b\\c\\ }', '[1:2]={x,"abc "}'],
+    [
+      '{abc ,x}',
+      '{"ab ","\\"a"}',
+      '{DE,NULL , null}',
+      '[1:2][0:1]={{DE,FR},{a,b}}',
+      '{\\a\\b\\c}',
+      '{ab\\  ,abc\\\\ }',
+    ],
+  ],
+  ['date[]', 1182, -1, ['[0:1]={2024-01-01,"2024-01-01 12:00"}'], ['[0:1]={2024-01-01,2024-01-02}', '{NULL}']],
   ['numeric(10,2)[]', 1231, ((10 << 16) | 2) + 4, ['{1.2,{1.239}}'], ['{1.23,NULL,NaN}', '[0:1]={1.5,2.5}']],
   ['timestamp[]', 1115, -1, ['{"2025-01-31 12:00+02"}'], ['{"2025-01-31 12:00",2025-01-31}']],
   ['tsrange', 3908, -1, ['["2025-01-31 12:00+02",)'], ['[2025-01-31,2025-02-28 12:00)', 'empty']],
@@ -121,6 +138,20 @@ it.each(TEXTS)('a text for a column %s', (_column, oid, modifier, lossy, kept) =
   const { loses } = fitOf('string', { oid, modifier })!;
   for (const text of lossy) expect(loses(text), text).not.toBeNull();
   for (const text of kept) expect(loses(text), text).toBeNull();
+});
+
+it.each(['object', 'array', 'any'] as const)('a key twice in a field of type %s is lost in jsonb alone', (field) => {
+  const text = '[{"a":1,"a":2}]';
+  expect(fitOf(field, { oid: 3802, modifier: -1 })!.loses(text)).toContain('a key twice');
+  for (const oid of [25, 114]) expect(fitOf(field, { oid, modifier: -1 })).toBeNull();
+});
+
+it('looks through texts of any length', () => {
+  for (const text of [`"${'a'.repeat(12_000_000)}"`, `"${'\\\\n'.repeat(6_000_000)}"`]) {
+    expect(fitOf('string', { oid: 3802, modifier: -1 })!.loses(`{"a":${text},"b":1}`)).toBeNull();
+    expect(countKeys(`{"a":${text},"b":1}`)).toBe(2);
+  }
+  expect(fitOf('string', { oid: 1015, modifier: 7 })!.loses(`{"${'a'.repeat(12_000_000)}"}`)).toBeNull();
 });
 
 describe('a number for a floating-point column', () => {
@@ -135,8 +166,11 @@ describe('a number for a floating-point column', () => {
       'real',
       700,
       false,
-      ['16777217', '1.23456789', '-0.123456789', '1234567.89'],
-      ['0.1', '52.520008', '3.4e38', '100000', '0.100000001'],
+      ['16777217', '1.23456789', '-0.123456789', '1234567.89', '644.0278930664061', '1048576.11'],
+      [
+        ...['0.1', '52.520008', '3.4e38', '100000', '0.100000001'],
+        ...['644.0278930664062', '74.55581665039062', '1048576.12', '-1048576.12'],
+      ],
     ],
     [
       'double precision',
@@ -150,7 +184,7 @@ describe('a number for a floating-point column', () => {
       701,
       true,
       ['2.33333333333333333', '9007199254740993'],
-      ['0.1', '0.10000000000000001', '5e-324', '-1.5', '0.00'],
+      ['0.1', '0.10000000000000001', '5e-324', '-1.5', '0.00', '255278378607829.62'],
     ],
   ] as const)('%s', (_column, oid, isKey, altered, kept) => {
     for (const text of altered) expect(isAltered(column(oid, isKey), text), text).toBe(true);
@@ -175,6 +209,27 @@ describe('a number for a floating-point column', () => {
       fc.property(fc.bigInt({ min: 2n ** 53n, max: 2n ** 80n }), (value) => {
         expect(isAltered(column(701), String(value))).toBe(BigInt(Number(value)) !== value);
       }),
+    );
+  });
+
+  it('the shortest text of every number is kept, of a real also its text as a double', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.constantFrom(1, 100, 1000, 1e6, 1e15),
+        (fraction, factor) => {
+          const value = fraction * factor;
+          expect(isAltered(column(701, true), String(value))).toBe(false);
+          const single = Math.fround(value);
+          if (single !== 0) expect(isAltered(column(700), String(single)), String(single)).toBe(false);
+          const digits = String(value)
+            .replace(/e.*|\D/g, '')
+            .replace(/^0+/, '').length;
+          if (digits === 17 && single !== 0 && single !== value)
+            expect(isAltered(column(700), String(value))).toBe(true);
+        },
+      ),
+      { numRuns: 5000 },
     );
   });
 
