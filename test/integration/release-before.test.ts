@@ -10,7 +10,12 @@ import { completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { withClient } from '#support/database/database.ts';
 import { generateCertifications } from '#support/records/certifications.ts';
 import { policySchema } from '#support/records/duplicates.ts';
-import { checkOutReleaseBefore, hasHistory, type ReleaseBefore, runOperator } from '#support/release-before/check-out.ts';
+import {
+  checkOutReleaseBefore,
+  hasHistory,
+  type ReleaseBefore,
+  runOperator,
+} from '#support/release-before/check-out.ts';
 import { expectExact, progressOf } from '#support/runner/expect-exact.ts';
 import {
   BUCKET,

@@ -24,7 +24,10 @@ export interface ReleaseBefore extends AsyncDisposable {
 
 /** Tells whether the release before can be checked out: a copy of the sources, or a shallow clone, has no history. */
 export function hasHistory(): boolean {
-  const { status, stdout } = spawnSync('git', ['rev-parse', '--is-shallow-repository'], { cwd: ROOT, encoding: 'utf8' });
+  const { status, stdout } = spawnSync('git', ['rev-parse', '--is-shallow-repository'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
   return status === 0 && stdout.trim() === 'false';
 }
 
