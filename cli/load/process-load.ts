@@ -10,7 +10,7 @@ import type { ReadObject } from '#s3/object-identity.ts';
 import { createDeps, createLoadSession, type Loading, stopped } from './loading.ts';
 
 const WATCH_MS = 500;
-/** What a person reads where the ledger has no row of a load that runs. */
+/** The message for a person whose load is running and has no row in the ledger any more. */
 export const LOST =
   'The ledger has lost this load while the file was loaded: the ledger was removed from the database, or a standby was promoted that had not received it. Call the same command again.';
 

@@ -203,7 +203,7 @@ function addOutcome(result: RecordMergeResult, { row, written, met, stays }: Out
   else if (met) result.updated.push(row);
 }
 
-/** Which record of the file wrote a row would not be known, and no count of equal keys would be right. */
+/** Without the owner columns nobody knows which record wrote a row, and no count of equal keys would be right. */
 function ownerChanged(): Fault {
   return new Fault({
     code: 'DB_OWNER_CHANGED',

@@ -11,7 +11,7 @@ const NEVER_RECORD_CLASSES = new Set(['08', '0A', '25', '26', '28', '3D', '40', 
 /** The role has no right to a table, or a table does not exist. */
 const NEVER_RECORD_STATES = new Set(['42501', '42P01']);
 
-/** What values alone can cause, where the error came while a value was read: `regclass` looks a table up, for example. */
+/** A value alone can cause these errors while it is read: the type `regclass` looks a table up, for example. */
 const OF_VALUE = /^(0A000|42501|42P01|XX000)$/;
 /** PostgreSQL's own functions that refuse a row which a trigger has moved to another partition. */
 const MOVES = new Set(['ExecBRInsertTriggers', 'ExecCrossPartitionUpdate', 'ExecCrossPartitionUpdateForeignKey']);

@@ -1,4 +1,4 @@
-/** What the catalog knows of a target's columns and key: read when a pod begins, and compared in each transaction. */
+/** Reads what the catalog knows of a target's columns and key, when a pod begins and again in each transaction. */
 import type { ClientBase } from 'pg';
 import { Fault } from '#common/faults.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';

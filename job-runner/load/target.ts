@@ -51,7 +51,7 @@ export interface TargetOptions {
   rolledBack?: boolean;
   /** Fields that the file does not have. */
   absent?: ReadonlySet<string>;
-  /** What the catalog knows of the table. */
+  /** The columns and the key as the catalog describes them. */
   found?: Pick<TargetColumns, 'table' | 'oid' | 'identities'>;
 }
 

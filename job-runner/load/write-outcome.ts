@@ -1,4 +1,4 @@
-/** What became of rows that were written, and how the parts of an outcome are joined. */
+/** The outcome of rows that were written says what became of each, and the outcomes of parts are joined to one. */
 import type { DatabaseError } from 'pg';
 import type { MergeResult } from './merge.ts';
 import type { KeyHashes } from './merge-by-record.ts';

@@ -53,7 +53,7 @@ function replacePart(schema: RecordSchemaSpec, path: string): boolean {
   }
 }
 
-/** What names the field goes on naming it, so that the new name makes no fault of its own. */
+/** The key and the columns that name the field follow the new name, so that it makes no fault of its own. */
 function renameField({ fields, primaryKey, target }: RecordSchemaSpec, index: number): void {
   const before = fields[index]!.name;
   const name = `${before} ${index} of the fields`;

@@ -1,4 +1,4 @@
-/** What columns of dates and times have no room for; column-fit.ts has the table. */
+/** These checks find what a column of dates or times has no room for; column-fit.ts has the table. */
 import type { Fit } from './column-fit.ts';
 
 /** PostgreSQL keeps this many digits of a second unless a type says fewer. */

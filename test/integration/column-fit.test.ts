@@ -69,6 +69,19 @@ const CASES: [FieldType, string, Record<string, string>, string[]][] = [
   ['string', 'time', { '24:00:00': '24:00:00' }, ['2025-01-31 12:00', 'now']],
 ];
 
+/** A schema of the table `items` with the key `k`. By default each field goes into the column of its name. */
+function itemsSchema(
+  fields: RecordSchemaSpec['fields'],
+  columns: RecordSchemaSpec['target']['columns'] = fields.map(({ name }) => ({ name, field: name })),
+): RecordSchemaSpec {
+  return {
+    fields,
+    fieldsMatch: 'equal',
+    primaryKey: ['k'],
+    target: { table: 'items', create: false, onDuplicate: 'Skip', columns },
+  };
+}
+
 describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   let server: Postgres;
   let url: string;
@@ -87,21 +100,11 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     // A table with a column of type oid is written in the text format of COPY.
     for (const other of ['bigint', 'oid']) {
       await run(`DROP TABLE IF EXISTS items; CREATE TABLE items (k integer PRIMARY KEY, v ${type}, o ${other})`);
-      const schema: RecordSchemaSpec = {
-        fields: [
-          { name: 'k', type: 'integer' },
-          { name: 'v', type: field },
-          { name: 'o', type: 'integer' },
-        ],
-        fieldsMatch: 'equal',
-        primaryKey: ['k'],
-        target: {
-          table: 'items',
-          create: false,
-          onDuplicate: 'Skip',
-          columns: ['k', 'v', 'o'].map((name) => ({ name, field: name })),
-        },
-      };
+      const schema = itemsSchema([
+        { name: 'k', type: 'integer' },
+        { name: 'v', type: field },
+        { name: 'o', type: 'integer' },
+      ]);
       const values = [...kept.map(([value]) => value), ...failing];
       const file = `k,v,o\n${values.map((value, i) => `${i},"${value}",1\n`).join('')}`;
       const result = await loadInProcess(url, { schema, key: 'f.csv', file });
@@ -118,23 +121,16 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   it('a member of a JSON column with a key twice fails in jsonb alone', async () => {
     for (const type of ['jsonb', 'json']) {
       await run(`DROP TABLE IF EXISTS items; CREATE TABLE items (k integer PRIMARY KEY, v ${type})`);
-      const schema: RecordSchemaSpec = {
-        fields: [
+      const schema = itemsSchema(
+        [
           { name: 'k', type: 'integer' },
           { name: 'v', type: 'object' },
         ],
-        fieldsMatch: 'equal',
-        primaryKey: ['k'],
-        target: {
-          table: 'items',
-          create: false,
-          onDuplicate: 'Skip',
-          columns: [
-            { name: 'k', field: 'k' },
-            { name: 'v', json: [{ path: 'm', field: 'v' }] },
-          ],
-        },
-      };
+        [
+          { name: 'k', field: 'k' },
+          { name: 'v', json: [{ path: 'm', field: 'v' }] },
+        ],
+      );
       const file = 'k,v\n1,"{""a"":1,""b"":2}"\n2,"{""a"":1,""a"":2}"\n';
       const result = await loadInProcess(url, { schema, key: 'f.csv', file });
       if (result.refused) throw new Error(result.refused.message);
@@ -145,20 +141,10 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
 
   it('says which column has no room for which part', async () => {
     await run('DROP TABLE IF EXISTS items; CREATE TABLE items (k integer PRIMARY KEY, v numeric(10,2))');
-    const schema: RecordSchemaSpec = {
-      fields: [
-        { name: 'k', type: 'integer' },
-        { name: 'v', type: 'number' },
-      ],
-      fieldsMatch: 'equal',
-      primaryKey: ['k'],
-      target: {
-        table: 'items',
-        create: false,
-        onDuplicate: 'Skip',
-        columns: ['k', 'v'].map((name) => ({ name, field: name })),
-      },
-    };
+    const schema = itemsSchema([
+      { name: 'k', type: 'integer' },
+      { name: 'v', type: 'number' },
+    ]);
     const result = await loadInProcess(url, { schema, key: 'f.csv', file: 'k,v\n1,1.239\n' });
     expect(result).toMatchObject({
       errors: [{ message: expect.stringMatching(/column v keeps 2 digits .* a type that keeps it/) }],
@@ -173,12 +159,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     ['string', 'varchar(3)', ['abc', 'abc ', 'ab', 'ab '], 3],
   ] as const)('a key is never rounded: %s into %s', async (type, column, values, kept) => {
     await run(`DROP TABLE IF EXISTS items; CREATE TABLE items (k ${column} PRIMARY KEY)`);
-    const schema: RecordSchemaSpec = {
-      fields: [{ name: 'k', type }],
-      fieldsMatch: 'equal',
-      primaryKey: ['k'],
-      target: { table: 'items', create: false, onDuplicate: 'Skip', columns: [{ name: 'k', field: 'k' }] },
-    };
+    const schema = itemsSchema([{ name: 'k', type }]);
     const file = `k\n${values.map((value) => `"${value}"\n`).join('')}`;
     const result = await loadInProcess(url, { schema, key: 'f.csv', file });
     const counts = { succeeded: kept, failed: values.length - kept, duplicate: 0 };
@@ -187,20 +168,10 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
 
   it('an interval that keeps no seconds is refused before the first record', async () => {
     await run('DROP TABLE IF EXISTS items; CREATE TABLE items (k text PRIMARY KEY, v interval year to month)');
-    const schema: RecordSchemaSpec = {
-      fields: [
-        { name: 'k', type: 'string' },
-        { name: 'v', type: 'duration' },
-      ],
-      fieldsMatch: 'equal',
-      primaryKey: ['k'],
-      target: {
-        table: 'items',
-        create: false,
-        onDuplicate: 'Skip',
-        columns: ['k', 'v'].map((name) => ({ name, field: name })),
-      },
-    };
+    const schema = itemsSchema([
+      { name: 'k', type: 'string' },
+      { name: 'v', type: 'duration' },
+    ]);
     expect(await loadInProcess(url, { schema, key: 'f.csv', file: 'k,v\na,P1D\n' })).toMatchObject({
       refused: { reason: 'TargetTypeLossy', message: expect.stringMatching(/smaller units.*TYPE interval;$/) },
     });
@@ -210,12 +181,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
 
   it('a datetime as key: the same moment in two zones is one key', async () => {
     await run('DROP TABLE IF EXISTS items; CREATE TABLE items (k timestamp PRIMARY KEY)');
-    const schema: RecordSchemaSpec = {
-      fields: [{ name: 'k', type: 'datetime' }],
-      fieldsMatch: 'equal',
-      primaryKey: ['k'],
-      target: { table: 'items', create: false, onDuplicate: 'Skip', columns: [{ name: 'k', field: 'k' }] },
-    };
+    const schema = itemsSchema([{ name: 'k', type: 'datetime' }]);
     const file = 'k\n2025-01-31T12:00:00+02:00\n2025-01-31T10:00:00Z\n2025-01-31T12:00:00\n';
     const result = await loadInProcess(url, { schema, key: 'f.csv', file });
     expect(result).toMatchObject({ progress: { counts: { succeeded: 2, duplicate: 1, failed: 0 } } });
