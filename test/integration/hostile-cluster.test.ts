@@ -1,6 +1,6 @@
 /** The controller on a real PostgreSQL and an API server in memory whose cluster does what clusters do wrong. */
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { findCondition } from '#api/conditions.ts';
@@ -400,18 +400,23 @@ describe('a RecordSchema', () => {
     expect(conditionOf(bench, 's', 'TargetReady')).toMatchObject({ status: 'Unknown', reason: 'ApiServerError' });
   });
 
-  it('of a database that does not answer: the verdict on the schema itself comes within 2 s', async () => {
-    const silent = createServer().listen(0, '127.0.0.1');
+  it('of a database that does not answer: the verdict on the schema itself does not wait for it', async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;
-    await using bench = await start({ databaseUrl: `postgres://u:p@127.0.0.1:${port}/d` });
+    // A verdict that waited for the database would come after a minute.
+    await using bench = await start({ databaseUrl: `postgres://u:p@127.0.0.1:${port}/d?connect_timeout=60` });
     await until(() => conditionOf(bench, 's', 'Ready') !== undefined);
-    const since = performance.now();
     bench.api.put('recordschemas', schemaManifest('one', 'new', itemsSchema('new')));
     await until(() => conditionOf(bench, 'new', 'Ready')?.status === 'True');
-    // The verdict comes after 1 s. One that waited for the database would come after 5 s, with another reason.
-    expect(conditionOf(bench, 'new', 'TargetReady')).toMatchObject({ status: 'Unknown', reason: 'SlowAnswer' });
-    expect(performance.now() - since).toBeLessThan(4000);
+    // The check of the schema before may hold the database's connections, which has a reason of its own.
+    expect(conditionOf(bench, 'new', 'TargetReady')).toMatchObject({
+      status: 'Unknown',
+      reason: expect.stringMatching(/^(SlowAnswer|DatabaseUnavailable)$/),
+    });
     silent.close();
+    // The controller ends when its work does, and that waits for an answer.
+    for (const socket of sockets) socket.destroy();
   });
 });
