@@ -1,4 +1,4 @@
-/** The control plane: `node operator/main.ts [controller | bridge | release-uploads | print-migrations [version of the ledger]]`. */
+/** The control plane: `node operator/main.ts [controller | bridge | gateway | release-uploads | print-migrations [version of the ledger]]`. */
 import { setFlagsFromString } from 'node:v8';
 import { ConfigError } from '#common/config.ts';
 import { createLogger } from '#common/log.ts';
@@ -23,6 +23,13 @@ async function main(): Promise<number> {
       ]);
       return runBridge(readBridgeConfig(process.env));
     }
+    case 'gateway': {
+      const [{ runGateway }, { readGatewayConfig }] = await Promise.all([
+        import('./run-gateway.ts'),
+        import('./config/gateway-config.ts'),
+      ]);
+      return runGateway(readGatewayConfig(process.env));
+    }
     case 'release-uploads': {
       const { runRelease } = await import('./run-release.ts');
       return runRelease();
@@ -40,7 +47,7 @@ async function main(): Promise<number> {
 
 function usage(): number {
   process.stderr.write(
-    'Usage: operator [controller | bridge | release-uploads | print-migrations [version of the ledger]]\n',
+    'Usage: operator [controller | bridge | gateway | release-uploads | print-migrations [version of the ledger]]\n',
   );
   return 2;
 }

@@ -1,4 +1,4 @@
-/** The start that the controller and the bridge have in common: log, signals, API server, events, HTTP server. */
+/** The start that the controller, the bridge and the gateway have in common: log, signals, API server, events, HTTP server. */
 import type { Registry } from 'prom-client';
 import { type Clock, systemClock } from '#common/clock.ts';
 import { type Health, type HttpServer, startHttpServer } from '#common/http-server.ts';
@@ -23,7 +23,10 @@ export interface Program extends AsyncDisposable {
   readonly podName: string;
 }
 
-export function startProgram(component: 'operator' | 'bridge', { logLevel, podName }: ProgramConfig): Program {
+export function startProgram(
+  component: 'operator' | 'bridge' | 'gateway',
+  { logLevel, podName }: ProgramConfig,
+): Program {
   const log = createLogger(logLevel, { component, pod: podName });
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {

@@ -7,13 +7,13 @@ import { createReflector } from '#kube/reflector.ts';
 import type { EventRecorder, KubeClient, Reflector } from '#kube/types.ts';
 import { awaitClusterId } from '#operator/tenancy/cluster-facts.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
+import { createSecretReader, createStorageClients } from '#operator/tenancy/storage-clients.ts';
 import type { BridgeMetrics } from './model/metrics.ts';
 import type { SourceAllowList } from './sources/accept-source.ts';
 import type { Receivers } from './sources/run-source.ts';
 import { createSourceManager, labelsOf, type SourceManager } from './sources/source-manager.ts';
 import { lagSeconds } from './status/source-status.ts';
 import { createStatusWriter } from './status/status-writer.ts';
-import { createSecretReader, createStorageClients } from './storage/storage-clients.ts';
 
 export interface BridgeDeps {
   client: KubeClient;
@@ -45,7 +45,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
   const { client, events, clock, log, metrics } = deps;
   const sources = createReflector({ client, log, type: UPLOAD_SOURCES });
   const databases = new Databases({ client, program: 'bridge', clock, log, tickMs: 1000 });
-  const secrets = createSecretReader({ client, clock });
+  const secrets = createSecretReader({ client, program: 'bridge', clock });
   const storage = createStorageClients({ secrets, clock, allowedEndpoints: deps.allow.allowedEndpoints });
   const writer = createStatusWriter({
     client,

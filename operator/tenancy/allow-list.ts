@@ -5,7 +5,7 @@ import type { UploadExplanation } from '#api/explanation.ts';
 import { databaseSecretName, s3SecretName } from '#api/names.ts';
 
 /** A program of the operator's image; each has a Role of its own. */
-export type Program = 'operator' | 'bridge';
+export type Program = 'operator' | 'bridge' | 'gateway';
 
 export interface AllowList {
   namespaces: readonly string[];

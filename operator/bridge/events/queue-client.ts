@@ -2,7 +2,7 @@
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { Explanation } from '#api/explanation.ts';
 import { Fault } from '#common/faults.ts';
-import { LIMIT_ANSWER, limitAnswer } from '#operator/bridge/storage/limit-answer.ts';
+import { LIMIT_ANSWER, limitAnswer } from '#operator/tenancy/limit-answer.ts';
 
 export interface QueueAccess {
   queueUrl: string;

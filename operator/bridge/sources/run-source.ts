@@ -15,7 +15,7 @@ import type { Activity, AdmitNotices, Receiver, ReceiverDeps } from '#operator/b
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import type { SourceState, StateRecorder } from '#operator/bridge/status/source-state.ts';
 import { headVersion, listPage } from '#operator/bridge/storage/storage-calls.ts';
-import type { SecretReader, StorageClients } from '#operator/bridge/storage/storage-clients.ts';
+import type { SecretReader, StorageClients } from '#operator/tenancy/storage-clients.ts';
 import { type AfterSuccessDeps, runAfterSuccess } from './after-success.ts';
 import { keepRunning } from './keep-running.ts';
 import { pollPrefix } from './poll-prefix.ts';

@@ -6,8 +6,8 @@ import type { Receiver, ReceiverDeps } from '#operator/bridge/model/types.ts';
 import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
 import { createPartBuffers } from '#operator/bridge/sftp/part-buffers.ts';
 import { runSftpSource, type SftpStatus } from '#operator/bridge/sftp/run-sftp-source.ts';
-import { createClientWithPresentKeys } from '#operator/bridge/storage/storage-clients.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
+import { createClientWithPresentKeys } from '#operator/tenancy/storage-clients.ts';
 
 /** All SFTP sources of the process share one pool of part buffers. */
 export function createSftpReceiver(): Receiver {

@@ -4,7 +4,7 @@ import { ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { expect, it } from 'vitest';
 import { createQueueClient } from '#operator/bridge/events/queue-client.ts';
 import { listPage } from '#operator/bridge/storage/storage-calls.ts';
-import { createStorageClients } from '#operator/bridge/storage/storage-clients.ts';
+import { createStorageClients } from '#operator/tenancy/storage-clients.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
 
 const { signal } = new AbortController();

@@ -1,4 +1,4 @@
-/** S3 clients, one for all sources with the same endpoint and access keys; and the Secrets with these keys. */
+/** S3 clients, one for all resources with the same endpoint and access keys; and the Secrets with these keys. */
 import { createHash } from 'node:crypto';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
@@ -6,10 +6,11 @@ import type { Clock } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import type { KubeClient } from '#kube/types.ts';
-import { findSecret, type SecretRef } from '#operator/tenancy/databases.ts';
-import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 import { assertEndpoint } from '#s3/allowed-endpoint.ts';
+import type { Program } from './allow-list.ts';
+import { findSecret, type SecretRef } from './databases.ts';
 import { LIMIT_ANSWER, limitAnswer } from './limit-answer.ts';
+import { secretMissing } from './secret-missing.ts';
 
 type StorageSpec = UploadSource['spec']['s3'];
 
@@ -31,7 +32,11 @@ export interface SecretReader {
 }
 
 /** Caches Secrets for half a minute, so that a hundred sources of a namespace cost one GET. */
-export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clock: Clock }): SecretReader {
+export function createSecretReader(deps: {
+  client: Pick<KubeClient, 'find'>;
+  program: Program;
+  clock: Clock;
+}): SecretReader {
   const known = new Map<string, { data: Promise<SecretData | null>; askedAt: number; until: number }>();
   const keyOf = ({ namespace, name }: SecretRef) => `${namespace}/${name}`;
   return {
@@ -40,9 +45,7 @@ export function createSecretReader(deps: { client: Pick<KubeClient, 'find'>; clo
       const entry = known.get(key);
       if (entry !== undefined && deps.clock.monotonic() < entry.until) return entry.data;
       // All concurrent callers share this request, so that no caller's signal may end it. It has its own time limit.
-      const data = findSecret({ client: deps.client, program: 'bridge' }, ref).then((secret) =>
-        secret ? decode(secret.data ?? {}) : null,
-      );
+      const data = findSecret(deps, ref).then((secret) => (secret ? decode(secret.data ?? {}) : null));
       const askedAt = deps.clock.monotonic();
       const fresh = { data, askedAt, until: askedAt + SECRET_TTL_MS };
       known.set(key, fresh);
@@ -162,13 +165,13 @@ function toConfig(spec: StorageSpec, secret: SecretData | null, namespace: strin
   return {
     region: spec.region ?? (data['AWS_REGION'] || 'us-east-1'),
     forcePathStyle: spec.forcePathStyle ?? endpoint !== undefined,
-    // The bridge makes the retries itself, so that the status shows each error at once.
+    // The programs make the retries themselves, so that each error shows at once.
     maxAttempts: 1,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { connectionTimeout: CONNECT_MS },
     ...(endpoint ? { endpoint } : {}),
-    // Without access keys the SDK uses the bridge's own AWS identity.
+    // Without access keys the SDK uses the pod's own AWS identity.
     ...(accessKeyId && secretAccessKey
       ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) } }
       : {}),

@@ -7,7 +7,7 @@ import {
   createClientWithPresentKeys,
   createSecretReader,
   createStorageClients,
-} from '#operator/bridge/storage/storage-clients.ts';
+} from '#operator/tenancy/storage-clients.ts';
 import { eventually } from '#support/process/eventually.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
 
@@ -24,7 +24,7 @@ function setUp() {
       return { data: encode({ AWS_ACCESS_KEY_ID: stored.keyId, AWS_SECRET_ACCESS_KEY: 's' }) };
     },
   } as unknown as Pick<KubeClient, 'find'>;
-  const secrets = createSecretReader({ client, clock });
+  const secrets = createSecretReader({ program: 'bridge', client, clock });
   return {
     clock,
     stored,

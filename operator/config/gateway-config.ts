@@ -1,0 +1,132 @@
+/** The gateway's configuration, read from its environment. */
+import { ConfigError, integer, list, positive } from '#common/config.ts';
+import { type ProgramConfig, readProgramConfig } from './program-config.ts';
+
+/** Where the files of a namespace go. */
+export interface FileStorage {
+  bucket: string;
+  /** Stands before every key, without a slash at its end; the key is `<prefix>/<uuid>/<file name>`. */
+  prefix: string;
+  /** The URL of the storage as the outside sees it; null: the same that the pods use. */
+  publicEndpoint: string | null;
+}
+
+export interface OidcSettings {
+  issuer: string;
+  audience: string;
+  userClaim: string;
+  groupsClaim: string;
+  /** Stands before every user and group; never empty. */
+  prefix: string;
+}
+
+export interface GatewayConfig extends ProgramConfig {
+  port: number;
+  /** By namespace; the namespace `*` stands for all others. */
+  fileStorage: ReadonlyMap<string, FileStorage>;
+  oidc: OidcSettings | null;
+  /** The audience that a Kubernetes token must have; null: Kubernetes tokens are refused. */
+  tokenAudience: string | null;
+  /** Requests of one identity in a second, and at once. */
+  rateLimit: { perSecond: number; burst: number };
+  /** The origins of web pages that may call the API and the storage. */
+  allowedOrigins: string[];
+}
+
+/** Variables that only the gateway reads. */
+export const GATEWAY_ENV = {
+  /** The port of the API; 8443 when absent. */
+  port: 'BATCH_UPLOAD_GATEWAY_PORT',
+  /**
+   * Where files go, as JSON: an object from the name of a namespace, or `*` for all others, to an object with `bucket` and, if
+   * needed, `prefix` and `publicEndpoint`. When absent, no namespace takes files.
+   */
+  fileStorage: 'BATCH_UPLOAD_GATEWAY_STORAGE',
+  /**
+   * The identity provider, as JSON: `issuer` and `audience` and, if needed, `userClaim`, `groupsClaim` and `prefix`. When
+   * absent, tokens of OpenID Connect are refused.
+   */
+  oidc: 'BATCH_UPLOAD_GATEWAY_OIDC',
+  /** The audience of Kubernetes tokens; when absent, Kubernetes tokens are refused. */
+  tokenAudience: 'BATCH_UPLOAD_GATEWAY_TOKEN_AUDIENCE',
+  /** The requests that one identity may send in a second; 50 when absent. */
+  requestsPerSecond: 'BATCH_UPLOAD_GATEWAY_REQUESTS_PER_SECOND',
+  /** The requests that one identity may send at once; 100 when absent. */
+  requestBurst: 'BATCH_UPLOAD_GATEWAY_REQUEST_BURST',
+  /** The origins of web pages that may call the API and the storage, separated by commas; none when absent. */
+  allowedOrigins: 'BATCH_UPLOAD_GATEWAY_ALLOWED_ORIGINS',
+} as const;
+
+/** @throws ConfigError that names the variable and what is allowed. */
+export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
+  return {
+    ...readProgramConfig(env),
+    port: integer(env, GATEWAY_ENV.port, 8443),
+    fileStorage: readFileStorage(env),
+    oidc: readOidc(env),
+    tokenAudience: env[GATEWAY_ENV.tokenAudience] || null,
+    rateLimit: {
+      perSecond: positive(env, GATEWAY_ENV.requestsPerSecond, 50),
+      burst: positive(env, GATEWAY_ENV.requestBurst, 100),
+    },
+    allowedOrigins: list(env, GATEWAY_ENV.allowedOrigins, []),
+  };
+}
+
+function readFileStorage(env: NodeJS.ProcessEnv): ReadonlyMap<string, FileStorage> {
+  const name = GATEWAY_ENV.fileStorage;
+  const storages = readObject(env, name) ?? {};
+  return new Map(
+    Object.entries(storages).map(([namespace, value]) => {
+      const fields = textFields(
+        value,
+        `${name}: the storage of ${namespace}`,
+        ['bucket'],
+        ['prefix', 'publicEndpoint'],
+      );
+      const { bucket = '', prefix = 'raw-uploads', publicEndpoint = '' } = fields;
+      return [namespace, { bucket, prefix: prefix.replace(/\/+$/, ''), publicEndpoint: publicEndpoint || null }];
+    }),
+  );
+}
+
+function readOidc(env: NodeJS.ProcessEnv): OidcSettings | null {
+  const name = GATEWAY_ENV.oidc;
+  const value = readObject(env, name);
+  if (value === null) return null;
+  const fields = textFields(value, name, ['issuer', 'audience'], ['userClaim', 'groupsClaim', 'prefix']);
+  const { issuer = '', audience = '', userClaim = 'sub', groupsClaim = 'groups', prefix = 'oidc:' } = fields;
+  if (prefix === '' || prefix.startsWith('system:')) {
+    throw new ConfigError(`${name}: the prefix must not be empty and must not begin with system:`);
+  }
+  return { issuer, audience, userClaim, groupsClaim, prefix };
+}
+
+function readObject(env: NodeJS.ProcessEnv, name: string): Record<string, unknown> | null {
+  const text = env[name];
+  if (!text) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  } catch {
+    // The error below says it.
+  }
+  throw new ConfigError(`${name} must be a JSON object`);
+}
+
+function textFields(
+  value: unknown,
+  what: string,
+  required: readonly string[],
+  optional: readonly string[],
+): Record<string, string> {
+  if (typeof value !== 'object' || value === null) throw new ConfigError(`${what} must be a JSON object`);
+  const fields = Object.entries(value).filter(([, text]) => text !== null);
+  for (const [key, text] of fields) {
+    if (![...required, ...optional].includes(key)) throw new ConfigError(`${what} has an unknown field ${key}`);
+    if (typeof text !== 'string') throw new ConfigError(`${what}: ${key} must be a text`);
+  }
+  const found: Record<string, string> = Object.fromEntries(fields);
+  for (const key of required) if (!found[key]) throw new ConfigError(`${what} needs ${key}`);
+  return found;
+}

@@ -1,0 +1,72 @@
+/** Kubernetes' RBAC decides what an identity may do; the answers are kept for some seconds. */
+import type { Clock } from '#common/clock.ts';
+import { API_GROUP } from '#kube/custom-resources.ts';
+import type { KubeClient } from '#kube/types.ts';
+import { Problem } from '#operator/gateway/http/problem.ts';
+import type { Access, Identity } from '#operator/gateway/model/types.ts';
+import { SUBJECT_ACCESS_REVIEWS } from './reviews.ts';
+
+/** A right that is taken away ends after this time, in ms. */
+export const REUSE_MS = 5_000;
+const MAX_ANSWERS = 10_000;
+
+export interface AccessQuestion extends Access {
+  namespace: string;
+  /** The object's name; absent for a collection. */
+  name?: string | undefined;
+}
+
+export interface Authorizer {
+  /**
+   * @returns `Own` when only the uploads that the identity created are open to it.
+   * @throws Problem forbidden, with the rule that is missing.
+   */
+  authorize(identity: Identity, question: AccessQuestion): Promise<'All' | 'Own'>;
+}
+
+export function createAuthorizer({ client, clock }: { client: Pick<KubeClient, 'create'>; clock: Clock }): Authorizer {
+  const answers = new Map<string, { allowed: Promise<boolean>; until: number }>();
+
+  const ask = (identity: Identity, { namespace, verb, resource, subresource, name }: AccessQuestion) => {
+    const attributes = {
+      namespace,
+      verb,
+      group: API_GROUP,
+      resource,
+      ...(subresource === undefined ? {} : { subresource }),
+      ...(name === undefined ? {} : { name }),
+    };
+    const { user, groups, uid, extra } = identity;
+    const subject = { user, groups: [...groups], ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
+    const key = JSON.stringify([subject, attributes]);
+    const known = answers.get(key);
+    if (known && clock.monotonic() < known.until) return known.allowed;
+    // The oldest answers come first in a Map.
+    if (answers.size >= MAX_ANSWERS)
+      for (const old of [...answers.keys()].slice(0, MAX_ANSWERS / 2)) answers.delete(old);
+    const review = { metadata: {}, spec: { ...subject, resourceAttributes: attributes } };
+    const allowed = client
+      .create(SUBJECT_ACCESS_REVIEWS, review, { timeoutMs: 5_000 })
+      .then(({ status }) => status?.allowed === true);
+    const entry = { allowed, until: clock.monotonic() + REUSE_MS };
+    answers.delete(key);
+    answers.set(key, entry);
+    // A failed question is asked again.
+    allowed.catch(() => answers.get(key) === entry && answers.delete(key));
+    return allowed;
+  };
+
+  return {
+    async authorize(identity, question) {
+      const { namespace, verb, resource, subresource, own = false } = question;
+      if (identity.namespace === null || identity.namespace === namespace) {
+        if (await ask(identity, question)) return 'All';
+        if (own && (await ask(identity, { namespace, resource: 'batchuploads', verb: 'create' }))) return 'Own';
+      }
+      const object = subresource === undefined ? resource : `${resource}/${subresource}`;
+      throw new Problem('forbidden', {
+        detail: `${identity.user} may not ${verb} ${object} in the namespace ${namespace}. Ask its administrator for a Role with this rule: apiGroups [${API_GROUP}], resources [${object}], verbs [${verb}].`,
+      });
+    },
+  };
+}

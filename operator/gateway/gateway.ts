@@ -1,0 +1,84 @@
+/** The gateway as a whole: it watches uploads and schemas, and answers the requests of the API. */
+import { type Clock, sleep } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
+import { runTogether } from '#common/run-together.ts';
+import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
+import { createReflector } from '#kube/reflector.ts';
+import type { KubeClient, Reflector } from '#kube/types.ts';
+import type { GatewayConfig } from '#operator/config/gateway-config.ts';
+import { awaitClusterId } from '#operator/tenancy/cluster-facts.ts';
+import { Databases } from '#operator/tenancy/databases.ts';
+import { createSecretReader, createStorageClients } from '#operator/tenancy/storage-clients.ts';
+import { createAuthorizer } from './access/authorize.ts';
+import { createApp } from './app.ts';
+import { createAuthenticator } from './identity/authenticate.ts';
+import type { GatewayMetrics } from './model/metrics.ts';
+
+export interface Gateway {
+  readonly uploads: Reflector<BatchUpload>;
+  readonly schemas: Reflector<RecordSchema>;
+  /** The port on which the API listens; null before it does. */
+  readonly port: number | null;
+  /** Answers requests until the signal aborts. @throws when a part of the gateway ends before */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+const CLOSE_UNUSED_MS = 60_000;
+
+export function createGateway(deps: {
+  client: KubeClient;
+  config: GatewayConfig;
+  clock: Clock;
+  log: Logger;
+  metrics: GatewayMetrics;
+}): Gateway {
+  const { client, config, clock, log } = deps;
+  const uploads = createReflector({ client, log, type: BATCH_UPLOADS });
+  const schemas = createReflector({ client, log, type: RECORD_SCHEMAS });
+  const databases = new Databases({ client, program: 'gateway', clock, log, tickMs: 1000 });
+  const secrets = createSecretReader({ client, program: 'gateway', clock });
+  const storage = createStorageClients({ secrets, clock, allowedEndpoints: config.allowedEndpoints });
+  let port: number | null = null;
+
+  const serve = async (signal: AbortSignal) => {
+    const clusterId = await awaitClusterId({ client, clock, log }, signal);
+    if (clusterId === null) return;
+    await Promise.all([uploads.synced, schemas.synced]);
+    const shared = { ...deps, clusterId, uploads, schemas, databases, secrets, storage, signal };
+    const authenticate = createAuthenticator(shared);
+    const app = await createApp({ ...shared, authenticate, authorizer: createAuthorizer(deps) });
+    await app.listen({ port: config.port, host: '::' });
+    const address = app.server.address();
+    port = typeof address === 'object' && address !== null ? address.port : null;
+    log.info({ port, clusterId, namespaces: config.namespaces }, 'gateway started');
+    while (!signal.aborted) {
+      await sleep(clock, CLOSE_UNUSED_MS, signal);
+      storage.closeUnused();
+      await databases.closeUnused();
+    }
+    await app.close();
+  };
+
+  return {
+    uploads,
+    schemas,
+    get port() {
+      return port;
+    },
+    async run(stopped) {
+      try {
+        await runTogether(
+          [
+            { name: 'the watch of the uploads', run: (end) => uploads.run(end) },
+            { name: 'the watch of the schemas', run: (end) => schemas.run(end) },
+            { name: 'the API', run: serve },
+          ],
+          stopped,
+        );
+      } finally {
+        storage.close();
+        await databases.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,84 @@
+/** The types that cross the rooms of the gateway. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { Clock } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
+import type { BatchUpload, RecordSchema } from '#kube/custom-resources.ts';
+import type { KubeClient, Reflector } from '#kube/types.ts';
+import type { GatewayConfig } from '#operator/config/gateway-config.ts';
+import type { Databases } from '#operator/tenancy/databases.ts';
+import type { SecretReader, StorageClients } from '#operator/tenancy/storage-clients.ts';
+import type { GatewayMetrics } from './metrics.ts';
+
+/** Who sends a request, as Kubernetes names users. */
+export interface Identity {
+  /** For example `oidc:alice`, `system:serviceaccount:n:name` or `batchupload:partner:<namespace>:<key id>`. */
+  user: string;
+  groups: readonly string[];
+  /** What a TokenReview says besides; it goes into each SubjectAccessReview. */
+  uid?: string | undefined;
+  extra?: Record<string, string[]> | undefined;
+  /** How the identity was proved. */
+  proof: 'OpenIDConnect' | 'TokenReview' | 'MessageSignature';
+  /** The only namespace in which the identity is valid; null: every namespace. */
+  namespace: string | null;
+  /** Epoch ms at which the proof expires; null: the proof is for one request alone, or has no end. */
+  expiresAt: number | null;
+}
+
+/** What an endpoint asks Kubernetes' RBAC for, in the namespace of the path. */
+export interface Access {
+  verb: 'create' | 'get' | 'list' | 'watch' | 'patch' | 'delete';
+  resource: 'batchuploads' | 'recordschemas';
+  /** A virtual subresource, such as `errors`. */
+  subresource?: string;
+  /**
+   * True: who may not do this, but may create uploads, may do it with the uploads that they created themselves. The
+   * request's `scope` is then `Own`.
+   */
+  own?: boolean;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Absent: the endpoint is open to everybody, as the document of the API is. */
+    access?: Access;
+  }
+  interface FastifyRequest {
+    /** Set before a handler of an endpoint with an `access` runs. */
+    identity: Identity;
+    /** `Own`: the handler must show and change only uploads that the identity created. */
+    scope: 'All' | 'Own';
+    /** The body as it was sent, of which a signature covers the digest. */
+    rawBody: Buffer | null;
+  }
+}
+
+/** A fastify instance whose schemas are written in TypeBox. */
+export type GatewayApp = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** What the endpoints need. */
+export interface GatewayDeps {
+  config: GatewayConfig;
+  client: KubeClient;
+  /** The metadata.uid of the namespace kube-system, the cluster's id in the ledger. */
+  clusterId: string;
+  uploads: Reflector<BatchUpload>;
+  schemas: Reflector<RecordSchema>;
+  databases: Databases;
+  secrets: SecretReader;
+  storage: StorageClients;
+  clock: Clock;
+  log: Logger;
+  metrics: GatewayMetrics;
+  /** Aborts when the program ends. */
+  signal: AbortSignal;
+}
