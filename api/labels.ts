@@ -35,6 +35,8 @@ export const ANNOTATIONS = {
   parallelism: 'batchupload.dev/parallelism',
   /** The chart's values that decide whether the pods of the Job start, as they were when the operator made the Job. */
   settings: 'batchupload.dev/settings',
+  /** The user that asked the gateway or the bridge for the upload, or nothing where a person applied it. */
+  createdBy: 'batchupload.dev/created-by',
 } as const;
 
 /**

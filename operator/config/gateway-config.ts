@@ -22,6 +22,8 @@ export interface OidcSettings {
 
 export interface GatewayConfig extends ProgramConfig {
   port: number;
+  /** The folder with `tls.crt` and `tls.key`; null: plain HTTP, for a proxy that ends TLS. */
+  tlsFolder: string | null;
   /** By namespace; the namespace `*` stands for all others. */
   fileStorage: ReadonlyMap<string, FileStorage>;
   oidc: OidcSettings | null;
@@ -37,6 +39,11 @@ export interface GatewayConfig extends ProgramConfig {
 export const GATEWAY_ENV = {
   /** The port of the API; 8443 when absent. */
   port: 'BATCH_UPLOAD_GATEWAY_PORT',
+  /**
+   * The folder with the certificate `tls.crt` and its key `tls.key`, as Kubernetes mounts a Secret of type kubernetes.io/tls; when
+   * absent, the gateway serves plain HTTP.
+   */
+  tlsFolder: 'BATCH_UPLOAD_GATEWAY_TLS_FOLDER',
   /**
    * Where files go, as JSON: an object from the name of a namespace, or `*` for all others, to an object with `bucket` and, if
    * needed, `prefix` and `publicEndpoint`. When absent, no namespace takes files.
@@ -62,6 +69,7 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   return {
     ...readProgramConfig(env),
     port: integer(env, GATEWAY_ENV.port, 8443),
+    tlsFolder: env[GATEWAY_ENV.tlsFolder] || null,
     fileStorage: readFileStorage(env),
     oidc: readOidc(env),
     tokenAudience: env[GATEWAY_ENV.tokenAudience] || null,

@@ -1,4 +1,4 @@
-/** The configuration that both programs of the operator's image read from their environment. */
+/** The configuration that all programs of the operator's image read from their environment. */
 import { hostname } from 'node:os';
 import { integer, list } from '#common/config.ts';
 import { ENV } from '#common/job-contract.ts';
@@ -17,7 +17,7 @@ export interface ProgramConfig {
   logLevel: string;
 }
 
-/** Variables that the controller and the bridge read. */
+/** Variables that the controller, the bridge and the gateway read. */
 export const PROGRAM_ENV = {
   /**
    * The namespaces in which uploads run, separated by commas; `default` when absent. The chart sets the variable from

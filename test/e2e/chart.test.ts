@@ -5,9 +5,11 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { type CelInput, run } from '@bufbuild/cel';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { LABELS, MANAGED_BY } from '#api/labels.ts';
+import { ANNOTATIONS, LABELS, MANAGED_BY } from '#api/labels.ts';
+import { readGatewayConfig } from '#operator/config/gateway-config.ts';
 import { readClusterEnv } from '#support/cluster/cluster.ts';
 
 const exec = promisify(execFile);
@@ -272,6 +274,217 @@ describe('the bridge', () => {
   });
 });
 
+describe('the gateway', () => {
+  const ON = ['gateway.enabled=true', 'gateway.tls.plainHttp=true'];
+  const containerOf = (all: Manifest[]) => find(all, 'Deployment', 'r-gateway')['spec'].template.spec.containers[0];
+
+  it('only where it is asked for', async () => {
+    expect(JSON.stringify(await template())).not.toContain('r-gateway');
+    // `helm upgrade --reuse-values` of a release older than the gateway gives no value for the gateway.
+    expect(JSON.stringify(await template('gateway=null', 'createdBy=null'))).not.toContain('r-gateway');
+  });
+
+  it('two replicas with the operator’s image and security, a budget, probes, limits and its environment', async () => {
+    const storage = { '*': { bucket: 'files' }, a: { bucket: 'a', publicEndpoint: 'https://s3.example.com' } };
+    const oidc = { issuer: 'https://idp.example.com', audience: 'gateway' };
+    const all = await template(
+      ...ON,
+      'uploads.namespaces=["a","b"]',
+      'uploads.database.extraSecretNames=["other"]',
+      `gateway.storage=${JSON.stringify(storage)}`,
+      ...Object.entries(oidc).map(([name, value]) => `gateway.oidc.${name}=${value}`),
+      'gateway.allowedOrigins=["https://staff.example.com","https://b.example.com"]',
+    );
+    const { spec } = find(all, 'Deployment', 'r-gateway');
+    const operator = find(all, 'Deployment', 'r-operator')['spec'].template.spec;
+    expect(spec).toMatchObject({ replicas: 2, strategy: { rollingUpdate: { maxUnavailable: 0 } } });
+    expect(spec.template.spec).toMatchObject({
+      serviceAccountName: 'r-gateway',
+      securityContext: operator.securityContext,
+    });
+    expect(find(all, 'PodDisruptionBudget', 'r-gateway')['spec'].selector).toEqual(spec.selector);
+    const container = containerOf(all);
+    expect(container).toMatchObject({
+      image: operator.containers[0].image,
+      command: ['operator', 'gateway'],
+      securityContext: operator.containers[0].securityContext,
+      livenessProbe: { httpGet: { path: '/healthz', port: 'metrics' } },
+      readinessProbe: { httpGet: { path: '/readyz', port: 'metrics' } },
+      resources: { limits: { memory: '256Mi' } },
+    });
+    const env: Record<string, string> = Object.fromEntries(
+      container.env.map(({ name, value }: { name: string; value: string }) => [name, value]),
+    );
+    expect(env).toMatchObject({
+      BATCH_UPLOAD_NAMESPACES: 'a,b',
+      BATCH_UPLOAD_EXTRA_DATABASE_SECRETS: 'other',
+      BATCH_UPLOAD_GATEWAY_TOKEN_AUDIENCE: 'batch-upload-gateway',
+      BATCH_UPLOAD_GATEWAY_ALLOWED_ORIGINS: 'https://staff.example.com,https://b.example.com',
+    });
+    // The program takes what the chart gives.
+    expect(readGatewayConfig(env)).toMatchObject({
+      port: 8443,
+      tlsFolder: null,
+      oidc: { ...oidc, userClaim: 'sub', groupsClaim: 'groups', prefix: 'oidc:' },
+      rateLimit: { perSecond: 50, burst: 100 },
+    });
+    expect([...readGatewayConfig(env).fileStorage.keys()].toSorted()).toEqual(['*', 'a']);
+  });
+
+  it('serves HTTPS by a mounted Secret, or HTTP where that is asked for', async () => {
+    const service = (all: Manifest[]) => find(all, 'Service', 'r-gateway')['spec'].ports[0];
+    const secure = await template('gateway.enabled=true', 'gateway.tls.secretName=cert');
+    expect(service(secure)).toEqual({ name: 'https', port: 8443, targetPort: 'https' });
+    expect(containerOf(secure)).toMatchObject({
+      env: expect.arrayContaining([{ name: 'BATCH_UPLOAD_GATEWAY_TLS_FOLDER', value: '/tls' }]),
+      volumeMounts: expect.arrayContaining([{ name: 'tls', mountPath: '/tls', readOnly: true }]),
+    });
+    const { volumes } = find(secure, 'Deployment', 'r-gateway')['spec'].template.spec;
+    expect(volumes).toContainEqual({ name: 'tls', secret: { secretName: 'cert', defaultMode: 440 } });
+    const plain = await template(...ON, 'gateway.service.type=NodePort', 'gateway.service.nodePort=30091');
+    expect(service(plain)).toMatchObject({ name: 'http', nodePort: 30091 });
+    expect(JSON.stringify(containerOf(plain))).not.toContain('/tls');
+  });
+
+  it('rights: reads uploads and schemas, asks who may do what, and changes uploads where they run', async () => {
+    const all = await template(
+      ...ON,
+      'uploads.namespaces=["a","b"]',
+      'uploads.database.extraSecretNames=["other","batch-upload-migrate"]',
+      'uploads.s3.extraSecretNames=["other-s3"]',
+    );
+    expect(find(all, 'ClusterRole', 'r-gateway').rules).toEqual([
+      { apiGroups: ['batchupload.dev'], resources: ['batchuploads', 'recordschemas'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+      { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['namespaces'], resourceNames: ['kube-system'], verbs: ['get'] },
+    ]);
+    for (const namespace of ['a', 'b']) {
+      expect(find(all, 'Role', 'r-gateway', namespace).rules).toEqual([
+        { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['create', 'patch', 'delete'] },
+        {
+          apiGroups: [''],
+          resources: ['secrets'],
+          resourceNames: ['batch-upload-database', 'batch-upload-s3', 'batch-upload-partners', 'other'],
+          verbs: ['get'],
+        },
+      ]);
+      expect(find(all, 'RoleBinding', 'r-gateway', namespace)['subjects']).toEqual([
+        { kind: 'ServiceAccount', name: 'r-gateway', namespace: 'system' },
+      ]);
+    }
+  });
+
+  it('roles for senders, which Kubernetes aggregates into no other; nor does any other role give failed records', async () => {
+    const all = await template(...ON);
+    expect(find(all, 'ClusterRole', 'r-uploader').rules).toEqual([
+      { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['create'] },
+      { apiGroups: ['batchupload.dev'], resources: ['recordschemas'], verbs: ['get', 'list'] },
+    ]);
+    expect(find(all, 'ClusterRole', 'r-errors-reader').rules).toEqual([
+      { apiGroups: ['batchupload.dev'], resources: ['batchuploads/errors'], verbs: ['get'] },
+    ]);
+    const withErrors = all.filter(({ rules }) =>
+      rules?.some(({ resources }) => resources.some((resource) => /^batchuploads\/(errors|\*)$/.test(resource))),
+    );
+    expect(named(withErrors, 'ClusterRole')).toEqual(['r-errors-reader']);
+    for (const name of ['r-uploader', 'r-errors-reader']) {
+      expect(JSON.stringify(find(all, 'ClusterRole', name).metadata)).not.toContain('aggregate');
+    }
+  });
+
+  it('a network policy like the bridge’s, with the identity provider instead of SFTP servers', async () => {
+    const policy = async (...values: string[]) => {
+      const { spec } = find(
+        await template(...ON, 'networkPolicy.enabled=true', 'networkPolicy.storage.ports=[9000]', ...values),
+        'NetworkPolicy',
+        'r-gateway',
+      );
+      return spec.egress.flatMap(({ ports }: { ports: { port: number }[] }) => ports.map(({ port }) => port));
+    };
+    expect(await policy()).toEqual([53, 53, 443, 6443, 5432, 9000]);
+    const oidc = ['gateway.oidc.issuer=https://idp:8444', 'gateway.oidc.audience=x'];
+    expect(await policy(...oidc, 'networkPolicy.identityProvider.ports=[8444]')).toEqual([
+      53, 53, 443, 6443, 5432, 9000, 8444,
+    ]);
+    await expect(policy(...oidc)).rejects.toThrow(/networkPolicy\.identityProvider\.ports lacks 8444/);
+  });
+});
+
+interface Expression {
+  name?: string;
+  expression: string;
+}
+
+/** @returns the value of a CEL expression, or its error. */
+function evaluate(expression: string, given: object): unknown {
+  const toCel = (value: unknown): CelInput =>
+    typeof value === 'object' && value !== null
+      ? new Map(Object.entries(value).map(([name, each]) => [name, toCel(each)]))
+      : (value as CelInput);
+  return run(expression, Object.fromEntries(Object.entries(given).map(([name, value]) => [name, toCel(value)])));
+}
+
+describe('the policy of the annotation that names who asked for an upload', () => {
+  const policyOf = (all: Manifest[]) => find(all, 'ValidatingAdmissionPolicy', 'r-created-by')['spec'];
+
+  it('stands always, refuses where it cannot be asked, and concerns uploads alone', async () => {
+    const all = await template('gateway=null', 'createdBy=null');
+    expect(policyOf(all)).toMatchObject({
+      failurePolicy: 'Fail',
+      matchConstraints: {
+        resourceRules: [
+          {
+            apiGroups: ['batchupload.dev'],
+            apiVersions: ['*'],
+            operations: ['CREATE', 'UPDATE'],
+            resources: ['batchuploads'],
+          },
+        ],
+      },
+    });
+    expect(find(all, 'ValidatingAdmissionPolicyBinding', 'r-created-by')['spec']).toEqual({
+      policyName: 'r-created-by',
+      validationActions: ['Deny'],
+    });
+  });
+
+  it('lets the gateway and the bridge set the annotation on a new upload, and nobody change it', async () => {
+    const values = ['gateway.enabled=true', 'gateway.tls.plainHttp=true', 'bridge.enabled=true'];
+    const { variables, validations } = policyOf(await template(...values, 'createdBy.extraUsers=["backup"]'));
+    const named = (creator?: string) => ({
+      metadata: creator === undefined ? {} : { annotations: { [ANNOTATIONS.createdBy]: creator, other: 'x' } },
+    });
+    const isAllowed = (operation: string, username: string, before: object | null, after: object) => {
+      const review = { request: { operation, userInfo: { username } }, object: after, oldObject: before };
+      const found = variables.map(({ name, expression }: Expression) => [name, evaluate(expression, review)]);
+      const given = { ...review, variables: Object.fromEntries(found) };
+      return validations.every(({ expression }: Expression) => evaluate(expression, given) === true);
+    };
+    const account = (name: string) => `system:serviceaccount:system:${name}`;
+    for (const user of [account('r-gateway'), account('r-bridge'), 'backup']) {
+      expect(isAllowed('CREATE', user, null, named('alice'))).toBe(true);
+      expect(isAllowed('UPDATE', user, named('alice'), named('bob'))).toBe(false);
+    }
+    for (const user of ['alice', 'kubernetes-admin', account('r-operator'), 'system:serviceaccount:other:r-gateway']) {
+      expect(isAllowed('CREATE', user, null, named('alice'))).toBe(false);
+      expect(isAllowed('CREATE', user, null, named(''))).toBe(false);
+      expect(isAllowed('CREATE', user, null, named())).toBe(true);
+      expect(isAllowed('UPDATE', user, named('alice'), named('alice'))).toBe(true);
+      expect(isAllowed('UPDATE', user, named(), named())).toBe(true);
+      for (const [before, after] of [
+        ['alice', 'bob'],
+        ['alice', undefined],
+        [undefined, 'alice'],
+        [undefined, ''],
+        ['alice', ''],
+      ]) {
+        expect(isAllowed('UPDATE', user, named(before), named(after))).toBe(false);
+      }
+    }
+  });
+});
+
 it('people who may view or edit uploads may do so with sources', async () => {
   const all = await template();
   const rights = (name: string) => find(all, 'ClusterRole', name).rules!;
@@ -529,6 +742,32 @@ describe('refuses, and names the value', () => {
     ['a port that is none', 'networkPolicy.database.ports=[0]', /networkPolicy[./]database[./]ports/],
     ['a misspelt value of the policies', 'networkPolicy.enable=true', /'?enable'? not allowed/],
     ['a misspelt value of the bridge', 'bridge.enable=true', /'?enable'? not allowed/],
+    ['a misspelt value of the gateway', 'gateway.enable=true', /'?enable'? not allowed/],
+    [
+      'tokens in clear by accident',
+      'gateway.enabled=true',
+      /gateway\.tls\.secretName is needed: .* or set gateway\.tls\.plainHttp/,
+    ],
+    [
+      'HTTPS and HTTP at once',
+      'gateway={"enabled":true,"tls":{"secretName":"a","plainHttp":true}}',
+      /secretName and plainHttp: true, of which only one can hold/,
+    ],
+    [
+      'storage of a namespace that has no uploads',
+      'gateway={"enabled":true,"tls":{"plainHttp":true},"storage":{"x":{"bucket":"b"}}}',
+      /gateway\.storage names x, which is not in uploads\.namespaces/,
+    ],
+    ['storage without a bucket', 'gateway.storage={"default":{}}', /gateway[./]storage/],
+    [
+      'an identity provider whose tokens for others would be taken',
+      'gateway={"enabled":true,"tls":{"plainHttp":true},"oidc":{"issuer":"https://idp"}}',
+      /gateway\.oidc\.audience is needed/,
+    ],
+    ['an identity provider without TLS', 'gateway.oidc.issuer=http://idp', /gateway[./]oidc[./]issuer/],
+    ['users that could be those of Kubernetes', 'gateway.oidc.prefix=', /gateway[./]oidc[./]prefix/],
+    ['users that begin with system:', 'gateway.oidc.prefix=system:', /gateway[./]oidc[./]prefix/],
+    ['every origin', 'gateway.allowedOrigins=["*"]', /gateway[./]allowedOrigins/],
   ])('%s', async (_what, value, message) => {
     await expect(template(value)).rejects.toThrow(message);
   });

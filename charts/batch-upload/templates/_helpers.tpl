@@ -30,6 +30,51 @@ app.kubernetes.io/name: batch-upload-bridge
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- define "batch-upload.gateway" -}}{{ .Release.Name }}-gateway{{- end }}
+
+{{- define "batch-upload.gateway-labels" -}}
+{{ include "batch-upload.gateway-selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "batch-upload.gateway-selector" -}}
+app.kubernetes.io/name: batch-upload-gateway
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- /* Fails when the gateway's values contradict each other, or would send tokens over the network in clear by accident. */}}
+{{- define "batch-upload.check-gateway" -}}
+{{- $gateway := .Values.gateway }}
+{{- $tls := $gateway.tls }}
+{{- if and $tls.secretName $tls.plainHttp }}
+{{- fail "gateway.tls has secretName and plainHttp: true, of which only one can hold: remove plainHttp to serve HTTPS, or secretName to serve HTTP" }}
+{{- end }}
+{{- if not (or $tls.secretName $tls.plainHttp) }}
+{{- fail "gateway.tls.secretName is needed: senders prove who they are by tokens, which nobody else may read on their way. Name a Secret of type kubernetes.io/tls, or set gateway.tls.plainHttp to true when an Ingress or a mesh in front of the gateway ends TLS" }}
+{{- end }}
+{{- range $namespace, $_ := $gateway.storage }}
+{{- if not (or (eq $namespace "*") (has $namespace $.Values.uploads.namespaces)) }}
+{{- fail (printf "gateway.storage names %s, which is not in uploads.namespaces: add it there, or remove it here" $namespace) }}
+{{- end }}
+{{- end }}
+{{- if and $gateway.oidc.issuer (not $gateway.oidc.audience) }}
+{{- fail "gateway.oidc.audience is needed: without it a token that the identity provider made for another program would be accepted" }}
+{{- end }}
+{{- if and $gateway.oidc.audience (not $gateway.oidc.issuer) }}
+{{- fail "gateway.oidc.issuer is needed: it is the URL of the identity provider whose tokens have the audience" }}
+{{- end }}
+{{- if and (.Values.networkPolicy).enabled $gateway.oidc.issuer }}
+{{- $port := regexReplaceAll "^https://[^/]*?(:([0-9]+))?(/.*)?$" $gateway.oidc.issuer "${2}" | default 443 | int }}
+{{- $has := false }}
+{{- range .Values.networkPolicy.identityProvider.ports }}{{ if eq (int .) $port }}{{ $has = true }}{{ end }}{{ end }}
+{{- if not $has }}
+{{- fail (printf "networkPolicy.identityProvider.ports lacks %d, the port of gateway.oidc.issuer: add it, or the policy would cut the gateway off from the identity provider" $port) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- /* The annotations of an object that exists only at the end of an uninstall; the argument is its place in the order. */}}
 {{- define "batch-upload.uninstall-hook" -}}
 helm.sh/hook: post-delete
