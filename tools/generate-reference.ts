@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { describeConditions } from './reference/conditions.ts';
 import { describeEnvironment } from './reference/environment.ts';
 import { describeErrorCodes } from './reference/error-codes.ts';
+import { describeGatewayAccess } from './reference/gateway-access.ts';
+import { describeGateway } from './reference/gateway-app.ts';
 import { describeMetrics } from './reference/metrics.ts';
 
 const root = new URL('../', import.meta.url);
@@ -20,11 +22,12 @@ const pages = {
     source: await read('api/upload-source-conditions.ts'),
   }),
   'error-codes.md': describeErrorCodes(await readCode()),
+  'gateway-access.md': describeGatewayAccess((await describeGateway()).operations),
   'metrics.md': describeMetrics(await read('job-runner/telemetry/datadog.ts')),
   'environment.md': describeEnvironment([
     {
-      title: 'Controller and bridge',
-      introduction: 'Both programs of the operator read these variables.',
+      title: 'Controller, bridge and gateway',
+      introduction: 'All programs of the operator read these variables.',
       text: await read('operator/config/program-config.ts'),
       name: 'PROGRAM_ENV',
     },
@@ -45,6 +48,12 @@ const pages = {
       introduction: 'Only the bridge reads these variables.',
       text: await read('operator/config/bridge-config.ts'),
       name: 'BRIDGE_ENV',
+    },
+    {
+      title: 'Gateway',
+      introduction: 'Only the gateway reads these variables.',
+      text: await read('operator/config/gateway-config.ts'),
+      name: 'GATEWAY_ENV',
     },
     {
       title: 'Job runner',

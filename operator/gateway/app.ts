@@ -1,10 +1,14 @@
 /** The API as a fastify instance: who sends a request and what he may do is decided here, before any handler runs. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyRequest } from 'fastify';
+import fastify, { type FastifyRequest, type FastifyServerOptions } from 'fastify';
 import { checkNamespace } from '#operator/tenancy/allow-list.ts';
 import type { Authorizer } from './access/authorize.ts';
 import { fileRoutes } from './files/routes.ts';
 import { answerProblem, toProblem } from './http/answer-problem.ts';
+import type { Certificate } from './http/certificate.ts';
+import { allowOrigins } from './http/cors.ts';
+import { collectMethods } from './http/methods.ts';
+import { describeApi } from './http/openapi.ts';
 import { Problem } from './http/problem.ts';
 import type { Authenticate } from './identity/authenticate.ts';
 import type { GatewayApp, GatewayDeps } from './model/types.ts';
@@ -19,6 +23,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 export interface AppDeps extends GatewayDeps {
   authenticate: Authenticate;
   authorizer: Authorizer;
+  /** Absent: plain HTTP. */
+  certificate?: Certificate | undefined;
 }
 
 export async function createApp(deps: AppDeps): Promise<GatewayApp> {
@@ -31,8 +37,11 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
     // Nothing of a request is trusted that a proxy could have been given by its sender.
     trustProxy: false,
     return503OnClosing: true,
+    // A name of Kubernetes has up to 253 characters; what is longer is refused by the schemas of the routes.
+    routerOptions: { maxParamLength: 1024 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: true, allErrors: true } },
-  }).withTypeProvider<TypeBoxTypeProvider>();
+    ...(deps.certificate ? { https: deps.certificate.context } : {}),
+  } as FastifyServerOptions).withTypeProvider<TypeBoxTypeProvider>();
 
   app.decorateRequest('rawBody', null);
   app.decorateRequest('scope', 'Own');
@@ -44,24 +53,36 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
       done(new Problem('invalid-request', { detail: 'The body is not JSON.' }), undefined);
     }
   });
+  // Names of files and records are answered as they are, so that no browser may take an answer for a page.
+  app.addHook('onRequest', async (_request, reply) => void reply.header('x-content-type-options', 'nosniff'));
+  allowOrigins(app, deps.config.allowedOrigins);
   app.addHook('preValidation', (request) => admit(request, deps));
   app.setErrorHandler((error, request, reply) => answerProblem(reply, toProblem(error, deps), { request, ...deps }));
+  const methodsOf = collectMethods(app);
   app.setNotFoundHandler((request, reply) =>
-    answerProblem(reply, new Problem('not-found', { detail: `There is no path ${request.url.split('?')[0]}.` }), {
-      request,
-      ...deps,
-    }),
+    answerProblem(reply, noEndpoint(request, methodsOf), { request, ...deps }),
   );
+  await describeApi(app);
   await app.register(
-    async (inside: GatewayApp) => {
+    (inside: GatewayApp, _options, done) => {
       fileRoutes(inside, deps);
       uploadRoutes(inside, deps);
       errorRoutes(inside, deps);
       schemaRoutes(inside, deps);
+      done();
     },
     { prefix: '/v1/namespaces/:namespace' },
   );
   return app;
+}
+
+function noEndpoint({ url, method }: FastifyRequest, methodsOf: (path: string) => string[]): Problem {
+  const path = url.split('?')[0]!;
+  const methods = methodsOf(path);
+  if (methods.length === 0)
+    return new Problem('not-found', { detail: `There is no path ${path}. The paths are listed at /.` });
+  const allow = methods.join(', ');
+  return new Problem('method-not-allowed', { detail: `${path} has no ${method}, but ${allow}.`, headers: { allow } });
 }
 
 /** @throws Problem */

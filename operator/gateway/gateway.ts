@@ -11,6 +11,7 @@ import { Databases } from '#operator/tenancy/databases.ts';
 import { createSecretReader, createStorageClients } from '#operator/tenancy/storage-clients.ts';
 import { createAuthorizer } from './access/authorize.ts';
 import { createApp } from './app.ts';
+import { openCertificate } from './http/certificate.ts';
 import { createAuthenticator } from './identity/authenticate.ts';
 import type { GatewayMetrics } from './model/metrics.ts';
 
@@ -23,7 +24,7 @@ export interface Gateway {
   run(signal: AbortSignal): Promise<void>;
 }
 
-const CLOSE_UNUSED_MS = 60_000;
+const HOUSEKEEPING_MS = 60_000;
 
 export function createGateway(deps: {
   client: KubeClient;
@@ -46,15 +47,18 @@ export function createGateway(deps: {
     await Promise.all([uploads.synced, schemas.synced]);
     const shared = { ...deps, clusterId, uploads, schemas, databases, secrets, storage, signal };
     const authenticate = createAuthenticator(shared);
-    const app = await createApp({ ...shared, authenticate, authorizer: createAuthorizer(deps) });
+    const certificate = config.tlsFolder === null ? undefined : await openCertificate(config.tlsFolder, { log });
+    if (!certificate) log.warn({ port: config.port }, 'tokens come in clear: TLS must end in front of the gateway');
+    const app = await createApp({ ...shared, authenticate, authorizer: createAuthorizer(deps), certificate });
     await app.listen({ port: config.port, host: '::' });
     const address = app.server.address();
     port = typeof address === 'object' && address !== null ? address.port : null;
     log.info({ port, clusterId, namespaces: config.namespaces }, 'gateway started');
     while (!signal.aborted) {
-      await sleep(clock, CLOSE_UNUSED_MS, signal);
+      await sleep(clock, HOUSEKEEPING_MS, signal);
       storage.closeUnused();
       await databases.closeUnused();
+      await certificate?.renew(app.server);
     }
     await app.close();
   };

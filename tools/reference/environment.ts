@@ -18,6 +18,6 @@ export function describeEnvironment(sources: readonly EnvironmentSource[]): stri
     return `## ${title}\n\n${introduction}\n\n${markdownTable(['variable', 'what it says'], rows)}`;
   });
   const introduction =
-    'The chart sets these variables or leaves them at their defaults; its values `operator.extraEnv` and `bridge.extraEnv` set any others. The values are described in [its README](../../charts/batch-upload/README.md).';
+    'The chart sets these variables or leaves them at their defaults; its values `operator.extraEnv`, `bridge.extraEnv` and `gateway.extraEnv` set any others. The values are described in [its README](../../charts/batch-upload/README.md).';
   return [pageHead('Environment variables', introduction), ...parts].join('\n');
 }

@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
 import { createBridgeMetrics } from '#operator/bridge/model/metrics.ts';
 import { createMetrics } from '#operator/controller/metrics.ts';
+import { createGatewayMetrics } from '#operator/gateway/model/metrics.ts';
 import { markdownTable, pageHead } from './text.ts';
 
 /** The page of metrics, from the registries of the programs; `datadog` is the file that names Datadog's metrics. */
@@ -17,6 +18,8 @@ export function describeMetrics(datadog: string): string {
     prometheusTable(createMetrics().registry),
     '## Bridge\n',
     prometheusTable(createBridgeMetrics().registry),
+    '## Gateway\n',
+    prometheusTable(createGatewayMetrics().registry),
     '## Datadog\n',
     'Pods send these by DogStatsD when `BATCH_UPLOAD_DATADOG` is `true`; the spans of chunks are named `batch_upload.process_chunk`.\n',
     markdownTable(['metric', 'kind'], names),

@@ -1,0 +1,71 @@
+/** The problems of the API as the responses of its description. Pure. */
+import type { OpenAPIV3_1 } from 'openapi-types';
+import type { ApiOperation } from './api-document.ts';
+import { PROBLEMS, Problem, type ProblemType } from './problem.ts';
+
+export const PROBLEM_SCHEMA: OpenAPIV3_1.SchemaObject = {
+  type: 'object',
+  description: 'Why a request was refused (RFC 9457).',
+  required: ['type', 'title', 'status', 'detail'],
+  properties: {
+    type: { type: 'string', format: 'uri', description: 'The kind of problem, which stays the same.' },
+    title: { type: 'string', description: 'The kind of problem in words.' },
+    status: { type: 'integer', description: 'The status of the answer.' },
+    detail: { type: 'string', description: 'What was wrong with this request, and what to do.' },
+    instance: { type: 'string', description: 'The path of the request.' },
+    errors: {
+      type: 'array',
+      description: 'Each part of the request that is wrong.',
+      items: {
+        type: 'object',
+        required: ['detail'],
+        properties: {
+          pointer: { type: 'string', description: 'A JSON pointer into the body.' },
+          parameter: { type: 'string', description: 'The name of a parameter.' },
+          header: { type: 'string', description: 'The name of a header.' },
+          detail: { type: 'string', description: 'What is wrong with this part.' },
+        },
+      },
+    },
+  },
+};
+
+const nameOf = (status: number) => `Problem${status}`;
+const typesOf = (status: number) =>
+  (Object.keys(PROBLEMS) as ProblemType[]).filter((type) => PROBLEMS[type].status === status);
+
+/** One response for each status that a problem can have, with each kind of problem as an example. */
+export function describeProblems(): Record<string, OpenAPIV3_1.ResponseObject> {
+  const statuses = [...new Set(Object.values(PROBLEMS).map(({ status }) => status))];
+  return Object.fromEntries(statuses.map((status) => [nameOf(status), describeStatus(status)]));
+}
+
+function describeStatus(status: number): OpenAPIV3_1.ResponseObject {
+  const types = typesOf(status);
+  const examples = types.map((type) => [
+    type,
+    { value: new Problem(type, { detail: `${PROBLEMS[type].title}: this text says why, and what to do.` }).toJSON() },
+  ]);
+  return {
+    description: types.map((type) => `${PROBLEMS[type].title}.`).join(' '),
+    content: {
+      'application/problem+json': {
+        schema: { $ref: '#/components/schemas/Problem' },
+        examples: Object.fromEntries(examples),
+      },
+    },
+  };
+}
+
+/** The problems that an operation can answer with, by status; `default` stands for any other. */
+export function problemsOf({ parameters = [], requestBody, ...operation }: ApiOperation): OpenAPIV3_1.ResponsesObject {
+  const statuses = [500];
+  if (parameters.length > 0) statuses.push(400);
+  if (operation['x-access'] !== undefined) statuses.push(401, 403, 404, 429, 503);
+  if (requestBody !== undefined) statuses.push(400, 409, 413, 415, 422);
+  const isHeader = (name: string) => parameters.some((each) => 'name' in each && each.name.toLowerCase() === name);
+  if (isHeader('if-match')) statuses.push(409, 412);
+  if (isHeader('idempotency-key')) statuses.push(409, 422);
+  const refs = statuses.map((status) => [status, { $ref: `#/components/responses/${nameOf(status)}` }]);
+  return { ...Object.fromEntries(refs), default: { $ref: `#/components/responses/${nameOf(500)}` } };
+}
