@@ -62,6 +62,9 @@ uploads:
     region: "$AWS_REGION"
     accessKeyId: "$AWS_ACCESS_KEY_ID"
     secretAccessKey: "$AWS_SECRET_ACCESS_KEY"
+gateway:
+  # Senders on this machine reach the storage by another address than pods.
+  storage: { "*": { bucket: "$S3_BUCKET", publicEndpoint: "$AWS_ENDPOINT_URL_S3" } }
 EOF
   )
 }

@@ -8,7 +8,7 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import type { Access, GatewayApp } from '#operator/gateway/model/types.ts';
 import { type ApiDocument, explainAccess, listOperations } from './api-document.ts';
 import { PAGE_STYLE, renderPage } from './api-page.ts';
-import { describeProblems, PROBLEM_SCHEMA, problemsOf } from './problem-responses.ts';
+import { describeProblems, documentProblems, PROBLEM_SCHEMA } from './documented-problems.ts';
 
 const PREFIX = '/v1/namespaces/:namespace';
 
@@ -125,10 +125,7 @@ function describeRoute(
 
 /** Every operation can be refused, always in the same form. */
 function addProblems(document: ApiDocument): ApiDocument {
-  for (const { operation } of listOperations(document)) {
-    const own = Object.entries(operation.responses ?? {}).filter(([status]) => Number(status) < 400);
-    operation.responses = { ...Object.fromEntries(own), ...problemsOf(operation) };
-  }
+  for (const { operation } of listOperations(document)) operation.responses = documentProblems(operation);
   const components = document.components ?? {};
   document.components = {
     ...components,

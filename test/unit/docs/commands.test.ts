@@ -58,6 +58,11 @@ const PROOFS: readonly Proof[] = [
     runBy: 'test/e2e/policies.test.ts',
     by: "'wait', ...wait)",
   },
+  {
+    command: /^(API=https:\/\/uploads\.example\.com|AUTH="|curl -sS --fail-with-body |jq (-r )?')/,
+    runBy: 'test/e2e/gateway.test.ts',
+    by: '/^## Upload by API',
+  },
   { command: /^kubectl get batchuploads$/, runBy: 'test/demo/main.ts', by: "'get', 'batchuploads', ...finished" },
   { command: /^kubectl get uploadsources$/, runBy: 'test/demo/main.ts', by: "'get', 'uploadsources', ...arriving" },
 ];

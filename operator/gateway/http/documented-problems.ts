@@ -57,15 +57,28 @@ function describeStatus(status: number): OpenAPIV3_1.ResponseObject {
   };
 }
 
-/** The problems that an operation can answer with, by status; `default` stands for any other. */
-export function problemsOf({ parameters = [], requestBody, ...operation }: ApiOperation): OpenAPIV3_1.ResponsesObject {
-  const statuses = [500];
-  if (parameters.length > 0) statuses.push(400);
-  if (operation['x-access'] !== undefined) statuses.push(401, 403, 404, 429, 503);
-  if (requestBody !== undefined) statuses.push(400, 409, 413, 415, 422);
-  const isHeader = (name: string) => parameters.some((each) => 'name' in each && each.name.toLowerCase() === name);
-  if (isHeader('if-match')) statuses.push(409, 412);
-  if (isHeader('idempotency-key')) statuses.push(409, 422);
-  const refs = statuses.map((status) => [status, { $ref: `#/components/responses/${nameOf(status)}` }]);
-  return { ...Object.fromEntries(refs), default: { $ref: `#/components/responses/${nameOf(500)}` } };
+/** The answers of an operation, where every refusal is a problem, and `default` stands for one that nothing names. */
+export function documentProblems(operation: ApiOperation): OpenAPIV3_1.ResponsesObject {
+  const own = Object.entries(operation.responses ?? {});
+  const named = own.map(([status]) => Number(status)).filter((status) => status >= 400 && typesOf(status).length > 0);
+  const statuses = [...new Set([...named, ...refusalsOf(operation)])].toSorted((a, b) => a - b);
+  const toProblem = (status: number) => ({ $ref: `#/components/responses/${nameOf(status)}` });
+  return {
+    ...Object.fromEntries(own),
+    ...Object.fromEntries(statuses.map((status) => [status, toProblem(status)])),
+    default: toProblem(500),
+  };
+}
+
+/** The statuses with which an operation of this form can be refused, whatever it does. */
+function refusalsOf({ parameters = [], requestBody, 'x-access': access }: ApiOperation): number[] {
+  const hasHeader = (name: string) => parameters.some((each) => 'name' in each && each.name.toLowerCase() === name);
+  return [
+    500,
+    ...(parameters.length > 0 ? [400] : []),
+    ...(access === undefined ? [] : [401, 403, 404, 429, 503]),
+    ...(requestBody === undefined ? [] : [400, 409, 413, 415, 422]),
+    ...(hasHeader('if-match') ? [409, 412] : []),
+    ...(hasHeader('idempotency-key') ? [409, 422] : []),
+  ];
 }

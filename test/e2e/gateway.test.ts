@@ -1,0 +1,194 @@
+/** The REST API on the cluster: the README's lines, from a token to rows in PostgreSQL, and who may not do what. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ANNOTATIONS } from '#api/labels.ts';
+import { isFinished } from '#support/cluster/cluster.ts';
+import { createE2e, type E2e, eventuallyTrue, NAMESPACE } from '#support/cluster/e2e.ts';
+import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
+
+/** The node port of the gateway's Service in test/cluster/values.yaml. */
+const NODE_PORT = 30_091;
+const AUDIENCE = 'batch-upload-gateway';
+
+let e2e: E2e;
+let origin: string;
+/** Names of service accounts that this file has made. */
+const senders: string[] = [];
+
+beforeAll(async () => {
+  e2e = await createE2e();
+  const path = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}';
+  const address = await e2e.cluster.kubectl('get', 'nodes', '-o', `jsonpath=${path}`);
+  origin = `http://${address.split(' ')[0]}:${NODE_PORT}`;
+});
+afterAll(async () => {
+  for (const name of senders) {
+    await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'serviceaccount', name, '--ignore-not-found');
+    await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'rolebinding', '-l', `sender=${name}`);
+  }
+  await e2e.close();
+});
+
+const userOf = (name: string) => `system:serviceaccount:${NAMESPACE}:${name}`;
+
+/** Makes a service account with these ClusterRoles in the namespace. @returns its name */
+async function createSender(...roles: string[]): Promise<string> {
+  const name = e2e.unique('sender');
+  senders.push(name);
+  await e2e.cluster.apply(
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace: NAMESPACE, name } },
+    ...roles.map((role) => ({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { namespace: NAMESPACE, name: `${name}-${role}`, labels: { sender: name } },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+      subjects: [{ kind: 'ServiceAccount', name, namespace: NAMESPACE }],
+    })),
+  );
+  return name;
+}
+
+async function tokenOf(sender: string, ...flags: string[]): Promise<string> {
+  return (await e2e.cluster.kubectl('-n', NAMESPACE, 'create', 'token', sender, ...flags)).trim();
+}
+
+/** Calls the API with a token for the gateway, or with another one. */
+async function call(
+  path: string,
+  { sender = '', token = '', ...init }: RequestInit & { sender?: string; token?: string },
+) {
+  const bearer = token || (await tokenOf(sender, '--audience', AUDIENCE));
+  const headers = { authorization: `Bearer ${bearer}`, ...(init.body ? { 'content-type': 'application/json' } : {}) };
+  return fetch(`${origin}/v1/namespaces/${NAMESPACE}/${path}`, { ...init, headers });
+}
+
+describe('the lines of the README', () => {
+  /** Runs the lines in a folder with people.csv, against this cluster and with a schema and a sender of their own. */
+  async function runLines(sender: string, schema: string, file: string) {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const [, lines = ''] = /^## Upload by API\n.*?^```sh\n(.*?)^```$/ms.exec(readme) ?? [];
+    const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
+    const script = lines
+      .replace('https://uploads.example.com', origin)
+      .replaceAll('team-a', NAMESPACE)
+      .replace('create token uploader', `create token ${sender}`)
+      .replace('schema: "people"', `schema: "${schema}"`);
+    // The last line comes after the end of the upload, for which the README's reader waits.
+    const last = script.trimEnd().lastIndexOf('\n') + 1;
+    try {
+      await writeFile(join(folder, 'people.csv'), file);
+      const options = { cwd: folder, env: e2e.cluster.env };
+      const run = (text: string) => promisify(execFile)('bash', ['-euo', 'pipefail', '-c', text], options);
+      await run(script.slice(0, last));
+      const upload = JSON.parse(await readFile(join(folder, 'upload.json'), 'utf8')) as { name: string };
+      const finished = await e2e.cluster.waitForUpload(NAMESPACE, upload.name, isFinished);
+      const settings = script.split('\n').filter((line) => /^[A-Z]+=/.test(line));
+      const { stdout } = await run([...settings, script.slice(last)].join('\n'));
+      return { finished, errors: stdout };
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }
+
+  it('load a file into rows, and show the record that failed', async () => {
+    const sender = await createSender('batch-upload-uploader', 'batch-upload-errors-reader');
+    const schema = e2e.unique('people');
+    const table = schema.replaceAll('-', '_');
+    await e2e.cluster.apply(schemaManifest(NAMESPACE, schema, itemsSchema(table)));
+    const { finished, errors } = await runLines(sender, schema, 'k,v\n1,a\n2,b,too many\n3,c\n');
+    expect(finished.status).toMatchObject({ phase: 'Complete', records: { total: 3, succeeded: 2, failed: 1 } });
+    expect(finished.spec.source).toMatchObject({ type: 'API', s3: { key: expect.stringMatching(/\/people\.csv$/) } });
+    const { rows } = await e2e.db.query(`SELECT k || '=' || v AS row FROM ${table} ORDER BY k`);
+    expect(rows.map(({ row }) => row)).toEqual(['1=a', '3=c']);
+    expect(errors).toContain('VAL_010');
+
+    // Who asked for the upload is known, and nobody can change it, whatever rights he has in the cluster.
+    const { annotations } = finished.metadata as { annotations?: Record<string, string> };
+    expect(annotations?.[ANNOTATIONS.createdBy]).toBe(userOf(sender));
+    const { name } = finished.metadata;
+    for (const change of [`${ANNOTATIONS.createdBy}=mallory`, `${ANNOTATIONS.createdBy}-`]) {
+      await expect(
+        e2e.cluster.kubectl('-n', NAMESPACE, 'annotate', '--overwrite', 'batchupload', name, change),
+      ).rejects.toThrow(/cannot be set, changed or removed later/);
+    }
+    await e2e.cluster.kubectl('-n', NAMESPACE, 'annotate', 'batchupload', name, 'other=1');
+
+    // To another sender who may only upload, it does not exist.
+    const other = await createSender('batch-upload-uploader');
+    expect((await call(`uploads/${name}`, { sender: other })).status).toBe(404);
+    expect((await call(`uploads/${name}`, { sender: other, method: 'DELETE' })).status).toBe(404);
+    expect((await call(`uploads/${name}`, { sender, method: 'DELETE' })).ok).toBe(true);
+    await eventuallyTrue(
+      async () =>
+        (await e2e.cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', '-o', 'name')).includes(name) === false,
+      'the upload is not deleted',
+    );
+    await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'recordschema', schema);
+    await e2e.db.query(`DROP TABLE ${table}`);
+  });
+});
+
+describe('is refused', () => {
+  const place = (name: string) => ({ method: 'POST', body: JSON.stringify({ name, size: 1 }) });
+
+  it('who has no token, one for the API server, none of this cluster, or no right', async () => {
+    const sender = await createSender();
+    const none = await fetch(`${origin}/v1/namespaces/${NAMESPACE}/uploads`);
+    expect([none.status, none.headers.get('content-type')]).toEqual([
+      401,
+      expect.stringContaining('application/problem+json'),
+    ]);
+    expect((await call('uploads', { token: await tokenOf(sender) })).status).toBe(401);
+    const forged = [{ alg: 'none' }, { sub: userOf(sender), aud: [AUDIENCE] }].map((part) =>
+      Buffer.from(JSON.stringify(part)).toString('base64url'),
+    );
+    expect((await call('uploads', { token: `${forged.join('.')}.` })).status).toBe(401);
+    const noRight = await call('files', { sender, ...place('a.csv') });
+    expect(noRight.status).toBe(403);
+    expect(await noRight.json()).toMatchObject({
+      detail: expect.stringContaining('resources [batchuploads], verbs [create]'),
+    });
+  });
+
+  it('a namespace without uploads, and a file whose name leaves its place', async () => {
+    const sender = await createSender('batch-upload-uploader');
+    const token = await tokenOf(sender, '--audience', AUDIENCE);
+    const elsewhere = await fetch(`${origin}/v1/namespaces/kube-system/uploads`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(elsewhere.status).toBe(404);
+    for (const name of ['../a.csv', 'a/b.csv', 'a\u0000.csv', '']) {
+      const answer = await call('files', { token, ...place(name) });
+      expect([name, answer.status]).toEqual([name, 400]);
+    }
+  });
+
+  it('an upload whose applier names a creator', async () => {
+    const name = e2e.unique('forged');
+    const source = { type: 'API', s3: { bucket: e2e.cluster.env.S3_BUCKET, key: 'x.csv' } };
+    const forged = uploadManifest(NAMESPACE, name, { source, schemaRef: { name } } as never) as {
+      metadata: { annotations?: Record<string, string> };
+    };
+    forged.metadata.annotations = { [ANNOTATIONS.createdBy]: 'mallory' };
+    await expect(e2e.cluster.apply(forged)).rejects.toThrow(/may not set the annotation batchupload\.dev\/created-by/);
+    expect(await e2e.cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', '-o', 'name')).not.toContain(name);
+    // Without the name it is an upload like any other, which cannot get a creator later.
+    delete forged.metadata.annotations;
+    await e2e.cluster.apply(forged);
+    await expect(
+      e2e.cluster.kubectl('-n', NAMESPACE, 'annotate', 'batchupload', name, `${ANNOTATIONS.createdBy}=mallory`),
+    ).rejects.toThrow(/cannot be set, changed or removed later/);
+    await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'batchupload', name);
+  });
+});
+
+it('everybody may read what the API is', async () => {
+  const [document, page] = await Promise.all([fetch(`${origin}/openapi.json`), fetch(`${origin}/`)]);
+  expect(await document.json()).toMatchObject({ openapi: '3.1.0' });
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(await page.text()).toContain('/v1/namespaces/{namespace}/uploads');
+});
