@@ -7,9 +7,9 @@ import { fileRoutes } from './files/routes.ts';
 import { answerProblem, toProblem } from './http/answer-problem.ts';
 import type { Certificate } from './http/certificate.ts';
 import { allowOrigins } from './http/cors.ts';
-import { collectMethods } from './http/methods.ts';
 import { describeApi } from './http/openapi.ts';
 import { Problem } from './http/problem.ts';
+import { refuseUnknownPaths } from './http/unknown-paths.ts';
 import type { Authenticate } from './identity/authenticate.ts';
 import type { GatewayApp, GatewayDeps } from './model/types.ts';
 import { schemaRoutes } from './schemas/routes.ts';
@@ -56,12 +56,10 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
   // Names of files and records are answered as they are, so that no browser may take an answer for a page.
   app.addHook('onRequest', async (_request, reply) => void reply.header('x-content-type-options', 'nosniff'));
   allowOrigins(app, deps.config.allowedOrigins);
+  refuseUnknownPaths(app);
+  deps.certificate?.keepFresh(app);
   app.addHook('preValidation', (request) => admit(request, deps));
   app.setErrorHandler((error, request, reply) => answerProblem(reply, toProblem(error, deps), { request, ...deps }));
-  const methodsOf = collectMethods(app);
-  app.setNotFoundHandler((request, reply) =>
-    answerProblem(reply, noEndpoint(request, methodsOf), { request, ...deps }),
-  );
   await describeApi(app);
   await app.register(
     (inside: GatewayApp, _options, done) => {
@@ -74,15 +72,6 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
     { prefix: '/v1/namespaces/:namespace' },
   );
   return app;
-}
-
-function noEndpoint({ url, method }: FastifyRequest, methodsOf: (path: string) => string[]): Problem {
-  const path = url.split('?')[0]!;
-  const methods = methodsOf(path);
-  if (methods.length === 0)
-    return new Problem('not-found', { detail: `There is no path ${path}. The paths are listed at /.` });
-  const allow = methods.join(', ');
-  return new Problem('method-not-allowed', { detail: `${path} has no ${method}, but ${allow}.`, headers: { allow } });
 }
 
 /** @throws Problem */

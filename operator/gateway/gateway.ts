@@ -24,7 +24,7 @@ export interface Gateway {
   run(signal: AbortSignal): Promise<void>;
 }
 
-const HOUSEKEEPING_MS = 60_000;
+const CLOSE_UNUSED_MS = 60_000;
 
 export function createGateway(deps: {
   client: KubeClient;
@@ -55,10 +55,9 @@ export function createGateway(deps: {
     port = typeof address === 'object' && address !== null ? address.port : null;
     log.info({ port, clusterId, namespaces: config.namespaces }, 'gateway started');
     while (!signal.aborted) {
-      await sleep(clock, HOUSEKEEPING_MS, signal);
+      await sleep(clock, CLOSE_UNUSED_MS, signal);
       storage.closeUnused();
       await databases.closeUnused();
-      await certificate?.renew(app.server);
     }
     await app.close();
   };

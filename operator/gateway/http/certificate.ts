@@ -5,18 +5,24 @@ import { join } from 'node:path';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { ConfigError } from '#common/config.ts';
 import type { Logger } from '#common/log.ts';
+import type { GatewayApp } from '#operator/gateway/model/types.ts';
 
 export interface Certificate {
   /** The certificate and its key as they are now. */
   readonly context: SecureContextOptions;
   /** Reads the folder again; new connections get a certificate that has changed. Open connections go on. */
   renew(server: Server): Promise<void>;
+  /** Renews the certificate every minute while the app listens. */
+  keepFresh(app: GatewayApp): void;
 }
+
+/** The kubelet writes a Secret that has changed into the folder within about a minute. */
+const RENEW_MS = 60_000;
 
 /** @throws ConfigError that names the folder and what is wrong with it. */
 export async function openCertificate(folder: string, { log }: { log: Logger }): Promise<Certificate> {
   let context = await readCertificate(folder);
-  return {
+  const certificate: Certificate = {
     get context() {
       return context;
     },
@@ -35,7 +41,12 @@ export async function openCertificate(folder: string, { log }: { log: Logger }):
         );
       }
     },
+    keepFresh(app) {
+      const timer = setInterval(() => void certificate.renew(app.server), RENEW_MS).unref();
+      app.addHook('onClose', async () => clearInterval(timer));
+    },
   };
+  return certificate;
 }
 
 async function readCertificate(folder: string): Promise<SecureContextOptions & { cert: string; key: string }> {
