@@ -7,6 +7,7 @@ import { fileRoutes } from './files/routes.ts';
 import { answerProblem, toProblem } from './http/answer-problem.ts';
 import type { Certificate } from './http/certificate.ts';
 import { allowOrigins } from './http/cors.ts';
+import { measureRequests } from './http/measure.ts';
 import { describeApi } from './http/openapi.ts';
 import { Problem } from './http/problem.ts';
 import { refuseUnknownPaths } from './http/unknown-paths.ts';
@@ -55,6 +56,7 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
   });
   // Names of files and records are answered as they are, so that no browser may take an answer for a page.
   app.addHook('onRequest', async (_request, reply) => void reply.header('x-content-type-options', 'nosniff'));
+  measureRequests(app, deps.metrics);
   allowOrigins(app, deps.config.allowedOrigins);
   refuseUnknownPaths(app);
   deps.certificate?.keepFresh(app);

@@ -8,12 +8,12 @@ import { createRecordingLog } from '#support/process/recording-log.ts';
 
 const ORIGIN = 'https://staff.example.com';
 
-async function start(env: Record<string, string> = {}) {
+async function start(env: Record<string, string> = {}, metrics = createGatewayMetrics()) {
   const deps = {
     config: readGatewayConfig(env),
     clock: systemClock,
     log: createRecordingLog(),
-    metrics: createGatewayMetrics(),
+    metrics,
     signal: AbortSignal.abort(),
   };
   return createApp(deps as unknown as AppDeps);
@@ -68,4 +68,16 @@ describe('web pages of other origins', () => {
       expect((await app.inject(request)).headers).not.toHaveProperty('access-control-allow-origin');
     }
   });
+});
+
+it('the time of each request is measured, and made-up paths share one label', async () => {
+  const metrics = createGatewayMetrics();
+  const app = await start({}, metrics);
+  for (const url of ['/openapi.json', '/v1/a', '/v1/b']) await app.inject(url);
+  const { values } = await metrics.requests.get();
+  const counts = values.filter(({ metricName }) => metricName?.endsWith('_count'));
+  expect(counts.map(({ labels, value }) => [labels, value])).toEqual([
+    [{ method: 'GET', route: '/openapi.json', status: '200' }, 1],
+    [{ method: 'GET', route: 'none', status: '404' }, 2],
+  ]);
 });
