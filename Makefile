@@ -41,6 +41,10 @@ test-fast: node_modules ## Check a small change in under 3 minutes: verify, unit
 chaos: up ## Kill, freeze and double pods, operators and the bridge, and compare every row with an oracle
 	@vitest run --project chaos
 
+.PHONY: fuzz
+fuzz: node_modules ## Try the API with requests that schemathesis makes of its document (installs it from PyPI)
+	@node test/fuzz/main.ts
+
 .PHONY: scale
 scale: up ## A big file through the cluster: time, rate, peak memory (RECORDS=1000000 PARALLELISM=2; SCALE=uploads: 100 at once)
 	@node test/scale/$(or $(SCALE),main).ts
