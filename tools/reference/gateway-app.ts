@@ -6,14 +6,28 @@ import { type ApiDocument, type ListedOperation, listOperations } from '#operato
 import { readDocument } from '#operator/gateway/http/openapi.ts';
 import { createGatewayMetrics } from '#operator/gateway/model/metrics.ts';
 
-/** Stands for everything that routes may only use when they are called: each property is the same again. */
-const NOTHING: unknown = new Proxy(() => NOTHING, { get: (_target, name) => (name === 'then' ? undefined : NOTHING) });
+/** Stands for what routes may only use when they are called: each property is the same again. */
+const NOTHING = new Proxy(() => NOTHING, { get: (_target, name) => (name === 'then' ? undefined : NOTHING) }) as never;
 
 export async function describeGateway(): Promise<{ document: ApiDocument; operations: ListedOperation[] }> {
   const metrics = createGatewayMetrics();
-  const given = { config: readGatewayConfig({}), log: createLogger('fatal'), metrics, signal: AbortSignal.abort() };
-  const deps = new Proxy(given, { get: (target, name) => (name in target ? Reflect.get(target, name) : NOTHING) });
-  const app = await createApp(deps as unknown as AppDeps);
+  const deps: AppDeps = {
+    config: readGatewayConfig({}),
+    log: createLogger('fatal'),
+    metrics,
+    signal: AbortSignal.abort(),
+    clusterId: '',
+    client: NOTHING,
+    uploads: NOTHING,
+    schemas: NOTHING,
+    databases: NOTHING,
+    secrets: NOTHING,
+    storage: NOTHING,
+    clock: NOTHING,
+    authenticate: NOTHING,
+    authorizer: NOTHING,
+  };
+  const app = await createApp(deps);
   await app.ready();
   const document = readDocument(app);
   await app.close();

@@ -1,4 +1,5 @@
 /** The problems of the API as the responses of its description. Pure. */
+import { STATUS_CODES } from 'node:http';
 import type { OpenAPIV3_1 } from 'openapi-types';
 import type { ApiOperation } from './api-document.ts';
 import { PROBLEMS, Problem, type ProblemType } from './problem.ts';
@@ -59,7 +60,10 @@ function describeStatus(status: number): OpenAPIV3_1.ResponseObject {
 
 /** The answers of an operation, where every refusal is a problem, and `default` stands for one that nothing names. */
 export function documentProblems(operation: ApiOperation): OpenAPIV3_1.ResponsesObject {
-  const own = Object.entries(operation.responses ?? {});
+  const own = Object.entries(operation.responses ?? {}).map(([status, response]) => [
+    status,
+    describe(status, response),
+  ]);
   const named = own.map(([status]) => Number(status)).filter((status) => status >= 400 && typesOf(status).length > 0);
   const statuses = [...new Set([...named, ...refusalsOf(operation)])].toSorted((a, b) => a - b);
   const toProblem = (status: number) => ({ $ref: `#/components/responses/${nameOf(status)}` });
@@ -68,6 +72,12 @@ export function documentProblems(operation: ApiOperation): OpenAPIV3_1.Responses
     ...Object.fromEntries(statuses.map((status) => [status, toProblem(status)])),
     default: toProblem(500),
   };
+}
+
+/** The text that stands where the schema of a response has no description is of no use. */
+function describe(status: string, response: OpenAPIV3_1.ResponsesObject[string]) {
+  const isDescribed = '$ref' in response || response.description !== 'Default Response';
+  return isDescribed ? response : { ...response, description: `${STATUS_CODES[status] ?? 'Done'}.` };
 }
 
 /** The statuses with which an operation of this form can be refused, whatever it does. */

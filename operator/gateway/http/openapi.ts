@@ -8,6 +8,7 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import type { Access, GatewayApp } from '#operator/gateway/model/types.ts';
 import { type ApiDocument, explainAccess, listOperations } from './api-document.ts';
 import { PAGE_STYLE, renderPage } from './api-page.ts';
+import { BODY_EXAMPLES } from './body-examples.ts';
 import { describeProblems, documentProblems, PROBLEM_SCHEMA } from './documented-problems.ts';
 
 const PREFIX = '/v1/namespaces/:namespace';
@@ -99,10 +100,11 @@ interface RouteSchema {
   tags?: readonly string[];
   operationId?: string;
   description?: string;
+  body?: object;
 }
 
 function describeRoute(
-  { tags, operationId, description = '' }: RouteSchema,
+  { tags, operationId, description = '', body }: RouteSchema,
   url: string,
   { method, config }: { method: string | string[]; config?: { access?: Access } },
 ) {
@@ -114,7 +116,9 @@ function describeRoute(
   const name = parts.map((part) =>
     part.replace(/^:/, 'by-').replace(/(?:^|\W)+(\w)/g, (_, first: string) => first.toUpperCase()),
   );
+  const example = BODY_EXAMPLES[operationId ?? ''];
   return {
+    ...(body === undefined || example === undefined ? {} : { body: { ...body, examples: [example] } }),
     tags: tags ?? [parts[0] ?? 'description'],
     operationId: operationId ?? `${String(method).toLowerCase()}${name.join('') || 'Page'}`,
     description: [description, explainAccess(access)].filter((text) => text !== '').join('\n\n'),
