@@ -54,7 +54,7 @@ export async function describeApi(app: GatewayApp): Promise<void> {
     convertConstToEnum: false,
     transform: ({ schema, url, route }) => ({
       url,
-      schema: { ...schema, ...describeRoute(schema ?? {}, url, route) } as never,
+      schema: { ...schema, ...describeRoute((schema ?? {}) as RouteSchema, url, route) } as never,
     }),
     transformObject: (made) => addProblems((made as { openapiObject: ApiDocument }).openapiObject) as never,
   });
