@@ -2,13 +2,12 @@
 import type { Clock } from '#common/clock.ts';
 import type { Health } from '#common/http-server.ts';
 import type { KubeAccess } from '#kube/access.ts';
-import { createPodAccess } from '#kube/pod-access.ts';
 import { type Bridge, createBridge } from './bridge/bridge.ts';
 import { createBridgeMetrics } from './bridge/model/metrics.ts';
 import { createReceivers } from './bridge/sources/receivers.ts';
 import type { BridgeConfig } from './config/bridge-config.ts';
 import { createBlockedCheck, findSilentWatch } from './liveness.ts';
-import { connectToApiServer, serveMetrics, startProgram } from './start-program.ts';
+import { connectToApiServer, findAccess, serveMetrics, startProgram } from './start-program.ts';
 
 /**
  * @param given access to the API server, for tests.
@@ -40,13 +39,6 @@ export async function runBridge(config: BridgeConfig, given?: KubeAccess): Promi
   log.info({ port: server.port, webhookPort: webhooks.port, server: access.server, namespaces }, 'bridge is starting');
   await bridge.run(signal);
   return 0;
-}
-
-/** A pod needs no kubeconfig, so that the library which reads one is loaded only outside of a cluster. */
-async function findAccess({ apiServer }: BridgeConfig): Promise<KubeAccess> {
-  if (apiServer !== null) return createPodAccess(apiServer);
-  const { loadAccess } = await import('#kube/access.ts');
-  return loadAccess();
 }
 
 function createHealth({ sources }: Bridge, clock: Clock): Health {

@@ -6,7 +6,7 @@ import type { GatewayConfig } from './config/gateway-config.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
 import { createGatewayMetrics } from './gateway/model/metrics.ts';
 import { createBlockedCheck, findSilentWatch } from './liveness.ts';
-import { connectToApiServer, serveMetrics, startProgram } from './start-program.ts';
+import { connectToApiServer, findAccess, serveMetrics, startProgram } from './start-program.ts';
 
 /**
  * @param given access to the API server, for tests.
@@ -16,7 +16,7 @@ export async function runGateway(config: GatewayConfig, given?: KubeAccess): Pro
   await using program = startProgram('gateway', config);
   const { log, clock, signal } = program;
   const metrics = createGatewayMetrics();
-  const access = given ?? (await import('#kube/access.ts')).loadAccess();
+  const access = given ?? (await findAccess(config));
   const { client } = connectToApiServer(program, {
     access,
     userAgent: 'batch-upload-gateway',

@@ -6,6 +6,7 @@ import { createLogger } from '#common/log.ts';
 import type { KubeAccess } from '#kube/access.ts';
 import { createKubeClient } from '#kube/client.ts';
 import { createEventRecorder } from '#kube/events.ts';
+import { createPodAccess, type PodAddress } from '#kube/pod-access.ts';
 import type { EventRecorder, KubeClient, OnRequest } from '#kube/types.ts';
 import type { ProgramConfig } from './config/program-config.ts';
 
@@ -44,6 +45,13 @@ export function startProgram(
     podName,
     [Symbol.asyncDispose]: () => cleanup.disposeAsync(),
   };
+}
+
+/** A pod needs no kubeconfig, so that the library which reads one is loaded only outside of a cluster. */
+export async function findAccess({ apiServer }: { apiServer: PodAddress | null }): Promise<KubeAccess> {
+  if (apiServer !== null) return createPodAccess(apiServer);
+  const { loadAccess } = await import('#kube/access.ts');
+  return loadAccess();
 }
 
 /** The client and the event recorder. At the end events that wait are written, for {@link FLUSH_MS} at most. */

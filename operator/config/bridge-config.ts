@@ -1,7 +1,7 @@
 /** The bridge's configuration, read from its environment. */
 import { integer, list } from '#common/config.ts';
 import type { PodAddress } from '#kube/pod-access.ts';
-import { type ProgramConfig, readProgramConfig } from './program-config.ts';
+import { type ProgramConfig, readApiServer, readProgramConfig } from './program-config.ts';
 
 export interface BridgeConfig extends ProgramConfig {
   /** Names of the Secrets that an UploadSource may name for its webhook or its SFTP server. */
@@ -31,10 +31,4 @@ export function readBridgeConfig(env: NodeJS.ProcessEnv): BridgeConfig {
     webhookPort: integer(env, BRIDGE_ENV.webhookPort, 8090),
     apiServer: readApiServer(env),
   };
-}
-
-/** A kubeconfig takes precedence over the two variables that the kubelet sets in every pod. */
-function readApiServer(env: NodeJS.ProcessEnv): PodAddress | null {
-  const { KUBECONFIG, KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
-  return !KUBECONFIG && host && port ? { host, port } : null;
 }

@@ -1,6 +1,7 @@
 /** The gateway's configuration, read from its environment. */
 import { ConfigError, integer, list, positive } from '#common/config.ts';
-import { type ProgramConfig, readProgramConfig } from './program-config.ts';
+import type { PodAddress } from '#kube/pod-access.ts';
+import { type ProgramConfig, readApiServer, readProgramConfig } from './program-config.ts';
 
 /** Where the files of a namespace go. */
 export interface FileStorage {
@@ -33,6 +34,8 @@ export interface GatewayConfig extends ProgramConfig {
   rateLimit: { perSecond: number; burst: number };
   /** The origins of web pages that may call the API and the storage. */
   allowedOrigins: string[];
+  /** The address of the API server in a pod; null when a kubeconfig names the server. */
+  apiServer: PodAddress | null;
 }
 
 /** Variables that only the gateway reads. */
@@ -78,6 +81,7 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
       burst: positive(env, GATEWAY_ENV.requestBurst, 100),
     },
     allowedOrigins: list(env, GATEWAY_ENV.allowedOrigins, []),
+    apiServer: readApiServer(env),
   };
 }
 

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { integer, list } from '#common/config.ts';
 import { ENV } from '#common/job-contract.ts';
+import type { PodAddress } from '#kube/pod-access.ts';
 
 export interface ProgramConfig {
   /** Namespaces in which uploads run; each has the Role and the Secrets. */
@@ -57,4 +58,13 @@ export function readProgramConfig(env: NodeJS.ProcessEnv): ProgramConfig {
     metricsPort: integer(env, names.metricsPort, 8080),
     logLevel: env[names.logLevel] || 'info',
   };
+}
+
+/**
+ * The address of the API server in a pod; null when a kubeconfig names the server. A kubeconfig takes precedence over the
+ * two variables that the kubelet sets in every pod.
+ */
+export function readApiServer(env: NodeJS.ProcessEnv): PodAddress | null {
+  const { KUBECONFIG, KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
+  return !KUBECONFIG && host && port ? { host, port } : null;
 }
