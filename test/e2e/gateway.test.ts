@@ -95,7 +95,7 @@ describe('the lines of the README', () => {
   }
 
   it('load a file into rows, and show the record that failed', async () => {
-    const sender = await createSender('batch-upload-uploader', 'batch-upload-errors-reader');
+    const sender = await createSender('batch-upload-uploader');
     const schema = e2e.unique('people');
     const table = schema.replaceAll('-', '_');
     await e2e.cluster.apply(schemaManifest(NAMESPACE, schema, itemsSchema(table)));
@@ -119,7 +119,9 @@ describe('the lines of the README', () => {
 
     // To another sender who may only upload, it does not exist.
     const other = await createSender('batch-upload-uploader');
-    expect((await call(`uploads/${name}`, { sender: other })).status).toBe(404);
+    for (const path of ['', '/errors', '/errors.csv', '/watch']) {
+      expect([path, (await call(`uploads/${name}${path}`, { sender: other })).status]).toEqual([path, 404]);
+    }
     expect((await call(`uploads/${name}`, { sender: other, method: 'DELETE' })).status).toBe(404);
     expect((await call(`uploads/${name}`, { sender, method: 'DELETE' })).ok).toBe(true);
     await eventuallyTrue(
