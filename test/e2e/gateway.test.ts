@@ -9,62 +9,18 @@ import { ANNOTATIONS } from '#api/labels.ts';
 import { isFinished } from '#support/cluster/cluster.ts';
 import { createE2e, type E2e, eventuallyTrue, NAMESPACE } from '#support/cluster/e2e.ts';
 import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
-
-/** The node port of the gateway's Service in test/cluster/values.yaml. */
-const NODE_PORT = 30_091;
-const AUDIENCE = 'batch-upload-gateway';
+import { createSenders, type Senders } from '#support/gateway/senders.ts';
 
 let e2e: E2e;
-let origin: string;
-/** Names of service accounts that this file has made. */
-const senders: string[] = [];
-
+let senders: Senders;
 beforeAll(async () => {
   e2e = await createE2e();
-  const path = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}';
-  const address = await e2e.cluster.kubectl('get', 'nodes', '-o', `jsonpath=${path}`);
-  origin = `http://${address.split(' ')[0]}:${NODE_PORT}`;
+  senders = await createSenders(e2e);
 });
 afterAll(async () => {
-  for (const name of senders) {
-    await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'serviceaccount', name, '--ignore-not-found');
-    await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'rolebinding', '-l', `sender=${name}`);
-  }
+  await senders[Symbol.asyncDispose]();
   await e2e.close();
 });
-
-const userOf = (name: string) => `system:serviceaccount:${NAMESPACE}:${name}`;
-
-/** Makes a service account with these ClusterRoles in the namespace. @returns its name */
-async function createSender(...roles: string[]): Promise<string> {
-  const name = e2e.unique('sender');
-  senders.push(name);
-  await e2e.cluster.apply(
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { namespace: NAMESPACE, name } },
-    ...roles.map((role) => ({
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'RoleBinding',
-      metadata: { namespace: NAMESPACE, name: `${name}-${role}`, labels: { sender: name } },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
-      subjects: [{ kind: 'ServiceAccount', name, namespace: NAMESPACE }],
-    })),
-  );
-  return name;
-}
-
-async function tokenOf(sender: string, ...flags: string[]): Promise<string> {
-  return (await e2e.cluster.kubectl('-n', NAMESPACE, 'create', 'token', sender, ...flags)).trim();
-}
-
-/** Calls the API with a token for the gateway, or with another one. */
-async function call(
-  path: string,
-  { sender = '', token = '', ...init }: RequestInit & { sender?: string; token?: string },
-) {
-  const bearer = token || (await tokenOf(sender, '--audience', AUDIENCE));
-  const headers = { authorization: `Bearer ${bearer}`, ...(init.body ? { 'content-type': 'application/json' } : {}) };
-  return fetch(`${origin}/v1/namespaces/${NAMESPACE}/${path}`, { ...init, headers });
-}
 
 describe('the lines of the README', () => {
   /** Runs the lines in a folder with people.csv, against this cluster and with a schema and a sender of their own. */
@@ -73,7 +29,7 @@ describe('the lines of the README', () => {
     const [, lines = ''] = /^## Upload by API\n.*?^```sh\n(.*?)^```$/ms.exec(readme) ?? [];
     const folder = await mkdtemp(join(tmpdir(), 'gateway-'));
     const script = lines
-      .replace('https://uploads.example.com', origin)
+      .replace('https://uploads.example.com', senders.origin)
       .replaceAll('team-a', NAMESPACE)
       .replace('create token uploader', `create token ${sender}`)
       .replace('schema: "people"', `schema: "${schema}"`);
@@ -95,7 +51,7 @@ describe('the lines of the README', () => {
   }
 
   it('load a file into rows, and show the record that failed', async () => {
-    const sender = await createSender('batch-upload-uploader');
+    const sender = await senders.create('batch-upload-uploader');
     const schema = e2e.unique('people');
     const table = schema.replaceAll('-', '_');
     await e2e.cluster.apply(schemaManifest(NAMESPACE, schema, itemsSchema(table)));
@@ -108,7 +64,7 @@ describe('the lines of the README', () => {
 
     // Who asked for the upload is known, and nobody can change it, whatever rights he has in the cluster.
     const { annotations } = finished.metadata as { annotations?: Record<string, string> };
-    expect(annotations?.[ANNOTATIONS.createdBy]).toBe(userOf(sender));
+    expect(annotations?.[ANNOTATIONS.createdBy]).toBe(senders.userOf(sender));
     const { name } = finished.metadata;
     for (const change of [`${ANNOTATIONS.createdBy}=mallory`, `${ANNOTATIONS.createdBy}-`]) {
       await expect(
@@ -118,12 +74,13 @@ describe('the lines of the README', () => {
     await e2e.cluster.kubectl('-n', NAMESPACE, 'annotate', 'batchupload', name, 'other=1');
 
     // To another sender who may only upload, it does not exist.
-    const other = await createSender('batch-upload-uploader');
+    const token = await senders.tokenFor(await senders.create('batch-upload-uploader'));
     for (const path of ['', '/errors', '/errors.csv', '/watch']) {
-      expect([path, (await call(`uploads/${name}${path}`, { sender: other })).status]).toEqual([path, 404]);
+      expect([path, (await senders.call(`uploads/${name}${path}`, { token })).status]).toEqual([path, 404]);
     }
-    expect((await call(`uploads/${name}`, { sender: other, method: 'DELETE' })).status).toBe(404);
-    expect((await call(`uploads/${name}`, { sender, method: 'DELETE' })).ok).toBe(true);
+    expect((await senders.call(`uploads/${name}`, { token, method: 'DELETE' })).status).toBe(404);
+    const own = await senders.call(`uploads/${name}`, { token: await senders.tokenFor(sender), method: 'DELETE' });
+    expect(own.ok).toBe(true);
     await eventuallyTrue(
       async () =>
         (await e2e.cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', '-o', 'name')).includes(name) === false,
@@ -138,18 +95,18 @@ describe('is refused', () => {
   const place = (name: string) => ({ method: 'POST', body: JSON.stringify({ name, size: 1 }) });
 
   it('who has no token, one for the API server, none of this cluster, or no right', async () => {
-    const sender = await createSender();
-    const none = await fetch(`${origin}/v1/namespaces/${NAMESPACE}/uploads`);
+    const sender = await senders.create();
+    const none = await fetch(`${senders.origin}/v1/namespaces/${NAMESPACE}/uploads`);
     expect([none.status, none.headers.get('content-type')]).toEqual([
       401,
       expect.stringContaining('application/problem+json'),
     ]);
-    expect((await call('uploads', { token: await tokenOf(sender) })).status).toBe(401);
-    const forged = [{ alg: 'none' }, { sub: userOf(sender), aud: [AUDIENCE] }].map((part) =>
+    expect((await senders.call('uploads', { token: await senders.otherTokenFor(sender) })).status).toBe(401);
+    const forged = [{ alg: 'none' }, { sub: senders.userOf(sender), aud: ['batch-upload-gateway'] }].map((part) =>
       Buffer.from(JSON.stringify(part)).toString('base64url'),
     );
-    expect((await call('uploads', { token: `${forged.join('.')}.` })).status).toBe(401);
-    const noRight = await call('files', { sender, ...place('a.csv') });
+    expect((await senders.call('uploads', { token: `${forged.join('.')}.` })).status).toBe(401);
+    const noRight = await senders.call('files', { token: await senders.tokenFor(sender), ...place('a.csv') });
     expect(noRight.status).toBe(403);
     expect(await noRight.json()).toMatchObject({
       detail: expect.stringContaining('resources [batchuploads], verbs [create]'),
@@ -157,14 +114,14 @@ describe('is refused', () => {
   });
 
   it('a namespace without uploads, and a file whose name leaves its place', async () => {
-    const sender = await createSender('batch-upload-uploader');
-    const token = await tokenOf(sender, '--audience', AUDIENCE);
-    const elsewhere = await fetch(`${origin}/v1/namespaces/kube-system/uploads`, {
+    const sender = await senders.create('batch-upload-uploader');
+    const token = await senders.tokenFor(sender);
+    const elsewhere = await fetch(`${senders.origin}/v1/namespaces/kube-system/uploads`, {
       headers: { authorization: `Bearer ${token}` },
     });
     expect(elsewhere.status).toBe(404);
     for (const name of ['../a.csv', 'a/b.csv', 'a\u0000.csv', '']) {
-      const answer = await call('files', { token, ...place(name) });
+      const answer = await senders.call('files', { token, ...place(name) });
       expect([name, answer.status]).toEqual([name, 400]);
     }
   });
@@ -189,7 +146,7 @@ describe('is refused', () => {
 });
 
 it('everybody may read what the API is', async () => {
-  const [document, page] = await Promise.all([fetch(`${origin}/openapi.json`), fetch(`${origin}/`)]);
+  const [document, page] = await Promise.all([fetch(`${senders.origin}/openapi.json`), fetch(`${senders.origin}/`)]);
   expect(await document.json()).toMatchObject({ openapi: '3.1.0' });
   expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
   expect(await page.text()).toContain('/v1/namespaces/{namespace}/uploads');

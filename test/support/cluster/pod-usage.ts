@@ -1,4 +1,4 @@
-/** Reads CPU time and memory of the bridge's pod from its own cgroup (version 1 or 2), and memory of its process. */
+/** Reads CPU time and memory of a pod from its own cgroup (version 1 or 2), and memory of its process. */
 
 import { bridgePod } from '#support/bridge/sources.ts';
 import { SYSTEM } from '#support/kills/operator-kills.ts';
@@ -17,8 +17,12 @@ const SCRIPT = `cd /sys/fs/cgroup
   else cat cpuacct/cpuacct.usage memory/memory.usage_in_bytes memory/memory.max_usage_in_bytes; fi
   awk '/^VmRSS/ { print $2 * 1024 }' /proc/1/status`;
 
-export async function podUsage(e2e: E2e): Promise<PodUsage> {
-  const pod = (await bridgePod(e2e))!.metadata.name;
+/** @param pod by name, in the operator's namespace; the bridge's pod when absent */
+export async function podUsage(e2e: E2e, pod?: string): Promise<PodUsage> {
+  return readUsage(e2e, pod ?? (await bridgePod(e2e))!.metadata.name);
+}
+
+async function readUsage(e2e: E2e, pod: string): Promise<PodUsage> {
   const text = await e2e.cluster.kubectl(...SYSTEM, 'exec', pod, '--', 'sh', '-c', SCRIPT);
   const [nanoseconds, memory, peak, rss] = text.trim().split('\n').map(Number) as [number, number, number, number];
   const mb = (bytes: number) => Math.round(bytes / 1e6);
