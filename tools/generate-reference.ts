@@ -10,6 +10,7 @@ import { describeErrorCodes } from './reference/error-codes.ts';
 import { describeGatewayAccess } from './reference/gateway-access.ts';
 import { describeGateway } from './reference/gateway-app.ts';
 import { describeMetrics } from './reference/metrics.ts';
+import { describeProblemTypes } from './reference/problems.ts';
 
 const root = new URL('../', import.meta.url);
 const read = (path: string) => readFile(new URL(path, root), 'utf8');
@@ -23,6 +24,7 @@ const pages = {
   }),
   'error-codes.md': describeErrorCodes(await readCode()),
   'gateway-access.md': describeGatewayAccess((await describeGateway()).operations),
+  'problems.md': describeProblemTypes(),
   'metrics.md': describeMetrics(await read('job-runner/telemetry/datadog.ts')),
   'environment.md': describeEnvironment([
     {

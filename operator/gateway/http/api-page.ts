@@ -32,8 +32,24 @@ export function renderPage(document: ApiDocument): string {
 <body><h1>${escapeHtml(title)}: API</h1>${prose(description)}
 <p>The same for programs: <a href="openapi.json">openapi.json</a>.</p>
 ${sections.join('\n')}
+${renderProblems(document)}
 </body></html>
 `;
+}
+
+function renderProblems(document: ApiDocument): string {
+  const { schemas = {}, responses = {} } = document.components ?? {};
+  if (schemas['Problem'] === undefined) return '';
+  const examples = Object.values(responses).flatMap((response) =>
+    Object.entries(resolve(response, document)?.content?.['application/problem+json']?.examples ?? {}),
+  );
+  const kinds = examples.map(([type, example]) => {
+    const { value } = example as { value: { status: number; title: string } };
+    return `<li><code>${value.status}</code> <code>${escapeHtml(type)}</code> ${escapeHtml(value.title)}.</li>`;
+  });
+  const schema = renderSchema(schemas['Problem'] as Schema, document, 0);
+  return `<h2 id="problems">problems</h2>${prose('Every answer that refuses a request has this form, as application/problem+json:')}
+${schema}<h4>Kinds</h4><ul>${kinds.join('')}</ul>`;
 }
 
 function renderOperation({ method, path, operation }: ListedOperation, document: ApiDocument): string {
@@ -63,7 +79,7 @@ function renderResponse(
   document: ApiDocument,
 ): string {
   if (response === undefined) return '';
-  // A problem has always the same form, which is shown with the other schemas of the document.
+  // A problem has always the same form, which is shown at the end of the page.
   const isProblem = response.content?.['application/problem+json'] !== undefined;
   const content = isProblem ? '' : renderContent(response.content, document);
   return `<li><code>${escapeHtml(status)}</code> ${inline(response.description ?? '')}${content}</li>`;

@@ -153,6 +153,7 @@ describe('the page', () => {
       '&quot;Load&quot; or &quot;Validate&quot;',
       '<code>201</code> The place.',
       '<code>create</code> <code>batchuploads</code>',
+      '<li><code>412</code> <code>precondition-failed</code> The upload has changed meanwhile.</li>',
     ]) {
       expect(body).toContain(text);
     }
