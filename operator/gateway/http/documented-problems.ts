@@ -31,6 +31,7 @@ export const PROBLEM_SCHEMA: OpenAPIV3_1.SchemaObject = {
   },
 };
 
+const OTHER = 'OtherProblem';
 const nameOf = (status: number) => `Problem${status}`;
 const typesOf = (status: number) =>
   (Object.keys(PROBLEMS) as ProblemType[]).filter((type) => PROBLEMS[type].status === status);
@@ -38,7 +39,13 @@ const typesOf = (status: number) =>
 /** One response for each status that a problem can have, with each kind of problem as an example. */
 export function describeProblems(): Record<string, OpenAPIV3_1.ResponseObject> {
   const statuses = [...new Set(Object.values(PROBLEMS).map(({ status }) => status))];
-  return Object.fromEntries(statuses.map((status) => [nameOf(status), describeStatus(status)]));
+  return {
+    ...Object.fromEntries(statuses.map((status) => [nameOf(status), describeStatus(status)])),
+    [OTHER]: {
+      description: 'Any other refusal.',
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    },
+  };
 }
 
 function describeStatus(status: number): OpenAPIV3_1.ResponseObject {
@@ -66,11 +73,11 @@ export function documentProblems(operation: ApiOperation): OpenAPIV3_1.Responses
   ]);
   const named = own.map(([status]) => Number(status)).filter((status) => status >= 400 && typesOf(status).length > 0);
   const statuses = [...new Set([...named, ...refusalsOf(operation)])].toSorted((a, b) => a - b);
-  const toProblem = (status: number) => ({ $ref: `#/components/responses/${nameOf(status)}` });
+  const toProblem = (name: string) => ({ $ref: `#/components/responses/${name}` });
   return {
     ...Object.fromEntries(own),
-    ...Object.fromEntries(statuses.map((status) => [status, toProblem(status)])),
-    default: toProblem(500),
+    ...Object.fromEntries(statuses.map((status) => [status, toProblem(nameOf(status))])),
+    default: toProblem(OTHER),
   };
 }
 
