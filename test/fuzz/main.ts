@@ -5,6 +5,9 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startFuzzedGateway } from './gateway.ts';
@@ -19,7 +22,9 @@ const args = [
   `${gateway.url}/openapi.json`,
   ...process.argv.slice(2),
 ];
-const run = spawn(stdout.trim(), args, { stdio: 'inherit', env: { ...process.env, TOKEN: gateway.token } });
+// Schemathesis keeps what it found in the folder where it runs.
+const cwd = await mkdtemp(join(tmpdir(), 'schemathesis-'));
+const run = spawn(stdout.trim(), args, { cwd, stdio: 'inherit', env: { ...process.env, TOKEN: gateway.token } });
 const [code] = (await once(run, 'exit')) as [number | null];
 const defects = gateway.log.entries.filter(({ level }) => level === 'error');
 for (const defect of defects.slice(0, 10)) console.error(defect);
