@@ -701,19 +701,33 @@ describe('the command that installs or upgrades the chart, as a page shows it', 
   });
 });
 
-it('the values that docs/how-to/tenants.md shows can be rendered', async () => {
-  const text = await readFile(new URL('docs/how-to/tenants.md', root), 'utf8');
-  const blocks = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(
-    ([, block]) => parse(block!) as Record<string, object>,
+/** The values of the chart that a page shows: blocks of YAML that are no resource. */
+async function readShownValues(page: string): Promise<Record<string, object>[]> {
+  const text = await readFile(new URL(page, root), 'utf8');
+  return [...text.matchAll(/^```yaml\n(.*?)^```$/gms)]
+    .map(([, block]) => parse(block!) as Record<string, object>)
+    .filter((block) => !('apiVersion' in block));
+}
+
+const toFlags = (block: Record<string, object>) =>
+  Object.entries(block).flatMap(([top, fields]) =>
+    Object.entries(fields).map(([name, value]) => `${top}.${name}=${JSON.stringify(value)}`),
   );
+
+it('the values that docs/how-to/tenants.md shows can be rendered', async () => {
+  const blocks = await readShownValues('docs/how-to/tenants.md');
   expect(blocks).toHaveLength(2);
   for (const block of blocks) {
-    const values = Object.entries(block).flatMap(([top, fields]) =>
-      Object.entries(fields).map(([name, value]) => `${top}.${name}=${JSON.stringify(value)}`),
-    );
-    const all = await template(...values);
+    const all = await template(...toFlags(block));
     expect(named(all, 'Deployment')).toContain('r-operator');
   }
+});
+
+it('the values that docs/how-to/gateway.md shows can be rendered together', async () => {
+  const blocks = await readShownValues('docs/how-to/gateway.md');
+  expect(blocks).toHaveLength(2);
+  const all = await template('uploads.namespaces=["team-a","team-b"]', ...blocks.flatMap(toFlags));
+  expect(named(all, 'Deployment')).toContain('r-gateway');
 });
 
 describe('refuses, and names the value', () => {
