@@ -11,8 +11,10 @@ import { Databases } from '#operator/tenancy/databases.ts';
 import { createSecretReader, createStorageClients } from '#operator/tenancy/storage-clients.ts';
 import { createAuthorizer } from './access/authorize.ts';
 import { createApp } from './app.ts';
+import type { ServerLimits } from './http/server-limits.ts';
 import { createAuthenticator } from './identity/authenticate.ts';
 import type { GatewayMetrics } from './model/metrics.ts';
+import type { GatewayApp } from './model/types.ts';
 
 export interface Gateway {
   readonly uploads: Reflector<BatchUpload>;
@@ -31,6 +33,9 @@ export function createGateway(deps: {
   clock: Clock;
   log: Logger;
   metrics: GatewayMetrics;
+  limits?: ServerLimits;
+  /** Adds endpoints, for tests. */
+  extend?: (app: GatewayApp) => void;
 }): Gateway {
   const { client, config, clock, log } = deps;
   const uploads = createReflector({ client, log, type: BATCH_UPLOADS });
@@ -47,6 +52,7 @@ export function createGateway(deps: {
     const shared = { ...deps, clusterId, uploads, schemas, databases, secrets, storage, signal };
     const authenticate = createAuthenticator(shared);
     const app = await createApp({ ...shared, authenticate, authorizer: createAuthorizer(deps) });
+    deps.extend?.(app);
     await app.listen({ port: config.port, host: '::' });
     const address = app.server.address();
     port = typeof address === 'object' && address !== null ? address.port : null;

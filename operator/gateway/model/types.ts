@@ -28,6 +28,15 @@ export interface Identity {
   expiresAt: number | null;
 }
 
+/** A request whose signature is right for everything but the body, which has not come yet. */
+export interface SignedRequest {
+  /**
+   * Compares the body with the digest that was signed, and makes sure that the request was never sent before.
+   * @throws Problem unauthenticated, unavailable
+   */
+  confirm(body: Buffer | null): Promise<Identity>;
+}
+
 /** What an endpoint asks Kubernetes' RBAC for, in the namespace of the path. */
 export interface Access {
   verb: 'create' | 'get' | 'list' | 'watch' | 'patch' | 'delete';
@@ -49,6 +58,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set before a handler of an endpoint with an `access` runs. */
     identity: Identity;
+    /** Null unless the request is signed. */
+    signed: SignedRequest | null;
     /** `Own`: the handler must show and change only uploads that the identity created. */
     scope: 'All' | 'Own';
     /** The body as it was sent, of which a signature covers the digest. */
