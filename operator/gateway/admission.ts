@@ -20,6 +20,10 @@ export function addAdmission(app: GatewayApp, deps: AppDeps & { limits: ServerLi
   app.decorateRequest('signed', null);
   app.decorateRequest('scope', 'Own');
 
+  app.addHook('onRoute', ({ url, config: { access } = {} }) => {
+    if (url.startsWith('/v1/namespaces/') && access === undefined)
+      throw new Error(`${url} must say which right it needs`);
+  });
   app.addHook('onRequest', async (request) => {
     checkHeaderCount(request.raw, limits);
     // A handler for paths that do not exist would run after their bodies were read.

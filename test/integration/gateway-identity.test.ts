@@ -262,7 +262,7 @@ describe('a token of Kubernetes', () => {
 
   it.each([
     ['away', 500, 'InternalError', 'cannot be asked'],
-    ['without the gateway’s right', 403, 'Forbidden', 'may not create TokenReviews'],
+    ['without the gateway’s right', 403, 'Forbidden', 'may not create tokenreviews'],
   ])('waits for an API server that is %s', async (_what, code, reason, why) => {
     const heal = bench.api.refuse(({ plural }) => plural === 'tokenreviews', code, reason);
     const answer = await bearer(`unknown-${code}`);

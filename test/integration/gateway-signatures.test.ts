@@ -1,5 +1,8 @@
 /** Signed requests of machine partners: each row of the table is an attack, or a mistake of an honest partner. */
+import { execFile } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
@@ -13,6 +16,7 @@ import {
 } from '#support/gateway/gateway.ts';
 import { type Signing, sign } from '#support/gateway/sign.ts';
 
+const exec = promisify(execFile);
 const KEY = 'a key of acme, which is long enough';
 const NEXT_KEY = randomBytes(32);
 const BODY = '{"a":1}';
@@ -71,7 +75,7 @@ describe('a signed request', () => {
         groups: ['batchupload:partners', 'batchupload:partners:n'],
         proof: 'MessageSignature',
         namespace: 'n',
-        expiresAt: null,
+        expiresAt: expect.any(Number),
         body: { a: 1 },
       },
     });
@@ -184,6 +188,19 @@ describe('a nonce', () => {
       expect(rows).toEqual([{ kept: true }]);
     });
   });
+});
+
+it('the program of the docs signs as the gateway wants it', async () => {
+  const page = await readFile(new URL('../../docs/how-to/gateway-identity.md', import.meta.url), 'utf8');
+  const [, program = ''] = /```js\n(.*?)```/s.exec(page) ?? [];
+  const run = async (...args: string[]) => {
+    const command = ['--input-type=module', '-e', program, '-', ...args];
+    const { stdout } = await exec(process.execPath, command, { env: { KEY_ID: 'acme', KEY } });
+    return stdout;
+  };
+  const url = `${gateway.url}/v1/namespaces/n/probe?limit=5`;
+  expect(await run('GET', url)).toMatch(/^200 .*batchupload:partner:n:acme/);
+  expect(await run('POST', url, BODY)).toMatch(/^200 .*"body":\{"a":1\}/);
 });
 
 describe('a partner waits', () => {

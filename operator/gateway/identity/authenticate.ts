@@ -2,10 +2,10 @@
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import { addressKey, createRateLimiter } from '#operator/gateway/http/rate-limit.ts';
+import { unauthenticated } from '#operator/gateway/http/refusals.ts';
 import type { GatewayDeps, Identity, SignedRequest } from '#operator/gateway/model/types.ts';
 import { createSignatureCheck } from './message-signature.ts';
 import { claimedIssuer, createOidcCheck } from './oidc.ts';
-import { unauthenticated } from './refusals.ts';
 import { createTokenReviewer } from './token-review.ts';
 
 /**

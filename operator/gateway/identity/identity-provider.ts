@@ -35,7 +35,7 @@ export function createProviderKeys({ issuer, clock }: { issuer: string; clock: C
       failed = null;
       return Response.json(keys);
     } catch (cause) {
-      const error = cause instanceof ProviderError ? cause : new ProviderError(networkCode(reasonOf(cause)), { cause });
+      const error = cause instanceof ProviderError ? cause : new ProviderError(describe(cause), { cause });
       failed = { error, until: clock.monotonic() + REST_MS };
       throw error;
     }
@@ -48,9 +48,10 @@ export function createProviderKeys({ issuer, clock }: { issuer: string; clock: C
   });
 }
 
-/** fetch hides what happened behind "fetch failed". */
-function reasonOf(error: unknown): unknown {
-  return error instanceof TypeError && error.cause !== undefined ? error.cause : error;
+function describe(error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
+  // fetch hides what happened behind "fetch failed".
+  return networkCode(error instanceof TypeError && error.cause !== undefined ? error.cause : error);
 }
 
 async function readJson(url: string, signal: AbortSignal): Promise<Record<string, unknown>> {

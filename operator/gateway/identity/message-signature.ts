@@ -6,11 +6,12 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { spendNonce } from '#ledger/gateway/nonces.ts';
+import { cannotAsk, unauthenticated } from '#operator/gateway/http/refusals.ts';
 import type { GatewayDeps, Identity, SignedRequest } from '#operator/gateway/model/types.ts';
 import { openLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { createSecretReader } from '#operator/tenancy/storage-clients.ts';
+import { BELIEVED_MS } from './believed.ts';
 import { findKeys, findSigningKey, MIN_KEY_BYTES } from './partner-keys.ts';
-import { cannotAsk, unauthenticated } from './refusals.ts';
 import { type SignedMessage, signatureBase, toFields } from './signature-base.ts';
 import { MAX_AGE_SECONDS, readSignature, type SignatureInput } from './signature-input.ts';
 
@@ -47,7 +48,7 @@ export function createSignatureCheck(deps: SignatureDeps) {
       async confirm(body) {
         checkDigest(body ?? Buffer.alloc(0), input);
         await spend(deps, namespace, input);
-        return toIdentity(namespace, input.keyId);
+        return toIdentity(namespace, { keyId: input.keyId, expiresAt: clock.now() + BELIEVED_MS });
       },
     };
   };
@@ -111,12 +112,12 @@ function cannotReadKeys(error: unknown): never {
   );
 }
 
-function toIdentity(namespace: string, keyId: string): Identity {
+function toIdentity(namespace: string, { keyId, expiresAt }: { keyId: string; expiresAt: number }): Identity {
   return {
     user: `batchupload:partner:${namespace}:${keyId}`,
     groups: ['batchupload:partners', `batchupload:partners:${namespace}`],
     proof: 'MessageSignature',
     namespace,
-    expiresAt: null,
+    expiresAt,
   };
 }

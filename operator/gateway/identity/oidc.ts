@@ -2,10 +2,10 @@
 import { decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { Clock } from '#common/clock.ts';
 import type { OidcSettings } from '#operator/config/gateway-config.ts';
+import { cannotAsk, unauthenticated } from '#operator/gateway/http/refusals.ts';
 import type { Identity } from '#operator/gateway/model/types.ts';
 import { createProviderKeys } from './identity-provider.ts';
 import { findNameFault, RESERVED_BY_ALL } from './names.ts';
-import { cannotAsk, unauthenticated } from './refusals.ts';
 
 /** Asymmetric ones alone: with a symmetric one the provider's public key would be the secret. */
 const ALGORITHMS = [

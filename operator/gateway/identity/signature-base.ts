@@ -1,5 +1,5 @@
 /** The text that a message signature of RFC 9421 signs. Pure. */
-import { unauthenticated } from './refusals.ts';
+import { unauthenticated } from '#operator/gateway/http/refusals.ts';
 
 /** A request as it came, before anything of it is decoded. */
 export interface SignedMessage {

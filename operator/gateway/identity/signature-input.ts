@@ -1,6 +1,6 @@
 /** Reads the headers Signature-Input and Signature, and checks all that needs no key. Pure. */
 import { type InnerList, type Item, isInnerList, parseDictionary, serializeInnerList } from 'structured-headers';
-import { unauthenticated } from './refusals.ts';
+import { unauthenticated } from '#operator/gateway/http/refusals.ts';
 import type { SignedMessage } from './signature-base.ts';
 
 export interface SignatureInput {
@@ -22,7 +22,7 @@ const TOLERANCE_SECONDS = 30;
 const PARAMETERS = new Set(['created', 'expires', 'nonce', 'keyid', 'alg', 'tag']);
 /** Headers that change what a request does: the signature must cover those that the request has. */
 const COVERED_WHEN_PRESENT = ['content-digest', 'idempotency-key', 'if-match', 'if-none-match'];
-/** Of these a request has one line: one program could take the first, and another the last. */
+/** A request has one line of each of these headers: one program could take the first line, and another the last. */
 const SINGLE = [
   'host',
   'content-type',

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import type { Clock } from '#common/clock.ts';
-import { isForbidden } from '#kube/errors.ts';
 import type { KubeClient } from '#kube/types.ts';
-import { TOKEN_REVIEWS, type TokenReview } from '#operator/gateway/access/reviews.ts';
+import { askReview, TOKEN_REVIEWS, type TokenReview } from '#operator/gateway/access/reviews.ts';
+import { unauthenticated } from '#operator/gateway/http/refusals.ts';
 import type { Identity } from '#operator/gateway/model/types.ts';
+import { BELIEVED_MS } from './believed.ts';
 import { findNameFault, RESERVED_BY_GATEWAY } from './names.ts';
-import { cannotAsk, unauthenticated } from './refusals.ts';
 
 /** A token that is revoked is refused after this time, in ms. */
 export const REUSE_MS = 10_000;
@@ -34,9 +34,8 @@ export function createTokenReviewer({
   const hashOf = (token: string) => createHash('sha256').update(token).digest('base64');
 
   const ask = async (token: string): Promise<Identity> => {
-    const review = { metadata: {}, spec: { token, audiences: [audience] } };
-    const { status } = await client.create(TOKEN_REVIEWS, review, { timeoutMs: 5_000 }).catch(refuseToGuess);
-    return toIdentity(status, { audience, expiresAt: readExpiry(token) });
+    const status = await askReview(client, TOKEN_REVIEWS, { token, audiences: [audience] });
+    return toIdentity(status, { audience, expiresAt: Math.min(readExpiry(token), clock.now() + BELIEVED_MS) });
   };
 
   return {
@@ -65,29 +64,19 @@ function checkExpiry(identity: Identity, clock: Clock): Identity {
   throw unauthenticated('The token has expired. Create a new one.');
 }
 
-function refuseToGuess(error: unknown): never {
-  if (isForbidden(error)) {
-    throw cannotAsk(
-      'The gateway may not create TokenReviews. Its ClusterRole needs the verb create on tokenreviews of the API group authentication.k8s.io.',
-      error,
-    );
-  }
-  throw cannotAsk('The API server of the cluster cannot be asked whose token this is.', error);
-}
-
-/** When the token itself says that it ends, in epoch ms; null where it does not. */
-function readExpiry(token: string): number | null {
+/** When the token itself says that it ends, in epoch ms. */
+function readExpiry(token: string): number {
   try {
     const { exp } = decodeJwt(token);
-    return typeof exp === 'number' ? exp * 1000 : null;
+    return typeof exp === 'number' ? exp * 1000 : Number.POSITIVE_INFINITY;
   } catch {
-    return null;
+    return Number.POSITIVE_INFINITY;
   }
 }
 
 function toIdentity(
   status: TokenReview['status'],
-  { audience, expiresAt }: { audience: string; expiresAt: number | null },
+  { audience, expiresAt }: { audience: string; expiresAt: number },
 ): Identity {
   const { username: user, groups = [], uid, extra } = status?.user ?? {};
   // An authenticator that knows no audiences leaves them out: the token is then for the API server, and not for us.

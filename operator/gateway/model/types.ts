@@ -24,7 +24,7 @@ export interface Identity {
   proof: 'OpenIDConnect' | 'TokenReview' | 'MessageSignature';
   /** The only namespace in which the identity is valid; null: every namespace. */
   namespace: string | null;
-  /** Epoch ms at which the proof expires; null: the proof is for one request alone, or has no end. */
+  /** Epoch ms at which the proof must be given anew; a watch ends then. Null: never. */
   expiresAt: number | null;
 }
 

@@ -34,7 +34,7 @@ describe('a limit of 2 requests in a second and 3 at once', () => {
     const { limiter } = start();
     for (const key of ['a', 'a', 'a', 'b', 'a', 'c']) limiter.take(key);
     expect(limiter.size).toBe(2);
-    // The bucket of `b` is gone, so that it has all its tokens, and that of `a` is still empty.
+    // The bucket of `a` was used again before the third key came.
     expect([limiter.wait('a'), limiter.take('b')]).toEqual([0.5, 0]);
   });
 });

@@ -27,7 +27,11 @@ function start(status: object = RIGHT, error?: Error) {
 it('a token is asked about with the audience, and once in ten seconds', async () => {
   const { reviewer, clock, asked } = start();
   const [first] = await Promise.all([reviewer.review('t'), reviewer.review('t')]);
-  expect(first).toMatchObject({ user: 'system:serviceaccount:n:a', proof: 'TokenReview', expiresAt: null });
+  expect(first).toMatchObject({
+    user: 'system:serviceaccount:n:a',
+    proof: 'TokenReview',
+    expiresAt: clock.now() + 900_000,
+  });
   expect(asked).toEqual([{ token: 't', audiences: ['ours'] }]);
   clock.freeze(REUSE_MS);
   await reviewer.review('t');
@@ -64,7 +68,7 @@ it.each([
   [
     'refuses the question',
     new KubeError({ status: 403, reason: 'Forbidden', message: 'x' }),
-    'may not create TokenReviews',
+    'may not create tokenreviews',
   ],
   ['does not know the question', new KubeError({ status: 404, reason: 'NotFound', message: 'x' }), 'cannot be asked'],
 ])('an API server that %s is no answer', async (_what, error, why) => {

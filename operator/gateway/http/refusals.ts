@@ -1,4 +1,4 @@
-import { Problem } from '#operator/gateway/http/problem.ts';
+import { Problem } from './problem.ts';
 
 /** @param detail what is wrong with the proof and what to do; never a part of a token or a key. */
 export function unauthenticated(detail: string): Problem {
