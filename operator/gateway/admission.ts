@@ -9,9 +9,10 @@
 import type { FastifyRequest } from 'fastify';
 import { checkNamespace } from '#operator/tenancy/allow-list.ts';
 import type { AppDeps } from './app.ts';
+import { createKnownMethods } from './http/known-methods.ts';
 import { Problem } from './http/problem.ts';
 import { createRateLimiter, type RateLimiter } from './http/rate-limit.ts';
-import { checkHeaderCount, discardBody, type ServerLimits } from './http/server-limits.ts';
+import { checkHead, discardBody, type ServerLimits } from './http/server-limits.ts';
 import type { GatewayApp, Identity } from './model/types.ts';
 
 export function addAdmission(app: GatewayApp, deps: AppDeps & { limits: ServerLimits }): void {
@@ -20,25 +21,41 @@ export function addAdmission(app: GatewayApp, deps: AppDeps & { limits: ServerLi
   app.decorateRequest('signed', null);
   app.decorateRequest('scope', 'Own');
 
-  app.addHook('onRoute', ({ url, config: { access } = {} }) => {
+  const known = createKnownMethods();
+  app.addHook('onRoute', ({ url, method, config: { access } = {} }) => {
+    known.add(url, method);
     if (url.startsWith('/v1/namespaces/') && access === undefined)
       throw new Error(`${url} must say which right it needs`);
   });
   app.addHook('onRequest', async (request) => {
-    checkHeaderCount(request.raw, limits);
+    checkHead(request.raw, limits);
     // A handler for paths that do not exist would run after their bodies were read.
-    if (request.is404) throw new Problem('not-found', { detail: `There is no path ${request.url.split('?')[0]}.` });
+    if (request.is404) throw noRoute(request, known.find(pathOf(request)));
     const { access } = request.routeOptions.config;
     if (access === undefined) return;
     const proved = await authenticate(request, namespaceOf(request));
     if ('confirm' in proved) request.signed = proved;
     else await admit(request, proved, { ...deps, limiter });
   });
+  // A sender that asks whether it may send its body is told so after it has proved who it is.
+  app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response));
+  app.addHook('preParsing', async ({ headers }, reply) => {
+    if (headers.expect !== undefined) reply.raw.writeContinue();
+  });
   app.addHook('preValidation', async (request) => {
     if (request.signed === null) return;
     await admit(request, await request.signed.confirm(request.rawBody), { ...deps, limiter });
   });
   app.addHook('onError', async (request) => discardBody(request.raw, limits));
+}
+
+const pathOf = ({ url }: FastifyRequest) => url.split('?', 1)[0]!;
+
+function noRoute(request: FastifyRequest, allowed: readonly string[]): Problem {
+  const path = pathOf(request);
+  if (allowed.length === 0) return new Problem('not-found', { detail: `There is no path ${path}.` });
+  const allow = allowed.join(', ');
+  return new Problem('method-not-allowed', { detail: `The path ${path} takes ${allow}.`, headers: { allow } });
 }
 
 const namespaceOf = ({ params }: FastifyRequest) => (params as { namespace: string }).namespace;

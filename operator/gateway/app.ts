@@ -33,6 +33,7 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
       connectionsCheckingInterval: limits.checkEveryMs,
     },
     clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => answerProblem(reply, toProblem(error, deps), { request, ...deps }),
     forceCloseConnections: true,
     // Nothing of a request is trusted that a proxy could have been given by its sender.
     trustProxy: false,
@@ -41,6 +42,8 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   app.decorateRequest('rawBody', null);
+  // Fastify brings a parser of plain text.
+  app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     request.rawBody = body;
     try {

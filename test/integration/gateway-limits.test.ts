@@ -108,6 +108,32 @@ describe('a sender', () => {
     expect(await exchange(twice)).toMatch(/^HTTP\/1.1 401 .*more than one proof/s);
   });
 
+  it('of a body that is not plain JSON is refused', async () => {
+    const of = (headers: object) =>
+      exchange(`${head('POST', { ...RIGHT, connection: 'close', 'content-length': 2, ...headers })}{}`);
+    expect(await of({})).toMatch(/^HTTP\/1.1 200 /);
+    expect(await of({ 'content-type': 'text/plain' })).toMatch(/^HTTP\/1.1 415 .*application\/json/s);
+    expect(await of({ 'content-encoding': 'gzip' })).toMatch(/^HTTP\/1.1 415 .*without compression/s);
+  });
+
+  it('that asks before it sends a body hears first whether it is known', async () => {
+    const asking = { 'content-type': 'application/json', expect: '100-continue', 'content-length': 2 };
+    expect(await exchange(head('POST', asking))).toMatch(/^HTTP\/1.1 401 /);
+    const answer = await exchange(head('POST', { ...asking, ...RIGHT, connection: 'close' }), (socket) =>
+      socket.write('{}'),
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 100 .*HTTP\/1.1 200 /s);
+  });
+
+  it('of a path that nobody can read, or of a wrong method, is told so', async () => {
+    const of = (method: string, path: string) => exchange(head(method, { ...RIGHT, connection: 'close' }, path));
+    expect(await of('GET', '/v1/namespaces/%zz/probe')).toMatch(/^HTTP\/1.1 400 .*problem\+json.*invalid-request/s);
+    expect(await of('GET', `/v1/namespaces/${'x'.repeat(200)}/probe`)).toMatch(/^HTTP\/1.1 400 .*problem\+json/s);
+    expect(await of('GET', '/v1/namespaces/n%2f..%2fother/probe')).toMatch(/^HTTP\/1.1 404 /);
+    expect(await of('PUT', PATH)).toMatch(/^HTTP\/1.1 405 .*allow: GET, HEAD, POST.*method-not-allowed/s);
+    expect(await of('PUT', '/v1/nothing')).toMatch(/^HTTP\/1.1 404 /);
+  });
+
   it('may not hold more connections than there are', async () => {
     const sockets = Array.from({ length: 40 }, () => connect(gateway.port, '127.0.0.1').on('error', () => undefined));
     const isClosed = ({ destroyed, readableEnded }: Socket) => destroyed || readableEnded;

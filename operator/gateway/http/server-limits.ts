@@ -33,9 +33,12 @@ export const SERVER_LIMITS: ServerLimits = {
   lingerMs: 2_000,
 };
 
-/** @throws Problem too-large. Node would silently leave out what is above a limit of its own. */
-export function checkHeaderCount({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, { headers }: ServerLimits): void {
-  if (rawHeaders.length / 2 <= headers) return;
+/** @throws Problem too-large, unsupported-media-type. Node would silently leave out headers above a limit of its own. */
+export function checkHead(request: Pick<IncomingMessage, 'rawHeaders' | 'headers'>, { headers }: ServerLimits): void {
+  if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') {
+    throw new Problem('unsupported-media-type', { detail: 'Send the body without compression.' });
+  }
+  if (request.rawHeaders.length / 2 <= headers) return;
   throw new Problem('too-large', {
     detail: `A request may have ${headers} headers. Leave out those that it does not need.`,
   });
