@@ -64,7 +64,7 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
     },
     { prefix: '/v1/namespaces/:namespace' },
   );
-  // Node would leave out headers above a number of its own; checkHeaderCount refuses them.
+  // Node would leave out headers above a number of its own; checkHead refuses them.
   app.server.maxHeadersCount = 0;
   app.server.maxConnections = limits.connections;
   return app;

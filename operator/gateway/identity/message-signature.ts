@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
+import { Fault } from '#common/faults.ts';
 import { spendNonce } from '#ledger/gateway/nonces.ts';
 import { cannotAsk, unauthenticated } from '#operator/gateway/http/refusals.ts';
 import type { GatewayDeps, Identity, SignedRequest } from '#operator/gateway/model/types.ts';
@@ -92,9 +93,10 @@ async function spend(
       database.run((client) => spendNonce(client, { clusterId, namespace }, { keyId, nonce, expiresAt })),
     )
     .catch((error: unknown) => {
-      const why = error instanceof Error ? error.message : String(error);
+      // Other errors can name what is no business of a partner; the log has them.
+      const why = error instanceof Fault ? `: ${error.message}` : '.';
       throw cannotAsk(
-        `The ledger of the namespace, which remembers the nonces of signatures, cannot be used: ${why}`,
+        `The ledger of the namespace, which remembers the nonces of signatures, cannot be used${why}`,
         error,
       );
     });
