@@ -9,7 +9,6 @@
 import type { FastifyRequest } from 'fastify';
 import { checkNamespace } from '#operator/tenancy/allow-list.ts';
 import type { AppDeps } from './app.ts';
-import { createKnownMethods } from './http/known-methods.ts';
 import { Problem } from './http/problem.ts';
 import { createRateLimiter, type RateLimiter } from './http/rate-limit.ts';
 import { checkHead, discardBody, type ServerLimits } from './http/server-limits.ts';
@@ -21,16 +20,12 @@ export function addAdmission(app: GatewayApp, deps: AppDeps & { limits: ServerLi
   app.decorateRequest('signed', null);
   app.decorateRequest('scope', 'Own');
 
-  const known = createKnownMethods();
-  app.addHook('onRoute', ({ url, method, config: { access } = {} }) => {
-    known.add(url, method);
+  app.addHook('onRoute', ({ url, config: { access } = {} }) => {
     if (url.startsWith('/v1/namespaces/') && access === undefined)
       throw new Error(`${url} must say which right it needs`);
   });
   app.addHook('onRequest', async (request) => {
     checkHead(request.raw, limits);
-    // A handler for paths that do not exist would run after their bodies were read.
-    if (request.is404) throw noRoute(request, known.find(pathOf(request)));
     const { access } = request.routeOptions.config;
     if (access === undefined) return;
     const proved = await authenticate(request, namespaceOf(request));
@@ -47,15 +42,6 @@ export function addAdmission(app: GatewayApp, deps: AppDeps & { limits: ServerLi
     await admit(request, await request.signed.confirm(request.rawBody), { ...deps, limiter });
   });
   app.addHook('onError', async (request) => discardBody(request.raw, limits));
-}
-
-const pathOf = ({ url }: FastifyRequest) => url.split('?', 1)[0]!;
-
-function noRoute(request: FastifyRequest, allowed: readonly string[]): Problem {
-  const path = pathOf(request);
-  if (allowed.length === 0) return new Problem('not-found', { detail: `There is no path ${path}.` });
-  const allow = allowed.join(', ');
-  return new Problem('method-not-allowed', { detail: `The path ${path} takes ${allow}.`, headers: { allow } });
 }
 
 const namespaceOf = ({ params }: FastifyRequest) => (params as { namespace: string }).namespace;

@@ -7,6 +7,7 @@ import { fileRoutes } from './files/routes.ts';
 import { answerProblem, toProblem } from './http/answer-problem.ts';
 import { Problem } from './http/problem.ts';
 import { answerClientError, SERVER_LIMITS, type ServerLimits } from './http/server-limits.ts';
+import { refuseUnknownPaths } from './http/unknown-paths.ts';
 import type { Authenticate } from './identity/authenticate.ts';
 import type { GatewayApp, GatewayDeps } from './model/types.ts';
 import { schemaRoutes } from './schemas/routes.ts';
@@ -52,6 +53,7 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
       done(new Problem('invalid-request', { detail: 'The body is not JSON.' }), undefined);
     }
   });
+  refuseUnknownPaths(app);
   addAdmission(app, { ...deps, limits });
   app.setErrorHandler((error, request, reply) => answerProblem(reply, toProblem(error, deps), { request, ...deps }));
   await app.register(

@@ -1,15 +1,12 @@
 /** Creates or migrates the ledger of a database before its first use. */
 import type pg from 'pg';
-import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
-import { Fault } from '#common/faults.ts';
 import type { Database } from '#ledger/client/database.ts';
 import { openClient } from '#ledger/client/pool-connection.ts';
 import type { DatabaseAddress } from '#ledger/connection/database-uri.ts';
 import { sqlState } from '#ledger/connection/postgres.ts';
 import { checkLedgerRights, grantSql } from '#ledger/ledger-rights.ts';
 import { migrate, readLedgerState } from '#ledger/migrate.ts';
-import type { Databases } from './databases.ts';
 
 /** The connection of a role that may change the ledger's schema, or null where no Secret names one. */
 export type FindMigrator = () => Promise<DatabaseAddress | null>;
@@ -50,37 +47,6 @@ export async function migrateWhereNamed({
   if (migrator === null) return false;
   await migrateAs(migrator, await database.run(currentUser));
   return true;
-}
-
-/** For each database, the one preparation of its ledger that all callers share, finished or still running. */
-const prepared = new WeakMap<Database, Promise<void>>();
-
-/**
- * Prepares the ledger of a database once in the life of the program, with the role of the database's Secret alone: the
- * controller is the only program that reads the Secret of the migrating role.
- * @throws Fault DB_LEDGER
- */
-export function prepareOnce(database: Database): Promise<void> {
-  const earlier = prepared.get(database);
-  if (earlier !== undefined) return earlier;
-  const preparing = prepareWithOwnRole(database);
-  prepared.set(database, preparing);
-  preparing.catch(() => prepared.delete(database));
-  return preparing;
-}
-
-async function prepareWithOwnRole(database: Database): Promise<void> {
-  const wrong = await prepareLedger({ database, findMigrator: async () => null });
-  if (wrong === null) return;
-  throw new Fault({ code: 'DB_LEDGER', category: 'permanent', ...wrong });
-}
-
-/** Opens the default database of a namespace, with a ledger that is up to date. @throws Fault, KubeError */
-export async function openLedger(databases: Databases, namespace: string, signal?: AbortSignal): Promise<Database> {
-  const ref = { namespace, name: DEFAULT_NAMES.databaseSecret };
-  const database = await databases.open(ref, signal === undefined ? {} : { signal });
-  await prepareOnce(database);
-  return database;
 }
 
 async function needsMigration(client: pg.ClientBase): Promise<boolean> {

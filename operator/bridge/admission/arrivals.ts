@@ -17,7 +17,7 @@ import type { AfterSuccess } from '#ledger/types.ts';
 import type { RejectedEvent } from '#operator/bridge/model/types.ts';
 import type { ListedObject, ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { Databases } from '#operator/tenancy/databases.ts';
-import { prepareOnce } from '#operator/tenancy/prepare-ledger.ts';
+import { openLedger } from '#operator/tenancy/open-ledger.ts';
 
 export interface NewArrival {
   name: string;
@@ -63,8 +63,7 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
   const afterSuccess = toAfterSuccess(spec.afterSuccess);
 
   const run = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
-    const database = await deps.databases.open(secret);
-    await prepareOnce(database);
+    const database = await openLedger(deps.databases, secret);
     return database.run(work);
   };
   return {

@@ -9,7 +9,7 @@ import { Fault } from '#common/faults.ts';
 import { spendNonce } from '#ledger/gateway/nonces.ts';
 import { cannotAsk, unauthenticated } from '#operator/gateway/http/refusals.ts';
 import type { GatewayDeps, Identity, SignedRequest } from '#operator/gateway/model/types.ts';
-import { openLedger } from '#operator/tenancy/prepare-ledger.ts';
+import { openLedger } from '#operator/tenancy/open-ledger.ts';
 import { createSecretReader } from '#operator/tenancy/storage-clients.ts';
 import { BELIEVED_MS } from './believed.ts';
 import { findKeys, findSigningKey, MIN_KEY_BYTES } from './partner-keys.ts';
@@ -83,12 +83,12 @@ function checkDigest(body: Buffer, { digest }: SignatureInput): void {
 
 /** @throws Problem unauthenticated when the nonce was used; unavailable when the ledger cannot be asked. */
 async function spend(
-  { databases, clusterId, signal }: SignatureDeps,
+  { databases, clusterId }: SignatureDeps,
   namespace: string,
   { keyId, nonce, created }: SignatureInput,
 ): Promise<void> {
   const expiresAt = new Date((created + MAX_AGE_SECONDS + CLOCK_MARGIN_SECONDS) * 1000);
-  const isNew = await openLedger(databases, namespace, signal)
+  const isNew = await openLedger(databases, { namespace, name: DEFAULT_NAMES.databaseSecret })
     .then((database) =>
       database.run((client) => spendNonce(client, { clusterId, namespace }, { keyId, nonce, expiresAt })),
     )
