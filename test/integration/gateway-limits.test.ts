@@ -128,7 +128,7 @@ describe('a sender', () => {
   it('of a path that nobody can read, or of a wrong method, is told so', async () => {
     const of = (method: string, path: string) => exchange(head(method, { ...RIGHT, connection: 'close' }, path));
     expect(await of('GET', '/v1/namespaces/%zz/probe')).toMatch(/^HTTP\/1.1 400 .*problem\+json.*invalid-request/s);
-    expect(await of('GET', `/v1/namespaces/${'x'.repeat(200)}/probe`)).toMatch(/^HTTP\/1.1 400 .*problem\+json/s);
+    expect(await of('GET', `/v1/namespaces/${'x'.repeat(5000)}/probe`)).toMatch(/^HTTP\/1.1 400 .*problem\+json/s);
     expect(await of('GET', '/v1/namespaces/n%2f..%2fother/probe')).toMatch(/^HTTP\/1.1 404 /);
     expect(await of('PUT', PATH)).toMatch(/^HTTP\/1.1 405 .*allow: GET, HEAD, POST.*method-not-allowed/s);
     expect(await of('PUT', '/v1/nothing')).toMatch(/^HTTP\/1.1 404 /);

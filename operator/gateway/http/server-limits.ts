@@ -48,7 +48,7 @@ export function checkHead(request: Pick<IncomingMessage, 'rawHeaders' | 'headers
 export function discardBody(request: IncomingMessage, { lingerMs }: ServerLimits): void {
   if (request.complete || request.destroyed) return;
   request.resume();
-  const timer = setTimeout(() => request.socket.destroy(), lingerMs);
+  const timer = setTimeout(() => request.destroy(), lingerMs).unref();
   request.once('close', () => clearTimeout(timer));
 }
 
