@@ -16,11 +16,17 @@ export type Authenticate = (request: FastifyRequest, namespace: string) => Promi
 
 /** Requests from one address that prove nothing. All senders behind a proxy share its address, so that these are many. */
 const FAILURES = { perSecond: 5, burst: 100 };
+/**
+ * Tokens that the API server is asked about for the first time, from all addresses together. The gateway may send it 50
+ * requests in a second, and most of them must be left for tokens that are known, and for rights.
+ */
+const NEW_TOKENS = { perSecond: 20, burst: 200 };
 
 export function createAuthenticator(deps: Omit<GatewayDeps, 'uploads' | 'schemas' | 'storage'>): Authenticate {
   const { config, clock, client } = deps;
   const { oidc, tokenAudience } = config;
   const failures = createRateLimiter({ ...FAILURES, clock });
+  const newTokens = createRateLimiter({ ...NEW_TOKENS, clock });
   const checkOidc = oidc && createOidcCheck({ settings: oidc, clock });
   const reviewer = tokenAudience === null ? null : createTokenReviewer({ client, clock, audience: tokenAudience });
   const checkSignature = createSignatureCheck(deps);
@@ -29,9 +35,12 @@ export function createAuthenticator(deps: Omit<GatewayDeps, 'uploads' | 'schemas
   const checkToken = async (token: string, address: string): Promise<Identity> => {
     if (oidc && checkOidc && claimedIssuer(token) === oidc.issuer) return checkOidc(token);
     if (reviewer === null) throw unauthenticated(`The token is not one that this gateway takes. It takes ${ways}.`);
-    // Only right tokens may cost the API server something without end.
-    const seconds = reviewer.knows(token) ? 0 : failures.wait(address);
-    if (seconds > 0) throw tooManyFailures(seconds);
+    if (!reviewer.knows(token)) {
+      const seconds = failures.wait(address);
+      if (seconds > 0) throw tooManyFailures(seconds);
+      const others = newTokens.take('all addresses');
+      if (others > 0) throw tooManyNewTokens(others);
+    }
     return reviewer.review(token);
   };
 
@@ -59,6 +68,14 @@ export function createAuthenticator(deps: Omit<GatewayDeps, 'uploads' | 'schemas
 function tooManyFailures(seconds: number): Problem {
   return new Problem('too-many-requests', {
     detail: 'Too many requests from this address did not prove who sends them. Correct the proof before you send more.',
+    retryAfterSeconds: seconds,
+  });
+}
+
+function tooManyNewTokens(seconds: number): Problem {
+  return new Problem('unavailable', {
+    detail:
+      'Too many tokens are new at the moment, and each must be checked. Nothing was changed; send the request again.',
     retryAfterSeconds: seconds,
   });
 }

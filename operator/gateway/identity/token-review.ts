@@ -11,7 +11,7 @@ import { findNameFault, RESERVED_BY_GATEWAY } from './names.ts';
 
 /** A token that is revoked is refused after this time, in ms. */
 export const REUSE_MS = 10_000;
-const MAX_TOKENS = 5_000;
+const MAX_TOKENS = 2_000;
 
 export interface TokenReviewer {
   /** Was the token found right a moment ago? Then a question about it is no guess. */
