@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { grantSql } from '#ledger/ledger-rights.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import {
@@ -238,6 +239,29 @@ describe('a partner waits', () => {
     expect(answer).toMatchObject({
       status: 503,
       body: { detail: expect.stringContaining('no Secret batch-upload-database') },
+    });
+  });
+
+  it('while the role of the Secret has not all rights on the ledger, and no longer', async () => {
+    const own = await createLedgerDatabase(postgres);
+    const as = new URL(own);
+    [as.username, as.password] = ['sender', 'secret'];
+    const answer = async () => {
+      const away = await startGatewayBench({ databaseUrl: as.href });
+      away.secret(NAMESPACE, 'batch-upload-partners', { acme: KEY });
+      const result = await send({ at: await away.start({ extend: addProbe }) });
+      await away[Symbol.asyncDispose]();
+      return result;
+    };
+    await withClient(own, async (client) => {
+      await client.query("CREATE ROLE sender LOGIN PASSWORD 'secret'");
+      await client.query(grantSql('sender'));
+      expect(await answer()).toMatchObject({ status: 200 });
+      await client.query('REVOKE UPDATE ON batch_upload.batch_upload_nonces FROM sender');
+      expect(await answer()).toMatchObject({
+        status: 503,
+        body: { detail: expect.stringContaining('Run as its owner: GRANT') },
+      });
     });
   });
 
