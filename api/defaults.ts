@@ -3,6 +3,7 @@ export const DEFAULT_NAMES = {
   databaseSecret: 'batch-upload-database',
   migrateSecret: 'batch-upload-migrate',
   s3Secret: 'batch-upload-s3',
+  partnersSecret: 'batch-upload-partners',
   serviceAccount: 'batch-upload-runner',
 } as const;
 

@@ -2,6 +2,7 @@
 import { ConfigError, integer, list, positive } from '#common/config.ts';
 import type { PodAddress } from '#kube/pod-access.ts';
 import { type ProgramConfig, readApiServer, readProgramConfig } from './program-config.ts';
+import { isSafeUrl } from './safe-url.ts';
 
 /** Where the files of a namespace go. */
 export interface FileStorage {
@@ -110,6 +111,9 @@ function readOidc(env: NodeJS.ProcessEnv): OidcSettings | null {
   const { issuer = '', audience = '', userClaim = 'sub', groupsClaim = 'groups', prefix = 'oidc:' } = fields;
   if (prefix === '' || prefix.startsWith('system:')) {
     throw new ConfigError(`${name}: the prefix must not be empty and must not begin with system:`);
+  }
+  if (!isSafeUrl(issuer) || /[?#]/.test(issuer)) {
+    throw new ConfigError(`${name}: the issuer must be a URL that begins with https://, without a query`);
   }
   return { issuer, audience, userClaim, groupsClaim, prefix };
 }

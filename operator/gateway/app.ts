@@ -1,8 +1,8 @@
 /** The API as a fastify instance: who sends a request and what he may do is decided here, before any handler runs. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyRequest, type FastifyServerOptions } from 'fastify';
-import { checkNamespace } from '#operator/tenancy/allow-list.ts';
+import fastify, { type FastifyServerOptions } from 'fastify';
 import type { Authorizer } from './access/authorize.ts';
+import { addAdmission } from './admission.ts';
 import { fileRoutes } from './files/routes.ts';
 import { answerProblem, toProblem } from './http/answer-problem.ts';
 import type { Certificate } from './http/certificate.ts';
@@ -10,6 +10,7 @@ import { allowOrigins } from './http/cors.ts';
 import { measureRequests } from './http/measure.ts';
 import { describeApi } from './http/openapi.ts';
 import { Problem } from './http/problem.ts';
+import { answerClientError, SERVER_LIMITS, type ServerLimits } from './http/server-limits.ts';
 import { refuseUnknownPaths } from './http/unknown-paths.ts';
 import type { Authenticate } from './identity/authenticate.ts';
 import type { GatewayApp, GatewayDeps } from './model/types.ts';
@@ -17,23 +18,30 @@ import { schemaRoutes } from './schemas/routes.ts';
 import { errorRoutes } from './uploads/error-routes.ts';
 import { uploadRoutes } from './uploads/routes.ts';
 
-/** A request is some names and options; file bytes never come here. */
-const MAX_BODY_BYTES = 64 * 1024;
-const REQUEST_TIMEOUT_MS = 30_000;
-
 export interface AppDeps extends GatewayDeps {
   authenticate: Authenticate;
   authorizer: Authorizer;
   /** Absent: plain HTTP. */
   certificate?: Certificate | undefined;
+  limits?: ServerLimits;
 }
 
 export async function createApp(deps: AppDeps): Promise<GatewayApp> {
+  const { limits = SERVER_LIMITS } = deps;
+  const http = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: limits.checkEveryMs,
+  };
   const app: GatewayApp = fastify({
-    bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestTimeoutMs,
     connectionTimeout: 0,
-    keepAliveTimeout: 60_000,
+    keepAliveTimeout: limits.keepAliveMs,
+    ...(deps.certificate ? { https: { ...http, ...deps.certificate.context } } : { http }),
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => answerProblem(reply, toProblem(error, deps), { request, ...deps }),
     forceCloseConnections: true,
     // Nothing of a request is trusted that a proxy could have been given by its sender.
     trustProxy: false,
@@ -41,11 +49,11 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
     // A name of Kubernetes has up to 253 characters; what is longer is refused by the schemas of the routes.
     routerOptions: { maxParamLength: 1024 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: true, allErrors: true } },
-    ...(deps.certificate ? { https: deps.certificate.context } : {}),
   } as FastifyServerOptions).withTypeProvider<TypeBoxTypeProvider>();
 
   app.decorateRequest('rawBody', null);
-  app.decorateRequest('scope', 'Own');
+  // Fastify brings a parser of plain text.
+  app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     request.rawBody = body;
     try {
@@ -60,7 +68,7 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
   allowOrigins(app, deps.config.allowedOrigins);
   refuseUnknownPaths(app);
   deps.certificate?.keepFresh(app);
-  app.addHook('preValidation', (request) => admit(request, deps));
+  addAdmission(app, { ...deps, limits });
   app.setErrorHandler((error, request, reply) => answerProblem(reply, toProblem(error, deps), { request, ...deps }));
   await describeApi(app);
   await app.register(
@@ -73,17 +81,8 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
     },
     { prefix: '/v1/namespaces/:namespace' },
   );
+  // Node would leave out headers above a number of its own; checkHead refuses them.
+  app.server.maxHeadersCount = 0;
+  app.server.maxConnections = limits.connections;
   return app;
-}
-
-/** @throws Problem */
-async function admit(request: FastifyRequest, { authenticate, authorizer, config }: AppDeps): Promise<void> {
-  const { access } = request.routeOptions.config;
-  if (access === undefined) return;
-  const { namespace, name } = request.params as { namespace: string; name?: string };
-  request.identity = await authenticate(request, namespace);
-  const refusal = checkNamespace(namespace, config);
-  // Who may not see a namespace learns nothing about it.
-  if (refusal !== null) throw new Problem('namespace-not-enabled', { detail: refusal.message });
-  request.scope = await authorizer.authorize(request.identity, { ...access, namespace, name });
 }

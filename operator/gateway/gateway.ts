@@ -12,8 +12,10 @@ import { createSecretReader, createStorageClients } from '#operator/tenancy/stor
 import { createAuthorizer } from './access/authorize.ts';
 import { createApp } from './app.ts';
 import { openCertificate } from './http/certificate.ts';
+import type { ServerLimits } from './http/server-limits.ts';
 import { createAuthenticator } from './identity/authenticate.ts';
 import type { GatewayMetrics } from './model/metrics.ts';
+import type { GatewayApp } from './model/types.ts';
 
 export interface Gateway {
   readonly uploads: Reflector<BatchUpload>;
@@ -32,6 +34,9 @@ export function createGateway(deps: {
   clock: Clock;
   log: Logger;
   metrics: GatewayMetrics;
+  limits?: ServerLimits;
+  /** Adds endpoints, for tests. */
+  extend?: (app: GatewayApp) => void;
 }): Gateway {
   const { client, config, clock, log } = deps;
   const uploads = createReflector({ client, log, type: BATCH_UPLOADS });
@@ -50,6 +55,7 @@ export function createGateway(deps: {
     const certificate = config.tlsFolder === null ? undefined : await openCertificate(config.tlsFolder, { log });
     if (!certificate) log.warn({ port: config.port }, 'tokens come in clear: TLS must end in front of the gateway');
     const app = await createApp({ ...shared, authenticate, authorizer: createAuthorizer(deps), certificate });
+    deps.extend?.(app);
     await app.listen({ port: config.port, host: '::' });
     const address = app.server.address();
     port = typeof address === 'object' && address !== null ? address.port : null;

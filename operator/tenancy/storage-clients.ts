@@ -36,16 +36,19 @@ export function createSecretReader(deps: {
   client: Pick<KubeClient, 'find'>;
   program: Program;
   clock: Clock;
+  /** `latin1` gives a character for each byte, for values that are no text. */
+  encoding?: 'utf8' | 'latin1';
 }): SecretReader {
   const known = new Map<string, { data: Promise<SecretData | null>; askedAt: number; until: number }>();
   const keyOf = ({ namespace, name }: SecretRef) => `${namespace}/${name}`;
+  const { encoding = 'utf8' } = deps;
   return {
     read(ref) {
       const key = keyOf(ref);
       const entry = known.get(key);
       if (entry !== undefined && deps.clock.monotonic() < entry.until) return entry.data;
       // All concurrent callers share this request, so that no caller's signal may end it. It has its own time limit.
-      const data = findSecret(deps, ref).then((secret) => (secret ? decode(secret.data ?? {}) : null));
+      const data = findSecret(deps, ref).then((secret) => (secret ? decode(secret.data ?? {}, encoding) : null));
       const askedAt = deps.clock.monotonic();
       const fresh = { data, askedAt, until: askedAt + SECRET_TTL_MS };
       known.set(key, fresh);
@@ -66,9 +69,9 @@ export function createSecretReader(deps: {
   };
 }
 
-function decode(data: Record<string, string>): SecretData {
+function decode(data: Record<string, string>, encoding: 'utf8' | 'latin1'): SecretData {
   return Object.fromEntries(
-    Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
+    Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString(encoding)]),
   );
 }
 

@@ -4,7 +4,7 @@ import { API_GROUP } from '#kube/custom-resources.ts';
 import type { KubeClient } from '#kube/types.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Access, Identity } from '#operator/gateway/model/types.ts';
-import { SUBJECT_ACCESS_REVIEWS } from './reviews.ts';
+import { askReview, SUBJECT_ACCESS_REVIEWS } from './reviews.ts';
 
 /** A right that is taken away ends after this time, in ms. */
 export const REUSE_MS = 5_000;
@@ -44,10 +44,8 @@ export function createAuthorizer({ client, clock }: { client: Pick<KubeClient, '
     // The oldest answers come first in a Map.
     if (answers.size >= MAX_ANSWERS)
       for (const old of [...answers.keys()].slice(0, MAX_ANSWERS / 2)) answers.delete(old);
-    const review = { metadata: {}, spec: { ...subject, resourceAttributes: attributes } };
-    const allowed = client
-      .create(SUBJECT_ACCESS_REVIEWS, review, { timeoutMs: 5_000 })
-      .then(({ status }) => status?.allowed === true);
+    const spec = { ...subject, resourceAttributes: attributes };
+    const allowed = askReview(client, SUBJECT_ACCESS_REVIEWS, spec).then((status) => status?.allowed === true);
     const entry = { allowed, until: clock.monotonic() + REUSE_MS };
     answers.delete(key);
     answers.set(key, entry);

@@ -24,8 +24,17 @@ export interface Identity {
   proof: 'OpenIDConnect' | 'TokenReview' | 'MessageSignature';
   /** The only namespace in which the identity is valid; null: every namespace. */
   namespace: string | null;
-  /** Epoch ms at which the proof expires; null: the proof is for one request alone, or has no end. */
+  /** Epoch ms at which the proof must be given anew; a watch ends then. Null: never. */
   expiresAt: number | null;
+}
+
+/** A request whose signature is right for everything but the body, which has not come yet. */
+export interface SignedRequest {
+  /**
+   * Compares the body with the digest that was signed, and makes sure that the request was never sent before.
+   * @throws Problem unauthenticated, unavailable
+   */
+  confirm(body: Buffer | null): Promise<Identity>;
 }
 
 /** What an endpoint asks Kubernetes' RBAC for, in the namespace of the path. */
@@ -49,6 +58,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set before a handler of an endpoint with an `access` runs. */
     identity: Identity;
+    /** Null unless the request is signed. */
+    signed: SignedRequest | null;
     /** `Own`: the handler must show and change only uploads that the identity created. */
     scope: 'All' | 'Own';
     /** The body as it was sent, of which a signature covers the digest. */

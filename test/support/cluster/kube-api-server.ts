@@ -36,6 +36,8 @@ export interface KubeApiServer extends AsyncDisposable {
     reason: string,
     message?: string,
   ): () => void;
+  /** Answers reviews of this kind, such as `tokenreviews`, with the status that `decide` gives for their spec. */
+  review(plural: string, decide: (spec: never) => object): void;
   /** Takes up all requests for which `matches` is true so much later. @returns a function that ends this. */
   slow(matches: (request: ApiRequest) => boolean, ms: number): () => void;
 }
@@ -58,6 +60,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
   const watches = new Set<{ plural: string; response: ServerResponse }>();
   const refusals = new Set<{ matches: Parameters<KubeApiServer['refuse']>[0]; code: number; body: string }>();
   const delays = new Set<{ matches: (request: ApiRequest) => boolean; ms: number }>();
+  const reviews = new Map<string, (spec: never) => object>();
   const requests: ApiRequest[] = [];
   let version = 100;
   const idOf = (plural: string, namespace: string, name: string) => `${plural}/${namespace}/${name}`;
@@ -120,6 +123,10 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       }
       case 'POST': {
         const object: StoredObject = JSON.parse(body);
+        const decide = reviews.get(plural);
+        if (decide !== undefined) {
+          return void answer(response, { ...object, status: decide(object['spec'] as never) }, 201);
+        }
         if (objects.has(idOf(plural, namespace, object.metadata?.name ?? ''))) {
           return void refuse(response, 409, 'AlreadyExists');
         }
@@ -168,6 +175,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       refusals.add(refusal);
       return () => refusals.delete(refusal);
     },
+    review: (plural, decide) => void reviews.set(plural, decide),
     slow(matches, ms) {
       const delay = { matches, ms };
       delays.add(delay);

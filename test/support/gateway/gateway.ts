@@ -1,0 +1,115 @@
+/** Gateways on a real PostgreSQL and an API server in memory. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '#common/clock.ts';
+import { createKubeClient } from '#kube/client.ts';
+import { type GatewayConfig, readGatewayConfig } from '#operator/config/gateway-config.ts';
+import { createGateway } from '#operator/gateway/gateway.ts';
+import type { ServerLimits } from '#operator/gateway/http/server-limits.ts';
+import { createGatewayMetrics } from '#operator/gateway/model/metrics.ts';
+import type { GatewayApp } from '#operator/gateway/model/types.ts';
+import { type KubeApiServer, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
+
+/** The namespace of the bench; `other` is another one in which uploads are enabled. */
+export const NAMESPACE = 'n';
+export const OTHER_NAMESPACE = 'other';
+export const TOKEN_AUDIENCE = 'batch-upload';
+
+export interface GatewayBench extends AsyncDisposable {
+  api: KubeApiServer;
+  /** Puts a Secret whose entries are these texts or bytes. */
+  secret(namespace: string, name: string, data: Record<string, string | Buffer>): void;
+  /** What SubjectAccessReviews allow; everything when absent. */
+  allow(decide: (spec: AccessSpec) => boolean): void;
+  /** Starts another gateway on the same API server. */
+  start(options?: GatewayOptions): Promise<TestGateway>;
+}
+
+export interface AccessSpec {
+  user: string;
+  groups: string[];
+  resourceAttributes: { namespace: string; verb: string; resource: string; subresource?: string; name?: string };
+}
+
+export interface GatewayOptions {
+  config?: Partial<GatewayConfig>;
+  limits?: ServerLimits;
+  /** Adds endpoints. */
+  extend?: (app: GatewayApp) => void;
+}
+
+export interface TestGateway {
+  url: string;
+  port: number;
+  log: ReturnType<typeof createRecordingLog>;
+  metrics: ReturnType<typeof createGatewayMetrics>;
+  stop(): Promise<void>;
+}
+
+/** @param databaseUrl of the default database of both namespaces. */
+export async function startGatewayBench({ databaseUrl }: { databaseUrl: string }): Promise<GatewayBench> {
+  const api = await startKubeApiServer();
+  const running = new Set<TestGateway>();
+  let isAllowed: (spec: AccessSpec) => boolean = () => true;
+  api.review('subjectaccessreviews', (spec: AccessSpec) => ({ allowed: isAllowed(spec) }));
+  const secret: GatewayBench['secret'] = (namespace, name, data) => {
+    const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
+    api.put('secrets', { metadata: { name, namespace }, data: Object.fromEntries(encoded) });
+  };
+  for (const namespace of [NAMESPACE, OTHER_NAMESPACE])
+    secret(namespace, 'batch-upload-database', { uri: databaseUrl });
+
+  return {
+    api,
+    secret,
+    allow(decide) {
+      isAllowed = decide;
+    },
+    async start({ config = {}, ...options } = {}) {
+      const log = createRecordingLog();
+      const metrics = createGatewayMetrics();
+      const client = createKubeClient({ access: api.access, userAgent: 'test' });
+      const environment = {
+        BATCH_UPLOAD_NAMESPACES: `${NAMESPACE},${OTHER_NAMESPACE}`,
+        BATCH_UPLOAD_GATEWAY_PORT: '0',
+      };
+      const gateway = createGateway({
+        client,
+        config: { ...readGatewayConfig(environment), tokenAudience: TOKEN_AUDIENCE, ...config },
+        clock: systemClock,
+        log,
+        metrics,
+        ...options,
+      });
+      const end = new AbortController();
+      const done = gateway.run(end.signal);
+      while (gateway.port === null) await Promise.race([sleep(5), done]);
+      const started: TestGateway = {
+        url: `http://127.0.0.1:${gateway.port}`,
+        port: gateway.port,
+        log,
+        metrics,
+        async stop() {
+          running.delete(started);
+          end.abort(new Error('the test is over'));
+          await done;
+          await client.close();
+        },
+      };
+      running.add(started);
+      return started;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...running].map((gateway) => gateway.stop()));
+      await api[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Endpoints that answer with the identity of their sender, and with what he has sent. */
+export function addProbe(app: GatewayApp): void {
+  const url = '/v1/namespaces/:namespace/probe';
+  const config = (verb: 'list' | 'create') => ({ access: { verb, resource: 'batchuploads' as const } });
+  app.get(url, { config: config('list') }, async ({ identity }) => identity);
+  app.post(url, { config: config('create') }, async ({ identity, body }) => ({ ...identity, body }));
+}
