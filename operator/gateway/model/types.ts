@@ -65,6 +65,12 @@ export type GatewayApp = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
+/** From which size on a file is put in parts, and the smallest part, in bytes. */
+export interface FileLimits {
+  onePutBytes: number;
+  partBytes: number;
+}
+
 /** What the endpoints need. */
 export interface GatewayDeps {
   config: GatewayConfig;
@@ -81,4 +87,6 @@ export interface GatewayDeps {
   metrics: GatewayMetrics;
   /** Aborts when the program ends. */
   signal: AbortSignal;
+  /** Smaller in tests. */
+  fileLimits?: FileLimits;
 }

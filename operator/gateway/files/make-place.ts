@@ -1,0 +1,157 @@
+/** Gives a sender a place for a file, and the requests that are signed for the place. */
+import { randomUUID } from 'node:crypto';
+import { type FileRow, insertFile, KEPT_HOURS } from '#ledger/gateway/files.ts';
+import { Problem } from '#operator/gateway/http/problem.ts';
+import type { FileLimits, GatewayDeps, Identity } from '#operator/gateway/model/types.ts';
+import { keyOf } from './check-storage.ts';
+import { refuseChecksum } from './checksums.ts';
+import { withLedger } from './file-ledger.ts';
+import { refuseFileName } from './file-name.ts';
+import { type FileAnswer, MAX_PARTS_AT_ONCE } from './file-schemas.ts';
+import { abortMultipart, createMultipart, type MultipartFile } from './multipart.ts';
+import { choosePartSize, countParts } from './parts.ts';
+import { isMultipart } from './remove-object.ts';
+import { type Signing, signerFor, signForm, signPart, signPut } from './sign.ts';
+import { fileStorageOf, type OpenStorage, withStorage } from './storage.ts';
+
+export const FILE_LIMITS: FileLimits = { onePutBytes: 100_000_000, partBytes: 16 * 1024 ** 2 };
+
+/** Time in which a request that is signed must begin: long after an object is removed no URL is valid. */
+const URL_SECONDS = 3600;
+
+export interface AskedFile {
+  name: string;
+  size: number;
+  contentType: string;
+  checksum?: { algorithm: string; value: string };
+}
+
+export async function makePlace(
+  deps: GatewayDeps,
+  { namespace, identity, asked }: { namespace: string; identity: Pick<Identity, 'user'>; asked: AskedFile },
+): Promise<FileAnswer> {
+  const limits = deps.fileLimits ?? FILE_LIMITS;
+  const inParts = asked.size > limits.onePutBytes;
+  checkAsked(asked, inParts);
+  const { bucket, prefix } = fileStorageOf(deps.config, namespace);
+  const id = randomUUID();
+  const file = {
+    id,
+    creator: identity.user,
+    bucket,
+    key: keyOf(prefix, id, asked.name),
+    fileName: asked.name,
+    contentType: asked.contentType,
+    size: asked.size,
+    checksum: asked.checksum ?? null,
+    multipart: null,
+  };
+  return withStorage(deps, { namespace, bucket }, async (storage) => {
+    const insert = (multipart: FileRow['multipart']) =>
+      withLedger(deps, namespace, (client, scope) => insertFile(client, scope, { ...file, multipart }));
+    if (inParts) {
+      const multipart = {
+        id: await createMultipart(storage, file),
+        partSize: choosePartSize(file.size, limits.partBytes),
+      };
+      try {
+        return represent(await insert(multipart));
+      } catch (error) {
+        // Without a row nobody would ever abort the multipart upload.
+        await abortMultipart(storage, { ...file, multipart } as MultipartFile).catch(() => undefined);
+        throw error;
+      }
+    }
+    // What cannot be signed leaves no row.
+    const signed = await signWays(deps, namespace, storage, file);
+    return { ...represent(await insert(null)), ...signed };
+  });
+}
+
+/** @throws Problem invalid-request */
+function checkAsked({ name, checksum }: AskedFile, inParts: boolean): void {
+  const wrong = [
+    { pointer: '/name', detail: refuseFileName(name) },
+    { pointer: '/checksum', detail: checksum ? refuseChecksum(checksum, { inParts }) : null },
+  ].flatMap(({ pointer, detail }) => (detail === null ? [] : [{ pointer, detail }]));
+  const [first] = wrong;
+  if (first === undefined) return;
+  const what = first.pointer === '/name' ? 'The name of the file' : 'The checksum of the file';
+  throw new Problem('invalid-request', { detail: `${what} ${first.detail}.`, errors: wrong });
+}
+
+async function signWays(
+  deps: GatewayDeps,
+  namespace: string,
+  storage: OpenStorage,
+  file: Pick<FileRow, 'bucket' | 'key' | 'size' | 'contentType' | 'checksum'>,
+): Promise<Pick<FileAnswer, 'put' | 'form'>> {
+  const { signing, expiresAt } = startSigning(deps, namespace, storage);
+  return storage.send(file.key, async () => ({
+    put: { ...(await signPut(signing, file)), expiresAt },
+    form: { ...(await signForm(signing, file)), expiresAt },
+  }));
+}
+
+function startSigning(
+  { config, clock }: GatewayDeps,
+  namespace: string,
+  { s3 }: OpenStorage,
+  until = Number.POSITIVE_INFINITY,
+) {
+  const { publicEndpoint } = fileStorageOf(config, namespace);
+  const at = clock.now();
+  const seconds = Math.min(URL_SECONDS, Math.floor((until - at) / 1000));
+  const signing: Signing = { signer: signerFor(s3, publicEndpoint), at, seconds };
+  return { signing, expiresAt: new Date(at + seconds * 1000).toISOString() };
+}
+
+/** @throws Problem invalid-request for numbers that the file does not have */
+export async function signParts(deps: GatewayDeps, namespace: string, file: MultipartFile, numbers: readonly number[]) {
+  const { bucket, key, multipart, size } = file;
+  const count = countParts({ size, partSize: multipart.partSize });
+  const wrong = numbers.filter((number) => number > count);
+  if (wrong.length > 0) {
+    throw new Problem('invalid-request', {
+      detail: `The file ${file.id} has the parts 1 to ${count}, and no part ${wrong.join(', ')}.`,
+      errors: [{ pointer: '/numbers', detail: `must be from 1 to ${count}` }],
+    });
+  }
+  const left = expiryOf(file).getTime();
+  return withStorage(deps, { namespace, bucket }, async (storage) => {
+    const { signing, expiresAt } = startSigning(deps, namespace, storage, left);
+    if (signing.seconds < 1)
+      throw new Problem('conflict', { detail: `The place of the file ${file.id} has expired. Ask for a new place.` });
+    const parts = await storage.send(key, () => Promise.all(numbers.map((number) => signPart(signing, file, number))));
+    return { parts, expiresAt };
+  });
+}
+
+export const expiryOf = ({ createdAt }: Pick<FileRow, 'createdAt'>) =>
+  new Date(createdAt.getTime() + KEPT_HOURS * 3_600_000);
+
+export function represent(file: FileRow): FileAnswer {
+  const { id, bucket, key, size, contentType, checksum, state, uploadName, createdAt } = file;
+  return {
+    id,
+    name: file.fileName,
+    key,
+    bucket,
+    size,
+    contentType,
+    ...(checksum === null ? {} : { checksum: checksum as NonNullable<FileAnswer['checksum']> }),
+    state,
+    ...(uploadName === null ? {} : { uploadName }),
+    createdAt: createdAt.toISOString(),
+    expiresAt: expiryOf(file).toISOString(),
+    ...(isMultipart(file)
+      ? {
+          multipart: {
+            partSize: file.multipart.partSize,
+            parts: countParts({ size, partSize: file.multipart.partSize }),
+            partsAtOnce: MAX_PARTS_AT_ONCE,
+          },
+        }
+      : {}),
+  };
+}
