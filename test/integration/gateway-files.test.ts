@@ -1,4 +1,10 @@
+import { execFile, spawnSync } from 'node:child_process';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import {
   CreateBucketCommand,
   GetObjectCommand,
@@ -22,6 +28,7 @@ import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { ALICE, type Answer, type FilesGateway, NAMESPACE, startFilesGateway } from '#support/gateway/files-gateway.ts';
 import { crc64nvme } from '#support/storage/crc64nvme.ts';
 import { type S3Server, startS3Server } from '#support/storage/s3-server.ts';
+import { listBlocks, readProjectFile } from '../unit/docs/markdown.ts';
 
 const MIB = 1024 ** 2;
 /** S3's smallest part. */
@@ -717,6 +724,38 @@ describe('web pages', () => {
   it('are not looked for when no origins are configured', async () => {
     await using gateway = await start();
     expect((await gateway.call('GET', '/files/storage')).body.pages.status).toBe('NotNeeded');
+  });
+});
+
+// The lines of the page need jq, which the project itself does not.
+const hasJq = spawnSync('jq', ['--version']).status === 0;
+describe.skipIf(!hasJq)('docs/how-to/upload-by-api.md', () => {
+  const blocks = listBlocks(readProjectFile('docs/how-to/upload-by-api.md'))
+    .filter(({ language }) => language === 'bash')
+    .map(({ lines }) => lines.join('\n'));
+
+  it.each([
+    ['one PUT', 1000, blocks.slice(0, 3)],
+    ['parts', 12 * MIB, [blocks[0]!.replace(/, checksum: {.*?}/, ''), 'ID=$(jq -r .id place.json)', blocks[3]!]],
+  ])('its lines put a file by %s', async (_, length, lines) => {
+    await using gateway = await start({ fileLimits: { onePutBytes: 8 * MIB, partBytes: PART } });
+    await gateway.app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = gateway.app.server.address() as AddressInfo;
+    const folder = await mkdtemp(join(tmpdir(), 'batch-upload-docs-'));
+    const content = randomBytes(length);
+    await writeFile(join(folder, 'records.csv'), content);
+    const API = `http://127.0.0.1:${port}/v1/namespaces/${NAMESPACE}`;
+    const env = { ...process.env, API, TOKEN: ALICE.user, FILE: 'records.csv' };
+    const script = ['set -euo pipefail', ...lines].join('\n');
+    try {
+      const { stdout } = await promisify(execFile)('bash', ['-c', script], { cwd: folder, env });
+      const { id } = JSON.parse(stdout.slice(stdout.lastIndexOf('{')));
+      const { key } = await pin(gateway, id);
+      const { Body } = await gateway.s3.send(new GetObjectCommand({ Bucket: gateway.bucket, Key: key }));
+      expect(Buffer.from(await Body!.transformToByteArray()).equals(content)).toBe(true);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });
 

@@ -8,6 +8,9 @@ import { MAX_FILE_BYTES, MAX_PARTS } from './parts.ts';
 /** The largest number of parts whose URLs are signed by one request. */
 export const MAX_PARTS_AT_ONCE = 100;
 
+/** The media type of a file of which its sender says none. */
+export const DEFAULT_TYPE = 'application/octet-stream';
+
 const strict = { additionalProperties: false };
 const time = (description: string) => Type.String({ format: 'date-time', description });
 const partNumber = (description: string) => Type.Integer({ minimum: 1, maximum: MAX_PARTS, description });
@@ -40,12 +43,14 @@ export const NewFile = Type.Object(
       description: `The name of the file: ${MAX_NAME_BYTES} bytes of UTF-8 at most, without folders and control characters, and not beginning with a dot. The name is kept as it is.`,
     }),
     size: Type.Integer({ minimum: 0, maximum: MAX_FILE_BYTES, description: 'Bytes of the file.' }),
-    contentType: Type.String({
-      default: 'application/octet-stream',
-      maxLength: 127,
-      pattern: '^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9-]+=[A-Za-z0-9_.+-]+)*$',
-      description: 'The media type with which the storage keeps the file.',
-    }),
+    contentType: Type.Optional(
+      Type.String({
+        default: DEFAULT_TYPE,
+        maxLength: 127,
+        pattern: '^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(; ?[A-Za-z0-9-]+=[A-Za-z0-9_.+-]+)*$',
+        description: 'The media type with which the storage keeps the file.',
+      }),
+    ),
     checksum: Type.Optional(Checksum),
   },
   strict,

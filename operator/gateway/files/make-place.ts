@@ -7,7 +7,7 @@ import { keyOf } from './check-storage.ts';
 import { refuseChecksum } from './checksums.ts';
 import { withLedger } from './file-ledger.ts';
 import { refuseFileName } from './file-name.ts';
-import { type FileAnswer, MAX_PARTS_AT_ONCE } from './file-schemas.ts';
+import { DEFAULT_TYPE, type FileAnswer, MAX_PARTS_AT_ONCE } from './file-schemas.ts';
 import { abortMultipart, createMultipart, type MultipartFile } from './multipart.ts';
 import { choosePartSize, countParts } from './parts.ts';
 import { isMultipart } from './remove-object.ts';
@@ -22,7 +22,7 @@ const URL_SECONDS = 3600;
 export interface AskedFile {
   name: string;
   size: number;
-  contentType: string;
+  contentType?: string;
   checksum?: { algorithm: string; value: string };
 }
 
@@ -41,7 +41,7 @@ export async function makePlace(
     bucket,
     key: keyOf(prefix, id, asked.name),
     fileName: asked.name,
-    contentType: asked.contentType,
+    contentType: asked.contentType ?? DEFAULT_TYPE,
     size: asked.size,
     checksum: asked.checksum ?? null,
     multipart: null,

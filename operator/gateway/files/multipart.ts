@@ -78,7 +78,7 @@ async function readPage(
   }
 }
 
-/** Aborting what is gone counts as done. @throws Fault S3_* */
+/** A multipart upload that does not exist any more counts as aborted. @throws Fault S3_* */
 export async function abortMultipart({ s3, send }: OpenStorage, { bucket, key, multipart }: MultipartFile) {
   const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: multipart.id });
   try {

@@ -1,6 +1,6 @@
 /**
- * The API of the gateway on a real PostgreSQL and a real S3 server. Who sends a request is what the header x-test-user
- * says, and everybody may create uploads.
+ * The API of the gateway on a real PostgreSQL and a real S3 server. Who sends a request is what the header x-test-user or
+ * the token says, and everybody may create uploads.
  */
 import { S3Client } from '@aws-sdk/client-s3';
 import type { FastifyRequest } from 'fastify';
@@ -103,7 +103,7 @@ export async function startFilesGateway({
     metrics: createGatewayMetrics(),
     signal: stop.signal,
     authenticate: async ({ headers }: FastifyRequest): Promise<Identity> => ({
-      user: String(headers['x-test-user']),
+      user: headers.authorization?.replace('Bearer ', '') ?? String(headers['x-test-user']),
       groups: [],
       proof: 'TokenReview',
       namespace: null,
