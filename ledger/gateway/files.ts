@@ -86,6 +86,21 @@ export async function insertFile(client: ClientBase, { clusterId, namespace }: L
   return toFile(result.rows[0]!);
 }
 
+/** @returns how many files the user has asked for that are neither registered nor removed yet, `limit` at most. */
+export async function countUnregistered(
+  client: ClientBase,
+  { clusterId, namespace, creator, limit }: LedgerScope & { creator: string; limit: number },
+): Promise<number> {
+  const result = await client.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM (
+       SELECT FROM batch_upload.batch_upload_files
+       WHERE cluster_id = $1 AND namespace = $2 AND creator = $3 AND registered_at IS NULL AND removed_at IS NULL
+       LIMIT $4) left_files`,
+    [clusterId, namespace, creator, limit],
+  );
+  return result.rows[0]!.count;
+}
+
 export async function findFile(
   client: ClientBase,
   { clusterId, namespace, id }: FileRef,

@@ -27,6 +27,8 @@ CREATE TABLE batch_upload.batch_upload_files (
 );
 CREATE INDEX batch_upload_files_left ON batch_upload.batch_upload_files (cluster_id, namespace, created_at)
   WHERE registered_at IS NULL AND removed_at IS NULL;
+CREATE INDEX batch_upload_files_creator ON batch_upload.batch_upload_files (cluster_id, namespace, creator)
+  WHERE registered_at IS NULL AND removed_at IS NULL;
 
 -- The answer of each request with an Idempotency-Key, for a day.
 CREATE TABLE batch_upload.batch_upload_requests (

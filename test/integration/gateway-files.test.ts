@@ -255,7 +255,7 @@ describe.each([{ versioned: false }, { versioned: true }])('a file of one PUT, v
 });
 
 describe('a large file', () => {
-  const fileLimits = { onePutBytes: 8 * MIB, partBytes: PART };
+  const fileLimits = { onePutBytes: 8 * MIB, partBytes: PART, unregistered: 100 };
   const size = 6 * PART - 12_345;
   const content = randomBytes(size);
   const checksum = { algorithm: 'CRC64NVME', value: crc64nvme(content) };
@@ -443,7 +443,7 @@ describe('names', () => {
 describe('a file of somebody else', () => {
   it('is no file, whatever is asked', async () => {
     await using gateway = await start({
-      fileLimits: { onePutBytes: 8, partBytes: PART },
+      fileLimits: { onePutBytes: 8, partBytes: PART, unregistered: 100 },
       config: { namespaces: ['n', 'm'] },
     });
     gateway.secret('m', 'batch-upload-database', { uri: gateway.databaseUrl });
@@ -470,6 +470,20 @@ describe('a file of somebody else', () => {
     await using gateway = await start();
     expect((await gateway.call('GET', `/files/${id}`)).status).toBeGreaterThanOrEqual(400);
   });
+});
+
+it('a user asks for so many files that nobody registers, and for no more', async () => {
+  await using gateway = await start({ fileLimits: { onePutBytes: 8 * MIB, partBytes: PART, unregistered: 2 } });
+  const { id } = await ask(gateway);
+  await ask(gateway);
+  const body = { name: 'a.csv', size: 1 };
+  expect(await gateway.call('POST', '/files', { body })).toMatchObject({
+    status: 429,
+    body: { detail: expect.stringMatching(/alice has asked for 2 files .* that no upload loads/) },
+  });
+  expect(await gateway.call('POST', '/files', { body, user: 'bob' })).toMatchObject({ status: 201 });
+  await register(gateway, id);
+  await ask(gateway);
 });
 
 describe('a registration', () => {
@@ -738,7 +752,7 @@ describe.skipIf(!hasJq)('docs/how-to/upload-by-api.md', () => {
     ['one PUT', 1000, blocks.slice(0, 3)],
     ['parts', 12 * MIB, [blocks[0]!.replace(/, checksum: {.*?}/, ''), 'ID=$(jq -r .id place.json)', blocks[3]!]],
   ])('its lines put a file by %s', async (_, length, lines) => {
-    await using gateway = await start({ fileLimits: { onePutBytes: 8 * MIB, partBytes: PART } });
+    await using gateway = await start({ fileLimits: { onePutBytes: 8 * MIB, partBytes: PART, unregistered: 100 } });
     await gateway.app.listen({ port: 0, host: '127.0.0.1' });
     const { port } = gateway.app.server.address() as AddressInfo;
     const folder = await mkdtemp(join(tmpdir(), 'batch-upload-docs-'));

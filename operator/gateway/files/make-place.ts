@@ -1,6 +1,6 @@
 /** Gives a sender a place for a file, and the requests that are signed for the place. */
 import { randomUUID } from 'node:crypto';
-import { type FileRow, insertFile, KEPT_HOURS } from '#ledger/gateway/files.ts';
+import { countUnregistered, type FileRow, insertFile, KEPT_HOURS } from '#ledger/gateway/files.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { FileLimits, GatewayDeps, Identity } from '#operator/gateway/model/types.ts';
 import { keyOf } from './check-storage.ts';
@@ -14,7 +14,9 @@ import { isMultipart } from './remove-object.ts';
 import { type Signing, signerFor, signForm, signPart, signPut } from './sign.ts';
 import { fileStorageOf, type OpenStorage, withStorage } from './storage.ts';
 
-export const FILE_LIMITS: FileLimits = { onePutBytes: 100_000_000, partBytes: 16 * 1024 ** 2 };
+const FILE_LIMITS: FileLimits = { onePutBytes: 100_000_000, partBytes: 16 * 1024 ** 2, unregistered: 10_000 };
+
+export const limitsOf = ({ fileLimits }: Pick<GatewayDeps, 'fileLimits'>) => fileLimits ?? FILE_LIMITS;
 
 /** Time in which a request that is signed must begin: long after an object is removed no URL is valid. */
 const URL_SECONDS = 3600;
@@ -30,9 +32,8 @@ export async function makePlace(
   deps: GatewayDeps,
   { namespace, identity, asked }: { namespace: string; identity: Pick<Identity, 'user'>; asked: AskedFile },
 ): Promise<FileAnswer> {
-  const limits = deps.fileLimits ?? FILE_LIMITS;
+  const limits = limitsOf(deps);
   const inParts = asked.size > limits.onePutBytes;
-  checkAsked(asked, inParts);
   const { bucket, prefix } = fileStorageOf(deps.config, namespace);
   const id = randomUUID();
   const file = {
@@ -69,7 +70,8 @@ export async function makePlace(
 }
 
 /** @throws Problem invalid-request */
-function checkAsked({ name, checksum }: AskedFile, inParts: boolean): void {
+export function checkAsked(deps: Pick<GatewayDeps, 'fileLimits'>, { name, size, checksum }: AskedFile): void {
+  const inParts = size > limitsOf(deps).onePutBytes;
   const wrong = [
     { pointer: '/name', detail: refuseFileName(name) },
     { pointer: '/checksum', detail: checksum ? refuseChecksum(checksum, { inParts }) : null },
@@ -78,6 +80,19 @@ function checkAsked({ name, checksum }: AskedFile, inParts: boolean): void {
   if (first === undefined) return;
   const what = first.pointer === '/name' ? 'The name of the file' : 'The checksum of the file';
   throw new Problem('invalid-request', { detail: `${what} ${first.detail}.`, errors: wrong });
+}
+
+/** Each row costs the removal some requests to the storage. @throws Problem too-many-requests */
+export async function checkUnregistered(deps: GatewayDeps, namespace: string, creator: string): Promise<void> {
+  const limit = limitsOf(deps).unregistered;
+  const count = await withLedger(deps, namespace, (client, scope) =>
+    countUnregistered(client, { ...scope, creator, limit }),
+  );
+  if (count < limit) return;
+  throw new Problem('too-many-requests', {
+    detail: `${creator} has asked for ${limit} files in the namespace ${namespace} within a day that no upload loads. Register the files that were put, and ask for a place only when a file is to be put: what is not registered counts for ${KEPT_HOURS} hours.`,
+    retryAfterSeconds: 3600,
+  });
 }
 
 async function signWays(

@@ -20,7 +20,7 @@ import {
   StoredFile,
   StoredParts,
 } from './file-schemas.ts';
-import { FILE_LIMITS, makePlace, represent, signParts } from './make-place.ts';
+import { checkAsked, checkUnregistered, limitsOf, makePlace, represent, signParts } from './make-place.ts';
 import { completeMultipart, listParts, type MultipartFile } from './multipart.ts';
 import { isMultipart, removeObject } from './remove-object.ts';
 import { fileStorageOf, withStorage } from './storage.ts';
@@ -71,8 +71,7 @@ function storageRoutes(app: GatewayApp, deps: GatewayDeps): void {
     async ({ params: { namespace } }) => {
       const pages = await check(namespace);
       const { bucket, prefix } = fileStorageOf(deps.config, namespace);
-      const { onePutBytes } = deps.fileLimits ?? FILE_LIMITS;
-      return { bucket, prefix, onePutBytes, pages };
+      return { bucket, prefix, onePutBytes: limitsOf(deps).onePutBytes, pages };
     },
   );
   app.post(
@@ -91,7 +90,9 @@ function storageRoutes(app: GatewayApp, deps: GatewayDeps): void {
       },
     },
     async ({ params: { namespace }, identity, body }, reply) => {
+      checkAsked(deps, body);
       await check(namespace);
+      await checkUnregistered(deps, namespace, identity.user);
       const place = await makePlace(deps, { namespace, identity, asked: body });
       return reply.code(201).header('location', `/v1/namespaces/${namespace}/files/${place.id}`).send(place);
     },

@@ -65,10 +65,13 @@ export type GatewayApp = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-/** From which size on a file is put in parts, and the smallest part, in bytes. */
 export interface FileLimits {
+  /** A file with more bytes is put in parts. */
   onePutBytes: number;
+  /** The smallest part. */
   partBytes: number;
+  /** The files that one user may have asked for and not registered. */
+  unregistered: number;
 }
 
 /** What the endpoints need. */
