@@ -1,6 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import {
   PutBucketCorsCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
+  S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '#common/clock.ts';
@@ -70,6 +72,14 @@ async function ask(gateway: FilesGateway, file: object = {}): Promise<Answer> {
 const send = (url: string, headers: Record<string, string>, body: Uint8Array) =>
   fetch(url, { method: 'PUT', headers, body: Buffer.from(body) });
 const put = ({ put: { url, headers } }: Answer, body: Uint8Array = BODY) => send(url, headers, body);
+
+/** Sends the head of a PUT and the beginning of its body, and breaks the connection. */
+async function cut(url: string, headers: Record<string, string>, beginning: Uint8Array) {
+  const sending = request(url, { method: 'PUT', headers });
+  sending.on('error', () => undefined);
+  await new Promise((resolve) => sending.write(beginning, resolve));
+  sending.destroy();
+}
 
 async function post({ form: { url, fields } }: Answer, body: Uint8Array, changed: Record<string, string> = {}) {
   const form = new FormData();
@@ -288,8 +298,7 @@ describe('a large file', () => {
       await putParts(gateway, id, [1, 4]);
       // A part that is cut in the middle is no part.
       const { body } = await gateway.call('POST', `/files/${id}/parts`, { body: { numbers: [2] } });
-      const cut = send(body.parts[0]!.url, body.parts[0]!.headers, slice(2).subarray(0, MIB));
-      await expect(cut).rejects.toThrow();
+      await cut(body.parts[0]!.url, body.parts[0]!.headers, slice(2).subarray(0, MIB));
       expect(await listed(gateway, id)).toEqual([1, 4]);
       const early = await gateway.call('POST', `/files/${id}/complete`);
       expect(early).toMatchObject({ status: 409, body: { detail: expect.stringMatching(/have these: 2, 3, 5, 6\./) } });
@@ -595,13 +604,11 @@ describe('the removal', () => {
     const place = await ask(gateway);
     await put(place);
     await makeOld(gateway);
-    gateway.secret(NAMESPACE, 'batch-upload-s3', {
-      AWS_ACCESS_KEY_ID: 'nobody',
-      AWS_SECRET_ACCESS_KEY: 'x',
-      AWS_ENDPOINT_URL_S3: server.endpoint,
-    });
-    gateway.deps.storage.distrust(NAMESPACE, { bucket: gateway.bucket, prefix: '' });
-    await soon(() => expect(removeLeftFilesOf(gateway.deps, NAMESPACE)).rejects.toThrow(/refused the access keys/));
+    const credentials = { accessKeyId: 'nobody', secretAccessKey: 'x' };
+    const refused = new S3Client({ ...server, forcePathStyle: true, credentials });
+    const storage = { ...gateway.deps.storage, open: async () => refused };
+    await expect(removeLeftFilesOf({ ...gateway.deps, storage }, NAMESPACE)).rejects.toThrow(/refused the access keys/);
+    refused.destroy();
     expect(await exists(gateway, place)).toBe(true);
     await expect(register(gateway, place.id)).rejects.toThrow(/removed/);
   });
