@@ -114,6 +114,12 @@ export const PartNumbers = Type.Object(
       maxItems: MAX_PARTS_AT_ONCE,
       uniqueItems: true,
     }),
+    checksums: Type.Optional(
+      Type.Array(Type.String({ maxLength: 64 }), {
+        description:
+          "The checksums of these parts, in the order of `numbers`, by the algorithm of the file's own checksum: the storage then refuses a part that was cut or changed on its way.",
+      }),
+    ),
   },
   strict,
 );

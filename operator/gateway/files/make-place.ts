@@ -121,24 +121,43 @@ function startSigning(
   return { signing, expiresAt: new Date(at + seconds * 1000).toISOString() };
 }
 
-/** @throws Problem invalid-request for numbers that the file does not have */
-export async function signParts(deps: GatewayDeps, namespace: string, file: MultipartFile, numbers: readonly number[]) {
-  const { bucket, key, multipart, size } = file;
-  const count = countParts({ size, partSize: multipart.partSize });
-  const wrong = numbers.filter((number) => number > count);
-  if (wrong.length > 0) {
-    throw new Problem('invalid-request', {
-      detail: `The file ${file.id} has the parts 1 to ${count}, and no part ${wrong.join(', ')}.`,
-      errors: [{ pointer: '/numbers', detail: `must be from 1 to ${count}` }],
-    });
-  }
-  const left = expiryOf(file).getTime();
+export interface AskedParts {
+  numbers: readonly number[];
+  checksums?: readonly string[];
+}
+
+/** @throws Problem invalid-request, conflict when the place has expired */
+export async function signParts(deps: GatewayDeps, namespace: string, file: MultipartFile, asked: AskedParts) {
+  const { id, bucket, key } = file;
+  const parts = checkAskedParts(file, asked);
+  const until = expiryOf(file).getTime();
   return withStorage(deps, { namespace, bucket }, async (storage) => {
-    const { signing, expiresAt } = startSigning(deps, namespace, storage, left);
-    if (signing.seconds < 1)
-      throw new Problem('conflict', { detail: `The place of the file ${file.id} has expired. Ask for a new place.` });
-    const parts = await storage.send(key, () => Promise.all(numbers.map((number) => signPart(signing, file, number))));
-    return { parts, expiresAt };
+    const { signing, expiresAt } = startSigning(deps, namespace, storage, until);
+    if (signing.seconds < 1) {
+      throw new Problem('conflict', { detail: `The place of the file ${id} has expired. Ask for a new place.` });
+    }
+    const signed = await storage.send(key, () => Promise.all(parts.map((part) => signPart(signing, file, part))));
+    return { parts: signed, expiresAt };
+  });
+}
+
+function checkAskedParts({ id, size, multipart, checksum }: MultipartFile, { numbers, checksums }: AskedParts) {
+  const count = countParts({ size, partSize: multipart.partSize });
+  const refuse = (pointer: string, detail: string): never => {
+    throw new Problem('invalid-request', {
+      detail: `The parts of the file ${id} ${detail}.`,
+      errors: [{ pointer, detail }],
+    });
+  };
+  const wrong = numbers.filter((number) => number > count);
+  if (wrong.length > 0) refuse('/numbers', `are 1 to ${count}: there is no part ${wrong.join(', ')}`);
+  if (checksums === undefined) return numbers.map((number) => ({ number, checksum: null }));
+  if (checksum === null) return refuse('/checksums', 'have checksums only where the file has one');
+  if (checksums.length !== numbers.length) refuse('/checksums', 'need as many checksums as numbers');
+  return numbers.map((number, i) => {
+    const own = { algorithm: checksum.algorithm, value: checksums[i]! };
+    const fault = refuseChecksum(own, { inParts: true });
+    return fault === null ? { number, checksum: own } : refuse(`/checksums/${i}`, `have a wrong checksum: it ${fault}`);
   });
 }
 

@@ -47,14 +47,21 @@ export async function createMultipart(
   return UploadId!;
 }
 
-/** @returns null when there is no such multipart upload any more: it was completed or aborted. @throws Fault S3_* */
+/**
+ * Lists the parts that are whole: some servers keep the beginning of a part whose PUT was cut.
+ * @returns null when there is no such multipart upload any more: it was completed or aborted
+ * @throws Fault S3_*
+ */
 export async function listParts(
   storage: OpenStorage,
   file: MultipartFile,
   after: number,
 ): Promise<{ parts: StoredPart[]; next: number | null } | null> {
   const page = await readPage(storage, file, after);
-  return page && { parts: page.parts.map(toStored), next: page.next };
+  if (page === null) return null;
+  const cut = { size: file.size, partSize: file.multipart.partSize };
+  const parts = page.parts.map(toStored).filter(({ number, size }) => size === sizeOfPart(cut, number));
+  return { parts, next: page.next };
 }
 
 async function readPage(

@@ -190,7 +190,7 @@ function partRoutes(app: GatewayApp, deps: GatewayDeps): void {
     },
     async (request) => {
       const file = await ownParts(deps, request);
-      return signParts(deps, request.params.namespace, file, request.body.numbers);
+      return signParts(deps, request.params.namespace, file, request.body);
     },
   );
   app.get(

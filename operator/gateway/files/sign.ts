@@ -80,7 +80,7 @@ export async function signForm({ signer, seconds }: Signing, file: SignedFile) {
   });
 }
 
-/** The PUT of one part, whose length is signed. */
+/** The PUT of one part, whose length is signed, and whose checksum is where its sender knows the checksum. */
 export async function signPart(
   { signer, at, seconds }: Signing,
   {
@@ -89,16 +89,17 @@ export async function signPart(
     size,
     multipart,
   }: Pick<FileRow, 'bucket' | 'key' | 'size'> & { multipart: { id: string; partSize: number } },
-  number: number,
+  { number, checksum }: { number: number; checksum: FileChecksum | null },
 ) {
   const partSize = sizeOfPart({ size, partSize: multipart.partSize }, number);
-  const headers = { 'content-length': String(partSize) };
+  const headers = { 'content-length': String(partSize), ...checksumHeaders(checksum) };
   const command = new UploadPartCommand({
     Bucket: bucket,
     Key: key,
     UploadId: multipart.id,
     PartNumber: number,
     ContentLength: partSize,
+    ...checksumParameter(checksum),
   });
   const url = await getSignedUrl(signer, command, {
     ...signedAs(headers),

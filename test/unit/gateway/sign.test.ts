@@ -113,7 +113,7 @@ describe('the address that the outside sees', () => {
 
 it('the PUT of a part signs its length', async () => {
   const large = { ...file, size: 25, multipart: { id: 'upload/id', partSize: 10 } };
-  const { url, headers } = await signPart(signing(), large, 3);
+  const { url, headers } = await signPart(signing(), large, { number: 3, checksum: null });
   expect(headers).toEqual({ 'content-length': '5' });
   expect(query(url)).toMatchObject({
     'X-Amz-SignedHeaders': 'content-length;host',
@@ -121,6 +121,15 @@ it('the PUT of a part signs its length', async () => {
     uploadId: 'upload/id',
   });
   expect(url).not.toMatch(/checksum/i);
+  expect(query(url)['X-Amz-Signature']).toBe(signatureOf('PUT', url, headers));
+});
+
+it('the PUT of a part signs the checksum of the part', async () => {
+  const large = { ...file, size: 25, multipart: { id: 'upload/id', partSize: 10 } };
+  const checksum = { algorithm: 'CRC64NVME', value: 'AAAAAAAAAAA=' };
+  const { url, headers } = await signPart(signing(), large, { number: 1, checksum });
+  expect(headers).toEqual({ 'content-length': '10', 'x-amz-checksum-crc64nvme': 'AAAAAAAAAAA=' });
+  expect(query(url)['X-Amz-SignedHeaders']).toBe('content-length;host;x-amz-checksum-crc64nvme');
   expect(query(url)['X-Amz-Signature']).toBe(signatureOf('PUT', url, headers));
 });
 
