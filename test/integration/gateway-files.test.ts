@@ -678,6 +678,16 @@ describe('a storage that cannot be used says what to do, and nothing is lost', (
     expect(await gateway.call('GET', '/files/storage')).toMatchObject({ status: 503 });
   });
 
+  it('without access keys', async () => {
+    await using gateway = await start();
+    gateway.api.remove('secrets', NAMESPACE, 'batch-upload-s3');
+    expect(await gateway.call('POST', '/files', asked)).toMatchObject({
+      status: 503,
+      body: { detail: expect.stringMatching(/no access keys.*kubectl -n n create secret generic batch-upload-s3/) },
+    });
+    expect(await rows(gateway)).toBe(0);
+  });
+
   it('without the bucket', async () => {
     await using gateway = await start({ bucket: 'no-such-bucket' });
     expect(await gateway.call('POST', '/files', asked)).toMatchObject({

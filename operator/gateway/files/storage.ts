@@ -56,7 +56,11 @@ export async function withStorage<T>(
 }
 
 /** The texts of a fault address the owner of a BatchUpload. */
-function explain({ reason, message }: Fault, { namespace, bucket }: StoragePlace): string {
+function explain({ code, reason, message, cause }: Fault, { namespace, bucket }: StoragePlace): string {
+  if (code === 'S3_TOKEN_EXPIRED') return message;
+  if ((cause as { name?: string } | undefined)?.name === 'CredentialsProviderError') {
+    return `There are no access keys for the storage of the namespace ${namespace}: the Secret batch-upload-s3 there is missing or has none, and the gateway's pod has no identity of a cloud. Its administrator must add them: kubectl -n ${namespace} create secret generic batch-upload-s3 --from-literal=AWS_ACCESS_KEY_ID=… --from-literal=AWS_SECRET_ACCESS_KEY=….`;
+  }
   switch (reason) {
     case 'BucketNotFound':
       return `The bucket ${bucket}, where the gateway keeps the files of the namespace ${namespace}, does not exist. Its administrator must create it, or correct the chart's value gateway.storage or the endpoint in the Secret batch-upload-s3.`;
