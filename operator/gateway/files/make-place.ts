@@ -1,5 +1,6 @@
 /** Gives a sender a place for a file, and the requests that are signed for the place. */
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { countUnregistered, type FileRow, insertFile, KEPT_HOURS } from '#ledger/gateway/files.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { FileLimits, GatewayDeps, Identity } from '#operator/gateway/model/types.ts';
@@ -18,7 +19,7 @@ const FILE_LIMITS: FileLimits = { onePutBytes: 100_000_000, partBytes: 16 * 1024
 
 export const limitsOf = ({ fileLimits }: Pick<GatewayDeps, 'fileLimits'>) => fileLimits ?? FILE_LIMITS;
 
-/** Time in which a request that is signed must begin: long after an object is removed no URL is valid. */
+/** Time in which a signed request must begin. It is over long before a file that nobody registered is removed. */
 const URL_SECONDS = 3600;
 
 export interface AskedFile {
@@ -136,7 +137,15 @@ export async function signParts(deps: GatewayDeps, namespace: string, file: Mult
     if (signing.seconds < 1) {
       throw new Problem('conflict', { detail: `The place of the file ${id} has expired. Ask for a new place.` });
     }
-    const signed = await storage.send(key, () => Promise.all(parts.map((part) => signPart(signing, file, part))));
+    const signed = await storage.send(key, async () => {
+      const done: Awaited<ReturnType<typeof signPart>>[] = [];
+      for (const part of parts) {
+        done.push(await signPart(signing, file, part));
+        // A signature takes a millisecond or two of the processor, and waits for nothing: other requests come in between.
+        await setImmediate();
+      }
+      return done;
+    });
     return { parts: signed, expiresAt };
   });
 }

@@ -1,6 +1,8 @@
 import { createHash, createHmac } from 'node:crypto';
 import { S3Client } from '@aws-sdk/client-s3';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { refuseFileName } from '#operator/gateway/files/file-name.ts';
 import { signerFor, signForm, signPart, signPut } from '#operator/gateway/files/sign.ts';
 
 const SECRET = 'test-secret';
@@ -13,6 +15,7 @@ const client = (credentials: object = {}) =>
     requestChecksumCalculation: 'WHEN_REQUIRED',
     credentials: { accessKeyId: 'key', secretAccessKey: SECRET, ...credentials },
   });
+const SHARED = client();
 const signing = (signer = client()) => ({ signer, at, seconds: 3600 });
 const file = {
   bucket: 'files',
@@ -88,6 +91,23 @@ describe('the PUT of a file', () => {
     const { url } = await signPut(signing(), file);
     expect(decodeURIComponent(new URL(url).pathname)).toBe(`/files/${file.key}`);
     expect(new URL(url).pathname).toContain('%20%28M%C3%A4rz%29%20%2B%20100%25.csv');
+  });
+
+  it('names the object by its exact key, whatever name a file may have', async () => {
+    const names = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((name) => !refuseFileName(name));
+    await fc.assert(
+      fc.asyncProperty(names, async (name) => {
+        const key = `raw-uploads/5f1c/${name}`;
+        const { url, headers } = await signPut(signing(SHARED), { ...file, key });
+        // The URL class changes paths with dots as browsers do.
+        expect(decodeURIComponent(new URL(url).pathname)).toBe(`/files/${key}`);
+        expect(query(url)['X-Amz-Signature']).toBe(signatureOf('PUT', url, headers));
+        const { fields } = await signForm(signing(SHARED), { ...file, key });
+        const { conditions } = JSON.parse(Buffer.from(fields['Policy']!, 'base64').toString());
+        expect(conditions).toContainEqual({ key });
+      }),
+      { numRuns: 200 },
+    );
   });
 
   it('has the session token of temporary keys, and never the secret key', async () => {
