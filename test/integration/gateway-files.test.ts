@@ -153,6 +153,19 @@ describe.each([{ versioned: false }, { versioned: true }])('a file of one PUT, v
     expect((await put(place)).status).toBe(412);
   });
 
+  it('of which a PUT was cut is refused, also where this server keeps the beginning', async () => {
+    await using gateway = await start(bucket);
+    const content = randomBytes(3 * MIB);
+    for (const checksum of [undefined, { algorithm: 'SHA256', value: sha256(content) }]) {
+      const place = await ask(gateway, { size: content.length, ...(checksum ? { checksum } : {}) });
+      await cut(place.put.url, place.put.headers, content.subarray(0, MIB), 'killed');
+      await soon(async () => {
+        const wrong = checksum ? /never put, or its PUT was cut/ : /1048576 bytes, and 3145728 were declared/;
+        await expect(pin(gateway, place.id)).rejects.toThrow(wrong);
+      });
+    }
+  });
+
   it.each(['CRC32', 'CRC32C', 'CRC64NVME', 'SHA256'])('has its %s compared by the storage', async (algorithm) => {
     await using gateway = await start(bucket);
     const bytes = { CRC32: 4, CRC32C: 4, CRC64NVME: 8, SHA256: 32 }[algorithm]!;
