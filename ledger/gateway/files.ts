@@ -182,13 +182,14 @@ export async function claimLeftFiles(
   return result.rows.map(toFile).filter(({ uploadName }) => uploadName === null);
 }
 
-/** Records that nothing is left of a claimed file. */
-export async function markRemoved(client: ClientBase, { clusterId, namespace, id }: FileRef): Promise<void> {
-  await client.query(
+/** Records that nothing is left of a claimed file. @returns false when another gateway has recorded that already. */
+export async function markRemoved(client: ClientBase, { clusterId, namespace, id }: FileRef): Promise<boolean> {
+  const result = await client.query(
     `UPDATE batch_upload.batch_upload_files SET removed_at = now()
      WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND claimed_at IS NOT NULL AND removed_at IS NULL`,
     [clusterId, namespace, id],
   );
+  return result.rowCount === 1;
 }
 
 function toFile(row: QueryResultRow): FileRow {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
+  AbortMultipartUploadCommand,
   CreateBucketCommand,
   GetObjectCommand,
   HeadObjectCommand,
@@ -428,6 +429,18 @@ describe('a large file', () => {
     expect(await gateway.call('POST', `/files/${left.id}/complete`)).toMatchObject({ status: 409 });
   });
 
+  it('whose parts were aborted in the storage needs a new place', async () => {
+    await using gateway = await start({ fileLimits });
+    const { id, key } = await ask(gateway, { size });
+    const { Uploads = [] } = await gateway.s3.send(new ListMultipartUploadsCommand({ Bucket: gateway.bucket }));
+    const UploadId = Uploads[0]!.UploadId!;
+    await gateway.s3.send(new AbortMultipartUploadCommand({ Bucket: gateway.bucket, Key: key, UploadId }));
+    expect(await gateway.call('POST', `/files/${id}/complete`)).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringMatching(/were aborted there\. Ask for a new place/) },
+    });
+  });
+
   it('takes a checksum that joins only', async () => {
     await using gateway = await start({ fileLimits });
     const body = { name: 'a.csv', size, checksum: { algorithm: 'SHA256', value: sha256(content) } };
@@ -553,6 +566,19 @@ describe('a registration', () => {
       state: 'Registered',
       uploadName: 'first',
     });
+    expect(await exists(gateway, place)).toBe(true);
+  });
+
+  it('is not cut short by its sender', async () => {
+    await using gateway = await start();
+    const place = await ask(gateway);
+    await put(place);
+    await pin(gateway, place.id);
+    expect(await gateway.call('DELETE', `/files/${place.id}`)).toMatchObject({
+      status: 409,
+      body: { detail: expect.stringMatching(/is being registered/) },
+    });
+    await register(gateway, place.id);
     expect(await exists(gateway, place)).toBe(true);
   });
 

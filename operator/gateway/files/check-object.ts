@@ -5,6 +5,7 @@ import type { FileRow } from '#ledger/gateway/files.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import { bareTag, bareVersion, httpStatus } from '#s3/call-storage.ts';
 import { compareChecksum } from './checksums.ts';
+import { isMultipart, listParts } from './multipart.ts';
 import type { OpenStorage } from './storage.ts';
 
 /** The version of an object that a registration loads. */
@@ -32,7 +33,7 @@ export async function headFile(
 /** @throws Problem conflict when the object is not the declared one; Fault S3_* */
 export async function checkObject(storage: OpenStorage, file: FileRow): Promise<ObjectVersion> {
   const head = await headFile(storage, file);
-  if (head === null) throw new Problem('conflict', { detail: explainAbsent(file) });
+  if (head === null) throw new Problem('conflict', { detail: await explainAbsent(storage, file) });
   const differs =
     head.ContentLength === file.size
       ? compareChecksum(file.checksum, head)
@@ -43,8 +44,13 @@ export async function checkObject(storage: OpenStorage, file: FileRow): Promise<
   });
 }
 
-function explainAbsent({ id, multipart }: FileRow): string {
-  return multipart === null
-    ? `The file ${id} is not in the storage: it was never put, or its PUT was cut or refused. Put it whole with the URL and the headers of its place, or ask for a new place when they have expired.`
-    : `The file ${id} is not in the storage: its parts were not put together. Put all parts and complete the file (POST …/files/${id}/complete).`;
+async function explainAbsent(storage: OpenStorage, file: FileRow): Promise<string> {
+  const { id } = file;
+  if (!isMultipart(file)) {
+    return `The file ${id} is not in the storage: it was never put, or its PUT was cut or refused. Put it whole with the URL and the headers of its place, or ask for a new place when they have expired.`;
+  }
+  if ((await listParts(storage, file, 0)) === null) {
+    return `The file ${id} is not in the storage, and its parts do not exist any more: they were aborted there. Ask for a new place and put the file again.`;
+  }
+  return `The file ${id} is not in the storage: its parts were not put together. Put all parts and complete the file (POST …/files/${id}/complete).`;
 }

@@ -9,9 +9,8 @@ import { refuseChecksum } from './checksums.ts';
 import { withLedger } from './file-ledger.ts';
 import { refuseFileName } from './file-name.ts';
 import { DEFAULT_TYPE, type FileAnswer, MAX_PARTS_AT_ONCE } from './file-schemas.ts';
-import { abortMultipart, createMultipart, type MultipartFile } from './multipart.ts';
+import { abortMultipart, createMultipart, isMultipart, type MultipartFile } from './multipart.ts';
 import { choosePartSize, countParts } from './parts.ts';
-import { isMultipart } from './remove-object.ts';
 import { type Signing, signerFor, signForm, signPart, signPut } from './sign.ts';
 import { fileStorageOf, type OpenStorage, withStorage } from './storage.ts';
 

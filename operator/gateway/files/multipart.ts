@@ -16,6 +16,10 @@ import type { OpenStorage } from './storage.ts';
 
 export type MultipartFile = FileRow & { multipart: NonNullable<FileRow['multipart']> };
 
+export function isMultipart(file: FileRow): file is MultipartFile {
+  return file.multipart !== null;
+}
+
 export interface StoredPart {
   number: number;
   size: number;

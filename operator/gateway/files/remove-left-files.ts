@@ -80,7 +80,8 @@ async function removeOne(deps: RemoveDeps, namespace: string, file: FileRow): Pr
   const { id, bucket } = file;
   const isGone = await withStorage(deps, { namespace, bucket }, (storage) => removeObject(storage, file));
   if (!isGone) return false;
-  await withLedger(deps, namespace, (client, scope) => markRemoved(client, { ...scope, id }));
+  // A gateway that took longer than its claim may have company.
+  if (!(await withLedger(deps, namespace, (client, scope) => markRemoved(client, { ...scope, id })))) return false;
   deps.metrics.filesRemoved.inc();
   deps.log.info({ namespace, id, bucket }, 'removed a file that was never registered');
   return true;

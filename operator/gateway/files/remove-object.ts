@@ -3,7 +3,7 @@ import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import type { FileRow } from '#ledger/gateway/files.ts';
 import { bareVersion } from '#s3/call-storage.ts';
 import { headFile } from './check-object.ts';
-import { abortMultipart, listParts, type MultipartFile } from './multipart.ts';
+import { abortMultipart, isMultipart, listParts } from './multipart.ts';
 import type { OpenStorage } from './storage.ts';
 
 /** A form can put the same key several times, and each time makes a version. */
@@ -35,8 +35,4 @@ export async function removeObject(storage: OpenStorage, file: FileRow): Promise
     await send(key, (abortSignal) => s3.send(command, { abortSignal }));
   }
   return false;
-}
-
-export function isMultipart(file: FileRow): file is MultipartFile {
-  return file.multipart !== null;
 }

@@ -21,8 +21,8 @@ import {
   StoredParts,
 } from './file-schemas.ts';
 import { checkAsked, checkUnregistered, limitsOf, makePlace, represent, signParts } from './make-place.ts';
-import { completeMultipart, listParts, type MultipartFile } from './multipart.ts';
-import { isMultipart, removeObject } from './remove-object.ts';
+import { completeMultipart, isMultipart, listParts, type MultipartFile } from './multipart.ts';
+import { removeObject } from './remove-object.ts';
 import { fileStorageOf, withStorage } from './storage.ts';
 
 /** Who may create uploads may put files for them; each file is open to the sender of its own alone. */
