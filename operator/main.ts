@@ -1,4 +1,4 @@
-/** The control plane: `node operator/main.ts [controller | bridge | gateway | release-uploads | print-migrations [version of the ledger]]`. */
+/** The control plane: `node operator/main.ts [controller | bridge | gateway | print-cors [origin …] | release-uploads | print-migrations [version of the ledger]]`. */
 import { setFlagsFromString } from 'node:v8';
 import { ConfigError } from '#common/config.ts';
 import { createLogger } from '#common/log.ts';
@@ -32,6 +32,14 @@ async function main(): Promise<number> {
       ]);
       return runGateway(readGatewayConfig(process.env));
     }
+    case 'print-cors': {
+      const [{ printCors }, { readGatewayConfig }] = await Promise.all([
+        import('./print-cors.ts'),
+        import('./config/gateway-config.ts'),
+      ]);
+      const named = process.argv.slice(3);
+      return printCors(named.length > 0 ? named : readGatewayConfig(process.env).allowedOrigins);
+    }
     case 'release-uploads': {
       const { runRelease } = await import('./run-release.ts');
       return runRelease();
@@ -49,7 +57,7 @@ async function main(): Promise<number> {
 
 function usage(): number {
   process.stderr.write(
-    'Usage: operator [controller | bridge | gateway | release-uploads | print-migrations [version of the ledger]]\n',
+    'Usage: operator [controller | bridge | gateway | print-cors [origin …] | release-uploads | print-migrations [version of the ledger]]\n',
   );
   return 2;
 }

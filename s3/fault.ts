@@ -17,6 +17,9 @@ interface S3Error {
 /** Statuses whose cause only the body tells, and an answer to HEAD has no body. */
 const NEEDS_CODE = new Set([301, 307, 400, 403]);
 
+/** Codes for access keys that the storage does not know; some servers answer them with 404, as for a missing object. */
+const UNKNOWN_KEY = new Set(['InvalidAccessKeyId', 'XAdminUserNotFound']);
+
 /**
  * Names what an error of the SDK means, and what a person can do about it. Asks the bucket's HEAD after some HTTP 404.
  */
@@ -37,7 +40,8 @@ export async function storageFault(
     new Fault({ code, category: 'permanent', reason, message, cause: error });
   if (status === 412) return sourceChanged({ bucket, key }, 'the plan');
   if (code === 'NoSuchBucket') return missingBucket(bucket, error);
-  if (status === 404) {
+  const isUnknownKey = UNKNOWN_KEY.has(code);
+  if (status === 404 && !isUnknownKey) {
     // An answer to HEAD has no body, so a missing bucket looks like a missing object.
     if (await bucketIsMissing(client, bucket, code)) return missingBucket(bucket, error);
     return permanent(
@@ -46,7 +50,7 @@ export async function storageFault(
       `The bucket ${bucket} has no object ${key}: put the file there and create the BatchUpload again, or correct spec.source.s3.key.`,
     );
   }
-  if (status === 401 || status === 403 || name === 'CredentialsProviderError') {
+  if (status === 401 || status === 403 || isUnknownKey || name === 'CredentialsProviderError') {
     return permanent(
       'S3_ACCESS_DENIED',
       'StorageAccessDenied',

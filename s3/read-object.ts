@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { waitBackoff } from '#common/backoff.ts';
 import { Fault } from '#common/faults.ts';
+import { bareTag, bareVersion } from './call-storage.ts';
 import { sourceChanged, storageFault } from './fault.ts';
 import { RangeBody, type RangeOptions } from './http-range.ts';
 import type { ObjectIdentity } from './object-identity.ts';
@@ -28,9 +29,8 @@ export async function headObject(client: S3Client, request: S3Location, retry: R
       limit.stop();
     }
   });
-  const versionId = head.VersionId && head.VersionId !== 'null' ? head.VersionId : null;
-  if (request.eTag && bareTag(request.eTag) !== bareTag(head.ETag ?? ''))
-    throw sourceChanged(request, 'spec.source.s3.eTag');
+  const versionId = bareVersion(head.VersionId);
+  if (request.eTag && bareTag(request.eTag) !== bareTag(head.ETag)) throw sourceChanged(request, 'spec.source.s3.eTag');
   return {
     bucket: request.bucket,
     key: request.key,
@@ -130,8 +130,4 @@ function rangeIgnored(): Fault {
     message:
       'The storage answered a request for a part of the object with more than that part. Files are read by ranges (HTTP Range): use a storage, or a proxy before it, that knows them.',
   });
-}
-
-function bareTag(tag: string): string {
-  return tag.replace(/^W\//, '').replaceAll('"', '');
 }

@@ -17,11 +17,17 @@ CREATE TABLE batch_upload.batch_upload_files (
   created_at     timestamptz NOT NULL DEFAULT now(),
   upload_name    text,                                  -- the BatchUpload that loads the file; null: not registered
   registered_at  timestamptz,
-  removed_at     timestamptz,                           -- the gateway has removed what was never registered
+  held_until     timestamptz,                           -- a registration is under way, and nothing is removed until then
+  abandoned_at   timestamptz,                           -- the sender gave the file up, so that it is never registered
+  claimed_at     timestamptz,                           -- a gateway began to remove the object, so that it is never registered
+  removed_at     timestamptz,                           -- nothing is left of what was never registered
   CHECK ((upload_name IS NULL) = (registered_at IS NULL)),
-  CHECK (registered_at IS NULL OR removed_at IS NULL)
+  CHECK (registered_at IS NULL OR (abandoned_at IS NULL AND claimed_at IS NULL)),
+  CHECK (removed_at IS NULL OR claimed_at IS NOT NULL)
 );
-CREATE INDEX batch_upload_files_left ON batch_upload.batch_upload_files (cluster_id, created_at)
+CREATE INDEX batch_upload_files_left ON batch_upload.batch_upload_files (cluster_id, namespace, created_at)
+  WHERE registered_at IS NULL AND removed_at IS NULL;
+CREATE INDEX batch_upload_files_creator ON batch_upload.batch_upload_files (cluster_id, namespace, creator)
   WHERE registered_at IS NULL AND removed_at IS NULL;
 
 -- The answer of each request with an Idempotency-Key, for a day.

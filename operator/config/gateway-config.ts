@@ -98,9 +98,25 @@ function readFileStorage(env: NodeJS.ProcessEnv): ReadonlyMap<string, FileStorag
         ['prefix', 'publicEndpoint'],
       );
       const { bucket = '', prefix = 'raw-uploads', publicEndpoint = '' } = fields;
+      checkPlace(`${name}: the storage of ${namespace}`, { prefix, publicEndpoint });
       return [namespace, { bucket, prefix: prefix.replace(/\/+$/, ''), publicEndpoint: publicEndpoint || null }];
     }),
   );
+}
+
+/** A key has 1,024 bytes at most, of which a file's id and name take 293. */
+const MAX_PREFIX_BYTES = 512;
+
+function checkPlace(what: string, { prefix, publicEndpoint }: { prefix: string; publicEndpoint: string }): void {
+  if (Buffer.byteLength(prefix) > MAX_PREFIX_BYTES || prefix.split('/').some((part) => ['.', '..'].includes(part))) {
+    throw new ConfigError(`${what}: prefix must have at most ${MAX_PREFIX_BYTES} bytes, and no parts . or ..`);
+  }
+  if (prefix.startsWith('/')) throw new ConfigError(`${what}: prefix must not begin with a slash`);
+  if (publicEndpoint === '') return;
+  const url = URL.canParse(publicEndpoint) ? new URL(publicEndpoint) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || url.href.replace(/\/$/, '') !== url.origin) {
+    throw new ConfigError(`${what}: publicEndpoint must be the URL of a server, such as https://s3.example.com`);
+  }
 }
 
 function readOidc(env: NodeJS.ProcessEnv): OidcSettings | null {

@@ -13,6 +13,8 @@ import { createAuthorizer } from './access/authorize.ts';
 import { createApp } from './app.ts';
 import { openCertificate } from './http/certificate.ts';
 import type { ServerLimits } from './http/server-limits.ts';
+import { watchStorages } from './files/check-storage.ts';
+import { removeLeftFiles } from './files/remove-left-files.ts';
 import { createAuthenticator } from './identity/authenticate.ts';
 import type { GatewayMetrics } from './model/metrics.ts';
 import type { GatewayApp } from './model/types.ts';
@@ -60,12 +62,25 @@ export function createGateway(deps: {
     const address = app.server.address();
     port = typeof address === 'object' && address !== null ? address.port : null;
     log.info({ port, clusterId, namespaces: config.namespaces }, 'gateway started');
-    while (!signal.aborted) {
-      await sleep(clock, CLOSE_UNUSED_MS, signal);
-      storage.closeUnused();
-      await databases.closeUnused();
+    const closeUnused = async () => {
+      while (!signal.aborted) {
+        await sleep(clock, CLOSE_UNUSED_MS, signal);
+        storage.closeUnused();
+        await databases.closeUnused();
+      }
+    };
+    try {
+      await runTogether(
+        [
+          { name: 'the closing of unused connections', run: closeUnused },
+          { name: 'the removal of left files', run: (end) => removeLeftFiles(shared, end) },
+          { name: 'the check of the storages', run: (end) => watchStorages(shared, end) },
+        ],
+        signal,
+      );
+    } finally {
+      await app.close();
     }
-    await app.close();
   };
 
   return {

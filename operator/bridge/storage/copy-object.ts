@@ -9,7 +9,8 @@ import {
   type S3Client,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3';
-import { callStorage, headVersion, httpStatus, type ObjectPlace } from './storage-calls.ts';
+import { httpStatus, type ObjectPlace } from '#s3/call-storage.ts';
+import { callStorage, headVersion } from './storage-calls.ts';
 
 export interface OneVersion extends ObjectPlace {
   versionId: string | null;

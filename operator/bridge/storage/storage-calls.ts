@@ -1,11 +1,8 @@
 /** The calls of the bridge to S3. Each call has a time limit, and explains its errors to the owner of a source. */
 import { HeadObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import { Fault } from '#common/faults.ts';
+import { bareTag, bareVersion, callStorage as call, httpStatus, type ObjectPlace } from '#s3/call-storage.ts';
 
-import { storageFault } from '#s3/fault.ts';
-import { createStallLimit } from '#s3/retry.ts';
-
-const CALL_SECONDS = 20;
 /** S3 lists no more keys in one page. */
 const PAGE_KEYS = 1000;
 
@@ -19,11 +16,6 @@ export interface ObjectVersion {
   size: number;
   /** Wall clock, ms; whole seconds, since a HEAD answer has no fractions. */
   lastModified: number;
-}
-
-export interface ObjectPlace {
-  bucket: string;
-  key: string;
 }
 
 export interface ListedObject {
@@ -44,18 +36,13 @@ export interface ListedPage {
 export async function callStorage<T>(
   s3: S3Client,
   place: ObjectPlace,
-  { signal, seconds = CALL_SECONDS }: { signal: AbortSignal; seconds?: number },
-  call: (abortSignal: AbortSignal) => Promise<T>,
+  options: { signal: AbortSignal; seconds?: number },
+  send: (abortSignal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const limit = createStallLimit({ signal, stallSeconds: seconds });
   try {
-    limit.start();
-    return await call(limit.signal);
+    return await call(s3, place, options, send);
   } catch (error) {
-    signal.throwIfAborted();
-    throw explain(await storageFault(limit.explain(error), s3, place), place);
-  } finally {
-    limit.stop();
+    throw error instanceof Fault ? explain(error, place) : error;
   }
 }
 
@@ -70,7 +57,7 @@ export async function headVersion(
   try {
     const head = await callStorage(s3, place, { signal }, (abortSignal) => s3.send(command, { abortSignal }));
     return {
-      versionId: head.VersionId && head.VersionId !== 'null' ? head.VersionId : null,
+      versionId: bareVersion(head.VersionId),
       eTag: bareTag(head.ETag),
       size: head.ContentLength ?? 0,
       lastModified: wholeSeconds(head.LastModified),
@@ -137,15 +124,6 @@ export async function listPage(
 function truncated(bucket: string): Fault {
   const message = `The storage cut the list of bucket ${bucket} and gave no continuation token, so that the other objects cannot be seen. Check that the storage supports ListObjectsV2.`;
   return new Fault({ code: 'S3_REQUEST', category: 'permanent', reason: 'StorageError', message });
-}
-
-export function httpStatus(error: unknown): number | undefined {
-  const cause = error instanceof Fault ? error.cause : error;
-  return (cause as { $metadata?: { httpStatusCode?: number } } | undefined)?.$metadata?.httpStatusCode;
-}
-
-export function bareTag(tag: string | undefined): string {
-  return (tag ?? '').replace(/^W\//, '').replaceAll('"', '');
 }
 
 function wholeSeconds(time: Date | undefined): number {

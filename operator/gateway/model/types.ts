@@ -76,6 +76,15 @@ export type GatewayApp = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
+export interface FileLimits {
+  /** A file with more bytes is put in parts. */
+  onePutBytes: number;
+  /** The smallest part. */
+  partBytes: number;
+  /** The files that one user may have asked for and not registered. */
+  unregistered: number;
+}
+
 /** What the endpoints need. */
 export interface GatewayDeps {
   config: GatewayConfig;
@@ -92,4 +101,6 @@ export interface GatewayDeps {
   metrics: GatewayMetrics;
   /** Aborts when the program ends. */
   signal: AbortSignal;
+  /** Smaller in tests. */
+  fileLimits?: FileLimits;
 }
