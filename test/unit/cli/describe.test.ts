@@ -6,10 +6,10 @@ import { parse } from 'yaml';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { spellFormat } from '#cli/describe/describe-field.ts';
 import { describeSchema } from '#cli/describe/describe-schema.ts';
-import { findExample, formatTemplate } from '#cli/describe/example-record.ts';
-import { samplePattern } from '#cli/describe/sample-pattern.ts';
 import { checkFile } from '#cli/validate/check-file.ts';
 import { NODE_PLATFORM } from '#runner/node/platform.ts';
+import { findExample, formatTemplate } from '#runner/report/example-record.ts';
+import { samplePattern } from '#runner/report/sample-pattern.ts';
 import { memoryFile } from '#support/cli/memory-file.ts';
 import { EXAMPLE_FILES, specOf, specOfFields, specOfFile } from './schemas.ts';
 

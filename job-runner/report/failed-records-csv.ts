@@ -1,6 +1,6 @@
 /** Rows of CSV, and the file of failed records. Pure. */
-
-import { type PreparedRecord, splitRecord, withoutLineEnd } from '#runner/record-processor.ts';
+import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
+import type { PreparedRecord } from '#runner/records/prepare-records.ts';
 
 export function formatCsvRow(cells: readonly (string | number)[], delimiter = ','): string {
   return `${cells.map((cell) => formatCell(String(cell), delimiter)).join(delimiter)}\n`;
