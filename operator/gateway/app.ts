@@ -5,6 +5,7 @@ import { checkNamespace } from '#operator/tenancy/allow-list.ts';
 import type { Authorizer } from './access/authorize.ts';
 import { fileRoutes } from './files/routes.ts';
 import { answerProblem, toProblem } from './http/answer-problem.ts';
+import { addIdempotency } from './http/idempotency.ts';
 import { Problem } from './http/problem.ts';
 import type { Authenticate } from './identity/authenticate.ts';
 import type { GatewayApp, GatewayDeps } from './model/types.ts';
@@ -31,6 +32,8 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
     // Nothing of a request is trusted that a proxy could have been given by its sender.
     trustProxy: false,
     return503OnClosing: true,
+    // A name of Kubernetes has up to 253 characters; what is longer is refused by the schemas of the routes.
+    routerOptions: { maxParamLength: 1024 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: true, allErrors: true } },
   }).withTypeProvider<TypeBoxTypeProvider>();
 
@@ -53,11 +56,13 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
     }),
   );
   await app.register(
-    async (inside: GatewayApp) => {
+    (inside: GatewayApp, _options, done) => {
+      addIdempotency(inside, deps);
       fileRoutes(inside, deps);
       uploadRoutes(inside, deps);
       errorRoutes(inside, deps);
       schemaRoutes(inside, deps);
+      done();
     },
     { prefix: '/v1/namespaces/:namespace' },
   );

@@ -1,7 +1,6 @@
 /** The ledger's arrivals of one source. The first use of a database brings its ledger schema up to date. */
 import type pg from 'pg';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
-import { Fault } from '#common/faults.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { type DueObject, findDueObjects, markAfterSuccess } from '#ledger/arrivals/after-success.ts';
 import {
@@ -14,12 +13,11 @@ import {
   recordArrival,
 } from '#ledger/arrivals/arrivals.ts';
 import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
-import type { Database } from '#ledger/client/database.ts';
 import type { AfterSuccess } from '#ledger/types.ts';
 import type { RejectedEvent } from '#operator/bridge/model/types.ts';
 import type { ListedObject, ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { Databases } from '#operator/tenancy/databases.ts';
-import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
+import { openLedger } from '#operator/tenancy/open-ledger.ts';
 
 export interface NewArrival {
   name: string;
@@ -65,8 +63,7 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
   const afterSuccess = toAfterSuccess(spec.afterSuccess);
 
   const run = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
-    const database = await deps.databases.open(secret);
-    await prepareOnce(database);
+    const database = await openLedger(deps.databases, secret);
     return database.run(work);
   };
   return {
@@ -98,25 +95,6 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
     due: (limit) => run((client) => findDueObjects(client, { ...scope, source }, limit)),
     markDone: (name) => run((client) => markAfterSuccess(client, { ...scope, name })),
   };
-}
-
-/** For each database, the one preparation of its ledger that all sources share, finished or still running. */
-const prepared = new WeakMap<Database, Promise<void>>();
-
-function prepareOnce(database: Database): Promise<void> {
-  const earlier = prepared.get(database);
-  if (earlier !== undefined) return earlier;
-  const preparing = prepare(database);
-  prepared.set(database, preparing);
-  preparing.catch(() => prepared.delete(database));
-  return preparing;
-}
-
-/** The bridge migrates with the role of the source's Secret only; the operator alone reads that of the migrating role. */
-async function prepare(database: Database): Promise<void> {
-  const wrong = await prepareLedger({ database, findMigrator: async () => null });
-  if (wrong === null) return;
-  throw new Fault({ code: 'DB_LEDGER', category: 'permanent', ...wrong });
 }
 
 function toAfterSuccess({ action, prefix }: UploadSource['spec']['afterSuccess']): AfterSuccess | null {

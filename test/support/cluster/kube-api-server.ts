@@ -24,6 +24,8 @@ export interface KubeApiServer extends AsyncDisposable {
   readonly access: KubeAccess;
   /** Every request except lists and watches. */
   readonly requests: ApiRequest[];
+  /** The watches of this kind that are open. */
+  watches(plural: string): number;
   /** Works as `kubectl create`, or as `replace` for an object that exists: a changed spec gets a new generation. */
   put(plural: string, object: object): StoredObject;
   get(plural: string, namespace: string, name: string): StoredObject | undefined;
@@ -36,6 +38,8 @@ export interface KubeApiServer extends AsyncDisposable {
     reason: string,
     message?: string,
   ): () => void;
+  /** Answers reviews of this kind, such as `tokenreviews`, with the status that `decide` gives for their spec. */
+  review(plural: string, decide: (spec: never) => object): void;
   /** Takes up all requests for which `matches` is true so much later. @returns a function that ends this. */
   slow(matches: (request: ApiRequest) => boolean, ms: number): () => void;
 }
@@ -58,6 +62,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
   const watches = new Set<{ plural: string; response: ServerResponse }>();
   const refusals = new Set<{ matches: Parameters<KubeApiServer['refuse']>[0]; code: number; body: string }>();
   const delays = new Set<{ matches: (request: ApiRequest) => boolean; ms: number }>();
+  const reviews = new Map<string, (spec: never) => object>();
   const requests: ApiRequest[] = [];
   let version = 100;
   const idOf = (plural: string, namespace: string, name: string) => `${plural}/${namespace}/${name}`;
@@ -101,6 +106,10 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
     const isCollection = request.method === 'GET' && name === '';
     if (!isCollection) requests.push(request);
     const known = objects.get(idOf(plural, namespace, name));
+    // A patch names the state that it changes in its metadata, and a deletion in its preconditions.
+    const isAnother = (wanted: KubeObject['metadata']) =>
+      (wanted?.uid ?? known?.metadata?.uid) !== known?.metadata?.uid ||
+      (wanted?.resourceVersion ?? known?.metadata?.resourceVersion) !== known?.metadata?.resourceVersion;
     switch (request.method) {
       case 'GET': {
         if (!isCollection) return void (known ? answer(response, known) : refuse(response, 404, 'NotFound'));
@@ -120,6 +129,10 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       }
       case 'POST': {
         const object: StoredObject = JSON.parse(body);
+        const decide = reviews.get(plural);
+        if (decide !== undefined) {
+          return void answer(response, { ...object, status: decide(object['spec'] as never) }, 201);
+        }
         if (objects.has(idOf(plural, namespace, object.metadata?.name ?? ''))) {
           return void refuse(response, 409, 'AlreadyExists');
         }
@@ -128,12 +141,14 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       case 'PATCH': {
         if (known === undefined) return void refuse(response, 404, 'NotFound');
         const patch: StoredObject = JSON.parse(body);
+        if (sub !== 'status' && isAnother(patch.metadata)) return void refuse(response, 409, 'Conflict');
         if (sub !== 'status')
           return void answer(response, store(plural, 'MODIFIED', mergePatch(known, patch) as StoredObject));
         return void answer(response, store(plural, 'MODIFIED', { ...known, status: patch['status'] }));
       }
       case 'DELETE':
         if (known === undefined) return void refuse(response, 404, 'NotFound');
+        if (isAnother(JSON.parse(body || '{}').preconditions)) return void refuse(response, 409, 'Conflict');
         return void answer(response, store(plural, 'DELETED', known));
       default:
         return void refuse(response, 405, 'MethodNotAllowed');
@@ -150,6 +165,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       invalidate() {},
     },
     requests,
+    watches: (plural) => [...watches].filter((watch) => watch.plural === plural).length,
     put(plural, object) {
       const { metadata, ...rest } = object as StoredObject;
       const known = objects.get(idOf(plural, metadata?.namespace ?? '', metadata?.name ?? ''));
@@ -168,6 +184,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       refusals.add(refusal);
       return () => refusals.delete(refusal);
     },
+    review: (plural, decide) => void reviews.set(plural, decide),
     slow(matches, ms) {
       const delay = { matches, ms };
       delays.add(delay);
