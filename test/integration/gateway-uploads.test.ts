@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   type AccessSpec,
@@ -6,6 +7,7 @@ import {
   type UploadsGateway,
 } from '#support/gateway/uploads-gateway.ts';
 import { eventually } from '#support/process/eventually.ts';
+import { createFastClock } from '#support/process/fast-clock.ts';
 
 let gateway: UploadsGateway;
 const start = async (...options: Parameters<typeof startUploadsGateway>) => {
@@ -138,7 +140,7 @@ describe('registering a file', () => {
   });
 
   it('says what the API server refuses, and that it is away', async () => {
-    const { api, call, putFile, putSchema } = await start();
+    const { api, call, files, putFile, putSchema } = await start();
     putSchema('people');
     const isCreation = ({ method, plural }: { method: string; plural: string }) =>
       method === 'POST' && plural === 'batchuploads';
@@ -146,10 +148,14 @@ describe('registering a file', () => {
     const end = api.refuse(isCreation, 403, 'Forbidden', 'exceeded quota: uploads');
     const refused = await call('POST', '/uploads', { body });
     expect([refused.status, refused.body.detail]).toEqual([422, expect.stringContaining('exceeded quota')]);
+    // The file can be registered under another name, and is removed when nobody does.
+    expect(files.get(body.file)!.uploadName).toBeNull();
     end();
     const away = api.refuse(isCreation, 503, 'ServiceUnavailable');
     const later = await call('POST', '/uploads', { body });
     expect([later.status, Number(later.headers['retry-after'])]).toEqual([503, expect.any(Number)]);
+    // Nobody knows whether the upload was made, so that the file stays.
+    expect(files.get(body.file)!.uploadName).toBe(`api-${body.file}`);
     away();
     expect((await call('POST', '/uploads', { body })).status).toBe(201);
   });
@@ -331,6 +337,21 @@ describe('what is not one’s own', () => {
   );
 });
 
+it('costs one review for all uploads of a sender who may see them', async () => {
+  const { api, call, putUpload } = await start();
+  for (const name of ['a', 'b', 'c']) await putUpload(name);
+  for (const name of ['a', 'b', 'c', 'a']) expect((await call('GET', `/uploads/${name}`)).status).toBe(200);
+  expect(api.requests.filter(({ plural }) => plural === 'subjectaccessreviews')).toHaveLength(1);
+});
+
+it('holds a right to one upload by its name', async () => {
+  const { call, allow, putUpload } = await start();
+  for (const name of ['a', 'b']) await putUpload(name);
+  allow(({ resourceAttributes: { name } }) => name === 'a');
+  expect((await call('GET', '/uploads/a')).status).toBe(200);
+  expect((await call('GET', '/uploads/b')).status).toBe(403);
+});
+
 describe('changing an upload', () => {
   it('tries a failed upload again, from the state that the sender knows', async () => {
     const { api, call, putUpload } = await start();
@@ -471,6 +492,41 @@ describe('watching', () => {
     await reader.until('synced');
     gateway.end();
     expect((await reader.next())!).toMatchObject({ event: 'end', data: { reason: 'Restart' } });
+  });
+
+  it('ends soon after its right, and when its token expires', async () => {
+    const clock = createFastClock(100);
+    const { allow, watch } = await start({ clock });
+    const reader = await watch('/uploads/watch');
+    const own = await watch('/uploads/watch', { user: 'bob' });
+    await Promise.all([reader.until('synced'), own.until('synced')]);
+    // Who could list all uploads may now only see those of his own.
+    allow(({ user, resourceAttributes: { verb } }) => user === 'bob' && verb === 'create');
+    for (const each of [reader, own]) {
+      expect((await each.next())!).toMatchObject({ event: 'end', data: { reason: 'Forbidden' } });
+      expect(await each.next()).toBeNull();
+    }
+    allow(() => true);
+    await gateway[Symbol.asyncDispose]();
+    const late = await start({ clock, expiresAt: clock.now() + 20_000 });
+    const expiring = await late.watch('/uploads/watch');
+    expect((await expiring.until('end')).at(-1)!.data.reason).toBe('TokenExpired');
+  });
+
+  it('ends for a reader that takes nothing, and holds little for it until then', async () => {
+    const { deps, putUpload, url } = await start({ clock: createFastClock(100) });
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1' });
+    socket.write('GET /v1/namespaces/n/uploads/watch HTTP/1.1\r\nHost: x\r\nX-Test-User: alice\r\n\r\n');
+    socket.pause();
+    const open = async () => (await deps.metrics.watchers.get()).values[0]?.value ?? 0;
+    await eventually('the watch is open', async () => (await open()) === 1);
+    let sent = 0;
+    await eventually('the watch has ended', async () => {
+      sent += 1;
+      await putUpload(`u-${sent % 5}`, { status: { message: `${sent}${'x'.repeat(200_000)}` } });
+      return (await open()) === 0;
+    });
+    socket.destroy();
   });
 
   it('has a limit for each sender', async () => {

@@ -1,6 +1,6 @@
 /** Registers a file: makes the BatchUpload that loads it. */
 import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
-import { isAlreadyExists } from '#kube/errors.ts';
+import { isAlreadyExists, KubeError } from '#kube/errors.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Identity } from '#operator/gateway/model/types.ts';
 import { checkAllowed } from '#operator/tenancy/allow-list.ts';
@@ -47,9 +47,26 @@ export async function createUpload(
   try {
     return { upload: await client.create(BATCH_UPLOADS, upload, { timeoutMs: CALL_MS }), isNew: true };
   } catch (error) {
+    if (isRefusal(error)) await unmark(deps, { namespace, id: request.file, uploadName: name });
     if (!isAlreadyExists(error)) throw error;
     const other = await client.get(BATCH_UPLOADS, { namespace, name }, { timeoutMs: CALL_MS });
     return { upload: assertSame(other, registration), isNew: false };
+  }
+}
+
+/** The API server has looked at the upload and will not have it: a quota, a policy or a rule of the CRD is against it. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof KubeError && [400, 403, 422].includes(error.status);
+}
+
+/** The file can be registered otherwise then. The refusal is what the sender must hear, whatever becomes of this. */
+async function unmark(deps: UploadDeps, file: { namespace: string; id: string; uploadName: string }): Promise<void> {
+  try {
+    const ref = { namespace: file.namespace, name: file.uploadName };
+    const made = await deps.client.find(BATCH_UPLOADS, ref, { timeoutMs: CALL_MS });
+    if (made === undefined) await (deps.files ?? FILES).unmark(deps, file);
+  } catch (err) {
+    deps.log.warn({ err, ...file }, 'a file stays registered for an upload that was refused');
   }
 }
 

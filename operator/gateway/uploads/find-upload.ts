@@ -1,4 +1,5 @@
 /** Finds an upload that the sender of a request may see. Every other upload is as if it did not exist. */
+import { createSemaphore } from '#common/semaphore.ts';
 import { BATCH_UPLOADS, type BatchUpload } from '#kube/custom-resources.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Identity } from '#operator/gateway/model/types.ts';
@@ -13,6 +14,8 @@ export interface UploadQuestion {
 }
 
 const FIND_MS = 10_000;
+/** Senders who ask for uploads that do not exist must not use up the gateway's requests to the API server. */
+const lookUps = createSemaphore(4);
 
 /**
  * Finds the upload among those that the gateway watches. Only an upload that the watch does not know costs a request to
@@ -21,7 +24,7 @@ const FIND_MS = 10_000;
  */
 export async function findUpload(deps: UploadDeps, question: UploadQuestion): Promise<BatchUpload> {
   const known = deps.uploads.get(`${question.namespace}/${question.name}`);
-  return known === undefined ? findStored(deps, question) : assertVisible(known, question);
+  return known === undefined ? lookUps.run(() => findStored(deps, question)) : assertVisible(known, question);
 }
 
 /** Finds the upload as the API server has it now, before the upload is changed. @throws Problem not-found, KubeError */

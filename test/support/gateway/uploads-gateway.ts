@@ -139,6 +139,9 @@ export async function startUploadsGateway({
         }
         file.uploadName = uploadName;
       },
+      async unmark(_deps: unknown, { id }: { id: string }) {
+        files.get(id)!.uploadName = null;
+      },
     },
   } as unknown as AppDeps;
   const app = await createApp(deps);

@@ -107,6 +107,11 @@ test('a schema that nothing meets has no example row', async () => {
   expect(formatTemplate(schema, null)).toBe('a\n');
 });
 
+it('is not looked for where a text must be too long to be one', async () => {
+  const schema = specOfFields([{ name: 'a', type: 'string', constraints: { required: true, minLength: 2_000_000_000 } }]);
+  expect(await findExample(schema)).toBeNull();
+});
+
 describe('a text of a pattern', () => {
   test.each([
     '^[A-Z]{2}[0-9]{6}$',
