@@ -58,7 +58,7 @@ describe('failed records', () => {
     // The duplicate was left out, and is no failed record.
     expect(body.failed).toBe(3);
     expect(body.codes.map(({ code, count }: { code: string; count: number }) => [code, count])).toEqual([
-      ['VAL_003', 2],
+      ['VAL_005', 2],
       ['VAL_001', 1],
     ]);
     expect(JSON.stringify(body)).not.toContain('DUP_001');
@@ -71,7 +71,7 @@ describe('failed records', () => {
       [3, 'c,d,x,***'],
       [4, 'e,f,y,***'],
     ]);
-    expect(first.items[0].faults).toEqual([{ code: 'VAL_003', field: 'n', message: expect.any(String) }]);
+    expect(first.items[0].faults).toEqual([{ code: 'VAL_005', field: 'n', message: expect.any(String) }]);
     expect(first.nextAfter).toBe(4);
     const second = (await call('GET', `/uploads/u/errors/records?limit=2&after=${first.nextAfter}`)).body;
     expect(second.items.map(({ row, faults }: { row: number; faults: object[] }) => [row, faults.length])).toEqual([
@@ -99,7 +99,7 @@ describe('failed records', () => {
     expect(header).toEqual(['k', 'v', 'n', 'secret', '_row', '_code', '_message']);
     const rows = Array.from({ length: 1500 }, (_, i) => i).filter((i) => i % 3 !== 0);
     expect(records.map(([k, v, n, secret, row, code]: string[]) => [k, v, n, secret, row, code])).toEqual(
-      rows.map((i) => [`k${i}`, `'=1+1 "é;`, `x${i}`, '***', String(i + 2), 'VAL_003']),
+      rows.map((i) => [`k${i}`, `'=1+1 "é;`, `x${i}`, '***', String(i + 2), 'VAL_005']),
     );
     const kept = parse((await call('GET', '/uploads/u/errors.csv?formulas=kept')).text, { delimiter: ';' });
     expect(kept[1]![1]).toBe('=1+1 "é;');

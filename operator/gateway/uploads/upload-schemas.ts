@@ -138,7 +138,11 @@ export const NEW_UPLOAD = Type.Object(
       ),
     ),
   },
-  { ...closed, description: 'An upload to be made.' },
+  {
+    ...closed,
+    description: 'An upload to be made.',
+    examples: [{ file: '3f6c1d2e-8a4b-4c5d-9e7f-0123456789ab', schema: 'people' }],
+  },
 );
 export type NewUpload = Static<typeof NEW_UPLOAD>;
 
