@@ -1,8 +1,8 @@
 /**
- * `RATE=500 SECONDS=20 node test/scale/gateway.ts` asks for the status of uploads RATE times a second while 200 readers
- * watch them, and 50 uploads change in a second. The gateway has an API server in memory, and its senders are another
- * process. The program prints the times of the answers, the watches at the API server, and the memory of the process that
- * has the gateway and the API server.
+ * `node test/scale/gateway.ts` asks for the status of uploads RATE (500) times a second for SECONDS (20), while WATCHERS
+ * (200) readers watch them and CHANGES (10) uploads change in a second. The gateway has an API server in memory, and its
+ * senders are another process. The program prints the times of the answers, the watches at the API server, and the memory
+ * and the processor time of the process that has the gateway and the API server.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,9 +13,9 @@ import { startUploadsGateway } from '#support/gateway/uploads-gateway.ts';
 
 const rate = Number(process.env['RATE'] ?? 500);
 const seconds = Number(process.env['SECONDS'] ?? 20);
-const WATCHERS = 200;
-const UPLOADS = 5000;
-const CHANGES_PER_SECOND = 50;
+const watchers = Number(process.env['WATCHERS'] ?? 200);
+const changesPerSecond = Number(process.env['CHANGES'] ?? 10);
+const UPLOADS = 1000;
 
 const [url] = process.argv.slice(2);
 if (url === undefined) await measure();
@@ -38,28 +38,44 @@ async function measure(): Promise<void> {
   const senders = fork(fileURLToPath(import.meta.url), [gateway.url], { env: { ...process.env } });
   const ended = once(senders, 'exit');
   let peak = 0;
+  const before = process.cpuUsage();
   for (let tick = 0; senders.exitCode === null; tick += 1) {
     putUpload(tick % UPLOADS, `${tick % 100}%`);
     peak = Math.max(peak, process.memoryUsage.rss());
-    await Promise.race([sleep(1000 / CHANGES_PER_SECOND), ended]);
-    if (tick % (5 * CHANGES_PER_SECOND) === 0)
+    await Promise.race([sleep(1000 / changesPerSecond), ended]);
+    if (tick % (5 * changesPerSecond) === 0)
       console.log(`watches at the API server: ${gateway.api.watches('batchuploads')}`);
   }
   console.log(`peak memory of gateway and API server together: ${(peak / 1e6).toFixed(0)} MB`);
+  const { user, system } = process.cpuUsage(before);
+  console.log(`processor time of both: ${((user + system) / 1e6).toFixed(1)} s`);
+  const reviews = gateway.api.requests.filter(({ plural }) => plural === 'subjectaccessreviews');
+  console.log(`reviews of rights at the API server: ${reviews.length}`);
   process.exitCode = senders.exitCode ?? 1;
 }
 
 async function sendRequests(base: string): Promise<void> {
   let events = 0;
-  for (let i = 0; i < WATCHERS; i += 1) {
+  let synced = 0;
+  for (let i = 0; i < watchers; i += 1) {
     const headers = { 'x-test-user': `user-${i % 10}` };
     get(`${base}/v1/namespaces/n/uploads/watch`, { agent: new Agent(), headers }, (answer) => {
+      answer.on('close', () => {
+        console.log('a watch has ended');
+        process.exit(1);
+      });
+      let rest = '';
       answer.on('data', (bytes: Buffer) => {
-        events += bytes.toString().split('\nevent: ').length - 1;
+        const lines = (rest + bytes).split('\n');
+        rest = lines.pop()!;
+        for (const line of lines) {
+          if (line === 'event: upload') events += 1;
+          if (line === 'event: synced') synced += 1;
+        }
       });
     });
   }
-  await sleep(3000);
+  while (synced < watchers) await sleep(10);
   events = 0;
   const agent = new Agent({ keepAlive: true, maxSockets: 100 });
   const times: number[] = [];
@@ -94,6 +110,6 @@ async function sendRequests(base: string): Promise<void> {
   const at = (share: number) => `${times[Math.floor(times.length * share)]!.toFixed(1)} ms`;
   console.log(`${times.length} requests in ${took.toFixed(1)} s (${(times.length / took).toFixed(0)} a second)`);
   console.log(`p50 ${at(0.5)}, p95 ${at(0.95)}, p99 ${at(0.99)}, most ${at(0.99999)}; failures: ${failures.length}`);
-  console.log(`events that ${WATCHERS} readers got meanwhile: ${events}`);
+  console.log(`events that ${watchers} readers got meanwhile: ${events}`);
   process.exit(failures.length === 0 ? 0 : 1);
 }

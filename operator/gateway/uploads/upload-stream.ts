@@ -29,11 +29,14 @@ export const BEAT_MS = 15_000;
 /** The reader proves its identity again after this time, when it opens the watch again. */
 export const LIFE_MS = 15 * 60_000;
 /** Time after which a reader that takes nothing counts as gone. */
-export const SLOW_MS = 30_000;
+export const SLOW_MS = 60_000;
 /** A watch goes on for this time while nobody can say whether its reader still has the right. */
 export const UNSURE_MS = 60_000;
 /** The reader waits so long before it opens a watch again that has ended. */
 const REOPEN_MS = 2_000;
+
+/** The bytes that wait in a stream for its reader: there may be a thousand streams. */
+const BUFFER_BYTES = 16 * 1024;
 
 const SYNCED = 'synced';
 
@@ -56,6 +59,7 @@ export function createUploadStream(options: StreamOptions): Readable {
     }
   };
   const stream = new Readable({
+    highWaterMark: BUFFER_BYTES,
     read() {
       hasRoom = true;
       flush();

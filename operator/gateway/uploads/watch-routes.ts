@@ -12,7 +12,7 @@ import { createUploadStream } from './upload-stream.ts';
 
 /** Watches of one identity, and of all, in one replica. */
 const MOST_OF_ONE = 250;
-const MOST = 2000;
+const MOST = 1000;
 const WATCH: Access = { verb: 'watch', resource: 'batchuploads', own: true };
 
 const HEADERS = Type.Object({
