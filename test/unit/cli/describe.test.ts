@@ -108,7 +108,9 @@ test('a schema that nothing meets has no example row', async () => {
 });
 
 it('is not looked for where a text must be too long to be one', async () => {
-  const schema = specOfFields([{ name: 'a', type: 'string', constraints: { required: true, minLength: 2_000_000_000 } }]);
+  const schema = specOfFields([
+    { name: 'a', type: 'string', constraints: { required: true, minLength: 2_000_000_000 } },
+  ]);
   expect(await findExample(schema)).toBeNull();
 });
 
