@@ -29,17 +29,14 @@ export const FINALIZERS = {
 } as const;
 
 export const ANNOTATIONS = {
-  /**
-   * The user that asked the gateway for the upload, as Kubernetes names users. An admission policy lets only gateway and
-   * bridge set the annotation, and nobody change it.
-   */
-  createdBy: 'batchupload.dev/created-by',
   /** The number of earlier Jobs of this name that ended while the ledger still had work; it spaces recreations. */
   recreated: 'batchupload.dev/recreated',
   /** The parallelism that the operator gave to the Job; another value in the Job's spec was set by something else. */
   parallelism: 'batchupload.dev/parallelism',
   /** The chart's values that decide whether the pods of the Job start, as they were when the operator made the Job. */
   settings: 'batchupload.dev/settings',
+  /** The user that asked the gateway or the bridge for the upload, or nothing where a person applied it. */
+  createdBy: 'batchupload.dev/created-by',
 } as const;
 
 /**
