@@ -21,8 +21,9 @@ export const LIST_QUERY = Type.Object(
     limit: LIMIT,
     cursor: Type.Optional(
       Type.String({
-        maxLength: 512,
-        pattern: '^[A-Za-z0-9_-]+$',
+        maxLength: 269,
+        // Each cursor of this form is a place in the order, whether or not an upload has the place.
+        pattern: `^[0-9]{1,15}[.]${NAME_PATTERN.slice(1)}`,
         description: 'The nextCursor of the page before, with the same filters. The first page when absent.',
       }),
     ),
@@ -51,13 +52,14 @@ export const UPLOAD_LIST = Type.Object(
 
 /** A place in the order of uploads: the newest first, and by name among those of one second. */
 interface Place {
-  createdAt: string;
+  /** Epoch ms. */
+  createdAt: number;
   name: string;
 }
 
 /**
  * @param uploads those of the namespace that the sender may see.
- * @throws Problem invalid-request for a cursor that no page has had
+ * @throws Problem invalid-request for a time that does not exist
  */
 export function listUploads(
   uploads: Iterable<BatchUpload>,
@@ -102,24 +104,20 @@ function readTime(parameter: string, text: string | undefined): number | undefin
 }
 
 const placeOf = ({ metadata: { creationTimestamp = '', name } }: BatchUpload): Place => ({
-  createdAt: creationTimestamp,
+  createdAt: Date.parse(creationTimestamp) || 0,
   name,
 });
 
-/** Negative when `a` comes before `b`. The API server writes all times in one form, so that they compare as texts. */
+/** Negative when `a` comes before `b`. */
 function compare(a: Place, b: Place): number {
-  if (a.createdAt !== b.createdAt) return a.createdAt > b.createdAt ? -1 : 1;
+  if (a.createdAt !== b.createdAt) return b.createdAt - a.createdAt;
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
 
-const CURSOR = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) ([a-z0-9.-]{1,253})$/;
-
-const writeCursor = ({ createdAt, name }: Place) => Buffer.from(`${createdAt} ${name}`).toString('base64url');
+const writeCursor = ({ createdAt, name }: Place) => `${createdAt}.${name}`;
 
 /** A cursor says only where to go on: a forged one shows nothing that its sender could not ask for. */
 function readCursor(text: string): Place {
-  const [, createdAt, name] = CURSOR.exec(Buffer.from(text, 'base64url').toString('utf8')) ?? [];
-  if (createdAt !== undefined && name !== undefined) return { createdAt, name };
-  const detail = 'The cursor is not the nextCursor of a page. Leave it out to begin with the newest upload.';
-  throw new Problem('invalid-request', { detail, errors: [{ parameter: 'cursor', detail }] });
+  const dot = text.indexOf('.');
+  return { createdAt: Number(text.slice(0, dot)), name: text.slice(dot + 1) };
 }
