@@ -1,8 +1,8 @@
 /** `batch-upload describe`: tells the senders of files what a schema asks for. */
 import { Option } from 'commander';
+import { findExample, formatTemplate } from '#runner/report/example-record.ts';
 import type { AddCommand } from './command.ts';
 import { describeSchema } from './describe/describe-schema.ts';
-import { findExample, formatTemplate } from './describe/example-record.ts';
 import { EXIT } from './io/exit-codes.ts';
 import { loadSchema } from './io/load-schema.ts';
 import { paintFor, type Terminal, write } from './io/terminal.ts';

@@ -2,6 +2,7 @@
 import { Option } from 'commander';
 import { NODE_PLATFORM } from '#runner/node/platform.ts';
 import type { PreparedRecord } from '#runner/record-processor.ts';
+import { formatCsvRow } from '#runner/report/failed-records-csv.ts';
 import type { AddCommand } from './command.ts';
 import { InputError } from './input-error.ts';
 import { MAX_RECORD_BYTES } from './input-file.ts';
@@ -15,7 +16,6 @@ import { createProgress } from './io/progress.ts';
 import { readCount } from './io/read-count.ts';
 import { paintFor, type Terminal, write } from './io/terminal.ts';
 import { checkFile } from './validate/check-file.ts';
-import { formatCsvRow } from './validate/format-csv.ts';
 import { formatJson, formatText, isOk } from './validate/format-report.ts';
 
 /** The keys take 130 MB then, and at most 200 MB while their table grows. */

@@ -1,7 +1,7 @@
 /** Describes a schema to a sender of files, as Markdown. Pure. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { examplesOfFields, findExample, formatTemplate } from '#runner/report/example-record.ts';
 import { describeLimits, describeType } from './describe-field.ts';
-import { examplesOfFields, findExample, formatTemplate } from './example-record.ts';
 
 export async function describeSchema(schema: RecordSchemaSpec, name: string): Promise<string> {
   const { fields, primaryKey = [] } = schema;

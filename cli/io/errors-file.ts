@@ -3,8 +3,8 @@ import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { SourceFormat } from '#api/source-format.ts';
-import { createFailedRecordsFormat, type FailedRecordsFormat } from '#cli/validate/format-csv.ts';
 import { createTextWriter, type PreparedRecord } from '#runner/record-processor.ts';
+import { createFailedRecordsFormat, type FailedRecordsFormat } from '#runner/report/failed-records-csv.ts';
 import { notWritten } from './output-file.ts';
 
 export const ERRORS_OPTION = [

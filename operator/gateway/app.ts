@@ -9,6 +9,7 @@ import type { Certificate } from './http/certificate.ts';
 import { allowOrigins } from './http/cors.ts';
 import { measureRequests } from './http/measure.ts';
 import { describeApi } from './http/openapi.ts';
+import { addIdempotency } from './http/idempotency.ts';
 import { Problem } from './http/problem.ts';
 import { answerClientError, SERVER_LIMITS, type ServerLimits } from './http/server-limits.ts';
 import { refuseUnknownPaths } from './http/unknown-paths.ts';
@@ -73,6 +74,7 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
   await describeApi(app);
   await app.register(
     (inside: GatewayApp, _options, done) => {
+      addIdempotency(inside, deps);
       fileRoutes(inside, deps);
       uploadRoutes(inside, deps);
       errorRoutes(inside, deps);

@@ -1,3 +1,177 @@
-import type { GatewayApp, GatewayDeps } from '#operator/gateway/model/types.ts';
+/** Uploads: register a file, list, get, try again, delete. */
+import { Type } from 'typebox';
+import type { BatchUpload } from '#kube/custom-resources.ts';
+import { entityTag, IF_MATCH, isUnchanged } from '#operator/gateway/http/entity-tags.ts';
+import { IDEMPOTENCY_HEADERS } from '#operator/gateway/http/idempotency.ts';
+import type { GatewayApp } from '#operator/gateway/model/types.ts';
+import { deleteUpload, retryUpload } from './change-upload.ts';
+import { createUpload } from './create-upload.ts';
+import { findUpload, isVisible } from './find-upload.ts';
+import { LIST_QUERY, listUploads, UPLOAD_LIST } from './list-uploads.ts';
+import { representUpload } from './represent-upload.ts';
+import type { UploadDeps, UploadRequest } from './upload-deps.ts';
+import { NAMESPACE_PARAMS, NEW_UPLOAD, UPLOAD, UPLOAD_PARAMS } from './upload-schemas.ts';
+import { watchRoutes } from './watch-routes.ts';
 
-export function uploadRoutes(_app: GatewayApp, _deps: GatewayDeps): void {}
+const ETAG = { etag: Type.String({ description: 'Changes whenever the upload changes.' }) };
+const LOCATION = { ...ETAG, location: Type.String({ description: 'The path of the upload.' }) };
+const tags = ['uploads'];
+
+const nothing = (description: string) => Type.Unsafe<undefined>({ type: 'null', description });
+
+export function uploadRoutes(app: GatewayApp, deps: UploadDeps): void {
+  createRoute(app, deps);
+  listRoute(app, deps);
+  getRoute(app, deps);
+  watchRoutes(app, deps);
+  retryRoute(app, deps);
+  deleteRoute(app, deps);
+}
+
+function createRoute(app: GatewayApp, deps: UploadDeps): void {
+  app.post(
+    '/uploads',
+    {
+      config: { access: { verb: 'create', resource: 'batchuploads' } },
+      schema: {
+        operationId: 'createUpload',
+        summary: 'Register a file, so that it is loaded',
+        description:
+          'Makes an upload of a file that was put, pinned to the content that the storage has now. The same request again finds the upload of the first one.',
+        tags,
+        params: NAMESPACE_PARAMS,
+        headers: IDEMPOTENCY_HEADERS,
+        body: NEW_UPLOAD,
+        response: {
+          200: { ...UPLOAD, description: 'The upload, which the same request has made before.', headers: LOCATION },
+          201: { ...UPLOAD, description: 'The upload was made.', headers: LOCATION },
+        },
+      },
+    },
+    async (request, reply) => {
+      const { namespace } = request.params;
+      const { identity, scope, body } = request;
+      const { upload, isNew } = await createUpload(deps, { namespace, identity, scope, request: body });
+      return reply
+        .code(isNew ? 201 : 200)
+        .header('location', `/v1/namespaces/${namespace}/uploads/${upload.metadata.name}`)
+        .header('etag', entityTag(upload))
+        .send(representUpload(upload));
+    },
+  );
+}
+
+function listRoute(app: GatewayApp, deps: UploadDeps): void {
+  app.get(
+    '/uploads',
+    {
+      config: { access: { verb: 'list', resource: 'batchuploads', own: true } },
+      schema: {
+        operationId: 'listUploads',
+        summary: 'List uploads, the newest first',
+        description: 'Who may not list the uploads of the namespace, but may create some, gets those of its own.',
+        tags,
+        params: NAMESPACE_PARAMS,
+        querystring: LIST_QUERY,
+        response: { 200: UPLOAD_LIST },
+      },
+    },
+    async (request) => {
+      const { namespace } = request.params;
+      const { items, nextCursor } = listUploads(visibleUploads(deps, namespace, request), request.query);
+      return { items: items.map(representUpload), ...(nextCursor === null ? {} : { nextCursor }) };
+    },
+  );
+}
+
+function* visibleUploads(
+  { uploads }: UploadDeps,
+  namespace: string,
+  { identity, scope }: Pick<UploadRequest, 'identity' | 'scope'>,
+): Generator<BatchUpload, void, void> {
+  for (const upload of uploads.values()) {
+    if (upload.metadata.namespace === namespace && isVisible(upload, { identity, scope })) yield upload;
+  }
+}
+
+function getRoute(app: GatewayApp, deps: UploadDeps): void {
+  app.get(
+    '/uploads/:name',
+    {
+      config: { access: { verb: 'get', resource: 'batchuploads', own: true } },
+      schema: {
+        operationId: 'getUpload',
+        summary: 'Get an upload',
+        tags,
+        params: UPLOAD_PARAMS,
+        headers: Type.Object({
+          'if-none-match': Type.Optional(
+            Type.String({ maxLength: 1024, description: 'The ETag of the state that the sender has.' }),
+          ),
+        }),
+        response: {
+          200: { ...UPLOAD, headers: ETAG },
+          304: nothing('The upload is in the state that If-None-Match names.'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const upload = await findUpload(deps, questionOf(request));
+      reply.header('etag', entityTag(upload)).header('cache-control', 'private, no-cache');
+      if (isUnchanged(upload, request.headers['if-none-match'])) return reply.code(304).send(undefined);
+      return representUpload(upload);
+    },
+  );
+}
+
+function retryRoute(app: GatewayApp, deps: UploadDeps): void {
+  app.post(
+    '/uploads/:name/retry',
+    {
+      config: { access: { verb: 'patch', resource: 'batchuploads', own: true } },
+      schema: {
+        operationId: 'retryUpload',
+        summary: 'Try a failed upload again',
+        description: 'Records that were loaded are not loaded again.',
+        tags,
+        params: UPLOAD_PARAMS,
+        headers: Type.Object({ ...IDEMPOTENCY_HEADERS.properties, 'if-match': IF_MATCH }),
+        response: {
+          202: { ...UPLOAD, description: 'Another attempt was asked for, and begins soon.', headers: ETAG },
+        },
+      },
+    },
+    async (request, reply) => {
+      const upload = await retryUpload(deps, questionOf(request), request.headers['if-match']);
+      return reply.code(202).header('etag', entityTag(upload)).send(representUpload(upload));
+    },
+  );
+}
+
+function deleteRoute(app: GatewayApp, deps: UploadDeps): void {
+  app.delete(
+    '/uploads/:name',
+    {
+      config: { access: { verb: 'delete', resource: 'batchuploads', own: true } },
+      schema: {
+        operationId: 'deleteUpload',
+        summary: 'Delete an upload',
+        description: 'A running upload ends. What was loaded stays in the table, and the ledger keeps its audit.',
+        tags,
+        params: UPLOAD_PARAMS,
+        headers: Type.Object({ 'if-match': IF_MATCH }),
+        response: {
+          204: nothing('The upload is deleted, or will be as soon as its pods have ended.'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await deleteUpload(deps, questionOf(request), request.headers['if-match']);
+      return reply.code(204).send(undefined);
+    },
+  );
+}
+
+function questionOf({ params, identity, scope }: Pick<UploadRequest, 'params' | 'identity' | 'scope'>) {
+  return { ...params, identity, scope };
+}

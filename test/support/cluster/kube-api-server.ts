@@ -24,6 +24,8 @@ export interface KubeApiServer extends AsyncDisposable {
   readonly access: KubeAccess;
   /** Every request except lists and watches. */
   readonly requests: ApiRequest[];
+  /** The watches of this kind that are open. */
+  watches(plural: string): number;
   /** Works as `kubectl create`, or as `replace` for an object that exists: a changed spec gets a new generation. */
   put(plural: string, object: object): StoredObject;
   get(plural: string, namespace: string, name: string): StoredObject | undefined;
@@ -104,6 +106,10 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
     const isCollection = request.method === 'GET' && name === '';
     if (!isCollection) requests.push(request);
     const known = objects.get(idOf(plural, namespace, name));
+    // A patch names the state that it changes in its metadata, and a deletion in its preconditions.
+    const isAnother = (wanted: KubeObject['metadata']) =>
+      (wanted?.uid ?? known?.metadata?.uid) !== known?.metadata?.uid ||
+      (wanted?.resourceVersion ?? known?.metadata?.resourceVersion) !== known?.metadata?.resourceVersion;
     switch (request.method) {
       case 'GET': {
         if (!isCollection) return void (known ? answer(response, known) : refuse(response, 404, 'NotFound'));
@@ -135,12 +141,14 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       case 'PATCH': {
         if (known === undefined) return void refuse(response, 404, 'NotFound');
         const patch: StoredObject = JSON.parse(body);
+        if (sub !== 'status' && isAnother(patch.metadata)) return void refuse(response, 409, 'Conflict');
         if (sub !== 'status')
           return void answer(response, store(plural, 'MODIFIED', mergePatch(known, patch) as StoredObject));
         return void answer(response, store(plural, 'MODIFIED', { ...known, status: patch['status'] }));
       }
       case 'DELETE':
         if (known === undefined) return void refuse(response, 404, 'NotFound');
+        if (isAnother(JSON.parse(body || '{}').preconditions)) return void refuse(response, 409, 'Conflict');
         return void answer(response, store(plural, 'DELETED', known));
       default:
         return void refuse(response, 405, 'MethodNotAllowed');
@@ -157,6 +165,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       invalidate() {},
     },
     requests,
+    watches: (plural) => [...watches].filter((watch) => watch.plural === plural).length,
     put(plural, object) {
       const { metadata, ...rest } = object as StoredObject;
       const known = objects.get(idOf(plural, metadata?.namespace ?? '', metadata?.name ?? ''));

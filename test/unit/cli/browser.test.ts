@@ -5,7 +5,6 @@ import { bundleForBrowser } from '#support/browser/bundle.ts';
 
 const CORES = [
   'validate/check-file',
-  'validate/format-csv',
   'infer/infer-schema',
   'infer/write-yaml',
   'describe/describe-schema',

@@ -6,10 +6,10 @@ import { parse } from 'yaml';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { spellFormat } from '#cli/describe/describe-field.ts';
 import { describeSchema } from '#cli/describe/describe-schema.ts';
-import { findExample, formatTemplate } from '#cli/describe/example-record.ts';
-import { samplePattern } from '#cli/describe/sample-pattern.ts';
 import { checkFile } from '#cli/validate/check-file.ts';
 import { NODE_PLATFORM } from '#runner/node/platform.ts';
+import { findExample, formatTemplate } from '#runner/report/example-record.ts';
+import { samplePattern } from '#runner/report/sample-pattern.ts';
 import { memoryFile } from '#support/cli/memory-file.ts';
 import { EXAMPLE_FILES, specOf, specOfFields, specOfFile } from './schemas.ts';
 
@@ -105,6 +105,13 @@ test('a schema that nothing meets has no example row', async () => {
   const schema = specOfFields([{ name: 'a', constraints: { pattern: '^x$', minLength: 5 } }]);
   expect(await findExample(schema)).toBeNull();
   expect(formatTemplate(schema, null)).toBe('a\n');
+});
+
+it('is not looked for where a text must be too long to be one', async () => {
+  const schema = specOfFields([
+    { name: 'a', type: 'string', constraints: { required: true, minLength: 2_000_000_000 } },
+  ]);
+  expect(await findExample(schema)).toBeNull();
 });
 
 describe('a text of a pattern', () => {

@@ -8,8 +8,8 @@ import { looksLikeCode, looksPersonal, nameOfFile, toIdentifiers, toResourceName
 import { writeProposal } from '#cli/infer/write-yaml.ts';
 import { readSchema } from '#cli/schema/read-schema.ts';
 import { checkFile } from '#cli/validate/check-file.ts';
-import { formatCsvRow } from '#cli/validate/format-csv.ts';
 import { NODE_PLATFORM } from '#runner/node/platform.ts';
+import { formatCsvRow } from '#runner/report/failed-records-csv.ts';
 import { memoryFile } from '#support/cli/memory-file.ts';
 import { KINDS } from '#support/records/file-kinds.ts';
 

@@ -19,6 +19,7 @@ const FORBIDDEN: [room: string, code: string, why: string][] = [
   ['job-runner/processor', "import { readFile } from 'node:fs/promises';", NODE],
   ['job-runner/kernel', "import { readFile } from 'node:fs/promises';", NODE],
   ['job-runner/records', "import type { Readable } from 'node:stream';", NODE],
+  ['job-runner/report', "import { createWriteStream } from 'node:fs';", NODE],
   ['job-runner/source', "import { createGunzip } from 'node:zlib';", NODE],
   ['job-runner/source', "import { decompress } from '#runner/node/decompress.ts';", NODE],
 ];

@@ -17,6 +17,7 @@ const PURE = [
   'job-runner/csv/*.ts',
   'job-runner/processor/*.ts',
   'job-runner/records/*.ts',
+  'job-runner/report/*.ts',
 ].map((pattern) => ({ pattern, paths: globSync(pattern, { cwd: fileURLToPath(root) }) }));
 
 describe('files that must be pure', () => {

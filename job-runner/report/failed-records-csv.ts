@@ -1,6 +1,6 @@
 /** Rows of CSV, and the file of failed records. Pure. */
-
-import { type PreparedRecord, splitRecord, withoutLineEnd } from '#runner/record-processor.ts';
+import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
+import type { PreparedRecord } from '#runner/records/prepare-records.ts';
 
 export function formatCsvRow(cells: readonly (string | number)[], delimiter = ','): string {
   return `${cells.map((cell) => formatCell(String(cell), delimiter)).join(delimiter)}\n`;
@@ -32,6 +32,8 @@ export interface FailedRecordsOptions {
   chunkDelimiter: string;
   /** Between the fields that are written: the file's own. */
   delimiter: string;
+  /** Does a value that a spreadsheet would compute stay as it is? Default: no. */
+  keepsFormulas?: boolean;
   /** Writes the typed values of a record as texts; absent for a file without such values. */
   toTexts?(record: Buffer, fields: readonly string[]): string[];
 }
@@ -40,16 +42,18 @@ export function createFailedRecordsFormat({
   header,
   chunkDelimiter,
   delimiter,
+  keepsFormulas = false,
   toTexts = (_record, fields) => [...fields],
 }: FailedRecordsOptions): FailedRecordsFormat {
   // Bytes that are no text must stay what they are, so that rows are built from a view of which every character is a byte.
   const view = (text: string) => Buffer.from(text).toString('latin1');
+  const safe = keepsFormulas ? (text: string) => text : neutralize;
   const write = (cells: readonly (string | number)[]) => Buffer.from(formatCsvRow(cells, delimiter), 'latin1');
   return {
-    header: () => write([...header.map((name) => view(neutralize(name))), '_row', '_code', '_message']),
+    header: () => write([...header.map((name) => view(safe(name))), '_row', '_code', '_message']),
     record({ bytes, rowNumber, faults }) {
       const { fields } = splitRecord(withoutLineEnd(bytes!.toString('latin1')), chunkDelimiter);
-      const own = fitTo(header.length, toTexts(bytes!, fields), delimiter).map(neutralize);
+      const own = fitTo(header.length, toTexts(bytes!, fields), delimiter).map(safe);
       const message = faults.map((fault) => fault.message).join('; ');
       return write([...own, rowNumber, faults[0]!.code, view(message)]);
     },

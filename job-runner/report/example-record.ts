@@ -1,22 +1,26 @@
 /** Finds a record that a schema accepts, for the example row of a template. Pure. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { MAX_RECORD_BYTES } from '#cli/input-file.ts';
-import { formatCsvRow } from '#cli/validate/format-csv.ts';
-import { prepareRecords } from '#runner/record-processor.ts';
+import { prepareRecords } from '#runner/records/prepare-records.ts';
 import { exampleValues } from './example-values.ts';
+import { formatCsvRow } from './failed-records-csv.ts';
 
 type Field = RecordSchemaSpec['fields'][number];
 
 /** Records that are tried where rules over several fields refuse the first ones. */
 const MOST_TRIES = 5000;
+/** As a pod's: the most bytes of one record. */
+const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
-/** @returns a text for each field, or null where no record was found that meets all rules */
-export async function findExample(schema: RecordSchemaSpec): Promise<string[] | null> {
+/**
+ * @param tries a program that has other work to do tries fewer records than the default.
+ * @returns a text for each field, or null where no record was found that meets all rules
+ */
+export async function findExample(schema: RecordSchemaSpec, tries = MOST_TRIES): Promise<string[] | null> {
   const choices: string[][] = [];
   for (const field of schema.fields) choices.push(await valuesOf(field, schema));
   if (choices.some((values) => values.length === 0)) return null;
   const plain = { ...schema, fieldsMatch: 'equal' as const };
-  const tried = [...tryRecords(choices)];
+  const tried = [...tryRecords(choices, tries)];
   const valid = await findValid(plain, tried);
   const [first] = valid;
   return first === undefined ? null : tried[first]!;
@@ -47,11 +51,11 @@ async function valuesOf(field: Field, { missingValues, primaryKey = [] }: Record
 }
 
 /** First the likeliest value of every field, then all that may be blank left out, then others by chance, always the same ones. */
-function* tryRecords(choices: readonly string[][]): Generator<string[]> {
+function* tryRecords(choices: readonly string[][], tries: number): Generator<string[]> {
   yield choices.map((values) => values[0]!);
   yield choices.map((values) => (values.at(-1) === '' ? '' : values[0]!));
   let seed = 1;
-  for (let i = 0; i < MOST_TRIES; i += 1) {
+  for (let i = 0; i < tries; i += 1) {
     yield choices.map((values) => {
       seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
       return values[(seed >>> 8) % values.length]!;

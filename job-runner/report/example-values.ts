@@ -65,6 +65,9 @@ function valuesOfType(field: Field): string[] {
   }
 }
 
+/** A longer example would tell nobody anything, and a schema may ask for 2 GB. */
+const MOST_CHARACTERS = 10_000;
+
 function textsOf({ format = 'default', constraints = {}, name }: Field): string[] {
   const formats: Record<string, string> = {
     email: 'name@example.org',
@@ -75,6 +78,7 @@ function textsOf({ format = 'default', constraints = {}, name }: Field): string[
   const fixed = formats[format];
   if (fixed !== undefined) return [fixed];
   const { minLength = 1, maxLength = Number.POSITIVE_INFINITY } = constraints;
+  if (minLength > MOST_CHARACTERS) return [];
   const base = [`example ${name}`, 'example', 'text', 'A', '1'];
   return base.map((text) => text.padEnd(minLength, 'x').slice(0, maxLength));
 }

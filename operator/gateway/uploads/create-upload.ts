@@ -1,0 +1,117 @@
+/** Registers a file: makes the BatchUpload that loads it. */
+import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
+import { isAlreadyExists, KubeError } from '#kube/errors.ts';
+import { Problem } from '#operator/gateway/http/problem.ts';
+import type { Identity } from '#operator/gateway/model/types.ts';
+import { checkAllowed } from '#operator/tenancy/allow-list.ts';
+import { buildUpload, isSameRequest, uploadNameOf } from './build-upload.ts';
+import { creatorOf, fileIdOf } from './represent-upload.ts';
+import { FILES, type UploadDeps } from './upload-deps.ts';
+import type { NewUpload } from './upload-schemas.ts';
+
+export interface Registration {
+  namespace: string;
+  identity: Identity;
+  scope: 'All' | 'Own';
+  request: NewUpload;
+}
+
+const CALL_MS = 15_000;
+/** GET uploads/watch is the watch of all uploads. */
+const RESERVED_NAME = 'watch';
+const MOST_NAMES = 20;
+
+/**
+ * The file is marked before the upload is made, so that it is never removed as left over. When this process dies in
+ * between, the same request makes the upload.
+ * @returns whether this call has made the upload.
+ * @throws Problem, Fault, KubeError
+ */
+export async function createUpload(
+  deps: UploadDeps,
+  registration: Registration,
+): Promise<{ upload: BatchUpload; isNew: boolean }> {
+  const { client, files = FILES } = deps;
+  const { namespace, identity, scope, request } = registration;
+  const name = uploadNameOf(request);
+  if (name === RESERVED_NAME) throw unprocessable('/name', `${name} is not a name for an upload: choose another one.`);
+  const stored = await client.find(BATCH_UPLOADS, { namespace, name }, { timeoutMs: CALL_MS });
+  if (stored) return { upload: assertSame(stored, registration), isNew: false };
+
+  await checkSchema(deps, namespace, request.schema);
+  const file = await files.pinFile(deps, { namespace, id: request.file, identity, scope, eTag: request.eTag });
+  const upload = buildUpload(request, { namespace, creator: identity.user, file });
+  const refusal = checkAllowed(namespace, upload.spec, deps.config);
+  if (refusal) throw unprocessable('/target/databaseSecretRef', refusal.message);
+  await files.markRegistered(deps, { namespace, id: request.file, uploadName: name });
+  try {
+    return { upload: await client.create(BATCH_UPLOADS, upload, { timeoutMs: CALL_MS }), isNew: true };
+  } catch (error) {
+    if (isRefusal(error)) await unmark(deps, { namespace, id: request.file, uploadName: name });
+    if (!isAlreadyExists(error)) throw error;
+    const other = await client.get(BATCH_UPLOADS, { namespace, name }, { timeoutMs: CALL_MS });
+    return { upload: assertSame(other, registration), isNew: false };
+  }
+}
+
+/** The API server has looked at the upload and will not have it: a quota, a policy or a rule of the CRD is against it. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof KubeError && [400, 403, 422].includes(error.status);
+}
+
+/** The file can be registered otherwise then. The refusal is what the sender must hear, whatever becomes of this. */
+async function unmark(deps: UploadDeps, file: { namespace: string; id: string; uploadName: string }): Promise<void> {
+  try {
+    const ref = { namespace: file.namespace, name: file.uploadName };
+    const made = await deps.client.find(BATCH_UPLOADS, ref, { timeoutMs: CALL_MS });
+    if (made === undefined) await (deps.files ?? FILES).unmark(deps, file);
+  } catch (err) {
+    deps.log.warn({ err, ...file }, 'a file stays registered for an upload that was refused');
+  }
+}
+
+/** The upload exists: either this is the same request once more, or the name is taken. @throws Problem conflict */
+function assertSame(upload: BatchUpload, { namespace, identity, request }: Registration): BatchUpload {
+  const { name } = upload.metadata;
+  if (creatorOf(upload) !== identity.user || fileIdOf(upload) !== request.file) {
+    throw conflict(`There is an upload ${name} in the namespace ${namespace} already. Choose another name.`);
+  }
+  if (isSameRequest(upload, request)) return upload;
+  throw conflict(
+    `The file is registered as the upload ${name} already, with other options, which nobody can change. To load it in another way delete that upload, or put the file again.`,
+  );
+}
+
+/** @throws Problem when there is no such schema, or when it cannot be used */
+async function checkSchema({ schemas, client }: UploadDeps, namespace: string, name: string): Promise<void> {
+  // Another replica, or this one a moment later, may know a schema that was made just now.
+  const schema =
+    schemas.get(`${namespace}/${name}`) ??
+    (await client.find(RECORD_SCHEMAS, { namespace, name }, { timeoutMs: CALL_MS }));
+  if (schema === undefined) {
+    const names = [...schemas.values()]
+      .filter(({ metadata }) => metadata.namespace === namespace)
+      .map(({ metadata }) => metadata.name)
+      .sort();
+    const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+    const there = names.slice(0, MOST_NAMES).join(', ') || 'none';
+    throw unprocessable(
+      '/schema',
+      `There is no RecordSchema ${name} in the namespace ${namespace}. There are: ${there}${more}.`,
+    );
+  }
+  const why = findFault(schema);
+  if (why !== null)
+    throw unprocessable('/schema', `The RecordSchema ${name} cannot be used until it is mended: ${why}`);
+}
+
+/** What is wrong with the schema as it is now; null when nothing is known to be wrong. */
+function findFault({ metadata, status }: RecordSchema): string | null {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status !== 'False' || (ready.observedGeneration ?? 0) < (metadata.generation ?? 0)) return null;
+  return ready.message;
+}
+
+const conflict = (detail: string) => new Problem('conflict', { detail });
+const unprocessable = (pointer: string, detail: string) =>
+  new Problem('unprocessable', { detail, errors: [{ pointer, detail }] });
