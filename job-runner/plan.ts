@@ -27,7 +27,7 @@ import { createRetryOptions } from './storage/retry-options.ts';
  * Parts of an archive, and texts whose encoding is guessed, are read beside the stream of the whole file. Their blocks
  * are small, since looking at the bytes takes longer than reading them, and the blocks of the stream are in memory, too.
  */
-const READING_BESIDE = { readsAtOnce: 2, blockBytes: 4 * 1024 * 1024 };
+const READING_BESIDE = { readsAtOnce: 2, blockBytes: 1024 * 1024 };
 /** The log gets a line of progress this often. */
 const PROGRESS_MS = 10_000;
 

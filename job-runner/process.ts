@@ -6,12 +6,13 @@ import { toFault } from '#common/faults.ts';
 import { chunksOfIndex } from '#common/job-contract.ts';
 import { type ChunkRange, type PendingRun, readPendingChunks, readPendingRuns } from '#ledger/chunks/chunks.ts';
 import type { Chunk, PlannedUpload } from '#ledger/types.ts';
+import { keepTarget } from '#ledger/uploads/keep-target.ts';
 import type { RunnerDeps } from '#runner/deps.ts';
 import { findAbsentFields } from '#runner/load/absent-fields.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
-import { readTargetColumns } from '#runner/load/target-columns.ts';
+import { readTargetColumns, targetReplaced } from '#runner/load/target-columns.ts';
 import { createGroupBuffers, type LoadContext, loadChunks, type ReadChunk } from '#runner/load-chunks.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { JSON_FAULT } from '#runner/processor/faults.ts';
@@ -50,6 +51,7 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   const found = await session.run((client) => readTargetColumns(client, { table, columns: names }));
   const { types: columnTypes, baseTypes } = found;
   const rolledBack = upload.request.mode === 'Validate';
+  if (found.oid !== undefined && !rolledBack) await expectSameTable(deps, { id: upload.id, table, oid: found.oid });
   const target = describeTarget(upload.schema, { rolledBack, absent, found });
   session.prepareBy((client) => prepareSession(client, target));
   const encodings = columnTypes && chooseEncodings(upload.schema, columnTypes);
@@ -74,6 +76,14 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   log.info({ index: config.completionIndex }, 'processed');
   if (indexes > 1) await helpOthers(context);
   await completePending(context);
+}
+
+/** @throws Fault DB_TARGET_REPLACED when chunks of the upload are in another table than the one that has the name now. */
+async function expectSameTable(
+  { session }: RunnerDeps,
+  { id, table, oid }: { id: string; table: string; oid: number },
+): Promise<void> {
+  if (!(await session.run((client) => keepTarget(client, { id, oid })))) throw targetReplaced(table);
 }
 
 /**

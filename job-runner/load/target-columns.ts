@@ -123,7 +123,7 @@ export async function expectSameColumns(client: ClientBase, { table, columns, ke
   throw targetChanged(table);
 }
 
-function targetReplaced(table: string): Fault {
+export function targetReplaced(table: string): Fault {
   return new Fault({
     code: 'DB_TARGET_REPLACED',
     category: 'permanent',

@@ -23,12 +23,15 @@ function readDecimal(text: string): Decimal | null {
 }
 
 const ZERO = 0x30;
+const ZERO_DECIMAL: Decimal = { digits: '', magnitude: 0 };
+/** PostgreSQL reads 1_000.5 as a number, and $1,000.50 or ($2.00) as money. */
+const SIGNS = /[_$,()\s]/g;
 
 /** @param scale how many digits behind the point the column keeps; negative: it keeps no last digits before the point */
 export function keepsDecimals(scale: number): Fit {
   return {
     loses(text) {
-      const { digits, magnitude } = readDecimal(text) ?? { digits: '', magnitude: 0 };
+      const { digits, magnitude } = readDecimal(text) ?? readDecimal(text.replace(SIGNS, '')) ?? ZERO_DECIMAL;
       if (digits === '' || digits.length - magnitude <= scale) return null;
       return `keeps ${scale} digits behind the point, and the number has more`;
     },

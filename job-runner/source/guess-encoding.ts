@@ -43,7 +43,7 @@ const IS_CONTROL = Uint8Array.from({ length: 256 }, (_, byte) =>
 const SAMPLE_BYTES = 16 * 1024;
 const SAMPLE_LINE_BYTES = 1024;
 /** A file is judged in blocks of this size, however its bytes arrive, so that its verdict is always the same. */
-const BLOCK_BYTES = 1024 * 1024;
+const BLOCK_BYTES = 64 * 1024;
 /** A line is judged in parts of this length, at most. */
 const LONGEST_PART = 64 * 1024;
 
@@ -133,7 +133,12 @@ function createCollector() {
       add(all.subarray(0, end));
       rest = Buffer.from(all.subarray(end));
     },
-    isSurelyUtf8: () => evidence.strays > 0 && evidence.sequences >= SEQUENCES_PER_STRAY * evidence.strays,
+    isSurelyUtf8() {
+      const { sequences, likelySequences, strays } = evidence;
+      if (strays === 0) return false;
+      if (sequences >= SURE_PER_STRAY * strays) return true;
+      return likelySequences >= MANY_SEQUENCES && likelySequences >= LEAST_PER_STRAY * strays;
+    },
     finish(): Evidence {
       add(rest);
       // Opening quotation marks that nothing closes are the first bytes of other characters.
@@ -168,8 +173,11 @@ function countSequences(
   for (const _ of text.matchAll(LIKELY_SEQUENCE)) evidence.likelySequences += 1;
 }
 
-/** So many characters of UTF-8 for each stray byte are sure to be no chance, wherever the file is cut. */
-const SEQUENCES_PER_STRAY = 100;
+/** So many characters of UTF-8 for each stray byte are no chance, however few they are and wherever the file is cut. */
+const SURE_PER_STRAY = 100;
+/** So many for each stray byte are no chance where they are many, or where all bytes of the file are known. */
+const LEAST_PER_STRAY = 10;
+const MANY_SEQUENCES = 1000;
 
 /**
  * A text of UTF-8 with wrong bytes has at least as many characters of UTF-8 as wrong bytes, and the wrong bytes stand
@@ -177,7 +185,7 @@ const SEQUENCES_PER_STRAY = 100;
  */
 function isUtf8WithMistakes(evidence: Evidence): boolean {
   const { sequences, likelySequences, strays, neighbours, onlyCutAtEnd } = evidence;
-  if (strays === 0 || onlyCutAtEnd || sequences >= 10 * strays) return true;
+  if (strays === 0 || onlyCutAtEnd || sequences >= LEAST_PER_STRAY * strays) return true;
   return likelySequences >= strays && neighbours === 0;
 }
 

@@ -52,7 +52,23 @@ export function countWords(text: string): { fitting: number; contradicting: numb
   return { fitting, contradicting };
 }
 
-function judgeWord(word: string, around: string): 'fits' | 'contradicts' | 'neutral' {
+type Verdict = 'fits' | 'contradicts' | 'neutral';
+
+/** The same words come again and again in a file, and looking one up costs a tenth of judging it. */
+const MOST_REMEMBERED = 10_000;
+const remembered = new Map<string, Verdict>();
+
+function judgeWord(word: string, around: string): Verdict {
+  const key = `${around} ${word}`;
+  const known = remembered.get(key);
+  if (known !== undefined) return known;
+  const verdict = judge(word, around);
+  if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+  remembered.set(key, verdict);
+  return verdict;
+}
+
+function judge(word: string, around: string): Verdict {
   if (!/[A-Za-z]/.test(word)) {
     const alone = word.length === 1 && LONE_LETTERS.has(word) && !/[\x80-\x91\x93-\xaa\xac-\xba\xbc-\xff]/.test(around);
     return alone ? 'neutral' : 'contradicts';

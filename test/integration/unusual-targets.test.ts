@@ -1,11 +1,15 @@
 /** Tables and roles that are in order but unusual, and tables that are altered while a file is loaded into them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Fault } from '#common/faults.ts';
 import { connect, disconnect } from '#ledger/connection/postgres.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { policySchema } from '#support/records/duplicates.ts';
 import { loadInProcess } from '#support/runner/load-in-process.ts';
 
+/** Kubernetes starts another pod after it. */
+const podEnds = () =>
+  new Fault({ code: 'DB_CONNECTION', category: 'retryable', reason: 'DatabaseError', message: 'the pod ends' });
 const ITEMS = 'CREATE TABLE items (k text PRIMARY KEY, v text, upload uuid, row bigint)';
 const LOWER = `CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.k := lower(NEW.k); RETURN NEW; END';
   CREATE TRIGGER change BEFORE INSERT OR UPDATE ON items FOR EACH ROW EXECUTE FUNCTION change()`;
@@ -236,6 +240,39 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       const last = await run('SELECT k FROM items WHERE row > 20 AND row < 40');
       expect(last.every(({ k }) => k.startsWith(letter))).toBe(true);
       expect(last.length).toBe(letter === '' ? 0 : 19);
+    });
+
+    it('another table takes its place while no pod runs: the next pod does not load the rest into it', async () => {
+      await run(ITEMS);
+      let groups = 0;
+      const beforeGroup = async () => {
+        groups += 1;
+        if (groups !== 2) return;
+        await run(`ALTER TABLE items RENAME TO before; ${ITEMS}`);
+        throw podEnds();
+      };
+      await expect(
+        loadInProcess(url, { schema, key: 'f.csv', file, chunkRecords: 2, beforeGroup }),
+      ).rejects.toMatchObject({
+        code: 'DB_TARGET_REPLACED',
+        category: 'permanent',
+      });
+      const counts = await run('SELECT count(*)::int AS n FROM items UNION ALL SELECT count(*)::int FROM before');
+      expect(counts).toEqual([{ n: 0 }, { n: 8 }]);
+      expect(groups).toBe(2);
+    });
+
+    it('another table takes its place before the first chunk: the file is loaded into it', async () => {
+      await run(ITEMS);
+      let groups = 0;
+      const beforeGroup = async () => {
+        groups += 1;
+        if (groups !== 1) return;
+        await run(`DROP TABLE items; ${ITEMS}`);
+        throw podEnds();
+      };
+      const result = await loadInProcess(url, { schema, key: 'f.csv', file, chunkRecords: 2, beforeGroup });
+      expect(result).toMatchObject({ progress: { status: 'Complete', counts: { succeeded: 41 } } });
     });
 
     it.each([

@@ -90,7 +90,8 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
 
 {{- /* A rule to the servers of one kind, a dict of `to` and `ports`. Without `to` these are all servers but the machine's
-own addresses and those under which clouds serve credentials of machines. */}}
+own addresses and those under which clouds serve credentials of machines. Some networks, such as Cilium, match pods of the
+cluster only by labels and never by their addresses. */}}
 {{- define "batch-upload.egress" -}}
 - to:
     {{- if .to }}
@@ -98,6 +99,7 @@ own addresses and those under which clouds serve credentials of machines. */}}
     {{- else }}
     - ipBlock: { cidr: 0.0.0.0/0, except: [127.0.0.0/8, 169.254.0.0/16, 100.100.100.200/32] }
     - ipBlock: { cidr: "::/0", except: ["::1/128", "fe80::/10", "fd00:ec2::/32"] }
+    - namespaceSelector: {}
     {{- end }}
   ports:
     {{- range .ports }}

@@ -1,7 +1,7 @@
 /** Texts of many languages in the encodings that people still use: each is read as what it is, or refused. */
 import iconv from 'iconv-lite';
 import { describe, expect, it } from 'vitest';
-import { evidenceOf, gatherEvidence, guessEncoding } from '#runner/source/guess-encoding.ts';
+import { beginsSurelyAsUtf8, evidenceOf, gatherEvidence, guessEncoding } from '#runner/source/guess-encoding.ts';
 import { piecesOf } from './pieces.ts';
 
 const TEXTS = {
@@ -120,6 +120,34 @@ describe('UTF-8 with mistakes stays UTF-8', () => {
   it('as many characters of both is neither', () => {
     const mixed = Buffer.concat([Buffer.from('1,Zoë\n2,Noël\n'), latin1('3,Caf\xe9\n4,M\xfcller\n5,K\xf6ln\n')]);
     expect(() => guess(mixed)).toThrow(/mixes UTF-8 \(2 characters\) with another encoding \(3 bytes\)/);
+  });
+});
+
+describe('the beginning of a file decides for UTF-8', () => {
+  const begin = (text: string, characters: number, strays: number) =>
+    Buffer.concat([Buffer.from(`1,${text}\n`.repeat(characters)), Buffer.from('2,a\xff\n'.repeat(strays), 'latin1')]);
+
+  it.each<[text: string, characters: number, strays: number, isSure: boolean]>([
+    ['Zoë', 100, 1, true],
+    ['Zoë', 99, 1, false],
+    ['Zoë', 1000, 100, true],
+    ['Zoë', 999, 99, false],
+    ['Zoë', 1000, 101, false],
+    ['Zoë', 1000, 0, false],
+  ])('%s %i times and %i stray bytes: %s', (text, characters, strays, isSure) => {
+    expect(beginsSurelyAsUtf8(begin(text, characters, strays))).toBe(isSure);
+  });
+
+  it('words of Windows-1252 that look like UTF-8 do not', () => {
+    expect(
+      beginsSurelyAsUtf8(iconv.encode(`${'1,CAFÉ’S\n'.repeat(1000)}${'2,über\n'.repeat(20)}`, 'windows-1252')),
+    ).toBe(false);
+  });
+
+  it('the rest of a large file with many mistakes is not read', async () => {
+    const bytes = Buffer.concat(Array.from({ length: 20_000 }, () => begin('Zoë', 12, 1)));
+    const { length } = await gatherEvidence(piecesOf(bytes, [bytes.length]));
+    expect(length).toBeLessThanOrEqual(64 * 1024);
   });
 });
 
