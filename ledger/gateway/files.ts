@@ -124,6 +124,15 @@ export async function holdFile(client: ClientBase, { clusterId, namespace, id }:
   return result.rowCount === 1;
 }
 
+/** Ends a hold whose registration was refused. A registration of the same file at the same time is not lost: it is refused. */
+export async function releaseHold(client: ClientBase, { clusterId, namespace, id }: FileRef): Promise<void> {
+  await client.query(
+    `UPDATE batch_upload.batch_upload_files SET held_until = NULL
+     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND registered_at IS NULL`,
+    [clusterId, namespace, id],
+  );
+}
+
 /** @returns false when the file is abandoned, being removed, or loaded by another upload. A repetition changes nothing. */
 export async function registerFile(
   client: ClientBase,

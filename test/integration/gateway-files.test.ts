@@ -571,6 +571,9 @@ describe('a registration', () => {
 
   it('is not cut short by its sender', async () => {
     await using gateway = await start();
+    const refused = await ask(gateway);
+    await expect(pin(gateway, refused.id)).rejects.toThrow(/never put/);
+    expect(await gateway.call('DELETE', `/files/${refused.id}`)).toMatchObject({ status: 204 });
     const place = await ask(gateway);
     await put(place);
     await pin(gateway, place.id);

@@ -1,5 +1,5 @@
 /** What a registration needs of a file: exactly which object is loaded, and that the object stays. */
-import { findFile, holdFile, registerFile } from '#ledger/gateway/files.ts';
+import { type FileRow, findFile, holdFile, registerFile, releaseHold } from '#ledger/gateway/files.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Identity } from '#operator/gateway/model/types.ts';
 import { bareTag } from '#s3/call-storage.ts';
@@ -24,7 +24,7 @@ type FileDeps = LedgerDeps & StorageDeps;
 
 /**
  * Finds the version of the object that a registration is to load, and keeps the file from being removed for a quarter of
- * an hour: time enough to record the registration by {@link markRegistered}, before or after the resource is made.
+ * an hour: time enough to record the registration by {@link markRegistered}, before the resource is made.
  * @param request.scope has no meaning here: only the user that asked for the place may have the file loaded.
  * @param request.eTag the ETag that the sender got for what was put; absent: whatever fits the declaration is pinned.
  * @throws Problem not-found, conflict (what differs from the declaration, and what to do), unavailable
@@ -44,7 +44,17 @@ export async function pinFile(
   const isHeld = await withLedger(deps, namespace, (client, scope) => holdFile(client, { ...scope, id }));
   // The state may have changed since the file was found.
   if (!isHeld) assertOpen({ ...file, state: file.state === 'Open' ? 'Removed' : file.state });
-  const { bucket, key, fileName, size } = file;
+  try {
+    return await pin(deps, namespace, file, eTag);
+  } catch (error) {
+    // The sender may delete the file then, without waiting for the end of the hold.
+    await withLedger(deps, namespace, (client, scope) => releaseHold(client, { ...scope, id })).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function pin(deps: StorageDeps, namespace: string, file: FileRow, eTag: string | undefined): Promise<PinnedFile> {
+  const { id, bucket, key, fileName, size } = file;
   const version = await withStorage(deps, { namespace, bucket }, (storage) => checkObject(storage, file));
   if (eTag !== undefined && bareTag(eTag) !== version.eTag) {
     throw new Problem('conflict', {
