@@ -37,16 +37,14 @@ it('closes the rows of deleted uploads, and removes what ended ones left', async
   const client = { find } as never;
   const databases = new Databases({ client, clock: systemClock, log, tickMs: 1000, program: 'operator' });
   const ignore = () => undefined;
-  const closed = await sweep(
-    {
-      ...{ client, databases, log, clusterId: 'c', extraDatabaseSecrets: [] },
-      ...{ namespaces: Object.keys(urls), reachPoint: ignore, onWentBack: ignore },
-      findMigrator: () => async () => null,
-      caches: { uploads: { hasSynced: true } as never, uploadByUid: ignore },
-    },
-    new AbortController().signal,
-  );
-  expect(closed).toBe(1);
+  const deps: Parameters<typeof sweep>[0] = {
+    ...{ client, databases, log, clusterId: 'c', extraDatabaseSecrets: [] },
+    ...{ namespaces: Object.keys(urls), reachPoint: ignore, onWentBack: ignore },
+    findMigrator: () => async () => null,
+    caches: { uploads: { hasSynced: true } as never, uploadByUid: ignore },
+  };
+  // A round passes over a database that does not answer in a few seconds, as on a busy machine; the next one visits it.
+  await expect.poll(() => sweep(deps, new AbortController().signal), { timeout: 60_000 }).toBe(1);
   const rows = await query(url, 'SELECT id, status FROM batch_upload.batch_uploads ORDER BY name DESC');
   expect(rows).toEqual([
     { id: deleted, status: 'Deleted' },
@@ -55,6 +53,7 @@ it('closes the rows of deleted uploads, and removes what ended ones left', async
   expect(await query(url, 'SELECT FROM batch_upload.batch_upload_keys')).toEqual([]);
   const sessions = 'SELECT datname FROM pg_stat_activity WHERE application_name = $1';
   await expect.poll(() => query(postgres.url, sessions, [APPLICATION_NAME]), { timeout: 5_000 }).toEqual([]);
-  expect(log.entries).toEqual([expect.objectContaining({ message: 'closed the ledger row of a deleted upload' })]);
+  const closing = log.entries.filter(({ message }) => message === 'closed the ledger row of a deleted upload');
+  expect(closing).toHaveLength(1);
   await databases.close();
 });
