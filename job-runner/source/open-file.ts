@@ -12,16 +12,14 @@ import {
 } from './detect-format.ts';
 import { withoutEndMark } from './end-mark.ts';
 import { beginsSurelyAsUtf8, evidenceOf, gatherEvidence, guessEncoding } from './guess-encoding.ts';
-import { findPart, findWorkbookPart } from './package-parts.ts';
 import { type Peeked, peek } from './peek.ts';
 import type { Archive, Platform, ReadBytes } from './platform.ts';
 import { rewriteDialect } from './rewrite-dialect.ts';
 import { NDJSON_FIRST_ROW, type NdjsonOptions, rewriteNdjson } from './rewrite-ndjson.ts';
-import { rewriteXlsx } from './rewrite-xlsx.ts';
+import type { XlsxOptions } from './rewrite-xlsx.ts';
 import { skipBytes } from './sep-line.ts';
 import { declaredOtherwise, formatFault, isOrdinary } from './source-format.ts';
 import { createGuessedTranscoder, createTranscoder, transcode } from './transcode.ts';
-import { notWorkbook } from './workbook.ts';
 import { CANONICAL_DELIMITER } from './write-csv.ts';
 
 export interface FileInput {
@@ -78,9 +76,11 @@ export async function openFile(input: FileInput): Promise<OpenedFile> {
 async function openZip(input: FileInput, archive: Archive): Promise<OpenedFile> {
   const { declared } = input;
   const { members } = archive;
+  // A pod of a small text mostly starts, and this is a tenth of the code.
+  const { findPart, findWorkbookPart, notWorkbook, rewriteXlsx } = await import('./workbook-file.ts');
   if (findPart(archive, '[Content_Types].xml') || findPart(archive, 'mimetype')) {
     if ((await findWorkbookPart(archive)) === undefined) throw notWorkbook();
-    return openXlsx(input, archive);
+    return openXlsx(input, (options) => rewriteXlsx(archive, options));
   }
   if (declared.type === 'xlsx') throw declaredOtherwise('type xlsx, but the object is another archive');
   if (declared.compression === 'none') throw declaredOtherwise('compression none, but the object is a ZIP');
@@ -100,7 +100,10 @@ function wrongNumberOfMembers(names: string[]) {
   );
 }
 
-function openXlsx({ declared, schema, maxRecordBytes }: FileInput, archive: Archive): OpenedFile {
+function openXlsx(
+  { declared, schema, maxRecordBytes }: FileInput,
+  read: (options: XlsxOptions) => AsyncIterable<Buffer>,
+): OpenedFile {
   const { type = 'xlsx', compression = 'none' } = declared;
   if (type !== 'xlsx') throw declaredOtherwise(`type ${type}, but the object is a workbook`);
   if (compression !== 'none') throw declaredOtherwise(`compression ${compression}, but the object is a workbook`);
@@ -113,7 +116,7 @@ function openXlsx({ declared, schema, maxRecordBytes }: FileInput, archive: Arch
       chunkDelimiter: CANONICAL_DELIMITER,
       typedValues: true,
     },
-    bytes: rewriteXlsx(archive, { schema, maxRecordBytes }),
+    bytes: read({ schema, maxRecordBytes }),
     rewritten: true,
     firstRowNumber: 1,
   };

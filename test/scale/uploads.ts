@@ -42,7 +42,8 @@ async function measure(): Promise<object> {
   const appliedAt = performance.now();
   let uploads: BatchUpload[];
   do {
-    await sleep(500);
+    // Each look at 100 uploads takes the cores that the uploads need.
+    await sleep(2000);
     const text = await cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', '-l', selector, '-o', 'json');
     uploads = (JSON.parse(text) as { items: BatchUpload[] }).items;
   } while (!uploads.every(isFinished));
