@@ -9,6 +9,7 @@ import type { RecordProcessor } from '#runner/processor/process-record.ts';
 import type { RecordFault } from '#runner/processor/record-fault.ts';
 import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { createBlockPreparer } from '#runner/records/prepare-block.ts';
+import { createTextWriter } from '#runner/records/text-writer.ts';
 import { CodeCounts, type FailedRows } from './failed-rows.ts';
 
 /** Longer texts of failed records are cut after this many UTF-16 units. */
@@ -67,15 +68,17 @@ export interface ChunkPreparerOptions {
 
 export function createChunkPreparer(options: ChunkPreparerOptions): ChunkPreparer {
   const { delimiter = ',', storeRowData, ...blockOptions } = options;
+  const { schema, header, typedValues = false } = options;
   const preparer = createBlockPreparer({ ...blockOptions, delimiter, isUtf8 });
+  const toTexts: ToTexts = typedValues ? createTextWriter(schema, header, delimiter) : (_record, fields) => [...fields];
+  const describe = (record: Buffer) => describeRecord(record, { processor: preparer.processor, delimiter, toTexts });
 
   return {
     prepare(chunk, bytes, { rows, failed }) {
       const records = createPositions(chunk);
       const recordAt = ({ byteOffset, byteLength }: Position) =>
         bytes.subarray(byteOffset - chunk.startByte, byteOffset - chunk.startByte + byteLength);
-      const rowData = (rowNumber: number) =>
-        storeRowData ? describeRecord(recordAt(records.positionOf(rowNumber)!), preparer.processor, delimiter) : null;
+      const rowData = (rowNumber: number) => (storeRowData ? describe(recordAt(records.positionOf(rowNumber)!)) : null);
       const { positionOf } = records;
       const from = rows.rows;
       const failedFrom = failed.buffer.rows;
@@ -151,9 +154,15 @@ function findSorted(numbers: Float64Array, wanted: number): number {
   return -1;
 }
 
-function describeRecord(record: Buffer, processor: RecordProcessor, delimiter: string): string {
+type ToTexts = ReturnType<typeof createTextWriter>;
+
+/** Typed values are written as the texts that people send back: the number 1.234 must not become 1234 then. */
+function describeRecord(
+  record: Buffer,
+  { processor, delimiter, toTexts }: { processor: RecordProcessor; delimiter: string; toTexts: ToTexts },
+): string {
   const { fields, malformed } = splitRecord(withoutLineEnd(record.toString('utf8')), delimiter);
-  const text = processor.mask(fields, malformed).map(quoteCsv).join(',').replaceAll('\0', '\\u0000');
+  const text = processor.mask(toTexts(record, fields), malformed).map(quoteCsv).join(',').replaceAll('\0', '\\u0000');
   return text.length > ROW_DATA_LIMIT ? `${text.slice(0, ROW_DATA_LIMIT)}…` : text;
 }
 
