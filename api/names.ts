@@ -8,10 +8,10 @@ export function jobName(uploadUid: string, kind: JobKind, attempt: number): stri
   return `${uploadUid}-${kind}-${attempt}`;
 }
 
-export function databaseSecretName(spec: BatchUploadSpec): string {
+export function databaseSecretName(spec: Pick<BatchUploadSpec, 'target'>): string {
   return spec.target?.databaseSecretRef.name ?? DEFAULT_NAMES.databaseSecret;
 }
 
-export function s3SecretName(spec: BatchUploadSpec): string {
-  return spec.source.s3.credentialsSecretRef?.name ?? DEFAULT_NAMES.s3Secret;
+export function s3SecretName(spec: Partial<Pick<BatchUploadSpec, 'source'>>): string {
+  return spec.source?.s3.credentialsSecretRef?.name ?? DEFAULT_NAMES.s3Secret;
 }

@@ -38,7 +38,7 @@ export async function storageFault(
   if (known) return known;
   const permanent = (code: FaultCode, reason: string, message: string) =>
     new Fault({ code, category: 'permanent', reason, message, cause: error });
-  if (status === 412) return sourceChanged({ bucket, key }, 'the plan');
+  if (status === 412) return sourceChanged({ bucket, key }, 'the plan', error);
   if (code === 'NoSuchBucket') return missingBucket(bucket, error);
   const isUnknownKey = UNKNOWN_KEY.has(code);
   if (status === 404 && !isUnknownKey) {
@@ -57,7 +57,7 @@ export async function storageFault(
       `The storage refused access to bucket ${bucket}, object ${key}${status ? ` (HTTP ${status})` : ': there are no credentials'}. Check the keys in the Secret batch-upload-s3 (or spec.source.s3.credentialsSecretRef), and that they may read this object.`,
     );
   }
-  if (status === 416) return sourceChanged({ bucket, key }, 'the plan');
+  if (status === 416) return sourceChanged({ bucket, key }, 'the plan', error);
   if (status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429) {
     return permanent(
       'S3_REQUEST',
@@ -186,11 +186,12 @@ function missingBucket(bucket: string, cause: unknown): Fault {
   });
 }
 
-export function sourceChanged({ bucket, key }: { bucket: string; key: string }, since: string): Fault {
+export function sourceChanged({ bucket, key }: { bucket: string; key: string }, since: string, cause?: unknown): Fault {
   return new Fault({
     code: 'S3_PRECONDITION',
     category: 'permanent',
     reason: 'SourceChanged',
     message: `The object ${key} of bucket ${bucket} is no longer the one of ${since}: it was replaced. Create a new BatchUpload for what is there now.`,
+    cause,
   });
 }

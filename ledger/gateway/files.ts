@@ -5,10 +5,12 @@
  * | state      | column          | next                          | who changes it                                     |
  * |------------|-----------------|-------------------------------|----------------------------------------------------|
  * | open       |                 | registered, abandoned, claimed | a registration, its sender, a gateway after a day |
- * | registered | `registered_at` | none                          |                                                    |
+ * | registered | `registered_at` | open, when no upload was made | the gateway whose upload was refused, or any later |
  * | abandoned  | `abandoned_at`  | claimed                       | a gateway after a day                              |
  * | claimed    | `claimed_at`    | removed                       | the gateway that has removed the object            |
  * | removed    | `removed_at`    | none                          |                                                    |
+ *
+ * A registration begins before its upload is made: `held_until` is set until the upload is there.
  *
  * Every change is one statement on one row, which sees what the statement before it has committed: a registration and a
  * removal that come at the same time never both succeed.
@@ -113,18 +115,19 @@ export async function findFile(
 }
 
 /**
- * Keeps the file from being removed while it is registered. @returns false when the file is abandoned or being removed.
+ * Keeps the file from being removed for a time; a registered file is kept anyway. @returns false when the file is abandoned or being removed.
  */
 export async function holdFile(client: ClientBase, { clusterId, namespace, id }: FileRef): Promise<boolean> {
   const result = await client.query(
-    `UPDATE batch_upload.batch_upload_files SET held_until = now() + ${HOLD}
+    `UPDATE batch_upload.batch_upload_files
+     SET held_until = CASE WHEN registered_at IS NULL THEN now() + ${HOLD} ELSE held_until END
      WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND abandoned_at IS NULL AND claimed_at IS NULL`,
     [clusterId, namespace, id],
   );
   return result.rowCount === 1;
 }
 
-/** Ends a hold whose registration was refused. A registration of the same file at the same time is not lost: it is refused. */
+/** Ends a hold whose request was refused. A registration of the same file at the same time is not lost: it is refused. */
 export async function releaseHold(client: ClientBase, { clusterId, namespace, id }: FileRef): Promise<void> {
   await client.query(
     `UPDATE batch_upload.batch_upload_files SET held_until = NULL
@@ -133,19 +136,72 @@ export async function releaseHold(client: ClientBase, { clusterId, namespace, id
   );
 }
 
-/** @returns false when the file is abandoned, being removed, or loaded by another upload. A repetition changes nothing. */
+interface Registration extends FileRef {
+  uploadName: string;
+}
+
+/**
+ * Registers the file for an upload that is made next. A repetition with the same name changes nothing.
+ * @returns false when the file is abandoned, being removed, or loaded by another upload.
+ */
 export async function registerFile(
   client: ClientBase,
-  { clusterId, namespace, id, uploadName }: FileRef & { uploadName: string },
+  { clusterId, namespace, id, uploadName }: Registration,
 ): Promise<boolean> {
   const result = await client.query(
     `UPDATE batch_upload.batch_upload_files
-     SET upload_name = $4, registered_at = coalesce(registered_at, now()), held_until = NULL
+     SET upload_name = $4, registered_at = coalesce(registered_at, now()), held_until = now() + ${HOLD}
      WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND abandoned_at IS NULL AND claimed_at IS NULL
        AND coalesce(upload_name, $4) = $4`,
     [clusterId, namespace, id, uploadName],
   );
   return result.rowCount === 1;
+}
+
+/** Records that the upload of a registered file was made. */
+export async function confirmUpload(
+  client: ClientBase,
+  { clusterId, namespace, id, uploadName }: Registration,
+): Promise<void> {
+  await client.query(
+    `UPDATE batch_upload.batch_upload_files SET held_until = NULL
+     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND upload_name = $4`,
+    [clusterId, namespace, id, uploadName],
+  );
+}
+
+/** Takes back the registration of a file for an upload that was not made, so that the file can be registered otherwise. */
+export async function unregisterFile(
+  client: ClientBase,
+  { clusterId, namespace, id, uploadName }: Registration,
+): Promise<void> {
+  await client.query(
+    `UPDATE batch_upload.batch_upload_files SET upload_name = NULL, registered_at = NULL, held_until = NULL
+     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND upload_name = $4`,
+    [clusterId, namespace, id, uploadName],
+  );
+}
+
+/**
+ * Finds registered files of which nobody knows whether their upload was made: the gateway ended in between, or could not
+ * record it. A file whose upload has begun counts as loaded from now on.
+ */
+export async function findUnmade(
+  client: ClientBase,
+  { clusterId, namespace, limit }: LedgerScope & { limit: number },
+): Promise<FileRow[]> {
+  const scope = `f.cluster_id = $1 AND f.namespace = $2 AND f.registered_at IS NOT NULL AND f.held_until < now()`;
+  await client.query(
+    `UPDATE batch_upload.batch_upload_files f SET held_until = NULL
+     FROM batch_upload.batch_uploads u
+     WHERE ${scope} AND u.cluster_id = $1 AND u.namespace = $2 AND u.s3_bucket = f.bucket AND u.s3_key = f.key`,
+    [clusterId, namespace],
+  );
+  const result = await client.query(
+    `SELECT ${COLUMNS} FROM batch_upload.batch_upload_files f WHERE ${scope} ORDER BY f.held_until LIMIT $3`,
+    [clusterId, namespace, limit],
+  );
+  return result.rows.map(toFile);
 }
 
 /** @returns false when the file is registered, or its registration is under way. */
@@ -189,6 +245,23 @@ export async function claimLeftFiles(
     [clusterId, namespace, limit],
   );
   return result.rows.map(toFile).filter(({ uploadName }) => uploadName === null);
+}
+
+/**
+ * Gives a claimed file to the upload that loads it without having registered it.
+ * @returns false when its sender has given the file up, or when its object is removed.
+ */
+export async function registerClaimed(
+  client: ClientBase,
+  { clusterId, namespace, id, uploadName }: Registration,
+): Promise<boolean> {
+  const result = await client.query(
+    `UPDATE batch_upload.batch_upload_files SET upload_name = $4, registered_at = now(), claimed_at = NULL
+     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND claimed_at IS NOT NULL AND removed_at IS NULL
+       AND abandoned_at IS NULL`,
+    [clusterId, namespace, id, uploadName],
+  );
+  return result.rowCount === 1;
 }
 
 /** Records that nothing is left of a claimed file. @returns false when another gateway has recorded that already. */

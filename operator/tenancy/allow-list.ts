@@ -14,11 +14,14 @@ export interface AllowList {
   allowedEndpoints: readonly string[];
 }
 
+/** The parts of a spec that name Secrets. */
+type AllowedSpec = Pick<BatchUploadSpec, 'target'> & Partial<Pick<BatchUploadSpec, 'source'>>;
+
 /**
  * Why an upload may not use its namespace or its Secrets; null when it may. The check needs only names, so that the
  * operator does not even ask the API server for a Secret that is not on the list.
  */
-export function checkAllowed(namespace: string, spec: BatchUploadSpec, allow: AllowList): UploadExplanation | null {
+export function checkAllowed(namespace: string, spec: AllowedSpec, allow: AllowList): UploadExplanation | null {
   return checkNamespace(namespace, allow, 'create the BatchUpload in one of these') ?? checkSecrets(spec, allow);
 }
 
@@ -40,7 +43,7 @@ export function checkNamespace(
   };
 }
 
-function checkSecrets(spec: BatchUploadSpec, allow: AllowList): UploadExplanation | null {
+function checkSecrets(spec: AllowedSpec, allow: AllowList): UploadExplanation | null {
   const program = 'operator';
   const database = databaseSecretName(spec);
   if (database !== DEFAULT_NAMES.databaseSecret && !allow.extraDatabaseSecrets.includes(database)) {

@@ -1,5 +1,13 @@
 /** What a registration needs of a file: exactly which object is loaded, and that the object stays. */
-import { type FileRow, findFile, holdFile, registerFile, releaseHold } from '#ledger/gateway/files.ts';
+import {
+  confirmUpload,
+  type FileRow,
+  findFile,
+  holdFile,
+  registerFile,
+  releaseHold,
+  unregisterFile,
+} from '#ledger/gateway/files.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Identity } from '#operator/gateway/model/types.ts';
 import { bareTag } from '#s3/call-storage.ts';
@@ -41,16 +49,39 @@ export async function pinFile(
 ): Promise<PinnedFile> {
   const { namespace, id, eTag } = request;
   const file = await findOwnFile(deps, request);
-  const isHeld = await withLedger(deps, namespace, (client, scope) => holdFile(client, { ...scope, id }));
-  // The state may have changed since the file was found.
-  if (!isHeld) assertOpen({ ...file, state: file.state === 'Open' ? 'Removed' : file.state });
+  await hold(deps, namespace, file);
   try {
     return await pin(deps, namespace, file, eTag);
   } catch (error) {
-    // The sender may delete the file then, without waiting for the end of the hold.
-    await withLedger(deps, namespace, (client, scope) => releaseHold(client, { ...scope, id })).catch(() => undefined);
+    await release(deps, namespace, id);
     throw error;
   }
+}
+
+/** Keeps the file from being removed while `work` runs. @throws Problem conflict when it is being removed, and what `work` throws */
+export async function whileHeld<T>(
+  deps: LedgerDeps,
+  { namespace, file }: { namespace: string; file: FileRow },
+  work: () => Promise<T>,
+): Promise<T> {
+  await hold(deps, namespace, file);
+  try {
+    return await work();
+  } finally {
+    await release(deps, namespace, file.id);
+  }
+}
+
+async function hold(deps: LedgerDeps, namespace: string, file: FileRow): Promise<void> {
+  const { id, state } = file;
+  const isHeld = await withLedger(deps, namespace, (client, scope) => holdFile(client, { ...scope, id }));
+  // The state may have changed since the file was found.
+  if (!isHeld) assertOpen({ ...file, state: state === 'Open' ? 'Removed' : state });
+}
+
+/** The sender may delete the file then, without waiting for the end of the hold. */
+async function release(deps: LedgerDeps, namespace: string, id: string): Promise<void> {
+  await withLedger(deps, namespace, (client, scope) => releaseHold(client, { ...scope, id })).catch(() => undefined);
 }
 
 async function pin(deps: StorageDeps, namespace: string, file: FileRow, eTag: string | undefined): Promise<PinnedFile> {
@@ -64,15 +95,20 @@ async function pin(deps: StorageDeps, namespace: string, file: FileRow, eTag: st
   return { id, bucket, key, fileName, size, ...version };
 }
 
+/** A file, and the upload that loads it. */
+export interface FileUpload {
+  namespace: string;
+  /** The file's. */
+  id: string;
+  uploadName: string;
+}
+
 /**
- * Records that an upload loads the file, so that the gateway never removes the object. A repetition with the same name
- * changes nothing.
+ * Records that an upload is made for the file, so that the gateway does not remove the object. A repetition with the same
+ * name changes nothing. The caller makes the upload, and then calls {@link confirmMade} or {@link unmark}.
  * @throws Problem conflict when another upload loads the file, or when the file is being removed
  */
-export async function markRegistered(
-  deps: LedgerDeps,
-  { namespace, id, uploadName }: { namespace: string; id: string; uploadName: string },
-): Promise<void> {
+export async function markRegistered(deps: LedgerDeps, { namespace, id, uploadName }: FileUpload): Promise<void> {
   const file = await withLedger(deps, namespace, async (client, scope) => {
     if (await registerFile(client, { ...scope, id, uploadName })) return null;
     return (await findFile(client, { ...scope, id })) ?? undefined;
@@ -81,4 +117,14 @@ export async function markRegistered(
   if (file === undefined) throw new Problem('not-found', { detail: `There is no file ${id} in ${namespace}.` });
   assertOpen(file);
   throw new Problem('conflict', { detail: `The file ${id} has just been changed. Send the request again.` });
+}
+
+/** Records that the upload of {@link markRegistered} is there. @throws Problem unavailable */
+export function confirmMade(deps: LedgerDeps, { namespace, ...file }: FileUpload): Promise<void> {
+  return withLedger(deps, namespace, (client, scope) => confirmUpload(client, { ...scope, ...file }));
+}
+
+/** Takes {@link markRegistered} back, for an upload that was not made. @throws Problem unavailable */
+export function unmark(deps: LedgerDeps, { namespace, ...file }: FileUpload): Promise<void> {
+  return withLedger(deps, namespace, (client, scope) => unregisterFile(client, { ...scope, ...file }));
 }

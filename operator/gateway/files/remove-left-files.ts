@@ -5,21 +5,24 @@
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { jitter, sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
-import { claimLeftFiles, type FileRow, markRemoved } from '#ledger/gateway/files.ts';
+import { BATCH_UPLOADS } from '#kube/custom-resources.ts';
+import { claimLeftFiles, type FileRow, findUnmade, markRemoved, registerClaimed } from '#ledger/gateway/files.ts';
 import { readLedgerState } from '#ledger/migrate.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { GatewayDeps } from '#operator/gateway/model/types.ts';
 import { withLedger } from './file-ledger.ts';
+import { confirmMade, unmark } from './pin-file.ts';
 import { removeObject } from './remove-object.ts';
 import { withStorage } from './storage.ts';
 
 export type RemoveDeps = Pick<
   GatewayDeps,
-  'config' | 'clusterId' | 'databases' | 'storage' | 'clock' | 'log' | 'metrics' | 'signal'
+  'config' | 'client' | 'clusterId' | 'uploads' | 'databases' | 'storage' | 'clock' | 'log' | 'metrics' | 'signal'
 >;
 
 const ROUND_MS = 300_000;
 const BATCH = 20;
+const CALL_MS = 15_000;
 
 /** Runs until the signal aborts; never throws. */
 export async function removeLeftFiles(deps: RemoveDeps, signal: AbortSignal): Promise<void> {
@@ -51,6 +54,8 @@ export async function removeLeftFilesOf(deps: RemoveDeps, namespace: string): Pr
   const database = await databases.open({ namespace, name: DEFAULT_NAMES.databaseSecret });
   // Without a ledger nobody has asked for a file; a namespace that has no uploads gets none for that.
   if ((await database.run(readLedgerState, { isVisit: true })) !== 'current') return 0;
+  await settleUnmade(deps, namespace);
+  const loads = mapLoads(deps.uploads, namespace);
   let removed = 0;
   let failure: unknown;
   for (;;) {
@@ -60,7 +65,7 @@ export async function removeLeftFilesOf(deps: RemoveDeps, namespace: string): Pr
     for (const file of files) {
       if (signal.aborted) return removed;
       try {
-        if (await removeOne(deps, namespace, file)) removed += 1;
+        if (await removeOne(deps, { namespace, file, loads })) removed += 1;
       } catch (error) {
         // One object that cannot be deleted must not keep the others; a storage that is away keeps them all.
         failure ??= error;
@@ -76,8 +81,43 @@ export async function removeLeftFilesOf(deps: RemoveDeps, namespace: string): Pr
 const isPassing = (error: unknown) =>
   !(error instanceof Problem) || (error.cause instanceof Fault && error.cause.category === 'retryable');
 
-async function removeOne(deps: RemoveDeps, namespace: string, file: FileRow): Promise<boolean> {
+/**
+ * Finds out what became of registrations that did not come to their end: a file whose upload is there stays registered, and
+ * one whose upload was never made can be registered again. No upload is younger than the hold that has run out.
+ */
+async function settleUnmade(deps: RemoveDeps, namespace: string): Promise<void> {
+  const files = await withLedger(deps, namespace, (client, scope) => findUnmade(client, { ...scope, limit: BATCH }));
+  for (const file of files) {
+    const uploadName = file.uploadName!;
+    const upload = await deps.client.find(BATCH_UPLOADS, { namespace, name: uploadName }, { timeoutMs: CALL_MS });
+    const isMade = upload !== undefined && placeOf(upload.spec.source.s3) === placeOf(file);
+    await (isMade ? confirmMade : unmark)(deps, { namespace, id: file.id, uploadName });
+  }
+}
+
+/** The names of the uploads by the object that they load: somebody may have made one by hand. */
+function mapLoads(uploads: RemoveDeps['uploads'], namespace: string): Map<string, string> {
+  const loads = new Map<string, string>();
+  for (const { metadata, spec } of uploads.values()) {
+    if (metadata.namespace === namespace) loads.set(placeOf(spec.source.s3), metadata.name);
+  }
+  return loads;
+}
+
+const placeOf = ({ bucket, key }: { bucket: string; key: string }) => `${bucket}/${key}`;
+
+async function removeOne(
+  deps: RemoveDeps,
+  { namespace, file, loads }: { namespace: string; file: FileRow; loads: ReadonlyMap<string, string> },
+): Promise<boolean> {
   const { id, bucket } = file;
+  const uploadName = loads.get(placeOf(file));
+  if (uploadName !== undefined) {
+    const registration = { id, uploadName };
+    if (await withLedger(deps, namespace, (client, scope) => registerClaimed(client, { ...scope, ...registration }))) {
+      return false;
+    }
+  }
   const isGone = await withStorage(deps, { namespace, bucket }, (storage) => removeObject(storage, file));
   if (!isGone) return false;
   // A gateway that took longer than its claim may have company.

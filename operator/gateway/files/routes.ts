@@ -2,6 +2,7 @@
 import type {} from '@fastify/swagger';
 import { Type } from 'typebox';
 import { abandonFile } from '#ledger/gateway/files.ts';
+import { IDEMPOTENCY_HEADERS } from '#operator/gateway/http/idempotency.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Access, GatewayApp, GatewayDeps, Identity } from '#operator/gateway/model/types.ts';
 import { checkObject } from './check-object.ts';
@@ -22,6 +23,7 @@ import {
 } from './file-schemas.ts';
 import { checkAsked, checkUnregistered, limitsOf, makePlace, represent, signParts } from './make-place.ts';
 import { completeMultipart, isMultipart, listParts, type MultipartFile } from './multipart.ts';
+import { whileHeld } from './pin-file.ts';
 import { removeObject } from './remove-object.ts';
 import { fileStorageOf, withStorage } from './storage.ts';
 
@@ -85,6 +87,7 @@ function storageRoutes(app: GatewayApp, deps: GatewayDeps): void {
         description:
           'Answers with what is signed for the place: a PUT and a form for a file of up to 100 MB, the sizes of the parts for a larger one. The bytes never go through the gateway. A file that is not registered by an upload is removed after a day.',
         params: NamespaceParams,
+        headers: IDEMPOTENCY_HEADERS,
         body: NewFile,
         response: { 201: FileAnswer },
       },
@@ -126,6 +129,7 @@ function wholeFileRoutes(app: GatewayApp, deps: GatewayDeps): void {
         description:
           'Puts the parts of a file together, and looks whether the file is the declared one: its size and, where one was declared, its checksum. For a file that was put whole only the latter. A repetition changes nothing.',
         params: FileParams,
+        headers: IDEMPOTENCY_HEADERS,
         // A request without a body names no parts.
         body: Type.Union([Completion, Type.Null()]),
         response: { 200: StoredFile },
@@ -136,10 +140,13 @@ function wholeFileRoutes(app: GatewayApp, deps: GatewayDeps): void {
       if (file.state !== 'Registered') assertOpen(file);
       const { namespace } = request.params;
       const { id, size, bucket } = file;
-      return withStorage(deps, { namespace, bucket }, async (storage) => {
-        if (isMultipart(file)) await completeMultipart(storage, file, request.body?.parts ?? null);
-        return { id, size, ...(await checkObject(storage, file)) };
-      });
+      // Without a hold the parts would be put together while a gateway removes them.
+      return whileHeld(deps, { namespace, file }, () =>
+        withStorage(deps, { namespace, bucket }, async (storage) => {
+          if (isMultipart(file)) await completeMultipart(storage, file, request.body?.parts ?? null);
+          return { id, size, ...(await checkObject(storage, file)) };
+        }),
+      );
     },
   );
   app.delete(
@@ -184,6 +191,7 @@ function partRoutes(app: GatewayApp, deps: GatewayDeps): void {
         description:
           'Signs the PUTs of some parts of a large file. A part may be put again until the file is complete.',
         params: FileParams,
+        headers: IDEMPOTENCY_HEADERS,
         body: PartNumbers,
         response: { 200: SignedParts },
       },

@@ -5,6 +5,7 @@ import { ANNOTATIONS } from '#api/labels.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { NewObject } from '#kube/types.ts';
 import type { PinnedFile } from '#operator/gateway/files/pin-file.ts';
+import { bareTag } from '#s3/call-storage.ts';
 import type { NewUpload } from './upload-schemas.ts';
 
 /** The same file gives the same name, so that a repeated request finds the upload of the first one. */
@@ -59,7 +60,10 @@ const FIXED = ['schemaRef', 'format', 'mode', 'reload', 'chunkRecords', 'target'
 export function isSameRequest({ spec }: BatchUpload, request: NewUpload): boolean {
   const asked = askedSpec(request);
   const isSameType = request.sourceType === undefined || spec.source.type === request.sourceType;
+  const isSameObject = request.eTag === undefined || spec.source.s3.eTag === bareTag(request.eTag);
   return (
-    isSameType && FIXED.every((field) => asked[field] === undefined || isDeepStrictEqual(asked[field], spec[field]))
+    isSameType &&
+    isSameObject &&
+    FIXED.every((field) => asked[field] === undefined || isDeepStrictEqual(asked[field], spec[field]))
   );
 }

@@ -1,10 +1,11 @@
 /** Registers a file: makes the BatchUpload that loads it. */
 import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
 import { isAlreadyExists, KubeError } from '#kube/errors.ts';
+import type { FileUpload } from '#operator/gateway/files/pin-file.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Identity } from '#operator/gateway/model/types.ts';
 import { checkAllowed } from '#operator/tenancy/allow-list.ts';
-import { buildUpload, isSameRequest, uploadNameOf } from './build-upload.ts';
+import { askedSpec, buildUpload, isSameRequest, uploadNameOf } from './build-upload.ts';
 import { creatorOf, fileIdOf } from './represent-upload.ts';
 import { FILES, type UploadDeps } from './upload-deps.ts';
 import type { NewUpload } from './upload-schemas.ts';
@@ -39,17 +40,20 @@ export async function createUpload(
   if (stored) return { upload: assertSame(stored, registration), isNew: false };
 
   await checkSchema(deps, namespace, request.schema);
+  const refusal = checkAllowed(namespace, askedSpec(request), deps.config);
+  if (refusal) throw unprocessable('/target/databaseSecretRef', refusal.message);
   const file = await files.pinFile(deps, { namespace, id: request.file, identity, scope, eTag: request.eTag });
   const upload = buildUpload(request, { namespace, creator: identity.user, file });
-  const refusal = checkAllowed(namespace, upload.spec, deps.config);
-  if (refusal) throw unprocessable('/target/databaseSecretRef', refusal.message);
-  await files.markRegistered(deps, { namespace, id: request.file, uploadName: name });
+  const ref = { namespace, id: request.file, uploadName: name };
+  await files.markRegistered(deps, ref);
   try {
-    return { upload: await client.create(BATCH_UPLOADS, upload, { timeoutMs: CALL_MS }), isNew: true };
+    const made = await client.create(BATCH_UPLOADS, upload, { timeoutMs: CALL_MS });
+    await record(deps, ref, 'confirmMade');
+    return { upload: made, isNew: true };
   } catch (error) {
-    if (isRefusal(error)) await unmark(deps, { namespace, id: request.file, uploadName: name });
-    if (!isAlreadyExists(error)) throw error;
-    const other = await client.get(BATCH_UPLOADS, { namespace, name }, { timeoutMs: CALL_MS });
+    const other = isAlreadyExists(error) || isRefusal(error) ? await find(deps, ref) : 'unknown';
+    if (other === null || (other !== 'unknown' && fileIdOf(other) !== request.file)) await record(deps, ref, 'unmark');
+    if (!isAlreadyExists(error) || other === null || other === 'unknown') throw error;
     return { upload: assertSame(other, registration), isNew: false };
   }
 }
@@ -59,26 +63,39 @@ function isRefusal(error: unknown): boolean {
   return error instanceof KubeError && [400, 403, 422].includes(error.status);
 }
 
-/** The file can be registered otherwise then. The refusal is what the sender must hear, whatever becomes of this. */
-async function unmark(deps: UploadDeps, file: { namespace: string; id: string; uploadName: string }): Promise<void> {
+/** The upload of this name, null when there is none. What has happened before is what the sender must hear. */
+async function find(deps: UploadDeps, { namespace, uploadName }: FileUpload): Promise<BatchUpload | null | 'unknown'> {
   try {
-    const ref = { namespace: file.namespace, name: file.uploadName };
-    const made = await deps.client.find(BATCH_UPLOADS, ref, { timeoutMs: CALL_MS });
-    if (made === undefined) await (deps.files ?? FILES).unmark(deps, file);
+    return (await deps.client.find(BATCH_UPLOADS, { namespace, name: uploadName }, { timeoutMs: CALL_MS })) ?? null;
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** What could not be recorded is found out some minutes later, by the round that removes left files. */
+async function record(deps: UploadDeps, file: FileUpload, step: 'confirmMade' | 'unmark'): Promise<void> {
+  try {
+    await (deps.files ?? FILES)[step](deps, file);
   } catch (err) {
-    deps.log.warn({ err, ...file }, 'a file stays registered for an upload that was refused');
+    deps.log.warn({ err, ...file, step }, 'what became of a registered file could not be recorded yet');
   }
 }
 
 /** The upload exists: either this is the same request once more, or the name is taken. @throws Problem conflict */
 function assertSame(upload: BatchUpload, { namespace, identity, request }: Registration): BatchUpload {
-  const { name } = upload.metadata;
+  const { name, deletionTimestamp } = upload.metadata;
   if (creatorOf(upload) !== identity.user || fileIdOf(upload) !== request.file) {
     throw conflict(`There is an upload ${name} in the namespace ${namespace} already. Choose another name.`);
   }
+  if (deletionTimestamp !== undefined) {
+    throw new Problem('conflict', {
+      detail: `The upload ${name} is being deleted. Send the request again when it is gone.`,
+      retryAfterSeconds: 5,
+    });
+  }
   if (isSameRequest(upload, request)) return upload;
   throw conflict(
-    `The file is registered as the upload ${name} already, with other options, which nobody can change. To load it in another way delete that upload, or put the file again.`,
+    `The file is registered as the upload ${name} already, with other options or another ETag, which nobody can change. To load it in another way delete that upload, or put the file again.`,
   );
 }
 

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import type { BatchUpload } from '#kube/custom-resources.ts';
+import { createOpenCount } from '#operator/gateway/http/open-count.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Access, GatewayApp } from '#operator/gateway/model/types.ts';
 import { noFailedRecords, openFailedRecords } from './failed-records.ts';
@@ -16,10 +17,13 @@ import { UPLOAD_PARAMS } from './upload-schemas.ts';
  */
 const ACCESS: Access = { verb: 'get', resource: 'batchuploads', subresource: 'errors', own: true };
 const DEFAULT_LIMIT = 100;
-/** Downloads at the same time, in one replica; each holds a page of records. */
-const MOST_DOWNLOADS = 16;
+/** Downloads at the same time, of one user and of all, in one replica; each holds a page of records. */
+const MOST_OF_ONE = 4;
+const MOST = 16;
 /** A download whose reader takes nothing for this time ends. */
 const STALLED_MS = 60_000;
+/** A download that takes longer ends, however steadily its reader takes a little. */
+const LIFE_MS = 3_600_000;
 const tags = ['uploads'];
 
 const ERROR_COUNTS = Type.Object(
@@ -154,7 +158,7 @@ function recordsRoute(app: GatewayApp, deps: UploadDeps): void {
 }
 
 function fileRoute(app: GatewayApp, deps: UploadDeps): void {
-  let downloads = 0;
+  const downloads = createOpenCount({ mostOfOne: MOST_OF_ONE, most: MOST });
   app.get(
     '/uploads/:name/errors.csv',
     {
@@ -175,22 +179,23 @@ function fileRoute(app: GatewayApp, deps: UploadDeps): void {
     },
     async (request, reply) => {
       const upload = await findUploadOf(deps, request);
-      if (downloads >= MOST_DOWNLOADS) {
-        const detail = 'Many files of failed records are being read now. Try again in some seconds.';
+      const end = downloads.begin(request.identity.user);
+      if (end === null) {
+        const detail =
+          downloads.of(request.identity.user) >= MOST_OF_ONE
+            ? `You are reading ${MOST_OF_ONE} files of failed records, and may read no more at the same time. Read one to its end first.`
+            : 'Many files of failed records are being read now. Try again in some seconds.';
         throw new Problem('too-many-requests', { detail, retryAfterSeconds: 5 });
       }
-      downloads += 1;
       try {
         const records = await openFailedRecords(deps, upload);
         const keepsFormulas = request.query.formulas === 'kept';
         const pieces = (await records?.csv({ keepsFormulas })) ?? noFailedRecords();
         const stream = streamOf(pieces, { deps, upload });
-        stream.once('close', () => {
-          downloads -= 1;
-        });
+        stream.once('close', end);
         return reply.headers(fileHeaders(`${upload.metadata.name}-errors.csv`)).send(stream as never) as never;
       } catch (error) {
-        downloads -= 1;
+        end();
         throw error;
       }
     },
@@ -228,5 +233,9 @@ function streamOf(
     }
   }
   const stream = Readable.from(watched(), { objectMode: false });
+  stream.once(
+    'close',
+    clock.schedule(LIFE_MS, () => stream.destroy()),
+  );
   return stream;
 }

@@ -68,21 +68,44 @@ export function listUploads(
   const limit = Number(query.limit ?? DEFAULT_LIMIT);
   const after = query.cursor === undefined ? null : readCursor(query.cursor);
   const matches = createFilter(query);
-  const found: BatchUpload[] = [];
+  // One more than the page tells whether there is another page.
+  const found = createFirst(limit + 1);
   for (const upload of uploads) {
-    if (matches(upload) && (after === null || compare(after, placeOf(upload)) < 0)) found.push(upload);
+    const place = placeOf(upload);
+    if ((after === null || compare(after, place) < 0) && matches({ upload, place })) found.add({ upload, place });
   }
-  found.sort((a, b) => compare(placeOf(a), placeOf(b)));
-  const items = found.slice(0, limit);
-  return { items, nextCursor: found.length > limit ? writeCursor(placeOf(items.at(-1)!)) : null };
+  const page = found.list();
+  const items = page.slice(0, limit);
+  const nextCursor = page.length > limit ? writeCursor(items.at(-1)!.place) : null;
+  return { items: items.map(({ upload }) => upload), nextCursor };
 }
 
-function createFilter({ phase, schema, sourceType, creator, ...times }: ListQuery): (upload: BatchUpload) => boolean {
+interface Placed {
+  upload: BatchUpload;
+  place: Place;
+}
+
+/** Keeps the first `count` of what is added, and at most twice as many for a time. */
+function createFirst(count: number): { add(item: Placed): void; list(): Placed[] } {
+  let kept: Placed[] = [];
+  const list = () => {
+    kept = kept.sort((a, b) => compare(a.place, b.place)).slice(0, count);
+    return kept;
+  };
+  return {
+    list,
+    add(item) {
+      kept.push(item);
+      if (kept.length > 2 * count) list();
+    },
+  };
+}
+
+function createFilter({ phase, schema, sourceType, creator, ...times }: ListQuery): (item: Placed) => boolean {
   const from = readTime('createdAfter', times.createdAfter) ?? Number.NEGATIVE_INFINITY;
   const to = readTime('createdBefore', times.createdBefore) ?? Number.POSITIVE_INFINITY;
-  return (upload) => {
-    const { metadata, spec, status } = upload;
-    const createdAt = Date.parse(metadata.creationTimestamp ?? '');
+  return ({ upload, place: { createdAt } }) => {
+    const { spec, status } = upload;
     return (
       (phase === undefined || (status?.phase ?? 'Pending') === phase) &&
       (schema === undefined || spec.schemaRef.name === schema) &&
@@ -103,10 +126,17 @@ function readTime(parameter: string, text: string | undefined): number | undefin
   throw new Problem('invalid-request', { detail, errors: [{ parameter, detail }] });
 }
 
-const placeOf = ({ metadata: { creationTimestamp = '', name } }: BatchUpload): Place => ({
-  createdAt: Date.parse(creationTimestamp) || 0,
-  name,
-});
+/** A state of an upload never changes. */
+const places = new WeakMap<BatchUpload, Place>();
+
+function placeOf(upload: BatchUpload): Place {
+  const known = places.get(upload);
+  if (known !== undefined) return known;
+  const { creationTimestamp = '', name } = upload.metadata;
+  const place = { createdAt: Date.parse(creationTimestamp) || 0, name };
+  places.set(upload, place);
+  return place;
+}
 
 /** Negative when `a` comes before `b`. */
 function compare(a: Place, b: Place): number {

@@ -124,7 +124,10 @@ async function keep(options: StreamOptions, closed: AbortSignal, { beat, end, cu
     if (closed.aborted) return;
     if (signal.aborted) return end('Restart', 'The gateway ends. Open the watch again with the id of the last event.');
     if (expiresAt !== null && clock.now() >= expiresAt) {
-      return end('TokenExpired', 'The token has expired. Open the watch again with a new one.');
+      return end(
+        'TokenExpired',
+        'Who watches must be proved again. Open the watch again, with a new token if yours has expired.',
+      );
     }
     if (clock.monotonic() >= until) {
       return end('TooLong', 'A watch ends after some time. Open it again with the id of the last event.');

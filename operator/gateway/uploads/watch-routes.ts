@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { BatchUpload } from '#kube/custom-resources.ts';
+import { createOpenCount, type OpenCount } from '#operator/gateway/http/open-count.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Access, GatewayApp } from '#operator/gateway/model/types.ts';
 import { findUpload, isVisible } from './find-upload.ts';
@@ -39,7 +40,11 @@ export function watchRoutes(app: GatewayApp, deps: UploadDeps): void {
     made ??= createUploadFeed(deps.uploads);
     return made;
   };
-  const watches = createWatchCount(deps);
+  const watches = createOpenCount({
+    mostOfOne: MOST_OF_ONE,
+    most: MOST,
+    onChange: (all) => deps.metrics.watchers.set(all),
+  });
   app.addHook('onClose', async () => made?.close());
 
   app.get(
@@ -88,7 +93,7 @@ export function watchRoutes(app: GatewayApp, deps: UploadDeps): void {
 
 interface Watch {
   feed: UploadFeed;
-  watches: WatchCount;
+  watches: OpenCount;
   request: FastifyRequest;
   reply: FastifyReply;
   namespace: string;
@@ -99,7 +104,7 @@ interface Watch {
 /** @returns the reply that has the stream, which the types take for the text of the schema. */
 function watch(deps: UploadDeps, { feed, watches, request, reply, namespace, name, isWanted }: Watch): never {
   const { identity, scope } = request;
-  const release = watches.begin(identity.user);
+  const release = beginWatch(watches, identity.user);
   const stream = createUploadStream({
     feed,
     namespace,
@@ -128,36 +133,16 @@ function readEventId(text: unknown): number | null {
   return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-interface WatchCount {
-  /** @returns a function that ends the watch. @throws Problem too-many-requests */
-  begin(user: string): () => void;
-}
-
-function createWatchCount({ metrics }: Pick<UploadDeps, 'metrics'>): WatchCount {
-  const ofUser = new Map<string, number>();
-  let all = 0;
-  return {
-    begin(user) {
-      const own = ofUser.get(user) ?? 0;
-      if (own >= MOST_OF_ONE || all >= MOST) {
-        throw new Problem('too-many-requests', {
-          detail:
-            own >= MOST_OF_ONE
-              ? `You have ${own} open watches, and may have no more. Close one first, or watch all uploads of a namespace in one.`
-              : 'The gateway has as many open watches as it can serve. Try again later.',
-          retryAfterSeconds: 10,
-        });
-      }
-      ofUser.set(user, own + 1);
-      all += 1;
-      metrics.watchers.set(all);
-      return () => {
-        const left = (ofUser.get(user) ?? 1) - 1;
-        if (left === 0) ofUser.delete(user);
-        else ofUser.set(user, left);
-        all -= 1;
-        metrics.watchers.set(all);
-      };
-    },
-  };
+/** @returns a function that ends the watch. @throws Problem too-many-requests */
+function beginWatch(watches: OpenCount, user: string): () => void {
+  const end = watches.begin(user);
+  if (end !== null) return end;
+  const own = watches.of(user);
+  throw new Problem('too-many-requests', {
+    detail:
+      own >= MOST_OF_ONE
+        ? `You have ${own} open watches, and may have no more. Close one first, or watch all uploads of a namespace in one.`
+        : 'The gateway has as many open watches as it can serve. Try again later.',
+    retryAfterSeconds: 10,
+  });
 }

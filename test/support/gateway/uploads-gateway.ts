@@ -139,6 +139,7 @@ export async function startUploadsGateway({
         }
         file.uploadName = uploadName;
       },
+      async confirmMade() {},
       async unmark(_deps: unknown, { id }: { id: string }) {
         files.get(id)!.uploadName = null;
       },
