@@ -10,7 +10,7 @@ export interface BrowserBundle {
   code: string;
   /** Modules of Node that the bundle imports, each as `importer: module`. */
   nodeModules: string[];
-  /** Modules that the code would import when it is loaded. */
+  /** Other files that the code would import, now or later. */
   imports: string[];
   warnings: string[];
 }
@@ -52,7 +52,10 @@ export async function bundleForBrowser(
   });
   const { output } = await bundle.generate({ format: 'iife', name: 'worker' });
   const chunks = output.filter((file) => file.type === 'chunk');
-  const imports = chunks.flatMap((chunk) => [...chunk.imports, ...chunk.dynamicImports]);
+  const own = new Set(chunks.map(({ fileName }) => fileName));
+  const imports = chunks
+    .flatMap((chunk) => [...chunk.imports, ...chunk.dynamicImports])
+    .filter((name) => !own.has(name) || chunks.length > 1);
   return { code: chunks.map(({ code }) => code).join('\n'), nodeModules, imports, warnings };
 }
 
