@@ -174,6 +174,23 @@ export interface BatchUploadSpec {
        */
       skipInitialSpace?: boolean;
     };
+    /**
+     * columns says which field a column of the file is where the column's name does not say it, as a header of the sender's own. What is said here wins over names and aliases. A column that is not listed is found by its name. For NDJSON the columns are the keys of the objects.
+     */
+    columns?: {
+      /**
+       * name is the column's name as the file's header has it.
+       */
+      name: string;
+      /**
+       * field is the name of the schema's field that the column is.
+       */
+      field?: string;
+      /**
+       * ignore says that nothing is loaded from the column.
+       */
+      ignore?: true;
+    }[];
   };
   /**
    * work says where the upload keeps its copy of a file that is not plain UTF-8 CSV; the copy is plain UTF-8 CSV. When absent, the copy goes into the bucket of the source. The copy is removed when the upload ends.

@@ -35,6 +35,8 @@ export const REASONS = {
   SchemaNotFound: 'SchemaNotFound',
   /** The RecordSchema cannot be compiled. */
   SchemaInvalid: 'SchemaInvalid',
+  /** spec.format.columns names a field that the RecordSchema does not have, or one field twice. */
+  ColumnsInvalid: 'ColumnsInvalid',
   /** PostgreSQL cannot be reached or is overloaded. */
   DatabaseUnavailable: 'DatabaseUnavailable',
   /** PostgreSQL refused the credentials, or the role lacks a right. */

@@ -91,6 +91,16 @@ export interface DeclaredFormat {
   compression?: Compression;
   encoding?: Encoding;
   dialect?: Partial<Dialect>;
+  columns?: ColumnMapping[];
+}
+
+/** What a column of the file is: a field of the schema, or nothing that is loaded. */
+export interface ColumnMapping {
+  /** The column's name in the file's header, or a key of NDJSON objects. */
+  name: string;
+  /** Absent: the column is left out, and `ignore` is true. */
+  field?: string;
+  ignore?: boolean;
 }
 
 /** The format that was found in the file; the ledger keeps it. */

@@ -6,8 +6,8 @@ import { defaultFolder, type LocalDatabase, startDatabase } from './database/loc
 import { InputError } from './input-error.ts';
 import { ERRORS_OPTION } from './io/errors-file.ts';
 import { EXIT } from './io/exit-codes.ts';
-import { addFormatOptions, readFormatOptions } from './io/format-options.ts';
-import { loadSchema } from './io/load-schema.ts';
+import { addColumnsOption, addFormatOptions, readFormatOptions } from './io/format-options.ts';
+import { loadSchema, requireColumns } from './io/load-schema.ts';
 import { checkWritable, refuseOverwrite } from './io/output-file.ts';
 import type { Paint } from './io/paint.ts';
 import { readCount } from './io/read-count.ts';
@@ -87,7 +87,7 @@ export const addLoad: AddCommand = (program, context) => {
     .option('-n, --rows <count>', 'first rows that are shown for each code', readCount, 5)
     .option('--spool <folder>', 'folder for the plain copies of compressed files and workbooks while they are loaded')
     .addHelpText('after', EXAMPLES);
-  addFormatOptions(command).action(async (file: string, options: LoadOptions) => {
+  addColumnsOption(addFormatOptions(command)).action(async (file: string, options: LoadOptions) => {
     context.setExitCode(await load(file, options, context));
   });
 };
@@ -106,6 +106,7 @@ async function load(path: string, options: LoadOptions, { terminal, interrupts }
   if (options.chunkRecords === 0) throw new InputError('--chunk-records must be at least 1.');
   await using source = await openSource(path, { spool: options.spool, terminal });
   const declared = readFormatOptions(options as unknown as Record<string, unknown>);
+  requireColumns(schema, declared);
   const { stderr, stdout } = terminal;
   if (options.errors !== undefined) {
     await refuseOverwrite(options.errors, '--errors', [path, options.schema]);

@@ -8,8 +8,8 @@ import { InputError } from './input-error.ts';
 import { MAX_RECORD_BYTES } from './input-file.ts';
 import { createErrorsFile, ERRORS_OPTION } from './io/errors-file.ts';
 import { EXIT, EXIT_CODES_HELP } from './io/exit-codes.ts';
-import { addFormatOptions, readFormatOptions } from './io/format-options.ts';
-import { loadSchema } from './io/load-schema.ts';
+import { addColumnsOption, addFormatOptions, readFormatOptions } from './io/format-options.ts';
+import { loadSchema, requireColumns } from './io/load-schema.ts';
 import { openInput } from './io/open-input.ts';
 import { refuseOverwrite } from './io/output-file.ts';
 import { createProgress } from './io/progress.ts';
@@ -49,7 +49,7 @@ export const addValidate: AddCommand = (program, { terminal, setExitCode }) => {
     .option(...ERRORS_OPTION)
     .option('-n, --rows <count>', 'first rows that are shown for each code', readCount, 5)
     .addHelpText('after', EXAMPLES);
-  addFormatOptions(command).action(async (file: string, options: ValidateOptions) => {
+  addColumnsOption(addFormatOptions(command)).action(async (file: string, options: ValidateOptions) => {
     setExitCode(await validate(file, options, terminal));
   });
 };
@@ -61,22 +61,24 @@ async function validate(path: string, options: ValidateOptions, terminal: Termin
       `Name the schema with --schema FILE. Where there is none yet, propose one: batch-upload infer ${path} --write schema.yaml`,
     );
   const { spec: schema } = await loadSchema(options.schema);
+  const declared = readFormatOptions(options as unknown as Record<string, unknown>);
+  requireColumns(schema, declared);
   await using file = await openInput(path, terminal);
   if (options.errors !== undefined) await refuseOverwrite(options.errors, '--errors', [path, options.schema]);
   const { stdout, stderr } = terminal;
   const progress = createProgress(stderr, 'checking');
   const startedAt = performance.now();
-  const sink = options.errors === undefined ? null : createErrorsFile(options.errors, schema);
+  const sink = options.errors === undefined ? null : createErrorsFile(options.errors);
   if (options.output === 'csv') await write(stdout, formatCsvRow(['row', 'code', 'field', 'message']));
   try {
     const report = await checkFile(file, {
       schema,
-      declared: readFormatOptions(options as unknown as Record<string, unknown>),
+      declared,
       platform: NODE_PLATFORM,
       maxRecordBytes: MAX_RECORD_BYTES,
       rowsOfCode: options.rows,
       maxKeys: MAX_KEYS,
-      onHeader: (header, format) => sink?.start(header, format),
+      onHeader: (header, read) => sink?.start(header, read),
       async onFailed(record) {
         if (options.output === 'csv') await write(stdout, formatFaults(record));
         await sink?.add(record);

@@ -154,11 +154,12 @@ function createDigestedStream(
 
 async function scanRecords(
   { config, log }: RunnerDeps,
-  { schema, request }: UploadRow,
+  { request }: UploadRow,
   { source, copy, memory }: { source: OpenedFile; copy: WorkCopy | null; memory: ScanMemory },
 ): Promise<Pick<Plan, 'header' | 'chunks' | 'totalRecords'>> {
   const cutter = createChunkCutter({ records: request.chunkRecords, bytes: DEFAULTS.maxChunkBytes });
-  const { chunkDelimiter } = source.format;
+  const { schema, format } = source;
+  const { chunkDelimiter } = format;
   const head: Buffer[] = [];
   let header: string[] | null = null;
   let headerEnd: number | null = null;

@@ -2,6 +2,7 @@
  * The program of one completion index of a Job. It loads the index's own chunks, then helps indexes that are not done,
  * and at last completes the records that had to wait for other chunks.
  */
+import { canonicalSchema } from '#api/file-schema.ts';
 import { toFault } from '#common/faults.ts';
 import { chunksOfIndex } from '#common/job-contract.ts';
 import { type ChunkRange, type PendingRun, readPendingChunks, readPendingRuns } from '#ledger/chunks/chunks.ts';
@@ -45,20 +46,22 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;
   const run = chunksOfIndex(config.completionIndex, indexes, plan.totalChunks);
   if (plan.header === null || run.first === run.end) return;
-  const absent = findAbsentFields(upload.schema, { header: plan.header, format: plan.format });
-  const table = quoteTable(upload.schema.target.table);
-  const names = upload.schema.target.columns.map(({ name }) => name);
+  const { format: declared = {} } = upload.request;
+  const schema = canonicalSchema(upload.schema, declared, plan.format ?? { type: 'csv' });
+  const absent = findAbsentFields(schema, { header: plan.header, format: plan.format });
+  const table = quoteTable(schema.target.table);
+  const names = schema.target.columns.map(({ name }) => name);
   const found = await session.run((client) => readTargetColumns(client, { table, columns: names }));
   const { types: columnTypes, baseTypes } = found;
   const rolledBack = upload.request.mode === 'Validate';
   if (found.oid !== undefined && !rolledBack) await expectSameTable(deps, { id: upload.id, table, oid: found.oid });
-  const target = describeTarget(upload.schema, { rolledBack, absent, found });
+  const target = describeTarget(schema, { rolledBack, absent, found });
   session.prepareBy((client) => prepareSession(client, target));
-  const encodings = columnTypes && chooseEncodings(upload.schema, columnTypes);
+  const encodings = columnTypes && chooseEncodings(schema, columnTypes);
   const format = encodings ? 'binary' : 'text';
   log.info({ index: config.completionIndex, ...run, format }, 'processing');
   const preparer = createChunkPreparer({
-    schema: upload.schema,
+    schema: schema,
     header: plan.header,
     uploadId: upload.id,
     storeRowData: upload.request.storeRowData ?? true,

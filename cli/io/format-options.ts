@@ -1,6 +1,6 @@
 /** The options that declare what a file is, in the words of a BatchUpload's `spec.format`. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type DeclaredFormat, ENCODINGS } from '#api/source-format.ts';
+import { type ColumnMapping, type DeclaredFormat, ENCODINGS } from '#api/source-format.ts';
 
 const TYPES = ['csv', 'ndjson', 'xlsx'];
 const COMPRESSIONS = ['none', 'gzip', 'zip', 'zstd'];
@@ -23,10 +23,28 @@ export function addFormatOptions(command: Command): Command {
     .addOption(option('--format.dialect.skipInitialSpace', 'spaces before a field are not part of it'));
 }
 
+/** The option for commands that have a schema. */
+export function addColumnsOption(command: Command): Command {
+  const description = 'a column that is a field by another name; NAME= leaves it out; may be given many times';
+  return command.addOption(
+    new Option('--format.columns <name=field>', description).helpGroup(GROUP).argParser(addColumn),
+  );
+}
+
 function readCharacter(text: string): string {
   const character = text === '\\t' || text.toLowerCase() === 'tab' ? '\t' : text;
   if (character.length <= 1 && character.charCodeAt(0) !== 0x0a && !(character.charCodeAt(0) > 0x7e)) return character;
   throw new InvalidArgumentError('Give one ASCII character.');
+}
+
+/** The last `=` divides: a name in a header is any text, and the name of a field mostly has none. */
+function addColumn(text: string, before: ColumnMapping[] = []): ColumnMapping[] {
+  const at = text.lastIndexOf('=');
+  const [name, field] = [text.slice(0, at), text.slice(at + 1)];
+  if (at < 1) throw new InvalidArgumentError('Give NAME=FIELD, or NAME= for a column that is left out.');
+  if (before.some((column) => column.name === name))
+    throw new InvalidArgumentError(`The column ${name} is named twice.`);
+  return [...before, field === '' ? { name, ignore: true } : { name, field }];
 }
 
 /** @param options what commander has read */

@@ -50,9 +50,9 @@ async function write(loading: Loading, path: string, identity: ObjectIdentity): 
     maxRecordBytes: DEFAULTS.maxRecordBytes,
     platform: NODE_PLATFORM,
   });
-  const errors = createErrorsFile(path, schema);
+  const errors = createErrorsFile(path);
   const wanted = readPages(session, loading.id);
-  const onHeader = (bytes: Buffer) => errors.start(readHeader(bytes, schema, file.format.chunkDelimiter), file.format);
+  const onHeader = (bytes: Buffer) => errors.start(readHeader(bytes, file.schema, file.format.chunkDelimiter), file);
   const found = findRecords(file, { maxRecordBytes: DEFAULTS.maxRecordBytes, wanted, onHeader });
   for await (const record of found) await errors.add(record);
   await errors.end();

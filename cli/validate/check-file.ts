@@ -3,7 +3,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { SourceFormat } from '#api/source-format.ts';
 import type { InputFile, OpenOptions } from '#cli/input-file.ts';
 import { createKeyCounter, type PreparedRecord, prepareRecords, type RecordFault } from '#runner/record-processor.ts';
-import { openFile } from '#runner/source/open-file.ts';
+import { type OpenedFile, openFile } from '#runner/source/open-file.ts';
 
 export interface CheckOptions extends OpenOptions {
   schema: RecordSchemaSpec;
@@ -12,7 +12,7 @@ export interface CheckOptions extends OpenOptions {
   /** The most keys that are remembered to find equal ones. */
   maxKeys: number;
   /** Called once, before the first record. */
-  onHeader?(header: readonly string[], format: SourceFormat): void;
+  onHeader?(header: readonly string[], file: Pick<OpenedFile, 'format' | 'schema'>): void;
   /** Called for every failed record in order; the record's bytes are valid until the call's promise is settled. */
   onFailed?(record: PreparedRecord): void | Promise<void>;
   /** Called for every block of records with the number of records so far. */
@@ -54,10 +54,9 @@ export async function checkFile(file: InputFile, options: CheckOptions): Promise
   let records = 0;
   let failed = 0;
   const prepared = prepareRecords(source, {
-    schema,
     maxRecordBytes,
     isUtf8: platform.isUtf8,
-    onHeader: (header) => onHeader?.(header, source.format),
+    onHeader: (header) => onHeader?.(header, source),
     ...(keys ? { onRows: (rows) => keys.add(rows) } : {}),
   });
   for await (const block of prepared) {

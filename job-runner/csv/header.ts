@@ -1,4 +1,5 @@
 /** Matches a file's header with the fields of a schema. */
+import type { FileSchema } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 
 export interface HeaderMatch {
@@ -28,23 +29,37 @@ export function normalizeName(name: string): string {
     .replace(/[\s_-]+/g, '');
 }
 
-/** The field of a column, and how well the names fit: 0 is best. */
+/** The field of a column, and how well the names fit: the least is best. */
 export interface NamedField {
+  /** {@link LEFT_OUT} for a column that the upload leaves out. */
   field: number;
   rank: number;
 }
 
+export const LEFT_OUT = -1;
+
 /**
  * Finds the field of a column or key. A name that is the same wins over one that looks the same, and this one wins over
- * one that is alike; where two fields are alike, neither is found. A field's name wins over another field's alias.
+ * one that is alike; where two fields are alike, neither is found. A field's name wins over another field's alias. What
+ * the upload says of a column wins over all names.
  */
-export function createFieldFinder({ fields }: Pick<RecordSchemaSpec, 'fields'>): (name: string) => NamedField | null {
+export function createFieldFinder({
+  fields,
+  columns = [],
+}: Pick<FileSchema, 'fields' | 'columns'>): (name: string) => NamedField | null {
+  const mapped = new Map<string, number>();
+  for (const { name, field } of columns) {
+    const found = field === undefined ? LEFT_OUT : fields.findIndex((each) => each.name === field);
+    if (field === undefined || found !== -1) mapped.set(visibleName(name), found);
+  }
   const forms = [(name: string) => name, visibleName, normalizeName];
   const tiers = forms.flatMap((form) => [
     { form, fields: collectNames(fields.map(({ name }) => [form(name)])) },
     { form, fields: collectNames(fields.map(({ aliases = [] }) => aliases.map(form))) },
   ]);
   return (name) => {
+    const own = mapped.get(visibleName(name));
+    if (own !== undefined) return { field: own, rank: -1 };
     for (const [rank, tier] of tiers.entries()) {
       const form = tier.form(name);
       const found = form === '' ? undefined : tier.fields.get(form);
@@ -67,7 +82,7 @@ function collectNames(names: readonly (readonly string[])[]): Map<string, number
  * Matches names in any order (`exact`: in the schema's order), and reports all problems at once. The message names
  * columns only when at least one is a field: else the first row may be a record, whose values must not be shown.
  */
-export function matchHeader(header: readonly string[], schema: RecordSchemaSpec): HeaderResult {
+export function matchHeader(header: readonly string[], schema: FileSchema): HeaderResult {
   const names = dropTrailingBlanks(header);
   if (names.some((name) => name.includes('\0'))) {
     return {
@@ -75,7 +90,7 @@ export function matchHeader(header: readonly string[], schema: RecordSchemaSpec)
       message: 'The first row holds NUL characters: save the file as CSV in UTF-8 and upload it again.',
     };
   }
-  const { positions, repeated } = findPositions(schema, names);
+  const { positions, repeated, leftOut } = findPositions(schema, names);
   const matched = new Set(positions.filter((position) => position !== -1));
   const expected = `Expected: ${shorten(schema.fields.map(({ name }) => name).join(', '))}.`;
   if (matched.size === 0) {
@@ -84,10 +99,11 @@ export function matchHeader(header: readonly string[], schema: RecordSchemaSpec)
       message: `No column of the first row is a field of the schema. ${expected} Add the header row, or correct it.`,
     };
   }
-  const unknown = names.flatMap((_, i) => (matched.has(i) || repeated.has(i) ? [] : [i]));
+  const unknown = names.flatMap((_, i) => (matched.has(i) || repeated.has(i) || leftOut.has(i) ? [] : [i]));
   const show = (columns: Iterable<number>) => [...columns].map((i) => names[i]!.trim() || '(a column without a name)');
   const problems = [
     ...list('the column is there twice', show(repeated)),
+    ...list('spec.format.columns names columns that are not there', absentColumns(schema, names)),
     ...list('missing', missingFields(schema, positions)),
     ...list('unknown', allowsUnknown(schema) ? [] : show(unknown)),
     ...orderProblem(schema, positions),
@@ -95,21 +111,26 @@ export function matchHeader(header: readonly string[], schema: RecordSchemaSpec)
   if (problems.length === 0) return { ok: true, match: { positions, columns: names.length } };
   return {
     ok: false,
-    message: `The file's header does not match the schema: ${problems.join('; ')}. ${expected} Correct the header, or the schema (fields, aliases, fieldsMatch).`,
+    message: `The file's header does not match the schema: ${problems.join('; ')}. ${expected} Correct the header, or the schema (fields, aliases, fieldsMatch), or say in spec.format.columns which column is which field.`,
   };
 }
 
 /** Finds each field's column: the first of those whose names fit best. The others of them are repeated. */
 function findPositions(
-  schema: RecordSchemaSpec,
+  schema: FileSchema,
   names: readonly string[],
-): { positions: number[]; repeated: Set<number> } {
+): { positions: number[]; repeated: Set<number>; leftOut: Set<number> } {
   const fieldOf = createFieldFinder(schema);
   const best: ({ column: number; rank: number } | undefined)[] = new Array(schema.fields.length).fill(undefined);
   const repeated = new Set<number>();
+  const leftOut = new Set<number>();
   for (const [column, name] of names.entries()) {
     const found = fieldOf(name);
     if (!found) continue;
+    if (found.field === LEFT_OUT) {
+      leftOut.add(column);
+      continue;
+    }
     const known = best[found.field];
     if (known && known.rank <= found.rank) repeated.add(column);
     else {
@@ -117,7 +138,12 @@ function findPositions(
       best[found.field] = { column, rank: found.rank };
     }
   }
-  return { positions: best.map((each) => each?.column ?? -1), repeated };
+  return { positions: best.map((each) => each?.column ?? -1), repeated, leftOut };
+}
+
+function absentColumns({ columns = [] }: FileSchema, names: readonly string[]): string[] {
+  const there = new Set(names.map(visibleName));
+  return columns.flatMap(({ name }) => (there.has(visibleName(name)) ? [] : [name]));
 }
 
 function missingFields(schema: RecordSchemaSpec, positions: number[]): string[] {

@@ -1,4 +1,4 @@
-import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { FileSchema } from '#api/file-schema.ts';
 import { Fault } from '#common/faults.ts';
 import { matchHeader } from './header.ts';
 import { splitRecord, withoutLineEnd } from './split.ts';
@@ -8,7 +8,7 @@ import { isUtf8Portable } from './utf8.ts';
  * Reads the file's first record as its header.
  * @throws Fault FILE_HEADER (permanent, reason HeaderMismatch) that names the missing and the unknown columns.
  */
-export function readHeader(bytes: Buffer, schema: RecordSchemaSpec, delimiter = ','): string[] {
+export function readHeader(bytes: Buffer, schema: FileSchema, delimiter = ','): string[] {
   if (!isUtf8Portable(bytes))
     throw mismatch(
       "The header holds bytes that are not text in the file's encoding: declare spec.format.encoding in a new BatchUpload, or save the file as CSV in UTF-8 and upload that.",

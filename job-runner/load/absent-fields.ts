@@ -3,6 +3,7 @@
  * that gets only such fields is not written, and a JSON column keeps its members of them. Pure.
  */
 import pg from 'pg';
+import type { FileSchema } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { matchHeader } from '#runner/csv/header.ts';
 import { compileExpression } from '#runner/processor/expression.ts';
@@ -22,7 +23,7 @@ export interface KeptValues {
 
 /** Finds the fields that the file does not have: in its header, or in any object of an NDJSON file. */
 export function findAbsentFields(
-  schema: RecordSchemaSpec,
+  schema: FileSchema,
   { header, format }: { header: readonly string[]; format: { absentFields?: string[] } | null },
 ): ReadonlySet<string> {
   const match = matchHeader(header, schema);

@@ -1,6 +1,6 @@
 /** Turns one chunk's bytes into the rows that go into the table and the records that failed. Pure. */
 import { isUtf8 } from 'node:buffer';
-import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { FileSchema } from '#api/file-schema.ts';
 import { Fault } from '#common/faults.ts';
 import type { Chunk, ErrorSummary } from '#ledger/types.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
@@ -46,7 +46,7 @@ export interface ChunkPreparer {
 }
 
 export interface ChunkPreparerOptions {
-  schema: RecordSchemaSpec;
+  schema: FileSchema;
   header: string[];
   uploadId: string;
   /** Is the text of failed records kept? */

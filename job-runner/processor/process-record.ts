@@ -1,4 +1,5 @@
 /** Checks one record by the rules of its schema, whatever the file's format. Pure; compiled once per schema. */
+import type { FileSchema } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { matchHeader, visibleName } from '#runner/csv/header.ts';
 import { RecordView } from '#runner/csv/record-reader.ts';
@@ -69,7 +70,7 @@ export interface CompileOptions {
  * @throws SchemaError
  */
 export function compileSchema(
-  schema: RecordSchemaSpec,
+  schema: FileSchema,
   header: readonly string[] | null,
   {
     record = new RecordView(),

@@ -1,5 +1,5 @@
 /** Prepares a block of whole records: ordinary ones in the kernel, all others by the processor. Pure. */
-import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { FileSchema } from '#api/file-schema.ts';
 import { createRecordReader } from '#runner/csv/record-reader.ts';
 import type { IsUtf8 } from '#runner/csv/utf8.ts';
 import { createRowKernel, type OnRecord } from '#runner/kernel/row-kernel.ts';
@@ -28,7 +28,7 @@ export interface BlockOutput {
 }
 
 export interface BlockPreparerOptions {
-  schema: RecordSchemaSpec;
+  schema: FileSchema;
   header: readonly string[];
   uploadId: string;
   /** The character between two fields; default: a comma. */

@@ -2,7 +2,7 @@
  * Prepares all records of a file where no ledger plans chunks: for a page or a command line that shows what an upload
  * would find.
  */
-import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { FileSchema } from '#api/file-schema.ts';
 import type { SourceFormat } from '#api/source-format.ts';
 import { readHeader } from '#runner/csv/read-header.ts';
 import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
@@ -18,12 +18,13 @@ export interface CanonicalFile {
   /** A piece is valid until the next one is asked for. */
   bytes: AsyncIterable<Buffer>;
   format: Pick<SourceFormat, 'type' | 'chunkDelimiter' | 'typedValues'>;
+  /** The schema by which `bytes` are read. */
+  schema: FileSchema;
   /** The row number of the first row of `bytes`. */
   firstRowNumber: number;
 }
 
 export interface PrepareOptions {
-  schema: RecordSchemaSpec;
   maxRecordBytes: number;
   /**
    * The types of the target's columns, where they are known: a number that its column has no room for is a fault then.
@@ -54,10 +55,10 @@ const NO_UPLOAD = '00000000-0000-0000-0000-000000000000';
  * FILE_RECORD_TOO_LONG), SchemaError, and what reading throws
  */
 export async function* prepareRecords(
-  { bytes, format, firstRowNumber }: CanonicalFile,
+  { bytes, format, schema, firstRowNumber }: CanonicalFile,
   options: PrepareOptions,
 ): AsyncGenerator<PreparedRecord[], void, void> {
-  const { schema, maxRecordBytes, columnTypes = null, isUtf8 = isUtf8Portable, onHeader, onRows } = options;
+  const { maxRecordBytes, columnTypes = null, isUtf8 = isUtf8Portable, onHeader, onRows } = options;
   const { chunkDelimiter: delimiter, typedValues = false } = format;
   const encodings = columnTypes && chooseEncodings(schema, columnTypes);
   const malformedFault = format.type === 'ndjson' ? JSON_FAULT : QUOTING_FAULT;

@@ -2,7 +2,7 @@
  * Writes the typed values of a record as texts, for a file of texts that people correct and load by the same schema:
  * there the number 1.234 of a workbook must not be read as 1234.
  */
-import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { FileSchema } from '#api/file-schema.ts';
 import { matchHeader } from '#runner/csv/header.ts';
 import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { unquotedKind } from '#runner/csv/typed-values.ts';
@@ -13,7 +13,7 @@ const QUOTE = 0x22;
 
 /** @returns a function that takes a record's canonical bytes and its fields as texts, and returns these texts anew */
 export function createTextWriter(
-  schema: RecordSchemaSpec,
+  schema: FileSchema,
   header: readonly string[],
   delimiter: string,
 ): (record: Buffer, fields: readonly string[]) => string[] {

@@ -70,9 +70,9 @@ async function findValid(schema: RecordSchemaSpec, records: readonly string[][])
   async function* bytes(): AsyncGenerator<Buffer, void, void> {
     yield Buffer.from([header, ...records].map(formatCsvLine).join(''));
   }
-  const file = { bytes: bytes(), format: { type: 'csv' as const, chunkDelimiter: ',' }, firstRowNumber: 0 };
+  const file = { bytes: bytes(), format: { type: 'csv' as const, chunkDelimiter: ',' }, firstRowNumber: 0, schema };
   const valid: number[] = [];
-  for await (const prepared of prepareRecords(file, { schema, maxRecordBytes: MAX_RECORD_BYTES })) {
+  for await (const prepared of prepareRecords(file, { maxRecordBytes: MAX_RECORD_BYTES })) {
     for (const { rowNumber, faults } of prepared) if (faults.length === 0) valid.push(rowNumber - 1);
   }
   return valid;

@@ -2,7 +2,7 @@
  * Detects the format of a file from its first bytes. The format that spec.format declares wins, unless the bytes
  * contradict it beyond doubt; the ending of the object's key is only a hint. Pure.
  */
-import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { FileSchema } from '#api/file-schema.ts';
 import type { Compression, DeclaredFormat, Dialect, Encoding, SourceType } from '#api/source-format.ts';
 import { createFieldFinder } from '#runner/csv/header.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
@@ -74,7 +74,7 @@ export type Content =
 export function detectContent(
   sample: Sample,
   declared: DeclaredFormat,
-  schema: RecordSchemaSpec,
+  schema: FileSchema,
   guess: Encoding = 'utf-8',
 ): Content {
   const encoding = findEncoding(sample, declared) ?? guess;
@@ -223,7 +223,7 @@ function isJson(text: string): boolean {
  */
 function detectDialect(
   text: Buffer,
-  { key, declared, schema }: { key: string; declared: DeclaredFormat; schema: RecordSchemaSpec },
+  { key, declared, schema }: { key: string; declared: DeclaredFormat; schema: FileSchema },
 ): Dialect {
   const first = /\.(tsv|tab)\b/i.test(key) ? '\t' : ',';
   if (declared.dialect?.delimiter !== undefined) return completeDialect(declared.dialect, first);

@@ -1,4 +1,5 @@
 /** Turns a file of any format into the canonical bytes that the scanner takes, in one pass. */
+import { canonicalSchema, type FileSchema, fileSchema } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { copied } from './copied.ts';
@@ -39,6 +40,8 @@ export interface FileInput {
 
 export interface OpenedFile {
   format: SourceFormat;
+  /** The schema by which `bytes` are read. */
+  schema: FileSchema;
   /** The records for the scanner; their delimiter is `format.chunkDelimiter`. */
   bytes: AsyncIterable<Buffer>;
   /** True when `bytes` are not the object's own bytes: chunks then need a copy to point into. */
@@ -51,6 +54,15 @@ export interface OpenedFile {
 
 /** @throws Fault FILE_FORMAT (permanent), and any error of reading. */
 export async function openFile(input: FileInput): Promise<OpenedFile> {
+  const { schema, declared } = input;
+  const opened = await openByItsColumns({ ...input, schema: fileSchema(schema, declared) });
+  return { ...opened, schema: canonicalSchema(schema, declared, opened.format) };
+}
+
+type Opened = Omit<OpenedFile, 'schema'>;
+type ColumnedInput = Omit<FileInput, 'schema'> & { schema: FileSchema };
+
+async function openByItsColumns(input: ColumnedInput): Promise<Opened> {
   const { platform } = input;
   const outer = await peek(input.stream, SAMPLE_BYTES);
   const container = outer.head.length === 0 ? 'none' : detectContainer(outer.head, input.declared);
@@ -73,7 +85,7 @@ export async function openFile(input: FileInput): Promise<OpenedFile> {
   }
 }
 
-async function openZip(input: FileInput, archive: Archive): Promise<OpenedFile> {
+async function openZip(input: ColumnedInput, archive: Archive): Promise<Opened> {
   const { declared } = input;
   const { members } = archive;
   // A pod of a small text mostly starts, and this is a tenth of the code.
@@ -101,9 +113,9 @@ function wrongNumberOfMembers(names: string[]) {
 }
 
 function openXlsx(
-  { declared, schema, maxRecordBytes }: FileInput,
+  { declared, schema, maxRecordBytes }: ColumnedInput,
   read: (options: XlsxOptions) => AsyncIterable<Buffer>,
-): OpenedFile {
+): Opened {
   const { type = 'xlsx', compression = 'none' } = declared;
   if (type !== 'xlsx') throw declaredOtherwise(`type ${type}, but the object is a workbook`);
   if (compression !== 'none') throw declaredOtherwise(`compression ${compression}, but the object is a workbook`);
@@ -122,7 +134,7 @@ function openXlsx(
   };
 }
 
-const readWhole = ({ readBytes, sizeBytes }: FileInput) => readBytes(0, sizeBytes);
+const readWhole = ({ readBytes, sizeBytes }: ColumnedInput) => readBytes(0, sizeBytes);
 
 interface TextSource {
   compression: Exclude<Container, 'workbook or zip'>;
@@ -131,10 +143,10 @@ interface TextSource {
 }
 
 async function openText(
-  input: FileInput,
+  input: ColumnedInput,
   { compression, readAgain }: TextSource,
   { head, complete, stream }: Peeked,
-): Promise<OpenedFile> {
+): Promise<Opened> {
   const { declared, schema, key, maxRecordBytes, platform } = input;
   const sample = { bytes: head, complete, key };
   // Only a text whose beginning leaves a doubt is read twice: a few stray bytes in the beginning decide nothing.

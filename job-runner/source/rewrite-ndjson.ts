@@ -1,6 +1,6 @@
 /** Rewrites NDJSON, one object a line, as records whose header is the schema's own fields; a line is a row. */
-import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { createFieldFinder } from '#runner/csv/header.ts';
+import type { FileSchema } from '#api/file-schema.ts';
+import { createFieldFinder, LEFT_OUT } from '#runner/csv/header.ts';
 import { countKeys } from '#runner/csv/json-keys.ts';
 import { unquotedKind, type ValueKind } from '#runner/csv/typed-values.ts';
 import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
@@ -10,7 +10,7 @@ import { encodeText } from './transcode.ts';
 import { formatMalformed, formatRecord } from './write-csv.ts';
 
 export interface NdjsonOptions {
-  schema: RecordSchemaSpec;
+  schema: FileSchema;
   maxRecordBytes: number;
   /** Node's own test is faster than the default, which runs on every machine. */
   isUtf8?: IsUtf8;
@@ -62,7 +62,7 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 const BLANK = Buffer.from('\n');
 
 /** Turns one line without its LF into one record or a blank line. */
-function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8, seen: Set<number>): (line: Buffer) => Buffer {
+function createLineReader(schema: FileSchema, isUtf8: IsUtf8, seen: Set<number>): (line: Buffer) => Buffer {
   const columns = createColumnFinder(schema);
   const unquoted = schema.fields.map(unquotedKind);
   const unknownAllowed = schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial';
@@ -78,6 +78,7 @@ function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8, seen: Set<nu
     const surplus: Record<string, unknown> = Object.create(null);
     for (const [key, value] of Object.entries(object)) {
       const column = columns(key);
+      if (column === LEFT_OUT) continue;
       if (column === null ? unknownAllowed : !filled.has(column)) {
         if (column === null) continue;
         filled.add(column);
@@ -94,7 +95,7 @@ function createLineReader(schema: RecordSchemaSpec, isUtf8: IsUtf8, seen: Set<nu
 }
 
 /** Finds the field of a key as that of a column of a header. */
-function createColumnFinder(schema: RecordSchemaSpec): (key: string) => number | null {
+function createColumnFinder(schema: FileSchema): (key: string) => number | null {
   const fieldOf = createFieldFinder(schema);
   // Nearly all lines spell their keys the same way.
   const spelled = new Map<string, number | null>();

@@ -1,4 +1,5 @@
 /** Rewrites the first sheet of a workbook as records; the sheet's rows without a cell become blank lines. */
+import type { FileSchema } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import { matchHeader } from '#runner/csv/header.ts';
@@ -12,7 +13,7 @@ import { notWorkbook, openWorkbook } from './workbook.ts';
 import { formatRecord } from './write-csv.ts';
 
 export interface XlsxOptions {
-  schema: RecordSchemaSpec;
+  schema: FileSchema;
   maxRecordBytes: number;
 }
 
@@ -44,7 +45,7 @@ interface Columns {
   isQuoted(column: number, kind: ValueKind): boolean;
 }
 
-function createColumns(schema: RecordSchemaSpec, sheetNames: readonly string[]): Columns {
+function createColumns(schema: FileSchema, sheetNames: readonly string[]): Columns {
   const types: Field['type'][] = [];
   const unquoted: (ValueKind | null)[] = [];
   return {

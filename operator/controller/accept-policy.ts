@@ -1,6 +1,8 @@
 /** Checks whether an upload may be accepted, as far as no database is needed for the answer. */
 import type { UploadExplanation } from '#api/explanation.ts';
+import { findColumnFault } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { DeclaredFormat } from '#api/source-format.ts';
 import { count } from '#common/text.ts';
 import { findSchemaFaults } from '#runner/record-processor.ts';
 
@@ -21,6 +23,20 @@ export function checkSchema(
   return {
     reason: 'SchemaInvalid',
     message: `The RecordSchema ${name} cannot be used: ${faults}. Correct the RecordSchema; the upload then goes on by itself.`,
+  };
+}
+
+/** Why the upload's columns cannot be fields of the schema; null when they can. */
+export function checkColumns(
+  name: string,
+  schema: RecordSchemaSpec,
+  format: DeclaredFormat | undefined,
+): UploadExplanation | null {
+  const fault = findColumnFault(schema, format ?? {});
+  if (fault === null) return null;
+  return {
+    reason: 'ColumnsInvalid',
+    message: `spec.format.columns does not fit the RecordSchema ${name}: ${fault}. Correct the RecordSchema, and the upload goes on by itself; or create the BatchUpload again with other columns.`,
   };
 }
 

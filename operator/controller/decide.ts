@@ -36,7 +36,7 @@ import { isTrue } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { LedgerStatus, UploadProgress } from '#ledger/types.ts';
 import { findTooManyFailed } from '#ledger/uploads/error-policy.ts';
-import { checkSchema } from './accept-policy.ts';
+import { checkColumns, checkSchema } from './accept-policy.ts';
 import { findFailing } from './failing-pod-policy.ts';
 import { conditionReason } from './failure-policy.ts';
 import { type JobPlan, neededKind, planJob, replaceHindered, unfinishedJobs } from './job-policy.ts';
@@ -185,8 +185,11 @@ function stop(observed: Observed, row: UploadProgress, why: { reason: string; me
 
 function acceptOrWait(observed: Observed): Decision {
   const { upload, schema } = observed;
-  const wrong = checkSchema(upload.metadata.namespace, upload.spec.schemaRef.name, schema);
+  const { schemaRef, format } = upload.spec;
+  const wrong = checkSchema(upload.metadata.namespace, schemaRef.name, schema);
   if (wrong || !schema) return wait(observed, wrong!);
+  const misfit = checkColumns(schemaRef.name, schema, format);
+  if (misfit) return wait(observed, misfit);
   // The status shows this explanation only when the accept is cut off.
   const why: UploadExplanation = { reason: 'NotAccepted', message: 'The upload is being accepted.' };
   return { ...wait(observed, why), actions: [{ type: 'accept', schema }] };

@@ -38,6 +38,10 @@ const FULL = {
     type: 'csv',
     compression: 'none',
     encoding: 'utf-8',
+    columns: [
+      { name: 'Date of birth', field: 'birth_date' },
+      { name: 'Comment', ignore: true },
+    ],
     dialect: {
       delimiter: ';',
       quoteChar: "'",
@@ -121,6 +125,24 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
       'an encoding that is not known',
       { ...FULL, format: { encoding: 'ebcdic' } },
       /spec\.format\.encoding: Unsupported value: "ebcdic"/,
+    ],
+    [
+      'a column that is a field and left out',
+      { ...FULL, format: { columns: [{ name: 'Date of birth', field: 'birth_date', ignore: true }] } },
+      /spec\.format\.columns\[0\].*a column needs either field or ignore: true/,
+    ],
+    [
+      'a column twice',
+      {
+        ...FULL,
+        format: {
+          columns: [
+            { name: 'x', field: 'a' },
+            { name: 'x', ignore: true },
+          ],
+        },
+      },
+      /spec\.format\.columns\[1\]: Duplicate value/,
     ],
     [
       'a delimiter of two characters',

@@ -26,8 +26,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function formatArgs({ dialect = {}, ...declared }: DeclaredFormat): string[] {
+function formatArgs({ dialect = {}, columns = [], ...declared }: DeclaredFormat): string[] {
   const args = Object.entries(declared).flatMap(([name, value]) => [`--format.${name}`, value]);
+  for (const { name, field = '' } of columns) args.push('--format.columns', `${name}=${field}`);
   for (const [name, value] of Object.entries(dialect)) {
     if (value === true) args.push(`--format.dialect.${name}`);
     else if (value === false) args.push(`--format.dialect.no-${name}`);

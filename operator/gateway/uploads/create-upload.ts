@@ -1,4 +1,5 @@
 /** Registers a file: makes the BatchUpload that loads it. */
+import { findColumnFault } from '#api/file-schema.ts';
 import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
 import { isAlreadyExists, KubeError } from '#kube/errors.ts';
 import type { FileUpload } from '#operator/gateway/files/pin-file.ts';
@@ -39,7 +40,7 @@ export async function createUpload(
   const stored = await client.find(BATCH_UPLOADS, { namespace, name }, { timeoutMs: CALL_MS });
   if (stored) return { upload: assertSame(stored, registration), isNew: false };
 
-  await checkSchema(deps, namespace, request.schema);
+  await checkSchema(deps, namespace, request);
   const refusal = checkAllowed(namespace, askedSpec(request), deps.config);
   if (refusal) throw unprocessable('/target/databaseSecretRef', refusal.message);
   const file = await files.pinFile(deps, { namespace, id: request.file, identity, scope, eTag: request.eTag });
@@ -100,7 +101,11 @@ function assertSame(upload: BatchUpload, { namespace, identity, request }: Regis
 }
 
 /** @throws Problem when there is no such schema, or when it cannot be used */
-async function checkSchema({ schemas, client }: UploadDeps, namespace: string, name: string): Promise<void> {
+async function checkSchema(
+  { schemas, client }: UploadDeps,
+  namespace: string,
+  { schema: name, format = {} }: Pick<NewUpload, 'schema' | 'format'>,
+): Promise<void> {
   // Another replica, or this one a moment later, may know a schema that was made just now.
   const schema =
     schemas.get(`${namespace}/${name}`) ??
@@ -120,6 +125,9 @@ async function checkSchema({ schemas, client }: UploadDeps, namespace: string, n
   const why = findFault(schema);
   if (why !== null)
     throw unprocessable('/schema', `The RecordSchema ${name} cannot be used until it is mended: ${why}`);
+  const misfit = findColumnFault(schema.spec, format);
+  if (misfit !== null)
+    throw unprocessable('/format/columns', `The columns do not fit the RecordSchema ${name}: ${misfit}.`);
 }
 
 /** What is wrong with the schema as it is now; null when nothing is known to be wrong. */

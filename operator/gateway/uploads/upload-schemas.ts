@@ -47,12 +47,29 @@ const DIALECT = Type.Object(
   { ...closed, description: 'How a CSV file is written, in the words of the Frictionless Table Dialect.' },
 );
 
+const COLUMNS = Type.Array(
+  Type.Object(
+    {
+      name: Type.String({ minLength: 1, maxLength: 1024, description: 'The name in the header of the file.' }),
+      field: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'The field of the schema.' })),
+      ignore: Type.Optional(Type.Literal(true, { description: 'Nothing is loaded from the column.' })),
+    },
+    closed,
+  ),
+  {
+    maxItems: 1000,
+    description:
+      'Which field a column is, where its name does not say it: each has either field or ignore. What is said here wins over names and aliases.',
+  },
+);
+
 const FORMAT = Type.Object(
   {
     type: Type.Optional(oneOf(['csv', 'ndjson', 'xlsx'], 'The type of the file.')),
     compression: Type.Optional(oneOf(['none', 'gzip', 'zip', 'zstd'], 'How the file is packed.')),
     encoding: Type.Optional(oneOf([...ENCODINGS], 'The character encoding of the text.')),
     dialect: Type.Optional(DIALECT),
+    columns: Type.Optional(COLUMNS),
   },
   {
     ...closed,

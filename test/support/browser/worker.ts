@@ -66,7 +66,7 @@ async function check(
   }
   let records = 0;
   const errors: [number, string][] = [];
-  const options = { schema, maxRecordBytes, columnTypes, isUtf8: platform.isUtf8 };
+  const options = { maxRecordBytes, columnTypes, isUtf8: platform.isUtf8 };
   for await (const prepared of prepareRecords({ ...source, bytes: noted() }, options)) {
     records += prepared.length;
     for (const { rowNumber, faults } of prepared) if (faults[0]) errors.push([rowNumber, faults[0].code]);

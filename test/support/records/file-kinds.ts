@@ -53,6 +53,26 @@ const utf16be = (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
 const withEuro = (text: string) => latin1(text.replace('plain', 'plain \x80'));
 
+/** Two names are those of other fields, and the field `zip` stands beside a column of that name which is left out. */
+const OTHERS = {
+  header: ['note', 'id', 'zip', 'name', 'Remark'],
+  records: RECORDS.map(([id, name, code, note]) => [id!, name!, 'left out', code!, note!]),
+};
+const COLUMNS = [
+  { name: 'note', field: 'id' },
+  { name: 'id', field: 'name' },
+  { name: 'zip', ignore: true },
+  { name: 'name', field: 'zip' },
+  { name: ' Remark\u200b', field: 'note' },
+];
+const othersAsRows = () => ({ 1: OTHERS.header, 2: OTHERS.records[0]!, 3: OTHERS.records[1]!, 5: OTHERS.records[2]! });
+function othersAsObjects(): string {
+  const [a, b, c] = OTHERS.records.map((fields) =>
+    JSON.stringify(Object.fromEntries(fields.map((text, i) => [OTHERS.header[i], text]))),
+  );
+  return `${a}\n${b}\n\n${c}\n`;
+}
+
 interface Kind {
   name: string;
   key?: string;
@@ -90,6 +110,18 @@ export const KINDS: Kind[] = [
     found: {},
     copied: false,
   },
+  ...[
+    { kind: 'CSV', type: 'csv' as const, body: csv(OTHERS) },
+    { kind: 'a workbook', type: 'xlsx' as const, body: workbook({ rows: othersAsRows() }) },
+    { kind: 'NDJSON', type: 'ndjson' as const, body: othersAsObjects() },
+  ].map(({ kind, type, body }) => ({
+    name: `columns by other names, in ${kind}`,
+    body,
+    format: { columns: COLUMNS },
+    found: { type },
+    copied: type !== 'csv',
+    ...(type === 'ndjson' ? { expected: expectedIn([1, 2, 4]) } : {}),
+  })),
   {
     name: 'columns without a name at the end',
     body: csv({ header: [...FIELDS, '', ''], records: RECORDS.map((fields) => [...fields, '', '']) }),

@@ -137,7 +137,7 @@ describe('the file of failed records', () => {
     let format: ReturnType<typeof createFailedRecordsFormat>;
     await check(body, {
       ...more,
-      onHeader(header, { delimiter, chunkDelimiter, typedValues }) {
+      onHeader(header, { format: { delimiter, chunkDelimiter, typedValues } }) {
         const toTexts = createTextWriter(more.schema ?? SCHEMA, header, chunkDelimiter);
         const typed = typedValues ? { toTexts } : {};
         format = createFailedRecordsFormat({ header, chunkDelimiter, delimiter: delimiter ?? ',', ...typed });

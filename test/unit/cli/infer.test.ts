@@ -108,7 +108,9 @@ test.each([
 });
 
 describe('a file of every kind', () => {
-  test.each(KINDS.map((kind) => [kind.name, kind] as const))(
+  // A schema is inferred from the file's own names.
+  const kinds = KINDS.filter(({ format }) => format?.columns === undefined);
+  test.each(kinds.map((kind) => [kind.name, kind] as const))(
     '%s',
     async (_name, { key = 'people.csv', body, format = {} }) => {
       const proposal = await infer(key, body, { declared: format });

@@ -9,10 +9,17 @@ const plan = (change: Partial<ReturnType<typeof job>> = {}) => job({ name: 'plan
 const planning: Observed['ledger'] = { state: 'row', row: row({ status: 'Planning', execution: null }) };
 const inline: Observed['ledger'] = { state: 'row', row: row({ execution: 'Inline' }) };
 
+/** An upload that says which field a column is. */
+function naming(field: string) {
+  const { spec, ...rest } = upload();
+  return { ...rest, spec: { ...spec, format: { columns: [{ name: 'x', field }] } } };
+}
+
 describe('before the ledger has a row', () => {
   it.each([
     ['out of reach', { ledger: { state: 'unreachable', why } }, why.reason],
     ['no schema', { ledger: { state: 'absent' }, schema: null }, 'SchemaNotFound'],
+    ['columns of no field', { ledger: { state: 'absent' }, upload: naming('colour') }, 'ColumnsInvalid'],
   ] as [string, Partial<Observed>, string][])('%s: waits, says why, looks again', (_what, change, reason) => {
     expect(decide(observed({ upload: upload(), ...change }))).toMatchObject({
       actions: [],

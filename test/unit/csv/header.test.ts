@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { type FileSchema, findColumnFault } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { ColumnMapping } from '#api/source-format.ts';
 import { matchHeader, normalizeName } from '#runner/csv/header.ts';
 
 type Match = RecordSchemaSpec['fieldsMatch'];
@@ -18,13 +20,13 @@ function schema(fields: (string | { name: string; aliases?: string[]; required?:
   } satisfies RecordSchemaSpec as RecordSchemaSpec;
 }
 
-const positions = (header: string[], spec: RecordSchemaSpec): number[] => {
+const positions = (header: string[], spec: FileSchema): number[] => {
   const result = matchHeader(header, spec);
   if (!result.ok) throw new Error(result.message);
   return result.match.positions;
 };
 
-const message = (header: string[], spec: RecordSchemaSpec): string => {
+const message = (header: string[], spec: FileSchema): string => {
   const result = matchHeader(header, spec);
   if (result.ok) throw new Error('it matches');
   return result.message;
@@ -197,5 +199,61 @@ describe('messages', () => {
   test('of a thousand unknown columns a short message', () => {
     const header = ['key', ...Array.from({ length: 1000 }, (_, i) => `column ${i}`)];
     expect(message(header, schema(['key'])).length).toBeLessThan(1300);
+  });
+});
+
+describe('columns that the upload names', () => {
+  const named = (columns: ColumnMapping[], fieldsMatch?: Match) => ({
+    ...schema(['key', 'a', 'b'], fieldsMatch),
+    columns,
+  });
+
+  test('win over names, and may be left out', () => {
+    const columns = [
+      { name: 'a', field: 'b' },
+      { name: 'b', field: 'a' },
+      { name: 'Comment', ignore: true },
+    ];
+    expect(positions(['key', 'a', 'b', 'Comment'], named(columns))).toEqual([0, 2, 1]);
+  });
+
+  test('are found however their names are spaced, and by no other likeness', () => {
+    const columns = [{ name: ' Date of\u00a0birth ', field: 'a' }];
+    expect(positions(['key', 'Date of\u00a0birth', 'b'], named(columns))).toEqual([0, 1, 2]);
+    expect(message(['key', 'date_of_birth', 'b'], named(columns))).toMatch(
+      /not there: {2}Date of.birth ; missing: a; unknown: date_of_birth/,
+    );
+  });
+
+  test('must be there', () => {
+    const columns = [{ name: 'Comment', ignore: true }];
+    expect(message(['key', 'a', 'b'], named(columns, 'partial'))).toMatch(
+      /spec\.format\.columns names columns that are not there: Comment\./,
+    );
+  });
+
+  test('leave no second column for their field', () => {
+    expect(message(['key', 'A1', 'a', 'b'], named([{ name: 'A1', field: 'a' }]))).toMatch(/there twice: a/);
+    expect(message(['key', 'A1', 'A1', 'b'], named([{ name: 'A1', field: 'a' }]))).toMatch(/there twice: A1/);
+  });
+
+  test('keep the order that the schema asks for', () => {
+    const columns = [{ name: 'x', field: 'a' }];
+    expect(positions(['key', 'x', 'b'], named(columns, 'exact'))).toEqual([0, 1, 2]);
+    expect(message(['x', 'key', 'b'], named(columns, 'exact'))).toMatch(/not in the order/);
+  });
+
+  test('are fields of the schema, each once', () => {
+    expect(findColumnFault(schema(['key', 'a']), { columns: [{ name: 'x', field: 'colour' }] })).toBe(
+      'the column x is to be the field colour, which the schema does not have',
+    );
+    const twice = [
+      { name: 'x', field: 'a' },
+      { name: 'y', field: 'a' },
+    ];
+    expect(findColumnFault(schema(['key', 'a']), { columns: twice })).toBe('two columns are to be the field a');
+    expect(findColumnFault(schema(['key', 'a']), { columns: [{ name: 'x', ignore: true }] })).toBeNull();
+    // A field that does not exist leaves nothing out in silence.
+    expect(message(['key', 'x'], { ...named([{ name: 'x', field: 'colour' }]) })).toMatch(/unknown: x/);
   });
 });

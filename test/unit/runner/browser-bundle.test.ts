@@ -192,7 +192,7 @@ async function planAndPrepare({
     firstRowNumber,
     onRecord(start, end, rowNumber) {
       if (header) cutter.add(start, end, rowNumber);
-      else header = readHeader(canonical.subarray(start, end), schema, delimiter);
+      else header = readHeader(canonical.subarray(start, end), source.schema, delimiter);
     },
   });
   scanner.push(canonical);
@@ -201,7 +201,15 @@ async function planAndPrepare({
   const encodings = columnTypes && chooseEncodings(schema, columnTypes);
   const malformedFault = format.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {};
   const uploadId = '00000000-0000-0000-0000-000000000000';
-  const options = { schema, header: header!, uploadId, storeRowData: false, delimiter, encodings, ...malformedFault };
+  const options = {
+    schema: source.schema,
+    header: header!,
+    uploadId,
+    storeRowData: false,
+    delimiter,
+    encodings,
+    ...malformedFault,
+  };
   const preparer = records > 0 ? createChunkPreparer(options) : null;
   const rows = new RowBuffer(encodings ? 'binary' : 'text');
   const failed = collectFailed();

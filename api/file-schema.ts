@@ -1,0 +1,38 @@
+/** A schema, and which of its fields the columns of one file are. Pure. */
+import type { RecordSchemaSpec } from './record-schema.gen.ts';
+import type { ColumnMapping, DeclaredFormat, SourceFormat } from './source-format.ts';
+
+export interface FileSchema extends RecordSchemaSpec {
+  /** What the upload says of columns whose names do not say it themselves. */
+  columns?: readonly ColumnMapping[];
+}
+
+/** What is wrong with the columns that an upload names, by the schema; null when nothing is. */
+export function findColumnFault(
+  { fields }: Pick<RecordSchemaSpec, 'fields'>,
+  { columns = [] }: Pick<DeclaredFormat, 'columns'>,
+): string | null {
+  const names = new Set(fields.map(({ name }) => name));
+  const used = new Set<string>();
+  for (const { name, field } of columns) {
+    if (field === undefined) continue;
+    if (!names.has(field)) return `the column ${name} is to be the field ${field}, which the schema does not have`;
+    if (used.has(field)) return `two columns are to be the field ${field}`;
+    used.add(field);
+  }
+  return null;
+}
+
+/** The schema by which the file's own columns, or keys, are read. */
+export function fileSchema(schema: RecordSchemaSpec, { columns = [] }: Pick<DeclaredFormat, 'columns'>): FileSchema {
+  return columns.length === 0 ? schema : { ...schema, columns };
+}
+
+/** The schema by which the canonical records are read. Those of NDJSON have the schema's fields as columns. */
+export function canonicalSchema(
+  schema: RecordSchemaSpec,
+  declared: Pick<DeclaredFormat, 'columns'>,
+  { type }: Pick<SourceFormat, 'type'>,
+): FileSchema {
+  return type === 'ndjson' ? schema : fileSchema(schema, declared);
+}
