@@ -126,22 +126,57 @@ describe('is refused', () => {
     }
   });
 
-  it('an upload whose applier names a creator', async () => {
-    const name = e2e.unique('forged');
-    const source = { type: 'API', s3: { bucket: e2e.cluster.env.S3_BUCKET, key: 'x.csv' } };
-    const forged = uploadManifest(NAMESPACE, name, { source, schemaRef: { name } } as never) as {
-      metadata: { annotations?: Record<string, string> };
+  describe('an upload whose creator is forged by kubectl', () => {
+    const kubectl = (...args: string[]) => e2e.cluster.kubectl('-n', NAMESPACE, ...args);
+    const manifest = (name: string, creator?: string) => {
+      const source = { type: 'API', s3: { bucket: e2e.cluster.env.S3_BUCKET, key: 'x.csv' } };
+      const upload = uploadManifest(NAMESPACE, name, { source, schemaRef: { name } } as never) as {
+        metadata: { annotations?: Record<string, string> };
+      };
+      if (creator !== undefined) upload.metadata.annotations = { [ANNOTATIONS.createdBy]: creator };
+      return JSON.stringify(upload);
     };
-    forged.metadata.annotations = { [ANNOTATIONS.createdBy]: 'mallory' };
-    await expect(e2e.cluster.apply(forged)).rejects.toThrow(/may not set the annotation batchupload\.dev\/created-by/);
-    expect(await e2e.cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', '-o', 'name')).not.toContain(name);
-    // Without the name it is an upload like any other, which cannot get a creator later.
-    delete forged.metadata.annotations;
-    await e2e.cluster.apply(forged);
-    await expect(
-      e2e.cluster.kubectl('-n', NAMESPACE, 'annotate', 'batchupload', name, `${ANNOTATIONS.createdBy}=mallory`),
-    ).rejects.toThrow(/cannot be set, changed or removed later/);
-    await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'batchupload', name);
+
+    it.each([
+      ['create', ['create', '-f', '-']],
+      ['apply', ['apply', '-f', '-']],
+      ['apply on the server', ['apply', '--server-side', '-f', '-']],
+      ['replace by force', ['replace', '--force', '-f', '-']],
+    ])('at its making, by %s', async (_, command) => {
+      const name = e2e.unique('forged');
+      for (const creator of ['mallory', '']) {
+        await expect(e2e.cluster.pipeInto(manifest(name, creator), ...command)).rejects.toThrow(
+          /may not set the annotation batchupload\.dev\/created-by/,
+        );
+      }
+      expect(await kubectl('get', 'batchuploads', '-o', 'name')).not.toContain(name);
+    });
+
+    it('later, in whatever way', async () => {
+      const name = e2e.unique('forged');
+      await e2e.cluster.pipeInto(manifest(name), 'create', '-f', '-');
+      const metadata = { annotations: { [ANNOTATIONS.createdBy]: 'mallory' } };
+      const patch = ['--type=merge', '-p', JSON.stringify({ metadata })];
+      const add = { op: 'add', path: '/metadata/annotations', value: metadata.annotations };
+      const own = JSON.parse(await kubectl('get', 'batchupload', name, '-o', 'json'));
+      // Without the version that was read, kubectl replaces the newest one.
+      const replacement = { ...own, metadata: { ...own.metadata, ...metadata, resourceVersion: undefined } };
+      const attempts = [
+        kubectl('annotate', 'batchupload', name, `${ANNOTATIONS.createdBy}=mallory`),
+        kubectl('patch', 'batchupload', name, ...patch),
+        kubectl('patch', 'batchupload', name, '--type=json', '-p', JSON.stringify([add])),
+        e2e.cluster.pipeInto(manifest(name, 'mallory'), 'apply', '-f', '-'),
+        e2e.cluster.pipeInto(manifest(name, 'mallory'), 'apply', '--server-side', '--force-conflicts', '-f', '-'),
+        e2e.cluster.pipeInto(JSON.stringify(replacement), 'replace', '-f', '-'),
+      ];
+      for (const attempt of await Promise.allSettled(attempts)) {
+        expect(String((attempt as PromiseRejectedResult).reason)).toMatch(/cannot be set, changed or removed later/);
+      }
+      // A patch of the status changes nothing else.
+      await kubectl('patch', 'batchupload', name, '--subresource=status', ...patch);
+      expect(await kubectl('get', 'batchupload', name, '-o', 'yaml')).not.toContain('mallory');
+      await kubectl('delete', 'batchupload', name);
+    });
   });
 });
 

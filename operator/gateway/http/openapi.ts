@@ -9,6 +9,7 @@ import type { Access, GatewayApp } from '#operator/gateway/model/types.ts';
 import { type ApiDocument, explainAccess, listOperations } from './api-document.ts';
 import { PAGE_STYLE, renderPage } from './api-page.ts';
 import { BODY_EXAMPLES } from './body-examples.ts';
+import { addLinks } from './documented-links.ts';
 import { describeProblems, documentProblems, PROBLEM_SCHEMA } from './documented-problems.ts';
 
 const PREFIX = '/v1/namespaces/:namespace';
@@ -127,9 +128,12 @@ function describeRoute(
   };
 }
 
-/** Every operation can be refused, always in the same form. */
+/** Every operation can be refused, always in the same form, and what an operation has made leads to others. */
 function addProblems(document: ApiDocument): ApiDocument {
-  for (const { operation } of listOperations(document)) operation.responses = documentProblems(operation);
+  for (const { operation } of listOperations(document)) {
+    operation.responses = documentProblems(operation);
+    addLinks(operation);
+  }
   const components = document.components ?? {};
   document.components = {
     ...components,

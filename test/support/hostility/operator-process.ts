@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Cluster } from '#support/cluster/cluster.ts';
+import { settingsOf } from '#support/cluster/deployment-settings.ts';
 import { type HttpFault, startFaultyProxy } from '#support/network/faulty-proxy.ts';
 import { findFreePort, startServerProcess } from '#support/process/server-process.ts';
 
@@ -50,7 +51,7 @@ export async function startOperatorBehindProxy(cluster: Cluster): Promise<Operat
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, stringify(kubeconfigOf(proxy.endpoint)));
   const env = {
-    ...(await settingsOfOperator(cluster)),
+    ...(await settingsOf(cluster, 'batch-upload-operator')),
     PATH: cluster.env.PATH,
     KUBECONFIG: kubeconfig,
     POD_NAMESPACE: 'batch-upload-system',
@@ -89,16 +90,6 @@ export async function startOperatorBehindProxy(cluster: Cluster): Promise<Operat
     log: () => readFile(logFile, 'utf8'),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
-}
-
-/** The variables of the operator's Deployment, without those that each pod gets of its own. */
-async function settingsOfOperator({ kubectl }: Cluster): Promise<Record<string, string>> {
-  const deployment = ['get', 'deployment', 'batch-upload-operator', '-o', 'json'];
-  const { spec } = JSON.parse(await kubectl('-n', 'batch-upload-system', ...deployment)) as {
-    spec: { template: { spec: { containers: { env: { name: string; value?: string }[] }[] } } };
-  };
-  const { env } = spec.template.spec.containers[0]!;
-  return Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])));
 }
 
 function kubeconfigOf(server: string): object {

@@ -1,5 +1,6 @@
 /** The description of the API: what the routes of the gateway must say, and what is made of it. */
 import fastify from 'fastify';
+import type { OpenAPIV3_1 } from 'openapi-types';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Errors } from 'typebox/value';
 import { describe, expect, it } from 'vitest';
@@ -43,6 +44,21 @@ describe.each(operations.map((each) => [`${each.method} ${each.path}`, each] as 
 it('every operation has an id of its own', () => {
   const ids = operations.map(({ operation }) => operation.operationId);
   expect(new Set(ids).size).toBe(ids.length);
+});
+
+it('what was made leads to operations that exist, by parameters that they have', () => {
+  const byId = new Map(operations.map(({ operation }) => [operation.operationId, operation]));
+  const linksOf = (operationId: string) => {
+    const made = byId.get(operationId)?.responses?.['201'] as OpenAPIV3_1.ResponseObject | undefined;
+    return Object.values(made?.links ?? {});
+  };
+  expect(linksOf('createFile').length).toBeGreaterThan(0);
+  expect(linksOf('createUpload').length).toBeGreaterThan(0);
+  for (const link of [...linksOf('createFile'), ...linksOf('createUpload')] as OpenAPIV3_1.LinkObject[]) {
+    const target = byId.get(link.operationId);
+    const names = (target?.parameters ?? []).flatMap((each) => ('in' in each && each.in === 'path' ? [each.name] : []));
+    expect([link.operationId, Object.keys(link.parameters ?? {}).sort()]).toEqual([target?.operationId, names.sort()]);
+  }
 });
 
 const Asked = Type.Object({
