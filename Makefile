@@ -21,7 +21,7 @@ up: node_modules ## Start a local cluster with PostgreSQL, S3 and the operator (
 	@test/cluster/up.sh
 
 .PHONY: demo
-demo: node_modules ## Load a file without a cluster, then three through a cluster, and show the result
+demo: node_modules ## Load a file without a cluster, then three through a cluster and one by its REST API
 	@node test/demo/prepare.ts
 	@node test/demo/main.ts
 

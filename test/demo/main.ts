@@ -1,19 +1,25 @@
 /**
- * `make demo` loads three files through a real cluster into a real PostgreSQL, one of which arrives by itself, and
- * compares the results with the files.
+ * `make demo` loads four files through a real cluster into a real PostgreSQL: two by `kubectl apply`, one that arrives by
+ * itself, and one by the REST API. It compares the results with the files.
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { parse } from 'yaml';
 import { type BatchUpload, createCluster, isFinished } from '#support/cluster/cluster.ts';
 import { sourceManifest, uploadManifest } from '#support/cluster/manifests.ts';
+import { findGateway } from '#support/gateway/origin.ts';
 import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
 import { createTable, dim, formatDuration, good, title, wrong } from './screen.ts';
+import { removePreviousSender, uploadByApi } from './upload-by-api.ts';
 
 const NAMESPACE = 'default';
 const RECORDS = Number(process.env['DEMO_RECORDS'] ?? 100_000);
 const TIMEOUT_MS = 300_000;
+const WEATHER = new URL('../../node_modules/vega-datasets/data/seattle-weather.csv', import.meta.url);
+/** `make down` removes the folder with the cluster. */
+const API_FOLDER = fileURLToPath(new URL('../../.cluster/demo', import.meta.url));
 
 interface DemoUpload {
   name: string;
@@ -73,16 +79,24 @@ async function demo(): Promise<boolean> {
   );
   for (const upload of finished) await showErrors(upload);
   const exact = await showTables(uploads, finished);
-  title(`Loaded in ${seconds}, the demo took ${formatDuration(Date.now() - startedAt)}`);
+  // This upload changes the rows of a table whose count is shown above.
+  const exactByApi = await uploadByApi({
+    origin: await findGateway(cluster),
+    namespace: NAMESPACE,
+    env: cluster.env,
+    folder: API_FOLDER,
+    weather: await readFile(WEATHER, 'utf8'),
+  });
+  title(`The three files were loaded in ${seconds}, the demo took ${formatDuration(Date.now() - startedAt)}`);
   showNext();
-  return exact;
+  return exact && exactByApi;
 }
 
 async function makeFiles(): Promise<DemoUpload[]> {
   const { pieces, counts } = generateCertifications({ records: RECORDS, seed: 7 });
   const certifications = Buffer.concat([...pieces]);
   const airports = await readFile(new URL('../../node_modules/vega-datasets/data/airports.csv', import.meta.url));
-  const weather = await readFile(new URL('../../node_modules/vega-datasets/data/seattle-weather.csv', import.meta.url));
+  const weather = await readFile(WEATHER);
   return [
     {
       name: 'demo-certifications',
@@ -126,6 +140,7 @@ async function removePrevious(uploads: DemoUpload[]): Promise<void> {
   const remove = (...what: string[]) => cluster.kubectl('-n', NAMESPACE, 'delete', 'batchupload', ...what);
   await remove('--ignore-not-found', ...uploads.filter(({ byItself }) => !byItself).map(({ name }) => name));
   for (const { name } of uploads.filter(({ byItself }) => byItself)) await remove('-l', ofSource(name));
+  await removePreviousSender(cluster.kubectl, NAMESPACE);
   const exists = await database.query<{ name: string | null }>("SELECT to_regclass('certifications')::text AS name");
   if (exists.rows[0]?.name === null) {
     await database.query(await readFile(new URL('../../crds/examples/certifications.sql', import.meta.url), 'utf8'));
@@ -256,6 +271,7 @@ function showNext(): void {
   kubectl get batchuploads -o wide
   kubectl describe batchupload demo-certifications
   kubectl describe uploadsource demo-weather       ${dim('# put another file beside the one it found')}
+  cd .cluster/demo                                 ${dim('# the files of the lines for the REST API above')}
   psql "$DATABASE_URL" -c 'SELECT * FROM batch_upload.batch_upload_errors LIMIT 5'
   kubectl explain batchupload.spec                 ${dim('# then write one for a file of your own; crds/examples/ has more')}
   make test                                        ${dim('# everything that must always hold')}

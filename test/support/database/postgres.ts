@@ -65,7 +65,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   };
   const server = await startServerProcess({
     name: `PostgreSQL ${version}`,
-    command: [...asUser, programs.postgres, '-D', dataDir, ...Object.entries(flags).map(([k, v]) => `--${k}=${v}`)],
+    asUser,
+    command: [programs.postgres, '-D', dataDir, ...Object.entries(flags).map(([k, v]) => `--${k}=${v}`)],
     logFile: `${dataDir}.log`,
     probe: () => probe(url),
     stopSignal: temporary ? 'SIGQUIT' : 'SIGINT',

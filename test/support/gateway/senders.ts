@@ -1,9 +1,6 @@
 /** Senders of the API on the running cluster: service accounts with rights, their tokens, and their requests. */
 import { type E2e, NAMESPACE } from '#support/cluster/e2e.ts';
-
-/** The node port of the gateway's Service in test/cluster/values.yaml. */
-const NODE_PORT = 30_091;
-const AUDIENCE = 'batch-upload-gateway';
+import { AUDIENCE, findGateway } from './origin.ts';
 
 export interface Senders extends AsyncDisposable {
   /** Where this machine reaches the gateway. */
@@ -21,9 +18,7 @@ export interface Senders extends AsyncDisposable {
 
 export async function createSenders({ cluster, unique }: E2e): Promise<Senders> {
   const names: string[] = [];
-  const path = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}';
-  const addresses = await cluster.kubectl('get', 'nodes', '-o', `jsonpath=${path}`);
-  const origin = `http://${addresses.split(' ')[0]}:${NODE_PORT}`;
+  const origin = await findGateway(cluster);
   const kubectl = (...args: string[]) => cluster.kubectl('-n', NAMESPACE, ...args);
   return {
     origin,

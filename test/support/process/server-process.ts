@@ -1,5 +1,5 @@
 /** Runs a server as a child process: starts it, waits until it answers, and stops it by its process id. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface ServerProcessOptions {
   name: string;
   command: string[];
+  /** Stands before the command and runs it as another user. */
+  asUser?: readonly string[];
   /** Variables that are added to this process's environment. */
   env?: Record<string, string>;
   /** The server's output is appended to this file. Its last lines go into the error of a server that does not start. */
@@ -14,7 +16,10 @@ export interface ServerProcessOptions {
   /** Resolves once the server answers. It is called again after each rejection, until `startTimeoutMs` have passed. */
   probe: () => Promise<unknown>;
   stopSignal: NodeJS.Signals;
-  /** True for a server that outlives this process. Otherwise the server is killed when this process ends. */
+  /**
+   * True for a server that outlives this process. Otherwise the server is killed when this process ends; on Linux with
+   * util-linux also when this process is killed.
+   */
   detached?: boolean;
   startTimeoutMs?: number;
 }
@@ -26,9 +31,10 @@ export interface ServerProcess extends AsyncDisposable {
 
 /** @throws an error with the last lines of the output when the server ends early or does not answer in time */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
-  const { name, command, logFile, probe, stopSignal, detached = false, startTimeoutMs = 60_000 } = options;
+  const { name, asUser = [], logFile, probe, stopSignal, detached = false, startTimeoutMs = 60_000 } = options;
   const log = openSync(logFile, 'a');
-  const child = spawn(command[0]!, command.slice(1), {
+  const [program, ...args] = [...asUser, ...(detached ? [] : endWithParent()), ...options.command];
+  const child = spawn(program!, args, {
     env: { ...process.env, ...options.env },
     stdio: ['ignore', log, log],
     detached,
@@ -70,6 +76,18 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     }
   }
   return { pid: child.pid!, stop, [Symbol.asyncDispose]: stop };
+}
+
+let prefix: string[] | undefined;
+
+/**
+ * What stands before a command that must end with its parent: a parent that gets SIGKILL cannot end it any more. A change
+ * of the user clears what the prefix sets, so that the prefix stands behind it.
+ */
+function endWithParent(): string[] {
+  const setpriv = ['setpriv', '--pdeathsig', 'KILL', '--'];
+  prefix ??= spawnSync(setpriv[0]!, [...setpriv.slice(1), 'true'], { stdio: 'ignore' }).status === 0 ? setpriv : [];
+  return prefix;
 }
 
 function tail(file: string): string {

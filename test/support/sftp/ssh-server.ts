@@ -108,7 +108,8 @@ export async function startSshServer(options: SshServerOptions = {}): Promise<Ss
   const server = await startServerProcess({
     name: 'sshd',
     // The path must be absolute, because sshd starts itself again for every connection.
-    command: [...asUser, join(programs, 'usr/sbin/sshd'), '-D', '-e', '-f', config],
+    asUser,
+    command: [join(programs, 'usr/sbin/sshd'), '-D', '-e', '-f', config],
     env: programs === '/' ? {} : { LD_LIBRARY_PATH: await libraryPath(programs) },
     logFile,
     probe: () => readBanner(port),
