@@ -20,7 +20,8 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '#common/clock.ts';
-import { claimLeftFiles, holdFile, registerFile } from '#ledger/gateway/files.ts';
+import { claimLeftFiles } from '#ledger/gateway/files.ts';
+import { holdFile, registerFile } from '#ledger/gateway/registrations.ts';
 import { corsConfiguration } from '#operator/gateway/files/bucket-cors.ts';
 import { watchStorages } from '#operator/gateway/files/check-storage.ts';
 import { markRegistered, pinFile } from '#operator/gateway/files/pin-file.ts';
@@ -593,13 +594,13 @@ describe('a registration', () => {
     await withClient(gateway.databaseUrl, (one) =>
       withClient(gateway.databaseUrl, async (other) => {
         await one.query('BEGIN');
-        expect(await holdFile(one, { ...scope, id: first.id })).toBe(true);
+        expect(await holdFile(one, { ...scope, id: first.id })).not.toBeNull();
         // The row of the registration is locked: the removal takes the other one only, and does not wait.
         const claimed = await claimLeftFiles(other, { ...scope, limit: 10 });
         expect(claimed.map(({ id }) => id)).toEqual([second.id]);
         await one.query('COMMIT');
         expect(await claimLeftFiles(other, { ...scope, limit: 10 })).toEqual([]);
-        expect(await registerFile(other, { ...scope, id: first.id, uploadName: 'u' })).toBe(true);
+        expect(await registerFile(other, { ...scope, id: first.id, uploadName: 'u' })).not.toBeNull();
 
         // A registration that waits for the lock of a removal sees what the removal has decided.
         const third = await ask(gateway);
@@ -608,7 +609,7 @@ describe('a registration', () => {
         expect(await claimLeftFiles(one, { ...scope, limit: 10 })).toHaveLength(1);
         const registering = registerFile(other, { ...scope, id: third.id, uploadName: 'u' });
         await one.query('COMMIT');
-        expect(await registering).toBe(false);
+        expect(await registering).toBeNull();
       }),
     );
     await expect(register(gateway, second.id)).rejects.toThrow(/removed/);

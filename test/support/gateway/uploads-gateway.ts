@@ -138,8 +138,9 @@ export async function startUploadsGateway({
           throw new Problem('conflict', { detail: `The file ${id} is loaded by ${file.uploadName}.` });
         }
         file.uploadName = uploadName;
+        return { until: 'then' };
       },
-      async confirmMade() {},
+      confirmMade: async () => true,
       async unmark(_deps: unknown, { id }: { id: string }) {
         files.get(id)!.uploadName = null;
       },
