@@ -109,6 +109,7 @@ export async function startFilesGateway({
     clock,
     log,
     metrics: createGatewayMetrics(),
+    ending: stop.signal,
     signal: stop.signal,
     authenticate: async ({ headers }: FastifyRequest): Promise<Identity> => ({
       user: headers.authorization?.replace('Bearer ', '') ?? String(headers['x-test-user']),

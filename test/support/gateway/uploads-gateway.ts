@@ -117,6 +117,7 @@ export async function startUploadsGateway({
     clock,
     log,
     metrics: createGatewayMetrics(),
+    ending: stop.signal,
     signal: stop.signal,
     authenticate: async ({ headers }: FastifyRequest): Promise<Identity> => ({
       user: String(headers['x-test-user']),
