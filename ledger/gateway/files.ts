@@ -10,7 +10,7 @@
  * | claimed    | `claimed_at`    | removed                       | the gateway that has removed the object            |
  * | removed    | `removed_at`    | none                          |                                                    |
  *
- * A registration begins before its upload is made: `held_until` is set until the upload is there.
+ * A registration begins before its upload is made: `held_until` is set until the upload is there (registrations.ts).
  *
  * Every change is one statement on one row, which sees what the statement before it has committed: a registration and a
  * removal that come at the same time never both succeed.
@@ -49,19 +49,22 @@ export interface FileRow extends NewFile {
   uploadName: string | null;
 }
 
-interface FileRef extends LedgerScope {
+export interface FileRef extends LedgerScope {
   id: string;
+}
+
+/** A file, and the name of the upload that loads it. */
+export interface Registration extends FileRef {
+  uploadName: string;
 }
 
 /** Hours after which a file that nobody has registered is removed. */
 export const KEPT_HOURS = 24;
 const KEPT = `interval '${KEPT_HOURS} hours'`;
-/** A registration that takes longer than this is refused where the file is removed meanwhile. */
-const HOLD = "interval '15 minutes'";
 /** A gateway that has not removed an object by then has ended, and another one goes on. */
 const CLAIM = "interval '10 minutes'";
 
-const COLUMNS = `f.id, f.creator, f.bucket, f.key, f.file_name, f.content_type, f.size, f.checksum, f.multipart_id,
+export const COLUMNS = `f.id, f.creator, f.bucket, f.key, f.file_name, f.content_type, f.size, f.checksum, f.multipart_id,
   f.part_size, f.created_at, f.upload_name, f.abandoned_at, f.claimed_at`;
 
 export async function insertFile(client: ClientBase, { clusterId, namespace }: LedgerScope, file: NewFile) {
@@ -112,96 +115,6 @@ export async function findFile(
     [clusterId, namespace, id],
   );
   return result.rows[0] && toFile(result.rows[0]);
-}
-
-/**
- * Keeps the file from being removed for a time; a registered file is kept anyway. @returns false when the file is abandoned or being removed.
- */
-export async function holdFile(client: ClientBase, { clusterId, namespace, id }: FileRef): Promise<boolean> {
-  const result = await client.query(
-    `UPDATE batch_upload.batch_upload_files
-     SET held_until = CASE WHEN registered_at IS NULL THEN now() + ${HOLD} ELSE held_until END
-     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND abandoned_at IS NULL AND claimed_at IS NULL`,
-    [clusterId, namespace, id],
-  );
-  return result.rowCount === 1;
-}
-
-/** Ends a hold whose request was refused. A registration of the same file at the same time is not lost: it is refused. */
-export async function releaseHold(client: ClientBase, { clusterId, namespace, id }: FileRef): Promise<void> {
-  await client.query(
-    `UPDATE batch_upload.batch_upload_files SET held_until = NULL
-     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND registered_at IS NULL`,
-    [clusterId, namespace, id],
-  );
-}
-
-interface Registration extends FileRef {
-  uploadName: string;
-}
-
-/**
- * Registers the file for an upload that is made next. A repetition with the same name changes nothing.
- * @returns false when the file is abandoned, being removed, or loaded by another upload.
- */
-export async function registerFile(
-  client: ClientBase,
-  { clusterId, namespace, id, uploadName }: Registration,
-): Promise<boolean> {
-  const result = await client.query(
-    `UPDATE batch_upload.batch_upload_files
-     SET upload_name = $4, registered_at = coalesce(registered_at, now()), held_until = now() + ${HOLD}
-     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND abandoned_at IS NULL AND claimed_at IS NULL
-       AND coalesce(upload_name, $4) = $4`,
-    [clusterId, namespace, id, uploadName],
-  );
-  return result.rowCount === 1;
-}
-
-/** Records that the upload of a registered file was made. */
-export async function confirmUpload(
-  client: ClientBase,
-  { clusterId, namespace, id, uploadName }: Registration,
-): Promise<void> {
-  await client.query(
-    `UPDATE batch_upload.batch_upload_files SET held_until = NULL
-     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND upload_name = $4`,
-    [clusterId, namespace, id, uploadName],
-  );
-}
-
-/** Takes back the registration of a file for an upload that was not made, so that the file can be registered otherwise. */
-export async function unregisterFile(
-  client: ClientBase,
-  { clusterId, namespace, id, uploadName }: Registration,
-): Promise<void> {
-  await client.query(
-    `UPDATE batch_upload.batch_upload_files SET upload_name = NULL, registered_at = NULL, held_until = NULL
-     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND upload_name = $4`,
-    [clusterId, namespace, id, uploadName],
-  );
-}
-
-/**
- * Finds registered files of which nobody knows whether their upload was made: the gateway ended in between, or could not
- * record it. A file whose upload has begun counts as loaded from now on.
- */
-export async function findUnmade(
-  client: ClientBase,
-  { clusterId, namespace, limit }: LedgerScope & { limit: number },
-): Promise<FileRow[]> {
-  const scope = `f.cluster_id = $1 AND f.namespace = $2 AND f.registered_at IS NOT NULL AND f.held_until < now()`;
-  await client.query(
-    `UPDATE batch_upload.batch_upload_files f SET held_until = NULL
-     FROM batch_upload.batch_uploads u
-     WHERE ${scope} AND u.cluster_id = $1 AND u.namespace = $2 AND u.s3_bucket = f.bucket AND u.s3_key = f.key`,
-    [clusterId, namespace],
-  );
-  const result = await client.query(
-    `SELECT ${COLUMNS} FROM batch_upload.batch_upload_files f WHERE ${scope} ORDER BY f.held_until LIMIT $3`,
-    [clusterId, namespace, limit],
-  );
-  return result.rows.map(toFile);
 }
 
 /** @returns false when the file is registered, or its registration is under way. */
@@ -264,6 +177,19 @@ export async function registerClaimed(
   return result.rowCount === 1;
 }
 
+/**
+ * Begins the time of a claim anew, before the object of the file is removed.
+ * @returns false when another gateway has removed the object, or has given the file to an upload, since the claim ran out.
+ */
+export async function renewClaim(client: ClientBase, { clusterId, namespace, id }: FileRef): Promise<boolean> {
+  const result = await client.query(
+    `UPDATE batch_upload.batch_upload_files SET claimed_at = now()
+     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND claimed_at IS NOT NULL AND removed_at IS NULL`,
+    [clusterId, namespace, id],
+  );
+  return result.rowCount === 1;
+}
+
 /** Records that nothing is left of a claimed file. @returns false when another gateway has recorded that already. */
 export async function markRemoved(client: ClientBase, { clusterId, namespace, id }: FileRef): Promise<boolean> {
   const result = await client.query(
@@ -274,7 +200,7 @@ export async function markRemoved(client: ClientBase, { clusterId, namespace, id
   return result.rowCount === 1;
 }
 
-function toFile(row: QueryResultRow): FileRow {
+export function toFile(row: QueryResultRow): FileRow {
   const { id, creator, bucket, key, checksum } = row;
   const [algorithm = '', value = ''] = (checksum ?? '').split(':');
   return {

@@ -43,7 +43,7 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
     ...(deps.certificate ? { https: { ...http, ...deps.certificate.context } } : { http }),
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => answerProblem(reply, toProblem(error, deps), { request, ...deps }),
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
     // Nothing of a request is trusted that a proxy could have been given by its sender.
     trustProxy: false,
     return503OnClosing: true,

@@ -14,6 +14,7 @@ import { createApp } from './app.ts';
 import { watchStorages } from './files/check-storage.ts';
 import { removeLeftFiles } from './files/remove-left-files.ts';
 import { openCertificate } from './http/certificate.ts';
+import { DRAIN_MS, prepareDrain } from './http/drain.ts';
 import type { ServerLimits } from './http/server-limits.ts';
 import { createAuthenticator } from './identity/authenticate.ts';
 import type { GatewayMetrics } from './model/metrics.ts';
@@ -37,10 +38,12 @@ export function createGateway(deps: {
   log: Logger;
   metrics: GatewayMetrics;
   limits?: ServerLimits;
+  /** Shorter in tests. */
+  drainMs?: number;
   /** Adds endpoints, for tests. */
   extend?: (app: GatewayApp) => void;
 }): Gateway {
-  const { client, config, clock, log } = deps;
+  const { client, config, clock, log, drainMs = DRAIN_MS } = deps;
   const uploads = createReflector({ client, log, type: BATCH_UPLOADS });
   const schemas = createReflector({ client, log, type: RECORD_SCHEMAS });
   const databases = new Databases({ client, program: 'gateway', clock, log, tickMs: 1000 });
@@ -52,11 +55,19 @@ export function createGateway(deps: {
     const clusterId = await awaitClusterId({ client, clock, log }, signal);
     if (clusterId === null) return;
     await Promise.all([uploads.synced, schemas.synced]);
-    const shared = { ...deps, clusterId, uploads, schemas, databases, secrets, storage, signal };
-    const authenticate = createAuthenticator(shared);
+    const requests = new AbortController();
+    const shared = { ...deps, clusterId, uploads, schemas, databases, secrets, storage, ending: signal, signal };
+    const authenticate = createAuthenticator({ ...shared, signal: requests.signal });
     const certificate = config.tlsFolder === null ? undefined : await openCertificate(config.tlsFolder, { log });
     if (!certificate) log.warn({ port: config.port }, 'tokens come in clear: TLS must end in front of the gateway');
-    const app = await createApp({ ...shared, authenticate, authorizer: createAuthorizer(deps), certificate });
+    const app = await createApp({
+      ...shared,
+      signal: requests.signal,
+      authenticate,
+      authorizer: createAuthorizer(deps),
+      certificate,
+    });
+    const drain = prepareDrain(app);
     deps.extend?.(app);
     await app.listen({ port: config.port, host: '::' });
     const address = app.server.address();
@@ -79,7 +90,11 @@ export function createGateway(deps: {
         signal,
       );
     } finally {
-      await app.close();
+      await drain({
+        clock,
+        limitMs: drainMs,
+        cut: () => requests.abort(new Error('the gateway ends')),
+      });
     }
   };
 

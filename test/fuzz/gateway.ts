@@ -64,6 +64,7 @@ export async function startFuzzedGateway(): Promise<FuzzedGateway> {
     storage: createStorageClients({ secrets, clock: systemClock, allowedEndpoints: [] }),
     log,
     metrics: createGatewayMetrics(),
+    ending: stop.signal,
     signal: stop.signal,
     authenticate: async ({ headers }: { headers: IncomingHttpHeaders }) => identify(headers, token),
     authorizer: { authorize: async () => 'All' as const },

@@ -6,6 +6,8 @@ import { createLedgerDatabase, withClient } from '#support/database/database.ts'
 import { openTestUpload } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { startUploadsGateway, type UploadsGateway } from '#support/gateway/uploads-gateway.ts';
+import { eventually } from '#support/process/eventually.ts';
+import { workbook } from '#support/records/workbook.ts';
 import { loadInProcess } from '#support/runner/load-in-process.ts';
 
 const SCHEMA: RecordSchemaSpec = {
@@ -40,9 +42,15 @@ afterAll(() => server.stop());
 afterEach(() => gateway?.[Symbol.asyncDispose]());
 
 /** Loads lines by the job runner, and makes the resource of the upload. */
-async function load(lines: string[], options: { createdBy?: string } = {}) {
-  const file = ['k;v;n;secret', ...lines, ''].join('\n');
-  const result = await loadInProcess(url, { schema: SCHEMA, key: 'people.csv', file });
+function load(lines: string[], options: { createdBy?: string } = {}) {
+  return loadFile({ key: 'people.csv', file: ['k;v;n;secret', ...lines, ''].join('\n') }, options);
+}
+
+async function loadFile(
+  file: { schema?: RecordSchemaSpec; key: string; file: Buffer | string },
+  options: { createdBy?: string } = {},
+) {
+  const result = await loadInProcess(url, { schema: SCHEMA, ...file });
   if (result.refused) throw new Error(result.refused.message);
   gateway = await startUploadsGateway({ databaseUrl: url });
   await gateway.putUpload('u', { uid: result.id, ...options, status: { startTime: '2026-01-01T00:00:00Z' } });
@@ -172,6 +180,32 @@ describe('failed records', () => {
     }
   });
 
+  it('are read as four files at the same time by one user, and others go on', async () => {
+    const text = 'é'.repeat(4000);
+    const { url: base, call } = await load(Array.from({ length: 3000 }, (_, i) => `k${i};${text};x;s`));
+    const read = () => fetch(`${base}/v1/namespaces/n/uploads/u/errors.csv`, { headers: { 'x-test-user': 'alice' } });
+    const answers = await Promise.all([read(), read(), read(), read()]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    const fifth = await call('GET', '/uploads/u/errors.csv');
+    expect([fifth.status, fifth.headers['retry-after']]).toEqual([429, '5']);
+    expect(fifth.body.detail).toMatch(/You are reading 4 files of failed records/);
+    expect((await call('GET', '/uploads/u/errors.csv', { user: 'bob' })).status).toBe(200);
+    expect((await call('GET', '/uploads/u/errors')).status).toBe(200);
+    // A file that is read to its end, and one whose reader goes away, make room for another one.
+    expect((await answers[0]!.text()).split('\n')).toHaveLength(3002);
+    await answers[1]!.body!.cancel();
+    const next = async () => (await call('GET', '/uploads/u/errors.csv')).status === 200;
+    await eventually('alice may read a file again', next);
+    // An upload that cannot be read takes none of the files.
+    for (let count = 0; count < 5; count += 1) {
+      expect((await call('GET', '/uploads/none/errors.csv')).status).toBe(404);
+    }
+    await Promise.all([call('GET', '/uploads/u/errors.csv'), call('GET', '/uploads/u/errors.csv')]).then((both) =>
+      expect(both.map(({ status }) => status)).toEqual([200, 200]),
+    );
+    await Promise.all([answers[2]!.body!.cancel(), answers[3]!.body!.cancel()]);
+  });
+
   it('cannot be had while their database is away, which is said', async () => {
     const { call, api, deps, putUpload } = await load(['a;b;x;s']);
     const uri = url.replace(/@[^/]*/, '@127.0.0.1:1');
@@ -195,5 +229,76 @@ describe('failed records', () => {
     });
     const other = await call('GET', '/uploads/v/errors');
     expect([other.status, other.body.detail]).toEqual([422, expect.stringContaining('extraSecretNames')]);
+  });
+});
+
+/** One schema of German texts, whose workbooks and lines of JSON have typed values. */
+const PAYMENTS: RecordSchemaSpec = {
+  fields: [
+    { name: 'id', type: 'integer', groupChar: '.' },
+    { name: 'amount', type: 'number', decimalChar: ',', groupChar: '.' },
+    { name: 'paid', type: 'boolean', trueValues: ['ja'], falseValues: ['nein'] },
+    { name: 'day', type: 'date', format: '%d.%m.%Y' },
+    { name: 'sent', type: 'datetime', format: '%d.%m.%Y %H:%M' },
+    { name: 'note', type: 'string', constraints: { enum: ['good'] } },
+  ],
+  fieldsMatch: 'equal',
+  primaryKey: ['id'],
+  target: {
+    table: 'payments',
+    create: true,
+    onDuplicate: 'Skip',
+    columns: [
+      { name: 'id', field: 'id', type: 'bigint' },
+      { name: 'amount', field: 'amount', type: 'numeric' },
+      { name: 'paid', field: 'paid', type: 'boolean' },
+      { name: 'day', field: 'day', type: 'date' },
+      { name: 'sent', field: 'sent', type: 'timestamptz' },
+      { name: 'note', field: 'note', type: 'text' },
+    ],
+  },
+};
+const PAYMENT_FIELDS = PAYMENTS.fields.map(({ name }) => name);
+const LOADED = ['1234', '1.234', true, '2025-01-31', '2025-01-31T18:00:00', 'good'];
+
+describe('failed records with typed values', () => {
+  it.each([
+    [
+      'payments.xlsx',
+      workbook({
+        formats: ['dd.mm.yyyy', 'dd.mm.yyyy hh:mm'],
+        rows: {
+          1: PAYMENT_FIELDS,
+          2: [{ v: '1234' }, { v: '1.234' }, { t: 'b', v: '1' }, { s: 1, v: '45688' }, { s: 2, v: '45688.75' }, 'bad'],
+        },
+      }),
+    ],
+    [
+      'payments.ndjson',
+      `${JSON.stringify({ id: 1234, amount: 1.234, paid: true, day: '31.01.2025', sent: '31.01.2025 18:00', note: 'bad' })}\n`,
+    ],
+  ])('load again as the same values when the faulty field of %s is mended', async (key, file) => {
+    const { call, failed } = await loadFile({ schema: PAYMENTS, key, file });
+    expect(failed).toBe(1);
+    const { items } = (await call('GET', '/uploads/u/errors/records')).body;
+    const csv = (await call('GET', '/uploads/u/errors.csv')).text;
+    const [header, record] = parse(csv) as string[][];
+    expect(header!.slice(0, 6)).toEqual(PAYMENT_FIELDS);
+    const own = (line: string[]) => line.slice(0, 6).map((text) => `"${text}"`);
+    const [shown] = parse(items[0].data) as string[][];
+    for (const line of [record!, shown!]) {
+      const mended = [header!.slice(0, 6).join(','), own(line).join(',').replace('bad', 'good'), ''].join('\n');
+      await withClient(url, (client) => client.query('DROP TABLE payments'));
+      const again = await loadInProcess(url, { schema: PAYMENTS, key: 'again.csv', file: mended });
+      expect(again).toMatchObject({ refused: null, progress: { counts: { succeeded: 1, failed: 0 } } });
+      const { rows } = await withClient(url, (client) =>
+        client.query({
+          text: `SELECT id::text, amount::text, paid, day::text,
+              to_char(sent AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS'), note FROM payments`,
+          rowMode: 'array',
+        }),
+      );
+      expect(rows).toEqual([LOADED]);
+    }
   });
 });

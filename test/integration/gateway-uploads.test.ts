@@ -80,6 +80,28 @@ describe('registering a file', () => {
     expect(api.all('batchuploads')).toHaveLength(1);
   });
 
+  it('does not take an upload that is being deleted, or another content, for the one that is asked for', async () => {
+    const { api, call, putFile, putSchema } = await start();
+    putSchema('people');
+    const body = { file: putFile(), schema: 'people', eTag: '"e1"' };
+    const { status, body: made } = await call('POST', '/uploads', { body });
+    expect(status).toBe(201);
+    expect((await call('POST', '/uploads', { body: { ...body, eTag: 'e1' } })).status).toBe(200);
+    const other = await call('POST', '/uploads', { body: { ...body, eTag: 'e2' } });
+    expect([other.status, other.body.detail]).toEqual([409, expect.stringContaining('another ETag')]);
+
+    const { name } = made;
+    api.put('batchuploads', { metadata: { name, namespace: 'n', deletionTimestamp: '2026-01-01T00:00:00Z' } });
+    const deleted = await call('POST', '/uploads', { body });
+    expect([deleted.status, deleted.headers['retry-after']]).toEqual([409, '5']);
+    expect(deleted.body.detail).toContain('is being deleted. Send the request again when it is gone');
+    // Who has not made the upload learns nothing of it.
+    const stranger = await call('POST', '/uploads', { user: 'bob', body: { ...body, file: putFile('bob'), name } });
+    expect([stranger.status, stranger.headers['retry-after']]).toEqual([409, undefined]);
+    api.remove('batchuploads', 'n', name);
+    expect((await call('POST', '/uploads', { body })).status).toBe(201);
+  });
+
   it('makes the upload after a crash between the two steps', async () => {
     const { call, files, putFile, putSchema } = await start();
     putSchema('people');

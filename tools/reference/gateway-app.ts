@@ -15,6 +15,7 @@ export async function describeGateway(): Promise<{ document: ApiDocument; operat
     config: readGatewayConfig({}),
     log: createLogger('fatal'),
     metrics,
+    ending: AbortSignal.abort(),
     signal: AbortSignal.abort(),
     clusterId: '',
     client: NOTHING,

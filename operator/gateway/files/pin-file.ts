@@ -1,13 +1,15 @@
 /** What a registration needs of a file: exactly which object is loaded, and that the object stays. */
+import type { ClientBase } from 'pg';
+import { type FileRef, type FileRow, findFile } from '#ledger/gateway/files.ts';
 import {
   confirmUpload,
-  type FileRow,
-  findFile,
+  type HeldUntil,
+  type Hold,
   holdFile,
   registerFile,
   releaseHold,
   unregisterFile,
-} from '#ledger/gateway/files.ts';
+} from '#ledger/gateway/registrations.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Identity } from '#operator/gateway/model/types.ts';
 import { bareTag } from '#s3/call-storage.ts';
@@ -49,11 +51,11 @@ export async function pinFile(
 ): Promise<PinnedFile> {
   const { namespace, id, eTag } = request;
   const file = await findOwnFile(deps, request);
-  await hold(deps, namespace, file);
+  const held = await hold(deps, namespace, file);
   try {
     return await pin(deps, namespace, file, eTag);
   } catch (error) {
-    await release(deps, namespace, id);
+    await release(deps, { namespace, id, hold: held });
     throw error;
   }
 }
@@ -64,24 +66,26 @@ export async function whileHeld<T>(
   { namespace, file }: { namespace: string; file: FileRow },
   work: () => Promise<T>,
 ): Promise<T> {
-  await hold(deps, namespace, file);
+  const held = await hold(deps, namespace, file);
   try {
     return await work();
   } finally {
-    await release(deps, namespace, file.id);
+    await release(deps, { namespace, id: file.id, hold: held });
   }
 }
 
-async function hold(deps: LedgerDeps, namespace: string, file: FileRow): Promise<void> {
-  const { id, state } = file;
-  const isHeld = await withLedger(deps, namespace, (client, scope) => holdFile(client, { ...scope, id }));
-  // The state may have changed since the file was found.
-  if (!isHeld) assertOpen({ ...file, state: state === 'Open' ? 'Removed' : state });
+function hold(deps: LedgerDeps, namespace: string, { id }: FileRow): Promise<Hold> {
+  return change(deps, { namespace, id }, holdFile);
 }
 
 /** The sender may delete the file then, without waiting for the end of the hold. */
-async function release(deps: LedgerDeps, namespace: string, id: string): Promise<void> {
-  await withLedger(deps, namespace, (client, scope) => releaseHold(client, { ...scope, id })).catch(() => undefined);
+async function release(
+  deps: LedgerDeps,
+  { namespace, ...held }: { namespace: string; id: string; hold: Hold },
+): Promise<void> {
+  await withLedger(deps, namespace, (client, scope) => releaseHold(client, { ...scope, ...held })).catch(
+    () => undefined,
+  );
 }
 
 async function pin(deps: StorageDeps, namespace: string, file: FileRow, eTag: string | undefined): Promise<PinnedFile> {
@@ -105,26 +109,45 @@ export interface FileUpload {
 
 /**
  * Records that an upload is made for the file, so that the gateway does not remove the object. A repetition with the same
- * name changes nothing. The caller makes the upload, and then calls {@link confirmMade} or {@link unmark}.
+ * name is no conflict. The caller makes the upload, and then calls {@link confirmMade} or {@link unmark}.
+ * @returns what {@link unmark} needs to know of this registration.
  * @throws Problem conflict when another upload loads the file, or when the file is being removed
  */
-export async function markRegistered(deps: LedgerDeps, { namespace, id, uploadName }: FileUpload): Promise<void> {
-  const file = await withLedger(deps, namespace, async (client, scope) => {
-    if (await registerFile(client, { ...scope, id, uploadName })) return null;
-    return (await findFile(client, { ...scope, id })) ?? undefined;
-  });
-  if (file === null) return;
-  if (file === undefined) throw new Problem('not-found', { detail: `There is no file ${id} in ${namespace}.` });
-  assertOpen(file);
-  throw new Problem('conflict', { detail: `The file ${id} has just been changed. Send the request again.` });
+export async function markRegistered(
+  deps: LedgerDeps,
+  { namespace, id, uploadName }: FileUpload,
+): Promise<{ until: HeldUntil }> {
+  const until = await change(deps, { namespace, id }, (client, ref) => registerFile(client, { ...ref, uploadName }));
+  return { until };
 }
 
-/** Records that the upload of {@link markRegistered} is there. @throws Problem unavailable */
-export function confirmMade(deps: LedgerDeps, { namespace, ...file }: FileUpload): Promise<void> {
-  return withLedger(deps, namespace, (client, scope) => confirmUpload(client, { ...scope, ...file }));
+/**
+ * Records that the upload of {@link markRegistered} is there.
+ * @returns false when the file was given up or removed meanwhile, because the upload took longer than the hold.
+ * @throws Problem unavailable
+ */
+export function confirmMade(deps: LedgerDeps, { namespace, id, uploadName }: FileUpload): Promise<boolean> {
+  return withLedger(deps, namespace, (client, scope) => confirmUpload(client, { ...scope, id, uploadName }));
 }
 
 /** Takes {@link markRegistered} back, for an upload that was not made. @throws Problem unavailable */
-export function unmark(deps: LedgerDeps, { namespace, ...file }: FileUpload): Promise<void> {
+export function unmark(deps: LedgerDeps, { namespace, ...file }: FileUpload & { until: HeldUntil }): Promise<void> {
   return withLedger(deps, namespace, (client, scope) => unregisterFile(client, { ...scope, ...file }));
+}
+
+/** Changes a file that must be open. @throws Problem that says why the file is not, when the step gives null */
+async function change<T>(
+  deps: LedgerDeps,
+  { namespace, id }: { namespace: string; id: string },
+  step: (client: ClientBase, ref: FileRef) => Promise<T | null>,
+): Promise<T> {
+  const { result, file } = await withLedger(deps, namespace, async (client, scope) => {
+    const ref = { ...scope, id };
+    const result = await step(client, ref);
+    return { result, file: result === null ? await findFile(client, ref) : undefined };
+  });
+  if (result !== null) return result;
+  if (file === undefined) throw new Problem('not-found', { detail: `There is no file ${id} in ${namespace}.` });
+  assertOpen(file);
+  throw new Problem('conflict', { detail: `The file ${id} has just been changed. Send the request again.` });
 }

@@ -6,7 +6,8 @@ import { DEFAULT_NAMES } from '#api/defaults.ts';
 import { jitter, sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
 import { BATCH_UPLOADS } from '#kube/custom-resources.ts';
-import { claimLeftFiles, type FileRow, findUnmade, markRemoved, registerClaimed } from '#ledger/gateway/files.ts';
+import { claimLeftFiles, type FileRow, markRemoved, registerClaimed, renewClaim } from '#ledger/gateway/files.ts';
+import { findUnmade } from '#ledger/gateway/registrations.ts';
 import { readLedgerState } from '#ledger/migrate.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { GatewayDeps } from '#operator/gateway/model/types.ts';
@@ -55,17 +56,17 @@ export async function removeLeftFilesOf(deps: RemoveDeps, namespace: string): Pr
   // Without a ledger nobody has asked for a file; a namespace that has no uploads gets none for that.
   if ((await database.run(readLedgerState, { isVisit: true })) !== 'current') return 0;
   await settleUnmade(deps, namespace);
-  const loads = mapLoads(deps.uploads, namespace);
   let removed = 0;
   let failure: unknown;
   for (;;) {
     const files = await withLedger(deps, namespace, (client, scope) =>
       claimLeftFiles(client, { ...scope, limit: BATCH }),
     );
+    const loads = findLoads(deps.uploads, { namespace, files });
     for (const file of files) {
       if (signal.aborted) return removed;
       try {
-        if (await removeOne(deps, { namespace, file, loads })) removed += 1;
+        if (await removeOne(deps, { namespace, file, uploadName: loads.get(placeOf(file)) })) removed += 1;
       } catch (error) {
         // One object that cannot be deleted must not keep the others; a storage that is away keeps them all.
         failure ??= error;
@@ -83,41 +84,56 @@ const isPassing = (error: unknown) =>
 
 /**
  * Finds out what became of registrations that did not come to their end: a file whose upload is there stays registered, and
- * one whose upload was never made can be registered again. No upload is younger than the hold that has run out.
+ * one whose upload was never made can be registered again.
  */
 async function settleUnmade(deps: RemoveDeps, namespace: string): Promise<void> {
-  const files = await withLedger(deps, namespace, (client, scope) => findUnmade(client, { ...scope, limit: BATCH }));
-  for (const file of files) {
-    const uploadName = file.uploadName!;
-    const upload = await deps.client.find(BATCH_UPLOADS, { namespace, name: uploadName }, { timeoutMs: CALL_MS });
-    const isMade = upload !== undefined && placeOf(upload.spec.source.s3) === placeOf(file);
-    await (isMade ? confirmMade : unmark)(deps, { namespace, id: file.id, uploadName });
+  for (;;) {
+    const files = await withLedger(deps, namespace, (client, scope) => findUnmade(client, { ...scope, limit: BATCH }));
+    for (const { id, bucket, key, uploadName, until } of files) {
+      const upload = await deps.client.find(BATCH_UPLOADS, { namespace, name: uploadName }, { timeoutMs: CALL_MS });
+      const isMade = upload !== undefined && placeOf(upload.spec.source.s3) === placeOf({ bucket, key });
+      if (isMade) await confirmMade(deps, { namespace, id, uploadName });
+      else await unmark(deps, { namespace, id, uploadName, until });
+    }
+    if (files.length < BATCH || deps.signal.aborted) return;
   }
 }
 
-/** The names of the uploads by the object that they load: somebody may have made one by hand. */
-function mapLoads(uploads: RemoveDeps['uploads'], namespace: string): Map<string, string> {
+/**
+ * Finds the uploads of the cluster that load one of these files, by the file's place. Somebody may have made such an upload
+ * by hand, and in another namespace, which may have the same bucket.
+ */
+function findLoads(
+  uploads: RemoveDeps['uploads'],
+  { namespace, files }: { namespace: string; files: readonly FileRow[] },
+): Map<string, string> {
+  const places = new Set(files.map(placeOf));
   const loads = new Map<string, string>();
+  if (places.size === 0) return loads;
   for (const { metadata, spec } of uploads.values()) {
-    if (metadata.namespace === namespace) loads.set(placeOf(spec.source.s3), metadata.name);
+    const place = placeOf(spec.source.s3);
+    if (!places.has(place)) continue;
+    const { name } = metadata;
+    loads.set(place, metadata.namespace === namespace ? name : `${metadata.namespace}/${name}`);
   }
   return loads;
 }
 
 const placeOf = ({ bucket, key }: { bucket: string; key: string }) => `${bucket}/${key}`;
 
+/** @param uploadName of the upload that loads the file without having registered it, if there is one. */
 async function removeOne(
   deps: RemoveDeps,
-  { namespace, file, loads }: { namespace: string; file: FileRow; loads: ReadonlyMap<string, string> },
+  { namespace, file, uploadName }: { namespace: string; file: FileRow; uploadName: string | undefined },
 ): Promise<boolean> {
   const { id, bucket } = file;
-  const uploadName = loads.get(placeOf(file));
-  if (uploadName !== undefined) {
-    const registration = { id, uploadName };
-    if (await withLedger(deps, namespace, (client, scope) => registerClaimed(client, { ...scope, ...registration }))) {
-      return false;
-    }
-  }
+  const isOurs = await withLedger(deps, namespace, async (client, scope) => {
+    const ref = { ...scope, id };
+    if (uploadName !== undefined && (await registerClaimed(client, { ...ref, uploadName }))) return false;
+    // The files before this one may have taken so long that another gateway has found an upload of this one.
+    return renewClaim(client, ref);
+  });
+  if (!isOurs) return false;
   const isGone = await withStorage(deps, { namespace, bucket }, (storage) => removeObject(storage, file));
   if (!isGone) return false;
   // A gateway that took longer than its claim may have company.

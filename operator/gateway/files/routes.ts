@@ -169,7 +169,7 @@ function wholeFileRoutes(app: GatewayApp, deps: GatewayDeps): void {
       const isAbandoned = await withLedger(deps, namespace, (client, scope) => abandonFile(client, { ...scope, id }));
       if (!isAbandoned) {
         throw new Problem('conflict', {
-          detail: `The file ${id} is being registered or was registered meanwhile. Look at its state, and delete it in a quarter of an hour if no upload loads it.`,
+          detail: `The file ${id} is being completed or registered, or was registered meanwhile. Look at its state, and delete it in a quarter of an hour if no upload loads it.`,
         });
       }
       // A PUT whose URL is still valid can come later: the row stays, and after a day all that is left is removed.

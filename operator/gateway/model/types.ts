@@ -99,7 +99,9 @@ export interface GatewayDeps {
   clock: Clock;
   log: Logger;
   metrics: GatewayMetrics;
-  /** Aborts when the program ends. */
+  /** Aborts when the program begins to end. Requests that are under way go on. */
+  ending: AbortSignal;
+  /** Aborts when the time of the requests that are still under way is over, some seconds later. */
   signal: AbortSignal;
   /** Smaller in tests. */
   fileLimits?: FileLimits;

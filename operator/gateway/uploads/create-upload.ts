@@ -46,22 +46,29 @@ export async function createUpload(
   const file = await files.pinFile(deps, { namespace, id: request.file, identity, scope, eTag: request.eTag });
   const upload = buildUpload(request, { namespace, creator: identity.user, file });
   const ref = { namespace, id: request.file, uploadName: name };
-  await files.markRegistered(deps, ref);
+  const { until } = await files.markRegistered(deps, ref);
+  let made: BatchUpload;
   try {
-    const made = await client.create(BATCH_UPLOADS, upload, { timeoutMs: CALL_MS });
-    await record(deps, ref, 'confirmMade');
-    return { upload: made, isNew: true };
+    made = await client.create(BATCH_UPLOADS, upload, { timeoutMs: CALL_MS });
   } catch (error) {
-    const other = isAlreadyExists(error) || isRefusal(error) ? await find(deps, ref) : 'unknown';
-    if (other === null || (other !== 'unknown' && fileIdOf(other) !== request.file)) await record(deps, ref, 'unmark');
-    if (!isAlreadyExists(error) || other === null || other === 'unknown') throw error;
+    if (!isRefusal(error)) throw error;
+    const other = await find(deps, ref);
+    if (other === 'unknown') throw error;
+    if (other === null || fileIdOf(other) !== request.file)
+      await settle(deps, ref, () => files.unmark(deps, { ...ref, until }));
+    if (other === null || !isAlreadyExists(error)) throw error;
     return { upload: assertSame(other, registration), isNew: false };
   }
+  await settle(deps, ref, () => files.confirmMade(deps, ref));
+  return { upload: made, isNew: true };
 }
 
-/** The API server has looked at the upload and will not have it: a quota, a policy or a rule of the CRD is against it. */
+/**
+ * The API server has looked at the upload and will not have it: the name is taken, or a quota, a policy or a rule of the
+ * CRD is against it. After every other error nobody knows yet whether the upload was made.
+ */
 function isRefusal(error: unknown): boolean {
-  return error instanceof KubeError && [400, 403, 422].includes(error.status);
+  return error instanceof KubeError && error.status >= 400 && error.status < 500 && error.status !== 408;
 }
 
 /** The upload of this name, null when there is none. What has happened before is what the sender must hear. */
@@ -74,11 +81,12 @@ async function find(deps: UploadDeps, { namespace, uploadName }: FileUpload): Pr
 }
 
 /** What could not be recorded is found out some minutes later, by the round that removes left files. */
-async function record(deps: UploadDeps, file: FileUpload, step: 'confirmMade' | 'unmark'): Promise<void> {
+async function settle({ log }: UploadDeps, file: FileUpload, record: () => Promise<unknown>): Promise<void> {
   try {
-    await (deps.files ?? FILES)[step](deps, file);
+    const isRecorded = await record();
+    if (isRecorded === false) log.warn({ ...file }, 'a file was given up or removed while its upload was made');
   } catch (err) {
-    deps.log.warn({ err, ...file, step }, 'what became of a registered file could not be recorded yet');
+    log.warn({ err, ...file }, 'what became of a registered file could not be recorded yet');
   }
 }
 

@@ -118,7 +118,7 @@ function watch(deps: UploadDeps, { feed, watches, request, reply, namespace, nam
     },
     expiresAt: identity.expiresAt,
     clock: deps.clock,
-    signal: deps.signal,
+    signal: deps.ending,
   });
   stream.once('close', release);
   return reply

@@ -7,6 +7,7 @@ import type { FastifyRequest } from 'fastify';
 import type pg from 'pg';
 import { systemClock } from '#common/clock.ts';
 import { createKubeClient } from '#kube/client.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { GatewayConfig } from '#operator/config/gateway-config.ts';
 import { type AppDeps, createApp } from '#operator/gateway/app.ts';
 import type { CorsState } from '#operator/gateway/files/check-storage.ts';
@@ -39,6 +40,8 @@ export interface FilesGateway extends AsyncDisposable {
   deps: AppDeps;
   api: KubeApiServer;
   app: GatewayApp;
+  /** The uploads that the gateway knows by its watch, by namespace/name; a test puts them here. */
+  uploads: Map<string, BatchUpload>;
   log: ReturnType<typeof createRecordingLog>;
   s3: S3Client;
   /** Sends a request below /v1/namespaces/{namespace}. */
@@ -85,22 +88,28 @@ export async function startFilesGateway({
   const secrets = createSecretReader({ client, program: 'gateway', clock });
   const storage = createStorageClients({ secrets, clock, allowedEndpoints: [] });
   const stop = new AbortController();
+  const uploads: FilesGateway['uploads'] = new Map();
   const deps = {
     config: {
       namespaces: [NAMESPACE],
       fileStorage: new Map([['*', { bucket: BUCKET, prefix: 'raw-uploads', publicEndpoint: null }]]),
       allowedOrigins: [],
+      extraDatabaseSecrets: [],
+      extraS3Secrets: [],
       rateLimit: { perSecond: 10_000, burst: 10_000 },
       ...config,
     } as unknown as GatewayConfig,
     client,
     clusterId: 'cluster',
+    uploads,
+    schemas: new Map(),
     databases,
     secrets,
     storage,
     clock,
     log,
     metrics: createGatewayMetrics(),
+    ending: stop.signal,
     signal: stop.signal,
     authenticate: async ({ headers }: FastifyRequest): Promise<Identity> => ({
       user: headers.authorization?.replace('Bearer ', '') ?? String(headers['x-test-user']),
@@ -119,6 +128,7 @@ export async function startFilesGateway({
     deps,
     api,
     app,
+    uploads,
     log,
     s3,
     secret,

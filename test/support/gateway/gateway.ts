@@ -34,6 +34,8 @@ export interface AccessSpec {
 export interface GatewayOptions {
   config?: Partial<GatewayConfig>;
   limits?: ServerLimits;
+  /** The time in ms that answers get at the end. */
+  drainMs?: number;
   /** Adds endpoints. */
   extend?: (app: GatewayApp) => void;
 }

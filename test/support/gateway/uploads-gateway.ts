@@ -117,6 +117,7 @@ export async function startUploadsGateway({
     clock,
     log,
     metrics: createGatewayMetrics(),
+    ending: stop.signal,
     signal: stop.signal,
     authenticate: async ({ headers }: FastifyRequest): Promise<Identity> => ({
       user: String(headers['x-test-user']),
@@ -138,8 +139,9 @@ export async function startUploadsGateway({
           throw new Problem('conflict', { detail: `The file ${id} is loaded by ${file.uploadName}.` });
         }
         file.uploadName = uploadName;
+        return { until: 'then' };
       },
-      async confirmMade() {},
+      confirmMade: async () => true,
       async unmark(_deps: unknown, { id }: { id: string }) {
         files.get(id)!.uploadName = null;
       },

@@ -14,6 +14,7 @@ async function start(env: Record<string, string> = {}, metrics = createGatewayMe
     clock: systemClock,
     log: createRecordingLog(),
     metrics,
+    ending: AbortSignal.abort(),
     signal: AbortSignal.abort(),
   };
   return createApp(deps as unknown as AppDeps);
