@@ -8,6 +8,7 @@ import {
   addProbe,
   type GatewayBench,
   NAMESPACE,
+  OTHER_NAMESPACE,
   startGatewayBench,
   type TestGateway,
   TOKEN_AUDIENCE,
@@ -309,6 +310,19 @@ describe('a request', () => {
 
   it('learns nothing about a namespace before its sender is known', async () => {
     expect(await call({}, { namespace: 'kube-system' })).toMatchObject({ status: 401 });
-    expect(await call({ authorization: 'Bearer right' }, { namespace: 'kube-system' })).toMatchObject({ status: 404 });
+    const elsewhere = await call({ authorization: 'Bearer right' }, { namespace: 'kube-system' });
+    expect(elsewhere).toMatchObject({
+      status: 404,
+      body: { detail: expect.stringMatching(/^Uploads are not enabled in the namespace kube-system\. Check the path/) },
+    });
+    // The other tenants of the gateway are nobody's business.
+    expect(elsewhere.body['detail']).not.toContain(OTHER_NAMESPACE);
+  });
+
+  it('gets an answer that no cache between keeps, with whatever proof it came', async () => {
+    kubernetesTokens.set('right', { for: TOKEN_AUDIENCE, username: 'a' });
+    for (const headers of [{ authorization: 'Bearer right' }, { authorization: 'Bearer wrong' }]) {
+      expect((await call(headers)).headers.get('cache-control')).toBe('no-store');
+    }
   });
 });

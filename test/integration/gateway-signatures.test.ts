@@ -173,6 +173,22 @@ describe('a nonce', () => {
     expect(await send({ ...POST, nonce })).toMatchObject({ status: 200 });
   });
 
+  it('is not recorded for a partner that sends too much, who may send the same request later', async () => {
+    const busy = await bench.start({ config: { rateLimit: { perSecond: 2, burst: 3 } }, extend: addProbe });
+    const nonces = Array.from({ length: 8 }, () => randomUUID());
+    const statuses: number[] = [];
+    for (const nonce of nonces) statuses.push((await send({ nonce, at: busy })).status);
+    await busy.stop();
+    const refused = nonces.filter((_nonce, i) => statuses[i] === 429);
+    expect(refused.length).toBeGreaterThanOrEqual(3);
+    expect(statuses.filter((status) => ![200, 429].includes(status))).toEqual([]);
+    const { rowCount } = await withClient(databaseUrl, (client) =>
+      client.query('SELECT FROM batch_upload.batch_upload_nonces WHERE nonce = ANY ($1)', [refused]),
+    );
+    expect(rowCount).toBe(0);
+    expect(await send({ nonce: refused[0]! })).toMatchObject({ status: 200 });
+  });
+
   it('of another namespace is another nonce', async () => {
     const nonce = randomUUID();
     const other = { namespace: OTHER_NAMESPACE, key: 'a key of another acme, also long enough' };

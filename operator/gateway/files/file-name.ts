@@ -13,7 +13,10 @@ const RULES: [RegExp, string][] = [
   ],
   [/[<>"]/, 'must not contain <, > or ", of which a page makes HTML: give the file a name without them'],
   // XML, in which storages list their keys, has no form for U+FFFE and U+FFFF.
-  [/[\p{Cc}\u2028\u2029\uFFFE\uFFFF]/u, 'must not contain control characters or line breaks: give the file a name without them'],
+  [
+    /[\p{Cc}\u2028\u2029\uFFFE\uFFFF]/u,
+    'must not contain control characters or line breaks: give the file a name without them',
+  ],
   [/[\u202A-\u202E\u2066-\u2069]/, 'must not contain characters that turn the direction of the text around them'],
   // In the key of an HTML form the storage would put the name that the browser sends in this place.
   [/\$\{filename\}/i, `must not contain \${filename}`],

@@ -45,11 +45,13 @@ export function createSignatureCheck(deps: SignatureDeps) {
       secrets.distrust(ref);
       throw error;
     }
+    const user = `batchupload:partner:${namespace}:${input.keyId}`;
     return {
+      user,
       async confirm(body) {
         checkDigest(body ?? Buffer.alloc(0), input);
         await spend(deps, namespace, input);
-        return toIdentity(namespace, { keyId: input.keyId, expiresAt: clock.now() + BELIEVED_MS });
+        return toIdentity(user, { namespace, expiresAt: clock.now() + BELIEVED_MS });
       },
     };
   };
@@ -114,9 +116,9 @@ function cannotReadKeys(error: unknown): never {
   );
 }
 
-function toIdentity(namespace: string, { keyId, expiresAt }: { keyId: string; expiresAt: number }): Identity {
+function toIdentity(user: string, { namespace, expiresAt }: { namespace: string; expiresAt: number }): Identity {
   return {
-    user: `batchupload:partner:${namespace}:${keyId}`,
+    user,
     groups: ['batchupload:partners', `batchupload:partners:${namespace}`],
     proof: 'MessageSignature',
     namespace,
