@@ -13,6 +13,7 @@ import { Problem } from './http/problem.ts';
 import { createRateLimiter, type RateLimiter } from './http/rate-limit.ts';
 import { checkHead, discardBody, type ServerLimits } from './http/server-limits.ts';
 import type { GatewayApp, Identity } from './model/types.ts';
+import { isVisible } from './uploads/find-upload.ts';
 
 export function addAdmission(app: GatewayApp, deps: AppDeps & { limits: ServerLimits }): void {
   const { authenticate, clock, config, limits } = deps;
@@ -54,7 +55,12 @@ const namespaceOf = ({ params }: FastifyRequest) => (params as { namespace: stri
 async function admit(
   request: FastifyRequest,
   identity: Identity,
-  { authorizer, config, limiter }: Pick<AppDeps, 'authorizer' | 'config'> & { limiter: RateLimiter },
+  {
+    authorizer,
+    config,
+    limiter,
+    uploads,
+  }: Pick<AppDeps, 'authorizer' | 'config' | 'uploads'> & { limiter: RateLimiter },
 ): Promise<void> {
   checkRate(identity.user, limiter.take(identity.user), config);
   const namespace = namespaceOf(request);
@@ -66,7 +72,10 @@ async function admit(
   }
   const { name } = request.params as { name?: string };
   request.identity = identity;
-  request.scope = await authorizer.authorize(identity, { ...request.routeOptions.config.access!, namespace, name });
+  const access = request.routeOptions.config.access!;
+  const upload = access.resource === 'batchuploads' && name ? uploads.get(`${namespace}/${name}`) : undefined;
+  const isOwn = upload !== undefined && isVisible(upload, { identity, scope: 'Own' });
+  request.scope = await authorizer.authorize(identity, { ...access, namespace, name, isOwn });
 }
 
 /** @param seconds after which the user may send again; 0: now. @throws Problem too-many-requests */

@@ -3,7 +3,7 @@
  * file of terabytes takes minutes, in which a repetition must not begin a second one.
  */
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '#common/clock.ts';
+import { type Clock, sleep } from '#common/clock.ts';
 import type { Database } from '#ledger/client/database.ts';
 import {
   claimRequest,
@@ -48,19 +48,14 @@ export async function holdRequest(
 
 /** @returns a function that ends the renewals. */
 function renewRegularly(clock: Clock, renew: () => Promise<boolean>): () => void {
-  let left = MOST_RENEWALS;
-  let cancel: (() => void) | null = null;
-  const wait = () => {
-    cancel = clock.schedule(RENEW_MS, async () => {
+  const ended = new AbortController();
+  const run = async () => {
+    for (let left = MOST_RENEWALS; left > 0; left -= 1) {
+      await sleep(clock, RENEW_MS, ended.signal);
       // A renewal that fails is made up for by the next one.
-      const isHeld = await renew().catch(() => true);
-      left -= 1;
-      if (isHeld && left > 0 && cancel !== null) wait();
-    });
+      if (ended.signal.aborted || !(await renew().catch(() => true))) return;
+    }
   };
-  wait();
-  return () => {
-    cancel?.();
-    cancel = null;
-  };
+  void run();
+  return () => ended.abort();
 }
