@@ -81,6 +81,16 @@ describe('a token of the identity provider', () => {
     expect(asked).toEqual([['oidc:bob', 'oidc:staff']]);
   });
 
+  it('gets nothing from a group of Kubernetes that a claim names', async () => {
+    bench.allow(({ user, groups }) => groups.includes('system:masters') || user === 'system:admin');
+    const answers = [
+      await bearer(await provider.forge({ sub: 'mallory', groups: ['system:masters'] })),
+      await bearer(await provider.forge({ sub: 'system:admin' })),
+    ];
+    bench.allow(() => true);
+    expect(answers.map(({ status }) => status)).toEqual([403, 403]);
+  });
+
   const soon = () => Math.floor(Date.now() / 1000) + 600;
   it.each<[string, () => string | Promise<string>, string]>([
     ['expired', () => provider.forge({ exp: soon() - 700 }), 'expired'],
