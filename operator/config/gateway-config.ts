@@ -125,8 +125,10 @@ function readOidc(env: NodeJS.ProcessEnv): OidcSettings | null {
   if (value === null) return null;
   const fields = textFields(value, name, ['issuer', 'audience'], ['userClaim', 'groupsClaim', 'prefix']);
   const { issuer = '', audience = '', userClaim = 'sub', groupsClaim = 'groups', prefix = 'oidc:' } = fields;
-  if (prefix === '' || prefix.startsWith('system:')) {
-    throw new ConfigError(`${name}: the prefix must not be empty and must not begin with system:`);
+  if (prefix === '' || /^(system|batchupload):/.test(prefix)) {
+    throw new ConfigError(
+      `${name}: the prefix must not be empty and must not begin with system: or batchupload:, which no user may have`,
+    );
   }
   if (!isSafeUrl(issuer) || /[?#]/.test(issuer)) {
     throw new ConfigError(`${name}: the issuer must be a URL that begins with https://, without a query`);

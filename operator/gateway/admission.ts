@@ -13,6 +13,7 @@ import { Problem } from './http/problem.ts';
 import { createRateLimiter, type RateLimiter } from './http/rate-limit.ts';
 import { checkHead, discardBody, type ServerLimits } from './http/server-limits.ts';
 import type { GatewayApp, Identity } from './model/types.ts';
+import { isVisible } from './uploads/find-upload.ts';
 
 export function addAdmission(app: GatewayApp, deps: AppDeps & { limits: ServerLimits }): void {
   const { authenticate, clock, config, limits } = deps;
@@ -24,10 +25,12 @@ export function addAdmission(app: GatewayApp, deps: AppDeps & { limits: ServerLi
     if (url.startsWith('/v1/namespaces/') && access === undefined)
       throw new Error(`${url} must say which right it needs`);
   });
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     checkHead(request.raw, limits);
     const { access } = request.routeOptions.config;
     if (access === undefined) return;
+    // A shared cache keeps no answer to a request with Authorization, but knows nothing of signatures.
+    reply.header('cache-control', 'no-store');
     const proved = await authenticate(request, namespaceOf(request));
     if ('confirm' in proved) request.signed = proved;
     else await admit(request, proved, { ...deps, limiter });
@@ -39,6 +42,8 @@ export function addAdmission(app: GatewayApp, deps: AppDeps & { limits: ServerLi
   });
   app.addHook('preValidation', async (request) => {
     if (request.signed === null) return;
+    // A partner who sends too much adds nothing to the ledger; only a request that never came before counts.
+    checkRate(request.signed.user, limiter.wait(request.signed.user), config);
     await admit(request, await request.signed.confirm(request.rawBody), { ...deps, limiter });
   });
   app.addHook('onError', async (request) => discardBody(request.raw, limits));
@@ -50,20 +55,34 @@ const namespaceOf = ({ params }: FastifyRequest) => (params as { namespace: stri
 async function admit(
   request: FastifyRequest,
   identity: Identity,
-  { authorizer, config, limiter }: Pick<AppDeps, 'authorizer' | 'config'> & { limiter: RateLimiter },
+  {
+    authorizer,
+    config,
+    limiter,
+    uploads,
+  }: Pick<AppDeps, 'authorizer' | 'config' | 'uploads'> & { limiter: RateLimiter },
 ): Promise<void> {
-  const seconds = limiter.take(identity.user);
-  if (seconds > 0) {
-    throw new Problem('too-many-requests', {
-      detail: `${identity.user} sends more than ${config.rateLimit.perSecond} requests in a second. Send the request again later.`,
-      retryAfterSeconds: seconds,
+  checkRate(identity.user, limiter.take(identity.user), config);
+  const namespace = namespaceOf(request);
+  // The answer names no other namespace: a sender of one need not know which others there are.
+  if (checkNamespace(namespace, config) !== null) {
+    throw new Problem('namespace-not-enabled', {
+      detail: `Uploads are not enabled in the namespace ${namespace}. Check the path, or let the administrator of the cluster add the namespace to the chart's value uploads.namespaces.`,
     });
   }
-  const namespace = namespaceOf(request);
-  const refusal = checkNamespace(namespace, config);
-  // Who may not see a namespace learns nothing about it.
-  if (refusal !== null) throw new Problem('namespace-not-enabled', { detail: refusal.message });
   const { name } = request.params as { name?: string };
   request.identity = identity;
-  request.scope = await authorizer.authorize(identity, { ...request.routeOptions.config.access!, namespace, name });
+  const access = request.routeOptions.config.access!;
+  const upload = access.resource === 'batchuploads' && name ? uploads.get(`${namespace}/${name}`) : undefined;
+  const isOwn = upload !== undefined && isVisible(upload, { identity, scope: 'Own' });
+  request.scope = await authorizer.authorize(identity, { ...access, namespace, name, isOwn });
+}
+
+/** @param seconds after which the user may send again; 0: now. @throws Problem too-many-requests */
+function checkRate(user: string, seconds: number, { rateLimit }: AppDeps['config']): void {
+  if (seconds === 0) return;
+  throw new Problem('too-many-requests', {
+    detail: `${user} sends more than ${rateLimit.perSecond} requests in a second. Send the request again later.`,
+    retryAfterSeconds: seconds,
+  });
 }

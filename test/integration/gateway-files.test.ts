@@ -422,9 +422,7 @@ describe('a large file', () => {
 
 describe('names', () => {
   it.each([
-    '=HYPERLINK("x","y").csv',
-    '<img src=x onerror=alert(1)>.csv',
-    '"; rm -rf ~ #.csv',
+    "'; rm -rf ~ #.csv",
     '100% & more + ünïcode 証明書 👩‍🎓.csv',
     '%2e%2e%2f%2e%2e%2fetc.csv',
     "it's (a) *file*!.csv",
@@ -443,11 +441,29 @@ describe('names', () => {
     await pin(gateway, form.id);
   });
 
-  it.each(['../x.csv', 'a\\b', '..', '', 'a\0', `\${filename}`, 'a\u202eb'])('%j is refused', async (name) => {
+  it.each([
+    '../x.csv',
+    'a\\b',
+    '..',
+    '',
+    'a\0',
+    '\tx.csv',
+    `\${filename}`,
+    'a\u202eb',
+    '=HYPERLINK("x","y").csv',
+    '+1.csv',
+    '-1.csv',
+    '@x.csv',
+    '<img src=x onerror=alert(1)>.csv',
+  ])('%j is refused', async (name) => {
     await using gateway = await start();
     expect(await gateway.call('POST', '/files', { body: { name, size: 1 } })).toMatchObject({
-      status: 400,
-      body: { detail: expect.stringMatching(/^The name of the file must/), errors: [{ pointer: '/name' }] },
+      status: 422,
+      body: {
+        type: 'https://batchupload.dev/problems/unprocessable',
+        detail: expect.stringMatching(/^The name of the file must/),
+        errors: [{ pointer: '/name', detail: expect.stringMatching(/^must/) }],
+      },
     });
     await gateway.sql(async (client) => {
       expect((await client.query('SELECT FROM batch_upload.batch_upload_files')).rowCount).toBe(0);

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Clock, systemClock } from '#common/clock.ts';
+import { claimRequest, releaseRequest, renewClaim, storeAnswer } from '#ledger/gateway/requests.ts';
 import { createDatabase, createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import {
@@ -24,6 +27,13 @@ beforeEach(async () => {
   key = randomUUID();
 });
 afterEach(() => gateway[Symbol.asyncDispose]());
+
+const FAILED = {
+  phase: 'Failed',
+  conditions: [
+    { type: 'Failed', status: 'True', reason: 'x', message: 'x', lastTransitionTime: '2026-01-01T00:00:00Z' },
+  ],
+};
 
 /** Registers a file with an Idempotency-Key. */
 const post = (body: object, options: CallOptions = {}): Promise<Answer> =>
@@ -123,6 +133,63 @@ describe('a request that comes again under its key', () => {
     const taken = await post(body);
     expect([taken.status, taken.headers['idempotent-replayed']]).toEqual([200, undefined]);
     expect(uploads()).toHaveLength(1);
+  });
+
+  it('waits for a request that takes minutes, and takes nothing over', async () => {
+    // Time passes a hundred times as fast: the claim is renewed five times in a second.
+    const clock: Clock = { ...systemClock, schedule: (ms, callback) => systemClock.schedule(ms / 100, callback) };
+    await using fast = await startUploadsGateway({ databaseUrl: url, clock });
+    fast.putSchema('people');
+    const options = { body: { file: fast.putFile(), schema: 'people' }, headers: { 'idempotency-key': key } };
+    const end = fast.api.slow(({ method, plural }) => method === 'POST' && plural === 'batchuploads', 3000);
+    const first = fast.call('POST', '/uploads', options);
+    await vi.waitFor(async () => expect(await keys()).toEqual([{ status: null }]));
+    await sql(`UPDATE batch_upload.batch_upload_requests SET created_at = now() - interval '59 s' WHERE key = $1`, [
+      key,
+    ]);
+    await sleep(1500);
+    expect((await fast.call('POST', '/uploads', options)).status).toBe(409);
+    expect((await first).status).toBe(201);
+    end();
+    const later = await fast.call('POST', '/uploads', options);
+    expect([later.status, later.headers['idempotent-replayed']]).toEqual([201, 'true']);
+  });
+
+  it('is not ended by the call from which it was taken over', async () => {
+    const id = { clusterId: 'c', namespace: 'n', sender: 'alice', key };
+    const [slow, taker] = [
+      { ...id, claim: 'slow' },
+      { ...id, claim: 'taker' },
+    ];
+    const answer = { status: 200, headers: {}, body: 'of the slow one' };
+    await withClient(url, async (client) => {
+      expect(await claimRequest(client, slow, 'h')).toEqual({ kind: 'claimed' });
+      expect(await renewClaim(client, slow)).toBe(true);
+      await client.query(
+        `UPDATE batch_upload.batch_upload_requests SET created_at = now() - interval '61 s' WHERE key = $1`,
+        [key],
+      );
+      expect(await claimRequest(client, taker, 'h')).toEqual({ kind: 'claimed' });
+      expect(await renewClaim(client, slow)).toBe(false);
+      await releaseRequest(client, slow);
+      await storeAnswer(client, slow, answer);
+      expect(await claimRequest(client, { ...id, claim: 'third' }, 'h')).toEqual({ kind: 'running' });
+      await storeAnswer(client, taker, { ...answer, body: 'of the taker' });
+      expect(await claimRequest(client, { ...id, claim: 'third' }, 'h')).toMatchObject({
+        kind: 'answered',
+        answer: { body: 'of the taker', headers: {} },
+      });
+    });
+  });
+
+  it('tells nothing of an upload of somebody else to a sender who may see only its own by now', async () => {
+    await gateway.putUpload('bobs', { createdBy: 'bob', status: FAILED });
+    const again = () => gateway.call('POST', '/uploads/bobs/retry', { headers: { 'idempotency-key': key } });
+    expect((await again()).status).toBe(202);
+    expect((await again()).headers['idempotent-replayed']).toBe('true');
+    gateway.deps.authorizer.authorize = async () => 'Own';
+    const refused = await again();
+    expect([refused.status, refused.body.createdBy]).toEqual([422, undefined]);
   });
 
   it('is carried out again after a day, and old keys are removed', async () => {

@@ -8,6 +8,7 @@ import {
   addProbe,
   type GatewayBench,
   NAMESPACE,
+  OTHER_NAMESPACE,
   startGatewayBench,
   type TestGateway,
   TOKEN_AUDIENCE,
@@ -80,6 +81,16 @@ describe('a token of the identity provider', () => {
     expect(asked).toEqual([['oidc:bob', 'oidc:staff']]);
   });
 
+  it('gets nothing from a group of Kubernetes that a claim names', async () => {
+    bench.allow(({ user, groups }) => groups.includes('system:masters') || user === 'system:admin');
+    const answers = [
+      await bearer(await provider.forge({ sub: 'mallory', groups: ['system:masters'] })),
+      await bearer(await provider.forge({ sub: 'system:admin' })),
+    ];
+    bench.allow(() => true);
+    expect(answers.map(({ status }) => status)).toEqual([403, 403]);
+  });
+
   const soon = () => Math.floor(Date.now() / 1000) + 600;
   it.each<[string, () => string | Promise<string>, string]>([
     ['expired', () => provider.forge({ exp: soon() - 700 }), 'expired'],
@@ -103,6 +114,14 @@ describe('a token of the identity provider', () => {
       'not signed by a key',
     ],
     ['that brings its own key', () => forgeByStranger({ kid: 'key-1', jwk: true }), 'not signed by a key'],
+    ['that points to keys of its own', () => forgeByStranger({ kid: 'key-1', jku: true }), 'not signed by a key'],
+    ['with an extension that nobody here knows', () => forgeByStranger({ crit: true }), 'not signed by a key'],
+    ['whose type is no text', () => provider.forge({}, { typ: 5 as never }), 'another type'],
+    ['that never ends', () => provider.forge({ exp: 1e300 }), 'never expires'],
+    ['whose beginning is a text', () => provider.forge({ nbf: '0' as never }), 'not valid yet'],
+    ['of which the issuer is a list', () => provider.forge({ iss: [provider.issuer] as never }), 'The API server'],
+    ['with an audience that only contains ours', () => provider.forge({ aud: `${AUDIENCE}/x` }), 'another audience'],
+    ['with an empty list of audiences', () => provider.forge({ aud: [] }), 'another audience'],
     ['that is a logout token', () => provider.forge({}, { typ: 'logout+jwt' }), 'another type'],
     ['whose payload was changed', changePayload, 'not signed by a key'],
     ['cut', async () => (await provider.forge()).slice(0, -5), 'not a valid JWT'],
@@ -112,6 +131,12 @@ describe('a token of the identity provider', () => {
     const answer = await bearer(await token());
     expect(answer).toMatchObject({ status: 401, body: { detail: expect.stringContaining(why) } });
     expect(answer.headers.get('www-authenticate')).toContain('Bearer');
+  });
+
+  it('may be for several audiences, of which one is ours', async () => {
+    expect(await bearer(await provider.forge({ aud: ['https://other.example.com', AUDIENCE] }))).toMatchObject({
+      status: 200,
+    });
   });
 
   it.each([
@@ -131,12 +156,28 @@ async function forgeByPublicKey(): Promise<string> {
   return `${text}.${createHmac('sha256', spki).update(text).digest('base64url')}`;
 }
 
-async function forgeByStranger({ kid = 'unknown', jwk = false }: { kid?: string; jwk?: boolean }): Promise<string> {
+interface Forged {
+  kid?: string;
+  /** Brings the key in the header. */
+  jwk?: boolean;
+  /** Names places with keys in the header. */
+  jku?: boolean;
+  /** Has an extension that must be understood. */
+  crit?: boolean;
+}
+
+async function forgeByStranger({ kid = 'unknown', jwk = false, jku = false, crit = false }: Forged): Promise<string> {
   const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
-  const header = { alg: 'RS256', kid, ...(jwk ? { jwk: await exportJWK(publicKey) } : {}) };
+  const header = {
+    alg: 'RS256',
+    kid,
+    ...(jwk ? { jwk: await exportJWK(publicKey) } : {}),
+    ...(jku ? { jku: 'https://evil.example.com/keys', x5u: 'https://evil.example.com/certificate' } : {}),
+    ...(crit ? { crit: ['x'], x: 1 } : {}),
+  };
   return new SignJWT({ iss: provider.issuer, aud: AUDIENCE, sub: 'alice', exp: 9999999999 })
     .setProtectedHeader(header)
-    .sign(privateKey);
+    .sign(privateKey, { crit: { x: true } });
 }
 
 async function changePayload(): Promise<string> {
@@ -309,6 +350,19 @@ describe('a request', () => {
 
   it('learns nothing about a namespace before its sender is known', async () => {
     expect(await call({}, { namespace: 'kube-system' })).toMatchObject({ status: 401 });
-    expect(await call({ authorization: 'Bearer right' }, { namespace: 'kube-system' })).toMatchObject({ status: 404 });
+    const elsewhere = await call({ authorization: 'Bearer right' }, { namespace: 'kube-system' });
+    expect(elsewhere).toMatchObject({
+      status: 404,
+      body: { detail: expect.stringMatching(/^Uploads are not enabled in the namespace kube-system\. Check the path/) },
+    });
+    // The other tenants of the gateway are nobody's business.
+    expect(elsewhere.body['detail']).not.toContain(OTHER_NAMESPACE);
+  });
+
+  it('gets an answer that no cache between keeps, with whatever proof it came', async () => {
+    kubernetesTokens.set('right', { for: TOKEN_AUDIENCE, username: 'a' });
+    for (const headers of [{ authorization: 'Bearer right' }, { authorization: 'Bearer wrong' }]) {
+      expect((await call(headers)).headers.get('cache-control')).toBe('no-store');
+    }
   });
 });

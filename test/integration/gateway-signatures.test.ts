@@ -173,6 +173,33 @@ describe('a nonce', () => {
     expect(await send({ ...POST, nonce })).toMatchObject({ status: 200 });
   });
 
+  it('is not recorded for a partner that sends too much, who may send the same request later', async () => {
+    const busy = await bench.start({ config: { rateLimit: { perSecond: 2, burst: 3 } }, extend: addProbe });
+    const nonces = Array.from({ length: 8 }, () => randomUUID());
+    const statuses: number[] = [];
+    for (const nonce of nonces) statuses.push((await send({ nonce, at: busy })).status);
+    await busy.stop();
+    const refused = nonces.filter((_nonce, i) => statuses[i] === 429);
+    expect(refused.length).toBeGreaterThanOrEqual(3);
+    expect(statuses.filter((status) => ![200, 429].includes(status))).toEqual([]);
+    const { rowCount } = await withClient(databaseUrl, (client) =>
+      client.query('SELECT FROM batch_upload.batch_upload_nonces WHERE nonce = ANY ($1)', [refused]),
+    );
+    expect(rowCount).toBe(0);
+    expect(await send({ nonce: refused[0]! })).toMatchObject({ status: 200 });
+  });
+
+  it('that a gateway knows to be used costs the database nothing', async () => {
+    const nonce = randomUUID();
+    expect(await send({ nonce })).toMatchObject({ status: 200 });
+    await withClient(databaseUrl, (client) =>
+      client.query('DELETE FROM batch_upload.batch_upload_nonces WHERE nonce = $1', [nonce]),
+    );
+    expect(await send({ nonce })).toMatchObject({ status: 401 });
+    // The other gateway asks the database, which has just forgotten the nonce.
+    expect(await send({ nonce, at: second })).toMatchObject({ status: 200 });
+  });
+
   it('of another namespace is another nonce', async () => {
     const nonce = randomUUID();
     const other = { namespace: OTHER_NAMESPACE, key: 'a key of another acme, also long enough' };
@@ -213,6 +240,19 @@ it('the program of the docs signs as the gateway wants it', async () => {
   const url = `${gateway.url}/v1/namespaces/n/probe?limit=5`;
   expect(await run('GET', url)).toMatch(/^200 .*batchupload:partner:n:acme/);
   expect(await run('POST', url, BODY)).toMatch(/^200 .*"body":\{"a":1\}/);
+});
+
+it('no key is right in a namespace that has no Secret with keys', async () => {
+  const without = await startGatewayBench({ databaseUrl });
+  const at = await without.start({ extend: addProbe });
+  const answers = await Promise.all([
+    send({ at }),
+    send({ at, key: '' }),
+    send({ at, keyId: 'batch-upload-partners' }),
+  ]);
+  await without[Symbol.asyncDispose]();
+  const refused = { status: 401, body: { detail: expect.stringContaining('not of a key') } };
+  expect(answers).toMatchObject([refused, refused, refused]);
 });
 
 describe('a partner waits', () => {

@@ -143,6 +143,16 @@ describe('registering a file', () => {
     expect((await refused({ schema: 'people', parallelism: '2' })).status).toBe(400);
   });
 
+  it('names the schemas that there are to those alone who may list them', async () => {
+    const { call, allow, putFile, putSchema } = await start();
+    putSchema('secret-project');
+    const register = async (user: string) =>
+      (await call('POST', '/uploads', { user, body: { file: putFile(user), schema: 'peple' } })).body.detail;
+    expect(await register('alice')).toMatch(/There are: .*secret-project/);
+    allow(creatorOnly);
+    expect(await register('bob')).toMatch(/There is no RecordSchema peple .* Ask the namespace's administrator/);
+  });
+
   it('refuses the file of somebody else, and a name that is taken', async () => {
     const { api, call, putFile, putSchema } = await start();
     putSchema('people');

@@ -6,8 +6,17 @@ export const MAX_NAME_BYTES = 255;
 const RULES: [RegExp, string][] = [
   [/[/\\]/, 'must not contain / or \\: send the name of the file without its folders'],
   [/^\./, 'must not begin with a dot'],
+  // A person may see the name in a table: a spreadsheet computes such a text, also with the wide forms of the signs.
+  [
+    /^\s*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20]/,
+    'must not begin with =, +, - or @, which make a spreadsheet take the name for a formula: give the file a name that begins with a letter or a digit',
+  ],
+  [/[<>"]/, 'must not contain <, > or ", of which a page makes HTML: give the file a name without them'],
   // XML, in which storages list their keys, has no form for U+FFFE and U+FFFF.
-  [/[\p{Cc}\u2028\u2029\uFFFE\uFFFF]/u, 'must not contain control characters or line breaks'],
+  [
+    /[\p{Cc}\u2028\u2029\uFFFE\uFFFF]/u,
+    'must not contain control characters or line breaks: give the file a name without them',
+  ],
   [/[\u202A-\u202E\u2066-\u2069]/, 'must not contain characters that turn the direction of the text around them'],
   // In the key of an HTML form the storage would put the name that the browser sends in this place.
   [/\$\{filename\}/i, `must not contain \${filename}`],

@@ -40,7 +40,7 @@ const Checksum = Type.Object(
 export const NewFile = Type.Object(
   {
     name: Type.String({
-      description: `The name of the file: ${MAX_NAME_BYTES} bytes of UTF-8 at most, without folders and control characters, and not beginning with a dot. The name is kept as it is.`,
+      description: `The name of the file: ${MAX_NAME_BYTES} bytes of UTF-8 at most, without folders, control characters, < > and ", and not beginning with a dot or with = + - @. The name is kept as it is.`,
     }),
     size: Type.Integer({ minimum: 0, maximum: MAX_FILE_BYTES, description: 'Bytes of the file.' }),
     contentType: Type.Optional(

@@ -69,7 +69,7 @@ export async function makePlace(
   });
 }
 
-/** @throws Problem invalid-request */
+/** @throws Problem unprocessable for a name that no file may have, invalid-request for a checksum that is none */
 export function checkAsked(deps: Pick<GatewayDeps, 'fileLimits'>, { name, size, checksum }: AskedFile): void {
   const inParts = size > limitsOf(deps).onePutBytes;
   const wrong = [
@@ -78,8 +78,11 @@ export function checkAsked(deps: Pick<GatewayDeps, 'fileLimits'>, { name, size, 
   ].flatMap(({ pointer, detail }) => (detail === null ? [] : [{ pointer, detail }]));
   const [first] = wrong;
   if (first === undefined) return;
-  const what = first.pointer === '/name' ? 'The name of the file' : 'The checksum of the file';
-  throw new Problem('invalid-request', { detail: `${what} ${first.detail}.`, errors: wrong });
+  const [type, what] =
+    first.pointer === '/name'
+      ? (['unprocessable', 'The name of the file'] as const)
+      : (['invalid-request', 'The checksum of the file'] as const);
+  throw new Problem(type, { detail: `${what} ${first.detail}.`, errors: wrong });
 }
 
 /** Each row costs the removal some requests to the storage. @throws Problem too-many-requests */

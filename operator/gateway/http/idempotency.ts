@@ -7,16 +7,10 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
-import type { Database } from '#ledger/client/database.ts';
-import {
-  claimRequest,
-  type RequestKey,
-  releaseRequest,
-  type StoredAnswer,
-  storeAnswer,
-} from '#ledger/gateway/requests.ts';
+import type { StoredAnswer } from '#ledger/gateway/requests.ts';
 import type { GatewayApp, GatewayDeps } from '#operator/gateway/model/types.ts';
 import { openLedger } from '#operator/tenancy/open-ledger.ts';
+import { type HeldClaim, holdRequest } from './held-claim.ts';
 import { Problem } from './problem.ts';
 
 /** The headers of every POST, for the document of the API. */
@@ -33,7 +27,7 @@ export const IDEMPOTENCY_HEADERS = Type.Object({
 declare module 'fastify' {
   interface FastifyRequest {
     /** The key that this request has claimed in the ledger; null: there is none. */
-    claim: { id: RequestKey; database: Database } | null;
+    claim: HeldClaim | null;
   }
 }
 
@@ -44,20 +38,20 @@ const KEPT_HEADERS = ['content-type', 'location', 'etag', 'cache-control'];
 /** A longer answer is not kept, so that its request is carried out again when it comes again. */
 const MAX_BODY = 256 * 1024;
 
-type Deps = Pick<GatewayDeps, 'clusterId' | 'databases' | 'log'>;
+type Deps = Pick<GatewayDeps, 'clusterId' | 'clock' | 'databases' | 'log'>;
 
 /** Must be called before the routes are added. */
 export function addIdempotency(app: GatewayApp, deps: Deps): void {
   app.decorateRequest('claim', null);
   app.addHook('preHandler', (request, reply) => claim(request, reply, deps));
   app.addHook('onSend', async (request, reply, payload) => {
-    if (request.claim !== null) await conclude(request.claim, toAnswer(reply, payload), deps);
+    if (request.claim !== null) await conclude(request, toAnswer(reply, payload), deps);
     return payload;
   });
 }
 
 /** @throws Problem, and Fault when the ledger cannot be used: nothing is done then */
-async function claim(request: FastifyRequest, reply: FastifyReply, { clusterId, databases }: Deps) {
+async function claim(request: FastifyRequest, reply: FastifyReply, { clusterId, clock, databases }: Deps) {
   const key = request.headers['idempotency-key'];
   if (request.method !== 'POST' || key === undefined || request.routeOptions.config.access === undefined) return;
   if (typeof key !== 'string' || !KEY.test(key)) {
@@ -67,10 +61,10 @@ async function claim(request: FastifyRequest, reply: FastifyReply, { clusterId, 
   const { namespace } = request.params as { namespace: string };
   const id = { clusterId, namespace, sender: request.identity.user, key };
   const database = await openLedger(databases, { namespace, name: DEFAULT_NAMES.databaseSecret });
-  const found = await database.run((client) => claimRequest(client, id, hashOf(request)));
+  const found = await holdRequest({ database, clock }, id, hashOf(request));
   switch (found.kind) {
-    case 'claimed':
-      request.claim = { id, database };
+    case 'held':
+      request.claim = found.claim;
       return;
     case 'answered': {
       const { status, headers, body } = found.answer;
@@ -84,7 +78,7 @@ async function claim(request: FastifyRequest, reply: FastifyReply, { clusterId, 
     case 'other':
       throw new Problem('key-reused', {
         detail:
-          'This Idempotency-Key was used for a request with another path or body in the last 24 hours. Choose a new key for each new request.',
+          'This Idempotency-Key was used for a request with another path or body, or with other rights, in the last 24 hours. Choose a new key for each new request.',
         errors: [{ header: 'Idempotency-Key', detail: 'was used for another request' }],
       });
     default:
@@ -92,10 +86,13 @@ async function claim(request: FastifyRequest, reply: FastifyReply, { clusterId, 
   }
 }
 
-/** The body counts byte by byte: whoever repeats a request sends the same bytes. */
-function hashOf({ method, url, rawBody }: FastifyRequest): string {
+/**
+ * The body counts byte by byte: whoever repeats a request sends the same bytes. So does the scope: who may see only
+ * uploads of his own by now gets no answer about an upload of somebody else.
+ */
+function hashOf({ method, url, rawBody, scope }: FastifyRequest): string {
   return createHash('sha256')
-    .update(`${method} ${url}\n`)
+    .update(`${method} ${url}${scope === 'Own' ? ' Own' : ''}\n`)
     .update(rawBody ?? '')
     .digest('hex');
 }
@@ -117,14 +114,11 @@ function toAscii(json: string): string {
 }
 
 /** The request is done: its sender gets the answer also where the ledger cannot keep it. */
-async function conclude(
-  { id, database }: NonNullable<FastifyRequest['claim']>,
-  answer: StoredAnswer | null,
-  { log }: Deps,
-): Promise<void> {
+async function conclude(request: FastifyRequest, answer: StoredAnswer | null, { log }: Deps): Promise<void> {
   try {
-    await database.run((client) => (answer ? storeAnswer(client, id, answer) : releaseRequest(client, id)));
+    await request.claim?.conclude(answer);
   } catch (err) {
-    log.warn({ err, namespace: id.namespace }, 'the answer of a request with an Idempotency-Key could not be kept');
+    const { namespace } = request.params as { namespace: string };
+    log.warn({ err, namespace }, 'the answer of a request with an Idempotency-Key could not be kept');
   }
 }

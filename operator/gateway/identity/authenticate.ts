@@ -61,7 +61,7 @@ export function createAuthenticator(deps: Omit<GatewayDeps, 'uploads' | 'schemas
   return async (request, namespace) => {
     const proved = await check(request, namespace).catch((error) => refuse(error, request));
     if (!('confirm' in proved)) return proved;
-    return { confirm: (body) => proved.confirm(body).catch((error) => refuse(error, request)) };
+    return { ...proved, confirm: (body) => proved.confirm(body).catch((error) => refuse(error, request)) };
   };
 }
 

@@ -5,28 +5,21 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
-import { Fault } from '#common/faults.ts';
-import { spendNonce } from '#ledger/gateway/nonces.ts';
 import { cannotAsk, unauthenticated } from '#operator/gateway/http/refusals.ts';
 import type { GatewayDeps, Identity, SignedRequest } from '#operator/gateway/model/types.ts';
-import { openLedger } from '#operator/tenancy/open-ledger.ts';
 import { createSecretReader } from '#operator/tenancy/storage-clients.ts';
 import { BELIEVED_MS } from './believed.ts';
 import { findKeys, findSigningKey, MIN_KEY_BYTES } from './partner-keys.ts';
 import { type SignedMessage, signatureBase, toFields } from './signature-base.ts';
-import { MAX_AGE_SECONDS, readSignature, type SignatureInput } from './signature-input.ts';
+import { readSignature, type SignatureInput } from './signature-input.ts';
+import { createNonceSpender, type NonceDeps } from './spend-nonce.ts';
 
-/**
- * The clocks of gateways and of the database may differ by so much, in seconds, without a nonce being forgotten while a
- * signature with it is valid somewhere.
- */
-const CLOCK_MARGIN_SECONDS = 300;
-
-export type SignatureDeps = Pick<GatewayDeps, 'config' | 'client' | 'clock' | 'databases' | 'clusterId' | 'signal'>;
+export type SignatureDeps = NonceDeps & Pick<GatewayDeps, 'config' | 'client' | 'clock' | 'signal'>;
 
 /** @returns the check of a request. Check and `confirm` throw Problems: unauthenticated, unavailable. */
 export function createSignatureCheck(deps: SignatureDeps) {
   const { config, client, clock, signal } = deps;
+  const spend = createNonceSpender(deps);
   // Keys may be any bytes, which UTF-8 would change.
   const secrets = createSecretReader({ client, program: 'gateway', clock, encoding: 'latin1' });
 
@@ -45,11 +38,13 @@ export function createSignatureCheck(deps: SignatureDeps) {
       secrets.distrust(ref);
       throw error;
     }
+    const user = `batchupload:partner:${namespace}:${input.keyId}`;
     return {
+      user,
       async confirm(body) {
         checkDigest(body ?? Buffer.alloc(0), input);
-        await spend(deps, namespace, input);
-        return toIdentity(namespace, { keyId: input.keyId, expiresAt: clock.now() + BELIEVED_MS });
+        await spend(namespace, input);
+        return toIdentity(user, { namespace, expiresAt: clock.now() + BELIEVED_MS });
       },
     };
   };
@@ -81,31 +76,6 @@ function checkDigest(body: Buffer, { digest }: SignatureInput): void {
   throw unauthenticated('The body is not the one that was signed: its SHA-256 differs from the header content-digest.');
 }
 
-/** @throws Problem unauthenticated when the nonce was used; unavailable when the ledger cannot be asked. */
-async function spend(
-  { databases, clusterId }: SignatureDeps,
-  namespace: string,
-  { keyId, nonce, created }: SignatureInput,
-): Promise<void> {
-  const expiresAt = new Date((created + MAX_AGE_SECONDS + CLOCK_MARGIN_SECONDS) * 1000);
-  const isNew = await openLedger(databases, { namespace, name: DEFAULT_NAMES.databaseSecret })
-    .then((database) =>
-      database.run((client) => spendNonce(client, { clusterId, namespace }, { keyId, nonce, expiresAt })),
-    )
-    .catch((error: unknown) => {
-      // Other errors can name what is no business of a partner; the log has them.
-      const why = error instanceof Fault ? `: ${error.message}` : '.';
-      throw cannotAsk(
-        `The ledger of the namespace, which remembers the nonces of signatures, cannot be used${why}`,
-        error,
-      );
-    });
-  if (!isNew)
-    throw unauthenticated(
-      'The nonce was used before. Sign every request anew, also one that is sent again, with a nonce of its own.',
-    );
-}
-
 function cannotReadKeys(error: unknown): never {
   const name = DEFAULT_NAMES.partnersSecret;
   throw cannotAsk(
@@ -114,9 +84,9 @@ function cannotReadKeys(error: unknown): never {
   );
 }
 
-function toIdentity(namespace: string, { keyId, expiresAt }: { keyId: string; expiresAt: number }): Identity {
+function toIdentity(user: string, { namespace, expiresAt }: { namespace: string; expiresAt: number }): Identity {
   return {
-    user: `batchupload:partner:${namespace}:${keyId}`,
+    user,
     groups: ['batchupload:partners', `batchupload:partners:${namespace}`],
     proof: 'MessageSignature',
     namespace,

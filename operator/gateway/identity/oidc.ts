@@ -23,6 +23,8 @@ const ALGORITHMS = [
 ];
 /** Clocks may differ by so many seconds. */
 export const TOLERANCE_SECONDS = 30;
+/** The last time that a date can have, in seconds since 1970. A number in JSON may even be infinite. */
+const LAST_SECOND = 8.64e12;
 /** Types of tokens that are for senders. Others, such as logout tokens, are signed by the same keys. */
 const TYPES = new Set([undefined, 'jwt', 'at+jwt', 'application/jwt', 'application/at+jwt']);
 
@@ -74,11 +76,16 @@ async function verify(
       currentDate: new Date(now),
       requiredClaims: ['exp'],
     });
-    if (!TYPES.has(protectedHeader.typ?.toLowerCase())) {
+    // Who signs the token may have written any JSON there.
+    const typ: unknown = protectedHeader.typ;
+    if (!TYPES.has(typ === undefined ? undefined : String(typ).toLowerCase())) {
       throw unauthenticated('The token is not for requests: its header says another type. Send an access token.');
     }
     if (payload.iat !== undefined && !(payload.iat <= now / 1000 + TOLERANCE_SECONDS)) {
       throw unauthenticated('The token was issued in the future. Correct the clock of its issuer or of this cluster.');
+    }
+    if (payload.exp! > LAST_SECOND) {
+      throw unauthenticated('The token never expires: its claim exp is no time. Let its issuer give it an end.');
     }
     return payload;
   } catch (error) {

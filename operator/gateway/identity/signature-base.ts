@@ -27,7 +27,9 @@ const DERIVED: Record<string, (message: SignedMessage, scheme: Scheme) => string
 
 /** The host as the sender has named it: behind a proxy, that must pass on the header Host unchanged. */
 function authorityOf({ fields }: SignedMessage, scheme: Scheme): string {
-  return (fields.get('host')?.[0] ?? '').trim().toLowerCase().replace(DEFAULT_PORTS[scheme], '');
+  return trim(fields.get('host')?.[0] ?? '')
+    .toLowerCase()
+    .replace(DEFAULT_PORTS[scheme], '');
 }
 
 /**
@@ -53,8 +55,11 @@ function componentValue(message: SignedMessage, name: string, scheme: Scheme): s
   if (derive !== undefined) return derive(message, scheme);
   const lines = message.fields.get(name);
   if (lines === undefined) throw unauthenticated(`The signature covers "${name}", which the request does not have.`);
-  return lines.map((line) => line.trim()).join(', ');
+  return lines.map(trim).join(', ');
 }
+
+/** Only spaces and tabs around a value are no part of it (RFC 9110, section 5.6.3). */
+const trim = (value: string) => value.replace(/^[ \t]+|[ \t]+$/g, '');
 
 /** @param rawHeaders names and values in turn, as Node gives them. */
 export function toFields(rawHeaders: readonly string[]): Map<string, string[]> {

@@ -30,6 +30,8 @@ export interface Identity {
 
 /** A request whose signature is right for everything but the body, which has not come yet. */
 export interface SignedRequest {
+  /** The user by whose key the head of the request is signed; the request may have been sent before. */
+  user: string;
   /**
    * Compares the body with the digest that was signed, and makes sure that the request was never sent before.
    * @throws Problem unauthenticated, unavailable

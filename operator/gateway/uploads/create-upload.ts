@@ -40,7 +40,7 @@ export async function createUpload(
   const stored = await client.find(BATCH_UPLOADS, { namespace, name }, { timeoutMs: CALL_MS });
   if (stored) return { upload: assertSame(stored, registration), isNew: false };
 
-  await checkSchema(deps, namespace, request);
+  await checkSchema(deps, registration);
   const refusal = checkAllowed(namespace, askedSpec(request), deps.config);
   if (refusal) throw unprocessable('/target/databaseSecretRef', refusal.message);
   const file = await files.pinFile(deps, { namespace, id: request.file, identity, scope, eTag: request.eTag });
@@ -109,26 +109,16 @@ function assertSame(upload: BatchUpload, { namespace, identity, request }: Regis
 }
 
 /** @throws Problem when there is no such schema, or when it cannot be used */
-async function checkSchema(
-  { schemas, client }: UploadDeps,
-  namespace: string,
-  { schema: name, format = {} }: Pick<NewUpload, 'schema' | 'format'>,
-): Promise<void> {
+async function checkSchema(deps: UploadDeps, registration: Registration): Promise<void> {
+  const { namespace, request } = registration;
+  const { schema: name, format = {} } = request;
   // Another replica, or this one a moment later, may know a schema that was made just now.
   const schema =
-    schemas.get(`${namespace}/${name}`) ??
-    (await client.find(RECORD_SCHEMAS, { namespace, name }, { timeoutMs: CALL_MS }));
+    deps.schemas.get(`${namespace}/${name}`) ??
+    (await deps.client.find(RECORD_SCHEMAS, { namespace, name }, { timeoutMs: CALL_MS }));
   if (schema === undefined) {
-    const names = [...schemas.values()]
-      .filter(({ metadata }) => metadata.namespace === namespace)
-      .map(({ metadata }) => metadata.name)
-      .sort();
-    const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
-    const there = names.slice(0, MOST_NAMES).join(', ') || 'none';
-    throw unprocessable(
-      '/schema',
-      `There is no RecordSchema ${name} in the namespace ${namespace}. There are: ${there}${more}.`,
-    );
+    const there = await describeSchemas(deps, registration);
+    throw unprocessable('/schema', `There is no RecordSchema ${name} in the namespace ${namespace}. ${there}`);
   }
   const why = findFault(schema);
   if (why !== null)
@@ -136,6 +126,24 @@ async function checkSchema(
   const misfit = findColumnFault(schema.spec, format);
   if (misfit !== null)
     throw unprocessable('/format/columns', `The columns do not fit the RecordSchema ${name}: ${misfit}.`);
+}
+
+/** Names the schemas to those who may list them. */
+async function describeSchemas(
+  { schemas, authorizer }: UploadDeps,
+  { namespace, identity }: Registration,
+): Promise<string> {
+  const mayList = await authorizer.authorize(identity, { verb: 'list', resource: 'recordschemas', namespace }).then(
+    () => true,
+    () => false,
+  );
+  if (!mayList) return "Ask the namespace's administrator for the name of yours.";
+  const names = [...schemas.values()]
+    .filter(({ metadata }) => metadata.namespace === namespace)
+    .map(({ metadata }) => metadata.name)
+    .sort();
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+  return `There are: ${names.slice(0, MOST_NAMES).join(', ') || 'none'}${more}.`;
 }
 
 /** What is wrong with the schema as it is now; null when nothing is known to be wrong. */

@@ -111,7 +111,7 @@ function watch(deps: UploadDeps, { feed, watches, request, reply, namespace, nam
     since: readEventId(request.headers['last-event-id']),
     isWanted: (upload) => isWanted(upload) && isVisible(upload, { identity, scope }),
     async authorize() {
-      const now = await deps.authorizer.authorize(identity, { ...WATCH, namespace, name });
+      const now = await deps.authorizer.authorize(identity, { ...WATCH, namespace, name, isOwn: scope === 'Own' });
       if (scope === 'All' && now === 'Own') {
         throw new Problem('forbidden', { detail: 'You may only watch your own uploads now. Open the watch again.' });
       }

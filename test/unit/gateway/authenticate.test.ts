@@ -61,6 +61,23 @@ describe('an address that fails too often', () => {
     expect(await bearer('wrong')).toBe(401);
   });
 
+  it('is the address of the connection, whatever the headers of proxies say', async () => {
+    const { send } = start();
+    const from = (i: number) => [
+      ...['X-Forwarded-For', `10.9.0.${i}`, 'Forwarded', `for=10.9.0.${i}`],
+      ...['X-Real-IP', `10.9.0.${i}`, 'Authorization', `Bearer wrong-${i}`],
+    ];
+    for (let i = 0; i < 100; i++) expect(await send(from(i))).toBe(401);
+    expect(await send(from(100))).toBe(429);
+  });
+
+  it('of IPv6 is the network of its sender', async () => {
+    const { bearer } = start();
+    for (let i = 0; i < 100; i++) expect(await bearer(`wrong-${i}`, `2001:db8:1:2::${i}`)).toBe(401);
+    expect(await bearer('wrong', '2001:db8:1:2:ffff:ffff:ffff:ffff')).toBe(429);
+    expect(await bearer('wrong', '2001:db8:1:3::1')).toBe(401);
+  });
+
   it('is told so for signatures and missing proofs, too', async () => {
     const { send } = start();
     for (let i = 0; i < 100; i++) expect(await send(i % 2 ? [] : ['Signature', 's=:AA==:'])).toBe(401);

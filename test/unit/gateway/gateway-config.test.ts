@@ -13,6 +13,7 @@ it.each([
   [{ issuer: 'https://a' }, 'needs audience'],
   [{ ...OIDC, prefix: '' }, 'must not be empty'],
   [{ ...OIDC, prefix: 'system:x' }, 'must not begin with system:'],
+  [{ ...OIDC, prefix: 'batchupload:partner:n:' }, 'or batchupload:'],
   [{ ...OIDC, issuer: 'http://id.example.com' }, 'begins with https://'],
   [{ ...OIDC, issuer: 'https://id.example.com?tenant=1' }, 'without a query'],
   [{ ...OIDC, issuer: 'id.example.com' }, 'begins with https://'],

@@ -66,6 +66,7 @@ describe('a signature', () => {
     ['of a body', { method: 'POST', body: '{}' }],
     ['of a repetition', { method: 'POST', body: '{}', headers: { 'idempotency-key': '"1"' } }],
     ['with a tag and an end', { parameters: `;tag="x";expires=${NOW + 1}` }],
+    ['of a path and a query with percent signs', { url: new URL('https://uploads.example.com/a%2Fb%2f..?q=%3F&r=+') }],
     ['by a sender who speaks HTTP to a proxy', { url: new URL('http://uploads.example.com:443/a') }],
   ])('%s is right', (_what, signing) => {
     expect(isRight(message(signing))).toBe(true);
@@ -73,6 +74,10 @@ describe('a signature', () => {
 
   it.each<[string, Partial<Signing>, Record<string, string | string[] | undefined>]>([
     ['another host', {}, { host: 'other.example.com' }],
+    ['a dot behind the host', {}, { host: 'Uploads.Example.com.' }],
+    ['another port', {}, { host: 'Uploads.Example.com:8443' }],
+    ['another header that is covered', { headers: { accept: 'a' } }, { accept: 'b' }],
+    ['another line of a header that is covered', { headers: { accept: 'a' } }, { accept: ['a', 'b'] }],
     ['another key', { key: 'x'.repeat(32) }, {}],
     ['another content type', { method: 'POST', body: '{}' }, { 'content-type': 'text/csv' }],
     ['another digest', { method: 'POST', body: '{}' }, { 'content-digest': 'sha-256=:AAAA:' }],
@@ -86,6 +91,30 @@ describe('a signature', () => {
     expect(isRight({ ...given, url: '/v1/namespaces/n/uploads?limit=6' })).toBe(false);
     expect(isRight({ ...given, url: '/v1/namespaces/m/uploads?limit=5' })).toBe(false);
     expect(isRight({ ...given, url: '/v1/namespaces/n/uploads?limit=5&phase=Failed' })).toBe(false);
+  });
+
+  it('means the path and the query byte by byte, as they were sent', () => {
+    const url = new URL('https://uploads.example.com/v1/a%2Fb/c?q=%3F');
+    const given = message({ url });
+    expect(isRight(given)).toBe(true);
+    for (const other of [
+      '/v1/a/b/c?q=%3F',
+      '/v1/a%2fb/c?q=%3F',
+      '/v1/a%2Fb/c?q=?',
+      '/v1/a%2Fb/x/../c?q=%3F',
+      '/v1/a%2Fb/c?q=%3F#x',
+    ]) {
+      expect([other, isRight({ ...given, url: other })]).toEqual([other, false]);
+    }
+  });
+
+  it('of a header in several lines is that of the lines together, without spaces around them', () => {
+    const signed = message({ headers: { accept: 'a, b' } });
+    const withLines = (lines: string[]) => ({ ...signed, fields: new Map(signed.fields).set('accept', lines) });
+    expect(isRight(withLines([' a\t', 'b ']))).toBe(true);
+    expect(isRight(withLines(['b', 'a']))).toBe(false);
+    // A space that is not one of HTTP belongs to the value.
+    expect(() => isRight(withLines(['a', 'b\u00a0']))).toThrow('not ASCII');
   });
 
   const COVER = ['@method', '@target-uri'];

@@ -39,6 +39,18 @@ it('a token is asked about with the audience, and once in ten seconds', async ()
   expect(asked).toHaveLength(3);
 });
 
+it('a token that is taken back is refused after ten seconds', async () => {
+  const status = { ...RIGHT };
+  const { reviewer, clock } = start(status);
+  await reviewer.review('t');
+  status.authenticated = false;
+  clock.freeze(REUSE_MS - 1);
+  expect(await reviewer.review('t')).toMatchObject({ user: RIGHT.user.username });
+  clock.freeze(1);
+  await expect(reviewer.review('t')).rejects.toMatchObject({ type: 'unauthenticated' });
+  expect(reviewer.knows('t')).toBe(false);
+});
+
 it('an answer ends with its token', async () => {
   const { reviewer, clock } = start();
   const exp = Math.floor(clock.now() / 1000) + 2;
