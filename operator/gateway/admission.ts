@@ -8,14 +8,20 @@
  */
 import type { FastifyRequest } from 'fastify';
 import { checkNamespace } from '#operator/tenancy/allow-list.ts';
-import type { AppDeps } from './app.ts';
+import type { Authorizer } from './access/authorize.ts';
 import { Problem } from './http/problem.ts';
 import { createRateLimiter, type RateLimiter } from './http/rate-limit.ts';
 import { checkHead, discardBody, type ServerLimits } from './http/server-limits.ts';
-import type { GatewayApp, Identity } from './model/types.ts';
+import type { Authenticate } from './identity/authenticate.ts';
+import type { GatewayApp, GatewayDeps, Identity } from './model/types.ts';
 import { isVisible } from './uploads/find-upload.ts';
 
-export function addAdmission(app: GatewayApp, deps: AppDeps & { limits: ServerLimits }): void {
+export interface AdmissionDeps extends GatewayDeps {
+  authenticate: Authenticate;
+  authorizer: Authorizer;
+}
+
+export function addAdmission(app: GatewayApp, deps: AdmissionDeps & { limits: ServerLimits }): void {
   const { authenticate, clock, config, limits } = deps;
   const limiter = createRateLimiter({ ...config.rateLimit, clock });
   app.decorateRequest('signed', null);
@@ -60,7 +66,7 @@ async function admit(
     config,
     limiter,
     uploads,
-  }: Pick<AppDeps, 'authorizer' | 'config' | 'uploads'> & { limiter: RateLimiter },
+  }: Pick<AdmissionDeps, 'authorizer' | 'config' | 'uploads'> & { limiter: RateLimiter },
 ): Promise<void> {
   checkRate(identity.user, limiter.take(identity.user), config);
   const namespace = namespaceOf(request);
@@ -79,7 +85,7 @@ async function admit(
 }
 
 /** @param seconds after which the user may send again; 0: now. @throws Problem too-many-requests */
-function checkRate(user: string, seconds: number, { rateLimit }: AppDeps['config']): void {
+function checkRate(user: string, seconds: number, { rateLimit }: GatewayDeps['config']): void {
   if (seconds === 0) return;
   throw new Problem('too-many-requests', {
     detail: `${user} sends more than ${rateLimit.perSecond} requests in a second. Send the request again later.`,

@@ -1,8 +1,7 @@
 /** The API as a fastify instance: who sends a request and what he may do is decided here, before any handler runs. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { type FastifyServerOptions } from 'fastify';
-import type { Authorizer } from './access/authorize.ts';
-import { addAdmission } from './admission.ts';
+import { type AdmissionDeps, addAdmission } from './admission.ts';
 import { fileRoutes } from './files/routes.ts';
 import { answerProblem, toProblem } from './http/answer-problem.ts';
 import type { Certificate } from './http/certificate.ts';
@@ -13,15 +12,12 @@ import { describeApi } from './http/openapi.ts';
 import { Problem } from './http/problem.ts';
 import { answerClientError, SERVER_LIMITS, type ServerLimits } from './http/server-limits.ts';
 import { refuseUnknownPaths } from './http/unknown-paths.ts';
-import type { Authenticate } from './identity/authenticate.ts';
-import type { GatewayApp, GatewayDeps } from './model/types.ts';
+import type { GatewayApp } from './model/types.ts';
 import { schemaRoutes } from './schemas/routes.ts';
 import { errorRoutes } from './uploads/error-routes.ts';
 import { uploadRoutes } from './uploads/routes.ts';
 
-export interface AppDeps extends GatewayDeps {
-  authenticate: Authenticate;
-  authorizer: Authorizer;
+export interface AppDeps extends AdmissionDeps {
   /** Absent: plain HTTP. */
   certificate?: Certificate | undefined;
   limits?: ServerLimits;
