@@ -27,7 +27,10 @@ const CONTENT = randomBytes(PART + 10);
 async function start(): Promise<Started> {
   const fileLimits = { onePutBytes: PART, partBytes: PART, unregistered: 100 };
   const gateway = await startGateway({ postgres, storage: server, fileLimits });
-  gateway.api.put('recordschemas', { metadata: { name: 'people', namespace: NAMESPACE }, spec: {} });
+  gateway.api.put('recordschemas', {
+    metadata: { name: 'people', namespace: NAMESPACE },
+    spec: { fields: [{ name: 'k', type: 'string' }] },
+  });
   return gateway;
 }
 

@@ -133,6 +133,10 @@ describe('registering a file', () => {
     expect([broken.status, broken.body.detail]).toEqual([422, expect.stringContaining('SchemaInvalid.')]);
     const secret = await refused({ schema: 'people', target: { databaseSecretRef: { name: 'others-database' } } });
     expect([secret.status, secret.body.detail]).toEqual([422, expect.stringContaining('extraSecretNames')]);
+    const columns = [{ name: 'Colour', field: 'colour' }];
+    const misfit = await refused({ schema: 'people', format: { columns } });
+    expect([misfit.status, misfit.body.errors[0].pointer]).toEqual([422, '/format/columns']);
+    expect(misfit.body.detail).toContain('the column Colour is to be the field colour, which the schema does not have');
     expect((await refused({ schema: 'people', name: 'watch' })).status).toBe(422);
     expect((await refused({ schema: 'people', name: '../other' })).status).toBe(400);
     expect((await refused({ schema: 'people', name: 'a\u0000b' })).status).toBe(400);
