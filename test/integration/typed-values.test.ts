@@ -109,7 +109,7 @@ describe('one schema', () => {
     expect(await rowsOf(url)).toEqual(EXPECTED);
   });
 
-  it('a typed value has more than the format of texts can say, and a person sees it as it is in the file', async () => {
+  it('a typed value has more than the format of texts can say, and of a failed record a person sees the texts', async () => {
     const url = await newTarget();
     const body = workbook({
       formats: ['yyyy-mm-dd hh:mm:ss.000'],
@@ -129,7 +129,8 @@ describe('one schema', () => {
       {
         error_code: 'VAL_005',
         error_message: 'id must be a whole number without a decimal point',
-        row_data: '2.5,1.5,true,,,',
+        // These texts load as the same values, when they are corrected and sent back.
+        row_data: '"2,5","1,5",ja,,,',
       },
     ]);
   });
