@@ -70,7 +70,7 @@ describe.concurrent('something in the cluster', () => {
     const job = { namespace: NAMESPACE, name: jobName(upload.uid, 'process', 1) };
     const parallelism = async () => (await e2e.cluster.kube.get(JOBS, job)).spec?.parallelism;
     await e2e.cluster.kube.patchMerge(JOBS, job, { spec: { parallelism: 1 } });
-    const message = await degradedBy(e2e, upload, { reason: 'ParallelismChanged', withinMs: 10_000 });
+    const message = await degradedBy(e2e, upload, { reason: 'ParallelismChanged', withinMs: 20_000 });
     expect(message).toContain(`has set the parallelism of the Job ${job.name} to 1; this upload asks for 2.`);
     await runningPods(e2e, upload, 1);
     await sleep(3_000);
