@@ -137,6 +137,9 @@ describe('registering a file', () => {
     const misfit = await refused({ schema: 'people', format: { columns } });
     expect([misfit.status, misfit.body.errors[0].pointer]).toEqual([422, '/format/columns']);
     expect(misfit.body.detail).toContain('the column Colour is to be the field colour, which the schema does not have');
+    const many = Array.from({ length: 1000 }, (_, i) => ({ name: `${'x'.repeat(500)}${i}`, field: 'colour' }));
+    expect((await refused({ schema: 'people', format: { columns: many } })).status).toBe(422);
+    expect((await refused({ schema: 'people', format: { columns: [...many, columns[0]] } })).status).toBe(400);
     expect((await refused({ schema: 'people', name: 'watch' })).status).toBe(422);
     expect((await refused({ schema: 'people', name: '../other' })).status).toBe(400);
     expect((await refused({ schema: 'people', name: 'a\u0000b' })).status).toBe(400);

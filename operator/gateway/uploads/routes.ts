@@ -16,6 +16,8 @@ import { watchRoutes } from './watch-routes.ts';
 const ETAG = { etag: Type.String({ description: 'Changes whenever the upload changes.' }) };
 const LOCATION = { ...ETAG, location: Type.String({ description: 'The path of the upload.' }) };
 const tags = ['uploads'];
+/** A registration can name 1,000 columns. */
+const REGISTRATION_BYTES = 1024 ** 2;
 
 const nothing = (description: string) => Type.Unsafe<undefined>({ type: 'null', description });
 
@@ -33,6 +35,7 @@ function createRoute(app: GatewayApp, deps: UploadDeps): void {
     '/uploads',
     {
       config: { access: { verb: 'create', resource: 'batchuploads' } },
+      bodyLimit: REGISTRATION_BYTES,
       schema: {
         operationId: 'createUpload',
         summary: 'Register a file, so that it is loaded',
