@@ -3,11 +3,11 @@ import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import type { ColumnMapping, DeclaredFormat, SourceFormat } from './source-format.ts';
 
 export interface FileSchema extends RecordSchemaSpec {
-  /** What the upload says of columns whose names do not say it themselves. */
+  /** These columns are what the upload says they are, whatever their names say. */
   columns?: readonly ColumnMapping[];
 }
 
-/** What is wrong with the columns that an upload names, by the schema; null when nothing is. */
+/** Checks the columns that an upload names. @returns what is wrong with them by the schema; null when nothing is. */
 export function findColumnFault(
   { fields }: Pick<RecordSchemaSpec, 'fields'>,
   { columns = [] }: Pick<DeclaredFormat, 'columns'>,

@@ -94,7 +94,7 @@ export interface DeclaredFormat {
   columns?: ColumnMapping[];
 }
 
-/** What a column of the file is: a field of the schema, or nothing that is loaded. */
+/** A mapping says what a column of the file is: a field of the schema, or nothing that is loaded. */
 export interface ColumnMapping {
   /** The column's name in the file's header, or a key of NDJSON objects. */
   name: string;

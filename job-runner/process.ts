@@ -61,7 +61,7 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   const format = encodings ? 'binary' : 'text';
   log.info({ index: config.completionIndex, ...run, format }, 'processing');
   const preparer = createChunkPreparer({
-    schema: schema,
+    schema,
     header: plan.header,
     uploadId: upload.id,
     storeRowData: upload.request.storeRowData ?? true,
