@@ -136,8 +136,9 @@ function work(observed: Observed, view: View & { row: UploadProgress }, plan: Jo
   const job = observed.jobs[neededKind(view.row)];
   const { stuck, checkAfterMs } = findStuck(observed, job);
   const { failing, checkAfterMs: failingForMs } = findFailing(observed, job);
-  const degraded =
-    plan.degraded ?? failing ?? stuck ?? explainWaits(observed.waits) ?? observed.databaseBusy?.why ?? null;
+  // The sessions of a suspended Job end with its pods, and the upload would not go on when they get their locks.
+  const waiting = job?.suspended ? null : explainWaits(observed.waits);
+  const degraded = plan.degraded ?? failing ?? stuck ?? waiting ?? observed.databaseBusy?.why ?? null;
   return {
     actions: [...plan.actions, ...replaceHindered(observed, job, degraded)],
     view,

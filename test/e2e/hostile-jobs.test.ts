@@ -96,7 +96,7 @@ describe.concurrent('something in the cluster', () => {
         10_000,
       );
     const { status } = await suspended('True');
-    expect(findCondition(status, 'Degraded')?.status).toBe('False');
+    expect(findCondition(status, 'Degraded')).toMatchObject({ status: 'False', reason: 'AsExpected' });
     expect(findCondition(status, 'Suspended')).toMatchObject({ reason: 'JobSuspended', message: status?.message });
     expect(status?.message).toContain(`The Job ${job.name} is suspended, so that it has no pods`);
     await eventuallyTrue(async () => (await e2e.podsOf(upload.uid)).length === 0, 'a suspended Job has pods');

@@ -396,6 +396,14 @@ describe('a Job that something else changes', () => {
     const jobs = { plan: null, process: job({ suspended: true, active: 0, stateMs: 600_000 }) };
     expect(decide(observed({ jobs, pods: [] })).degraded).toBeNull();
   });
+
+  it('is suspended: what the sessions of its ending pods wait for no longer matters', () => {
+    const waits = [{ on: 'lock', pid: 7, role: 'app', application: null } as const];
+    const degradedOf = (suspended: boolean) =>
+      decide(observed({ jobs: { plan: null, process: job({ suspended }) }, waits })).degraded?.reason;
+    expect(degradedOf(false)).toBe('SessionsWaiting');
+    expect(degradedOf(true)).toBeUndefined();
+  });
 });
 
 describe('pods that fail', () => {
