@@ -63,6 +63,7 @@ generate: node_modules ## Generate TypeScript types from crds/, WebAssembly from
 verify: node_modules ## Format, lint, types, imports between rooms, generated files
 	@biome check .
 	@tsc --noEmit
+	@tsc --noEmit -p page
 	@node tools/check-imports.ts
 	@node crds/generate.ts --check
 	@node job-runner/wasm/generate.ts --check

@@ -18,7 +18,7 @@ if (wrong.length > 0) process.exitCode = 1;
 
 async function readRoom(room: string): Promise<SourceFile[]> {
   const names = await readdir(join(root, room), { recursive: true });
-  const sources = names.filter((name) => name.endsWith('.ts') && !name.includes(`assembly${sep}`));
+  const sources = names.filter((name) => /\.tsx?$/.test(name) && !name.includes(`assembly${sep}`));
   return Promise.all(
     sources.map(async (name) => ({
       path: join(room, name).replaceAll(sep, '/'),

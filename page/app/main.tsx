@@ -1,0 +1,5 @@
+/** The staff page. */
+import { render } from 'preact';
+import { text } from '#page/texts/text.ts';
+
+render(<h1>{text('shell.title')}</h1>, document.getElementById('app')!);
