@@ -19,6 +19,7 @@ export function ownScript(url: string): string {
 
 function checkOwn(url: string): string {
   const { origin, href } = new URL(url, location.href);
-  if (origin !== location.origin) throw new TypeError(`The page starts scripts of its own origin alone, not ${origin}.`);
+  if (origin !== location.origin)
+    throw new TypeError(`The page starts scripts of its own origin alone, not ${origin}.`);
   return href;
 }

@@ -66,7 +66,11 @@ export function proposeColumns(asked: Proposal): ProposedColumn[] {
 }
 
 /** The pairs that may be proposed, the best first. */
-function rankPairs({ header, samples = [] }: Proposal, columns: readonly number[], fields: readonly SchemaField[]): Pair[] {
+function rankPairs(
+  { header, samples = [] }: Proposal,
+  columns: readonly number[],
+  fields: readonly SchemaField[],
+): Pair[] {
   if (columns.length * fields.length > MOST_PAIRS) return [];
   const prepared = fields.map((field) => ({ field, names: namesOf(field) }));
   const pairs: Pair[] = [];

@@ -9,10 +9,7 @@ export interface FieldKind {
 
 export type Fit =
   /** Hardly any text looks like this by chance: an email address, one of a few allowed values. */
-  | 'Distinct'
-  | 'Likely'
-  | 'Unknown'
-  | 'Unlikely';
+  'Distinct' | 'Likely' | 'Unknown' | 'Unlikely';
 
 const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 const URI = /^[a-z][a-z0-9+.-]*:\S+$/i;
