@@ -58,6 +58,8 @@ function waitForSignIn(deps: SignInDeps, problem: ProblemError): Promise<void> {
     };
     const stop = deps.onMaybeSignedIn(() => void look());
     deps.show({ otherPerson: null, giveUp });
+    // Another tab may have signed in before this one has noticed anything.
+    void look();
   });
 }
 
