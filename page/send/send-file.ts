@@ -44,6 +44,8 @@ export interface Sending {
   resume(change?: { schema: string; columns: ColumnMapping[] }): void;
   /** Ends the sending, and removes what was put. */
   cancel(): void;
+  /** Ends the sending, and leaves what was put for the next visit. */
+  leave(): void;
   /** The page learns it from the calls to the gateway. */
   setSilent(isSilent: boolean): void;
 }
@@ -100,11 +102,15 @@ class SendRun implements Sending {
     this.start();
   }
 
-  cancel(): void {
-    if (this.#state.phase === 'Registered' || this.#state.phase === 'Cancelled') return;
-    this.#end.abort(new DOMException('The sending was cancelled.', 'AbortError'));
+  leave(): void {
+    this.#end.abort(new DOMException('The sending was ended.', 'AbortError'));
     this.#transport?.cancel();
     this.#set({ phase: 'Cancelled' });
+  }
+
+  cancel(): void {
+    if (this.#state.phase === 'Registered' || this.#state.phase === 'Cancelled') return;
+    this.leave();
     const id = this.#place?.id;
     if (id === undefined) return;
     this.#deps.forget(id);
@@ -144,7 +150,10 @@ class SendRun implements Sending {
       const found = await files.readPlace(known.id, signal).catch(ignoreGone);
       this.#isResumed = true;
       if (found?.state === 'Registered') return found;
-      if (found?.state === 'Open' && (found.multipart || (await this.#isWhole(found)))) return found;
+      if (found?.state === 'Open' && ((await this.#isWhole(found)) || found.multipart)) {
+        this.#keep(found);
+        return found;
+      }
       this.#deps.forget(known.id);
       this.#key = this.#deps.newKey();
     }
@@ -158,7 +167,10 @@ class SendRun implements Sending {
     return place;
   }
 
-  /** The URL of a PUT is not kept: a file that is put whole is there already, or it is put to another place. */
+  /**
+   * Is the file in the storage already, so that it only is to be registered? Otherwise parts go on, and a file that is put
+   * whole goes to another place, since the URL of a PUT is not kept.
+   */
   async #isWhole({ id }: Place): Promise<boolean> {
     try {
       this.#eTag = (await this.#deps.files.complete(id, this.#end.signal)).eTag;

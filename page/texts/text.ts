@@ -3,21 +3,28 @@
  * the same keys. Needs no DOM, so that the gateway's pages without JavaScript have the same texts.
  */
 import { problems as enProblems } from './en/problems.ts';
+import { send as enSend } from './en/send.ts';
 import { shell as enShell } from './en/shell.ts';
+import { wizard as enWizard } from './en/wizard.ts';
 import { problems as esProblems } from './es/problems.ts';
+import { send as esSend } from './es/send.ts';
 import { shell as esShell } from './es/shell.ts';
+import { wizard as esWizard } from './es/wizard.ts';
 
 /** A text whose words depend on the number `count`, by the plural categories of Intl.PluralRules. */
 export type Plural = { [category in Intl.LDMLPluralRule]?: string } & { other: string };
 export type Entry = string | Plural;
 
-const en = { ...enShell, ...enProblems } as const;
+const en = { ...enShell, ...enProblems, ...enWizard, ...enSend } as const;
 
 export type TextKey = keyof typeof en;
 export type Language = 'en' | 'es';
 /** The languages of the page, each by its own name. */
 export const LANGUAGES: Record<Language, string> = { en: 'English', es: 'Español' };
-export const CATALOGUES: Record<Language, Record<TextKey, Entry>> = { en, es: { ...esShell, ...esProblems } };
+export const CATALOGUES: Record<Language, Record<TextKey, Entry>> = {
+  en,
+  es: { ...esShell, ...esProblems, ...esWizard, ...esSend },
+};
 
 /** A number is written as the language writes numbers. */
 export type TextValues = Record<string, string | number>;

@@ -100,3 +100,8 @@ function scoreOf(likeness: number, fit: ReturnType<typeof fitOf>): number {
   if (fit === 'Unknown') return likeness;
   return likeness >= 0.35 ? Math.min(1, likeness + (fit === 'Distinct' ? 0.2 : 0.1)) : likeness;
 }
+
+/** When a person comes back to the columns, what was chosen stands there. */
+export function proposeAgain(proposed: readonly ProposedColumn[], choices: readonly Choice[] | null): ProposedColumn[] {
+  return proposed.map((each, i) => ({ ...each, choice: choices?.[i] ?? each.choice }));
+}
