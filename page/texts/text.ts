@@ -4,10 +4,12 @@
  */
 import { problems as enProblems } from './en/problems.ts';
 import { send as enSend } from './en/send.ts';
+import { session as enSession } from './en/session.ts';
 import { shell as enShell } from './en/shell.ts';
 import { wizard as enWizard } from './en/wizard.ts';
 import { problems as esProblems } from './es/problems.ts';
 import { send as esSend } from './es/send.ts';
+import { session as esSession } from './es/session.ts';
 import { shell as esShell } from './es/shell.ts';
 import { wizard as esWizard } from './es/wizard.ts';
 
@@ -15,7 +17,7 @@ import { wizard as esWizard } from './es/wizard.ts';
 export type Plural = { [category in Intl.LDMLPluralRule]?: string } & { other: string };
 export type Entry = string | Plural;
 
-const en = { ...enShell, ...enProblems, ...enWizard, ...enSend } as const;
+const en = { ...enShell, ...enProblems, ...enSession, ...enWizard, ...enSend } as const;
 
 export type TextKey = keyof typeof en;
 export type Language = 'en' | 'es';
@@ -23,7 +25,7 @@ export type Language = 'en' | 'es';
 export const LANGUAGES: Record<Language, string> = { en: 'English', es: 'Español' };
 export const CATALOGUES: Record<Language, Record<TextKey, Entry>> = {
   en,
-  es: { ...esShell, ...esProblems, ...esWizard, ...esSend },
+  es: { ...esShell, ...esProblems, ...esSession, ...esWizard, ...esSend },
 };
 
 /** A number is written as the language writes numbers. */
