@@ -1,7 +1,7 @@
 /** What is wrong with the columns as a person has chosen them. Pure. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { visibleName } from '#api/visible-name.ts';
 import { matchColumns } from '#page/check/match-columns.ts';
-import { visibleName } from '#runner/csv/header.ts';
 import { findSameNames, findTwice, toMapping } from './columns.ts';
 import type { Choice } from './propose-columns.ts';
 

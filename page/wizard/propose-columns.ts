@@ -1,6 +1,6 @@
 /** Proposes which field each column of a file is, where its name does not say it. A person decides. Pure. */
 import type { ColumnMapping } from '#api/source-format.ts';
-import { visibleName } from '#runner/csv/header.ts';
+import { visibleName } from '#api/visible-name.ts';
 import { likenessOf, type PreparedName, prepareName } from './likeness.ts';
 import { type FieldKind, fitOf } from './value-kinds.ts';
 

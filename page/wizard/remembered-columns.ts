@@ -1,10 +1,9 @@
 /** What was chosen for a header before, by anybody who sends files here: the gateway keeps it by schema and header. */
 import type { ColumnMapping } from '#api/source-format.ts';
+import { headerKey, visibleName } from '#api/visible-name.ts';
 import { call } from '#page/api/api.ts';
 import { apiPath } from '#page/api/client.ts';
 import { ProblemError } from '#page/api/problem-error.ts';
-import { visibleName } from '#runner/csv/header.ts';
-import { headerKey } from './header-key.ts';
 import type { Choice } from './propose-columns.ts';
 
 /** The most that the gateway keeps of a header. */

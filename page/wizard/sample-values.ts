@@ -1,8 +1,8 @@
 /** The first values of each column, read by the record processor itself with a schema that takes every text. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { ColumnMapping } from '#api/source-format.ts';
+import { visibleName } from '#api/visible-name.ts';
 import { startCheck } from '#page/check/protocol.ts';
-import { visibleName } from '#runner/csv/header.ts';
 import { findSameNames } from './columns.ts';
 
 /** The first records are in here, of a file of any kind. */

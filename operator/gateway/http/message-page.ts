@@ -1,7 +1,7 @@
 /** Pages of one message for a person whose browser was sent somewhere where the staff page cannot answer. Pure. */
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CATALOGUES, type Language, type TextKey, type TextValues, text } from '#page/texts/text.ts';
+import { CATALOGUES, fill, type Language, type TextKey, type TextValues } from '#page/texts/text.ts';
 import { escapeHtml, PAGE_STYLE } from './api-page.ts';
 
 export interface Message {
@@ -35,7 +35,7 @@ export function answerMessage(request: FastifyRequest, reply: FastifyReply, mess
 }
 
 export function renderMessage({ title, paragraphs, links = [] }: Message, language: Language): string {
-  const show = (key: TextKey, values?: TextValues) => escapeHtml(text(key, values, language));
+  const show = (key: TextKey, values: TextValues = {}) => escapeHtml(fill(language, CATALOGUES[language][key], values));
   return `<!doctype html>
 <html lang="${language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${show(title)}</title><style>${PAGE_STYLE}</style></head>

@@ -4,14 +4,12 @@ import { Problem } from '#operator/gateway/http/problem.ts';
 import type { GatewayDeps } from '#operator/gateway/model/types.ts';
 
 export const NAMESPACE = Type.String({ maxLength: 63, description: 'The namespace of the schema.' });
-export const PARAMS = Type.Object({
-  namespace: NAMESPACE,
-  name: Type.String({
-    maxLength: 253,
-    pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
-    description: 'The name of the RecordSchema.',
-  }),
+export const SCHEMA_NAME = Type.String({
+  maxLength: 253,
+  pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+  description: 'The name of the RecordSchema.',
 });
+export const PARAMS = Type.Object({ namespace: NAMESPACE, name: SCHEMA_NAME });
 const FIND_MS = 10_000;
 
 /** @throws Problem not-found */

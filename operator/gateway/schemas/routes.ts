@@ -2,9 +2,10 @@
 import { Type } from 'typebox';
 import type { RecordSchema } from '#kube/custom-resources.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
-import type { GatewayApp, GatewayDeps } from '#operator/gateway/model/types.ts';
+import type { GatewayApp } from '#operator/gateway/model/types.ts';
 import { SchemaError } from '#runner/patterns.ts';
 import { findExample, formatTemplate } from '#runner/report/example-record.ts';
+import { columnRoutes, type SchemaDeps } from './column-routes.ts';
 import { findSchema, NAMESPACE, PARAMS } from './find-schema.ts';
 import { processorRoute } from './processor-route.ts';
 import { representSchema, representSchemaName, SCHEMA, SCHEMA_LIST } from './represent-schema.ts';
@@ -13,7 +14,7 @@ import { representSchema, representSchemaName, SCHEMA, SCHEMA_LIST } from './rep
 const MOST_CELLS = 20_000;
 const tags = ['schemas'];
 
-export function schemaRoutes(app: GatewayApp, deps: GatewayDeps): void {
+export function schemaRoutes(app: GatewayApp, deps: SchemaDeps): void {
   app.get(
     '/schemas',
     {
@@ -73,6 +74,7 @@ export function schemaRoutes(app: GatewayApp, deps: GatewayDeps): void {
   );
 
   processorRoute(app, deps);
+  columnRoutes(app, deps);
 }
 
 /** The search for an example takes long, so that its result is kept for as long as the schema stays as it is. */
