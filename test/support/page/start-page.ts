@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import type { GatewayConfig } from '#operator/config/gateway-config.ts';
+import type { GatewayConfig, OidcSettings } from '#operator/config/gateway-config.ts';
 import type { PageSettings } from '#operator/config/page-config.ts';
 import type { SessionAnswer } from '#operator/gateway/session/session-routes.ts';
 import type { KubeApiServer } from '#support/cluster/kube-api-server.ts';
@@ -50,6 +50,9 @@ export interface TestPage extends AsyncDisposable {
   api: KubeApiServer;
   provider: IdentityProvider;
   settings: PageSettings;
+  oidc: OidcSettings;
+  /** Makes the folder of another Secret. */
+  makeSecret(sessionKey: string): Promise<string>;
   databaseUrl: string;
   storage: S3Server | null;
   /** Signs a person in by the form of the provider. */
@@ -76,8 +79,12 @@ export async function startPage(options: PageOptions = {}): Promise<TestPage> {
   await using made = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'batch-upload-page-'));
   made.defer(() => rm(folder, { recursive: true, force: true }));
-  await writeFile(join(folder, 'session-key'), 'k'.repeat(48));
-  await writeFile(join(folder, 'client-secret'), `${PAGE_CLIENT.secret}\n`);
+  const makeSecret = async (sessionKey: string) => {
+    const path = await mkdtemp(join(folder, 'secret-'));
+    await writeFile(join(path, 'session-key'), sessionKey);
+    await writeFile(join(path, 'client-secret'), `${PAGE_CLIENT.secret}\n`);
+    return path;
+  };
   const port = await findFreePort();
   const origin = `http://localhost:${port}`;
   const { inToken = false } = options;
@@ -96,13 +103,20 @@ export async function startPage(options: PageOptions = {}): Promise<TestPage> {
     clientId: PAGE_CLIENT.id,
     scopes: 'openid profile email',
     sessionHours: 8,
-    secretFolder: folder,
+    secretFolder: await makeSecret('k'.repeat(48)),
     filesFolder: options.filesFolder ?? null,
     endedSessions: ENDED_SESSIONS,
     ...options.settings,
   };
+  const oidc = {
+    issuer: provider.issuer,
+    audience: AUDIENCE,
+    userClaim: 'sub',
+    groupsClaim: 'groups',
+    prefix: 'oidc:',
+  };
   const config: Partial<GatewayConfig> = {
-    oidc: { issuer: provider.issuer, audience: AUDIENCE, userClaim: 'sub', groupsClaim: 'groups', prefix: 'oidc:' },
+    oidc,
     page: settings,
     fileStorage: new Map([['*', { bucket: BUCKET, prefix: 'raw-uploads', publicEndpoint: null }]]),
     ...options.config,
@@ -116,6 +130,8 @@ export async function startPage(options: PageOptions = {}): Promise<TestPage> {
     api: bench.api,
     provider,
     settings,
+    oidc,
+    makeSecret,
     databaseUrl,
     storage,
     signIn: (user, { to, jar = createJar(), origin: at = origin } = {}) =>
