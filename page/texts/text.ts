@@ -3,21 +3,26 @@
  * the same keys. Needs no DOM, so that the gateway's pages without JavaScript have the same texts.
  */
 import { problems as enProblems } from './en/problems.ts';
+import { session as enSession } from './en/session.ts';
 import { shell as enShell } from './en/shell.ts';
 import { problems as esProblems } from './es/problems.ts';
+import { session as esSession } from './es/session.ts';
 import { shell as esShell } from './es/shell.ts';
 
 /** A text whose words depend on the number `count`, by the plural categories of Intl.PluralRules. */
 export type Plural = { [category in Intl.LDMLPluralRule]?: string } & { other: string };
 export type Entry = string | Plural;
 
-const en = { ...enShell, ...enProblems } as const;
+const en = { ...enShell, ...enProblems, ...enSession } as const;
 
 export type TextKey = keyof typeof en;
 export type Language = 'en' | 'es';
 /** The languages of the page, each by its own name. */
 export const LANGUAGES: Record<Language, string> = { en: 'English', es: 'Español' };
-export const CATALOGUES: Record<Language, Record<TextKey, Entry>> = { en, es: { ...esShell, ...esProblems } };
+export const CATALOGUES: Record<Language, Record<TextKey, Entry>> = {
+  en,
+  es: { ...esShell, ...esProblems, ...esSession },
+};
 
 /** A number is written as the language writes numbers. */
 export type TextValues = Record<string, string | number>;
