@@ -23,6 +23,18 @@ export function toMapping(
   });
 }
 
+/** Every column, so that the next file with the header needs no choice. */
+export function toColumns(header: readonly string[], choices: readonly Choice[]): ColumnMapping[] {
+  const names = new Set<string>();
+  return header.flatMap((name, i): ColumnMapping[] => {
+    const visible = visibleName(name);
+    const choice = choices[i] ?? 'ignore';
+    if (visible === '' || names.has(visible)) return [];
+    names.add(visible);
+    return [choice === 'ignore' ? { name, ignore: true } : { name, field: choice.field }];
+  });
+}
+
 /** Two columns that are to be the same field. @returns the field by each of these columns */
 export function findTwice(choices: readonly Choice[]): Map<number, string> {
   const first = new Map<string, number>();
