@@ -61,7 +61,7 @@ export function PickStep({ namespace, picked, schema, onPicked, onSchema, onResu
     await inspect(file, found.mark);
   };
   return (
-    <>
+    <div class="app-stack">
       <PageHeading title={t('wizard.pick-heading')} />
       {look.at === 'nothing' && picked === null && <UnfinishedFiles namespace={namespace} />}
       <Drop onFile={(file) => void pick(file)} onFault={(fault) => setLook({ at: 'refused', fault })}>
@@ -92,7 +92,7 @@ export function PickStep({ namespace, picked, schema, onPicked, onSchema, onResu
           <SchemaChoice namespace={namespace} header={picked.facts.header} chosen={schema} onGoOn={onSchema} />
         </>
       )}
-    </>
+    </div>
   );
 }
 
@@ -148,21 +148,21 @@ function Known({ look: { at, file, unfinished }, onResume, onAnew }: KnownProps)
     return (
       <Alert tone="warning" heading={t('wizard.changed-heading')} live="assertive">
         <p>{t('wizard.changed-text', { name })}</p>
-        <p class="app-actions">
+        <div class="app-actions">
           <Button onClick={onAnew}>{t('wizard.same-anew')}</Button>
-        </p>
+        </div>
       </Alert>
     );
   }
   return (
     <Alert tone="info" heading={t('wizard.same-heading')} live="polite">
       <p>{t('wizard.same-text', { name, schema: unfinished.schema })}</p>
-      <p class="app-actions">
+      <div class="app-actions">
         <Button onClick={onResume}>{t('wizard.same-go-on')}</Button>
         <Button variant="outline" onClick={onAnew}>
           {t('wizard.same-anew')}
         </Button>
-      </p>
+      </div>
     </Alert>
   );
 }

@@ -77,7 +77,12 @@ describe('findColumnErrors', () => {
   });
 
   it('finds names that nobody can tell apart, and columns without a name', () => {
-    const twice = findColumnErrors(['name', 'x', 'x', 'city'], spec, [field('name'), 'ignore', 'ignore', field('city')]);
+    const twice = findColumnErrors(['name', 'x', 'x', 'city'], spec, [
+      field('name'),
+      'ignore',
+      'ignore',
+      field('city'),
+    ]);
     expect(twice).toEqual([]);
     const same = findColumnErrors(['name', 'Ort', 'Ort'], spec, [field('name'), field('city'), 'ignore']);
     expect(same.map(({ kind }) => kind)).toContain('SameName');
