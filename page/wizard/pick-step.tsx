@@ -5,7 +5,7 @@ import { Button } from '#page/app/components/button.tsx';
 import { FileInput } from '#page/app/components/file-input.tsx';
 import { Loading } from '#page/app/components/loading.tsx';
 import { PageHeading } from '#page/app/components/page-heading.tsx';
-import type { FileFacts, WholeFault } from '#page/check/protocol.ts';
+import { type FileFacts, inspectFile, type WholeFault } from '#page/check/protocol.ts';
 import type { FileMark } from '#page/send/fingerprint.ts';
 import type { Unfinished } from '#page/send/unfinished.ts';
 import { formatBytes } from '#page/texts/format.ts';
@@ -44,7 +44,6 @@ export function PickStep({ namespace, picked, schema, onPicked, onSchema, onResu
   useDropsOutside();
   const inspect = async (file: File, mark: FileMark) => {
     setLook({ at: 'looking', name: file.name });
-    const { inspectFile } = await import('#page/check/protocol.ts');
     const facts = await inspectFile(file, {});
     if ('reason' in facts) return setLook({ at: 'broken', fault: facts });
     setLook({ at: 'nothing' });
