@@ -5,9 +5,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3';
 import type { GatewayConfig, OidcSettings } from '#operator/config/gateway-config.ts';
 import type { PageSettings } from '#operator/config/page-config.ts';
+import { corsConfiguration } from '#operator/gateway/files/bucket-cors.ts';
 import type { SessionAnswer } from '#operator/gateway/session/session-routes.ts';
 import type { KubeApiServer } from '#support/cluster/kube-api-server.ts';
 import { createLedgerDatabase } from '#support/database/database.ts';
@@ -95,7 +96,7 @@ export async function startPage(options: PageOptions = {}): Promise<TestPage> {
     postgres === null ? 'postgres://nobody@127.0.0.1:1/nothing' : await createLedgerDatabase(postgres);
   const bench = made.use(await startGatewayBench({ databaseUrl }));
   const storage = options.storage === undefined ? made.use(await startS3Server()) : options.storage;
-  if (storage !== null) await prepareStorage(bench, storage);
+  if (storage !== null) await prepareStorage(bench, storage, origin);
   bench.api.put('configmaps', { metadata: ENDED_SESSIONS });
 
   const settings: PageSettings = {
@@ -141,8 +142,8 @@ export async function startPage(options: PageOptions = {}): Promise<TestPage> {
   };
 }
 
-/** Each namespace has its keys; the bucket is there. */
-async function prepareStorage({ secret }: GatewayBench, server: S3Server): Promise<void> {
+/** Each namespace has its keys, and the bucket is there, with the rules by which the page may put files. */
+async function prepareStorage({ secret }: GatewayBench, server: S3Server, origin: string): Promise<void> {
   const { endpoint, region, accessKeyId, secretAccessKey } = server;
   for (const namespace of [NAMESPACE, OTHER_NAMESPACE]) {
     secret(namespace, 'batch-upload-s3', {
@@ -154,6 +155,8 @@ async function prepareStorage({ secret }: GatewayBench, server: S3Server): Promi
   }
   const s3 = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
   await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  const CORSConfiguration = corsConfiguration([origin]);
+  await s3.send(new PutBucketCorsCommand({ Bucket: BUCKET, CORSConfiguration }));
   s3.destroy();
 }
 
