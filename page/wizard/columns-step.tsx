@@ -53,7 +53,9 @@ export function ColumnsStep({ header, schema, proposed, samples, onBack, onChose
       )}
       {open.length > 0 && <ColumnTable {...table} caption={t('wizard.columns-open')} columns={open} />}
       {known.length > 0 && <KnownColumns {...table} columns={known} isOpen={open.length === 0} />}
-      <State errors={errors.map((error) => columnErrorText(error, header, schema))} />
+      {(isAsked === 0 || errors.length === 0) && (
+        <State errors={errors.map((error) => columnErrorText(error, header, schema))} />
+      )}
       <div class="app-actions">
         <Button onClick={goOn}>{t('wizard.go-on')}</Button>
         <Button variant="outline" onClick={onBack}>
