@@ -4,10 +4,11 @@ import { Type } from 'typebox';
 import { abandonFile } from '#ledger/gateway/files.ts';
 import { IDEMPOTENCY_HEADERS } from '#operator/gateway/http/idempotency.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
+import { withLedger } from '#operator/gateway/http/with-ledger.ts';
 import type { Access, GatewayApp, GatewayDeps, Identity } from '#operator/gateway/model/types.ts';
 import { checkObject } from './check-object.ts';
 import { createStorageCheck } from './check-storage.ts';
-import { assertOpen, findOwnFile, withLedger } from './file-ledger.ts';
+import { assertOpen, findOwnFile } from './file-ledger.ts';
 import {
   Completion,
   FileAnswer,
@@ -139,12 +140,12 @@ function wholeFileRoutes(app: GatewayApp, deps: GatewayDeps): void {
       const file = await own(deps, request);
       if (file.state !== 'Registered') assertOpen(file);
       const { namespace } = request.params;
-      const { id, size, bucket } = file;
+      const { id, bucket } = file;
       // Without a hold the parts would be put together while a gateway removes them.
       return whileHeld(deps, { namespace, file }, () =>
         withStorage(deps, { namespace, bucket }, async (storage) => {
           if (isMultipart(file)) await completeMultipart(storage, file, request.body?.parts ?? null);
-          return { id, size, ...(await checkObject(storage, file)) };
+          return { id, ...(await checkObject(storage, file)) };
         }),
       );
     },
