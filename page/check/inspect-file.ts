@@ -6,7 +6,10 @@ import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
 import { type Block, createBlockCutter } from '#runner/records/cut-blocks.ts';
+import { SAMPLE_BYTES } from '#runner/source/detect-format.ts';
 import { type OpenedFile, openFile } from '#runner/source/open-file.ts';
+import { peek } from '#runner/source/peek.ts';
+import { sniffDelimiter } from '#runner/source/sniff-delimiter.ts';
 import { MAX_RECORD_BYTES } from './check-file.ts';
 import { limitBytes, untilLimit } from './decoded-limit.ts';
 import { BROWSER_PLATFORM } from './platform.ts';
@@ -14,7 +17,7 @@ import { openPickedFile } from './read-file.ts';
 import type { FileFacts } from './types.ts';
 
 /** The keys of NDJSON are those of the objects in so many decoded bytes. */
-const SAMPLE_BYTES = 256 * 1024;
+const KEYS_FROM_BYTES = 256 * 1024;
 const MOST_KEYS = 5000;
 
 const NO_FIELDS: FileSchema = {
@@ -25,19 +28,31 @@ const NO_FIELDS: FileSchema = {
 
 /** @throws Fault for a file that cannot be read */
 export async function inspectFile(file: File, declared: DeclaredFormat): Promise<FileFacts> {
-  const picked = openPickedFile(file, () => undefined);
   // A mapping says something of columns that are found out here.
   const { columns: _columns, ...format } = declared;
-  const source = await openFile({
+  const source = await open(file, format);
+  if (source.format.type === 'ndjson') return { format: source.format, header: await readKeys(source) };
+  if (source.format.type === 'xlsx' || format.dialect?.delimiter !== undefined)
+    return { format: source.format, header: await readNames(source) };
+  // The text is sampled as it stands: another dialect that is declared would rewrite the text with commas.
+  const { dialect, ...plain } = format;
+  const sample = await peek((dialect ? await open(file, { ...plain, type: 'csv' }) : source).bytes, SAMPLE_BYTES);
+  await sample.stream.return();
+  const delimiter = sniffDelimiter(sample.head.toString('utf8'), sample.complete, file.name);
+  const known = await open(file, { ...format, dialect: { ...dialect, delimiter } });
+  return { format: known.format, header: await readNames(known) };
+}
+
+function open(file: File, declared: DeclaredFormat): Promise<OpenedFile> {
+  const picked = openPickedFile(file, () => undefined);
+  return openFile({
     ...picked,
     stream: picked.readBytes(0, picked.sizeBytes),
-    declared: format,
+    declared,
     schema: NO_FIELDS,
     maxRecordBytes: MAX_RECORD_BYTES,
     platform: BROWSER_PLATFORM,
   });
-  const header = await (source.format.type === 'ndjson' ? readKeys(source) : readNames(source));
-  return { format: source.format, header };
 }
 
 /** Reads records until one is enough. @param onBlock returns true for the last one */
@@ -84,7 +99,7 @@ async function readKeys(source: OpenedFile): Promise<string[]> {
       for (const key of keysOf(view.text(0))) if (keys.size < MOST_KEYS) keys.add(key);
     }
   };
-  const limited = limitBytes(source.bytes, SAMPLE_BYTES);
+  const limited = limitBytes(source.bytes, KEYS_FROM_BYTES);
   const onBlock = (block: Block | null): boolean => {
     if (block !== null) addKeys(block.bytes);
     return false;
