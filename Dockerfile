@@ -43,6 +43,7 @@ COPY ledger ledger
 COPY s3 s3
 COPY job-runner job-runner
 COPY operator operator
+COPY page/texts page/texts
 
 # Types are stripped and code is compiled once, in the image, so that the operator starts in half the time.
 ENV NODE_COMPILE_CACHE=/app/compile-cache

@@ -35,6 +35,8 @@ export interface NewFile {
   contentType: string;
   /** Bytes. */
   size: number;
+  /** True: nobody knows the size yet. The file has at least one byte and at most `size`. */
+  sizeIsLimit: boolean;
   checksum: FileChecksum | null;
   /** Null: the file is put by one request. `partSize` is the size of every part but the last, in bytes. */
   multipart: { id: string; partSize: number } | null;
@@ -64,14 +66,15 @@ const KEPT = `interval '${KEPT_HOURS} hours'`;
 /** A gateway that has not removed an object by then has ended, and another one goes on. */
 const CLAIM = "interval '10 minutes'";
 
-export const COLUMNS = `f.id, f.creator, f.bucket, f.key, f.file_name, f.content_type, f.size, f.checksum, f.multipart_id,
+export const COLUMNS = `f.id, f.creator, f.bucket, f.key, f.file_name, f.content_type, f.size, f.size_is_limit, f.checksum, f.multipart_id,
   f.part_size, f.created_at, f.upload_name, f.abandoned_at, f.claimed_at`;
 
 export async function insertFile(client: ClientBase, { clusterId, namespace }: LedgerScope, file: NewFile) {
   const result = await client.query(
     `INSERT INTO batch_upload.batch_upload_files AS f
-       (cluster_id, namespace, id, creator, bucket, key, file_name, content_type, size, checksum, multipart_id, part_size)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+       (cluster_id, namespace, id, creator, bucket, key, file_name, content_type, size, size_is_limit, checksum, multipart_id,
+        part_size)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
      RETURNING ${COLUMNS}`,
     [
       clusterId,
@@ -83,6 +86,7 @@ export async function insertFile(client: ClientBase, { clusterId, namespace }: L
       file.fileName,
       file.contentType,
       file.size,
+      file.sizeIsLimit,
       file.checksum && `${file.checksum.algorithm}:${file.checksum.value}`,
       file.multipart?.id,
       file.multipart?.partSize,
@@ -211,6 +215,7 @@ export function toFile(row: QueryResultRow): FileRow {
     fileName: row['file_name'],
     contentType: row['content_type'],
     size: Number(row['size']),
+    sizeIsLimit: row['size_is_limit'],
     checksum: checksum === null ? null : { algorithm, value },
     multipart: row['multipart_id'] === null ? null : { id: row['multipart_id'], partSize: Number(row['part_size']) },
     createdAt: row['created_at'],

@@ -1,5 +1,6 @@
 /** The staff page. */
 import { render } from 'preact';
-import { text } from '#page/texts/text.ts';
+import { startLanguage, t } from '#page/texts/language.ts';
 
-render(<h1>{text('shell.title')}</h1>, document.getElementById('app')!);
+startLanguage();
+render(<h1>{t('shell.title')}</h1>, document.getElementById('app')!);

@@ -10,6 +10,8 @@ import type { OpenStorage } from './storage.ts';
 
 /** The version of an object that a registration loads. */
 export interface ObjectVersion {
+  /** Bytes. */
+  size: number;
   /** Null in a bucket without versions. */
   versionId: string | null;
   /** Without quotes. */
@@ -34,14 +36,17 @@ export async function headFile(
 export async function checkObject(storage: OpenStorage, file: FileRow): Promise<ObjectVersion> {
   const head = await headFile(storage, file);
   if (head === null) throw new Problem('conflict', { detail: await explainAbsent(storage, file) });
-  const differs =
-    head.ContentLength === file.size
-      ? compareChecksum(file.checksum, head)
-      : `it has ${head.ContentLength} bytes, and ${file.size} were declared`;
-  if (differs === null) return { versionId: bareVersion(head.VersionId), eTag: bareTag(head.ETag) };
+  const { ContentLength: size = 0 } = head;
+  const differs = compareSize(file, size) ?? compareChecksum(file.checksum, head);
+  if (differs === null) return { size, versionId: bareVersion(head.VersionId), eTag: bareTag(head.ETag) };
   throw new Problem('conflict', {
     detail: `The object of the file ${file.id} is not the declared one: ${differs}. Delete the file, ask for a new place and put the file there.`,
   });
+}
+
+function compareSize({ size: declared, sizeIsLimit }: FileRow, size: number): string | null {
+  if (!sizeIsLimit) return size === declared ? null : `it has ${size} bytes, and ${declared} were declared`;
+  return size >= 1 && size <= declared ? null : `it has ${size} bytes, and 1 to ${declared} are allowed`;
 }
 
 async function explainAbsent(storage: OpenStorage, file: FileRow): Promise<string> {

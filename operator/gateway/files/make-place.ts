@@ -11,7 +11,7 @@ import { refuseFileName } from './file-name.ts';
 import { DEFAULT_TYPE, type FileAnswer, MAX_PARTS_AT_ONCE } from './file-schemas.ts';
 import { abortMultipart, createMultipart, isMultipart, type MultipartFile } from './multipart.ts';
 import { choosePartSize, countParts } from './parts.ts';
-import { type Signing, signerFor, signForm, signPart, signPut } from './sign.ts';
+import { type SignedFile, type Signing, signerFor, signForm, signPart, signPut } from './sign.ts';
 import { fileStorageOf, type OpenStorage, withStorage } from './storage.ts';
 
 const FILE_LIMITS: FileLimits = { onePutBytes: 100_000_000, partBytes: 16 * 1024 ** 2, unregistered: 10_000 };
@@ -24,6 +24,8 @@ const URL_SECONDS = 3600;
 export interface AskedFile {
   name: string;
   size: number;
+  /** True: the sender does not know the size, which is `size` at most. The file is then put by a form. */
+  sizeIsLimit?: boolean;
   contentType?: string;
   checksum?: { algorithm: string; value: string };
 }
@@ -44,6 +46,7 @@ export async function makePlace(
     fileName: asked.name,
     contentType: asked.contentType ?? DEFAULT_TYPE,
     size: asked.size,
+    sizeIsLimit: asked.sizeIsLimit ?? false,
     checksum: asked.checksum ?? null,
     multipart: null,
   };
@@ -102,14 +105,34 @@ async function signWays(
   deps: GatewayDeps,
   namespace: string,
   storage: OpenStorage,
-  file: Pick<FileRow, 'bucket' | 'key' | 'size' | 'contentType' | 'checksum'>,
+  file: SignedFile,
 ): Promise<Pick<FileAnswer, 'put' | 'form'>> {
   const { signing, expiresAt } = startSigning(deps, namespace, storage);
   return storage.send(file.key, async () => ({
-    put: { ...(await signPut(signing, file)), expiresAt },
+    // The length of a PUT is signed.
+    ...(file.sizeIsLimit ? {} : { put: { ...(await signPut(signing, file)), expiresAt } }),
     form: { ...(await signForm(signing, file)), expiresAt },
   }));
 }
+
+/**
+ * Signs the form of a file that was asked for before.
+ * @param redirect where the storage sends the browser when the file has arrived
+ * @throws Problem conflict when the place has expired, unavailable
+ */
+export async function signFormOf(
+  deps: GatewayDeps,
+  { namespace, file, redirect }: { namespace: string; file: FileRow; redirect: string },
+): Promise<NonNullable<FileAnswer['form']>> {
+  return withStorage(deps, { namespace, bucket: file.bucket }, async (storage) => {
+    const { signing, expiresAt } = startSigning(deps, namespace, storage, expiryOf(file).getTime());
+    if (signing.seconds < 1) throw placeExpired(file);
+    return storage.send(file.key, async () => ({ ...(await signForm(signing, file, redirect)), expiresAt }));
+  });
+}
+
+const placeExpired = ({ id }: Pick<FileRow, 'id'>) =>
+  new Problem('conflict', { detail: `The place of the file ${id} has expired. Ask for a new place.` });
 
 function startSigning(
   { config, clock }: GatewayDeps,
@@ -131,14 +154,12 @@ export interface AskedParts {
 
 /** @throws Problem invalid-request, conflict when the place has expired */
 export async function signParts(deps: GatewayDeps, namespace: string, file: MultipartFile, asked: AskedParts) {
-  const { id, bucket, key } = file;
+  const { bucket, key } = file;
   const parts = checkAskedParts(file, asked);
   const until = expiryOf(file).getTime();
   return withStorage(deps, { namespace, bucket }, async (storage) => {
     const { signing, expiresAt } = startSigning(deps, namespace, storage, until);
-    if (signing.seconds < 1) {
-      throw new Problem('conflict', { detail: `The place of the file ${id} has expired. Ask for a new place.` });
-    }
+    if (signing.seconds < 1) throw placeExpired(file);
     const signed = await storage.send(key, async () => {
       const done: Awaited<ReturnType<typeof signPart>>[] = [];
       for (const part of parts) {

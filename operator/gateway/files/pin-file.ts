@@ -89,14 +89,14 @@ async function release(
 }
 
 async function pin(deps: StorageDeps, namespace: string, file: FileRow, eTag: string | undefined): Promise<PinnedFile> {
-  const { id, bucket, key, fileName, size } = file;
+  const { id, bucket, key, fileName } = file;
   const version = await withStorage(deps, { namespace, bucket }, (storage) => checkObject(storage, file));
   if (eTag !== undefined && bareTag(eTag) !== version.eTag) {
     throw new Problem('conflict', {
       detail: `The object of the file ${id} has the ETag ${version.eTag}, and not ${bareTag(eTag)}: it was put again. Ask for a new place, put the file there and register that.`,
     });
   }
-  return { id, bucket, key, fileName, size, ...version };
+  return { id, bucket, key, fileName, ...version };
 }
 
 /** A file, and the upload that loads it. */

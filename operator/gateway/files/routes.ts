@@ -139,12 +139,12 @@ function wholeFileRoutes(app: GatewayApp, deps: GatewayDeps): void {
       const file = await own(deps, request);
       if (file.state !== 'Registered') assertOpen(file);
       const { namespace } = request.params;
-      const { id, size, bucket } = file;
+      const { id, bucket } = file;
       // Without a hold the parts would be put together while a gateway removes them.
       return whileHeld(deps, { namespace, file }, () =>
         withStorage(deps, { namespace, bucket }, async (storage) => {
           if (isMultipart(file)) await completeMultipart(storage, file, request.body?.parts ?? null);
-          return { id, size, ...(await checkObject(storage, file)) };
+          return { id, ...(await checkObject(storage, file)) };
         }),
       );
     },

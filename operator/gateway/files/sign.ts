@@ -21,7 +21,7 @@ export interface Signing {
 }
 
 /** Where and what a file is. */
-export type SignedFile = Pick<FileRow, 'bucket' | 'key' | 'size' | 'contentType' | 'checksum'>;
+export type SignedFile = Pick<FileRow, 'bucket' | 'key' | 'size' | 'sizeIsLimit' | 'contentType' | 'checksum'>;
 
 const signers = new WeakMap<S3Client, Map<string, S3Client>>();
 
@@ -68,14 +68,21 @@ export async function signPut({ signer, at, seconds }: Signing, file: SignedFile
   return { method: 'PUT' as const, url, headers };
 }
 
-/** The fields of an HTML form that sends this file. S3 has no If-None-Match for forms. */
-export async function signForm({ signer, seconds }: Signing, file: SignedFile) {
-  const { bucket, key, size, contentType, checksum } = file;
+/**
+ * The fields of an HTML form that sends this file. S3 has no If-None-Match for forms.
+ * @param redirect where the storage sends the browser when the file has arrived; it adds bucket, key and etag to the query
+ */
+export async function signForm({ signer, seconds }: Signing, file: SignedFile, redirect?: string) {
+  const { bucket, key, size, sizeIsLimit, contentType, checksum } = file;
   return createPresignedPost(signer, {
     Bucket: bucket,
     Key: key,
-    Conditions: [['content-length-range', size, size]],
-    Fields: { 'Content-Type': contentType, ...checksumHeaders(checksum) },
+    Conditions: [['content-length-range', sizeIsLimit ? 1 : size, size]],
+    Fields: {
+      'Content-Type': contentType,
+      ...checksumHeaders(checksum),
+      ...(redirect === undefined ? {} : { success_action_redirect: redirect }),
+    },
     Expires: seconds,
   });
 }

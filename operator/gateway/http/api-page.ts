@@ -140,7 +140,7 @@ function resolve<T extends object>(
 }
 
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (found) => ESCAPES[found]!);
+export const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (found) => ESCAPES[found]!);
 /** Text with `code` in backticks. */
 const inline = (text: string) => escapeHtml(text).replace(/`([^`]+)`/g, '<code>$1</code>');
 const prose = (text: string) =>

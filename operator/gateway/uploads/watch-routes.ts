@@ -105,6 +105,8 @@ interface Watch {
 function watch(deps: UploadDeps, { feed, watches, request, reply, namespace, name, isWanted }: Watch): never {
   const { identity, scope } = request;
   const release = beginWatch(watches, identity.user);
+  const signedOut = new AbortController();
+  const forget = identity.session ? deps.sessions?.onEnd(identity.session, () => signedOut.abort()) : undefined;
   const stream = createUploadStream({
     feed,
     namespace,
@@ -117,10 +119,14 @@ function watch(deps: UploadDeps, { feed, watches, request, reply, namespace, nam
       }
     },
     expiresAt: identity.expiresAt,
+    signedOut: signedOut.signal,
     clock: deps.clock,
     signal: deps.ending,
   });
-  stream.once('close', release);
+  stream.once('close', () => {
+    release();
+    forget?.();
+  });
   return reply
     .header('content-type', 'text/event-stream; charset=utf-8')
     .header('cache-control', 'no-store')

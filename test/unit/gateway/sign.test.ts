@@ -21,6 +21,7 @@ const file = {
   bucket: 'files',
   key: 'raw-uploads/5f1c/Zertifikate (März) + 100%.csv',
   size: 12,
+  sizeIsLimit: false,
   contentType: 'text/csv',
   checksum: { algorithm: 'SHA256', value: Buffer.alloc(32, 1).toString('base64') },
 };
@@ -115,6 +116,27 @@ describe('the PUT of a file', () => {
     const { url } = await signPut(signed, file);
     expect(query(url)['X-Amz-Security-Token']).toBe('token/+=');
     expect(JSON.stringify([url, await signForm(signed, file)])).not.toContain(SECRET);
+  });
+});
+
+describe('the form of a file', () => {
+  const conditionsOf = async (...args: Parameters<typeof signForm>) => {
+    const { fields } = await signForm(...args);
+    return { fields, ...JSON.parse(Buffer.from(fields['Policy']!, 'base64').toString()) };
+  };
+
+  it('takes exactly the declared size, or up to the limit', async () => {
+    expect((await conditionsOf(signing(SHARED), file)).conditions).toContainEqual(['content-length-range', 12, 12]);
+    const limited = await conditionsOf(signing(SHARED), { ...file, sizeIsLimit: true });
+    expect(limited.conditions).toContainEqual(['content-length-range', 1, 12]);
+  });
+
+  it('leads nowhere but to the redirect that was signed', async () => {
+    const redirect = 'https://uploads.example.com/page/forms/n/files/1?schema=people';
+    const { fields, conditions } = await conditionsOf(signing(SHARED), file, redirect);
+    expect(fields).toMatchObject({ success_action_redirect: redirect });
+    expect(conditions).toContainEqual({ success_action_redirect: redirect });
+    expect((await conditionsOf(signing(SHARED), file)).fields).not.toHaveProperty('success_action_redirect');
   });
 });
 
