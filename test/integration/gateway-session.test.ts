@@ -645,6 +645,12 @@ describe('the list of ended sessions', () => {
   });
 });
 
+it('counts who signs in, and who cannot', async () => {
+  const text = await page.gateway.metrics.registry.getSingleMetricAsString('batch_upload_gateway_sign_ins_total');
+  expect(text).toMatch(/result="signed_in"} [1-9]/);
+  expect(text).toMatch(/result="refused"} [1-9]/);
+});
+
 it('the description of the API says nothing of what only browsers ask for', async () => {
   const { paths } = (await (await fetch(`${page.origin}/openapi.json`)).json()) as { paths: object };
   expect(Object.keys(paths).filter((path) => path.startsWith('/page'))).toEqual([]);
