@@ -546,6 +546,61 @@ describe('signing in', () => {
   });
 
   it.each([
+    ['says nothing of ways', undefined, 'header'],
+    ['takes both ways', ['client_secret_post', 'client_secret_basic'], 'header'],
+    ['takes the secret in the body alone', ['client_secret_post'], 'body'],
+  ])('proves the client in the way that the provider takes: one that %s', async (_, methods, way) => {
+    const seen: { header: string; body: string }[] = [];
+    page.provider.answer(async (request, response, provider) => {
+      const { issuer } = page.provider;
+      if (request.url === '/token') {
+        const body = Buffer.concat(await request.toArray()).toString();
+        seen.push({ header: request.headers.authorization ?? '', body });
+        return void response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}');
+      }
+      if (!request.url?.startsWith('/.well-known')) return provider();
+      const document = {
+        issuer,
+        authorization_endpoint: `${issuer}/auth`,
+        token_endpoint: `${issuer}/token`,
+        jwks_uri: `${issuer}/jwks`,
+        token_endpoint_auth_methods_supported: methods,
+      };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document));
+    });
+    const replica = await page.startReplica();
+    const jar = createJar();
+    const callback = await beginSignIn({ origin: replica.url, page: page.origin, user: 'alice', jar });
+    expect((await jar.fetch(callback.href.replace(page.origin, replica.url))).status).toBe(400);
+    await replica.stop();
+    expect(seen).toHaveLength(1);
+    const { header, body } = seen[0]!;
+    expect([header.startsWith('Basic '), body.includes('client_secret=')]).toEqual([way === 'header', way === 'body']);
+    expect(body).toContain('code_verifier=');
+  });
+
+  it.each<[string, (document: Record<string, unknown>) => void]>([
+    ['names another issuer', (document) => Object.assign(document, { issuer: 'https://evil.example.com' })],
+    [
+      'leads browsers to a script',
+      (document) => Object.assign(document, { authorization_endpoint: 'javascript:alert(1)' }),
+    ],
+    ['has no place to sign in', (document) => void delete document['authorization_endpoint']],
+    ['says more than any provider does', (document) => Object.assign(document, { x: 'x'.repeat(600_000) })],
+  ])('leads nobody to a provider that %s', async (_, spoil) => {
+    page.provider.answer((_request, response) => {
+      const { issuer } = page.provider;
+      const document = { issuer, authorization_endpoint: `${issuer}/auth`, token_endpoint: `${issuer}/token` };
+      spoil(document);
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document));
+    });
+    const replica = await page.startReplica();
+    const answer = await fetch(`${replica.url}/page/login`, { redirect: 'manual' });
+    await replica.stop();
+    expect([answer.status, answer.headers.get('location')]).toEqual([503, null]);
+  });
+
+  it.each([
     '//evil.example.com',
     '/\\evil.example.com',
     'https://evil.example.com',
