@@ -158,6 +158,14 @@ describe('the page', () => {
     expect([put.status, put.headers.get('allow')]).toEqual([405, expect.stringContaining('GET')]);
   });
 
+  it('is found from the description of the API, where it is on', async () => {
+    const off = await page.startReplica({ config: { page: null } });
+    const [here, there] = await Promise.all([get('/'), fetch(off.url)].map(async (each) => (await each).text()));
+    await off.stop();
+    expect(here).toContain('<a href="/page/">');
+    expect(there).not.toContain('/page/');
+  });
+
   it('says that it was not built', async () => {
     const replica = await page.startReplica({
       config: { page: { ...page.settings, filesFolder: join(folder, 'nothing') } },
