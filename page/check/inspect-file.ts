@@ -36,10 +36,13 @@ export async function inspectFile(file: File, declared: DeclaredFormat): Promise
     return { format: source.format, header: await readNames(source) };
   // The text is sampled as it stands: another dialect that is declared would rewrite the text with commas.
   const { dialect, ...plain } = format;
-  const sample = await peek((dialect ? await open(file, { ...plain, type: 'csv' }) : source).bytes, SAMPLE_BYTES);
+  const { encoding } = source.format;
+  // The encoding may have been guessed from the whole file, which is read so once.
+  const found = { ...plain, ...(encoding === null ? {} : { encoding }) };
+  const sample = await peek((dialect ? await open(file, { ...found, type: 'csv' }) : source).bytes, SAMPLE_BYTES);
   await sample.stream.return();
   const delimiter = sniffDelimiter(sample.head.toString('utf8'), sample.complete, file.name);
-  const known = await open(file, { ...format, dialect: { ...dialect, delimiter } });
+  const known = await open(file, { ...found, dialect: { ...dialect, delimiter } });
   return { format: known.format, header: await readNames(known) };
 }
 

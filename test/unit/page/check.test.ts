@@ -184,6 +184,12 @@ describe('the first rows', () => {
     ]);
   });
 
+  it('have the beginning of a long value', async () => {
+    const body = `${header}1,31.01.2025,1,${'long '.repeat(100_000)}\n`;
+    const { rows } = await checkInWorker(ask, { body, schema });
+    expect(rows[0]!.values[2]).toBe(`${'long '.repeat(200)}…`);
+  });
+
   it('are ten at most, and come also of a file that then fails as a whole', async () => {
     const lines = Array.from({ length: 12 }, (_, i) => `${i},31.01.2025,1,a\n`).join('');
     expect((await checkInWorker(ask, { body: header + lines, schema })).rows).toHaveLength(10);
