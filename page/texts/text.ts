@@ -2,9 +2,11 @@
  * The catalogue: every text that a person reads on the page, by its key. English is the reference, and another language has
  * the same keys. Needs no DOM, so that the gateway's pages without JavaScript have the same texts.
  */
+import { forms as enForms } from './en/forms.ts';
 import { problems as enProblems } from './en/problems.ts';
 import { session as enSession } from './en/session.ts';
 import { shell as enShell } from './en/shell.ts';
+import { forms as esForms } from './es/forms.ts';
 import { problems as esProblems } from './es/problems.ts';
 import { session as esSession } from './es/session.ts';
 import { shell as esShell } from './es/shell.ts';
@@ -13,7 +15,7 @@ import { shell as esShell } from './es/shell.ts';
 export type Plural = { [category in Intl.LDMLPluralRule]?: string } & { other: string };
 export type Entry = string | Plural;
 
-const en = { ...enShell, ...enProblems, ...enSession } as const;
+const en = { ...enShell, ...enProblems, ...enSession, ...enForms } as const;
 
 export type TextKey = keyof typeof en;
 export type Language = 'en' | 'es';
@@ -21,7 +23,7 @@ export type Language = 'en' | 'es';
 export const LANGUAGES: Record<Language, string> = { en: 'English', es: 'Español' };
 export const CATALOGUES: Record<Language, Record<TextKey, Entry>> = {
   en,
-  es: { ...esShell, ...esProblems, ...esSession },
+  es: { ...esShell, ...esProblems, ...esSession, ...esForms },
 };
 
 /** A number is written as the language writes numbers. */
