@@ -780,6 +780,13 @@ it('the values that docs/how-to/gateway.md shows can be rendered together', asyn
   expect(named(all, 'Deployment')).toContain('r-gateway');
 });
 
+it('the values that docs/how-to/gateway-page.md shows can be rendered', async () => {
+  const blocks = await readShownValues('docs/how-to/gateway-page.md');
+  expect(blocks).toHaveLength(1);
+  const all = await template(...blocks.flatMap(toFlags));
+  expect(named(all, 'ConfigMap')).toContain('r-gateway-ended-sessions');
+});
+
 describe('refuses, and names the value', () => {
   it.each([
     ['a missing database', 'uploads.database.uri=', /uploads\.database\.uri is needed/],
