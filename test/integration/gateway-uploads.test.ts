@@ -355,6 +355,7 @@ describe('what is not one’s own', () => {
       ['GET', '/schemas', 'list recordschemas'],
       ['GET', '/schemas/s', 'get recordschemas'],
       ['GET', '/schemas/s/template.csv', 'get recordschemas'],
+      ['GET', '/schemas/s/processor', 'get recordschemas'],
     ] as const;
     for (const [at, [method, path, right]] of paths.entries()) {
       asked.length = 0;

@@ -1,6 +1,6 @@
 /** Uploads: register a file, list, get, try again, delete. */
 import { Type } from 'typebox';
-import { entityTag, IF_MATCH, isUnchanged } from '#operator/gateway/http/entity-tags.ts';
+import { entityTag, IF_MATCH, IF_NONE_MATCH, isUnchanged, NOT_MODIFIED } from '#operator/gateway/http/entity-tags.ts';
 import { IDEMPOTENCY_HEADERS } from '#operator/gateway/http/idempotency.ts';
 import type { GatewayApp } from '#operator/gateway/model/types.ts';
 import { deleteUpload, retryUpload } from './change-upload.ts';
@@ -96,21 +96,18 @@ function getRoute(app: GatewayApp, deps: UploadDeps): void {
         summary: 'Get an upload',
         tags,
         params: UPLOAD_PARAMS,
-        headers: Type.Object({
-          'if-none-match': Type.Optional(
-            Type.String({ maxLength: 1024, description: 'The ETag of the state that the sender has.' }),
-          ),
-        }),
+        headers: Type.Object({ 'if-none-match': IF_NONE_MATCH }),
         response: {
           200: { ...UPLOAD, headers: ETAG },
-          304: nothing('The upload is in the state that If-None-Match names.'),
+          304: NOT_MODIFIED,
         },
       },
     },
     async (request, reply) => {
       const upload = await findUpload(deps, questionOf(request));
-      reply.header('etag', entityTag(upload)).header('cache-control', 'private, no-cache');
-      if (isUnchanged(upload, request.headers['if-none-match'])) return reply.code(304).send(undefined);
+      const tag = entityTag(upload);
+      reply.header('etag', tag).header('cache-control', 'private, no-cache');
+      if (isUnchanged(tag, request.headers['if-none-match'])) return reply.code(304).send(undefined);
       return representUpload(upload);
     },
   );

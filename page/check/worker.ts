@@ -1,0 +1,2 @@
+/** The Web Worker of the page. */
+export {};
