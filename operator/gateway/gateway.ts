@@ -44,6 +44,8 @@ export function createGateway(deps: {
   fileLimits?: FileLimits;
   /** Shorter in tests. */
   drainMs?: number;
+  /** Smaller in tests. */
+  fileLimits?: FileLimits;
   /** Adds endpoints, for tests. */
   extend?: (app: GatewayApp) => void;
 }): Gateway {

@@ -14,7 +14,6 @@ import { wizard as enWizard } from './en/wizard.ts';
 import { forms as esForms } from './es/forms.ts';
 import { problems as esProblems } from './es/problems.ts';
 import { send as esSend } from './es/send.ts';
-
 import { session as esSession } from './es/session.ts';
 import { shell as esShell } from './es/shell.ts';
 import { templates as esTemplates } from './es/templates.ts';
@@ -42,7 +41,7 @@ export type Language = 'en' | 'es';
 export const LANGUAGES: Record<Language, string> = { en: 'English', es: 'Español' };
 export const CATALOGUES: Record<Language, Record<TextKey, Entry>> = {
   en,
-  es: { ...esShell, ...esViews, ...esTemplates, ...esProblems, ...esSession, ...esWizard, ...esSend, ...esForms },
+  es: { ...esShell, ...esViews, ...esTemplates, ...esProblems, ...esSession, ...esWizard, ...esSend },
 };
 
 /** A number is written as the language writes numbers. */

@@ -29,21 +29,21 @@ export const wizard = {
   'wizard.inspecting': 'Looking at “{name}” …',
   'wizard.picked': '“{name}” ({size})',
 
-  'wizard.schema-label': 'Kind of records',
+  'wizard.schema-label': 'Record type',
   'wizard.schema-hint': 'What the records of the file are, and so where they are stored.',
-  'wizard.schema-choose': 'Choose a kind of records',
+  'wizard.schema-choose': 'Choose a record type',
   'wizard.schema-fits': '{name}: all columns fit',
   'wizard.schema-partly': '{name}: {count} of {columns} columns fit',
   'wizard.schema-none': '{name}: no column fits',
   'wizard.schema-suggested': '“{name}” is suggested, because the columns of the file fit it best.',
-  'wizard.schema-missing': 'Choose the kind of records that the file has.',
+  'wizard.schema-missing': 'Choose the record type that the file has.',
   'wizard.schema-not-ready': '{name}: cannot be used now',
   'wizard.schema-not-ready-text':
-    'This kind of records cannot be used until it is mended. Ask the person who looks after BatchUpload.',
-  'wizard.schemas-failed': 'The kinds of records cannot be shown',
+    'This record type cannot be used until it is mended. Ask the person who looks after BatchUpload.',
+  'wizard.schemas-failed': 'The record types cannot be shown',
   'wizard.schemas-empty':
-    'No kinds of records are set up here yet. Ask the person who looks after BatchUpload to make one (a RecordSchema).',
-  'wizard.schema-failed': 'The kind of records cannot be read',
+    'No record types are set up here yet. Ask the person who looks after BatchUpload to make one (a RecordSchema).',
+  'wizard.schema-failed': 'The record type cannot be read',
 
   'wizard.unfinished-heading': 'Files that are not sent completely',
   'wizard.unfinished-text':
@@ -144,7 +144,6 @@ export const wizard = {
     other: '{count} times',
   },
   'wizard.codes-row': 'Row {row}: {message}',
-  'wizard.codes-row-field': 'Row {row}, {field}: {message}',
   'wizard.codes-more': 'These are the first ones.',
   'wizard.repeated-heading': 'Records with the same key',
   'wizard.repeated-text': {
@@ -180,9 +179,9 @@ export const wizard = {
   'wizard.send-without-check': 'Send without a check',
   'wizard.ask-heading': 'Send the file with its faults?',
   'wizard.ask-text': {
-    one: '{count} record has faults. It is not stored, and you get it back as a file after the upload. All others are stored.',
+    one: '{count} record has faults. It is not stored, and you get it back as a file after the upload. The others are loaded.',
     other:
-      '{count} records have faults. They are not stored, and you get them back as a file after the upload. All others are stored.',
+      '{count} records have faults. They are not stored, and you get them back as a file after the upload. The others are loaded.',
   },
   'wizard.ask-part': 'Only the beginning of the file was checked: there may be more.',
   'wizard.ask-send': 'Send with faults',

@@ -37,6 +37,8 @@ export interface GatewayOptions {
   fileLimits?: FileLimits;
   /** The time in ms that answers get at the end. */
   drainMs?: number;
+  /** Above which size a file is put in parts, and how large the parts are. */
+  fileLimits?: FileLimits;
   /** Adds endpoints. */
   extend?: (app: GatewayApp) => void;
 }
