@@ -18,7 +18,7 @@ import { DRAIN_MS, prepareDrain } from './http/drain.ts';
 import type { ServerLimits } from './http/server-limits.ts';
 import { createAuthenticator } from './identity/authenticate.ts';
 import type { GatewayMetrics } from './model/metrics.ts';
-import type { GatewayApp } from './model/types.ts';
+import type { FileLimits, GatewayApp } from './model/types.ts';
 import { openSessions } from './session/open-sessions.ts';
 
 export interface Gateway {
@@ -43,6 +43,8 @@ export function createGateway(deps: {
   limits?: ServerLimits;
   /** Shorter in tests. */
   drainMs?: number;
+  /** Smaller in tests. */
+  fileLimits?: FileLimits;
   /** Adds endpoints, for tests. */
   extend?: (app: GatewayApp) => void;
 }): Gateway {

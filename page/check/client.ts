@@ -1,14 +1,7 @@
 /** The page's side of the Web Worker. The Worker's script is loaded when the first file is picked. */
 import type { DeclaredFormat } from '#api/source-format.ts';
-import type { CheckEvent, CheckRequest, FileFacts, WholeFault } from './protocol.ts';
-
-/** What is sent to the Worker. */
-export type ToWorker =
-  | { type: 'inspect'; file: File; declared: DeclaredFormat }
-  | { type: 'check'; request: CheckRequest };
-
-/** What the Worker sends. */
-export type FromWorker = { type: 'inspected'; result: FileFacts | WholeFault } | CheckEvent;
+import type { CheckEvent, CheckRequest, FileFacts, FromWorker, ToWorker, WholeFault } from './types.ts';
+import workerUrl from './worker.ts?worker&url';
 
 /** Finds out what a file is, without a schema. */
 export function inspectFile(file: File, declared: DeclaredFormat): Promise<FileFacts | WholeFault> {
@@ -29,7 +22,7 @@ export function startCheck(request: CheckRequest, onEvent: (event: CheckEvent) =
 
 /** Each file gets a Worker of its own, so that ending the Worker gives back all of its memory. */
 function run(message: ToWorker, onMessage: (message: FromWorker) => void): { cancel(): void } {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'check' });
+  const worker = new Worker(trusted(workerUrl), { type: 'module', name: 'check' });
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     if (data.type === 'inspected' || data.type === 'done' || data.type === 'failed') worker.terminate();
     onMessage(data);
@@ -42,6 +35,18 @@ function run(message: ToWorker, onMessage: (message: FromWorker) => void): { can
   worker.postMessage(message);
   return { cancel: () => worker.terminate() };
 }
+
+interface TrustedTypes {
+  createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
+}
+
+/** The page's policy lets no text become a script's address, but for this address, which the build has written. */
+function trusted(url: string): string {
+  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
+  policy ??= trustedTypes?.createPolicy('check', { createScriptURL: (own) => own }) ?? null;
+  return policy?.createScriptURL(url) ?? url;
+}
+let policy: ReturnType<TrustedTypes['createPolicy']> | null = null;
 
 function notStarted(): WholeFault {
   return {

@@ -1,5 +1,5 @@
 /** A Web Worker that reads a file once and computes its checksum. The file's bytes stay here. */
-import { crc32 } from './crc32.ts';
+import { crc32 } from '#page/check/unpack/crc32.ts';
 
 export type FromChecksumWorker =
   | { type: 'progress'; bytesRead: number }

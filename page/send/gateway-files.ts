@@ -2,7 +2,7 @@
 import type { ColumnMapping } from '#api/source-format.ts';
 import { apiPath, type CallOptions, type Method } from '#page/api/client.ts';
 import type { Upload } from '#page/api/types.ts';
-import { encodeCrc32 } from './crc32.ts';
+import { encodeCrc32 } from './encode-crc32.ts';
 import { untilAnswered, type Wait } from './until-answered.ts';
 
 export interface SignedPut {

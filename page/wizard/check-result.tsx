@@ -4,6 +4,7 @@ import { Alert } from '#page/app/components/alert.tsx';
 import type { CheckSummary, CodeSummary, Fault, OpenQuestion, RepeatedKeys } from '#page/check/protocol.ts';
 import { formatList, formatNumber } from '#page/texts/format.ts';
 import { language, t } from '#page/texts/language.ts';
+import { explainCode } from '#page/views/explain-code.ts';
 
 export interface CheckResultProps {
   summary: CheckSummary;
@@ -16,11 +17,13 @@ export function CheckResult({ summary, onDuplicate }: CheckResultProps) {
     <>
       <Verdict summary={summary} />
       {codes.length > 0 && (
-        <section>
-          <h2>{t('wizard.codes-heading')}</h2>
-          {codes.map((code) => (
-            <Code key={code.code} code={code} />
-          ))}
+        <section class="app-card" aria-labelledby="wizard-codes">
+          <h2 id="wizard-codes">{t('wizard.codes-heading')}</h2>
+          <ul class="app-list">
+            {codes.map((code) => (
+              <Code key={code.code} code={code} />
+            ))}
+          </ul>
         </section>
       )}
       {repeatedKeys !== null && repeatedKeys.records > 0 && <Repeated keys={repeatedKeys} onDuplicate={onDuplicate} />}
@@ -52,12 +55,17 @@ function Verdict({ summary: { records, failed, complete } }: { summary: CheckSum
   );
 }
 
+/** What a code means, in words for a clerk; a code of the schema says it in its samples. */
 function Code({ code: { code, count, samples } }: { code: CodeSummary }) {
+  const message = samples[0]?.message ?? null;
+  const { what, mend, isForeign } = explainCode({ code, message }, language.value);
   return (
-    <>
-      <h3>
-        {code} <span class="app-count">{t('wizard.codes-count', { count })}</span>
-      </h3>
+    <li class="app-stack app-stack--close">
+      <div class="app-top">
+        <h3 lang={isForeign ? '' : undefined}>{what}</h3>
+        <span class="app-tag app-tag--error app-tag--plain">{t('wizard.codes-count', { count })}</span>
+      </div>
+      <p>{mend}</p>
       <ul class="usa-list">
         {samples.map((fault) => (
           <li key={`${fault.rowNumber} ${fault.field ?? ''}`} lang="en">
@@ -65,8 +73,9 @@ function Code({ code: { code, count, samples } }: { code: CodeSummary }) {
           </li>
         ))}
       </ul>
-      {count > samples.length && <p class="usa-hint">{t('wizard.codes-more')}</p>}
-    </>
+      {count > samples.length && <p class="app-small">{t('wizard.codes-more')}</p>}
+      <p class="app-small">{t('faults.code', { code })}</p>
+    </li>
   );
 }
 
@@ -88,7 +97,7 @@ function Repeated({ keys, onDuplicate }: { keys: RepeatedKeys; onDuplicate: Chec
     firstRows.map((row) => formatNumber(language.value, row)),
   );
   return (
-    <section>
+    <section class="app-stack app-stack--close">
       <h2>{t('wizard.repeated-heading')}</h2>
       <p>{t('wizard.repeated-text', { count: records, rows })}</p>
       <p>{t(BECOME[onDuplicate ?? 'Skip'])}</p>
@@ -105,7 +114,7 @@ const QUESTIONS = {
 
 function Open({ questions }: { questions: readonly OpenQuestion[] }) {
   return (
-    <section>
+    <section class="app-stack app-stack--close">
       <h2>{t('wizard.open-heading')}</h2>
       <ul class="usa-list">
         {questions.map((question) => (

@@ -36,7 +36,7 @@ export function CheckStep({ picked, schema, columns, onColumns, onBack, onSend }
   const { end, rows, isRunning } = check;
   useAnnouncedResult(end);
   return (
-    <>
+    <div class="app-stack">
       <PageHeading title={t('wizard.check-heading')} />
       <p class="app-file-name">
         {t('wizard.picked', { name: picked.file.name, size: formatBytes(language.value, picked.file.size) })}
@@ -52,7 +52,7 @@ export function CheckStep({ picked, schema, columns, onColumns, onBack, onSend }
       {end?.type === 'done' && <CheckResult summary={end.summary} onDuplicate={schema.spec.target.onDuplicate} />}
       {rows !== null && <FirstRows rows={rows} schema={schema} />}
       <Actions check={check} onColumns={onColumns} onBack={onBack} onSend={onSend} />
-    </>
+    </div>
   );
 }
 
@@ -98,7 +98,7 @@ function Actions({
   };
   return (
     <>
-      <p class="app-actions">
+      <div class="app-actions">
         {canSend && <Button onClick={send}>{t(summary === null ? 'wizard.send-without-check' : 'wizard.send')}</Button>}
         {summary !== null && !summary.complete && (
           <Button variant="outline" onClick={() => check.run(null)}>
@@ -116,7 +116,7 @@ function Actions({
         <Button variant="outline" onClick={onBack}>
           {t('wizard.other-file')}
         </Button>
-      </p>
+      </div>
       {isAsking && summary !== null && <AskFaults summary={summary} onSend={onSend} onBack={() => setAsking(false)} />}
     </>
   );

@@ -38,7 +38,7 @@ export function ColumnsStep({ header, schema, proposed, samples, onBack, onChose
   };
   const table = { header, schema, proposed, samples, choices, errors, choose };
   return (
-    <>
+    <div class="app-stack">
       <PageHeading title={t('wizard.columns-heading')} />
       <p>{t('wizard.columns-text', { schema: schema.name })}</p>
       {isAsked > 0 && errors.length > 0 && (
@@ -53,14 +53,16 @@ export function ColumnsStep({ header, schema, proposed, samples, onBack, onChose
       )}
       {open.length > 0 && <ColumnTable {...table} caption={t('wizard.columns-open')} columns={open} />}
       {known.length > 0 && <KnownColumns {...table} columns={known} isOpen={open.length === 0} />}
-      <State errors={errors.map((error) => columnErrorText(error, header, schema))} />
-      <p class="app-actions">
+      {(isAsked === 0 || errors.length === 0) && (
+        <State errors={errors.map((error) => columnErrorText(error, header, schema))} />
+      )}
+      <div class="app-actions">
         <Button onClick={goOn}>{t('wizard.go-on')}</Button>
         <Button variant="outline" onClick={onBack}>
           {t('wizard.back')}
         </Button>
-      </p>
-    </>
+      </div>
+    </div>
   );
 }
 

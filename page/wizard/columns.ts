@@ -1,6 +1,7 @@
 /** What a person chose for the columns of a file, as `spec.format.columns` says it. Pure. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { ColumnMapping } from '#api/source-format.ts';
+import { visibleName } from '#api/visible-name.ts';
 import { matchColumns } from '#page/check/match-columns.ts';
 import type { Choice } from './propose-columns.ts';
 
@@ -16,7 +17,21 @@ export function toMapping(
     const choice = choices[i] ?? 'ignore';
     const own = fieldOfColumn[i] ?? null;
     if (choice !== 'ignore') return choice.field === own ? [] : [{ name, field: choice.field }];
+    // No upload can name a column without a name.
+    if (visibleName(name) === '') return [];
     return own !== null || misfits.has(name) ? [{ name, ignore: true }] : [];
+  });
+}
+
+/** Every column, so that the next file with the header needs no choice. */
+export function toColumns(header: readonly string[], choices: readonly Choice[]): ColumnMapping[] {
+  const names = new Set<string>();
+  return header.flatMap((name, i): ColumnMapping[] => {
+    const visible = visibleName(name);
+    const choice = choices[i] ?? 'ignore';
+    if (visible === '' || names.has(visible)) return [];
+    names.add(visible);
+    return [choice === 'ignore' ? { name, ignore: true } : { name, field: choice.field }];
   });
 }
 
@@ -36,14 +51,9 @@ export function findTwice(choices: readonly Choice[]): Map<number, string> {
   return twice;
 }
 
-/** Columns that nobody can tell apart by their names: a mapping says one thing for all of them. */
-export function findSameNames(header: readonly string[], visible: (name: string) => string): Set<number> {
-  const first = new Map<string, number>();
-  const same = new Set<number>();
-  for (const [column, name] of header.entries()) {
-    const known = first.get(visible(name));
-    if (known === undefined) first.set(visible(name), column);
-    else same.add(known).add(column);
-  }
-  return same;
+/** Columns that nobody can tell apart by their names. @returns by each of them, all that have its name */
+export function findSameNames(header: readonly string[]): Map<number, readonly number[]> {
+  const named = Map.groupBy(header.keys(), (column) => visibleName(header[column]!));
+  const groups = [...named.values()].filter((columns) => columns.length > 1);
+  return new Map(groups.flatMap((columns) => columns.map((column) => [column, columns] as const)));
 }

@@ -1,4 +1,5 @@
 /** What kind of file it is, in words. */
+import { Fragment } from 'preact';
 import type { SourceFormat } from '#api/source-format.ts';
 import { t } from '#page/texts/language.ts';
 import type { TextKey } from '#page/texts/text.ts';
@@ -22,10 +23,10 @@ export function FileKind({ format: { type, compression, encoding, delimiter } }:
   return (
     <dl class="app-facts">
       {facts.map(([name, value]) => (
-        <div key={name}>
+        <Fragment key={name}>
           <dt>{name}</dt>
           <dd>{value}</dd>
-        </div>
+        </Fragment>
       ))}
     </dl>
   );

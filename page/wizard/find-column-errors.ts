@@ -22,9 +22,10 @@ export function findColumnErrors(
   const match = matchColumns(header, spec, toMapping(header, spec, choices));
   const columns = match.fieldOfColumn.map((_, column) => column);
   const twice = findTwice(choices);
-  const same = findSameNames(header, visibleName);
-  // Columns of one name are a mistake only where the schema does not ignore all of them.
-  const isUnclear = (column: number) => same.has(column) && isWrong(match, header[column]!);
+  const same = findSameNames(header);
+  // Columns of one name are no mistake where nothing is loaded from all of them.
+  const isUnclear = (column: number) =>
+    same.has(column) && (isWrong(match, header[column]!) || same.get(column)!.some((i) => choices[i] !== 'ignore'));
   const errors: ColumnError[] = columns.flatMap((column): ColumnError[] => {
     const name = header[column]!;
     if (twice.has(column)) return [{ kind: 'Twice', column, field: twice.get(column)! }];

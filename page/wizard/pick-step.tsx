@@ -5,7 +5,7 @@ import { Button } from '#page/app/components/button.tsx';
 import { FileInput } from '#page/app/components/file-input.tsx';
 import { Loading } from '#page/app/components/loading.tsx';
 import { PageHeading } from '#page/app/components/page-heading.tsx';
-import type { FileFacts, WholeFault } from '#page/check/protocol.ts';
+import { type FileFacts, inspectFile, type WholeFault } from '#page/check/protocol.ts';
 import type { FileMark } from '#page/send/fingerprint.ts';
 import type { Unfinished } from '#page/send/unfinished.ts';
 import { formatBytes } from '#page/texts/format.ts';
@@ -44,7 +44,6 @@ export function PickStep({ namespace, picked, schema, onPicked, onSchema, onResu
   useDropsOutside();
   const inspect = async (file: File, mark: FileMark) => {
     setLook({ at: 'looking', name: file.name });
-    const { inspectFile } = await import('#page/check/protocol.ts');
     const facts = await inspectFile(file, {});
     if ('reason' in facts) return setLook({ at: 'broken', fault: facts });
     setLook({ at: 'nothing' });
@@ -61,7 +60,7 @@ export function PickStep({ namespace, picked, schema, onPicked, onSchema, onResu
     await inspect(file, found.mark);
   };
   return (
-    <>
+    <div class="app-stack">
       <PageHeading title={t('wizard.pick-heading')} />
       {look.at === 'nothing' && picked === null && <UnfinishedFiles namespace={namespace} />}
       <Drop onFile={(file) => void pick(file)} onFault={(fault) => setLook({ at: 'refused', fault })}>
@@ -92,7 +91,7 @@ export function PickStep({ namespace, picked, schema, onPicked, onSchema, onResu
           <SchemaChoice namespace={namespace} header={picked.facts.header} chosen={schema} onGoOn={onSchema} />
         </>
       )}
-    </>
+    </div>
   );
 }
 
@@ -148,21 +147,21 @@ function Known({ look: { at, file, unfinished }, onResume, onAnew }: KnownProps)
     return (
       <Alert tone="warning" heading={t('wizard.changed-heading')} live="assertive">
         <p>{t('wizard.changed-text', { name })}</p>
-        <p class="app-actions">
+        <div class="app-actions">
           <Button onClick={onAnew}>{t('wizard.same-anew')}</Button>
-        </p>
+        </div>
       </Alert>
     );
   }
   return (
     <Alert tone="info" heading={t('wizard.same-heading')} live="polite">
       <p>{t('wizard.same-text', { name, schema: unfinished.schema })}</p>
-      <p class="app-actions">
+      <div class="app-actions">
         <Button onClick={onResume}>{t('wizard.same-go-on')}</Button>
         <Button variant="outline" onClick={onAnew}>
           {t('wizard.same-anew')}
         </Button>
-      </p>
+      </div>
     </Alert>
   );
 }

@@ -48,7 +48,7 @@ export function RefusedAlert({
       <p>{t(TEXTS[kind], { schema })}</p>
       {isPut && <p>{t('send.put-kept')}</p>}
       {detail !== '' && <ExactWords words={detail} />}
-      <p class="app-actions">
+      <div class="app-actions">
         {!NEEDS_FILE.has(kind) && <Button onClick={onRetry}>{t('send.try-again')}</Button>}
         {kind === 'Schema' && (
           <Button variant="outline" onClick={onPick}>
@@ -61,7 +61,7 @@ export function RefusedAlert({
           </Button>
         )}
         {NEEDS_FILE.has(kind) && <Button onClick={onPick}>{t('wizard.other-file')}</Button>}
-      </p>
+      </div>
     </Alert>
   );
 }

@@ -1,9 +1,10 @@
 /** What was chosen for a header before, by anybody who sends files here: the gateway keeps it by schema and header. */
 import type { ColumnMapping } from '#api/source-format.ts';
-import { headerKey, visibleName } from '#api/visible-name.ts';
+import { headerKey } from '#api/visible-name.ts';
 import { call } from '#page/api/api.ts';
 import { apiPath } from '#page/api/client.ts';
 import { ProblemError } from '#page/api/problem-error.ts';
+import { toColumns } from './columns.ts';
 import type { Choice } from './propose-columns.ts';
 
 /** The most that the gateway keeps of a header. */
@@ -37,18 +38,6 @@ export function rememberColumns(
   const columns = toColumns(header, choices);
   if (columns.length === 0 || header.length > MOST_COLUMNS) return;
   call('PUT', apiPath(namespace, 'schemas', schema, 'columns'), { header, columns }).catch(() => undefined);
-}
-
-/** Every column, so that the next file with the header needs no choice. */
-export function toColumns(header: readonly string[], choices: readonly Choice[]): ColumnMapping[] {
-  const names = new Set<string>();
-  return header.flatMap((name, i): ColumnMapping[] => {
-    const visible = visibleName(name);
-    const choice = choices[i] ?? 'ignore';
-    if (visible === '' || names.has(visible)) return [];
-    names.add(visible);
-    return [choice === 'ignore' ? { name, ignore: true } : { name, field: choice.field }];
-  });
 }
 
 async function hashOf(header: readonly string[]): Promise<string> {

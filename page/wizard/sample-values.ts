@@ -39,7 +39,7 @@ export function readSamples(file: File, header: readonly string[]): Promise<stri
 const fieldOf = (column: number) => `column_${column}`;
 
 function namedColumns(header: readonly string[]): number[] {
-  const same = findSameNames(header, visibleName);
+  const same = findSameNames(header);
   return header.flatMap((name, i) => (visibleName(name) === '' || same.has(i) ? [] : [i])).slice(0, MOST_COLUMNS);
 }
 

@@ -91,9 +91,9 @@ function Choice({ ranked, suggested, header, chosen, onGoOn }: ChoiceProps) {
           setValue(next);
         }}
       />
-      <p class="app-actions">
+      <div class="app-actions">
         <Button onClick={goOn}>{t('wizard.go-on')}</Button>
-      </p>
+      </div>
     </>
   );
 }

@@ -41,7 +41,7 @@ export function SendStep(props: SendStepProps) {
     if (state.phase === 'Cancelled') onPick();
   }, [state.phase]);
   return (
-    <>
+    <div class="app-stack">
       <PageHeading title={t('send.heading')} />
       <p class="app-file-name">
         {t('wizard.picked', { name: file.name, size: formatBytes(language.value, file.size) })}
@@ -73,7 +73,7 @@ export function SendStep(props: SendStepProps) {
           onNo={() => setAsking(false)}
         />
       )}
-    </>
+    </div>
   );
 }
 
@@ -145,7 +145,7 @@ function Controls({ state: { phase }, sending, onCancel }: ControlsProps) {
   const isOver = phase === 'Registered' || phase === 'Registering' || phase === 'Cancelled';
   if (isOver) return null;
   return (
-    <p class="app-actions">
+    <div class="app-actions">
       {phase === 'Sending' && (
         <Button variant="outline" onClick={() => sending.current?.pause()}>
           {t('send.pause')}
@@ -155,7 +155,7 @@ function Controls({ state: { phase }, sending, onCancel }: ControlsProps) {
       <Button variant="outline" onClick={onCancel}>
         {t('send.cancel')}
       </Button>
-    </p>
+    </div>
   );
 }
 

@@ -5,8 +5,7 @@ import { Loading } from '#page/app/components/loading.tsx';
 import { PageHeading } from '#page/app/components/page-heading.tsx';
 import { ProblemAlert } from '#page/app/components/problem-alert.tsx';
 import { StepIndicator } from '#page/app/components/step-indicator.tsx';
-import { navigate, query } from '#page/app/router.ts';
-import { routes } from '#page/app/routes.ts';
+import { query } from '#page/app/router.ts';
 import type { Unfinished } from '#page/send/unfinished.ts';
 import { t } from '#page/texts/language.ts';
 import { CheckStep } from './check-step.tsx';
@@ -35,7 +34,13 @@ type Step =
 
 const STEP_INDEX: Record<Step['at'], number> = { pick: 0, opening: 0, columns: 1, check: 2, send: 3 };
 
-export function Wizard({ namespace }: { namespace: string }) {
+export interface WizardProps {
+  namespace: string;
+  /** Is called when the file was sent and the upload was made. @param upload its name */
+  onRegistered(upload: string): void;
+}
+
+export function Wizard({ namespace, onRegistered }: WizardProps) {
   const [step, setStep] = useState<Step>({ at: 'pick' });
   const [picked, setPicked] = useState<PickedFile | null>(null);
   const [schema, setSchema] = useState(query.value.get('schema'));
@@ -66,9 +71,7 @@ export function Wizard({ namespace }: { namespace: string }) {
           onBack={() => setStep({ at: 'pick' })}
         />
       )}
-      {step.at !== 'pick' && step.at !== 'opening' && (
-        <LaterSteps namespace={namespace} picked={picked} step={step} setStep={setStep} />
-      )}
+      {step.at !== 'pick' && step.at !== 'opening' && <LaterSteps {...{ namespace, onRegistered, step, setStep }} />}
     </>
   );
 }
@@ -79,16 +82,14 @@ function afterOpening(opened: OpenedFile): Step {
   return columns === null ? { at: 'columns', opened, choices: null } : { at: 'check', opened, columns, choices: null };
 }
 
-interface LaterProps {
-  namespace: string;
-  picked: PickedFile | null;
+interface LaterProps extends WizardProps {
   step: Exclude<Step, { at: 'pick' | 'opening' }>;
   setStep(step: Step): void;
 }
 
-function LaterSteps({ namespace, picked, step, setStep }: LaterProps) {
+function LaterSteps({ step, setStep, ...rest }: LaterProps) {
   const toPick = () => setStep({ at: 'pick' });
-  if (step.at === 'send') return <Sending {...{ namespace, picked, step, setStep }} />;
+  if (step.at === 'send') return <Sending {...rest} step={step} setStep={setStep} />;
   const { opened } = step;
   if (step.at === 'columns') {
     return (
@@ -117,21 +118,22 @@ function LaterSteps({ namespace, picked, step, setStep }: LaterProps) {
   );
 }
 
-function Sending({ namespace, step, setStep }: LaterProps & { step: Extract<Step, { at: 'send' }> }) {
+function Sending({ namespace, onRegistered, step, setStep }: LaterProps & { step: Extract<Step, { at: 'send' }> }) {
   const { file, unfinished, chosen } = step;
   const mark = chosen?.opened.picked.mark ?? unfinished!.mark;
   const [known] = useState(() => unfinished ?? findUnfinished(namespace, mark));
   const schema = chosen?.opened.schema.name ?? known!.schema;
   const columns = chosen?.columns ?? known!.columns;
-  const onRegistered = (upload: string) => {
+  const done = (upload: string) => {
     if (chosen !== null && chosen.choices !== null) {
       rememberColumns(namespace, schema, chosen.opened.header, chosen.choices);
     }
-    navigate(routes.upload(namespace, upload));
+    onRegistered(upload);
   };
   return (
     <SendStep
-      {...{ namespace, file, mark, schema, columns, onRegistered }}
+      {...{ namespace, file, mark, schema, columns }}
+      onRegistered={done}
       resumed={known}
       onPick={() => setStep({ at: 'pick' })}
       onColumns={() =>

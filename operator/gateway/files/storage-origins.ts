@@ -9,7 +9,7 @@ const KEPT_MS = 60_000;
 /** A page does not wait longer for a storage that cannot be asked. */
 const WAIT_MS = 3_000;
 /** A file that is never put: its signed addresses say where files go. */
-const NOTHING = { key: 'nothing', size: 1, contentType: 'text/csv', checksum: null, sizeIsLimit: false };
+const NOTHING = { key: 'nothing', size: 1, sizeIsLimit: false, contentType: 'text/csv', checksum: null };
 
 type Deps = Pick<GatewayDeps, 'config' | 'storage' | 'clock' | 'signal' | 'log'>;
 

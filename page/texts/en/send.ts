@@ -36,9 +36,9 @@ export const send = {
   'send.refused-place-gone':
     'What was sent of this file is not there any more: files are kept for a day until they are complete. Send it again from its beginning.',
   'send.refused-schema':
-    'The kind of records “{schema}” was deleted or cannot be used now. Choose another one, or ask the person who looks after BatchUpload, and try again.',
+    'The record type “{schema}” was deleted or cannot be used now. Choose another one, or ask the person who looks after BatchUpload, and try again.',
   'send.refused-columns':
-    'The kind of records “{schema}” was changed meanwhile, and the columns do not fit it any more. Go back to the columns, and choose again.',
+    'The record type “{schema}” was changed meanwhile, and the columns do not fit it any more. Go back to the columns, and choose again.',
   'send.refused-storage-closed':
     'The storage takes no files from this page. The person who looks after BatchUpload must allow it; the words below say how.',
   'send.refused-storage':
@@ -49,6 +49,6 @@ export const send = {
     'You may not send files here any more. Ask the person who looks after BatchUpload for the right, and try again: what has arrived stays for a day.',
   'send.refused-other':
     'Try again. If it happens again, show the words below to the person who looks after BatchUpload.',
-  'send.choose-schema': 'Choose another kind of records',
+  'send.choose-schema': 'Choose another record type',
   'send.choose-columns': 'Back to the columns',
 } as const;

@@ -29,21 +29,21 @@ export const wizard = {
   'wizard.inspecting': 'Looking at “{name}” …',
   'wizard.picked': '“{name}” ({size})',
 
-  'wizard.schema-label': 'Kind of records',
+  'wizard.schema-label': 'Record type',
   'wizard.schema-hint': 'What the records of the file are, and so where they are stored.',
-  'wizard.schema-choose': 'Choose a kind of records',
+  'wizard.schema-choose': 'Choose a record type',
   'wizard.schema-fits': '{name}: all columns fit',
   'wizard.schema-partly': '{name}: {count} of {columns} columns fit',
   'wizard.schema-none': '{name}: no column fits',
   'wizard.schema-suggested': '“{name}” is suggested, because the columns of the file fit it best.',
-  'wizard.schema-missing': 'Choose the kind of records that the file has.',
+  'wizard.schema-missing': 'Choose the record type that the file has.',
   'wizard.schema-not-ready': '{name}: cannot be used now',
   'wizard.schema-not-ready-text':
-    'This kind of records cannot be used until it is mended. Ask the person who looks after BatchUpload.',
-  'wizard.schemas-failed': 'The kinds of records cannot be shown',
+    'This record type cannot be used until it is mended. Ask the person who looks after BatchUpload.',
+  'wizard.schemas-failed': 'The record types cannot be shown',
   'wizard.schemas-empty':
-    'No kinds of records are set up here yet. Ask the person who looks after BatchUpload to make one (a RecordSchema).',
-  'wizard.schema-failed': 'The kind of records cannot be read',
+    'No record types are set up here yet. Ask the person who looks after BatchUpload to make one (a RecordSchema).',
+  'wizard.schema-failed': 'The record type cannot be read',
 
   'wizard.unfinished-heading': 'Files that are not sent completely',
   'wizard.unfinished-text':

@@ -40,9 +40,9 @@ export const send: Record<keyof typeof reference, Entry> = {
   'send.refused-place-gone':
     'Lo que se había enviado de este archivo ya no está: los archivos se conservan un día hasta que están completos. Envíelo de nuevo desde el principio.',
   'send.refused-schema':
-    'El tipo de registros «{schema}» se borró o no se puede usar ahora. Elija otro, o consulte a la persona responsable de BatchUpload, e inténtelo de nuevo.',
+    'El tipo de registro «{schema}» se borró o no se puede usar ahora. Elija otro, o consulte a la persona responsable de BatchUpload, e inténtelo de nuevo.',
   'send.refused-columns':
-    'El tipo de registros «{schema}» cambió mientras tanto, y las columnas ya no encajan. Vuelva a las columnas y elija otra vez.',
+    'El tipo de registro «{schema}» cambió mientras tanto, y las columnas ya no encajan. Vuelva a las columnas y elija otra vez.',
   'send.refused-storage-closed':
     'El almacenamiento no acepta archivos de esta página. La persona responsable de BatchUpload debe permitirlo; el texto de abajo dice cómo.',
   'send.refused-storage':
@@ -53,6 +53,6 @@ export const send: Record<keyof typeof reference, Entry> = {
     'Ya no puede enviar archivos aquí. Pida el permiso a la persona responsable de BatchUpload e inténtelo de nuevo: lo que ya llegó se conserva un día.',
   'send.refused-other':
     'Inténtelo de nuevo. Si vuelve a ocurrir, muestre el texto de abajo a la persona responsable de BatchUpload.',
-  'send.choose-schema': 'Elegir otro tipo de registros',
+  'send.choose-schema': 'Elegir otro tipo de registro',
   'send.choose-columns': 'Volver a las columnas',
 };

@@ -32,21 +32,21 @@ export const wizard: Record<keyof typeof reference, Entry> = {
   'wizard.inspecting': 'Examinando «{name}»…',
   'wizard.picked': '«{name}» ({size})',
 
-  'wizard.schema-label': 'Tipo de registros',
+  'wizard.schema-label': 'Tipo de registro',
   'wizard.schema-hint': 'Qué son los registros del archivo y, por tanto, dónde se guardan.',
-  'wizard.schema-choose': 'Elija un tipo de registros',
+  'wizard.schema-choose': 'Elija un tipo de registro',
   'wizard.schema-fits': '{name}: encajan todas las columnas',
   'wizard.schema-partly': '{name}: encajan {count} de {columns} columnas',
   'wizard.schema-none': '{name}: no encaja ninguna columna',
   'wizard.schema-suggested': 'Se propone «{name}», porque es el que mejor encaja con las columnas del archivo.',
-  'wizard.schema-missing': 'Elija el tipo de registros que contiene el archivo.',
+  'wizard.schema-missing': 'Elija el tipo de registro que contiene el archivo.',
   'wizard.schema-not-ready': '{name}: ahora no se puede usar',
   'wizard.schema-not-ready-text':
-    'Este tipo de registros no se puede usar hasta que se corrija. Consulte a la persona responsable de BatchUpload.',
-  'wizard.schemas-failed': 'No se pueden mostrar los tipos de registros',
+    'Este tipo de registro no se puede usar hasta que se corrija. Consulte a la persona responsable de BatchUpload.',
+  'wizard.schemas-failed': 'No se pueden mostrar los tipos de registro',
   'wizard.schemas-empty':
-    'Aquí todavía no hay tipos de registros. Pida a la persona responsable de BatchUpload que cree uno (un RecordSchema).',
-  'wizard.schema-failed': 'No se puede leer el tipo de registros',
+    'Aquí todavía no hay tipos de registro. Pida a la persona responsable de BatchUpload que cree uno (un RecordSchema).',
+  'wizard.schema-failed': 'No se puede leer el tipo de registro',
 
   'wizard.unfinished-heading': 'Archivos que no se han enviado por completo',
   'wizard.unfinished-text':

@@ -2,10 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { findColumnFault } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { matchColumns } from '#page/check/match-columns.ts';
-import { findTwice, toMapping } from '#page/wizard/columns.ts';
+import { findTwice, toColumns, toMapping } from '#page/wizard/columns.ts';
 import { findColumnErrors } from '#page/wizard/find-column-errors.ts';
 import type { Choice } from '#page/wizard/propose-columns.ts';
-import { toColumns } from '#page/wizard/remembered-columns.ts';
 
 function schema(fields: string[], more: Partial<RecordSchemaSpec> = {}): RecordSchemaSpec {
   const target = { table: 't', columns: fields.map((name) => ({ name, field: name })) };
@@ -78,7 +77,12 @@ describe('findColumnErrors', () => {
   });
 
   it('finds names that nobody can tell apart, and columns without a name', () => {
-    const twice = findColumnErrors(['name', 'x', 'x', 'city'], spec, [field('name'), 'ignore', 'ignore', field('city')]);
+    const twice = findColumnErrors(['name', 'x', 'x', 'city'], spec, [
+      field('name'),
+      'ignore',
+      'ignore',
+      field('city'),
+    ]);
     expect(twice).toEqual([]);
     const same = findColumnErrors(['name', 'Ort', 'Ort'], spec, [field('name'), field('city'), 'ignore']);
     expect(same.map(({ kind }) => kind)).toContain('SameName');

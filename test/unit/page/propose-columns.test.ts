@@ -127,7 +127,12 @@ describe('proposeColumns', () => {
     const name = fc.string({ maxLength: 12 });
     fc.assert(
       fc.property(fc.array(name, { maxLength: 8 }), fc.uniqueArray(name, { maxLength: 8 }), (header, names) => {
-        const found = chosen(propose(header, names.map((each) => text(each))));
+        const found = chosen(
+          propose(
+            header,
+            names.map((each) => text(each)),
+          ),
+        );
         expect(found).toHaveLength(header.length);
         const fields = found.filter((field) => field !== null);
         expect(new Set(fields).size).toBe(fields.length);
