@@ -41,7 +41,6 @@ export function createGateway(deps: {
   log: Logger;
   metrics: GatewayMetrics;
   limits?: ServerLimits;
-  fileLimits?: FileLimits;
   /** Shorter in tests. */
   drainMs?: number;
   /** Smaller in tests. */

@@ -41,7 +41,7 @@ export type Language = 'en' | 'es';
 export const LANGUAGES: Record<Language, string> = { en: 'English', es: 'Español' };
 export const CATALOGUES: Record<Language, Record<TextKey, Entry>> = {
   en,
-  es: { ...esShell, ...esViews, ...esTemplates, ...esProblems, ...esSession, ...esWizard, ...esSend },
+  es: { ...esShell, ...esViews, ...esTemplates, ...esProblems, ...esSession, ...esWizard, ...esSend, ...esForms },
 };
 
 /** A number is written as the language writes numbers. */

@@ -34,7 +34,6 @@ export interface AccessSpec {
 export interface GatewayOptions {
   config?: Partial<GatewayConfig>;
   limits?: ServerLimits;
-  fileLimits?: FileLimits;
   /** The time in ms that answers get at the end. */
   drainMs?: number;
   /** Above which size a file is put in parts, and how large the parts are. */
