@@ -1,7 +1,7 @@
 /** What the check has found: faults by code with rows, equal keys, and what only the database can say. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Alert } from '#page/app/components/alert.tsx';
-import type { CheckSummary, CodeSummary, Fault, OpenQuestion, RepeatedKeys } from '#page/check/protocol.ts';
+import type { CheckSummary, CodeSummary, OpenQuestion, RepeatedKeys } from '#page/check/protocol.ts';
 import { formatList, formatNumber } from '#page/texts/format.ts';
 import { language, t } from '#page/texts/language.ts';
 import { explainCode } from '#page/views/explain-code.ts';
@@ -69,7 +69,7 @@ function Code({ code: { code, count, samples } }: { code: CodeSummary }) {
       <ul class="usa-list">
         {samples.map((fault) => (
           <li key={`${fault.rowNumber} ${fault.field ?? ''}`} lang="en">
-            {faultText(fault)}
+            {t('wizard.codes-row', { row: fault.rowNumber, message: fault.message })}
           </li>
         ))}
       </ul>
@@ -77,11 +77,6 @@ function Code({ code: { code, count, samples } }: { code: CodeSummary }) {
       <p class="app-small">{t('faults.code', { code })}</p>
     </li>
   );
-}
-
-function faultText({ rowNumber, field, message }: Fault): string {
-  if (field === null) return t('wizard.codes-row', { row: rowNumber, message });
-  return t('wizard.codes-row-field', { row: rowNumber, field, message });
 }
 
 const BECOME = {

@@ -74,7 +74,7 @@ export function ColumnTable(props: ColumnTableProps) {
 function Samples({ values }: { values: readonly string[] }) {
   const shown = [...new Set(values)].filter((value) => value.trim() !== '').slice(0, SAMPLES);
   return (
-    <ul class="usa-list usa-list--unstyled app-samples">
+    <ul class="app-first-values">
       {shown.map((value) => (
         <li key={value}>
           <bdi>{value.length > 40 ? `${value.slice(0, 40)}…` : value}</bdi>

@@ -6,6 +6,10 @@ import { language, t } from '#page/texts/language.ts';
 import { titleOf } from './column-error-text.ts';
 import type { LoadedSchema } from './load-schema.ts';
 
+/** Characters of a value that are shown, and of a value that stays on one line. */
+const MOST = 120;
+const SHORT = 24;
+
 export interface FirstRowsProps {
   rows: Extract<CheckEvent, { type: 'rows' }>;
   schema: LoadedSchema;
@@ -26,11 +30,11 @@ export function FirstRows({ rows: { fields, rows }, schema }: FirstRowsProps) {
           isRowHeader: true,
           cell: ({ rowNumber }) => formatNumber(language.value, rowNumber),
         },
-        ...(hasFaults ? [{ heading: t('wizard.rows-faults'), cell: (row: ShownRow) => <Faults row={row} /> }] : []),
         ...fields.map((field, i) => ({
           heading: titleOf(schema, field),
           cell: ({ values }: ShownRow) => <Value value={values[i] ?? null} />,
         })),
+        ...(hasFaults ? [{ heading: t('wizard.rows-faults'), cell: (row: ShownRow) => <Faults row={row} /> }] : []),
       ]}
     />
   );
@@ -38,7 +42,12 @@ export function FirstRows({ rows: { fields, rows }, schema }: FirstRowsProps) {
 
 function Value({ value }: { value: string | null }) {
   if (value === null) return <span class="app-no-value">{t('wizard.rows-empty')}</span>;
-  return <bdi class="app-value">{value.length > 120 ? `${value.slice(0, 120)}…` : value}</bdi>;
+  const isShort = value.length <= SHORT;
+  return (
+    <bdi class={isShort ? 'app-value app-value--short' : 'app-value'}>
+      {value.length > MOST ? `${value.slice(0, MOST)}…` : value}
+    </bdi>
+  );
 }
 
 function Faults({ row: { faults } }: { row: ShownRow }) {
@@ -46,7 +55,7 @@ function Faults({ row: { faults } }: { row: ShownRow }) {
     <ul class="usa-list usa-list--unstyled">
       {faults.map(({ code, field, message }) => (
         <li key={`${code} ${field ?? ''}`} lang="en">
-          {field === null ? message : `${field}: ${message}`}
+          {message}
         </li>
       ))}
     </ul>

@@ -144,7 +144,6 @@ export const wizard = {
     other: '{count} times',
   },
   'wizard.codes-row': 'Row {row}: {message}',
-  'wizard.codes-row-field': 'Row {row}, {field}: {message}',
   'wizard.codes-more': 'These are the first ones.',
   'wizard.repeated-heading': 'Records with the same key',
   'wizard.repeated-text': {
@@ -180,9 +179,9 @@ export const wizard = {
   'wizard.send-without-check': 'Send without a check',
   'wizard.ask-heading': 'Send the file with its faults?',
   'wizard.ask-text': {
-    one: '{count} record has faults. It is not stored, and you get it back as a file after the upload. All others are stored.',
+    one: '{count} record has faults. It is not stored, and you get it back as a file after the upload. The others are loaded.',
     other:
-      '{count} records have faults. They are not stored, and you get them back as a file after the upload. All others are stored.',
+      '{count} records have faults. They are not stored, and you get them back as a file after the upload. The others are loaded.',
   },
   'wizard.ask-part': 'Only the beginning of the file was checked: there may be more.',
   'wizard.ask-send': 'Send with faults',

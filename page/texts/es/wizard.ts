@@ -148,7 +148,6 @@ export const wizard: Record<keyof typeof reference, Entry> = {
     other: '{count} veces',
   },
   'wizard.codes-row': 'Fila {row}: {message}',
-  'wizard.codes-row-field': 'Fila {row}, {field}: {message}',
   'wizard.codes-more': 'Estas son las primeras.',
   'wizard.repeated-heading': 'Registros con la misma clave',
   'wizard.repeated-text': {
@@ -184,9 +183,9 @@ export const wizard: Record<keyof typeof reference, Entry> = {
   'wizard.send-without-check': 'Enviar sin revisión',
   'wizard.ask-heading': '¿Enviar el archivo con sus fallos?',
   'wizard.ask-text': {
-    one: '{count} registro tiene fallos. No se guarda, y lo recibe de vuelta en un archivo después de la carga. Todos los demás se guardan.',
+    one: '{count} registro tiene fallos. No se guarda, y lo recibe de vuelta en un archivo después de la carga. Los demás se cargan.',
     other:
-      '{count} registros tienen fallos. No se guardan, y los recibe de vuelta en un archivo después de la carga. Todos los demás se guardan.',
+      '{count} registros tienen fallos. No se guardan, y los recibe de vuelta en un archivo después de la carga. Los demás se cargan.',
   },
   'wizard.ask-part': 'Solo se revisó el principio del archivo: puede haber más.',
   'wizard.ask-send': 'Enviar con fallos',
