@@ -214,7 +214,6 @@ export const views = {
   'faults.code': 'Code {code}',
   'faults.samples': 'Some of these records',
   'faults.row': 'Row {row}',
-  'faults.field': 'Field {field}:',
   'faults.no-samples': 'None of the first failed records is of this kind. All are in the file of failed records.',
   'faults.what-rule': 'A rule of the record type does not hold',
   'faults.mend-rule': 'Change the values so that the rule holds.',

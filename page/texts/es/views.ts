@@ -218,7 +218,6 @@ export const views: Record<keyof typeof reference, Entry> = {
   'faults.code': 'Código {code}',
   'faults.samples': 'Algunos de estos registros',
   'faults.row': 'Fila {row}',
-  'faults.field': 'Campo {field}:',
   'faults.no-samples':
     'Ninguno de los primeros registros fallidos es de esta clase. Todos están en el archivo de registros fallidos.',
   'faults.what-rule': 'No se cumple una regla del tipo de registro',
