@@ -97,8 +97,8 @@ export async function call<T>(method: Method, path: string, body?: unknown, opti
 export const send = client.send;
 
 /** Watches uploads: `path` ends with `uploads/watch` or `uploads/{name}/watch`. */
-export function watch(path: string, onEvent: (event: WatchEvent) => void): { close(): void } {
-  return openWatch({ client, pause }, path, onEvent);
+export function watch(path: string, onEvent: (event: WatchEvent) => void, lastEventId?: string): { close(): void } {
+  return openWatch({ client, pause }, path, onEvent, lastEventId);
 }
 
 /** The wait is over as soon as another try is worth it: the browser is online again, or the tab is looked at again. */

@@ -81,6 +81,8 @@ export interface Upload {
 export interface UploadPage {
   items: Upload[];
   nextCursor?: string;
+  /** A watch with this id tells what has changed since the page. */
+  lastEventId: string;
 }
 
 export interface ErrorCounts {

@@ -5,6 +5,7 @@ import { ProblemError } from '#page/api/problem-error.ts';
 import { t } from '#page/texts/language.ts';
 import { Announcer } from './components/announcer.tsx';
 import { Loading } from './components/loading.tsx';
+import { PageHeading } from './components/page-heading.tsx';
 import { ProblemAlert } from './components/problem-alert.tsx';
 import { CurrentView } from './current-view.tsx';
 import { ErrorBoundary } from './error-boundary.tsx';
@@ -46,5 +47,10 @@ function SignedIn() {
   if (session.value !== null) return <CurrentView key={JSON.stringify(route.value)} route={route.value} />;
   if (refusal === null) return <Loading />;
   if (refusal instanceof ProblemError && refusal.status === 401) return <SignInPage />;
-  return <ProblemAlert heading={t('shell.no-session')} error={refusal} onRetry={load} />;
+  return (
+    <div class="app-stack">
+      <PageHeading title={t('shell.no-session')} />
+      <ProblemAlert heading={t('shell.no-session')} error={refusal} onRetry={load} />
+    </div>
+  );
 }

@@ -2,6 +2,7 @@ import { Component, type ComponentChildren } from 'preact';
 import { t } from '#page/texts/language.ts';
 import { Alert } from './components/alert.tsx';
 import { Button } from './components/button.tsx';
+import { PageHeading } from './components/page-heading.tsx';
 import { route } from './router.ts';
 
 interface State {
@@ -22,16 +23,19 @@ export class ErrorBoundary extends Component<{ children: ComponentChildren }, St
     const { error, at } = this.state;
     if (error === null || at !== route.value) return this.props.children;
     return (
-      <Alert tone="error" heading={t('shell.defect')} live="assertive">
-        <p>{t('shell.defect-what-to-do')}</p>
-        <p>
-          <Button onClick={() => location.reload()}>{t('shell.reload')}</Button>
-        </p>
-        <details class="app-details">
-          <summary>{t('shell.technical')}</summary>
-          <pre class="app-record">{error instanceof Error ? (error.stack ?? error.message) : String(error)}</pre>
-        </details>
-      </Alert>
+      <div class="app-stack">
+        <PageHeading title={t('shell.defect')} />
+        <Alert tone="error" live="assertive">
+          <p>{t('shell.defect-what-to-do')}</p>
+          <p>
+            <Button onClick={() => location.reload()}>{t('shell.reload')}</Button>
+          </p>
+          <details class="app-details">
+            <summary>{t('shell.technical')}</summary>
+            <pre class="app-record">{error instanceof Error ? (error.stack ?? error.message) : String(error)}</pre>
+          </details>
+        </Alert>
+      </div>
     );
   }
 }

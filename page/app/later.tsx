@@ -4,6 +4,7 @@ import { t } from '#page/texts/language.ts';
 import { Alert } from './components/alert.tsx';
 import { Button } from './components/button.tsx';
 import { Loading } from './components/loading.tsx';
+import { PageHeading } from './components/page-heading.tsx';
 
 export interface LaterProps<Props extends object> {
   /** Fetches the component. */
@@ -24,11 +25,14 @@ export function Later<Props extends object>({ load, props }: LaterProps<Props>) 
   if (Component !== null) return <Component {...props} />;
   if (!isMissing) return <Loading />;
   return (
-    <Alert tone="error" heading={t('shell.no-code')} live="assertive">
-      <p>{t('shell.no-code-why')}</p>
-      <p>
-        <Button onClick={() => location.reload()}>{t('shell.reload')}</Button>
-      </p>
-    </Alert>
+    <div class="app-stack">
+      <PageHeading title={t('shell.no-code')} />
+      <Alert tone="error" live="assertive">
+        <p>{t('shell.no-code-why')}</p>
+        <p>
+          <Button onClick={() => location.reload()}>{t('shell.reload')}</Button>
+        </p>
+      </Alert>
+    </div>
   );
 }

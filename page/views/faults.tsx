@@ -100,13 +100,11 @@ function Samples({ records }: { records: FailedRecord[] }) {
       {records.map(({ row, faults, data }) => (
         <li key={row} class="app-stack app-stack--close">
           <strong>{t('faults.row', { row: formatNumber(language.value, row) })}</strong>
-          <ul class="usa-list">
-            {faults.map(({ code, field, message }, index) => (
-              <li key={`${code} ${field ?? ''} ${index}`} lang="en">
-                {message}
-              </li>
-            ))}
-          </ul>
+          {faults.map(({ code, field, message }) => (
+            <p key={`${code} ${field ?? ''} ${message}`} lang="en">
+              {message}
+            </p>
+          ))}
           {data !== undefined && <pre class="app-record">{data}</pre>}
         </li>
       ))}

@@ -1,7 +1,7 @@
 /** How an upload stands, in a word. Pure. */
 
 import type { Condition, Upload } from '#page/api/types.ts';
-import type { IconName } from '#page/app/components/icon.tsx';
+import type { IconName } from '#page/app/components/icon-paths.ts';
 import type { Tone } from '#page/app/components/tones.ts';
 
 export type UploadState =

@@ -42,6 +42,7 @@ export function UploadView({ namespace, name }: UploadViewProps) {
     <div class="app-stack">
       {back}
       {upload === null && problem === null && <Loading />}
+      {upload === null && problem !== null && <PageHeading title={name} />}
       {problem !== null && (
         <ProblemAlert
           heading={t(upload === null ? 'upload.not-loaded' : 'upload.refused')}

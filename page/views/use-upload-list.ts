@@ -29,6 +29,7 @@ export function useUploadList(namespace: string, filters: Filters): UploadListSt
   const [isLost, setLost] = useState(false);
   const [loads, setLoads] = useState(0);
   const asked = useRef<Asked | null>(null);
+  const since = useRef('');
 
   useEffect(() => {
     const ended = new AbortController();
@@ -38,6 +39,7 @@ export function useUploadList(namespace: string, filters: Filters): UploadListSt
         const page = await fetchPage(namespace, toQuery(question), ended.signal);
         asked.current = question;
         setProblem(null);
+        since.current = page.lastEventId;
         setList(toList(page));
       } catch (error) {
         if (!ended.signal.aborted) setProblem(error);
@@ -53,7 +55,7 @@ export function useUploadList(namespace: string, filters: Filters): UploadListSt
   const isThere = list !== null;
   useEffect(() => {
     if (!isThere) return;
-    return watchInBatches(namespace, (events) => {
+    return watchInBatches(namespace, since.current, (events) => {
       setLost(events.findLast(({ type }) => type !== 'lost' && type !== 'refused') === undefined);
       setList((before) => (before === null ? null : applyEvents(before, events, asked.current!)));
     });
@@ -79,7 +81,7 @@ function fetchPage(namespace: string, query: string, signal?: AbortSignal): Prom
 }
 
 /** @returns a function that ends the watch */
-function watchInBatches(namespace: string, onEvents: (events: WatchEvent[]) => void): () => void {
+function watchInBatches(namespace: string, since: string, onEvents: (events: WatchEvent[]) => void): () => void {
   let events: WatchEvent[] = [];
   const timer = setInterval(() => {
     if (events.length === 0) return;
@@ -87,7 +89,7 @@ function watchInBatches(namespace: string, onEvents: (events: WatchEvent[]) => v
     events = [];
     onEvents(told);
   }, SHOW_MS);
-  const { close } = watch(apiPath(namespace, 'uploads', 'watch'), (event) => events.push(event));
+  const { close } = watch(apiPath(namespace, 'uploads', 'watch'), (event) => events.push(event), since);
   return () => {
     clearInterval(timer);
     close();

@@ -10,6 +10,7 @@ import { findUpload, isVisible } from './find-upload.ts';
 import { LIST_QUERY, listUploads, UPLOAD_LIST } from './list-uploads.ts';
 import { representUpload } from './represent-upload.ts';
 import type { UploadDeps, UploadRequest } from './upload-deps.ts';
+import { createUploadFeed, type UploadFeed } from './upload-feed.ts';
 import { NAMESPACE_PARAMS, NEW_UPLOAD, UPLOAD, UPLOAD_PARAMS } from './upload-schemas.ts';
 import { watchRoutes } from './watch-routes.ts';
 
@@ -22,10 +23,17 @@ const REGISTRATION_BYTES = 1024 ** 2;
 const nothing = (description: string) => Type.Unsafe<undefined>({ type: 'null', description });
 
 export function uploadRoutes(app: GatewayApp, deps: UploadDeps): void {
+  let made: UploadFeed | null = null;
+  // A gateway whose uploads nobody lists or watches keeps no record of changes.
+  const feed = () => {
+    made ??= createUploadFeed(deps.uploads);
+    return made;
+  };
+  app.addHook('onClose', async () => made?.close());
   createRoute(app, deps);
-  listRoute(app, deps);
+  listRoute(app, deps, feed);
   getRoute(app, deps);
-  watchRoutes(app, deps);
+  watchRoutes(app, deps, feed);
   retryRoute(app, deps);
   deleteRoute(app, deps);
 }
@@ -64,7 +72,7 @@ function createRoute(app: GatewayApp, deps: UploadDeps): void {
   );
 }
 
-function listRoute(app: GatewayApp, deps: UploadDeps): void {
+function listRoute(app: GatewayApp, deps: UploadDeps, feed: () => UploadFeed): void {
   app.get(
     '/uploads',
     {
@@ -81,8 +89,9 @@ function listRoute(app: GatewayApp, deps: UploadDeps): void {
     },
     async (request) => {
       const { namespace } = request.params;
+      const lastEventId = String(feed().newest());
       const { items, nextCursor } = listUploads(visibleUploads(deps, namespace, request), request.query);
-      return { items: items.map(representUpload), ...(nextCursor === null ? {} : { nextCursor }) };
+      return { items: items.map(representUpload), ...(nextCursor === null ? {} : { nextCursor }), lastEventId };
     },
   );
 }

@@ -48,7 +48,7 @@ export const templates = {
   'type.binary': 'Bytes in Base64.',
   'type.integer': 'A whole number, such as 42.',
   'type.number': 'A number, such as {example}.',
-  'type.boolean': 'Yes or no, written as {yes} or {no}.',
+  'type.boolean': 'Yes, written as {yes}, or no, written as {no}.',
   'type.date': 'A date, written as in {example}.',
   'type.time': 'A time of day, written as in {example}.',
   'type.datetime': 'A date with a time, written as in {example}.',

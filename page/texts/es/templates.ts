@@ -51,7 +51,7 @@ export const templates: Record<keyof typeof reference, Entry> = {
   'type.binary': 'Bytes en Base64.',
   'type.integer': 'Un número entero, como 42.',
   'type.number': 'Un número, como {example}.',
-  'type.boolean': 'Sí o no, escrito como {yes} o {no}.',
+  'type.boolean': 'Sí, escrito como {yes}, o no, escrito como {no}.',
   'type.date': 'Una fecha, escrita como en {example}.',
   'type.time': 'Una hora del día, escrita como en {example}.',
   'type.datetime': 'Una fecha con hora, escrita como en {example}.',
