@@ -382,7 +382,10 @@ describe('a session that was signed out', () => {
         headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
         body,
       });
-      expect([body, answer.status]).toEqual([body, 403]);
+      expect([answer.status, await answer.text()]).toEqual([
+        403,
+        expect.stringContaining('belongs to another session'),
+      ]);
     }
     expect((await alice.call('GET', PROBE)).status).toBe(200);
   });
