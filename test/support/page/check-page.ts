@@ -3,16 +3,19 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import type { CDPSession } from 'playwright-core';
+import type { CDPSession, Page } from 'playwright-core';
 import { build, type Rolldown } from 'vite';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { DeclaredFormat } from '#api/source-format.ts';
 import { documentPolicy, isWorker, WORKER_POLICY } from '#operator/gateway/page/page-policy.ts';
-import type { CheckEvent, CheckRequest, CheckSummary } from '#page/check/types.ts';
+import type { CheckEvent, CheckRequest, CheckSummary, FileFacts, WholeFault } from '#page/check/types.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { startBrowser } from '#support/page/chromium.ts';
 
 export interface CheckPage extends AsyncDisposable {
   version: string;
+  /** The document has a field of files, named File, and the global `checkClient`, a {@link CheckClient}. */
+  page: Page;
   check(options: {
     path: string;
     /** The file is picked, and so many copies of it behind each other are checked. */
@@ -20,6 +23,12 @@ export interface CheckPage extends AsyncDisposable {
     spec: RecordSchemaSpec;
     columnTypes: ColumnType[] | null;
   }): Promise<Measured>;
+}
+
+/** What the page imports. */
+export interface CheckClient {
+  startCheck(request: CheckRequest, onEvent: (event: CheckEvent) => void): { cancel(): void };
+  inspectFile(file: File, declared: DeclaredFormat): Promise<FileFacts | WholeFault>;
 }
 
 export interface Measured {
@@ -34,7 +43,8 @@ export interface Measured {
 }
 
 const pageFile = (name: string) => fileURLToPath(new URL(`../../../page/${name}`, import.meta.url));
-const DOCUMENT = '<!doctype html><title>Check</title><input type="file" aria-label="File">';
+const DOCUMENT =
+  '<!doctype html><title>Check</title><input type="file" aria-label="File"><script type="module" src="/page/start.js"></script>';
 
 export async function openCheckPage(): Promise<CheckPage> {
   await using stack = new AsyncDisposableStack();
@@ -53,16 +63,17 @@ export async function openCheckPage(): Promise<CheckPage> {
   const page = await (await open()).newPage();
   page.on('console', (message) => message.type() === 'error' && console.error(message.text()));
   await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/page/`);
+  await page.waitForFunction(() => 'checkClient' in globalThis);
   const pid = await rendererPid(await browser.newBrowserCDPSession());
-  const client = `/page/${[...files.keys()].find((name) => name.includes('client'))}`;
   const owned = stack.move();
   return {
     version: browser.version(),
+    page,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
     async check({ path, copies, spec, columnTypes }) {
       await page.getByLabel('File').setInputFiles(path);
       const restMiB = await memoryMiB(pid, 'VmRSS');
-      const result = await page.getByLabel('File').evaluate(checkInPage, { client, copies, spec, columnTypes });
+      const result = await page.getByLabel('File').evaluate(checkInPage, { copies, spec, columnTypes });
       return { ...result, restMiB, peakMiB: await memoryMiB(pid, 'VmHWM') };
     },
   };
@@ -77,21 +88,20 @@ async function buildClient(): Promise<Map<string, string>> {
       rolldownOptions: { input: pageFile('check/client.ts'), preserveEntrySignatures: 'strict' },
     },
   })) as Rolldown.RolldownOutput;
-  return new Map(output.map((file) => [file.fileName, file.type === 'chunk' ? file.code : String(file.source)]));
+  const files = new Map(output.map((file) => [file.fileName, file.type === 'chunk' ? file.code : String(file.source)]));
+  const client = output.find((file) => file.type === 'chunk' && file.isEntry)!.fileName;
+  return files.set('start.js', `import * as client from '/page/${client}'; globalThis.checkClient = client;`);
 }
 
 interface InPage {
-  client: string;
   copies: number;
   spec: RecordSchemaSpec;
   columnTypes: ColumnType[] | null;
 }
 
 /** Runs in the page. The page looks at the clock again and again while the Worker works. */
-async function checkInPage(input: unknown, { client, copies, spec, columnTypes }: InPage) {
-  const { startCheck } = (await import(client)) as {
-    startCheck(request: CheckRequest, onEvent: (event: CheckEvent) => void): void;
-  };
+async function checkInPage(input: unknown, { copies, spec, columnTypes }: InPage) {
+  const { startCheck } = (globalThis as unknown as { checkClient: CheckClient }).checkClient;
   const picked = (input as { files: File[] }).files[0]!;
   const file = copies === 1 ? picked : new File(Array(copies).fill(picked), picked.name);
   const startMs = performance.now();

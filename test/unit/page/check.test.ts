@@ -238,6 +238,13 @@ describe('reading', () => {
     expect(pieces.map(([start]) => start)).toEqual([0, ...pieces.slice(0, -1).map(([, end]) => end)]);
   });
 
+  it('a folder that seems to be a file of no bytes is told', async () => {
+    const arrayBuffer = () => Promise.reject(new DOMException('a folder', 'NotFoundError'));
+    const folder = Object.assign(new File([], 'folder'), { arrayBuffer });
+    const [answer] = await ask({ type: 'inspect', file: folder, declared: {} });
+    expect(answer).toMatchObject({ type: 'failed', fault: { reason: 'FileUnreadable' } });
+  });
+
   it.each([
     ['a file that changes while it is read', () => Promise.reject(new DOMException('changed', 'NotReadableError'))],
     ['a folder, or a file that is gone', () => Promise.reject(new DOMException('gone', 'NotFoundError'))],
