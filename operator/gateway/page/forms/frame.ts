@@ -60,7 +60,7 @@ function renderPerson({ displayName, csrf }: NonNullable<View['session']>, t: Vi
   return html`<form method="post" action="/page/logout">
 <input type="hidden" name="csrf" value="${csrf}">
 <span>${t('forms.signed-in', { name: displayName })}</span>
-<button class="usa-button usa-button--unstyled" type="submit">${t('forms.sign-out')}</button>
+<button class="usa-button usa-button--unstyled" type="submit">${t('shell.sign-out')}</button>
 </form>`;
 }
 
