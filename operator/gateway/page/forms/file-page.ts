@@ -85,7 +85,7 @@ export function renderGone(view: View, { namespace, fileName }: FilePage): strin
   const { t } = view;
   const content = [
     html`<p>${t('forms.gone-text')}</p>`,
-    renderButtonLink(formPaths.new(namespace, { name: fileName }), t('forms.send-file')),
+    renderButtonLink(formPaths.new(namespace, { name: fileName }), t('uploads.send')),
     renderLink(formPaths.uploads(namespace), t('forms.back')),
   ];
   return renderFrame(view, t('forms.gone', { file: fileName }), content);

@@ -16,7 +16,7 @@ export interface NewPage {
 export function renderNew(view: View, page: NewPage): string {
   const { t, session } = view;
   const { namespace, schemas, errors } = page;
-  const title = t('forms.new', { group: namespace });
+  const title = t('forms.new', { workspace: namespace });
   const back = renderLink(formPaths.uploads(namespace), t('forms.back'));
   if (schemas !== null && schemas.length === 0) {
     return renderFrame(view, title, [renderAlert('info', { content: html`<p>${t('forms.no-schemas')}</p>` }), back]);
