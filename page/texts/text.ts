@@ -2,6 +2,8 @@
  * The catalogue: every text that a person reads on the page, by its key. English is the reference, and another language has
  * the same keys. Needs no DOM, so that the gateway's pages without JavaScript have the same texts.
  */
+
+import { forms as enForms } from './en/forms.ts';
 import { problems as enProblems } from './en/problems.ts';
 import { send as enSend } from './en/send.ts';
 import { session as enSession } from './en/session.ts';
@@ -9,6 +11,7 @@ import { shell as enShell } from './en/shell.ts';
 import { templates as enTemplates } from './en/templates.ts';
 import { views as enViews } from './en/views.ts';
 import { wizard as enWizard } from './en/wizard.ts';
+import { forms as esForms } from './es/forms.ts';
 import { problems as esProblems } from './es/problems.ts';
 import { send as esSend } from './es/send.ts';
 import { session as esSession } from './es/session.ts';
@@ -29,6 +32,7 @@ const en = {
   ...enSession,
   ...enWizard,
   ...enSend,
+  ...enForms,
 } as const;
 
 export type TextKey = keyof typeof en;
@@ -37,7 +41,7 @@ export type Language = 'en' | 'es';
 export const LANGUAGES: Record<Language, string> = { en: 'English', es: 'Español' };
 export const CATALOGUES: Record<Language, Record<TextKey, Entry>> = {
   en,
-  es: { ...esShell, ...esViews, ...esTemplates, ...esProblems, ...esSession, ...esWizard, ...esSend },
+  es: { ...esShell, ...esViews, ...esTemplates, ...esProblems, ...esSession, ...esWizard, ...esSend, ...esForms },
 };
 
 /** A number is written as the language writes numbers. */

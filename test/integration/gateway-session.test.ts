@@ -3,6 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { generateKeyPair, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Clock, systemClock } from '#common/clock.ts';
+import { createKubeClient } from '#kube/client.ts';
+import { createEndedSessions } from '#operator/gateway/session/ended-sessions.ts';
 import { EventReader } from '#support/gateway/event-reader.ts';
 import { addProbe } from '#support/gateway/gateway.ts';
 import { PAGE_CLIENT } from '#support/gateway/identity-provider.ts';
@@ -15,6 +18,8 @@ import {
   startPage,
   type TestPage,
 } from '#support/page/start-page.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 
 const SESSION = '__Host-batch-upload-session';
 const LOGIN = '__Host-batch-upload-login';
@@ -541,6 +546,61 @@ describe('signing in', () => {
   });
 
   it.each([
+    ['says nothing of ways', undefined, 'header'],
+    ['takes both ways', ['client_secret_post', 'client_secret_basic'], 'header'],
+    ['takes the secret in the body alone', ['client_secret_post'], 'body'],
+  ])('proves the client in the way that the provider takes: one that %s', async (_, methods, way) => {
+    const seen: { header: string; body: string }[] = [];
+    page.provider.answer(async (request, response, provider) => {
+      const { issuer } = page.provider;
+      if (request.url === '/token') {
+        const body = Buffer.concat(await request.toArray()).toString();
+        seen.push({ header: request.headers.authorization ?? '', body });
+        return void response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}');
+      }
+      if (!request.url?.startsWith('/.well-known')) return provider();
+      const document = {
+        issuer,
+        authorization_endpoint: `${issuer}/auth`,
+        token_endpoint: `${issuer}/token`,
+        jwks_uri: `${issuer}/jwks`,
+        token_endpoint_auth_methods_supported: methods,
+      };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document));
+    });
+    const replica = await page.startReplica();
+    const jar = createJar();
+    const callback = await beginSignIn({ origin: replica.url, page: page.origin, user: 'alice', jar });
+    expect((await jar.fetch(callback.href.replace(page.origin, replica.url))).status).toBe(400);
+    await replica.stop();
+    expect(seen).toHaveLength(1);
+    const { header, body } = seen[0]!;
+    expect([header.startsWith('Basic '), body.includes('client_secret=')]).toEqual([way === 'header', way === 'body']);
+    expect(body).toContain('code_verifier=');
+  });
+
+  it.each<[string, (document: Record<string, unknown>) => void]>([
+    ['names another issuer', (document) => Object.assign(document, { issuer: 'https://evil.example.com' })],
+    [
+      'leads browsers to a script',
+      (document) => Object.assign(document, { authorization_endpoint: 'javascript:alert(1)' }),
+    ],
+    ['has no place to sign in', (document) => void delete document['authorization_endpoint']],
+    ['says more than any provider does', (document) => Object.assign(document, { x: 'x'.repeat(600_000) })],
+  ])('leads nobody to a provider that %s', async (_, spoil) => {
+    page.provider.answer((_request, response) => {
+      const { issuer } = page.provider;
+      const document = { issuer, authorization_endpoint: `${issuer}/auth`, token_endpoint: `${issuer}/token` };
+      spoil(document);
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document));
+    });
+    const replica = await page.startReplica();
+    const answer = await fetch(`${replica.url}/page/login`, { redirect: 'manual' });
+    await replica.stop();
+    expect([answer.status, answer.headers.get('location')]).toEqual([503, null]);
+  });
+
+  it.each([
     '//evil.example.com',
     '/\\evil.example.com',
     'https://evil.example.com',
@@ -556,6 +616,72 @@ describe('signing in', () => {
 });
 
 describe('the list of ended sessions', () => {
+  const openList = async (
+    name: string,
+    { clock = systemClock, mostEntries }: { clock?: Clock; mostEntries?: number } = {},
+  ) => {
+    const place = { namespace: 'system', name };
+    const client = createKubeClient({ access: page.api.access, userAgent: 'test' });
+    const log = createRecordingLog();
+    const list = createEndedSessions({ client, clock, log, place, ...(mostEntries ? { mostEntries } : {}) });
+    const stop = new AbortController();
+    const running = list.run(stop.signal);
+    await list.reflector.synced;
+    const close = async () => {
+      stop.abort();
+      await running;
+      await client.close();
+    };
+    const stored = () => page.api.get('configmaps', 'system', name)?.['data'] as Record<string, string>;
+    return { list, close, stored, log };
+  };
+  const HOUR = 3_600_000;
+
+  it('ends all sessions rather than let one come back when it is full', async () => {
+    page.api.put('configmaps', { metadata: { namespace: 'system', name: 'full' } });
+    const { list, close, stored, log } = await openList('full', { mostEntries: 3 });
+    const other = await openList('full');
+    const from = Date.now() - 1_000;
+    const sessions = Array.from({ length: 4 }, (_, i) => ({ id: `s${i}`, issuedAt: from, expiresAt: from + HOUR }));
+    for (const session of sessions) {
+      await list.add(session);
+      await vi.waitFor(() => expect(other.list.has(session)).toBe(true));
+    }
+    expect(Object.keys(stored()).toSorted()).toEqual(['before', 's3']);
+    for (const { list: each } of [{ list }, other]) {
+      for (const session of sessions) expect(each.has(session)).toBe(true);
+      expect(each.has({ id: 'another', issuedAt: from })).toBe(true);
+      expect(each.has({ id: 'later', issuedAt: Date.now() + 1_000 })).toBe(false);
+    }
+    expect(log.entries.at(-1)).toMatchObject({ message: 'too many sessions were signed out: all sessions end' });
+    await Promise.all([close(), other.close()]);
+  });
+
+  it('loses what would have expired anyway', async () => {
+    const clock = new FakeClock(Date.now());
+    const seconds = (ms: number) => String(Math.ceil(ms / 1000));
+    const data = {
+      old: seconds(clock.now() + 60_000),
+      young: seconds(clock.now() + HOUR),
+      before: '2026-01-01T00:00:00Z',
+    };
+    page.api.put('configmaps', { metadata: { namespace: 'system', name: 'old' }, data });
+    const { list, close, stored } = await openList('old', { clock });
+    expect(list.has({ id: 'old', issuedAt: clock.now() })).toBe(true);
+    await clock.advance(600_000);
+    await vi.waitFor(() => expect(Object.keys(stored()).toSorted()).toEqual(['before', 'young']));
+    expect(list.has({ id: 'young', issuedAt: clock.now() })).toBe(true);
+    await close();
+  });
+
+  it('says which time it cannot read', async () => {
+    page.api.put('configmaps', { metadata: { namespace: 'system', name: 'bad' }, data: { before: 'yesterday' } });
+    const { list, close, log } = await openList('bad');
+    expect(list.has({ id: 'a', issuedAt: 0 })).toBe(false);
+    expect(log.entries[0]).toMatchObject({ level: 'error', message: 'the entry before is no time' });
+    await close();
+  });
+
   it('is needed: without it no session is a proof', async () => {
     const endedSessions = { namespace: 'system', name: 'another' };
     const replica = await page.startReplica({
@@ -572,6 +698,12 @@ describe('the list of ended sessions', () => {
     await vi.waitFor(async () => expect(await ask()).toMatchObject({ status: 401 }), { timeout: 10_000 });
     await replica.stop();
   });
+});
+
+it('counts who signs in, and who cannot', async () => {
+  const text = await page.gateway.metrics.registry.getSingleMetricAsString('batch_upload_gateway_sign_ins_total');
+  expect(text).toMatch(/result="signed_in"} [1-9]/);
+  expect(text).toMatch(/result="refused"} [1-9]/);
 });
 
 it('the description of the API says nothing of what only browsers ask for', async () => {

@@ -81,9 +81,10 @@ async function holdParts(context: BrowserContext, from: number) {
   };
 }
 
-/** Closes the tab; a browser would still send what is only held. */
+/** Closes the tab in the middle of a sending. A browser would still send what is only held. */
 async function leave(held: { decide(put: PutDecision): void }, context: BrowserContext, tab: Page): Promise<void> {
   held.decide('cut');
+  await heading(tab, 'The connection is interrupted');
   await tab.close();
   await context.unrouteAll({ behavior: 'ignoreErrors' });
 }

@@ -123,8 +123,9 @@ async function endAtProvider({ provider, page }: SessionDeps): Promise<string | 
   }
 }
 
-async function listNamespaces(
-  { authorizer, namespaces }: SessionDeps,
+/** The namespaces in which the person may upload or see uploads. */
+export async function listNamespaces(
+  { authorizer, namespaces }: Pick<SessionDeps, 'authorizer' | 'namespaces'>,
   identity: Identity,
 ): Promise<SessionNamespace[]> {
   const questions = createSemaphore(QUESTIONS);

@@ -16,6 +16,8 @@ export const LIMIT = Type.Optional(
 );
 const moment = (description: string) => Type.Optional(Type.String({ format: 'date-time', description }));
 
+export const CURSOR_PATTERN = `^[0-9]{1,15}[.]${NAME_PATTERN.slice(1)}`;
+
 export const LIST_QUERY = Type.Object(
   {
     limit: LIMIT,
@@ -23,7 +25,7 @@ export const LIST_QUERY = Type.Object(
       Type.String({
         maxLength: 269,
         // Each cursor of this form is a place in the order, whether or not an upload has the place.
-        pattern: `^[0-9]{1,15}[.]${NAME_PATTERN.slice(1)}`,
+        pattern: CURSOR_PATTERN,
         description: 'The nextCursor of the page before, with the same filters. The first page when absent.',
       }),
     ),

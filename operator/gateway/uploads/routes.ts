@@ -1,12 +1,11 @@
 /** Uploads: register a file, list, get, try again, delete. */
 import { Type } from 'typebox';
-import type { BatchUpload } from '#kube/custom-resources.ts';
 import { entityTag, IF_MATCH, IF_NONE_MATCH, isUnchanged, NOT_MODIFIED } from '#operator/gateway/http/entity-tags.ts';
 import { IDEMPOTENCY_HEADERS } from '#operator/gateway/http/idempotency.ts';
 import type { GatewayApp } from '#operator/gateway/model/types.ts';
 import { deleteUpload, retryUpload } from './change-upload.ts';
 import { createUpload } from './create-upload.ts';
-import { findUpload, isVisible } from './find-upload.ts';
+import { findUpload, visibleUploads } from './find-upload.ts';
 import { LIST_QUERY, listUploads, UPLOAD_LIST } from './list-uploads.ts';
 import { representUpload } from './represent-upload.ts';
 import type { UploadDeps, UploadRequest } from './upload-deps.ts';
@@ -94,16 +93,6 @@ function listRoute(app: GatewayApp, deps: UploadDeps, feed: () => UploadFeed): v
       return { items: items.map(representUpload), ...(nextCursor === null ? {} : { nextCursor }), lastEventId };
     },
   );
-}
-
-function* visibleUploads(
-  { uploads }: UploadDeps,
-  namespace: string,
-  { identity, scope }: Pick<UploadRequest, 'identity' | 'scope'>,
-): Generator<BatchUpload, void, void> {
-  for (const upload of uploads.values()) {
-    if (upload.metadata.namespace === namespace && isVisible(upload, { identity, scope })) yield upload;
-  }
 }
 
 function getRoute(app: GatewayApp, deps: UploadDeps): void {
