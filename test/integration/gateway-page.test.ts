@@ -17,6 +17,7 @@ const FILES: Record<string, string> = {
   'assets/worker-3c4d.js': 'postMessage(1)',
   'assets/check-worker-3c4d.js': 'postMessage(1)',
   'assets/not-a-worker.js': '1',
+  'assets/checksum-worker-3c4d.js': '1',
   'assets/main-1a2b.css': 'p {}',
   'assets/notes.exe': 'MZ',
   '.vite/manifest.json': '{"secret": true}',
@@ -128,7 +129,12 @@ describe('the page', () => {
     for (const path of ['/page/assets/worker-3c4d.js', '/page/assets/check-worker-3c4d.js']) {
       expect(await policyOf(path)).toContain("script-src 'self' 'wasm-unsafe-eval'");
     }
-    for (const path of ['/page/', '/page/assets/main-1a2b.js', '/page/assets/not-a-worker.js']) {
+    for (const path of [
+      '/page/',
+      '/page/assets/main-1a2b.js',
+      '/page/assets/not-a-worker.js',
+      '/page/assets/checksum-worker-3c4d.js',
+    ]) {
       expect(await policyOf(path)).not.toContain('wasm-unsafe-eval');
     }
   });

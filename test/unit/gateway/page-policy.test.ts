@@ -2,20 +2,25 @@ import fastify from 'fastify';
 import { expect, it } from 'vitest';
 import { chooseLanguage, renderMessage } from '#operator/gateway/http/message-page.ts';
 import type { GatewayApp } from '#operator/gateway/model/types.ts';
-import { documentPolicy, isWorker } from '#operator/gateway/page/page-policy.ts';
+import { documentPolicy, workerPolicy } from '#operator/gateway/page/page-policy.ts';
 import { protectPage } from '#operator/gateway/page/page-routes.ts';
 
 it.each([
-  ['assets/worker-1a2b.js', true],
-  ['assets/worker-1a-2b_.js', true],
-  ['assets/check-worker-1a2b.js', true],
-  ['assets/check.worker-1a2b.js', true],
-  ['assets/main-1a2b.js', false],
-  ['assets/coworker-1a2b.js', false],
-  ['assets/worker-1a2b.css', false],
-  ['assets/worker.js', false],
-  ['worker-1a2b.js', false],
-])('%s is a worker: %s', (path, is) => expect(isWorker(path)).toBe(is));
+  ['assets/worker-1a2b.js', 'wasm'],
+  ['assets/worker-1a-2b_.js', 'wasm'],
+  ['assets/check-worker-1a2b.js', 'wasm'],
+  ['assets/check.worker-1a2b.js', 'wasm'],
+  ['assets/checksum-worker-1a2b.js', 'scripts'],
+  ['assets/main-1a2b.js', null],
+  ['assets/coworker-1a2b.js', null],
+  ['assets/worker-1a2b.css', null],
+  ['assets/worker.js', null],
+  ['worker-1a2b.js', null],
+])('the script %s may have as a worker: %s', (path, may) => {
+  const policy = workerPolicy(path);
+  if (may === null) expect(policy).toBeNull();
+  else expect(policy!.includes("'wasm-unsafe-eval'")).toBe(may === 'wasm');
+});
 
 it('a page without storage sends nothing anywhere but to its own origin', () => {
   expect(documentPolicy([])).toContain("connect-src 'self';");
