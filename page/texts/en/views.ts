@@ -92,6 +92,10 @@ export const views = {
   'upload.times': { one: '{count} time', other: '{count} times' },
   'upload.columns': 'How the columns were matched',
   'upload.columns-lead': 'Each column of the file, and the field that was loaded from it.',
+  'upload.columns-omitted': {
+    one: '{count} further column is not shown here.',
+    other: '{count} further columns are not shown here.',
+  },
   'upload.column-name': 'Column of the file',
   'upload.column-field': 'Field',
   'upload.column-ignored': 'not loaded',

@@ -94,6 +94,10 @@ export const views: Record<keyof typeof reference, Entry> = {
   'upload.times': { one: '{count} vez', other: '{count} veces' },
   'upload.columns': 'Cómo se asignaron las columnas',
   'upload.columns-lead': 'Cada columna del archivo, y el campo que se cargó de ella.',
+  'upload.columns-omitted': {
+    one: '{count} columna más no se muestra aquí.',
+    other: '{count} columnas más no se muestran aquí.',
+  },
   'upload.column-name': 'Columna del archivo',
   'upload.column-field': 'Campo',
   'upload.column-ignored': 'no se carga',

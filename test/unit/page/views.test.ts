@@ -27,7 +27,7 @@ import {
 import { progressOf, secondsLeft, stateOf } from '#page/views/upload-state.ts';
 
 // What the gateway answers has the page's types: else these lines do not compile.
-export const asUpload = (upload: UploadView): Upload => upload as UploadView & Pick<Upload, 'columns'>;
+export const asUpload = (upload: UploadView): Upload => upload;
 export const asPage = (page: Omit<Static<typeof UPLOAD_LIST>, 'items'>): Omit<UploadPage, 'items'> => page;
 export const asSchema = (schema: Static<typeof SCHEMA>): Schema => schema;
 
