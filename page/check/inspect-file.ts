@@ -7,7 +7,7 @@ import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
 import { type Block, createBlockCutter } from '#runner/records/cut-blocks.ts';
 import { type OpenedFile, openFile } from '#runner/source/open-file.ts';
-import { DELIMITERS } from '#runner/source/source-format.ts';
+import type { DELIMITERS } from '#runner/source/source-format.ts';
 import { MAX_RECORD_BYTES } from './check-file.ts';
 import { limitBytes, untilLimit } from './decoded-limit.ts';
 import { BROWSER_PLATFORM } from './platform.ts';
@@ -53,16 +53,20 @@ function open(file: File, declared: DeclaredFormat): Promise<OpenedFile> {
  * a person has chosen, the job runner finds the same delimiter by the names.
  */
 async function inspectTable(file: File, declared: DeclaredFormat, ordinary: string): Promise<FileFacts> {
-  const tries: (Table | { error: unknown })[] = [];
-  for (const delimiter of new Set([ordinary, ...DELIMITERS])) tries.push(await inspectWith(file, declared, delimiter));
-  const [first] = tries;
-  const tables = tries.filter((each) => 'header' in each);
-  const cut = tables.filter(({ header, agreement }) => header.length > 1 && agreement >= AGREEMENT);
-  const [best = first!] = cut.sort((a, b) => b.header.length - a.header.length);
+  const tables: Table[] = [];
+  let fallback: Table | { error: unknown } | null = null;
+  for (const delimiter of BY_RARITY) {
+    const found = await inspectWith(file, declared, delimiter);
+    if (delimiter === ordinary) fallback = found;
+    if ('header' in found && found.header.length > 1 && found.agreement >= AGREEMENT) tables.push(found);
+  }
+  const [best = fallback!] = tables.sort((a, b) => b.header.length - a.header.length);
   if ('error' in best) throw best.error;
   return { format: best.format, header: best.header };
 }
 
+/** Of delimiters that cut as well, the one wins that stands more seldom in texts and numbers (`1,5;2,5`). */
+const BY_RARITY = ['\t', '|', ';', ','] as const satisfies readonly (typeof DELIMITERS)[number][];
 /** A row in the wrong number of columns is a fault of that row, and no sign of another delimiter. */
 const AGREEMENT = 0.8;
 const FIRST_ROWS = 20;
