@@ -75,7 +75,7 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
   deps.certificate?.keepFresh(app);
   addAdmission(app, { ...deps, limits });
   app.setErrorHandler((error, request, reply) => answerProblem(reply, toProblem(error, deps), { request, ...deps }));
-  await describeApi(app);
+  await describeApi(app, { hasPage: deps.signIn !== undefined });
   const failedRecordsFile = createFailedRecordsFile(deps);
   await app.register(
     (inside: GatewayApp, _options, done) => {

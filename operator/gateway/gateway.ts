@@ -33,6 +33,7 @@ export interface Gateway {
 }
 
 const CLOSE_UNUSED_MS = 60_000;
+const WAIT_FOR_SESSIONS_MS = 10_000;
 
 export function createGateway(deps: {
   client: KubeClient;
@@ -60,7 +61,9 @@ export function createGateway(deps: {
   const serve = async (signal: AbortSignal) => {
     const clusterId = await awaitClusterId({ client, clock, log }, signal);
     if (clusterId === null) return;
-    await Promise.all([uploads.synced, schemas.synced, signIn?.ended.synced]);
+    await Promise.all([uploads.synced, schemas.synced]);
+    // Programs need no sessions: they do not wait for ever for a list that cannot be read.
+    if (signIn !== null) await Promise.race([signIn.ended.synced, sleep(clock, WAIT_FOR_SESSIONS_MS, signal)]);
     const requests = new AbortController();
     const sessions = signIn?.sessions;
     const shared = {

@@ -69,6 +69,8 @@ export interface Upload {
   estimatedCompletionTime?: string;
   topErrors?: CodeCount[];
   columns?: MatchedColumn[];
+  /** The further columns of the file, which `columns` has no room for. */
+  columnsOmitted?: number;
   conditions: Condition[];
   retryGeneration: number;
   createdBy?: string;

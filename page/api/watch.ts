@@ -16,7 +16,7 @@ export type WatchEvent =
   | { type: 'synced' }
   /** No change is seen for now; the watch is opened again by itself. */
   | { type: 'lost'; problem: ProblemError }
-  /** The watch has ended for good: the right or the upload is gone. */
+  /** The watch has ended for good, since the right or the upload does not exist any more. */
   | { type: 'refused'; problem: ProblemError };
 
 export interface WatchDeps {

@@ -10,6 +10,7 @@ import { Alert } from './components/alert.tsx';
 import { ButtonLink } from './components/button.tsx';
 import { PageHeading } from './components/page-heading.tsx';
 import { Later } from './later.tsx';
+import { navigate } from './router.ts';
 import { type Route, routes } from './routes.ts';
 import { SignedInPage } from './signed-in-page.tsx';
 
@@ -42,7 +43,10 @@ function ViewOfNamespace({ route }: { route: Extract<Route, { namespace: string 
       return (
         <Later
           load={async () => (await import('#page/wizard/wizard.tsx')).Wizard}
-          props={{ namespace: namespace.name }}
+          props={{
+            namespace: namespace.name,
+            onRegistered: (upload: string) => navigate(routes.upload(namespace.name, upload)),
+          }}
         />
       );
     default:

@@ -2,6 +2,7 @@
 import type { FromChecksumWorker } from './checksum-worker.ts';
 import workerUrl from './checksum-worker.ts?worker&url';
 import { ownScript } from './own-script.ts';
+import { sumBlob } from './sum-blob.ts';
 
 export interface ChecksumOptions {
   signal?: AbortSignal | undefined;
@@ -27,7 +28,8 @@ export function checksumOf(blob: Blob, { signal, onProgress }: ChecksumOptions =
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      end(() => reject(new Error('The Worker for checksums could not be started.')));
+      // The network is away, and the Worker's script with it: the page computes the checksum itself, in pieces.
+      end(() => sumBlob(blob, (bytesRead) => onProgress?.(bytesRead), signal).then(resolve, reject));
     };
     worker.postMessage(blob);
   });

@@ -45,7 +45,7 @@ export function UploadFacts({ upload, schema }: UploadFactsProps) {
         </Fact>
       </dl>
       {upload.columns !== undefined && upload.columns.length > 0 && (
-        <MatchedColumns columns={upload.columns} schema={schema} />
+        <MatchedColumns columns={upload.columns} omitted={upload.columnsOmitted ?? 0} schema={schema} />
       )}
     </section>
   );
@@ -60,7 +60,14 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
   );
 }
 
-function MatchedColumns({ columns, schema }: { columns: MatchedColumn[]; schema: Schema | null }) {
+interface MatchedColumnsProps {
+  columns: MatchedColumn[];
+  /** The further columns of the file. */
+  omitted: number;
+  schema: Schema | null;
+}
+
+function MatchedColumns({ columns, omitted, schema }: MatchedColumnsProps) {
   const titleOf = (name: string) => schema?.fields.find((field) => field.name === name)?.title ?? name;
   return (
     <details class="app-details">
@@ -79,6 +86,7 @@ function MatchedColumns({ columns, schema }: { columns: MatchedColumn[]; schema:
         rows={columns}
         keyOf={(_column, index) => index}
       />
+      {omitted > 0 && <p class="app-small">{t('upload.columns-omitted', { count: omitted })}</p>}
     </details>
   );
 }

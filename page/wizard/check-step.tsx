@@ -15,6 +15,7 @@ import { FileKind } from './file-kind.tsx';
 import { FirstRows } from './first-rows.tsx';
 import type { LoadedSchema } from './load-schema.ts';
 import type { PickedFile } from './pick-step.tsx';
+import { prepareSending } from './send-step.tsx';
 import { type Check, type CheckState, useCheck } from './use-check.ts';
 import { WholeFaultAlert } from './whole-fault.tsx';
 
@@ -35,6 +36,7 @@ export function CheckStep({ picked, schema, columns, onColumns, onBack, onSend }
   const check = useCheck(request);
   const { end, rows, isRunning } = check;
   useAnnouncedResult(end);
+  useEffect(prepareSending, []);
   return (
     <div class="app-stack">
       <PageHeading title={t('wizard.check-heading')} />

@@ -12,6 +12,7 @@ import type { FileMark } from '#page/send/fingerprint.ts';
 import type { Sending } from '#page/send/send-file.ts';
 import { firstState, type SendState } from '#page/send/send-state.ts';
 import type { Unfinished } from '#page/send/unfinished.ts';
+import { waitOnline } from '#page/send/until-answered.ts';
 import { formatBytes, formatDuration, formatPercent } from '#page/texts/format.ts';
 import { language, t } from '#page/texts/language.ts';
 import { RefusedAlert } from './refused-alert.tsx';
@@ -77,26 +78,46 @@ export function SendStep(props: SendStepProps) {
   );
 }
 
-/** Uppy and the rest are loaded when something is sent. */
+/** Uppy and the rest are fetched before they are needed, so that a network that is away then is no hindrance. */
+const loadSending = () => import('./start-sending.ts');
+
+export function prepareSending(): void {
+  loadSending().catch(() => undefined);
+}
+
 function useSending(
   { namespace, file, mark, schema, columns, resumed }: SendStepProps,
   onState: (state: SendState) => void,
 ) {
   const sending = useRef<Sending | null>(null);
   useEffect(() => {
-    let isOver = false;
-    void import('./start-sending.ts').then(({ startSendingFile }) => {
-      if (isOver) return;
-      sending.current = startSendingFile(namespace, { file, mark, schema, columns, resumed }, (state) => {
-        if (!isOver) onState(state);
+    const over = new AbortController();
+    void persist(loadSending, over.signal).then((loaded) => {
+      if (over.signal.aborted || loaded === null) return;
+      sending.current = loaded.startSendingFile(namespace, { file, mark, schema, columns, resumed }, (state) => {
+        if (!over.signal.aborted) onState(state);
       });
     });
     return () => {
-      isOver = true;
+      over.abort();
       sending.current?.leave();
     };
   }, []);
   return sending;
+}
+
+const AGAIN_MS = 3_000;
+
+/** @returns null when the signal has aborted */
+async function persist<T>(load: () => Promise<T>, signal: AbortSignal): Promise<T | null> {
+  while (!signal.aborted) {
+    try {
+      return await load();
+    } catch {
+      await waitOnline(AGAIN_MS, signal);
+    }
+  }
+  return null;
 }
 
 const LABELS = {

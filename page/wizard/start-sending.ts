@@ -47,15 +47,22 @@ export function startSendingFile(
   return sending;
 }
 
-/** A phase is shown at once; progress within a phase from time to time. */
+/** A phase is shown at once; progress within a phase from time to time, and always the newest in the end. */
 function throttled(onState: (state: SendState) => void): (state: SendState) => void {
   let shown: SendState | null = null;
-  let atMs = 0;
+  let next: SendState | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const show = (state: SendState) => {
+    clearTimeout(timer);
+    timer = undefined;
+    next = null;
+    shown = state;
+    onState(state);
+  };
   return (state) => {
     const isNews = shown === null || shown.phase !== state.phase || shown.isSilent !== state.isSilent;
-    if (!isNews && Date.now() - atMs < STATE_MS) return;
-    shown = state;
-    atMs = Date.now();
-    onState(state);
+    if (isNews) return show(state);
+    next = state;
+    timer ??= setTimeout(() => next !== null && show(next), STATE_MS);
   };
 }

@@ -17,6 +17,7 @@ const FILES: Record<string, string> = {
   'assets/worker-3c4d.js': 'postMessage(1)',
   'assets/check-worker-3c4d.js': 'postMessage(1)',
   'assets/not-a-worker.js': '1',
+  'assets/checksum-worker-3c4d.js': '1',
   'assets/main-1a2b.css': 'p {}',
   'assets/notes.exe': 'MZ',
   '.vite/manifest.json': '{"secret": true}',
@@ -128,7 +129,12 @@ describe('the page', () => {
     for (const path of ['/page/assets/worker-3c4d.js', '/page/assets/check-worker-3c4d.js']) {
       expect(await policyOf(path)).toContain("script-src 'self' 'wasm-unsafe-eval'");
     }
-    for (const path of ['/page/', '/page/assets/main-1a2b.js', '/page/assets/not-a-worker.js']) {
+    for (const path of [
+      '/page/',
+      '/page/assets/main-1a2b.js',
+      '/page/assets/not-a-worker.js',
+      '/page/assets/checksum-worker-3c4d.js',
+    ]) {
       expect(await policyOf(path)).not.toContain('wasm-unsafe-eval');
     }
   });
@@ -156,6 +162,14 @@ describe('the page', () => {
     expect([begin.status, begin.headers.get('location')]).toEqual([302, '/page/']);
     const put = await fetch(`${page.origin}/page/n`, { method: 'PUT' });
     expect([put.status, put.headers.get('allow')]).toEqual([405, expect.stringContaining('GET')]);
+  });
+
+  it('is found from the description of the API, where it is on', async () => {
+    const off = await page.startReplica({ config: { page: null } });
+    const [here, there] = await Promise.all([get('/'), fetch(off.url)].map(async (each) => (await each).text()));
+    await off.stop();
+    expect(here).toContain('<a href="/page/">');
+    expect(there).not.toContain('/page/');
   });
 
   it('says that it was not built', async () => {

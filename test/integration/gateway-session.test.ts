@@ -199,6 +199,11 @@ describe('a cookie is no proof', () => {
     expect(answer).toMatchObject({ status: 401, detail: expect.stringContaining('more than one proof') });
   });
 
+  it('is named among the proofs where there is none', async () => {
+    const answer = await answerOf(await fetch(`${page.origin}${PROBE}`));
+    expect(answer).toMatchObject({ status: 401, detail: expect.stringContaining(`signed in at ${page.origin}/page/`) });
+  });
+
   it('of a person who lost the right', async () => {
     page.bench.allow(() => false);
     const bob = await page.signIn('bob');
@@ -268,6 +273,23 @@ describe('a page of another site', () => {
       expect([answer.status, answer.headers.getSetCookie()]).toEqual([403, []]);
     }
     expect((await alice.call('GET', PROBE)).status).toBe(200);
+  });
+
+  it('may not use the session where it may call the API with a token', async () => {
+    const origin = 'https://staff.example.com';
+    const replica = await page.startReplica({ extend: addProbe, config: { allowedOrigins: [origin] } });
+    const preflight = await fetch(`${replica.url}${PROBE}`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-csrf-token' },
+    });
+    // An old browser that says nothing of sites still sends the origin of the page.
+    const headers = { cookie: alice.cookie, origin, 'x-csrf-token': alice.csrf, 'content-type': 'application/json' };
+    const answer = await fetch(`${replica.url}${PROBE}`, { method: 'POST', headers, body: '{}' });
+    await replica.stop();
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(origin);
+    expect(preflight.headers.get('access-control-allow-credentials')).toBeNull();
+    expect(preflight.headers.get('access-control-allow-headers')!.toLowerCase()).not.toContain('x-csrf-token');
+    expect(answer.status).toBe(403);
   });
 
   it('gets no answer that its script may read', async () => {
@@ -382,7 +404,10 @@ describe('a session that was signed out', () => {
         headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
         body,
       });
-      expect([body, answer.status]).toEqual([body, 403]);
+      expect([answer.status, await answer.text()]).toEqual([
+        403,
+        expect.stringContaining('belongs to another session'),
+      ]);
     }
     expect((await alice.call('GET', PROBE)).status).toBe(200);
   });
@@ -546,6 +571,61 @@ describe('signing in', () => {
   });
 
   it.each([
+    ['says nothing of ways', undefined, 'header'],
+    ['takes both ways', ['client_secret_post', 'client_secret_basic'], 'header'],
+    ['takes the secret in the body alone', ['client_secret_post'], 'body'],
+  ])('proves the client in the way that the provider takes: one that %s', async (_, methods, way) => {
+    const seen: { header: string; body: string }[] = [];
+    page.provider.answer(async (request, response, provider) => {
+      const { issuer } = page.provider;
+      if (request.url === '/token') {
+        const body = Buffer.concat(await request.toArray()).toString();
+        seen.push({ header: request.headers.authorization ?? '', body });
+        return void response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}');
+      }
+      if (!request.url?.startsWith('/.well-known')) return provider();
+      const document = {
+        issuer,
+        authorization_endpoint: `${issuer}/auth`,
+        token_endpoint: `${issuer}/token`,
+        jwks_uri: `${issuer}/jwks`,
+        token_endpoint_auth_methods_supported: methods,
+      };
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document));
+    });
+    const replica = await page.startReplica();
+    const jar = createJar();
+    const callback = await beginSignIn({ origin: replica.url, page: page.origin, user: 'alice', jar });
+    expect((await jar.fetch(callback.href.replace(page.origin, replica.url))).status).toBe(400);
+    await replica.stop();
+    expect(seen).toHaveLength(1);
+    const { header, body } = seen[0]!;
+    expect([header.startsWith('Basic '), body.includes('client_secret=')]).toEqual([way === 'header', way === 'body']);
+    expect(body).toContain('code_verifier=');
+  });
+
+  it.each<[string, (document: Record<string, unknown>) => void]>([
+    ['names another issuer', (document) => Object.assign(document, { issuer: 'https://evil.example.com' })],
+    [
+      'leads browsers to a script',
+      (document) => Object.assign(document, { authorization_endpoint: 'javascript:alert(1)' }),
+    ],
+    ['has no place to sign in', (document) => void delete document['authorization_endpoint']],
+    ['says more than any provider does', (document) => Object.assign(document, { x: 'x'.repeat(600_000) })],
+  ])('leads nobody to a provider that %s', async (_, spoil) => {
+    page.provider.answer((_request, response) => {
+      const { issuer } = page.provider;
+      const document = { issuer, authorization_endpoint: `${issuer}/auth`, token_endpoint: `${issuer}/token` };
+      spoil(document);
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(document));
+    });
+    const replica = await page.startReplica();
+    const answer = await fetch(`${replica.url}/page/login`, { redirect: 'manual' });
+    await replica.stop();
+    expect([answer.status, answer.headers.get('location')]).toEqual([503, null]);
+  });
+
+  it.each([
     '//evil.example.com',
     '/\\evil.example.com',
     'https://evil.example.com',
@@ -643,6 +723,12 @@ describe('the list of ended sessions', () => {
     await vi.waitFor(async () => expect(await ask()).toMatchObject({ status: 401 }), { timeout: 10_000 });
     await replica.stop();
   });
+});
+
+it('counts who signs in, and who cannot', async () => {
+  const text = await page.gateway.metrics.registry.getSingleMetricAsString('batch_upload_gateway_sign_ins_total');
+  expect(text).toMatch(/result="signed_in"} [1-9]/);
+  expect(text).toMatch(/result="refused"} [1-9]/);
 });
 
 it('the description of the API says nothing of what only browsers ask for', async () => {

@@ -283,6 +283,18 @@ describe('reading uploads', () => {
     expect([changed.status, changed.body.phase]).toEqual([200, 'Complete']);
   });
 
+  it('shows what became of each column of the file', async () => {
+    const { call, putUpload } = await start();
+    const columns = [
+      { name: 'Date of birth', field: 'birth_date' },
+      { name: '<b>Comment</b>', ignored: true },
+    ];
+    await putUpload('u', { status: { columns, columnsOmitted: 3 } });
+    await putUpload('old', { status: { phase: 'Complete' } });
+    expect((await call('GET', '/uploads/u')).body).toMatchObject({ columns, columnsOmitted: 3 });
+    expect((await call('GET', '/uploads/old')).body).not.toHaveProperty('columns');
+  });
+
   it('finds an upload that another replica has just made', async () => {
     const { api, call, deps } = await start();
     await eventually('the watch is open', () => api.watches('batchuploads') === 1);

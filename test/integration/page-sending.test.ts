@@ -7,7 +7,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectAccessible } from '#support/page/axe.ts';
 import { takeShots } from '#support/page/shots.ts';
 import { BUCKET } from '#support/page/start-page.ts';
-import { pickAndCheck, signIn, startWizard, type WizardBench, watchPuts } from '#support/page/wizard.ts';
+import {
+  type PutDecision,
+  pickAndCheck,
+  signIn,
+  startWizard,
+  type WizardBench,
+  watchPuts,
+} from '#support/page/wizard.ts';
 
 const MIB = 1024 ** 2;
 const SHOTS = process.env['BATCH_UPLOAD_SHOTS'];
@@ -56,22 +63,30 @@ async function expectWhole(tab: Page, bytes: Buffer): Promise<void> {
   s3.destroy();
 }
 
-/** Lets the parts before `from` pass and holds all others. @returns which have passed, and how the others go on */
+/** Lets the parts before `from` pass and holds all others, until it is decided what becomes of them. */
 async function holdParts(context: BrowserContext, from: number) {
   const passed: number[] = [];
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
+  const decided = Promise.withResolvers<PutDecision>();
   await watchPuts(context, endpoint(), async ({ part }) => {
-    if (part >= from) await opened;
-    passed.push(part);
-    return 'pass';
+    const decision = part >= from ? await decided.promise : 'pass';
+    if (decision === 'pass') passed.push(part);
+    return decision;
   });
-  const waitFor = async (count: number) => {
-    while (passed.length < count) await sleep(50);
+  return {
+    passed,
+    decide: decided.resolve,
+    async waitFor(count: number) {
+      while (passed.length < count) await sleep(50);
+    },
   };
-  return { passed, open, waitFor };
+}
+
+/** Closes the tab in the middle of a sending. A browser would still send what is only held. */
+async function leave(held: { decide(put: PutDecision): void }, context: BrowserContext, tab: Page): Promise<void> {
+  held.decide('cut');
+  await heading(tab, 'The connection is interrupted');
+  await tab.close();
+  await context.unrouteAll({ behavior: 'ignoreErrors' });
 }
 
 test('goes on after connections that break, and after a network that is away', async () => {
@@ -95,7 +110,7 @@ test('goes on after connections that break, and after a network that is away', a
 
 test('pauses, goes on, and is gone after a cancel', async () => {
   const { context, tab } = await bench.open();
-  const { passed, open, waitFor } = await holdParts(context, 3);
+  const { passed, decide, waitFor } = await holdParts(context, 3);
   await pickAndCheck(tab, await bench.write('pause.csv', content));
   await send(tab);
   await waitFor(2);
@@ -103,7 +118,7 @@ test('pauses, goes on, and is gone after a cancel', async () => {
   await tab.getByText('What has arrived stays for a day.').waitFor();
   await expectAccessible(tab);
   if (SHOTS !== undefined) await takeShots(tab, { folder: SHOTS, name: '7-paused' });
-  open();
+  decide('pass');
   await tab.getByRole('button', { name: 'Go on' }).click();
   await expectWhole(tab, content);
   expect(new Set(passed)).toEqual(new Set([1, 2, 3, 4]));
@@ -130,8 +145,7 @@ test('goes on where it stopped when the tab was closed and the same file is pick
   await first.waitFor(2);
   // The storage has answered both parts when the bar says so.
   await tab.getByText(/1[0-9](\.\d)? MB of/).waitFor();
-  await tab.close();
-  await context.unrouteAll({ behavior: 'ignoreErrors' });
+  await leave(first, context, tab);
 
   const again = await bench.tab(context);
   await heading(again, 'Files that are not sent completely');
@@ -154,7 +168,7 @@ test('refuses a file that changes while it is sent, and one that has changed sin
   await send(tab);
   await held.waitFor(1);
   await bench.write('changed.csv', Buffer.concat([content, Buffer.from('0,late,,\n')]));
-  held.open();
+  held.decide('pass');
   await heading(tab, 'The file was not sent');
   await tab.getByText('The file was changed, moved or deleted while it was sent').waitFor();
   await expectAccessible(tab);
@@ -167,8 +181,7 @@ test('refuses a file that changes while it is sent, and one that has changed sin
   await pickAndCheck(other, closed);
   await send(other);
   await stopped.waitFor(1);
-  await other.close();
-  await context.unrouteAll({ behavior: 'ignoreErrors' });
+  await leave(stopped, context, other);
   const last = await bench.tab(context);
   await last.getByLabel('File with records').setInputFiles(await bench.write('later.csv', `${content}0,late,,\n`));
   await heading(last, 'This file has changed');
@@ -183,7 +196,7 @@ test('waits for a new sign-in when the session ends in the middle', async () => 
   await send(tab);
   await held.waitFor(2);
   await context.clearCookies();
-  held.open();
+  held.decide('pass');
   const dialog = tab.getByRole('dialog');
   await dialog.waitFor();
   await expectAccessible(tab);

@@ -91,6 +91,12 @@ export function createEndedSessions({
   return {
     reflector,
     has({ id, issuedAt }) {
+      if (!reflector.hasSynced) {
+        throw cannotAsk(
+          `The ConfigMap ${place.name} of the namespace ${place.namespace}, which says which sessions were signed out, was not read yet. The log of the gateway says why, if this goes on.`,
+          undefined,
+        );
+      }
       if (stored() === undefined) {
         throw cannotAsk(
           `The ConfigMap ${place.name}, which says which sessions were signed out, is missing in the namespace ${place.namespace}. Its administrator must make it again: kubectl -n ${place.namespace} create configmap ${place.name}.`,

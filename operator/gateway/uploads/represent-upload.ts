@@ -31,6 +31,10 @@ export function representUpload({ metadata, spec, status = {} }: BatchUpload): U
       recordsPerSecond: recordsPerSecond === undefined ? undefined : Math.round(recordsPerSecond),
       estimatedCompletionTime: status.estimatedCompletionTime,
       topErrors: status.topErrors,
+      columns: status.columns?.map(({ name, field }) =>
+        field === undefined ? { name, ignored: true } : { name, field },
+      ),
+      columnsOmitted: status.columnsOmitted,
       createdBy: creatorOf({ metadata }),
       startedAt: status.startTime,
       completedAt: status.completionTime,

@@ -209,6 +209,17 @@ export const UPLOAD = Type.Object(
         { description: 'The most frequent errors of records.' },
       ),
     ),
+    columns: Type.Optional(
+      Type.Array(
+        Type.Object({
+          name: Type.String({ description: 'The name as the file has it; a long name is cut.' }),
+          field: Type.Optional(Type.String({ description: 'The field of the schema that the column is.' })),
+          ignored: Type.Optional(Type.Boolean({ description: 'True: nothing is loaded from the column.' })),
+        }),
+        { description: 'What became of each column of the file, when the file was read once; a long list is cut.' },
+      ),
+    ),
+    columnsOmitted: count('The further columns of the file, for which the list has no room.'),
     conditions: Type.Array(CONDITION, { description: 'The state of the upload, for programs.' }),
     retryGeneration: Type.Integer({ minimum: 0, description: 'How often a retry was asked for.' }),
     createdBy: Type.Optional(Type.String({ description: 'The user that asked the gateway for the upload.' })),

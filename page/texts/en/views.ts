@@ -92,6 +92,10 @@ export const views = {
   'upload.times': { one: '{count} time', other: '{count} times' },
   'upload.columns': 'How the columns were matched',
   'upload.columns-lead': 'Each column of the file, and the field that was loaded from it.',
+  'upload.columns-omitted': {
+    one: '{count} further column is not shown here.',
+    other: '{count} further columns are not shown here.',
+  },
   'upload.column-name': 'Column of the file',
   'upload.column-field': 'Field',
   'upload.column-ignored': 'not loaded',
@@ -214,7 +218,6 @@ export const views = {
   'faults.code': 'Code {code}',
   'faults.samples': 'Some of these records',
   'faults.row': 'Row {row}',
-  'faults.field': 'Field {field}:',
   'faults.no-samples': 'None of the first failed records is of this kind. All are in the file of failed records.',
   'faults.what-rule': 'A rule of the record type does not hold',
   'faults.mend-rule': 'Change the values so that the rule holds.',

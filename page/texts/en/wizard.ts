@@ -1,6 +1,5 @@
 /** Texts of the steps before a file is sent: pick, columns, check. */
 export const wizard = {
-  'wizard.steps': 'Steps of an upload',
   'wizard.step-pick': 'File',
   'wizard.step-columns': 'Columns',
   'wizard.step-check': 'Check',
@@ -10,14 +9,12 @@ export const wizard = {
   'wizard.other-file': 'Choose another file',
   'wizard.leave':
     'The file is not sent completely. If you leave now, choose the same file again later to go on. Leave?',
-  'wizard.forbidden-heading': 'You cannot send files here',
 
   'wizard.pick-heading': 'Choose a file',
   'wizard.pick-label': 'File with records',
   'wizard.pick-hint':
     'A table as CSV or Excel (XLSX), or JSON lines. The file may be packed as ZIP, gzip or zstd. Nothing is sent yet.',
   'wizard.pick-instructions': 'Drag a file here, or choose one',
-  'wizard.pick-error-heading': 'This file cannot be taken',
   'wizard.pick-empty': '“{name}” is empty: it has 0 bytes. Save it again with its records, and choose it once more.',
   'wizard.pick-folder':
     '“{name}” is a folder. Choose a single file; if the records are in several, put them into one table first.',
@@ -101,7 +98,6 @@ export const wizard = {
   'wizard.kind-ndjson': 'JSON lines',
   'wizard.kind-xlsx': 'Excel workbook (XLSX)',
   'wizard.compression': 'Packed as',
-  'wizard.compression-none': 'not packed',
   'wizard.encoding': 'Letters stored as',
   'wizard.delimiter': 'Between two fields',
   'wizard.delimiter-comma': 'a comma',

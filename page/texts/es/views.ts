@@ -94,6 +94,10 @@ export const views: Record<keyof typeof reference, Entry> = {
   'upload.times': { one: '{count} vez', other: '{count} veces' },
   'upload.columns': 'Cómo se asignaron las columnas',
   'upload.columns-lead': 'Cada columna del archivo, y el campo que se cargó de ella.',
+  'upload.columns-omitted': {
+    one: '{count} columna más no se muestra aquí.',
+    other: '{count} columnas más no se muestran aquí.',
+  },
   'upload.column-name': 'Columna del archivo',
   'upload.column-field': 'Campo',
   'upload.column-ignored': 'no se carga',
@@ -218,7 +222,6 @@ export const views: Record<keyof typeof reference, Entry> = {
   'faults.code': 'Código {code}',
   'faults.samples': 'Algunos de estos registros',
   'faults.row': 'Fila {row}',
-  'faults.field': 'Campo {field}:',
   'faults.no-samples':
     'Ninguno de los primeros registros fallidos es de esta clase. Todos están en el archivo de registros fallidos.',
   'faults.what-rule': 'No se cumple una regla del tipo de registro',

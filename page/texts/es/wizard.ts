@@ -2,7 +2,6 @@ import type { wizard as reference } from '#page/texts/en/wizard.ts';
 import type { Entry } from '#page/texts/text.ts';
 
 export const wizard: Record<keyof typeof reference, Entry> = {
-  'wizard.steps': 'Pasos de una carga',
   'wizard.step-pick': 'Archivo',
   'wizard.step-columns': 'Columnas',
   'wizard.step-check': 'Revisión',
@@ -12,14 +11,12 @@ export const wizard: Record<keyof typeof reference, Entry> = {
   'wizard.other-file': 'Elegir otro archivo',
   'wizard.leave':
     'El archivo no se ha enviado por completo. Si sale ahora, elija más tarde el mismo archivo para continuar. ¿Salir?',
-  'wizard.forbidden-heading': 'Aquí no puede enviar archivos',
 
   'wizard.pick-heading': 'Elija un archivo',
   'wizard.pick-label': 'Archivo con registros',
   'wizard.pick-hint':
     'Una tabla en CSV o Excel (XLSX), o líneas JSON. El archivo puede estar comprimido en ZIP, gzip o zstd. Todavía no se envía nada.',
   'wizard.pick-instructions': 'Arrastre un archivo hasta aquí o elija uno',
-  'wizard.pick-error-heading': 'Este archivo no se puede aceptar',
   'wizard.pick-empty': '«{name}» está vacío: tiene 0 bytes. Guárdelo de nuevo con sus registros y elíjalo otra vez.',
   'wizard.pick-folder':
     '«{name}» es una carpeta. Elija un solo archivo; si los registros están en varios, únalos antes en una tabla.',
@@ -105,7 +102,6 @@ export const wizard: Record<keyof typeof reference, Entry> = {
   'wizard.kind-ndjson': 'Líneas JSON',
   'wizard.kind-xlsx': 'Libro de Excel (XLSX)',
   'wizard.compression': 'Comprimido como',
-  'wizard.compression-none': 'sin comprimir',
   'wizard.encoding': 'Letras guardadas como',
   'wizard.delimiter': 'Entre dos campos',
   'wizard.delimiter-comma': 'una coma',

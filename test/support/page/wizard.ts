@@ -93,20 +93,24 @@ export async function pickAndCheck(tab: Page, path: string): Promise<void> {
   await tab.getByRole('button', { name: 'Send the file' }).waitFor();
 }
 
-export type PutEvent = { part: number; url: string };
+export interface PutEvent {
+  /** The number of the part; 0 for a file that is put whole. */
+  part: number;
+}
+
+export type PutDecision = 'pass' | 'cut';
 
 /** Sees each PUT of a part before the storage does. @param decide `cut` breaks the connection; a promise holds the part back */
 export async function watchPuts(
   context: BrowserContext,
   endpoint: string,
-  decide: (put: PutEvent) => 'pass' | 'cut' | Promise<'pass' | 'cut'>,
+  decide: (put: PutEvent) => PutDecision | Promise<PutDecision>,
 ): Promise<void> {
   await context.route(`${endpoint}/**`, async (route) => {
     const request = route.request();
     if (request.method() !== 'PUT') return route.continue();
-    const url = request.url();
-    const part = Number(new URL(url).searchParams.get('partNumber') ?? 0);
-    const decision = await decide({ part, url });
+    const part = Number(new URL(request.url()).searchParams.get('partNumber') ?? 0);
+    const decision = await decide({ part });
     await (decision === 'cut' ? route.abort('connectionreset') : route.continue()).catch(() => undefined);
   });
 }
