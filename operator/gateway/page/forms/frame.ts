@@ -62,7 +62,7 @@ function renderPerson({ displayName, csrf }: NonNullable<View['session']>, t: Vi
   return html`<form class="app-header__tools" method="post" action="/page/logout">
 <input type="hidden" name="csrf" value="${csrf}">
 <span class="app-user">${t('forms.signed-in', { name: displayName })}</span>
-<button class="usa-button usa-button--outline" type="submit">${t('shell.sign-out')}</button>
+<button class="usa-button usa-button--unstyled" type="submit">${t('shell.sign-out')}</button>
 </form>`;
 }
 

@@ -23,7 +23,7 @@ export function renderNew(view: View, page: NewPage): string {
   }
   const content = html`${renderErrors(view, errors)}
 <p>${t('forms.new-steps')}</p>
-<form class="usa-form" method="post" action="${formPaths.new(namespace)}" novalidate>
+<form class="app-card" method="post" action="${formPaths.new(namespace)}" novalidate>
 <input type="hidden" name="csrf" value="${session?.csrf ?? ''}">
 ${renderSchemaField(view, page)}
 ${renderField('name', {

@@ -71,22 +71,21 @@ function renderCounts({ t, language }: View, { records = {}, mode, progress }: U
   const number = (value: number | undefined) => formatNumber(language, value ?? 0);
   const { total, succeeded, failed, duplicate } = records;
   const succeededText = t(mode === 'Validate' ? 'upload.succeeded-validate' : 'upload.succeeded');
-  const rows: [string, string][] = [
-    ...(progress === undefined ? [] : [[t('upload.progress'), progress] as [string, string]]),
+  const counts: [label: string, value: string, tone?: string][] = [
     ...(total === undefined ? [] : [[t('upload.total'), number(total)] as [string, string]]),
-    [succeededText, number(succeeded)],
-    [t('upload.failed'), number(failed)],
+    [succeededText, number(succeeded), 'is-success'],
+    [t('upload.failed'), number(failed), failed ? 'is-error' : ''],
     [t('upload.duplicate'), number(duplicate)],
   ];
-  const cells = rows.map(
-    ([label, value]) => html`<tr><th scope="row">${label}</th><td class="app-table__number">${value}</td></tr>
+  const items = counts.map(
+    ([label, value, tone = '']) => html`<div class="${tone}"><dt>${label}</dt><dd>${value}</dd></div>
 `,
   );
-  return html`<h2>${t('uploads.column-records')}</h2>
-<table class="usa-table usa-table--borderless app-table">
-<caption class="usa-sr-only">${t('uploads.column-records')}</caption>
-<tbody>${cells}</tbody>
-</table>`;
+  return html`<section class="app-card">
+<h2>${t('uploads.column-records')}</h2>
+${progress !== undefined && html`<p>${t('upload.progress')}: ${progress}</p>`}
+<dl class="app-counts">${items}</dl>
+</section>`;
 }
 
 function renderFaults(view: View, { upload, faults }: UploadPage): Shown {
@@ -96,11 +95,13 @@ function renderFaults(view: View, { upload, faults }: UploadPage): Shown {
   if (failed === 0) return null;
   const groups = groupFaults({ failed, codes }, records);
   const file = formPaths.errors(upload.namespace, upload.name);
-  return html`<h2>${t('faults.heading')}</h2>
+  return html`<section class="app-card">
+<h2>${t('faults.heading')}</h2>
 <p>${t(upload.mode === 'Validate' ? 'faults.lead-validate' : 'faults.lead', { count: failed })}</p>
 ${!mayRead && html`<p>${t('faults.may-not')} ${t('faults.may-not-what-to-do')}</p>`}
 <ul class="app-list">${groups.map((group) => renderGroup(view, group))}</ul>
-${mayRead && [renderButtonLink(file, t('faults.download')), html`<p>${t('faults.download-hint')}</p>`, renderHowToMend(view)]}`;
+${mayRead && [renderButtonLink(file, t('faults.download')), html`<p>${t('faults.download-hint')}</p>`, renderHowToMend(view)]}
+</section>`;
 }
 
 function renderGroup({ t, language }: View, group: FaultGroup): Html {
