@@ -413,6 +413,27 @@ export interface BatchUploadStatus {
    */
   estimatedCompletionTime?: string;
   /**
+   * columns says what became of each column of the file, in the order of the file: which field of the schema a column is, or that nothing is loaded from it. For NDJSON the columns are the keys of the objects. The field is absent until the file was read once.
+   */
+  columns?: {
+    /**
+     * name is the column's name as the file has it. A long name is cut.
+     */
+    name: string;
+    /**
+     * field is the name of the schema's field that the column is.
+     */
+    field?: string;
+    /**
+     * ignored says that nothing is loaded from the column.
+     */
+    ignored?: boolean;
+  }[];
+  /**
+   * columnsOmitted is the number of further columns, for which columns has no room. The ledger has all of them.
+   */
+  columnsOmitted?: number;
+  /**
    * topErrors lists the most frequent error codes, the most frequent first. Duplicates appear with code DUP_001.
    */
   topErrors?: {

@@ -35,7 +35,7 @@ export const REASONS = {
   SchemaNotFound: 'SchemaNotFound',
   /** The RecordSchema cannot be compiled. */
   SchemaInvalid: 'SchemaInvalid',
-  /** spec.format.columns names a field that the RecordSchema does not have, or one field twice. */
+  /** spec.format.columns names a field that the RecordSchema does not have, or a field or a column twice. */
   ColumnsInvalid: 'ColumnsInvalid',
   /** PostgreSQL cannot be reached or is overloaded. */
   DatabaseUnavailable: 'DatabaseUnavailable',

@@ -1,6 +1,7 @@
 /** A schema, and which of its fields the columns of one file are. Pure. */
 import type { RecordSchemaSpec } from './record-schema.gen.ts';
 import type { ColumnMapping, DeclaredFormat, SourceFormat } from './source-format.ts';
+import { visibleName } from './visible-name.ts';
 
 export interface FileSchema extends RecordSchemaSpec {
   /** These columns are what the upload says they are, whatever their names say. */
@@ -14,7 +15,12 @@ export function findColumnFault(
 ): string | null {
   const names = new Set(fields.map(({ name }) => name));
   const used = new Set<string>();
-  for (const { name, field } of columns) {
+  const seen = new Set<string>();
+  for (const { name, field, ignore = false } of columns) {
+    if ((field !== undefined) === ignore) return `the column ${name} needs either a field or ignore: true`;
+    const visible = visibleName(name);
+    if (seen.has(visible)) return `the column ${visible} is there twice, in names that look the same`;
+    seen.add(visible);
     if (field === undefined) continue;
     if (!names.has(field)) return `the column ${name} is to be the field ${field}, which the schema does not have`;
     if (used.has(field)) return `two columns are to be the field ${field}`;

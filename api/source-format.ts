@@ -103,6 +103,14 @@ export interface ColumnMapping {
   ignore?: boolean;
 }
 
+/** What became of a column of the file, or of a key of its objects: it is a field, or nothing is loaded from it. */
+export interface MatchedColumn {
+  /** The name as the file has it. */
+  name: string;
+  field?: string;
+  ignored?: true;
+}
+
 /** The format that was found in the file; the ledger keeps it. */
 export interface SourceFormat {
   type: SourceType;

@@ -121,6 +121,7 @@ async function load(path: string, options: LoadOptions, { terminal, interrupts }
   const result = await runLoad(source, {
     schema,
     databaseUri: options.database ?? local!.url,
+    isOwnDatabase: local !== null,
     namespace: options.namespace,
     request: {
       s3: source.location,

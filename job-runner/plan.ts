@@ -9,6 +9,7 @@ import type { Plan, UploadRow } from '#ledger/types.ts';
 import { readContentKey } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { recordFormat } from '#ledger/uploads/record-format.ts';
+import { matchedColumns } from '#runner/csv/matched-columns.ts';
 import { createRecordScanner, createScanMemory, type ScanMemory } from '#runner/csv/scanner.ts';
 import type { RunnerDeps } from '#runner/deps.ts';
 import { NODE_PLATFORM } from '#runner/node/platform.ts';
@@ -108,6 +109,7 @@ async function readFile(
     digest: await digested.digest(),
     format: absentFields.length > 0 ? { ...format, absentFields } : format,
     work,
+    columns: source.columns?.() ?? (found.header && matchedColumns(found.header, source.schema)),
     totalIndexes: chooseIndexes(sizeBytes, { ...config, chunks: found.chunks.length }),
     ...found,
   };

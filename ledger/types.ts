@@ -1,6 +1,6 @@
 /** What the ledger holds, as the operator and the runner see it. Sizes are in bytes, counts are in records. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
+import type { DeclaredFormat, MatchedColumn, SourceFormat } from '#api/source-format.ts';
 import type { ObjectIdentity } from '#s3/object-identity.ts';
 import type { S3Location } from '#s3/s3-location.ts';
 
@@ -74,6 +74,8 @@ export interface Plan {
   work: ObjectIdentity | null;
   /** The names of the file's columns in their order; null for an empty file. */
   header: string[] | null;
+  /** What became of each column; null for an empty file. */
+  columns: MatchedColumn[] | null;
   totalRecords: number;
   totalIndexes: number;
   chunks: PlannedChunk[];
@@ -89,7 +91,7 @@ export interface UploadRow {
   request: UploadRequest;
   schema: RecordSchemaSpec;
   plan:
-    | (Omit<Plan, 'chunks' | 'format'> & {
+    | (Omit<Plan, 'chunks' | 'format' | 'columns'> & {
         totalChunks: number;
         /** Null: the upload was planned before the ledger kept the format, as CSV with commas. */
         format: SourceFormat | null;

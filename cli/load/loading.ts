@@ -21,6 +21,8 @@ const END_MS = 30_000;
 export interface LoadRequest {
   schema: RecordSchemaSpec;
   databaseUri: string;
+  /** Has the command line made the database itself? Then no cluster uses its ledger. */
+  isOwnDatabase: boolean;
   namespace: string;
   request: UploadRequest;
   limits: { maxFailedRecords: number | undefined; maxFailedPercent: number | undefined };

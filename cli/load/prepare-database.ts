@@ -45,7 +45,7 @@ export async function prepareDatabase(
   const client = await connectFirst(load.databaseUri);
   try {
     await waitForLock(client, subject, source.name);
-    await prepareLedger(client);
+    await prepareLedger(client, load);
     const why = (await checkLedgerRights(client)) ?? (await prepareTarget(client, schema));
     if (why) throw new InputError(why.message);
     const begun = (await findUnfinishedUpload(client, subject)) ?? (await reopenAppendedPart(client, subject));
@@ -72,11 +72,21 @@ const heldByAnother = (name: string, table: string): InputError =>
     `Another process loads ${name} into ${table} at this moment. Wait for its end. The lock of a process on a machine that was switched off ends within a minute.`,
   );
 
-/** The command line makes a ledger where there is none, and never changes one that a cluster may use. */
-async function prepareLedger(client: pg.Client): Promise<void> {
+/**
+ * The command line makes a ledger where there is none, and brings that of its own database up to date. It never changes one
+ * that a cluster may use.
+ */
+async function prepareLedger(
+  client: pg.Client,
+  { isOwnDatabase, terminal }: Pick<LoadRequest, 'isOwnDatabase' | 'terminal'>,
+): Promise<void> {
   const state = await readLedgerState(client);
-  if (state === 'missing') await migrate(client);
-  if (state !== 'outdated') return;
+  if (state === 'current') return;
+  if (state === 'missing' || isOwnDatabase) {
+    if (state === 'outdated') terminal.stderr.write('The ledger of an earlier release is brought up to date.\n');
+    await migrate(client);
+    return;
+  }
   const version = await ledgerVersion(client);
   throw new InputError(
     `The ledger in this database is of an earlier version (${version}). The operator that uses it brings it up to date when its release is installed; without an operator, an administrator runs the output of: operator print-migrations ${version}`,

@@ -1,6 +1,7 @@
 /** Matches a file's header with the fields of a schema. */
 import type { FileSchema } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { visibleName } from '#api/visible-name.ts';
 
 export interface HeaderMatch {
   /** The position of each field's column in the file, in the schema's order; -1 for a field without a column. */
@@ -10,14 +11,6 @@ export interface HeaderMatch {
 }
 
 export type HeaderResult = { ok: true; match: HeaderMatch } | { ok: false; message: string };
-
-/** Characters that nobody sees: soft hyphens, joiners, marks of direction and of the byte order. */
-const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]/g;
-
-/** The name as a person sees it. */
-export function visibleName(name: string): string {
-  return name.replace(INVISIBLE, '').normalize('NFC').trim();
-}
 
 /**
  * Two names are alike when they differ only in letter case, spaces, `_`, `-`, invisible characters, or the way an accent

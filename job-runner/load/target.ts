@@ -3,11 +3,11 @@ import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { keyColumns, ownerColumns, quoteTable, STAGES } from '#runner/target/names.ts';
+import type { TargetColumns } from '#runner/target/read-columns.ts';
 import { keepAbsent } from './absent-fields.ts';
 import { describeMerge, type Merge, type MergeOptions, STAGE_ROW } from './merge.ts';
 import { describeRecordMerge, type RecordMerge } from './merge-by-record.ts';
 import { describeProbe, type Probe } from './probe.ts';
-import type { TargetColumns } from './target-columns.ts';
 import { CREATE_REFERENCES } from './waiting-rows.ts';
 
 export type OnDuplicate = RecordSchemaSpec['target']['onDuplicate'];

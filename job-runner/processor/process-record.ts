@@ -1,7 +1,8 @@
 /** Checks one record by the rules of its schema, whatever the file's format. Pure; compiled once per schema. */
 import type { FileSchema } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import { matchHeader, visibleName } from '#runner/csv/header.ts';
+import { visibleName } from '#api/visible-name.ts';
+import { matchHeader } from '#runner/csv/header.ts';
 import { RecordView } from '#runner/csv/record-reader.ts';
 import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
 import { mayBeBlank } from './byte-tests.ts';

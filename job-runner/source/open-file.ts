@@ -1,7 +1,8 @@
 /** Turns a file of any format into the canonical bytes that the scanner takes, in one pass. */
 import { canonicalSchema, type FileSchema, fileSchema } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
+import type { DeclaredFormat, MatchedColumn, SourceFormat } from '#api/source-format.ts';
+import { matchedKeys } from '#runner/csv/matched-columns.ts';
 import { copied } from './copied.ts';
 import {
   type Container,
@@ -50,6 +51,8 @@ export interface OpenedFile {
   firstRowNumber: number;
   /** For NDJSON: the fields of the schema that no object has had so far. All of `bytes` must be read before. */
   absentFields?: () => string[];
+  /** For NDJSON: what became of the keys of the objects so far. The columns of other files are those of their header. */
+  columns?: () => MatchedColumn[];
 }
 
 /** @throws Fault FILE_FORMAT (permanent), and any error of reading. */
@@ -163,6 +166,8 @@ async function openText(
   const decoded = encoding === 'utf-8' ? pieces : transcode(pieces, transcoder);
   const text = withoutEndMark(sepLine ? skipBytes(decoded, sepLine.bytes) : decoded);
   const seen = new Set<number>();
+  const keys = new Map<string, number | null>();
+  const columns = () => matchedKeys(keys, schema);
   const absentFields = () => schema.fields.filter((_, i) => !seen.has(i)).map(({ name }) => name);
   return {
     format: {
@@ -173,9 +178,11 @@ async function openText(
       chunkDelimiter: asIs ? content.dialect.delimiter : CANONICAL_DELIMITER,
       ...(type === 'ndjson' ? { typedValues: true } : {}),
     },
-    bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes, isUtf8: platform.isUtf8, seen }),
+    bytes: asIs ? text : rewrite(content, text, { schema, maxRecordBytes, isUtf8: platform.isUtf8, seen, keys }),
     rewritten,
-    ...(type === 'ndjson' ? { firstRowNumber: NDJSON_FIRST_ROW, absentFields } : { firstRowNumber: sepLine ? 2 : 1 }),
+    ...(type === 'ndjson'
+      ? { firstRowNumber: NDJSON_FIRST_ROW, absentFields, columns }
+      : { firstRowNumber: sepLine ? 2 : 1 }),
   };
 }
 

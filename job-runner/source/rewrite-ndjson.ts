@@ -16,6 +16,8 @@ export interface NdjsonOptions {
   isUtf8?: IsUtf8;
   /** Gets the positions of the schema's fields that some object has. */
   seen?: Set<number>;
+  /** Gets the keys of the objects with the positions of their fields, the first thousand of them. */
+  keys?: Map<string, number | null>;
   /** Default: one object a line. */
   framing?: JsonFraming;
 }
@@ -38,9 +40,16 @@ const { rawJSON, isRawJSON } = JSON as unknown as {
 /** @param input bytes in UTF-8, cut anywhere. @throws Fault FILE_RECORD_TOO_LONG */
 export async function* rewriteNdjson(
   input: AsyncIterable<Buffer>,
-  { schema, maxRecordBytes, isUtf8 = isUtf8Portable, seen = new Set(), framing = 'lines' }: NdjsonOptions,
+  {
+    schema,
+    maxRecordBytes,
+    isUtf8 = isUtf8Portable,
+    seen = new Set(),
+    keys = new Map(),
+    framing = 'lines',
+  }: NdjsonOptions,
 ): AsyncGenerator<Buffer, void, void> {
-  const toRecord = createLineReader(schema, isUtf8, seen);
+  const toRecord = createLineReader(schema, { isUtf8, seen, keys });
   const splitter = createJsonSplitter(framing);
   yield Buffer.from(formatRecord(schema.fields.map(({ name }) => name)));
   let row = 0;
@@ -62,8 +71,11 @@ const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 const BLANK = Buffer.from('\n');
 
 /** Turns one line without its LF into one record or a blank line. */
-function createLineReader(schema: FileSchema, isUtf8: IsUtf8, seen: Set<number>): (line: Buffer) => Buffer {
-  const columns = createColumnFinder(schema);
+function createLineReader(
+  schema: FileSchema,
+  { isUtf8, seen, keys }: Required<Pick<NdjsonOptions, 'isUtf8' | 'seen' | 'keys'>>,
+): (line: Buffer) => Buffer {
+  const columns = createColumnFinder(schema, keys);
   const unquoted = schema.fields.map(unquotedKind);
   const unknownAllowed = schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial';
   return (line) => {
@@ -95,10 +107,9 @@ function createLineReader(schema: FileSchema, isUtf8: IsUtf8, seen: Set<number>)
 }
 
 /** Finds the field of a key as that of a column of a header. */
-function createColumnFinder(schema: FileSchema): (key: string) => number | null {
+function createColumnFinder(schema: FileSchema, spelled: Map<string, number | null>): (key: string) => number | null {
   const fieldOf = createFieldFinder(schema);
   // Nearly all lines spell their keys the same way.
-  const spelled = new Map<string, number | null>();
   return (key) => {
     const known = spelled.get(key);
     if (known !== undefined) return known;

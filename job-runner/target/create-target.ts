@@ -2,13 +2,15 @@
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { keyColumns, quoteTable } from './names.ts';
 
 type Column = RecordSchemaSpec['target']['columns'][number];
 type Field = RecordSchemaSpec['fields'][number];
+type TypeName = NonNullable<Column['type']>;
 
 /** The column type of each field type. Integers of more than 18 digits need `type: numeric` in the column. */
-const TYPES: Record<Field['type'], string> = {
+const TYPES: Record<Field['type'], TypeName> = {
   string: 'text',
   any: 'text',
   integer: 'bigint',
@@ -24,6 +26,28 @@ const TYPES: Record<Field['type'], string> = {
   array: 'jsonb',
 };
 
+/** pg_type.oid by the name of the type; the oids of built-in types never change. */
+const OIDS: Record<TypeName, number> = {
+  boolean: 16,
+  bigint: 20,
+  integer: 23,
+  text: 25,
+  json: 114,
+  'double precision': 701,
+  date: 1082,
+  time: 1083,
+  timestamptz: 1184,
+  interval: 1186,
+  numeric: 1700,
+  uuid: 2950,
+  jsonb: 3802,
+};
+
+/** @returns the types that the columns get when {@link createTableSql} is run, in their order. */
+export function createdTypes(schema: RecordSchemaSpec): ColumnType[] {
+  return schema.target.columns.map((column) => ({ oid: OIDS[columnType(column, schema)], modifier: -1 }));
+}
+
 /** @returns `CREATE TABLE IF NOT EXISTS …` with the schema's key, where it has one, as primary key. */
 export function createTableSql(schema: RecordSchemaSpec): string {
   const key = new Set(keyColumns(schema));
@@ -35,7 +59,7 @@ export function createTableSql(schema: RecordSchemaSpec): string {
   return `CREATE TABLE IF NOT EXISTS ${quoteTable(schema.target.table)} (\n${[...columns, ...primaryKey].join(',\n')}\n)`;
 }
 
-function columnType(column: Column, schema: RecordSchemaSpec): string {
+function columnType(column: Column, schema: RecordSchemaSpec): TypeName {
   if (column.type !== undefined) return column.type;
   if (column.json !== undefined) return 'jsonb';
   if (column.system !== undefined) return column.system === 'rowNumber' ? 'bigint' : 'uuid';

@@ -15,6 +15,7 @@ import { assertWritable, READ_ONLY, sqlState } from '#ledger/connection/postgres
 import { readLedgerState } from '#ledger/migrate.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { withLockPatience } from '#ledger/uploads/lock-upload.ts';
+import { type FileColumns, readColumns } from '#ledger/uploads/read-columns.ts';
 import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
 import { assertDirect, classify, isLost, ledgerOutdated, openClient } from './pool-connection.ts';
 
@@ -183,6 +184,10 @@ export class Database {
 
   readTopErrors(id: string): Promise<ErrorSummary[]> {
     return this.run((client) => readTopErrors(client, id));
+  }
+
+  readColumns(id: string): Promise<FileColumns | null> {
+    return this.run((client) => readColumns(client, id));
   }
 
   /** @returns the last reading of a watched upload; null before the first one. */

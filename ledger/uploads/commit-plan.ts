@@ -28,12 +28,16 @@ export async function commitPlan(
     }
     assertRunning(row, { id, attempt, status: 'Planning' });
     // The fields of the schema are in the ledger already. The header can have other columns, with any name.
-    const header = plan.header?.map(await storableText(client, plan.header)) ?? null;
+    const names = [...(plan.header ?? []), ...(plan.columns ?? []).map(({ name }) => name)];
+    const storable = await storableText(client, names);
+    const header = plan.header?.map(storable) ?? null;
+    const columns = plan.columns?.map((column) => ({ ...column, name: storable(column.name) })) ?? null;
     await client.query(
       `UPDATE batch_upload.batch_uploads
        SET execution = $2, s3_version_id = $3, s3_etag = $4, size_bytes = $5, digest = $6,
            header = $7, total_records = $8, total_chunks = $9, total_indexes = $10, planned_at = clock_timestamp(),
-           source_format = $11, work_bucket = coalesce($12, work_bucket), work_key = $13, work_etag = $14, work_version_id = $15, work_size = $16
+           source_format = $11, work_bucket = coalesce($12, work_bucket), work_key = $13, work_etag = $14, work_version_id = $15, work_size = $16,
+           columns = $17
        WHERE id = $1`,
       [
         id,
@@ -52,6 +56,7 @@ export async function commitPlan(
         plan.work?.eTag ?? null,
         plan.work?.versionId ?? null,
         plan.work?.sizeBytes ?? null,
+        columns === null ? null : JSON.stringify(columns),
       ],
     );
     const status = await beginUpload(client, id);

@@ -95,6 +95,11 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
   };
 }
 
+/** The origins of all web pages that put files into the storage: the staff page is one of them. */
+export function originsOfPages({ allowedOrigins, page }: Pick<GatewayConfig, 'allowedOrigins' | 'page'>): string[] {
+  return [...new Set([...(page ? [page.origin] : []), ...allowedOrigins])];
+}
+
 function readFileStorage(env: NodeJS.ProcessEnv): ReadonlyMap<string, FileStorage> {
   const name = GATEWAY_ENV.fileStorage;
   const storages = readObject(env, name) ?? {};

@@ -27,6 +27,7 @@ import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 import { refuseEndpoint } from '#s3/allowed-endpoint.ts';
 import { explainFault } from './accept-upload.ts';
 import type { Caches } from './caches.ts';
+import { showColumns } from './columns-policy.ts';
 import { neededKind } from './job-policy.ts';
 import { isPodOf, viewJob, viewPod } from './job-view.ts';
 import { nextRate } from './progress-policy.ts';
@@ -65,7 +66,16 @@ export interface Observation {
   /** What the caller has to write into the upload's memory. */
   remember: Pick<
     UploadMemory,
-    'rate' | 'lineage' | 'failedSince' | 'seen' | 'disruptions' | 'still' | 'waits' | 'topErrors' | 'creationRefused'
+    | 'rate'
+    | 'lineage'
+    | 'failedSince'
+    | 'seen'
+    | 'disruptions'
+    | 'still'
+    | 'waits'
+    | 'topErrors'
+    | 'columns'
+    | 'creationRefused'
   >;
 }
 
@@ -98,6 +108,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const creation = row ? await observeCreation(deps, input, { row, jobs, pods }) : null;
   const { still, waits } = await observeWaits(deps, memory, { database, row });
   const topErrors = database && row ? await observeTopErrors(clock, memory, { database, row }) : null;
+  const columns = database && row ? await observeColumns(input, { database, row }) : memory.columns;
   return {
     database,
     observed: {
@@ -117,6 +128,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       failedSince,
       recordsPerSecond: rate?.perSecond ?? null,
       topErrors: topErrors?.list ?? [],
+      columns,
       settings: noteSettings(config.runner),
       stuckPodGraceMs: config.stuckPodGraceMs,
       waitingMs: config.waitingMs,
@@ -130,6 +142,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       still,
       waits,
       topErrors: topErrors ?? memory.topErrors,
+      columns,
       creationRefused: creation ?? memory.creationRefused,
     },
   };
@@ -254,6 +267,23 @@ async function observeTopErrors(
     // The examples of errors are no reason to show nothing else of a running upload while its database is held up.
     if (final || !(error instanceof Fault) || error.code !== 'DB_BUSY') throw error;
     return known;
+  }
+}
+
+/**
+ * The columns are read once: a plan never changes. An operator that begins later finds them in the status. A release before
+ * this one has planned some uploads, and says nothing of their columns.
+ */
+async function observeColumns(
+  { upload, memory }: ObserveInput,
+  { database, row }: { database: Database; row: UploadProgress },
+): Promise<UploadMemory['columns']> {
+  if (memory.columns !== null || row.plannedAt === null || upload.status?.columns !== undefined) return memory.columns;
+  try {
+    return showColumns(await database.readColumns(row.id));
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'DB_BUSY') throw error;
+    return null;
   }
 }
 

@@ -121,7 +121,7 @@ async function sayHindered(
     signal: AbortSignal;
   },
 ): Promise<void> {
-  const nothing = { jobs: { plan: null, process: null }, recordsPerSecond: null, topErrors: [] };
+  const nothing = { jobs: { plan: null, process: null }, recordsPerSecond: null, topErrors: [], columns: null };
   const unobserved = { ...nothing, now: deps.clock.now(), view: { kind: 'unobserved' } as const };
   const isAccepted = isTrue(upload.status, 'Accepted');
   const seen = known && known.view.kind !== 'waiting' ? known : unobserved;

@@ -1,6 +1,6 @@
 /**
  * Builds the whole status of an upload from the decision. Pure. The status never has more than 32 KiB: every text has a
- * limit in bytes, every list a limit in items, and the sum of all limits is below 28 KiB.
+ * limit in bytes, every list a limit in items, and the sum of all limits is below 32 KiB.
  */
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import {
@@ -17,6 +17,7 @@ import { isoSeconds } from '#common/iso-seconds.ts';
 import { count, cutText } from '#common/text.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
+import { columnsOf } from './columns-policy.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
 import { describeCounts, describeMessage, describeQueued, findSuspended } from './status-message.ts';
 import type { Decision, Observed, View } from './types.ts';
@@ -28,7 +29,7 @@ const CONDITION_BYTES = 2048;
 const ERROR_BYTES = 512;
 const MAX_TOP_ERRORS = 10;
 
-export type StatusInput = Pick<Observed, 'now' | 'upload' | 'jobs' | 'recordsPerSecond' | 'topErrors'> &
+export type StatusInput = Pick<Observed, 'now' | 'upload' | 'jobs' | 'recordsPerSecond' | 'topErrors' | 'columns'> &
   Pick<Decision, 'view' | 'degraded'>;
 
 export function buildStatus(input: StatusInput): BatchUploadStatus {
@@ -111,6 +112,7 @@ function describeRow(row: UploadProgress, input: StatusInput): Partial<BatchUplo
     progress: row.status === 'Complete' ? '100%' : percent(counts.processed, totalRecords),
     ...describeRate(row, input),
     ...(topErrors.length > 0 ? { topErrors } : {}),
+    ...(input.columns ?? columnsOf(input.upload.status ?? {})),
   };
 }
 

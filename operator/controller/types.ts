@@ -5,6 +5,7 @@ import type { RunnerCommand } from '#common/job-contract.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import type { SessionWait } from '#ledger/uploads/find-waits.ts';
+import type { ShownColumns } from './columns-policy.ts';
 
 export interface JobView {
   name: string;
@@ -104,6 +105,8 @@ export interface Observed {
   /** The smoothed rate; null when it is not known. */
   recordsPerSecond: number | null;
   topErrors: ErrorSummary[];
+  /** What became of the columns of the file; null where the status says it already, or nobody knows it yet. */
+  columns: ShownColumns | null;
   /** The settings with which the operator would make a Job now. */
   settings: string;
   stuckPodGraceMs: number;

@@ -4,6 +4,7 @@ import type { Database } from '#ledger/client/database.ts';
 import type { Lineage } from '#ledger/connection/lineage.ts';
 import type { ErrorSummary } from '#ledger/types.ts';
 import type { SessionWait } from '#ledger/uploads/find-waits.ts';
+import type { ShownColumns } from './columns-policy.ts';
 import type { RateState } from './progress-policy.ts';
 import type { Disruptions } from './types.ts';
 
@@ -22,6 +23,8 @@ export interface UploadMemory {
   wentBack: boolean;
   /** `count` is the number of errors at that time; `at` is monotonic, in ms. */
   topErrors: { list: ErrorSummary[]; count: number; at: number } | null;
+  /** What became of the columns of the file, as a status shows it; null before it was read. */
+  columns: ShownColumns | null;
   /** When the failure was first read from the ledger (wall clock, ms); null while the upload has not failed. */
   failedSince: number | null;
   /** Since when the upload is known to have ended while Jobs of it go on (monotonic, ms). */
@@ -63,6 +66,7 @@ export class UploadMemories {
       lineage: null,
       wentBack: false,
       topErrors: null,
+      columns: null,
       failedSince: null,
       tidyingSince: null,
       cleanup: null,

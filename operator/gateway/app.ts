@@ -15,10 +15,12 @@ import { Problem } from './http/problem.ts';
 import { answerClientError, SERVER_LIMITS, type ServerLimits } from './http/server-limits.ts';
 import { refuseUnknownPaths } from './http/unknown-paths.ts';
 import type { GatewayApp } from './model/types.ts';
+import { formRoutes } from './page/forms/form-routes.ts';
+import { findStyleSheet } from './page/forms/style-sheet.ts';
 import { openPageFiles, pageRoutes, protectPage } from './page/page-routes.ts';
 import { schemaRoutes } from './schemas/routes.ts';
 import type { OpenedSessions } from './session/open-sessions.ts';
-import { errorRoutes } from './uploads/error-routes.ts';
+import { createFailedRecordsFile, errorRoutes, type FailedRecordsFile } from './uploads/error-routes.ts';
 import { uploadRoutes } from './uploads/routes.ts';
 
 export interface AppDeps extends AdmissionDeps {
@@ -73,20 +75,21 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
   deps.certificate?.keepFresh(app);
   addAdmission(app, { ...deps, limits });
   app.setErrorHandler((error, request, reply) => answerProblem(reply, toProblem(error, deps), { request, ...deps }));
-  await describeApi(app);
+  await describeApi(app, { hasPage: deps.signIn !== undefined });
+  const failedRecordsFile = createFailedRecordsFile(deps);
   await app.register(
     (inside: GatewayApp, _options, done) => {
       addIdempotency(inside, deps);
       fileRoutes(inside, deps);
       uploadRoutes(inside, deps);
-      errorRoutes(inside, deps);
+      errorRoutes(inside, { ...deps, failedRecordsFile });
       schemaRoutes(inside, deps);
       done();
     },
     { prefix: '/v1/namespaces/:namespace' },
   );
   const { page } = deps.config;
-  if (deps.signIn && page) await addPage(app, { ...deps, page, signIn: deps.signIn });
+  if (deps.signIn && page) await addPage(app, { ...deps, page, signIn: deps.signIn, failedRecordsFile });
   // Node would leave out headers above a number of its own; checkHead refuses them.
   app.server.maxHeadersCount = 0;
   app.server.maxConnections = limits.connections;
@@ -94,7 +97,10 @@ export async function createApp(deps: AppDeps): Promise<GatewayApp> {
 }
 
 /** The staff page, in a scope of its own: its forms are taken here and nowhere else. */
-async function addPage(app: GatewayApp, deps: AppDeps & { page: PageSettings; signIn: OpenedSessions }): Promise<void> {
+async function addPage(
+  app: GatewayApp,
+  deps: AppDeps & { page: PageSettings; signIn: OpenedSessions; failedRecordsFile: FailedRecordsFile },
+): Promise<void> {
   const files = await openPageFiles(deps);
   await app.register((inside: GatewayApp, _options, done) => {
     // The description is of the API, and not of what only browsers ask for.
@@ -105,6 +111,10 @@ async function addPage(app: GatewayApp, deps: AppDeps & { page: PageSettings; si
     takeForms(inside);
     deps.signIn.addRoutes(inside, deps);
     pageRoutes(inside, { ...deps, files });
+    inside.register((forms: GatewayApp, _none, ready) => {
+      formRoutes(forms, { ...deps, sessions: deps.signIn.sessions, styleSheet: findStyleSheet(files) });
+      ready();
+    });
     done();
   });
 }

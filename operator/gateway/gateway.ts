@@ -18,7 +18,7 @@ import { DRAIN_MS, prepareDrain } from './http/drain.ts';
 import type { ServerLimits } from './http/server-limits.ts';
 import { createAuthenticator } from './identity/authenticate.ts';
 import type { GatewayMetrics } from './model/metrics.ts';
-import type { GatewayApp } from './model/types.ts';
+import type { FileLimits, GatewayApp } from './model/types.ts';
 import { openSessions } from './session/open-sessions.ts';
 
 export interface Gateway {
@@ -33,6 +33,7 @@ export interface Gateway {
 }
 
 const CLOSE_UNUSED_MS = 60_000;
+const WAIT_FOR_SESSIONS_MS = 10_000;
 
 export function createGateway(deps: {
   client: KubeClient;
@@ -43,6 +44,8 @@ export function createGateway(deps: {
   limits?: ServerLimits;
   /** Shorter in tests. */
   drainMs?: number;
+  /** Smaller in tests. */
+  fileLimits?: FileLimits;
   /** Adds endpoints, for tests. */
   extend?: (app: GatewayApp) => void;
 }): Gateway {
@@ -58,7 +61,9 @@ export function createGateway(deps: {
   const serve = async (signal: AbortSignal) => {
     const clusterId = await awaitClusterId({ client, clock, log }, signal);
     if (clusterId === null) return;
-    await Promise.all([uploads.synced, schemas.synced, signIn?.ended.synced]);
+    await Promise.all([uploads.synced, schemas.synced]);
+    // Programs need no sessions: they do not wait for ever for a list that cannot be read.
+    if (signIn !== null) await Promise.race([signIn.ended.synced, sleep(clock, WAIT_FOR_SESSIONS_MS, signal)]);
     const requests = new AbortController();
     const sessions = signIn?.sessions;
     const shared = {

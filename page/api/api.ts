@@ -1,7 +1,7 @@
 /** The gateway, as the page calls it. */
 import { signal } from '@preact/signals';
 import { type CallOptions, createClient, type Method } from './client.ts';
-import { offlineProblem, readProblem } from './problem-error.ts';
+import { offlineProblem, ProblemError, readProblem } from './problem-error.ts';
 import { createSignIn, type SignInRequest } from './sign-in.ts';
 import type { Session } from './types.ts';
 import { openWatch, type WatchEvent } from './watch.ts';
@@ -39,6 +39,19 @@ async function fetchSession(): Promise<Session> {
   return (await response.json()) as Session;
 }
 
+/** Watches who signs in in other tabs: what this page shows must not become the page of somebody else. @returns the end */
+export function followSignIns(): () => void {
+  const channel = new BroadcastChannel(CHANNEL);
+  channel.onmessage = async () => {
+    const before = session.value;
+    const found = await loadSession().catch(() => null);
+    if (found !== null && before !== null && found.user !== before.user) {
+      await signInAgain(new ProblemError({ status: 401, type: 'unauthenticated', detail: '' })).catch(() => undefined);
+    }
+  };
+  return () => channel.close();
+}
+
 function onMaybeSignedIn(callback: () => void): () => void {
   const channel = new BroadcastChannel(CHANNEL);
   const onLook = () => {
@@ -52,21 +65,23 @@ function onMaybeSignedIn(callback: () => void): () => void {
   };
 }
 
+const signInAgain = createSignIn({
+  fetchSession,
+  currentSession: () => session.value,
+  adopt: (found) => {
+    session.value = found;
+  },
+  show: (request) => {
+    signInRequest.value = request;
+  },
+  onMaybeSignedIn,
+});
+
 const client = createClient({
   fetch: (...request) => fetch(...request),
   currentSession: () => session.value,
   loadSession,
-  signInAgain: createSignIn({
-    fetchSession,
-    currentSession: () => session.value,
-    adopt: (found) => {
-      session.value = found;
-    },
-    show: (request) => {
-      signInRequest.value = request;
-    },
-    onMaybeSignedIn,
-  }),
+  signInAgain,
 });
 
 /**
@@ -82,8 +97,8 @@ export async function call<T>(method: Method, path: string, body?: unknown, opti
 export const send = client.send;
 
 /** Watches uploads: `path` ends with `uploads/watch` or `uploads/{name}/watch`. */
-export function watch(path: string, onEvent: (event: WatchEvent) => void): { close(): void } {
-  return openWatch({ client, pause }, path, onEvent);
+export function watch(path: string, onEvent: (event: WatchEvent) => void, lastEventId?: string): { close(): void } {
+  return openWatch({ client, pause }, path, onEvent, lastEventId);
 }
 
 /** The wait is over as soon as another try is worth it: the browser is online again, or the tab is looked at again. */

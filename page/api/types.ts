@@ -69,6 +69,8 @@ export interface Upload {
   estimatedCompletionTime?: string;
   topErrors?: CodeCount[];
   columns?: MatchedColumn[];
+  /** The further columns of the file, which `columns` has no room for. */
+  columnsOmitted?: number;
   conditions: Condition[];
   retryGeneration: number;
   createdBy?: string;
@@ -81,6 +83,8 @@ export interface Upload {
 export interface UploadPage {
   items: Upload[];
   nextCursor?: string;
+  /** A watch with this id tells what has changed since the page. */
+  lastEventId: string;
 }
 
 export interface ErrorCounts {

@@ -16,7 +16,7 @@ export type WatchEvent =
   | { type: 'synced' }
   /** No change is seen for now; the watch is opened again by itself. */
   | { type: 'lost'; problem: ProblemError }
-  /** The watch has ended for good: the right or the upload is gone. */
+  /** The watch has ended for good, since the right or the upload does not exist any more. */
   | { type: 'refused'; problem: ProblemError };
 
 export interface WatchDeps {
@@ -30,20 +30,27 @@ const LONGEST_WAIT_MS = 30_000;
 /** The gateway sends a comment every 15 seconds: a stream that is silent for longer is dead. */
 export const SILENCE_MS = 45_000;
 
-export function openWatch(deps: WatchDeps, path: string, onEvent: (event: WatchEvent) => void): { close(): void } {
+/** @param lastEventId the watch tells what has changed since then; without it, the watch begins with everything */
+export function openWatch(
+  deps: WatchDeps,
+  path: string,
+  onEvent: (event: WatchEvent) => void,
+  lastEventId = '',
+): { close(): void } {
   const closed = new AbortController();
-  void keep(deps, { path, onEvent, signal: closed.signal });
+  void keep(deps, { path, lastEventId, onEvent, signal: closed.signal });
   return { close: () => closed.abort() };
 }
 
 interface Watched {
   path: string;
+  lastEventId: string;
   onEvent(event: WatchEvent): void;
   signal: AbortSignal;
 }
 
-async function keep({ client, pause }: WatchDeps, { path, onEvent, signal }: Watched): Promise<void> {
-  let lastId = '';
+async function keep({ client, pause }: WatchDeps, { path, lastEventId, onEvent, signal }: Watched): Promise<void> {
+  let lastId = lastEventId;
   let failures = 0;
   while (!signal.aborted) {
     const parser = createEventParser(lastId);
@@ -67,7 +74,7 @@ async function keep({ client, pause }: WatchDeps, { path, onEvent, signal }: Wat
 async function read(
   client: Client,
   parser: EventParser,
-  { path, signal, onEvent, onText }: Watched & { onText(): void },
+  { path, signal, onEvent, onText }: Omit<Watched, 'lastEventId'> & { onText(): void },
 ): Promise<void> {
   const silent = new AbortController();
   const id = parser.lastId();

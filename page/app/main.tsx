@@ -1,6 +1,9 @@
 /** The staff page. */
 import { render } from 'preact';
-import { startLanguage, t } from '#page/texts/language.ts';
+import { startLanguage } from '#page/texts/language.ts';
+import { App } from './app.tsx';
+import { startRouter } from './router.ts';
 
 startLanguage();
-render(<h1>{t('shell.title')}</h1>, document.getElementById('app')!);
+startRouter();
+render(<App />, document.getElementById('app')!);

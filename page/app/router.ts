@@ -20,10 +20,12 @@ export function guardLeaving(ask: () => boolean): () => void {
   };
 }
 
+export const mayLeaveView = (): boolean => mayLeave?.() ?? true;
+
 export function startRouter(): void {
   let shown = location.href;
   window.addEventListener('popstate', () => {
-    if (mayLeave?.() === false) history.pushState(null, '', shown);
+    if (!mayLeaveView()) history.pushState(null, '', shown);
     else read();
     shown = location.href;
   });
@@ -32,7 +34,7 @@ export function startRouter(): void {
 
 /** @param href a path of the page, such as `routes.uploads('team-a')` */
 export function navigate(href: string, { replaces = false } = {}): void {
-  if (mayLeave?.() === false) return;
+  if (!mayLeaveView()) return;
   if (replaces) history.replaceState(null, '', href);
   else history.pushState(null, '', href);
   read();

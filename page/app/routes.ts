@@ -41,3 +41,9 @@ function readSegments(pathname: string): string[] | null {
     return null;
   }
 }
+
+/** Where a person signs in. @param to the path of the page to which the person comes back */
+export const signInPath = (to: string) => `/page/login?to=${encodeURIComponent(to)}`;
+
+/** Where a person signs in again in another tab. */
+export const SIGN_IN_AGAIN = signInPath('/page/signed-in');

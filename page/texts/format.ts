@@ -94,7 +94,7 @@ function unitOf(language: Language, value: number, unit: 'second' | 'minute' | '
 export function formatList(
   language: Language,
   items: readonly string[],
-  type: 'conjunction' | 'unit' = 'conjunction',
+  type: 'conjunction' | 'disjunction' | 'unit' = 'conjunction',
 ): string {
   return kept(`list ${language} ${type}`, () => new Intl.ListFormat(language, { type, style: 'long' })).format(items);
 }

@@ -2,18 +2,38 @@
  * The catalogue: every text that a person reads on the page, by its key. English is the reference, and another language has
  * the same keys. Needs no DOM, so that the gateway's pages without JavaScript have the same texts.
  */
+
+import { forms as enForms } from './en/forms.ts';
 import { problems as enProblems } from './en/problems.ts';
+import { send as enSend } from './en/send.ts';
 import { session as enSession } from './en/session.ts';
 import { shell as enShell } from './en/shell.ts';
+import { templates as enTemplates } from './en/templates.ts';
+import { views as enViews } from './en/views.ts';
+import { wizard as enWizard } from './en/wizard.ts';
+import { forms as esForms } from './es/forms.ts';
 import { problems as esProblems } from './es/problems.ts';
+import { send as esSend } from './es/send.ts';
 import { session as esSession } from './es/session.ts';
 import { shell as esShell } from './es/shell.ts';
+import { templates as esTemplates } from './es/templates.ts';
+import { views as esViews } from './es/views.ts';
+import { wizard as esWizard } from './es/wizard.ts';
 
 /** A text whose words depend on the number `count`, by the plural categories of Intl.PluralRules. */
 export type Plural = { [category in Intl.LDMLPluralRule]?: string } & { other: string };
 export type Entry = string | Plural;
 
-const en = { ...enShell, ...enProblems, ...enSession } as const;
+const en = {
+  ...enShell,
+  ...enViews,
+  ...enTemplates,
+  ...enProblems,
+  ...enSession,
+  ...enWizard,
+  ...enSend,
+  ...enForms,
+} as const;
 
 export type TextKey = keyof typeof en;
 export type Language = 'en' | 'es';
@@ -21,7 +41,7 @@ export type Language = 'en' | 'es';
 export const LANGUAGES: Record<Language, string> = { en: 'English', es: 'Español' };
 export const CATALOGUES: Record<Language, Record<TextKey, Entry>> = {
   en,
-  es: { ...esShell, ...esProblems, ...esSession },
+  es: { ...esShell, ...esViews, ...esTemplates, ...esProblems, ...esSession, ...esWizard, ...esSend, ...esForms },
 };
 
 /** A number is written as the language writes numbers. */
@@ -29,9 +49,11 @@ export type TextValues = Record<string, string | number>;
 
 /** The names in braces of a text, such as `name` in `Hello {name}`. */
 type Names<T> = T extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
-type NamesOf<K extends TextKey> = (typeof en)[K] extends string
-  ? Names<(typeof en)[K]>
-  : Names<(typeof en)[K][keyof (typeof en)[K]]> | 'count';
+type NamesOf<K extends TextKey> = K extends TextKey
+  ? (typeof en)[K] extends string
+    ? Names<(typeof en)[K]>
+    : Names<(typeof en)[K][keyof (typeof en)[K]]> | 'count'
+  : never;
 /** What `text` needs besides the key: nothing for a text without names in braces. */
 export type ValuesOf<K extends TextKey> = [NamesOf<K>] extends [never]
   ? Record<string, never>
@@ -68,9 +90,12 @@ const pluralRules = (language: Language) => known(`plural ${language}`, () => ne
 const numberFormat = (language: Language) =>
   known(`number ${language}`, () => new Intl.NumberFormat(language, { useGrouping: 'always' }));
 
+/** Has the catalogue a text with this key? */
+export const isTextKey = (key: string): key is TextKey => Object.hasOwn(en, key);
+
 /** Is this a language of the page? */
 export function isLanguage(word: string): word is Language {
-  return word in LANGUAGES;
+  return Object.hasOwn(LANGUAGES, word);
 }
 
 /** @param wanted language tags, the most wanted first, such as navigator.languages or those of Accept-Language */

@@ -463,6 +463,8 @@ it('the largest status that the schema allows is stored, and is under 32 KiB', a
     progress: '99.9999%',
     recordsPerSecond: count,
     estimatedCompletionTime: time,
+    columns: Array.from({ length: 8 }, () => ({ name: 'c'.repeat(256), field: 'f'.repeat(128), ignored: true })),
+    columnsOmitted: 2 ** 31 - 1,
     topErrors: Array.from({ length: 10 }, () => ({ code: 'C'.repeat(64), count, message: 'm'.repeat(512) })),
     jobs: Array.from({ length: 4 }, () => ({
       name: 'n'.repeat(63),

@@ -7,9 +7,9 @@ import { closeDeletedUpload, completeUpload } from '#ledger/uploads/finish-uploa
 import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
-import { readTargetColumns } from '#runner/load/target-columns.ts';
 import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-outcome.ts';
 import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
+import { readTargetColumns } from '#runner/target/read-columns.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { ITEMS_SCHEMA, ITEMS_TABLE, planTestUpload } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';

@@ -6,7 +6,9 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { latestVersion, ledgerVersion, readMigrations } from '#ledger/migrate.ts';
 import { BUNDLED_CLI } from '#support/cli/bundled-cli.ts';
+import { openTestUpload } from '#support/database/ledger.ts';
 
 const exec = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
@@ -103,6 +105,40 @@ describe('load without --database', () => {
   it('prints one JSON document where that is asked for', async () => {
     const { stdout } = await cli('home-two', 'load', 'people.csv', '-s', 'people.yaml', '-o', 'json');
     expect(JSON.parse(stdout)).toMatchObject({ status: 'Complete', table: 'people' });
+  });
+
+  it('brings the ledger of an earlier release up to date, but not one that --database names', async () => {
+    await cli('home-old', 'load', 'people.csv', '-s', 'people.yaml');
+    const url = (await cli('home-old', 'database', 'url')).stdout.trim();
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      await client.query('DROP SCHEMA batch_upload CASCADE');
+      await client.query(`CREATE SCHEMA batch_upload; CREATE TABLE batch_upload.schema_migrations (
+        version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`);
+      for (const { version, name, sql } of (await readMigrations()).slice(0, 6)) {
+        await client.query(sql);
+        await client.query('INSERT INTO batch_upload.schema_migrations VALUES ($1, $2)', [version, name]);
+      }
+      const id = await openTestUpload(client);
+      expect(await cli('home-old', 'load', 'others.csv', '-s', 'people.yaml', '-d', url)).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/earlier version \(6\).*operator print-migrations 6/),
+      });
+      expect(await ledgerVersion(client)).toBe(6);
+      const both = ['others.csv', 'people.csv'].map((file) => cli('home-old', 'load', file, '-s', 'people.yaml'));
+      for (const { code, stdout, stderr } of await Promise.all(both)) {
+        expect(code, stderr).toBe(0);
+        expect(stdout).toMatch(/2 of 2 records loaded into people|2 duplicates/);
+      }
+      expect(await ledgerVersion(client)).toBe(await latestVersion());
+      expect((await client.query('SELECT FROM batch_upload.batch_uploads WHERE id = $1', [id])).rowCount).toBe(1);
+      const again = await cli('home-old', 'load', 'others.csv', '-s', 'people.yaml');
+      expect(again.stderr).not.toContain('earlier release');
+    } finally {
+      await client.end();
+    }
+    expect(await query('home-old', 'SELECT name FROM people ORDER BY id')).toEqual([['Ann'], ['Bob'], ['Cy'], ['Di']]);
   });
 
   it('starts no server for a file that does not exist', async () => {

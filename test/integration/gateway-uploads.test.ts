@@ -223,13 +223,16 @@ describe('reading uploads', () => {
     ['schema=staff', ['c']],
     ['sourceType=API', ['b']],
     ['creator=alice', ['b']],
+    ['text=STAFF', ['c']],
+    ['text=People-2026', ['b']],
+    ['text=in%2F', []],
     ['createdAfter=2026-01-02T00:00:00Z', ['c', 'b']],
     ['createdBefore=2026-01-02T00:00:00Z', ['a']],
     ['createdAfter=2026-01-02T01:00:00%2B01:00&createdBefore=2026-01-03T00:00:00Z', ['b']],
   ])('filters by %s', async (query, names) => {
     const { call, putUpload } = await start();
     await putUpload('a', { createdAt: '2026-01-01T00:00:00Z' });
-    const source = { type: 'API', s3: { bucket: 'b', key: 'k' } };
+    const source = { type: 'API', s3: { bucket: 'b', key: 'in/people-2026.csv' } };
     await putUpload('b', { createdAt: '2026-01-02T00:00:00Z', createdBy: 'alice', spec: { source }, status: FAILED });
     await putUpload('c', { createdAt: '2026-01-03T00:00:00Z', spec: { schemaRef: { name: 'staff' } } });
     await putUpload('d', { namespace: OTHER_NAMESPACE });
@@ -278,6 +281,18 @@ describe('reading uploads', () => {
     await putUpload('u', { status: { phase: 'Complete' } });
     const changed = await ask(etag);
     expect([changed.status, changed.body.phase]).toEqual([200, 'Complete']);
+  });
+
+  it('shows what became of each column of the file', async () => {
+    const { call, putUpload } = await start();
+    const columns = [
+      { name: 'Date of birth', field: 'birth_date' },
+      { name: '<b>Comment</b>', ignored: true },
+    ];
+    await putUpload('u', { status: { columns, columnsOmitted: 3 } });
+    await putUpload('old', { status: { phase: 'Complete' } });
+    expect((await call('GET', '/uploads/u')).body).toMatchObject({ columns, columnsOmitted: 3 });
+    expect((await call('GET', '/uploads/old')).body).not.toHaveProperty('columns');
   });
 
   it('finds an upload that another replica has just made', async () => {
@@ -355,6 +370,7 @@ describe('what is not one’s own', () => {
       ['GET', '/schemas', 'list recordschemas'],
       ['GET', '/schemas/s', 'get recordschemas'],
       ['GET', '/schemas/s/template.csv', 'get recordschemas'],
+      ['GET', '/schemas/s/processor', 'get recordschemas'],
     ] as const;
     for (const [at, [method, path, right]] of paths.entries()) {
       asked.length = 0;
@@ -503,6 +519,24 @@ describe('watching', () => {
       ['upload', 'a'],
       ['deleted', 'b'],
       ['upload', 'c'],
+      ['synced', undefined],
+    ]);
+  });
+
+  it('goes on after a page of the list', async () => {
+    const { api, call, putUpload, watch } = await start();
+    await putUpload('a');
+    await putUpload('b');
+    await putUpload('c');
+    api.remove('batchuploads', 'n', 'c');
+    await eventually('the deletion is known', async () => (await call('GET', '/uploads')).body.items.length === 2);
+    const { lastEventId } = (await call('GET', '/uploads?limit=1')).body;
+    api.remove('batchuploads', 'n', 'a');
+    await putUpload('d');
+    const reader = await watch('/uploads/watch', { headers: { 'last-event-id': lastEventId } });
+    expect((await reader.until('synced')).map(({ event, data }) => [event, data.name])).toEqual([
+      ['deleted', 'a'],
+      ['upload', 'd'],
       ['synced', undefined],
     ]);
   });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
-import { readTargetColumns } from '#runner/load/target-columns.ts';
+import { readTargetColumns } from '#runner/target/read-columns.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { planTestUpload } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';

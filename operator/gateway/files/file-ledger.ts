@@ -1,33 +1,8 @@
-/** The ledger of a namespace, where the gateway keeps what it knows of files. */
-import type pg from 'pg';
-import { DEFAULT_NAMES } from '#api/defaults.ts';
-import { Fault } from '#common/faults.ts';
+/** What the ledger of a namespace knows of a file. */
 import { type FileRow, findFile } from '#ledger/gateway/files.ts';
-import type { LedgerScope } from '#ledger/types.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
-import type { GatewayDeps, Identity } from '#operator/gateway/model/types.ts';
-import { openLedger } from '#operator/tenancy/open-ledger.ts';
-
-export type LedgerDeps = Pick<GatewayDeps, 'clusterId' | 'databases'>;
-
-/** @throws Problem unavailable for errors of the database, its Secret or its ledger; KubeError */
-export async function withLedger<T>(
-  { clusterId, databases }: LedgerDeps,
-  namespace: string,
-  work: (client: pg.PoolClient, scope: LedgerScope) => Promise<T>,
-): Promise<T> {
-  try {
-    const database = await openLedger(databases, { namespace, name: DEFAULT_NAMES.databaseSecret });
-    return await database.run((client) => work(client, { clusterId, namespace }));
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    throw new Problem('unavailable', {
-      detail: `The database in which the namespace ${namespace} keeps what it knows of files cannot be used. ${error.message} Nothing was lost; send the request again then.`,
-      ...(error.category === 'retryable' ? { retryAfterSeconds: 5 } : {}),
-      cause: error,
-    });
-  }
-}
+import { type LedgerDeps, withLedger } from '#operator/gateway/http/with-ledger.ts';
+import type { Identity } from '#operator/gateway/model/types.ts';
 
 /**
  * Finds a file of the identity's own: whatever rights somebody has on uploads, a file is open only to the user that asked

@@ -11,10 +11,11 @@ import {
   unregisterFile,
 } from '#ledger/gateway/registrations.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
+import { type LedgerDeps, withLedger } from '#operator/gateway/http/with-ledger.ts';
 import type { Identity } from '#operator/gateway/model/types.ts';
 import { bareTag } from '#s3/call-storage.ts';
 import { checkObject } from './check-object.ts';
-import { assertOpen, findOwnFile, type LedgerDeps, withLedger } from './file-ledger.ts';
+import { assertOpen, findOwnFile } from './file-ledger.ts';
 import { type StorageDeps, withStorage } from './storage.ts';
 
 export interface PinnedFile {

@@ -10,8 +10,8 @@ import { claimLeftFiles, type FileRow, markRemoved, registerClaimed, renewClaim 
 import { findUnmade } from '#ledger/gateway/registrations.ts';
 import { readLedgerState } from '#ledger/migrate.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
+import { withLedger } from '#operator/gateway/http/with-ledger.ts';
 import type { GatewayDeps } from '#operator/gateway/model/types.ts';
-import { withLedger } from './file-ledger.ts';
 import { confirmMade, unmark } from './pin-file.ts';
 import { removeObject } from './remove-object.ts';
 import { withStorage } from './storage.ts';

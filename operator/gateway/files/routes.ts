@@ -4,10 +4,11 @@ import { Type } from 'typebox';
 import { abandonFile } from '#ledger/gateway/files.ts';
 import { IDEMPOTENCY_HEADERS } from '#operator/gateway/http/idempotency.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
+import { withLedger } from '#operator/gateway/http/with-ledger.ts';
 import type { Access, GatewayApp, GatewayDeps, Identity } from '#operator/gateway/model/types.ts';
 import { checkObject } from './check-object.ts';
 import { createStorageCheck } from './check-storage.ts';
-import { assertOpen, findOwnFile, withLedger } from './file-ledger.ts';
+import { assertOpen, findOwnFile } from './file-ledger.ts';
 import {
   Completion,
   FileAnswer,

@@ -13,4 +13,11 @@ export const BODY_EXAMPLES: Readonly<Record<string, object>> = {
   signFileParts: { numbers: [1, 2, 3] },
   completeFile: { parts: [{ number: 1, eTag: '9b2cf535f27731c974343645a3985328' }] },
   createUpload: { file: FILE, schema: 'people', name: 'people-2025-01', errorPolicy: { maxFailedPercent: 5 } },
+  putColumns: {
+    header: ['id', 'Date of birth', 'Comment'],
+    columns: [
+      { name: 'Date of birth', field: 'birth_date' },
+      { name: 'Comment', ignore: true },
+    ],
+  },
 };

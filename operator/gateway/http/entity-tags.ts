@@ -1,4 +1,5 @@
-/** ETag, If-Match and If-None-Match (RFC 9110) of a Kubernetes object. Pure. */
+/** ETag, If-Match and If-None-Match (RFC 9110) of a Kubernetes object, or of an answer. Pure. */
+import { createHash } from 'node:crypto';
 import { Type } from 'typebox';
 import type { KubeObject } from '#kube/types.ts';
 import { Problem } from './problem.ts';
@@ -10,19 +11,34 @@ export const IF_MATCH = Type.Optional(
   }),
 );
 
+export const IF_NONE_MATCH = Type.Optional(
+  Type.String({ maxLength: 1024, description: 'The ETag of the state that the sender has.' }),
+);
+
+/** The answer 304. */
+export const NOT_MODIFIED = Type.Unsafe<undefined>({
+  type: 'null',
+  description: 'Nothing has changed since the answer whose ETag If-None-Match names.',
+});
+
 /** Every change of an object gives it another resourceVersion, and so another ETag. */
 export function entityTag({ metadata }: KubeObject): string {
   return `"${metadata?.resourceVersion ?? ''}"`;
 }
 
-/** Does the header If-None-Match say that the sender has the object as it is? */
-export function isUnchanged(object: KubeObject, ifNoneMatch: string | undefined): boolean {
-  return ifNoneMatch !== undefined && listTags(ifNoneMatch).some((tag) => isTagOf(object, tag.replace(/^W\//, '')));
+/** The ETag of an answer that no single object makes: the content alone tells it from others. */
+export function contentTag(body: string): string {
+  return `"${createHash('sha256').update(body).digest('base64url')}"`;
+}
+
+/** Does the header If-None-Match say that the sender has what has the tag? */
+export function isUnchanged(own: string, ifNoneMatch: string | undefined): boolean {
+  return ifNoneMatch !== undefined && listTags(ifNoneMatch).some((tag) => isTag(own, tag.replace(/^W\//, '')));
 }
 
 /** @throws Problem precondition-failed when the header If-Match names another state of the object */
 export function assertMatch(object: KubeObject, ifMatch: string | undefined): void {
-  if (ifMatch === undefined || listTags(ifMatch).some((tag) => isTagOf(object, tag))) return;
+  if (ifMatch === undefined || listTags(ifMatch).some((tag) => isTag(entityTag(object), tag))) return;
   const detail = 'The upload is not in the state that If-Match names. Get it again, and decide by what it is now.';
   throw new Problem('precondition-failed', {
     detail,
@@ -31,4 +47,4 @@ export function assertMatch(object: KubeObject, ifMatch: string | undefined): vo
 }
 
 const listTags = (header: string) => header.split(',').map((tag) => tag.trim());
-const isTagOf = (object: KubeObject, tag: string) => tag === '*' || tag === entityTag(object);
+const isTag = (own: string, tag: string) => tag === '*' || tag === own;

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
+import { toAscii } from '#common/ascii-json.ts';
 import type { StoredAnswer } from '#ledger/gateway/requests.ts';
 import type { GatewayApp, GatewayDeps } from '#operator/gateway/model/types.ts';
 import { openLedger } from '#operator/tenancy/open-ledger.ts';
@@ -106,11 +107,6 @@ function toAnswer(reply: FastifyReply, payload: unknown): StoredAnswer | null {
     return value === undefined ? [] : [[name, String(value)]];
   });
   return { status: reply.statusCode, headers: Object.fromEntries(headers), body: toAscii(body) };
-}
-
-/** A database that is not in UTF-8 has not every character; in JSON each can be written in ASCII. */
-function toAscii(json: string): string {
-  return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The request is done: its sender gets the answer also where the ledger cannot keep it. */

@@ -96,12 +96,16 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Absent: the endpoint is open to everybody, as the document of the API is. */
     access?: Access;
+    /** True: a page without JavaScript. A session alone is a proof, whose token a POST has in its field `csrf`. */
+    isForm?: true;
   }
   interface FastifyRequest {
     /** Set before a handler of an endpoint with an `access` runs. */
     identity: Identity;
     /** Null unless the request is signed. */
     signed: SignedRequest | null;
+    /** Null unless the request is for a page without JavaScript, and its session is good. */
+    session: Session | null;
     /** `Own`: the handler must show and change only uploads that the identity created. */
     scope: 'All' | 'Own';
     /** The body as it was sent, of which a signature covers the digest. */

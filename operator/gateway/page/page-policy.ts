@@ -37,11 +37,13 @@ export function documentPolicy(storageOrigins: readonly string[]): string {
   ].join('; ');
 }
 
-/** A dedicated worker takes its policy from its own answer: the record processor alone compiles WebAssembly. */
-export const WORKER_POLICY =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
-
-/** Vite names the built file after its source: a source of a worker is named `worker`, or its name ends so. */
-export function isWorker(path: string): boolean {
-  return /^assets\/(?:[\w.-]*[.-])?worker-[\w-]+\.js$/.test(path);
+/**
+ * The policy of the script of a dedicated worker, which takes its policy from its own answer; null for every other file. The
+ * record processor alone compiles WebAssembly. Vite names a built file after its source, here `worker` of the check.
+ */
+export function workerPolicy(path: string): string | null {
+  const [, name] = /^assets\/((?:[\w.-]*[.-])?worker)-[\w-]+\.js$/.exec(path) ?? [];
+  if (name === undefined) return null;
+  const scripts = /^(check[.-])?worker$/.test(name) ? "'self' 'wasm-unsafe-eval'" : "'self'";
+  return `default-src 'none'; script-src ${scripts}; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'`;
 }

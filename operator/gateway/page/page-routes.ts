@@ -8,7 +8,7 @@ import { answerMessage } from '#operator/gateway/http/message-page.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { GatewayApp, GatewayDeps } from '#operator/gateway/model/types.ts';
 import { type PageFile, type PageFiles, readPageFiles } from './page-files.ts';
-import { documentPolicy, isWorker, PAGE_HEADERS, TRANSPORT_SECURITY, WORKER_POLICY } from './page-policy.ts';
+import { documentPolicy, PAGE_HEADERS, TRANSPORT_SECURITY, workerPolicy } from './page-policy.ts';
 
 const BUILT = fileURLToPath(new URL('../../../page/dist', import.meta.url));
 const IMMUTABLE = 'public, max-age=31536000, immutable';
@@ -61,7 +61,8 @@ async function sendFile(
   reply: FastifyReply,
   { path, file }: { path: string; file: PageFile },
 ): Promise<FastifyReply> {
-  if (isWorker(path)) reply.header('content-security-policy', WORKER_POLICY);
+  const policy = workerPolicy(path);
+  if (policy !== null) reply.header('content-security-policy', policy);
   reply.headers({ 'cache-control': path.startsWith('assets/') ? IMMUTABLE : 'no-cache', etag: file.eTag });
   if (request.headers['if-none-match'] === file.eTag) return reply.code(304).send();
   return send(request, reply, file);

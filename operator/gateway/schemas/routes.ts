@@ -1,27 +1,20 @@
 /** Schemas: what a sender of files must know of them. */
 import { Type } from 'typebox';
-import { RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
+import type { RecordSchema } from '#kube/custom-resources.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
-import type { GatewayApp, GatewayDeps } from '#operator/gateway/model/types.ts';
+import type { GatewayApp } from '#operator/gateway/model/types.ts';
 import { SchemaError } from '#runner/patterns.ts';
 import { findExample, formatTemplate } from '#runner/report/example-record.ts';
+import { columnRoutes, type SchemaDeps } from './column-routes.ts';
+import { findSchema, NAMESPACE, PARAMS } from './find-schema.ts';
+import { processorRoute } from './processor-route.ts';
 import { representSchema, representSchemaName, SCHEMA, SCHEMA_LIST } from './represent-schema.ts';
 
-const NAMESPACE = Type.String({ maxLength: 63, description: 'The namespace of the schema.' });
-const PARAMS = Type.Object({
-  namespace: NAMESPACE,
-  name: Type.String({
-    maxLength: 253,
-    pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
-    description: 'The name of the RecordSchema.',
-  }),
-});
-const FIND_MS = 10_000;
 /** Cells of example rows that are tried: some 100 ms, in which no other request is answered. */
 const MOST_CELLS = 20_000;
 const tags = ['schemas'];
 
-export function schemaRoutes(app: GatewayApp, deps: GatewayDeps): void {
+export function schemaRoutes(app: GatewayApp, deps: SchemaDeps): void {
   app.get(
     '/schemas',
     {
@@ -79,20 +72,9 @@ export function schemaRoutes(app: GatewayApp, deps: GatewayDeps): void {
         .header('x-content-type-options', 'nosniff')
         .send(await templateOf(await findSchema(deps, params))),
   );
-}
 
-/** @throws Problem not-found */
-async function findSchema(
-  { schemas, client }: GatewayDeps,
-  { namespace, name }: { namespace: string; name: string },
-): Promise<RecordSchema> {
-  const schema =
-    schemas.get(`${namespace}/${name}`) ??
-    (await client.find(RECORD_SCHEMAS, { namespace, name }, { timeoutMs: FIND_MS }));
-  if (schema !== undefined) return schema;
-  throw new Problem('not-found', {
-    detail: `There is no RecordSchema ${name} in the namespace ${namespace}. GET schemas lists those that there are.`,
-  });
+  processorRoute(app, deps);
+  columnRoutes(app, deps);
 }
 
 /** The search for an example takes long, so that its result is kept for as long as the schema stays as it is. */

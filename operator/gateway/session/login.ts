@@ -2,23 +2,19 @@
  * Signing in: the code flow of OpenID Connect with PKCE, state and nonce. What belongs to a sign-in that has begun stands in
  * a cookie of the same browser, so that nobody can finish in one browser what began in another.
  */
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { decodeJwt } from 'jose';
+import type { FastifyRequest } from 'fastify';
 import * as oidc from 'openid-client';
-import { answerMessage, type Message } from '#operator/gateway/http/message-page.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
-import { createRateLimiter } from '#operator/gateway/http/rate-limit.ts';
-import { toIdentity } from '#operator/gateway/identity/oidc.ts';
-import type { GatewayApp, Identity } from '#operator/gateway/model/types.ts';
+import { addressKey, createRateLimiter } from '#operator/gateway/http/rate-limit.ts';
+import type { GatewayApp } from '#operator/gateway/model/types.ts';
 import { clearCookie, LOGIN_COOKIE, readCookie, setCookie } from './cookies.ts';
+import { finishSignIn, type SignInSecrets } from './finish-sign-in.ts';
 import { returnPath } from './return-path.ts';
 import type { SessionDeps } from './session-deps.ts';
+import { answerRefusal, SignInRefusal } from './sign-in-refusals.ts';
 
 /** A sign-in that has begun. */
-interface BegunLogin {
-  state: string;
-  nonce: string;
-  verifier: string;
+interface BegunLogin extends SignInSecrets {
   to: string;
   /** Epoch ms. */
   until: number;
@@ -29,72 +25,82 @@ const LOGIN_MS = 600_000;
 const MOST_BEGUN = 4;
 /** Each sign-in can end with a sign-out, of which the list of ended sessions has only so many. */
 const SIGN_INS = { perSecond: 0.05, burst: 30 };
+/** Answers of the provider from one address, each of which costs the provider a request. All behind a proxy share it. */
+const CALLBACKS = { perSecond: 10, burst: 200 };
+
+const NO_STORE = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' };
+const CALLBACK = '/page/callback';
 
 export function loginRoutes(app: GatewayApp, deps: SessionDeps): void {
-  const { page, clock, provider, seal } = deps;
-  const redirectUri = `${page.origin}/page/callback`;
-  const limiter = createRateLimiter({ ...SIGN_INS, clock });
-  const sealLogins = async (logins: BegunLogin[]) =>
-    logins.length === 0
-      ? clearCookie(LOGIN_COOKIE)
-      : setCookie(LOGIN_COOKIE, await seal.seal('login', logins), { maxAgeSeconds: LOGIN_MS / 1000 })!;
+  const { page, clock, provider, log, metrics } = deps;
+  const signIns = createRateLimiter({ ...SIGN_INS, clock });
+  const callbacks = createRateLimiter({ ...CALLBACKS, clock });
 
   app.get('/page/login', async (request, reply) => {
     const to = returnPath((request.query as { to?: unknown }).to, page.origin);
     try {
       const configuration = await provider.configuration();
-      const login: BegunLogin = {
-        state: oidc.randomState(),
-        nonce: oidc.randomNonce(),
-        verifier: oidc.randomPKCECodeVerifier(),
-        to,
-        until: clock.now() + LOGIN_MS,
-      };
-      const url = oidc.buildAuthorizationUrl(configuration, {
-        redirect_uri: redirectUri,
-        scope: page.scopes,
-        state: login.state,
-        nonce: login.nonce,
-        code_challenge: await oidc.calculatePKCECodeChallenge(login.verifier),
-        code_challenge_method: 'S256',
-      });
+      const login = { ...createSecrets(), to, until: clock.now() + LOGIN_MS };
+      const url = await authorizationUrl(configuration, { login, page });
       const begun = [...(await readLogins(request, deps)), login].slice(-MOST_BEGUN);
-      return reply
-        .headers({
-          'set-cookie': await sealLogins(begun),
-          'cache-control': 'no-store',
-          'referrer-policy': 'no-referrer',
-        })
-        .redirect(url.href, 302);
+      return reply.headers({ ...NO_STORE, 'set-cookie': await writeLogins(begun, deps) }).redirect(url, 302);
     } catch (error) {
-      return answerFailure(deps, { request, reply, error, to });
+      return answerRefusal(deps, { request, reply, error, to });
     }
   });
 
-  app.get('/page/callback', async (request, reply) => {
-    let to: string | undefined;
+  app.get(CALLBACK, async (request, reply) => {
+    let login: BegunLogin | undefined;
     try {
       const { state } = request.query as { state?: unknown };
       const logins = await readLogins(request, deps);
-      const login = logins.find((each) => each.state === state);
-      if (login === undefined) return answerMessage(request, reply, notSignedIn(400, 'session.notBegun'));
-      to = login.to;
+      login = logins.find((each) => each.state === state);
+      if (login === undefined) throw new SignInRefusal('session.notBegun');
+      if (callbacks.take(addressKey(request.raw.socket.remoteAddress)) > 0) throw new SignInRefusal('session.tooOften');
       // A sign-in can be finished once, whatever becomes of it.
-      reply.header('set-cookie', await sealLogins(logins.filter((each) => each !== login)));
-      const person = await finish(deps, { login, url: new URL(request.url, page.origin) });
-      if (limiter.take(person.identity.user) > 0)
-        return answerMessage(request, reply, notSignedIn(429, 'session.tooOften'));
+      const others = logins.filter((each) => each !== login);
+      reply.header('set-cookie', await writeLogins(others, deps));
+      const callback = new URL(CALLBACK + request.url.slice(request.url.indexOf('?')), page.origin);
+      const settings = deps.oidcSettings;
+      const configuration = await provider.configuration();
+      const person = await finishSignIn(configuration, { callback, secrets: login, settings });
+      if (signIns.take(person.identity.user) > 0) throw new SignInRefusal('session.tooOften');
       const cookies = await deps.sessions.begin(person);
-      if (cookies === null) return answerMessage(request, reply, notSignedIn(403, 'session.tooManyNames', deps));
+      if (cookies === null) throw new SignInRefusal('session.tooManyNames');
       await endFormer(request, deps);
-      deps.log.info({ user: person.identity.user }, 'a person has signed in');
-      return reply
-        .headers({ 'set-cookie': cookies, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' })
-        .redirect(login.to, 303);
+      metrics.signIns.inc({ result: 'signed_in' });
+      log.info({ user: person.identity.user }, 'a person has signed in');
+      return reply.headers({ ...NO_STORE, 'set-cookie': cookies }).redirect(login.to, 303);
     } catch (error) {
-      return answerFailure(deps, { request, reply, error, to });
+      return answerRefusal(deps, { request, reply, error, to: login?.to });
     }
   });
+}
+
+const createSecrets = (): SignInSecrets => ({
+  state: oidc.randomState(),
+  nonce: oidc.randomNonce(),
+  verifier: oidc.randomPKCECodeVerifier(),
+});
+
+async function authorizationUrl(
+  configuration: oidc.Configuration,
+  { login, page }: { login: SignInSecrets; page: SessionDeps['page'] },
+): Promise<string> {
+  return oidc.buildAuthorizationUrl(configuration, {
+    redirect_uri: page.origin + CALLBACK,
+    scope: page.scopes,
+    state: login.state,
+    nonce: login.nonce,
+    code_challenge: await oidc.calculatePKCECodeChallenge(login.verifier),
+    code_challenge_method: 'S256',
+  }).href;
+}
+
+async function writeLogins(logins: readonly BegunLogin[], { seal }: SessionDeps): Promise<string[]> {
+  if (logins.length === 0) return clearCookie(LOGIN_COOKIE);
+  // So few sign-ins, whose paths are short, always fit.
+  return setCookie(LOGIN_COOKIE, await seal.seal('login', logins), { maxAgeSeconds: LOGIN_MS / 1000 })!;
 }
 
 /** What is no cookie of ours is no sign-in that has begun. */
@@ -108,41 +114,6 @@ async function readLogins(request: FastifyRequest, { seal, clock }: SessionDeps)
   }
 }
 
-/** @throws Problem unauthenticated, unavailable; errors of openid-client */
-async function finish(
-  { provider, oidcSettings: settings }: SessionDeps,
-  { login, url }: { login: BegunLogin; url: URL },
-): Promise<{ identity: Identity; displayName: string }> {
-  const configuration = await provider.configuration();
-  const tokens = await oidc.authorizationCodeGrant(configuration, url, {
-    pkceCodeVerifier: login.verifier,
-    expectedState: login.state,
-    expectedNonce: login.nonce,
-    idTokenExpected: true,
-  });
-  const token = decodeJwt(tokens.id_token!);
-  const lacks = [settings.userClaim, settings.groupsClaim, 'name'].some((claim) => !Object.hasOwn(token, claim));
-  // A provider may keep claims about a person for this endpoint, by OpenID Connect Core 5.4.
-  const hasMore = configuration.serverMetadata().userinfo_endpoint !== undefined;
-  const more =
-    lacks && hasMore ? await oidc.fetchUserInfo(configuration, tokens.access_token, tokens.claims()!.sub) : {};
-  const claims = { ...more, ...token };
-  const identity = toIdentity(claims, settings);
-  return { identity, displayName: displayNameOf(claims) ?? identity.user };
-}
-
-const MOST_NAME_CHARACTERS = 100;
-
-function displayNameOf(claims: Record<string, unknown>): string | null {
-  for (const claim of ['name', 'preferred_username', 'email']) {
-    const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
-    if (typeof value !== 'string') continue;
-    const shown = [...value.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '').trim()];
-    if (shown.length > 0) return shown.slice(0, MOST_NAME_CHARACTERS).join('');
-  }
-  return null;
-}
-
 /** The browser forgets the session that it had: nobody else may go on with it. */
 async function endFormer(request: FastifyRequest, { sessions, log }: SessionDeps): Promise<void> {
   try {
@@ -152,62 +123,4 @@ async function endFormer(request: FastifyRequest, { sessions, log }: SessionDeps
     if (err instanceof Problem && err.type === 'unauthenticated') return;
     log.warn({ err }, 'the session before a new one could not be ended');
   }
-}
-
-type NotSignedIn =
-  | 'session.notBegun'
-  | 'session.refused'
-  | 'session.notOurs'
-  | 'session.noPerson'
-  | 'session.tooManyNames'
-  | 'session.tooOften'
-  | 'session.providerAway';
-
-function notSignedIn(
-  status: number,
-  key: NotSignedIn,
-  deps?: SessionDeps,
-  more: { to?: string | undefined; detail?: string } = {},
-): Message {
-  const { to, detail = '' } = more;
-  const query = to === undefined ? '' : `?${new URLSearchParams({ to })}`;
-  return {
-    status,
-    title: 'session.notSignedIn',
-    paragraphs: [{ key, values: { issuer: deps === undefined ? '' : new URL(deps.oidcSettings.issuer).host, detail } }],
-    links: [{ key: 'session.signIn', href: `/page/login${query}` }],
-  };
-}
-
-function answerFailure(
-  deps: SessionDeps,
-  {
-    request,
-    reply,
-    error,
-    to,
-  }: { request: FastifyRequest; reply: FastifyReply; error: unknown; to: string | undefined },
-): FastifyReply {
-  const { log, metrics } = deps;
-  const { status, key, detail } = explain(error);
-  metrics.refusals.inc({ problem: status === 503 ? 'unavailable' : 'unauthenticated' });
-  log.warn({ err: error, key }, 'a person could not sign in');
-  if (status === 503) reply.header('retry-after', '5');
-  return answerMessage(request, reply, notSignedIn(status, key, deps, { to, ...(detail ? { detail } : {}) }));
-}
-
-/** Codes of openid-client for an answer of the provider that is not for this sign-in, or that somebody else has made. */
-const NOT_OURS = /^OAUTH_(INVALID_RESPONSE|JWT_|KEY_SELECTION|UNSUPPORTED_OPERATION|PARSE_ERROR)/;
-
-function explain(error: unknown): { status: number; key: NotSignedIn; detail?: string } {
-  if (error instanceof Problem && error.type === 'unauthenticated') {
-    return { status: 403, key: 'session.noPerson', detail: error.message };
-  }
-  if (error instanceof oidc.AuthorizationResponseError) return { status: 403, key: 'session.refused' };
-  if (error instanceof oidc.ResponseBodyError && error.error === 'invalid_grant') {
-    return { status: 400, key: 'session.notOurs' };
-  }
-  const { code } = error as { code?: unknown };
-  if (typeof code === 'string' && NOT_OURS.test(code)) return { status: 400, key: 'session.notOurs' };
-  return { status: 503, key: 'session.providerAway' };
 }

@@ -2,6 +2,7 @@
 import { findColumnFault } from '#api/file-schema.ts';
 import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
 import { isAlreadyExists, KubeError } from '#kube/errors.ts';
+import { mayList } from '#operator/gateway/access/may-list.ts';
 import type { FileUpload } from '#operator/gateway/files/pin-file.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Identity } from '#operator/gateway/model/types.ts';
@@ -133,11 +134,8 @@ async function describeSchemas(
   { schemas, authorizer }: UploadDeps,
   { namespace, identity }: Registration,
 ): Promise<string> {
-  const mayList = await authorizer.authorize(identity, { verb: 'list', resource: 'recordschemas', namespace }).then(
-    () => true,
-    () => false,
-  );
-  if (!mayList) return "Ask the namespace's administrator for the name of yours.";
+  if (!(await mayList(authorizer, identity, { resource: 'recordschemas', namespace })))
+    return "Ask the namespace's administrator for the name of yours.";
   const names = [...schemas.values()]
     .filter(({ metadata }) => metadata.namespace === namespace)
     .map(({ metadata }) => metadata.name)

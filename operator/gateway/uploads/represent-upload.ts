@@ -31,6 +31,10 @@ export function representUpload({ metadata, spec, status = {} }: BatchUpload): U
       recordsPerSecond: recordsPerSecond === undefined ? undefined : Math.round(recordsPerSecond),
       estimatedCompletionTime: status.estimatedCompletionTime,
       topErrors: status.topErrors,
+      columns: status.columns?.map(({ name, field }) =>
+        field === undefined ? { name, ignored: true } : { name, field },
+      ),
+      columnsOmitted: status.columnsOmitted,
       createdBy: creatorOf({ metadata }),
       startedAt: status.startTime,
       completedAt: status.completionTime,
@@ -49,10 +53,16 @@ export function fileIdOf({ spec: { source } }: Pick<BatchUpload, 'spec'>): strin
   return source.type === 'API' || source.type === 'UI' ? source.event?.id : undefined;
 }
 
+/** The last part of the key. */
+export function fileNameOf({ source }: BatchUpload['spec']): string {
+  const { key } = source.s3;
+  return key.slice(key.lastIndexOf('/') + 1);
+}
+
 function representFile({ spec, status }: Required<Pick<BatchUpload, 'spec' | 'status'>>): UploadView['file'] {
   const { bucket, key, versionId, eTag } = spec.source.s3;
   return {
-    name: key.slice(key.lastIndexOf('/') + 1),
+    name: fileNameOf(spec),
     bucket,
     key,
     ...present({

@@ -1,6 +1,7 @@
 /** The uploads of the API: what a request may ask for, and how an upload is shown. */
 import { type Static, Type } from 'typebox';
 import { ENCODINGS } from '#api/source-format.ts';
+import { COLUMNS } from '#operator/gateway/model/columns.ts';
 
 export const NAME_PATTERN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$';
 const NAMESPACE = Type.String({ maxLength: 63, description: 'The namespace of the upload.' });
@@ -45,22 +46,6 @@ const DIALECT = Type.Object(
     ),
   },
   { ...closed, description: 'How a CSV file is written, in the words of the Frictionless Table Dialect.' },
-);
-
-const COLUMNS = Type.Array(
-  Type.Object(
-    {
-      name: Type.String({ minLength: 1, maxLength: 1024, description: 'The name in the header of the file.' }),
-      field: Type.Optional(Type.String({ minLength: 1, maxLength: 128, description: 'The field of the schema.' })),
-      ignore: Type.Optional(Type.Literal(true, { description: 'Nothing is loaded from the column.' })),
-    },
-    closed,
-  ),
-  {
-    maxItems: 1000,
-    description:
-      'Which field a column is, where its name does not say it: each has either field or ignore. What is said here wins over names and aliases.',
-  },
 );
 
 const FORMAT = Type.Object(
@@ -224,6 +209,17 @@ export const UPLOAD = Type.Object(
         { description: 'The most frequent errors of records.' },
       ),
     ),
+    columns: Type.Optional(
+      Type.Array(
+        Type.Object({
+          name: Type.String({ description: 'The name as the file has it; a long name is cut.' }),
+          field: Type.Optional(Type.String({ description: 'The field of the schema that the column is.' })),
+          ignored: Type.Optional(Type.Boolean({ description: 'True: nothing is loaded from the column.' })),
+        }),
+        { description: 'What became of each column of the file, when the file was read once; a long list is cut.' },
+      ),
+    ),
+    columnsOmitted: count('The further columns of the file, for which the list has no room.'),
     conditions: Type.Array(CONDITION, { description: 'The state of the upload, for programs.' }),
     retryGeneration: Type.Integer({ minimum: 0, description: 'How often a retry was asked for.' }),
     createdBy: Type.Optional(Type.String({ description: 'The user that asked the gateway for the upload.' })),

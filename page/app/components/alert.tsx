@@ -1,6 +1,5 @@
 import type { ComponentChildren } from 'preact';
-
-export type Tone = 'info' | 'success' | 'warning' | 'error';
+import type { Tone } from './tones.ts';
 
 export interface AlertProps {
   tone: Tone;

@@ -5,7 +5,7 @@ export const problems = {
   'problem.forbidden':
     'You may not do this here. Ask the person who looks after BatchUpload in your organization for the right.',
   'problem.namespace-not-enabled':
-    'This group does not exist here, or files cannot be sent to it. Choose another group, or ask the person who looks after BatchUpload.',
+    'This workspace does not exist here, or files cannot be sent to it. Choose another one, or ask the person who looks after BatchUpload.',
   'problem.not-found': 'This does not exist any more. Somebody may have deleted it, or it belongs to somebody else.',
   'problem.method-not-allowed': 'The page and the server have different versions. Load the page again.',
   'problem.conflict': 'This is not possible as things are now. Look at the newest state, and then decide.',

@@ -7,7 +7,7 @@ export const problems: Record<keyof typeof reference, Entry> = {
   'problem.forbidden':
     'No tiene permiso para hacer esto aquí. Pida el permiso a la persona que se encarga de BatchUpload en su organización.',
   'problem.namespace-not-enabled':
-    'Este grupo no existe aquí, o no se le pueden enviar archivos. Elija otro grupo o pregunte a la persona que se encarga de BatchUpload.',
+    'Este espacio de trabajo no existe aquí, o no se le pueden enviar archivos. Elija otro o pregunte a la persona que se encarga de BatchUpload.',
   'problem.not-found': 'Esto ya no existe. Quizá alguien lo ha eliminado, o pertenece a otra persona.',
   'problem.method-not-allowed': 'La página y el servidor tienen versiones distintas. Vuelva a cargar la página.',
   'problem.conflict': 'Esto no es posible en el estado actual. Mire el estado más reciente y decida después.',

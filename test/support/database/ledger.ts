@@ -76,6 +76,10 @@ export function testPlan(digest: string): Plan {
     format: PLAIN_CSV,
     work: null,
     header: ['k', 'v'],
+    columns: [
+      { name: 'k', field: 'k' },
+      { name: 'v', field: 'v' },
+    ],
     totalRecords: 1,
     totalIndexes: 1,
     chunks: [{ startByte: 4, endByte: 8, firstRowNumber: 2, recordCount: 1 }],

@@ -25,9 +25,11 @@ export interface IdentityProvider extends AsyncDisposable {
   forge(claims?: JWTPayload, header?: { alg?: string; kid?: string; typ?: string }): Promise<string>;
   /** Takes a new key, as a provider does from time to time. */
   rotate(): Promise<void>;
-  /** Answers everything in this way from now on; null: as before. */
-  answer(listener: RequestListener | null): void;
+  /** Answers everything in this way from now on, where it does not hand on to the provider; null: as before. */
+  answer(listener: Listener | null): void;
 }
+
+export type Listener = (request: IncomingMessage, response: ServerResponse, provider: () => void) => void;
 
 const newKey = async (kid: string): Promise<JWK> => {
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
@@ -49,13 +51,14 @@ export async function startIdentityProvider({
   inToken?: boolean;
 } = {}): Promise<IdentityProvider> {
   const people: IdentityProvider['people'] = new Map();
-  let listener: RequestListener | null = null;
+  let listener: Listener | null = null;
   let groups: unknown;
   let generation = 1;
   let asked = 0;
   const server = createServer((request, response) => {
     if (request.url?.startsWith('/.well-known') || request.url?.startsWith('/jwks')) asked += 1;
-    (listener ?? callback)(request, response);
+    if (listener === null) callback(request, response);
+    else listener(request, response, () => callback(request, response));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -167,8 +170,12 @@ function signInByForm(people: IdentityProvider['people'], inToken: boolean): Con
     cookies: { keys: ['key-of-the-cookies'] },
     interactions: { url: (_context, { uid }) => `/login/${uid}` },
     async loadExistingGrant({ oidc }) {
-      const { accountId } = oidc.session!;
-      const grant = new oidc.provider.Grant({ clientId: oidc.client!.clientId, accountId: accountId! });
+      const { clientId } = oidc.client!;
+      const session = oidc.session!;
+      // A code is refused when its grant is not the one of the session any more.
+      const known = session.grantIdFor(clientId);
+      if (known) return oidc.provider.Grant.find(known);
+      const grant = new oidc.provider.Grant({ clientId, accountId: session.accountId! });
       grant.addOIDCScope('openid profile email');
       await grant.save();
       return grant;

@@ -5,9 +5,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import type { GatewayConfig } from '#operator/config/gateway-config.ts';
+import { CreateBucketCommand, PutBucketCorsCommand, S3Client } from '@aws-sdk/client-s3';
+import type { GatewayConfig, OidcSettings } from '#operator/config/gateway-config.ts';
 import type { PageSettings } from '#operator/config/page-config.ts';
+import { corsConfiguration } from '#operator/gateway/files/bucket-cors.ts';
 import type { SessionAnswer } from '#operator/gateway/session/session-routes.ts';
 import type { KubeApiServer } from '#support/cluster/kube-api-server.ts';
 import { createLedgerDatabase } from '#support/database/database.ts';
@@ -50,6 +51,9 @@ export interface TestPage extends AsyncDisposable {
   api: KubeApiServer;
   provider: IdentityProvider;
   settings: PageSettings;
+  oidc: OidcSettings;
+  /** Makes the folder of another Secret. */
+  makeSecret(sessionKey: string): Promise<string>;
   databaseUrl: string;
   storage: S3Server | null;
   /** Signs a person in by the form of the provider. */
@@ -76,8 +80,12 @@ export async function startPage(options: PageOptions = {}): Promise<TestPage> {
   await using made = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'batch-upload-page-'));
   made.defer(() => rm(folder, { recursive: true, force: true }));
-  await writeFile(join(folder, 'session-key'), 'k'.repeat(48));
-  await writeFile(join(folder, 'client-secret'), `${PAGE_CLIENT.secret}\n`);
+  const makeSecret = async (sessionKey: string) => {
+    const path = await mkdtemp(join(folder, 'secret-'));
+    await writeFile(join(path, 'session-key'), sessionKey);
+    await writeFile(join(path, 'client-secret'), `${PAGE_CLIENT.secret}\n`);
+    return path;
+  };
   const port = await findFreePort();
   const origin = `http://localhost:${port}`;
   const { inToken = false } = options;
@@ -88,7 +96,7 @@ export async function startPage(options: PageOptions = {}): Promise<TestPage> {
     postgres === null ? 'postgres://nobody@127.0.0.1:1/nothing' : await createLedgerDatabase(postgres);
   const bench = made.use(await startGatewayBench({ databaseUrl }));
   const storage = options.storage === undefined ? made.use(await startS3Server()) : options.storage;
-  if (storage !== null) await prepareStorage(bench, storage);
+  if (storage !== null) await prepareStorage(bench, storage, origin);
   bench.api.put('configmaps', { metadata: ENDED_SESSIONS });
 
   const settings: PageSettings = {
@@ -96,13 +104,20 @@ export async function startPage(options: PageOptions = {}): Promise<TestPage> {
     clientId: PAGE_CLIENT.id,
     scopes: 'openid profile email',
     sessionHours: 8,
-    secretFolder: folder,
+    secretFolder: await makeSecret('k'.repeat(48)),
     filesFolder: options.filesFolder ?? null,
     endedSessions: ENDED_SESSIONS,
     ...options.settings,
   };
+  const oidc = {
+    issuer: provider.issuer,
+    audience: AUDIENCE,
+    userClaim: 'sub',
+    groupsClaim: 'groups',
+    prefix: 'oidc:',
+  };
   const config: Partial<GatewayConfig> = {
-    oidc: { issuer: provider.issuer, audience: AUDIENCE, userClaim: 'sub', groupsClaim: 'groups', prefix: 'oidc:' },
+    oidc,
     page: settings,
     fileStorage: new Map([['*', { bucket: BUCKET, prefix: 'raw-uploads', publicEndpoint: null }]]),
     ...options.config,
@@ -116,6 +131,8 @@ export async function startPage(options: PageOptions = {}): Promise<TestPage> {
     api: bench.api,
     provider,
     settings,
+    oidc,
+    makeSecret,
     databaseUrl,
     storage,
     signIn: (user, { to, jar = createJar(), origin: at = origin } = {}) =>
@@ -125,8 +142,8 @@ export async function startPage(options: PageOptions = {}): Promise<TestPage> {
   };
 }
 
-/** Each namespace has its keys; the bucket is there. */
-async function prepareStorage({ secret }: GatewayBench, server: S3Server): Promise<void> {
+/** Each namespace has its keys, and the bucket is there, with the rules by which the page may put files. */
+async function prepareStorage({ secret }: GatewayBench, server: S3Server, origin: string): Promise<void> {
   const { endpoint, region, accessKeyId, secretAccessKey } = server;
   for (const namespace of [NAMESPACE, OTHER_NAMESPACE]) {
     secret(namespace, 'batch-upload-s3', {
@@ -138,6 +155,8 @@ async function prepareStorage({ secret }: GatewayBench, server: S3Server): Promi
   }
   const s3 = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
   await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  const CORSConfiguration = corsConfiguration([origin]);
+  await s3.send(new PutBucketCorsCommand({ Bucket: BUCKET, CORSConfiguration }));
   s3.destroy();
 }
 

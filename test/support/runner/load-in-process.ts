@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { DeclaredFormat } from '#api/source-format.ts';
 import { Fault } from '#common/faults.ts';
 import { DEFAULTS, type RunnerConfig } from '#common/job-contract.ts';
 import type { UploadProgress } from '#ledger/types.ts';
@@ -19,12 +20,15 @@ import { NO_TELEMETRY, type Telemetry } from '#runner/telemetry/datadog.ts';
 import { withClient } from '#support/database/database.ts';
 
 export interface InProcessLoad {
+  /** The uid of the upload's resource, when there is one. */
+  id?: string;
   schema: RecordSchemaSpec;
   /** The name of the file, which tells its format. */
   key: string;
   file: Buffer | string;
   chunkRecords?: number;
   mode?: 'Commit' | 'Validate';
+  format?: DeclaredFormat;
   /** How many pods process the file at a time; default: 1. */
   pods?: number;
   /** Called before every group of chunks is committed. */
@@ -42,11 +46,10 @@ const SILENT = { debug: () => undefined, info: () => undefined, warn: () => unde
 
 /** @param url a database with a ledger. @throws Fault of a pod */
 export async function loadInProcess(url: string, load: InProcessLoad): Promise<InProcessResult> {
-  const { schema, key, chunkRecords = 1000, mode = 'Commit', pods = 1 } = load;
+  const { id = randomUUID(), schema, key, chunkRecords = 1000, mode = 'Commit', pods = 1, format = {} } = load;
   const refused = await withClient(url, (client) => prepareTarget(client, schema));
   if (refused) return { refused };
-  const id = randomUUID();
-  const request = { s3: { bucket: 'memory', key }, chunkRecords, mode, reload: true };
+  const request = { s3: { bucket: 'memory', key }, chunkRecords, mode, format, reload: true };
   await withClient(url, (client) =>
     openUpload(client, { id, clusterId: 'c', namespace: 'n', name: 'u', sourceType: 'Manual', request, schema }),
   );

@@ -114,6 +114,7 @@ export function observed(change: Partial<Observed> = {}): Observed {
     failedSince: null,
     recordsPerSecond: null,
     topErrors: [],
+    columns: null,
     settings: 'now',
     stuckPodGraceMs: 60_000,
     waitingMs: 30_000,

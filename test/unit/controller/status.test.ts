@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Condition } from '#api/conditions.ts';
+import { showColumns } from '#operator/controller/columns-policy.ts';
 import { buildStatus, MAX_STATUS_BYTES, type StatusInput, sameStatus } from '#operator/controller/status.ts';
 import { eventsOf } from '#operator/controller/status-events.ts';
 import { ACCEPTED, job, NOW, row, upload } from './observed.ts';
@@ -10,6 +11,7 @@ const input = (change: Partial<StatusInput> = {}): StatusInput => ({
   jobs: { plan: null, process: job() },
   recordsPerSecond: 10,
   topErrors: [],
+  columns: null,
   view: { kind: 'processing', row: row() },
   degraded: null,
   ...change,
@@ -203,6 +205,7 @@ it('is under 32 KiB whatever it is made from', () => {
       view: { kind: 'failed', row: all, reason: 'R'.repeat(128), message: long },
       degraded: { reason: 'Unschedulable', message: long },
       topErrors: Array.from({ length: 50 }, () => ({ code: long, count: Number.MAX_SAFE_INTEGER, message: long })),
+      columns: showColumns({ columns: Array.from({ length: 100 }, () => ({ name: long, field: long })), total: 1000 }),
       jobs: { plan: job({ kind: 'plan' }), process: job() },
     }),
   );
@@ -210,6 +213,38 @@ it('is under 32 KiB whatever it is made from', () => {
   expect(status.topErrors).toHaveLength(10);
   expect(status.message!.length).toBeGreaterThan(100);
   expect(JSON.stringify(status)).not.toContain('\uFFFD');
+});
+
+describe('the columns of the file', () => {
+  const columns = [
+    { name: 'Date of birth', field: 'birth_date' },
+    { name: 'Comment', ignored: true as const },
+  ];
+
+  it('are shown, and stay when they are not read once more', () => {
+    const first = buildStatus(input({ columns: showColumns({ columns, total: 2 }) }));
+    expect(first).toMatchObject({ columns });
+    expect(first).not.toHaveProperty('columnsOmitted');
+    expect(buildStatus(input({ upload: { ...ACCEPTED, status: first } }))).toMatchObject({ columns });
+    expect(buildStatus(input())).not.toHaveProperty('columns');
+    expect(buildStatus(input({ columns: showColumns(null) }))).not.toHaveProperty('columns');
+  });
+
+  it('that have no room are counted', () => {
+    const many = Array.from({ length: 100 }, (_, i) => ({ name: `column ${i} `.repeat(5), field: `field_${i}` }));
+    const status = buildStatus(input({ columns: showColumns({ columns: many, total: 250 }) }));
+    expect(status.columns!.length).toBeGreaterThan(20);
+    expect(status.columns!.length + status.columnsOmitted!).toBe(250);
+    expect(Buffer.byteLength(JSON.stringify(status.columns))).toBeLessThan(3600);
+    expect(buildStatus(input({ upload: { ...ACCEPTED, status } })).columnsOmitted).toBe(status.columnsOmitted);
+  });
+
+  it('have names without control characters, and long ones are cut', () => {
+    const strange = [{ name: `a\n\u0000b${'€'.repeat(500)}`, ignored: true as const }];
+    const [shown] = buildStatus(input({ columns: showColumns({ columns: strange, total: 1 }) })).columns!;
+    expect(shown!.name).toMatch(/^a b€+…$/);
+    expect(shown!.name.length).toBeLessThanOrEqual(256);
+  });
 });
 
 it('the same status with another order of keys is the same; another count is not', () => {

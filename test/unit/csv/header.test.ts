@@ -253,6 +253,29 @@ describe('columns that the upload names', () => {
     ];
     expect(findColumnFault(schema(['key', 'a']), { columns: twice })).toBe('two columns are to be the field a');
     expect(findColumnFault(schema(['key', 'a']), { columns: [{ name: 'x', ignore: true }] })).toBeNull();
+    for (const column of [{ name: 'x' }, { name: 'x', field: 'a', ignore: true }])
+      expect(findColumnFault(schema(['key', 'a']), { columns: [column] })).toMatch(/x needs either a field or ignore/);
+    // A name that a person cannot tell from another one would take its place in silence.
+    for (const name of ['x', ' x', 'x\u200b', '\ufeffx']) {
+      const same = [
+        { name: 'x', field: 'a' },
+        { name, ignore: true },
+      ];
+      expect(findColumnFault(schema(['key', 'a']), { columns: same })).toBe(
+        'the column x is there twice, in names that look the same',
+      );
+    }
+    const accents = [
+      { name: 'é', ignore: true },
+      { name: 'e\u0301', field: 'a' },
+    ];
+    expect(findColumnFault(schema(['key', 'a']), { columns: accents })).toMatch(/the column é is there twice/);
+    // Names that differ in letter case are two columns.
+    const cases = [
+      { name: 'x', ignore: true },
+      { name: 'X', field: 'a' },
+    ];
+    expect(findColumnFault(schema(['key', 'a']), { columns: cases })).toBeNull();
     // A field that does not exist leaves nothing out in silence.
     expect(message(['key', 'x'], { ...named([{ name: 'x', field: 'colour' }]) })).toMatch(/unknown: x/);
   });
