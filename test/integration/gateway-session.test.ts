@@ -5,7 +5,7 @@ import { generateKeyPair, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Clock, systemClock } from '#common/clock.ts';
 import { createKubeClient } from '#kube/client.ts';
-import { createEndedSessions } from '#operator/gateway/session/ended-sessions.ts';
+import { EndedSessions } from '#operator/gateway/session/ended-sessions.ts';
 import { EventReader } from '#support/gateway/event-reader.ts';
 import { addProbe } from '#support/gateway/gateway.ts';
 import { PAGE_CLIENT } from '#support/gateway/identity-provider.ts';
@@ -648,7 +648,7 @@ describe('the list of ended sessions', () => {
     const place = { namespace: 'system', name };
     const client = createKubeClient({ access: page.api.access, userAgent: 'test' });
     const log = createRecordingLog();
-    const list = createEndedSessions({ client, clock, log, place, ...(mostEntries ? { mostEntries } : {}) });
+    const list = new EndedSessions({ client, clock, log, place, ...(mostEntries ? { mostEntries } : {}) });
     const stop = new AbortController();
     const running = list.run(stop.signal);
     await list.reflector.synced;

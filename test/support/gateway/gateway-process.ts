@@ -41,6 +41,8 @@ export async function startGatewayProcess(
         POD_NAMESPACE: SYSTEM[1]!,
         POD_NAME: 'gateway-of-a-test',
         BATCH_UPLOAD_GATEWAY_PORT: String(port),
+        // The Secret of the page is in the cluster.
+        BATCH_UPLOAD_GATEWAY_PAGE: '',
         BATCH_UPLOAD_METRICS_PORT: String(await findFreePort()),
         ...settings,
       },

@@ -7,7 +7,7 @@ import type { CDPSession, Page } from 'playwright-core';
 import { build, type Rolldown } from 'vite';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat } from '#api/source-format.ts';
-import { documentPolicy, isWorker, WORKER_POLICY } from '#operator/gateway/page/page-policy.ts';
+import { documentPolicy, workerPolicy } from '#operator/gateway/page/page-policy.ts';
 import type { CheckEvent, CheckRequest, CheckSummary, FileFacts, WholeFault } from '#page/check/types.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { startBrowser } from '#support/page/chromium.ts';
@@ -54,7 +54,7 @@ export async function openCheckPage(): Promise<CheckPage> {
     const code = files.get(path);
     const isScript = code !== undefined;
     response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
-    response.setHeader('content-security-policy', isScript && isWorker(path) ? WORKER_POLICY : documentPolicy([]));
+    response.setHeader('content-security-policy', (isScript ? workerPolicy(path) : null) ?? documentPolicy([]));
     response.end(code ?? DOCUMENT);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
