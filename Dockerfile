@@ -21,6 +21,15 @@ COPY s3 s3
 COPY job-runner job-runner
 RUN node job-runner/bundle/build.ts dist
 
+# This stage builds the staff page. With PAGE=built the context holds the built page: the tools of its build are hundreds of
+# packages that nothing runs later, and a base without them needs no network (test/cluster/image.sh).
+FROM runner AS page
+ARG PAGE=source
+COPY tsconfig.json ./
+COPY page page
+RUN [ "$PAGE" = built ] || { rm -rf page/dist && node_modules/.bin/vite build page; }
+RUN test -f page/dist/index.html
+
 FROM ${BASE}
 ENV NODE_ENV=production
 WORKDIR /app
@@ -43,6 +52,9 @@ COPY ledger ledger
 COPY s3 s3
 COPY job-runner job-runner
 COPY operator operator
+COPY page/texts page/texts
+COPY page/views/explain-code.ts page/views/explain-upload.ts page/views/fault-groups.ts page/views/upload-state.ts page/views/
+COPY --from=page /app/page/dist page/dist
 
 # Types are stripped and code is compiled once, in the image, so that the operator starts in half the time.
 ENV NODE_COMPILE_CACHE=/app/compile-cache

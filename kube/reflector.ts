@@ -80,6 +80,10 @@ class ListWatchReflector<T extends KubeObject> implements Reflector<T> {
     return this.#hasSynced;
   }
 
+  get version(): string | undefined {
+    return this.#version;
+  }
+
   get lastActivity(): number {
     return this.#lastActivity;
   }

@@ -184,6 +184,8 @@ export interface Reflector<T extends KubeObject> {
   /** Resolves when the first LIST is in the cache and its handlers were called; rejects when aborted earlier. */
   readonly synced: Promise<void>;
   readonly hasSynced: boolean;
+  /** The resourceVersion up to which the cache knows all changes; undefined until the first list, and during another. */
+  readonly version: string | undefined;
   /**
    * Monotonic time (ms, `clock.monotonic()`) of the last sign that the loop lives: a page, an opened watch, an event, a
    * bookmark or a failed attempt. At rest this time is at most a watch's idle timeout ago. It is meant for the liveness

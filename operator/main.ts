@@ -33,12 +33,12 @@ async function main(): Promise<number> {
       return runGateway(readGatewayConfig(process.env));
     }
     case 'print-cors': {
-      const [{ printCors }, { readGatewayConfig }] = await Promise.all([
+      const [{ printCors }, { originsOfPages, readGatewayConfig }] = await Promise.all([
         import('./print-cors.ts'),
         import('./config/gateway-config.ts'),
       ]);
       const named = process.argv.slice(3);
-      return printCors(named.length > 0 ? named : readGatewayConfig(process.env).allowedOrigins);
+      return printCors(named.length > 0 ? named : originsOfPages(readGatewayConfig(process.env)));
     }
     case 'release-uploads': {
       const { runRelease } = await import('./run-release.ts');

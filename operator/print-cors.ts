@@ -7,7 +7,7 @@ import { corsConfiguration } from './gateway/files/bucket-cors.ts';
 export function printCors(origins: readonly string[]): number {
   if (origins.length === 0) {
     throw new ConfigError(
-      `${GATEWAY_ENV.allowedOrigins} names no origins of web pages: set the chart's value gateway.allowedOrigins, or name the origins: operator print-cors https://pages.example.com`,
+      `${GATEWAY_ENV.allowedOrigins} names no origins of web pages: set the chart's value gateway.page.origin or gateway.allowedOrigins, or name the origins: operator print-cors https://pages.example.com`,
     );
   }
   for (const origin of origins) {

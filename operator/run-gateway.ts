@@ -37,7 +37,7 @@ export async function runGateway(config: GatewayConfig, given?: KubeAccess): Pro
 function createHealth(gateway: Gateway, clock: Clock): Health {
   const findBlocked = createBlockedCheck(1000);
   return {
-    live: () => findBlocked() ?? findSilentWatch([gateway.uploads, gateway.schemas], clock),
+    live: () => findBlocked() ?? findSilentWatch(gateway.watched, clock),
     ready: () => (gateway.port === null ? 'the uploads and schemas are being listed' : null),
   };
 }

@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { preact } from '@preact/preset-vite';
 import { defineConfig } from 'vite';
+import { BUFFER_OF_PACKAGE, withoutNode } from './check/bundle.ts';
 
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
@@ -23,5 +24,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: 'es2022',
+  },
+  // One file, so that one answer of the gateway has the policy that allows WebAssembly.
+  worker: {
+    format: 'iife',
+    plugins: () => [withoutNode],
+    rolldownOptions: { transform: BUFFER_OF_PACKAGE },
   },
 });

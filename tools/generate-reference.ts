@@ -58,6 +58,12 @@ const pages = {
       name: 'GATEWAY_ENV',
     },
     {
+      title: 'Staff page',
+      introduction: 'The gateway reads these variables, where it serves the staff page.',
+      text: await read('operator/config/page-config.ts'),
+      name: 'PAGE_ENV',
+    },
+    {
       title: 'Job runner',
       introduction:
         'The operator’s Jobs set these variables in every pod, those of Secrets by reference. A pod also has what the storage Secret holds (`AWS_ENDPOINT_URL_S3`, `AWS_REGION` and the keys).',

@@ -71,35 +71,69 @@ function collectNames(names: readonly (readonly string[])[]): Map<string, number
   return fields;
 }
 
+/** What each column of a header is, and what the schema asks of the header. Numbers are positions in `names`. */
+export interface HeaderColumns {
+  /** The header's names without nameless columns at the end. */
+  names: readonly string[];
+  /** As in {@link HeaderMatch}. */
+  positions: number[];
+  /** The columns whose field another column is, whose name fits better or comes first. */
+  repeated: Set<number>;
+  /** The columns that the upload leaves out. */
+  leftOut: Set<number>;
+  /** The columns that are no field, whether the schema allows them or not. */
+  unknown: number[];
+  /** The names of `columns` that the header does not have. */
+  absent: string[];
+  /** The fields that must have a column and have none. */
+  missing: string[];
+  /** True when the schema wants its own order, and the columns have another one. */
+  isDisordered: boolean;
+}
+
+/** Matches names in any order; the schema's own order is asked of the header by `exact` alone. */
+export function findColumns(header: readonly string[], schema: FileSchema): HeaderColumns {
+  const names = dropTrailingBlanks(header);
+  const { positions, repeated, leftOut } = findPositions(schema, names);
+  const matched = new Set(positions);
+  return {
+    names,
+    positions,
+    repeated,
+    leftOut,
+    unknown: names.flatMap((_, i) => (matched.has(i) || repeated.has(i) || leftOut.has(i) ? [] : [i])),
+    absent: absentColumns(schema, names),
+    missing: missingFields(schema, positions),
+    isDisordered: isDisordered(schema, positions),
+  };
+}
+
 /**
- * Matches names in any order (`exact`: in the schema's order), and reports all problems at once. The message names
- * columns only when at least one is a field: else the first row may be a record, whose values must not be shown.
+ * Reports all problems of a header at once. The message names columns only when at least one is a field: else the first
+ * row may be a record, whose values must not be shown.
  */
 export function matchHeader(header: readonly string[], schema: FileSchema): HeaderResult {
-  const names = dropTrailingBlanks(header);
-  if (names.some((name) => name.includes('\0'))) {
+  if (dropTrailingBlanks(header).some((name) => name.includes('\0'))) {
     return {
       ok: false,
       message: 'The first row holds NUL characters: save the file as CSV in UTF-8 and upload it again.',
     };
   }
-  const { positions, repeated, leftOut } = findPositions(schema, names);
-  const matched = new Set(positions.filter((position) => position !== -1));
+  const { names, positions, repeated, unknown, absent, missing, isDisordered } = findColumns(header, schema);
   const expected = `Expected: ${shorten(schema.fields.map(({ name }) => name).join(', '))}.`;
-  if (matched.size === 0) {
+  if (positions.every((position) => position === -1)) {
     return {
       ok: false,
       message: `No column of the first row is a field of the schema. ${expected} Add the header row, or correct it.`,
     };
   }
-  const unknown = names.flatMap((_, i) => (matched.has(i) || repeated.has(i) || leftOut.has(i) ? [] : [i]));
   const show = (columns: Iterable<number>) => [...columns].map((i) => names[i]!.trim() || '(a column without a name)');
   const problems = [
     ...list('the column is there twice', show(repeated)),
-    ...list('spec.format.columns names columns that are not there', absentColumns(schema, names)),
-    ...list('missing', missingFields(schema, positions)),
+    ...list('spec.format.columns names columns that are not there', absent),
+    ...list('missing', missing),
     ...list('unknown', allowsUnknown(schema) ? [] : show(unknown)),
-    ...orderProblem(schema, positions),
+    ...(isDisordered ? ['the columns are not in the order of the schema'] : []),
   ];
   if (problems.length === 0) return { ok: true, match: { positions, columns: names.length } };
   return {
@@ -149,13 +183,13 @@ function missingFields(schema: RecordSchemaSpec, positions: number[]): string[] 
     .map(({ name }) => name);
 }
 
-function allowsUnknown(schema: RecordSchemaSpec): boolean {
+/** May the header have columns that are no field? */
+export function allowsUnknown(schema: Pick<RecordSchemaSpec, 'fieldsMatch'>): boolean {
   return schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial';
 }
 
-function orderProblem(schema: RecordSchemaSpec, positions: number[]): string[] {
-  if (schema.fieldsMatch !== 'exact' || positions.every((position, i) => position === i || position === -1)) return [];
-  return ['the columns are not in the order of the schema'];
+function isDisordered(schema: RecordSchemaSpec, positions: number[]): boolean {
+  return schema.fieldsMatch === 'exact' && positions.some((position, i) => position !== i && position !== -1);
 }
 
 /** Spreadsheets write nameless columns at the end; a value in such a column is a fault of its record. */

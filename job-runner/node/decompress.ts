@@ -4,10 +4,7 @@
  */
 import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
 import { Fault } from '#common/faults.ts';
-import { formatFault } from '#runner/source/source-format.ts';
-
-/** Windows of up to 64 MiB, as `zstd --ultra -20` needs, are read. A larger window does not fit into a pod's memory. */
-const MAX_WINDOW_LOG = 26;
+import { damagedStream, MAX_WINDOW_LOG, windowTooLarge } from '#runner/source/damaged.ts';
 
 /** @throws Fault (permanent, reason FileDamaged, FormatNotSupported); an error of the input passes unchanged. */
 export function decompress(
@@ -94,15 +91,5 @@ function isZlibError(error: unknown): boolean {
 
 function damaged(cause: unknown): Fault {
   const { code } = cause as { code: string };
-  return code.includes('windowTooLarge')
-    ? formatFault(
-        'FormatNotSupported',
-        'The file is compressed by zstd with a window of more than 64 MiB: compress it without --long and --ultra, and upload it again.',
-        cause,
-      )
-    : formatFault(
-        'FileDamaged',
-        `The compressed file is cut off or broken (${code}): upload it again, and check it first with gzip -t or zstd -t.`,
-        cause,
-      );
+  return code.includes('windowTooLarge') ? windowTooLarge(cause) : damagedStream(code, cause);
 }

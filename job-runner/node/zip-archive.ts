@@ -6,15 +6,14 @@ import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import { Fault } from '#common/faults.ts';
+import { damagedArchive, MAX_MEMBERS, tooManyMembers, unreadableMember } from '#runner/source/damaged.ts';
 import { type Archive, type ArchiveMember, isListed, type ReadBytes } from '#runner/source/platform.ts';
-import { formatFault } from '#runner/source/source-format.ts';
 
 /**
  * These last bytes of an archive hold the directory of nearly any workbook: one read of them spares two reads for each
  * entry.
  */
 const TAIL_BYTES = 256 * 1024;
-const MAX_MEMBERS = 10_000;
 
 /** @throws Fault (permanent, reason FileDamaged, FormatNotSupported) */
 export async function openArchive(readBytes: ReadBytes, sizeBytes: number): Promise<Archive> {
@@ -27,8 +26,7 @@ export async function openArchive(readBytes: ReadBytes, sizeBytes: number): Prom
     for await (const entry of zip.eachEntry()) {
       if (!isListed(entry.fileName)) continue;
       entries.set({ name: entry.fileName, sizeBytes: entry.uncompressedSize }, entry);
-      if (entries.size > MAX_MEMBERS)
-        throw formatFault('FormatNotSupported', 'The archive has more than 10,000 files: a ZIP may hold one.');
+      if (entries.size > MAX_MEMBERS) throw tooManyMembers();
     }
   } catch (error) {
     rethrow(error);
@@ -40,12 +38,7 @@ export async function openArchive(readBytes: ReadBytes, sizeBytes: number): Prom
 }
 
 async function* readEntry(zip: yauzl.ZipFile, entry: yauzl.Entry): AsyncGenerator<Buffer, void, void> {
-  if (!entry.canDecodeFileData()) {
-    throw formatFault(
-      'FormatNotSupported',
-      `The archive's file ${entry.fileName} is ${entry.isEncrypted() ? 'protected by a password' : 'compressed by another method than deflate'}: pack it anew as an ordinary ZIP, or with gzip.`,
-    );
-  }
+  if (!entry.canDecodeFileData()) throw unreadableMember(entry.fileName, entry.isEncrypted());
   let sum = 0;
   try {
     for await (const piece of (await zip.openReadStreamPromise(entry)) as AsyncIterable<Buffer>) {
@@ -55,21 +48,13 @@ async function* readEntry(zip: yauzl.ZipFile, entry: yauzl.Entry): AsyncGenerato
   } catch (error) {
     rethrow(error);
   }
-  if (sum !== entry.crc32) throw damaged(new Error(`CRC of ${entry.fileName}`));
+  if (sum !== entry.crc32) throw damagedArchive(new Error(`CRC of ${entry.fileName}`));
 }
 
 /** Our own faults, such as those of the storage, pass unchanged; any error of yauzl or zlib means a broken archive. */
 function rethrow(error: unknown): never {
   if (error instanceof Fault || (error as { name?: string }).name === 'AbortError') throw error;
-  throw damaged(error);
-}
-
-function damaged(cause: unknown): Fault {
-  return formatFault(
-    'FileDamaged',
-    'The archive is cut off or broken: check it (unzip -t, or open it and save it again), and upload it again.',
-    cause,
-  );
+  throw damagedArchive(error);
 }
 
 class RangeReader extends yauzl.RandomAccessReader {

@@ -4,7 +4,7 @@ import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { hashBytes, type KeyHash, KeySet } from './key-set.ts';
 
 export interface KeyCounter {
-  /** Takes the rows of valid records in COPY's text format. */
+  /** Takes the rows of valid records; those of one file are in one format of COPY. */
   add(rows: RowBuffer): void;
   readonly repeated: number;
   /** The row numbers of the first repeated records. */
@@ -37,10 +37,8 @@ export function createKeyCounter(schema: RecordSchemaSpec, options: KeyCounterOp
   let repeated = 0;
   let complete = true;
 
-  function addRow(bytes: Buffer, start: number): number {
+  function hashTextRow(bytes: Buffer, start: number): number {
     let from = start;
-    hash.high = 0;
-    hash.low = 0;
     for (let column = 0; ; column += 1) {
       let at = from;
       while (bytes[at] !== TAB && bytes[at] !== NEWLINE) at += 1;
@@ -50,13 +48,29 @@ export function createKeyCounter(schema: RecordSchemaSpec, options: KeyCounterOp
     }
   }
 
+  /** A binary row is its number of columns, and each column the length of its value before the value. */
+  function hashBinaryRow(bytes: Buffer, start: number): number {
+    let from = start + 2;
+    for (let column = 0; column < isKey.length; column += 1) {
+      const end = from + 4 + Math.max(0, bytes.readInt32BE(from));
+      if (isKey[column]) hashBytes(bytes, from, end, hash);
+      from = end;
+    }
+    return from;
+  }
+
   return {
     add(rows) {
       if (!complete || rows.rows === 0) return;
-      const [bytes] = rows.all();
+      const isBinary = rows.format === 'binary';
+      const hashRow = isBinary ? hashBinaryRow : hashTextRow;
+      // The rows of the binary format stand between a header and a trailer.
+      const bytes = rows.all()[isBinary ? 1 : 0]!;
       let at = 0;
       for (let row = 0; row < rows.rows; row += 1) {
-        at = addRow(bytes!, at);
+        hash.high = 0;
+        hash.low = 0;
+        at = hashRow(bytes, at);
         if (keys.size >= maxKeys) {
           complete = false;
           return;

@@ -34,6 +34,8 @@ export interface PrepareOptions {
   isUtf8?: IsUtf8;
   /** Called once, with the file's header, before the first record. */
   onHeader?(header: readonly string[]): void;
+  /** Called with every block of records before they are prepared. */
+  onBlock?(block: Block): void;
   /** Called for every list of records with the rows of its valid ones; the rows are valid during the call. */
   onRows?(rows: RowBuffer): void;
 }
@@ -58,7 +60,7 @@ export async function* prepareRecords(
   { bytes, format, schema, firstRowNumber }: CanonicalFile,
   options: PrepareOptions,
 ): AsyncGenerator<PreparedRecord[], void, void> {
-  const { maxRecordBytes, columnTypes = null, isUtf8 = isUtf8Portable, onHeader, onRows } = options;
+  const { maxRecordBytes, columnTypes = null, isUtf8 = isUtf8Portable, onHeader, onBlock, onRows } = options;
   const { chunkDelimiter: delimiter, typedValues = false } = format;
   const encodings = columnTypes && chooseEncodings(schema, columnTypes);
   const malformedFault = format.type === 'ndjson' ? JSON_FAULT : QUOTING_FAULT;
@@ -89,6 +91,7 @@ export async function* prepareRecords(
     const records: PreparedRecord[] = [];
     let lastStart = 0;
     let lastEnd = 0;
+    onBlock?.(block);
     rows.clear();
     preparer!.prepare(block.bytes, block.firstRowNumber, {
       rows,

@@ -1,6 +1,7 @@
 /** The gateway's configuration, read from its environment. */
 import { ConfigError, integer, list, positive } from '#common/config.ts';
 import type { PodAddress } from '#kube/pod-access.ts';
+import { PAGE_ENV, type PageSettings, readPage } from './page-config.ts';
 import { type ProgramConfig, readApiServer, readProgramConfig } from './program-config.ts';
 import { isSafeUrl } from './safe-url.ts';
 
@@ -29,6 +30,8 @@ export interface GatewayConfig extends ProgramConfig {
   /** By namespace; the namespace `*` stands for all others. */
   fileStorage: ReadonlyMap<string, FileStorage>;
   oidc: OidcSettings | null;
+  /** The staff page; null: there is none, and no cookie is a proof. */
+  page: PageSettings | null;
   /** The audience that a Kubernetes token must have; null: Kubernetes tokens are refused. */
   tokenAudience: string | null;
   /** Requests of one identity in a second, and at once. */
@@ -70,12 +73,18 @@ export const GATEWAY_ENV = {
 
 /** @throws ConfigError that names the variable and what is allowed. */
 export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
+  const oidc = readOidc(env);
+  const page = readPage(env, readObject(env, PAGE_ENV.page));
+  if (page !== null && oidc === null) {
+    throw new ConfigError(`${PAGE_ENV.page} needs ${GATEWAY_ENV.oidc}, the identity provider where people sign in`);
+  }
   return {
     ...readProgramConfig(env),
     port: integer(env, GATEWAY_ENV.port, 8443),
     tlsFolder: env[GATEWAY_ENV.tlsFolder] || null,
     fileStorage: readFileStorage(env),
-    oidc: readOidc(env),
+    oidc,
+    page,
     tokenAudience: env[GATEWAY_ENV.tokenAudience] || null,
     rateLimit: {
       perSecond: positive(env, GATEWAY_ENV.requestsPerSecond, 50),
@@ -84,6 +93,11 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
     allowedOrigins: list(env, GATEWAY_ENV.allowedOrigins, []),
     apiServer: readApiServer(env),
   };
+}
+
+/** The origins of all web pages that put files into the storage: the staff page is one of them. */
+export function originsOfPages({ allowedOrigins, page }: Pick<GatewayConfig, 'allowedOrigins' | 'page'>): string[] {
+  return [...new Set([...(page ? [page.origin] : []), ...allowedOrigins])];
 }
 
 function readFileStorage(env: NodeJS.ProcessEnv): ReadonlyMap<string, FileStorage> {

@@ -5,12 +5,17 @@
  * |---|---|---|
  * | onRequest, before the body is read | all of it | the signature, which has the digest of the body |
  * | preValidation, before the body is looked at | | the body's digest, the nonce, and the rest |
+ *
+ * A page without JavaScript is admitted in preValidation, too: its token is in the body, and what a person has written is
+ * known when the person must sign in again.
  */
 import type { FastifyRequest } from 'fastify';
 import { checkNamespace } from '#operator/tenancy/allow-list.ts';
 import type { Authorizer } from './access/authorize.ts';
+import { formField } from './http/form-body.ts';
 import { Problem } from './http/problem.ts';
 import { createRateLimiter, type RateLimiter } from './http/rate-limit.ts';
+import { unauthenticated } from './http/refusals.ts';
 import { checkHead, discardBody, type ServerLimits } from './http/server-limits.ts';
 import type { Authenticate } from './identity/authenticate.ts';
 import type { GatewayApp, GatewayDeps, Identity } from './model/types.ts';
@@ -25,6 +30,7 @@ export function addAdmission(app: GatewayApp, deps: AdmissionDeps & { limits: Se
   const { authenticate, clock, config, limits } = deps;
   const limiter = createRateLimiter({ ...config.rateLimit, clock });
   app.decorateRequest('signed', null);
+  app.decorateRequest('session', null);
   app.decorateRequest('scope', 'Own');
 
   app.addHook('onRoute', ({ url, config: { access } = {} }) => {
@@ -33,8 +39,8 @@ export function addAdmission(app: GatewayApp, deps: AdmissionDeps & { limits: Se
   });
   app.addHook('onRequest', async (request, reply) => {
     checkHead(request.raw, limits);
-    const { access } = request.routeOptions.config;
-    if (access === undefined) return;
+    const { access, isForm } = request.routeOptions.config;
+    if (access === undefined || isForm) return;
     // A shared cache keeps no answer to a request with Authorization, but knows nothing of signatures.
     reply.header('cache-control', 'no-store');
     const proved = await authenticate(request, namespaceOf(request));
@@ -47,12 +53,25 @@ export function addAdmission(app: GatewayApp, deps: AdmissionDeps & { limits: Se
     if (headers.expect !== undefined) reply.raw.writeContinue();
   });
   app.addHook('preValidation', async (request) => {
+    if (request.routeOptions.config.isForm) {
+      await admit(request, await identifyByForm(request, deps), { ...deps, limiter });
+      return;
+    }
     if (request.signed === null) return;
     // A partner who sends too much adds nothing to the ledger; only a request that never came before counts.
     checkRate(request.signed.user, limiter.wait(request.signed.user), config);
     await admit(request, await request.signed.confirm(request.rawBody), { ...deps, limiter });
   });
   app.addHook('onError', async (request) => discardBody(request.raw, limits));
+}
+
+/** @throws Problem unauthenticated, forbidden when no page of the gateway has sent the form */
+async function identifyByForm(request: FastifyRequest, { sessions }: AdmissionDeps): Promise<Identity> {
+  const session = (await sessions?.read(request)) ?? null;
+  if (sessions === undefined || session === null) throw unauthenticated('The request has no session. Sign in.');
+  if (request.method === 'POST') sessions.assertFromPage(request, session, formField(request.body, 'csrf'));
+  request.session = session;
+  return session.identity;
 }
 
 const namespaceOf = ({ params }: FastifyRequest) => (params as { namespace: string }).namespace;
@@ -69,6 +88,10 @@ async function admit(
   }: Pick<AdmissionDeps, 'authorizer' | 'config' | 'uploads'> & { limiter: RateLimiter },
 ): Promise<void> {
   checkRate(identity.user, limiter.take(identity.user), config);
+  request.identity = identity;
+  const { access } = request.routeOptions.config;
+  // A page about all namespaces asks for the rights in each of them itself.
+  if (access === undefined) return;
   const namespace = namespaceOf(request);
   // The answer names no other namespace: a sender of one need not know which others there are.
   if (checkNamespace(namespace, config) !== null) {
@@ -77,8 +100,6 @@ async function admit(
     });
   }
   const { name } = request.params as { name?: string };
-  request.identity = identity;
-  const access = request.routeOptions.config.access!;
   const upload = access.resource === 'batchuploads' && name ? uploads.get(`${namespace}/${name}`) : undefined;
   const isOwn = upload !== undefined && isVisible(upload, { identity, scope: 'Own' });
   request.scope = await authorizer.authorize(identity, { ...access, namespace, name, isOwn });

@@ -4,7 +4,7 @@ import type { Logger } from '#common/log.ts';
 import { runTogether } from '#common/run-together.ts';
 import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
 import { createReflector } from '#kube/reflector.ts';
-import type { KubeClient, Reflector } from '#kube/types.ts';
+import type { KubeClient, KubeObject, Reflector } from '#kube/types.ts';
 import type { GatewayConfig } from '#operator/config/gateway-config.ts';
 import { awaitClusterId } from '#operator/tenancy/cluster-facts.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
@@ -18,11 +18,14 @@ import { DRAIN_MS, prepareDrain } from './http/drain.ts';
 import type { ServerLimits } from './http/server-limits.ts';
 import { createAuthenticator } from './identity/authenticate.ts';
 import type { GatewayMetrics } from './model/metrics.ts';
-import type { GatewayApp } from './model/types.ts';
+import type { FileLimits, GatewayApp } from './model/types.ts';
+import { openSessions } from './session/open-sessions.ts';
 
 export interface Gateway {
   readonly uploads: Reflector<BatchUpload>;
   readonly schemas: Reflector<RecordSchema>;
+  /** Everything that the gateway watches. */
+  readonly watched: readonly Reflector<KubeObject>[];
   /** The port on which the API listens; null before it does. */
   readonly port: number | null;
   /** Answers requests until the signal aborts. @throws when a part of the gateway ends before */
@@ -30,6 +33,7 @@ export interface Gateway {
 }
 
 const CLOSE_UNUSED_MS = 60_000;
+const WAIT_FOR_SESSIONS_MS = 10_000;
 
 export function createGateway(deps: {
   client: KubeClient;
@@ -40,6 +44,8 @@ export function createGateway(deps: {
   limits?: ServerLimits;
   /** Shorter in tests. */
   drainMs?: number;
+  /** Smaller in tests. */
+  fileLimits?: FileLimits;
   /** Adds endpoints, for tests. */
   extend?: (app: GatewayApp) => void;
 }): Gateway {
@@ -49,14 +55,29 @@ export function createGateway(deps: {
   const databases = new Databases({ client, program: 'gateway', clock, log, tickMs: 1000 });
   const secrets = createSecretReader({ client, program: 'gateway', clock });
   const storage = createStorageClients({ secrets, clock, allowedEndpoints: config.allowedEndpoints });
+  const signIn = openSessions(deps);
   let port: number | null = null;
 
   const serve = async (signal: AbortSignal) => {
     const clusterId = await awaitClusterId({ client, clock, log }, signal);
     if (clusterId === null) return;
     await Promise.all([uploads.synced, schemas.synced]);
+    // Programs need no sessions: they do not wait for ever for a list that cannot be read.
+    if (signIn !== null) await Promise.race([signIn.ended.synced, sleep(clock, WAIT_FOR_SESSIONS_MS, signal)]);
     const requests = new AbortController();
-    const shared = { ...deps, clusterId, uploads, schemas, databases, secrets, storage, ending: signal, signal };
+    const sessions = signIn?.sessions;
+    const shared = {
+      ...deps,
+      clusterId,
+      uploads,
+      schemas,
+      databases,
+      secrets,
+      storage,
+      sessions,
+      ending: signal,
+      signal,
+    };
     const authenticate = createAuthenticator({ ...shared, signal: requests.signal });
     const certificate = config.tlsFolder === null ? undefined : await openCertificate(config.tlsFolder, { log });
     if (!certificate) log.warn({ port: config.port }, 'tokens come in clear: TLS must end in front of the gateway');
@@ -66,6 +87,7 @@ export function createGateway(deps: {
       authenticate,
       authorizer: createAuthorizer(deps),
       certificate,
+      signIn: signIn ?? undefined,
     });
     const drain = prepareDrain(app);
     deps.extend?.(app);
@@ -101,6 +123,7 @@ export function createGateway(deps: {
   return {
     uploads,
     schemas,
+    watched: [uploads, schemas, ...(signIn === null ? [] : [signIn.ended])],
     get port() {
       return port;
     },
@@ -110,6 +133,9 @@ export function createGateway(deps: {
           [
             { name: 'the watch of the uploads', run: (end) => uploads.run(end) },
             { name: 'the watch of the schemas', run: (end) => schemas.run(end) },
+            ...(signIn === null
+              ? []
+              : [{ name: 'the watch of ended sessions', run: (end: AbortSignal) => signIn.run(end) }]),
             { name: 'the API', run: serve },
           ],
           stopped,

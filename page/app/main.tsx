@@ -1,5 +1,9 @@
 /** The staff page. */
 import { render } from 'preact';
-import { text } from '#page/texts/text.ts';
+import { startLanguage } from '#page/texts/language.ts';
+import { App } from './app.tsx';
+import { startRouter } from './router.ts';
 
-render(<h1>{text('shell.title')}</h1>, document.getElementById('app')!);
+startLanguage();
+startRouter();
+render(<App />, document.getElementById('app')!);

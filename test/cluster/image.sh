@@ -12,11 +12,14 @@ image_build() {
   rm -rf "$context" && mkdir -p "$context"
   # .dockerignore alone lists what the image may hold.
   (cd "$root_dir" && sed -n 's/^!//p' .dockerignore | xargs cp -r -t "$context" Dockerfile .dockerignore)
+  rm -rf "$context/page/dist"
   image=$image_repository:$(hash_of "$(docker image inspect "$base" --format '{{.Id}}')" "$(content_hash "$context")")
   if has_image "$image"; then
     say "unchanged: $image"
   else
-    logged image docker_build -t "$image" --build-arg "BASE=$base" "${build_network[@]}" "$context"
+    # The page is built here, where its tools are installed. What it becomes is said by the sources, which the hash covers.
+    logged page "$root_dir/node_modules/.bin/vite" build "$root_dir/page" --outDir "$context/page/dist" --emptyOutDir
+    logged image docker_build -t "$image" --build-arg "BASE=$base" --build-arg PAGE=built "${build_network[@]}" "$context"
     say "built $image"
     remove_other_tags "$image_repository" "$image"
   fi

@@ -393,6 +393,53 @@ describe('the gateway', () => {
     }
   });
 
+  const PAGE = [
+    'gateway.page.enabled=true',
+    'gateway.page.origin=https://uploads.example.com',
+    'gateway.page.clientId=staff',
+    'gateway.oidc.issuer=https://idp.example.com',
+    'gateway.oidc.audience=gateway',
+  ];
+
+  it('serves the staff page only where that is asked for, by a mounted Secret', async () => {
+    expect(JSON.stringify(await template(...ON))).not.toMatch(/PAGE|page-secret|ended-sessions/);
+    // `helm upgrade --reuse-values` of a release older than the page gives no value for the page.
+    expect(JSON.stringify(await template(...ON, 'gateway.page=null'))).not.toMatch(/PAGE|page-secret|ended-sessions/);
+    const all = await template(...ON, ...PAGE, 'gateway.page.sessionHours=4', 'gateway.page.secretName=own');
+    const { volumes, securityContext } = find(all, 'Deployment', 'r-gateway')['spec'].template.spec;
+    expect(volumes).toContainEqual({ name: 'page-secret', secret: { secretName: 'own', defaultMode: 440 } });
+    expect(securityContext.fsGroup).toBe(65532);
+    const container = containerOf(all);
+    expect(container.volumeMounts).toContainEqual({ name: 'page-secret', mountPath: '/page-secret', readOnly: true });
+    const env = container.env.map(({ name, value }: { name: string; value?: string }) => [name, value ?? 'system']);
+    // The program takes what the chart gives.
+    expect(readGatewayConfig(Object.fromEntries(env)).page).toEqual({
+      origin: 'https://uploads.example.com',
+      clientId: 'staff',
+      scopes: 'openid profile email',
+      sessionHours: 4,
+      secretFolder: '/page-secret',
+      filesFolder: null,
+      endedSessions: { namespace: 'system', name: 'r-gateway-ended-sessions' },
+    });
+  });
+
+  it('rights: shares ended sessions in one ConfigMap, which an upgrade leaves as it is', async () => {
+    const all = await template(...ON, ...PAGE, 'uploads.namespaces=["system"]');
+    expect(find(all, 'ConfigMap', 'r-gateway-ended-sessions')['data']).toBeUndefined();
+    expect(find(all, 'Role', 'r-gateway-ended-sessions').rules).toEqual([
+      {
+        apiGroups: [''],
+        resources: ['configmaps'],
+        resourceNames: ['r-gateway-ended-sessions'],
+        verbs: ['get', 'list', 'watch', 'patch'],
+      },
+    ]);
+    expect(find(all, 'RoleBinding', 'r-gateway-ended-sessions')['subjects']).toEqual([
+      { kind: 'ServiceAccount', name: 'r-gateway', namespace: 'system' },
+    ]);
+  });
+
   it('a network policy like the bridge’s, with the identity provider instead of SFTP servers', async () => {
     const policy = async (...values: string[]) => {
       const { spec } = find(
@@ -733,6 +780,13 @@ it('the values that docs/how-to/gateway.md shows can be rendered together', asyn
   expect(named(all, 'Deployment')).toContain('r-gateway');
 });
 
+it('the values that docs/how-to/gateway-page.md shows can be rendered', async () => {
+  const blocks = await readShownValues('docs/how-to/gateway-page.md');
+  expect(blocks).toHaveLength(1);
+  const all = await template(...blocks.flatMap(toFlags));
+  expect(named(all, 'ConfigMap')).toContain('r-gateway-ended-sessions');
+});
+
 describe('refuses, and names the value', () => {
   it.each([
     ['a missing database', 'uploads.database.uri=', /uploads\.database\.uri is needed/],
@@ -784,6 +838,20 @@ describe('refuses, and names the value', () => {
     ['an identity provider without TLS', 'gateway.oidc.issuer=http://idp', /gateway[./]oidc[./]issuer/],
     ['users that could be those of Kubernetes', 'gateway.oidc.prefix=', /gateway[./]oidc[./]prefix/],
     ['users that begin with system:', 'gateway.oidc.prefix=system:', /gateway[./]oidc[./]prefix/],
+    [
+      'a page without its origin',
+      'gateway={"enabled":true,"tls":{"plainHttp":true},"page":{"enabled":true}}',
+      /gateway\.page\.origin is needed/,
+    ],
+    [
+      'a page without an identity provider',
+      'gateway={"enabled":true,"tls":{"plainHttp":true},"page":{"enabled":true,"origin":"https://a","clientId":"b"}}',
+      /gateway\.oidc\.issuer is needed, since gateway\.page\.enabled/,
+    ],
+    ['a page at a path', 'gateway.page.origin=https://a/b', /gateway[./]page[./]origin/],
+    ['a page without TLS', 'gateway.page.origin=http://a', /gateway[./]page[./]origin/],
+    ['sessions of days', 'gateway.page.sessionHours=48', /gateway[./]page[./]sessionHours/],
+    ['a sign-in without openid', 'gateway.page.scopes=profile', /gateway[./]page[./]scopes/],
     ['every origin', 'gateway.allowedOrigins=["*"]', /gateway[./]allowedOrigins/],
   ])('%s', async (_what, value, message) => {
     await expect(template(value)).rejects.toThrow(message);

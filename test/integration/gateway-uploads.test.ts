@@ -223,13 +223,16 @@ describe('reading uploads', () => {
     ['schema=staff', ['c']],
     ['sourceType=API', ['b']],
     ['creator=alice', ['b']],
+    ['text=STAFF', ['c']],
+    ['text=People-2026', ['b']],
+    ['text=in%2F', []],
     ['createdAfter=2026-01-02T00:00:00Z', ['c', 'b']],
     ['createdBefore=2026-01-02T00:00:00Z', ['a']],
     ['createdAfter=2026-01-02T01:00:00%2B01:00&createdBefore=2026-01-03T00:00:00Z', ['b']],
   ])('filters by %s', async (query, names) => {
     const { call, putUpload } = await start();
     await putUpload('a', { createdAt: '2026-01-01T00:00:00Z' });
-    const source = { type: 'API', s3: { bucket: 'b', key: 'k' } };
+    const source = { type: 'API', s3: { bucket: 'b', key: 'in/people-2026.csv' } };
     await putUpload('b', { createdAt: '2026-01-02T00:00:00Z', createdBy: 'alice', spec: { source }, status: FAILED });
     await putUpload('c', { createdAt: '2026-01-03T00:00:00Z', spec: { schemaRef: { name: 'staff' } } });
     await putUpload('d', { namespace: OTHER_NAMESPACE });
@@ -516,6 +519,24 @@ describe('watching', () => {
       ['upload', 'a'],
       ['deleted', 'b'],
       ['upload', 'c'],
+      ['synced', undefined],
+    ]);
+  });
+
+  it('goes on after a page of the list', async () => {
+    const { api, call, putUpload, watch } = await start();
+    await putUpload('a');
+    await putUpload('b');
+    await putUpload('c');
+    api.remove('batchuploads', 'n', 'c');
+    await eventually('the deletion is known', async () => (await call('GET', '/uploads')).body.items.length === 2);
+    const { lastEventId } = (await call('GET', '/uploads?limit=1')).body;
+    api.remove('batchuploads', 'n', 'a');
+    await putUpload('d');
+    const reader = await watch('/uploads/watch', { headers: { 'last-event-id': lastEventId } });
+    expect((await reader.until('synced')).map(({ event, data }) => [event, data.name])).toEqual([
+      ['deleted', 'a'],
+      ['upload', 'd'],
       ['synced', undefined],
     ]);
   });

@@ -65,6 +65,17 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if and $gateway.oidc.audience (not $gateway.oidc.issuer) }}
 {{- fail "gateway.oidc.issuer is needed: it is the URL of the identity provider whose tokens have the audience" }}
 {{- end }}
+{{- $page := $gateway.page | default dict }}
+{{- if $page.enabled }}
+{{- range $name := list "origin" "clientId" "secretName" }}
+{{- if not (index $page $name) }}
+{{- fail (printf "gateway.page.%s is needed, since gateway.page.enabled is true: docs/how-to/gateway-page.md says what each of these values is" $name) }}
+{{- end }}
+{{- end }}
+{{- if not $gateway.oidc.issuer }}
+{{- fail "gateway.oidc.issuer is needed, since gateway.page.enabled is true: people sign in there" }}
+{{- end }}
+{{- end }}
 {{- if and (.Values.networkPolicy).enabled $gateway.oidc.issuer }}
 {{- $port := regexReplaceAll "^https://[^/]*?(:([0-9]+))?(/.*)?$" $gateway.oidc.issuer "${2}" | default 443 | int }}
 {{- $has := false }}

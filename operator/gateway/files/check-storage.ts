@@ -2,6 +2,7 @@
 import { GetBucketCorsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { type Clock, sleep } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
+import { originsOfPages } from '#operator/config/gateway-config.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { GatewayDeps } from '#operator/gateway/model/types.ts';
 import { httpStatus } from '#s3/call-storage.ts';
@@ -30,7 +31,7 @@ export async function checkStorage(deps: CheckDeps, namespace: string): Promise<
     const { s3, send } = storage;
     const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: keyOf(prefix, NO_FILE), MaxKeys: 1 });
     await send('', (abortSignal) => s3.send(command, { abortSignal }));
-    return readCors(storage, deps.config.allowedOrigins);
+    return readCors(storage, originsOfPages(deps.config));
   });
 }
 

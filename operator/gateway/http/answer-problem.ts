@@ -70,13 +70,18 @@ function fromFault(fault: Fault): Problem {
   return new Problem('unprocessable', { detail: fault.message, cause: fault });
 }
 
+/** Counts a refusal, and logs what lies behind it. */
+export function noteProblem(problem: Problem, { metrics, log }: { metrics: GatewayMetrics; log: Logger }): void {
+  metrics.refusals.inc({ problem: problem.type });
+  if (problem.cause !== undefined) log.warn({ err: problem.cause, problem: problem.type }, 'a request was refused');
+}
+
 export function answerProblem(
   reply: FastifyReply,
   problem: Problem,
-  { request, metrics, log }: { request: FastifyRequest; metrics: GatewayMetrics; log: Logger },
+  { request, ...deps }: { request: FastifyRequest; metrics: GatewayMetrics; log: Logger },
 ): FastifyReply {
-  metrics.refusals.inc({ problem: problem.type });
-  if (problem.cause !== undefined) log.warn({ err: problem.cause, problem: problem.type }, 'a request was refused');
+  noteProblem(problem, deps);
   const { retryAfterSeconds, headers = {} } = problem.options;
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterSeconds)));
   return reply

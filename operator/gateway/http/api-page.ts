@@ -18,7 +18,8 @@ li { margin: .2rem 0; } .note { color: #5b6675; }
   details, h2 { border-color: #39424f; } .note { color: #9aa5b3; } a { color: #8ab4ff; }
 }`;
 
-export function renderPage(document: ApiDocument): string {
+/** @param hasPage whether the gateway has the staff page, to which people are led who came for it */
+export function renderPage(document: ApiDocument, { hasPage = false }: { hasPage?: boolean } = {}): string {
   const operations = listOperations(document);
   const sections = (document.tags ?? []).map(({ name, description = '' }) => {
     const own = operations.filter(({ operation }) => operation.tags?.includes(name));
@@ -30,7 +31,7 @@ export function renderPage(document: ApiDocument): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escapeHtml(title)}: API</title><style>${PAGE_STYLE}</style></head>
 <body><h1>${escapeHtml(title)}: API</h1>${prose(description)}
-<p>The same for programs: <a href="openapi.json">openapi.json</a>.</p>
+${hasPage ? '<p>People upload files with a browser at <a href="/page/">/page/</a>.</p>\n' : ''}<p>The same for programs: <a href="openapi.json">openapi.json</a>.</p>
 ${sections.join('\n')}
 ${renderProblems(document)}
 </body></html>
@@ -140,7 +141,7 @@ function resolve<T extends object>(
 }
 
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (found) => ESCAPES[found]!);
+export const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (found) => ESCAPES[found]!);
 /** Text with `code` in backticks. */
 const inline = (text: string) => escapeHtml(text).replace(/`([^`]+)`/g, '<code>$1</code>');
 const prose = (text: string) =>

@@ -44,7 +44,7 @@ const SECURITY_SCHEMES: OpenAPIV3_1.ComponentsObject['securitySchemes'] = {
 };
 
 /** Collects the routes that are added from now on, and serves their description at /openapi.json and /. */
-export async function describeApi(app: GatewayApp): Promise<void> {
+export async function describeApi(app: GatewayApp, { hasPage = false }: { hasPage?: boolean } = {}): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -64,7 +64,7 @@ export async function describeApi(app: GatewayApp): Promise<void> {
   app.addHook('onReady', async () => {
     const document = readDocument(app);
     json = JSON.stringify(document);
-    page = renderPage(document);
+    page = renderPage(document, { hasPage });
   });
   const openRoute = (summary: string, type: string, schema: object) => ({
     schema: {

@@ -12,7 +12,12 @@ interface Route {
 export function refuseUnknownPaths(app: GatewayApp): void {
   const routes = new Map<string, Route>();
   app.addHook('onRoute', ({ url, method }) => {
-    const pattern = new RegExp(`^${url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[^/.]+/g, '[^/]+')}$`);
+    const pattern = new RegExp(
+      `^${url
+        .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+        .replace(/:[^/.]+/g, '[^/]+')
+        .replace(/\\\*$/, '.*')}$`,
+    );
     const route = routes.get(url) ?? { pattern, methods: new Set() };
     for (const each of [method].flat()) route.methods.add(each);
     routes.set(url, route);

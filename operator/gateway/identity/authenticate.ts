@@ -45,9 +45,11 @@ export function createAuthenticator(deps: Omit<GatewayDeps, 'uploads' | 'schemas
   };
 
   const check: Authenticate = async (request, namespace) => {
-    const { proof, token } = findProof(request.raw.rawHeaders, ways);
-    if (proof === 'Signature') return checkSignature(request.raw, namespace);
-    return checkToken(token, addressKey(request.raw.socket.remoteAddress));
+    const hasSession = deps.sessions?.claims(request) ?? false;
+    const found = findProof(request.raw.rawHeaders, { ways, hasSession });
+    if (found.proof === 'Session') return deps.sessions!.identify(request);
+    if (found.proof === 'Signature') return checkSignature(request.raw, namespace);
+    return checkToken(found.token, addressKey(request.raw.socket.remoteAddress));
   };
 
   /** Counts a failure, and says in which ways the gateway can be convinced. */
@@ -80,19 +82,21 @@ function tooManyNewTokens(seconds: number): Problem {
   });
 }
 
-type Proof = { proof: 'Token'; token: string } | { proof: 'Signature'; token?: never };
+type Proof = { proof: 'Token'; token: string } | { proof: 'Signature' } | { proof: 'Session' };
 
 /** @throws Problem unauthenticated for no proof, and for more than one: which one counts could be disputed. */
-function findProof(rawHeaders: readonly string[], ways: string): Proof {
+function findProof(rawHeaders: readonly string[], { ways, hasSession }: { ways: string; hasSession: boolean }): Proof {
   const valuesOf = (name: string) =>
     rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === name);
   const authorizations = valuesOf('authorization');
   const isSigned = valuesOf('signature').length + valuesOf('signature-input').length > 0;
-  if (authorizations.length + (isSigned ? 1 : 0) > 1) {
+  if (authorizations.length + (isSigned ? 1 : 0) + (hasSession ? 1 : 0) > 1) {
+    const cookie = hasSession ? ', and no cookie of a session beside it' : '';
     throw unauthenticated(
-      'The request has more than one proof of who sends it. Send either one bearer token or one signature.',
+      `The request has more than one proof of who sends it. Send either one bearer token or one signature${cookie}.`,
     );
   }
+  if (hasSession) return { proof: 'Session' };
   if (isSigned) return { proof: 'Signature' };
   const [authorization] = authorizations;
   if (authorization === undefined) throw unauthenticated(`The request does not say who sends it. Send ${ways}.`);
@@ -101,14 +105,15 @@ function findProof(rawHeaders: readonly string[], ways: string): Proof {
   return { proof: 'Token', token };
 }
 
-function describeWays({ oidc, tokenAudience }: GatewayDeps['config']): { ways: string; challenge: string } {
+function describeWays({ oidc, tokenAudience, page }: GatewayDeps['config']): { ways: string; challenge: string } {
   const ways = [
     ...(oidc ? [`a bearer token of ${oidc.issuer} with the audience ${oidc.audience}`] : []),
     ...(tokenAudience === null ? [] : [`a bearer token of Kubernetes with the audience ${tokenAudience}`]),
+    ...(page ? [`the session of a person who has signed in at ${page.origin}/page/`] : []),
     'a message signature (RFC 9421) by a key of the namespace',
   ];
   return {
     ways: ways.join(', or '),
-    challenge: ways.length > 1 ? 'Bearer realm="batch-upload"' : 'Signature realm="batch-upload"',
+    challenge: oidc || tokenAudience !== null ? 'Bearer realm="batch-upload"' : 'Signature realm="batch-upload"',
   };
 }

@@ -24,6 +24,12 @@ export function createGatewayMetrics() {
       labelNames: ['problem'],
       registers,
     }),
+    signIns: new Counter({
+      name: name('sign_ins_total'),
+      help: 'People who came to the staff page to sign in, by the result: signed_in, refused or unavailable (the identity provider).',
+      labelNames: ['result'],
+      registers,
+    }),
     watchers: new Gauge({
       name: name('watchers'),
       help: 'Open watches of uploads.',

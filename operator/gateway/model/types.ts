@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
 import type { Clock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
 import type { BatchUpload, RecordSchema } from '#kube/custom-resources.ts';
@@ -21,11 +21,51 @@ export interface Identity {
   uid?: string | undefined;
   extra?: Record<string, string[]> | undefined;
   /** How the identity was proved. */
-  proof: 'OpenIDConnect' | 'TokenReview' | 'MessageSignature';
+  proof: 'OpenIDConnect' | 'TokenReview' | 'MessageSignature' | 'Session';
   /** The only namespace in which the identity is valid; null: every namespace. */
   namespace: string | null;
   /** Epoch ms at which the proof must be given anew; a watch ends then. Null: never. */
   expiresAt: number | null;
+  /** The session that proves the identity; absent for every other proof. */
+  session?: Pick<Session, 'id' | 'issuedAt'>;
+}
+
+/** A person who has signed in to the staff page. */
+export interface Session {
+  id: string;
+  /** What a request that changes something must have as the header X-CSRF-Token, or as a field of its form. */
+  csrf: string;
+  /** For people, and never for rights. */
+  displayName: string;
+  identity: Identity;
+  /** Epoch ms. */
+  issuedAt: number;
+  /** Epoch ms. */
+  expiresAt: number;
+}
+
+/** The sessions of the staff page. */
+export interface Sessions {
+  /** Does the request have a session's cookie, whatever it is worth? */
+  claims(request: FastifyRequest): boolean;
+  /**
+   * The session of the request's cookie; null without one.
+   * @throws Problem unauthenticated for a cookie that is not ours, has expired or was signed out; unavailable
+   */
+  read(request: FastifyRequest): Promise<Session | null>;
+  /**
+   * Makes sure that a page of the gateway has sent the request, and no page of somebody else.
+   * @param token the header X-CSRF-Token, or the field `csrf` of a form
+   * @throws Problem forbidden
+   */
+  assertFromPage(request: FastifyRequest, session: Session, token: unknown): void;
+  /**
+   * Who sends a request of the API by its cookie alone: no page of somebody else, and with the token where it changes
+   * something. @throws Problem unauthenticated, forbidden, unavailable
+   */
+  identify(request: FastifyRequest): Promise<Identity>;
+  /** Calls the listener when the session is signed out, at whichever replica. @returns a function that ends this. */
+  onEnd(session: Pick<Session, 'id' | 'issuedAt'>, listener: () => void): () => void;
 }
 
 /** A request whose signature is right for everything but the body, which has not come yet. */
@@ -56,12 +96,16 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Absent: the endpoint is open to everybody, as the document of the API is. */
     access?: Access;
+    /** True: a page without JavaScript. A session alone is a proof, whose token a POST has in its field `csrf`. */
+    isForm?: true;
   }
   interface FastifyRequest {
     /** Set before a handler of an endpoint with an `access` runs. */
     identity: Identity;
     /** Null unless the request is signed. */
     signed: SignedRequest | null;
+    /** Null unless the request is for a page without JavaScript, and its session is good. */
+    session: Session | null;
     /** `Own`: the handler must show and change only uploads that the identity created. */
     scope: 'All' | 'Own';
     /** The body as it was sent, of which a signature covers the digest. */
@@ -101,6 +145,8 @@ export interface GatewayDeps {
   clock: Clock;
   log: Logger;
   metrics: GatewayMetrics;
+  /** Absent when the staff page is off: no cookie is a proof then. */
+  sessions?: Sessions | undefined;
   /** Aborts when the program begins to end. Requests that are under way go on. */
   ending: AbortSignal;
   /** Aborts when the time of the requests that are still under way is over, some seconds later. */

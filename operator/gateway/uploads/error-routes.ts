@@ -1,5 +1,6 @@
 /** The failed records of an upload: counts by code, pages, and all of them as a file. */
 import { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import { createOpenCount } from '#operator/gateway/http/open-count.ts';
@@ -94,7 +95,7 @@ const CSV_QUERY = Type.Object(
 
 type Asked = Pick<UploadRequest, 'params' | 'identity' | 'scope'>;
 
-export function errorRoutes(app: GatewayApp, deps: UploadDeps): void {
+export function errorRoutes(app: GatewayApp, deps: UploadDeps & { failedRecordsFile: FailedRecordsFile }): void {
   countsRoute(app, deps);
   recordsRoute(app, deps);
   fileRoute(app, deps);
@@ -157,8 +158,7 @@ function recordsRoute(app: GatewayApp, deps: UploadDeps): void {
   );
 }
 
-function fileRoute(app: GatewayApp, deps: UploadDeps): void {
-  const downloads = createOpenCount({ mostOfOne: MOST_OF_ONE, most: MOST });
+function fileRoute(app: GatewayApp, { failedRecordsFile }: { failedRecordsFile: FailedRecordsFile }): void {
   app.get(
     '/uploads/:name/errors.csv',
     {
@@ -177,29 +177,41 @@ function fileRoute(app: GatewayApp, deps: UploadDeps): void {
         },
       },
     },
-    async (request, reply) => {
-      const upload = await findUploadOf(deps, request);
-      const end = downloads.begin(request.identity.user);
-      if (end === null) {
-        const detail =
-          downloads.of(request.identity.user) >= MOST_OF_ONE
-            ? `You are reading ${MOST_OF_ONE} files of failed records, and may read no more at the same time. Read one to its end first.`
-            : 'Many files of failed records are being read now. Try again in some seconds.';
-        throw new Problem('too-many-requests', { detail, retryAfterSeconds: 5 });
-      }
-      try {
-        const records = await openFailedRecords(deps, upload);
-        const keepsFormulas = request.query.formulas === 'kept';
-        const pieces = (await records?.csv({ keepsFormulas })) ?? noFailedRecords();
-        const stream = streamOf(pieces, { deps, upload });
-        stream.once('close', end);
-        return reply.headers(fileHeaders(`${upload.metadata.name}-errors.csv`)).send(stream as never) as never;
-      } catch (error) {
-        end();
-        throw error;
-      }
-    },
+    (request, reply) =>
+      failedRecordsFile(request, reply as never, { keepsFormulas: request.query.formulas === 'kept' }) as never,
   );
+}
+
+/** Answers with all failed records of an upload as a file. The downloads of all routes that have the file count together. */
+export type FailedRecordsFile = (
+  request: Asked,
+  reply: FastifyReply,
+  options: { keepsFormulas: boolean },
+) => Promise<FastifyReply>;
+
+export function createFailedRecordsFile(deps: UploadDeps): FailedRecordsFile {
+  const downloads = createOpenCount({ mostOfOne: MOST_OF_ONE, most: MOST });
+  return async (request, reply, { keepsFormulas }) => {
+    const upload = await findUploadOf(deps, request);
+    const end = downloads.begin(request.identity.user);
+    if (end === null) {
+      const detail =
+        downloads.of(request.identity.user) >= MOST_OF_ONE
+          ? `You are reading ${MOST_OF_ONE} files of failed records, and may read no more at the same time. Read one to its end first.`
+          : 'Many files of failed records are being read now. Try again in some seconds.';
+      throw new Problem('too-many-requests', { detail, retryAfterSeconds: 5 });
+    }
+    try {
+      const records = await openFailedRecords(deps, upload);
+      const pieces = (await records?.csv({ keepsFormulas })) ?? noFailedRecords();
+      const stream = streamOf(pieces, { deps, upload });
+      stream.once('close', end);
+      return reply.headers(fileHeaders(`${upload.metadata.name}-errors.csv`)).send(stream);
+    } catch (error) {
+      end();
+      throw error;
+    }
+  };
 }
 
 /** A browser saves the file and never shows it, whatever its records hold. The name of an upload needs no quoting. */

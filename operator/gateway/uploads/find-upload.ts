@@ -40,6 +40,17 @@ export function isVisible(
   return scope === 'All' || creatorOf(upload) === identity.user;
 }
 
+/** The uploads of the namespace that the sender may see. */
+export function* visibleUploads(
+  { uploads }: Pick<UploadDeps, 'uploads'>,
+  namespace: string,
+  seer: Pick<UploadQuestion, 'identity' | 'scope'>,
+): Generator<BatchUpload, void, void> {
+  for (const upload of uploads.values()) {
+    if (upload.metadata.namespace === namespace && isVisible(upload, seer)) yield upload;
+  }
+}
+
 function assertVisible(upload: BatchUpload | undefined, question: UploadQuestion): BatchUpload {
   if (upload !== undefined && isVisible(upload, question)) return upload;
   const { namespace, name } = question;

@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
-import { creatorOf } from './represent-upload.ts';
+import { creatorOf, fileNameOf } from './represent-upload.ts';
 import { NAME_PATTERN, PHASES, SOURCE_TYPES, UPLOAD } from './upload-schemas.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -16,6 +16,8 @@ export const LIMIT = Type.Optional(
 );
 const moment = (description: string) => Type.Optional(Type.String({ format: 'date-time', description }));
 
+export const CURSOR_PATTERN = `^[0-9]{1,15}[.]${NAME_PATTERN.slice(1)}`;
+
 export const LIST_QUERY = Type.Object(
   {
     limit: LIMIT,
@@ -23,7 +25,7 @@ export const LIST_QUERY = Type.Object(
       Type.String({
         maxLength: 269,
         // Each cursor of this form is a place in the order, whether or not an upload has the place.
-        pattern: `^[0-9]{1,15}[.]${NAME_PATTERN.slice(1)}`,
+        pattern: CURSOR_PATTERN,
         description: 'The nextCursor of the page before, with the same filters. The first page when absent.',
       }),
     ),
@@ -37,6 +39,14 @@ export const LIST_QUERY = Type.Object(
     createdAfter: moment('Only uploads that were made at this time or later.'),
     createdBefore: moment('Only uploads that were made before this time.'),
     creator: Type.Optional(Type.String({ maxLength: 512, description: 'Only uploads that this user asked for.' })),
+    text: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 253,
+        description:
+          'Only uploads with this text, in capital or small letters, in their name, that of their file or that of their RecordSchema.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -46,6 +56,9 @@ export const UPLOAD_LIST = Type.Object(
   {
     items: Type.Array(UPLOAD, { description: 'The uploads, the newest first.' }),
     nextCursor: Type.Optional(Type.String({ description: 'The cursor of the next page; absent on the last page.' })),
+    lastEventId: Type.String({
+      description: 'The header Last-Event-ID of a watch that tells what has changed since this page.',
+    }),
   },
   { description: 'A page of uploads.' },
 );
@@ -101,9 +114,10 @@ function createFirst(count: number): { add(item: Placed): void; list(): Placed[]
   };
 }
 
-function createFilter({ phase, schema, sourceType, creator, ...times }: ListQuery): (item: Placed) => boolean {
+function createFilter({ phase, schema, sourceType, creator, text, ...times }: ListQuery): (item: Placed) => boolean {
   const from = readTime('createdAfter', times.createdAfter) ?? Number.NEGATIVE_INFINITY;
   const to = readTime('createdBefore', times.createdBefore) ?? Number.POSITIVE_INFINITY;
+  const sought = text?.toLowerCase();
   return ({ upload, place: { createdAt } }) => {
     const { spec, status } = upload;
     return (
@@ -111,10 +125,15 @@ function createFilter({ phase, schema, sourceType, creator, ...times }: ListQuer
       (schema === undefined || spec.schemaRef.name === schema) &&
       (sourceType === undefined || (spec.source.type ?? 'Manual') === sourceType) &&
       (creator === undefined || creatorOf(upload) === creator) &&
+      (sought === undefined || namesOf(upload).some((name) => name.toLowerCase().includes(sought))) &&
       createdAt >= from &&
       createdAt < to
     );
   };
+}
+
+function namesOf({ metadata, spec }: BatchUpload): string[] {
+  return [metadata.name, fileNameOf(spec), spec.schemaRef.name];
 }
 
 /** A schema may let a time pass that does not exist, such as a leap second. @throws Problem */

@@ -53,10 +53,16 @@ export function fileIdOf({ spec: { source } }: Pick<BatchUpload, 'spec'>): strin
   return source.type === 'API' || source.type === 'UI' ? source.event?.id : undefined;
 }
 
+/** The last part of the key. */
+export function fileNameOf({ source }: BatchUpload['spec']): string {
+  const { key } = source.s3;
+  return key.slice(key.lastIndexOf('/') + 1);
+}
+
 function representFile({ spec, status }: Required<Pick<BatchUpload, 'spec' | 'status'>>): UploadView['file'] {
   const { bucket, key, versionId, eTag } = spec.source.s3;
   return {
-    name: key.slice(key.lastIndexOf('/') + 1),
+    name: fileNameOf(spec),
     bucket,
     key,
     ...present({

@@ -1,15 +1,15 @@
 /** Uploads: register a file, list, get, try again, delete. */
 import { Type } from 'typebox';
-import type { BatchUpload } from '#kube/custom-resources.ts';
 import { entityTag, IF_MATCH, IF_NONE_MATCH, isUnchanged, NOT_MODIFIED } from '#operator/gateway/http/entity-tags.ts';
 import { IDEMPOTENCY_HEADERS } from '#operator/gateway/http/idempotency.ts';
 import type { GatewayApp } from '#operator/gateway/model/types.ts';
 import { deleteUpload, retryUpload } from './change-upload.ts';
 import { createUpload } from './create-upload.ts';
-import { findUpload, isVisible } from './find-upload.ts';
+import { findUpload, visibleUploads } from './find-upload.ts';
 import { LIST_QUERY, listUploads, UPLOAD_LIST } from './list-uploads.ts';
 import { representUpload } from './represent-upload.ts';
 import type { UploadDeps, UploadRequest } from './upload-deps.ts';
+import { createUploadFeed, type UploadFeed } from './upload-feed.ts';
 import { NAMESPACE_PARAMS, NEW_UPLOAD, UPLOAD, UPLOAD_PARAMS } from './upload-schemas.ts';
 import { watchRoutes } from './watch-routes.ts';
 
@@ -22,10 +22,17 @@ const REGISTRATION_BYTES = 1024 ** 2;
 const nothing = (description: string) => Type.Unsafe<undefined>({ type: 'null', description });
 
 export function uploadRoutes(app: GatewayApp, deps: UploadDeps): void {
+  let made: UploadFeed | null = null;
+  // A gateway whose uploads nobody lists or watches keeps no record of changes.
+  const feed = () => {
+    made ??= createUploadFeed(deps.uploads);
+    return made;
+  };
+  app.addHook('onClose', async () => made?.close());
   createRoute(app, deps);
-  listRoute(app, deps);
+  listRoute(app, deps, feed);
   getRoute(app, deps);
-  watchRoutes(app, deps);
+  watchRoutes(app, deps, feed);
   retryRoute(app, deps);
   deleteRoute(app, deps);
 }
@@ -64,7 +71,7 @@ function createRoute(app: GatewayApp, deps: UploadDeps): void {
   );
 }
 
-function listRoute(app: GatewayApp, deps: UploadDeps): void {
+function listRoute(app: GatewayApp, deps: UploadDeps, feed: () => UploadFeed): void {
   app.get(
     '/uploads',
     {
@@ -81,20 +88,11 @@ function listRoute(app: GatewayApp, deps: UploadDeps): void {
     },
     async (request) => {
       const { namespace } = request.params;
+      const lastEventId = String(feed().newest());
       const { items, nextCursor } = listUploads(visibleUploads(deps, namespace, request), request.query);
-      return { items: items.map(representUpload), ...(nextCursor === null ? {} : { nextCursor }) };
+      return { items: items.map(representUpload), ...(nextCursor === null ? {} : { nextCursor }), lastEventId };
     },
   );
-}
-
-function* visibleUploads(
-  { uploads }: UploadDeps,
-  namespace: string,
-  { identity, scope }: Pick<UploadRequest, 'identity' | 'scope'>,
-): Generator<BatchUpload, void, void> {
-  for (const upload of uploads.values()) {
-    if (upload.metadata.namespace === namespace && isVisible(upload, { identity, scope })) yield upload;
-  }
 }
 
 function getRoute(app: GatewayApp, deps: UploadDeps): void {

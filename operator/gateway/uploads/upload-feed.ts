@@ -32,13 +32,17 @@ export interface UploadFeed {
     since: number | null,
     onChanges: (changes: readonly Change[]) => void,
   ): { missed: Catalogue; end: () => void };
+  /** The version up to which every change is known here. */
+  newest(): number;
   close(): void;
 }
 
 /** Deletions that are remembered for watches that are opened again. */
 const MOST_DELETIONS = 1000;
 
-export function createUploadFeed(uploads: Pick<Reflector<BatchUpload>, 'subscribe' | 'values'>): UploadFeed {
+type Uploads = Pick<Reflector<BatchUpload>, 'subscribe' | 'values'> & { readonly version?: string | undefined };
+
+export function createUploadFeed(uploads: Uploads): UploadFeed {
   const subscribers = new Map<string, Set<(changes: readonly Change[]) => void>>();
   const deletions: Change[] = [];
   let newest = 0;
@@ -73,7 +77,8 @@ export function createUploadFeed(uploads: Pick<Reflector<BatchUpload>, 'subscrib
     onUpdate: (upload) => add(upload, false),
     onDelete: (upload) => add(upload, true),
   });
-  // What was deleted before this process began is not known here.
+  // What was deleted before this process began is not known here. A deletion has a version, too, which no upload shows.
+  newest = Math.max(newest, Number(uploads.version ?? 0));
   horizon = newest;
 
   return {
@@ -89,6 +94,7 @@ export function createUploadFeed(uploads: Pick<Reflector<BatchUpload>, 'subscrib
       };
       return { missed: { isWhole, changes: missed }, end };
     },
+    newest: () => newest,
     close: stop,
   };
 }

@@ -19,6 +19,8 @@ export interface StreamOptions {
   authorize(): Promise<void>;
   /** Epoch ms at which the proof of the reader's identity expires; null: never. */
   expiresAt: number | null;
+  /** Aborts when the reader signs out. */
+  signedOut?: AbortSignal;
   clock: Clock;
   /** Aborts when the program ends. */
   signal: AbortSignal;
@@ -114,15 +116,16 @@ interface Kept {
 
 /** Ends the watch when its reader may not watch any more. Nothing is awaited here that could fail. */
 async function keep(options: StreamOptions, closed: AbortSignal, { beat, end, cut }: Kept): Promise<void> {
-  const { clock, expiresAt, authorize, signal } = options;
+  const { clock, expiresAt, authorize, signal, signedOut } = options;
   const until = clock.monotonic() + LIFE_MS;
   let sureUntil = clock.monotonic() + UNSURE_MS;
-  const stopped = AbortSignal.any([closed, signal]);
+  const stopped = AbortSignal.any([closed, signal, ...(signedOut ? [signedOut] : [])]);
   for (;;) {
     const leftMs = Math.min(until - clock.monotonic(), (expiresAt ?? Number.POSITIVE_INFINITY) - clock.now());
     await sleep(clock, Math.max(0, Math.min(BEAT_MS, leftMs)), stopped);
     if (closed.aborted) return;
     if (signal.aborted) return end('Restart', 'The gateway ends. Open the watch again with the id of the last event.');
+    if (signedOut?.aborted) return end('TokenExpired', 'The session was signed out. Sign in again.');
     if (expiresAt !== null && clock.now() >= expiresAt) {
       return end(
         'TokenExpired',

@@ -7,7 +7,7 @@ import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Access, GatewayApp } from '#operator/gateway/model/types.ts';
 import { findUpload, isVisible } from './find-upload.ts';
 import type { UploadDeps } from './upload-deps.ts';
-import { createUploadFeed, type UploadFeed } from './upload-feed.ts';
+import type { UploadFeed } from './upload-feed.ts';
 import { NAMESPACE_PARAMS, UPLOAD_PARAMS } from './upload-schemas.ts';
 import { createUploadStream } from './upload-stream.ts';
 
@@ -33,19 +33,13 @@ const RESPONSE = {
   },
 };
 
-export function watchRoutes(app: GatewayApp, deps: UploadDeps): void {
-  let made: UploadFeed | null = null;
-  // A gateway that nobody watches keeps no record of changes.
-  const feed = () => {
-    made ??= createUploadFeed(deps.uploads);
-    return made;
-  };
+/** @param feed the record of changes, which is made when it is first asked for */
+export function watchRoutes(app: GatewayApp, deps: UploadDeps, feed: () => UploadFeed): void {
   const watches = createOpenCount({
     mostOfOne: MOST_OF_ONE,
     most: MOST,
     onChange: (all) => deps.metrics.watchers.set(all),
   });
-  app.addHook('onClose', async () => made?.close());
 
   app.get(
     '/uploads/watch',
@@ -105,6 +99,8 @@ interface Watch {
 function watch(deps: UploadDeps, { feed, watches, request, reply, namespace, name, isWanted }: Watch): never {
   const { identity, scope } = request;
   const release = beginWatch(watches, identity.user);
+  const signedOut = new AbortController();
+  const forget = identity.session ? deps.sessions?.onEnd(identity.session, () => signedOut.abort()) : undefined;
   const stream = createUploadStream({
     feed,
     namespace,
@@ -117,10 +113,14 @@ function watch(deps: UploadDeps, { feed, watches, request, reply, namespace, nam
       }
     },
     expiresAt: identity.expiresAt,
+    signedOut: signedOut.signal,
     clock: deps.clock,
     signal: deps.ending,
   });
-  stream.once('close', release);
+  stream.once('close', () => {
+    release();
+    forget?.();
+  });
   return reply
     .header('content-type', 'text/event-stream; charset=utf-8')
     .header('cache-control', 'no-store')

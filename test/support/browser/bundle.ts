@@ -1,9 +1,9 @@
 /** Bundles the Worker for a browser, and starts the Worker without Node's globals. */
-import { builtinModules, createRequire } from 'node:module';
+import { builtinModules } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { createContext, Script } from 'node:vm';
+import { type Context, createContext, Script } from 'node:vm';
 import { type Plugin, rolldown } from 'rolldown';
-import { decompress } from '#runner/node/decompress.ts';
+import { BUFFER_OF_PACKAGE, withoutNode } from '#page/check/bundle.ts';
 import type { CheckedFile, FileToCheck } from './worker.ts';
 
 export interface BrowserBundle {
@@ -15,39 +15,25 @@ export interface BrowserBundle {
   warnings: string[];
 }
 
-/** An empty module in place of `stream`: sax and iconv-lite then make no stream class. */
-const NO_STREAM = '\0no-stream';
-/** A module in place of `string_decoder`: iconv-lite uses the class for texts in pieces alone. */
-const NO_STRING_DECODER = '\0no-string-decoder';
-const STUBS: Record<string, string> = {
-  [NO_STREAM]: 'module.exports = {};',
-  [NO_STRING_DECODER]: 'module.exports = { StringDecoder: class {} };',
-};
-const BUFFER = createRequire(import.meta.url).resolve('buffer/');
-
 /** @param input the module to bundle; default: the Worker */
 export async function bundleForBrowser(
   input = fileURLToPath(new URL('worker.ts', import.meta.url)),
 ): Promise<BrowserBundle> {
   const nodeModules: string[] = [];
   const warnings: string[] = [];
-  const withoutNode: Plugin = {
-    name: 'without-node',
+  const findNode: Plugin = {
+    name: 'find-node',
     resolveId(id, importer = '') {
-      if (id === 'stream' && /\/(sax|iconv-lite)\/lib\//.test(importer)) return NO_STREAM;
-      if (id === 'string_decoder' && /\/iconv-lite\//.test(importer)) return NO_STRING_DECODER;
-      if (id === 'buffer' && /\/safer-buffer\//.test(importer)) return BUFFER;
       if (!id.startsWith('node:') && !builtinModules.includes(id)) return undefined;
       nodeModules.push(`${importer}: ${id}`);
       return { id, external: true };
     },
-    load: (id) => STUBS[id],
   };
   await using bundle = await rolldown({
     input,
     platform: 'browser',
-    plugins: [withoutNode],
-    transform: { inject: { Buffer: ['buffer/', 'Buffer'] } },
+    plugins: [withoutNode as Plugin, findNode],
+    transform: BUFFER_OF_PACKAGE,
     onLog: (_level, { message }) => void warnings.push(message),
   });
   const { output } = await bundle.generate({ format: 'iife', name: 'worker' });
@@ -66,16 +52,8 @@ export interface StartedWorker {
   evaluate(expression: string): unknown;
 }
 
-/** The project has no zstd library for a browser, so Node decompresses in its place. */
-async function unzstd(base64: string): Promise<string> {
-  async function* input(): AsyncGenerator<Buffer, void, void> {
-    yield Buffer.from(base64, 'base64');
-  }
-  return Buffer.concat(await Array.fromAsync(decompress(input(), 'zstd'))).toString('base64');
-}
-
 /** The Worker has only the globals of a Worker; the context adds those of the language and WebAssembly. */
-export function startWorker(code: string): StartedWorker {
+export function createWorkerScope(code: string, more: Record<string, unknown> = {}): Context {
   const context = createContext({
     TextDecoder,
     TextEncoder,
@@ -91,13 +69,19 @@ export function startWorker(code: string): StartedWorker {
     DecompressionStream,
     atob,
     btoa,
+    ...more,
   });
   new Script(code, { filename: 'worker.js' }).runInContext(context);
+  return context;
+}
+
+export function startWorker(code: string): StartedWorker {
+  const context = createWorkerScope(code);
   const evaluate = (expression: string): unknown => new Script(expression).runInContext(context);
   const worker = evaluate('worker') as typeof import('./worker.ts');
   return {
     // Only texts are passed, so that the Worker gets no object of Node's.
-    checkFile: async (file) => JSON.parse(await worker.checkFile(JSON.stringify(file), unzstd)),
+    checkFile: async (file) => JSON.parse(await worker.checkFile(JSON.stringify(file))),
     checkSchema: (schema, pattern) => worker.checkSchema(JSON.stringify(schema), pattern),
     evaluate,
   };

@@ -1,11 +1,11 @@
-/** A page's Worker could run this file: it reads a file of any kind, and says what is wrong with its records. */
+/** What the page's Worker does, with the canonical bytes beside it, and with pieces of any length. */
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import type { DeclaredFormat, SourceFormat } from '#api/source-format.ts';
 import { Fault } from '#common/faults.ts';
+import { BROWSER_PLATFORM } from '#page/check/platform.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { compilePattern, compileSchema, prepareRecords } from '#runner/record-processor.ts';
 import { openFile } from '#runner/source/open-file.ts';
-import { createBrowserPlatform } from './platform.ts';
 
 export interface FileToCheck {
   base64: string;
@@ -29,23 +29,23 @@ export type CheckedFile =
 const PIECE_BYTES = 50;
 
 /** @param message a {@link FileToCheck} as JSON. @returns a {@link CheckedFile} as JSON */
-export async function checkFile(message: string, unzstd: (base64: string) => Promise<string>): Promise<string> {
-  const file = JSON.parse(message) as FileToCheck;
-  const platform = createBrowserPlatform(async (bytes) =>
-    Buffer.from(await unzstd(bytes.toString('base64')), 'base64'),
-  );
+export async function checkFile(message: string): Promise<string> {
   try {
-    return JSON.stringify(await check(file, platform));
+    return JSON.stringify(await check(JSON.parse(message)));
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     return JSON.stringify({ failedWith: error.reason } satisfies CheckedFile);
   }
 }
 
-async function check(
-  { base64, key, declared, schema, maxRecordBytes, columnTypes }: FileToCheck,
-  platform: ReturnType<typeof createBrowserPlatform>,
-): Promise<CheckedFile> {
+async function check({
+  base64,
+  key,
+  declared,
+  schema,
+  maxRecordBytes,
+  columnTypes,
+}: FileToCheck): Promise<CheckedFile> {
   const bytes = Buffer.from(base64, 'base64');
   const source = await openFile({
     stream: piecesOf(bytes),
@@ -55,7 +55,7 @@ async function check(
     declared,
     schema,
     maxRecordBytes,
-    platform,
+    platform: BROWSER_PLATFORM,
   });
   const canonical: Buffer[] = [];
   async function* noted(): AsyncGenerator<Buffer, void, void> {
@@ -66,7 +66,7 @@ async function check(
   }
   let records = 0;
   const errors: [number, string][] = [];
-  const options = { maxRecordBytes, columnTypes, isUtf8: platform.isUtf8 };
+  const options = { maxRecordBytes, columnTypes, isUtf8: BROWSER_PLATFORM.isUtf8 };
   for await (const prepared of prepareRecords({ ...source, bytes: noted() }, options)) {
     records += prepared.length;
     for (const { rowNumber, faults } of prepared) if (faults[0]) errors.push([rowNumber, faults[0].code]);

@@ -6,7 +6,7 @@ import { type GatewayConfig, readGatewayConfig } from '#operator/config/gateway-
 import { createGateway } from '#operator/gateway/gateway.ts';
 import type { ServerLimits } from '#operator/gateway/http/server-limits.ts';
 import { createGatewayMetrics } from '#operator/gateway/model/metrics.ts';
-import type { GatewayApp } from '#operator/gateway/model/types.ts';
+import type { FileLimits, GatewayApp } from '#operator/gateway/model/types.ts';
 import { type KubeApiServer, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
 import { putSecret } from '#support/cluster/secret.ts';
 import { createLedgerDatabase } from '#support/database/database.ts';
@@ -40,6 +40,8 @@ export interface GatewayOptions {
   limits?: ServerLimits;
   /** The time in ms that answers get at the end. */
   drainMs?: number;
+  /** Above which size a file is put in parts, and how large the parts are. */
+  fileLimits?: FileLimits;
   /** Adds endpoints. */
   extend?: (app: GatewayApp) => void;
 }

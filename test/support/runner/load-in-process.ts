@@ -20,6 +20,8 @@ import { NO_TELEMETRY, type Telemetry } from '#runner/telemetry/datadog.ts';
 import { withClient } from '#support/database/database.ts';
 
 export interface InProcessLoad {
+  /** The uid of the upload's resource, when there is one. */
+  id?: string;
   schema: RecordSchemaSpec;
   /** The name of the file, which tells its format. */
   key: string;
@@ -44,10 +46,9 @@ const SILENT = { debug: () => undefined, info: () => undefined, warn: () => unde
 
 /** @param url a database with a ledger. @throws Fault of a pod */
 export async function loadInProcess(url: string, load: InProcessLoad): Promise<InProcessResult> {
-  const { schema, key, chunkRecords = 1000, mode = 'Commit', pods = 1, format = {} } = load;
+  const { id = randomUUID(), schema, key, chunkRecords = 1000, mode = 'Commit', pods = 1, format = {} } = load;
   const refused = await withClient(url, (client) => prepareTarget(client, schema));
   if (refused) return { refused };
-  const id = randomUUID();
   const request = { s3: { bucket: 'memory', key }, chunkRecords, mode, format, reload: true };
   await withClient(url, (client) =>
     openUpload(client, { id, clusterId: 'c', namespace: 'n', name: 'u', sourceType: 'Manual', request, schema }),

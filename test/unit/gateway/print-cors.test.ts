@@ -14,6 +14,19 @@ it('operator print-cors prints the rules for the configured origins, or for thos
   expect((await run(['https://a.example.com'], 'https://b.example.com')).stdout).toBe(`${rules}\n`);
 });
 
+it('operator print-cors has rules for the staff page, too', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['operator/main.ts', 'print-cors'], {
+    env: {
+      ...process.env,
+      BATCH_UPLOAD_GATEWAY_ALLOWED_ORIGINS: 'https://b.example.com',
+      BATCH_UPLOAD_GATEWAY_OIDC: '{"issuer": "https://id.example.com", "audience": "a"}',
+      BATCH_UPLOAD_GATEWAY_PAGE: '{"origin": "https://a.example.com", "clientId": "page"}',
+    },
+  });
+  const rules = corsConfiguration(['https://a.example.com', 'https://b.example.com']);
+  expect(JSON.parse(stdout)).toEqual(JSON.parse(JSON.stringify(rules)));
+});
+
 it.each([
   [[], /gateway\.allowedOrigins/],
   [['a.example.com'], /a\.example\.com is not an origin/],

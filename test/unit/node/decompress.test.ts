@@ -2,13 +2,16 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fault } from '#common/faults.ts';
-import { decompress } from '#runner/node/decompress.ts';
+import { BROWSER_PLATFORM } from '#page/check/platform.ts';
+import { NODE_PLATFORM } from '#runner/node/platform.ts';
 import { collect, piecesOf } from '../source/pieces.ts';
 
 describe.each([
-  ['gzip', gzipSync],
-  ['zstd', zstdCompressSync],
-] as const)('%s', (compression, compress) => {
+  ['gzip', 'a pod', gzipSync, NODE_PLATFORM],
+  ['zstd', 'a pod', zstdCompressSync, NODE_PLATFORM],
+  ['gzip', 'the page', gzipSync, BROWSER_PLATFORM],
+  ['zstd', 'the page', zstdCompressSync, BROWSER_PLATFORM],
+] as const)('%s in %s', (compression, _where, compress, { decompress }) => {
   const run = (bytes: Buffer, cuts?: readonly number[]) => collect(decompress(piecesOf(bytes, cuts), compression));
 
   it('any number of members, cut anywhere, are one file', async () => {

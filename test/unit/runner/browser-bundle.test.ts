@@ -1,35 +1,15 @@
 /** A browser's Worker finds the same in every kind of file as the runner: the same canonical bytes, records and faults. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { DeclaredFormat } from '#api/source-format.ts';
-import { Fault } from '#common/faults.ts';
-import { readHeader } from '#runner/csv/read-header.ts';
-import { createRecordScanner } from '#runner/csv/scanner.ts';
-import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
-import { NODE_PLATFORM } from '#runner/node/platform.ts';
-import { createChunkCutter } from '#runner/plan-chunks.ts';
-import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
-import { JSON_FAULT } from '#runner/processor/faults.ts';
-import { RowBuffer } from '#runner/processor/row-buffer.ts';
-import { openFile } from '#runner/source/open-file.ts';
+import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { type BrowserBundle, bundleForBrowser, type StartedWorker, startWorker } from '#support/browser/bundle.ts';
 import type { CheckedFile } from '#support/browser/worker.ts';
 import { FILE_FAULTS, KINDS, RECORD_FAULTS, SCHEMA } from '#support/records/file-kinds.ts';
 import { workbookParts, zip } from '#support/records/workbook.ts';
-import { collectFailed } from '#support/runner/prepared-chunks.ts';
-import { collect, piecesOf } from '../source/pieces.ts';
+import { checkByRunner, type FileForRunner, MAX_RECORD_BYTES } from '#support/runner/check-by-runner.ts';
 
-const MAX_RECORD_BYTES = 1024 * 1024;
 /** Four texts and a bigint. The kernel takes ordinary records with these types, and none without types. */
 const COLUMN_TYPES: ColumnType[] = [25, 25, 25, 25, 20].map((oid) => ({ oid, modifier: -1 }));
-
-interface File {
-  body: Buffer | string;
-  key?: string | undefined;
-  declared?: DeclaredFormat | undefined;
-  schema?: RecordSchemaSpec;
-  columnTypes?: ColumnType[] | null;
-}
 
 let bundle: BrowserBundle;
 let worker: StartedWorker;
@@ -64,20 +44,20 @@ describe.each([
 ])('%s', (_name, columnTypes) => {
   it.each(KINDS)('$name', async ({ key, body, format: declared, found }) => {
     const inWorker = await checkInWorker({ body, key, declared, columnTypes });
-    expect(inWorker).toEqual(await checkByRunner({ body, key, declared, columnTypes }));
+    expect(inWorker).toEqual(await asInWorker({ body, key, declared, columnTypes }));
     expect(inWorker).toMatchObject({ format: found, records: 3, errors: [] });
   });
 
   it.each(RECORD_FAULTS)('%s', async (_case, body, errors, loaded, declared) => {
     const inWorker = await checkInWorker({ body, declared, columnTypes });
-    expect(inWorker).toEqual(await checkByRunner({ body, declared, columnTypes }));
+    expect(inWorker).toEqual(await asInWorker({ body, declared, columnTypes }));
     expect(inWorker).toMatchObject({ errors, records: loaded.length + errors.length });
   });
 });
 
 it.each(FILE_FAULTS)('a file that fails: %s', async (_name, body, reason, _message, declared) => {
   expect(await checkInWorker({ body, declared })).toEqual({ failedWith: reason });
-  expect(await checkByRunner({ body, declared })).toEqual({ failedWith: reason });
+  expect(await checkByRunner({ body, declared })).toMatchObject({ failedWith: reason });
 });
 
 it.each([
@@ -97,7 +77,7 @@ it('a workbook with styles, dates, inline texts and a part named by another fold
   parts[relations] = parts[relations]!.replace('"worksheets/', '"../xl/./worksheets/');
   const body = zip(parts);
   const inWorker = await checkInWorker({ body });
-  expect(inWorker).toEqual(await checkByRunner({ body }));
+  expect(inWorker).toEqual(await asInWorker({ body }));
   expect(inWorker).toMatchObject({ records: 3, errors: [[5, 'VAL_001']] });
 });
 
@@ -144,77 +124,25 @@ it('types, rules and an address, with values that have no quick test', async () 
   const types = [23, 3802, 2950].map((oid) => ({ oid, modifier: -1 }));
   for (const columnTypes of [null, types]) {
     const inWorker = await checkInWorker({ body, schema, columnTypes });
-    expect(inWorker).toEqual(await checkByRunner({ body, schema, columnTypes }));
+    expect(inWorker).toEqual(await asInWorker({ body, schema, columnTypes }));
     expect(inWorker).toMatchObject({ records: 7 });
   }
 });
 
-function checkInWorker({ body, key = 'file', declared = {}, schema = SCHEMA, columnTypes = null }: File) {
+function checkInWorker({ body, key = 'file', declared = {}, schema = SCHEMA, columnTypes = null }: FileForRunner) {
   const base64 = Buffer.from(body).toString('base64');
   return worker.checkFile({ base64, key, declared, schema, columnTypes, maxRecordBytes: MAX_RECORD_BYTES });
 }
 
-/** Works as the runner does: plans chunks, then prepares each chunk by itself. */
-async function checkByRunner(file: File): Promise<CheckedFile> {
-  try {
-    return await planAndPrepare(file);
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    return { failedWith: error.reason };
-  }
-}
-
-async function planAndPrepare({
-  body,
-  key = 'file',
-  declared = {},
-  schema = SCHEMA,
-  columnTypes = null,
-}: File): Promise<CheckedFile> {
-  const bytes = Buffer.from(body);
-  const { format, firstRowNumber, ...source } = await openFile({
-    stream: piecesOf(bytes),
-    readBytes: (start, end) => piecesOf(bytes.subarray(start, end)),
-    sizeBytes: bytes.length,
-    key,
-    declared,
-    schema,
-    maxRecordBytes: MAX_RECORD_BYTES,
-    platform: NODE_PLATFORM,
-  });
-  const canonical = await collect(source.bytes);
-  const delimiter = format.chunkDelimiter;
-  const cutter = createChunkCutter({ records: 2, bytes: MAX_RECORD_BYTES });
-  let header: string[] | null = null;
-  const scanner = createRecordScanner({
-    maxRecordBytes: MAX_RECORD_BYTES,
-    delimiter: delimiter.charCodeAt(0),
-    firstRowNumber,
-    onRecord(start, end, rowNumber) {
-      if (header) cutter.add(start, end, rowNumber);
-      else header = readHeader(canonical.subarray(start, end), source.schema, delimiter);
-    },
-  });
-  scanner.push(canonical);
-  scanner.end();
-  const { chunks, records } = cutter.finish();
-  const encodings = columnTypes && chooseEncodings(schema, columnTypes);
-  const malformedFault = format.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {};
-  const uploadId = '00000000-0000-0000-0000-000000000000';
-  const options = {
-    schema: source.schema,
-    header: header!,
-    uploadId,
-    storeRowData: false,
-    delimiter,
-    encodings,
-    ...malformedFault,
+/** The runner's verdict with the code alone of each failed record, as the Worker of the tests gives it. */
+async function asInWorker(file: FileForRunner): Promise<CheckedFile> {
+  const verdict = await checkByRunner(file);
+  if ('failedWith' in verdict) return { failedWith: verdict.failedWith };
+  const { format, canonicalBase64, records, failed } = verdict;
+  return {
+    format,
+    canonicalBase64,
+    records,
+    errors: failed.map(({ rowNumber, faults }) => [rowNumber, faults[0]!.code]),
   };
-  const preparer = records > 0 ? createChunkPreparer(options) : null;
-  const rows = new RowBuffer(encodings ? 'binary' : 'text');
-  const failed = collectFailed();
-  for (const [number, chunk] of chunks.entries())
-    preparer!.prepare({ ...chunk, number }, canonical.subarray(chunk.startByte, chunk.endByte), { rows, failed });
-  const errors = failed.list.map(({ rowNumber, faults }): [number, string] => [rowNumber, faults[0]!.code]);
-  return { format, canonicalBase64: canonical.toString('base64'), records, errors };
 }

@@ -132,7 +132,18 @@ describe('generate-reference.ts --check', () => {
   let copy: string;
   beforeAll(async () => {
     copy = await mkdtemp(join(tmpdir(), 'reference-'));
-    const rooms = ['api', 'common', 'docs/reference', 'job-runner', 'kube', 'ledger', 'operator', 's3', 'tools'];
+    const rooms = [
+      'api',
+      'common',
+      'docs/reference',
+      'job-runner',
+      'kube',
+      'ledger',
+      'operator',
+      'page/texts',
+      's3',
+      'tools',
+    ];
     for (const path of [...rooms, 'package.json']) await cp(join(root, path), join(copy, path), { recursive: true });
     await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
   });

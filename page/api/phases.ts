@@ -1,0 +1,4 @@
+/** The phases of an upload, in their order. */
+export const PHASES = ['Pending', 'Queued', 'Planning', 'Processing', 'Complete', 'Failed'] as const;
+
+export type Phase = (typeof PHASES)[number];

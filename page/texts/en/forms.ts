@@ -1,0 +1,58 @@
+/** Texts of the pages that work without JavaScript, besides those of the page itself. */
+export const forms = {
+  'forms.signed-in': 'Signed in as {name}',
+  'forms.plain': 'This is the plain version of the page, which needs no JavaScript. It takes files of up to {size}.',
+  'forms.uploads': 'Your files in {workspace}',
+  'forms.uploads-empty': 'You have sent no file to this workspace yet.',
+  'forms.back': 'Back to your files',
+  'forms.older': 'Older files',
+  'forms.new': 'Send a file to {workspace}',
+  'forms.new-steps': 'There are three steps: say what the file is, send it, and have its records loaded.',
+  'forms.name': 'Name of the file',
+  'forms.name-hint': 'As your computer shows it, for example members.csv. You find your file again by this name.',
+  'forms.name-missing': 'Write the name of the file.',
+  'forms.name-wrong':
+    'Write another name: a file may not have this one. A simple name of letters and digits, such as members.csv, always fits.',
+  'forms.schema': 'Record type',
+  'forms.schema-hint': 'What the file holds. If none of these fits, ask the person who looks after BatchUpload.',
+  'forms.schema-name-hint': 'The person who looks after BatchUpload tells you its name.',
+  'forms.schema-missing': 'Choose the record type.',
+  'forms.schema-choose': 'Choose one',
+  'forms.no-schemas':
+    'This workspace has no record type yet, so that nothing can be loaded. Ask the person who looks after BatchUpload to make one.',
+  'forms.next': 'Next',
+  'forms.mistakes': 'Something is missing or wrong',
+  'forms.send': 'Send {file}',
+  'forms.send-text':
+    'Choose the file on your computer and send it. It may have up to {size}. Keep this page open until the next one comes, which can take some minutes.',
+  'forms.send-until': 'The file must be sent before {time}.',
+  'forms.choose': 'The file on your computer',
+  'forms.send-button': 'Send the file',
+  'forms.send-failed': 'If a page of code appears',
+  'forms.send-failed-text':
+    'The storage that takes the file answers in the language of machines when it refuses one. EntityTooLarge means that the file has more than {size}; EntityTooSmall means that it is empty; AccessDenied means that this page is too old. Go back in your browser, load this page again, and send the right file.',
+  'forms.arrived': 'Load the records of {file}',
+  'forms.arrived-text': '{size} arrived at {time}. Nothing of it is loaded yet.',
+  'forms.arrived-check': 'Is this the size that your computer shows for the file? Then have its records loaded.',
+  'forms.load': 'Load the records',
+  'forms.wrong-file': 'This is the wrong file: send another one',
+  'forms.changed':
+    'The file was sent once more after you had opened this page, so that nothing was loaded. Look at the size below, and then have the records loaded.',
+  'forms.not-arrived': 'No file has arrived yet, so that nothing was loaded. Send the file first.',
+  'forms.not-loaded': 'Nothing was loaded',
+  'forms.gone': '{file} is not there any more',
+  'forms.gone-text':
+    'A file that is not loaded within a day is removed, and so is a file that was deleted. Nothing of it was loaded. Send the file once more.',
+  'forms.status': 'What became of {file}',
+  'forms.refresh': 'Look again',
+  'forms.refresh-on': 'Look again every 10 seconds by itself',
+  'forms.refresh-off': 'Stop looking by itself',
+  'forms.looked': 'This is how things were at {time}.',
+  'forms.sign-in-first': 'Sign in',
+  'forms.sign-in-first-text': 'This page needs to know who you are. Sign in, and you come back to this place.',
+  'forms.signed-out': 'You are not signed in any more',
+  'forms.signed-out-text':
+    'For your safety you were signed out after some hours. Nothing that you have sent is lost. Sign in, and you come back to this place.',
+  'forms.sign-in': 'Sign in and come back',
+  'forms.refusal': 'This did not work',
+} as const;
