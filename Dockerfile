@@ -53,6 +53,7 @@ COPY s3 s3
 COPY job-runner job-runner
 COPY operator operator
 COPY page/texts page/texts
+COPY page/views/explain-code.ts page/views/explain-upload.ts page/views/fault-groups.ts page/views/upload-state.ts page/views/
 COPY --from=page /app/page/dist page/dist
 
 # Types are stripped and code is compiled once, in the image, so that the operator starts in half the time.

@@ -7,9 +7,9 @@ import { normalizeName, type RecordView, readRecords } from '#runner/record-proc
 import { SAMPLE_BYTES } from '#runner/source/detect-format.ts';
 import { type OpenedFile, openFile } from '#runner/source/open-file.ts';
 import { peek } from '#runner/source/peek.ts';
+import { sniffDelimiter } from '#runner/source/sniff-delimiter.ts';
 import { createKeySearch, type KeyColumn } from './find-keys.ts';
 import { ColumnProfile } from './profile-column.ts';
-import { sniffDelimiter } from './sniff-delimiter.ts';
 import { looksLikeKey } from './words.ts';
 
 /** Hashes of keys that are kept at once: at most about 200 MB. */

@@ -164,44 +164,42 @@ export async function claimLeftFiles(
   return result.rows.map(toFile).filter(({ uploadName }) => uploadName === null);
 }
 
+/** The row of a file whose object is being removed. */
+const CLAIMED = 'cluster_id = $1 AND namespace = $2 AND id = $3 AND claimed_at IS NOT NULL AND removed_at IS NULL';
+
+/** @param change the assignments of an UPDATE. @returns false when the file is not being removed any more */
+async function changeClaimed(
+  client: ClientBase,
+  { clusterId, namespace, id }: FileRef,
+  { change, and = 'true', values = [] }: { change: string; and?: string; values?: unknown[] },
+): Promise<boolean> {
+  const result = await client.query(
+    `UPDATE batch_upload.batch_upload_files SET ${change} WHERE ${CLAIMED} AND ${and}`,
+    [clusterId, namespace, id, ...values],
+  );
+  return result.rowCount === 1;
+}
+
 /**
  * Gives a claimed file to the upload that loads it without having registered it.
  * @returns false when its sender has given the file up, or when its object is removed.
  */
-export async function registerClaimed(
-  client: ClientBase,
-  { clusterId, namespace, id, uploadName }: Registration,
-): Promise<boolean> {
-  const result = await client.query(
-    `UPDATE batch_upload.batch_upload_files SET upload_name = $4, registered_at = now(), claimed_at = NULL
-     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND claimed_at IS NOT NULL AND removed_at IS NULL
-       AND abandoned_at IS NULL`,
-    [clusterId, namespace, id, uploadName],
-  );
-  return result.rowCount === 1;
+export function registerClaimed(client: ClientBase, { uploadName, ...file }: Registration): Promise<boolean> {
+  const change = 'upload_name = $4, registered_at = now(), claimed_at = NULL';
+  return changeClaimed(client, file, { change, and: 'abandoned_at IS NULL', values: [uploadName] });
 }
 
 /**
  * Begins the time of a claim anew, before the object of the file is removed.
  * @returns false when another gateway has removed the object, or has given the file to an upload, since the claim ran out.
  */
-export async function renewClaim(client: ClientBase, { clusterId, namespace, id }: FileRef): Promise<boolean> {
-  const result = await client.query(
-    `UPDATE batch_upload.batch_upload_files SET claimed_at = now()
-     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND claimed_at IS NOT NULL AND removed_at IS NULL`,
-    [clusterId, namespace, id],
-  );
-  return result.rowCount === 1;
+export function renewClaim(client: ClientBase, file: FileRef): Promise<boolean> {
+  return changeClaimed(client, file, { change: 'claimed_at = now()' });
 }
 
 /** Records that nothing is left of a claimed file. @returns false when another gateway has recorded that already. */
-export async function markRemoved(client: ClientBase, { clusterId, namespace, id }: FileRef): Promise<boolean> {
-  const result = await client.query(
-    `UPDATE batch_upload.batch_upload_files SET removed_at = now()
-     WHERE cluster_id = $1 AND namespace = $2 AND id = $3 AND claimed_at IS NOT NULL AND removed_at IS NULL`,
-    [clusterId, namespace, id],
-  );
-  return result.rowCount === 1;
+export function markRemoved(client: ClientBase, file: FileRef): Promise<boolean> {
+  return changeClaimed(client, file, { change: 'removed_at = now()' });
 }
 
 export function toFile(row: QueryResultRow): FileRow {

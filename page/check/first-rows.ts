@@ -11,6 +11,8 @@ import type { ShownRow } from './types.ts';
 
 const NO_UPLOAD = '00000000-0000-0000-0000-000000000000';
 const MASK = '***';
+/** A value may have megabytes, of which a person reads the beginning. */
+const MOST_SHOWN_CHARACTERS = 1000;
 
 export interface FirstRows {
   /** Takes the next records of the file, with the block that they stand in. */
@@ -57,10 +59,15 @@ export function createFirstRows(file: CanonicalFile, header: readonly string[], 
       const valuesOfRow = readStored(stored, shown);
       for (const [i, { rowNumber, faults }] of wanted.entries()) {
         const values = valuesOfRow.get(rowNumber) ?? readRaw(bytes.subarray(...places[i]!));
-        rows.push({ rowNumber, values, faults: faults.map((fault) => ({ rowNumber, ...fault })) });
+        rows.push({ rowNumber, values: values.map(shorten), faults: faults.map((fault) => ({ rowNumber, ...fault })) });
       }
     },
   };
+}
+
+function shorten(value: string | null): string | null {
+  if (value === null || value.length <= MOST_SHOWN_CHARACTERS) return value;
+  return `${value.slice(0, MOST_SHOWN_CHARACTERS)}…`;
 }
 
 /** A schema that stores each field as a column, and nothing else. */

@@ -6,8 +6,10 @@ import { createRecordReader } from '#runner/csv/record-reader.ts';
 import { splitRecord, withoutLineEnd } from '#runner/csv/split.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
 import { type Block, createBlockCutter } from '#runner/records/cut-blocks.ts';
+import { SAMPLE_BYTES } from '#runner/source/detect-format.ts';
 import { type OpenedFile, openFile } from '#runner/source/open-file.ts';
-import { DELIMITERS } from '#runner/source/source-format.ts';
+import { peek } from '#runner/source/peek.ts';
+import { sniffDelimiter } from '#runner/source/sniff-delimiter.ts';
 import { MAX_RECORD_BYTES } from './check-file.ts';
 import { limitBytes, untilLimit } from './decoded-limit.ts';
 import { BROWSER_PLATFORM } from './platform.ts';
@@ -15,7 +17,7 @@ import { openPickedFile } from './read-file.ts';
 import type { FileFacts } from './types.ts';
 
 /** The keys of NDJSON are those of the objects in so many decoded bytes. */
-const SAMPLE_BYTES = 256 * 1024;
+const KEYS_FROM_BYTES = 256 * 1024;
 const MOST_KEYS = 5000;
 
 const NO_FIELDS: FileSchema = {
@@ -30,9 +32,18 @@ export async function inspectFile(file: File, declared: DeclaredFormat): Promise
   const { columns: _columns, ...format } = declared;
   const source = await open(file, format);
   if (source.format.type === 'ndjson') return { format: source.format, header: await readKeys(source) };
-  const isOpen = source.format.type === 'csv' && format.dialect?.delimiter === undefined;
-  if (isOpen) return inspectTable(file, format, source.format.delimiter ?? ',');
-  return { format: source.format, header: withoutNamelessEnd(await readNames(source)) };
+  if (source.format.type === 'xlsx' || format.dialect?.delimiter !== undefined)
+    return { format: source.format, header: await readNames(source) };
+  // The text is sampled as it stands: another dialect that is declared would rewrite the text with commas.
+  const { dialect, ...plain } = format;
+  const { encoding } = source.format;
+  // The encoding may have been guessed from the whole file, which is read so once.
+  const found = { ...plain, ...(encoding === null ? {} : { encoding }) };
+  const sample = await peek((dialect ? await open(file, { ...found, type: 'csv' }) : source).bytes, SAMPLE_BYTES);
+  await sample.stream.return();
+  const delimiter = sniffDelimiter(sample.head.toString('utf8'), sample.complete, file.name);
+  const known = await open(file, { ...found, dialect: { ...dialect, delimiter } });
+  return { format: known.format, header: await readNames(known) };
 }
 
 function open(file: File, declared: DeclaredFormat): Promise<OpenedFile> {
@@ -45,48 +56,6 @@ function open(file: File, declared: DeclaredFormat): Promise<OpenedFile> {
     maxRecordBytes: MAX_RECORD_BYTES,
     platform: BROWSER_PLATFORM,
   });
-}
-
-/**
- * Without a schema nobody knows the names of the columns. The delimiter is the one that cuts the first rows into the most
- * columns, and each row into as many as the header; where none does, the ordinary one. With the schema and the columns that
- * a person has chosen, the job runner finds the same delimiter by the names.
- */
-async function inspectTable(file: File, declared: DeclaredFormat, ordinary: string): Promise<FileFacts> {
-  const tries: (Table | { error: unknown })[] = [];
-  for (const delimiter of new Set([ordinary, ...DELIMITERS])) tries.push(await inspectWith(file, declared, delimiter));
-  const [first] = tries;
-  const tables = tries.filter((each) => 'header' in each);
-  const cut = tables.filter(({ header, agreement }) => header.length > 1 && agreement >= AGREEMENT);
-  const [best = first!] = cut.sort((a, b) => b.header.length - a.header.length);
-  if ('error' in best) throw best.error;
-  return { format: best.format, header: best.header };
-}
-
-/** A row in the wrong number of columns is a fault of that row, and no sign of another delimiter. */
-const AGREEMENT = 0.8;
-const FIRST_ROWS = 20;
-
-interface Table extends FileFacts {
-  /** The share of the first rows that have as many columns as the header. */
-  agreement: number;
-}
-
-async function inspectWith(
-  file: File,
-  declared: DeclaredFormat,
-  delimiter: string,
-): Promise<Table | { error: unknown }> {
-  try {
-    const source = await open(file, { ...declared, dialect: { ...declared.dialect, delimiter } });
-    const counts: number[] = [];
-    const names = await readNames(source, (count) => counts.push(count) >= FIRST_ROWS);
-    const same = counts.filter((count) => count === names.length).length;
-    const header = withoutNamelessEnd(names);
-    return { format: source.format, header, agreement: counts.length === 0 ? 1 : same / counts.length };
-  } catch (error) {
-    return { error };
-  }
 }
 
 /** Reads records until one is enough. @param onBlock returns true for the last one */
@@ -105,27 +74,17 @@ async function readBlocks(
   onBlock(cutter.end());
 }
 
-/** @param onRow is called with the number of columns of each row below the header; returns true when it has seen enough */
-async function readNames(source: OpenedFile, onRow: (columns: number) => boolean = () => true): Promise<string[]> {
+async function readNames(source: OpenedFile): Promise<string[]> {
   const delimiter = source.format.chunkDelimiter;
   let header: string[] | null = null;
-  const { read, view } = createRecordReader(delimiter.charCodeAt(0));
   const onHeader = (bytes: Buffer): void => {
     const { fields, malformed } = splitRecord(withoutLineEnd(bytes.toString('utf8')), delimiter);
     // The same header says the same when the file is loaded.
     if (malformed || !isUtf8Portable(bytes)) readHeader(bytes, NO_FIELDS, delimiter);
     header = fields;
   };
-  const limited = limitBytes(source.bytes, SAMPLE_BYTES);
-  const onBlock = (block: Block | null): boolean => {
-    for (let at = 0; block !== null && at < block.bytes.length; ) {
-      at = read(block.bytes, at);
-      if (!view.blank && onRow(view.count)) return true;
-    }
-    return false;
-  };
-  await untilLimit(() => readBlocks({ ...source, bytes: limited.bytes }, onHeader, onBlock));
-  return header ?? [];
+  await readBlocks(source, onHeader, () => header !== null);
+  return withoutNamelessEnd(header ?? []);
 }
 
 function withoutNamelessEnd(names: string[]): string[] {
@@ -143,7 +102,7 @@ async function readKeys(source: OpenedFile): Promise<string[]> {
       for (const key of keysOf(view.text(0))) if (keys.size < MOST_KEYS) keys.add(key);
     }
   };
-  const limited = limitBytes(source.bytes, SAMPLE_BYTES);
+  const limited = limitBytes(source.bytes, KEYS_FROM_BYTES);
   const onBlock = (block: Block | null): boolean => {
     if (block !== null) addKeys(block.bytes);
     return false;

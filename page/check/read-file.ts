@@ -10,6 +10,7 @@ export type PickedFile = Pick<FileInput, 'readBytes' | 'sizeBytes' | 'key'>;
 /** @param onRead gets the place in the file up to which it is read, again and again */
 export function openPickedFile(file: File, onRead: (position: number) => void): PickedFile {
   async function* readBytes(start: number, end: number): AsyncGenerator<Buffer, void, void> {
+    if (file.size === 0) await expectReadable(file);
     const read = (from: number) => (from < end ? readPiece(file, from, Math.min(from + PIECE_BYTES, end)) : null);
     let coming = read(start);
     for (let at = start; coming !== null; at += PIECE_BYTES) {
@@ -22,6 +23,15 @@ export function openPickedFile(file: File, onRead: (position: number) => void): 
     }
   }
   return { readBytes, sizeBytes: file.size, key: file.name };
+}
+
+/** A file that is gone and a folder may seem to be a file of no bytes, until they are read. */
+async function expectReadable(file: File): Promise<void> {
+  try {
+    await file.arrayBuffer();
+  } catch (error) {
+    throw unreadable(error);
+  }
 }
 
 async function readPiece(file: File, start: number, end: number): Promise<Buffer> {

@@ -44,7 +44,7 @@ export interface CheckRequest {
 /** A record as it will be stored, or a failed record as it stands in the file. Sensitive values are `***`. */
 export interface ShownRow {
   rowNumber: number;
-  /** The values by `fields`; null for no value. */
+  /** The values by `fields`, each with 1,000 characters at most; null for no value. */
   values: (string | null)[];
   faults: Fault[];
 }

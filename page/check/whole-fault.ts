@@ -11,12 +11,6 @@ export function toWholeFault(error: unknown): WholeFault {
       message: `The schema cannot be used: ${error.message}. Whoever keeps the schema must correct it.`,
     };
   }
-  if (error instanceof DOMException && (error.name === 'NotReadableError' || error.name === 'NotFoundError')) {
-    return {
-      reason: 'FileUnreadable',
-      message: 'The file was changed, moved or deleted while it was read. Choose it again.',
-    };
-  }
   return {
     reason: 'CheckFailed',
     message: `The check ended by an error of the page (${error instanceof Error ? error.name : typeof error}). The file can be sent without a check: it is checked when it is loaded.`,

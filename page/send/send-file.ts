@@ -10,9 +10,9 @@ import { type PutOnce, putBytes } from './put-bytes.ts';
 import { explainFailure, StorageClosed } from './refusal.ts';
 import { firstState, type SendState } from './send-state.ts';
 import { createSpeedMeter } from './speed.ts';
+import type { CreateTransport, Transport, TransportSteps } from './transport.ts';
 import type { Unfinished } from './unfinished.ts';
 import type { Wait } from './until-answered.ts';
-import type { CreateTransport, Transport, TransportSteps } from './uppy-transport.ts';
 
 export interface SendRequest {
   file: File;
@@ -98,7 +98,7 @@ class SendRun implements Sending {
     }
     if (phase !== 'Refused') return;
     this.#request = { ...this.#request, ...change };
-    this.#set({ refusal: null });
+    this.#set({ refusal: null, phase: this.#eTag === null ? 'Sending' : 'Registering' });
     this.start();
   }
 

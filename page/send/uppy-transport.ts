@@ -1,34 +1,9 @@
 /** Cuts a file into parts and puts several of them at a time: Uppy, whose every step is one of the gateway's endpoints. */
 import AwsS3 from '@uppy/aws-s3';
 import Uppy from '@uppy/core';
-import type { Place, SignedPut, StoredPart } from './gateway-files.ts';
-import { PutRefused, type Putting } from './put-bytes.ts';
-
-export interface TransportSteps {
-  signPart(part: { number: number; body: Blob }, signal: AbortSignal): Promise<SignedPut>;
-  listParts(signal: AbortSignal): Promise<StoredPart[]>;
-  /** @returns the ETag. @throws PutRefused, DOMException */
-  putBytes(putting: Putting): Promise<string | null>;
-}
-
-export interface TransportOptions {
-  file: File;
-  place: Place;
-  /** True when the storage may have parts of an earlier visit. */
-  isResumed: boolean;
-  steps: TransportSteps;
-  onProgress(sentBytes: number): void;
-}
-
-export interface Transport {
-  /** Resolves when every byte was put. @throws what a step has thrown; DOMException AbortError after `cancel` */
-  run(): Promise<void>;
-  pause(): void;
-  resume(): void;
-  cancel(): void;
-}
-
-export type CreateTransport = (options: TransportOptions) => Transport;
+import type { Place, StoredPart } from './gateway-files.ts';
+import { PutRefused } from './put-bytes.ts';
+import type { CreateTransport, TransportOptions } from './transport.ts';
 
 const PARTS_AT_A_TIME = 4;
 /** Before a new signature is asked for in place of an expired one. */

@@ -12,7 +12,7 @@ import type { FileMark } from '#page/send/fingerprint.ts';
 import type { Sending } from '#page/send/send-file.ts';
 import { firstState, type SendState } from '#page/send/send-state.ts';
 import type { Unfinished } from '#page/send/unfinished.ts';
-import { waitOnline } from '#page/send/until-answered.ts';
+import { waitOnline } from '#page/send/wait-online.ts';
 import { formatBytes, formatDuration, formatPercent } from '#page/texts/format.ts';
 import { language, t } from '#page/texts/language.ts';
 import { RefusedAlert } from './refused-alert.tsx';

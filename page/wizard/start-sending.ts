@@ -3,11 +3,11 @@ import { call, session } from '#page/api/api.ts';
 import { checksumOf } from '#page/send/checksum.ts';
 import { assertReadable } from '#page/send/fingerprint.ts';
 import { createGatewayFiles } from '#page/send/gateway-files.ts';
-import { putByXhr } from '#page/send/put-bytes.ts';
+import { putByXhr } from '#page/send/put-by-xhr.ts';
 import { type Sending, type SendRequest, startSending } from '#page/send/send-file.ts';
 import type { SendState } from '#page/send/send-state.ts';
-import { waitOnline } from '#page/send/until-answered.ts';
 import { createUppyTransport } from '#page/send/uppy-transport.ts';
+import { waitOnline } from '#page/send/wait-online.ts';
 import { createUnfinishedStore } from './unfinished-store.ts';
 
 /** Often enough to look smooth, seldom enough to leave the processor to the sending. */

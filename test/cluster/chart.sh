@@ -21,10 +21,13 @@ chart_up() {
   kubectl_cmd -n "$release_namespace" delete secrets --ignore-not-found \
     -l 'owner=helm,name=batch-upload,status in (pending-install,pending-upgrade,pending-rollback)' >/dev/null 2>&1 || true
   local namespace
-  for namespace in "${test_namespaces[@]}"; do
+  for namespace in "$release_namespace" "${test_namespaces[@]}"; do
     kubectl_cmd get namespace "$namespace" >/dev/null 2>&1 || kubectl_cmd create namespace "$namespace" >/dev/null
   done
-  helm_cmd upgrade --install batch-upload "$chart_dir" --namespace "$release_namespace" --create-namespace \
+  kubectl_cmd -n "$release_namespace" get secret batch-upload-page >/dev/null 2>&1 ||
+    kubectl_cmd -n "$release_namespace" create secret generic batch-upload-page \
+      --from-literal=session-key="$(head -c 48 /dev/urandom | base64 -w0)" >/dev/null
+  helm_cmd upgrade --install batch-upload "$chart_dir" --namespace "$release_namespace" \
     --values "$cluster_dir/values.yaml" --values "$state_dir/values.yaml" --wait --timeout 120s >"$log_dir/helm.log" 2>&1 || {
     tail -n 20 "$log_dir/helm.log" >&2
     kubectl_cmd -n "$release_namespace" get pods >&2 || true

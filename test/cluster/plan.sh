@@ -3,7 +3,7 @@
 # an estimate for 2 cores.
 
 declare -A usual_seconds=(
-  [host-programs]=110 [programs]=600 [debian]=40 [node-root]=50 [base]=20 [image]=25 [node-image]=40 [cluster]=30 [chart]=10
+  [host-programs]=110 [programs]=700 [debian]=40 [node-root]=50 [base]=20 [image]=25 [node-image]=40 [cluster]=30 [chart]=10
 )
 
 # timed KEY COMMAND…: runs COMMAND and remembers how long it took. A COMMAND that took less than 3 seconds found its

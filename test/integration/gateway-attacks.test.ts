@@ -2,35 +2,30 @@
 import { randomUUID } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createLedgerDatabase, withClient } from '#support/database/database.ts';
-import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { withClient } from '#support/database/database.ts';
 import {
   type GatewayBench,
+  PARTNER_KEY as KEY,
   NAMESPACE,
   OTHER_NAMESPACE,
+  putPartners,
   startGatewayBench,
   type TestGateway,
 } from '#support/gateway/gateway.ts';
 import { AUDIENCE, type IdentityProvider, startIdentityProvider } from '#support/gateway/identity-provider.ts';
 import { type Signing, sign } from '#support/gateway/sign.ts';
 
-const KEY = 'a key of acme, which is long enough';
 /** Who may do everything in the namespace `n`, and who may only create uploads there. */
 const ADMIN = 'oidc:admin';
 const UPLOADER = 'oidc:uploader';
 
-let postgres: Postgres;
-let databaseUrl: string;
 let bench: GatewayBench;
 let provider: IdentityProvider;
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  postgres = await startPostgres();
-  databaseUrl = await createLedgerDatabase(postgres);
-  [bench, provider] = await Promise.all([startGatewayBench({ databaseUrl }), startIdentityProvider()]);
-  bench.secret(NAMESPACE, 'batch-upload-partners', { acme: KEY });
-  bench.secret(OTHER_NAMESPACE, 'batch-upload-partners', { acme: 'a key of another acme, also long enough' });
+  [bench, provider] = await Promise.all([startGatewayBench(), startIdentityProvider()]);
+  putPartners(bench);
   bench.api.review('tokenreviews', () => ({ authenticated: false }));
   bench.allow(({ user, groups, resourceAttributes: { namespace, verb } }) => {
     if (groups.includes('system:masters')) return true;
@@ -44,7 +39,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await bench?.[Symbol.asyncDispose]();
   await provider?.[Symbol.asyncDispose]();
-  await postgres?.stop();
 });
 
 interface Sent {
@@ -156,7 +150,7 @@ it.each([
 
 async function expectNothing(): Promise<void> {
   const tables = ['batch_upload_files', 'batch_upload_requests', 'batch_uploads'];
-  const counts = await withClient(databaseUrl, async (client) => {
+  const counts = await withClient(bench.databaseUrl, async (client) => {
     const found: unknown[] = [];
     for (const table of tables) found.push((await client.query(`SELECT FROM batch_upload.${table}`)).rowCount);
     return found;

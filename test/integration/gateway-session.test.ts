@@ -5,7 +5,7 @@ import { generateKeyPair, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Clock, systemClock } from '#common/clock.ts';
 import { createKubeClient } from '#kube/client.ts';
-import { createEndedSessions } from '#operator/gateway/session/ended-sessions.ts';
+import { EndedSessions } from '#operator/gateway/session/ended-sessions.ts';
 import { EventReader } from '#support/gateway/event-reader.ts';
 import { addProbe } from '#support/gateway/gateway.ts';
 import { PAGE_CLIENT } from '#support/gateway/identity-provider.ts';
@@ -199,6 +199,11 @@ describe('a cookie is no proof', () => {
     expect(answer).toMatchObject({ status: 401, detail: expect.stringContaining('more than one proof') });
   });
 
+  it('is named among the proofs where there is none', async () => {
+    const answer = await answerOf(await fetch(`${page.origin}${PROBE}`));
+    expect(answer).toMatchObject({ status: 401, detail: expect.stringContaining(`signed in at ${page.origin}/page/`) });
+  });
+
   it('of a person who lost the right', async () => {
     page.bench.allow(() => false);
     const bob = await page.signIn('bob');
@@ -268,6 +273,23 @@ describe('a page of another site', () => {
       expect([answer.status, answer.headers.getSetCookie()]).toEqual([403, []]);
     }
     expect((await alice.call('GET', PROBE)).status).toBe(200);
+  });
+
+  it('may not use the session where it may call the API with a token', async () => {
+    const origin = 'https://staff.example.com';
+    const replica = await page.startReplica({ extend: addProbe, config: { allowedOrigins: [origin] } });
+    const preflight = await fetch(`${replica.url}${PROBE}`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-csrf-token' },
+    });
+    // An old browser that says nothing of sites still sends the origin of the page.
+    const headers = { cookie: alice.cookie, origin, 'x-csrf-token': alice.csrf, 'content-type': 'application/json' };
+    const answer = await fetch(`${replica.url}${PROBE}`, { method: 'POST', headers, body: '{}' });
+    await replica.stop();
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(origin);
+    expect(preflight.headers.get('access-control-allow-credentials')).toBeNull();
+    expect(preflight.headers.get('access-control-allow-headers')!.toLowerCase()).not.toContain('x-csrf-token');
+    expect(answer.status).toBe(403);
   });
 
   it('gets no answer that its script may read', async () => {
@@ -382,7 +404,10 @@ describe('a session that was signed out', () => {
         headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
         body,
       });
-      expect([body, answer.status]).toEqual([body, 403]);
+      expect([answer.status, await answer.text()]).toEqual([
+        403,
+        expect.stringContaining('belongs to another session'),
+      ]);
     }
     expect((await alice.call('GET', PROBE)).status).toBe(200);
   });
@@ -623,7 +648,7 @@ describe('the list of ended sessions', () => {
     const place = { namespace: 'system', name };
     const client = createKubeClient({ access: page.api.access, userAgent: 'test' });
     const log = createRecordingLog();
-    const list = createEndedSessions({ client, clock, log, place, ...(mostEntries ? { mostEntries } : {}) });
+    const list = new EndedSessions({ client, clock, log, place, ...(mostEntries ? { mostEntries } : {}) });
     const stop = new AbortController();
     const running = list.run(stop.signal);
     await list.reflector.synced;

@@ -5,46 +5,35 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { grantSql } from '#ledger/ledger-rights.ts';
-import { createLedgerDatabase, withClient } from '#support/database/database.ts';
-import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { withClient } from '#support/database/database.ts';
 import {
   addProbe,
   type GatewayBench,
+  PARTNER_KEY as KEY,
   NAMESPACE,
   OTHER_NAMESPACE,
+  putPartners,
   startGatewayBench,
   type TestGateway,
 } from '#support/gateway/gateway.ts';
 import { type Signing, sign } from '#support/gateway/sign.ts';
 
 const exec = promisify(execFile);
-const KEY = 'a key of acme, which is long enough';
 const NEXT_KEY = randomBytes(32);
 const BODY = '{"a":1}';
 
-let postgres: Postgres;
 let databaseUrl: string;
 let bench: GatewayBench;
 let gateway: TestGateway;
 let second: TestGateway;
 
 beforeAll(async () => {
-  postgres = await startPostgres();
-  databaseUrl = await createLedgerDatabase(postgres);
-  bench = await startGatewayBench({ databaseUrl });
-  bench.secret(NAMESPACE, 'batch-upload-partners', {
-    acme: `${KEY}\n`,
-    'acme.next': NEXT_KEY,
-    short: 'too short',
-    empty: '',
-  });
-  bench.secret(OTHER_NAMESPACE, 'batch-upload-partners', { acme: 'a key of another acme, also long enough' });
+  bench = await startGatewayBench();
+  ({ databaseUrl } = bench);
+  putPartners(bench, { acme: `${KEY}\n`, 'acme.next': NEXT_KEY, short: 'too short', empty: '' });
   [gateway, second] = await Promise.all([bench.start({ extend: addProbe }), bench.start({ extend: addProbe })]);
 });
-afterAll(async () => {
-  await bench?.[Symbol.asyncDispose]();
-  await postgres?.stop();
-});
+afterAll(() => bench?.[Symbol.asyncDispose]());
 
 interface Sent extends Partial<Signing> {
   at?: TestGateway;
@@ -283,7 +272,8 @@ describe('a partner waits', () => {
   });
 
   it('while the role of the Secret has not all rights on the ledger, and no longer', async () => {
-    const own = await createLedgerDatabase(postgres);
+    await using other = await startGatewayBench();
+    const own = other.databaseUrl;
     const as = new URL(own);
     [as.username, as.password] = ['sender', 'secret'];
     const answer = async () => {

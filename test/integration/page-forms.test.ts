@@ -57,12 +57,12 @@ describe('a file', () => {
       spec: { schemaRef: { name: 'people' }, source: { type: 'UI' } },
       metadata: { annotations: { 'batchupload.dev/created-by': 'oidc:alice' } },
     });
-    expect((await alice.get(path)).text).toContain('It waits to begin');
+    expect((await alice.get(path)).text).toContain('The file has arrived. It begins in a moment.');
     await runUpload(page, name);
-    await showsSoon(path, '3 records were refused');
+    await showsSoon(path, '3 records are not loaded');
     const done = await alice.get(path);
     expect(done.text).toMatch(/VAL_001/);
-    expect(done.text).toMatch(/<th scope="row">4<\/th>/);
+    expect(done.text).toMatch(/A value is missing.*Row 4/s);
     const file = await alice.get(`${path}/errors.csv`);
     expect(file).toMatchObject({ status: 200, type: 'text/csv; charset=utf-8' });
     expect(file.text.split('\n')).toHaveLength(5);
@@ -71,11 +71,11 @@ describe('a file', () => {
     expect((await mallory.get(FORMS)).text).toContain('You have sent no file');
   });
 
-  it('is asked for with a name and a kind of records, or what is missing is said at the field', async () => {
+  it('is asked for with a name and a record type, or what is missing is said at the field', async () => {
     const empty = await alice.post(`${FORMS}/new`, { schema: '', name: ' ' });
     expect(empty.status).toBe(422);
     expect(empty.text).toContain('<a class="usa-link" href="#name">Write the name of the file.</a>');
-    expect(empty.text).toContain('Choose the kind of records.');
+    expect(empty.text).toContain('Choose the record type.');
     const wrong = await alice.post(`${FORMS}/new`, { schema: 'people', name: '=cmd|<b>.csv' });
     expect(wrong).toMatchObject({ status: 422, text: expect.stringContaining('value="=cmd|&lt;b&gt;.csv"') });
     expect(wrong.text).toContain('<option value="people" selected>');
@@ -204,7 +204,7 @@ describe('an attacker', () => {
       const answer = await carol.get(path);
       expect([path, answer.status, answer.type]).toEqual([path, 403, 'text/html; charset=utf-8']);
     }
-    expect((await carol.get('/page/forms')).text).toContain('You may not send files to any group');
+    expect((await carol.get('/page/forms')).text).toContain('There is no workspace for you yet');
   });
 
   it('puts no HTML into a page', async () => {
@@ -223,10 +223,10 @@ describe('an attacker', () => {
       topErrors,
       records,
     });
-    await showsSoon(location!, 'column');
+    await showsSoon(location!, 'The columns of the file do not fit');
     const shown = await alice.get(location!);
     expect(shown.text).not.toContain('<img');
-    expect(shown.text).toContain('column &lt;img src=x onerror=alert(1)&gt;');
+    expect(shown.text).toContain('&lt;img src=x onerror=alert(1)&gt;');
     const asked = await alice.get(`${FORMS}/new?${new URLSearchParams({ name: `">${evil}`, schema: evil })}`);
     expect(asked.text).not.toContain('<img');
     page.provider.people.set('eve', { name: evil });
@@ -290,7 +290,7 @@ describe('pages', () => {
   it('are in the language of the browser', async () => {
     const spanish = await alice.get(FORMS, { 'accept-language': 'de, es-MX;q=0.9, en;q=0.5' });
     expect(spanish.text).toContain('<html lang="es">');
-    expect(spanish.text).toContain('Enviar un archivo');
+    expect(spanish.text).toContain('Sus archivos en n');
   });
 
   it('load themselves again only where the person wants it, and while the upload runs', async () => {
@@ -299,7 +299,7 @@ describe('pages', () => {
     expect((await alice.get(location!)).headers.get('refresh')).toBeNull();
     expect((await alice.get(`${location}?refresh=on`)).headers.get('refresh')).toBe('10');
     setStatus(page, location!.split('/').at(-1)!, { phase: 'Complete', records: { total: 1, succeeded: 1 } });
-    await showsSoon(location!, 'It is done');
+    await showsSoon(location!, 'The record of the file is loaded');
     expect((await alice.get(`${location}?refresh=on`)).headers.get('refresh')).toBeNull();
   });
 

@@ -14,7 +14,7 @@ export function allowOrigins(app: GatewayApp, origins: readonly string[]): void 
     reply.header('vary', 'Origin');
     const { origin } = request.headers;
     if (origin === undefined || !allowed.has(origin)) return;
-    // No cookie is ever a proof here, so that credentials of the browser are not allowed.
+    // A cookie is a proof for the gateway's own page alone, so that credentials of the browser are not allowed here.
     reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': ANSWER_HEADERS });
     if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return;
     reply.headers({

@@ -7,7 +7,7 @@ import type { GatewayConfig } from '#operator/config/gateway-config.ts';
 import type { Authorizer } from '#operator/gateway/access/authorize.ts';
 import type { GatewayMetrics } from '#operator/gateway/model/metrics.ts';
 import type { GatewayApp, Sessions } from '#operator/gateway/model/types.ts';
-import { createEndedSessions } from './ended-sessions.ts';
+import { EndedSessions } from './ended-sessions.ts';
 import { loginRoutes } from './login.ts';
 import { openPageSecret } from './page-secret.ts';
 import { createProvider } from './provider.ts';
@@ -43,7 +43,7 @@ export function openSessions(deps: {
   // A session of another installation is none of this one, and neither is one whose names were made in another way.
   const context = { origin, clientId, issuer, userClaim, groupsClaim, prefix };
   const seal = createSeal({ keys: () => secret().sessionKeys, context });
-  const ended = createEndedSessions({ ...deps, place: page.endedSessions });
+  const ended = new EndedSessions({ client: deps.client, clock, log, place: page.endedSessions });
   const sessions = createSessions({ origin, sessionHours, seal, ended, clock });
   const provider = createProvider({ issuer, page, clock, clientSecret: () => secret().clientSecret });
   return {

@@ -56,16 +56,12 @@ export function sessionRoutes(app: GatewayApp, deps: SessionDeps): void {
 
   app.post('/page/logout', async (request, reply) => {
     reply.header('cache-control', 'no-store');
-    // Without a session there is nothing to end, but the answer takes the cookie out of the browser.
-    deps.sessions.assertOwnOrigin(request);
-    const token = formField(request.body, 'csrf') ?? request.headers['x-csrf-token'];
     const isForm = request.body instanceof URLSearchParams;
-    const session = await deps.sessions.read(request).catch(ifEnded);
-    if (session !== null) {
-      deps.sessions.assertFromPage(request, session, token);
-      const failed = await deps.sessions.end(session).catch((error: unknown) => ({ error }));
-      if (failed !== undefined) return answerNotSignedOut({ request, reply, isForm, error: failed.error });
-      deps.log.info({ user: session.identity.user }, 'a person has signed out');
+    try {
+      await endSession(request, deps);
+    } catch (error) {
+      if (isForm) return answerNotSignedOut({ request, reply, error });
+      throw error;
     }
     reply.header('set-cookie', clearCookie(SESSION_COOKIE));
     // A form may not lead to another site (form-action), so that the page behind it has the link there.
@@ -87,28 +83,37 @@ export function sessionRoutes(app: GatewayApp, deps: SessionDeps): void {
   });
 }
 
-/** A session that has ended already needs no end: who signs out twice is signed out. */
-function ifEnded(error: unknown): null {
-  if (error instanceof Problem && error.type === 'unauthenticated') return null;
-  throw error;
+/** @throws Problem forbidden, unavailable: the session goes on then */
+async function endSession(request: FastifyRequest, { sessions, log }: SessionDeps): Promise<void> {
+  // Without a session there is nothing to end, but the answer takes the cookie out of the browser.
+  sessions.assertOwnOrigin(request);
+  const session = await sessions.read(request).catch((error: unknown) => {
+    // Who signs out twice is signed out.
+    if (error instanceof Problem && error.type === 'unauthenticated') return null;
+    throw error;
+  });
+  if (session === null) return;
+  sessions.assertFromPage(request, session, formField(request.body, 'csrf') ?? request.headers['x-csrf-token']);
+  await sessions.end(session);
+  log.info({ user: session.identity.user }, 'a person has signed out');
 }
 
+/** @throws what is no refusal */
 function answerNotSignedOut({
   request,
   reply,
-  isForm,
   error,
 }: {
   request: FastifyRequest;
   reply: FastifyReply;
-  isForm: boolean;
   error: unknown;
 }): FastifyReply {
-  if (!isForm) throw error;
+  if (!(error instanceof Problem)) throw error;
+  const key = error.type === 'forbidden' ? 'session.formOfAnother' : 'session.notSignedOut';
   return answerMessage(request, reply, {
-    status: 503,
+    status: error.status,
     title: 'session.stillSignedIn',
-    paragraphs: [{ key: 'session.notSignedOut' }],
+    paragraphs: [{ key }],
   });
 }
 

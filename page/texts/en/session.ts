@@ -21,6 +21,8 @@ export const session = {
   'session.stillSignedIn': 'You are still signed in',
   'session.notSignedOut':
     'The end of your session could not be stored, so that it goes on. Go back and sign out once more in a minute. If this goes on, tell your administrator.',
+  'session.formOfAnother':
+    'This form belongs to another session, or came from another site. Nothing was changed. Go back, load the page again, and sign out there.',
   'session.notBuilt': 'The page is not there',
   'session.notBuiltWhy':
     'The gateway runs, but the staff page was not built into it. Tell your administrator: the folder page/dist must hold the page that `vite build page` makes.',

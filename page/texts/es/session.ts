@@ -22,6 +22,8 @@ export const session: Record<keyof typeof reference, string> = {
   'session.stillSignedIn': 'Su sesión sigue abierta',
   'session.notSignedOut':
     'No se ha podido guardar el fin de su sesión, por lo que sigue abierta. Vuelva atrás y cierre la sesión de nuevo en un minuto. Si el problema continúa, avise a su administrador.',
+  'session.formOfAnother':
+    'Este formulario pertenece a otra sesión o procede de otro sitio. No se ha cambiado nada. Vuelva atrás, cargue la página de nuevo y cierre la sesión allí.',
   'session.notBuilt': 'La página no está disponible',
   'session.notBuiltWhy':
     'El servicio funciona, pero no contiene la página. Avise a su administrador: la carpeta page/dist debe contener la página que crea `vite build page`.',

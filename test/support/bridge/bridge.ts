@@ -7,6 +7,7 @@ import { createBridge } from '#operator/bridge/bridge.ts';
 import { createBridgeMetrics } from '#operator/bridge/model/metrics.ts';
 import type { Receivers } from '#operator/bridge/sources/run-source.ts';
 import { type KubeApiServer, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
+import { putNamespaceSecrets, putSecret } from '#support/cluster/secret.ts';
 import { createDatabase } from '#support/database/database.ts';
 import type { Postgres } from '#support/database/postgres.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
@@ -36,17 +37,8 @@ export async function startBridgeBench(servers: { postgres: Postgres; storage: S
   const { endpoint, region, accessKeyId, secretAccessKey } = servers.storage;
   const api = await startKubeApiServer();
   const databaseUrl = await createDatabase(servers.postgres);
-  const secret = (name: string, data: Record<string, string>) => {
-    const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
-    api.put('secrets', { metadata: { name, namespace: NAMESPACE }, data: Object.fromEntries(encoded) });
-  };
-  secret('batch-upload-database', { uri: databaseUrl });
-  secret('batch-upload-s3', {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_REGION: region,
-    AWS_ENDPOINT_URL_S3: endpoint,
-  });
+  const secret = (name: string, data: Record<string, string>) => putSecret(api, { namespace: NAMESPACE, name }, data);
+  putNamespaceSecrets(api, NAMESPACE, { databaseUrl, storage: servers.storage });
   const s3 = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
   const running = new Set<TestBridge>();
   const events: BridgeBench['events'] = [];

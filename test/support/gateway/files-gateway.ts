@@ -5,22 +5,19 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { FastifyRequest } from 'fastify';
 import type pg from 'pg';
-import { systemClock } from '#common/clock.ts';
-import { createKubeClient } from '#kube/client.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { GatewayConfig } from '#operator/config/gateway-config.ts';
 import { type AppDeps, createApp } from '#operator/gateway/app.ts';
 import type { CorsState } from '#operator/gateway/files/check-storage.ts';
 import type { FileAnswer } from '#operator/gateway/files/file-schemas.ts';
-import { createGatewayMetrics } from '#operator/gateway/model/metrics.ts';
-import type { FileLimits, GatewayApp, Identity } from '#operator/gateway/model/types.ts';
-import { Databases } from '#operator/tenancy/databases.ts';
-import { createSecretReader, createStorageClients } from '#operator/tenancy/storage-clients.ts';
+import type { FileLimits, GatewayApp } from '#operator/gateway/model/types.ts';
 import { type KubeApiServer, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
+import { putNamespaceSecrets, putSecret } from '#support/cluster/secret.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import type { Postgres } from '#support/database/postgres.ts';
-import { createRecordingLog } from '#support/process/recording-log.ts';
+import type { createRecordingLog } from '#support/process/recording-log.ts';
 import type { S3Server } from '#support/storage/s3-server.ts';
+import { createGatewayParts, identityOf, testConfig } from './gateway-parts.ts';
 
 export const NAMESPACE = 'n';
 export const BUCKET = 'files';
@@ -70,54 +67,16 @@ export async function startFilesGateway({
   const { endpoint, region, accessKeyId, secretAccessKey } = server;
   const api = await startKubeApiServer();
   const databaseUrl = await createLedgerDatabase(postgres);
-  const secret: FilesGateway['secret'] = (namespace, name, data) => {
-    const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
-    api.put('secrets', { metadata: { name, namespace }, data: Object.fromEntries(encoded) });
-  };
-  secret(NAMESPACE, 'batch-upload-database', { uri: databaseUrl });
-  secret(NAMESPACE, 'batch-upload-s3', {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_REGION: region,
-    AWS_ENDPOINT_URL_S3: endpoint,
-  });
-  const client = createKubeClient({ access: api.access, userAgent: 'batch-upload-gateway' });
-  const log = createRecordingLog();
-  const clock = systemClock;
-  const databases = new Databases({ client, program: 'gateway', clock, log, tickMs: 1000 });
-  const secrets = createSecretReader({ client, program: 'gateway', clock });
-  const storage = createStorageClients({ secrets, clock, allowedEndpoints: [] });
-  const stop = new AbortController();
+  putNamespaceSecrets(api, NAMESPACE, { databaseUrl, storage: server });
+  const parts = createGatewayParts(api);
   const uploads: FilesGateway['uploads'] = new Map();
   const deps = {
-    config: {
-      namespaces: [NAMESPACE],
-      fileStorage: new Map([['*', { bucket: BUCKET, prefix: 'raw-uploads', publicEndpoint: null }]]),
-      allowedOrigins: [],
-      extraDatabaseSecrets: [],
-      extraS3Secrets: [],
-      rateLimit: { perSecond: 10_000, burst: 10_000 },
-      ...config,
-    } as unknown as GatewayConfig,
-    client,
-    clusterId: 'cluster',
+    ...parts.deps,
+    config: { ...testConfig([NAMESPACE], BUCKET), ...config },
     uploads,
     schemas: new Map(),
-    databases,
-    secrets,
-    storage,
-    clock,
-    log,
-    metrics: createGatewayMetrics(),
-    ending: stop.signal,
-    signal: stop.signal,
-    authenticate: async ({ headers }: FastifyRequest): Promise<Identity> => ({
-      user: headers.authorization?.replace('Bearer ', '') ?? String(headers['x-test-user']),
-      groups: [],
-      proof: 'TokenReview',
-      namespace: null,
-      expiresAt: null,
-    }),
+    authenticate: async ({ headers }: FastifyRequest) =>
+      identityOf(headers.authorization?.replace('Bearer ', '') ?? String(headers['x-test-user'])),
     authorizer: { authorize: async () => 'All' as const },
     ...(fileLimits ? { fileLimits } : {}),
   } as unknown as AppDeps;
@@ -129,9 +88,9 @@ export async function startFilesGateway({
     api,
     app,
     uploads,
-    log,
+    log: parts.deps.log,
     s3,
-    secret,
+    secret: (namespace, name, data) => putSecret(api, { namespace, name }, data),
     databaseUrl,
     async call(method, path, { user = ALICE.user, namespace = NAMESPACE, body } = {}) {
       const answer = await app.inject({
@@ -148,11 +107,9 @@ export async function startFilesGateway({
     },
     sql: (work) => withClient(databaseUrl, work),
     async [Symbol.asyncDispose]() {
-      stop.abort(new Error('the test is over'));
+      parts.end('the test is over');
       await app.close();
-      storage.close();
-      await databases.close();
-      await client.close();
+      await parts[Symbol.asyncDispose]();
       s3.destroy();
       await api[Symbol.asyncDispose]();
     },

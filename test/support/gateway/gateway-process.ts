@@ -18,14 +18,18 @@ export interface GatewayProcess extends AsyncDisposable {
   origin: string;
 }
 
-/** @param settings variables in place of those of the Deployment */
-export async function startGatewayProcess(cluster: Cluster, settings: Record<string, string>): Promise<GatewayProcess> {
+/** @param settings variables in place of those of the Deployment. @param given a port that is free; one is found when absent */
+export async function startGatewayProcess(
+  cluster: Cluster,
+  settings: Record<string, string>,
+  given?: number,
+): Promise<GatewayProcess> {
   await using made = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'batch-upload-gateway-'));
   made.defer(() => rm(folder, { recursive: true, force: true }));
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, stringify(await kubeconfigOf(cluster)), { mode: 0o600 });
-  const port = await findFreePort();
+  const port = given ?? (await findFreePort());
   const origin = `http://127.0.0.1:${port}`;
   made.use(
     await startServerProcess({
@@ -37,6 +41,8 @@ export async function startGatewayProcess(cluster: Cluster, settings: Record<str
         POD_NAMESPACE: SYSTEM[1]!,
         POD_NAME: 'gateway-of-a-test',
         BATCH_UPLOAD_GATEWAY_PORT: String(port),
+        // The Secret of the page is in the cluster.
+        BATCH_UPLOAD_GATEWAY_PAGE: '',
         BATCH_UPLOAD_METRICS_PORT: String(await findFreePort()),
         ...settings,
       },

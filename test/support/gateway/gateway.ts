@@ -8,6 +8,9 @@ import type { ServerLimits } from '#operator/gateway/http/server-limits.ts';
 import { createGatewayMetrics } from '#operator/gateway/model/metrics.ts';
 import type { FileLimits, GatewayApp } from '#operator/gateway/model/types.ts';
 import { type KubeApiServer, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
+import { putSecret } from '#support/cluster/secret.ts';
+import { createLedgerDatabase } from '#support/database/database.ts';
+import { startPostgres } from '#support/database/postgres.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
 
 /** The namespace of the bench; `other` is another one in which uploads are enabled. */
@@ -17,6 +20,7 @@ export const TOKEN_AUDIENCE = 'batch-upload';
 
 export interface GatewayBench extends AsyncDisposable {
   api: KubeApiServer;
+  databaseUrl: string;
   /** Puts a Secret whose entries are these texts or bytes. */
   secret(namespace: string, name: string, data: Record<string, string | Buffer>): void;
   /** What SubjectAccessReviews allow; everything when absent. */
@@ -50,21 +54,21 @@ export interface TestGateway {
   stop(): Promise<void>;
 }
 
-/** @param databaseUrl of the default database of both namespaces. */
-export async function startGatewayBench({ databaseUrl }: { databaseUrl: string }): Promise<GatewayBench> {
+/** @param databaseUrl of the default database of both namespaces; one with a ledger, of an own server, when absent. */
+export async function startGatewayBench(given: { databaseUrl?: string } = {}): Promise<GatewayBench> {
+  const postgres = given.databaseUrl === undefined ? await startPostgres() : null;
+  const databaseUrl = given.databaseUrl ?? (await createLedgerDatabase(postgres!));
   const api = await startKubeApiServer();
   const running = new Set<TestGateway>();
   let isAllowed: (spec: AccessSpec) => boolean = () => true;
   api.review('subjectaccessreviews', (spec: AccessSpec) => ({ allowed: isAllowed(spec) }));
-  const secret: GatewayBench['secret'] = (namespace, name, data) => {
-    const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
-    api.put('secrets', { metadata: { name, namespace }, data: Object.fromEntries(encoded) });
-  };
+  const secret: GatewayBench['secret'] = (namespace, name, data) => putSecret(api, { namespace, name }, data);
   for (const namespace of [NAMESPACE, OTHER_NAMESPACE])
     secret(namespace, 'batch-upload-database', { uri: databaseUrl });
 
   return {
     api,
+    databaseUrl,
     secret,
     allow(decide) {
       isAllowed = decide;
@@ -106,8 +110,18 @@ export async function startGatewayBench({ databaseUrl }: { databaseUrl: string }
     async [Symbol.asyncDispose]() {
       await Promise.all([...running].map((gateway) => gateway.stop()));
       await api[Symbol.asyncDispose]();
+      await postgres?.stop();
     },
   };
+}
+
+/** The key of the partner `acme` in the namespace of the bench; in the other one `acme` is somebody else. */
+export const PARTNER_KEY = 'a key of acme, which is long enough';
+
+/** @param more further entries of the Secret in the namespace of the bench */
+export function putPartners({ secret }: GatewayBench, more: Record<string, string | Buffer> = {}): void {
+  secret(NAMESPACE, 'batch-upload-partners', { acme: PARTNER_KEY, ...more });
+  secret(OTHER_NAMESPACE, 'batch-upload-partners', { acme: 'a key of another acme, also long enough' });
 }
 
 /** Endpoints that answer with the identity of their sender, and with what he has sent. */

@@ -6,19 +6,18 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { type Clock, systemClock } from '#common/clock.ts';
-import { createKubeClient } from '#kube/client.ts';
 import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
 import { createReflector } from '#kube/reflector.ts';
 import { createAuthorizer } from '#operator/gateway/access/authorize.ts';
 import { type AppDeps, createApp } from '#operator/gateway/app.ts';
 import type { PinnedFile } from '#operator/gateway/files/pin-file.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
-import { createGatewayMetrics } from '#operator/gateway/model/metrics.ts';
 import type { GatewayApp, Identity } from '#operator/gateway/model/types.ts';
-import { Databases } from '#operator/tenancy/databases.ts';
 import { type KubeApiServer, startKubeApiServer } from '#support/cluster/kube-api-server.ts';
-import { createRecordingLog } from '#support/process/recording-log.ts';
+import { putSecret } from '#support/cluster/secret.ts';
+import type { createRecordingLog } from '#support/process/recording-log.ts';
 import { EventReader } from './event-reader.ts';
+import { createGatewayParts, identityOf, testConfig } from './gateway-parts.ts';
 
 export const NAMESPACE = 'n';
 export const OTHER_NAMESPACE = 'other';
@@ -88,44 +87,21 @@ export async function startUploadsGateway({
   const api = await startKubeApiServer();
   let isAllowed: (spec: AccessSpec) => boolean = () => true;
   api.review('subjectaccessreviews', (spec: AccessSpec) => ({ allowed: isAllowed(spec) }));
-  const client = createKubeClient({ access: api.access, userAgent: 'batch-upload-gateway' });
-  const log = createRecordingLog();
-  const stop = new AbortController();
+  const parts = createGatewayParts(api, { clock });
+  const { client, log, signal } = parts.deps;
   const uploads = createReflector({ client, log, type: BATCH_UPLOADS });
   const schemas = createReflector({ client, log, type: RECORD_SCHEMAS });
-  const watching = [uploads.run(stop.signal), schemas.run(stop.signal)];
+  const watching = [uploads.run(signal), schemas.run(signal)];
   await Promise.all([uploads.synced, schemas.synced]);
-  const databases = new Databases({ client, program: 'gateway', clock: systemClock, log, tickMs: 1000 });
-  for (const namespace of databaseUrl === undefined ? [] : [NAMESPACE, OTHER_NAMESPACE]) {
-    const data = { uri: Buffer.from(databaseUrl!).toString('base64') };
-    api.put('secrets', { metadata: { name: 'batch-upload-database', namespace }, data });
-  }
+  for (const namespace of databaseUrl === undefined ? [] : [NAMESPACE, OTHER_NAMESPACE])
+    putSecret(api, { namespace, name: 'batch-upload-database' }, { uri: databaseUrl! });
   const files: UploadsGateway['files'] = new Map();
   const deps = {
-    config: {
-      namespaces: [NAMESPACE, OTHER_NAMESPACE],
-      extraDatabaseSecrets: [],
-      extraS3Secrets: [],
-      allowedOrigins: [],
-      rateLimit: { perSecond: 100_000, burst: 100_000 },
-    },
-    client,
-    clusterId: 'cluster',
+    ...parts.deps,
+    config: testConfig([NAMESPACE, OTHER_NAMESPACE]),
     uploads,
     schemas,
-    databases,
-    clock,
-    log,
-    metrics: createGatewayMetrics(),
-    ending: stop.signal,
-    signal: stop.signal,
-    authenticate: async ({ headers }: FastifyRequest): Promise<Identity> => ({
-      user: String(headers['x-test-user']),
-      groups: [],
-      proof: 'TokenReview',
-      namespace: null,
-      expiresAt,
-    }),
+    authenticate: async ({ headers }: FastifyRequest) => identityOf(String(headers['x-test-user']), { expiresAt }),
     authorizer: createAuthorizer({ client, clock }),
     files: {
       async pinFile(_deps: unknown, { id, identity }: { id: string; identity: Identity }) {
@@ -190,7 +166,7 @@ export async function startUploadsGateway({
     allow(decide) {
       isAllowed = decide;
     },
-    end: () => stop.abort(new Error('SIGTERM')),
+    end: () => parts.end('SIGTERM'),
     putFile(owner = 'alice') {
       const id = randomUUID();
       const fileName = '=HYPERLINK("x") <b>.csv';
@@ -241,11 +217,10 @@ export async function startUploadsGateway({
     },
     async [Symbol.asyncDispose]() {
       for (const reader of readers) reader.close();
-      stop.abort(new Error('the test is over'));
+      parts.end('the test is over');
       await app.close();
       await Promise.all(watching);
-      await databases.close();
-      await client.close();
+      await parts[Symbol.asyncDispose]();
       await api[Symbol.asyncDispose]();
     },
   };

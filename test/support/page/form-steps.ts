@@ -67,7 +67,7 @@ function withForms(page: TestPage, signedIn: Pick<SignedIn, 'call' | 'csrf' | 'c
 async function toShown(response: Response): Promise<Shown> {
   const { status, headers } = response;
   const text = await response.text();
-  const form = /<form class="usa-form" method="post" action="([^"]*)"[^>]*>(.*?)<\/form>/s.exec(text);
+  const form = /<form class="app-card" method="post" action="([^"]*)"[^>]*>(.*?)<\/form>/s.exec(text);
   const inputs = [...(form?.[2] ?? '').matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)];
   return {
     status,

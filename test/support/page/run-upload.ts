@@ -1,5 +1,6 @@
 /** What the operator does with an upload that the page has registered: the records are loaded, and the status says so. */
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import type { DeclaredFormat } from '#api/source-format.ts';
 import type { BatchUpload, RecordSchema } from '#kube/custom-resources.ts';
 import { loadInProcess } from '#support/runner/load-in-process.ts';
 import { BUCKET, NAMESPACE, type TestPage } from './start-page.ts';
@@ -16,8 +17,8 @@ export async function runUpload({ api, databaseUrl, storage }: TestPage, name: s
   const file = Buffer.from(await Body!.transformToByteArray());
   s3.destroy();
   const startTime = new Date().toISOString();
-  setStatus({ api }, name, { phase: 'Processing', startTime });
-  const loaded = await loadInProcess(databaseUrl, { id: metadata.uid, schema: schema.spec, key, file });
+  const format = (spec.format ?? {}) as DeclaredFormat;
+  const loaded = await loadInProcess(databaseUrl, { id: metadata.uid, schema: schema.spec, key, file, format });
   if (loaded.refused) throw new Error(loaded.refused.message);
   const { succeeded, failed, duplicate } = loaded.progress.counts;
   const total = loaded.progress.totalRecords ?? 0;

@@ -68,7 +68,7 @@ export async function signIn(tab: Page): Promise<void> {
   await tab.getByRole('button').first().click();
 }
 
-function peopleSchema(name: string): object {
+export function peopleSchema(name: string): object {
   const fields = [
     { name: 'id', type: 'integer' },
     { name: 'name', type: 'string', title: 'Full name', constraints: { required: true, maxLength: 60 } },

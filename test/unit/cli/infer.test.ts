@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { type InferOptions, inferSchema, type Proposal } from '#cli/infer/infer-schema.ts';
-import { sniffDelimiter } from '#cli/infer/sniff-delimiter.ts';
 import { looksLikeCode, looksPersonal, nameOfFile, toIdentifiers, toResourceName } from '#cli/infer/words.ts';
 import { writeProposal } from '#cli/infer/write-yaml.ts';
 import { readSchema } from '#cli/schema/read-schema.ts';
 import { checkFile } from '#cli/validate/check-file.ts';
 import { NODE_PLATFORM } from '#runner/node/platform.ts';
 import { formatCsvRow } from '#runner/report/failed-records-csv.ts';
+import { sniffDelimiter } from '#runner/source/sniff-delimiter.ts';
 import { memoryFile } from '#support/cli/memory-file.ts';
 import { KINDS } from '#support/records/file-kinds.ts';
 

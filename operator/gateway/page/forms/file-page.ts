@@ -32,7 +32,7 @@ export function renderSend(view: View, page: FilePage, { url, fields, expiresAt 
   const content = html`${renderNotice(view, page)}
 <p>${t('forms.send-text', { size })}</p>
 <p>${t('forms.send-until', { time: moment(expiresAt) })}</p>
-<form class="usa-form" method="post" action="${url}" enctype="multipart/form-data">
+<form class="app-card" method="post" action="${url}" enctype="multipart/form-data">
 ${hidden}<div class="usa-form-group">
 <label class="usa-label" for="file">${t('forms.choose')}</label>
 <input class="usa-input app-file" id="file" type="file" name="file" required>
@@ -70,7 +70,7 @@ export function renderArrived(
   const content = html`${renderNotice(view, page)}
 <p>${t('forms.arrived-text', { size: bytes(arrived.size), time: moment(arrived.at) })}</p>
 <p>${t('forms.arrived-check')}</p>
-<form class="usa-form" method="post" action="${formPaths.file(namespace, id)}" novalidate>
+<form class="app-card" method="post" action="${formPaths.file(namespace, id)}" novalidate>
 <input type="hidden" name="csrf" value="${session?.csrf ?? ''}">
 <input type="hidden" name="etag" value="${arrived.eTag}">
 ${renderSchemaField(view, { ...choice, errors: { schema: choice.error } })}
@@ -85,7 +85,7 @@ export function renderGone(view: View, { namespace, fileName }: FilePage): strin
   const { t } = view;
   const content = [
     html`<p>${t('forms.gone-text')}</p>`,
-    renderButtonLink(formPaths.new(namespace, { name: fileName }), t('forms.send-file')),
+    renderButtonLink(formPaths.new(namespace, { name: fileName }), t('uploads.send')),
     renderLink(formPaths.uploads(namespace), t('forms.back')),
   ];
   return renderFrame(view, t('forms.gone', { file: fileName }), content);

@@ -14,7 +14,7 @@ export interface Asked {
 }
 
 export const formPaths = {
-  groups: () => FORMS,
+  workspaces: () => FORMS,
   uploads: (namespace: string, cursor?: string) => path(namespace) + query({ cursor }),
   new: (namespace: string, { schema, name }: Asked = {}) => path(namespace, 'new') + query({ schema, name }),
   file: (namespace: string, id: string, schema?: string | null) => path(namespace, 'files', id) + query({ schema }),

@@ -5,10 +5,12 @@ import { Problem } from '#operator/gateway/http/problem.ts';
 import type { Access } from '#operator/gateway/model/types.ts';
 import { openFailedRecords } from '#operator/gateway/uploads/failed-records.ts';
 import { isVisible } from '#operator/gateway/uploads/find-upload.ts';
+import { representUpload } from '#operator/gateway/uploads/represent-upload.ts';
 import type { FormDeps } from './form-deps.ts';
 import type { Faults } from './upload-page.ts';
 
-const SAMPLES = 10;
+/** Of each code some records are shown, if they are among the first ones. */
+const FIRST_RECORDS = 100;
 
 type Asking = Pick<FastifyRequest, 'identity' | 'params'>;
 
@@ -32,23 +34,23 @@ export async function mayDo(
 
 /** Why records were refused: from the ledger where the person may read it, or else what the status says. */
 export async function readFaults(deps: FormDeps, request: Asking, upload: BatchUpload): Promise<Faults> {
-  const { topErrors = [], records } = upload.status ?? {};
-  const known = { codes: topErrors, records: [], mayDownload: false };
+  const { topErrors = [], records } = representUpload(upload);
+  const known = { codes: topErrors, records: [], mayRead: false };
   if ((records?.failed ?? 0) === 0) return known;
   const errors: Access = { verb: 'get', resource: 'batchuploads', subresource: 'errors', own: true };
   if (!(await mayDo(deps, request, errors, upload))) return known;
   try {
     const failed = await openFailedRecords(deps, upload);
     if (failed === null) return known;
-    const [codes, first] = await Promise.all([failed.codes(), failed.page(0, SAMPLES)]);
-    const samples = first.map(({ rowNumber, faults }) => ({
-      rowNumber,
-      messages: faults.map(({ message }) => message),
-    }));
-    return { codes, records: samples, mayDownload: true };
+    const [codes, first] = await Promise.all([failed.codes(), failed.page(0, FIRST_RECORDS)]);
+    return {
+      codes: codes.map(({ code, count, message }) => ({ code, count, ...(message == null ? {} : { message }) })),
+      records: first.map(({ rowNumber, faults }) => ({ row: rowNumber, faults })),
+      mayRead: true,
+    };
   } catch (err) {
     // The state of the upload is worth showing while its database is away.
     deps.log.warn({ err, name: upload.metadata.name }, 'the failed records of an upload could not be read');
-    return { ...known, mayDownload: true };
+    return { ...known, mayRead: true };
   }
 }

@@ -9,25 +9,27 @@ import { findUpload, visibleUploads } from '#operator/gateway/uploads/find-uploa
 import { CURSOR_PATTERN, listUploads } from '#operator/gateway/uploads/list-uploads.ts';
 import { representUpload } from '#operator/gateway/uploads/represent-upload.ts';
 import { NAMESPACE_PARAMS, UPLOAD_PARAMS } from '#operator/gateway/uploads/upload-schemas.ts';
+import { isRunning } from '#page/views/upload-state.ts';
 import { answerPage, answerRefusal, viewOf } from './answer-page.ts';
 import { fileFormRoutes } from './file-form-routes.ts';
 import type { FormDeps } from './form-deps.ts';
 import { FORMS, formPaths } from './form-paths.ts';
 import { mayDo, readFaults } from './form-rights.ts';
 import { renderUnknown } from './refusal-page.ts';
-import { isRunning, renderUpload } from './upload-page.ts';
-import { renderGroups, renderUploads } from './uploads-page.ts';
+import { renderUpload } from './upload-page.ts';
+import { renderUploads, renderWorkspaces } from './uploads-page.ts';
 
 const UPLOADS_OF_PAGE = '50';
 const REFRESH_SECONDS = '10';
 const CURSOR = new RegExp(CURSOR_PATTERN);
 const seen: Access = { verb: 'list', resource: 'batchuploads', own: true };
+const upload: Access = { verb: 'create', resource: 'batchuploads' };
 const one: Access = { verb: 'get', resource: 'batchuploads', own: true };
 
 /** Must be called on a scope of its own: its errors are answered as pages. */
 export function formRoutes(scope: GatewayApp, deps: FormDeps): void {
   scope.setErrorHandler((error, request, reply) => answerRefusal(error, { request, reply, deps }));
-  groupRoutes(scope, deps);
+  workspaceRoutes(scope, deps);
   uploadsRoute(scope, deps);
   uploadRoute(scope, deps);
   errorsRoute(scope, deps);
@@ -37,13 +39,13 @@ export function formRoutes(scope: GatewayApp, deps: FormDeps): void {
   );
 }
 
-function groupRoutes(scope: GatewayApp, deps: FormDeps): void {
+function workspaceRoutes(scope: GatewayApp, deps: FormDeps): void {
   for (const path of [FORMS, `${FORMS}/`]) {
     scope.get(path, { config: { isForm: true } }, async (request, reply) => {
       const namespaces = await listNamespaces({ ...deps, namespaces: deps.config.namespaces }, request.identity);
-      const groups = namespaces.map(({ name }) => name);
-      if (groups.length === 1) return reply.redirect(formPaths.uploads(groups[0]!), 303);
-      return answerPage(reply, renderGroups(viewOf(request, deps), groups, limitsOf(deps).onePutBytes));
+      const names = namespaces.map(({ name }) => name);
+      if (names.length === 1) return reply.redirect(formPaths.uploads(names[0]!), 303);
+      return answerPage(reply, renderWorkspaces(viewOf(request, deps), names, request.identity.user));
     });
   }
 }
@@ -60,8 +62,9 @@ function uploadsRoute(scope: GatewayApp, deps: FormDeps): void {
       const isCursor = typeof cursor === 'string' && CURSOR.test(cursor);
       const query = { creator: identity.user, limit: UPLOADS_OF_PAGE, ...(isCursor ? { cursor } : {}) };
       const { items, nextCursor } = listUploads(visibleUploads(deps, namespace, request), query);
-      const mayUpload = await mayDo(deps, request, { verb: 'create', resource: 'batchuploads' });
-      const page = { namespace, uploads: items.map(representUpload), nextCursor, mayUpload };
+      const mayUpload = await mayDo(deps, request, upload);
+      const maxBytes = limitsOf(deps).onePutBytes;
+      const page = { namespace, uploads: items.map(representUpload), nextCursor, mayUpload, maxBytes };
       return answerPage(reply, renderUploads(viewOf(request, deps), page));
     },
   );
@@ -73,13 +76,17 @@ function uploadRoute(scope: GatewayApp, deps: FormDeps): void {
     { config: { isForm: true, access: one }, schema: { params: UPLOAD_PARAMS } },
     async (request, reply) => {
       const { params, identity, scope: seenAs } = request;
-      const upload = await findUpload(deps, { ...params, identity, scope: seenAs });
-      const faults = await readFaults(deps, request, upload);
-      const shown = representUpload(upload);
+      const found = await findUpload(deps, { ...params, identity, scope: seenAs });
+      const faults = await readFaults(deps, request, found);
+      const mayUpload = await mayDo(deps, request, upload);
+      const schema = deps.schemas.get(`${params.namespace}/${found.spec.schemaRef.name}`);
+      const hasKey = schema === undefined ? null : (schema.spec.primaryKey ?? []).length > 0;
+      const shown = representUpload(found);
       const refreshes = isRunning(shown) && (request.query as { refresh?: unknown }).refresh === 'on';
       if (refreshes) reply.header('refresh', REFRESH_SECONDS);
       const now = new Date(deps.clock.now()).toISOString();
-      return answerPage(reply, renderUpload(viewOf(request, deps), { upload: shown, faults, refreshes, now }));
+      const page = { upload: shown, hasKey, faults, mayUpload, refreshes, now };
+      return answerPage(reply, renderUpload(viewOf(request, deps), page));
     },
   );
 }

@@ -38,17 +38,19 @@ export function renderFrame({ language, session, styleSheet, t }: View, title: s
 <title>${title} · BatchUpload</title>
 ${styleSheet !== null && html`<link rel="stylesheet" href="${styleSheet}">`}
 </head>
-<body>
+<body class="app-page">
 <a class="usa-skipnav" href="#main">${t('shell.skip')}</a>
 <header class="app-header">
-<div class="app-header__inner">
-<p class="app-header__title"><a class="usa-link" href="${FORMS}">BatchUpload</a></p>
+<div class="app-header__bar">
+<a class="app-title" href="${FORMS}">${t('shell.title')}</a>
 ${session !== null && renderPerson(session, t)}
 </div>
 </header>
 <main class="app-main" id="main" tabindex="-1">
+<div class="app-stack">
 <h1 class="app-heading">${title}</h1>
 ${content}
+</div>
 </main>
 </body>
 </html>
@@ -57,10 +59,10 @@ ${content}
 }
 
 function renderPerson({ displayName, csrf }: NonNullable<View['session']>, t: View['t']): Html {
-  return html`<form method="post" action="/page/logout">
+  return html`<form class="app-header__tools" method="post" action="/page/logout">
 <input type="hidden" name="csrf" value="${csrf}">
-<span>${t('forms.signed-in', { name: displayName })}</span>
-<button class="usa-button usa-button--unstyled" type="submit">${t('forms.sign-out')}</button>
+<span class="app-user">${t('forms.signed-in', { name: displayName })}</span>
+<button class="usa-button usa-button--unstyled" type="submit">${t('shell.sign-out')}</button>
 </form>`;
 }
 

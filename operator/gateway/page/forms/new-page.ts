@@ -16,14 +16,14 @@ export interface NewPage {
 export function renderNew(view: View, page: NewPage): string {
   const { t, session } = view;
   const { namespace, schemas, errors } = page;
-  const title = t('forms.new', { group: namespace });
+  const title = t('forms.new', { workspace: namespace });
   const back = renderLink(formPaths.uploads(namespace), t('forms.back'));
   if (schemas !== null && schemas.length === 0) {
     return renderFrame(view, title, [renderAlert('info', { content: html`<p>${t('forms.no-schemas')}</p>` }), back]);
   }
   const content = html`${renderErrors(view, errors)}
 <p>${t('forms.new-steps')}</p>
-<form class="usa-form" method="post" action="${formPaths.new(namespace)}" novalidate>
+<form class="app-card" method="post" action="${formPaths.new(namespace)}" novalidate>
 <input type="hidden" name="csrf" value="${session?.csrf ?? ''}">
 ${renderSchemaField(view, page)}
 ${renderField('name', {

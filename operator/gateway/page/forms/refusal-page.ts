@@ -25,15 +25,15 @@ ${renderDetail(t('problem.details'), detail)}`;
   const content = [
     renderAlert('error', { content: text, isUrgent: true }),
     back !== null && renderLink(back, t('shell.try-again')),
-    renderLink(FORMS, t('forms.start')),
+    renderLink(FORMS, t('shell.to-start')),
   ];
   return renderFrame(view, t('forms.refusal'), content);
 }
 
 export function renderUnknown(view: View): string {
   const { t } = view;
-  return renderFrame(view, t('forms.unknown'), [
-    html`<p>${t('forms.unknown-text')}</p>`,
-    renderLink(FORMS, t('forms.start')),
+  return renderFrame(view, t('shell.not-found'), [
+    html`<p>${t('shell.no-such-page')}</p>`,
+    renderLink(FORMS, t('shell.to-start')),
   ]);
 }

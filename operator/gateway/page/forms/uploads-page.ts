@@ -1,20 +1,21 @@
-/** The groups of a person, and the files that the person has sent to one of them. Pure. */
+/** The workspaces of a person, and the files that the person has sent to one of them. Pure. */
 import type { UploadView } from '#operator/gateway/uploads/upload-schemas.ts';
+import { stateOf } from '#page/views/upload-state.ts';
 import { formPaths } from './form-paths.ts';
 import { renderAlert, renderButtonLink, renderFrame, renderLink, type View } from './frame.ts';
-import { html } from './html.ts';
+import { type Html, html } from './html.ts';
 
-export function renderGroups(view: View, groups: readonly string[], maxBytes: number): string {
-  const { t, bytes } = view;
-  if (groups.length === 0) {
-    const alert = renderAlert('info', { content: html`<p>${t('forms.no-groups')}</p>` });
-    return renderFrame(view, t('forms.groups'), alert);
+/** @param user the person's name in Kubernetes */
+export function renderWorkspaces(view: View, names: readonly string[], user: string): string {
+  const { t } = view;
+  if (names.length === 0) {
+    const content = html`<p>${t('workspaces.none-what-to-do', { user })}</p>`;
+    return renderFrame(view, t('workspaces.none'), renderAlert('info', { content }));
   }
-  const items = groups.map((name) => html`<li><a class="usa-link" href="${formPaths.uploads(name)}">${name}</a></li>`);
-  const content = html`<p>${t('forms.groups-text')}</p>
-<ul class="usa-list">${items}</ul>
-<p>${t('forms.full-page', { size: bytes(maxBytes) })}</p>`;
-  return renderFrame(view, t('forms.groups'), content);
+  const items = names.map((name) => html`<li><a class="usa-link" href="${formPaths.uploads(name)}">${name}</a></li>`);
+  const content = html`<p>${t('workspaces.lead')}</p>
+<ul class="usa-list">${items}</ul>`;
+  return renderFrame(view, t('workspaces.heading'), content);
 }
 
 export interface UploadsPage {
@@ -22,38 +23,45 @@ export interface UploadsPage {
   uploads: readonly UploadView[];
   nextCursor: string | null;
   mayUpload: boolean;
+  /** The most bytes of a file that the pages without JavaScript take. */
+  maxBytes: number;
 }
 
-export function renderUploads(view: View, { namespace, uploads, nextCursor, mayUpload }: UploadsPage): string {
-  const { t } = view;
-  const content = html`${mayUpload && renderButtonLink(formPaths.new(namespace), t('forms.send-file'))}
+export function renderUploads(view: View, page: UploadsPage): string {
+  const { t, bytes } = view;
+  const { namespace, uploads, nextCursor, mayUpload, maxBytes } = page;
+  const content = html`${mayUpload && renderButtonLink(formPaths.new(namespace), t('uploads.send'))}
 ${uploads.length === 0 ? html`<p>${t('forms.uploads-empty')}</p>` : renderTable(view, uploads)}
 ${nextCursor !== null && renderLink(formPaths.uploads(namespace, nextCursor), t('forms.older'))}
-${renderLink(formPaths.groups(), t('forms.other-group'))}`;
-  return renderFrame(view, t('forms.uploads', { group: namespace }), content);
+<p>${t('forms.plain', { size: bytes(maxBytes) })}</p>
+${renderLink(formPaths.workspaces(), t('workspaces.heading'))}`;
+  return renderFrame(view, t('forms.uploads', { workspace: namespace }), content);
 }
 
 /** The roles are said again, because a narrow screen shows each row as a card. */
-function renderTable(view: View, uploads: readonly UploadView[]) {
+function renderTable(view: View, uploads: readonly UploadView[]): Html {
   const { t } = view;
-  const headings = [t('forms.file'), t('forms.schema'), t('forms.state'), t('forms.sent')] as const;
-  const rows = uploads.map(
-    (upload) => html`<tr role="row">
-<th role="rowheader" scope="row" data-label="${headings[0]}"><a class="usa-link" href="${formPaths.upload(upload.namespace, upload.name)}">${upload.file.name}</a></th>
-<td role="cell" data-label="${headings[1]}">${upload.schema}</td>
-<td role="cell" data-label="${headings[2]}">${describeState(view, upload)}</td>
-<td role="cell" data-label="${headings[3]}">${view.moment(upload.createdAt)}</td>
-</tr>`,
-  );
+  const headings = [
+    t('uploads.column-file'),
+    t('upload.fact-schema'),
+    t('uploads.column-state'),
+    t('uploads.column-sent'),
+  ] as const;
+  const rows = uploads.map((upload) => {
+    const cells = [upload.schema, t(`state.${stateOf(upload)}`), view.moment(upload.createdAt)];
+    const path = formPaths.upload(upload.namespace, upload.name);
+    return html`<tr role="row">
+<th role="rowheader" scope="row" data-label="${headings[0]}"><a class="usa-link" href="${path}">${upload.file.name}</a></th>
+${cells.map(
+  (cell, i) => html`<td role="cell" data-label="${headings[i + 1]!}">${cell}</td>
+`,
+)}</tr>
+`;
+  });
+  const columns = headings.map((heading) => html`<th role="columnheader" scope="col">${heading}</th>`);
   return html`<table class="usa-table usa-table--borderless app-table app-table--cards" role="table">
-<caption class="usa-sr-only">${t('forms.uploads', { group: uploads[0]!.namespace })}</caption>
-<thead role="rowgroup"><tr role="row">${headings.map((heading) => html`<th role="columnheader" scope="col">${heading}</th>`)}</tr></thead>
+<caption class="usa-sr-only">${t('uploads.heading')}</caption>
+<thead role="rowgroup"><tr role="row">${columns}</tr></thead>
 <tbody role="rowgroup">${rows}</tbody>
 </table>`;
-}
-
-function describeState({ t }: View, { phase, records = {} }: UploadView): string {
-  const { failed = 0 } = records;
-  const state = t(`forms.state.${phase}`);
-  return failed === 0 ? state : `${state}, ${t('forms.refused-count', { count: failed })}`;
 }

@@ -1,7 +1,7 @@
 /** Finds the delimiter of a CSV without a schema: the one that gives most records the same number of fields. Pure. */
-import { splitRecord } from '#runner/record-processor.ts';
+import { splitRecord } from '#runner/csv/split.ts';
+import { DELIMITERS } from './source-format.ts';
 
-const DELIMITERS = [',', ';', '\t', '|'];
 const MOST_RECORDS = 200;
 /** Records that have as many fields as the header; texts hold commas too, but seldom the same number in nearly all records. */
 const LEAST_CONSISTENT = 0.8;
