@@ -9,6 +9,7 @@ import { startBrowser } from '#support/page/chromium.ts';
 import { startPage } from '#support/page/start-page.ts';
 import { MEMBERS_CSV, walkPage } from '#support/page/walk.ts';
 import { buildPage, peopleSchema } from '#support/page/wizard.ts';
+import { shrinkPng } from './shrink-png.ts';
 
 const SIZE = { width: 960, height: 640 };
 
@@ -31,7 +32,7 @@ await walkPage({
   path,
   async visit(name) {
     count += 1;
-    await tab.screenshot({ path: join(folder, `${count}-${name}.png`), fullPage: true });
+    await writeFile(join(folder, `${count}-${name}.png`), shrinkPng(await tab.screenshot({ fullPage: true })));
   },
 });
 console.log(`${count} pictures are in ${folder}`);

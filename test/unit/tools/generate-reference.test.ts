@@ -140,7 +140,7 @@ describe('generate-reference.ts --check', () => {
       'kube',
       'ledger',
       'operator',
-      'page/texts',
+      'page/texts', 'page/views',
       's3',
       'tools',
     ];

@@ -9,7 +9,7 @@ import { representUpload } from '#operator/gateway/uploads/represent-upload.ts';
 import type { FormDeps } from './form-deps.ts';
 import type { Faults } from './upload-page.ts';
 
-/** Of each code some records are shown, if they are among the first ones. */
+/** Samples of a code are shown if they are among so many records. */
 const FIRST_RECORDS = 100;
 
 type Asking = Pick<FastifyRequest, 'identity' | 'params'>;
