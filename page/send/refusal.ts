@@ -8,9 +8,9 @@ export type RefusalKind =
   | 'FileChanged'
   /** No file may have this name. */
   | 'FileName'
-  /** The place of the file is gone: a day is over, or it was deleted. */
+  /** The place of the file does not exist any more: a day is over, or somebody deleted the place. */
   | 'PlaceGone'
-  /** The schema is gone or has a mistake; the file is in the storage. */
+  /** The schema was deleted or has a mistake; the file is in the storage. */
   | 'Schema'
   /** The columns do not fit the schema, which was changed meanwhile. */
   | 'Columns'
@@ -62,7 +62,7 @@ function explainProblem({ status, detail, errors }: ProblemError, phase: SendPha
   if (isAbout('/format')) return refusal('Columns', detail);
   // The parts together do not have the checksum that was computed before: the gateway refuses a completion for nothing else.
   if (status === 422 && phase === 'Completing') return refusal('FileChanged', detail, true);
-  // What is there is not the declared file, is gone, or is loaded already: only another place helps.
+  // The object is not the declared file, was removed, or is loaded already: only another place helps.
   return refusal('Other', detail, status === 409);
 }
 

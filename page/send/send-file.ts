@@ -68,7 +68,7 @@ class SendRun implements Sending {
   #isResumed = false;
   #eTag: string | null = null;
   #transport: Transport | null = null;
-  /** Of the request for a place: the same key finds the same place after a lost answer. */
+  /** The Idempotency-Key of the request for a place: it finds the same place after a lost answer. */
   #key: string;
 
   constructor(deps: SendDeps, request: SendRequest, onState: (state: SendState) => void) {
