@@ -1,6 +1,6 @@
 /**
- * What a file is recognized by when it is picked again. Name, size, time and a checksum of both ends are quick to compare;
- * whether every byte is the same says the checksum of the whole file, which the storage compares in the end.
+ * What a file is recognized by when it is picked again. Name, size, time and a checksum of both ends are quick to
+ * compare; whether every byte is the same says the checksum of the whole file, which the storage compares in the end.
  */
 import { crc32 } from '#page/check/unpack/crc32.ts';
 

@@ -39,7 +39,10 @@ export class StorageClosed extends Error {
   override readonly name = 'StorageClosed';
 }
 
-/** @param phase in which the failure came: the same answer means one thing of a completion, and another of a registration */
+/**
+ * @param phase in which the failure came: the same answer means one thing of a completion, and another of a
+ * registration
+ */
 export function explainFailure(error: unknown, phase: SendPhase): Refusal {
   if (error instanceof StorageClosed) return refusal('StorageClosed', error.message);
   if (error instanceof PutRefused) {
@@ -60,7 +63,8 @@ function explainProblem({ status, detail, errors }: ProblemError, phase: SendPha
   if (isAbout('/name')) return refusal('FileName', detail);
   if (isAbout('/schema')) return refusal('Schema', detail);
   if (isAbout('/format')) return refusal('Columns', detail);
-  // The parts together do not have the checksum that was computed before: the gateway refuses a completion for nothing else.
+  // The parts together do not have the checksum that was computed before: the gateway refuses a completion for nothing
+  // else.
   if (status === 422 && phase === 'Completing') return refusal('FileChanged', detail, true);
   // The object is not the declared file, was removed, or is loaded already: only another place helps.
   return refusal('Other', detail, status === 409);
