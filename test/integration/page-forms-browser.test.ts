@@ -40,7 +40,7 @@ async function look(tab: Page, name: string): Promise<void> {
   if (SHOTS) await takeShots(tab, { folder: SHOTS, name: `forms-${shot}-${name}` });
 }
 
-const heading = (tab: Page) => tab.getByRole('heading', { level: 1 }).innerText();
+const heading = (tab: Page) => tab.getByRole('heading', { level: 1 }).textContent();
 const uploads = () => page.api.all('batchuploads');
 
 /** Presses the tab key until the control has the focus. */
@@ -116,7 +116,7 @@ test('need no mouse', async () => {
   await using context = await chromium.open({ javaScriptEnabled: false });
   const tab = await openSignedIn(context);
   await tab.keyboard.press('Tab');
-  expect(await tab.locator(':focus').innerText()).toBe('Skip to the main content');
+  expect(await tab.locator(':focus').textContent()).toBe('Skip to the main content');
   await reach(tab, /^Send a file/);
   await tab.keyboard.press('Enter');
   await reach(tab, /^Record type/);
