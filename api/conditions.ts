@@ -122,7 +122,7 @@ export const REASONS = {
   PodsDisrupted: 'PodsDisrupted',
   /** A pod whose work has ended is kept running by another container that something has added to the pod. */
   PodNotEnding: 'PodNotEnding',
-  /** The sessions of the pods wait for a lock of somebody else, or for a synchronous standby. */
+  /** The sessions of the pods wait for a lock of another session or of a prepared transaction, or for a synchronous standby. */
   SessionsWaiting: 'SessionsWaiting',
   /** The namespace of the upload is being deleted, so that no pod can be made. */
   NamespaceTerminating: 'NamespaceTerminating',

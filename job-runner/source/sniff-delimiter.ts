@@ -1,18 +1,21 @@
 /** Finds the delimiter of a CSV without a schema: the one that gives most records the same number of fields. Pure. */
 import { splitRecord } from '#runner/csv/split.ts';
-import { DELIMITERS } from './source-format.ts';
+import type { DELIMITERS } from './source-format.ts';
 
 const MOST_RECORDS = 200;
 /** Records that have as many fields as the header; texts hold commas too, but seldom the same number in nearly all records. */
 const LEAST_CONSISTENT = 0.8;
 
+/** Of two delimiters that cut alike, the one is right that stands more seldom in texts and numbers (`1,5;2,5`). */
+const BY_RARITY = ['\t', '|', ';', ','] as const satisfies readonly (typeof DELIMITERS)[number][];
+
 /** @param sample the beginning of the file; @param complete nothing comes after the sample */
 export function sniffDelimiter(sample: string, complete: boolean, key: string): string {
   const first = /\.(tsv|tab)\b/i.test(key) ? '\t' : ',';
   const records = cutRecords(sample.replace(/^\ufeff/, ''), complete);
-  let best = first;
+  let best: string = first;
   let bestScore = 0;
-  for (const delimiter of new Set([first, ...DELIMITERS])) {
+  for (const delimiter of BY_RARITY) {
     const counts = records.map((record) => splitRecord(record, delimiter).fields.length);
     const fields = counts[0] ?? 1;
     if (fields === 1) continue;

@@ -95,6 +95,12 @@ function createSingleByte(characters: readonly string[]): Transcoder {
  */
 const OF_ICONV: Partial<Record<Encoding, string>> = { big5: 'big5-hkscs', 'euc-kr': 'cp949' };
 
+/**
+ * Decoders differ in bytes that the encoding does not have: Node's gives control characters for those of EUC-JP, and a
+ * browser's the one of Shift_JIS. No text of these encodings has such a character.
+ */
+const NO_CHARACTERS: Partial<Record<Encoding, RegExp>> = { 'euc-jp': /[\x80-\x9f]/g, shift_jis: /\x80/g };
+
 /** A line that is longer than this many bytes is decoded in parts. */
 const LONGEST_PART = 1024 * 1024;
 
@@ -104,8 +110,12 @@ const LONGEST_PART = 1024 * 1024;
  */
 function createSeveralBytes(encoding: Encoding): Transcoder {
   const name = OF_ICONV[encoding];
-  const decode = (bytes: Buffer) =>
-    name === undefined ? new TextDecoder(encoding, { ignoreBOM: true }).decode(bytes) : iconv.decode(bytes, name);
+  const noCharacters = NO_CHARACTERS[encoding];
+  const decode = (bytes: Buffer) => {
+    if (name !== undefined) return iconv.decode(bytes, name);
+    const text = new TextDecoder(encoding, { ignoreBOM: true }).decode(bytes);
+    return noCharacters === undefined ? text : text.replace(noCharacters, '\ufffd');
+  };
   let held: Buffer[] = [];
   let heldBytes = 0;
   const take = (last: Buffer): Buffer => {

@@ -25,7 +25,7 @@ export function openPickedFile(file: File, onRead: (position: number) => void): 
   return { readBytes, sizeBytes: file.size, key: file.name };
 }
 
-/** A file that is gone and a folder may seem to be a file of no bytes, until they are read. */
+/** A deleted file and a folder may seem to be a file of no bytes, until they are read. */
 async function expectReadable(file: File): Promise<void> {
   try {
     await file.arrayBuffer();

@@ -30,9 +30,15 @@ interface Words {
   maySendAgain?: boolean;
 }
 
-/** @param hasKey do records of the schema have a key? null: that is not known */
-export function explainUpload(upload: Upload, hasKey: boolean | null): UploadExplanation {
-  const words = findWords(upload, hasKey);
+export interface Reader {
+  /** Do records of the schema have a key? Null: that is not known. */
+  hasKey: boolean | null;
+  /** May the person see the failed records themselves? */
+  mayReadErrors: boolean;
+}
+
+export function explainUpload(upload: Upload, reader: Reader): UploadExplanation {
+  const words = findWords(upload, reader);
   return {
     tone: STATES[stateOf(upload)].tone ?? 'info',
     count: 0,
@@ -43,11 +49,11 @@ export function explainUpload(upload: Upload, hasKey: boolean | null): UploadExp
   };
 }
 
-function findWords(upload: Upload, hasKey: boolean | null): Words {
+function findWords(upload: Upload, { hasKey, mayReadErrors }: Reader): Words {
   if (upload.deletedAt !== undefined) return { now: 'now.deleting', next: 'next.nothing' };
   switch (upload.phase) {
     case 'Complete':
-      return explainComplete(upload);
+      return explainComplete(upload, mayReadErrors);
     case 'Failed':
       return explainFailed(upload, hasKey);
     case 'Queued':
@@ -89,7 +95,7 @@ function explainHindrance(upload: Upload): Words | null {
   return { now: 'now.suspended', next: 'next.administrator', tone: 'warning', message };
 }
 
-function explainComplete(upload: Upload): Words {
+function explainComplete(upload: Upload, mayReadErrors: boolean): Words {
   const { total = 0, succeeded = 0, failed = 0, duplicate = 0 } = upload.records ?? {};
   if (conditionOf(upload, 'Complete')?.reason === 'AlreadyLoaded') {
     return { now: 'now.already-loaded', next: 'next.already-loaded', tone: 'info', maySendAgain: true };
@@ -99,7 +105,10 @@ function explainComplete(upload: Upload): Words {
     if (failed === 0) return { now: 'now.checked', next: 'next.checked', maySendAgain: true };
     return { now: 'now.checked-with-mistakes', count: failed, next: 'next.mend-checked', maySendAgain: true };
   }
-  if (failed > 0) return { now: 'now.loaded-with-mistakes', count: failed, next: 'next.mend', maySendAgain: true };
+  if (failed > 0) {
+    const next = mayReadErrors ? 'next.mend' : 'next.mend-of-others';
+    return { now: 'now.loaded-with-mistakes', count: failed, next, maySendAgain: mayReadErrors };
+  }
   if (duplicate > 0) return { now: 'now.loaded-and-duplicates', count: succeeded, next: 'next.nothing' };
   return { now: 'now.all-loaded', count: total, next: 'next.nothing' };
 }

@@ -1,3 +1,4 @@
+import { useEffect, useState } from 'preact/hooks';
 import { session } from '#page/api/api.ts';
 import type { Upload } from '#page/api/types.ts';
 import { Table, type TableColumn } from '#page/app/components/table.tsx';
@@ -8,7 +9,10 @@ import { language, t } from '#page/texts/language.ts';
 import { StateTag } from './state-tag.tsx';
 import { isRunning, progressOf } from './upload-state.ts';
 
+const MINUTE_MS = 60_000;
+
 export function UploadTable({ uploads }: { uploads: Upload[] }) {
+  const now = useNow();
   const columns: TableColumn<Upload>[] = [
     { heading: t('uploads.column-file'), isRowHeader: true, cell: (upload) => <FileCell upload={upload} /> },
     { heading: t('uploads.column-state'), cell: (upload) => <StateCell upload={upload} /> },
@@ -22,7 +26,7 @@ export function UploadTable({ uploads }: { uploads: Upload[] }) {
       isNumeric: true,
       cell: ({ records }) => (records?.failed === undefined ? '–' : formatNumber(language.value, records.failed)),
     },
-    { heading: t('uploads.column-sent'), cell: (upload) => <SentCell upload={upload} /> },
+    { heading: t('uploads.column-sent'), cell: (upload) => <SentCell upload={upload} now={now} /> },
   ];
   return (
     <Table caption={t('uploads.heading')} isCaptionHidden columns={columns} rows={uploads} keyOf={({ uid }) => uid} />
@@ -50,12 +54,22 @@ function StateCell({ upload }: { upload: Upload }) {
   );
 }
 
-function SentCell({ upload: { createdAt, createdBy } }: { upload: Upload }) {
+/** The time for ages, which are told in minutes. */
+function useNow(): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), MINUTE_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}
+
+function SentCell({ upload: { createdAt, createdBy }, now }: { upload: Upload; now: number }) {
   const isOwn = createdBy !== undefined && createdBy === session.value?.user;
   return (
     <div>
       <time dateTime={createdAt} title={formatMoment(language.value, createdAt)}>
-        {formatAge(language.value, createdAt, Date.now())}
+        {formatAge(language.value, createdAt, now)}
       </time>
       {createdBy !== undefined && (
         <div class="app-small">{isOwn ? t('uploads.by-you') : t('uploads.by', { who: createdBy })}</div>

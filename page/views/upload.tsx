@@ -68,8 +68,11 @@ interface PartsProps {
 
 function UploadParts({ namespace, upload, onChanged }: PartsProps) {
   const schema = useSchema(namespace.name, upload.schema);
-  const words = explainUpload(upload, schema === null ? null : schema.primaryKey.length > 0);
-  const isOwn = upload.createdBy === session.value?.user;
+  const mayReadErrors = namespace.mayReadErrors || upload.createdBy === session.value?.user;
+  const words = explainUpload(upload, {
+    hasKey: schema === null ? null : schema.primaryKey.length > 0,
+    mayReadErrors,
+  });
   return (
     <>
       <div class="app-top">
@@ -86,7 +89,7 @@ function UploadParts({ namespace, upload, onChanged }: PartsProps) {
         <UploadActions namespace={namespace} upload={upload} words={words} onChanged={onChanged} />
       </section>
       {(upload.records?.failed ?? 0) > 0 && (
-        <Faults upload={upload} mayRead={namespace.mayReadErrors || isOwn} mayUpload={namespace.mayUpload} />
+        <Faults upload={upload} mayRead={mayReadErrors} mayUpload={namespace.mayUpload} />
       )}
       <UploadFacts upload={upload} schema={schema} />
     </>

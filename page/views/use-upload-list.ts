@@ -56,10 +56,12 @@ export function useUploadList(namespace: string, filters: Filters): UploadListSt
   useEffect(() => {
     if (!isThere) return;
     return watchInBatches(namespace, since.current, (events) => {
-      setLost(events.findLast(({ type }) => type !== 'lost' && type !== 'refused') === undefined);
+      setLost(events.at(-1)!.type === 'lost');
+      const refused = events.find((event) => event.type === 'refused');
+      if (refused !== undefined) setProblem(refused.problem);
       setList((before) => (before === null ? null : applyEvents(before, events, asked.current!)));
     });
-  }, [namespace, isThere]);
+  }, [namespace, isThere, loads]);
 
   const more = async () => {
     setBusy(true);

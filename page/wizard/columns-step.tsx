@@ -1,5 +1,5 @@
 /** The step for columns whose names the schema does not know: a person says what each one is. */
-import { useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { ColumnMapping } from '#api/source-format.ts';
 import { Alert } from '#page/app/components/alert.tsx';
 import { Button } from '#page/app/components/button.tsx';
@@ -12,8 +12,10 @@ import { toMapping } from './columns.ts';
 import { findColumnErrors } from './find-column-errors.ts';
 import type { LoadedSchema } from './load-schema.ts';
 import type { Choice, ProposedColumn } from './propose-columns.ts';
+import { readSamples } from './sample-values.ts';
 
 export interface ColumnsStepProps {
+  file: File;
   header: readonly string[];
   schema: LoadedSchema;
   proposed: readonly ProposedColumn[];
@@ -23,9 +25,14 @@ export interface ColumnsStepProps {
   onChosen(columns: ColumnMapping[], choices: Choice[]): void;
 }
 
-export function ColumnsStep({ header, schema, proposed, samples, onBack, onChosen }: ColumnsStepProps) {
+export function ColumnsStep({ file, header, schema, proposed, samples, onBack, onChosen }: ColumnsStepProps) {
   const [choices, setChoices] = useState(() => proposed.map(({ choice }) => choice));
   const [isAsked, setAsked] = useState(0);
+  const [shown, setShown] = useState(samples);
+  // Nobody has read the first values of a file whose columns fit by their names.
+  useEffect(() => {
+    if (samples.every((values) => values.length === 0)) void readSamples(file, header).then(setShown);
+  }, []);
   const errors = useMemo(() => findColumnErrors(header, schema.spec, choices), [header, schema, choices]);
   // What is clear by its name is not in the way of what is to be decided.
   const [open, known] = useMemo(() => split(proposed), [proposed]);
@@ -36,7 +43,7 @@ export function ColumnsStep({ header, schema, proposed, samples, onBack, onChose
     if (errors.length === 0) onChosen(toMapping(header, schema.spec, choices), choices);
     else setAsked((before) => before + 1);
   };
-  const table = { header, schema, proposed, samples, choices, errors, choose };
+  const table = { header, schema, proposed, samples: shown, choices, errors, choose };
   return (
     <div class="app-stack">
       <PageHeading title={t('wizard.columns-heading')} />

@@ -94,6 +94,7 @@ function LaterSteps({ step, setStep, ...rest }: LaterProps) {
   if (step.at === 'columns') {
     return (
       <ColumnsStep
+        file={opened.picked.file}
         header={opened.header}
         schema={opened.schema}
         proposed={proposeAgain(opened.proposed, step.choices)}

@@ -1,12 +1,13 @@
 /**
  * `node test/bench/page-check.ts` checks files in the staff page's Web Worker, in Chromium, beside the job runner's own
- * code in Node: time, the longest pause of the page, and the memory of the tab. It prints the tables of
+ * code in Node: time, the longest pause of the page, and the memory of the tab. It prints the table of
  * docs/measurements.md. No time is asserted; another verdict than the job runner's fails.
  *
  * RECORDS=300000 (a file of 50 MB)  RUNS=3  LARGE_GB=5 (0: no large file)
  */
 import { openAsBlob } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { readSchema } from '#cli/schema/read-schema.ts';
 import type { CheckSummary } from '#page/check/types.ts';
@@ -32,25 +33,46 @@ const columnTypes: ColumnType[] = spec.target.columns.map(({ json, system }) => 
 }));
 const file = await certificationFile({ records });
 
+interface Kind {
+  name: string;
+  path: string;
+  types: ColumnType[] | null;
+  /** Decoded bytes; null: all. */
+  limitBytes: number | null;
+}
+
+const plain: Kind = { name: 'CSV, all of it', path: file.path, types: columnTypes, limitBytes: null };
+const KINDS: Kind[] = [
+  { ...plain, name: 'CSV, the first 8 MB', limitBytes: 8e6 },
+  plain,
+  { ...plain, name: 'the same, types of the columns not known', types: null },
+  { ...plain, name: 'the same in gzip', path: await packed('gz', gzipSync) },
+  { ...plain, name: 'the same in zstd', path: await packed('zst', zstdCompressSync) },
+];
+
 await using page = await openCheckPage();
 console.log(`Chromium ${page.version}; ${(file.bytes / 1e6).toFixed(1)} MB, ${records.toLocaleString('en')} records\n`);
-for (const [name, types] of [
-  ['with the types of the columns', columnTypes],
-  ['without them', null],
-] as const) {
+console.log('| file | job runner | page | longest pause | memory at most | before |\n|---|---|---|---|---|---|');
+for (const kind of KINDS) {
   for (let run = 1; run <= runs; run += 1) {
-    const runner = await checkInNode(types);
-    const checked = await page.check({ path: file.path, copies: 1, spec, columnTypes: types });
-    expectSame(checked.summary, runner);
-    console.log(`${name}, run ${run}: job runner's code ${seconds(runner.ms)}, page ${describe(checked)}`);
+    const runner = kind.limitBytes === null ? await checkInNode(kind) : null;
+    const checked = await page.check({ ...kind, copies: 1, spec, columnTypes: kind.types });
+    if (runner) expectSame(checked.summary, runner);
+    console.log(`| ${kind.name} | ${runner ? seconds(runner.ms) : ''} | ${describe(checked)} |`);
   }
 }
 if (largeGb > 0) {
   const copies = Math.ceil((largeGb * 1e9) / file.bytes);
   await using fresh = await openCheckPage();
-  const checked = await fresh.check({ path: file.path, copies, spec, columnTypes });
-  console.log(`\n${((copies * file.bytes) / 1e9).toFixed(2)} GB: ${describe(checked)}`);
-  console.log(`${JSON.stringify({ ...checked.summary, header: undefined, codes: undefined })}`);
+  const checked = await fresh.check({ ...plain, copies, spec, columnTypes });
+  console.log(`| ${((copies * file.bytes) / 1e9).toFixed(2)} GB of the same | | ${describe(checked)} |`);
+}
+
+/** The file in another form, made once. */
+async function packed(ending: string, pack: (bytes: Buffer) => Buffer): Promise<string> {
+  const path = `${file.path}.${ending}`;
+  if (!(await stat(path).catch(() => null))) await writeFile(path, pack(await readFile(file.path)));
+  return path;
 }
 
 interface RunnerResult {
@@ -66,9 +88,9 @@ async function readSpec(): Promise<RecordSchemaSpec> {
 }
 
 /** The job runner's own code on the same file, with Node's decompression and test of UTF-8, and without a database. */
-async function checkInNode(types: ColumnType[] | null): Promise<RunnerResult> {
+async function checkInNode({ path, types }: Kind): Promise<RunnerResult> {
   const startMs = performance.now();
-  const blob = await openAsBlob(file.path);
+  const blob = await openAsBlob(path);
   async function* read(start: number, end: number): AsyncGenerator<Buffer, void, void> {
     for (let at = start; at < end; at += MIB)
       yield Buffer.from(await blob.slice(at, Math.min(end, at + MIB)).arrayBuffer());
@@ -77,7 +99,7 @@ async function checkInNode(types: ColumnType[] | null): Promise<RunnerResult> {
     stream: read(0, blob.size),
     readBytes: read,
     sizeBytes: blob.size,
-    key: file.path,
+    key: path,
     declared: {},
     schema: spec,
     maxRecordBytes: MAX_RECORD_BYTES,
@@ -103,6 +125,6 @@ function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }
 
-function describe({ ms, longestPauseMs, peakMiB, restMiB, events }: Awaited<ReturnType<typeof page.check>>): string {
-  return `${seconds(ms)}, longest pause ${longestPauseMs.toFixed(0)} ms, memory ${peakMiB} MiB at most (${restMiB} before), ${events} events`;
+function describe({ ms, longestPauseMs, peakMiB, restMiB }: Awaited<ReturnType<typeof page.check>>): string {
+  return `${seconds(ms)} | ${longestPauseMs.toFixed(0)} ms | ${peakMiB} MiB | ${restMiB} MiB`;
 }

@@ -8,6 +8,7 @@ import { findGateway } from '#support/gateway/origin.ts';
 import { expectAccessible } from '#support/page/axe.ts';
 import { type ClusterPage, startClusterPage } from '#support/page/cluster-page.ts';
 import { expectNoSidewaysScrolling } from '#support/page/shots.ts';
+import { watchPuts } from '#support/page/wizard.ts';
 
 let e2e: E2e;
 let page: ClusterPage;
@@ -21,15 +22,18 @@ afterAll(async () => {
 });
 
 const NEW = `/page/${NAMESPACE}/new`;
+/** So many records with cells of so many characters are more than 100 MB, which are sent in parts. */
+const LARGE = 11_000;
+const CELL = 10_000;
 
 /** A schema whose table the operator makes; both go at the end, with the uploads. */
-async function createMembers(stack: AsyncDisposableStack) {
+async function createMembers(stack: AsyncDisposableStack, { nameLength = 20 } = {}) {
   const schema = e2e.unique('members');
   const table = schema.replaceAll('-', '_');
   const spec = {
     fields: [
       { name: 'number', type: 'integer' },
-      { name: 'name', type: 'string', constraints: { required: true, maxLength: 20 } },
+      { name: 'name', type: 'string', constraints: { required: true, maxLength: nameLength } },
       { name: 'since', type: 'date' },
     ],
     primaryKey: ['number'],
@@ -54,6 +58,10 @@ async function createMembers(stack: AsyncDisposableStack) {
         `SELECT concat_ws('|', number, name, since) AS row FROM ${table} ORDER BY number`,
       );
       return rows.map(({ row }) => row);
+    },
+    async count(): Promise<number> {
+      const { rows } = await e2e.db.query<{ count: number }>(`SELECT count(*)::int FROM ${table}`);
+      return rows[0]!.count;
     },
   };
 }
@@ -154,6 +162,47 @@ describe('a clerk', () => {
     const others = await page.open(other, `/page/${NAMESPACE}`);
     stack.defer(() => others.context.close());
     await heading(others.tab, 'No file has been sent yet');
+  });
+
+  it('goes on with a large file where it stopped, when the same file is picked in another tab', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { schema, count } = await createMembers(stack, { nameLength: CELL });
+    const clerk = await page.addPerson('batch-upload-uploader');
+    const { context, tab } = await page.open(clerk, NEW);
+    stack.defer(() => context.close());
+    const lines = Array.from({ length: LARGE }, (_, i) => `${i},${String(i).padEnd(CELL, 'x')},2020-02-29\n`);
+    const path = await page.write('large.csv', `number,name,since\n${lines.join('')}`);
+    const endpoint = e2e.cluster.env.AWS_ENDPOINT_URL_S3!;
+    const sent: number[] = [];
+    await watchPuts(context, endpoint, ({ part }) => {
+      if (part > 2) return 'cut';
+      sent.push(part);
+      return 'pass';
+    });
+    await pick(tab, path, schema);
+    await tab.getByRole('button', { name: 'Send the file' }).click();
+    // The storage has answered both parts when the bar says so.
+    await tab.getByText(/3[0-9](\.\d)? MB of/).waitFor();
+    await tab.close();
+    await context.unrouteAll({ behavior: 'ignoreErrors' });
+
+    const other = await context.newPage();
+    await watchPuts(context, endpoint, ({ part }) => {
+      sent.push(part);
+      return 'pass';
+    });
+    await other.goto(`${page.origin}${NEW}`);
+    await heading(other, 'Files that are not sent completely');
+    await other.getByLabel('File with records').setInputFiles(path);
+    await other.getByRole('button', { name: 'Go on with sending' }).click();
+    await other.waitForURL(/\/uploads\/.+/, { timeout: 120_000 });
+    await other
+      .getByText(/All 11,000 records of the file are loaded/)
+      .first()
+      .waitFor({ timeout: 180_000 });
+    expect(await count()).toBe(LARGE);
+    // Seven parts of 16 MiB, of which those that had arrived were not sent again.
+    expect(sent.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 
   it('does the same by keyboard alone, on a phone, in the dark', async () => {

@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type DeclaredFormat, ENCODINGS } from '#api/source-format.ts';
 import type { CheckEvent } from '#page/check/types.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import { type CheckClient, type CheckPage, openCheckPage } from '#support/page/check-page.ts';
 import { csv, SCHEMA } from '#support/records/file-kinds.ts';
 import { workbook } from '#support/records/workbook.ts';
+import { checkByRunner } from '#support/runner/check-by-runner.ts';
 
 const COLUMN_TYPES: ColumnType[] = [25, 25, 25, 25, 20].map((oid) => ({ oid, modifier: -1 }));
 const HEADER = ['id', 'name', 'zip', 'note'];
@@ -31,15 +33,21 @@ async function pick(name: string, body: Buffer | string): Promise<string> {
   return path;
 }
 
-/** Checks the file that is picked. @param cancelAt the number of the event after which the check is cancelled */
-function checkPicked(cancelAt = Number.POSITIVE_INFINITY): Promise<CheckEvent[]> {
+interface Options {
+  declared?: DeclaredFormat;
+  /** The number of the event after which the check is cancelled. */
+  cancelAt?: number;
+}
+
+/** Checks the file that is picked. */
+function checkPicked({ declared = {}, cancelAt = Number.POSITIVE_INFINITY }: Options = {}): Promise<CheckEvent[]> {
   return check.page.getByLabel('File').evaluate(
-    async (input, { spec, columnTypes, cancelAt }) => {
+    async (input, { spec, columnTypes, declared, cancelAt }) => {
       const { startCheck } = (globalThis as unknown as { checkClient: CheckClient }).checkClient;
       const file = (input as unknown as { files: File[] }).files[0]!;
       const events: CheckEvent[] = [];
       const { promise, resolve } = Promise.withResolvers<void>();
-      const request = { file, spec, columnTypes, declared: {}, limitBytes: null };
+      const request = { file, spec, columnTypes, declared, limitBytes: null };
       const running = startCheck(request, (event) => {
         events.push(event);
         if (event.type === 'done' || event.type === 'failed') resolve();
@@ -50,7 +58,7 @@ function checkPicked(cancelAt = Number.POSITIVE_INFINITY): Promise<CheckEvent[]>
       await promise;
       return events;
     },
-    { spec: SCHEMA, columnTypes: COLUMN_TYPES, cancelAt },
+    { spec: SCHEMA, columnTypes: COLUMN_TYPES, declared, cancelAt },
   );
 }
 
@@ -87,6 +95,41 @@ describe('a file of the disk', () => {
   });
 });
 
+/**
+ * Node reads Roman numerals and signs in EUC-JP where the Encoding Standard has no characters; and Chromium refuses the
+ * character behind a sequence of three bytes that is broken.
+ */
+const OF_ONE_DECODER = /^(8ee[0-2]|8ff3(a[1-9a-f]|b[0-47])|8f..)$/;
+
+it.each(ENCODINGS.filter((encoding) => !encoding.startsWith('utf')))(
+  'the browser decodes %s as the job runner',
+  async (encoding) => {
+    const characters = Array.from({ length: 128 }, (_, i) => [i + 128]);
+    if (/^(gb|big5|euc|shift)/.test(encoding))
+      for (let lead = 0x80; lead < 0x100; lead += 1)
+        for (let trail = 0x30; trail < 0x100; trail += 1) characters.push([lead, trail]);
+    if (encoding === 'euc-jp')
+      for (let row = 0xa1; row < 0xff; row += 1)
+        for (let cell = 0xa1; cell < 0xff; cell += 1) characters.push([0x8f, row, cell]);
+    if (encoding === 'iso-2022-jp')
+      for (let row = 0x21; row < 0x7f; row += 1)
+        for (let cell = 0x21; cell < 0x7f; cell += 1) characters.push([0x1b, 0x24, 0x42, row, cell, 0x1b, 0x28, 0x42]);
+    const known = characters.filter((bytes) => !OF_ONE_DECODER.test(Buffer.from(bytes).toString('hex')));
+    const lines = known.map((bytes, i) =>
+      Buffer.concat([Buffer.from(`${i},n,z,`), Buffer.from(bytes), Buffer.from('\n')]),
+    );
+    const body = Buffer.concat([Buffer.from(`${HEADER.join(',')}\n`), ...lines]);
+    const declared: DeclaredFormat = { type: 'csv', encoding, dialect: { delimiter: ',' } };
+    await pick('a.csv', body);
+    const verdict = await checkByRunner({ body, declared, columnTypes: COLUMN_TYPES });
+    if ('failedWith' in verdict) throw new Error(verdict.message);
+    expect((await checkPicked({ declared })).at(-1)).toMatchObject({
+      type: 'done',
+      summary: { records: verdict.records, failed: verdict.failed.length },
+    });
+  },
+);
+
 it('a folder is told', async () => {
   const { page } = check;
   const session = await page.context().newCDPSession(page);
@@ -98,7 +141,7 @@ it('a folder is told', async () => {
 
 it('nothing comes after a check was cancelled, and its Worker is gone', async () => {
   await pick('a.csv', `${HEADER.join(',')}\n${'a,n,z,t\n'.repeat(2_000_000)}`);
-  const events = await checkPicked(1);
+  const events = await checkPicked({ cancelAt: 1 });
   expect(events.map(({ type }) => type)).toEqual(['rows']);
   await expect.poll(() => check.page.workers()).toHaveLength(0);
 });

@@ -170,8 +170,8 @@ export const views = {
     'You need do nothing: if the other upload comes to a good end, this one has nothing left to do; if not, this one goes on.',
   'next.mend':
     'Look below at what is wrong. Get the file of the failed records, correct them there, and send that file: the records that are loaded already need not be sent again.',
-  'next.mend-whole':
-    'Look below at what is wrong, correct your file, and send it again to be loaded. Records are told apart by their key, so that none is loaded twice.',
+  'next.mend-of-others':
+    'Tell the person who has sent the file: they see here what is wrong, and get the failed records as a file.',
   'next.mend-checked': 'Look below at what is wrong, correct your file, and send it again to be loaded.',
   'next.checked': 'Send the file again to be loaded.',
   'next.mend-many':

@@ -175,8 +175,8 @@ export const views: Record<keyof typeof reference, Entry> = {
     'No tiene que hacer nada: si la otra carga termina bien, a esta no le queda nada por hacer; si no, esta continúa.',
   'next.mend':
     'Mire abajo qué está mal. Obtenga el archivo de los registros fallidos, corríjalos en él y envíelo: los registros ya cargados no hay que enviarlos de nuevo.',
-  'next.mend-whole':
-    'Mire abajo qué está mal, corrija su archivo y envíelo de nuevo para cargarlo. Los registros se distinguen por su clave, así que ninguno se carga dos veces.',
+  'next.mend-of-others':
+    'Avise a la persona que envió el archivo: aquí ve qué está mal y obtiene los registros fallidos como archivo.',
   'next.mend-checked': 'Mire abajo qué está mal, corrija su archivo y envíelo de nuevo para cargarlo.',
   'next.checked': 'Envíe el archivo de nuevo para cargarlo.',
   'next.mend-many':

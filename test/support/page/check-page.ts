@@ -22,6 +22,7 @@ export interface CheckPage extends AsyncDisposable {
     copies: number;
     spec: RecordSchemaSpec;
     columnTypes: ColumnType[] | null;
+    limitBytes: number | null;
   }): Promise<Measured>;
 }
 
@@ -70,10 +71,10 @@ export async function openCheckPage(): Promise<CheckPage> {
     version: browser.version(),
     page,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
-    async check({ path, copies, spec, columnTypes }) {
+    async check({ path, ...request }) {
       await page.getByLabel('File').setInputFiles(path);
       const restMiB = await memoryMiB(pid, 'VmRSS');
-      const result = await page.getByLabel('File').evaluate(checkInPage, { copies, spec, columnTypes });
+      const result = await page.getByLabel('File').evaluate(checkInPage, request);
       return { ...result, restMiB, peakMiB: await memoryMiB(pid, 'VmHWM') };
     },
   };
@@ -97,10 +98,11 @@ interface InPage {
   copies: number;
   spec: RecordSchemaSpec;
   columnTypes: ColumnType[] | null;
+  limitBytes: number | null;
 }
 
 /** Runs in the page. The page looks at the clock again and again while the Worker works. */
-async function checkInPage(input: unknown, { copies, spec, columnTypes }: InPage) {
+async function checkInPage(input: unknown, { copies, ...request }: InPage) {
   const { startCheck } = (globalThis as unknown as { checkClient: CheckClient }).checkClient;
   const picked = (input as { files: File[] }).files[0]!;
   const file = copies === 1 ? picked : new File(Array(copies).fill(picked), picked.name);
@@ -114,7 +116,7 @@ async function checkInPage(input: unknown, { copies, spec, columnTypes }: InPage
     lastMs = nowMs;
   }, 4);
   const { promise, resolve, reject } = Promise.withResolvers<CheckSummary>();
-  startCheck({ file, spec, columnTypes, declared: {}, limitBytes: null }, (event) => {
+  startCheck({ ...request, file, declared: {} }, (event) => {
     events += 1;
     if (event.type === 'done') resolve(event.summary);
     if (event.type === 'failed') reject(new Error(event.fault.message));

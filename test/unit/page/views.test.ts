@@ -220,7 +220,7 @@ describe('how an upload stands', () => {
 
 describe('what a person is told', () => {
   const words = (each: Upload, hasKey: boolean | null = true) => {
-    const { now, next, mayRetry, maySendAgain, tone, message } = explainUpload(each, hasKey);
+    const { now, next, mayRetry, maySendAgain, tone, message } = explainUpload(each, { hasKey, mayReadErrors: true });
     return { now, next, mayRetry, maySendAgain, tone, isForPerson: message?.isForPerson ?? null };
   };
 
@@ -308,15 +308,21 @@ describe('what a person is told', () => {
     expect(words(failed('PartlyLoaded'), false)).toMatchObject({ mayRetry: false, maySendAgain: false });
   });
 
+  it('not to correct the records of somebody else', () => {
+    const faulty = complete({ total: 3, succeeded: 2, failed: 1 });
+    const { next, maySendAgain } = explainUpload(faulty, { hasKey: true, mayReadErrors: false });
+    expect([next, maySendAgain]).toEqual(['next.mend-of-others', false]);
+  });
+
   it('something for every reason that there is', () => {
     for (const reason of Object.keys(REASONS)) {
       for (const type of ['Accepted', 'Degraded', 'Failed']) {
         const phase = type === 'Failed' ? 'Failed' : 'Pending';
         const status = type === 'Accepted' ? 'False' : 'True';
-        const { now, next } = explainUpload(
-          upload('u', { phase, conditions: [condition(type, status, reason)] }),
-          null,
-        );
+        const { now, next } = explainUpload(upload('u', { phase, conditions: [condition(type, status, reason)] }), {
+          hasKey: null,
+          mayReadErrors: true,
+        });
         for (const language of ['en', 'es'] as Language[]) {
           expect(text(now, { count: 2 }, language) + text(next, {}, language)).not.toMatch(/\{|undefined/);
         }

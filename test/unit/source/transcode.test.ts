@@ -121,6 +121,16 @@ describe('what people write', () => {
       expect((await run(encoding, bytes, [cut])).toString()).toBe(`id,name\n1,"${text}"\n`);
   });
 
+  it.each([
+    ['euc-jp', 0x80],
+    ['euc-jp', 0x9f],
+    ['shift_jis', 0x80],
+  ] as const)('a control character of a decoder is none of %s', async (encoding, byte) => {
+    const out = await run(encoding, Buffer.from([0x61, byte, 0x0a, 0x62]));
+    expect(out.toString()).not.toMatch(/[\x80-\x9f]/);
+    expect(isUtf8(out)).toBe(false);
+  });
+
   it('bytes that are no character of several bytes spoil their own line', async () => {
     for (const encoding of ['shift_jis', 'euc-jp', 'gbk', 'gb18030', 'big5', 'euc-kr'] as const) {
       const out = await run(encoding, Buffer.from('a\xff\nb\x81\nc\n', 'latin1'));
