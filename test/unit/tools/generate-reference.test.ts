@@ -141,6 +141,7 @@ describe('generate-reference.ts --check', () => {
       'ledger',
       'operator',
       'page/texts',
+      'page/views',
       's3',
       'tools',
     ];
