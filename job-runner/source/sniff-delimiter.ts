@@ -6,7 +6,7 @@ const MOST_RECORDS = 200;
 /** Records that have as many fields as the header; texts hold commas too, but seldom the same number in nearly all records. */
 const LEAST_CONSISTENT = 0.8;
 
-/** Of two delimiters that cut alike, the one is right that stands more seldom in texts and numbers (`1,5;2,5`). */
+/** Where two delimiters cut alike, the one wins that stands more seldom in texts and numbers (`1,5;2,5`). */
 const BY_RARITY = ['\t', '|', ';', ','] as const satisfies readonly (typeof DELIMITERS)[number][];
 
 /** @param sample the beginning of the file; @param complete nothing comes after the sample */

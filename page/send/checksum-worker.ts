@@ -4,7 +4,7 @@ import { sumBlob } from './sum-blob.ts';
 export type FromChecksumWorker =
   | { type: 'progress'; bytesRead: number }
   | { type: 'done'; crc32: number }
-  /** `name` is that of the DOMException: `NotReadableError` for a file that has changed or is gone. */
+  /** `name` is that of the DOMException: `NotReadableError` for a file that was changed or deleted. */
   | { type: 'failed'; name: string };
 
 interface WorkerScope {

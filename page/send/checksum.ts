@@ -9,7 +9,7 @@ export interface ChecksumOptions {
   onProgress?: ((bytesRead: number) => void) | undefined;
 }
 
-/** @throws DOMException NotReadableError when the file has changed on the disk or is gone; AbortError */
+/** @throws DOMException NotReadableError when the file was changed or deleted on the disk; AbortError */
 export function checksumOf(blob: Blob, { signal, onProgress }: ChecksumOptions = {}): Promise<number> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new DOMException('Stopped.', 'AbortError'));

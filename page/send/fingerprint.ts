@@ -1,6 +1,6 @@
 /**
- * What a file is recognized by when it is picked again. Name, size, time and a checksum of both ends are quick to compare;
- * whether every byte is the same says the checksum of the whole file, which the storage compares in the end.
+ * What a file is recognized by when it is picked again. Name, size, time and a checksum of both ends are quick to
+ * compare; whether every byte is the same says the checksum of the whole file, which the storage compares in the end.
  */
 import { crc32 } from '#page/check/unpack/crc32.ts';
 
@@ -9,7 +9,7 @@ export interface FileMark {
   sizeBytes: number;
   /** Epoch ms. */
   lastModified: number;
-  /** Of the first and the last bytes. */
+  /** The checksum of the first and the last bytes. */
   ends: number;
 }
 
@@ -24,7 +24,7 @@ export async function markFile(file: File): Promise<FileMark> {
   return { name, sizeBytes: size, lastModified, ends };
 }
 
-/** @throws DOMException NotReadableError when the file has changed on the disk since it was picked, or is gone */
+/** @throws DOMException NotReadableError when the file was changed or deleted since it was picked */
 export async function assertReadable(file: Blob): Promise<void> {
   await file.slice(0, 1).arrayBuffer();
   await file.slice(Math.max(0, file.size - 1)).arrayBuffer();

@@ -1,4 +1,7 @@
-/** The gateway's endpoints for files, as the page uses them. Every call goes on after a lost network, and stops at a refusal. */
+/**
+ * The gateway's endpoints for files, as the page uses them. Every call goes on after a lost network, and stops at a
+ * refusal.
+ */
 import type { ColumnMapping } from '#api/source-format.ts';
 import { apiPath, type CallOptions, type Method } from '#page/api/client.ts';
 import type { Upload } from '#page/api/types.ts';

@@ -1,6 +1,6 @@
 /**
- * The scripts of Web Workers. The gateway's Content Security Policy lets a script be started by a trusted address alone, and
- * the addresses that this file trusts are those of the page's own build.
+ * The scripts of Web Workers. The gateway's Content Security Policy lets a script be started by a trusted address
+ * alone, and the addresses that this file trusts are those of the page's own build.
  */
 interface TrustedTypes {
   createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };

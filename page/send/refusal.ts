@@ -8,9 +8,9 @@ export type RefusalKind =
   | 'FileChanged'
   /** No file may have this name. */
   | 'FileName'
-  /** The place of the file is gone: a day is over, or it was deleted. */
+  /** The place of the file does not exist any more: a day is over, or somebody deleted the place. */
   | 'PlaceGone'
-  /** The schema is gone or has a mistake; the file is in the storage. */
+  /** The schema was deleted or has a mistake; the file is in the storage. */
   | 'Schema'
   /** The columns do not fit the schema, which was changed meanwhile. */
   | 'Columns'
@@ -39,7 +39,10 @@ export class StorageClosed extends Error {
   override readonly name = 'StorageClosed';
 }
 
-/** @param phase in which the failure came: the same answer means one thing of a completion, and another of a registration */
+/**
+ * @param phase in which the failure came: the same answer means one thing of a completion, and another of a
+ * registration
+ */
 export function explainFailure(error: unknown, phase: SendPhase): Refusal {
   if (error instanceof StorageClosed) return refusal('StorageClosed', error.message);
   if (error instanceof PutRefused) {
@@ -60,9 +63,10 @@ function explainProblem({ status, detail, errors }: ProblemError, phase: SendPha
   if (isAbout('/name')) return refusal('FileName', detail);
   if (isAbout('/schema')) return refusal('Schema', detail);
   if (isAbout('/format')) return refusal('Columns', detail);
-  // The parts together do not have the checksum that was computed before: the gateway refuses a completion for nothing else.
+  // The parts together do not have the checksum that was computed before: the gateway refuses a completion for nothing
+  // else.
   if (status === 422 && phase === 'Completing') return refusal('FileChanged', detail, true);
-  // What is there is not the declared file, is gone, or is loaded already: only another place helps.
+  // The object is not the declared file, was removed, or is loaded already: only another place helps.
   return refusal('Other', detail, status === 409);
 }
 

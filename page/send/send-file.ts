@@ -1,6 +1,6 @@
 /**
- * Sends one file: sum, place, bytes, completion, registration. What a person sees of it is one state; what went wrong is a
- * refusal, which a person mends and goes on from. Nothing is registered that was not put whole.
+ * Sends one file: sum, place, bytes, completion, registration. What a person sees of it is one state; what went wrong
+ * is a refusal, which a person mends and goes on from. Nothing is registered that was not put whole.
  */
 import type { ColumnMapping } from '#api/source-format.ts';
 import { ProblemError } from '#page/api/problem-error.ts';
@@ -68,7 +68,7 @@ class SendRun implements Sending {
   #isResumed = false;
   #eTag: string | null = null;
   #transport: Transport | null = null;
-  /** Of the request for a place: the same key finds the same place after a lost answer. */
+  /** The Idempotency-Key of the request for a place: it finds the same place after a lost answer. */
   #key: string;
 
   constructor(deps: SendDeps, request: SendRequest, onState: (state: SendState) => void) {
@@ -168,8 +168,8 @@ class SendRun implements Sending {
   }
 
   /**
-   * Is the file in the storage already, so that it only is to be registered? Otherwise parts go on, and a file that is put
-   * whole goes to another place, since the URL of a PUT is not kept.
+   * Is the file in the storage already, so that it only is to be registered? Otherwise parts go on, and a file that is
+   * put whole goes to another place, since the URL of a PUT is not kept.
    */
   async #isWhole({ id }: Place): Promise<boolean> {
     try {

@@ -3,7 +3,7 @@ import { crc32 } from '#page/check/unpack/crc32.ts';
 
 const PIECE_BYTES = 4 * 1024 ** 2;
 
-/** @throws DOMException NotReadableError when the file has changed on the disk or is gone; the signal's reason */
+/** @throws DOMException NotReadableError when the file was changed or deleted on the disk; the signal's reason */
 export async function sumBlob(
   blob: Blob,
   onProgress: (bytesRead: number) => void,

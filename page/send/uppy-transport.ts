@@ -1,4 +1,6 @@
-/** Cuts a file into parts and puts several of them at a time: Uppy, whose every step is one of the gateway's endpoints. */
+/**
+ * Cuts a file into parts and puts several of them at a time: Uppy, whose every step is one of the gateway's endpoints.
+ */
 import AwsS3 from '@uppy/aws-s3';
 import Uppy from '@uppy/core';
 import type { Place, StoredPart } from './gateway-files.ts';

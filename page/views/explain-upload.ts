@@ -30,15 +30,12 @@ interface Words {
   maySendAgain?: boolean;
 }
 
-export interface Reader {
-  /** Do records of the schema have a key? Null: that is not known. */
-  hasKey: boolean | null;
-  /** May the person see the failed records themselves? */
-  mayReadErrors: boolean;
-}
-
-export function explainUpload(upload: Upload, reader: Reader): UploadExplanation {
-  const words = findWords(upload, reader);
+/**
+ * @param hasKey do records of the schema have a key? null: that is not known
+ * @param mayReadErrors may the person see the failed records themselves?
+ */
+export function explainUpload(upload: Upload, hasKey: boolean | null, mayReadErrors = true): UploadExplanation {
+  const words = findWords(upload, hasKey, mayReadErrors);
   return {
     tone: STATES[stateOf(upload)].tone ?? 'info',
     count: 0,
@@ -49,7 +46,7 @@ export function explainUpload(upload: Upload, reader: Reader): UploadExplanation
   };
 }
 
-function findWords(upload: Upload, { hasKey, mayReadErrors }: Reader): Words {
+function findWords(upload: Upload, hasKey: boolean | null, mayReadErrors: boolean): Words {
   if (upload.deletedAt !== undefined) return { now: 'now.deleting', next: 'next.nothing' };
   switch (upload.phase) {
     case 'Complete':

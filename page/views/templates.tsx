@@ -30,15 +30,17 @@ export function Templates({ namespace }: { namespace: SessionNamespace }) {
 
 function List({ items, namespace }: { items: SchemaName[]; namespace: string }) {
   return (
-    <ul class="app-card app-list">
-      {items.map(({ name, ready }) => (
-        <li key={name} class="app-top">
-          <Link href={routes.template(namespace, name)} class="usa-link app-strong">
-            {name}
-          </Link>
-          {!ready && <span class="app-tag app-tag--warning app-tag--plain">{t('templates.not-ready')}</span>}
-        </li>
-      ))}
-    </ul>
+    <div class="app-card">
+      <ul class="app-list">
+        {items.map(({ name, ready }) => (
+          <li key={name} class="app-top">
+            <Link href={routes.template(namespace, name)} class="usa-link app-strong">
+              {name}
+            </Link>
+            {!ready && <span class="app-tag app-tag--warning app-tag--plain">{t('templates.not-ready')}</span>}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }

@@ -69,10 +69,8 @@ interface PartsProps {
 function UploadParts({ namespace, upload, onChanged }: PartsProps) {
   const schema = useSchema(namespace.name, upload.schema);
   const mayReadErrors = namespace.mayReadErrors || upload.createdBy === session.value?.user;
-  const words = explainUpload(upload, {
-    hasKey: schema === null ? null : schema.primaryKey.length > 0,
-    mayReadErrors,
-  });
+  const hasKey = schema === null ? null : schema.primaryKey.length > 0;
+  const words = explainUpload(upload, hasKey, mayReadErrors);
   return (
     <>
       <div class="app-top">

@@ -5,7 +5,9 @@ import { visibleName } from '#api/visible-name.ts';
 import { matchColumns } from '#page/check/match-columns.ts';
 import type { Choice } from './propose-columns.ts';
 
-/** Names only the columns whose own names do not say what was chosen, so that a file of thousands of columns needs few. */
+/**
+ * Names only the columns whose own names do not say what was chosen, so that a file of thousands of columns needs few.
+ */
 export function toMapping(
   header: readonly string[],
   spec: RecordSchemaSpec,

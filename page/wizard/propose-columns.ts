@@ -34,7 +34,9 @@ export interface Proposal {
 const LEAST_SCORE = 0.55;
 /** Values of a kind that is distinct say enough without a name, where no other column and no other field is such. */
 const BY_VALUES = 0.56;
-/** More pairs of columns and fields would hold up the page; then names alone count, which the schema has found already. */
+/**
+ * More pairs of columns and fields would hold up the page; then names alone count, which the schema has found already.
+ */
 const MOST_PAIRS = 40_000;
 
 interface Pair {

@@ -1,4 +1,6 @@
-/** Whether sample values of a column look like values of a field. Pure, and no verdict: the check says what is a fault. */
+/**
+ * Whether sample values of a column look like values of a field. Pure, and no verdict: the check says what is a fault.
+ */
 
 /** What of a field says how its values look. */
 export interface FieldKind {

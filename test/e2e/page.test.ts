@@ -113,11 +113,11 @@ describe('a clerk', () => {
       await tab.getByLabel(`What is the column “${column}”?`).selectOption(field);
     }
     await tab.getByRole('button', { name: 'Continue' }).click();
-    await heading(tab, '2 records have faults');
+    await heading(tab, '2 records have mistakes');
     await tab.getByText('Row 3: name is required').waitFor();
     await expectGood(tab);
     await tab.getByRole('button', { name: 'Send the file' }).click();
-    await tab.getByRole('button', { name: 'Send with faults' }).click();
+    await tab.getByRole('button', { name: 'Send with mistakes' }).click();
 
     await tab.waitForURL(/\/uploads\/.+/);
     await heading(tab, 'Mistakes in the records');
@@ -147,7 +147,7 @@ describe('a clerk', () => {
     // The next file of this kind needs no question, and the list shows both.
     await tab.goto(`${page.origin}${NEW}`);
     await pick(tab, await page.write('more.csv', 'No;Full name;Member since\n5;Di;2010-10-10\n'), schema);
-    await heading(tab, 'No faults were found');
+    await heading(tab, 'No mistakes were found');
     await tab.getByRole('button', { name: 'Send the file' }).click();
     await tab.waitForURL(/\/uploads\/.+/);
     await tab.getByText('The record of the file is loaded.').first().waitFor({ timeout: 60_000 });
@@ -232,7 +232,7 @@ describe('a clerk', () => {
     await select.focus();
     await tab.keyboard.type(schema);
     await press('Continue');
-    await heading(tab, 'No faults were found');
+    await heading(tab, 'No mistakes were found');
     await expectGood(tab);
     await press('Send the file');
     await tab.waitForURL(/\/uploads\/.+/);

@@ -221,7 +221,8 @@ test('who may not read failed records sees how many there are', async () => {
   // What alice may do is known from the tests before.
   const tab = await open(`/page/${NAMESPACE}/uploads/of-bob`, { user: 'carol' });
   await tab.getByText('You may see how many records have mistakes, but not the records themselves.').waitFor();
-  expect(await tab.getByText('Get the failed records').count()).toBe(0);
+  await tab.getByText('Tell the person who has sent the file').waitFor();
+  expect(await tab.getByRole('button', { name: 'Get the failed records' }).count()).toBe(0);
   await look(tab, 'upload-faults-of-others');
   await tab.context().close();
 });

@@ -51,13 +51,13 @@ test('asks what columns are, shows faults, sends, and knows the columns the next
   await tab.getByLabel('What is the column “Contact”?').selectOption('email');
   await goOn(tab);
 
-  await heading(tab, '1 record has faults');
+  await heading(tab, '1 record has mistakes');
   await tab.getByText('Row 3: name is required').waitFor();
   await tab.getByText('a semicolon').waitFor();
   await look(tab, '4-check');
   await tab.getByRole('button', { name: 'Send the file' }).click();
-  await heading(tab, 'Send the file with its faults?');
-  await tab.getByRole('button', { name: 'Send with faults' }).click();
+  await heading(tab, 'Send the file with its mistakes?');
+  await tab.getByRole('button', { name: 'Send with mistakes' }).click();
   await tab.waitForURL(/\/uploads\/.+/);
 
   const [upload] = uploads();
@@ -95,7 +95,7 @@ test('suggests the schema whose columns fit, and needs no question for a good fi
   const before = uploads().length;
   const { context, tab } = await bench.open();
   await pickAndCheck(tab, await bench.write('good.csv', 'id,name,birth_date,email\n1,Ann,1980-02-28,a@example.org\n'));
-  await heading(tab, 'No faults were found');
+  await heading(tab, 'No mistakes were found');
   await tab.getByText('The 1 record of the file was checked.').waitFor();
   await tab.getByRole('button', { name: 'Send the file' }).click();
   await tab.waitForURL(/\/uploads\/.+/);

@@ -105,7 +105,7 @@ export const wizard = {
   'wizard.delimiter-tab': 'a tab',
   'wizard.delimiter-pipe': 'a vertical bar',
   'wizard.checking': 'Checking the file',
-  'wizard.checking-progress': '{read} of {size}, {records} records, {failed} with faults',
+  'wizard.checking-progress': '{read} of {size}, {records} records, {failed} with mistakes',
   'wizard.check-cancel': 'Stop the check',
   'wizard.check-whole': 'Check the whole file',
   'wizard.check-stopped': 'The check was stopped. You can send the file all the same, or check it again.',
@@ -113,8 +113,8 @@ export const wizard = {
   'wizard.rows-heading': 'The first records, as they will be stored',
   'wizard.rows-row': 'Row',
   'wizard.rows-empty': 'no value',
-  'wizard.rows-faults': 'Faults',
-  'wizard.result-good': 'No faults were found',
+  'wizard.rows-faults': 'Mistakes',
+  'wizard.result-good': 'No mistakes were found',
   'wizard.result-good-all': {
     one: 'The {count} record of the file was checked.',
     other: 'All {count} records of the file were checked.',
@@ -124,13 +124,13 @@ export const wizard = {
     other: '{count} records at the beginning of the file were checked.',
   },
   'wizard.result-bad': {
-    one: '{count} record has faults',
-    other: '{count} records have faults',
+    one: '{count} record has mistakes',
+    other: '{count} records have mistakes',
   },
   'wizard.result-bad-all': '{records} records were checked, which are all of the file.',
   'wizard.result-bad-part': '{records} records at the beginning of the file were checked.',
   'wizard.result-bad-do':
-    'Correct them in the file and choose it again, or send the file as it is: the records with faults are not stored, and you get them back as a file to correct.',
+    'Correct them in the file and choose it again, or send the file as it is: the records with mistakes are not stored, and you get them back as a file to correct.',
   'wizard.result-none': 'The file has no records',
   'wizard.result-none-text':
     'Below its first row there is nothing. Save the file with its records, and choose it again.',
@@ -173,13 +173,13 @@ export const wizard = {
   'wizard.fault-details': 'The exact words',
   'wizard.send': 'Send the file',
   'wizard.send-without-check': 'Send without a check',
-  'wizard.ask-heading': 'Send the file with its faults?',
+  'wizard.ask-heading': 'Send the file with its mistakes?',
   'wizard.ask-text': {
-    one: '{count} record has faults. It is not stored, and you get it back as a file after the upload. The others are loaded.',
+    one: '{count} record has mistakes. It is not stored, and you get it back as a file after the upload. The others are loaded.',
     other:
-      '{count} records have faults. They are not stored, and you get them back as a file after the upload. The others are loaded.',
+      '{count} records have mistakes. They are not stored, and you get them back as a file after the upload. The others are loaded.',
   },
   'wizard.ask-part': 'Only the beginning of the file was checked: there may be more.',
-  'wizard.ask-send': 'Send with faults',
+  'wizard.ask-send': 'Send with mistakes',
   'wizard.ask-back': 'Go back',
 } as const;

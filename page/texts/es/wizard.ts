@@ -109,7 +109,7 @@ export const wizard: Record<keyof typeof reference, Entry> = {
   'wizard.delimiter-tab': 'una tabulación',
   'wizard.delimiter-pipe': 'una barra vertical',
   'wizard.checking': 'Revisando el archivo',
-  'wizard.checking-progress': '{read} de {size}, {records} registros, {failed} con fallos',
+  'wizard.checking-progress': '{read} de {size}, {records} registros, {failed} con errores',
   'wizard.check-cancel': 'Detener la revisión',
   'wizard.check-whole': 'Revisar todo el archivo',
   'wizard.check-stopped': 'La revisión se detuvo. Puede enviar el archivo de todos modos o revisarlo de nuevo.',
@@ -117,8 +117,8 @@ export const wizard: Record<keyof typeof reference, Entry> = {
   'wizard.rows-heading': 'Los primeros registros, tal como se guardarán',
   'wizard.rows-row': 'Fila',
   'wizard.rows-empty': 'sin valor',
-  'wizard.rows-faults': 'Fallos',
-  'wizard.result-good': 'No se encontraron fallos',
+  'wizard.rows-faults': 'Errores',
+  'wizard.result-good': 'No se encontraron errores',
   'wizard.result-good-all': {
     one: 'Se revisó el único registro del archivo.',
     other: 'Se revisaron los {count} registros del archivo.',
@@ -128,13 +128,13 @@ export const wizard: Record<keyof typeof reference, Entry> = {
     other: 'Se revisaron {count} registros del principio del archivo.',
   },
   'wizard.result-bad': {
-    one: '{count} registro tiene fallos',
-    other: '{count} registros tienen fallos',
+    one: '{count} registro tiene errores',
+    other: '{count} registros tienen errores',
   },
   'wizard.result-bad-all': 'Se revisaron {records} registros, que son todos los del archivo.',
   'wizard.result-bad-part': 'Se revisaron {records} registros del principio del archivo.',
   'wizard.result-bad-do':
-    'Corríjalos en el archivo y elíjalo de nuevo, o envíe el archivo tal como está: los registros con fallos no se guardan, y los recibe de vuelta en un archivo para corregirlos.',
+    'Corríjalos en el archivo y elíjalo de nuevo, o envíe el archivo tal como está: los registros con errores no se guardan, y los recibe de vuelta en un archivo para corregirlos.',
   'wizard.result-none': 'El archivo no tiene registros',
   'wizard.result-none-text':
     'Debajo de la primera fila no hay nada. Guarde el archivo con sus registros y elíjalo de nuevo.',
@@ -177,13 +177,13 @@ export const wizard: Record<keyof typeof reference, Entry> = {
   'wizard.fault-details': 'El texto exacto',
   'wizard.send': 'Enviar el archivo',
   'wizard.send-without-check': 'Enviar sin revisión',
-  'wizard.ask-heading': '¿Enviar el archivo con sus fallos?',
+  'wizard.ask-heading': '¿Enviar el archivo con sus errores?',
   'wizard.ask-text': {
-    one: '{count} registro tiene fallos. No se guarda, y lo recibe de vuelta en un archivo después de la carga. Los demás se cargan.',
+    one: '{count} registro tiene errores. No se guarda, y lo recibe de vuelta en un archivo después de la carga. Los demás se cargan.',
     other:
-      '{count} registros tienen fallos. No se guardan, y los recibe de vuelta en un archivo después de la carga. Los demás se cargan.',
+      '{count} registros tienen errores. No se guardan, y los recibe de vuelta en un archivo después de la carga. Los demás se cargan.',
   },
   'wizard.ask-part': 'Solo se revisó el principio del archivo: puede haber más.',
-  'wizard.ask-send': 'Enviar con fallos',
+  'wizard.ask-send': 'Enviar con errores',
   'wizard.ask-back': 'Volver',
 };

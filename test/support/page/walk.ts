@@ -47,7 +47,7 @@ export async function walkPage({ page, tab, path, visit }: Walk): Promise<string
   await tab.getByRole('button', { name: 'Send the file' }).waitFor();
   await visit('check');
   await tab.getByRole('button', { name: 'Send the file' }).click();
-  await tab.getByRole('button', { name: 'Send with faults' }).click();
+  await tab.getByRole('button', { name: 'Send with mistakes' }).click();
   await tab.waitForURL(/\/uploads\/.+/);
   const name = new URL(tab.url()).pathname.split('/').at(-1)!;
   await follow({ page, tab, visit, name });

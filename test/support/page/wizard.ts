@@ -100,7 +100,10 @@ export interface PutEvent {
 
 export type PutDecision = 'pass' | 'cut';
 
-/** Sees each PUT of a part before the storage does. @param decide `cut` breaks the connection; a promise holds the part back */
+/**
+ * Sees each PUT of a part before the storage does. @param decide `cut` breaks the connection; a promise holds the part
+ * back
+ */
 export async function watchPuts(
   context: BrowserContext,
   endpoint: string,

@@ -145,6 +145,6 @@ it.each(Object.entries(PACKS))('%s', async (_name, pack) => {
       const { schema, columnTypes } = file;
       await expectAsRunner(ask, { ...pack(file, choose), schema, columnTypes });
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });

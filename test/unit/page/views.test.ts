@@ -220,7 +220,7 @@ describe('how an upload stands', () => {
 
 describe('what a person is told', () => {
   const words = (each: Upload, hasKey: boolean | null = true) => {
-    const { now, next, mayRetry, maySendAgain, tone, message } = explainUpload(each, { hasKey, mayReadErrors: true });
+    const { now, next, mayRetry, maySendAgain, tone, message } = explainUpload(each, hasKey);
     return { now, next, mayRetry, maySendAgain, tone, isForPerson: message?.isForPerson ?? null };
   };
 
@@ -310,7 +310,7 @@ describe('what a person is told', () => {
 
   it('not to correct the records of somebody else', () => {
     const faulty = complete({ total: 3, succeeded: 2, failed: 1 });
-    const { next, maySendAgain } = explainUpload(faulty, { hasKey: true, mayReadErrors: false });
+    const { next, maySendAgain } = explainUpload(faulty, true, false);
     expect([next, maySendAgain]).toEqual(['next.mend-of-others', false]);
   });
 
@@ -319,10 +319,10 @@ describe('what a person is told', () => {
       for (const type of ['Accepted', 'Degraded', 'Failed']) {
         const phase = type === 'Failed' ? 'Failed' : 'Pending';
         const status = type === 'Accepted' ? 'False' : 'True';
-        const { now, next } = explainUpload(upload('u', { phase, conditions: [condition(type, status, reason)] }), {
-          hasKey: null,
-          mayReadErrors: true,
-        });
+        const { now, next } = explainUpload(
+          upload('u', { phase, conditions: [condition(type, status, reason)] }),
+          null,
+        );
         for (const language of ['en', 'es'] as Language[]) {
           expect(text(now, { count: 2 }, language) + text(next, {}, language)).not.toMatch(/\{|undefined/);
         }

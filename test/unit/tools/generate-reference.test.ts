@@ -140,7 +140,8 @@ describe('generate-reference.ts --check', () => {
       'kube',
       'ledger',
       'operator',
-      'page/texts', 'page/views',
+      'page/texts',
+      'page/views',
       's3',
       'tools',
     ];

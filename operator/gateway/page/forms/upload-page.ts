@@ -33,7 +33,7 @@ export function renderUpload(view: View, page: UploadPage): string {
   const { t } = view;
   const { upload, mayUpload } = page;
   const { namespace, schema } = upload;
-  const { maySendAgain } = explainUpload(upload, readerOf(page));
+  const { maySendAgain } = explainUpload(upload, page.hasKey, page.faults.mayRead);
   const content = html`${renderState(view, page)}
 ${renderRefresh(view, page)}
 ${renderCounts(view, upload)}
@@ -43,10 +43,8 @@ ${renderLink(formPaths.uploads(namespace), t('forms.back'))}`;
   return renderFrame(view, t('forms.status', { file: upload.file.name }), content);
 }
 
-const readerOf = ({ hasKey, faults }: UploadPage) => ({ hasKey, mayReadErrors: faults.mayRead });
-
-function renderState({ t }: View, page: UploadPage): Html {
-  const { tone, now, count, next, message } = explainUpload(page.upload, readerOf(page));
+function renderState({ t }: View, { upload, hasKey, faults }: UploadPage): Html {
+  const { tone, now, count, next, message } = explainUpload(upload, hasKey, faults.mayRead);
   const content = html`<p>${t(now, { count } as never)}</p>
 <p><strong>${t('upload.next')}:</strong> ${t(next)}</p>
 ${message !== null && message.text !== '' && renderMessage(t(message.isForPerson ? 'upload.message-person' : 'upload.message-administrator'), message.text)}`;
