@@ -12,13 +12,26 @@ export const session = signal<Session | null>(null);
 /** Set while requests wait until the person has signed in again: a dialog asks for that. */
 export const signInRequest = signal<SignInRequest | null>(null);
 
-/** The tab in which somebody has signed in tells all others. */
+/** Tabs tell each other the user that is signed in now, or that the session was ended. */
 const CHANNEL = 'batch-upload-session';
+const SIGNED_OUT = '';
+
+function tell(user: string): void {
+  const channel = new BroadcastChannel(CHANNEL);
+  channel.postMessage(user);
+  channel.close();
+}
 
 export function tellSignedIn(): void {
-  const channel = new BroadcastChannel(CHANNEL);
-  channel.postMessage('signed-in');
-  channel.close();
+  if (session.value !== null) tell(session.value.user);
+}
+
+let isLeaving = false;
+
+/** Must be called before this tab goes elsewhere: a tab hears its own news. */
+export function tellSignedOut(): void {
+  isLeaving = true;
+  tell(SIGNED_OUT);
 }
 
 /** Asks who is signed in, and keeps the answer. @throws ProblemError with status 401 when nobody is */
@@ -39,10 +52,15 @@ async function fetchSession(): Promise<Session> {
   return (await response.json()) as Session;
 }
 
-/** Watches who signs in in other tabs: what this page shows must not become the page of somebody else. @returns the end */
-export function followSignIns(): () => void {
+/**
+ * Watches who signs in and out in other tabs: what this page shows must not become the page of somebody else.
+ * @returns the end
+ */
+export function followSignIns(onSignedOut: () => void): () => void {
   const channel = new BroadcastChannel(CHANNEL);
-  channel.onmessage = async () => {
+  channel.onmessage = async ({ data }) => {
+    if (data === SIGNED_OUT) return isLeaving || onSignedOut();
+    if (data === session.value?.user) return;
     const before = session.value;
     const found = await loadSession().catch(() => null);
     if (found !== null && before !== null && found.user !== before.user) {

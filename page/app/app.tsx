@@ -1,6 +1,6 @@
 /** The whole page: who is signed in, the frame, and the view that the address names. */
 import { useEffect, useState } from 'preact/hooks';
-import { followSignIns, loadSession, session, signInRequest } from '#page/api/api.ts';
+import { followSignIns, loadSession, session, signInRequest, tellSignedIn } from '#page/api/api.ts';
 import { ProblemError } from '#page/api/problem-error.ts';
 import { t } from '#page/texts/language.ts';
 import { Announcer } from './components/announcer.tsx';
@@ -11,7 +11,7 @@ import { CurrentView } from './current-view.tsx';
 import { ErrorBoundary } from './error-boundary.tsx';
 import { Header } from './header.tsx';
 import { Notices } from './notices.tsx';
-import { route } from './router.ts';
+import { isGuarded, route } from './router.ts';
 import { SignInDialog } from './sign-in-dialog.tsx';
 import { SignInPage } from './sign-in-page.tsx';
 
@@ -39,10 +39,11 @@ function SignedIn() {
   const [refusal, setRefusal] = useState<unknown>(null);
   const load = () => {
     setRefusal(null);
-    loadSession().catch(setRefusal);
+    loadSession().then(tellSignedIn, setRefusal);
   };
   useEffect(load, []);
-  useEffect(followSignIns, []);
+  // What was shown is no longer for whoever sits here. A file that is being sent waits for the next sign-in instead.
+  useEffect(() => followSignIns(() => isGuarded() || location.reload()), []);
 
   if (session.value !== null) return <CurrentView key={JSON.stringify(route.value)} route={route.value} />;
   if (refusal === null) return <Loading />;

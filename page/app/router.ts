@@ -20,6 +20,9 @@ export function guardLeaving(ask: () => boolean): () => void {
   };
 }
 
+/** Would a person be asked before this view is left? */
+export const isGuarded = (): boolean => mayLeave !== null;
+
 export const mayLeaveView = (): boolean => mayLeave?.() ?? true;
 
 export function startRouter(): void {

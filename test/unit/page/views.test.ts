@@ -75,9 +75,10 @@ describe('the address', () => {
     ['/page/n/team-a/uploads/api-1.2', { view: 'upload', namespace: 'team-a', name: 'api-1.2' }],
     ['/page/n/team-a/templates', { view: 'templates', namespace: 'team-a' }],
     ['/page/n/team-a/templates/people', { view: 'template', namespace: 'team-a', name: 'people' }],
-    ...['forms', 'login', 'signed-in', 'assets', 'new', 'uploads', 'n'].map(
-      (name): [string, Route] => [`/page/n/${name}`, { view: 'uploads', namespace: name }],
-    ),
+    ...['forms', 'login', 'signed-in', 'assets', 'new', 'uploads', 'n'].map((name): [string, Route] => [
+      `/page/n/${name}`,
+      { view: 'uploads', namespace: name },
+    ]),
     ['/page/n/new/new', { view: 'new', namespace: 'new' }],
     ['/page/n', { view: 'home' }],
     ['/page/team-a', { view: 'unknown' }],
