@@ -1,6 +1,6 @@
 import { formatList } from '#page/texts/format.ts';
 import { language, t } from '#page/texts/language.ts';
-import type { ColumnError } from './find-column-errors.ts';
+import { type ColumnError, MOST_COLUMNS, MOST_NAME_CHARACTERS } from './find-column-errors.ts';
 import type { LoadedSchema } from './load-schema.ts';
 
 /** What is wrong with the columns, and what to do, for a person. */
@@ -17,6 +17,13 @@ export function columnErrorText(error: ColumnError, header: readonly string[], s
       return t('wizard.columns-same-name', { name: header[error.column]! });
     case 'Nameless':
       return t('wizard.columns-nameless-text');
+    case 'LongName':
+      return t('wizard.columns-long-name', {
+        name: `${header[error.column]!.slice(0, 40)}…`,
+        most: MOST_NAME_CHARACTERS,
+      });
+    case 'TooMany':
+      return t('wizard.columns-too-many', { most: MOST_COLUMNS });
     case 'Missing':
       return t('wizard.columns-missing', { count: error.fields.length, fields: list(error.fields) });
     case 'Order':

@@ -9,9 +9,15 @@ export type ColumnError =
   | { kind: 'Twice'; column: number; field: string }
   | { kind: 'SameName'; column: number }
   | { kind: 'Nameless'; column: number }
+  | { kind: 'LongName'; column: number }
+  | { kind: 'TooMany' }
   | { kind: 'Missing'; fields: string[] }
   | { kind: 'Order' }
   | { kind: 'Nothing' };
+
+/** The most columns that an upload can say something of, and the most characters of their names. */
+export const MOST_COLUMNS = 1000;
+export const MOST_NAME_CHARACTERS = 1024;
 
 /** @returns nothing when a file with these columns is loaded */
 export function findColumnErrors(
@@ -19,7 +25,9 @@ export function findColumnErrors(
   spec: RecordSchemaSpec,
   choices: readonly Choice[],
 ): ColumnError[] {
-  const match = matchColumns(header, spec, toMapping(header, spec, choices));
+  const mapping = toMapping(header, spec, choices);
+  const match = matchColumns(header, spec, mapping);
+  const named = new Set(mapping.map(({ name }) => name));
   const columns = match.fieldOfColumn.map((_, column) => column);
   const twice = findTwice(choices);
   const same = findSameNames(header);
@@ -30,8 +38,10 @@ export function findColumnErrors(
     const name = header[column]!;
     if (twice.has(column)) return [{ kind: 'Twice', column, field: twice.get(column)! }];
     if (visibleName(name) === '') return match.unknown.includes(name) ? [{ kind: 'Nameless', column }] : [];
+    if (named.has(name) && [...name].length > MOST_NAME_CHARACTERS) return [{ kind: 'LongName', column }];
     return isUnclear(column) ? [{ kind: 'SameName', column }] : [];
   });
+  if (mapping.length > MOST_COLUMNS) errors.push({ kind: 'TooMany' });
   if (!match.positions.some((position) => position !== -1)) return [...errors, { kind: 'Nothing' }];
   if (match.missing.length > 0) errors.push({ kind: 'Missing', fields: match.missing });
   if (match.isDisordered) errors.push({ kind: 'Order' });

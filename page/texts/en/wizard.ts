@@ -71,6 +71,10 @@ export const wizard = {
   'wizard.columns-nameless': '(a column without a name)',
   'wizard.columns-nameless-text':
     'A column in the middle of the file has no name. Write a name into its first row, and choose the file again.',
+  'wizard.columns-long-name':
+    'The name of the column “{name}” has more than {most} characters. Write a shorter one into the file, and choose the file again.',
+  'wizard.columns-too-many':
+    'More than {most} columns need to be explained. Take columns that are not needed out of the file, and choose it again.',
   'wizard.columns-label': 'What is the column “{name}”?',
   'wizard.columns-ignore': 'Do not load this column',
   'wizard.columns-required': '{field} (required)',

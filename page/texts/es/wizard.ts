@@ -75,6 +75,10 @@ export const wizard: Record<keyof typeof reference, Entry> = {
   'wizard.columns-nameless': '(una columna sin nombre)',
   'wizard.columns-nameless-text':
     'Una columna en medio del archivo no tiene nombre. Escriba un nombre en su primera fila y elija el archivo de nuevo.',
+  'wizard.columns-long-name':
+    'El nombre de la columna «{name}» tiene más de {most} caracteres. Escriba uno más corto en el archivo y elija el archivo de nuevo.',
+  'wizard.columns-too-many':
+    'Hay que explicar más de {most} columnas. Quite del archivo las columnas que no hacen falta y elíjalo de nuevo.',
   'wizard.columns-label': '¿Qué es la columna «{name}»?',
   'wizard.columns-ignore': 'No cargar esta columna',
   'wizard.columns-required': '{field} (obligatorio)',

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { findColumnFault } from '#api/file-schema.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import * as gateway from '#operator/gateway/model/columns.ts';
 import { matchColumns } from '#page/check/match-columns.ts';
 import { findTwice, toColumns, toMapping } from '#page/wizard/columns.ts';
-import { findColumnErrors } from '#page/wizard/find-column-errors.ts';
+import { findColumnErrors, MOST_COLUMNS, MOST_NAME_CHARACTERS } from '#page/wizard/find-column-errors.ts';
 import type { Choice } from '#page/wizard/propose-columns.ts';
 
 function schema(fields: string[], more: Partial<RecordSchemaSpec> = {}): RecordSchemaSpec {
@@ -88,6 +89,18 @@ describe('findColumnErrors', () => {
     expect(same.map(({ kind }) => kind)).toContain('SameName');
     const nameless = findColumnErrors(['name', '', 'city'], spec, [field('name'), 'ignore', field('city')]);
     expect(nameless).toEqual([{ kind: 'Nameless', column: 1 }]);
+  });
+
+  it('finds what no upload could say of the columns, before the file is sent', () => {
+    const long = 'n'.repeat(MOST_NAME_CHARACTERS + 1);
+    expect(findColumnErrors(['Who', long], spec, [field('name'), field('city')])).toEqual([
+      { kind: 'LongName', column: 1 },
+    ]);
+    expect(findColumnErrors(['Who', long.slice(1)], spec, [field('name'), field('city')])).toEqual([]);
+    const others = Array.from({ length: MOST_COLUMNS + 1 }, (_, i) => `other ${i}`);
+    const choices = [field('name'), field('city'), ...others.map((): Choice => 'ignore')];
+    expect(findColumnErrors(['name', 'city', ...others], spec, choices)).toEqual([{ kind: 'TooMany' }]);
+    expect([MOST_COLUMNS, MOST_NAME_CHARACTERS]).toEqual([gateway.MOST_COLUMNS, gateway.MOST_NAME_CHARACTERS]);
   });
 
   it('says when the schema wants its own order', () => {
