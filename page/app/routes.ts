@@ -5,7 +5,10 @@ export type Route =
   | { view: 'uploads' | 'new' | 'templates'; namespace: string }
   | { view: 'upload' | 'template'; namespace: string; name: string };
 
-const path = (...segments: string[]) => `/page/${segments.map(encodeURIComponent).join('/')}`;
+/** No namespace stands where a path of the page itself does: each may be called `forms`, `login` or `assets`, too. */
+const NAMESPACES = 'n';
+
+const path = (...segments: string[]) => `/page/${[NAMESPACES, ...segments].map(encodeURIComponent).join('/')}`;
 
 export const routes = {
   home: () => '/page/',
@@ -20,10 +23,12 @@ export const routes = {
 
 export function parseRoute(pathname: string): Route {
   const segments = readSegments(pathname);
-  const [namespace, second, name] = segments ?? [];
-  if (segments === null || segments.length > 3) return { view: 'unknown' };
+  if (segments?.length === 0) return { view: 'home' };
+  const [root, namespace, second, name] = segments ?? [];
+  if (segments?.length === 1 && root === 'signed-in') return { view: 'signed-in' };
+  if (segments === null || segments.length > 4 || root !== NAMESPACES) return { view: 'unknown' };
   if (namespace === undefined) return { view: 'home' };
-  if (second === undefined) return namespace === 'signed-in' ? { view: 'signed-in' } : { view: 'uploads', namespace };
+  if (second === undefined) return { view: 'uploads', namespace };
   if (name === undefined) {
     if (second === 'new' || second === 'templates') return { view: second, namespace };
     return second === 'uploads' ? { view: 'uploads', namespace } : { view: 'unknown' };

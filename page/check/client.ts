@@ -3,13 +3,18 @@ import type { DeclaredFormat } from '#api/source-format.ts';
 import type { CheckEvent, CheckRequest, FileFacts, FromWorker, ToWorker, WholeFault } from './types.ts';
 import workerUrl from './worker.ts?worker&url';
 
-/** Finds out what a file is, without a schema. */
-export function inspectFile(file: File, declared: DeclaredFormat): Promise<FileFacts | WholeFault> {
+/** Finds out what a file is, without a schema. Never settles when the signal aborts before. */
+export function inspectFile(
+  file: File,
+  declared: DeclaredFormat,
+  signal?: AbortSignal,
+): Promise<FileFacts | WholeFault> {
   return new Promise((resolve) => {
-    run({ type: 'inspect', file, declared }, (message) => {
+    const { cancel } = run({ type: 'inspect', file, declared }, (message) => {
       if (message.type === 'inspected') resolve(message.result);
       else if (message.type === 'failed') resolve(message.fault);
     });
+    signal?.addEventListener('abort', cancel);
   });
 }
 

@@ -69,9 +69,12 @@ export function fill(language: Language, entry: Entry, values: TextValues): stri
   return pattern.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
     if (value === undefined) return whole;
-    return typeof value === 'number' ? numberFormat(language).format(value) : value;
+    return typeof value === 'number' ? numberFormat(language).format(value) : value.replace(TURNS_TEXT, '\uFFFD');
   });
 }
+
+/** Characters that turn the direction of the text behind them: a file name with one would turn the sentence around it. */
+const TURNS_TEXT = /[\u202A-\u202E\u2066-\u2069]/g;
 
 function choose(language: Language, entry: Plural, count: string | number | undefined): string {
   return entry[pluralRules(language).select(Number(count))] ?? entry.other;

@@ -1,5 +1,5 @@
 /** The first step: a file, and what its records are. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Alert } from '#page/app/components/alert.tsx';
 import { Button } from '#page/app/components/button.tsx';
 import { FileInput } from '#page/app/components/file-input.tsx';
@@ -42,28 +42,36 @@ type Look =
 export function PickStep({ namespace, picked, schema, onPicked, onSchema, onResume }: PickStepProps) {
   const [look, setLook] = useState<Look>({ at: 'nothing' });
   useDropsOutside();
-  const inspect = async (file: File, mark: FileMark) => {
+  const begin = useOnlyLatest();
+  const inspect = async (file: File, mark: FileMark, signal: AbortSignal) => {
     setLook({ at: 'looking', name: file.name });
-    const facts = await inspectFile(file, {});
+    const facts = await inspectFile(file, {}, signal);
     if ('reason' in facts) return setLook({ at: 'broken', fault: facts });
     setLook({ at: 'nothing' });
     onPicked({ file, mark, facts });
   };
   const pick = async (file: File) => {
+    const signal = begin();
     onPicked(null);
     setLook({ at: 'looking', name: file.name });
     const found = await lookAt(file);
+    if (signal.aborted) return;
     if (!found.ok) return setLook({ at: 'refused', fault: found.fault });
     const recognized = createUnfinishedStore(namespace).recognize(found.mark);
     if (recognized?.kind === 'Same') return setLook({ at: 'same', ...found, unfinished: recognized.unfinished });
     if (recognized) return setLook({ at: 'changed', ...found, unfinished: recognized.unfinished });
-    await inspect(file, found.mark);
+    await inspect(file, found.mark, signal);
+  };
+  const refuse = (fault: PickFault) => {
+    begin();
+    onPicked(null);
+    setLook({ at: 'refused', fault });
   };
   return (
     <div class="app-stack">
       <PageHeading title={t('wizard.pick-heading')} />
       {look.at === 'nothing' && picked === null && <UnfinishedFiles namespace={namespace} />}
-      <Drop onFile={(file) => void pick(file)} onFault={(fault) => setLook({ at: 'refused', fault })}>
+      <Drop onFile={(file) => void pick(file)} onFault={refuse}>
         <FileInput
           id="wizard-file"
           label={t('wizard.pick-label')}
@@ -80,7 +88,7 @@ export function PickStep({ namespace, picked, schema, onPicked, onSchema, onResu
         <Known
           look={look}
           onResume={() => onResume(look.file, look.unfinished)}
-          onAnew={() => void inspect(look.file, look.mark)}
+          onAnew={() => void inspect(look.file, look.mark, begin())}
         />
       )}
       {picked !== null && look.at === 'nothing' && (
@@ -93,6 +101,17 @@ export function PickStep({ namespace, picked, schema, onPicked, onSchema, onResu
       )}
     </div>
   );
+}
+
+/** A look at one file ends when another one is picked, or the step is left. @returns a function that begins a look */
+function useOnlyLatest(): () => AbortSignal {
+  const latest = useRef(new AbortController());
+  useEffect(() => () => latest.current.abort(), []);
+  return () => {
+    latest.current.abort();
+    latest.current = new AbortController();
+    return latest.current.signal;
+  };
 }
 
 function Looking({ name }: { name: string }) {

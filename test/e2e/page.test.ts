@@ -21,7 +21,7 @@ afterAll(async () => {
   await e2e?.close();
 });
 
-const NEW = `/page/${NAMESPACE}/new`;
+const NEW = `/page/n/${NAMESPACE}/new`;
 /** So many records with cells of so many characters are more than 100 MB, which are sent in parts. */
 const LARGE = 11_000;
 const CELL = 10_000;
@@ -152,14 +152,14 @@ describe('a clerk', () => {
     await tab.waitForURL(/\/uploads\/.+/);
     await tab.getByText('The record of the file is loaded.').first().waitFor({ timeout: 60_000 });
     expect((await rows()).at(-1)).toBe('5|Di|2010-10-10');
-    await tab.goto(`${page.origin}/page/${NAMESPACE}`);
+    await tab.goto(`${page.origin}/page/n/${NAMESPACE}`);
     await tab.getByRole('link', { name: 'members.csv' }).waitFor();
     await tab.getByRole('link', { name: 'more.csv' }).waitFor();
     await expectGood(tab);
 
     // Somebody else with the same role sees neither.
     const other = await page.addPerson('batch-upload-uploader');
-    const others = await page.open(other, `/page/${NAMESPACE}`);
+    const others = await page.open(other, `/page/n/${NAMESPACE}`);
     stack.defer(() => others.context.close());
     await heading(others.tab, 'No file has been sent yet');
   });
@@ -251,7 +251,7 @@ describe('a clerk', () => {
 
 it('the gateways of the cluster serve the page of the image, which asks everybody to sign in', async () => {
   const origin = await findGateway(e2e.cluster);
-  const html = await fetch(`${origin}/page/${NAMESPACE}`);
+  const html = await fetch(`${origin}/page/n/${NAMESPACE}`);
   expect(html.status).toBe(200);
   const text = await html.text();
   expect(html.headers.get('content-security-policy')).toContain("script-src 'self'");

@@ -97,6 +97,26 @@ describe('the page', () => {
     });
   });
 
+  it.each([
+    ['GET', '/page/%'],
+    ['POST', '/page/'],
+    ['GET', '/page/assets/main-0000.js'],
+    ['GET', '/page/session'],
+    ['POST', '/page/logout'],
+    ['GET', '/v1/namespaces/n/uploads'],
+    ['GET', '/nothing'],
+  ])('a refusal of %s %s is no document, and nobody keeps it', async (method, path) => {
+    const answer = await fetch(page.origin + path, { method, headers: { 'content-type': 'text/plain' } });
+    expect(answer.ok).toBe(false);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': 'application/problem+json; charset=utf-8',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'cache-control': 'no-store',
+    });
+  });
+
   it('has files that browsers keep for ever, small on the wire', async () => {
     const answer = await get('/page/assets/main-1a2b.js');
     expect(await answer.text()).toBe(SCRIPT);

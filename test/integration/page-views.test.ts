@@ -131,7 +131,7 @@ const heading = (tab: Page, name: string) => tab.getByRole('heading', { name, ex
 const files = (tab: Page) => tab.locator('tbody th .usa-link').allTextContents();
 
 test('the list is live, is filtered, and comes in pages', async () => {
-  const tab = await open(`/page/${NAMESPACE}`);
+  const tab = await open(`/page/n/${NAMESPACE}`);
   await heading(tab, 'No file has been sent yet');
   await look(tab, 'uploads-empty');
 
@@ -170,7 +170,7 @@ test('the list is live, is filtered, and comes in pages', async () => {
 
 test('an upload says live what happens, what is wrong, and what to do', async () => {
   putUpload('u', { status: { phase: 'Planning' } });
-  const tab = await open(`/page/${NAMESPACE}/uploads/u`);
+  const tab = await open(`/page/n/${NAMESPACE}/uploads/u`);
   await tab.getByText('The file is being read to find its records.').waitFor();
   const records = { total: 1000, processed: 420, succeeded: 420, failed: 0, duplicate: 0 };
   const status = { phase: 'Processing', records, recordsPerSecond: 100 };
@@ -190,7 +190,7 @@ test('an upload says live what happens, what is wrong, and what to do', async ()
 
 test('failed records are shown as text, explained, and come as a file', async () => {
   await putLoaded('faulty');
-  const tab = await open(`/page/${NAMESPACE}/uploads/faulty`);
+  const tab = await open(`/page/n/${NAMESPACE}/uploads/faulty`);
   await heading(tab, 'A date does not exist, or is written in another way');
   await heading(tab, 'nobody is no name');
   await tab.getByText('3 records were not loaded.').waitFor();
@@ -219,7 +219,7 @@ test('who may not read failed records sees how many there are', async () => {
   await putLoaded('of-bob', 'oidc:bob');
   page.bench.allow(({ resourceAttributes: { subresource } }) => subresource !== 'errors');
   // What alice may do is known from the tests before.
-  const tab = await open(`/page/${NAMESPACE}/uploads/of-bob`, { user: 'carol' });
+  const tab = await open(`/page/n/${NAMESPACE}/uploads/of-bob`, { user: 'carol' });
   await tab.getByText('You may see how many records have mistakes, but not the records themselves.').waitFor();
   await tab.getByText('Tell the person who has sent the file').waitFor();
   expect(await tab.getByRole('button', { name: 'Get the failed records' }).count()).toBe(0);
@@ -233,7 +233,7 @@ test('a failed upload is tried again once it was seen as it is, and an upload is
     conditions: [condition('Failed', 'True', 'BackoffLimitExceeded', 'It was retried.')],
   };
   putUpload('broken', { status: failed });
-  const tab = await open(`/page/${NAMESPACE}/uploads/broken`);
+  const tab = await open(`/page/n/${NAMESPACE}/uploads/broken`);
   await tab.getByRole('button', { name: 'Try again' }).click();
   await heading(tab, 'Try this upload again?');
   await look(tab, 'upload-retry');
@@ -254,13 +254,13 @@ test('a failed upload is tried again once it was seen as it is, and an upload is
   await heading(tab, 'Delete this upload?');
   await look(tab, 'upload-delete');
   await tab.getByRole('dialog').getByRole('button', { name: 'Delete this upload' }).click();
-  await tab.waitForURL(`${page.origin}/page/${NAMESPACE}`);
+  await tab.waitForURL(`${page.origin}/page/n/${NAMESPACE}`);
   expect(page.api.all('batchuploads')).toEqual([]);
   await tab.context().close();
 });
 
 test('a type of records says what a file must look like', async () => {
-  const tab = await open(`/page/${NAMESPACE}/templates`);
+  const tab = await open(`/page/n/${NAMESPACE}/templates`);
   await look(tab, 'record-types');
   await tab.getByRole('link', { name: 'members' }).click();
   await tab.getByText('A date, written as in 31.01.2025.').waitFor();
@@ -274,7 +274,7 @@ test('a type of records says what a file must look like', async () => {
 
 test('a session that has ended is renewed in another tab, and the page stays as it is', async () => {
   putUpload('kept', { status: COMPLETE });
-  const tab = await open(`/page/${NAMESPACE}`);
+  const tab = await open(`/page/n/${NAMESPACE}`);
   await tab.getByText('kept.csv').waitFor();
   await tab.getByLabel('Search by name').fill('kep');
   await tab.context().clearCookies();
@@ -297,7 +297,7 @@ test('a session that has ended is renewed in another tab, and the page stays as 
 
 test('the page is Spanish for who wants that, by keyboard, and keeps the language that is chosen', async () => {
   putUpload('uno', { status: COMPLETE });
-  const tab = await open(`/page/${NAMESPACE}`, { locale: 'es-MX' });
+  const tab = await open(`/page/n/${NAMESPACE}`, { locale: 'es-MX' });
   await heading(tab, 'Cargas');
   expect(await tab.locator('html').getAttribute('lang')).toBe('es');
   await look(tab, 'uploads-spanish');
@@ -315,10 +315,10 @@ test('the page is Spanish for who wants that, by keyboard, and keeps the languag
 });
 
 test('whoever signs out is signed out', async () => {
-  const tab = await open(`/page/${NAMESPACE}`);
+  const tab = await open(`/page/n/${NAMESPACE}`);
   await tab.getByRole('button', { name: 'Sign out' }).click();
-  await tab.waitForURL((url) => !url.pathname.startsWith(`/page/${NAMESPACE}`));
-  await tab.goto(`${page.origin}/page/${NAMESPACE}`);
+  await tab.waitForURL((url) => !url.pathname.startsWith(`/page/n/${NAMESPACE}`));
+  await tab.goto(`${page.origin}/page/n/${NAMESPACE}`);
   await heading(tab, 'Sign in');
   await look(tab, 'sign-in');
   await tab.context().close();

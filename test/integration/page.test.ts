@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 async function getFailedRecords(tab: Page, name: string): Promise<string[][]> {
-  await tab.goto(`${page.origin}/page/${NAMESPACE}/uploads/${name}`);
+  await tab.goto(`${page.origin}/page/n/${NAMESPACE}/uploads/${name}`);
   const [download] = await Promise.all([
     tab.waitForEvent('download'),
     tab.getByRole('button', { name: 'Get the failed records' }).click(),

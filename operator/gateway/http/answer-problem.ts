@@ -76,6 +76,14 @@ export function noteProblem(problem: Problem, { metrics, log }: { metrics: Gatew
   if (problem.cause !== undefined) log.warn({ err: problem.cause, problem: problem.type }, 'a request was refused');
 }
 
+/** Headers of an answer that is no document, so that no browser shows it as one, in a frame either. */
+export const NO_DOCUMENT = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'x-frame-options': 'DENY',
+};
+
+/** The answer has all of its headers from here: a path that cannot be read or does not exist is refused before any hook. */
 export function answerProblem(
   reply: FastifyReply,
   problem: Problem,
@@ -86,7 +94,7 @@ export function answerProblem(
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(Math.ceil(retryAfterSeconds)));
   return reply
     .code(problem.status)
-    .headers(headers)
+    .headers({ ...NO_DOCUMENT, ...headers })
     .header('content-type', 'application/problem+json')
     .header('cache-control', 'no-store')
     .send(JSON.stringify(problem.toJSON(request.url.split('?')[0])));

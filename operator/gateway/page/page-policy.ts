@@ -1,10 +1,10 @@
 /** What browsers may do with the answers below /page/. Pure. */
+import { NO_DOCUMENT } from '#operator/gateway/http/answer-problem.ts';
 
 /** Headers of every answer below /page/. */
 export const PAGE_HEADERS = {
   // An answer that is no document of ours is never one.
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  'x-frame-options': 'DENY',
+  ...NO_DOCUMENT,
   // With no-referrer a browser would send forms with the origin `null`.
   'referrer-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',

@@ -32,10 +32,10 @@ export async function walkPage({ page, tab, path, visit }: Walk): Promise<string
   await tab.getByRole('main').getByRole('link', { name: 'Sign in' }).click();
   await signIn(tab);
   await tab.getByRole('heading', { level: 1 }).waitFor();
-  await tab.goto(`${page.origin}/page/${NAMESPACE}`);
+  await tab.goto(`${page.origin}/page/n/${NAMESPACE}`);
   await tab.getByText('No file has been sent yet').waitFor();
   await visit('no-uploads');
-  await tab.goto(`${page.origin}/page/${NAMESPACE}/new`);
+  await tab.goto(`${page.origin}/page/n/${NAMESPACE}/new`);
   await tab.getByLabel('File with records').setInputFiles(path);
   await tab.getByLabel('Record type').waitFor();
   await visit('pick');
@@ -65,10 +65,10 @@ async function follow({ page, tab, visit, name }: Pick<Walk, 'page' | 'tab' | 'v
   await tab.getByText('2 records are not loaded, because there are mistakes in them.').waitFor();
   await tab.getByRole('heading', { name: 'A value is missing' }).waitFor();
   await visit('done');
-  await tab.goto(`${page.origin}/page/${NAMESPACE}`);
+  await tab.goto(`${page.origin}/page/n/${NAMESPACE}`);
   await tab.getByRole('link', { name: /members\.csv/ }).waitFor();
   await visit('uploads');
-  await tab.goto(`${page.origin}/page/${NAMESPACE}/templates`);
+  await tab.goto(`${page.origin}/page/n/${NAMESPACE}/templates`);
   await tab.getByRole('heading', { level: 1 }).waitFor();
   await visit('record-types');
 }

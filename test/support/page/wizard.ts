@@ -33,7 +33,7 @@ export async function startWizard(options: PageOptions = {}): Promise<WizardBenc
   made.defer(() => rm(folder, { recursive: true, force: true }));
   const page = made.use(await startPage({ filesFolder: await buildPage(), ...options }));
   const chromium = made.use(await startBrowser());
-  const address = `/page/${NAMESPACE}/new`;
+  const address = `/page/n/${NAMESPACE}/new`;
   const kept = made.move();
   const tab = async (context: BrowserContext) => {
     const opened = await context.newPage();

@@ -55,6 +55,11 @@ describe('the catalogue', () => {
     expect(lacking).toEqual([]);
   });
 
+  it('lets no value turn the direction of the words around it', () => {
+    const name = 'a\u202Egpj.exe\u2066';
+    expect(text('wizard.picked', { name, size: '9 bytes' }, 'en')).toBe('“a\uFFFDgpj.exe\uFFFD” (9 bytes)');
+  });
+
   it('says in Spanish something else than in English', () => {
     const same = keys.filter((key) => JSON.stringify(CATALOGUES.es[key]) === JSON.stringify(CATALOGUES.en[key]));
     expect(same.filter((key) => / /.test(JSON.stringify(CATALOGUES.en[key])))).toEqual([]);

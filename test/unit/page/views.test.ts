@@ -7,7 +7,7 @@ import { PHASES as PHASES_OF_GATEWAY, type UploadView } from '#operator/gateway/
 import { PHASES } from '#page/api/phases.ts';
 import type { Schema, SchemaField, Upload, UploadPage } from '#page/api/types.ts';
 import type { WatchEvent } from '#page/api/watch.ts';
-import { parseRoute, routes, signInPath } from '#page/app/routes.ts';
+import { parseRoute, type Route, routes, signInPath } from '#page/app/routes.ts';
 import { type Language, text } from '#page/texts/text.ts';
 import { describeField } from '#page/views/describe-field.ts';
 import { explainCode } from '#page/views/explain-code.ts';
@@ -65,18 +65,25 @@ const complete = (records: Upload['records'], facts: Partial<Upload> = {}) =>
   });
 
 describe('the address', () => {
-  it.each([
+  it.each<[path: string, route: Route]>([
     ['/page/', { view: 'home' }],
     ['/page', { view: 'home' }],
     ['/page/signed-in', { view: 'signed-in' }],
-    ['/page/team-a', { view: 'uploads', namespace: 'team-a' }],
-    ['/page/team-a/', { view: 'uploads', namespace: 'team-a' }],
-    ['/page/team-a/new', { view: 'new', namespace: 'team-a' }],
-    ['/page/team-a/uploads/api-1.2', { view: 'upload', namespace: 'team-a', name: 'api-1.2' }],
-    ['/page/team-a/templates', { view: 'templates', namespace: 'team-a' }],
-    ['/page/team-a/templates/people', { view: 'template', namespace: 'team-a', name: 'people' }],
-    ['/page/team-a/other', { view: 'unknown' }],
-    ['/page/team-a/uploads/a/b', { view: 'unknown' }],
+    ['/page/n/team-a', { view: 'uploads', namespace: 'team-a' }],
+    ['/page/n/team-a/', { view: 'uploads', namespace: 'team-a' }],
+    ['/page/n/team-a/new', { view: 'new', namespace: 'team-a' }],
+    ['/page/n/team-a/uploads/api-1.2', { view: 'upload', namespace: 'team-a', name: 'api-1.2' }],
+    ['/page/n/team-a/templates', { view: 'templates', namespace: 'team-a' }],
+    ['/page/n/team-a/templates/people', { view: 'template', namespace: 'team-a', name: 'people' }],
+    ...['forms', 'login', 'signed-in', 'assets', 'new', 'uploads', 'n'].map(
+      (name): [string, Route] => [`/page/n/${name}`, { view: 'uploads', namespace: name }],
+    ),
+    ['/page/n/new/new', { view: 'new', namespace: 'new' }],
+    ['/page/n', { view: 'home' }],
+    ['/page/team-a', { view: 'unknown' }],
+    ['/page/signed-in/new', { view: 'unknown' }],
+    ['/page/n/team-a/other', { view: 'unknown' }],
+    ['/page/n/team-a/uploads/a/b', { view: 'unknown' }],
     ['/elsewhere/team-a', { view: 'unknown' }],
     ['/page/%E0%A4%A', { view: 'unknown' }],
   ])('%s', (path, route) => {
@@ -86,7 +93,7 @@ describe('the address', () => {
   it('of each view leads back to it', () => {
     expect(parseRoute(routes.upload('a', 'b.c'))).toEqual({ view: 'upload', namespace: 'a', name: 'b.c' });
     expect(parseRoute(routes.template('a', 'x/../y'))).toEqual({ view: 'template', namespace: 'a', name: 'x/../y' });
-    expect(routes.new('a', 'p&q')).toBe('/page/a/new?schema=p%26q');
+    expect(routes.new('a', 'p&q')).toBe('/page/n/a/new?schema=p%26q');
     expect(signInPath('/page/a?mine=1&text=x')).toBe('/page/login?to=%2Fpage%2Fa%3Fmine%3D1%26text%3Dx');
   });
 });
