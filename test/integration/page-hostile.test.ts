@@ -189,3 +189,15 @@ test('tells a tab of one person when another one has signed in', async () => {
   await tab.getByRole('dialog').getByText('bob has signed in').waitFor();
   await context.close();
 });
+
+test('does not blame a file for a network that is away', async () => {
+  const { context, tab } = await bench.open();
+  const path = await bench.write('good.csv', 'id,name,birth_date,email\n1,Ann,,\n');
+  await context.setOffline(true);
+  await tab.getByLabel('File with records').setInputFiles(path);
+  await tab.getByRole('heading', { name: 'The file could not be checked' }).waitFor();
+  await context.setOffline(false);
+  await tab.getByLabel('File with records').setInputFiles(path);
+  await tab.getByText('“good.csv” (').waitFor();
+  await context.close();
+});

@@ -170,7 +170,9 @@ export const wizard = {
     'A quotation mark opens a field and is never closed, so that nobody knows where the records end. Correct the row that is named below, and choose the file again.',
   'wizard.fault-too-long':
     'A record is longer than can be loaded. Usually a quotation mark before it is missing or one too many. Correct the row that is named below, and choose the file again.',
-  'wizard.fault-check': 'The check has stopped because of a mistake of the page. You can send the file without it.',
+  'wizard.fault-check-heading': 'The file could not be checked',
+  'wizard.fault-check':
+    'The network may be away, or the page has a mistake. Choose the file again when the network is back. In the step “Check” you can also send the file without it.',
   'wizard.fault-unreadable':
     'The file was changed, moved or deleted while it was read. Choose it again, so that the file is sent that you mean.',
   'wizard.fault-other': 'The file cannot be read as it is.',

@@ -174,7 +174,9 @@ export const wizard: Record<keyof typeof reference, Entry> = {
     'Unas comillas abren un campo y nunca se cierran, así que nadie sabe dónde terminan los registros. Corrija la fila indicada abajo y elija el archivo de nuevo.',
   'wizard.fault-too-long':
     'Un registro es más largo de lo que se puede cargar. Normalmente faltan o sobran comillas antes. Corrija la fila indicada abajo y elija el archivo de nuevo.',
-  'wizard.fault-check': 'La revisión se detuvo por un error de la página. Puede enviar el archivo sin ella.',
+  'wizard.fault-check-heading': 'No se pudo revisar el archivo',
+  'wizard.fault-check':
+    'Quizá no hay red, o la página tiene un error. Elija el archivo de nuevo cuando haya red. En el paso «Revisión» también puede enviar el archivo sin revisarlo.',
   'wizard.fault-unreadable':
     'El archivo se modificó, se movió o se borró mientras se leía. Elíjalo de nuevo, para que se envíe el archivo que quiere.',
   'wizard.fault-other': 'El archivo no se puede leer tal como está.',
