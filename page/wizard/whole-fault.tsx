@@ -17,7 +17,11 @@ const TEXTS = {
 
 export function WholeFaultAlert({ fault: { reason, message } }: { fault: WholeFault }) {
   return (
-    <Alert tone="error" heading={t(reason === 'CheckFailed' ? 'wizard.fault-check-heading' : 'wizard.fault-heading')} live="assertive">
+    <Alert
+      tone="error"
+      heading={t(reason === 'CheckFailed' ? 'wizard.fault-check-heading' : 'wizard.fault-heading')}
+      live="assertive"
+    >
       <p>{t(TEXTS[reason as keyof typeof TEXTS] ?? 'wizard.fault-other')}</p>
       {message !== '' && <ExactWords words={message} />}
     </Alert>
