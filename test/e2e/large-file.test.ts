@@ -22,7 +22,7 @@ it('100,000 records by two pods at a time: every row as the oracle says, memory 
     'wait',
     '--for=condition=Complete',
     `batchupload/${name}`,
-    '--timeout=240s',
+    '--timeout=120s',
   );
   await expectComplete(e2e, started);
   const { status } = await e2e.cluster.getUpload(NAMESPACE, name);
