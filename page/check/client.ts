@@ -1,5 +1,6 @@
 /** The page's side of the Web Worker. The Worker's script is loaded when the first file is picked. */
 import type { DeclaredFormat } from '#api/source-format.ts';
+import { ownScript } from '#page/send/own-script.ts';
 import type { CheckEvent, CheckRequest, FileFacts, FromWorker, ToWorker, WholeFault } from './types.ts';
 import workerUrl from './worker.ts?worker&url';
 
@@ -27,7 +28,7 @@ export function startCheck(request: CheckRequest, onEvent: (event: CheckEvent) =
 
 /** Each file gets a Worker of its own, so that ending the Worker gives back all of its memory. */
 function run(message: ToWorker, onMessage: (message: FromWorker) => void): { cancel(): void } {
-  const worker = new Worker(trusted(workerUrl), { type: 'module', name: 'check' });
+  const worker = new Worker(ownScript(workerUrl), { type: 'module', name: 'check' });
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     if (data.type === 'inspected' || data.type === 'done' || data.type === 'failed') worker.terminate();
     onMessage(data);
@@ -40,18 +41,6 @@ function run(message: ToWorker, onMessage: (message: FromWorker) => void): { can
   worker.postMessage(message);
   return { cancel: () => worker.terminate() };
 }
-
-interface TrustedTypes {
-  createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
-}
-
-/** The page's policy lets no text become a script's address, but for this address, which the build has written. */
-function trusted(url: string): string {
-  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
-  policy ??= trustedTypes?.createPolicy('check', { createScriptURL: (own) => own }) ?? null;
-  return policy?.createScriptURL(url) ?? url;
-}
-let policy: ReturnType<TrustedTypes['createPolicy']> | null = null;
 
 function notStarted(): WholeFault {
   return {
