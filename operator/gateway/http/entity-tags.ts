@@ -27,7 +27,7 @@ export function entityTag({ metadata }: KubeObject): string {
 }
 
 /** The ETag of an answer that no single object makes: the content alone tells it from others. */
-export function contentTag(body: string): string {
+export function contentTag(body: string | Uint8Array): string {
   return `"${createHash('sha256').update(body).digest('base64url')}"`;
 }
 

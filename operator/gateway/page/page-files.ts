@@ -1,9 +1,9 @@
 /** The files of the staff page as Vite has built them, in memory: they are few, and no request can name another file. */
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { contentTag } from '#operator/gateway/http/entity-tags.ts';
 
 export interface PageFile {
   type: string;
@@ -58,7 +58,7 @@ function toPageFile(bytes: Buffer, { type, extension }: { type: string; extensio
   return {
     type,
     bytes,
-    eTag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
+    eTag: contentTag(bytes),
     zipped() {
       if (COMPRESSED.has(extension) || bytes.length < WORTH_BYTES) return null;
       made ??= compress(bytes, { level: 9 });

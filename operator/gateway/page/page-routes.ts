@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '#common/log.ts';
 import type { PageSettings } from '#operator/config/page-config.ts';
 import { createStorageOrigins } from '#operator/gateway/files/storage-origins.ts';
+import { isUnchanged } from '#operator/gateway/http/entity-tags.ts';
 import { answerMessage } from '#operator/gateway/http/message-page.ts';
 import { Problem } from '#operator/gateway/http/problem.ts';
 import type { GatewayApp, GatewayDeps } from '#operator/gateway/model/types.ts';
@@ -64,7 +65,7 @@ async function sendFile(
   const policy = workerPolicy(path);
   if (policy !== null) reply.header('content-security-policy', policy);
   reply.headers({ 'cache-control': path.startsWith('assets/') ? IMMUTABLE : 'no-cache', etag: file.eTag });
-  if (request.headers['if-none-match'] === file.eTag) return reply.code(304).send();
+  if (isUnchanged(file.eTag, request.headers['if-none-match'])) return reply.code(304).send();
   return send(request, reply, file);
 }
 

@@ -26,11 +26,6 @@ export function answerPage(
     .headers({
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy': policyOf(formTarget),
-      'x-content-type-options': 'nosniff',
-      'x-frame-options': 'DENY',
-      // With no-referrer a browser would send forms with the origin `null`.
-      'referrer-policy': 'same-origin',
-      'cross-origin-opener-policy': 'same-origin',
       'cache-control': 'no-store',
       vary: 'Accept-Language, Cookie',
     })
