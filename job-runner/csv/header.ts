@@ -75,7 +75,7 @@ function collectNames(names: readonly (readonly string[])[]): Map<string, number
 export interface HeaderColumns {
   /** The header's names without nameless columns at the end. */
   names: readonly string[];
-  /** As in {@link HeaderMatch}. */
+  /** The position of each field's column, in the schema's order; -1 for a field without a column. */
   positions: number[];
   /** The columns whose field another column is, whose name fits better or comes first. */
   repeated: Set<number>;

@@ -1,7 +1,7 @@
 /** Says what became of each column of a file, by the columns' names in the file. */
 import type { FileSchema } from '#api/file-schema.ts';
 import type { MatchedColumn } from '#api/source-format.ts';
-import { LEFT_OUT, matchHeader } from './header.ts';
+import { allowsUnknown, LEFT_OUT, matchHeader } from './header.ts';
 
 /** @param header a header that matches the schema */
 export function matchedColumns(header: readonly string[], schema: FileSchema): MatchedColumn[] {
@@ -17,11 +17,10 @@ export function matchedColumns(header: readonly string[], schema: FileSchema): M
  * leaves out; null for a key that is no field: where the schema does not allow such keys, their records fail.
  */
 export function matchedKeys(keys: ReadonlyMap<string, number | null>, schema: FileSchema): MatchedColumn[] {
-  const { fields, fieldsMatch } = schema;
-  const unknownAllowed = fieldsMatch === 'subset' || fieldsMatch === 'partial';
+  const ignoresUnknown = allowsUnknown(schema);
   return [...keys].flatMap(([name, field]) => {
-    if (field === null) return unknownAllowed ? [column(name, undefined)] : [];
-    return [column(name, field === LEFT_OUT ? undefined : fields[field]!.name)];
+    if (field === null) return ignoresUnknown ? [column(name, undefined)] : [];
+    return [column(name, field === LEFT_OUT ? undefined : schema.fields[field]!.name)];
   });
 }
 

@@ -4,7 +4,7 @@
  */
 import type { FileSchema } from '#api/file-schema.ts';
 import type { Compression, DeclaredFormat, Dialect, Encoding, SourceType } from '#api/source-format.ts';
-import { createFieldFinder } from '#runner/csv/header.ts';
+import { allowsUnknown, createFieldFinder } from '#runner/csv/header.ts';
 import { isUtf8Portable } from '#runner/csv/utf8.ts';
 import { refuseKnown, refuseNulTail, refuseOtherTables } from './known-formats.ts';
 import { createDialectReader } from './read-dialect.ts';
@@ -237,8 +237,7 @@ function detectDialect(
   });
   // A header that is longer than the sample may have the schema's fields at its end.
   const best = (by: 'fields' | 'names') => candidates.reduce((a, b) => (b[by] > a[by] ? b : a));
-  const mayHaveOthers = schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial';
-  if (!mayHaveOthers) refuseOtherTables(firstLine(text), (name) => fieldOf(name) !== null);
+  if (!allowsUnknown(schema)) refuseOtherTables(firstLine(text), (name) => fieldOf(name) !== null);
   return best(best('fields').fields > 0 ? 'fields' : 'names').dialect;
 }
 

@@ -1,6 +1,6 @@
 /** Rewrites NDJSON, one object a line, as records whose header is the schema's own fields; a line is a row. */
 import type { FileSchema } from '#api/file-schema.ts';
-import { createFieldFinder, LEFT_OUT } from '#runner/csv/header.ts';
+import { allowsUnknown, createFieldFinder, LEFT_OUT } from '#runner/csv/header.ts';
 import { countKeys } from '#runner/csv/json-keys.ts';
 import { unquotedKind, type ValueKind } from '#runner/csv/typed-values.ts';
 import { type IsUtf8, isUtf8Portable } from '#runner/csv/utf8.ts';
@@ -77,7 +77,7 @@ function createLineReader(
 ): (line: Buffer) => Buffer {
   const columns = createColumnFinder(schema, keys);
   const unquoted = schema.fields.map(unquotedKind);
-  const unknownAllowed = schema.fieldsMatch === 'subset' || schema.fieldsMatch === 'partial';
+  const unknownAllowed = allowsUnknown(schema);
   return (line) => {
     if (!isUtf8(line)) return Buffer.from(formatMalformed(line.toString('latin1')), 'latin1');
     const text = line.toString('utf8').trim();
