@@ -2,9 +2,9 @@
  * A pod's session with the database: one connection, opened again when it is lost, for minutes before the pod gives up.
  */
 import type pg from 'pg';
-import { waitBackoff } from '#common/backoff.ts';
 import { Fault, toFault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
+import { waitBackoff } from '#common/wait-backoff.ts';
 import {
   connect,
   type DatabaseOptions,

@@ -4,8 +4,8 @@
  */
 import type { Readable } from 'node:stream';
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { waitBackoff } from '#common/backoff.ts';
 import { Fault } from '#common/faults.ts';
+import { waitBackoff } from '#common/wait-backoff.ts';
 import { bareTag, bareVersion } from './call-storage.ts';
 import { sourceChanged, storageFault } from './fault.ts';
 import { RangeBody, type RangeOptions } from './http-range.ts';

@@ -1,6 +1,7 @@
 /** Decides how often a call to the storage is tried, and when a call without an answer is given up. */
-import { waitBackoff } from '#common/backoff.ts';
+
 import type { Fault } from '#common/faults.ts';
+import { waitBackoff } from '#common/wait-backoff.ts';
 
 /** A call is tried at least this often before it fails, however long the tries take. */
 export const MIN_TRIES = 5;

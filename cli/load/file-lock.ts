@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { waitBackoff } from '#common/backoff.ts';
+import { waitBackoff } from '#common/wait-backoff.ts';
 import { connect, disconnect, socketOf } from '#ledger/connection/postgres.ts';
 import { tryLockSubject, type UploadSubject } from '#ledger/uploads/find-unfinished-upload.ts';
 

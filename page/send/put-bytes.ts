@@ -1,7 +1,7 @@
 /** Puts bytes into the storage, with progress, until the storage has answered. */
 
 import type { SignedPut } from './gateway-files.ts';
-import { backoffMs, type Wait } from './until-answered.ts';
+import { retryMs, type Wait } from './until-answered.ts';
 
 export interface PutAnswer {
   /** 0: the connection was lost, or nothing went on for a while. */
@@ -71,7 +71,7 @@ export async function putBytes(deps: PutDeps, { put, body, signal, onProgress }:
     if (broken >= MOST_BROKEN) throw new PutRefused(answer);
     onProgress(0);
     deps.onSilence(true);
-    await deps.wait(backoffMs(failures), signal);
+    await deps.wait(retryMs(failures), signal);
   }
 }
 

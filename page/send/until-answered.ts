@@ -1,4 +1,5 @@
 /** Sends a request again for as long as nobody answers it, or the answer says that it may be sent again. */
+import { type BackoffLimits, backoffMs } from '#common/backoff.ts';
 import { ProblemError } from '#page/api/problem-error.ts';
 
 /** Resolves after the time, or as soon as another try is worth it. Never rejects. */
@@ -11,14 +12,11 @@ export interface Persistence {
   onSilence?: ((isSilent: boolean) => void) | undefined;
 }
 
-const FIRST_MS = 1_000;
-const LONGEST_MS = 30_000;
+const RETRY: BackoffLimits = { baseMs: 1_000, maxMs: 30_000 };
 
-/** @returns how long to wait before the next try. @param failures how many have failed, from 1 on. */
-export function backoffMs(failures: number, random: () => number = Math.random): number {
-  const full = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures - 1, 10));
-  // Many pages lose the same network at the same time.
-  return Math.round(full * (0.5 + random() / 2));
+/** @returns how long to wait before the next try, in ms. @param failures how many have failed, from 1 on. */
+export function retryMs(failures: number, random?: () => number): number {
+  return backoffMs(failures, { ...RETRY, random });
 }
 
 /** @throws ProblemError that another try would get again, and the signal's reason */
@@ -34,7 +32,7 @@ export async function untilAnswered<T>(send: () => Promise<T>, persistence: Pers
       if (signal.aborted || !isPassing(error)) throw error;
       onSilence?.(true);
       const { retryAfterSeconds } = error as ProblemError;
-      await wait(Math.max(backoffMs(failures), Math.min(retryAfterSeconds ?? 0, 60) * 1000), signal);
+      await wait(Math.max(retryMs(failures), Math.min(retryAfterSeconds ?? 0, 60) * 1000), signal);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { waitBackoff } from '#common/backoff.ts';
+import { waitBackoff } from '#common/wait-backoff.ts';
 
 it('a stop during the wait throws the reason of the stop, so that it counts as no defect', async () => {
   const stop = new AbortController();

@@ -8,7 +8,7 @@ import { type PutAnswer, PutRefused, putBytes } from '#page/send/put-bytes.ts';
 import { createSpeedMeter } from '#page/send/speed.ts';
 import { sumBlob } from '#page/send/sum-blob.ts';
 import { forget, loadUnfinished, recognize, remember, saveUnfinished, type Unfinished } from '#page/send/unfinished.ts';
-import { backoffMs, untilAnswered } from '#page/send/until-answered.ts';
+import { retryMs, untilAnswered } from '#page/send/until-answered.ts';
 
 const signal = new AbortController().signal;
 const offline = () => new ProblemError({ status: 0, type: 'offline', detail: '' });
@@ -55,9 +55,9 @@ describe('untilAnswered', () => {
   });
 
   it('waits longer each time, and never more than half a minute', () => {
-    const waits = [1, 2, 3, 4, 5, 6, 20].map((failures) => backoffMs(failures, () => 1));
+    const waits = [1, 2, 3, 4, 5, 6, 20].map((failures) => retryMs(failures, () => 1));
     expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
-    expect(backoffMs(1, () => 0)).toBe(500);
+    expect(retryMs(1, () => 0)).toBe(500);
   });
 });
 
