@@ -201,7 +201,7 @@ describe('the page', () => {
     await replica.stop();
     expect([status, text]).toEqual([404, expect.stringContaining('vite build page')]);
     expect(replica.log.entries.map(({ message }) => message)).toContain(
-      'the staff page was not built: vite build page',
+      'the staff page was not built, so that /page/ says so: run `vite build page`, or use an image that was built with it',
     );
   });
 

@@ -678,7 +678,9 @@ describe('the list of ended sessions', () => {
       expect(each.has({ id: 'another', issuedAt: from })).toBe(true);
       expect(each.has({ id: 'later', issuedAt: Date.now() + 1_000 })).toBe(false);
     }
-    expect(log.entries.at(-1)).toMatchObject({ message: 'too many sessions were signed out: all sessions end' });
+    expect(log.entries.at(-1)).toMatchObject({
+      message: 'the list of ended sessions is full: every session ends now, and all people sign in again',
+    });
     await Promise.all([close(), other.close()]);
   });
 
@@ -703,7 +705,10 @@ describe('the list of ended sessions', () => {
     page.api.put('configmaps', { metadata: { namespace: 'system', name: 'bad' }, data: { before: 'yesterday' } });
     const { list, close, log } = await openList('bad');
     expect(list.has({ id: 'a', issuedAt: 0 })).toBe(false);
-    expect(log.entries[0]).toMatchObject({ level: 'error', message: 'the entry before is no time' });
+    expect(log.entries[0]).toMatchObject({
+      level: 'error',
+      message: 'the entry `before` of the ended sessions is no time and ends none: write it as 2026-01-31T12:00:00Z',
+    });
     await close();
   });
 

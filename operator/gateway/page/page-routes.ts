@@ -24,7 +24,11 @@ export function protectPage(scope: GatewayApp, { isTls }: { isTls: boolean }): v
 export async function openPageFiles({ page, log }: { page: PageSettings; log: Logger }): Promise<PageFiles> {
   const folder = page.filesFolder ?? BUILT;
   const files = await readPageFiles(folder);
-  if (files.index === undefined) log.error({ folder }, 'the staff page was not built: vite build page');
+  if (files.index === undefined)
+    log.error(
+      { folder },
+      'the staff page was not built, so that /page/ says so: run `vite build page`, or use an image that was built with it',
+    );
   return files;
 }
 

@@ -81,7 +81,10 @@ export class EndedSessions {
       await this.#write(entry);
     } else {
       // No session may come back because the list is full: all people sign in again instead.
-      log.warn({ entries: entries.length }, 'too many sessions were signed out: all sessions end');
+      log.warn(
+        { entries: entries.length },
+        'the list of ended sessions is full: every session ends now, and all people sign in again',
+      );
       const none = Object.fromEntries(entries.map(([old]) => [old, null]));
       await this.#write({ ...none, ...entry, [BEFORE]: new Date(now).toISOString() });
       this.#endedBefore = Math.max(this.#endedBefore, now);
@@ -115,7 +118,11 @@ export class EndedSessions {
     if (metadata?.name !== place.name || metadata.namespace !== place.namespace) return;
     for (const [id, value] of Object.entries(data)) {
       if (id !== BEFORE) this.#known.set(id, Number(value) * 1000 || Number.POSITIVE_INFINITY);
-      else if (Number.isNaN(Date.parse(value))) log.error({ place, before: value }, 'the entry before is no time');
+      else if (Number.isNaN(Date.parse(value)))
+        log.error(
+          { place, before: value },
+          'the entry `before` of the ended sessions is no time and ends none: write it as 2026-01-31T12:00:00Z',
+        );
       else this.#endedBefore = Math.max(this.#endedBefore, Date.parse(value));
     }
     this.#tell();

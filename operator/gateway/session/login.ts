@@ -121,6 +121,9 @@ async function endFormer(request: FastifyRequest, { sessions, log }: SessionDeps
     if (former !== null) await sessions.end(former);
   } catch (err) {
     if (err instanceof Problem && err.type === 'unauthenticated') return;
-    log.warn({ err }, 'the session before a new one could not be ended');
+    log.warn(
+      { err },
+      'the session that a new sign-in replaces could not be ended: it stays valid until its hours are over',
+    );
   }
 }
