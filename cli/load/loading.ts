@@ -82,7 +82,11 @@ function openSession(
   return session;
 }
 
-export function createDeps({ id, load, source, stop, log }: Loading, session: Session, attempt: number): RunnerDeps {
+export function createDeps(
+  { id, load, source, stop, log }: Loading,
+  sessions: readonly Session[],
+  attempt: number,
+): RunnerDeps {
   const config: RunnerConfig = {
     uploadId: id,
     attempt,
@@ -100,7 +104,7 @@ export function createDeps({ id, load, source, stop, log }: Loading, session: Se
     datadog: false,
     logLevel: 'warn',
   };
-  return { config, session, store: source.store, telemetry: NO_TELEMETRY, log, signal: stop.signal };
+  return { config, session: sessions[0]!, sessions, store: source.store, telemetry: NO_TELEMETRY, log, signal: stop.signal };
 }
 
 /** The advice for a fault that the load waits out, by the fault's code. */

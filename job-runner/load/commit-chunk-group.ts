@@ -38,12 +38,14 @@ export interface ChunkGroup {
   chunks: PreparedChunk[];
   rows: RowBuffer;
   failed: FailedRows;
+  /** Rows whose key a row has that was prepared before. */
+  withheld: ReadonlySet<number>;
 }
 
 export type GroupOutcome =
   /**
-   * The group is committed. A chunk without a result had been completed by another pod. `conflicts` counts the records
-   * that were not simply written.
+   * The group is committed. A chunk without a result had been completed by another pod. `conflicts` counts the rows whose
+   * keys were stored although no filter had told.
    */
   | { done: true; results: ChunkResult[]; strategy: WriteStrategy; conflicts: number }
   /**
@@ -84,8 +86,7 @@ export async function commitChunkGroup(transaction: ChunkTransaction, group: Chu
       return { done: false };
     }
     const results = await storeResults(transaction, group, { written, startedAt });
-    const { lost, displaced, updated, refused, waiting, strategy } = written;
-    const conflicts = lost.length + displaced.length + updated.length + refused.length + waiting.length;
+    const { strategy, conflicts = 0 } = written;
     return { done: true, results, strategy, conflicts };
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
@@ -99,19 +100,23 @@ export async function commitChunkGroup(transaction: ChunkTransaction, group: Chu
 async function writeGroup(transaction: ChunkTransaction, group: ChunkGroup): Promise<WriteOutcome | null> {
   const { client, target, strategy } = transaction;
   const rows = numbersOf(group.chunks[0]!.from, group.chunks.at(-1)!.to);
-  const options = { ...transaction, buffer: group.rows, rows };
+  const options = { ...transaction, buffer: group.rows, rows, withheld: group.withheld };
   const write = <T>(work: () => Promise<T>) => (target.rolledBack ? runAndRollBack(client, work) : work());
-  const [only, ...others] = group.chunks;
-  if (others.length === 0) {
+  if (group.chunks.length === 1) {
     const written = await (target.keys
       ? writeByKeys({ ...options, keys: target.keys })
       : write(() => writeRecords(options)));
-    await storeWaiting(options, written.waiting, only!);
+    await storeWaiting(options, written.waiting, group.chunks[0]!);
     return written;
   }
   if (target.keys || strategy === 'merge') return null;
   try {
-    return await write(() => writeTogether(options, group.chunks));
+    const written = await write(() => writeTogether(options));
+    if (written.waiting.length > 0) {
+      for (const [i, chunk] of group.chunks.entries())
+        await storeWaiting(options, shareOf(written, chunk, group.chunks[i + 1]).waiting, chunk);
+    }
+    return written;
   } catch (error) {
     if (isRefusal(error) || error instanceof RowsSuppressed) return null;
     throw error;

@@ -1,0 +1,129 @@
+/**
+ * Writes rows by COPY, and those that COPY would stumble over by a merge behind it, in the same transaction. Such rows are
+ * withheld from COPY:
+ *
+ * 1. rows whose key a row that was prepared before has, too (seen-keys.ts);
+ * 2. rows whose key is stored already, where the probe comes first or COPY has met such a row;
+ * 3. rows that COPY refuses, whose line its error names. The rows before that line are copied again, and then stay behind
+ *    a savepoint. COPY therefore writes no row more than twice, however many rows it refuses.
+ *
+ * Keys that are equal with different bytes, and keys that another transaction stores meanwhile, are of the third kind.
+ */
+import type { DatabaseError } from 'pg';
+import { RESTORE_SETTINGS_SQL, sqlState } from '#ledger/connection/postgres.ts';
+import { needsRecordMerge } from './merge-by-record.ts';
+import { mergeOrHalve } from './merge-rows.ts';
+import { askProbe } from './probe.ts';
+import { isRefusal, RowsNotCopied } from './savepoints.ts';
+import { type CopyOptions, copyAll, copyRecords } from './stage-records.ts';
+import { keyOf } from './target.ts';
+import { ALL_WRITTEN, emptyOutcome, type WriteOutcome } from './write-outcome.ts';
+
+const UNIQUE_VIOLATION = '23505';
+/** PostgreSQL keeps up to 64 subtransactions of a transaction at hand; with more of them every snapshot gets slower. */
+const MOST_REFUSALS = 32;
+
+interface Copying {
+  options: CopyOptions;
+  /** Rows for COPY, ascending. The first `done` of them are in the table, behind the savepoint. */
+  rows: number[];
+  done: number;
+  withheld: number[];
+  /** Rows whose keys the table had, and no filter had told. */
+  conflicts: number;
+  isProbed: boolean;
+}
+
+/** @throws the error of PostgreSQL when COPY does not name the row that it refuses, or refuses too many rows */
+export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
+  const { client, target, rows, withheld } = options;
+  if (!target.byKey) {
+    await copyRecords(options);
+    return ALL_WRITTEN;
+  }
+  const isWithheld = (row: number) => withheld?.has(row) === true;
+  const copying: Copying = {
+    options,
+    rows: rows.filter((row) => !isWithheld(row)),
+    done: 0,
+    withheld: rows.filter(isWithheld),
+    conflicts: 0,
+    isProbed: false,
+  };
+  await client.query('SAVEPOINT copy');
+  if (options.strategy === 'probe') await withholdStored(copying, 0);
+  if (copying.withheld.length > 0) await expectKeysStay(options);
+  await copyOthers(copying);
+  const outcome = { ...emptyOutcome(copying.isProbed ? 'probe' : 'optimistic'), conflicts: copying.conflicts };
+  if (copying.withheld.length === 0) return outcome;
+  // The triggers of the rows before have run.
+  await client.query(RESTORE_SETTINGS_SQL);
+  await mergeOrHalve({ ...options, rows: copying.withheld.sort((a, b) => a - b) }, outcome);
+  return outcome;
+}
+
+async function copyOthers(copying: Copying): Promise<void> {
+  const { options, rows } = copying;
+  const { client } = options;
+  let end = rows.length;
+  for (let refusals = 0; copying.done < rows.length; ) {
+    try {
+      await copyRecords({ ...options, rows: rows.slice(copying.done, end) });
+      copying.done = end;
+      end = rows.length;
+      if (copying.done < end) await client.query('RELEASE SAVEPOINT copy; SAVEPOINT copy');
+    } catch (error) {
+      const line = lineOf(error, end - copying.done);
+      if (line === null || refusals === MOST_REFUSALS) throw error;
+      refusals += 1;
+      await client.query('ROLLBACK TO SAVEPOINT copy');
+      const refused = copying.done + line - 1;
+      copying.withheld.push(...rows.splice(refused, 1));
+      if (sqlState(error) === UNIQUE_VIOLATION) await meetConflict(copying, refused);
+      end = refused > copying.done ? refused : rows.length;
+    }
+  }
+}
+
+async function meetConflict(copying: Copying, from: number): Promise<void> {
+  await expectKeysStay(copying.options);
+  copying.conflicts += 1;
+  if (!copying.isProbed) await withholdStored(copying, from);
+}
+
+/** Withholds the rows behind the first `from` whose keys are stored. */
+async function withholdStored(copying: Copying, from: number): Promise<void> {
+  const { options, rows } = copying;
+  const { client, buffer, target } = options;
+  const { probe } = keyOf(target);
+  copying.isProbed = true;
+  const asked = rows.slice(from);
+  const keys = { parts: buffer.selectColumns(asked, probe.columns), count: asked.length, format: buffer.format };
+  await copyAll(client, probe.copyKeys, keys);
+  const stored = await askProbe(client, probe);
+  if (stored.size === 0) return;
+  const isStored = (row: number) => stored.has(buffer.rowNumber(row));
+  copying.conflicts += stored.size;
+  for (const row of asked) if (isStored(row)) copying.withheld.push(row);
+  rows.splice(from, asked.length, ...asked.filter((row) => !isStored(row)));
+}
+
+/**
+ * Which keys are equal, and which row comes first of them, only the triggers know that change keys.
+ * @throws RowsNotCopied
+ */
+async function expectKeysStay({ client, target }: CopyOptions): Promise<void> {
+  if (await needsRecordMerge(client, keyOf(target).recordMerge))
+    throw new RowsNotCopied('the table has triggers that may change keys: rows with equal keys are merged one by one');
+}
+
+/**
+ * Finds the line of the row that COPY refused. PostgreSQL's messages are in the language of the server, but the number of
+ * the line always stands at the end, or before the column's name.
+ * @returns null when the error does not name a line, or no row is at fault
+ */
+function lineOf(error: unknown, rows: number): number | null {
+  if (!isRefusal(error)) return null;
+  const line = Number(/^COPY .*? (\d+)(?:, |$)/m.exec((error as DatabaseError).where ?? '')?.[1] ?? 0);
+  return line >= 1 && line <= rows ? line : null;
+}
