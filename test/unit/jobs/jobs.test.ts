@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ANNOTATIONS } from '#api/labels.ts';
-import { EXIT_CODES, MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
+import { DEFAULTS, ENV, EXIT_CODES, MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { buildCleanupJob } from '#operator/jobs/cleanup-job.ts';
@@ -129,6 +129,12 @@ it('Datadog: off without a word, on by the agent of the node or the one that is 
     { name: 'DD_AGENT_HOST', value: 'agent' },
     { name: 'DD_ENV', value: 'prod' },
   ]);
+});
+
+it('an inline limit is passed on where there is one', () => {
+  expect(envOf().get(ENV.inlineLimitBytes)?.value).toBe(String(1 << 25));
+  const { inlineLimitBytes } = DEFAULTS;
+  expect(envOf({ settings: { ...settings, inlineLimitBytes } }).has(ENV.inlineLimitBytes)).toBe(false);
 });
 
 it('the heap is 60 % of the memory limit', () => {
