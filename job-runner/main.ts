@@ -11,6 +11,7 @@ import {
   type JobKind,
   type RunnerConfig,
   readRunnerConfig,
+  sessionsOfPod,
 } from '#common/job-contract.ts';
 import { createLogger, type Logger } from '#common/log.ts';
 import type { PlannedUpload, UploadRow } from '#ledger/types.ts';

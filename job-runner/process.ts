@@ -13,6 +13,7 @@ import { findAbsentFields } from '#runner/load/absent-fields.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import { SeenKeys } from '#runner/load/seen-keys.ts';
+
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
 import { targetReplaced } from '#runner/load/target-columns.ts';
 import { createGroupBuffers, type LoadContext, loadChunks, type ReadChunk } from '#runner/load-chunks.ts';

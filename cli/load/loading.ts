@@ -104,7 +104,15 @@ export function createDeps(
     datadog: false,
     logLevel: 'warn',
   };
-  return { config, session: sessions[0]!, sessions, store: source.store, telemetry: NO_TELEMETRY, log, signal: stop.signal };
+  return {
+    config,
+    session: sessions[0]!,
+    sessions,
+    store: source.store,
+    telemetry: NO_TELEMETRY,
+    log,
+    signal: stop.signal,
+  };
 }
 
 /** The advice for a fault that the load waits out, by the fault's code. */

@@ -46,7 +46,7 @@ export function prepareGroup(
       rowData: (row) => `row ${row}`,
     };
   });
-  return { chunks: prepared, rows, failed: createFailedRows(uploadId) };
+  return { chunks: prepared, rows, failed: createFailedRows(uploadId), withheld: new Set() };
 }
 
 /** Collects failed records as objects, instead of as rows for the ledger. */
