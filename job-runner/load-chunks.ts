@@ -131,7 +131,7 @@ async function prepareGroup(
 async function commitGroup(context: LoadContext, group: ChunkGroup, pace: Pace): Promise<boolean> {
   let tries = 0;
   if (pace.strategy !== 'merge') {
-    const together = await commitWithRetries(context, group, { strategy: pace.strategy, triesBefore: 0 });
+    const together = await commitWithRetries(context, group, { pace, triesBefore: 0 });
     tries = together.tries;
     if (together.outcome.done) {
       if (tries > 1) pace.blocked();
@@ -144,7 +144,7 @@ async function commitGroup(context: LoadContext, group: ChunkGroup, pace: Pace):
   let wereAllPending = true;
   for (const chunk of group.chunks) {
     const alone = { ...group, chunks: [chunk] };
-    const { outcome } = await commitWithRetries(context, alone, { strategy: pace.strategy, triesBefore: tries });
+    const { outcome } = await commitWithRetries(context, alone, { pace, triesBefore: tries });
     if (outcome.done) {
       pace.committed(1, outcome);
       if (outcome.results.length === 0) wereAllPending = false;
@@ -156,10 +156,11 @@ async function commitGroup(context: LoadContext, group: ChunkGroup, pace: Pace):
 async function commitWithRetries(
   context: LoadContext,
   group: ChunkGroup,
-  { strategy, triesBefore }: { strategy: WriteStrategy; triesBefore: number },
+  { pace, triesBefore }: { pace: Pace; triesBefore: number },
 ): Promise<{ outcome: GroupOutcome; tries: number }> {
   const { session, telemetry, log, config, upload, target, columnTypes } = context;
   const numbers = group.chunks.map(({ chunk }) => chunk);
+  const { strategy, asksReferences } = pace;
   let tries = triesBefore;
   const outcome = await telemetry.traceChunks(numbers, () =>
     session.run(async (client, triesNow) => {
@@ -174,6 +175,7 @@ async function commitWithRetries(
           uploadId: upload.id,
           attempt: config.attempt,
           strategy: triesNow > 1 ? 'merge' : strategy,
+          asksReferences,
           metadata: { pod: config.podName, index: config.completionIndex, tries, readRetries: context.reads.retries },
         },
         group,

@@ -100,7 +100,7 @@ const hashText: Hash = (bytes, start, columns, hash) => {
 /** @returns where the binary value at `at` ends; a length of -1 stands for NULL */
 function endOfValue(bytes: Uint8Array, at: number): number {
   const length = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
-  return at + LENGTH_BYTES + (length < 0 ? 0 : length);
+  return at + LENGTH_BYTES + Math.max(length, 0);
 }
 
 function endOfText(bytes: Uint8Array, at: number): number {

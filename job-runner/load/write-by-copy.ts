@@ -4,17 +4,19 @@
  *
  * 1. rows whose key a row that was prepared before has, too (seen-keys.ts);
  * 2. rows whose key is stored already, where the probe comes first or COPY has met such a row;
- * 3. rows that COPY refuses, whose line its error names. The rows before that line are copied again, and then stay behind
+ * 3. rows that refer to nothing, where a foreign key has refused rows before (ask-references.ts);
+ * 4. rows that COPY refuses, whose line its error names. The rows before that line are copied again, and then stay behind
  *    a savepoint. COPY therefore writes no row more than twice, however many rows it refuses.
  *
- * Keys that are equal with different bytes, and keys that another transaction stores meanwhile, are of the third kind.
+ * Keys that are equal with different bytes, and keys that another transaction stores meanwhile, are of the fourth kind.
  */
 import type { DatabaseError } from 'pg';
 import { RESTORE_SETTINGS_SQL, sqlState } from '#ledger/connection/postgres.ts';
+import { askReferences } from './ask-references.ts';
 import { needsRecordMerge } from './merge-by-record.ts';
 import { mergeOrHalve } from './merge-rows.ts';
 import { askProbe } from './probe.ts';
-import { isRefusal, RowsNotCopied } from './savepoints.ts';
+import { FOREIGN_KEY_VIOLATION, isRefusal, RowsNotCopied } from './savepoints.ts';
 import { type CopyOptions, copyAll, copyRecords } from './stage-records.ts';
 import { keyOf } from './target.ts';
 import { ALL_WRITTEN, emptyOutcome, type WriteOutcome } from './write-outcome.ts';
@@ -32,6 +34,7 @@ interface Copying {
   /** Rows whose keys the table had, and no filter had told. */
   conflicts: number;
   isProbed: boolean;
+  isAsked: boolean;
 }
 
 /** @throws the error of PostgreSQL when COPY does not name the row that it refuses, or refuses too many rows */
@@ -49,9 +52,11 @@ export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
     withheld: rows.filter(isWithheld),
     conflicts: 0,
     isProbed: false,
+    isAsked: false,
   };
   await client.query('SAVEPOINT copy');
   if (options.strategy === 'probe') await withholdStored(copying, 0);
+  if (options.asksReferences) await withholdUnreferenced(copying);
   if (copying.withheld.length > 0) await expectKeysStay(options);
   await copyOthers(copying);
   const outcome = { ...emptyOutcome(copying.isProbed ? 'probe' : 'optimistic'), conflicts: copying.conflicts };
@@ -73,6 +78,13 @@ async function copyOthers(copying: Copying): Promise<void> {
       end = rows.length;
       if (copying.done < end) await client.query('RELEASE SAVEPOINT copy; SAVEPOINT copy');
     } catch (error) {
+      if (sqlState(error) === FOREIGN_KEY_VIOLATION && !copying.isAsked) {
+        await client.query('ROLLBACK TO SAVEPOINT copy');
+        if (!(await withholdUnreferenced(copying))) throw error;
+        await expectKeysStay(options);
+        end = rows.length;
+        continue;
+      }
       const line = lineOf(error, end - copying.done);
       if (line === null || refusals === MOST_REFUSALS) throw error;
       refusals += 1;
@@ -101,11 +113,25 @@ async function withholdStored(copying: Copying, from: number): Promise<void> {
   const keys = { parts: buffer.selectColumns(asked, probe.columns), count: asked.length, format: buffer.format };
   await copyAll(client, probe.copyKeys, keys);
   const stored = await askProbe(client, probe);
-  if (stored.size === 0) return;
-  const isStored = (row: number) => stored.has(buffer.rowNumber(row));
   copying.conflicts += stored.size;
-  for (const row of asked) if (isStored(row)) copying.withheld.push(row);
-  rows.splice(from, asked.length, ...asked.filter((row) => !isStored(row)));
+  withholdFound(copying, asked, stored);
+}
+
+/** Withholds those of the last rows that were found by their row numbers. @returns false when none was found */
+function withholdFound({ options, rows, withheld }: Copying, last: readonly number[], found: Set<number>): boolean {
+  if (found.size === 0) return false;
+  rows.length -= last.length;
+  for (const row of last) (found.has(options.buffer.rowNumber(row)) ? withheld : rows).push(row);
+  return true;
+}
+
+/** Withholds the rows that COPY has still to write and that refer to nothing. @returns false when none does */
+async function withholdUnreferenced(copying: Copying): Promise<boolean> {
+  const { options, rows, done } = copying;
+  copying.isAsked = true;
+  const asked = rows.slice(done);
+  const found = await askReferences(options, asked);
+  return found !== null && withholdFound(copying, asked, found);
 }
 
 /**
@@ -119,11 +145,11 @@ async function expectKeysStay({ client, target }: CopyOptions): Promise<void> {
 
 /**
  * Finds the line of the row that COPY refused. PostgreSQL's messages are in the language of the server, but the number of
- * the line always stands at the end, or before the column's name.
+ * the line always stands at the end, or before the column's name or the line's text.
  * @returns null when the error does not name a line, or no row is at fault
  */
 function lineOf(error: unknown, rows: number): number | null {
   if (!isRefusal(error)) return null;
-  const line = Number(/^COPY .*? (\d+)(?:, |$)/m.exec((error as DatabaseError).where ?? '')?.[1] ?? 0);
+  const line = Number(/^COPY .*? (\d+)(?:[,:] |$)/m.exec((error as DatabaseError).where ?? '')?.[1] ?? 0);
   return line >= 1 && line <= rows ? line : null;
 }

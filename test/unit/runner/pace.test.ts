@@ -3,8 +3,8 @@ import type { Chunk } from '#ledger/types.ts';
 import { createPace } from '#runner/load/pace.ts';
 
 const MIB = 1024 * 1024;
-const ALL_IN = { conflicts: 0 };
-const CONFLICT = { conflicts: 3 };
+const ALL_IN = { conflicts: 0, waiting: 0 };
+const CONFLICT = { conflicts: 3, waiting: 0 };
 
 function chunksOf(...sizes: number[]): Chunk[] {
   let at = 0;
@@ -52,6 +52,14 @@ test('the probe comes first while conflicts are frequent, in groups of the same 
   expect(pace.strategy).toBe('probe');
   pace.committed(10, ALL_IN);
   expect(pace.strategy).toBe('optimistic');
+});
+
+test('what refers to nothing is asked first while foreign keys refuse rows', () => {
+  const pace = createPace(10);
+  pace.committed(4, { conflicts: 0, waiting: 7 });
+  expect(pace).toMatchObject({ strategy: 'optimistic', asksReferences: true });
+  for (let i = 0; i < 3; i += 1) pace.committed(10, ALL_IN);
+  expect(pace.asksReferences).toBe(false);
 });
 
 test('after a transaction that was blocked 16 chunks are merged, one by one, whatever they meet', () => {
