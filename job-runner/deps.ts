@@ -15,4 +15,6 @@ export interface RunnerDeps {
   telemetry: Telemetry;
   log: Logger;
   signal: AbortSignal;
+  /** Ends the work of all sessions after a fault that another try cannot mend. */
+  stop(fault: unknown): void;
 }

@@ -4,6 +4,7 @@
  * while PostgreSQL works on those before it.
  */
 import { setImmediate as letOthersRun } from 'node:timers/promises';
+import { toFault } from '#common/faults.ts';
 import type { ChunkResult } from '#ledger/chunks/chunks.ts';
 import type { Chunk, PlannedUpload } from '#ledger/types.ts';
 import { type ChunkGroup, commitChunkGroup, type GroupOutcome } from '#runner/load/commit-chunk-group.ts';
@@ -75,6 +76,8 @@ export async function loadChunks(context: LoadContext, chunks: Chunk[], read: Re
       if (!(await commitGroup({ ...context, session: to.session }, group, pace))) metOthers = true;
     } catch (error) {
       fault ??= { error };
+      // A session that waits for a lock, or for the database, would keep the process for minutes.
+      if (toFault(error).category !== 'retryable') context.stop(error);
     }
     buffers.push(to.buffer);
     sessions.unshift(to.session);

@@ -76,7 +76,8 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
   const s3 = createS3Client(upload.request.s3, process.env);
   cleanup.defer(() => s3.destroy());
   const store = createS3Store(s3);
-  const deps = { config, store, telemetry, log, signal, session, sessions };
+  const stop = (fault: unknown) => controller.abort(fault);
+  const deps = { config, store, telemetry, log, signal, stop, session, sessions };
   switch (command) {
     case 'plan': {
       const object = upload.plan ? null : await planUpload(deps, upload);

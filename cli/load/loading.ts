@@ -13,8 +13,6 @@ import { NO_TELEMETRY } from '#runner/telemetry/datadog.ts';
 import type { LoadProgress } from './load-progress.ts';
 import type { LoadSource } from './source.ts';
 
-/** A file of more bytes than this is divided among the sessions. */
-const BYTES_OF_SESSION = 1024 * 1024;
 /** The end of a load is written to the ledger within this time, or not at all. */
 const END_MS = 30_000;
 
@@ -92,7 +90,7 @@ export function createDeps(
     attempt,
     namespace: load.namespace,
     parallelism: load.parallelism,
-    inlineLimitBytes: load.parallelism > 1 ? BYTES_OF_SESSION : DEFAULTS.inlineLimitBytes,
+    inlineLimitBytes: DEFAULTS.inlineLimitBytes,
     maxRecordBytes: DEFAULTS.maxRecordBytes,
     retrySeconds: DEFAULTS.retrySeconds,
     stallSeconds: DEFAULTS.stallSeconds,
@@ -112,6 +110,7 @@ export function createDeps(
     telemetry: NO_TELEMETRY,
     log,
     signal: stop.signal,
+    stop: (fault) => stop.abort(fault),
   };
 }
 

@@ -6,7 +6,8 @@
  * 2. rows whose key is stored already, where the probe comes first or COPY has met such a row;
  * 3. rows that refer to nothing, where a foreign key has refused rows before (ask-references.ts);
  * 4. rows that COPY refuses, whose line its error names. The rows before that line are copied again, and then stay behind
- *    a savepoint. COPY therefore writes no row more than twice, however many rows it refuses.
+ *    a savepoint. COPY therefore writes no row more than twice, however many rows it refuses. A row that a check, a value
+ *    or a trigger makes impossible is refused for good; the others are merged.
  *
  * Keys that are equal with different bytes, and keys that another transaction stores meanwhile, are of the fourth kind.
  */
@@ -19,11 +20,15 @@ import { askProbe } from './probe.ts';
 import { FOREIGN_KEY_VIOLATION, isRefusal, RowsNotCopied } from './savepoints.ts';
 import { type CopyOptions, copyAll, copyRecords } from './stage-records.ts';
 import { keyOf } from './target.ts';
-import { ALL_WRITTEN, emptyOutcome, type WriteOutcome } from './write-outcome.ts';
+import { ALL_WRITTEN, emptyOutcome, explainRefusal, type RefusedRow, type WriteOutcome } from './write-outcome.ts';
 
 const UNIQUE_VIOLATION = '23505';
+/** Values and constraints that PostgreSQL looks at before keys, and what triggers raise. */
+const FINAL = /^(22|23|P0)/;
 /** PostgreSQL keeps up to 64 subtransactions of a transaction at hand; with more of them every snapshot gets slower. */
 const MOST_REFUSALS = 32;
+const FEWEST_ROWS = 64;
+const GROWTH = 4;
 
 interface Copying {
   options: CopyOptions;
@@ -31,6 +36,7 @@ interface Copying {
   rows: number[];
   done: number;
   withheld: number[];
+  refused: RefusedRow[];
   /** Rows whose keys the table had, and no filter had told. */
   conflicts: number;
   isProbed: boolean;
@@ -50,6 +56,7 @@ export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
     rows: rows.filter((row) => !isWithheld(row)),
     done: 0,
     withheld: rows.filter(isWithheld),
+    refused: [],
     conflicts: 0,
     isProbed: false,
     isAsked: false,
@@ -59,7 +66,8 @@ export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
   if (options.asksReferences) await withholdUnreferenced(copying);
   if (copying.withheld.length > 0) await expectKeysStay(options);
   await copyOthers(copying);
-  const outcome = { ...emptyOutcome(copying.isProbed ? 'probe' : 'optimistic'), conflicts: copying.conflicts };
+  const { refused, conflicts, isProbed } = copying;
+  const outcome = { ...emptyOutcome(isProbed ? 'probe' : 'optimistic'), refused, conflicts };
   if (copying.withheld.length === 0) return outcome;
   // The triggers of the rows before have run.
   await client.query(RESTORE_SETTINGS_SQL);
@@ -70,31 +78,57 @@ export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
 async function copyOthers(copying: Copying): Promise<void> {
   const { options, rows } = copying;
   const { client } = options;
+  // After a refusal a COPY takes some times the rows that this one has taken, since the rest of its rows is sent in vain.
+  let most = Number.POSITIVE_INFINITY;
   let end = rows.length;
   for (let refusals = 0; copying.done < rows.length; ) {
     try {
       await copyRecords({ ...options, rows: rows.slice(copying.done, end) });
       copying.done = end;
-      end = rows.length;
-      if (copying.done < end) await client.query('RELEASE SAVEPOINT copy; SAVEPOINT copy');
+      if (end < rows.length) await client.query('RELEASE SAVEPOINT copy; SAVEPOINT copy');
     } catch (error) {
-      if (sqlState(error) === FOREIGN_KEY_VIOLATION && !copying.isAsked) {
-        await client.query('ROLLBACK TO SAVEPOINT copy');
-        if (!(await withholdUnreferenced(copying))) throw error;
-        await expectKeysStay(options);
-        end = rows.length;
+      if (refusals === MOST_REFUSALS) throw error;
+      refusals += 1;
+      const taken = await withholdRefused(copying, error, end - copying.done);
+      if (taken > 0) {
+        most = Math.max(FEWEST_ROWS, taken * GROWTH);
+        end = copying.done + taken;
         continue;
       }
-      const line = lineOf(error, end - copying.done);
-      if (line === null || refusals === MOST_REFUSALS) throw error;
-      refusals += 1;
-      await client.query('ROLLBACK TO SAVEPOINT copy');
-      const refused = copying.done + line - 1;
-      copying.withheld.push(...rows.splice(refused, 1));
-      if (sqlState(error) === UNIQUE_VIOLATION) await meetConflict(copying, refused);
-      end = refused > copying.done ? refused : rows.length;
     }
+    end = Math.min(copying.done + most, rows.length);
+    most *= 2;
   }
+}
+
+/**
+ * Withholds what COPY has refused.
+ * @param count the number of rows that it had
+ * @returns the number of rows before the refused one, which COPY will take
+ * @throws the error, when it does not tell the row
+ */
+async function withholdRefused(copying: Copying, error: unknown, count: number): Promise<number> {
+  const { options, rows, done, isAsked } = copying;
+  const { client, buffer, target } = options;
+  const state = sqlState(error);
+  if (state === FOREIGN_KEY_VIOLATION && !isAsked) {
+    await client.query('ROLLBACK TO SAVEPOINT copy');
+    if (!(await withholdUnreferenced(copying))) throw error;
+    await expectKeysStay(options);
+    return 0;
+  }
+  const line = lineOf(error, count);
+  if (line === null) throw error;
+  await client.query('ROLLBACK TO SAVEPOINT copy');
+  const [row] = rows.splice(done + line - 1, 1);
+  if (state === UNIQUE_VIOLATION) {
+    copying.withheld.push(row!);
+    await meetConflict(copying, done + line - 1);
+  } else if (FINAL.test(state!)) {
+    const rowNumber = buffer.rowNumber(row!);
+    copying.refused.push({ rowNumber, ...explainRefusal(error as DatabaseError, target, true) });
+  } else copying.withheld.push(row!);
+  return line - 1;
 }
 
 async function meetConflict(copying: Copying, from: number): Promise<void> {

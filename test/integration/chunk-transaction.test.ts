@@ -152,9 +152,11 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       expect(outcome).toMatchObject({ done: true, conflicts: 1 });
       expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 6 }]);
       expect((await progress(id)).counts).toMatchObject({ processed: 6, ...counts });
-      expect(await rows('SELECT count(DISTINCT xmin)::int AS n FROM batch_upload.batch_upload_audit_logs')).toEqual([
-        { n: 1 },
-      ]);
+      expect(
+        await rows(
+          'SELECT count(DISTINCT xmin::text)::int AS n FROM batch_upload.batch_upload_audit_logs WHERE chunk_number IS NOT NULL',
+        ),
+      ).toEqual([{ n: 1 }]);
     });
 
     it('rows that COPY refuses one by one are merged alone, and the others are in the table', async () => {

@@ -67,7 +67,7 @@ export async function loadByIndexes(url: string, load: Load): Promise<UploadProg
       },
       ...limits,
     };
-    return { config, session, sessions: [session], store, telemetry: NO_TELEMETRY, log, signal };
+    return { config, session, sessions: [session], store, telemetry: NO_TELEMETRY, log, signal, stop: () => undefined };
   };
   await planUpload(createDeps(0), (await withClient(url, (client) => readUpload(client, id)))!);
   await withClient(url, (client) =>
