@@ -71,7 +71,9 @@ describe.concurrent('something in the cluster', () => {
     const parallelism = async () => (await e2e.cluster.kube.get(JOBS, job)).spec?.parallelism;
     await e2e.cluster.kube.patchMerge(JOBS, job, { spec: { parallelism: 1 } });
     const message = await degradedBy(e2e, upload, { reason: 'ParallelismChanged', withinMs: 20_000 });
-    expect(message).toContain(`has set the parallelism of the Job ${job.name} to 1; this upload asks for 2.`);
+    expect(message).toContain(
+      `has set the parallelism of the Job ${job.name} to 1 pod; this upload asks for 2 pods at a time, with 4 sessions of the database in each (spec.parallelism: 8).`,
+    );
     await runningPods(e2e, upload, 1);
     await sleep(3_000);
     expect(await parallelism()).toBe(1);
