@@ -373,6 +373,20 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     });
   });
 
+  it.each(WRITE_STRATEGIES)(
+    'a record that the table refuses is not lost to an equal key of its chunk (%s)',
+    async (strategy) => {
+      const items = [
+        { row: 2, key: 'a' },
+        { row: 3, key: 'a', value: 'forbidden' },
+        { row: 4, key: 'a' },
+      ];
+      const id = await planned([items]);
+      const { result } = await commitChunk(await session(), id, 0, items, strategy);
+      expect(result).toMatchObject({ succeeded: 1, failed: 1, duplicate: 1 });
+    },
+  );
+
   it('stops when the upload was closed, and writes nothing', async () => {
     const items = [{ row: 2, key: 'a' }];
     const id = await planned([items]);
