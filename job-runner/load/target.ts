@@ -141,7 +141,8 @@ export function lockTargetSql({ table }: Target): string {
  * @throws the error of PostgreSQL, for example 42P01 when the table does not exist.
  */
 export async function prepareSession(client: ClientBase, target: Target): Promise<void> {
-  if (target.byKey) await client.query(target.byKey.merge.createStage);
+  // Both stages in one transaction: they must have the types of the same table.
+  if (target.byKey) await client.query(`${target.byKey.merge.createStage}; ${target.byKey.probe.createStage}`);
   if (!target.keys) return;
   await client.query(target.keys.merge.createStage);
   // A chunk whose rows are tried and rolled back would make this table again and again.

@@ -137,7 +137,7 @@ function findParents(target: Target, key: ForeignKey, position: number): string 
 }
 
 /** @returns the condition that a row of `relation` is what the staged row `s` refers to. */
-function refersTo(relation: string, { columns, referencedColumns, operators }: ForeignKey): string {
+export function refersTo(relation: string, { columns, referencedColumns, operators }: ForeignKey): string {
   return referencedColumns
     .map((name, i) => `${relation}.${pg.escapeIdentifier(name)} ${operators[i]} s.${pg.escapeIdentifier(columns[i]!)}`)
     .join(' AND ');
