@@ -79,7 +79,8 @@ async function mergeStage(options: WriteOptions, outcome: WriteOutcome): Promise
   if (isReference(refusal)) {
     const waiting = addWaiting(outcome, await takeWaiting(client, target));
     staged = without(options, waiting);
-    if (waiting.size > 0 && staged.length > 0) refusal = await mergeAll({ ...options, rows: staged }, outcome, byRecord);
+    if (waiting.size > 0 && staged.length > 0)
+      refusal = await mergeAll({ ...options, rows: staged }, outcome, byRecord);
     if (refusal === null || staged.length === 0) return;
     if (byRecord && isReference(refusal) && (await insertNewFirst({ ...options, rows: staged }, outcome))) return;
   }

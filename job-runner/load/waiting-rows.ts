@@ -42,7 +42,9 @@ export async function findWaitingByCatalog(
   const keys = await readForeignKeys(client, target);
   if (keys.length === 0) return [];
   const registered =
-    registeredBy === undefined ? [] : keys.map((key, i) => removeRegistered(target, { key, position: i, registeredBy }));
+    registeredBy === undefined
+      ? []
+      : keys.map((key, i) => removeRegistered(target, { key, position: i, registeredBy }));
   return ask(client, [...storeReferences(target, keys), ...registered, ...FIND_WAITING, READ_WAITING]);
 }
 
