@@ -5,24 +5,34 @@ import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { CERTIFICATION_COLUMNS, type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
+import {
+  CERTIFICATION_COLUMNS,
+  type ExpectedCounts,
+  type GenerateOptions,
+  generateCertifications,
+  type RowSums,
+} from '#support/records/certifications.ts';
 
 export interface BenchFile {
   path: string;
   bytes: number;
   /** Counts that a load of the file must give. */
   counts: ExpectedCounts;
+  /** Sums of the row numbers that the table must have afterwards. */
+  rowSums: RowSums;
 }
 
 /** The folder's name has a hash of the generators, since another generator makes other files. */
 const GENERATORS = [new URL('../support/records/certifications.ts', import.meta.url), new URL(import.meta.url)];
 export const FOLDER = join(tmpdir(), 'batch-upload-bench', hashOf(GENERATORS));
+/** The folder of loaders that are installed for the bench. */
+export const TOOLS_FOLDER = join(tmpdir(), 'batch-upload-bench/tools');
 
-/** Certifications without duplicates; `bad` is the share of records that fail. */
-export function certificationFile(options: { records: number; bad?: number; seed?: number }): Promise<BenchFile> {
-  const { records, bad = 0.01, seed = 1 } = options;
-  return keep(`certifications-${records}-${bad}-${seed}`, () =>
-    generateCertifications({ records, bad, seed, duplicates: 0 }),
+/** Certifications, of which 1 % fail and none is a duplicate unless the options say otherwise. */
+export function certificationFile(options: Omit<GenerateOptions, 'lineEnd'>): Promise<BenchFile> {
+  const { records, bad = 0.01, seed = 1, duplicates = 0, refused = 0 } = options;
+  return keep(`certifications-${records}-${bad}-${seed}-${duplicates}-${refused}`, () =>
+    generateCertifications({ records, bad, seed, duplicates, refused }),
   );
 }
 
@@ -39,7 +49,12 @@ export function wideFile(options: { records: number; fieldBytes: number }): Prom
     }
   }
   const counts = { records, succeeded: records, failed: 0, duplicate: 0, codes: {} };
-  return keep(`wide-${records}-${fieldBytes}`, () => ({ counts, pieces: pieces() }));
+  const sum = (records * (records + 3)) / 2;
+  return keep(`wide-${records}-${fieldBytes}`, () => ({
+    counts,
+    rowSums: { first: sum, last: sum },
+    pieces: pieces(),
+  }));
 }
 
 type Made = ReturnType<typeof generateCertifications>;
@@ -49,13 +64,14 @@ async function keep(name: string, make: () => Made): Promise<BenchFile> {
   const path = join(FOLDER, `${name}.csv`);
   const countsPath = join(FOLDER, `${name}.json`);
   const known = await readFile(countsPath, 'utf8').catch(() => null);
-  if (known) return { path, bytes: (await stat(path)).size, counts: JSON.parse(known) as ExpectedCounts };
+  if (known)
+    return { path, bytes: (await stat(path)).size, ...(JSON.parse(known) as Omit<BenchFile, 'path' | 'bytes'>) };
   await mkdir(FOLDER, { recursive: true });
-  const { pieces, counts } = make();
+  const { pieces, counts, rowSums } = make();
   await pipeline(pieces, createWriteStream(`${path}.partial`));
   await rename(`${path}.partial`, path);
-  await writeFile(countsPath, JSON.stringify(counts));
-  return { path, bytes: (await stat(path)).size, counts };
+  await writeFile(countsPath, JSON.stringify({ counts, rowSums }));
+  return { path, bytes: (await stat(path)).size, counts, rowSums };
 }
 
 function hashOf(files: readonly URL[]): string {

@@ -46,6 +46,7 @@ export function replaceBetweenMarkers(document: string, text: string): string {
 }
 
 function resultCells({ rows, baseline }: PartResult): string[][] {
+  if (rows.some(({ cost }) => cost)) return costCells(rows);
   const header = ['', 'time', 'min to max', 'records/s', 'CPU', 'CPU of the server', 'plan', 'peak memory'];
   if (baseline) header.splice(4, 0, `× ${baseline}`);
   const cells = rows.map((row) => {
@@ -61,6 +62,31 @@ function resultCells({ rows, baseline }: PartResult): string[][] {
     ];
     if (baseline) line.splice(4, 0, row.ratio === null ? '' : row.ratio.toFixed(2));
     return line;
+  });
+  return [header, ...cells];
+}
+
+/** Every figure but the waits and the time is for a million records. */
+function costCells(rows: readonly Row[]): string[][] {
+  const header = ['', 'time', 'CPU', 'CPU of the server', 'WAL', 'WAL syncs', 'pages hit', 'read', 'new', 'written'];
+  header.push('transactions', 'round trips', 'waits for locks', 'for the disk', 'for the client');
+  const cells = rows.map(({ name, records, seconds, cpuSeconds, serverCpuSeconds, cost }) => {
+    const million = records / 1e6;
+    const count = (value: number) => Math.round(value / million).toLocaleString('en');
+    const megabytes = (bytes: number) => `${count(bytes / 1e6)} MB`;
+    const cpu = (value: number) => `${(value / million).toFixed(1)} s`;
+    const share = (value: number) => `${(value * 100).toFixed(0)} %`;
+    const { walBytes, walSyncs, bufferHits, readBytes, extendedBytes, writtenBytes, transactions, ...more } = cost!;
+    return [
+      name,
+      `${seconds.median.toFixed(1)} s`,
+      cpu(cpuSeconds),
+      cpu(serverCpuSeconds ?? 0),
+      ...[megabytes(walBytes), count(walSyncs), count(bufferHits)],
+      ...[readBytes, extendedBytes, writtenBytes].map(megabytes),
+      ...[transactions, more.roundTrips].map(count),
+      ...[more.lockWaits, more.diskWaits, more.clientWaits].map(share),
+    ];
   });
   return [header, ...cells];
 }

@@ -3,6 +3,7 @@
  * that whatever the machine does meanwhile falls on all of them. Results are medians. Everything but the contestants is
  * pure.
  */
+import type { Cost } from './cost.ts';
 
 /** One timed run of one contestant. */
 export interface Sample {
@@ -15,12 +16,16 @@ export interface Sample {
   planSeconds?: number;
   /** Peak resident memory of each process in bytes; absent for a contestant that does not report it. */
   peakBytes?: number[];
+  /** Absent where only time, CPU and memory are measured. */
+  cost?: Cost;
 }
 
 export interface Contestant {
   name: string;
   /** Records or rows of one run, from which the rate is computed. */
   records: number;
+  /** Name of the contestant that this one is compared with; default: the part's baseline. */
+  against?: string;
   run(): Promise<Sample>;
 }
 
@@ -44,6 +49,8 @@ export interface Row {
   planShare: number | null;
   /** Peak memory of the largest process of all runs. */
   peakBytes: number | null;
+  /** The medians of all runs; null where only time, CPU and memory were measured. */
+  cost: Cost | null;
 }
 
 export async function runInterleaved(
@@ -63,8 +70,9 @@ export async function runInterleaved(
 
 /** `baseline` names the contestant that the others are compared with, run by run of the same repetition. */
 export function summarise(samples: ReadonlyMap<Contestant, readonly Sample[]>, baseline: string | null): Row[] {
-  const base = [...samples].find(([{ name }]) => name === baseline)?.[1];
-  return [...samples].map(([{ name, records }, own]) => {
+  const samplesOf = (wanted: string | null) => [...samples].find(([{ name }]) => name === wanted)?.[1];
+  return [...samples].map(([{ name, records, against }, own]) => {
+    const base = samplesOf(against ?? baseline);
     const seconds = spread(own.map((sample) => sample.seconds));
     const peaks = own.flatMap((sample) => sample.peakBytes ?? []);
     const server = own.flatMap((sample) => sample.serverCpuSeconds ?? []);
@@ -81,12 +89,20 @@ export function summarise(samples: ReadonlyMap<Contestant, readonly Sample[]>, b
       serverCpuSeconds: server.length > 0 ? median(server) : null,
       planShare: shares.length > 0 ? median(shares) : null,
       peakBytes: peaks.length > 0 ? Math.max(...peaks) : null,
+      cost: medianOfEach(own.flatMap(({ cost }) => cost ?? [])),
     };
   });
 }
 
 function spread(values: readonly number[]): Spread {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+}
+
+/** The median of each figure; null without any cost. */
+function medianOfEach(costs: readonly Cost[]): Cost | null {
+  if (costs.length === 0) return null;
+  const figures = Object.keys(costs[0]!) as (keyof Cost)[];
+  return Object.fromEntries(figures.map((name) => [name, median(costs.map((cost) => cost[name]))])) as unknown as Cost;
 }
 
 /** The median of an even number of values is the mean of the middle two. */

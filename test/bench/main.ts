@@ -1,13 +1,14 @@
 /**
- * `make bench` runs our job runner against `\copy`, pgloader and csv-parse, side by side on one PostgreSQL server and
- * one S3 server. The program prints tables and writes test/bench/results/latest.json and the tables of docs/bench.md.
+ * `make bench` runs our job runner against `\copy` and other loaders, side by side on one PostgreSQL server and one S3
+ * server. The program prints tables and writes test/bench/results/latest.json and the tables of docs/bench.md.
  * No time is asserted; a wrong count fails.
  *
- * RECORDS=1000000  RUNS=3  BENCH=certification,flat,uploads,small-uploads,duplicates,memory
+ * RECORDS=1000000  RUNS=3  BENCH=certification,flat,…  CONTESTANTS=all (or some: copy-2,duckdb,…)
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { OTHERS, USUAL_OTHERS } from './contestants/others.ts';
 import { formatMarkdown, formatText, type PartResult, replaceBetweenMarkers } from './format.ts';
-import { PARTS, type PartName } from './parts.ts';
+import { OPTIONAL_PARTS, PARTS, type PartName } from './parts.ts';
 import { runPart } from './run.ts';
 import { startStage } from './stage.ts';
 
@@ -16,13 +17,15 @@ const DOCUMENT = new URL('../../docs/bench.md', import.meta.url);
 
 const records = positive('RECORDS', 1_000_000);
 const runs = positive('RUNS', 3);
-const parts = chooseParts(process.env['BENCH']);
+const usualParts = PARTS.filter((part) => !OPTIONAL_PARTS.includes(part));
+const parts = choose('BENCH', { names: PARTS, usual: usualParts });
+const others = choose('CONTESTANTS', { names: OTHERS, usual: USUAL_OTHERS });
 const say = (line: string) => console.log(line);
 
 await using stage = await startStage();
 for (const part of parts) {
   say(`\n==> ${part}: ${records.toLocaleString('en')} records`);
-  const result = await runPart(part, stage, { records, runs, pgloader: true, say });
+  const result = await runPart(part, stage, { records, runs, others, say });
   say(`\n${formatText(result)}`);
   await keepResult(result);
 }
@@ -31,18 +34,25 @@ for (const part of parts) {
 async function keepResult(result: PartResult): Promise<void> {
   const known = JSON.parse(await readFile(RESULTS, 'utf8').catch(() => '[]')) as PartResult[];
   const others = known.filter(({ part }) => part !== result.part);
-  const rank = ({ part }: PartResult) => PARTS.findIndex((name) => part.startsWith(name));
+  const rank = ({ part }: PartResult) => PARTS.indexOf(part.replace(/-\d+$/, '') as PartName);
   const results = [...others, result].sort((a, b) => rank(a) - rank(b) || a.records - b.records);
   await mkdir(new URL('.', RESULTS), { recursive: true });
   await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
   await writeFile(DOCUMENT, replaceBetweenMarkers(await readFile(DOCUMENT, 'utf8'), formatMarkdown(results)));
 }
 
-function chooseParts(text: string | undefined): PartName[] {
-  const names = text ? text.split(',') : [...PARTS];
-  const unknown = names.find((name) => !(PARTS as readonly string[]).includes(name));
-  if (unknown !== undefined) throw new Error(`BENCH=${unknown} is unknown; there are ${PARTS.join(', ')}`);
-  return names as PartName[];
+/** Reads a list of names from a variable of the environment: `all`, or names with commas between them. */
+function choose<T extends string>(
+  variable: string,
+  { names, usual }: { names: readonly T[]; usual: readonly T[] },
+): readonly T[] {
+  const text = process.env[variable];
+  if (!text) return usual;
+  if (text === 'all') return names;
+  const chosen = text.split(',');
+  const unknown = chosen.find((name) => !(names as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new Error(`${variable}=${unknown} is unknown; there are all, ${names.join(', ')}`);
+  return chosen as T[];
 }
 
 function positive(name: string, fallback: number): number {

@@ -2,7 +2,8 @@
 import type { PartResult } from './format.ts';
 import { runInterleaved, summarise } from './harness.ts';
 import { describeMachine } from './machine.ts';
-import { type PartName, type PartOptions, preparePart } from './parts.ts';
+import type { PartOptions } from './parts/part.ts';
+import { type PartName, preparePart } from './parts.ts';
 import type { Stage } from './stage.ts';
 import { compareWithGoals } from './targets.ts';
 

@@ -1,22 +1,15 @@
 /** All contestants share one PostgreSQL server and one S3 server, and every run gets an empty target. */
 import { execFile } from 'node:child_process';
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { withClient } from '#support/database/database.ts';
-import {
-  BUCKET,
-  CERTIFICATIONS_SQL,
-  exampleSchema,
-  type RunnerBench,
-  readSchema,
-  startRunnerBench,
-} from '#support/runner/runner.ts';
+import { BUCKET, type RunnerBench, startRunnerBench } from '#support/runner/runner.ts';
 import { readChildrenSeconds, readServerSeconds } from './cpu.ts';
 import type { BenchFile } from './files.ts';
 import type { Sample } from './harness.ts';
+import type { BenchTarget } from './tables.ts';
 
 const exec = promisify(execFile);
 
@@ -33,37 +26,6 @@ export const SETTINGS = {
   checkpoint_timeout: '15min',
 };
 
-export interface BenchTarget {
-  name: 'certification' | 'flat';
-  table: string;
-  schema: RecordSchemaSpec;
-  /** The file of the schema. */
-  schemaPath: string;
-  sql: string;
-}
-
-export const TARGETS: Record<BenchTarget['name'], BenchTarget> = {
-  certification: {
-    name: 'certification',
-    table: 'certifications',
-    schema: exampleSchema('certifications'),
-    schemaPath: fileURLToPath(new URL('../../crds/examples/recordschema-certifications.yaml', import.meta.url)),
-    sql: CERTIFICATIONS_SQL,
-  },
-  flat: {
-    name: 'flat',
-    table: 'flat',
-    schema: readSchema(new URL('flat.yaml', import.meta.url)),
-    schemaPath: fileURLToPath(new URL('flat.yaml', import.meta.url)),
-    sql: readFileSync(new URL('flat.sql', import.meta.url), 'utf8'),
-  },
-};
-
-/** Columns of the rows for other loaders. A person's file has no ids and leaves them to the table's default. */
-export function columnsOf({ schema }: BenchTarget, { ids = false } = {}): string[] {
-  return schema.target.columns.filter(({ system }) => ids || system !== 'uuid').map(({ name }) => name);
-}
-
 export interface Stage extends AsyncDisposable {
   bench: RunnerBench;
   /** Puts the file into the bucket, once. @returns its key */
@@ -71,7 +33,7 @@ export interface Stage extends AsyncDisposable {
   /** Runs work with a new database that has a ledger and the empty table, and drops it afterwards. */
   withTarget<T>(target: BenchTarget, work: (url: string) => Promise<T>): Promise<T>;
   /** Measures work. A checkpoint writes everything to the disk before the clock starts. */
-  measure(work: () => Promise<void>): Promise<Pick<Sample, 'seconds' | 'cpuSeconds' | 'serverCpuSeconds'>>;
+  measure(work: () => Promise<void>): Promise<Pick<Sample, 'seconds' | 'cpuSeconds' | 'serverCpuSeconds' | 'cost'>>;
 }
 
 export async function startStage(): Promise<Stage> {
@@ -112,13 +74,6 @@ export async function startStage(): Promise<Stage> {
     },
     [Symbol.asyncDispose]: () => bench[Symbol.asyncDispose](),
   };
-}
-
-export async function countRows(url: string, { table }: BenchTarget): Promise<number> {
-  const { rows } = await withClient(url, (client) =>
-    client.query<{ n: number }>(`SELECT count(*)::float8 AS n FROM ${table}`),
-  );
-  return rows[0]!.n;
 }
 
 /**

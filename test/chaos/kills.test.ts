@@ -3,6 +3,7 @@
  * generator's, each chunk has one audit row, and the whole table and all stored errors equal the oracle's.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SESSIONS_PER_POD } from '#common/job-contract.ts';
 import {
   createE2e,
   type E2e,
@@ -65,7 +66,7 @@ describe.each([0, 0.01])('a share of %d duplicates', (duplicates) => {
     const started = await startCertifications(e2e, {
       records: RECORDS,
       chunkRecords: CHUNK,
-      parallelism: INDEXES,
+      parallelism: INDEXES * SESSIONS_PER_POD,
       duplicates,
       held: true,
     });
@@ -92,6 +93,20 @@ describe('the plan pod', () => {
     await killPod(e2e, await podOf(e2e, uid, application));
     await first.release();
     await expectComplete(e2e, started);
+  });
+});
+
+it('the pod that planned goes on, and is killed in COPY and before a COMMIT', async () => {
+  const started = await startCertifications(e2e, { records: 2400, chunkRecords: 100, parallelism: 4, held: true });
+  await killAt(e2e, brakes, started, [
+    ['in COPY', 1],
+    ['before COMMIT', 20],
+  ]);
+  await expectComplete(e2e, started);
+  const { name } = started.upload.metadata;
+  expect((await e2e.cluster.getUpload(NAMESPACE, name)).status?.plan).toMatchObject({
+    execution: 'Inline',
+    indexes: 1,
   });
 });
 

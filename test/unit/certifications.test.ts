@@ -1,6 +1,6 @@
 /** The oracle checks what the generator promises. */
 import { expect, test } from 'vitest';
-import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
+import { type ExpectedCounts, generateCertifications, UNKNOWN_COUNTY } from '#support/records/certifications.ts';
 import { expectCertifications } from '#support/records/oracle.ts';
 
 const make = (options: Parameters<typeof generateCertifications>[0]) => {
@@ -35,6 +35,40 @@ test.each(['\n', '\r\n'] as const)(
     expect(counts.duplicate).toBeGreaterThan(5);
   },
 );
+
+test('the sums of row numbers are those of the first and of the last record of each key', () => {
+  const { pieces, rowSums } = generateCertifications({ records: 20_000, seed: 12, duplicates: 0.1 });
+  const file = Buffer.concat([...pieces]);
+  const first = new Map<string, number>();
+  const last = new Map<string, number>();
+  const outcomes = new Map([...expectCertifications(file)].map(({ row, outcome }) => [row, outcome]));
+  // Only a street has a line end of its own, and each member has one key.
+  for (const [i, record] of file
+    .toString('latin1')
+    .split(/\n(?!Apt 4)/)
+    .entries()) {
+    const row = i + 1;
+    const key = record.split(',')[0]!;
+    if (row === 1 || (outcomes.get(row) ?? 'failed') === 'failed') continue;
+    if (!first.has(key)) first.set(key, row);
+    last.set(key, row);
+  }
+  expect(first.size).toBeGreaterThan(15_000);
+  const sum = (rows: Map<string, number>) => [...rows.values()].reduce((all, row) => all + row, 0);
+  expect(rowSums).toEqual({ first: sum(first), last: sum(last) });
+  expect(rowSums.last).toBeGreaterThan(rowSums.first);
+});
+
+test('records that a table refuses have a county of their own, and no duplicate repeats them', () => {
+  const { file, counts } = make({ records: 20_000, seed: 13, duplicates: 0.01, refused: 0.1 });
+  const unknown = file.toString('latin1').split(UNKNOWN_COUNTY).length - 1;
+  expect(unknown / counts.records).toBeCloseTo(0.1, 2);
+  expect(counts.codes['DB_001']).toBe(unknown);
+  const { codes, ...withoutRefusals } = countByOracle(file);
+  const { DB_001: _, ...others } = counts.codes;
+  expect(codes).toEqual(others);
+  expect(withoutRefusals).toMatchObject({ succeeded: counts.succeeded + unknown, failed: counts.failed - unknown });
+});
 
 test('duplicates are near and far, and differ from the record they repeat', () => {
   const { file } = make({ records: 20_000, seed: 9, duplicates: 0.02 });

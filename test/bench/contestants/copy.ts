@@ -1,44 +1,48 @@
-/** PostgreSQL's own loader: a real psql runs `\copy` with the good rows alone, into the same table. */
+/** PostgreSQL's own loader: real psqls run `\copy` with the good rows alone, into the same table. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { GoodRows } from '../good-rows.ts';
 import type { Contestant } from '../harness.ts';
-import { type BenchTarget, countRows, needProgram, type Stage } from '../stage.ts';
+import { needProgram, type Stage } from '../stage.ts';
+import { type BenchTarget, countRows } from '../tables.ts';
 
 const exec = promisify(execFile);
-
-/** CSV of the rows that a load of the file leaves in the table, in the order of the file. */
-export interface GoodRows {
-  path: string;
-  columns: string[];
-  rows: number;
-}
 
 export interface CopyOptions {
   stage: Stage;
   name: string;
   target: BenchTarget;
-  good: GoodRows;
+  /** Each file has a session of its own, and all sessions start at once. */
+  files: readonly GoodRows[];
 }
 
-export async function createCopy({ stage, name, target, good }: CopyOptions): Promise<Contestant> {
+export async function createCopy({ stage, name, target, files }: CopyOptions): Promise<Contestant> {
   await needProgram('psql', 'postgresql-client');
+  const records = files.reduce((sum, { rows }) => sum + rows, 0);
   return {
     name,
-    records: good.rows,
+    records,
     run: () =>
       stage.withTarget(target, async (url) => {
-        const sample = await stage.measure(() => copyFile(url, target, good));
+        const sample = await stage.measure(async () => {
+          await Promise.all(files.map((file) => copyFile(url, target, file)));
+        });
         const rows = await countRows(url, target);
-        if (rows !== good.rows) throw new Error(`\\copy: ${rows} rows, there should be ${good.rows}`);
+        if (rows !== records) throw new Error(`${name}: ${rows} rows, there should be ${records}`);
         return sample;
       }),
   };
 }
 
-export async function copyFile(url: string, target: BenchTarget, { path, columns }: GoodRows): Promise<void> {
-  await runPsql(url, `\\copy ${target.table} (${columns.join(', ')}) FROM '${path}' WITH (FORMAT csv)`);
+export async function copyFile(
+  url: string,
+  { table }: BenchTarget,
+  { path, columns, format }: GoodRows,
+): Promise<void> {
+  await runPsql(url, `\\copy ${table} (${columns.join(', ')}) FROM '${path}' WITH (FORMAT ${format})`);
 }
 
-export async function runPsql(url: string, command: string): Promise<void> {
-  await exec('psql', [url, '--no-psqlrc', '--quiet', '--set', 'ON_ERROR_STOP=1', '--command', command]);
+/** @returns what psql prints: the tag of the command, such as `COPY 1000` */
+export async function runPsql(url: string, command: string): Promise<string> {
+  return (await exec('psql', [url, '--no-psqlrc', '--set', 'ON_ERROR_STOP=1', '--command', command])).stdout;
 }

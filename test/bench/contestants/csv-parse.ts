@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { parse } from 'csv-parse';
 import type { BenchFile } from '../files.ts';
 import type { Contestant } from '../harness.ts';
+import { READING_ONLY } from '../names.ts';
 import type { Stage } from '../stage.ts';
 
 const exec = promisify(execFile);
@@ -13,7 +14,7 @@ const SELF = fileURLToPath(import.meta.url);
 
 export function createCsvParse(stage: Stage, { path, counts }: BenchFile): Contestant {
   return {
-    name: 'csv-parse, reading only',
+    name: `csv-parse, ${READING_ONLY}`,
     records: counts.records,
     async run() {
       let output = '';

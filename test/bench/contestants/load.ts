@@ -6,7 +6,8 @@ import { startCommand } from '#support/cli/load-processes.ts';
 import { watchPeak } from '#support/cli/watch-peak.ts';
 import type { BenchFile } from '../files.ts';
 import type { Contestant } from '../harness.ts';
-import { type BenchTarget, countRows, type Stage } from '../stage.ts';
+import type { Stage } from '../stage.ts';
+import { type BenchTarget, countRows } from '../tables.ts';
 
 const LIMIT_MS = 3_600_000;
 

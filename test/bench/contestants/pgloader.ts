@@ -3,9 +3,10 @@ import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { FOLDER } from '../files.ts';
+import type { GoodRows } from '../good-rows.ts';
 import type { Contestant } from '../harness.ts';
-import { type BenchTarget, columnsOf, countRows, needProgram, type Stage } from '../stage.ts';
-import type { GoodRows } from './copy.ts';
+import { needProgram, type Stage } from '../stage.ts';
+import { type BenchTarget, columnsOf, countRows } from '../tables.ts';
 
 const exec = promisify(execFile);
 

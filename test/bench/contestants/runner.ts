@@ -7,7 +7,9 @@ import { withClient } from '#support/database/database.ts';
 import type { RunnerResult } from '#support/runner/runner.ts';
 import type { BenchFile } from '../files.ts';
 import type { Contestant, Sample } from '../harness.ts';
-import { type BenchTarget, countRows, type Stage } from '../stage.ts';
+import { expectOutcome, type Outcome } from '../outcome.ts';
+import type { Stage } from '../stage.ts';
+import { type BenchTarget, readStored } from '../tables.ts';
 
 export interface RunnerOptions {
   stage: Stage;
@@ -15,22 +17,27 @@ export interface RunnerOptions {
   target: BenchTarget;
   /** Each file is one upload, and all uploads are started at once. */
   files: readonly BenchFile[];
-  /** Number of processes that run at a time over all uploads, as if the cluster had room for so many pods. */
-  slots: number;
-  /** Number of indexes of the process Job after the plan; when absent, the planner chooses as in a cluster. */
-  indexes?: number;
+  /** The uploads' spec.parallelism: the sessions of the database that load one upload. */
+  parallelism: number;
+  /** Number of pods that run at a time over all uploads, as if the cluster had room for so many; default: no limit. */
+  room?: number;
+  /** Forces so many process pods of one session each; by default the plan says which pods load, as in a cluster. */
+  podsOfOneSession?: number;
   /**
    * Fills the table before the clock starts.
-   * @returns the number of rows, each the duplicate of a good record of the files
+   * @returns the number of rows, each the duplicate of a good record of the files, with the record's row number
    */
   preload?: (url: string) => Promise<number>;
   /** Looks at what was loaded after the clock has stopped. */
   inspect?: (url: string) => Promise<void>;
+  /** Name of the contestant that this one is compared with. */
+  against?: string;
 }
 
 export function createRunner(options: RunnerOptions): Contestant {
-  const { name, files } = options;
-  return { name, records: sum(files.map(({ counts }) => counts.records)), run: () => runOnce(options) };
+  const { name, files, against } = options;
+  const records = sum(files.map(({ counts }) => counts.records));
+  return { name, records, ...(against ? { against } : {}), run: () => runOnce(options) };
 }
 
 async function runOnce(options: RunnerOptions): Promise<Sample> {
@@ -46,8 +53,8 @@ async function runOnce(options: RunnerOptions): Promise<Sample> {
     const sample = await withClient(url, async (db) =>
       stage.measure(async () => {
         const start = performance.now();
-        const slot = createSlots(options.slots);
-        const done = (result: RunnerResult) => peakBytes.push(peakOf(result));
+        const slot = createSlots(options.room ?? Number.POSITIVE_INFINITY);
+        const done = (result: RunnerResult) => peakBytes.push(peakOf(result, target));
         const planned = () => {
           planSeconds = (performance.now() - start) / 1000;
         };
@@ -56,7 +63,7 @@ async function runOnce(options: RunnerOptions): Promise<Sample> {
     );
     await checkCounts(options, { url, ids, preloaded });
     await options.inspect?.(url);
-    return { ...sample, ...(options.indexes ? { planSeconds } : {}), peakBytes };
+    return { ...sample, ...(options.podsOfOneSession ? { planSeconds } : {}), peakBytes };
   });
 }
 
@@ -69,28 +76,34 @@ interface Loading {
   planned: () => void;
 }
 
-/** Does what the operator does for an upload: runs the plan, then the processes of the Job that the plan asks for. */
-async function load({ stage, indexes }: RunnerOptions, { url, db, id, slot, done, planned }: Loading): Promise<void> {
+/**
+ * Does what the operator does for an upload: runs the pod that plans, which loads the file, too, wherever one pod is
+ * enough; else the process pods of the Job that the plan asks for.
+ */
+async function load(options: RunnerOptions, { url, db, id, slot, done, planned }: Loading): Promise<void> {
+  const { stage, parallelism, podsOfOneSession: pods } = options;
   const { bench } = stage;
-  const env: Record<string, string> = { BATCH_UPLOAD_PARALLELISM: '2' };
-  if (indexes) env['BATCH_UPLOAD_INLINE_LIMIT_BYTES'] = '0';
-  done(await slot(() => bench.run('plan', url, id, env)));
+  const env = { BATCH_UPLOAD_PARALLELISM: String(pods ? 1 : parallelism) };
+  const planEnv = { ...env, ...(pods ? { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '0' } : {}) };
+  done(await slot(() => bench.run('plan', url, id, planEnv)));
   planned();
-  if (indexes) await db.query('UPDATE batch_upload.batch_uploads SET total_indexes = $2 WHERE id = $1', [id, indexes]);
+  if (pods) await db.query('UPDATE batch_upload.batch_uploads SET total_indexes = $2 WHERE id = $1', [id, pods]);
   const { rows } = await db.query<{ execution: string; indexes: number }>(
     'SELECT execution, total_indexes AS indexes FROM batch_upload.batch_uploads WHERE id = $1',
     [id],
   );
   if (rows[0]!.execution === 'Inline') return;
   const processes = Array.from({ length: rows[0]!.indexes }, (_, index) =>
-    slot(() => bench.run('process', url, id, { JOB_COMPLETION_INDEX: String(index) })),
+    slot(() => bench.run('process', url, id, { ...env, JOB_COMPLETION_INDEX: String(index) })),
   );
   for (const result of await Promise.all(processes)) done(result);
 }
 
-function peakOf({ code, log }: RunnerResult): number {
+function peakOf({ code, log }: RunnerResult, { format }: BenchTarget): number {
   const finished = log.find(({ message }) => message === 'finished');
   if (code !== 0 || !finished) throw new Error(`a process ended with ${code}: ${JSON.stringify(log.slice(-3))}`);
+  const other = log.find((line) => line['message'] === 'processing' && line['format'] !== format);
+  if (other) throw new Error(`COPY's format is ${other['format']}, and the table is there to measure ${format}`);
   return finished['peakRssBytes'] as number;
 }
 
@@ -103,23 +116,17 @@ async function checkCounts(
   { url, ids, preloaded }: { url: string; ids: string[]; preloaded: number },
 ): Promise<void> {
   const progress = await withClient(url, (client) => readProgress(client, ids));
-  const total = (of: (counts: { processed: number; succeeded: number; failed: number; duplicate: number }) => number) =>
-    sum(ids.map((id) => of(progress.get(id)!.counts)));
-  const have = {
-    processed: total((counts) => counts.processed),
-    succeeded: total((counts) => counts.succeeded),
-    failed: total((counts) => counts.failed),
-    duplicate: total((counts) => counts.duplicate),
-    rows: await countRows(url, target),
+  const all = ids.map((id) => progress.get(id)!.counts);
+  const stored = await readStored(url, target, ids);
+  const have: Outcome = {
+    processed: sum(all.map(({ processed }) => processed)),
+    succeeded: sum(all.map(({ succeeded }) => succeeded)),
+    failed: sum(all.map(({ failed }) => failed)),
+    duplicate: sum(all.map(({ duplicate }) => duplicate)),
+    updated: sum(all.map(({ updated }) => updated)),
+    ...stored,
   };
-  const good = sum(files.map(({ counts }) => counts.succeeded));
-  const want = {
-    processed: sum(files.map(({ counts }) => counts.records)),
-    succeeded: good - preloaded,
-    failed: sum(files.map(({ counts }) => counts.failed)),
-    duplicate: preloaded,
-    rows: good,
-  };
+  const want = expectOutcome(files, { policy: target.schema.target.onDuplicate, preloaded, stored });
   if (JSON.stringify(have) !== JSON.stringify(want))
     throw new Error(`${name}: the counts are ${JSON.stringify(have)}, the generator's ${JSON.stringify(want)}`);
 }

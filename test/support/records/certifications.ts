@@ -32,6 +32,11 @@ export interface GenerateOptions {
   bad?: number;
   /** Share of duplicates; default 0.001. */
   duplicates?: number;
+  /**
+   * Share of records whose county is {@link UNKNOWN_COUNTY}, for tables that refuse this county; default 0. The counts
+   * are those of such a table.
+   */
+  refused?: number;
   lineEnd?: '\n' | '\r\n';
 }
 
@@ -45,9 +50,18 @@ export interface ExpectedCounts {
   codes: Record<string, number>;
 }
 
+/**
+ * Sums of the row numbers that the table's rows have, where of records with equal keys the first or the last is stored.
+ * Every other choice gives another sum: a larger one than `first`, and a smaller one than `last`.
+ */
+export interface RowSums {
+  first: number;
+  last: number;
+}
+
 const BAD_CODES = ['VAL_001', 'VAL_002', 'VAL_003', 'VAL_004', 'VAL_005', 'VAL_010', 'VAL_011', 'VAL_012'] as const;
 type BadCode = (typeof BAD_CODES)[number];
-type Kind = 'good' | 'duplicate' | BadCode;
+type Kind = 'good' | 'duplicate' | 'DB_001' | BadCode;
 
 const FIRST = [
   'John',
@@ -84,30 +98,35 @@ const STREETS = [
   'Park Lane\nApt 4',
   'Elm St, Unit 7',
 ];
-const COUNTIES = ['Example County', 'Sample County', 'Doña Ana', "Prince George's", 'St. John the Baptist'];
+export const COUNTIES = ['Example County', 'Sample County', 'Doña Ana', "Prince George's", 'St. John the Baptist'];
+/** The county of the records that a table refuses; COUNTIES does not have it. */
+export const UNKNOWN_COUNTY = 'Unknown County';
 const RACES = ['white', 'hispanic', 'black', 'asian', 'two or more', ''];
 const INCOME = ['none', 'SSI', 'SSDI, pension', '', 'child support'];
 
-/** Yields the file's bytes in pieces; `counts` are complete when the last piece was taken. */
+/** Yields the file's bytes in pieces; `counts` and `rowSums` are complete when the last piece was taken. */
 export function generateCertifications(options: GenerateOptions): {
   counts: ExpectedCounts;
+  rowSums: RowSums;
   pieces: Generator<Buffer, void, void>;
 } {
-  const { records, seed = 1, bad = 0.01, duplicates = 0.001, lineEnd = '\n' } = options;
+  const { records, seed = 1, bad = 0.01, duplicates = 0.001, refused = 0, lineEnd = '\n' } = options;
   const counts: ExpectedCounts = { records, succeeded: 0, failed: 0, duplicate: 0, codes: {} };
+  const rowNumbers = createRowNumbers();
 
   /** Seed and number alone decide the record, so that a duplicate can look back at any record. */
   function kindOf(i: number): Kind {
     const chance = random(seed, i, 0);
     if (chance < bad) return BAD_CODES[Math.floor((chance / bad) * BAD_CODES.length)]!;
-    return chance < bad + duplicates && i > 0 && originalOf(i) !== null ? 'duplicate' : 'good';
+    if (chance < bad + duplicates) return i > 0 && originalOf(i) !== null ? 'duplicate' : 'good';
+    return chance < bad + duplicates + refused ? 'DB_001' : 'good';
   }
 
   /** Half of the duplicates repeat one of the last 40 records, half any earlier one. */
   function originalOf(i: number): number | null {
     const near = random(seed, i, 1) < 0.5;
     let j = near ? i - 1 - Math.floor(random(seed, i, 2) * Math.min(40, i)) : Math.floor(random(seed, i, 2) * i);
-    for (; j >= 0; j -= 1) if (random(seed, j, 0) >= bad + duplicates) return j;
+    for (; j >= 0; j -= 1) if (random(seed, j, 0) >= bad + duplicates + refused) return j;
     return null;
   }
 
@@ -116,13 +135,13 @@ export function generateCertifications(options: GenerateOptions): {
     let size = 0;
     for (let i = 0; i < records; i += 1) {
       const kind = kindOf(i);
-      const fields = goodFields(seed, i);
-      if (kind === 'duplicate') fields.splice(0, 2, ...keyOf(seed, originalOf(i)!));
-      if (kind === 'duplicate') fields[6] = dateOf(seed, originalOf(i)!);
-      const line = kind === 'good' || kind === 'duplicate' ? toLine(fields) : spoil(kind, fields, random(seed, i, 3));
+      const original = kind === 'duplicate' ? originalOf(i)! : i;
+      const line = lineOf(i, kind, original);
       count(kind);
+      if (kind === 'good' || kind === 'duplicate') rowNumbers.store(i, original);
       const text = Buffer.isBuffer(line) ? line : Buffer.from(line);
       const blank = random(seed, i, 4) < 0.0002 ? lineEnd : '';
+      if (blank) rowNumbers.skipLineAfter(i);
       parts.push(text, Buffer.from(lineEnd + blank));
       size += text.length;
       if (size > 256 * 1024) {
@@ -132,6 +151,19 @@ export function generateCertifications(options: GenerateOptions): {
       }
     }
     yield Buffer.concat(parts);
+  }
+
+  function lineOf(i: number, kind: Kind, original: number): string | Buffer {
+    const fields = goodFields(seed, i);
+    if (kind === 'good') return toLine(fields);
+    if (kind === 'duplicate') {
+      fields.splice(0, 2, ...keyOf(seed, original));
+      fields[6] = dateOf(seed, original);
+      return toLine(fields);
+    }
+    if (kind !== 'DB_001') return spoil(kind, fields, random(seed, i, 3));
+    fields[12] = UNKNOWN_COUNTY;
+    return toLine(fields);
   }
 
   function count(kind: Kind): void {
@@ -144,7 +176,37 @@ export function generateCertifications(options: GenerateOptions): {
     }
   }
 
-  return { counts, pieces: make() };
+  return { counts, rowSums: rowNumbers.sums, pieces: make() };
+}
+
+/** Adds up the numbers of stored rows. The header has the number 1, and a blank line has a number, too. */
+function createRowNumbers() {
+  const sums: RowSums = { first: 0, last: 0 };
+  const blankLines: number[] = [];
+  /** The row number of the last record with an original's key, by the original. */
+  const lastRows = new Map<number, number>();
+  const rowOf = (i: number) => i + 2 + countBelow(blankLines, i);
+  return {
+    sums,
+    store(i: number, original: number): void {
+      const row = rowOf(i);
+      if (i === original) sums.first += row;
+      sums.last += i === original ? row : row - (lastRows.get(original) ?? rowOf(original));
+      if (i !== original) lastRows.set(original, row);
+    },
+    skipLineAfter: (i: number) => blankLines.push(i),
+  };
+}
+
+/** The number of values below `limit` in an ascending list. */
+function countBelow(values: readonly number[], limit: number): number {
+  let low = 0;
+  for (let high = values.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if (values[middle]! < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function keyOf(seed: number, i: number): [string, string] {
