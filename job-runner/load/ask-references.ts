@@ -19,33 +19,37 @@ interface Question {
   ask: string;
 }
 
+/** The questions of connections, each of which keeps a stage for its own. */
+const QUESTIONS = new WeakMap<ClientBase, Question>();
+
 /**
- * The question of a connection, which keeps a stage for it; null where the table has no foreign key that can be asked
- * about. Foreign keys that are added or dropped later make the answer incomplete, and never wrong what is written.
+ * Prepares the question of a connection, if the table has a foreign key that can be asked about. A foreign key that is
+ * added later is not asked about, and refuses its rows as if there were no question.
  */
-const QUESTIONS = new WeakMap<ClientBase, Question | null>();
-
-/** @returns the row numbers of the rows that refer to nothing; null when the table has no foreign key to ask about */
-export async function askReferences({ client, target, buffer }: CopyOptions, rows: readonly number[]) {
-  if (!QUESTIONS.has(client)) QUESTIONS.set(client, await prepareQuestion(client, target));
-  const question = QUESTIONS.get(client);
-  if (!question) return null;
-  const parts = buffer.selectColumns(rows, question.columns);
-  await copyAll(client, question.copy, { parts, count: rows.length, format: buffer.format });
-  const found = await client.query<[number]>({ text: question.ask, rowMode: 'array' });
-  return new Set(found.rows.map(([row]) => row));
-}
-
-async function prepareQuestion(client: ClientBase, target: Target): Promise<Question | null> {
+export async function prepareQuestion(client: ClientBase, target: Target): Promise<void> {
   const keys = await readForeignKeys(client, target);
-  if (keys.length === 0) return null;
+  if (keys.length === 0) return;
   const columns = [...new Set(keys.flatMap((key) => key.columns.map((name) => target.columns.indexOf(name))))];
   columns.sort((a, b) => a - b);
   const names = columns.map((at) => pg.escapeIdentifier(target.columns[at]!));
   const stage = `pg_temp.${STAGES.asked}`;
   await client.query(`CREATE TEMPORARY TABLE ${STAGES.asked} ON COMMIT DELETE ROWS AS
     SELECT ${names.join(', ')}, 0::bigint AS ${STAGE_ROW} FROM ${target.table} WITH NO DATA`);
-  return { columns, copy: `COPY ${stage} FROM STDIN`, ask: keys.map((key) => askKey(stage, key)).join(' UNION ') };
+  const ask = keys.map((key) => askKey(stage, key)).join(' UNION ');
+  QUESTIONS.set(client, { columns, copy: `COPY ${stage} FROM STDIN`, ask });
+}
+
+/** @returns the row numbers of the rows that refer to nothing; null when there is no foreign key to ask about */
+export async function askReferences(
+  { client, buffer }: CopyOptions,
+  rows: readonly number[],
+): Promise<Set<number> | null> {
+  const question = QUESTIONS.get(client);
+  if (!question) return null;
+  const parts = buffer.selectColumns(rows, question.columns);
+  await copyAll(client, question.copy, { parts, count: rows.length, format: buffer.format });
+  const found = await client.query<[number]>({ text: question.ask, rowMode: 'array' });
+  return new Set(found.rows.map(([row]) => row));
 }
 
 /** LIMIT makes PostgreSQL look each value up by the index, whatever it believes of a table that was never analyzed. */

@@ -5,6 +5,7 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { keyColumns, ownerColumns, quoteTable, STAGES } from '#runner/target/names.ts';
 import type { TargetColumns } from '#runner/target/read-columns.ts';
 import { keepAbsent } from './absent-fields.ts';
+import { prepareQuestion } from './ask-references.ts';
 import { describeMerge, type Merge, type MergeOptions, STAGE_ROW } from './merge.ts';
 import { describeRecordMerge, type RecordMerge } from './merge-by-record.ts';
 import { describeEachMerge, type EachMerge } from './merge-each.ts';
@@ -141,8 +142,11 @@ export function lockTargetSql({ table }: Target): string {
  * @throws the error of PostgreSQL, for example 42P01 when the table does not exist.
  */
 export async function prepareSession(client: ClientBase, target: Target): Promise<void> {
-  // Both stages in one transaction: they must have the types of the same table.
-  if (target.byKey) await client.query(`${target.byKey.merge.createStage}; ${target.byKey.probe.createStage}`);
+  if (target.byKey) {
+    // Both stages in one transaction: they must have the types of the same table.
+    await client.query(`${target.byKey.merge.createStage}; ${target.byKey.probe.createStage}`);
+    await prepareQuestion(client, target);
+  }
   if (!target.keys) return;
   await client.query(target.keys.merge.createStage);
   // A chunk whose rows are tried and rolled back would make this table again and again.

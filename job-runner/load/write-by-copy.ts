@@ -85,7 +85,7 @@ async function copyOthers(copying: Copying): Promise<void> {
     try {
       await copyRecords({ ...options, rows: rows.slice(copying.done, end) });
       copying.done = end;
-      if (end < rows.length) await client.query('RELEASE SAVEPOINT copy; SAVEPOINT copy');
+      if (end < rows.length) await client.query(`${RESTORE_SETTINGS_SQL}; RELEASE SAVEPOINT copy; SAVEPOINT copy`);
     } catch (error) {
       if (refusals === MOST_REFUSALS) throw error;
       refusals += 1;

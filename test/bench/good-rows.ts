@@ -3,7 +3,7 @@ import { runPsql } from './contestants/copy.ts';
 import { createRunner } from './contestants/runner.ts';
 import type { BenchFile } from './files.ts';
 import type { Stage } from './stage.ts';
-import { type BenchTarget, columnsOf } from './tables.ts';
+import { type BenchTarget, columnsOf, readFingerprint } from './tables.ts';
 
 /** Rows that a load of the file leaves in the table, in the order of the file. */
 export interface GoodRows {
@@ -11,6 +11,8 @@ export interface GoodRows {
   columns: string[];
   rows: number;
   format: 'csv' | 'binary';
+  /** The fingerprint of the rows, as {@link readFingerprint} computes it. */
+  fingerprint: bigint;
 }
 
 export interface Piece {
@@ -44,11 +46,25 @@ export async function keepGoodRows(
     for (const { which, format = 'csv', ids = false } of pieces) {
       const path = file.path.replace(/csv$/, `${target.name}-${which}${ids ? '-ids' : ''}.${format}`);
       const columns = columnsOf(target, { ids });
-      const select = `SELECT ${columns.join(', ')} FROM (${numbered}) AS stored WHERE ${CONDITIONS[which]} ORDER BY n`;
-      const tag = await runPsql(url, `\\copy (${select}) TO '${path}' WITH (FORMAT ${format})`);
-      kept.push({ path, columns, rows: Number(/^COPY (\d+)$/m.exec(tag)![1]), format });
+      const from = `(${numbered}) AS stored WHERE ${CONDITIONS[which]}`;
+      const select = `SELECT ${columns.join(', ')} FROM ${from} ORDER BY n`;
+      await runPsql(url, `\\copy (${select}) TO '${path}' WITH (FORMAT ${format})`);
+      kept.push({ path, columns, format, ...(await readFingerprint(url, from, columns)) });
     }
   };
   await createRunner({ stage, name: 'good rows', target, files: [file], parallelism: 1, inspect }).run();
   return kept;
+}
+
+/** @throws when the table does not have exactly the rows of the files */
+export async function expectGoodRows(
+  url: string,
+  { table }: BenchTarget,
+  { name, files }: { name: string; files: readonly GoodRows[] },
+): Promise<void> {
+  const have = await readFingerprint(url, table, files[0]!.columns);
+  const rows = files.reduce((sum, file) => sum + file.rows, 0);
+  if (have.rows !== rows) throw new Error(`${name}: ${have.rows} rows, there should be ${rows}`);
+  const fingerprint = files.reduce((sum, file) => sum + file.fingerprint, 0n);
+  if (have.fingerprint !== fingerprint) throw new Error(`${name}: the table has other rows than after a load by ours`);
 }

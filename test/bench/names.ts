@@ -5,6 +5,9 @@ export const NOT_ATOMIC = 'not atomic';
 /** A contestant that stores nothing has this in its name. */
 export const READING_ONLY = 'reading only';
 
+/** pgloader commits after every 25,000 rows. */
+export const PGLOADER = `pgloader, ${NOT_ATOMIC}`;
+
 export const NO_DUPLICATES = 'none';
 export const DUPLICATES_IN_TABLE = '10 % in the table';
 

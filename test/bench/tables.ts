@@ -96,6 +96,24 @@ export async function readStored(url: string, { table, schema }: BenchTarget, id
   return rows[0]!;
 }
 
+/**
+ * Tells whether two sets of rows are the same. The fingerprint of rows is the sum of their hashes, so that the order of
+ * the rows does not matter, and that the fingerprints of two pieces add up to that of the whole.
+ */
+export async function readFingerprint(
+  url: string,
+  from: string,
+  columns: readonly string[],
+): Promise<{ rows: number; fingerprint: bigint }> {
+  const { rows } = await withClient(url, (client) =>
+    client.query<{ rows: number; fingerprint: string }>(
+      `SELECT count(*)::float8 AS rows, coalesce(sum(hashtextextended(ROW(${columns.join(', ')})::text, 0)), 0) AS fingerprint
+       FROM ${from}`,
+    ),
+  );
+  return { rows: rows[0]!.rows, fingerprint: BigInt(rows[0]!.fingerprint) };
+}
+
 export async function countRows(url: string, target: BenchTarget): Promise<number> {
   return (await readStored(url, target, [])).rows;
 }

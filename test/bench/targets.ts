@@ -1,6 +1,6 @@
 /** The targets stand beside what was measured. No target fails a run: a benchmark prints numbers. */
 import type { Row } from './harness.ts';
-import { DUPLICATES_IN_TABLE, NOT_ATOMIC, nameOfDuplicates, nameOfRefusals, READING_ONLY } from './names.ts';
+import { DUPLICATES_IN_TABLE, NOT_ATOMIC, nameOfDuplicates, nameOfRefusals, PGLOADER, READING_ONLY } from './names.ts';
 import type { PartName } from './parts.ts';
 
 export interface Goal {
@@ -78,7 +78,7 @@ function flatGoals(rows: readonly Row[]): Found[] {
     {
       figure: 'parallelism 2 against pgloader',
       goal: '≥ 8 ×, aim for 10 ×',
-      measured: quotient(ours, find(rows, 'pgloader')),
+      measured: quotient(ours, find(rows, PGLOADER)),
     },
     {
       figure: 'CPU of the client for a million records, parallelism 2',

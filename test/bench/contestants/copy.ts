@@ -1,10 +1,10 @@
 /** PostgreSQL's own loader: real psqls run `\copy` with the good rows alone, into the same table. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { GoodRows } from '../good-rows.ts';
+import { expectGoodRows, type GoodRows } from '../good-rows.ts';
 import type { Contestant } from '../harness.ts';
 import { needProgram, type Stage } from '../stage.ts';
-import { type BenchTarget, countRows } from '../tables.ts';
+import type { BenchTarget } from '../tables.ts';
 
 const exec = promisify(execFile);
 
@@ -27,8 +27,7 @@ export async function createCopy({ stage, name, target, files }: CopyOptions): P
         const sample = await stage.measure(async () => {
           await Promise.all(files.map((file) => copyFile(url, target, file)));
         });
-        const rows = await countRows(url, target);
-        if (rows !== records) throw new Error(`${name}: ${rows} rows, there should be ${records}`);
+        await expectGoodRows(url, target, { name, files });
         return sample;
       }),
   };
@@ -42,7 +41,6 @@ export async function copyFile(
   await runPsql(url, `\\copy ${table} (${columns.join(', ')}) FROM '${path}' WITH (FORMAT ${format})`);
 }
 
-/** @returns what psql prints: the tag of the command, such as `COPY 1000` */
-export async function runPsql(url: string, command: string): Promise<string> {
-  return (await exec('psql', [url, '--no-psqlrc', '--set', 'ON_ERROR_STOP=1', '--command', command])).stdout;
+export async function runPsql(url: string, command: string): Promise<void> {
+  await exec('psql', [url, '--no-psqlrc', '--quiet', '--set', 'ON_ERROR_STOP=1', '--command', command]);
 }

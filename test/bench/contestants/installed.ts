@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -46,7 +46,7 @@ export async function buildRust(): Promise<string[]> {
   const build = join(TOOLS_FOLDER, 'rust');
   // Cargo writes its lock file beside the manifest, so that the sources are built from a copy.
   await rm(build, { recursive: true, force: true });
-  await run('cp', ['-r', sourceOf('rust'), build]);
+  await cp(sourceOf('rust'), build, { recursive: true });
   await run('cargo', ['build', '--quiet', '--release', '--target-dir', `${build}-target`], build);
   return [join(`${build}-target`, 'release/load')];
 }

@@ -3,10 +3,11 @@ import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { FOLDER } from '../files.ts';
-import type { GoodRows } from '../good-rows.ts';
+import { expectGoodRows, type GoodRows } from '../good-rows.ts';
 import type { Contestant } from '../harness.ts';
+import { PGLOADER } from '../names.ts';
 import { needProgram, type Stage } from '../stage.ts';
-import { type BenchTarget, columnsOf, countRows } from '../tables.ts';
+import { type BenchTarget, columnsOf } from '../tables.ts';
 
 const exec = promisify(execFile);
 
@@ -14,7 +15,7 @@ const exec = promisify(execFile);
 export async function createPgloader(stage: Stage, target: BenchTarget, good: GoodRows): Promise<Contestant> {
   await needProgram('pgloader', 'pgloader');
   return {
-    name: 'pgloader',
+    name: PGLOADER,
     records: good.rows,
     run: () =>
       stage.withTarget(target, async (url) => {
@@ -24,8 +25,7 @@ export async function createPgloader(stage: Stage, target: BenchTarget, good: Go
           await exec('pgloader', ['--quiet', '--root-dir', `${FOLDER}/pgloader`, script]);
         });
         await rm(script);
-        const rows = await countRows(url, target);
-        if (rows !== good.rows) throw new Error(`pgloader: ${rows} rows, there should be ${good.rows}`);
+        await expectGoodRows(url, target, { name: PGLOADER, files: [good] });
         return sample;
       }),
   };

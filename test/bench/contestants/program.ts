@@ -1,10 +1,10 @@
 /** A loader that is a program of its own: it gets the good rows as CSV and stores them in one transaction. */
 import { spawn } from 'node:child_process';
 import { watchPeak } from '#support/cli/watch-peak.ts';
-import type { GoodRows } from '../good-rows.ts';
+import { expectGoodRows, type GoodRows } from '../good-rows.ts';
 import type { Contestant } from '../harness.ts';
 import type { Stage } from '../stage.ts';
-import { type BenchTarget, countRows } from '../tables.ts';
+import type { BenchTarget } from '../tables.ts';
 
 export interface ProgramOptions {
   stage: Stage;
@@ -25,8 +25,7 @@ export function createProgram({ stage, name, target, good, command }: ProgramOpt
         const sample = await stage.measure(async () => {
           peakBytes = await runProgram([...command, url, good.path, target.table, describeColumns(target, good)]);
         });
-        const rows = await countRows(url, target);
-        if (rows !== good.rows) throw new Error(`${name}: ${rows} rows, there should be ${good.rows}`);
+        await expectGoodRows(url, target, { name, files: [good] });
         return { ...sample, peakBytes: [peakBytes] };
       }),
   };

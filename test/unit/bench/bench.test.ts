@@ -80,7 +80,7 @@ describe('goals', () => {
       row('batch-upload load, 2 sessions', 1.3),
       row('\\copy', 1, { serverCpuSeconds: 10 }),
       row('\\copy, 2 sessions, file split before, not atomic', 1.5),
-      row('pgloader', 0.1),
+      row('pgloader, not atomic', 0.1),
       row('Go, pgx CopyFrom', 1.1),
       row('csv-parse, reading only', 9),
     ]);
