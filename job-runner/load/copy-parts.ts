@@ -3,8 +3,8 @@
  * rows before it are copied by another COPY, and the row itself by one of its own, whose error tells why. An error that
  * comes behind the last line, as that of a foreign key does, names none; then fewer and fewer rows are tried.
  */
-import type { DatabaseError } from 'pg';
-import { attempt, RowsSuppressed } from './savepoints.ts';
+import { refusedRow } from './refusals.ts';
+import { attempt } from './savepoints.ts';
 import type { WriteOptions } from './stage-records.ts';
 import { explainRefusal, type WriteOutcome } from './write-outcome.ts';
 
@@ -43,7 +43,7 @@ export async function copyParts(
       size = FEW;
       continue;
     }
-    const at = namedLine(tried.error);
+    const at = refusedRow(tried.error);
     if (at === null || at >= part.length) size = part.length >> 1;
     else if (at === 0) size = 1;
     else if ((await attemptRows(part.slice(0, at))).ok) {
@@ -52,11 +52,4 @@ export async function copyParts(
     } else size = at >> 1 || 1;
   }
   return rows.filter((row) => !refused.has(row));
-}
-
-/** @returns the index of the row at which a COPY has stopped; the first number of the context, in every language. */
-function namedLine(error: DatabaseError | RowsSuppressed): number | null {
-  if (error instanceof RowsSuppressed) return null;
-  const line = /^COPY [^,]+,\D*(\d+)/m.exec(error.where ?? '')?.[1];
-  return line === undefined || line === '0' ? null : Number(line) - 1;
 }

@@ -34,6 +34,16 @@ function isConversion({ where }: Pick<DatabaseError, 'where'>): boolean {
 
 const CONVERSION = /^COPY .+?, line \d+, column (.*)/s;
 
+/**
+ * Finds the row at which a COPY has stopped. The context of the error is in the language of the server; its first number
+ * behind the table's name is the line.
+ * @returns the row's index among the rows of the COPY; null when the error does not tell, as that of a foreign key
+ */
+export function refusedRow(error: Error): number | null {
+  const line = Number(/^COPY [^,]+,\D*(\d+)/m.exec((error as Partial<DatabaseError>).where ?? '')?.[1] ?? 0);
+  return line === 0 ? null : line - 1;
+}
+
 interface Place {
   /** Was the row about to be stored, so that the table's code ran? */
   isStored: boolean;

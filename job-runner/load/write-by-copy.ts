@@ -17,6 +17,7 @@ import { askReferences } from './ask-references.ts';
 import { needsRecordMerge } from './merge-by-record.ts';
 import { mergeOrHalve } from './merge-rows.ts';
 import { askProbe } from './probe.ts';
+import { refusedRow } from './refusals.ts';
 import { FOREIGN_KEY_VIOLATION, isRefusal, RowsNotCopied } from './savepoints.ts';
 import { type CopyOptions, copyAll, copyRecords } from './stage-records.ts';
 import { keyOf } from './target.ts';
@@ -117,18 +118,18 @@ async function withholdRefused(copying: Copying, error: unknown, count: number):
     await expectKeysStay(options);
     return 0;
   }
-  const line = lineOf(error, count);
-  if (line === null) throw error;
+  const at = isRefusal(error) ? refusedRow(error) : null;
+  if (at === null || at >= count) throw error;
   await client.query('ROLLBACK TO SAVEPOINT copy');
-  const [row] = rows.splice(done + line - 1, 1);
+  const [row] = rows.splice(done + at, 1);
   if (state === UNIQUE_VIOLATION) {
     copying.withheld.push(row!);
-    await meetConflict(copying, done + line - 1);
+    await meetConflict(copying, done + at);
   } else if (FINAL.test(state!)) {
     const rowNumber = buffer.rowNumber(row!);
     copying.refused.push({ rowNumber, ...explainRefusal(error as DatabaseError, target, true) });
   } else copying.withheld.push(row!);
-  return line - 1;
+  return at;
 }
 
 async function meetConflict(copying: Copying, from: number): Promise<void> {
@@ -175,15 +176,4 @@ async function withholdUnreferenced(copying: Copying): Promise<boolean> {
 async function expectKeysStay({ client, target }: CopyOptions): Promise<void> {
   if (await needsRecordMerge(client, keyOf(target).recordMerge))
     throw new RowsNotCopied('the table has triggers that may change keys: rows with equal keys are merged one by one');
-}
-
-/**
- * Finds the line of the row that COPY refused. PostgreSQL's messages are in the language of the server, but the number of
- * the line always stands at the end, or before the column's name or the line's text.
- * @returns null when the error does not name a line, or no row is at fault
- */
-function lineOf(error: unknown, rows: number): number | null {
-  if (!isRefusal(error)) return null;
-  const line = Number(/^COPY .*? (\d+)(?:[,:] |$)/m.exec((error as DatabaseError).where ?? '')?.[1] ?? 0);
-  return line >= 1 && line <= rows ? line : null;
 }

@@ -123,7 +123,7 @@ describe.runIf(isHere).each([14, 18] as const)('PostgreSQL %i', (version) => {
     await bench.put(key, data.file);
     const id = await open(url, key);
     await run(plan, 'plan', url, id, JOB);
-    // The first pod is gone after its plan, and the Job makes another one.
+    // The pod that planned is killed before it loads, and another pod comes in its place.
     await withClient(url, (client) =>
       client.query("UPDATE batch_upload.batch_uploads SET execution = 'Inline', total_indexes = 1"),
     );
