@@ -228,7 +228,7 @@ export interface BatchUploadSpec {
    */
   chunkRecords: number;
   /**
-   * parallelism is the number of pods that process the file at the same time. The number can be changed while the upload runs; never more pods run than the plan has indexes (status.plan.indexes). The default is 4.
+   * parallelism is the number of sessions of the database that load the file at the same time. A pod has up to 4 of them, and every pod of an upload has equally many, so that some numbers are rounded down (5 to 4, 7 to 6). The pod that planned the file goes on to load it, unless the file is worth several pods: then a Job has them (status.plan.execution). The number can be changed while the upload runs. A Job of several pods then runs more or fewer of them, but never more than the plan has indexes (status.plan.indexes); a pod that runs keeps its sessions, so that nothing changes where one pod loads the file. The default is 4.
    */
   parallelism: number;
   /**
@@ -355,7 +355,7 @@ export interface BatchUploadStatus {
    */
   plan?: {
     /**
-     * execution says who processes the file: Inline means the pod that planned the file, Job means the pods of an Indexed Job.
+     * execution says who loads the file: Inline means the pod that planned the file, Job means the pods of an Indexed Job.
      */
     execution?: 'Inline' | 'Job';
     /**
@@ -367,7 +367,7 @@ export interface BatchUploadStatus {
      */
     chunks?: number;
     /**
-     * indexes is the number of completion indexes of the Indexed Job. No more pods than this process the file at the same time.
+     * indexes is the number of completion indexes of the Indexed Job, 1 for Inline. No more pods than this load the file at the same time.
      */
     indexes?: number;
   };
@@ -459,7 +459,7 @@ export interface BatchUploadStatus {
      */
     name: string;
     /**
-     * kind says what the Job does: plan reads the file, and loads it if it is small; process loads a larger file.
+     * kind says what the Job does: plan reads the file, and loads it where one pod is enough; process loads a larger file.
      */
     kind?: 'plan' | 'process';
     /**

@@ -33,6 +33,8 @@ export const ANNOTATIONS = {
   recreated: 'batchupload.dev/recreated',
   /** The parallelism that the operator gave to the Job; another value in the Job's spec was set by something else. */
   parallelism: 'batchupload.dev/parallelism',
+  /** The number of sessions of the database that each pod of the Job has; a Job of an earlier release has no such note. */
+  sessionsPerPod: 'batchupload.dev/sessions-per-pod',
   /** The chart's values that decide whether the pods of the Job start, as they were when the operator made the Job. */
   settings: 'batchupload.dev/settings',
   /** The user that asked the gateway or the bridge for the upload, or nothing where a person applied it. */

@@ -380,7 +380,7 @@ export interface UploadSourceSpec {
        */
       chunkRecords: number;
       /**
-       * parallelism is the number of pods that process the file at the same time. The number can be changed while the upload runs; never more pods run than the plan has indexes (status.plan.indexes). The default is 4.
+       * parallelism is the number of sessions of the database that load the file at the same time. A pod has up to 4 of them, and every pod of an upload has equally many, so that some numbers are rounded down (5 to 4, 7 to 6). The pod that planned the file goes on to load it, unless the file is worth several pods: then a Job has them (status.plan.execution). The number can be changed while the upload runs. A Job of several pods then runs more or fewer of them, but never more than the plan has indexes (status.plan.indexes); a pod that runs keeps its sessions, so that nothing changes where one pod loads the file. The default is 4.
        */
       parallelism: number;
       /**

@@ -22,11 +22,14 @@ export const ENV = {
   attempt: 'BATCH_UPLOAD_ATTEMPT',
   /** The namespace of the BatchUpload. Required. */
   namespace: 'BATCH_UPLOAD_NAMESPACE',
-  /** The upload's spec.parallelism, from which the planner chooses the number of indexes; 4 when absent. */
+  /**
+   * The upload's spec.parallelism, from which the planner chooses the number of indexes and each pod the number of its
+   * sessions of the database; 4 when absent.
+   */
   parallelism: 'BATCH_UPLOAD_PARALLELISM',
   /**
-   * The size up to which the pod that plans a file also loads the file, in bytes; 50331648 (48 MiB) when absent. The
-   * operator reads the variable too, and passes its value on.
+   * The size up to which the pod that plans a file also loads the file, in bytes; no limit when absent. The operator
+   * reads the variable too, and passes its value on.
    */
   inlineLimitBytes: 'BATCH_UPLOAD_INLINE_LIMIT_BYTES',
   /**
@@ -83,37 +86,69 @@ export const NODE_OPTIONS = '--max-semi-space-size=2';
 export const MALLOC_ENV = { MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '1048576' } as const;
 
 export const DEFAULTS = {
-  inlineLimitBytes: 48 * 1024 * 1024,
+  /** No limit: the pod that plans a file also loads it wherever one pod is enough. */
+  inlineLimitBytes: Number.MAX_SAFE_INTEGER,
   maxRecordBytes: 16 * 1024 * 1024,
   maxChunkBytes: 8 * 1024 * 1024,
   retrySeconds: 600,
   stallSeconds: 30,
 } as const;
 
+/**
+ * A pod loads with at most so many sessions of the database at a time: one process reads, checks and encodes records
+ * several times as fast as one session of PostgreSQL stores them.
+ */
+export const SESSIONS_PER_POD = 4;
+
+/**
+ * Bytes of a file from which another session is worth its start. Where a pod has all of its sessions, another session
+ * means another pod, whose start takes 2 to 3 seconds: a pod loads 64 MiB in 2 to 6 seconds, and two pods load them in
+ * half of that time at best.
+ */
+export const BYTES_PER_SESSION = 16 * 1024 * 1024;
+
 /** The largest number of completion indexes: thousands of completed pods cripple a kubelet. */
 export const MAX_INDEXES = 128;
 
-/** Bytes of a file from which another wave of pods is worth its starts: every index has its own backoff. */
-const MOST_BYTES_PER_INDEX = 512 * 1024 * 1024;
+/** Bytes for each session from which another wave of pods is worth its starts: every index has its own backoff. */
+const MOST_BYTES_PER_SESSION = 512 * 1024 * 1024;
 
 export interface IndexLimits {
   chunks: number;
-  /** Number of pods that run at the same time. */
+  /** Number of sessions of the database that load at the same time. */
   parallelism: number;
   /** Bytes that one pod loads alone. */
   inlineLimitBytes: number;
 }
 
 /**
- * Number of completion indexes of a process Job: enough that no pod has more than it loads alone, up to `parallelism`.
- * Pods help each other, so that smaller parts would only mean more starts. A file of more than {@link
- * MOST_BYTES_PER_INDEX} for each pod takes several whole waves of pods. The number is at most {@link MAX_INDEXES} and
- * never more than the chunks.
+ * Number of sessions that each pod of an upload has. Pods have equally many sessions and together never more than
+ * `parallelism`, since an administrator of a database counts its connections: 5 sessions are one pod of 4, 6 are two
+ * pods of 3.
+ */
+export function sessionsOfPod(parallelism: number): number {
+  const pods = Math.max(1, Math.round(parallelism / SESSIONS_PER_POD));
+  return Math.min(SESSIONS_PER_POD, Math.floor(parallelism / pods));
+}
+
+/** Number of pods that run at the same time. A pod that has more sessions than `parallelism` allows runs alone. */
+export function podsAtOnce(parallelism: number, sessionsPerPod: number): number {
+  return Math.max(1, Math.floor(parallelism / sessionsPerPod));
+}
+
+/**
+ * Number of completion indexes of an upload: enough that its sessions have {@link BYTES_PER_SESSION} each, and no pod
+ * more than it loads alone, up to `parallelism` sessions. Pods help each other, so that smaller parts would only mean
+ * more starts. A file of more than {@link MOST_BYTES_PER_SESSION} for each session takes several whole waves of pods.
+ * The number is at most {@link MAX_INDEXES} and never more than the chunks.
  */
 export function chooseIndexes(sizeBytes: number, { chunks, parallelism, inlineLimitBytes }: IndexLimits): number {
-  const waves = Math.max(1, Math.ceil(sizeBytes / (parallelism * MOST_BYTES_PER_INDEX)));
-  const wanted = Math.min(Math.ceil(sizeBytes / Math.max(1, inlineLimitBytes)), waves * parallelism);
-  return Math.max(1, Math.min(wanted, MAX_INDEXES, chunks));
+  const perPod = sessionsOfPod(parallelism);
+  const bytesPerSession = Math.min(BYTES_PER_SESSION, Math.max(1, inlineLimitBytes / perPod));
+  const sessions = Math.min(parallelism, Math.ceil(sizeBytes / bytesPerSession), chunks);
+  const pods = Math.min(podsAtOnce(parallelism, perPod), Math.ceil(sessions / perPod));
+  const waves = Math.max(1, Math.ceil(sizeBytes / (parallelism * MOST_BYTES_PER_SESSION)));
+  return Math.max(1, Math.min(waves * pods, MAX_INDEXES, chunks));
 }
 
 /** The contiguous range of chunk numbers that an index owns: [first, end). */

@@ -6,10 +6,15 @@ import type { Telemetry } from '#runner/telemetry/datadog.ts';
 
 /** What main.ts makes once for every command of the runner. */
 export interface RunnerDeps {
+  /** The first of `sessions`. */
   session: Session;
+  /** The sessions with the database that load at the same time. A session connects when it is first used. */
+  sessions: readonly Session[];
   config: RunnerConfig;
   store: FileStore;
   telemetry: Telemetry;
   log: Logger;
   signal: AbortSignal;
+  /** Ends the work of all sessions after a fault that another try cannot mend. */
+  stop(fault: unknown): void;
 }

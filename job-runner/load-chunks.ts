@@ -1,10 +1,17 @@
-/** Loads chunks: reads and prepares them in groups, and commits each group, again after faults of the database. */
+/**
+ * Loads chunks: reads and prepares them in groups, and commits each group, again after faults of the database. One reader
+ * prepares the groups in the order of the file, and each group goes to a session that is free. The next group is prepared
+ * while PostgreSQL works on those before it.
+ */
+import { setImmediate as letOthersRun } from 'node:timers/promises';
+import { toFault } from '#common/faults.ts';
 import type { ChunkResult } from '#ledger/chunks/chunks.ts';
 import type { Chunk, PlannedUpload } from '#ledger/types.ts';
 import { type ChunkGroup, commitChunkGroup, type GroupOutcome } from '#runner/load/commit-chunk-group.ts';
 import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import { createPace, MOST_CHUNKS, type Pace } from '#runner/load/pace.ts';
 import type { ChunkPreparer } from '#runner/load/prepare-chunk.ts';
+import type { SeenKeys } from '#runner/load/seen-keys.ts';
 import type { Target } from '#runner/load/target.ts';
 import type { WriteStrategy } from '#runner/load/write-outcome.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
@@ -12,6 +19,10 @@ import type { CopyFormat } from '#runner/processor/escapes.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 import { type ByteArena, createByteArena } from '#runner/storage/byte-arena.ts';
 import type { RunnerDeps } from './deps.ts';
+import type { Session } from './session.ts';
+
+/** Limit for the file's bytes in all groups that are in memory, but for a single group that is larger. */
+const MOST_BYTES = 16 * 1024 * 1024;
 
 export interface LoadContext extends RunnerDeps {
   preparer: ChunkPreparer;
@@ -19,8 +30,10 @@ export interface LoadContext extends RunnerDeps {
   target: Target;
   /** The column types that rows are prepared for; null when the role may not lock the table. */
   columnTypes: readonly ColumnType[] | null;
-  /** PostgreSQL takes the rows of one buffer while the other one is filled. */
-  buffers: readonly [GroupBuffers, GroupBuffers];
+  /** The keys that this process has prepared; null where rows have no key. */
+  seen: SeenKeys | null;
+  /** One more than sessions: PostgreSQL takes the rows of all but one, which is filled. */
+  buffers: readonly GroupBuffers[];
   /** Requests to the storage that this pod has tried again so far, for the audit rows. */
   reads: { retries: number };
 }
@@ -45,37 +58,73 @@ export const createGroupBuffers = (uploadId: string, format: CopyFormat): GroupB
 });
 
 /**
- * Prepares and commits chunks in their order, in groups of one transaction each. The next group is read and prepared
- * while PostgreSQL works on the current one.
+ * Prepares and commits chunks in groups of one transaction each.
  * @returns false when the loading ended early, at chunks that another pod had done.
  */
 export async function loadChunks(context: LoadContext, chunks: Chunk[], read: ReadChunk): Promise<boolean> {
-  const { preparer, buffers } = context;
   // Each chunk whose keys go into the ledger is written in its own transaction.
   const pace = createPace(context.target.keys ? 1 : MOST_CHUNKS);
-  let started = 0;
-  const prepareNext = async ({ bytes, rows, failed }: GroupBuffers): Promise<ChunkGroup> => {
-    for (const buffer of [bytes, rows, failed.buffer]) buffer.clear();
-    const group: ChunkGroup = { chunks: [], rows, failed };
-    for (const chunk of pace.nextGroup(chunks, started)) {
-      group.chunks.push(preparer.prepare(chunk, await read(chunk, bytes), group));
-      started += 1;
+  const buffers = [...context.buffers];
+  const sessions = [...context.sessions];
+  const running = new Set<Promise<void>>();
+  let fault: { error: unknown } | null = null;
+  let bytes = 0;
+  let metOthers = false;
+  const isOver = () => fault !== null || metOthers;
+  const write = async (group: ChunkGroup, to: { buffer: GroupBuffers; session: Session; size: number }) => {
+    try {
+      if (!(await commitGroup({ ...context, session: to.session }, group, pace))) metOthers = true;
+    } catch (error) {
+      fault ??= { error };
+      // A session that waits for a lock, or for the database, would keep the process for minutes.
+      if (toFault(error).category !== 'retryable') context.stop(error);
     }
-    return group;
+    buffers.push(to.buffer);
+    sessions.unshift(to.session);
+    bytes -= to.size;
   };
-  let next = prepareNext(buffers[0]);
-  for (let round = 1; ; round += 1) {
-    const group = await next;
-    if (group.chunks.length === 0) return true;
-    next = prepareNext(buffers[round % 2]!);
-    // The next round awaits this promise. Until then a fault of the storage must not count as an unhandled rejection.
-    next.catch(() => undefined);
-    if (!(await commitGroup(context, group, pace))) {
-      // The preparation that is under way still fills a buffer that will be reused.
-      await next.catch(() => undefined);
-      return false;
+  try {
+    for (let next = 0; next < chunks.length && !isOver(); ) {
+      const chosen = pace.nextGroup(chunks, next);
+      const size = chosen.at(-1)!.endByte - chosen[0]!.startByte;
+      while (running.size > 0 && (buffers.length === 0 || bytes + size > MOST_BYTES)) await Promise.race(running);
+      if (isOver()) break;
+      bytes += size;
+      const buffer = buffers.pop()!;
+      const group = await prepareGroup(context, chosen, { read, buffer });
+      next += chosen.length;
+      while (sessions.length === 0) await Promise.race(running);
+      if (isOver()) break;
+      const session = sessions.shift()!;
+      const written = write(group, { buffer, session, size }).finally(() => running.delete(written));
+      running.add(written);
     }
+  } finally {
+    await Promise.all(running);
   }
+  // `fault` is set by functions that the compiler does not follow.
+  const failed = fault as { error: unknown } | null;
+  if (failed) throw failed.error;
+  return !metOthers;
+}
+
+async function prepareGroup(
+  { preparer, seen }: LoadContext,
+  chunks: readonly Chunk[],
+  { read, buffer }: { read: ReadChunk; buffer: GroupBuffers },
+): Promise<ChunkGroup> {
+  const { bytes, rows, failed } = buffer;
+  for (const each of [bytes, rows, failed.buffer]) each.clear();
+  const withheld = new Set<number>();
+  const group = { chunks: [] as ChunkGroup['chunks'], rows, failed, withheld };
+  for (const chunk of chunks) {
+    const prepared = preparer.prepare(chunk, await read(chunk, bytes), group);
+    group.chunks.push(prepared);
+    for (const row of seen?.add(rows, prepared) ?? []) withheld.add(row);
+    // The sessions need their turn: what is prepared here takes as long as PostgreSQL needs for some messages.
+    await letOthersRun();
+  }
+  return group;
 }
 
 /**
@@ -85,21 +134,20 @@ export async function loadChunks(context: LoadContext, chunks: Chunk[], read: Re
 async function commitGroup(context: LoadContext, group: ChunkGroup, pace: Pace): Promise<boolean> {
   let tries = 0;
   if (pace.strategy !== 'merge') {
-    const together = await commitWithRetries(context, group, { strategy: pace.strategy, triesBefore: 0 });
+    const together = await commitWithRetries(context, group, { pace, triesBefore: 0 });
+    tries = together.tries;
     if (together.outcome.done) {
+      if (tries > 1) pace.blocked();
       pace.committed(group.chunks.length, together.outcome);
       return together.outcome.results.length === group.chunks.length;
     }
-    pace.separated();
-    tries = together.tries;
+    if (tries > 1) pace.blocked();
+    else pace.separated();
   }
   let wereAllPending = true;
   for (const chunk of group.chunks) {
     const alone = { ...group, chunks: [chunk] };
-    const { outcome } = await commitWithRetries(context, alone, {
-      strategy: tries > 1 ? 'merge' : pace.strategy,
-      triesBefore: tries,
-    });
+    const { outcome } = await commitWithRetries(context, alone, { pace, triesBefore: tries });
     if (outcome.done) {
       pace.committed(1, outcome);
       if (outcome.results.length === 0) wereAllPending = false;
@@ -111,10 +159,11 @@ async function commitGroup(context: LoadContext, group: ChunkGroup, pace: Pace):
 async function commitWithRetries(
   context: LoadContext,
   group: ChunkGroup,
-  { strategy, triesBefore }: { strategy: WriteStrategy; triesBefore: number },
+  { pace, triesBefore }: { pace: Pace; triesBefore: number },
 ): Promise<{ outcome: GroupOutcome; tries: number }> {
   const { session, telemetry, log, config, upload, target, columnTypes } = context;
   const numbers = group.chunks.map(({ chunk }) => chunk);
+  const { strategy, asksReferences } = pace;
   let tries = triesBefore;
   const outcome = await telemetry.traceChunks(numbers, () =>
     session.run(async (client, triesNow) => {
@@ -129,6 +178,7 @@ async function commitWithRetries(
           uploadId: upload.id,
           attempt: config.attempt,
           strategy: triesNow > 1 ? 'merge' : strategy,
+          asksReferences,
           metadata: { pod: config.podName, index: config.completionIndex, tries, readRetries: context.reads.retries },
         },
         group,

@@ -11,6 +11,7 @@ import {
   type JobKind,
   type RunnerConfig,
   readRunnerConfig,
+  sessionsOfPod,
 } from '#common/job-contract.ts';
 import { createLogger, type Logger } from '#common/log.ts';
 import type { PlannedUpload, UploadRow } from '#ledger/types.ts';
@@ -52,25 +53,31 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
   const { signal } = controller;
   const telemetry = await createTelemetry(config.datadog);
   const startedAt = performance.now();
-  const session = createSession({
-    database: { uri: config.databaseUri, caCert: config.databaseCaCert },
-    uploadId: config.uploadId,
-    role: command === 'process' ? `process-${config.completionIndex}` : (command ?? 'none'),
-    retrySeconds: config.retrySeconds,
-    stallSeconds: config.stallSeconds,
-    signal,
-    log,
-  });
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => telemetry.flush());
-  cleanup.defer(() => session.close());
+  const role = command === 'process' ? `process-${config.completionIndex}` : (command ?? 'none');
+  const sessions = Array.from({ length: sessionsOfPod(config.parallelism) }, (_, i) => {
+    const session = createSession({
+      database: { uri: config.databaseUri, caCert: config.databaseCaCert },
+      uploadId: config.uploadId,
+      role: i === 0 ? role : `${role}-${i}`,
+      retrySeconds: config.retrySeconds,
+      stallSeconds: config.stallSeconds,
+      signal,
+      log,
+    });
+    cleanup.defer(() => session.close());
+    return session;
+  });
+  const session = sessions[0]!;
   let upload = await session.run((client) => readOpenUpload(client, config.uploadId));
   const { endpoint } = upload.request.s3;
   assertEndpoint(endpoint, { own: process.env['AWS_ENDPOINT_URL_S3'], allowed: config.allowedEndpoints });
   const s3 = createS3Client(upload.request.s3, process.env);
   cleanup.defer(() => s3.destroy());
   const store = createS3Store(s3);
-  const deps = { config, store, telemetry, log, signal, session };
+  const stop = (fault: unknown) => controller.abort(fault);
+  const deps = { config, store, telemetry, log, signal, stop, session, sessions };
   switch (command) {
     case 'plan': {
       const object = upload.plan ? null : await planUpload(deps, upload);

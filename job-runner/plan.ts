@@ -29,6 +29,8 @@ import { createRetryOptions } from './storage/retry-options.ts';
  * are small, since looking at the bytes takes longer than reading them, and the blocks of the stream are in memory, too.
  */
 const READING_BESIDE = { readsAtOnce: 2, blockBytes: 1024 * 1024 };
+/** A file of up to this size is kept in memory between the plan and the load. */
+const MOST_KEPT_BYTES = 48 * 1024 * 1024;
 /** The log gets a line of progress this often. */
 const PROGRESS_MS = 10_000;
 
@@ -42,8 +44,7 @@ export async function planUpload(deps: RunnerDeps, upload: UploadRow): Promise<R
   const startedAt = performance.now();
   const identity = await store.head(upload.request.s3, retry);
   log.info({ sizeBytes: identity.sizeBytes }, 'planning');
-  // An administrator can raise the inline limit, but the memory of a pod does not grow with it.
-  const isSmall = identity.sizeBytes <= Math.min(config.inlineLimitBytes, DEFAULTS.inlineLimitBytes);
+  const isSmall = identity.sizeBytes <= Math.min(config.inlineLimitBytes, MOST_KEPT_BYTES);
   const memory = createScanMemory(isSmall ? identity.sizeBytes : BLOCKS_BYTES);
   const plan = await readFile(deps, upload, { identity, retry, memory, isSmall });
   const first = await session.run((client) => commitPlan(client, { id: upload.id, attempt: config.attempt }, plan));
@@ -101,8 +102,9 @@ async function readFile(
   const work = copy ? await copy.finish() : null;
   const sizeBytes = work?.sizeBytes ?? identity.sizeBytes;
   const absentFields = source.absentFields?.() ?? [];
+  const totalIndexes = chooseIndexes(sizeBytes, { ...config, chunks: found.chunks.length });
   return {
-    execution: sizeBytes <= config.inlineLimitBytes ? 'Inline' : 'Job',
+    execution: totalIndexes === 1 && sizeBytes <= config.inlineLimitBytes ? 'Inline' : 'Job',
     versionId: identity.versionId,
     eTag: identity.eTag,
     sizeBytes: identity.sizeBytes,
@@ -110,7 +112,7 @@ async function readFile(
     format: absentFields.length > 0 ? { ...format, absentFields } : format,
     work,
     columns: source.columns?.() ?? (found.header && matchedColumns(found.header, source.schema)),
-    totalIndexes: chooseIndexes(sizeBytes, { ...config, chunks: found.chunks.length }),
+    totalIndexes,
     ...found,
   };
 }

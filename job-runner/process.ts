@@ -12,6 +12,8 @@ import type { RunnerDeps } from '#runner/deps.ts';
 import { findAbsentFields } from '#runner/load/absent-fields.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
 import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
+import { SeenKeys } from '#runner/load/seen-keys.ts';
+
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
 import { targetReplaced } from '#runner/load/target-columns.ts';
 import { createGroupBuffers, type LoadContext, loadChunks, type ReadChunk } from '#runner/load-chunks.ts';
@@ -42,7 +44,7 @@ export async function processIndex(deps: RunnerDeps, upload: PlannedUpload, obje
 }
 
 async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
-  const { config, log, session } = deps;
+  const { config, log, session, sessions } = deps;
   const { plan } = upload;
   const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;
   const run = chunksOfIndex(config.completionIndex, indexes, plan.totalChunks);
@@ -57,7 +59,7 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   const rolledBack = upload.request.mode === 'Validate';
   if (found.oid !== undefined && !rolledBack) await expectSameTable(deps, { id: upload.id, table, oid: found.oid });
   const target = describeTarget(schema, { rolledBack, absent, found });
-  session.prepareBy((client) => prepareSession(client, target));
+  for (const each of sessions) each.prepareBy((client) => prepareSession(client, target));
   const encodings = columnTypes && chooseEncodings(schema, columnTypes);
   const format = encodings ? 'binary' : 'text';
   log.info({ index: config.completionIndex, ...run, format }, 'processing');
@@ -72,10 +74,11 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
     typedValues: plan.format?.typedValues ?? false,
     ...(plan.format?.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {}),
   });
-  const createBuffers = () => createGroupBuffers(upload.id, format);
-  const buffers = [createBuffers(), createBuffers()] as const;
+  const buffers = Array.from({ length: sessions.length + 1 }, () => createGroupBuffers(upload.id, format));
+  // A pod may come to load more than its own index, when it helps.
+  const seen = target.byKey && new SeenKeys(target.byKey.probe.columns, plan.totalRecords);
   const reads = { retries: object?.retries ?? 0 };
-  const context = { ...deps, preparer, upload, object, target, columnTypes, buffers, reads };
+  const context = { ...deps, preparer, upload, object, target, columnTypes, seen, buffers, reads };
   await processRange(context, run, chooseOwn);
   log.info({ index: config.completionIndex }, 'processed');
   if (indexes > 1) await helpOthers(context);

@@ -13,8 +13,6 @@ import { NO_TELEMETRY } from '#runner/telemetry/datadog.ts';
 import type { LoadProgress } from './load-progress.ts';
 import type { LoadSource } from './source.ts';
 
-/** A file of more bytes than this is divided among the sessions. */
-const BYTES_OF_SESSION = 1024 * 1024;
 /** The end of a load is written to the ledger within this time, or not at all. */
 const END_MS = 30_000;
 
@@ -82,13 +80,17 @@ function openSession(
   return session;
 }
 
-export function createDeps({ id, load, source, stop, log }: Loading, session: Session, attempt: number): RunnerDeps {
+export function createDeps(
+  { id, load, source, stop, log }: Loading,
+  sessions: readonly Session[],
+  attempt: number,
+): RunnerDeps {
   const config: RunnerConfig = {
     uploadId: id,
     attempt,
     namespace: load.namespace,
     parallelism: load.parallelism,
-    inlineLimitBytes: load.parallelism > 1 ? BYTES_OF_SESSION : DEFAULTS.inlineLimitBytes,
+    inlineLimitBytes: DEFAULTS.inlineLimitBytes,
     maxRecordBytes: DEFAULTS.maxRecordBytes,
     retrySeconds: DEFAULTS.retrySeconds,
     stallSeconds: DEFAULTS.stallSeconds,
@@ -100,7 +102,16 @@ export function createDeps({ id, load, source, stop, log }: Loading, session: Se
     datadog: false,
     logLevel: 'warn',
   };
-  return { config, session, store: source.store, telemetry: NO_TELEMETRY, log, signal: stop.signal };
+  return {
+    config,
+    session: sessions[0]!,
+    sessions,
+    store: source.store,
+    telemetry: NO_TELEMETRY,
+    log,
+    signal: stop.signal,
+    stop: (fault) => stop.abort(fault),
+  };
 }
 
 /** The advice for a fault that the load waits out, by the fault's code. */

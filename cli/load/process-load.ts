@@ -43,26 +43,14 @@ function abortedWith(signal: AbortSignal): AbortController {
   return controller;
 }
 
-/** Each session takes every n-th index, so that all of them have some; a session that has ended helps the others. */
+/** Every session takes chunks of all indexes: one process has them all. */
 async function processAll(loading: Loading, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
-  const { load, stop } = loading;
+  const { load } = loading;
   const indexes = upload.plan.execution === 'Inline' ? 1 : upload.plan.totalIndexes;
-  const sessions = Math.min(load.parallelism, indexes);
-  const work = Array.from({ length: sessions }, async (_, first) => {
-    const session = createLoadSession(loading, `process-${first}`);
-    for (let index = first; index < indexes; index += sessions) {
-      const deps = createDeps(loading, session, upload.attempt);
-      await processIndex({ ...deps, config: { ...deps.config, completionIndex: index } }, upload, object);
-    }
-  });
-  try {
-    await Promise.all(work);
-  } catch (error) {
-    // The other sessions end with their transactions; the next call loads what they had not committed.
-    if (!stop.signal.aborted) stop.abort(error);
-    await Promise.allSettled(work);
-    throw error;
-  }
+  const sessions = Array.from({ length: load.parallelism }, (_, i) => createLoadSession(loading, `process-${i}`));
+  const deps = createDeps(loading, sessions, upload.attempt);
+  for (let index = 0; index < indexes; index += 1)
+    await processIndex({ ...deps, config: { ...deps.config, completionIndex: index } }, upload, object);
 }
 
 /** Shows how far the load is, and ends it when more records failed than the limit allows. */

@@ -123,7 +123,7 @@ async function loadUpload(loading: Loading, lock: FileLock): Promise<string | nu
   const isPlannedHere = upload.plan === null;
   if (isPlannedHere) {
     progress.planning(() => source.bytesRead());
-    object = await planUpload(createDeps(loading, control, upload.attempt), upload);
+    object = await planUpload(createDeps(loading, [control], upload.attempt), upload);
     upload = await control.run((client) => read(client, id));
   }
   if (upload.status === 'Queued') {
@@ -134,7 +134,7 @@ async function loadUpload(loading: Loading, lock: FileLock): Promise<string | nu
   if (upload.status !== 'Processing') return null;
   assertPlanned(upload);
   // The bytes that this call has planned are pinned by the open file, so that they need no second look.
-  const deps = createDeps(loading, control, upload.attempt);
+  const deps = createDeps(loading, [control], upload.attempt);
   const planned = isPlannedHere ? upload : await resumeUpload(deps, upload, source);
   await processLoad(loading, control, { upload: planned, object });
   return null;

@@ -34,7 +34,7 @@ export async function writeErrors(loading: Loading, path: string, identity: Obje
 async function write(loading: Loading, path: string, identity: ObjectIdentity): Promise<void> {
   const { load, source } = loading;
   const { session, signal } = createReportSession(loading);
-  const retry = createRetryOptions({ ...createDeps(loading, session, 1), signal });
+  const retry = createRetryOptions({ ...createDeps(loading, [session], 1), signal });
   const readBytes = (start: number, end: number) => copied(readBlocks(source.store, identity, { start, end }, retry));
   await using cleanup = new AsyncDisposableStack();
   const stream = readBytes(0, identity.sizeBytes);

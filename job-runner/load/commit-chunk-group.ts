@@ -29,6 +29,8 @@ export interface ChunkTransaction {
   columnTypes: readonly ColumnType[] | null;
   /** The strategy that is tried first. */
   strategy: WriteStrategy;
+  /** Is it asked first which rows refer to nothing? */
+  asksReferences?: boolean;
   /** Pod, index and tries, for the audit row. */
   metadata: Record<string, unknown>;
 }
@@ -38,14 +40,24 @@ export interface ChunkGroup {
   chunks: PreparedChunk[];
   rows: RowBuffer;
   failed: FailedRows;
+  /** Rows whose key a row has that was prepared before. */
+  withheld: ReadonlySet<number>;
 }
 
 export type GroupOutcome =
   /**
-   * The group is committed. A chunk without a result had been completed by another pod. `conflicts` counts the records
-   * that were not simply written.
+   * The group is committed. A chunk without a result had been completed by another pod. `conflicts` counts the rows whose
+   * keys were stored although no filter had told, `waiting` those that refer to nothing, `refused` those that
+   * PostgreSQL refused.
    */
-  | { done: true; results: ChunkResult[]; strategy: WriteStrategy; conflicts: number }
+  | {
+      done: true;
+      results: ChunkResult[];
+      strategy: WriteStrategy;
+      conflicts: number;
+      waiting: number;
+      refused: number;
+    }
   /**
    * Nothing was written: one of several chunks met a conflict or had been completed. Each chunk needs its own
    * transaction.
@@ -75,7 +87,9 @@ export async function commitChunkGroup(transaction: ChunkTransaction, group: Chu
     });
     if (pending.size < chunks.length) {
       await client.query('ROLLBACK');
-      return chunks.length > 1 ? { done: false } : { done: true, results: [], strategy: 'optimistic', conflicts: 0 };
+      return chunks.length > 1
+        ? { done: false }
+        : { done: true, results: [], strategy: 'optimistic', conflicts: 0, waiting: 0, refused: 0 };
     }
     if (columnTypes) await expectColumnTypes(client, target, columnTypes);
     const written = await writeGroup(transaction, group);
@@ -84,9 +98,8 @@ export async function commitChunkGroup(transaction: ChunkTransaction, group: Chu
       return { done: false };
     }
     const results = await storeResults(transaction, group, { written, startedAt });
-    const { lost, displaced, updated, refused, waiting, strategy } = written;
-    const conflicts = lost.length + displaced.length + updated.length + refused.length + waiting.length;
-    return { done: true, results, strategy, conflicts };
+    const { strategy, conflicts = 0, waiting, refused } = written;
+    return { done: true, results, strategy, conflicts, waiting: waiting.length, refused: refused.length };
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
     // A constraint that a trigger has deferred is checked by COMMIT. Chunks alone are checked before.
@@ -99,19 +112,23 @@ export async function commitChunkGroup(transaction: ChunkTransaction, group: Chu
 async function writeGroup(transaction: ChunkTransaction, group: ChunkGroup): Promise<WriteOutcome | null> {
   const { client, target, strategy } = transaction;
   const rows = numbersOf(group.chunks[0]!.from, group.chunks.at(-1)!.to);
-  const options = { ...transaction, buffer: group.rows, rows };
+  const options = { ...transaction, buffer: group.rows, rows, withheld: group.withheld };
   const write = <T>(work: () => Promise<T>) => (target.rolledBack ? runAndRollBack(client, work) : work());
-  const [only, ...others] = group.chunks;
-  if (others.length === 0) {
+  if (group.chunks.length === 1) {
     const written = await (target.keys
       ? writeByKeys({ ...options, keys: target.keys })
       : write(() => writeRecords(options)));
-    await storeWaiting(options, written.waiting, only!);
+    await storeWaiting(options, written.waiting, group.chunks[0]!);
     return written;
   }
   if (target.keys || strategy === 'merge') return null;
   try {
-    return await write(() => writeTogether(options, group.chunks));
+    const written = await write(() => writeTogether(options));
+    if (written.waiting.length > 0) {
+      for (const [i, chunk] of group.chunks.entries())
+        await storeWaiting(options, shareOf(written, chunk, group.chunks[i + 1]).waiting, chunk);
+    }
+    return written;
   } catch (error) {
     if (isRefusal(error) || error instanceof RowsSuppressed) return null;
     throw error;

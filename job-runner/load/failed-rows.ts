@@ -2,7 +2,8 @@
  * The failed records of a group of chunks. Each is written as a row for the ledger as soon as it is found: kept as
  * objects, failed records would take most of a pod's memory where half of the records are bad.
  */
-import { errorColumns, type FailedRow } from '#ledger/errors/insert-errors.ts';
+import { storableAnywhere } from '#ledger/connection/storable-text.ts';
+import { type FailedRow, faultColumns } from '#ledger/errors/insert-errors.ts';
 import type { ErrorSummary } from '#ledger/types.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 
@@ -16,16 +17,42 @@ export function createFailedRows(uploadId: string): FailedRows {
   return { buffer, add: (row) => writeFailedRow(buffer, uploadId, row) };
 }
 
-/** Writes the row of a failed record for the ledger's table of errors. */
+/** Writes the row of a failed record for the ledger's table of errors, with the columns of `insertErrors` in their order. */
 export function writeFailedRow(buffer: RowBuffer, uploadId: string, row: FailedRow): void {
-  for (const value of errorColumns(uploadId, row)) {
-    if (value === null) buffer.nullColumn();
-    else {
-      buffer.text(value);
-      buffer.endColumn();
-    }
+  const { rowNumber, faults, byteOffset, byteLength, rowData } = row;
+  writeColumn(buffer, uploadId);
+  writeColumn(buffer, String(rowNumber));
+  buffer.raw(faultBytes(faults));
+  writeColumn(buffer, byteOffset === null ? null : String(byteOffset));
+  writeColumn(buffer, byteLength === null ? null : String(byteLength));
+  writeColumn(buffer, rowData === null ? null : storableAnywhere(rowData));
+  buffer.endRow(rowNumber);
+}
+
+function writeColumn(buffer: RowBuffer, value: string | null): void {
+  if (value === null) buffer.nullColumn();
+  else {
+    buffer.text(value);
+    buffer.endColumn();
   }
-  buffer.endRow(row.rowNumber);
+}
+
+/** The columns that lists of faults give, by the list: most failed records of a file have one of a few lists. */
+const known = new Map<string, Buffer>();
+const MOST_KNOWN = 256;
+const scratch = new RowBuffer();
+
+function faultBytes(faults: FailedRow['faults']): Buffer {
+  const key = JSON.stringify(faults);
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  if (known.size === MOST_KNOWN) known.clear();
+  scratch.clear();
+  for (const value of faultColumns(faults)) writeColumn(scratch, value);
+  const bytes = Buffer.alloc(scratch.length);
+  scratch.copyTo(bytes, 0);
+  known.set(key, bytes);
+  return bytes;
 }
 
 /** Counts failed records by their code, and keeps the first message of each code as a sample. */

@@ -41,19 +41,22 @@ export interface RecordMergeResult extends MergeResult {
 const FUNCTION = 'pg_temp.batch_upload_merge_by_record';
 const SEEN = "'batch_upload.met_row'";
 /** The names of the function's variables; the names of columns never hide them, since columns are always qualified. */
-const STAGED = '"staged row"';
+export const STAGED = '"staged row"';
 const WRITTEN = '"written row"';
 const MET = '"met row"';
 const STAYS = '"owner stays"';
+export const VARIABLES = `${STAGED} record; ${WRITTEN} json; ${MET} json; ${STAYS} boolean`;
+/** The pairs of an {@link Outcome} as arguments of json_build_object(). */
+export const OUTCOME = `'row', ${STAGED}.${STAGE_ROW}, 'written', ${WRITTEN}, 'met', ${MET}, 'stays', ${STAYS}`;
 
-interface Options extends MergeOptions {
+export interface RecordMergeOptions extends MergeOptions {
   /** The quoted name of the stage with its schema. */
   staged: string;
   /** Are the hashes of keys needed? Some types cannot be hashed. */
   hashed: boolean;
 }
 
-export function describeRecordMerge(options: Options): RecordMerge {
+export function describeRecordMerge(options: RecordMergeOptions): RecordMerge {
   const { table, columns, key, staged, onDuplicate } = options;
   const list = columns.map(pg.escapeIdentifier).join(', ');
   const keys = key.map(pg.escapeIdentifier).join(', ');
@@ -65,13 +68,11 @@ export function describeRecordMerge(options: Options): RecordMerge {
     table,
     createFunction: `CREATE FUNCTION ${FUNCTION}(uuid) RETURNS SETOF json LANGUAGE plpgsql AS ${pg.escapeLiteral(`
       #variable_conflict use_column
-      DECLARE ${STAGED} record; ${WRITTEN} json; ${MET} json; ${STAYS} boolean;
+      DECLARE ${VARIABLES};
       BEGIN
         FOR ${STAGED} IN SELECT * FROM ${staged} ORDER BY ${inOrder} LOOP
-          ${MET} := NULL; ${STAYS} := NULL;
-          ${replacesRows(options) ? insertOrReplace(options) : insertOnly(options)}
-          RETURN NEXT json_build_object('row', ${STAGED}.${STAGE_ROW}, 'written', ${WRITTEN}, 'met', ${MET},
-            'stays', ${STAYS});
+          ${mergeOne(options)}
+          RETURN NEXT json_build_object(${OUTCOME});
         END LOOP;
       END`)}`,
     run: `SELECT ${FUNCTION}($1) AS outcome`,
@@ -84,18 +85,23 @@ export function describeRecordMerge(options: Options): RecordMerge {
   };
 }
 
+/** Makes the statements that merge one staged row. */
+export function mergeOne(options: RecordMergeOptions): string {
+  return `${MET} := NULL; ${STAYS} := NULL; ${replacesRows(options) ? insertOrReplace(options) : insertOnly(options)}`;
+}
+
 function replacesRows({ onDuplicate, owner }: MergeOptions): boolean {
   return onDuplicate === 'Update' || owner !== null;
 }
 
-function insertInto({ table, columns }: Options): string {
+function insertInto({ table, columns }: RecordMergeOptions): string {
   const list = columns.map(pg.escapeIdentifier);
   // A trigger of the row before may have changed the role.
   return `RESET ROLE; INSERT INTO ${table} AS t (${list.join(', ')}) OVERRIDING SYSTEM VALUE
     VALUES (${list.map((column) => `${STAGED}.${column}`).join(', ')})`;
 }
 
-function insertOrReplace(options: Options): string {
+function insertOrReplace(options: RecordMergeOptions): string {
   const { columns, kept = [], key, owner, onDuplicate } = options;
   const own = owner ? `t.${pg.escapeIdentifier(owner.uploadId)}::text IS NOT DISTINCT FROM $1::text` : 'false';
   const stored = owner ? `t.${pg.escapeIdentifier(owner.rowNumber)}::bigint` : 'NULL::bigint';
@@ -121,7 +127,7 @@ function insertOrReplace(options: Options): string {
  * A policy that replaces no row needs no right to UPDATE. DO NOTHING does not tell a row that met a stored one from a
  * row that a trigger suppressed, so such a row is inserted again.
  */
-function insertOnly(options: Options): string {
+function insertOnly(options: RecordMergeOptions): string {
   const insert = insertInto(options);
   const returning = `RETURNING ${hashesOf('t', options)} INTO ${WRITTEN};`;
   return `${insert} ON CONFLICT (${options.key.map(pg.escapeIdentifier).join(', ')}) DO NOTHING ${returning}
@@ -141,14 +147,14 @@ function ownerStays(relation: string, { owner }: MergeOptions): string {
   return `(${upload}::text IS NOT DISTINCT FROM $1::text AND ${row}::bigint IS NOT DISTINCT FROM ${STAGED}.${STAGE_ROW})`;
 }
 
-function hashesOf(relation: string, { key, hashed }: Options): string {
+function hashesOf(relation: string, { key, hashed }: RecordMergeOptions): string {
   if (!hashed) return `'[]'::json`;
   const row = `ROW(${key.map((name) => `${relation}.${pg.escapeIdentifier(name)}`).join(', ')})`;
   return `json_build_array(hash_record_extended(${row}, 1)::text, hash_record_extended(${row}, 2)::text)`;
 }
 
 /** `written` and `key` are the hashes of the key, which are empty unless they were asked for. */
-interface Outcome {
+export interface Outcome {
   row: number;
   written: KeyHashes | null;
   met: { own: boolean; stored: number; replaced: boolean; same: boolean; key: KeyHashes; stays?: boolean } | null;
@@ -163,7 +169,7 @@ export async function mergeByRecord(
   { uploadId, clearStage }: { uploadId: string; clearStage: string },
 ): Promise<RecordMergeResult> {
   const { rows } = await client.query<{ outcome: Outcome }>(merge.run, [uploadId]);
-  const result: RecordMergeResult = { lost: [], displaced: [], updated: [], suppressed: [], hashes: new Map() };
+  const result = emptyResult();
   for (const { outcome } of rows) addOutcome(result, outcome);
   await client.query(clearStage);
   return result;
@@ -190,7 +196,11 @@ export async function insertNew(
   return new Map(rows.map(([row], i) => [row, inserted.rows[i]!.hashes]));
 }
 
-function addOutcome(result: RecordMergeResult, { row, written, met, stays }: Outcome): void {
+export const emptyResult = (): RecordMergeResult => ({
+  ...{ lost: [], displaced: [], updated: [], suppressed: [], hashes: new Map() },
+});
+
+export function addOutcome(result: RecordMergeResult, { row, written, met, stays }: Outcome): void {
   if (stays === false || met?.stays === false) throw ownerChanged();
   const hashes = written ?? (met?.replaced && met.same ? met.key : null);
   if (hashes === null) {

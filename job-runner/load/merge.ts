@@ -47,6 +47,11 @@ export interface Merge {
   copyIntoStage: string;
   /** Inserts the best row of each key. Returns all other rows; `best` marks those that met a stored row. */
   insert: string;
+  /**
+   * Tries the rows $1, which have lost to another staged row. They are not inserted: the statement is there for what
+   * PostgreSQL refuses, which is a failed record, whatever the key.
+   */
+  tryLost: string;
   /** Locks the stored rows that the rows $1 of upload $2 may replace; null when the policy replaces no row. */
   lockStored: string | null;
   /** Replaces the stored rows that have the keys of the rows $1. */
@@ -97,6 +102,8 @@ export function describeMerge(options: MergeOptions): Merge {
       SELECT s.${STAGE_ROW}::float8 AS row, b.${STAGE_ROW} IS NOT NULL AS best
       FROM ${staged} s LEFT JOIN best b ON b.${STAGE_ROW} = s.${STAGE_ROW} LEFT JOIN inserted i ON ${sameKey('i', 's')}
       WHERE b.${STAGE_ROW} IS NULL OR i.${keys[0]} IS NULL ORDER BY 1`,
+    tryLost: `INSERT INTO ${table} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${staged}
+      WHERE ${STAGE_ROW} = ANY($1) ON CONFLICT (${keyList}) DO NOTHING`,
     lockStored: lockStored({ table, keys, owner, staged, update, sameKey }),
     replace:
       set === ''
@@ -145,6 +152,10 @@ export async function mergeStaged(client: ClientBase, merge: Merge, uploadId: st
   for (const { row, best } of missing.rows) {
     if (best) blocked.add(row);
     else result.lost.push(row);
+  }
+  if (result.lost.length > 0) {
+    const { rowCount } = await client.query(merge.tryLost, [result.lost]);
+    if (rowCount !== 0) throw rowVanished();
   }
   if (blocked.size > 0 && merge.lockStored) await replaceStored(client, merge, { uploadId, blocked, result });
   for (const row of blocked) result.lost.push(row);

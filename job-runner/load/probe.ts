@@ -5,46 +5,37 @@
  */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
+import { STAGES } from '#runner/target/names.ts';
 import { compareKeys, type MergeOptions, STAGE_ROW } from './merge.ts';
 
 export interface Probe {
   /** Positions of the key's columns among the table's columns, ascending. */
   columns: readonly number[];
-  /** COPY of the key's columns and a row number into the stage of the merge. */
+  createStage: string;
+  /** COPY of the key's columns and a row number into the stage of the probe. */
   copyKeys: string;
-  /** Empties the stage and returns the rows whose keys are stored in the table, or were staged more than once. */
+  /** Returns the row numbers whose keys are stored in the table. */
   ask: string;
 }
 
-export function describeProbe({ table, columns, key, stage }: MergeOptions): Probe {
+export function describeProbe({ table, columns, key }: MergeOptions): Probe {
   const positions = key.map((name) => columns.indexOf(name)).sort((a, b) => a - b);
-  const keys = key.map(pg.escapeIdentifier);
-  const keyList = keys.join(', ');
-  const staged = `pg_temp.${stage}`;
-  const sameKey = compareKeys(keys);
+  const keys = positions.map((at) => pg.escapeIdentifier(columns[at]!));
+  const staged = `pg_temp.${STAGES.probe}`;
   return {
     columns: positions,
-    copyKeys: `COPY ${staged} (${positions.map((at) => pg.escapeIdentifier(columns[at]!)).join(', ')}, ${STAGE_ROW}) FROM STDIN`,
+    createStage: `CREATE TEMPORARY TABLE ${STAGES.probe} ON COMMIT DELETE ROWS AS
+      SELECT ${keys.join(', ')}, 0::bigint AS ${STAGE_ROW} FROM ${table} WITH NO DATA`,
+    copyKeys: `COPY ${staged} FROM STDIN`,
     // LIMIT makes PostgreSQL look each key up by the index; a table that has just been filled has misleading
     // statistics.
-    ask: `WITH asked AS (DELETE FROM ${staged} RETURNING ${keyList}, ${STAGE_ROW}),
-      repeated AS (SELECT ${keyList} FROM asked GROUP BY ${keyList} HAVING count(*) > 1)
-      SELECT s.${STAGE_ROW}::float8 AS row, r.${keys[0]} IS NOT NULL AS repeated FROM asked s
-      LEFT JOIN LATERAL (SELECT true AS found FROM ${table} t WHERE ${sameKey('t', 's')} LIMIT 1) t ON true
-      LEFT JOIN repeated r ON ${sameKey('r', 's')}
-      WHERE t.found OR r.${keys[0]} IS NOT NULL`,
+    ask: `SELECT s.${STAGE_ROW}::float8 FROM ${staged} s
+      CROSS JOIN LATERAL (SELECT FROM ${table} t WHERE ${compareKeys(keys)('t', 's')} LIMIT 1) t`,
   };
 }
 
-export interface ProbeResult {
-  /** Row numbers of the rows whose key is stored already or was staged more than once. */
-  contested: Set<number>;
-  /** Were keys staged more than once? */
-  repeated: boolean;
-}
-
-/** Asks about the keys that {@link Probe.copyKeys} has staged. */
-export async function askProbe(client: ClientBase, { ask }: Probe): Promise<ProbeResult> {
-  const { rows } = await client.query<{ row: number; repeated: boolean }>(ask);
-  return { contested: new Set(rows.map(({ row }) => row)), repeated: rows.some(({ repeated }) => repeated) };
+/** Asks about the keys that {@link Probe.copyKeys} has staged. @returns the row numbers of the keys that are stored. */
+export async function askProbe(client: ClientBase, { ask }: Probe): Promise<Set<number>> {
+  const { rows } = await client.query<[number]>({ text: ask, rowMode: 'array' });
+  return new Set(rows.map(([row]) => row));
 }

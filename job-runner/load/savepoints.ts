@@ -7,7 +7,12 @@ export const FOREIGN_KEY_VIOLATION = '23503';
 
 /** A trigger of the table has suppressed rows of a COPY, which does not say which rows. */
 export class RowsSuppressed extends Error {
-  override readonly name = 'RowsSuppressed';
+  override readonly name: string = 'RowsSuppressed';
+}
+
+/** COPY cannot write the rows, although no row is at fault. */
+export class RowsNotCopied extends RowsSuppressed {
+  override readonly name = 'RowsNotCopied';
 }
 
 /** Can a record be at fault, so that every other try would meet the error again? */

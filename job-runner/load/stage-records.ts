@@ -16,6 +16,10 @@ export interface WriteOptions {
   buffer: RowBuffer | StoredRecords;
   /** Positions in the buffer of the rows to write, ascending. */
   rows: readonly number[];
+  /** Those of the rows whose key a row before them may have. */
+  withheld?: ReadonlySet<number>;
+  /** Is it asked first which rows refer to nothing? */
+  asksReferences?: boolean;
   /** The strategy that is tried first. Stored records are always merged. */
   strategy: WriteStrategy;
   /** The types that the locked table has; null or absent when the role may not lock the table. */

@@ -5,8 +5,10 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { keyColumns, ownerColumns, quoteTable, STAGES } from '#runner/target/names.ts';
 import type { TargetColumns } from '#runner/target/read-columns.ts';
 import { keepAbsent } from './absent-fields.ts';
+import { prepareQuestion } from './ask-references.ts';
 import { describeMerge, type Merge, type MergeOptions, STAGE_ROW } from './merge.ts';
 import { describeRecordMerge, type RecordMerge } from './merge-by-record.ts';
+import { describeEachMerge, type EachMerge } from './merge-each.ts';
 import { describeProbe, type Probe } from './probe.ts';
 import { CREATE_REFERENCES } from './waiting-rows.ts';
 
@@ -34,6 +36,8 @@ export interface ByKey {
   merge: Merge;
   /** Takes the place of the merge where triggers may change or suppress rows. */
   recordMerge: RecordMerge;
+  /** Goes on where PostgreSQL has refused one of the merges above. */
+  eachMerge: EachMerge;
   probe: Probe;
 }
 
@@ -94,9 +98,11 @@ export function keyOf({ table, byKey }: Target): ByKey {
 
 function describeByKey(options: MergeOptions, hashed: boolean): ByKey {
   const merge = describeMerge(options);
+  const recordOptions = { ...options, staged: merge.stage, hashed };
   return {
     merge,
-    recordMerge: describeRecordMerge({ ...options, staged: merge.stage, hashed }),
+    recordMerge: describeRecordMerge(recordOptions),
+    eachMerge: describeEachMerge(recordOptions),
     probe: describeProbe(options),
   };
 }
@@ -136,7 +142,11 @@ export function lockTargetSql({ table }: Target): string {
  * @throws the error of PostgreSQL, for example 42P01 when the table does not exist.
  */
 export async function prepareSession(client: ClientBase, target: Target): Promise<void> {
-  if (target.byKey) await client.query(target.byKey.merge.createStage);
+  if (target.byKey) {
+    // Both stages in one transaction: they must have the types of the same table.
+    await client.query(`${target.byKey.merge.createStage}; ${target.byKey.probe.createStage}`);
+    await prepareQuestion(client, target);
+  }
   if (!target.keys) return;
   await client.query(target.keys.merge.createStage);
   // A chunk whose rows are tried and rolled back would make this table again and again.

@@ -11,17 +11,19 @@ import { sqlState } from '#ledger/connection/postgres.ts';
 import { hasUnreadableKeys } from './foreign-keys.ts';
 import { compareKeys, type MergeResult, mergeStaged, STAGE_ROW } from './merge.ts';
 import { needsRecordMerge } from './merge-by-record.ts';
-import { findWaiting, mergeInto } from './merge-rows.ts';
+import { explainWaiting, mergeEachInto, mergeInto } from './merge-rows.ts';
 import { attempt, FOREIGN_KEY_VIOLATION, runAndRollBack } from './savepoints.ts';
 import { stageRecords } from './stage-records.ts';
 import { keyOf, type Target } from './target.ts';
-import { findUnstored, findWaitingByCatalog } from './waiting-rows.ts';
+import { findUnstored, findWaitingByCatalog, type WaitingRow } from './waiting-rows.ts';
 import { registerKeys, type WriteByKeysOptions, without } from './write-by-keys.ts';
-import { emptyOutcome, explainRefusal, join, type RefusedRow, type WriteOutcome } from './write-outcome.ts';
+import { emptyOutcome, join, type RefusedRow, type WriteOutcome } from './write-outcome.ts';
 
 export async function validatePending(options: WriteByKeysOptions): Promise<WriteOutcome> {
   const { client, target, uploadId } = options;
-  const waiting = await findWaiting(options, (...args) => findWaitingByCatalog(...args, uploadId));
+  await stageRecords(options);
+  const waiting = explainWaiting(await findWaitingByCatalog(client, target, uploadId));
+  await client.query(keyOf(target).merge.clearStage);
   const others = without(options, numbersOf(waiting));
   const byRecord = await needsRecordMerge(client, keyOf(target).recordMerge);
   const isSure = !byRecord && !(await hasUnreadableKeys(client, target));
@@ -99,8 +101,8 @@ async function tryRows(options: WriteByKeysOptions, trial: Trial): Promise<void>
   if (rows.length === 0) return;
   const { outcome, byRecord, isSure, unstored } = trial;
   const merged = emptyOutcome('merge');
+  await stageRecords(options);
   const tried = await attempt(client, async () => {
-    await stageRecords(options);
     if (byRecord) await mergeInto(merged, options, byRecord);
     else await mergeStaged(client, keyOf(target).merge, uploadId);
   });
@@ -108,17 +110,13 @@ async function tryRows(options: WriteByKeysOptions, trial: Trial): Promise<void>
     join(outcome, merged);
     return;
   }
-  const isReference = sqlState(tried.error) === FOREIGN_KEY_VIOLATION;
-  if (isReference && isSure) return;
-  if (rows.length === 1) {
-    const rowNumber = rows[0]!;
-    const constraint = 'constraint' in tried.error ? tried.error.constraint : undefined;
-    if (isReference && unstored.has(referenceOf(rowNumber, constraint))) return;
-    const row = { rowNumber, ...explainRefusal(tried.error, target, true) };
-    (isReference ? outcome.waiting : outcome.refused).push(row);
+  if (isSure && sqlState(tried.error) === FOREIGN_KEY_VIOLATION) {
+    await client.query(keyOf(target).merge.clearStage);
     return;
   }
-  const middle = rows.length >> 1;
-  await tryRows({ ...options, rows: rows.slice(0, middle) }, trial);
-  await tryRows({ ...options, rows: rows.slice(middle) }, trial);
+  const each = emptyOutcome('merge');
+  const refused = await mergeEachInto(each, options, byRecord);
+  join(outcome, byRecord ? each : { ...emptyOutcome('merge'), refused: each.refused });
+  const isKnown = ({ rowNumber, constraint }: WaitingRow) => isSure || unstored.has(referenceOf(rowNumber, constraint));
+  outcome.waiting.push(...refused.filter((row) => !isKnown(row)));
 }

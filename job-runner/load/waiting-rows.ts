@@ -5,9 +5,9 @@
  * refer to each other in a circle, since PostgreSQL checks foreign keys at the end of a statement.
  *
  * The catalog says what a row refers to (foreign-keys.ts). What the catalog does not say is found by trying each row
- * alone, in one call of the server: a row that is refused by a foreign key that cannot be judged, or by a trigger.
+ * (merge-each.ts): a row that is refused by a foreign key that cannot be judged, or by a trigger.
  */
-import type { ClientBase } from 'pg';
+import type { ClientBase, QueryArrayResult } from 'pg';
 import pg from 'pg';
 import { STAGES } from '#runner/target/names.ts';
 import { type ForeignKey, readForeignKeys } from './foreign-keys.ts';
@@ -40,70 +40,71 @@ export async function findWaitingByCatalog(
   registeredBy?: string,
 ): Promise<WaitingRow[]> {
   const keys = await readForeignKeys(client, target);
-  await storeReferences(client, target, keys);
-  if (registeredBy !== undefined)
-    for (const [i, key] of keys.entries()) await removeRegistered(client, target, { key, position: i, registeredBy });
-  return readWaiting(client);
+  if (keys.length === 0) return [];
+  const registered =
+    registeredBy === undefined
+      ? []
+      : keys.map((key, i) => removeRegistered(target, { key, position: i, registeredBy }));
+  return ask(client, [...storeReferences(target, keys), ...registered, ...FIND_WAITING, READ_WAITING]);
 }
 
-/** Removes references to keys that the ledger keeps for the upload; it keeps the hashes of primary keys alone. */
-async function removeRegistered(
-  client: ClientBase,
-  target: Target,
-  { key, position, registeredBy }: { key: ForeignKey; position: number; registeredBy: string },
-): Promise<void> {
-  const { merge } = keyOf(target);
-  const { columns, referencedColumns, referencedTypes } = key;
-  const at = merge.key.map((name) => referencedColumns.findIndex((column) => pg.escapeIdentifier(column) === name));
-  if (!key.isSelf || at.length !== columns.length || at.includes(-1)) return;
-  const row = `ROW(${at.map((i) => `s.${pg.escapeIdentifier(columns[i]!)}::${referencedTypes[i]}`).join(', ')})`;
-  await client.query(
-    `DELETE FROM ${REFERENCES} r USING ${merge.stage} s, batch_upload.batch_upload_keys k
-     WHERE r.position = ${position} AND s.${STAGE_ROW} = r.child AND k.batch_upload_id = $1
-       AND k.hash_1 = hash_record_extended(${row}, 1) AND k.hash_2 = hash_record_extended(${row}, 2)`,
-    [registeredBy],
-  );
+/** Takes the rows that wait, as far as the catalog tells, out of the stage. */
+export async function takeWaiting(client: ClientBase, target: Target): Promise<WaitingRow[]> {
+  const keys = await readForeignKeys(client, target);
+  if (keys.length === 0) return [];
+  const { stage } = keyOf(target).merge;
+  return ask(client, [
+    ...storeReferences(target, keys),
+    ...FIND_WAITING,
+    'SET LOCAL enable_nestloop = off',
+    `DELETE FROM ${stage} WHERE ${STAGE_ROW} IN (SELECT child FROM ${REFERENCES} WHERE position = -1)`,
+    'SET LOCAL enable_nestloop TO DEFAULT',
+    READ_WAITING,
+  ]);
 }
 
 /** Finds what rows of the stage refer to that is not in a table, but may be staged. A row may be found several times. */
 export async function findUnstored(client: ClientBase, target: Target): Promise<WaitingRow[]> {
-  await storeReferences(client, target, await readForeignKeys(client, target));
-  const { rows } = await client.query<[number, string]>({
-    rowMode: 'array',
-    text: `SELECT DISTINCT child::float8, constraint_name FROM ${REFERENCES}`,
-  });
-  return rows.map(([rowNumber, constraint]) => ({ rowNumber, constraint }));
-}
-
-/** Finds the rows of the stage that wait, after PostgreSQL has refused the stage by a foreign key. */
-export async function findWaitingRows(client: ClientBase, target: Target): Promise<WaitingRow[]> {
   const keys = await readForeignKeys(client, target);
-  await storeReferences(client, target, keys);
-  const waiting = await readWaiting(client);
-  if (waiting.length > 0) return waiting;
-  await client.query(tryEachRow(target));
-  // A row that only a reference to its own table refuses may refer to a row of the stage.
-  const selfKeys = keys.filter(({ isSelf }) => isSelf).map(({ name }) => name);
-  await client.query(`DELETE FROM ${REFERENCES} WHERE position = -1 AND constraint_name = ANY($1)`, [selfKeys]);
-  return readWaiting(client);
+  return ask(client, [
+    ...storeReferences(target, keys),
+    `SELECT DISTINCT child::float8, constraint_name FROM ${REFERENCES}`,
+  ]);
 }
 
-/** Tries each row of the stage alone. @returns those that a foreign key refuses. */
-export async function findRefusedAlone(client: ClientBase, target: Target): Promise<WaitingRow[]> {
-  await client.query(`${CREATE_REFERENCES}; DELETE FROM ${REFERENCES}`);
-  await client.query(tryEachRow(target));
-  return readWaiting(client);
+/** Runs statements in one round trip. @returns the rows of the last one. */
+async function ask(client: ClientBase, statements: readonly string[]): Promise<WaitingRow[]> {
+  const results = (await client.query<[number, string]>({
+    rowMode: 'array',
+    text: statements.join(';\n'),
+  })) as unknown as QueryArrayResult<[number, string]>[];
+  return results.at(-1)!.rows.map(([rowNumber, constraint]) => ({ rowNumber, constraint }));
 }
 
-async function storeReferences(client: ClientBase, target: Target, keys: readonly ForeignKey[]): Promise<void> {
-  await client.query(`${CREATE_REFERENCES}; DELETE FROM ${REFERENCES}`);
+/** Removes references to keys that the ledger keeps for the upload; it keeps the hashes of primary keys alone. */
+function removeRegistered(
+  target: Target,
+  { key, position, registeredBy }: { key: ForeignKey; position: number; registeredBy: string },
+): string {
+  const { merge } = keyOf(target);
+  const { columns, referencedColumns, referencedTypes } = key;
+  const at = merge.key.map((name) => referencedColumns.findIndex((column) => pg.escapeIdentifier(column) === name));
+  if (!key.isSelf || at.length !== columns.length || at.includes(-1)) return '';
+  const row = `ROW(${at.map((i) => `s.${pg.escapeIdentifier(columns[i]!)}::${referencedTypes[i]}`).join(', ')})`;
+  return `DELETE FROM ${REFERENCES} r USING ${merge.stage} s, batch_upload.batch_upload_keys k
+    WHERE r.position = ${position} AND s.${STAGE_ROW} = r.child AND k.batch_upload_id = ${pg.escapeLiteral(registeredBy)}
+      AND k.hash_1 = hash_record_extended(${row}, 1) AND k.hash_2 = hash_record_extended(${row}, 2)`;
+}
+
+function storeReferences(target: Target, keys: readonly ForeignKey[]): string[] {
+  const statements = [CREATE_REFERENCES, `DELETE FROM ${REFERENCES}`];
   for (const [i, key] of keys.entries()) {
-    await client.query(insertReferences(target, key, i));
+    statements.push(insertReferences(target, key, i));
     if (!key.isSelf) continue;
-    await client.query('SET LOCAL enable_nestloop = off');
-    await client.query(findParents(target, key, i));
-    await client.query('SET LOCAL enable_nestloop TO DEFAULT');
+    statements.push('SET LOCAL enable_nestloop = off', findParents(target, key, i));
+    statements.push('SET LOCAL enable_nestloop TO DEFAULT');
   }
+  return statements;
 }
 
 /**
@@ -136,35 +137,10 @@ function findParents(target: Target, key: ForeignKey, position: number): string 
 }
 
 /** @returns the condition that a row of `relation` is what the staged row `s` refers to. */
-function refersTo(relation: string, { columns, referencedColumns, operators }: ForeignKey): string {
+export function refersTo(relation: string, { columns, referencedColumns, operators }: ForeignKey): string {
   return referencedColumns
     .map((name, i) => `${relation}.${pg.escapeIdentifier(name)} ${operators[i]} s.${pg.escapeIdentifier(columns[i]!)}`)
     .join(' AND ');
-}
-
-/** Only errors of SQLSTATE 23503 count; a merge meets the other ones again. */
-function tryEachRow(target: Target): string {
-  const { table, columns } = target;
-  const { merge } = keyOf(target);
-  const quoted = columns.map(pg.escapeIdentifier);
-  return `DO $batch_upload$
-    DECLARE
-      "staged row" record;
-      "refused by" text;
-    BEGIN
-      FOR "staged row" IN SELECT * FROM ${merge.stage} LOOP
-        BEGIN
-          INSERT INTO ${table} (${quoted.join(', ')}) OVERRIDING SYSTEM VALUE VALUES (${quoted.map((name) => `"staged row".${name}`).join(', ')})
-            ON CONFLICT (${merge.key.join(', ')}) DO NOTHING;
-          RAISE EXCEPTION 'the row is not refused' USING ERRCODE = 'BU000';
-        EXCEPTION
-          WHEN foreign_key_violation THEN
-            GET STACKED DIAGNOSTICS "refused by" = CONSTRAINT_NAME;
-            INSERT INTO ${REFERENCES} VALUES ("staged row".${STAGE_ROW}, NULL, -1, "refused by");
-          WHEN OTHERS THEN NULL;
-        END;
-      END LOOP;
-    END $batch_upload$`;
 }
 
 /** PostgreSQL has no statistics of the references, and would read all of them for every step of the recursion. */
@@ -172,17 +148,15 @@ const BY_INDEX = 'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = 
 const BY_ANY_PLAN =
   'SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT; SET LOCAL enable_seqscan TO DEFAULT';
 
-async function readWaiting(client: ClientBase): Promise<WaitingRow[]> {
-  await client.query(BY_INDEX);
-  const { rows } = await client.query<[number, string]>({
-    rowMode: 'array',
-    text: `WITH RECURSIVE waiting AS (
-        SELECT child FROM ${REFERENCES} WHERE parent IS NULL
-        UNION
-        SELECT r.child FROM waiting w JOIN ${REFERENCES} r ON r.parent = w.child)
-      SELECT DISTINCT ON (child) child::float8, constraint_name FROM waiting JOIN ${REFERENCES} USING (child)
-      ORDER BY child, position`,
-  });
-  await client.query(BY_ANY_PLAN);
-  return rows.map(([rowNumber, constraint]) => ({ rowNumber, constraint }));
-}
+/** Adds each row that waits with the first foreign key that refuses it, as a reference with the position -1. */
+const FIND_WAITING = [
+  BY_INDEX,
+  `WITH RECURSIVE waiting AS (
+      SELECT child FROM ${REFERENCES} WHERE parent IS NULL
+      UNION
+      SELECT r.child FROM waiting w JOIN ${REFERENCES} r ON r.parent = w.child)
+    INSERT INTO ${REFERENCES} SELECT DISTINCT ON (child) child, NULL, -1, constraint_name
+    FROM waiting JOIN ${REFERENCES} USING (child) ORDER BY child, position`,
+  BY_ANY_PLAN,
+];
+const READ_WAITING = `SELECT child::float8, constraint_name FROM ${REFERENCES} WHERE position = -1 ORDER BY child`;

@@ -17,6 +17,8 @@ export interface WriteOutcome extends MergeResult {
   waiting: RefusedRow[];
   /** The strategy that succeeded. */
   strategy: WriteStrategy;
+  /** The number of rows whose keys COPY or the probe found stored; absent after a merge of all rows. */
+  conflicts?: number;
   /** The keys of written rows as triggers have left them; absent where no trigger can change a key. */
   hashes?: Map<number, KeyHashes>;
 }

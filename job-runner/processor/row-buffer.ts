@@ -72,9 +72,18 @@ export class RowBuffer {
     return this.#rowNumbers[row]!;
   }
 
+  /** All bytes of the buffer, until the next row is written. A row begins at {@link startOf}. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  startOf(row: number): number {
+    return row === 0 ? 0 : this.#ends[row - 1]!;
+  }
+
   /** All rows as COPY takes them; valid until clear(). */
   all(): Buffer[] {
-    return this.#enclose([this.#bytes.subarray(0, this.#startOf(this.rows))]);
+    return this.#enclose([this.#bytes.subarray(0, this.startOf(this.rows))]);
   }
 
   /** Some rows in their order; valid until clear(). */
@@ -83,12 +92,12 @@ export class RowBuffer {
     if (first === undefined) return [];
     const last = rows.at(-1)!;
     if (last - first + 1 === rows.length)
-      return this.#enclose([this.#bytes.subarray(this.#startOf(first), this.#startOf(last + 1))]);
+      return this.#enclose([this.#bytes.subarray(this.startOf(first), this.startOf(last + 1))]);
     const parts: Buffer[] = [];
     let start = first;
     for (const [i, row] of rows.entries()) {
       if (rows[i + 1] === row + 1) continue;
-      parts.push(this.#bytes.subarray(this.#startOf(start), this.#startOf(row + 1)));
+      parts.push(this.#bytes.subarray(this.startOf(start), this.startOf(row + 1)));
       start = rows[i + 1]!;
     }
     return this.#enclose(parts);
@@ -285,7 +294,7 @@ export class RowBuffer {
 
   #copyBinaryColumns(row: number, columns: readonly number[], to: RowBuffer): void {
     const bytes = this.#bytes;
-    let at = this.#startOf(row) + COUNT_BYTES;
+    let at = this.startOf(row) + COUNT_BYTES;
     let column = 0;
     for (const wanted of columns) {
       for (; column < wanted; column += 1) at = endOfBinary(bytes, at);
@@ -298,13 +307,13 @@ export class RowBuffer {
 
   #copyTextColumns(row: number, columns: readonly number[], to: RowBuffer): void {
     const bytes = this.#bytes;
-    let at = this.#startOf(row);
+    let at = this.startOf(row);
     let column = 0;
     for (const wanted of columns) {
       for (; column < wanted; column += 1) at = bytes.indexOf(TAB, at) + 1;
       // The last column ends with the row.
       const tab = bytes.indexOf(TAB, at);
-      const rowEnd = this.#startOf(row + 1) - 1;
+      const rowEnd = this.startOf(row + 1) - 1;
       const end = tab === -1 || tab > rowEnd ? rowEnd : tab;
       to.raw(bytes, at, end);
       to.endColumn();
@@ -325,11 +334,11 @@ export class RowBuffer {
   #numberedText(rows: readonly number[]): Buffer {
     const numbers = rows.map((row) => `\t${this.#rowNumbers[row]}\n`);
     let length = 0;
-    for (const [i, row] of rows.entries()) length += this.#startOf(row + 1) - this.#startOf(row) + numbers[i]!.length;
+    for (const [i, row] of rows.entries()) length += this.startOf(row + 1) - this.startOf(row) + numbers[i]!.length;
     const result = Buffer.allocUnsafe(length);
     let at = 0;
     for (const [i, row] of rows.entries()) {
-      at += this.#bytes.copy(result, at, this.#startOf(row), this.#startOf(row + 1) - 1);
+      at += this.#bytes.copy(result, at, this.startOf(row), this.startOf(row + 1) - 1);
       at += result.write(numbers[i]!, at, 'latin1');
     }
     return result.subarray(0, at);
@@ -337,14 +346,14 @@ export class RowBuffer {
 
   #numberedBinary(rows: readonly number[]): Buffer {
     let length = 0;
-    for (const row of rows) length += this.#startOf(row + 1) - this.#startOf(row) + ROW_NUMBER_BYTES;
+    for (const row of rows) length += this.startOf(row + 1) - this.startOf(row) + ROW_NUMBER_BYTES;
     const result = Buffer.allocUnsafe(length);
     let at = 0;
     for (const row of rows) {
-      const start = this.#startOf(row);
+      const start = this.startOf(row);
       result.writeInt16BE(this.#bytes.readInt16BE(start) + 1, at);
       at += COUNT_BYTES;
-      at += this.#bytes.copy(result, at, start + COUNT_BYTES, this.#startOf(row + 1));
+      at += this.#bytes.copy(result, at, start + COUNT_BYTES, this.startOf(row + 1));
       putInt32(result, at, 8);
       putInt64(result, at + LENGTH_BYTES, this.#rowNumbers[row]!);
       at += ROW_NUMBER_BYTES;
@@ -354,10 +363,6 @@ export class RowBuffer {
 
   #enclose(parts: Buffer[]): Buffer[] {
     return this.#isBinary ? [BINARY_HEADER, ...parts, BINARY_TRAILER] : parts;
-  }
-
-  #startOf(row: number): number {
-    return row === 0 ? 0 : this.#ends[row - 1]!;
   }
 
   #growRows(): void {

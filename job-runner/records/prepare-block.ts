@@ -11,6 +11,9 @@ import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 
 /** The kernel stays in use while it leaves at most this many more records to the processor than it takes itself. */
 const MOST_LEFT = 16;
+/** The size of the pieces that are checked alone where a block is not text throughout. */
+const PIECE_BYTES = 8 * 1024;
+const LF = 0x0a;
 
 export interface BlockPreparer {
   readonly processor: RecordProcessor;
@@ -67,15 +70,18 @@ export function createBlockPreparer(options: BlockPreparerOptions): BlockPrepare
   return {
     processor,
     prepare(bytes, firstRowNumber, { rows, onRecord, onFailed }) {
-      // Nearly all blocks are text throughout, so one check of the whole block usually spares one for each record.
-      const clean = isCleanText(bytes, isUtf8);
+      // Most blocks are text throughout, so one check of the whole block usually spares one for each record. In the
+      // other blocks a piece without the bytes that are no text needs no more checks either.
+      let piece = bytes;
+      let isText = isCleanText(bytes, isUtf8);
+      if (!isText) piece = bytes.subarray(0, 0);
       const processRecord = (start: number, end: number, rowNumber: number): void => {
         context.rowNumber = rowNumber;
         onRecord(start, end, rowNumber);
-        const isText = clean || isCleanText(bytes.subarray(start, end), isUtf8);
+        const isClean = (isText && end <= piece.length) || isCleanText(bytes.subarray(start, end), isUtf8);
         const faults = reader.view.malformed
-          ? [isText ? malformedFault : TEXT_FAULT]
-          : processor.process(rows, context, isText);
+          ? [isClean ? malformedFault : TEXT_FAULT]
+          : processor.process(rows, context, isClean);
         if (faults) onFailed(rowNumber, faults);
       };
       let rowNumber = firstRowNumber;
@@ -84,14 +90,21 @@ export function createBlockPreparer(options: BlockPreparerOptions): BlockPrepare
       kernel?.reset();
       for (let at = 0; at < bytes.length; rowNumber += 1) {
         // A kernel that leaves most records to the processor costs more than it saves.
-        if (kernel && left <= MOST_LEFT + taken) {
+        while (kernel && at < bytes.length && left <= MOST_LEFT + taken) {
+          if (at >= piece.length) {
+            piece = bytes.subarray(0, endOfPiece(bytes, at));
+            isText = isCleanText(bytes.subarray(at, piece.length), isUtf8);
+          }
           const before = rows.rows;
-          at = kernel.run(bytes, at, rowNumber, { rows, onRecord, isText: clean });
+          at = kernel.run(piece, at, rowNumber, { rows, onRecord, isText });
           taken += rows.rows - before;
           rowNumber += rows.rows - before;
-          if (at === bytes.length) break;
-          left += 1;
+          if (at < piece.length) {
+            left += 1;
+            break;
+          }
         }
+        if (at === bytes.length) break;
         const next = reader.read(bytes, at);
         // A blank line has a row number, but is not a record.
         if (!reader.view.blank) processRecord(at, next, rowNumber);
@@ -99,4 +112,10 @@ export function createBlockPreparer(options: BlockPreparerOptions): BlockPrepare
       }
     },
   };
+}
+
+/** @returns where a piece that begins at `at` ends: behind a newline, which is never a part of a character */
+function endOfPiece(bytes: Buffer, at: number): number {
+  const newline = bytes.indexOf(LF, at + PIECE_BYTES);
+  return newline === -1 ? bytes.length : newline + 1;
 }

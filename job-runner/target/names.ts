@@ -7,6 +7,8 @@ import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
  */
 export const STAGES = {
   records: 'batch_upload_records',
+  probe: 'batch_upload_probe',
+  asked: 'batch_upload_asked',
   keys: 'batch_upload_keys',
   references: 'batch_upload_references',
 } as const;

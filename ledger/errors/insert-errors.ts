@@ -28,24 +28,13 @@ export async function insertErrors(
   if (written !== count) throw new Error(`COPY took ${written} of ${count} failed records`);
 }
 
-/** @returns the row for {@link insertErrors}, with the columns in the order of its statement. */
-export function errorColumns(uploadId: string, row: FailedRow): (string | null)[] {
-  const { rowNumber, byteOffset, byteLength, rowData } = row;
-  const faults = row.faults.map(({ code, field, message }) => ({
+/** @returns what the faults of a record give to the columns error_code, error_field, error_message and faults. */
+export function faultColumns(faults: FailedRow['faults']): (string | null)[] {
+  const storable = faults.map(({ code, field, message }) => ({
     code,
     field: field === null ? null : storableAnywhere(field),
     message: storableAnywhere(message),
   }));
-  const first = faults[0]!;
-  return [
-    uploadId,
-    String(rowNumber),
-    first.code,
-    first.field,
-    faults.map(({ message }) => message).join('; '),
-    JSON.stringify(faults),
-    byteOffset === null ? null : String(byteOffset),
-    byteLength === null ? null : String(byteLength),
-    rowData === null ? null : storableAnywhere(rowData),
-  ];
+  const { code, field } = storable[0]!;
+  return [code, field, storable.map(({ message }) => message).join('; '), JSON.stringify(storable)];
 }

@@ -19,7 +19,7 @@
  * | Processing  |                 | every record counted               | complete           | Processing, then Complete |
  * | Processing  |                 | its Job missing, complete, failed  | as for Planning    | Processing |
  * | Processing  |                 | the namespace is being deleted     | delete the Job     | as before, Degraded |
- * | Processing  |                 | spec.parallelism changed           | set it             | Processing |
+ * | Processing  |                 | spec.parallelism changed           | set the process Job's | Processing |
  * | Complete    |                 |                                    |                    | Complete   |
  * | Failed      |                 | Jobs unfinished, within 5 s        |                    | as before, Stopping |
  * | Failed      |                 | Jobs unfinished                    | delete them        | Failed     |
@@ -29,8 +29,9 @@
  * | Failed      | the same        | another attempt is not possible    | as without retry   | Failed     |
  * | Deleted     |                 | (closed by mistake)                | as for Failed      | Failed     |
  *
- * "Its Job" is the plan Job for an inline upload, else the process Job. The ledger alone decides on success. Too many
- * failed records end an upload also when every chunk is done: a small upload has no chunk left when it is first read.
+ * "Its Job" is the plan Job where its one pod is enough (execution Inline), else the process Job. The ledger alone
+ * decides on success. Too many failed records end an upload also when every chunk is done: a small upload has no chunk
+ * left when it is first read.
  */
 import { isTrue } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';

@@ -89,7 +89,9 @@ function jobDeleted(namespace: string, times: number): UploadExplanation {
  * restores each change would fight with another one for ever.
  */
 function followParallelism({ upload }: Observed, row: UploadProgress, job: JobView): JobPlan {
-  const parallelism = processParallelism(upload.spec.parallelism, row.totalIndexes ?? 1);
+  const { sessionsPerPod } = job;
+  const wanted = upload.spec.parallelism;
+  const parallelism = processParallelism(wanted, { totalIndexes: row.totalIndexes ?? 1, sessionsPerPod });
   if ((job.appliedParallelism ?? job.parallelism) !== parallelism) {
     return { ...NOTHING, actions: [{ type: 'setParallelism', job, parallelism }] };
   }
@@ -98,7 +100,7 @@ function followParallelism({ upload }: Observed, row: UploadProgress, job: JobVi
     ...NOTHING,
     degraded: {
       reason: 'ParallelismChanged',
-      message: `Something other than the operator has set the parallelism of the Job ${job.name} to ${job.parallelism}; this upload asks for ${parallelism}. The operator leaves it so. To set it again, run: kubectl patch job ${job.name} --type merge -p '{"spec":{"parallelism":${parallelism}}}'.`,
+      message: `Something other than the operator has set the parallelism of the Job ${job.name} to ${count(job.parallelism, 'pod')}; this upload asks for ${count(parallelism, 'pod')} at a time, with ${count(sessionsPerPod, 'session')} of the database in each (spec.parallelism: ${wanted}). The operator leaves it so. To set it again, run: kubectl patch job ${job.name} --type merge -p '{"spec":{"parallelism":${parallelism}}}'.`,
     },
   };
 }

@@ -32,9 +32,15 @@ export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobVi
     failed: status?.failed ?? 0,
     parallelism: spec?.parallelism ?? 1,
     appliedParallelism: Number(metadata.annotations?.[ANNOTATIONS.parallelism]) || null,
+    sessionsPerPod: readSessions(metadata.annotations?.[ANNOTATIONS.sessionsPerPod]),
     settings: metadata.annotations?.[ANNOTATIONS.settings] ?? null,
     recreated: Number(metadata.annotations?.[ANNOTATIONS.recreated] ?? 0) || 0,
   };
+}
+
+/** A note that something has altered must not make a Job of no pods, or of more pods than sessions are asked for. */
+function readSessions(note: string | undefined): number {
+  return /^[1-9]\d*$/.test(note ?? '') ? Number(note) : 1;
 }
 
 /** Every Job that plans or processes, of every attempt. */

@@ -32,6 +32,8 @@ export interface JobView {
   parallelism: number;
   /** The parallelism that the operator gave to the Job last; null for a Job of an earlier release. */
   appliedParallelism: number | null;
+  /** Sessions of the database that each pod has: those that the Job was made with, 1 for a Job of an earlier release. */
+  sessionsPerPod: number;
   /** The settings of the pods when the Job was made, see noteSettings; null for a Job of an earlier release. */
   settings: string | null;
   /** Earlier Jobs of this name that ended while the ledger still had work. */

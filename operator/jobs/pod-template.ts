@@ -2,7 +2,7 @@
 import { DATABASE_SECRET_KEYS, S3_SECRET_KEYS } from '#api/defaults.ts';
 import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY } from '#api/labels.ts';
 import { databaseSecretName, jobName, s3SecretName } from '#api/names.ts';
-import { ENV, EXIT_CODES, type JobKind, MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
+import { DEFAULTS, ENV, EXIT_CODES, type JobKind, MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
 import { API_VERSION, type BatchUpload } from '#kube/custom-resources.ts';
 import type { Job } from '#kube/resource-types.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
@@ -149,7 +149,9 @@ function environment({ upload, attempt, settings }: JobInput): EnvVar[] {
     [ENV.attempt]: String(attempt),
     [ENV.namespace]: namespace,
     [ENV.parallelism]: String(spec.parallelism),
-    [ENV.inlineLimitBytes]: String(settings.inlineLimitBytes),
+    ...(settings.inlineLimitBytes < DEFAULTS.inlineLimitBytes
+      ? { [ENV.inlineLimitBytes]: String(settings.inlineLimitBytes) }
+      : {}),
     [ENV.retrySeconds]: String(settings.retrySeconds),
     [ENV.maxRecordBytes]: String(settings.maxRecordBytes),
     [ENV.stallSeconds]: String(settings.stallSeconds),

@@ -3,6 +3,7 @@
  * generator's, each chunk has one audit row, and the whole table and all stored errors equal the oracle's.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SESSIONS_PER_POD } from '#common/job-contract.ts';
 import {
   createE2e,
   type E2e,
@@ -65,7 +66,7 @@ describe.each([0, 0.01])('a share of %d duplicates', (duplicates) => {
     const started = await startCertifications(e2e, {
       records: RECORDS,
       chunkRecords: CHUNK,
-      parallelism: INDEXES,
+      parallelism: INDEXES * SESSIONS_PER_POD,
       duplicates,
       held: true,
     });
@@ -92,6 +93,20 @@ describe('the plan pod', () => {
     await killPod(e2e, await podOf(e2e, uid, application));
     await first.release();
     await expectComplete(e2e, started);
+  });
+});
+
+it('the pod that planned goes on, and is killed in COPY and before a COMMIT', async () => {
+  const started = await startCertifications(e2e, { records: 2400, chunkRecords: 100, parallelism: 4, held: true });
+  await killAt(e2e, brakes, started, [
+    ['in COPY', 1],
+    ['before COMMIT', 20],
+  ]);
+  await expectComplete(e2e, started);
+  const { name } = started.upload.metadata;
+  expect((await e2e.cluster.getUpload(NAMESPACE, name)).status?.plan).toMatchObject({
+    execution: 'Inline',
+    indexes: 1,
   });
 });
 
@@ -152,7 +167,7 @@ describe('a pod frozen in the middle of COPY', () => {
 });
 
 it('two pods of one index at once', async () => {
-  const started = await startCertifications(e2e, { records: RECORDS, chunkRecords: 100, held: true });
+  const started = await startCertifications(e2e, { records: RECORDS, chunkRecords: 100, parallelism: 4, held: true });
   const { uid } = started.upload.metadata;
   const brake = await brakes.inCopy(uid, started.goodRow(3));
   await letGo(e2e, started);
@@ -161,10 +176,12 @@ it('two pods of one index at once', async () => {
   // The twin waits for the chunk that the first pod is loading, and then both go on.
   await eventuallyTrue(async () => {
     const { rows } = await e2e.db.query<{ n: number }>(
-      `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`,
-      [application],
+      // The sessions of one pod have different chunks, so that only one of the twin's can wait here.
+      `SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name LIKE $1 AND wait_event_type = 'Lock'
+       AND query LIKE '%FROM batch_upload.batch_upload_chunks%FOR UPDATE%'`,
+      [`batch-upload/${uid}/%`],
     );
-    return rows[0]!.n === 2;
+    return rows[0]!.n > 0;
   }, 'the twin does not wait for the chunk');
   await brake.release();
   await expectComplete(e2e, started);

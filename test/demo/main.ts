@@ -161,7 +161,8 @@ function toManifest({ name, key, schema }: DemoUpload): object {
   return uploadManifest(NAMESPACE, name, {
     source: { type: 'Manual', s3: { bucket: cluster.env.S3_BUCKET, key } },
     schemaRef: { name: schema },
-    parallelism: 2,
+    // Two pods of four sessions load the large file.
+    parallelism: 8,
     // A repeated demo loads the same content again, into tables that it has emptied.
     reload: true,
   });

@@ -153,6 +153,18 @@ describe('the operator', () => {
   });
 });
 
+it('one pod loads without a limit unless one is set, also of 0', async () => {
+  const limits = async (...values: string[]) => {
+    const [container] = find(await template(...values), 'Deployment', 'r-operator').spec.template.spec.containers;
+    const env = container.env as { name: string; value: string }[];
+    return env.filter(({ name }) => name === 'BATCH_UPLOAD_INLINE_LIMIT_BYTES').map(({ value }) => value);
+  };
+  expect(await limits()).toEqual([]);
+  expect(await limits('runner.inlineLimitBytes=50331648')).toEqual(['50331648']);
+  expect(await limits('runner.inlineLimitBytes=0')).toEqual(['0']);
+  await expect(limits('runner.inlineLimitBytes=-1')).rejects.toThrow('inlineLimitBytes');
+});
+
 describe('the bridge', () => {
   const ON = 'bridge.enabled=true';
 

@@ -92,7 +92,7 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
       { ...FULL, chunkRecords: 100_001 },
       /spec\.chunkRecords.*less than or equal to 100000/,
     ],
-    ['too many pods', { ...FULL, parallelism: 129 }, /spec\.parallelism.*less than or equal to 128/],
+    ['too many sessions', { ...FULL, parallelism: 129 }, /spec\.parallelism.*less than or equal to 128/],
     [
       'a retry of less than none',
       { ...FULL, retryGeneration: -1 },

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { findCondition } from '#api/conditions.ts';
 import { jobName } from '#api/names.ts';
+import { BATCH_UPLOADS } from '#kube/custom-resources.ts';
 import { JOBS } from '#kube/resource-types.ts';
 import { createE2e, type E2e, eventuallyTrue, NAMESPACE } from '#support/cluster/e2e.ts';
 import {
@@ -42,6 +43,26 @@ function startDeleting(e2e: E2e, uid: string): { seen: Set<string>; stop(): Prom
   };
 }
 
+it('spec.parallelism is changed while a Job of two pods runs: the operator counts in pods of as many sessions', async () => {
+  await using e2e = await createE2e();
+  await using upload = await startUpload(e2e, e2e.unique('sessions'), { held: true, records: LARGE });
+  await runningPods(e2e, upload, 2);
+  const job = { namespace: NAMESPACE, name: jobName(upload.uid, 'process', 1) };
+  const change = async (parallelism: number, pods: number) => {
+    await e2e.cluster.kube.patchMerge(BATCH_UPLOADS, { ...job, name: upload.name }, { spec: { parallelism } });
+    await eventuallyTrue(
+      async () => (await e2e.cluster.kube.get(JOBS, job)).spec?.parallelism === pods,
+      `the Job does not run ${pods} pods at a time`,
+    );
+    await runningPods(e2e, upload, pods);
+  };
+  await change(7, 1);
+  await change(128, 2);
+  expect(isDegraded(await e2e.cluster.getUpload(NAMESPACE, upload.name))).toBe(false);
+  await upload.release();
+  await expectExact(e2e, upload);
+});
+
 describe.concurrent('something in the cluster', () => {
   it('deletes each Job: at most 8 are made in 20 s, and the upload says it', async () => {
     await using e2e = await createE2e();
@@ -71,7 +92,9 @@ describe.concurrent('something in the cluster', () => {
     const parallelism = async () => (await e2e.cluster.kube.get(JOBS, job)).spec?.parallelism;
     await e2e.cluster.kube.patchMerge(JOBS, job, { spec: { parallelism: 1 } });
     const message = await degradedBy(e2e, upload, { reason: 'ParallelismChanged', withinMs: 20_000 });
-    expect(message).toContain(`has set the parallelism of the Job ${job.name} to 1; this upload asks for 2.`);
+    expect(message).toContain(
+      `has set the parallelism of the Job ${job.name} to 1 pod; this upload asks for 2 pods at a time, with 4 sessions of the database in each (spec.parallelism: 8).`,
+    );
     await runningPods(e2e, upload, 1);
     await sleep(3_000);
     expect(await parallelism()).toBe(1);

@@ -6,6 +6,7 @@ import { connect, sqlState } from '#ledger/connection/postgres.ts';
 import { closeDeletedUpload, completeUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress, readTopErrors } from '#ledger/uploads/read-progress.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
+import { SeenKeys } from '#runner/load/seen-keys.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
 import { WRITE_STRATEGIES, type WriteStrategy } from '#runner/load/write-outcome.ts';
 import { type ColumnType, chooseEncodings } from '#runner/processor/column-encoding.ts';
@@ -64,7 +65,7 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       ),
     );
 
-  const prepare = (id: string, chunks: Map<number, Item[]>) =>
+  const prepare = (id: string, chunks: Map<number, Item[]>, seen: SeenKeys | null) =>
     prepareGroup(
       id,
       new Map(
@@ -74,6 +75,7 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
         ]),
       ),
       format === 'binary' ? chooseEncodings(ITEMS_SCHEMA, columnTypes)! : null,
+      seen,
     );
 
   /** Tries again by the merge when PostgreSQL ends a deadlock, as the runner does. */
@@ -82,13 +84,14 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     id: string,
     chunks: Map<number, Item[]>,
     strategy: WriteStrategy = 'optimistic',
+    seen: SeenKeys | null = null,
   ) {
     for (let tries = 1; ; tries += 1) {
       try {
         const transaction = { client, target, columnTypes, uploadId: id, attempt: 1, metadata: {} };
         return await commitChunkGroup(
           { ...transaction, strategy: tries > 1 ? 'merge' : strategy },
-          prepare(id, chunks),
+          prepare(id, chunks, seen),
         );
       } catch (error) {
         if (sqlState(error) !== '40P01') throw error;
@@ -102,8 +105,9 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     number: number,
     items: Item[],
     strategy: WriteStrategy = 'optimistic',
+    seen: SeenKeys | null = null,
   ) {
-    const outcome = await commitGroup(client, id, new Map([[number, items]]), strategy);
+    const outcome = await commitGroup(client, id, new Map([[number, items]]), strategy, seen);
     if (!outcome.done) throw new Error('a chunk alone is always done');
     return { result: outcome.results[0] ?? null, strategy: outcome.strategy };
   }
@@ -138,20 +142,48 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 6 }]);
     });
 
-    it.each(["('k5', 'old')", "('k900', 'v6')"])(
-      'a conflict with %s undoes all of it, and the chunks go alone',
-      async (row) => {
-        await rows(`INSERT INTO items VALUES ${row}`);
-        const id = await planned(chunks);
-        const client = await session();
-        expect(await commitGroup(client, id, group)).toEqual({ done: false });
-        expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 1 }]);
-        expect((await progress(id)).chunksDone).toBe(0);
-        for (const [number, each] of group) await commitChunk(client, id, number, each);
-        expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 6 }]);
-        expect((await progress(id)).counts).toMatchObject({ processed: 6, succeeded: 5 });
-      },
-    );
+    it.each([
+      { stored: "('k5', 'old')", counts: { succeeded: 5, failed: 0, duplicate: 1 } },
+      { stored: "('k900', 'v6')", counts: { succeeded: 5, failed: 1, duplicate: 0 } },
+    ])('a row that meets $stored is merged behind the others, in the same transaction', async ({ stored, counts }) => {
+      await rows(`INSERT INTO items VALUES ${stored}`);
+      const id = await planned(chunks);
+      const outcome = await commitGroup(await session(), id, group);
+      expect(outcome).toMatchObject({ done: true, conflicts: 1 });
+      expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 6 }]);
+      expect((await progress(id)).counts).toMatchObject({ processed: 6, ...counts });
+      expect(
+        await rows(
+          'SELECT count(DISTINCT xmin::text)::int AS n FROM batch_upload.batch_upload_audit_logs WHERE chunk_number IS NOT NULL',
+        ),
+      ).toEqual([{ n: 1 }]);
+    });
+
+    it('rows that COPY refuses one by one are merged alone, and the others are in the table', async () => {
+      const many = Array.from({ length: 90 }, (_, i) => ({
+        ...{ row: i + 2, key: `k${i}` },
+        ...(i % 9 === 4 ? { value: 'forbidden' } : {}),
+      }));
+      const parts = [many.slice(0, 30), many.slice(30, 60), many.slice(60)];
+      const id = await planned(parts);
+      expect(await commitGroup(await session(), id, new Map(parts.entries()))).toMatchObject({ done: true });
+      expect((await progress(id)).counts).toMatchObject({ processed: 90, succeeded: 80, failed: 10, duplicate: 0 });
+      expect(await rows("SELECT count(*)::int AS n FROM items WHERE v <> 'forbidden'")).toEqual([{ n: 80 }]);
+    });
+
+    it('more refused rows than one transaction may name undo all of it, and the chunks go alone', async () => {
+      const many = Array.from({ length: 80 }, (_, i) => ({
+        ...{ row: i + 2, key: `k${i}` },
+        ...(i % 2 === 1 ? { value: 'forbidden' } : {}),
+      }));
+      const parts = [many.slice(0, 40), many.slice(40)];
+      const id = await planned(parts);
+      const client = await session();
+      expect(await commitGroup(client, id, new Map(parts.entries()))).toEqual({ done: false });
+      expect(await rows('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 0 }]);
+      for (const [number, each] of parts.entries()) await commitChunk(client, id, number, each);
+      expect((await progress(id)).counts).toMatchObject({ processed: 80, succeeded: 40, failed: 40 });
+    });
 
     it('a probe writes them together: what is stored, equal or new in each of them is counted there', async () => {
       const stored = ['k3', 'k6'].map((key) => `('${key}', 'old ${key}', '${randomUUID()}', 900)`);
@@ -214,24 +246,17 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       expect((await progress(id)).counts).toMatchObject({ processed: 6, succeeded: 4, duplicate: 2 });
     });
 
-    it('a conflict that a probe cannot see undoes all of it, and the chunks go alone', async () => {
+    it('a conflict that a probe cannot see is named by COPY', async () => {
       await rows("INSERT INTO items VALUES ('k900', 'v6')");
       const id = await planned(chunks);
-      const client = await session();
-      expect(await commitGroup(client, id, group, 'probe')).toEqual({ done: false });
-      for (const [number, each] of group) {
-        const { strategy } = await commitChunk(client, id, number, each, 'probe');
-        expect(strategy).toBe(number === 1 ? 'merge' : 'probe');
-      }
+      expect(await commitGroup(await session(), id, group, 'probe')).toMatchObject({ done: true, strategy: 'probe' });
       expect((await progress(id)).counts).toMatchObject({ processed: 6, succeeded: 5, failed: 1 });
     });
 
     it('a record that the table refuses is never just lost to an equal key of a chunk that goes with it', async () => {
       const equal = [[{ row: 2, key: 'k2' }], [{ row: 3, key: 'k2', value: 'forbidden' }]];
       const id = await planned(equal);
-      const client = await session();
-      expect(await commitGroup(client, id, new Map(equal.entries()), 'probe')).toEqual({ done: false });
-      for (const [number, each] of equal.entries()) await commitChunk(client, id, number, each, 'probe');
+      expect(await commitGroup(await session(), id, new Map(equal.entries()), 'probe')).toMatchObject({ done: true });
       expect((await progress(id)).counts).toMatchObject({ succeeded: 1, failed: 1, duplicate: 0 });
     });
 
@@ -254,9 +279,13 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     expect((await progress(id)).counts).toEqual({ processed: 3, succeeded: 3, failed: 0, duplicate: 0, updated: 0 });
   });
 
-  it.each(WRITE_STRATEGIES)(
-    'whatever the order and the overlap, the lowest row of a key stays (first strategy: %s)',
-    async (strategy) => {
+  it.each([
+    ...WRITE_STRATEGIES.map((strategy) => ({ strategy, filter: 'no filter' })),
+    { strategy: 'optimistic' as const, filter: 'a filter' },
+    { strategy: 'optimistic' as const, filter: 'a filter that remembers too much' },
+  ])(
+    'whatever the order and the overlap, the lowest row of a key stays (first strategy: $strategy, with $filter)',
+    async ({ strategy, filter }) => {
       const sessions = [await session(), await session(), await session()];
       await fc.assert(
         fc.asyncProperty(
@@ -269,11 +298,20 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
             for (let at = 0; at < items.length; at += size) chunks.push(items.slice(at, at + size));
             await rows('TRUNCATE items');
             const id = await planned(chunks);
+            const seen = filter === 'no filter' ? null : new SeenKeys(target.byKey!.probe.columns, 100);
+            if (filter === 'a filter that remembers too much') prepare(id, new Map([[0, items]]), seen);
             const order = chunks.map((_, i) => i).sort((a, b) => ((a * 7919 + seed) % 101) - ((b * 7919 + seed) % 101));
             await Promise.all(
               sessions.map(async (client) => {
                 for (let next = order.pop(); next !== undefined; next = order.pop()) {
-                  await commitChunk(client, id, next, chunks[next]!, strategy);
+                  const group = new Map(
+                    [next, next % 3 === 0 ? order.pop() : undefined]
+                      .flatMap((number) => (number === undefined ? [] : [[number, chunks[number]!] as const]))
+                      .sort(([a], [b]) => a - b),
+                  );
+                  const outcome = await commitGroup(client, id, group, strategy, seen);
+                  if (outcome.done) continue;
+                  for (const [number, each] of group) await commitChunk(client, id, number, each, strategy, seen);
                 }
               }),
             );
@@ -334,6 +372,20 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
       expect(await readTopErrors(client, id)).toMatchObject([{ code: 'DB_001', count: 3 }]);
     });
   });
+
+  it.each(WRITE_STRATEGIES)(
+    'a record that the table refuses is not lost to an equal key of its chunk (%s)',
+    async (strategy) => {
+      const items = [
+        { row: 2, key: 'a' },
+        { row: 3, key: 'a', value: 'forbidden' },
+        { row: 4, key: 'a' },
+      ];
+      const id = await planned([items]);
+      const { result } = await commitChunk(await session(), id, 0, items, strategy);
+      expect(result).toMatchObject({ succeeded: 1, failed: 1, duplicate: 1 });
+    },
+  );
 
   it('stops when the upload was closed, and writes nothing', async () => {
     const items = [{ row: 2, key: 'a' }];

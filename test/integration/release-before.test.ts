@@ -113,6 +113,25 @@ describe.runIf(isHere).each([14, 18] as const)('PostgreSQL %i', (version) => {
     row: { counts: Record<string, number>; status: string; attempt: number };
   }
 
+  it.each<[plan: Release, load: Release]>([
+    ['this', 'before'],
+    ['before', 'this'],
+  ])('planned by %s for the pod that planned to go on, and loaded by a pod of %s', async (plan, load) => {
+    const url = await newTarget();
+    const data = certifications(version + 300);
+    const key = `inline-${plan}-${load}.csv`;
+    await bench.put(key, data.file);
+    const id = await open(url, key);
+    await run(plan, 'plan', url, id, JOB);
+    // The first pod is gone after its plan, and the Job makes another one.
+    await withClient(url, (client) =>
+      client.query("UPDATE batch_upload.batch_uploads SET execution = 'Inline', total_indexes = 1"),
+    );
+    await run(load, 'plan', url, id);
+    expect(await operator(url, ['complete', id])).toEqual(['Complete']);
+    await expectExact(url, id, data);
+  });
+
   it('an upload that failed is tried again, and another of the same content waits for it', async () => {
     const url = await newTarget();
     const data = certifications(version + 100);

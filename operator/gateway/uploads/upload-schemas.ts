@@ -125,7 +125,12 @@ export const NEW_UPLOAD = Type.Object(
       Type.Integer({ minimum: 1, maximum: 100_000, description: 'The most records of a chunk. The default is 1000.' }),
     ),
     parallelism: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 128, description: 'The pods that work at the same time. The default is 4.' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 128,
+        description:
+          'The sessions of the database that load at the same time; a pod has up to 4 of them. The default is 4.',
+      }),
     ),
     errorPolicy: Type.Optional(ERROR_POLICY),
     target: Type.Optional(

@@ -17,7 +17,8 @@ afterAll(async () => {
 });
 
 it('pods killed in the middle of a chunk, just before its COMMIT and just after', async () => {
-  const started = await startCertifications(e2e, { records: 16_000, chunkRecords: 1000, parallelism: 3, held: true });
+  // Three pods have four sessions each, so that every index is killed once.
+  const started = await startCertifications(e2e, { records: 16_000, chunkRecords: 1000, parallelism: 12, held: true });
   await killAt(e2e, brakes, started, [
     ['in COPY', 1],
     ['before COMMIT', 8],

@@ -10,6 +10,8 @@ import { type E2e, eventuallyTrue } from '#support/cluster/e2e.ts';
 export const SMALL = 300;
 /** A Job of two pods loads a file of so many records; see runner.inlineLimitBytes in test/cluster/values.yaml. */
 export const LARGE = 60_000;
+/** Two pods have four sessions each. */
+const PARALLELISM = 8;
 
 export interface HinderedUpload extends AsyncDisposable {
   name: string;
@@ -44,7 +46,7 @@ export async function startUpload(
   };
   const { metadata } = await e2e.createItemsUpload(name, bodyOf(name, records), {
     create: false,
-    spec: { parallelism: 2, ...spec },
+    spec: { parallelism: PARALLELISM, ...spec },
   });
   return {
     name,

@@ -89,8 +89,10 @@ export async function openFaultyUpload(
         ...env,
       }),
     async plan(indexes = 1) {
-      const env = { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '0', BATCH_UPLOAD_PARALLELISM: String(indexes) };
-      expect((await bench.run('plan', url, id, env)).code).toBe(0);
+      expect((await bench.run('plan', url, id, { BATCH_UPLOAD_INLINE_LIMIT_BYTES: '0' })).code).toBe(0);
+      await withClient(url, (client) =>
+        client.query('UPDATE batch_upload.batch_uploads SET total_indexes = $2 WHERE id = $1', [id, indexes]),
+      );
     },
     goodRow(chunk) {
       const own = outcomes.slice(chunk * CHUNK_RECORDS, (chunk + 1) * CHUNK_RECORDS);

@@ -25,7 +25,7 @@ export interface StartOptions {
   records: number;
   chunkRecords: number;
   duplicates?: number;
-  /** Default: 2. */
+  /** Sessions of the database; default: 8, which are two pods where the file is worth them. */
   parallelism?: number;
   /** The object exists and the RecordSchema does not, so the upload cannot begin before {@link letGo}. */
   held?: boolean;
@@ -63,7 +63,7 @@ export async function startCertifications(e2e: E2e, options: StartOptions): Prom
     uploadManifest(NAMESPACE, name, {
       source: { type: 'Manual', s3: { bucket: e2e.cluster.env.S3_BUCKET, key } },
       schemaRef: { name: options.held ? `held-${name}` : SCHEMA_NAME },
-      parallelism: options.parallelism ?? 2,
+      parallelism: options.parallelism ?? 8,
       chunkRecords: options.chunkRecords,
     }),
   );

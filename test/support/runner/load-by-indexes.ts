@@ -56,7 +56,7 @@ export async function loadByIndexes(url: string, load: Load): Promise<UploadProg
     });
     cleanup.defer(() => session.close());
     const config = {
-      ...{ uploadId: id, attempt: 1, namespace: 'n', parallelism: indexes, inlineLimitBytes: 0 },
+      ...{ uploadId: id, attempt: 1, namespace: 'n', parallelism: 1, inlineLimitBytes: 0 },
       ...{ maxRecordBytes: DEFAULTS.maxRecordBytes, completionIndex: index, podName: `pod-${index}` },
       ...{
         databaseUri: url,
@@ -67,7 +67,7 @@ export async function loadByIndexes(url: string, load: Load): Promise<UploadProg
       },
       ...limits,
     };
-    return { config, session, store, telemetry: NO_TELEMETRY, log, signal };
+    return { config, session, sessions: [session], store, telemetry: NO_TELEMETRY, log, signal, stop: () => undefined };
   };
   await planUpload(createDeps(0), (await withClient(url, (client) => readUpload(client, id)))!);
   await withClient(url, (client) =>

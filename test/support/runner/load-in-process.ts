@@ -136,7 +136,16 @@ async function withDeps<T>(
     log: SILENT,
   });
   try {
-    return await work({ config, session, store, telemetry: NO_TELEMETRY, log: SILENT, signal });
+    return await work({
+      config,
+      session,
+      sessions: [session],
+      store,
+      telemetry: NO_TELEMETRY,
+      log: SILENT,
+      signal,
+      stop: () => undefined,
+    });
   } finally {
     await session.close();
   }

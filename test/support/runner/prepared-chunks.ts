@@ -3,6 +3,7 @@ import type { FailedRow } from '#ledger/errors/insert-errors.ts';
 import type { ChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
 import type { PreparedChunk } from '#runner/load/prepare-chunk.ts';
+import type { SeenKeys } from '#runner/load/seen-keys.ts';
 import { ENCODERS, type Encoding } from '#runner/processor/column-encoding.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
 
@@ -16,11 +17,13 @@ export interface PreparedRow {
  * Makes a group of chunks. Record `row` is 10 bytes long and begins at byte 10 × row.
  * @param chunks the records of each chunk, by the chunk's number.
  * @param encodings encodings of the columns, none of them for JSON; null for the text format.
+ * @param seen knows the keys of the rows that were prepared before; null: no row is withheld
  */
 export function prepareGroup(
   uploadId: string,
   chunks: ReadonlyMap<number, readonly PreparedRow[]>,
   encodings: readonly Encoding[] | null = null,
+  seen: SeenKeys | null = null,
 ): ChunkGroup {
   const rows = new RowBuffer(encodings ? 'binary' : 'text');
   const prepared = [...chunks].map(([number, items]): PreparedChunk => {
@@ -46,7 +49,8 @@ export function prepareGroup(
       rowData: (row) => `row ${row}`,
     };
   });
-  return { chunks: prepared, rows, failed: createFailedRows(uploadId) };
+  const withheld = new Set(seen?.add(rows, { from: 0, to: rows.rows }));
+  return { chunks: prepared, rows, failed: createFailedRows(uploadId), withheld };
 }
 
 /** Collects failed records as objects, instead of as rows for the ledger. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LedgerStatus } from '#ledger/types.ts';
 import { decide, STOPPING_MS } from '#operator/controller/decide.ts';
-import type { Observed } from '#operator/controller/types.ts';
+import type { JobView, Observed } from '#operator/controller/types.ts';
 import { ACCEPTED, job, NOW, observed, pod, row, upload } from './observed.ts';
 
 const why = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
@@ -388,8 +388,43 @@ describe('a Job that something else changes', () => {
   });
 
   it('of an earlier release, without the note of the parallelism: set once', () => {
-    const jobs = { plan: null, process: job({ parallelism: 1, appliedParallelism: null }) };
+    const jobs = { plan: null, process: job({ parallelism: 1, appliedParallelism: null, sessionsPerPod: 1 }) };
     expect(decide(observed({ jobs })).actions).toMatchObject([{ type: 'setParallelism', parallelism: 2 }]);
+  });
+
+  describe('has as many pods at a time as sessions are asked for', () => {
+    const ledger = { state: 'row', row: row({ totalIndexes: 8 }) } as const;
+    const wanted = (parallelism: number, change: Partial<JobView>) => {
+      const asking = { ...ACCEPTED, spec: { ...ACCEPTED.spec, parallelism } };
+      return decide(observed({ upload: asking, ledger, jobs: { plan: null, process: job(change) } }));
+    };
+    it.each([
+      { spec: 'made with 8', parallelism: 8, sessionsPerPod: 4, pods: 2 },
+      { spec: 'raised from 8 to 12', parallelism: 12, sessionsPerPod: 4, pods: 3 },
+      { spec: 'raised from 8 to 128, beyond the indexes', parallelism: 128, sessionsPerPod: 4, pods: 8 },
+      { spec: 'raised from 2 to 4', parallelism: 4, sessionsPerPod: 2, pods: 2 },
+      { spec: 'lowered from 8 to 7', parallelism: 7, sessionsPerPod: 4, pods: 1 },
+      { spec: 'lowered from 8 to 1, less than one pod has', parallelism: 1, sessionsPerPod: 4, pods: 1 },
+      { spec: '4, made by the release before', parallelism: 4, sessionsPerPod: 1, pods: 4 },
+    ])('$spec: $pods pods', ({ parallelism, sessionsPerPod, pods }) => {
+      const made = { parallelism: 99, appliedParallelism: 99, sessionsPerPod };
+      expect(wanted(parallelism, made).actions).toMatchObject([{ type: 'setParallelism', parallelism: pods }]);
+      const set = { parallelism: pods, appliedParallelism: pods, sessionsPerPod };
+      expect(wanted(parallelism, set)).toMatchObject({ actions: [], degraded: null });
+    });
+
+    it('where something else has set other pods, the message says how many sessions these would have', () => {
+      const { degraded } = wanted(8, { parallelism: 1, appliedParallelism: 2, sessionsPerPod: 4 });
+      expect(degraded?.message).toContain(
+        'to 1 pod; this upload asks for 2 pods at a time, with 4 sessions of the database in each (spec.parallelism: 8)',
+      );
+    });
+
+    it('not where the pod that planned goes on, however many sessions are asked for', () => {
+      const asking = { ...ACCEPTED, spec: { ...ACCEPTED.spec, parallelism: 128 } };
+      const jobs = { plan: plan({ parallelism: 1, appliedParallelism: null }), process: null };
+      expect(decide(observed({ upload: asking, ledger: inline, jobs })).actions).toEqual([]);
+    });
   });
 
   it('is suspended: no pod is missed', () => {

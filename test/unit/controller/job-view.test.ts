@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Job } from '#kube/resource-types.ts';
 import { unfinishedJobs } from '#operator/controller/job-policy.ts';
-import { viewAllJobs } from '#operator/controller/job-view.ts';
+import { viewAllJobs, viewJob } from '#operator/controller/job-view.ts';
 import { UID } from './observed.ts';
 
 it('Jobs of every attempt that are not at their end are found, and not the one that removes a copy', () => {
@@ -16,4 +16,17 @@ it('Jobs of every attempt that are not at their end are found, and not the one t
   const jobs = [made('plan', 1, 'Complete'), made('process', 1), made('process', 2), made('cleanup', 1)];
   const names = unfinishedJobs(viewAllJobs(jobs, UID)).map(({ name }) => name);
   expect(names).toEqual(['process-1', 'process-2']);
+});
+
+it.each([
+  ['4', 4],
+  [undefined, 1],
+  ['', 1],
+  ['0', 1],
+  ['-3', 1],
+  ['0.5', 1],
+  ['many', 1],
+])('pods of a Job with the note %j have %d sessions each', (note, sessions) => {
+  const annotations = note === undefined ? {} : { 'batchupload.dev/sessions-per-pod': note };
+  expect(viewJob({ metadata: { name: 'j', annotations } }, 'process', UID).sessionsPerPod).toBe(sessions);
 });

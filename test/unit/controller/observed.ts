@@ -73,6 +73,7 @@ export function job(change: Partial<Seen<JobView>> = {}): Seen<JobView> {
     failed: 0,
     parallelism: 2,
     appliedParallelism: 2,
+    sessionsPerPod: 2,
     settings: 'now',
     recreated: 0,
     ...change,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ANNOTATIONS } from '#api/labels.ts';
-import { EXIT_CODES, MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
+import { DEFAULTS, ENV, EXIT_CODES, MALLOC_ENV, NODE_OPTIONS, sessionsOfPod } from '#common/job-contract.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { buildCleanupJob } from '#operator/jobs/cleanup-job.ts';
@@ -86,11 +86,25 @@ describe.each([
 });
 
 it.each([
-  [3, 3],
-  [8, 8],
-  [128, 8],
-])('%d indexes, parallelism 8: %d pods at once', (indexes, parallelism) => {
-  expect(buildProcessJob(input(), indexes).spec).toMatchObject({ completions: indexes, parallelism });
+  { wanted: 1, sessions: 1, indexes: 3, pods: 1 },
+  { wanted: 4, sessions: 4, indexes: 4, pods: 1 },
+  { wanted: 6, sessions: 3, indexes: 2, pods: 2 },
+  { wanted: 8, sessions: 4, indexes: 1, pods: 1 },
+  { wanted: 8, sessions: 4, indexes: 3, pods: 2 },
+  { wanted: 128, sessions: 4, indexes: 128, pods: 32 },
+])('$indexes indexes, parallelism $wanted: $pods pods at once of $sessions sessions', (each) => {
+  const { wanted, sessions, indexes, pods } = each;
+  const { upload } = input();
+  const changed = { ...upload, spec: { ...upload.spec, parallelism: wanted } };
+  const job = buildProcessJob(input({ upload: changed }), indexes);
+  expect(job.spec).toMatchObject({ completions: indexes, parallelism: pods });
+  expect(job.metadata.annotations).toMatchObject({
+    [ANNOTATIONS.parallelism]: String(pods),
+    [ANNOTATIONS.sessionsPerPod]: String(sessions),
+  });
+  const env = new Map(job.spec!.template.spec!.containers[0]!.env!.map(({ name, value }) => [name, value]));
+  // The pods choose the number of their sessions by the same function.
+  expect(sessionsOfPod(Number(env.get(ENV.parallelism)))).toBe(sessions);
 });
 
 it('a long name is left out of the labels or cut to what a label may be', () => {
@@ -129,6 +143,12 @@ it('Datadog: off without a word, on by the agent of the node or the one that is 
     { name: 'DD_AGENT_HOST', value: 'agent' },
     { name: 'DD_ENV', value: 'prod' },
   ]);
+});
+
+it('an inline limit is passed on where there is one', () => {
+  expect(envOf().get(ENV.inlineLimitBytes)?.value).toBe(String(1 << 25));
+  const { inlineLimitBytes } = DEFAULTS;
+  expect(envOf({ settings: { ...settings, inlineLimitBytes } }).has(ENV.inlineLimitBytes)).toBe(false);
 });
 
 it('the heap is 60 % of the memory limit', () => {

@@ -637,6 +637,35 @@ describe('many records that are left', () => {
   });
 });
 
+describe('bytes that are no text', () => {
+  // Lines, quoted newlines that reach over every place, and characters of several bytes.
+  const files = [
+    linesOf(1500, 31),
+    linesOf(1500, 31, '\r'),
+    `${'k,"x\n\ny\n"\n'.repeat(3000)}`,
+    'k,żółć\r\n'.repeat(3000),
+  ];
+
+  test('at the start and at the end of a chunk, and around every place where it may be cut', () => {
+    const both = textComparison();
+    for (const file of files.map((text) => Buffer.from(text))) {
+      for (const at of [0, 8190, 8191, 8192, 8193, 8200, 8230, 16_400, file.length - 2]) {
+        for (const byte of [0x00, 0xff]) {
+          const bytes = Buffer.from(file);
+          bytes[at] = byte;
+          expect(both(bytes).failed.length).toBeGreaterThan(0);
+        }
+      }
+    }
+  });
+
+  test('in every tenth record, and in all of them', () => {
+    const both = textComparison();
+    const line = (i: number, every: number) => (i % every === 0 ? `${i},\0\n` : `${i},${'x'.repeat(40)}\n`);
+    for (const every of [1, 2, 10, 500]) both(Array.from({ length: 3000 }, (_, i) => line(i, every)).join(''));
+  });
+});
+
 describe('one chunk after the other', () => {
   test('in a buffer that is used again, with other bytes at the same places', () => {
     const both = comparisonOf(['text', 'jsonb'], { v: {} }, keyAndJson([{ path: 'v', field: 'v' }]));

@@ -2,34 +2,90 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fault } from '#common/faults.ts';
 import {
+  BYTES_PER_SESSION,
   chooseIndexes,
   chunksOfIndex,
+  DEFAULTS,
   formatTermination,
   MAX_INDEXES,
   parseTermination,
+  podsAtOnce,
   readRunnerConfig,
+  SESSIONS_PER_POD,
+  sessionsOfPod,
 } from '#common/job-contract.ts';
+
+describe('sessionsOfPod', () => {
+  it.each([
+    { parallelism: 1, sessions: 1, pods: 1 },
+    { parallelism: 2, sessions: 2, pods: 1 },
+    { parallelism: 3, sessions: 3, pods: 1 },
+    { parallelism: 4, sessions: 4, pods: 1 },
+    { parallelism: 5, sessions: 4, pods: 1 },
+    { parallelism: 6, sessions: 3, pods: 2 },
+    { parallelism: 8, sessions: 4, pods: 2 },
+    { parallelism: 11, sessions: 3, pods: 3 },
+    { parallelism: 128, sessions: 4, pods: 32 },
+  ])('parallelism $parallelism: $pods pods of $sessions sessions', ({ parallelism, sessions, pods }) => {
+    expect(sessionsOfPod(parallelism)).toBe(sessions);
+    expect(podsAtOnce(parallelism, sessions)).toBe(pods);
+  });
+
+  it('pods together have never more sessions than asked for, and at least three quarters of them', () => {
+    for (let parallelism = 1; parallelism <= 128; parallelism += 1) {
+      const sessions = sessionsOfPod(parallelism);
+      const all = sessions * podsAtOnce(parallelism, sessions);
+      expect(all, `${parallelism}`).toBeLessThanOrEqual(parallelism);
+      expect(all, `${parallelism}`).toBeGreaterThanOrEqual(0.75 * parallelism);
+      expect(sessions).toBeLessThanOrEqual(SESSIONS_PER_POD);
+    }
+  });
+
+  it('fewer pods stay at work where their sessions are more than asked for later, and never none', () => {
+    expect(podsAtOnce(9, 4)).toBe(2);
+    expect(podsAtOnce(3, 4)).toBe(1);
+  });
+});
 
 describe('chooseIndexes', () => {
   const MIB = 1024 * 1024;
+  const POD_MIB = (SESSIONS_PER_POD * BYTES_PER_SESSION) / MIB;
   it.each([
     { mib: 0, chunks: 1, parallelism: 4, indexes: 1 },
-    { mib: 49, chunks: 400, parallelism: 1, indexes: 1 },
-    { mib: 49, chunks: 400, parallelism: 4, indexes: 2 },
-    { mib: 96, chunks: 800, parallelism: 4, indexes: 2 },
-    { mib: 97, chunks: 800, parallelism: 4, indexes: 3 },
-    { mib: 1000, chunks: 9000, parallelism: 4, indexes: 4 },
-    { mib: 1000, chunks: 3, parallelism: 4, indexes: 3 },
-    { mib: 2048, chunks: 18_000, parallelism: 4, indexes: 4 },
-    { mib: 2049, chunks: 18_000, parallelism: 4, indexes: 8 },
+    { mib: 300, chunks: 400, parallelism: 1, indexes: 1 },
+    { mib: 2048, chunks: 18_000, parallelism: 4, indexes: 1 },
+    { mib: 2049, chunks: 18_000, parallelism: 4, indexes: 2 },
+    { mib: 513, chunks: 4000, parallelism: 1, indexes: 2 },
+    { mib: POD_MIB, chunks: 800, parallelism: 8, indexes: 1 },
+    { mib: POD_MIB + 1, chunks: 800, parallelism: 8, indexes: 2 },
+    { mib: 1000, chunks: 9000, parallelism: 5, indexes: 1 },
+    { mib: 5 * 1024, chunks: 40_000, parallelism: 1, indexes: 10 },
+    { mib: 5 * 1024, chunks: 40_000, parallelism: 4, indexes: 3 },
+    { mib: 1024, chunks: 9000, parallelism: 32, indexes: 8 },
+    { mib: 1000, chunks: 9000, parallelism: 14, indexes: 4 },
+    { mib: 1000, chunks: 3, parallelism: 8, indexes: 1 },
+    { mib: 1000, chunks: 9, parallelism: 128, indexes: 3 },
+    { mib: 5000, chunks: 40_000, parallelism: 8, indexes: 4 },
     { mib: 1_000_000, chunks: 9_000_000, parallelism: 4, indexes: MAX_INDEXES },
     { mib: 1_000_000, chunks: 9_000_000, parallelism: 100, indexes: MAX_INDEXES },
-  ])('$mib MiB in $chunks chunks with $parallelism pods make $indexes indexes', ({ mib, indexes, ...limits }) => {
-    expect(chooseIndexes(mib * MIB, { ...limits, inlineLimitBytes: 48 * MIB })).toBe(indexes);
+  ])(
+    '$mib MiB in $chunks chunks with parallelism $parallelism make $indexes indexes',
+    ({ mib, indexes, ...limits }) => {
+      const { inlineLimitBytes } = DEFAULTS;
+      expect(chooseIndexes(mib * MIB, { ...limits, inlineLimitBytes })).toBe(indexes);
+    },
+  );
+
+  it('leave no pod more than it may load alone', () => {
+    const limits = { chunks: 90, parallelism: 12 };
+    expect(chooseIndexes(9 * MIB, { ...limits, inlineLimitBytes: 10 * MIB })).toBe(1);
+    expect(chooseIndexes(11 * MIB, { ...limits, inlineLimitBytes: 10 * MIB })).toBe(2);
+    expect(chooseIndexes(90 * MIB, { ...limits, inlineLimitBytes: 10 * MIB })).toBe(3);
   });
 
-  it('are as many as pods where no file is done by one alone', () => {
-    expect(chooseIndexes(10, { chunks: 9, parallelism: 3, inlineLimitBytes: 0 })).toBe(3);
+  it('are as many as pods run at once where no file is done by one alone', () => {
+    expect(chooseIndexes(10, { chunks: 9, parallelism: 8, inlineLimitBytes: 0 })).toBe(2);
+    expect(chooseIndexes(10, { chunks: 9, parallelism: 4, inlineLimitBytes: 0 })).toBe(1);
   });
 });
 

@@ -3,7 +3,8 @@ import type { Chunk } from '#ledger/types.ts';
 import { createPace } from '#runner/load/pace.ts';
 
 const MIB = 1024 * 1024;
-const ALL_IN = { strategy: 'optimistic', conflicts: 0 } as const;
+const ALL_IN = { conflicts: 0, waiting: 0, refused: 0 };
+const CONFLICT = { conflicts: 3, waiting: 0, refused: 0 };
 
 function chunksOf(...sizes: number[]): Chunk[] {
   let at = 0;
@@ -38,39 +39,48 @@ test('where none may share a transaction each goes alone', () => {
   expect(pace.nextGroup(small, 1)).toHaveLength(1);
 });
 
-test('after a conflict the next ones are probed, in groups that grow again, until 16 chunks have met nothing', () => {
+test('the probe comes first while conflicts are frequent, in groups of the same size', () => {
   const pace = createPace(10);
   for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
-  pace.committed(1, { strategy: 'probe', conflicts: 3 });
+  pace.committed(10, CONFLICT);
   expect(pace.strategy).toBe('probe');
-  expect(pace.nextGroup(small, 0)).toHaveLength(1);
-  pace.committed(15, { strategy: 'probe', conflicts: 0 });
-  pace.committed(2, { strategy: 'probe', conflicts: 1 });
-  expect(pace.nextGroup(small, 0)).toHaveLength(4);
-  pace.committed(15, { strategy: 'probe', conflicts: 0 });
-  expect(pace.strategy).toBe('probe');
-  pace.committed(1, { strategy: 'probe', conflicts: 0 });
-  expect(pace.strategy).toBe('optimistic');
   expect(pace.nextGroup(small, 0)).toHaveLength(10);
+  pace.committed(10, ALL_IN);
+  expect(pace.strategy).toBe('optimistic');
+  for (let i = 0; i < 10; i += 1) pace.committed(10, CONFLICT);
+  for (let i = 0; i < 3; i += 1) pace.committed(10, ALL_IN);
+  expect(pace.strategy).toBe('probe');
+  pace.committed(10, ALL_IN);
+  expect(pace.strategy).toBe('optimistic');
 });
 
-test('after a merge 16 chunks are merged, one by one, whatever they meet; then they are probed', () => {
+test('what refers to nothing is asked first while foreign keys refuse rows', () => {
+  const pace = createPace(10);
+  pace.committed(4, { conflicts: 0, waiting: 7, refused: 0 });
+  expect(pace).toMatchObject({ strategy: 'optimistic', asksReferences: true });
+  for (let i = 0; i < 3; i += 1) pace.committed(10, ALL_IN);
+  expect(pace.asksReferences).toBe(false);
+});
+
+test('groups do not grow while PostgreSQL refuses many of their rows', () => {
+  const pace = createPace(10);
+  pace.separated();
+  pace.committed(1, { ...ALL_IN, refused: 16 });
+  expect(pace.nextGroup(small, 0)).toHaveLength(1);
+  pace.committed(1, { ...ALL_IN, refused: 15 });
+  expect(pace.nextGroup(small, 0)).toHaveLength(2);
+});
+
+test('after a transaction that was blocked 16 chunks are merged, one by one, whatever they meet', () => {
   const pace = createPace(10);
   for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
-  pace.committed(1, { strategy: 'merge', conflicts: 1 });
+  pace.blocked();
   for (let merged = 0; merged < 16; merged += 1) {
     expect(pace.strategy).toBe('merge');
     expect(pace.nextGroup(small, 0)).toHaveLength(1);
-    pace.committed(1, { strategy: 'merge', conflicts: 1 });
+    pace.committed(1, CONFLICT);
   }
-  expect(pace.strategy).toBe('probe');
-});
-
-test('a chunk without rows that can be written does not end the care', () => {
-  const pace = createPace(10);
-  pace.committed(1, { strategy: 'probe', conflicts: 1 });
-  pace.committed(1, ALL_IN);
-  expect(pace.strategy).toBe('probe');
+  expect(pace.strategy).toBe('optimistic');
 });
 
 test('a group that could not be written together makes the next ones small, by the same strategy', () => {

@@ -124,7 +124,9 @@ it.each([
   const readers = [...text.matchAll(reader)];
   expect(readers.length).toBeGreaterThan(0);
   for (const [, key, literal, constant] of readers) {
-    expect(comments.get(key!)).toMatch(new RegExp(`; ${literal ?? defaults[constant!]}\\b.* when\\s+absent`));
+    const value = Number(literal ?? defaults[constant!]);
+    const said = value === Number.MAX_SAFE_INTEGER ? 'no limit' : value;
+    expect(comments.get(key!)).toMatch(new RegExp(`; ${said}\\b.* when\\s+absent`));
   }
 });
 

@@ -1,0 +1,189 @@
+/**
+ * Writes rows by COPY, and those that COPY would stumble over by a merge behind it, in the same transaction. Such rows are
+ * withheld from COPY:
+ *
+ * 1. rows whose key a row that was prepared before has, too (seen-keys.ts);
+ * 2. rows whose key is stored already, where the probe comes first or COPY has met such a row;
+ * 3. rows that refer to nothing, where a foreign key has refused rows before (ask-references.ts);
+ * 4. rows that COPY refuses, whose line its error names. The rows before that line are copied again, and then stay behind
+ *    a savepoint. COPY therefore writes no row more than twice, however many rows it refuses. A row that a check, a value
+ *    or a trigger makes impossible is refused for good; the others are merged.
+ *
+ * Keys that are equal with different bytes, and keys that another transaction stores meanwhile, are of the fourth kind.
+ */
+import type { DatabaseError } from 'pg';
+import { RESTORE_SETTINGS_SQL, sqlState } from '#ledger/connection/postgres.ts';
+import { askReferences } from './ask-references.ts';
+import { needsRecordMerge } from './merge-by-record.ts';
+import { mergeOrHalve } from './merge-rows.ts';
+import { askProbe } from './probe.ts';
+import { FOREIGN_KEY_VIOLATION, isRefusal, RowsNotCopied } from './savepoints.ts';
+import { type CopyOptions, copyAll, copyRecords } from './stage-records.ts';
+import { keyOf } from './target.ts';
+import { ALL_WRITTEN, emptyOutcome, explainRefusal, type RefusedRow, type WriteOutcome } from './write-outcome.ts';
+
+const UNIQUE_VIOLATION = '23505';
+/** Values and constraints that PostgreSQL looks at before keys, and what triggers raise. */
+const FINAL = /^(22|23|P0)/;
+/** PostgreSQL keeps up to 64 subtransactions of a transaction at hand; with more of them every snapshot gets slower. */
+const MOST_REFUSALS = 32;
+const FEWEST_ROWS = 64;
+const GROWTH = 4;
+
+interface Copying {
+  options: CopyOptions;
+  /** Rows for COPY, ascending. The first `done` of them are in the table, behind the savepoint. */
+  rows: number[];
+  done: number;
+  withheld: number[];
+  refused: RefusedRow[];
+  /** Rows whose keys the table had, and no filter had told. */
+  conflicts: number;
+  isProbed: boolean;
+  isAsked: boolean;
+}
+
+/** @throws the error of PostgreSQL when COPY does not name the row that it refuses, or refuses too many rows */
+export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
+  const { client, target, rows, withheld } = options;
+  if (!target.byKey) {
+    await copyRecords(options);
+    return ALL_WRITTEN;
+  }
+  const isWithheld = (row: number) => withheld?.has(row) === true;
+  const copying: Copying = {
+    options,
+    rows: rows.filter((row) => !isWithheld(row)),
+    done: 0,
+    withheld: rows.filter(isWithheld),
+    refused: [],
+    conflicts: 0,
+    isProbed: false,
+    isAsked: false,
+  };
+  await client.query('SAVEPOINT copy');
+  if (options.strategy === 'probe') await withholdStored(copying, 0);
+  if (options.asksReferences) await withholdUnreferenced(copying);
+  if (copying.withheld.length > 0) await expectKeysStay(options);
+  await copyOthers(copying);
+  const { refused, conflicts, isProbed } = copying;
+  const outcome = { ...emptyOutcome(isProbed ? 'probe' : 'optimistic'), refused, conflicts };
+  if (copying.withheld.length === 0) return outcome;
+  // The triggers of the rows before have run.
+  await client.query(RESTORE_SETTINGS_SQL);
+  await mergeOrHalve({ ...options, rows: copying.withheld.sort((a, b) => a - b) }, outcome);
+  return outcome;
+}
+
+async function copyOthers(copying: Copying): Promise<void> {
+  const { options, rows } = copying;
+  const { client } = options;
+  // After a refusal a COPY takes some times the rows that this one has taken, since the rest of its rows is sent in vain.
+  let most = Number.POSITIVE_INFINITY;
+  let end = rows.length;
+  for (let refusals = 0; copying.done < rows.length; ) {
+    try {
+      await copyRecords({ ...options, rows: rows.slice(copying.done, end) });
+      copying.done = end;
+      if (end < rows.length) await client.query(`${RESTORE_SETTINGS_SQL}; RELEASE SAVEPOINT copy; SAVEPOINT copy`);
+    } catch (error) {
+      if (refusals === MOST_REFUSALS) throw error;
+      refusals += 1;
+      const taken = await withholdRefused(copying, error, end - copying.done);
+      if (taken > 0) {
+        most = Math.max(FEWEST_ROWS, taken * GROWTH);
+        end = copying.done + taken;
+        continue;
+      }
+    }
+    end = Math.min(copying.done + most, rows.length);
+    most *= 2;
+  }
+}
+
+/**
+ * Withholds what COPY has refused.
+ * @param count the number of rows that it had
+ * @returns the number of rows before the refused one, which COPY will take
+ * @throws the error, when it does not tell the row
+ */
+async function withholdRefused(copying: Copying, error: unknown, count: number): Promise<number> {
+  const { options, rows, done, isAsked } = copying;
+  const { client, buffer, target } = options;
+  const state = sqlState(error);
+  if (state === FOREIGN_KEY_VIOLATION && !isAsked) {
+    await client.query('ROLLBACK TO SAVEPOINT copy');
+    if (!(await withholdUnreferenced(copying))) throw error;
+    await expectKeysStay(options);
+    return 0;
+  }
+  const line = lineOf(error, count);
+  if (line === null) throw error;
+  await client.query('ROLLBACK TO SAVEPOINT copy');
+  const [row] = rows.splice(done + line - 1, 1);
+  if (state === UNIQUE_VIOLATION) {
+    copying.withheld.push(row!);
+    await meetConflict(copying, done + line - 1);
+  } else if (FINAL.test(state!)) {
+    const rowNumber = buffer.rowNumber(row!);
+    copying.refused.push({ rowNumber, ...explainRefusal(error as DatabaseError, target, true) });
+  } else copying.withheld.push(row!);
+  return line - 1;
+}
+
+async function meetConflict(copying: Copying, from: number): Promise<void> {
+  await expectKeysStay(copying.options);
+  copying.conflicts += 1;
+  if (!copying.isProbed) await withholdStored(copying, from);
+}
+
+/** Withholds the rows behind the first `from` whose keys are stored. */
+async function withholdStored(copying: Copying, from: number): Promise<void> {
+  const { options, rows } = copying;
+  const { client, buffer, target } = options;
+  const { probe } = keyOf(target);
+  copying.isProbed = true;
+  const asked = rows.slice(from);
+  const keys = { parts: buffer.selectColumns(asked, probe.columns), count: asked.length, format: buffer.format };
+  await copyAll(client, probe.copyKeys, keys);
+  const stored = await askProbe(client, probe);
+  copying.conflicts += stored.size;
+  withholdFound(copying, asked, stored);
+}
+
+/** Withholds those of the last rows that were found by their row numbers. @returns false when none was found */
+function withholdFound({ options, rows, withheld }: Copying, last: readonly number[], found: Set<number>): boolean {
+  if (found.size === 0) return false;
+  rows.length -= last.length;
+  for (const row of last) (found.has(options.buffer.rowNumber(row)) ? withheld : rows).push(row);
+  return true;
+}
+
+/** Withholds the rows that COPY has still to write and that refer to nothing. @returns false when none does */
+async function withholdUnreferenced(copying: Copying): Promise<boolean> {
+  const { options, rows, done } = copying;
+  copying.isAsked = true;
+  const asked = rows.slice(done);
+  const found = await askReferences(options, asked);
+  return found !== null && withholdFound(copying, asked, found);
+}
+
+/**
+ * Which keys are equal, and which row comes first of them, only the triggers know that change keys.
+ * @throws RowsNotCopied
+ */
+async function expectKeysStay({ client, target }: CopyOptions): Promise<void> {
+  if (await needsRecordMerge(client, keyOf(target).recordMerge))
+    throw new RowsNotCopied('the table has triggers that may change keys: rows with equal keys are merged one by one');
+}
+
+/**
+ * Finds the line of the row that COPY refused. PostgreSQL's messages are in the language of the server, but the number of
+ * the line always stands at the end, or before the column's name or the line's text.
+ * @returns null when the error does not name a line, or no row is at fault
+ */
+function lineOf(error: unknown, rows: number): number | null {
+  if (!isRefusal(error)) return null;
+  const line = Number(/^COPY .*? (\d+)(?:[,:] |$)/m.exec((error as DatabaseError).where ?? '')?.[1] ?? 0);
+  return line >= 1 && line <= rows ? line : null;
+}
