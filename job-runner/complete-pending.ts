@@ -4,22 +4,23 @@
  *
  * | sweep    | records of one transaction | records that still wait | next sweep                               |
  * |----------|----------------------------|-------------------------|------------------------------------------|
- * | first    | 20,000                     | stay pending            | a wide one                               |
+ * | first    | 50,000                     | stay pending            | a wide one                               |
  * | wide     | 200,000                    | stay pending            | a wide one if a record moved, else last  |
- * | last     | 20,000                     | fail                    | none                                     |
+ * | last     | 50,000                     | fail                    | none                                     |
  *
  * A sweep goes from the end of the file to its start, because a pending record mostly refers to a later one. The first
  * sweep thereby writes nearly all records in short transactions. Records that refer to each other in any order or in a
- * circle need to be in one statement, for which a wide sweep takes as many as the memory of a pod allows.
+ * circle need to be in one statement, for which a wide sweep takes as many as the memory of a pod allows. Where one
+ * transaction has all pending records and none of them moves, they fail at once, in any sweep.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { canCompletePending, countPending } from '#ledger/pending/pending-records.ts';
-import { commitPendingWindow, type WindowOutcome } from '#runner/load/commit-pending.ts';
+import { BEHIND_ALL, commitPendingWindow, type WindowOutcome } from '#runner/load/commit-pending.ts';
 import type { LoadContext } from './load-chunks.ts';
 
 /** A pod that finds another one at work looks again after this time. */
 const TURN_MS = 500;
-const FIRST_ROWS = 20_000;
+const FIRST_ROWS = 50_000;
 const WIDE_ROWS = 200_000;
 
 interface Sweep {
@@ -35,15 +36,16 @@ export async function completePending(context: LoadContext): Promise<void> {
   // A record that another pod has moved counts as well, since others may have waited for that record.
   const countLeft = () => session.run((client) => countPending(client, upload.id));
   await sweep(context, { limit: FIRST_ROWS, isLast: false });
-  for (let left = await countLeft(), before = left + 1; left < before; left = await countLeft()) {
+  let left = await countLeft();
+  for (let before = Number.POSITIVE_INFINITY; left > 0 && left < before; left = await countLeft()) {
     before = left;
     await sweep(context, { limit: WIDE_ROWS, isLast: false });
   }
-  await sweep(context, { limit: FIRST_ROWS, isLast: true });
+  if (left > 0) await sweep(context, { limit: FIRST_ROWS, isLast: true });
 }
 
 async function sweep(context: LoadContext, { limit, isLast }: Sweep): Promise<void> {
-  let before = Number.MAX_SAFE_INTEGER;
+  let before = BEHIND_ALL;
   for (;;) {
     const { first, completed } = await commitWindow(context, { before, limit, isLast });
     if (first === null) return;

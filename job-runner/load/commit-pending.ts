@@ -35,6 +35,9 @@ export interface PendingTransaction {
   metadata: Record<string, unknown>;
 }
 
+/** No record has this row number or a greater one. */
+export const BEHIND_ALL = Number.MAX_SAFE_INTEGER;
+
 /** The records to try: at most `limit` with row numbers below `before`, from the greatest one down. */
 export interface PendingWindow {
   before: number;
@@ -69,9 +72,12 @@ export async function commitPendingWindow(
     const rows = await readPending(client, { uploadId, ...window });
     const first = rows.at(-1) ?? null;
     const written = await writePending(transaction, rows);
-    const outcome = window.isLast
-      ? { ...written, refused: written.refused.concat(written.waiting), waiting: [] }
-      : written;
+    const isStuck = written.waiting.length === rows.length;
+    const isAll = window.before === BEHIND_ALL && rows.length < window.limit;
+    const outcome =
+      window.isLast || (isStuck && isAll)
+        ? { ...written, refused: written.refused.concat(written.waiting), waiting: [] }
+        : written;
     if (outcome.waiting.length === rows.length) {
       await client.query('ROLLBACK');
       return { first, completed: null };

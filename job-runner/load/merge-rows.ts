@@ -58,37 +58,59 @@ export async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome)
     await copyParts(options, outcome, { copy: (part) => copyRecords(part as CopyOptions), isStored: true });
     return;
   }
-  const rows = await stageReadable(options, outcome);
-  await mergeStage({ ...options, rows }, outcome);
+  // Mostly nothing is refused any more, and one savepoint does for all.
+  const tried = emptyOutcome('merge');
+  let isStaged = false;
+  const merged = await attempt(options.client, async () => {
+    await stageRecords(options);
+    isStaged = true;
+    const byRecord = await needsRecordMerge(options.client, keyOf(options.target).recordMerge);
+    const rows = options.asksReferences ? await setWaitingAside(options, tried) : options.rows;
+    if (rows.length > 0) await mergeInto(tried, options, byRecord);
+  });
+  if (merged.ok) {
+    join(outcome, tried);
+    return;
+  }
+  if (isStaged) await stageRecords(options);
+  const rows = isStaged ? options.rows : await copyParts(options, outcome, { copy: stageRecords, isStored: false });
+  await mergeStage({ ...options, rows }, outcome, isStaged ? merged.error : null);
 }
 
-/** Stages the rows whose values PostgreSQL can read. @returns their positions. */
-function stageReadable(options: WriteOptions, outcome: WriteOutcome): Promise<number[]> {
-  return copyParts(options, outcome, { copy: stageRecords, isStored: false });
-}
-
-/** Merges the rows, which are staged, and empties the stage. */
-async function mergeStage(options: WriteOptions, outcome: WriteOutcome): Promise<void> {
+/**
+ * Merges the rows, which are staged, and empties the stage.
+ * @param met the error of PostgreSQL that a merge of the rows has met
+ */
+async function mergeStage(options: WriteOptions, outcome: WriteOutcome, met: Refusal | null = null): Promise<void> {
   const { client, target, rows } = options;
   if (rows.length === 0) return;
-  const { recordMerge } = keyOf(target);
-  const byRecord = await needsRecordMerge(client, recordMerge);
-  let refusal = await mergeAll(options, outcome, byRecord);
-  if (refusal === null) return;
-  let staged = rows;
-  if (isReference(refusal)) {
-    const waiting = addWaiting(outcome, await takeWaiting(client, target));
-    staged = without(options, waiting);
-    if (waiting.size > 0 && staged.length > 0)
-      refusal = await mergeAll({ ...options, rows: staged }, outcome, byRecord);
-    if (refusal === null || staged.length === 0) return;
-    if (byRecord && isReference(refusal) && (await insertNewFirst({ ...options, rows: staged }, outcome))) return;
+  const byRecord = await needsRecordMerge(client, keyOf(target).recordMerge);
+  const asks = options.asksReferences || (met !== null && isReference(met));
+  let staged = asks ? await setWaitingAside(options, outcome) : rows;
+  const mergeRest = () => mergeAll({ ...options, rows: staged }, outcome, byRecord);
+  let refusal = met;
+  if (met === null || (isReference(met) && staged.length < rows.length)) refusal = await mergeRest();
+  if (!asks && refusal && isReference(refusal)) {
+    staged = await setWaitingAside(options, outcome);
+    if (staged.length < rows.length) refusal = await mergeRest();
   }
-  await mergeOneByOne({ ...options, rows: staged }, outcome, byRecord);
+  if (refusal === null) return;
+  const left = { ...options, rows: staged };
+  if (byRecord && isReference(refusal) && (await insertNewFirst(left, outcome))) return;
+  await mergeOneByOne(left, outcome, byRecord);
+}
+
+/** Takes the rows that wait out of the stage, as far as the catalog tells. @returns the other rows */
+async function setWaitingAside(options: WriteOptions, outcome: WriteOutcome): Promise<readonly number[]> {
+  const found = await takeWaiting(options.client, options.target);
+  if (found.length === 0) return options.rows;
+  outcome.waiting = outcome.waiting.concat(explainWaiting(found));
+  return without(options, found);
 }
 
 /** @returns the error of PostgreSQL, if it has refused a row; the rows are then still staged. */
 async function mergeAll(options: WriteOptions, outcome: WriteOutcome, byRecord: boolean): Promise<Refusal | null> {
+  if (options.rows.length === 0) return null;
   // The end of the savepoint may still refuse what the merge has told.
   const tried = emptyOutcome('merge');
   const merged = await attempt(options.client, () => mergeInto(tried, options, byRecord));
@@ -163,31 +185,22 @@ export async function mergeEachInto(
 
 /** Merges pending records. Most of them may wait still, and one that waits would undo the merge of all. */
 export async function mergeStored(options: WriteOptions): Promise<WriteOutcome> {
-  const { client, target } = options;
+  const { client, target, buffer } = options;
   const outcome = emptyOutcome('merge');
   await stageRecords(options);
-  const found = await takeWaiting(client, target);
-  const waiting = new Set(found.map(({ rowNumber }) => rowNumber));
-  await mergeStage({ ...options, rows: without(options, waiting) }, outcome);
-  if (waiting.size === 0 || !(await needsRecordMerge(client, keyOf(target).recordMerge))) {
-    addWaiting(outcome, found);
-    return outcome;
-  }
+  await mergeStage({ ...options, asksReferences: true }, outcome);
+  if (outcome.waiting.length === 0 || !(await needsRecordMerge(client, keyOf(target).recordMerge))) return outcome;
   // A trigger may change what a row refers to.
-  const left = { ...options, rows: options.rows.filter((row) => waiting.has(options.buffer.rowNumber(row))) };
+  const waiting = new Set(outcome.waiting.map(({ rowNumber }) => rowNumber));
+  const left = { ...options, rows: options.rows.filter((row) => waiting.has(buffer.rowNumber(row))) };
   await stageRecords(left);
-  outcome.waiting = outcome.waiting.concat(await mergeEachInto(outcome, left, true));
+  outcome.waiting = await mergeEachInto(outcome, left, true);
   return outcome;
 }
 
-function without({ rows, buffer }: WriteOptions, rowNumbers: ReadonlySet<number>): number[] {
-  return rows.filter((row) => !rowNumbers.has(buffer.rowNumber(row)));
-}
-
-/** @returns the row numbers. */
-function addWaiting(outcome: WriteOutcome, found: readonly WaitingRow[]): Set<number> {
-  outcome.waiting = outcome.waiting.concat(explainWaiting(found));
-  return new Set(found.map(({ rowNumber }) => rowNumber));
+function without({ rows, buffer }: WriteOptions, found: readonly { rowNumber: number }[]): number[] {
+  const out = new Set(found.map(({ rowNumber }) => rowNumber));
+  return rows.filter((row) => !out.has(buffer.rowNumber(row)));
 }
 
 export function explainWaiting(found: readonly WaitingRow[]): RefusedRow[] {

@@ -45,7 +45,10 @@ export interface Merge {
   /** Runs behind triggers, which may have changed the role. */
   clearStage: string;
   copyIntoStage: string;
-  /** Inserts the best row of each key. Returns all other rows; `best` marks those that met a stored row. */
+  /**
+   * Inserts the best row of each key for upload $1. Returns all other rows; `best` marks those that met a stored row, and
+   * `settled` those whose stored row is known to stay.
+   */
   insert: string;
   /**
    * Tries the rows $1, which have lost to another staged row. They are not inserted: the statement is there for what
@@ -99,8 +102,9 @@ export function describeMerge(options: MergeOptions): Merge {
       inserted AS (
         INSERT INTO ${table} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM best ORDER BY ${keyList}
         ON CONFLICT (${keyList}) DO NOTHING RETURNING ${keyList})
-      SELECT s.${STAGE_ROW}::float8 AS row, b.${STAGE_ROW} IS NOT NULL AS best
+      SELECT s.${STAGE_ROW}::float8 AS row, b.${STAGE_ROW} IS NOT NULL AS best, coalesce(t.settled, false) AS settled
       FROM ${staged} s LEFT JOIN best b ON b.${STAGE_ROW} = s.${STAGE_ROW} LEFT JOIN inserted i ON ${sameKey('i', 's')}
+      LEFT JOIN LATERAL (${lookUpStored({ table, owner, update, sameKey })}) t ON true
       WHERE b.${STAGE_ROW} IS NULL OR i.${keys[0]} IS NULL ORDER BY 1`,
     tryLost: `INSERT INTO ${table} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${staged}
       WHERE ${STAGE_ROW} = ANY($1) ON CONFLICT (${keyList}) DO NOTHING`,
@@ -133,6 +137,17 @@ interface LockOptions extends Pick<MergeOptions, 'table' | 'owner'> {
   sameKey: (a: string, b: string) => string;
 }
 
+/**
+ * Under Skip and Fail nearly every stored row stays, and need not be locked then: a stored row is only ever displaced by
+ * an earlier row of the same file. LIMIT makes PostgreSQL look each row up by the index. A row that another transaction
+ * has just stored is not found, and is locked first.
+ */
+function lookUpStored({ table, owner, update, sameKey }: Omit<LockOptions, 'keys' | 'staged'>): string {
+  if (!owner || update) return 'SELECT $1::uuid IS NULL AS settled WHERE false';
+  return `SELECT (t.${pg.escapeIdentifier(owner.uploadId)} = $1 AND t.${pg.escapeIdentifier(owner.rowNumber)}::bigint > s.${STAGE_ROW})
+    IS NOT TRUE AS settled FROM ${table} t WHERE ${sameKey('t', 's')} LIMIT 1`;
+}
+
 /** Skip and Fail lock only rows that come later in the same upload, since most duplicates are of rows that stay. */
 function lockStored({ table, keys, owner, staged, update, sameKey }: LockOptions): string | null {
   if (!owner && !update) return null;
@@ -147,19 +162,21 @@ function lockStored({ table, keys, owner, staged, update, sameKey }: LockOptions
 /** Merges all staged rows and empties the stage. */
 export async function mergeStaged(client: ClientBase, merge: Merge, uploadId: string): Promise<MergeResult> {
   const result: MergeResult = { lost: [], displaced: [], updated: [] };
-  const missing = await client.query<{ row: number; best: boolean }>(merge.insert);
+  const missing = await client.query<{ row: number; best: boolean; settled: boolean }>(merge.insert, [uploadId]);
   const blocked = new Set<number>();
-  for (const { row, best } of missing.rows) {
-    if (best) blocked.add(row);
-    else result.lost.push(row);
+  const settled: number[] = [];
+  for (const { row, best, settled: stays } of missing.rows) {
+    if (!best) result.lost.push(row);
+    else if (stays) settled.push(row);
+    else blocked.add(row);
   }
   if (result.lost.length > 0) {
     const { rowCount } = await client.query(merge.tryLost, [result.lost]);
     if (rowCount !== 0) throw rowVanished();
   }
   if (blocked.size > 0 && merge.lockStored) await replaceStored(client, merge, { uploadId, blocked, result });
-  for (const row of blocked) result.lost.push(row);
-  await client.query(merge.clearStage);
+  for (const rows of [settled, blocked]) for (const row of rows) result.lost.push(row);
+  await client.query(`${BY_ANY_PLAN}; ${merge.clearStage}`);
   return result;
 }
 
@@ -196,7 +213,6 @@ async function replaceStored(
     blocked.delete(row);
   }
   if (winners.length > 0) await client.query(merge.replace, [winners]);
-  await client.query(BY_ANY_PLAN);
 }
 
 function rowVanished(): Fault {

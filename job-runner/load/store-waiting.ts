@@ -5,24 +5,26 @@ import { stagedRows } from './stored-records.ts';
 import { keyOf } from './target.ts';
 import type { RefusedRow } from './write-outcome.ts';
 
-/** Stores the records of a chunk that wait as pending, with their place in the file. */
+/** Stores the records of chunks that wait as pending, with their place in the file. */
 export async function storeWaiting(
   options: WriteOptions,
   waiting: readonly RefusedRow[],
-  { chunk, positionOf, rowData }: PreparedChunk,
+  ...chunks: readonly PreparedChunk[]
 ): Promise<void> {
   if (waiting.length === 0) return;
   const { client, target, uploadId, buffer, rows } = options;
   const numbers = new Set(waiting.map(({ rowNumber }) => rowNumber));
   await stageRecords({ ...options, rows: rows.filter((row) => numbers.has(buffer.rowNumber(row))) });
-  await insertPending(
-    client,
-    { uploadId, chunk: chunk.number, staged: stagedRows(target) },
-    waiting.map(({ rowNumber }) => ({
-      rowNumber,
-      ...(positionOf(rowNumber) ?? { byteOffset: null, byteLength: null }),
-      rowData: rowData(rowNumber),
-    })),
-  );
+  // Both lists are in the order of the file.
+  let at = 0;
+  const records = waiting
+    .toSorted((a, b) => a.rowNumber - b.rowNumber)
+    .map(({ rowNumber }) => {
+      while (at + 1 < chunks.length && chunks[at + 1]!.chunk.firstRowNumber <= rowNumber) at += 1;
+      const { chunk, positionOf, rowData } = chunks[at]!;
+      const position = positionOf(rowNumber) ?? { byteOffset: null, byteLength: null };
+      return { rowNumber, chunk: chunk.number, ...position, rowData: rowData(rowNumber) };
+    });
+  await insertPending(client, { uploadId, staged: stagedRows(target) }, records);
   await client.query(keyOf(target).merge.clearStage);
 }

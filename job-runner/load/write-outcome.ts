@@ -38,9 +38,10 @@ export function emptyOutcome(strategy: WriteStrategy): WriteOutcome {
 }
 
 /** Adds what became of rows that are written for good. */
-export function join(outcome: WriteOutcome, { refused, hashes, ...merged }: WriteOutcome): void {
+export function join(outcome: WriteOutcome, { refused, waiting, hashes, ...merged }: WriteOutcome): void {
   addTo(outcome, merged);
   outcome.refused = outcome.refused.concat(refused);
+  outcome.waiting = outcome.waiting.concat(waiting);
   if (hashes) addHashes(outcome, hashes);
 }
 

@@ -4,6 +4,8 @@ import type { ClientBase } from 'pg';
 /** A record that becomes pending. */
 export interface PendingRecord {
   rowNumber: number;
+  /** The number of the record's chunk. */
+  chunk: number;
   byteOffset: number | null;
   byteLength: number | null;
   /** The text for the error of the record, if it fails in the end; null where no text is kept. */
@@ -19,22 +21,22 @@ export interface StagedRows {
 /** The alias of a whole row. A column of the target with the same name would hide the alias. */
 const WHOLE = '"staged row of the ledger"';
 
-/** Stores staged records of a chunk, in the chunk's transaction. PostgreSQL writes each row as text, so no value changes. */
+/** Stores staged records of chunks, in the chunks' transaction. PostgreSQL writes each row as text, so no value changes. */
 export async function insertPending(
   client: ClientBase,
-  { uploadId, chunk, staged }: { uploadId: string; chunk: number; staged: StagedRows },
+  { uploadId, staged }: { uploadId: string; staged: StagedRows },
   records: readonly PendingRecord[],
 ): Promise<void> {
   const { rowCount } = await client.query(
     `INSERT INTO batch_upload.batch_upload_pending_records
        (batch_upload_id, row_number, chunk_number, record, byte_offset, byte_length, row_data)
-     SELECT $1, ${WHOLE}.${staged.rowNumber}, $2, ${WHOLE}::text, r.byte_offset, r.byte_length, r.row_data
-     FROM ${staged.table} ${WHOLE} JOIN unnest($3::bigint[], $4::bigint[], $5::integer[], $6::text[])
-       AS r (row_number, byte_offset, byte_length, row_data) ON r.row_number = ${WHOLE}.${staged.rowNumber}`,
+     SELECT $1, ${WHOLE}.${staged.rowNumber}, r.chunk_number, ${WHOLE}::text, r.byte_offset, r.byte_length, r.row_data
+     FROM ${staged.table} ${WHOLE} JOIN unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::text[])
+       AS r (row_number, chunk_number, byte_offset, byte_length, row_data) ON r.row_number = ${WHOLE}.${staged.rowNumber}`,
     [
       uploadId,
-      chunk,
       records.map(({ rowNumber }) => rowNumber),
+      records.map(({ chunk }) => chunk),
       records.map(({ byteOffset }) => byteOffset),
       records.map(({ byteLength }) => byteLength),
       records.map(({ rowData }) => rowData),

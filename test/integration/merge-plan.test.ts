@@ -36,6 +36,12 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
         await client.query(`BEGIN; INSERT INTO ${merge.stage} SELECT r.*, r.row_number FROM
           (${rows(STORED - MET + 1, STAGED, 0)}) r (a, b, c, data, batch_upload_id, row_number)`);
         const plans: string[] = [];
+        const inserts: string[] = [];
+        await client.query('SAVEPOINT merge');
+        await explaining(client, [merge.insert], inserts).query(merge.insert, [uploadId]);
+        await client.query('ROLLBACK TO SAVEPOINT merge');
+        if (onDuplicate === 'Skip') expect(inserts[0]).toMatch(/Index Scan using items_a_b_c_key on items t/);
+        expect(inserts[0]).not.toMatch(/Seq Scan on items/);
         const { displaced } = await mergeStaged(
           explaining(client, [merge.lockStored!, merge.replace], plans),
           merge,
@@ -52,6 +58,36 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     } finally {
       await server.stop();
     }
+  });
+});
+
+it('stored rows that stay under Skip are not locked', async () => {
+  await using server = await startPostgres({ settings: { fsync: 'off' } });
+  await withClient(await createLedgerDatabase(server), async (client) => {
+    const uploadId = randomUUID();
+    await client.query(`CREATE TABLE items (k text PRIMARY KEY, batch_upload_id uuid, row_number bigint);
+      INSERT INTO items VALUES ('other', gen_random_uuid(), 9), ('none', NULL, NULL), ('earlier', '${uploadId}', 1),
+        ('later', '${uploadId}', 9)`);
+    const merge = describeMerge({
+      ...{ table: 'items', columns: ['k', 'batch_upload_id', 'row_number'], key: ['k'], onDuplicate: 'Skip' },
+      owner: { uploadId: 'batch_upload_id', rowNumber: 'row_number' },
+      stage: STAGES.records,
+    });
+    await client.query(merge.createStage);
+    await client.query('BEGIN');
+    for (const [i, k] of ['other', 'none', 'earlier', 'later'].entries())
+      await client.query(`INSERT INTO ${merge.stage} VALUES ($1, $2, $3, $3)`, [k, uploadId, i + 2]);
+    const locked: unknown[] = [];
+    const recording = {
+      query(text: string, values?: unknown[]) {
+        if (text === merge.lockStored) locked.push(values![0]);
+        return client.query(text, values);
+      },
+    };
+    expect(await mergeStaged(recording as unknown as pg.Client, merge, uploadId)).toEqual({
+      ...{ lost: [2, 3, 4], displaced: [{ row: 9, by: 5 }], updated: [] },
+    });
+    expect(locked).toEqual([[5]]);
   });
 });
 
