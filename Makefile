@@ -50,7 +50,7 @@ scale: up ## A big file through the cluster: time, rate, peak memory (RECORDS=10
 	@node test/scale/$(or $(SCALE),main).ts
 
 .PHONY: bench
-bench: node_modules ## Speed and memory against \copy, pgloader and csv-parse (RECORDS=1000000 RUNS=3 BENCH=flat,memory,…)
+bench: node_modules ## Speed and memory against \copy and other loaders (RECORDS=1000000 RUNS=3 BENCH=flat,… CONTESTANTS=all)
 	@node test/bench/main.ts
 
 .PHONY: generate

@@ -96,7 +96,8 @@ export async function loadChunks(context: LoadContext, chunks: Chunk[], read: Re
       while (sessions.length === 0) await Promise.race(running);
       if (isOver()) break;
       const session = sessions.shift()!;
-      const written = write(group, { buffer, session, size }).finally(() => running.delete(written));
+      const earlier = Promise.all(running);
+      const written = write({ ...group, earlier }, { buffer, session, size }).finally(() => running.delete(written));
       running.add(written);
     }
   } finally {
@@ -112,7 +113,7 @@ async function prepareGroup(
   { preparer, seen }: LoadContext,
   chunks: readonly Chunk[],
   { read, buffer }: { read: ReadChunk; buffer: GroupBuffers },
-): Promise<ChunkGroup> {
+): Promise<Omit<ChunkGroup, 'earlier'>> {
   const { bytes, rows, failed } = buffer;
   for (const each of [bytes, rows, failed.buffer]) each.clear();
   const withheld = new Set<number>();

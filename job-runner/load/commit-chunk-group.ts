@@ -42,6 +42,8 @@ export interface ChunkGroup {
   failed: FailedRows;
   /** Rows whose key a row has that was prepared before. */
   withheld: ReadonlySet<number>;
+  /** Resolves when the groups that were prepared before, and that other sessions write, are written or have failed. */
+  earlier: Promise<unknown>;
 }
 
 export type GroupOutcome =
@@ -76,6 +78,8 @@ export const DUPLICATE_MESSAGES: Record<OnDuplicate, string> = {
  */
 export async function commitChunkGroup(transaction: ChunkTransaction, group: ChunkGroup): Promise<GroupOutcome> {
   const { client, target, uploadId, attempt, columnTypes } = transaction;
+  // Rows that are tried and rolled back would block each other, and the keys in the ledger as well.
+  if (target.keys && group.withheld.size > 0) await group.earlier;
   const startedAt = performance.now();
   try {
     const chunks = group.chunks.map(({ chunk }) => chunk);
@@ -112,7 +116,7 @@ export async function commitChunkGroup(transaction: ChunkTransaction, group: Chu
 async function writeGroup(transaction: ChunkTransaction, group: ChunkGroup): Promise<WriteOutcome | null> {
   const { client, target, strategy } = transaction;
   const rows = numbersOf(group.chunks[0]!.from, group.chunks.at(-1)!.to);
-  const options = { ...transaction, buffer: group.rows, rows, withheld: group.withheld };
+  const options = { ...transaction, buffer: group.rows, rows, withheld: group.withheld, earlier: group.earlier };
   const write = <T>(work: () => Promise<T>) => (target.rolledBack ? runAndRollBack(client, work) : work());
   if (group.chunks.length === 1) {
     const written = await (target.keys

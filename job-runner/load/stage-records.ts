@@ -18,6 +18,8 @@ export interface WriteOptions {
   rows: readonly number[];
   /** Those of the rows whose key a row before them may have. */
   withheld?: ReadonlySet<number>;
+  /** Resolves when the rows before these are written, so that equal keys meet in the order of the file. */
+  earlier?: Promise<unknown>;
   /** Is it asked first which rows refer to nothing? */
   asksReferences?: boolean;
   /** The strategy that is tried first. Stored records are always merged. */

@@ -70,6 +70,7 @@ export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
   const { refused, conflicts, isProbed } = copying;
   const outcome = { ...emptyOutcome(isProbed ? 'probe' : 'optimistic'), refused, conflicts };
   if (copying.withheld.length === 0) return outcome;
+  await options.earlier;
   // The triggers of the rows before have run.
   await client.query(RESTORE_SETTINGS_SQL);
   await mergeOrHalve({ ...options, rows: copying.withheld.sort((a, b) => a - b) }, outcome);

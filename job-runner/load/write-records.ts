@@ -45,7 +45,10 @@ export async function writeRecords(options: WriteOptions): Promise<WriteOutcome>
   if (!canCopy(options)) return mergeStored(options);
   const copied = options.strategy === 'merge' ? null : await attempt(options.client, () => writeByCopy(options));
   const outcome = copied?.ok ? copied.value : emptyOutcome('merge');
-  if (!copied?.ok) await mergeOrHalve(options, outcome);
+  if (!copied?.ok) {
+    await options.earlier;
+    await mergeOrHalve(options, outcome);
+  }
   await expectFaultsOfRecords(options, outcome);
   return outcome;
 }

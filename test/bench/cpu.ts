@@ -4,6 +4,9 @@ import { readFile } from 'node:fs/promises';
 /** `getconf CLK_TCK`: 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
+/** A server whose children never stay the same for the moment of a reading is read all the same. */
+const MOST_TRIES = 1000;
+
 interface Times {
   /** Seconds of the process itself. */
   own: number;
@@ -19,12 +22,19 @@ export async function readChildrenSeconds(): Promise<number> {
   return (await readTimes('self')).children;
 }
 
-/** Seconds of a server, of its living children and of its children that have ended. */
+/**
+ * Seconds of a server, of its living children and of its children that have ended. A child that ends meanwhile would be
+ * counted twice or not at all, and the reading is then repeated.
+ */
 export async function readServerSeconds(pid: number): Promise<number> {
-  const live = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).split(' ').filter(Boolean);
-  const all = await Promise.all([String(pid), ...live].map((each) => readTimes(each).catch(() => null)));
-  const { children } = all[0]!;
-  return all.reduce((sum, times) => sum + (times?.own ?? 0), children);
+  const listLiving = () => readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  for (let tries = 1; ; tries += 1) {
+    const living = await listLiving();
+    const pids = [String(pid), ...living.split(' ').filter(Boolean)];
+    const all = await Promise.all(pids.map((each) => readTimes(each).catch(() => null)));
+    const isWhole = !all.includes(null) && (await listLiving()) === living;
+    if (isWhole || tries === MOST_TRIES) return all.reduce((sum, times) => sum + (times?.own ?? 0), all[0]!.children);
+  }
 }
 
 /** Source: proc_pid_stat(5). The program's name stands in parentheses and may hold any character. */

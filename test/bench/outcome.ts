@@ -19,8 +19,8 @@ export interface Circumstances {
 }
 
 /**
- * Of records with equal keys the first one stays with Skip and Fail, and the last one with Update. A row of the table
- * stays with Skip and Fail, and gives way with Update.
+ * Skip and Fail keep the first of several records with equal keys, and rows that were in the table before. Update keeps
+ * the last record.
  */
 export function expectOutcome(
   files: readonly Pick<BenchFile, 'counts' | 'rowSums'>[],

@@ -2,6 +2,7 @@
  * Our contestant: the job runner's processes run as the operator's Jobs would start them, from S3 to the last commit.
  */
 import type pg from 'pg';
+import { podsAtOnce, sessionsOfPod } from '#common/job-contract.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
 import { withClient } from '#support/database/database.ts';
 import type { RunnerResult } from '#support/runner/runner.ts';
@@ -93,9 +94,9 @@ async function load(options: RunnerOptions, { url, db, id, slot, done, planned }
     [id],
   );
   if (rows[0]!.execution === 'Inline') return;
-  const processes = Array.from({ length: rows[0]!.indexes }, (_, index) =>
-    slot(() => bench.run('process', url, id, { ...env, JOB_COMPLETION_INDEX: String(index) })),
-  );
+  const podOfJob = createSlots(pods ?? podsAtOnce(parallelism, sessionsOfPod(parallelism)));
+  const run = (index: number) => bench.run('process', url, id, { ...env, JOB_COMPLETION_INDEX: String(index) });
+  const processes = Array.from({ length: rows[0]!.indexes }, (_, index) => podOfJob(() => slot(() => run(index))));
   for (const result of await Promise.all(processes)) done(result);
 }
 

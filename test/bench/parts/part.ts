@@ -9,8 +9,8 @@ export interface Part {
   /** Bytes of all files of one contestant together. */
   bytes: number;
   /**
-   * Name of the contestant that the others are compared with, or what the contestants have in common that others name as
-   * theirs; null when nothing is compared.
+   * Name of the contestant with which those are compared that name none of their own. The name heads the column of the
+   * ratios; null when nothing is compared.
    */
   baseline: string | null;
   contestants: Contestant[];
@@ -23,5 +23,5 @@ export interface PartOptions {
   say: (line: string) => void;
 }
 
-/** The parallelism at which the parts compare everything but parallelism itself: as many sessions as this bench has cores. */
+/** The sessions of ours in all parts that are not about parallelism itself. */
 export const PARALLELISM = 2;

@@ -36,6 +36,8 @@ export interface RandomUpload {
   mode: 'Commit' | 'Validate';
   chunkRecords: number;
   pods: number;
+  /** The sessions of each pod. */
+  sessions: number;
 }
 
 /** A linear congruential generator is random enough here, and the same everywhere. */
@@ -224,6 +226,7 @@ export function randomUpload(seed: number): RandomUpload {
     mode: chance(4) ? 'Validate' : 'Commit',
     chunkRecords: pick([1, 2, 5, 7, 100]),
     pods: pick([1, 1, 2, 3]),
+    sessions: pick([1, 2, 3]),
   };
 }
 

@@ -26,13 +26,22 @@ export async function checkWholeUpload(url: string, seed: number): Promise<void>
       ${upload.ddl('')}`);
     return readTable(client, upload);
   });
-  const { schema, key, file, mode, chunkRecords, pods, policy, owner } = upload;
+  const { schema, key, file, mode, chunkRecords, pods, sessions, policy, owner } = upload;
   const qualified = { ...schema, target: { ...schema.target, table: 'target.items' } };
-  const result = await loadInProcess(url, { schema: qualified, key, file, mode, chunkRecords, pods }).catch((error) => {
+  const load = { schema: qualified, key, file, mode, chunkRecords, pods, sessions };
+  const result = await loadInProcess(url, load).catch((error) => {
     throw new Error(`seed ${seed}: ${error}`, { cause: error });
   });
   if (result.refused) throw new Error(`seed ${seed}: ${result.refused.message}`);
-  const { target, ...fields } = { target: schema.target.columns.length, policy, owner, mode, chunkRecords, pods };
+  const { target, ...fields } = {
+    target: schema.target.columns.length,
+    policy,
+    owner,
+    mode,
+    chunkRecords,
+    pods,
+    sessions,
+  };
   const what = `seed ${seed}, ${target} columns, ${JSON.stringify(fields)}, ${upload.ddl('')}`;
   expect(result.progress.counts, what).toEqual(oracle.counts);
   const rowsOf = (code: string) => result.errors.filter((error) => error.code === code).map(({ row }) => row);
@@ -43,7 +52,7 @@ export async function checkWholeUpload(url: string, seed: number): Promise<void>
   });
   if (mode === 'Validate') expect(table, what).toEqual(before);
   // Without owner columns Skip and Fail keep the record that was committed first.
-  const isOrdered = owner || policy === 'Update' || mode === 'Validate' || pods === 1;
+  const isOrdered = owner || policy === 'Update' || mode === 'Validate' || pods * sessions === 1;
   if (!isOrdered) return;
   expect(rowsOf('DUP_001'), what).toEqual(oracle.lost);
   if (mode === 'Commit') expect(table, what).toEqual(oracle.table);

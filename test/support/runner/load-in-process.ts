@@ -31,6 +31,8 @@ export interface InProcessLoad {
   format?: DeclaredFormat;
   /** How many pods process the file at a time; default: 1. */
   pods?: number;
+  /** The sessions of each pod; default: 1. */
+  sessions?: number;
   /** Called before every group of chunks is committed. */
   beforeGroup?: () => Promise<void>;
 }
@@ -46,7 +48,16 @@ const SILENT = { debug: () => undefined, info: () => undefined, warn: () => unde
 
 /** @param url a database with a ledger. @throws Fault of a pod */
 export async function loadInProcess(url: string, load: InProcessLoad): Promise<InProcessResult> {
-  const { id = randomUUID(), schema, key, chunkRecords = 1000, mode = 'Commit', pods = 1, format = {} } = load;
+  const {
+    id = randomUUID(),
+    schema,
+    key,
+    chunkRecords = 1000,
+    mode = 'Commit',
+    pods = 1,
+    sessions = 1,
+    format = {},
+  } = load;
   const refused = await withClient(url, (client) => prepareTarget(client, schema));
   if (refused) return { refused };
   const request = { s3: { bucket: 'memory', key }, chunkRecords, mode, format, reload: true };
@@ -69,7 +80,7 @@ export async function loadInProcess(url: string, load: InProcessLoad): Promise<I
   const { attempt } = planned;
   const process = async (completionIndex: number, tries = 1): Promise<void> => {
     try {
-      await withDeps(url, { id, store, attempt, completionIndex }, ({ telemetry, ...deps }) => {
+      await withDeps(url, { id, store, attempt, completionIndex, count: sessions }, ({ telemetry, ...deps }) => {
         const traced: Telemetry = {
           ...telemetry,
           async traceChunks(_chunks, work) {
@@ -105,7 +116,8 @@ async function withDeps<T>(
     store,
     attempt,
     completionIndex = 0,
-  }: { id: string; store: FileStore; attempt: number; completionIndex?: number },
+    count = 1,
+  }: { id: string; store: FileStore; attempt: number; completionIndex?: number; count?: number },
   work: (deps: RunnerDeps) => Promise<T>,
 ): Promise<T> {
   const { signal } = new AbortController();
@@ -126,20 +138,22 @@ async function withDeps<T>(
     datadog: false,
     logLevel: 'warn',
   };
-  const session = createSession({
-    database: { uri: url },
-    uploadId: id,
-    role: `process-${completionIndex}`,
-    retrySeconds: config.retrySeconds,
-    stallSeconds: config.stallSeconds,
-    signal,
-    log: SILENT,
-  });
+  const sessions = Array.from({ length: count }, (_, i) =>
+    createSession({
+      database: { uri: url },
+      uploadId: id,
+      role: `process-${completionIndex}-${i}`,
+      retrySeconds: config.retrySeconds,
+      stallSeconds: config.stallSeconds,
+      signal,
+      log: SILENT,
+    }),
+  );
   try {
     return await work({
       config,
-      session,
-      sessions: [session],
+      session: sessions[0]!,
+      sessions,
       store,
       telemetry: NO_TELEMETRY,
       log: SILENT,
@@ -147,7 +161,7 @@ async function withDeps<T>(
       stop: () => undefined,
     });
   } finally {
-    await session.close();
+    await Promise.all(sessions.map((session) => session.close()));
   }
 }
 

@@ -50,7 +50,7 @@ export function prepareGroup(
     };
   });
   const withheld = new Set(seen?.add(rows, { from: 0, to: rows.rows }));
-  return { chunks: prepared, rows, failed: createFailedRows(uploadId), withheld };
+  return { chunks: prepared, rows, failed: createFailedRows(uploadId), withheld, earlier: Promise.resolve() };
 }
 
 /** Collects failed records as objects, instead of as rows for the ledger. */
