@@ -128,10 +128,7 @@ async function writeGroup(transaction: ChunkTransaction, group: ChunkGroup): Pro
   if (target.keys || strategy === 'merge') return null;
   try {
     const written = await write(() => writeTogether(options));
-    if (written.waiting.length > 0) {
-      for (const [i, chunk] of group.chunks.entries())
-        await storeWaiting(options, shareOf(written, chunk, group.chunks[i + 1]).waiting, chunk);
-    }
+    await storeWaiting(options, written.waiting, ...group.chunks);
     return written;
   } catch (error) {
     if (isRefusal(error) || error instanceof RowsSuppressed) return null;
