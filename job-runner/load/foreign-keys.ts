@@ -17,8 +17,13 @@ export interface ForeignKey {
   operators: string[];
 }
 
-/** The order is that of PostgreSQL's triggers: the first one that finds no row names the error. */
-const FOREIGN_KEYS = `
+/**
+ * The order is that of PostgreSQL's triggers: the first one that finds no row names the error. The statement is named, so
+ * that PostgreSQL plans it once for each session.
+ */
+const FOREIGN_KEYS = {
+  name: 'batch_upload_foreign_keys',
+  text: `
   SELECT c.conname AS name, c.confrelid = c.conrelid AS "isSelf",
     CASE p.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END || c.confrelid::regclass AS referenced,
     ARRAY(SELECT a.attname::text FROM unnest(c.conkey) WITH ORDINALITY k (num, n)
@@ -35,14 +40,15 @@ const FOREIGN_KEYS = `
   WHERE c.conrelid = $1::text::regclass AND c.contype = 'f' AND coalesce((to_jsonb(c)->>'conenforced')::boolean, true)
     AND NOT EXISTS (SELECT FROM pg_constraint whole WHERE whole.oid = c.conparentid AND whole.conrelid = c.conrelid)
   ORDER BY (SELECT min(t.tgname::text COLLATE "C") FROM pg_trigger t
-    WHERE t.tgconstraint = c.oid AND t.tgrelid = c.conrelid AND t.tgtype & 4 = 4)`;
+    WHERE t.tgconstraint = c.oid AND t.tgrelid = c.conrelid AND t.tgtype & 4 = 4)`,
+};
 
 /** Splits the foreign keys of a table into those that can be judged by what the role reads, and the others. */
 async function readAllKeys(
   client: ClientBase,
   { table, columns }: Target,
 ): Promise<{ readable: ForeignKey[]; others: ForeignKey[] }> {
-  const { rows } = await client.query<ForeignKey & { isReadable: boolean }>(FOREIGN_KEYS, [table]);
+  const { rows } = await client.query<ForeignKey & { isReadable: boolean }>({ ...FOREIGN_KEYS, values: [table] });
   const isFilled = (name: string) => columns.includes(name);
   const isJudged = (key: ForeignKey & { isReadable: boolean }) =>
     key.isReadable && key.columns.every(isFilled) && (!key.isSelf || key.referencedColumns.every(isFilled));

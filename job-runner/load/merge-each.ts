@@ -57,7 +57,7 @@ const SETTINGS = `concat_ws(',', current_user, ${['search_path', 'client_encodin
   .map((name) => `current_setting('${name}')`)
   .join(', ')})`;
 
-/** Of 0A000 the message tells a record that a trigger moves to another partition from what PostgreSQL cannot do. */
+/** The message of 0A000 says whether a trigger has moved the record to another partition. */
 const KIND = `concat_ws('|', ${STATE}, ${COLUMN}, ${CONSTRAINT}, CASE ${STATE} WHEN '0A000' THEN ${MESSAGE} END,
   CASE WHEN starts_with(${CONTEXT}, 'PL/pgSQL function ') THEN split_part(${CONTEXT}, E'\\n', 1) END)`;
 
