@@ -46,6 +46,8 @@ const WRITTEN = '"written row"';
 const MET = '"met row"';
 const STAYS = '"owner stays"';
 export const VARIABLES = `${STAGED} record; ${WRITTEN} json; ${MET} json; ${STAYS} boolean`;
+/** Was the row simply written, so that nobody needs to know more than that? */
+export const IS_PLAIN = `${WRITTEN} IS NOT NULL AND ${MET} IS NULL AND ${STAYS} IS NOT FALSE`;
 /** The pairs of an {@link Outcome} as arguments of json_build_object(). */
 export const OUTCOME = `'row', ${STAGED}.${STAGE_ROW}, 'written', ${WRITTEN}, 'met', ${MET}, 'stays', ${STAYS}`;
 

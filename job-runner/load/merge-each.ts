@@ -15,6 +15,7 @@ import { STAGE_ROW } from './merge.ts';
 import {
   addOutcome,
   emptyResult,
+  IS_PLAIN,
   mergeOne,
   OUTCOME,
   type Outcome,
@@ -29,7 +30,8 @@ export interface EachMerge {
   createFunction: string;
   /**
    * Merges the rows behind row $2 for upload $1, until a row meets an error whose kind is not in the list $3. Without a
-   * list the next row alone is merged, and its error is thrown.
+   * list the next row alone is merged, and its error is thrown. The last row of the result has the number of rows tried;
+   * rows that were simply written are left out, unless the hashes of keys are needed.
    */
   run: string;
   /** The first error of each kind that a row has met. */
@@ -44,6 +46,7 @@ const FUNCTION = 'pg_temp.batch_upload_merge_each';
 /** A trigger may raise any number of SQLSTATEs. */
 const MOST_KINDS = 200;
 const REFUSAL = '"the refusal"';
+const TRIED = '"rows tried"';
 const [STATE, COLUMN, CONSTRAINT, CONTEXT, MESSAGE] = ['state', 'column', 'constraint', 'context', 'message'].map(
   (name) => pg.escapeIdentifier(`${name} of the error`),
 );
@@ -59,13 +62,13 @@ const KIND = `concat_ws('|', ${STATE}, ${COLUMN}, ${CONSTRAINT}, CASE ${STATE} W
   CASE WHEN starts_with(${CONTEXT}, 'PL/pgSQL function ') THEN split_part(${CONTEXT}, E'\\n', 1) END)`;
 
 export function describeEachMerge(options: RecordMergeOptions): EachMerge {
-  const { staged } = options;
+  const { staged, hashed } = options;
   // PostgreSQL leaves assertions and cancelled queries out of OTHERS.
   return {
     createFunction: `CREATE FUNCTION ${FUNCTION}(uuid, bigint, text[]) RETURNS SETOF json LANGUAGE plpgsql AS ${pg.escapeLiteral(`
       #variable_conflict use_column
       DECLARE ${VARIABLES}; ${REFUSAL} text; ${STATE} text; ${COLUMN} text; ${CONSTRAINT} text; ${CONTEXT} text; ${MESSAGE} text;
-        "the settings" text := ${SETTINGS};
+        "the settings" text := ${SETTINGS}; ${TRIED} bigint := 0;
       BEGIN
         FOR ${STAGED} IN SELECT * FROM ${staged} WHERE ${STAGE_ROW} > $2 ORDER BY ${STAGE_ROW} LOOP
           IF ${SETTINGS} <> "the settings" THEN EXECUTE ${pg.escapeLiteral(RESTORE_SETTINGS_SQL)}; END IF;
@@ -79,9 +82,13 @@ export function describeEachMerge(options: RecordMergeOptions): EachMerge {
               ${CONTEXT} = PG_EXCEPTION_CONTEXT, ${MESSAGE} = MESSAGE_TEXT;
             ${REFUSAL} := ${KIND};
           END;
-          RETURN NEXT json_build_object(${OUTCOME}, 'refusal', ${REFUSAL});
+          ${TRIED} := ${TRIED} + 1;
+          IF ${hashed} OR ${REFUSAL} IS NOT NULL OR (${IS_PLAIN}) IS NOT TRUE THEN
+            RETURN NEXT json_build_object(${OUTCOME}, 'refusal', ${REFUSAL});
+          END IF;
           EXIT WHEN $3 IS NULL OR ${REFUSAL} IS NOT NULL AND ${REFUSAL} <> ALL ($3);
         END LOOP;
+        RETURN NEXT json_build_object('tried', ${TRIED});
       END`)}`,
     run: `SELECT ${FUNCTION}($1, $2, $3) AS outcome`,
     kinds: new Map(),
@@ -100,12 +107,16 @@ export async function mergeEach(
   { uploadId, clearStage, count }: { uploadId: string; clearStage: string; count: number },
 ): Promise<EachMergeResult> {
   const result: EachMergeResult = { ...emptyResult(), refused: [] };
-  const call = async (after: number, known: string[] | null) =>
-    (await client.query<{ outcome: EachOutcome }>(run, [uploadId, after, known])).rows.map(({ outcome }) => outcome);
+  let tried = 0;
+  const call = async (after: number, known: string[] | null): Promise<EachOutcome[]> => {
+    const { rows } = await client.query<{ outcome: EachOutcome & { tried?: number } }>(run, [uploadId, after, known]);
+    const outcomes = rows.map(({ outcome }) => outcome);
+    tried += outcomes.pop()!.tried!;
+    return outcomes;
+  };
   await createOnce(client, createFunction);
   // Other sessions of this process add kinds meanwhile.
   const known = new Map(kinds);
-  let done = 0;
   for (let after = -1; ; ) {
     const outcomes = await call(after, [...known.keys()]);
     for (const outcome of outcomes) {
@@ -113,13 +124,13 @@ export async function mergeEach(
       if (error) result.refused.push({ rowNumber: outcome.row, error });
       else if (error === null) addOutcome(result, outcome);
     }
-    done += outcomes.length;
     const last = outcomes.at(-1);
     if (last === undefined || last.refusal === null || known.has(last.refusal)) break;
     after = last.row;
     const again = await attempt(client, () => call(after - 1, null));
     if (again.ok) {
       for (const outcome of again.value) addOutcome(result, outcome);
+      tried -= 1;
       continue;
     }
     if (again.error instanceof RowsSuppressed) throw again.error;
@@ -127,7 +138,7 @@ export async function mergeEach(
     if (kinds.size >= MOST_KINDS) kinds.clear();
     for (const map of [kinds, known]) map.set(last.refusal, again.error);
   }
-  if (done !== count) throw new Error(`${done} of ${count} staged rows were merged one by one`);
+  if (tried !== count) throw new Error(`${tried} of ${count} staged rows were merged one by one`);
   await client.query(`${RESTORE_SETTINGS_SQL}; ${clearStage}`);
   return result;
 }

@@ -1,8 +1,8 @@
 /**
- * Finds the staged rows that a foreign key would refuse, for all rows at once: halving would write every row again and
- * again, twenty times in a chunk of 1,000 records. A row waits when it refers to a row that is neither stored nor
- * staged, or to a staged row that waits itself. All other staged rows can be written by one statement, also when they
- * refer to each other in a circle, since PostgreSQL checks foreign keys at the end of a statement.
+ * Finds the staged rows that a foreign key would refuse, for all rows at once and in one round trip. A row waits when it
+ * refers to a row that is neither stored nor staged, or to a staged row that waits itself. All other staged rows can be
+ * written by one statement, also when they refer to each other in a circle, since PostgreSQL checks foreign keys at the
+ * end of a statement.
  *
  * The catalog says what a row refers to (foreign-keys.ts). What the catalog does not say is found by trying each row
  * (merge-each.ts): a row that is refused by a foreign key that cannot be judged, or by a trigger.
