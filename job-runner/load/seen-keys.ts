@@ -13,17 +13,24 @@ import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 const MOST_SLOTS = 4 * 1024 * 1024;
 const FEWEST_SLOTS = 1024;
 const FULL = 2 / 3;
+/** So many keys are hashed before any is looked up: a processor then waits for several slots at a time. */
+const BATCH = 512;
 
 const TAB = 0x09;
 const NEWLINE = 0x0a;
 const COUNT_BYTES = 2;
 const LENGTH_BYTES = 4;
 
+const [SEED_A, SEED_B] = [0x9747b28c | 0, 0x3c6ef372];
+const [MULTIPLIER_A, MULTIPLIER_B] = [0xcc9e2d51 | 0, 0x85ebca6b | 0];
+
 export class SeenKeys {
   readonly #columns: readonly number[];
   readonly #slots: Uint32Array;
   #used = 0;
-  readonly #hash = new Uint32Array(2);
+  /** The hashes of a batch. */
+  readonly #places = new Uint32Array(BATCH);
+  readonly #prints = new Uint32Array(BATCH);
 
   /**
    * @param columns positions of the key's columns in a row, ascending
@@ -38,106 +45,112 @@ export class SeenKeys {
   /** Adds the keys of the rows [from, to). @returns the rows whose keys were there, ascending. */
   add(rows: RowBuffer, { from, to }: { from: number; to: number }): number[] {
     const repeated: number[] = [];
-    const hashRow = rows.format === 'binary' ? hashBinary : hashText;
-    const { bytes } = rows;
-    for (let row = from; row < to; row += 1) {
-      hashRow(bytes, rows.startOf(row), this.#columns, this.#hash);
-      if (this.#addHash(this.#hash[0]!, this.#hash[1]!)) repeated.push(row);
+    for (let first = from; first < to; first += BATCH) {
+      const count = Math.min(BATCH, to - first);
+      this.#hash(rows, first, count);
+      for (const i of this.#findAll(count)) repeated.push(first + i);
     }
     return repeated;
   }
 
-  #addHash(place: number, print: number): boolean {
+  #hash(rows: RowBuffer, first: number, count: number): void {
+    const { bytes } = rows;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const hashRow = rows.format === 'binary' ? hashBinary : hashText;
+    const hash: Hash = { place: 0, print: 0 };
+    for (let i = 0; i < count; i += 1) {
+      hashRow(view, rows.startOf(first + i), this.#columns, hash);
+      this.#places[i] = hash.place;
+      this.#prints[i] = hash.print;
+    }
+  }
+
+  /** Looks up what was hashed last, and adds what is new. @returns the positions of those that were there. */
+  #findAll(count: number): number[] {
     const slots = this.#slots;
+    const places = this.#places;
+    const prints = this.#prints;
     const mask = slots.length - 1;
-    // Zero marks a slot that is free.
-    const kept = print || 1;
-    let at = place & mask;
-    for (; slots[at] !== 0; at = (at + 1) & mask) if (slots[at] === kept) return true;
-    if (this.#used >= slots.length * FULL) {
+    const found: number[] = [];
+    if (this.#used + count > slots.length * FULL) {
       slots.fill(0);
       this.#used = 0;
-      at = place & mask;
     }
-    slots[at] = kept;
-    this.#used += 1;
-    return false;
+    for (let i = 0; i < count; i += 1) {
+      const print = prints[i]!;
+      let at = places[i]! & mask;
+      while (slots[at] !== 0 && slots[at] !== print) at = (at + 1) & mask;
+      if (slots[at] === print) found.push(i);
+      else slots[at] = print;
+    }
+    this.#used += count - found.length;
+    return found;
   }
 }
 
-type Hash = (bytes: Uint8Array, start: number, columns: readonly number[], hash: Uint32Array) => void;
+/** Two hashes of a key: where it is looked for, and what is kept of it, which is never zero. */
+interface Hash {
+  place: number;
+  print: number;
+}
 
-/** The length before each value is hashed with the value, so that no two keys have the same bytes. */
-const hashBinary: Hash = (bytes, start, columns, hash) => {
+/**
+ * Hashes the length before each value with the value, so that no two keys have the same bytes. The last word of a value
+ * overlaps the one before it, unless the length is a multiple of four. Has four parameters because it is called for every
+ * row.
+ */
+function hashBinary(view: DataView, start: number, columns: readonly number[], hash: Hash): void {
   let at = start + COUNT_BYTES;
-  let column = 0;
-  begin(hash);
-  for (const wanted of columns) {
-    for (; column < wanted; column += 1) at = endOfValue(bytes, at);
-    const end = endOfValue(bytes, at);
-    mix(bytes, at, end, hash);
+  let a = SEED_A;
+  let b = SEED_B;
+  for (let i = 0, column = 0; i < columns.length; i += 1, column += 1) {
+    for (const wanted = columns[i]!; column < wanted; column += 1) at += LENGTH_BYTES + lengthAt(view, at);
+    const end = at + LENGTH_BYTES + lengthAt(view, at);
+    for (; at < end; at += 4) {
+      const word = view.getInt32(at + 4 <= end ? at : end - 4, true);
+      a = Math.imul(a ^ word, MULTIPLIER_A);
+      a ^= a >>> 15;
+      b = Math.imul(b + word, MULTIPLIER_B);
+      b = (b << 13) | (b >>> 19);
+    }
     at = end;
-    column += 1;
   }
-  finish(hash);
-};
+  hash.place = spread(a);
+  hash.print = spread(b) || 1;
+}
 
-const hashText: Hash = (bytes, start, columns, hash) => {
+function hashText(view: DataView, start: number, columns: readonly number[], hash: Hash): void {
   let at = start;
-  let column = 0;
-  begin(hash);
-  for (const wanted of columns) {
-    for (; column < wanted; column += 1) at = endOfText(bytes, at) + 1;
-    const end = endOfText(bytes, at);
+  let a = SEED_A;
+  let b = SEED_B;
+  for (let i = 0, column = 0; i < columns.length; i += 1, column += 1) {
+    for (const wanted = columns[i]!; column < wanted; column += 1) at = endOfText(view, at) + 1;
     // The byte behind the value ends it; the last value of a row ends otherwise than the others, in every row.
-    mix(bytes, at, end + 1, hash);
-    at = end + 1;
-    column += 1;
+    const end = endOfText(view, at) + 1;
+    for (; at < end; at += 1) {
+      const byte = view.getUint8(at);
+      a = Math.imul(a ^ byte, MULTIPLIER_A);
+      a ^= a >>> 15;
+      b = Math.imul(b + byte, MULTIPLIER_B);
+      b = (b << 13) | (b >>> 19);
+    }
   }
-  finish(hash);
-};
-
-/** @returns where the binary value at `at` ends; a length of -1 stands for NULL */
-function endOfValue(bytes: Uint8Array, at: number): number {
-  const length = (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
-  return at + LENGTH_BYTES + Math.max(length, 0);
+  hash.place = spread(a);
+  hash.print = spread(b) || 1;
 }
 
-function endOfText(bytes: Uint8Array, at: number): number {
+/** A length of -1 stands for NULL. */
+function lengthAt(view: DataView, at: number): number {
+  return Math.max(view.getInt32(at), 0);
+}
+
+function endOfText(view: DataView, at: number): number {
   let end = at;
-  while (bytes[end] !== TAB && bytes[end] !== NEWLINE) end += 1;
-  return end;
-}
-
-function begin(hash: Uint32Array): void {
-  hash[0] = 0x9747b28c;
-  hash[1] = 0x3c6ef372;
-}
-
-function mix(bytes: Uint8Array, start: number, end: number, hash: Uint32Array): void {
-  let a = hash[0]!;
-  let b = hash[1]!;
-  let at = start;
-  for (; at + 4 <= end; at += 4) {
-    const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-    const k = Math.imul(word, 0xcc9e2d51);
-    a ^= Math.imul((k << 15) | (k >>> 17), 0x1b873593);
-    a = (Math.imul((a << 13) | (a >>> 19), 5) + 0xe6546b64) | 0;
-    b = Math.imul(b ^ word, 0x85ebca6b);
-    b = (b << 13) | (b >>> 19);
+  for (;;) {
+    const byte = view.getUint8(end);
+    if (byte === TAB || byte === NEWLINE) return end;
+    end += 1;
   }
-  for (; at < end; at += 1) {
-    a = Math.imul(a ^ bytes[at]!, 0x01000193);
-    b = Math.imul(b ^ bytes[at]!, 0x85ebca6b);
-    b = (b << 13) | (b >>> 19);
-  }
-  hash[0] = a;
-  hash[1] = b;
-}
-
-function finish(hash: Uint32Array): void {
-  hash[0] = spread(hash[0]!);
-  hash[1] = spread(hash[1]!);
 }
 
 function spread(value: number): number {

@@ -43,6 +43,8 @@ export interface RunnerBench extends AsyncDisposable {
   open(url: string, key: string, options?: OpenOptions): Promise<string>;
   start(command: Command, url: string, id: string, env?: Record<string, string>): RunningRunner;
   run(command: Command, url: string, id: string, env?: Record<string, string>): Promise<RunnerResult>;
+  /** Runs another program than the bundle. */
+  runProgram(file: string, ...args: Parameters<RunnerBench['run']>): Promise<RunnerResult>;
   /** Runs the sources of another release. */
   runRelease(folder: string, ...args: Parameters<RunnerBench['run']>): Promise<RunnerResult>;
 }
@@ -171,6 +173,7 @@ export async function startRunnerBench(options: PostgresOptions = {}): Promise<R
     },
     start: (...args) => startProgram(program, args),
     run: (...args) => startProgram(program, args).done,
+    runProgram: (file, ...args) => startProgram(file, args).done,
     runRelease: (folder, ...args) => startProgram(join(folder, 'job-runner/main.ts'), args).done,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
