@@ -53,7 +53,7 @@ function addSuppressed(outcome: WriteOutcome, rowNumbers: readonly number[]): vo
 }
 
 /** Writes rows, and adds what became of each to the outcome. Where the schema has no key, the rows are appended. */
-export async function mergeOrHalve(options: WriteOptions, outcome: WriteOutcome): Promise<void> {
+export async function mergeRows(options: WriteOptions, outcome: WriteOutcome): Promise<void> {
   if (options.target.byKey === null) {
     await copyParts(options, outcome, { copy: (part) => copyRecords(part as CopyOptions), isStored: true });
     return;

@@ -15,7 +15,7 @@ import type { DatabaseError } from 'pg';
 import { RESTORE_SETTINGS_SQL, sqlState } from '#ledger/connection/postgres.ts';
 import { askReferences } from './ask-references.ts';
 import { needsRecordMerge } from './merge-by-record.ts';
-import { mergeOrHalve } from './merge-rows.ts';
+import { mergeRows } from './merge-rows.ts';
 import { askProbe } from './probe.ts';
 import { refusedRow } from './refusals.ts';
 import { FOREIGN_KEY_VIOLATION, isRefusal, RowsNotCopied } from './savepoints.ts';
@@ -24,8 +24,8 @@ import { keyOf } from './target.ts';
 import { ALL_WRITTEN, emptyOutcome, explainRefusal, type RefusedRow, type WriteOutcome } from './write-outcome.ts';
 
 const UNIQUE_VIOLATION = '23505';
-/** Values and constraints that PostgreSQL looks at before keys, and what triggers raise. */
-const FINAL = /^(22|23|P0)/;
+/** What PostgreSQL looks at before it looks for the key: values, required columns, checks, and what triggers raise. */
+const FINAL = /^(22...|23502|23514|P0...)$/;
 /** PostgreSQL keeps up to 64 subtransactions of a transaction at hand; with more of them every snapshot gets slower. */
 const MOST_REFUSALS = 32;
 const FEWEST_ROWS = 64;
@@ -54,9 +54,9 @@ export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
   const isWithheld = (row: number) => withheld?.has(row) === true;
   const copying: Copying = {
     options,
-    rows: rows.filter((row) => !isWithheld(row)),
+    rows: withheld?.size ? rows.filter((row) => !isWithheld(row)) : [...rows],
     done: 0,
-    withheld: rows.filter(isWithheld),
+    withheld: withheld?.size ? rows.filter(isWithheld) : [],
     refused: [],
     conflicts: 0,
     isProbed: false,
@@ -73,7 +73,7 @@ export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
   await options.earlier;
   // The triggers of the rows before have run.
   await client.query(RESTORE_SETTINGS_SQL);
-  await mergeOrHalve({ ...options, rows: copying.withheld.sort((a, b) => a - b) }, outcome);
+  await mergeRows({ ...options, rows: copying.withheld.sort((a, b) => a - b) }, outcome);
   return outcome;
 }
 
@@ -85,7 +85,8 @@ async function copyOthers(copying: Copying): Promise<void> {
   let end = rows.length;
   for (let refusals = 0; copying.done < rows.length; ) {
     try {
-      await copyRecords({ ...options, rows: rows.slice(copying.done, end) });
+      const isAll = copying.done === 0 && end === rows.length;
+      await copyRecords({ ...options, rows: isAll ? rows : rows.slice(copying.done, end) });
       copying.done = end;
       if (end < rows.length) await client.query(`${RESTORE_SETTINGS_SQL}; RELEASE SAVEPOINT copy; SAVEPOINT copy`);
     } catch (error) {

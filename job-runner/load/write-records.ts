@@ -5,7 +5,7 @@
  * |------------|-----------------------------------------------------------------------|------------------------------------|
  * | optimistic | writes all rows by COPY, but those that the process knows as repeats  | the row is merged, see write-by-copy.ts; else `merge` |
  * | probe      | the same, but looks the keys up first                                 | the same                           |
- * | merge      | stages all rows and merges them in the order of their keys            | halves down to the record (DB_001) |
+ * | merge      | stages all rows and merges them in the order of their keys            | tries each row on the server (DB_001) |
  *
  * Where the schema has no key, every row is appended: no key is looked up, a refusal leads from the first strategy to the
  * last one, and that one copies the rows into the table.
@@ -20,7 +20,7 @@
  * these fail, the transaction is undone, and each chunk gets its own. A refusal is an error that a record can cause, see
  * refusals.ts. Every other error is a fault of the chunk: it is thrown, and the whole transaction is tried again.
  */
-import { mergeOrHalve, mergeStored } from './merge-rows.ts';
+import { mergeRows, mergeStored } from './merge-rows.ts';
 import { tableFault } from './refusals.ts';
 import { attempt } from './savepoints.ts';
 import { type CopyOptions, canCopy, type WriteOptions } from './stage-records.ts';
@@ -47,7 +47,7 @@ export async function writeRecords(options: WriteOptions): Promise<WriteOutcome>
   const outcome = copied?.ok ? copied.value : emptyOutcome('merge');
   if (!copied?.ok) {
     await options.earlier;
-    await mergeOrHalve(options, outcome);
+    await mergeRows(options, outcome);
   }
   await expectFaultsOfRecords(options, outcome);
   return outcome;

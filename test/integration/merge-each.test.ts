@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { connect } from '#ledger/connection/postgres.ts';
-import { mergeOrHalve } from '#runner/load/merge-rows.ts';
+import { mergeRows } from '#runner/load/merge-rows.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
 import { emptyOutcome, type WriteOutcome } from '#runner/load/write-outcome.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
@@ -70,7 +70,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       return query.apply(client, args);
     }) as typeof query;
     try {
-      await mergeOrHalve({ client, target, uploadId, buffer: group.rows, rows: positions, strategy: 'merge' }, outcome);
+      await mergeRows({ client, target, uploadId, buffer: group.rows, rows: positions, strategy: 'merge' }, outcome);
       await client.query('COMMIT');
     } finally {
       client.query = query;
