@@ -63,7 +63,7 @@ export const createGroupBuffers = (uploadId: string, format: CopyFormat): GroupB
  */
 export async function loadChunks(context: LoadContext, chunks: Chunk[], read: ReadChunk): Promise<boolean> {
   // Each chunk whose keys go into the ledger is written in its own transaction.
-  const pace = createPace(context.target.keys ? 1 : MOST_CHUNKS);
+  const pace = createPace(context.target.keys ? 1 : MOST_CHUNKS, context.sessions.length);
   const buffers = [...context.buffers];
   const sessions = [...context.sessions];
   const running = new Set<Promise<void>>();

@@ -2,6 +2,7 @@
  * The exactly-once rule: a chunk's rows, failed records, audit row and completion mark commit together or not at all,
  * and only while the upload is running with this pod's attempt. Several chunks may share a transaction.
  */
+
 import type { ClientBase } from 'pg';
 import { beginChunks, type ChunkResult, commitChunks } from '#ledger/chunks/chunks.ts';
 import { RESTORE_SETTINGS_SQL } from '#ledger/connection/postgres.ts';
@@ -16,6 +17,7 @@ import { isRefusal, RowsSuppressed, runAndRollBack } from './savepoints.ts';
 import { storeWaiting } from './store-waiting.ts';
 import { lockTargetSql, type OnDuplicate, type Target } from './target.ts';
 import { expectColumnTypes } from './target-columns.ts';
+import { waitEarlier } from './wait-earlier.ts';
 import { writeByKeys } from './write-by-keys.ts';
 import type { WriteOutcome, WriteStrategy } from './write-outcome.ts';
 import { writeRecords, writeTogether } from './write-records.ts';
@@ -79,7 +81,7 @@ export const DUPLICATE_MESSAGES: Record<OnDuplicate, string> = {
 export async function commitChunkGroup(transaction: ChunkTransaction, group: ChunkGroup): Promise<GroupOutcome> {
   const { client, target, uploadId, attempt, columnTypes } = transaction;
   // Rows that are tried and rolled back would block each other, and the keys in the ledger as well.
-  if (target.keys && group.withheld.size > 0) await group.earlier;
+  if (target.keys && group.withheld.size > 0) await waitEarlier(group.earlier);
   const startedAt = performance.now();
   try {
     const chunks = group.chunks.map(({ chunk }) => chunk);

@@ -14,8 +14,9 @@ import type { WriteStrategy } from './write-outcome.ts';
 export const MOST_CHUNKS = 10;
 /** The window starts above one, since most loads meet no conflict at all. */
 const FIRST_CHUNKS = 4;
-/** Limit for the file's bytes in one group. */
+/** Limit for the file's bytes in one group, and in the groups of all sessions of a pod. */
 const MOST_BYTES = 2 * 1024 * 1024;
+const MOST_BYTES_OF_POD = 4 * 1024 * 1024;
 /** The shares of the transactions are moving averages; so much of them is the latest transaction. */
 const WEIGHT = 0.3;
 const PROBES_FROM = 0.25;
@@ -43,8 +44,12 @@ export interface Pace {
   blocked(): void;
 }
 
-/** @param mostChunks limit for the chunks that share a transaction. */
-export function createPace(mostChunks: number): Pace {
+/**
+ * @param mostChunks limit for the chunks that share a transaction
+ * @param sessions the number of transactions at a time
+ */
+export function createPace(mostChunks: number, sessions = 1): Pace {
+  const mostBytes = Math.min(MOST_BYTES, MOST_BYTES_OF_POD / sessions);
   let window = Math.min(FIRST_CHUNKS, mostChunks);
   let conflictShare = 0;
   let waitingShare = 0;
@@ -63,7 +68,7 @@ export function createPace(mostChunks: number): Pace {
       for (; end < chunks.length && end - first < window; end += 1) {
         const { startByte, endByte } = chunks[end]!;
         bytes += endByte - startByte;
-        if (end > first && bytes > MOST_BYTES) break;
+        if (end > first && bytes > mostBytes) break;
       }
       return chunks.slice(first, end);
     },

@@ -11,6 +11,7 @@
  *
  * Keys that are equal with different bytes, and keys that another transaction stores meanwhile, are of the fourth kind.
  */
+
 import type { DatabaseError } from 'pg';
 import { RESTORE_SETTINGS_SQL, sqlState } from '#ledger/connection/postgres.ts';
 import { askReferences } from './ask-references.ts';
@@ -21,6 +22,7 @@ import { refusedRow } from './refusals.ts';
 import { FOREIGN_KEY_VIOLATION, isRefusal, RowsNotCopied } from './savepoints.ts';
 import { type CopyOptions, copyAll, copyRecords } from './stage-records.ts';
 import { keyOf } from './target.ts';
+import { waitEarlier } from './wait-earlier.ts';
 import { ALL_WRITTEN, emptyOutcome, explainRefusal, type RefusedRow, type WriteOutcome } from './write-outcome.ts';
 
 const UNIQUE_VIOLATION = '23505';
@@ -70,7 +72,7 @@ export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
   const { refused, conflicts, isProbed } = copying;
   const outcome = { ...emptyOutcome(isProbed ? 'probe' : 'optimistic'), refused, conflicts };
   if (copying.withheld.length === 0) return outcome;
-  await options.earlier;
+  await waitEarlier(options.earlier);
   // The triggers of the rows before have run.
   await client.query(RESTORE_SETTINGS_SQL);
   await mergeRows({ ...options, rows: copying.withheld.sort((a, b) => a - b) }, outcome);

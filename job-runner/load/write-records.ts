@@ -20,11 +20,13 @@
  * these fail, the transaction is undone, and each chunk gets its own. A refusal is an error that a record can cause, see
  * refusals.ts. Every other error is a fault of the chunk: it is thrown, and the whole transaction is tried again.
  */
+
 import { mergeRows, mergeStored } from './merge-rows.ts';
 import { tableFault } from './refusals.ts';
 import { attempt } from './savepoints.ts';
 import { type CopyOptions, canCopy, type WriteOptions } from './stage-records.ts';
 import { expectSameColumns } from './target-columns.ts';
+import { waitEarlier } from './wait-earlier.ts';
 import { writeByCopy } from './write-by-copy.ts';
 import { ALL_WRITTEN, emptyOutcome, type WriteOutcome } from './write-outcome.ts';
 
@@ -46,7 +48,7 @@ export async function writeRecords(options: WriteOptions): Promise<WriteOutcome>
   const copied = options.strategy === 'merge' ? null : await attempt(options.client, () => writeByCopy(options));
   const outcome = copied?.ok ? copied.value : emptyOutcome('merge');
   if (!copied?.ok) {
-    await options.earlier;
+    await waitEarlier(options.earlier);
     await mergeRows(options, outcome);
   }
   await expectFaultsOfRecords(options, outcome);

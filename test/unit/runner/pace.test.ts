@@ -100,6 +100,12 @@ test('a group holds at most 2 MiB of the source, but for a larger chunk alone', 
   expect(numbers(pace.nextGroup(chunks, 3))).toEqual([3]);
 });
 
+test('four sessions have groups of 1 MiB at most, so that a pod needs no more memory', () => {
+  const pace = createPace(10, 4);
+  for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
+  expect(numbers(pace.nextGroup(chunksOf(MIB / 2, MIB / 2, 1), 0))).toEqual([0, 1]);
+});
+
 test('where chunks go alone they always do', () => {
   const pace = createPace(1);
   for (let i = 0; i < 5; i += 1) pace.committed(1, ALL_IN);
