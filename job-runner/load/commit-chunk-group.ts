@@ -51,17 +51,9 @@ export interface ChunkGroup {
 export type GroupOutcome =
   /**
    * The group is committed. A chunk without a result had been completed by another pod. `conflicts` counts the rows whose
-   * keys were stored although no filter had told, `waiting` those that refer to nothing, `refused` those that
-   * PostgreSQL refused.
+   * keys were stored although no filter had told, `waiting` those that refer to nothing.
    */
-  | {
-      done: true;
-      results: ChunkResult[];
-      strategy: WriteStrategy;
-      conflicts: number;
-      waiting: number;
-      refused: number;
-    }
+  | { done: true; results: ChunkResult[]; strategy: WriteStrategy; conflicts: number; waiting: number }
   /**
    * Nothing was written: one of several chunks met a conflict or had been completed. Each chunk needs its own
    * transaction.
@@ -95,7 +87,7 @@ export async function commitChunkGroup(transaction: ChunkTransaction, group: Chu
       await client.query('ROLLBACK');
       return chunks.length > 1
         ? { done: false }
-        : { done: true, results: [], strategy: 'optimistic', conflicts: 0, waiting: 0, refused: 0 };
+        : { done: true, results: [], strategy: 'optimistic', conflicts: 0, waiting: 0 };
     }
     if (columnTypes) await expectColumnTypes(client, target, columnTypes);
     const written = await writeGroup(transaction, group);
@@ -104,8 +96,8 @@ export async function commitChunkGroup(transaction: ChunkTransaction, group: Chu
       return { done: false };
     }
     const results = await storeResults(transaction, group, { written, startedAt });
-    const { strategy, conflicts = 0, waiting, refused } = written;
-    return { done: true, results, strategy, conflicts, waiting: waiting.length, refused: refused.length };
+    const { strategy, conflicts = 0, waiting } = written;
+    return { done: true, results, strategy, conflicts, waiting: waiting.length };
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
     // A constraint that a trigger has deferred is checked by COMMIT. Chunks alone are checked before.

@@ -21,8 +21,6 @@ const MOST_BYTES_OF_POD = 4 * 1024 * 1024;
 const WEIGHT = 0.3;
 const PROBES_FROM = 0.25;
 const ASKS_FROM = 0.125;
-/** A transaction that named so many refused rows was large enough: with twice as many rows it might name too many. */
-const MANY_REFUSALS = 16;
 /** So many chunks are merged after transactions that blocked each other, which probably meet again. */
 const CHUNKS_OF_MERGE = 16;
 
@@ -35,9 +33,9 @@ export interface Pace {
   nextGroup(chunks: readonly Chunk[], first: number): Chunk[];
   /**
    * Called after every commit. `conflicts` counts the rows whose keys were stored although no filter had told, `waiting`
-   * those that refer to nothing, `refused` those that PostgreSQL refused.
+   * those that refer to nothing.
    */
-  committed(chunks: number, end: { conflicts: number; waiting: number; refused: number }): void;
+  committed(chunks: number, end: { conflicts: number; waiting: number }): void;
   /** Called when a group could not be written in one transaction. */
   separated(): void;
   /** Called when a transaction was ended by the database, as after a deadlock. */
@@ -72,14 +70,14 @@ export function createPace(mostChunks: number, sessions = 1): Pace {
       }
       return chunks.slice(first, end);
     },
-    committed(chunks, { conflicts, waiting, refused }) {
+    committed(chunks, { conflicts, waiting }) {
       if (merges > 0) {
         merges = Math.max(0, merges - chunks);
         return;
       }
       conflictShare += WEIGHT * (Math.min(conflicts, 1) - conflictShare);
       waitingShare += WEIGHT * (Math.min(waiting, 1) - waitingShare);
-      if (refused < MANY_REFUSALS) window = Math.min(window * 2, mostChunks);
+      window = Math.min(window * 2, mostChunks);
     },
     separated() {
       window = 1;

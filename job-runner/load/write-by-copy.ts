@@ -6,13 +6,11 @@
  * 2. rows whose key is stored already, where the probe comes first or COPY has met such a row;
  * 3. rows that refer to nothing, where a foreign key has refused rows before (ask-references.ts);
  * 4. rows that COPY refuses, whose line its error names. The rows before that line are copied again, and then stay behind
- *    a savepoint. COPY therefore writes no row more than twice, however many rows it refuses. A row that a check, a value
- *    or a trigger makes impossible is refused for good; the others are merged.
+ *    a savepoint. COPY therefore writes no row more than twice. Where it refuses many, the rest is merged.
  *
  * Keys that are equal with different bytes, and keys that another transaction stores meanwhile, are of the fourth kind.
  */
 
-import type { DatabaseError } from 'pg';
 import { RESTORE_SETTINGS_SQL, sqlState } from '#ledger/connection/postgres.ts';
 import { askReferences } from './ask-references.ts';
 import { needsRecordMerge } from './merge-by-record.ts';
@@ -23,13 +21,14 @@ import { FOREIGN_KEY_VIOLATION, isRefusal, RowsNotCopied } from './savepoints.ts
 import { type CopyOptions, copyAll, copyRecords } from './stage-records.ts';
 import { keyOf } from './target.ts';
 import { waitEarlier } from './wait-earlier.ts';
-import { ALL_WRITTEN, emptyOutcome, explainRefusal, type RefusedRow, type WriteOutcome } from './write-outcome.ts';
+import { ALL_WRITTEN, emptyOutcome, type WriteOutcome } from './write-outcome.ts';
 
 const UNIQUE_VIOLATION = '23505';
-/** What PostgreSQL looks at before it looks for the key: values, required columns, checks, and what triggers raise. */
-const FINAL = /^(22...|23502|23514|P0...)$/;
-/** PostgreSQL keeps up to 64 subtransactions of a transaction at hand; with more of them every snapshot gets slower. */
-const MOST_REFUSALS = 32;
+/**
+ * For each row that COPY names it costs five round trips; a row that is merged costs the server four times as much as one
+ * that is copied. PostgreSQL keeps up to 64 subtransactions of a transaction at hand.
+ */
+const MOST_REFUSALS = 16;
 const FEWEST_ROWS = 64;
 const GROWTH = 4;
 
@@ -39,14 +38,13 @@ interface Copying {
   rows: number[];
   done: number;
   withheld: number[];
-  refused: RefusedRow[];
   /** Rows whose keys the table had, and no filter had told. */
   conflicts: number;
   isProbed: boolean;
   isAsked: boolean;
 }
 
-/** @throws the error of PostgreSQL when COPY does not name the row that it refuses, or refuses too many rows */
+/** @throws the error of PostgreSQL when COPY does not name the row that it refuses */
 export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
   const { client, target, rows, withheld } = options;
   if (!target.byKey) {
@@ -59,7 +57,6 @@ export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
     rows: withheld?.size ? rows.filter((row) => !isWithheld(row)) : [...rows],
     done: 0,
     withheld: withheld?.size ? rows.filter(isWithheld) : [],
-    refused: [],
     conflicts: 0,
     isProbed: false,
     isAsked: false,
@@ -69,13 +66,14 @@ export async function writeByCopy(options: CopyOptions): Promise<WriteOutcome> {
   if (options.asksReferences) await withholdUnreferenced(copying);
   if (copying.withheld.length > 0) await expectKeysStay(options);
   await copyOthers(copying);
-  const { refused, conflicts, isProbed } = copying;
-  const outcome = { ...emptyOutcome(isProbed ? 'probe' : 'optimistic'), refused, conflicts };
+  const { conflicts, isProbed, isAsked } = copying;
+  const outcome = { ...emptyOutcome(isProbed ? 'probe' : 'optimistic'), conflicts };
   if (copying.withheld.length === 0) return outcome;
   await waitEarlier(options.earlier);
   // The triggers of the rows before have run.
   await client.query(RESTORE_SETTINGS_SQL);
-  await mergeRows({ ...options, rows: copying.withheld.sort((a, b) => a - b) }, outcome);
+  const merged = copying.withheld.sort((a, b) => a - b);
+  await mergeRows({ ...options, rows: merged, asksReferences: isAsked }, outcome);
   return outcome;
 }
 
@@ -92,9 +90,9 @@ async function copyOthers(copying: Copying): Promise<void> {
       copying.done = end;
       if (end < rows.length) await client.query(`${RESTORE_SETTINGS_SQL}; RELEASE SAVEPOINT copy; SAVEPOINT copy`);
     } catch (error) {
-      if (refusals === MOST_REFUSALS) throw error;
-      refusals += 1;
       const taken = await withholdRefused(copying, error, end - copying.done);
+      refusals += 1;
+      if (refusals === MOST_REFUSALS) for (const row of rows.splice(copying.done + taken)) copying.withheld.push(row);
       if (taken > 0) {
         most = Math.max(FEWEST_ROWS, taken * GROWTH);
         end = copying.done + taken;
@@ -114,7 +112,7 @@ async function copyOthers(copying: Copying): Promise<void> {
  */
 async function withholdRefused(copying: Copying, error: unknown, count: number): Promise<number> {
   const { options, rows, done, isAsked } = copying;
-  const { client, buffer, target } = options;
+  const { client } = options;
   const state = sqlState(error);
   if (state === FOREIGN_KEY_VIOLATION && !isAsked) {
     await client.query('ROLLBACK TO SAVEPOINT copy');
@@ -125,14 +123,8 @@ async function withholdRefused(copying: Copying, error: unknown, count: number):
   const at = isRefusal(error) ? refusedRow(error) : null;
   if (at === null || at >= count) throw error;
   await client.query('ROLLBACK TO SAVEPOINT copy');
-  const [row] = rows.splice(done + at, 1);
-  if (state === UNIQUE_VIOLATION) {
-    copying.withheld.push(row!);
-    await meetConflict(copying, done + at);
-  } else if (FINAL.test(state!)) {
-    const rowNumber = buffer.rowNumber(row!);
-    copying.refused.push({ rowNumber, ...explainRefusal(error as DatabaseError, target, true) });
-  } else copying.withheld.push(row!);
+  copying.withheld.push(...rows.splice(done + at, 1));
+  if (state === UNIQUE_VIOLATION) await meetConflict(copying, done + at);
   return at;
 }
 

@@ -3,8 +3,8 @@ import type { Chunk } from '#ledger/types.ts';
 import { createPace } from '#runner/load/pace.ts';
 
 const MIB = 1024 * 1024;
-const ALL_IN = { conflicts: 0, waiting: 0, refused: 0 };
-const CONFLICT = { conflicts: 3, waiting: 0, refused: 0 };
+const ALL_IN = { conflicts: 0, waiting: 0 };
+const CONFLICT = { conflicts: 3, waiting: 0 };
 
 function chunksOf(...sizes: number[]): Chunk[] {
   let at = 0;
@@ -56,19 +56,10 @@ test('the probe comes first while conflicts are frequent, in groups of the same 
 
 test('what refers to nothing is asked first while foreign keys refuse rows', () => {
   const pace = createPace(10);
-  pace.committed(4, { conflicts: 0, waiting: 7, refused: 0 });
+  pace.committed(4, { conflicts: 0, waiting: 7 });
   expect(pace).toMatchObject({ strategy: 'optimistic', asksReferences: true });
   for (let i = 0; i < 3; i += 1) pace.committed(10, ALL_IN);
   expect(pace.asksReferences).toBe(false);
-});
-
-test('groups do not grow while PostgreSQL refuses many of their rows', () => {
-  const pace = createPace(10);
-  pace.separated();
-  pace.committed(1, { ...ALL_IN, refused: 16 });
-  expect(pace.nextGroup(small, 0)).toHaveLength(1);
-  pace.committed(1, { ...ALL_IN, refused: 15 });
-  expect(pace.nextGroup(small, 0)).toHaveLength(2);
 });
 
 test('after a transaction that was blocked 16 chunks are merged, one by one, whatever they meet', () => {
