@@ -128,7 +128,7 @@ export interface IndexLimits {
  */
 export function sessionsOfPod(parallelism: number): number {
   const pods = Math.max(1, Math.round(parallelism / SESSIONS_PER_POD));
-  return Math.min(SESSIONS_PER_POD, Math.floor(parallelism / pods));
+  return Math.max(1, Math.min(SESSIONS_PER_POD, Math.floor(parallelism / pods)));
 }
 
 /** Number of pods that run at the same time. A pod that has more sessions than `parallelism` allows runs alone. */

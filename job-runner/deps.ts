@@ -15,6 +15,8 @@ export interface RunnerDeps {
   telemetry: Telemetry;
   log: Logger;
   signal: AbortSignal;
+  /** Opens another session, which the caller closes; its work ends with the signal. */
+  openSession(role: string, signal: AbortSignal): Session;
   /** Ends the work of all sessions after a fault that another try cannot mend. */
   stop(fault: unknown): void;
 }

@@ -9,7 +9,7 @@ import type { ChunkResult } from '#ledger/chunks/chunks.ts';
 import type { Chunk, PlannedUpload } from '#ledger/types.ts';
 import { type ChunkGroup, commitChunkGroup, type GroupOutcome } from '#runner/load/commit-chunk-group.ts';
 import { createFailedRows, type FailedRows } from '#runner/load/failed-rows.ts';
-import { createPace, MOST_CHUNKS, type Pace } from '#runner/load/pace.ts';
+import type { Pace } from '#runner/load/pace.ts';
 import type { ChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import type { SeenKeys } from '#runner/load/seen-keys.ts';
 import type { Target } from '#runner/load/target.ts';
@@ -34,6 +34,7 @@ export interface LoadContext extends RunnerDeps {
   seen: SeenKeys | null;
   /** One more than sessions: PostgreSQL takes the rows of all but one, which is filled. */
   buffers: readonly GroupBuffers[];
+  pace: Pace;
   /** Requests to the storage that this pod has tried again so far, for the audit rows. */
   reads: { retries: number };
 }
@@ -62,22 +63,24 @@ export const createGroupBuffers = (uploadId: string, format: CopyFormat): GroupB
  * @returns false when the loading ended early, at chunks that another pod had done.
  */
 export async function loadChunks(context: LoadContext, chunks: Chunk[], read: ReadChunk): Promise<boolean> {
-  // Each chunk whose keys go into the ledger is written in its own transaction.
-  const pace = createPace(context.target.keys ? 1 : MOST_CHUNKS, context.sessions.length);
+  const { pace } = context;
   const buffers = [...context.buffers];
   const sessions = [...context.sessions];
   const running = new Set<Promise<void>>();
-  let fault: { error: unknown } | null = null;
+  const faults: unknown[] = [];
   let bytes = 0;
   let metOthers = false;
-  const isOver = () => fault !== null || metOthers;
+  const isOver = () => faults.length > 0 || metOthers;
+  const fail = (error: unknown) => {
+    faults.push(error);
+    // A session that waits for a lock, or for the database, would keep the process for minutes.
+    if (isFinal(error)) context.stop(error);
+  };
   const write = async (group: ChunkGroup, to: { buffer: GroupBuffers; session: Session; size: number }) => {
     try {
       if (!(await commitGroup({ ...context, session: to.session }, group, pace))) metOthers = true;
     } catch (error) {
-      fault ??= { error };
-      // A session that waits for a lock, or for the database, would keep the process for minutes.
-      if (toFault(error).category !== 'retryable') context.stop(error);
+      fail(error);
     }
     buffers.push(to.buffer);
     sessions.unshift(to.session);
@@ -94,20 +97,22 @@ export async function loadChunks(context: LoadContext, chunks: Chunk[], read: Re
       const group = await prepareGroup(context, chosen, { read, buffer });
       next += chosen.length;
       while (sessions.length === 0) await Promise.race(running);
-      if (isOver()) break;
+      // Its keys are known as seen: a group that is prepared is written, also where another pod has done a chunk.
+      if (faults.length > 0) break;
       const session = sessions.shift()!;
       const earlier = Promise.all(running);
       const written = write({ ...group, earlier }, { buffer, session, size }).finally(() => running.delete(written));
       running.add(written);
     }
-  } finally {
-    await Promise.all(running);
+  } catch (error) {
+    fail(error);
   }
-  // `fault` is set by functions that the compiler does not follow.
-  const failed = fault as { error: unknown } | null;
-  if (failed) throw failed.error;
+  await Promise.all(running);
+  if (faults.length > 0) throw faults.find(isFinal) ?? faults[0];
   return !metOthers;
 }
+
+const isFinal = (error: unknown) => toFault(error).category !== 'retryable';
 
 async function prepareGroup(
   { preparer, seen }: LoadContext,

@@ -56,16 +56,18 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => telemetry.flush());
   const role = command === 'process' ? `process-${config.completionIndex}` : (command ?? 'none');
-  const sessions = Array.from({ length: sessionsOfPod(config.parallelism) }, (_, i) => {
-    const session = createSession({
+  const openSession: RunnerDeps['openSession'] = (name, ended) =>
+    createSession({
       database: { uri: config.databaseUri, caCert: config.databaseCaCert },
       uploadId: config.uploadId,
-      role: i === 0 ? role : `${role}-${i}`,
+      role: name,
       retrySeconds: config.retrySeconds,
       stallSeconds: config.stallSeconds,
-      signal,
+      signal: ended,
       log,
     });
+  const sessions = Array.from({ length: sessionsOfPod(config.parallelism) }, (_, i) => {
+    const session = openSession(i === 0 ? role : `${role}-${i}`, signal);
     cleanup.defer(() => session.close());
     return session;
   });
@@ -77,7 +79,7 @@ async function run(command: JobKind | undefined, config: RunnerConfig, log: Logg
   cleanup.defer(() => s3.destroy());
   const store = createS3Store(s3);
   const stop = (fault: unknown) => controller.abort(fault);
-  const deps = { config, store, telemetry, log, signal, stop, session, sessions };
+  const deps = { config, store, telemetry, log, signal, stop, session, sessions, openSession };
   switch (command) {
     case 'plan': {
       const object = upload.plan ? null : await planUpload(deps, upload);

@@ -11,9 +11,9 @@ import { keepTarget } from '#ledger/uploads/keep-target.ts';
 import type { RunnerDeps } from '#runner/deps.ts';
 import { findAbsentFields } from '#runner/load/absent-fields.ts';
 import { chooseHelp, chooseOwn } from '#runner/load/choose-chunks.ts';
+import { createPace, MOST_CHUNKS } from '#runner/load/pace.ts';
 import { createChunkPreparer } from '#runner/load/prepare-chunk.ts';
 import { SeenKeys } from '#runner/load/seen-keys.ts';
-
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
 import { targetReplaced } from '#runner/load/target-columns.ts';
 import { createGroupBuffers, type LoadContext, loadChunks, type ReadChunk } from '#runner/load-chunks.ts';
@@ -39,7 +39,7 @@ export async function processIndex(deps: RunnerDeps, upload: PlannedUpload, obje
   try {
     await loadIndex(deps, upload, object);
   } catch (error) {
-    throw await explainByTarget(deps.session, upload.schema, error);
+    throw await explainByTarget(deps, upload.schema, error);
   }
 }
 
@@ -77,8 +77,10 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   const buffers = Array.from({ length: sessions.length + 1 }, () => createGroupBuffers(upload.id, format));
   // A pod may come to load more than its own index, when it helps.
   const seen = target.byKey && new SeenKeys(target.byKey.probe.columns, plan.totalRecords);
+  // Each chunk whose keys go into the ledger is written in its own transaction.
+  const pace = createPace(target.keys ? 1 : MOST_CHUNKS, sessions.length);
   const reads = { retries: object?.retries ?? 0 };
-  const context = { ...deps, preparer, upload, object, target, columnTypes, seen, buffers, reads };
+  const context = { ...deps, preparer, upload, object, target, columnTypes, seen, pace, buffers, reads };
   await processRange(context, run, chooseOwn);
   log.info({ index: config.completionIndex }, 'processed');
   if (indexes > 1) await helpOthers(context);

@@ -80,11 +80,8 @@ function openSession(
   return session;
 }
 
-export function createDeps(
-  { id, load, source, stop, log }: Loading,
-  sessions: readonly Session[],
-  attempt: number,
-): RunnerDeps {
+export function createDeps(loading: Loading, sessions: readonly Session[], attempt: number): RunnerDeps {
+  const { id, load, source, stop, log } = loading;
   const config: RunnerConfig = {
     uploadId: id,
     attempt,
@@ -110,6 +107,7 @@ export function createDeps(
     telemetry: NO_TELEMETRY,
     log,
     signal: stop.signal,
+    openSession: (role, signal) => openSession(loading, role, { signal, retrySeconds: DEFAULTS.retrySeconds }),
     stop: (fault) => stop.abort(fault),
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { ClientBase } from 'pg';
 import pg from 'pg';
+import { sqlState } from '#ledger/connection/postgres.ts';
 import { STAGES } from '#runner/target/names.ts';
 import { type ForeignKey, readForeignKeys } from './foreign-keys.ts';
 import { STAGE_ROW } from './merge.ts';
@@ -33,7 +34,7 @@ export async function prepareQuestion(client: ClientBase, target: Target): Promi
   columns.sort((a, b) => a - b);
   const names = columns.map((at) => pg.escapeIdentifier(target.columns[at]!));
   const stage = `pg_temp.${STAGES.asked}`;
-  await client.query(`CREATE TEMPORARY TABLE ${STAGES.asked} ON COMMIT DELETE ROWS AS
+  await client.query(`DROP TABLE IF EXISTS ${stage}; CREATE TEMPORARY TABLE ${STAGES.asked} ON COMMIT DELETE ROWS AS
     SELECT ${names.join(', ')}, 0::bigint AS ${STAGE_ROW} FROM ${target.table} WITH NO DATA`);
   const ask = keys.map((key) => askKey(stage, key)).join(' UNION ');
   QUESTIONS.set(client, { columns, copy: `COPY ${stage} FROM STDIN`, ask });
@@ -48,8 +49,18 @@ export async function askReferences(
   if (!question) return null;
   const parts = buffer.selectColumns(rows, question.columns);
   await copyAll(client, question.copy, { parts, count: rows.length, format: buffer.format });
-  const found = await client.query<[number]>({ text: question.ask, rowMode: 'array' });
-  return new Set(found.rows.map(([row]) => row));
+  await client.query('SAVEPOINT ask');
+  try {
+    const found = await client.query<[number]>({ text: question.ask, rowMode: 'array' });
+    return new Set(found.rows.map(([row]) => row));
+  } catch (error) {
+    // A table that is referred to has another name by now, or the role may not read it any more. PostgreSQL's own look at
+    // a foreign key needs neither.
+    if (!sqlState(error)?.startsWith('42')) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT ask');
+    QUESTIONS.delete(client);
+    return null;
+  }
 }
 
 /** LIMIT makes PostgreSQL look each value up by the index, whatever it believes of a table that was never analyzed. */

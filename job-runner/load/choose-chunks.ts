@@ -7,7 +7,7 @@
 import type { ChunkRange, PendingRun } from '#ledger/chunks/chunks.ts';
 
 /** A run is shared only above this size: its owner has about as much under way, being written and being prepared. */
-const LEAST_BYTES = 4 * 1024 * 1024;
+const LEAST_BYTES = 8 * 1024 * 1024;
 /** Limit for the chunks whose positions are in memory at a time, however large the file is. */
 const MOST_CHUNKS = 2000;
 

@@ -93,7 +93,7 @@ export function describeMerge(options: MergeOptions): Merge {
     owner,
     key: keys,
     stage: staged,
-    createStage: `CREATE TEMPORARY TABLE ${stage} ON COMMIT DELETE ROWS AS
+    createStage: `DROP TABLE IF EXISTS ${staged}; CREATE TEMPORARY TABLE ${stage} ON COMMIT DELETE ROWS AS
       SELECT ${list}, 0::bigint AS ${STAGE_ROW} FROM ${table} WITH NO DATA`,
     clearStage: `RESET ROLE; DELETE FROM ${staged}`,
     copyIntoStage: `COPY ${staged} (${list}, ${STAGE_ROW}) FROM STDIN`,

@@ -24,7 +24,7 @@ export function describeProbe({ table, columns, key }: MergeOptions): Probe {
   const staged = `pg_temp.${STAGES.probe}`;
   return {
     columns: positions,
-    createStage: `CREATE TEMPORARY TABLE ${STAGES.probe} ON COMMIT DELETE ROWS AS
+    createStage: `DROP TABLE IF EXISTS ${staged}; CREATE TEMPORARY TABLE ${STAGES.probe} ON COMMIT DELETE ROWS AS
       SELECT ${keys.join(', ')}, 0::bigint AS ${STAGE_ROW} FROM ${table} WITH NO DATA`,
     copyKeys: `COPY ${staged} FROM STDIN`,
     // LIMIT makes PostgreSQL look each key up by the index; a table that has just been filled has misleading

@@ -40,7 +40,7 @@ const CONVERSION = /^COPY .+?, line \d+, column (.*)/s;
  * @returns the row's index among the rows of the COPY; null when the error does not tell, as that of a foreign key
  */
 export function refusedRow(error: Error): number | null {
-  const line = Number(/^COPY [^,]+,\D*(\d+)/m.exec((error as Partial<DatabaseError>).where ?? '')?.[1] ?? 0);
+  const line = Number(/^COPY .*?, \D*?(\d+)(?=$|, |: )/m.exec((error as Partial<DatabaseError>).where ?? '')?.[1] ?? 0);
   return line === 0 ? null : line - 1;
 }
 

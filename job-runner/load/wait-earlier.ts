@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Less than the time after which a session that nobody hears of counts as broken. An earlier transaction that takes longer
- * waits for a lock itself, and PostgreSQL then lets the next one wait for it.
+ * An earlier transaction that takes longer may wait for a row of the later one, which PostgreSQL cannot see while the later
+ * one waits here. The time is less than that after which a transaction that does nothing counts as frozen.
  */
-const MOST_MS = 20_000;
+const MOST_MS = 3_000;
 
 /** Waits until the transactions with earlier rows have ended, so that equal keys meet in the order of the file. */
 export async function waitEarlier(earlier: Promise<unknown> | undefined, mostMs = MOST_MS): Promise<void> {

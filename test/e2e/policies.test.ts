@@ -71,7 +71,7 @@ describe('errorPolicy', () => {
   });
 
   it('stops a file in the middle when the limit is lowered, and no pod is left', async () => {
-    // A trigger holds the chunk with the row k200 until the upload has failed.
+    // A trigger holds the chunk with the row k200 until the upload has failed. Another session would go on meanwhile.
     await e2e.db.query(`CREATE TABLE ${table} (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint);
       CREATE FUNCTION ${table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         IF NEW.k = 'k200' THEN PERFORM pg_advisory_xact_lock_shared(hashtext('${table}')); END IF; RETURN NEW; END $$;
@@ -79,7 +79,7 @@ describe('errorPolicy', () => {
     const holder = await e2e.cluster.connectDatabase();
     await holder.query(`SELECT pg_advisory_lock(hashtext('${table}'))`);
     try {
-      const { metadata } = await e2e.createItemsUpload(name, body(300), { spec: { chunkRecords: 30 } });
+      const { metadata } = await e2e.createItemsUpload(name, body(300), { spec: { chunkRecords: 30, parallelism: 1 } });
       await waitForBlocked(e2e.db, metadata.uid);
       await waitFor((upload) => (upload.status?.records?.processed ?? 0) > 0);
       const patch = JSON.stringify({ spec: { errorPolicy: { maxFailedRecords: 5 } } });

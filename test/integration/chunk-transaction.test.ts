@@ -385,6 +385,14 @@ describe.each(CASES)('the chunk transaction on PostgreSQL $version, $format', ({
     },
   );
 
+  it('a session is prepared again, as for each index that one process loads', async () => {
+    const items = [{ row: 2, key: 'a' }];
+    const id = await planned([items]);
+    const client = await session();
+    await prepareSession(client, target);
+    expect((await commitChunk(client, id, 0, items)).result).toMatchObject({ succeeded: 1 });
+  });
+
   it('stops when the upload was closed, and writes nothing', async () => {
     const items = [{ row: 2, key: 'a' }];
     const id = await planned([items]);

@@ -46,14 +46,13 @@ export async function loadByIndexes(url: string, load: Load): Promise<UploadProg
     }),
   );
   const createDeps = (index: number): RunnerDeps => {
-    const { signal } = new AbortController();
+    const controller = new AbortController();
+    const { signal } = controller;
     const log = createRecordingLog();
     const limits = { retrySeconds: 20, stallSeconds: DEFAULTS.stallSeconds };
-    const session = createSession({
-      database: { uri: url },
-      ...{ uploadId: id, role: `process-${index}`, signal, log },
-      ...limits,
-    });
+    const openSession = (role: string, ended: AbortSignal) =>
+      createSession({ database: { uri: url }, ...{ uploadId: id, role, signal: ended, log }, ...limits });
+    const session = openSession(`process-${index}`, signal);
     cleanup.defer(() => session.close());
     const config = {
       ...{ uploadId: id, attempt: 1, namespace: 'n', parallelism: 1, inlineLimitBytes: 0 },
@@ -67,7 +66,17 @@ export async function loadByIndexes(url: string, load: Load): Promise<UploadProg
       },
       ...limits,
     };
-    return { config, session, sessions: [session], store, telemetry: NO_TELEMETRY, log, signal, stop: () => undefined };
+    return {
+      config,
+      session,
+      sessions: [session],
+      store,
+      telemetry: NO_TELEMETRY,
+      log,
+      signal,
+      openSession,
+      stop: (fault) => controller.abort(fault),
+    };
   };
   await planUpload(createDeps(0), (await withClient(url, (client) => readUpload(client, id)))!);
   await withClient(url, (client) =>

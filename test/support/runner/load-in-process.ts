@@ -120,7 +120,8 @@ async function withDeps<T>(
   }: { id: string; store: FileStore; attempt: number; completionIndex?: number; count?: number },
   work: (deps: RunnerDeps) => Promise<T>,
 ): Promise<T> {
-  const { signal } = new AbortController();
+  const controller = new AbortController();
+  const { signal } = controller;
   const config: RunnerConfig = {
     uploadId: id,
     attempt,
@@ -138,17 +139,17 @@ async function withDeps<T>(
     datadog: false,
     logLevel: 'warn',
   };
-  const sessions = Array.from({ length: count }, (_, i) =>
+  const openSession = (role: string, ended: AbortSignal) =>
     createSession({
       database: { uri: url },
       uploadId: id,
-      role: `process-${completionIndex}-${i}`,
+      role,
       retrySeconds: config.retrySeconds,
       stallSeconds: config.stallSeconds,
-      signal,
+      signal: ended,
       log: SILENT,
-    }),
-  );
+    });
+  const sessions = Array.from({ length: count }, (_, i) => openSession(`process-${completionIndex}-${i}`, signal));
   try {
     return await work({
       config,
@@ -158,7 +159,8 @@ async function withDeps<T>(
       telemetry: NO_TELEMETRY,
       log: SILENT,
       signal,
-      stop: () => undefined,
+      openSession,
+      stop: (fault) => controller.abort(fault),
     });
   } finally {
     await Promise.all(sessions.map((session) => session.close()));
