@@ -82,8 +82,8 @@ describe('a certification file', () => {
 
   it('processed by one index alone as far as it helps, then by all at once', async () => {
     const url = await newTarget();
-    const data = certifications(60_000, 4);
-    const id = await planForTwoIndexes(url, 'helped.csv', { file: data.file, chunkRecords: 500 });
+    const data = certifications(120_000, 4);
+    const id = await planForTwoIndexes(url, 'helped.csv', { file: data.file, chunkRecords: 1000 });
     expect(await processAtOnce(url, id, [0])).toEqual([0]);
     const { rows } = await withClient(url, (client) =>
       client.query<{ chunk_number: number }>(
@@ -101,11 +101,11 @@ describe('a certification file', () => {
 
   it("helped until the database fails on the others' chunks, which is no failure of the index that helps", async () => {
     const url = await newTarget();
-    const data = certifications(60_000, 5);
-    const id = await planForTwoIndexes(url, 'hindered.csv', { file: data.file, chunkRecords: 500 });
+    const data = certifications(120_000, 5);
+    const id = await planForTwoIndexes(url, 'hindered.csv', { file: data.file, chunkRecords: 1000 });
     await withClient(url, (client) =>
       client.query(`CREATE FUNCTION hinder() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        IF NEW.row_number > 31000 THEN RAISE SQLSTATE '57P03'; END IF; RETURN NEW; END $$;
+        IF NEW.row_number > 61000 THEN RAISE SQLSTATE '57P03'; END IF; RETURN NEW; END $$;
         CREATE TRIGGER hinder BEFORE INSERT ON certifications FOR EACH ROW EXECUTE FUNCTION hinder()`),
     );
     const env = { BATCH_UPLOAD_RETRY_SECONDS: '0' };
