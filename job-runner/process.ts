@@ -59,7 +59,10 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   const rolledBack = upload.request.mode === 'Validate';
   if (found.oid !== undefined && !rolledBack) await expectSameTable(deps, { id: upload.id, table, oid: found.oid });
   const target = describeTarget(schema, { rolledBack, absent, found });
-  for (const each of sessions) each.prepareBy((client) => prepareSession(client, target));
+  // Chunks whose keys go into the ledger are tried and rolled back. Those of several pods block each other the more often,
+  // the more sessions there are.
+  const loading = target.keys && indexes > 1 ? sessions.slice(0, 1) : sessions;
+  for (const each of loading) each.prepareBy((client) => prepareSession(client, target));
   const encodings = columnTypes && chooseEncodings(schema, columnTypes);
   const format = encodings ? 'binary' : 'text';
   log.info({ index: config.completionIndex, ...run, format }, 'processing');
@@ -74,13 +77,25 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
     typedValues: plan.format?.typedValues ?? false,
     ...(plan.format?.type === 'ndjson' ? { malformedFault: JSON_FAULT } : {}),
   });
-  const buffers = Array.from({ length: sessions.length + 1 }, () => createGroupBuffers(upload.id, format));
+  const buffers = Array.from({ length: loading.length + 1 }, () => createGroupBuffers(upload.id, format));
   // A pod may come to load more than its own index, when it helps.
   const seen = target.byKey && new SeenKeys(target.byKey.probe.columns, plan.totalRecords);
   // Each chunk whose keys go into the ledger is written in its own transaction.
-  const pace = createPace(target.keys ? 1 : MOST_CHUNKS, sessions.length);
+  const pace = createPace(target.keys ? 1 : MOST_CHUNKS, loading.length);
   const reads = { retries: object?.retries ?? 0 };
-  const context = { ...deps, preparer, upload, object, target, columnTypes, seen, pace, buffers, reads };
+  const context = {
+    ...deps,
+    sessions: loading,
+    preparer,
+    upload,
+    object,
+    target,
+    columnTypes,
+    seen,
+    pace,
+    buffers,
+    reads,
+  };
   await processRange(context, run, chooseOwn);
   log.info({ index: config.completionIndex }, 'processed');
   if (indexes > 1) await helpOthers(context);
