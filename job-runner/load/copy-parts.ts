@@ -8,7 +8,7 @@ import { attempt } from './savepoints.ts';
 import type { WriteOptions } from './stage-records.ts';
 import { explainRefusal, type WriteOutcome } from './write-outcome.ts';
 
-/** So many rows are tried behind a refused one, at least. */
+/** At least so many rows are tried together behind a refused one. */
 const FEW = 16;
 
 interface Copy {

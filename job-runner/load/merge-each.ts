@@ -50,7 +50,7 @@ const TRIED = '"rows tried"';
 const [STATE, COLUMN, CONSTRAINT, CONTEXT, MESSAGE] = ['state', 'column', 'constraint', 'context', 'message'].map(
   (name) => pg.escapeIdentifier(`${name} of the error`),
 );
-/** What triggers may have changed for the rows behind; comparing is much cheaper than setting all of it again. */
+/** Triggers may have changed these settings for the rows behind. Comparing is much cheaper than setting all of them again. */
 const SETTINGS = `concat_ws(',', current_user, ${['search_path', 'client_encoding', 'datestyle', 'timezone']
   .concat('standard_conforming_strings', 'lc_monetary', 'intervalstyle', 'array_nulls')
   .concat('statement_timeout', 'lock_timeout')

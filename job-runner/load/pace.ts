@@ -21,7 +21,7 @@ const MOST_BYTES_OF_POD = 4 * 1024 * 1024;
 const WEIGHT = 0.3;
 const PROBES_FROM = 0.25;
 const ASKS_FROM = 0.125;
-/** So many chunks are merged after transactions that blocked each other, which probably meet again. */
+/** After transactions that blocked each other this many chunks are merged, since the transactions probably meet again. */
 const CHUNKS_OF_MERGE = 16;
 
 export interface Pace {

@@ -13,7 +13,7 @@ import type { RowBuffer } from '#runner/processor/row-buffer.ts';
 const MOST_SLOTS = 4 * 1024 * 1024;
 const FEWEST_SLOTS = 1024;
 const FULL = 2 / 3;
-/** So many keys are hashed before any is looked up: a processor then waits for several slots at a time. */
+/** This many keys are hashed before any of them is looked up, so that a processor waits for several slots at a time. */
 const BATCH = 512;
 
 const TAB = 0x09;

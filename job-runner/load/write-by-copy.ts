@@ -25,7 +25,7 @@ import { ALL_WRITTEN, emptyOutcome, type WriteOutcome } from './write-outcome.ts
 
 const UNIQUE_VIOLATION = '23505';
 /**
- * For each row that COPY names it costs five round trips; a row that is merged costs the server four times as much as one
+ * Each row that COPY names costs five round trips, and a row that is merged costs the server four times as much as one
  * that is copied. PostgreSQL keeps up to 64 subtransactions of a transaction at hand.
  */
 const MOST_REFUSALS = 16;
@@ -166,7 +166,7 @@ async function withholdUnreferenced(copying: Copying): Promise<boolean> {
 }
 
 /**
- * Which keys are equal, and which row comes first of them, only the triggers know that change keys.
+ * Where triggers may change keys, only they know which keys are equal, and which row comes first of them.
  * @throws RowsNotCopied
  */
 async function expectKeysStay({ client, target }: CopyOptions): Promise<void> {

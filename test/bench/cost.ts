@@ -1,5 +1,5 @@
 /**
- * What a load costs the server besides CPU: WAL, buffers, transactions and waits, as PostgreSQL counts them itself, and
+ * Reads what a load costs the server besides CPU: WAL, buffers, transactions and waits, as PostgreSQL counts them itself, and
  * round trips, as a proxy between the contestant and the server counts them. Everything is of the whole server, on
  * which nothing else runs.
  */

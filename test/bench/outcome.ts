@@ -1,4 +1,4 @@
-/** What a load must leave in the ledger and in the table, by what the generator put into the files. */
+/** Says what a load must leave in the ledger and in the table, by what the generator put into the files. */
 import type { BenchFile } from './files.ts';
 import type { Policy, Stored } from './tables.ts';
 

@@ -54,7 +54,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     ([true, false] as const).flatMap((owner) => (['text', 'citext'] as const).map((type) => ({ policy, owner, type }))),
   );
 
-  // The filter of keys does not know citext's equal keys, and COPY is in its text format.
+  // No binary encoding knows citext, so that COPY is in its text format there.
   it.each(cases)('a key of type $type, $policy, owner columns: $owner', async ({ policy, owner, type }) => {
     await withClient(url, (client) =>
       client.query(`CREATE EXTENSION IF NOT EXISTS citext;

@@ -1,4 +1,4 @@
-/** What a million records cost the client and the server, in one table for both target tables. */
+/** Measures what a million records cost the client and the server, in one table for both target tables. */
 import { createCopy } from '../contestants/copy.ts';
 import { createRunner } from '../contestants/runner.ts';
 import { countOnStage, withCost } from '../cost.ts';

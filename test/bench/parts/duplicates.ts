@@ -1,4 +1,4 @@
-/** What duplicates cost. In the file half of them repeat a record near by, and half repeat a record anywhere before. */
+/** Measures what duplicates cost. In the file half of them repeat a record near by, and half repeat a record anywhere before. */
 import { copyFile } from '../contestants/copy.ts';
 import { createRunner } from '../contestants/runner.ts';
 import { certificationFile } from '../files.ts';

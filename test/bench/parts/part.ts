@@ -1,4 +1,4 @@
-/** What the parts of `make bench` have in common. */
+/** This is what the parts of `make bench` have in common. */
 import type { OtherName } from '../contestants/others.ts';
 import type { Contestant } from '../harness.ts';
 

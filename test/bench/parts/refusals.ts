@@ -1,4 +1,4 @@
-/** What records cost that the table refuses. A table with a constraint is compared with itself without refusals. */
+/** Measures what records cost that the table refuses. A table with a constraint is compared with itself without refusals. */
 import { createRunner } from '../contestants/runner.ts';
 import { certificationFile } from '../files.ts';
 import type { Contestant } from '../harness.ts';
