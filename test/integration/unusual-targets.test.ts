@@ -190,13 +190,14 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   });
 
   it('settings of a role reach no session of a load', async () => {
-    await run(`ALTER ROLE app SET statement_timeout = '20ms'; ALTER ROLE app SET lock_timeout = '20ms';
-      ALTER ROLE app SET idle_session_timeout = '20ms'; ALTER ROLE app SET synchronous_commit = off;
+    // A second is more than a busy machine needs from the login to the statement that sets these aside.
+    await run(`ALTER ROLE app SET statement_timeout = '1s'; ALTER ROLE app SET lock_timeout = '1s';
+      ALTER ROLE app SET idle_session_timeout = '1s'; ALTER ROLE app SET synchronous_commit = off;
       ALTER ROLE app SET datestyle = 'SQL, DMY'; ALTER ROLE app SET client_encoding = 'LATIN1';
       ALTER ROLE app SET timezone = 'Asia/Tokyo'; ALTER ROLE app SET intervalstyle = 'sql_standard'`);
     const client = await connect({ uri: url.replace('postgres:postgres@', 'app:app@'), applicationName: 'test' });
-    await client.query('SELECT pg_sleep(0.1)');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await client.query('SELECT pg_sleep(1.2)');
+    await new Promise((resolve) => setTimeout(resolve, 1200));
     const { rows } = await client.query(
       `SELECT name, setting FROM pg_settings WHERE source <> 'session' AND context <> 'internal' AND name IN
          ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'synchronous_commit', 'DateStyle', 'TimeZone', 'IntervalStyle')`,
