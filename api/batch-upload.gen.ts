@@ -1,7 +1,7 @@
 /** Generated from crds/batchuploads.yaml (v1alpha1) by `make generate`; do not edit. */
 
 /**
- * spec says what to load and how. Only parallelism, the limits of errorPolicy and retryGeneration can be changed later; to change anything else, create another BatchUpload.
+ * spec says what to load and how. Only suspend, cancel, parallelism, activeDeadlineSeconds, the times to live, the limits of errorPolicy and retryGeneration can be changed later; to change anything else, create another BatchUpload.
  */
 export interface BatchUploadSpec {
   /**
@@ -253,6 +253,26 @@ export interface BatchUploadSpec {
    */
   retryGeneration?: number;
   /**
+   * suspend stops the upload while the value is true: its pods are ended, and no new one is made. Chunks that are committed stay committed. When the value is false again, the upload goes on where it was. An upload that is created suspended is accepted only then, by the RecordSchema of that time. The default is false.
+   */
+  suspend?: boolean;
+  /**
+   * cancel ends an upload that has not ended yet, for good: the phase becomes Cancelled, and the condition Failed has the reason Cancelled. Records that are loaded stay in the table, and the counts say how many they are. A cancelled upload cannot be resumed or tried again. The value cannot be taken back. The default is false.
+   */
+  cancel?: boolean;
+  /**
+   * activeDeadlineSeconds is the time, in seconds, for which pods may work on an attempt of the upload. Only time counts in which a pod of the upload runs, and not the time for which the upload waits or is suspended. After that time the upload ends as Failed with reason DeadlineExceeded, and what was loaded until then stays. A retry has the whole time again. When absent, the time is not limited.
+   */
+  activeDeadlineSeconds?: number;
+  /**
+   * ttlSecondsAfterFinished is the time, in seconds, after which this BatchUpload is deleted once it has ended. The ledger keeps its counts and its failed records. When absent, the BatchUpload stays.
+   */
+  ttlSecondsAfterFinished?: number;
+  /**
+   * ttlSecondsAfterFailed takes the place of ttlSecondsAfterFinished for an upload that has failed, so that somebody has the time to look at it. A cancelled upload has not failed in this sense.
+   */
+  ttlSecondsAfterFailed?: number;
+  /**
    * target says which database the records are loaded into. When absent, the database of the Secret batch-upload-database is used.
    */
   target?: {
@@ -277,9 +297,9 @@ export interface BatchUploadStatus {
    */
   observedGeneration?: number;
   /**
-   * phase summarises for people where the upload is: Pending (not accepted yet; the Accepted condition says why), Queued (another upload loads the same content), Planning (the file is read to find its records), Processing (chunks are loaded), Complete or Failed. Programs read the conditions instead.
+   * phase summarises for people where the upload is: Pending (not accepted yet; the Accepted condition says why), Queued (another upload loads the same content), Planning (the file is read to find its records), Processing (chunks are loaded), Suspended (spec.suspend is true), Complete, Failed or Cancelled (spec.cancel has ended the upload). Programs read the conditions instead.
    */
-  phase?: 'Pending' | 'Queued' | 'Planning' | 'Processing' | 'Complete' | 'Failed';
+  phase?: 'Pending' | 'Queued' | 'Planning' | 'Processing' | 'Suspended' | 'Complete' | 'Failed' | 'Cancelled';
   /**
    * message tells people the most important thing to know about the upload now.
    */
@@ -289,7 +309,7 @@ export interface BatchUploadStatus {
    */
   conditions?: {
     /**
-     * type is what the condition is about. Accepted: the database, the schema and the target are in order. Planned: the file was read and cut into chunks. Progressing: the file is being read or loaded. Degraded: something is in the way, and the upload goes on when that is mended. Suspended: something has suspended the upload's Job, and the upload goes on when the Job is resumed. Complete, Failed: the upload has ended.
+     * type is what the condition is about. Accepted: the database, the schema and the target are in order. Planned: the file was read and cut into chunks. Progressing: the file is being read or loaded. Degraded: something is in the way, and the upload goes on when that is mended. Suspended: spec.suspend is true, or something has suspended the upload's Job; the upload goes on when that is taken back. Complete, Failed: the upload has ended; a cancelled one counts as Failed, with reason Cancelled.
      */
     type: 'Accepted' | 'Planned' | 'Progressing' | 'Degraded' | 'Suspended' | 'Complete' | 'Failed';
     /**
@@ -401,6 +421,10 @@ export interface BatchUploadStatus {
     updated?: number;
   };
   /**
+   * parallelism is the number of sessions of the database that the pods of the upload have now, as far as their Job says. kubectl scale and autoscalers read the number.
+   */
+  parallelism?: number;
+  /**
    * progress is the share of processed records, such as 42%, rounded down. 100% is only said of an upload that is Complete.
    */
   progress?: string;
@@ -480,7 +504,7 @@ export interface BatchUploadStatus {
    */
   startTime?: string;
   /**
-   * completionTime is the time at which the upload ended as Complete or Failed.
+   * completionTime is the time at which the upload ended as Complete, Failed or Cancelled.
    */
   completionTime?: string;
 }

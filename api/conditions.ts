@@ -145,10 +145,12 @@ export const REASONS = {
   /** The database that the Secret names now has no ledger row of this upload. */
   LedgerRowMissing: 'LedgerRowMissing',
   // Suspended = True, and Progressing = False with the same reason
-  /** Something has suspended the Job of the upload. */
+  /** spec.suspend is true. Accepted = False has this reason, too, where the upload was not accepted before. */
+  Suspended: 'Suspended',
+  /** Something other than spec.suspend has suspended the Job of the upload. */
   JobSuspended: 'JobSuspended',
   // Suspended = False
-  /** The Job of the upload was suspended and goes on. */
+  /** The upload was suspended and goes on. */
   Resumed: 'Resumed',
 
   // Degraded = False
@@ -173,6 +175,10 @@ export const REASONS = {
   NotFailed: 'NotFailed',
 
   // Failed = True, and Complete = False with the same reason
+  /** spec.cancel has ended the upload. Accepted = False has this reason, too, where the upload was not accepted before. */
+  Cancelled: 'Cancelled',
+  /** Pods have worked on the upload for longer than spec.activeDeadlineSeconds allows. */
+  DeadlineExceeded: 'DeadlineExceeded',
   /** More records failed than spec.errorPolicy allows. */
   TooManyFailedRecords: 'TooManyFailedRecords',
   /**

@@ -151,9 +151,10 @@ export function chooseIndexes(sizeBytes: number, { chunks, parallelism, inlineLi
   return Math.max(1, Math.min(waves * pods, MAX_INDEXES, chunks));
 }
 
-/** The contiguous range of chunk numbers that an index owns: [first, end). */
+/** The contiguous range of chunk numbers that an index owns: [first, end). An index beyond `indexes` owns none. */
 export function chunksOfIndex(index: number, indexes: number, chunks: number): { first: number; end: number } {
-  return { first: Math.floor((index * chunks) / indexes), end: Math.floor(((index + 1) * chunks) / indexes) };
+  const boundary = (number: number) => Math.floor((Math.min(number, indexes) * chunks) / indexes);
+  return { first: boundary(index), end: boundary(index + 1) };
 }
 
 /** The prefix of the keys of the copies of an upload's file. */

@@ -48,7 +48,7 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   const { plan } = upload;
   const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;
   const run = chunksOfIndex(config.completionIndex, indexes, plan.totalChunks);
-  if (plan.header === null || run.first === run.end) return;
+  if (plan.header === null || plan.totalChunks === 0) return;
   const { format: declared = {} } = upload.request;
   const schema = canonicalSchema(upload.schema, declared, plan.format ?? { type: 'csv' });
   const absent = findAbsentFields(schema, { header: plan.header, format: plan.format });
@@ -61,7 +61,8 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   const target = describeTarget(schema, { rolledBack, absent, found });
   // Chunks whose keys go into the ledger are tried and rolled back. Those of several pods block each other the more often,
   // the more sessions there are.
-  const loading = target.keys && indexes > 1 ? sessions.slice(0, 1) : sessions;
+  const isAlone = indexes === 1 && config.completionIndex === 0;
+  const loading = target.keys && !isAlone ? sessions.slice(0, 1) : sessions;
   for (const each of loading) each.prepareBy((client) => prepareSession(client, target));
   const encodings = columnTypes && chooseEncodings(schema, columnTypes);
   const format = encodings ? 'binary' : 'text';
@@ -98,7 +99,8 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   };
   await processRange(context, run, chooseOwn);
   log.info({ index: config.completionIndex }, 'processed');
-  if (indexes > 1) await helpOthers(context);
+  // Also the only index of a plan gets others beside it, when spec.parallelism is raised.
+  await helpOthers(context);
   await completePending(context);
 }
 

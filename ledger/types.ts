@@ -147,6 +147,10 @@ export interface UploadProgress {
   completedAt: Date | null;
   failureReason: string | null;
   failureMessage: string | null;
+  /** The time for which pods work is being counted. */
+  isActive: boolean;
+  /** The time for which pods have worked on this attempt, in ms, as far as it was counted. */
+  activeMs: number;
 }
 
 /** A range of the file's records: bytes [startByte, endByte) of the file or of its canonical copy. */

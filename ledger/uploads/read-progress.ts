@@ -1,5 +1,6 @@
 import type { ClientBase, QueryResultRow } from 'pg';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
+import { activeMsSql } from './count-active-time.ts';
 import { countedAuditsSql } from './counted-audits.ts';
 
 /**
@@ -12,6 +13,7 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
             u.s3_version_id, u.total_records::float8 AS total_records, u.total_chunks, u.total_indexes,
             u.source_format, u.work_bucket,
             u.started_at, u.planned_at, u.completed_at, u.failure_reason, u.failure_message,
+            t.active_since IS NOT NULL AS is_active, coalesce(${activeMsSql('t')}, 0)::float8 AS active_ms,
             u.request->>'mode' IS NOT DISTINCT FROM 'Validate' AS validate_only,
             coalesce(u.schema->'primaryKey', '[]') = '[]' AS appends,
             coalesce(u.schema->'primaryKey', '[]') <> '[]' AND (
@@ -25,6 +27,7 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
               'updated', coalesce(h.updated_records, 0))) END AS same_as
      FROM batch_upload.batch_uploads u
      LEFT JOIN batch_upload.batch_uploads h ON h.id = u.same_as
+     LEFT JOIN batch_upload.batch_upload_active_times t ON t.batch_upload_id = u.id AND t.attempt = u.attempt
      CROSS JOIN LATERAL (
        SELECT count(*) FILTER (WHERE is_chunk)::float8 AS chunks_done,
               coalesce(sum(records_in_chunk), 0)::float8 AS processed,
@@ -72,6 +75,8 @@ function toProgress(row: QueryResultRow): UploadProgress {
     completedAt: row.completed_at,
     failureReason: row.failure_reason,
     failureMessage: row.failure_message,
+    isActive: row.is_active,
+    activeMs: row.active_ms,
   };
 }
 

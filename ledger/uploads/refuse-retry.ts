@@ -7,6 +7,7 @@ export function refuseRetry({
   keepsKeys,
   chunksDone,
 }: Pick<UploadProgress, 'failureReason' | 'workBucket' | 'keepsKeys' | 'chunksDone'>): string | null {
+  if (failureReason === 'Cancelled') return 'it was cancelled';
   if (failureReason === 'SourceChanged') return 'the object is no longer the one that was to be loaded';
   // The cleanup may be removing the copy at this moment.
   if (workBucket !== null) return 'its file was copied to be read, and the copy is removed when an upload ends';

@@ -11,11 +11,13 @@ import type { KubeClient } from '#kube/types.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
+import { countActiveTime } from '#ledger/uploads/count-active-time.ts';
 import { completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
 import type { JobInput, NewJob } from '#operator/jobs/pod-template.ts';
+import { sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
 import { buildProcessJob } from '#operator/jobs/process-job.ts';
 import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { type AcceptInput, acceptUpload, explainFault } from './accept-upload.ts';
@@ -68,6 +70,8 @@ async function applyAction(deps: ApplyDeps, input: ApplyInput, action: Action): 
       return setParallelism(deps, input, action);
     case 'expireJob':
       return expireJob(deps, input, action);
+    case 'countTime':
+      return countTime(input, action);
     case 'complete':
       return complete(deps, input);
     case 'dequeue':
@@ -123,7 +127,7 @@ async function createJob(
   const { namespace, uid } = upload.metadata;
   const serviceAccount = await deps.findServiceAccount(namespace);
   const input: JobInput = { upload, attempt: row!.attempt, settings, serviceAccount, recreated };
-  const job = kind === 'plan' ? buildPlanJob(input) : buildProcessJob(input, row!.totalIndexes ?? 1);
+  const job = kind === 'plan' ? buildPlanJob(input) : buildProcessJob(input, sizeOfLoad(row!));
   try {
     await client.create(JOBS, job, { signal });
     onCreate(job.metadata.name);
@@ -173,24 +177,27 @@ function refused(error: unknown, kind: RunnerCommand): Outcome | null {
 async function deleteJob(
   { client, log }: ApplyDeps,
   { upload, onRecreate, signal }: ApplyInput,
-  { job, because }: Extract<Action, { type: 'deleteJob' }>,
+  { job, because, recreated }: Extract<Action, { type: 'deleteJob' }>,
 ): Promise<Outcome> {
   const { namespace } = upload.metadata;
   log.info({ namespace, job: job.name, because }, 'deleting a Job');
   // The precondition spares a Job of the same name that was created after this one was observed.
   const options = { propagationPolicy: 'Background', preconditions: { uid: job.uid }, signal } as const;
   await client.delete(JOBS, { namespace, name: job.name }, options);
-  onRecreate(job.recreated + 1);
+  onRecreate(recreated);
   return { type: 'done' };
 }
 
 async function setParallelism(
   { client }: ApplyDeps,
   { upload, signal }: ApplyInput,
-  { job, parallelism }: Extract<Action, { type: 'setParallelism' }>,
+  { job, parallelism, completions }: Extract<Action, { type: 'setParallelism' }>,
 ): Promise<Outcome> {
   const applied = { [ANNOTATIONS.parallelism]: String(parallelism) };
-  const patch = { metadata: { annotations: applied }, spec: { parallelism } };
+  const patch = {
+    metadata: { annotations: applied },
+    spec: { parallelism, ...(completions === null ? {} : { completions }) },
+  };
   return patchJob(client, { upload, job, patch, signal });
 }
 
@@ -201,6 +208,15 @@ async function expireJob(
 ): Promise<Outcome> {
   const patch = { spec: { ttlSecondsAfterFinished: settings.jobTtlSeconds } };
   return patchJob(client, { upload, job, patch, signal });
+}
+
+async function countTime(
+  { upload, database, row }: ApplyInput,
+  { isActive }: Extract<Action, { type: 'countTime' }>,
+): Promise<Outcome> {
+  const { attempt } = row!;
+  await database!.run((client) => countActiveTime(client, { id: upload.metadata.uid, attempt, isActive }));
+  return { type: 'done' };
 }
 
 async function patchJob(

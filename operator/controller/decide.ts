@@ -10,6 +10,7 @@
  * | absent      | no              | schema                             | accept             | Pending, then Planning |
  * | absent      | yes             |                                    |                    | as before, Degraded |
  * | absent      | yes             | a standby was promoted that lacked it | as if not accepted | as if not accepted |
+ * | Planning, Queued, Processing |  | spec.cancel, spec.suspend, deadline | see lifecycle-policy.ts | Cancelled, Suspended, Failed |
  * | Planning    |                 | plan Job missing                   | create it          | Planning   |
  * | Planning    |                 | plan Job complete                  | delete, recreate   | Planning   |
  * | Planning    |                 | plan Job failed                    | fail               | Planning, then Failed |
@@ -41,6 +42,7 @@ import { checkColumns, checkSchema } from './accept-policy.ts';
 import { findFailing } from './failing-pod-policy.ts';
 import { conditionReason } from './failure-policy.ts';
 import { type JobPlan, neededKind, planJob, replaceHindered, unfinishedJobs } from './job-policy.ts';
+import { countTime, haltRunning, haltUnaccepted, suspendUpload } from './lifecycle-policy.ts';
 import { decideRetry } from './retry-policy.ts';
 import { findStuck } from './stuck-pod-policy.ts';
 import type { Action, Decision, Observed, View } from './types.ts';
@@ -60,14 +62,17 @@ export function decide(observed: Observed): Decision {
   const accepted = isTrue(upload.status, 'Accepted');
   switch (ledger.state) {
     case 'unreachable':
-      return accepted ? unobserved(observed, ledger.why) : wait(observed, ledger.why);
-    case 'outdated':
-      return {
-        ...(accepted ? unobserved(observed, ledger.why) : wait(observed, ledger.why)),
-        actions: [{ type: 'migrate' }],
-      };
+      return accepted ? withoutLedger(observed, ledger.why) : (haltUnaccepted(observed) ?? wait(observed, ledger.why));
+    case 'outdated': {
+      const halted = accepted ? null : haltUnaccepted(observed);
+      if (halted) return halted;
+      const decision = accepted ? withoutLedger(observed, ledger.why) : wait(observed, ledger.why);
+      return { ...decision, actions: [...decision.actions, { type: 'migrate' }] };
+    }
     case 'absent':
-      return accepted && !ledger.wasLost ? unobserved(observed, rowMissing()) : acceptOrWait(observed);
+      return accepted && !ledger.wasLost
+        ? withoutLedger(observed, rowMissing())
+        : (haltUnaccepted(observed) ?? acceptOrWait(observed));
     case 'row':
       return decideRow(observed, ledger.row);
     default:
@@ -78,13 +83,14 @@ export function decide(observed: Observed): Decision {
 function decideRow(observed: Observed, row: UploadProgress): Decision {
   switch (row.status) {
     case 'Planning':
-      return work(observed, { kind: 'planning', row }, planJob(observed, row));
+      return decideRunning(observed, { kind: 'planning', row }, null);
     case 'Queued': {
       const queued = withoutActions({ kind: 'queued', row });
-      return isRunning(row.sameAs?.status) ? queued : { ...queued, actions: [{ type: 'dequeue' }] };
+      const next: Decision = isRunning(row.sameAs?.status) ? queued : { ...queued, actions: [{ type: 'dequeue' }] };
+      return haltRunning(observed, { kind: 'queued', row }) ?? next;
     }
     case 'Processing':
-      return work(observed, { kind: 'processing', row }, endOf(observed, row) ?? planJob(observed, row));
+      return decideRunning(observed, { kind: 'processing', row }, endOf(observed, row));
     case 'Complete':
       return withoutActions({ kind: 'complete', row });
     case 'Failed':
@@ -98,6 +104,12 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
     default:
       throw new Error(row.status satisfies never);
   }
+}
+
+/** @param end what is to be done because every record is counted, or too many have failed; null while neither is so. */
+function decideRunning(observed: Observed, view: View & { row: UploadProgress }, end: JobPlan | null): Decision {
+  const halted = end ? null : haltRunning(observed, view);
+  return halted ?? work(observed, view, end ?? planJob(observed, view.row));
 }
 
 function decideFailed(observed: Observed, row: UploadProgress): Decision {
@@ -140,12 +152,14 @@ function work(observed: Observed, view: View & { row: UploadProgress }, plan: Jo
   // The sessions of a suspended Job end with its pods, and the upload would not go on when they get their locks.
   const waiting = job?.suspended ? null : explainWaits(observed.waits);
   const degraded = plan.degraded ?? failing ?? stuck ?? waiting ?? observed.databaseBusy?.why ?? null;
+  const time = countTime(observed, view.row);
   return {
-    actions: [...plan.actions, ...replaceHindered(observed, job, degraded)],
+    actions: [...plan.actions, ...replaceHindered(observed, job, degraded), ...time.actions],
     view,
     degraded,
     requeueAfterMs: earliest(
       plan.requeueAfterMs,
+      time.requeueAfterMs,
       checkAfterMs,
       failingForMs,
       observed.databaseBusy?.forMs ?? null,
@@ -163,7 +177,7 @@ function leave(observed: Observed, view: View): Decision {
   const { namespace } = observed.upload.metadata;
   const jobs = unfinishedJobs(Object.values(observed.jobs));
   return {
-    actions: jobs.map((job) => ({ type: 'deleteJob', job, because: 'the namespace is being deleted' })),
+    actions: jobs.map((job) => ({ type: 'deleteJob', job, because: 'the namespace is being deleted', recreated: 0 })),
     view,
     degraded: {
       reason: 'NamespaceTerminating',
@@ -181,7 +195,7 @@ function stop(observed: Observed, row: UploadProgress, why: { reason: string; me
   if (left > 0) return { ...withoutActions({ kind: 'stopping', row }), requeueAfterMs: left };
   return {
     ...withoutActions(failed),
-    actions: unfinished.map((job) => ({ type: 'deleteJob', job, because: 'the upload has failed' })),
+    actions: unfinished.map((job) => ({ type: 'deleteJob', job, because: 'the upload has failed', recreated: 0 })),
   };
 }
 
@@ -201,8 +215,10 @@ function wait(observed: Observed, why: UploadExplanation): Decision {
   return { ...withoutActions({ kind: 'waiting', why }), requeueAfterMs: observed.waitingMs };
 }
 
-function unobserved(observed: Observed, why: UploadExplanation): Decision {
-  return { ...withoutActions({ kind: 'unobserved' }), degraded: why, requeueAfterMs: observed.waitingMs };
+/** The Jobs of an accepted upload go on without the operator, unless the upload is suspended. */
+function withoutLedger(observed: Observed, why: UploadExplanation): Decision {
+  const known = observed.upload.spec.suspend ? suspendUpload(observed, null) : withoutActions({ kind: 'unobserved' });
+  return { ...known, degraded: why, requeueAfterMs: observed.waitingMs };
 }
 
 function withoutActions(view: View): Decision {

@@ -6,7 +6,7 @@ import type { UploadExplanation } from '#api/explanation.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import { count } from '#common/text.ts';
 import type { UploadProgress } from '#ledger/types.ts';
-import { processParallelism } from '#operator/jobs/process-job.ts';
+import { podsOfLoad, sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
 import { explainFailure } from './failure-policy.ts';
 import type { Action, JobView, Observed } from './types.ts';
 
@@ -41,10 +41,10 @@ export function planJob(observed: Observed, row: UploadProgress): JobPlan {
     case 'complete': {
       const wait = recreationDelayMs(job.recreated) - job.stateMs;
       if (wait > 0) return { ...NOTHING, requeueAfterMs: wait };
-      return { ...NOTHING, actions: [{ type: 'deleteJob', job, because: 'it ended while work was left' }] };
+      return { ...NOTHING, actions: [remake(job, 'it ended while work was left')] };
     }
     case 'none': {
-      const plan = kind === 'process' ? followParallelism(observed, row, job) : NOTHING;
+      const plan = followParallelism(observed, row, job);
       const deleted = sayDeleted(observed);
       if (deleted === null) return plan;
       return { ...plan, degraded: plan.degraded ?? deleted.degraded, requeueAfterMs: deleted.forMs };
@@ -86,14 +86,22 @@ function jobDeleted(namespace: string, times: number): UploadExplanation {
 
 /**
  * The Job's parallelism is set when the operator's own wish has changed. Where something else has changed the Job, a program that
- * restores each change would fight with another one for ever.
+ * restores each change would fight with another one for ever. A Job whose pods have more sessions than the upload may have is made
+ * again with other pods. While the file is planned, one pod is enough.
  */
 function followParallelism({ upload }: Observed, row: UploadProgress, job: JobView): JobPlan {
+  // The plan Job of an earlier release has no such note, and its pods do not help each other.
+  if (row.plannedAt === null || (job.kind === 'plan' && job.appliedParallelism === null)) return NOTHING;
   const { sessionsPerPod } = job;
   const wanted = upload.spec.parallelism;
-  const parallelism = processParallelism(wanted, { totalIndexes: row.totalIndexes ?? 1, sessionsPerPod });
+  if (wanted < sessionsPerPod) {
+    return { ...NOTHING, actions: [remake(job, 'its pods have more sessions than spec.parallelism says by now')] };
+  }
+  const parallelism = podsOfLoad(wanted, { size: sizeOfLoad(row), sessionsPerPod });
   if ((job.appliedParallelism ?? job.parallelism) !== parallelism) {
-    return { ...NOTHING, actions: [{ type: 'setParallelism', job, parallelism }] };
+    // Kubernetes takes other completions only where they are equal to the parallelism.
+    const completions = parallelism > job.completions ? parallelism : null;
+    return { ...NOTHING, actions: [{ type: 'setParallelism', job, parallelism, completions }] };
   }
   if (job.parallelism === parallelism) return NOTHING;
   return {
@@ -132,7 +140,12 @@ export function replaceHindered(
     ({ job: name, phase, deleting }) => name === job.name && phase === 'Running' && !deleting,
   );
   if (isWorking && degraded.reason !== 'PodsFailing') return [];
-  return [{ type: 'deleteJob', job, because: 'its pods are hindered, and the chart has other values now' }];
+  return [remake(job, 'its pods are hindered, and the chart has other values now')];
+}
+
+/** Deletes a Job that is then missing, and so is made again. */
+function remake(job: JobView, because: string): Action {
+  return { type: 'deleteJob', job, because, recreated: job.recreated + 1 };
 }
 
 export function nameTaken({ name }: { name: string }): UploadExplanation {

@@ -30,6 +30,7 @@ export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobVi
     active: status?.active ?? 0,
     succeeded: status?.succeeded ?? 0,
     failed: status?.failed ?? 0,
+    completions: spec?.completions ?? 1,
     parallelism: spec?.parallelism ?? 1,
     appliedParallelism: Number(metadata.annotations?.[ANNOTATIONS.parallelism]) || null,
     sessionsPerPod: readSessions(metadata.annotations?.[ANNOTATIONS.sessionsPerPod]),
@@ -136,6 +137,11 @@ function trimMetadata<T extends NonNullable<Job['metadata']>>(metadata: T): T {
 export function isPodOf(pod: Pod, namespace: string, jobs: ReadonlySet<string>): boolean {
   const owners = pod.metadata?.ownerReferences ?? [];
   return pod.metadata?.namespace === namespace && owners.some(({ uid }) => jobs.has(uid));
+}
+
+/** Says by the label and the namespace alone, also of a pod whose Job is deleted, that a pod may still work. */
+export function isUnfinished({ metadata, status }: Pod, namespace: string): boolean {
+  return metadata?.namespace === namespace && status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
 }
 
 /** The uid of the upload that a Job or pod works for; undefined for an object that is not the operator's. */

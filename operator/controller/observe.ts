@@ -29,7 +29,7 @@ import { explainFault } from './accept-upload.ts';
 import type { Caches } from './caches.ts';
 import { showColumns } from './columns-policy.ts';
 import { neededKind } from './job-policy.ts';
-import { isPodOf, viewJob, viewPod } from './job-view.ts';
+import { isPodOf, isUnfinished, viewJob, viewPod } from './job-view.ts';
 import { nextRate } from './progress-policy.ts';
 import { countDisruptions, lastCreation, lookAt } from './sightings.ts';
 import { hasNoPods } from './stuck-pod-policy.ts';
@@ -118,6 +118,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       schema: ledger.state === 'absent' ? (caches.schemas.get(`${namespace}/${name}`)?.spec ?? null) : null,
       jobs,
       pods,
+      endingPods: caches.podsOf(uid).filter((pod) => isUnfinished(pod, namespace)).length,
       isTerminating: caches.isTerminating(namespace),
       creationRefused: creation?.message ?? null,
       created: row ? lastCreation(memory, jobName(uid, neededKind(row), row.attempt), clock) : null,

@@ -12,6 +12,7 @@ import { type ApplyDeps, applyActions } from './apply.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
 import { decide, STOPPING_MS } from './decide.ts';
+import { expiresInMs } from './expiry-policy.ts';
 import { unexpiredJobs, unfinishedJobs } from './job-policy.ts';
 import { viewAllJobs } from './job-view.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
@@ -40,7 +41,9 @@ type StatusClient = Pick<KubeClient, 'applyStatus'>;
 const MAX_ROUNDS = 3;
 /** Time in which the Jobs of a complete upload may still end by themselves. */
 const LINGER_MS = 30_000;
-/** Delay before another try to hold an upload that has changed since it was read. */
+/** A timer of Node cannot be longer than 24 days. */
+const LONGEST_TIMER_MS = 3_600_000;
+/** Delay before another try of something, where the upload has changed since it was read. */
 const HOLD_MS = 500;
 
 /** The wait grows by this share of the time for which the upload has waited, to so many times the first wait. */
@@ -240,6 +243,7 @@ async function finish(
   const unwrittenMs = await writeStatus(deps, { ...observed, ...decision }, { memory, signal });
   if (unwrittenMs === null && observed.ledger.state === 'row') memory.wentBack = false;
   const { kind } = decision.view;
+  if (kind === 'cancelled') return { requeueAfterMs: unwrittenMs ?? 0 };
   if (kind === 'complete' || kind === 'failed') {
     memory.database?.unwatch(memory.uid);
     deps.counters.forget(memory.uid);
@@ -328,6 +332,27 @@ function withNewestStatus(upload: BatchUpload, { written }: UploadMemory): Batch
   return { ...upload, status: written.status };
 }
 
+/** Deletes an ended upload when its time to live is over. Its row, its audit and its failed records stay in the ledger. */
+async function expireUpload(
+  { client, clock, log }: ReconcileDeps,
+  { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
+): Promise<ProcessResult> {
+  const leftMs = expiresInMs(upload, clock.now());
+  if (leftMs === null) return undefined;
+  if (leftMs > 0) return { requeueAfterMs: Math.min(leftMs, LONGEST_TIMER_MS) };
+  const { namespace, name, uid, resourceVersion } = upload.metadata;
+  // Somebody may have changed the time to live, or asked for a retry, since the upload was read.
+  const preconditions = { uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+  try {
+    await client.delete(BATCH_UPLOADS, { namespace, name }, { preconditions, signal });
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+    return { requeueAfterMs: HOLD_MS };
+  }
+  log.info({ key, uid }, 'deleted an upload whose time to live is over');
+  return undefined;
+}
+
 /** Removes the Jobs of an ended upload that do not end by themselves, then the copy of its file; writes no status. */
 export async function tidyUp(
   deps: ReconcileDeps,
@@ -343,7 +368,7 @@ export async function tidyUp(
   if (unfinished.length === 0) {
     if (isHeld(upload)) return cleanUpUpload(deps, { upload, memory: deps.memories.of(key, uid), signal });
     deps.memories.forget(key);
-    return undefined;
+    return expireUpload(deps, { key, upload, signal });
   }
   const memory = deps.memories.of(key, uid);
   // The time of the end is that of the database, whose clock may differ.
@@ -351,7 +376,9 @@ export async function tidyUp(
   const patience = upload.status?.phase === 'Complete' ? LINGER_MS : STOPPING_MS;
   const left = memory.tidyingSince + patience - deps.clock.monotonic();
   if (left > 0) return { requeueAfterMs: left };
-  const actions = unfinished.map((job) => ({ type: 'deleteJob', job, because: 'the upload has ended' }) as const);
+  const actions = unfinished.map(
+    (job) => ({ type: 'deleteJob', job, because: 'the upload has ended', recreated: 0 }) as const,
+  );
   await applyActions(deps, applied, actions);
   return undefined;
 }

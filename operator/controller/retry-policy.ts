@@ -6,6 +6,7 @@
  * | not greater than that of the last attempt |                                   | stays Failed              |
  * | greater                                   | has what another attempt needs    | gets one more attempt     |
  * | greater                                   | has not, or the file has changed  | stays Failed and says why |
+ * | greater, and spec.cancel is true          |                                   | stays Failed and says why |
  */
 import { findCondition, isFinished } from '#api/conditions.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
@@ -17,7 +18,7 @@ export type RetryDecision = { type: 'none' } | { type: 'retry'; generation: numb
 export function decideRetry({ spec }: BatchUpload, row: UploadProgress): RetryDecision {
   const { retryGeneration: generation = 0 } = spec;
   if (generation <= row.retryGeneration) return { type: 'none' };
-  const why = refuseRetry(row);
+  const why = spec.cancel ? 'spec.cancel is true' : refuseRetry(row);
   return why === null ? { type: 'retry', generation } : { type: 'refused', why };
 }
 

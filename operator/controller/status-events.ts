@@ -11,8 +11,12 @@ export interface StatusEvent {
 const NORMAL: readonly [ConditionType, string][] = [
   ['Accepted', 'Accepted'],
   ['Planned', 'Planned'],
+  ['Suspended', 'Suspended'],
   ['Complete', 'Completed'],
 ];
+
+/** What the upload's own spec asks for is nothing that somebody has to mend. */
+const BY_SPEC = new Set(['Suspended', 'Cancelled']);
 
 export function eventsOf(before: BatchUploadStatus | undefined, after: BatchUploadStatus): StatusEvent[] {
   const events: StatusEvent[] = [];
@@ -21,7 +25,11 @@ export function eventsOf(before: BatchUploadStatus | undefined, after: BatchUplo
     if (message !== null) events.push({ type: 'Normal', reason, message });
   }
   const waits = findCondition(after, 'Accepted');
-  if (waits?.status === 'False' && waits.reason !== findCondition(before, 'Accepted')?.reason) {
+  if (
+    waits?.status === 'False' &&
+    !BY_SPEC.has(waits.reason) &&
+    waits.reason !== findCondition(before, 'Accepted')?.reason
+  ) {
     events.push({ type: 'Warning', reason: waits.reason, message: waits.message });
   }
   const degraded = findCondition(after, 'Degraded');
@@ -31,10 +39,18 @@ export function eventsOf(before: BatchUploadStatus | undefined, after: BatchUplo
   }
   const failed = findCondition(after, 'Failed');
   if (failed && becameTrue(before, after, 'Failed') !== null) {
-    events.push({ type: 'Warning', reason: 'Failed', message: `${failed.reason}: ${failed.message}` });
+    events.push(
+      failed.reason === 'Cancelled'
+        ? { type: 'Normal', reason: 'Cancelled', message: failed.message }
+        : { type: 'Warning', reason: 'Failed', message: `${failed.reason}: ${failed.message}` },
+    );
   }
   if (failed?.status === 'False' && findCondition(before, 'Failed')?.status === 'True') {
     events.push({ type: 'Normal', reason: 'Retried', message: failed.message });
+  }
+  const suspended = findCondition(after, 'Suspended');
+  if (suspended?.status === 'False' && findCondition(before, 'Suspended')?.status === 'True') {
+    events.push({ type: 'Normal', reason: 'Resumed', message: suspended.message });
   }
   return events;
 }

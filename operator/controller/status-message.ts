@@ -3,7 +3,7 @@ import type { UploadExplanation } from '#api/explanation.ts';
 import { count } from '#common/text.ts';
 import type { Counts, UploadProgress } from '#ledger/types.ts';
 import { neededKind } from './job-policy.ts';
-import type { Decision, Observed } from './types.ts';
+import type { Decision, Observed, View } from './types.ts';
 
 /** The message of the status: the most important fact at the moment. */
 export function describeMessage(
@@ -25,8 +25,12 @@ export function describeMessage(
       return describeQueued(view.row);
     case 'processing':
       return describeProcessing(view.row);
+    case 'suspended':
+      return explainSuspended(view).message;
+    case 'cancelled':
+      return CANCELLED_BEFORE;
     case 'stopping':
-      return 'The upload has failed, its pods are ending.';
+      return describeStopping(view.row);
     case 'complete':
       return describeCounts(view.row);
     case 'failed':
@@ -36,11 +40,29 @@ export function describeMessage(
   }
 }
 
-/** Explains why nothing moves when something has suspended the Job of a running upload; else null. */
+export const CANCELLED_BEFORE = 'The upload was cancelled before it was accepted. Nothing was loaded.';
+
+export function describeStopping({ failureReason }: UploadProgress): string {
+  return `The upload ${failureReason === 'Cancelled' ? 'is cancelled' : 'has failed'}, its pods are ending.`;
+}
+
+export function explainSuspended({
+  endingPods,
+}: Pick<Extract<View, { kind: 'suspended' }>, 'endingPods'>): UploadExplanation {
+  const ending =
+    endingPods > 0 ? ` ${count(endingPods, 'pod')} of it ${endingPods === 1 ? 'is' : 'are'} still ending.` : '';
+  return {
+    reason: 'Suspended',
+    message: `The upload is suspended (spec.suspend: true).${ending} It goes on where it was when spec.suspend is false again.`,
+  };
+}
+
+/** Explains why nothing moves when the upload is suspended, or something has suspended its Job; else null. */
 export function findSuspended({
   view,
   jobs,
 }: Pick<Observed, 'jobs'> & Pick<Decision, 'view'>): UploadExplanation | null {
+  if (view.kind === 'suspended') return explainSuspended(view);
   if (view.kind !== 'planning' && view.kind !== 'processing') return null;
   const job = jobs[neededKind(view.row)];
   if (!job?.suspended) return null;

@@ -8,6 +8,7 @@ import {
   type ConditionType,
   type ConditionUpdate,
   findCondition,
+  isTrue,
   type Reason,
   setCondition,
 } from '#api/conditions.ts';
@@ -19,7 +20,15 @@ import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { columnsOf } from './columns-policy.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
-import { describeCounts, describeMessage, describeQueued, findSuspended } from './status-message.ts';
+import {
+  CANCELLED_BEFORE,
+  describeCounts,
+  describeMessage,
+  describeQueued,
+  describeStopping,
+  explainSuspended,
+  findSuspended,
+} from './status-message.ts';
 import type { Decision, Observed, View } from './types.ts';
 
 /** etcd takes objects of 1.5 MiB, but a list of ten thousand uploads has to pass through the API server. */
@@ -52,17 +61,20 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
     ...(jobs.length > 0 ? { jobs } : previous.jobs ? { jobs: previous.jobs } : {}),
   };
   if (view.kind === 'waiting') return { ...common, phase: 'Pending' };
+  if (view.kind === 'cancelled') return { ...common, phase: 'Cancelled', completionTime: isoSeconds(now) };
   const startTime = previous.startTime ?? isoSeconds(now);
-  if (view.kind === 'unobserved') {
+  const row = 'row' in view ? view.row : null;
+  if (row === null) {
     const { recordsPerSecond: _rate, estimatedCompletionTime: _end, ...before } = previous;
-    return { ...before, ...common, startTime };
+    const isAccepted = isTrue(previous, 'Accepted');
+    return { ...before, ...common, phase: describePhase(view, previous), ...(isAccepted ? { startTime } : {}) };
   }
   return {
     ...common,
     phase: describePhase(view, previous),
     startTime,
-    ...describeRow(view.row, input),
-    ...(ended ? { completionTime: isoSeconds(view.row.completedAt?.getTime() ?? now) } : {}),
+    ...describeRow(row, input),
+    ...(ended ? { completionTime: isoSeconds(row.completedAt?.getTime() ?? now) } : {}),
   };
 }
 
@@ -82,8 +94,12 @@ function describePhase(view: View, previous: BatchUploadStatus): NonNullable<Bat
       return previous.phase ?? 'Pending';
     case 'complete':
       return 'Complete';
+    case 'suspended':
+      return 'Suspended';
+    case 'cancelled':
+      return 'Cancelled';
     case 'failed':
-      return 'Failed';
+      return view.reason === 'Cancelled' ? 'Cancelled' : 'Failed';
     default:
       throw new Error(view satisfies never);
   }
@@ -109,11 +125,18 @@ function describeRow(row: UploadProgress, input: StatusInput): Partial<BatchUplo
       indexes: totalIndexes ?? 0,
     },
     records: { total: totalRecords, ...counts },
+    parallelism: countSessions(input),
     progress: row.status === 'Complete' ? '100%' : percent(counts.processed, totalRecords),
     ...describeRate(row, input),
     ...(topErrors.length > 0 ? { topErrors } : {}),
     ...(input.columns ?? columnsOf(input.upload.status ?? {})),
   };
+}
+
+function countSessions({ jobs, view }: StatusInput): number {
+  if (view.kind === 'complete' || view.kind === 'failed') return 0;
+  const sessions = [jobs.plan, jobs.process].map((job) => (job?.owned ? job.active * job.sessionsPerPod : 0));
+  return sessions.reduce((sum, each) => sum + each, 0);
 }
 
 function describeFormat({ format }: UploadProgress): NonNullable<BatchUploadStatus['source']> {
@@ -159,6 +182,9 @@ function describeJobs(jobs: Observed['jobs'], ended: boolean): NonNullable<Batch
 }
 
 const NOT_FINISHED = { reason: 'NotFinished', message: 'The upload is not finished.' } as const;
+const NOT_ACCEPTED = { reason: 'NotAccepted', message: 'The upload is not accepted yet.' } as const;
+const FINISHED = { reason: 'Finished', message: 'The upload has ended.' } as const;
+const CANCELLED = { reason: 'Cancelled', message: CANCELLED_BEFORE } as const;
 
 function describeConditions(input: StatusInput): ConditionUpdate[] {
   const { view, degraded, upload } = input;
@@ -167,12 +193,28 @@ function describeConditions(input: StatusInput): ConditionUpdate[] {
   switch (view.kind) {
     case 'waiting':
       return [
-        update('Accepted', 'False', view.why),
-        update('Planned', 'False', { reason: 'NotAccepted', message: 'The upload is not accepted yet.' }),
-        update('Progressing', 'False', { reason: 'NotAccepted', message: 'The upload is not accepted yet.' }),
+        ...describeUnaccepted(view.why),
+        update('Progressing', 'False', NOT_ACCEPTED),
         health,
-        update('Complete', 'False', NOT_FINISHED),
-        update('Failed', 'False', NOT_FINISHED),
+        ...describeSuspended(null, upload),
+      ];
+    case 'cancelled':
+      return [
+        update('Accepted', 'False', CANCELLED),
+        update('Planned', 'False', { reason: 'NotPlanned', message: 'The upload ended before there was a plan.' }),
+        update('Progressing', 'False', FINISHED),
+        describeHealth(null),
+        ...describeSuspended(null, upload),
+        update('Complete', 'False', CANCELLED),
+        update('Failed', 'True', CANCELLED),
+      ];
+    case 'suspended':
+      if (view.row !== null) return describeRowConditions(view as RowView, { health, suspended, upload });
+      return [
+        ...(isTrue(upload.status, 'Accepted') ? [] : describeUnaccepted(suspended!)),
+        update('Progressing', 'False', suspended!),
+        health,
+        ...describeSuspended(suspended, upload),
       ];
     case 'unobserved':
       // The other conditions keep what was known, with the generation for which it was known.
@@ -185,25 +227,41 @@ function describeConditions(input: StatusInput): ConditionUpdate[] {
         health,
       ];
     default:
-      return [
-        update('Accepted', 'True', {
-          reason: 'Accepted',
-          message: 'Database, schema and target are in order; the schema is pinned.',
-        }),
-        describePlanned(view.row),
-        suspended ? update('Progressing', 'False', suspended) : describeProgressing(view),
-        // A problem with the pods of an ended upload no longer matters.
-        view.kind === 'complete' || view.kind === 'failed' ? describeHealth(null) : health,
-        ...describeSuspended(suspended, upload),
-        ...describeEnd(view),
-      ];
+      return describeRowConditions(view, { health, suspended, upload });
   }
 }
 
-/** The condition appears when a Job is suspended for the first time. */
+function describeRowConditions(
+  view: RowView,
+  { health, suspended, upload }: { health: ConditionUpdate; suspended: UploadExplanation | null; upload: BatchUpload },
+): ConditionUpdate[] {
+  return [
+    update('Accepted', 'True', {
+      reason: 'Accepted',
+      message: 'Database, schema and target are in order; the schema is pinned.',
+    }),
+    describePlanned(view.row),
+    suspended ? update('Progressing', 'False', suspended) : describeProgressing(view),
+    // A problem with the pods of an ended upload no longer matters.
+    view.kind === 'complete' || view.kind === 'failed' ? describeHealth(null) : health,
+    ...describeSuspended(suspended, upload),
+    ...describeEnd(view),
+  ];
+}
+
+function describeUnaccepted(why: UploadExplanation): ConditionUpdate[] {
+  return [
+    update('Accepted', 'False', why),
+    update('Planned', 'False', NOT_ACCEPTED),
+    update('Complete', 'False', NOT_FINISHED),
+    update('Failed', 'False', NOT_FINISHED),
+  ];
+}
+
+/** The condition appears when the upload is suspended for the first time. */
 function describeSuspended(suspended: UploadExplanation | null, { status }: BatchUpload): ConditionUpdate[] {
   if (suspended) return [update('Suspended', 'True', suspended)];
-  const resumed = { reason: 'Resumed', message: 'The Job of the upload goes on.' };
+  const resumed = { reason: 'Resumed', message: 'The upload goes on.' };
   return findCondition(status, 'Suspended') ? [update('Suspended', 'False', resumed)] : [];
 }
 
@@ -225,7 +283,8 @@ function describePlanned(row: UploadProgress): ConditionUpdate {
     : update('Planned', 'False', { reason: 'NotPlanned', message: 'The upload ended before there was a plan.' });
 }
 
-type RowView = Extract<View, { row: UploadProgress }>;
+type RowView = Exclude<Extract<View, { row: unknown }>, { kind: 'suspended' }> | SuspendedView;
+type SuspendedView = Extract<View, { kind: 'suspended' }> & { row: UploadProgress };
 
 function describeProgressing(view: RowView): ConditionUpdate {
   switch (view.kind) {
@@ -235,14 +294,13 @@ function describeProgressing(view: RowView): ConditionUpdate {
       return update('Progressing', 'False', { reason: 'Queued', message: describeQueued(view.row) });
     case 'processing':
       return update('Progressing', 'True', { reason: 'Processing', message: 'Chunks are being loaded.' });
+    case 'suspended':
+      return update('Progressing', 'False', explainSuspended(view));
     case 'stopping':
-      return update('Progressing', 'False', {
-        reason: 'Stopping',
-        message: 'The upload has failed, its pods are ending.',
-      });
+      return update('Progressing', 'False', { reason: 'Stopping', message: describeStopping(view.row) });
     case 'complete':
     case 'failed':
-      return update('Progressing', 'False', { reason: 'Finished', message: 'The upload has ended.' });
+      return update('Progressing', 'False', FINISHED);
     default:
       throw new Error(view satisfies never);
   }

@@ -29,6 +29,7 @@ export interface JobView {
   active: number;
   succeeded: number;
   failed: number;
+  completions: number;
   parallelism: number;
   /** The parallelism that the operator gave to the Job last; null for a Job of an earlier release. */
   appliedParallelism: number | null;
@@ -88,6 +89,8 @@ export interface Observed {
   schema: RecordSchemaSpec | null;
   jobs: JobViews<Seen<JobView>>;
   pods: Seen<PodView>[];
+  /** The number of the upload's pods that have not ended, also of Jobs that are deleted. */
+  endingPods: number;
   /** The namespace is being deleted; looked at only while a Job has no pod that works. */
   isTerminating: boolean;
   /** Why the Job controller cannot make pods; null when it has reported nothing. */
@@ -130,8 +133,12 @@ export type Action =
   /** Verify the database and open the ledger row. */
   | { type: 'accept'; schema: RecordSchemaSpec }
   | { type: 'createJob'; kind: RunnerCommand; recreated: number }
-  | { type: 'deleteJob'; job: JobView; because: string }
-  | { type: 'setParallelism'; job: JobView; parallelism: number }
+  /** `recreated` is the number of earlier Jobs that the next one notes. */
+  | { type: 'deleteJob'; job: JobView; because: string; recreated: number }
+  /** `completions` is null where the Job keeps its own. */
+  | { type: 'setParallelism'; job: JobView; parallelism: number; completions: number | null }
+  /** Start or stop counting the time for which pods work. */
+  | { type: 'countTime'; isActive: boolean }
   /** Let Kubernetes delete the finished Job after a while: the ledger has its outcome. */
   | { type: 'expireJob'; job: JobView }
   | { type: 'complete' }
@@ -150,6 +157,10 @@ export type View =
   | { kind: 'planning'; row: UploadProgress }
   | { kind: 'queued'; row: UploadProgress }
   | { kind: 'processing'; row: UploadProgress }
+  /** The spec has suspended the upload. Without a row, it is not accepted, or the ledger cannot be read. */
+  | { kind: 'suspended'; row: UploadProgress | null; endingPods: number }
+  /** The spec has cancelled the upload before it was accepted. */
+  | { kind: 'cancelled' }
   /** The ledger has failed the upload, and its Jobs are ending. */
   | { kind: 'stopping'; row: UploadProgress }
   | { kind: 'complete'; row: UploadProgress }

@@ -1,9 +1,16 @@
+import { ANNOTATIONS } from '#api/labels.ts';
+import { sessionsOfPod } from '#common/job-contract.ts';
 import { commonJobSpec, type JobInput, jobMetadata, type NewJob, podTemplate } from './pod-template.ts';
 
-/** Builds the Job that plans an upload; its one pod also processes the file where one pod is enough. Pure. */
+/** Builds the Job that plans an upload; its pod also loads the file where one pod is enough. Pure. */
 export function buildPlanJob(input: JobInput): NewJob {
+  const metadata = jobMetadata(input, 'plan');
+  const notes = {
+    [ANNOTATIONS.parallelism]: '1',
+    [ANNOTATIONS.sessionsPerPod]: String(sessionsOfPod(input.upload.spec.parallelism)),
+  };
   return {
-    metadata: jobMetadata(input, 'plan'),
+    metadata: { ...metadata, annotations: { ...metadata.annotations, ...notes } },
     spec: { ...commonJobSpec(), completions: 1, parallelism: 1, template: podTemplate(input, 'plan') },
   };
 }

@@ -1,4 +1,13 @@
 /** The phases of an upload, in their order. */
-export const PHASES = ['Pending', 'Queued', 'Planning', 'Processing', 'Complete', 'Failed'] as const;
+export const PHASES = [
+  'Pending',
+  'Queued',
+  'Planning',
+  'Processing',
+  'Suspended',
+  'Complete',
+  'Failed',
+  'Cancelled',
+] as const;
 
 export type Phase = (typeof PHASES)[number];

@@ -53,6 +53,10 @@ function findWords(upload: Upload, hasKey: boolean | null, mayReadErrors: boolea
       return explainComplete(upload, mayReadErrors);
     case 'Failed':
       return explainFailed(upload, hasKey);
+    case 'Cancelled':
+      return explainCancelled(upload);
+    case 'Suspended':
+      return { now: 'now.suspended', next: 'next.resume' };
     case 'Queued':
       return { now: 'now.queued', next: 'next.queued' };
     default:
@@ -108,6 +112,13 @@ function explainComplete(upload: Upload, mayReadErrors: boolean): Words {
   }
   if (duplicate > 0) return { now: 'now.loaded-and-duplicates', count: succeeded, next: 'next.nothing' };
   return { now: 'now.all-loaded', count: total, next: 'next.nothing' };
+}
+
+function explainCancelled({ records }: Upload): Words {
+  const loaded = records?.succeeded ?? 0;
+  return loaded > 0
+    ? { now: 'now.cancelled-partly', count: loaded, next: 'next.cancelled' }
+    : { now: 'now.cancelled', next: 'next.cancelled' };
 }
 
 /** Reasons whose cause is the file: another try would end in the same way, and the message is for the person. */

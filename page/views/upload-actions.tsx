@@ -1,4 +1,4 @@
-/** What a person can do with an upload: send a corrected file, try again, delete. */
+/** What a person can do with an upload: send a corrected file, try again, stop it for a while or for good, delete. */
 import { useState } from 'preact/hooks';
 import { call } from '#page/api/api.ts';
 import { apiPath } from '#page/api/client.ts';
@@ -22,8 +22,9 @@ export interface UploadActionsProps {
 }
 
 export function UploadActions({ namespace, upload, words, onChanged }: UploadActionsProps) {
-  const [asked, setAsked] = useState<'retry' | 'delete' | null>(null);
+  const [asked, setAsked] = useState<'retry' | 'suspend' | 'cancel' | 'delete' | null>(null);
   const close = () => setAsked(null);
+  const maySteer = isRunning(upload) && upload.deletedAt === undefined;
   return (
     <div class="app-actions">
       {words.mayRetry && <Button onClick={() => setAsked('retry')}>{t('upload.retry')}</Button>}
@@ -32,12 +33,26 @@ export function UploadActions({ namespace, upload, words, onChanged }: UploadAct
           {t('upload.send-again')}
         </ButtonLink>
       )}
+      {maySteer && upload.phase === 'Suspended' && <ResumeButton upload={upload} onChanged={onChanged} />}
+      {maySteer && upload.phase !== 'Suspended' && (
+        <Button variant="outline" onClick={() => setAsked('suspend')}>
+          {t('upload.suspend')}
+        </Button>
+      )}
+      {maySteer && (
+        <Button variant="plain" onClick={() => setAsked('cancel')}>
+          {t('upload.end')}
+        </Button>
+      )}
       {upload.deletedAt === undefined && (
         <Button variant="plain" onClick={() => setAsked('delete')}>
           {t('upload.delete')}
         </Button>
       )}
       {asked === 'retry' && <RetryDialog upload={upload} onChanged={onChanged} onClose={close} />}
+      {(asked === 'suspend' || asked === 'cancel') && (
+        <StopDialog verb={asked} upload={upload} onChanged={onChanged} onClose={close} />
+      )}
       {asked === 'delete' && <DeleteDialog upload={upload} onClose={close} />}
     </div>
   );
@@ -74,6 +89,72 @@ function RetryDialog({ upload, onChanged, onClose }: DialogProps & { onChanged(u
       {problem !== null && <ProblemAlert heading={t('upload.retry-refused')} error={problem} />}
     </Dialog>
   );
+}
+
+const STOP_TEXTS = {
+  suspend: {
+    action: 'upload.suspend',
+    heading: 'upload.suspend-heading',
+    what: 'upload.suspend-what',
+    done: 'upload.suspend-done',
+  },
+  cancel: { action: 'upload.end', heading: 'upload.end-heading', what: 'upload.end-what', done: 'upload.end-done' },
+} as const;
+
+function StopDialog({
+  verb,
+  upload,
+  onChanged,
+  onClose,
+}: DialogProps & { verb: keyof typeof STOP_TEXTS; onChanged(upload: Upload): void }) {
+  const texts = STOP_TEXTS[verb];
+  const { isBusy, problem, run } = useChange(async () => {
+    onChanged(await steer(upload, verb));
+    announce(t(texts.done));
+    onClose();
+  });
+  return (
+    <Dialog
+      heading={t(texts.heading)}
+      onClose={onClose}
+      actions={
+        <>
+          <Button variant={verb === 'cancel' ? 'danger' : 'primary'} isBusy={isBusy} onClick={run}>
+            {t(texts.action)}
+          </Button>
+          <Button variant="plain" onClick={onClose}>
+            {t('upload.cancel')}
+          </Button>
+        </>
+      }
+    >
+      <p>
+        <strong>{upload.file.name}</strong>
+      </p>
+      <p>{t(texts.what)}</p>
+      {problem !== null && <ProblemAlert heading={t('upload.not-changed')} error={problem} />}
+    </Dialog>
+  );
+}
+
+function ResumeButton({ upload, onChanged }: { upload: Upload; onChanged(upload: Upload): void }) {
+  const { isBusy, problem, run } = useChange(async () => {
+    onChanged(await steer(upload, 'resume'));
+    announce(t('upload.resume-done'));
+  });
+  return (
+    <>
+      <Button isBusy={isBusy} onClick={run}>
+        {t('upload.resume')}
+      </Button>
+      {problem !== null && <ProblemAlert heading={t('upload.not-changed')} error={problem} />}
+    </>
+  );
+}
+
+function steer(upload: Upload, verb: 'suspend' | 'resume' | 'cancel'): Promise<Upload> {
+  const path = apiPath(upload.namespace, 'uploads', upload.name, verb);
+  return changeAsSeen(upload, (headers) => call<Upload>('POST', path, undefined, { headers }));
 }
 
 function DeleteDialog({ upload, onClose }: DialogProps) {

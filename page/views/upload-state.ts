@@ -1,5 +1,6 @@
 /** How an upload stands, in a word. Pure. */
 
+import type { Phase } from '#page/api/phases.ts';
 import type { Condition, Upload } from '#page/api/types.ts';
 import type { IconName } from '#page/app/components/icon-paths.ts';
 import type { Tone } from '#page/app/components/tones.ts';
@@ -9,24 +10,28 @@ export type UploadState =
   | 'waiting'
   | 'hindered'
   | 'queued'
+  | 'suspended'
   | 'reading'
   | 'loading'
   | 'checking'
   | 'done'
   | 'done-with-mistakes'
-  | 'failed';
+  | 'failed'
+  | 'cancelled';
 
 export const STATES: Record<UploadState, { tone: Tone | null; icon: IconName }> = {
   deleting: { tone: null, icon: 'clock' },
   waiting: { tone: null, icon: 'clock' },
   hindered: { tone: 'warning', icon: 'warning' },
   queued: { tone: null, icon: 'clock' },
+  suspended: { tone: 'warning', icon: 'clock' },
   reading: { tone: 'info', icon: 'sync' },
   loading: { tone: 'info', icon: 'sync' },
   checking: { tone: 'info', icon: 'sync' },
   done: { tone: 'success', icon: 'check' },
   'done-with-mistakes': { tone: 'warning', icon: 'warning' },
   failed: { tone: 'error', icon: 'error' },
+  cancelled: { tone: null, icon: 'error' },
 };
 
 export function stateOf(upload: Upload): UploadState {
@@ -36,6 +41,10 @@ export function stateOf(upload: Upload): UploadState {
       return (upload.records?.failed ?? 0) > 0 ? 'done-with-mistakes' : 'done';
     case 'Failed':
       return 'failed';
+    case 'Cancelled':
+      return 'cancelled';
+    case 'Suspended':
+      return 'suspended';
     case 'Queued':
       return 'queued';
     default:
@@ -75,4 +84,6 @@ export function secondsLeft({ phase, estimatedCompletionTime }: Upload, now: num
   return Number.isNaN(ms) || ms <= 0 ? null : ms / 1000;
 }
 
-export const isRunning = ({ phase }: Upload) => phase !== 'Complete' && phase !== 'Failed';
+const ENDS: readonly Phase[] = ['Complete', 'Failed', 'Cancelled'];
+
+export const isRunning = ({ phase }: Upload) => !ENDS.includes(phase);

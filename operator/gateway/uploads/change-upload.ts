@@ -1,5 +1,5 @@
-/** Tries a failed upload again, and deletes uploads. A change is made to the state that the sender has decided about. */
-import { findCondition } from '#api/conditions.ts';
+/** Tries a failed upload again, suspends, resumes, cancels and deletes uploads. A change is made to the state that the sender has decided about. */
+import { findCondition, isFinished } from '#api/conditions.ts';
 import { BATCH_UPLOADS, type BatchUpload } from '#kube/custom-resources.ts';
 import { isConflict } from '#kube/errors.ts';
 import { assertMatch } from '#operator/gateway/http/entity-tags.ts';
@@ -19,6 +19,27 @@ export function retryUpload(deps: UploadDeps, question: UploadQuestion, ifMatch?
     const retryGeneration = (upload.spec.retryGeneration ?? 0) + 1;
     // With a uid in the patch, an upload that was deleted and made again under the name is not changed.
     const patch = { metadata: { uid, resourceVersion }, spec: { retryGeneration } };
+    return deps.client.patchMerge(BATCH_UPLOADS, { namespace, name }, patch, { timeoutMs: CALL_MS });
+  });
+}
+
+/** What stops an upload or lets it go on, and what the verb sets in its spec. */
+export const STEERING = {
+  suspend: { suspend: true },
+  resume: { suspend: false },
+  cancel: { cancel: true },
+} as const satisfies Record<string, Partial<BatchUpload['spec']>>;
+export type SteeringVerb = keyof typeof STEERING;
+
+/** A repetition changes nothing. @throws Problem not-found, conflict, precondition-failed; KubeError */
+export function steerUpload(
+  deps: UploadDeps,
+  { question, verb, ifMatch }: { question: UploadQuestion; verb: SteeringVerb; ifMatch: string | undefined },
+): Promise<BatchUpload> {
+  return change(deps, { question, ifMatch }, (upload) => {
+    assertNotEnded(upload, verb);
+    const { namespace, name, uid, resourceVersion } = upload.metadata;
+    const patch = { metadata: { uid, resourceVersion }, spec: STEERING[verb] };
     return deps.client.patchMerge(BATCH_UPLOADS, { namespace, name }, patch, { timeoutMs: CALL_MS });
   });
 }
@@ -57,10 +78,30 @@ async function change<T>(
   }
 }
 
-function assertFailed({ metadata, status }: BatchUpload): void {
-  if (metadata.deletionTimestamp !== undefined) {
+function assertNotDeleted({ metadata }: BatchUpload): void {
+  if (metadata.deletionTimestamp === undefined) return;
+  throw new Problem('conflict', {
+    detail: `The upload ${metadata.name} is being deleted. Put the file again to load it.`,
+  });
+}
+
+function assertNotEnded(upload: BatchUpload, verb: SteeringVerb): void {
+  assertNotDeleted(upload);
+  const { metadata, spec, status } = upload;
+  // A cancelled upload that has not ended yet takes no other verb.
+  if (!isFinished(status) && (verb === 'cancel' || !spec.cancel)) return;
+  const state = isFinished(status) ? `has ended as ${status?.phase}` : 'is being cancelled';
+  throw new Problem('conflict', {
+    detail: `The upload ${metadata.name} ${state}, so that there is nothing to ${verb}.`,
+  });
+}
+
+function assertFailed(upload: BatchUpload): void {
+  assertNotDeleted(upload);
+  const { metadata, spec, status } = upload;
+  if (spec.cancel) {
     throw new Problem('conflict', {
-      detail: `The upload ${metadata.name} is being deleted. Put the file again to load it.`,
+      detail: `The upload ${metadata.name} is cancelled, and a cancelled upload cannot be tried again. Make another upload of its file.`,
     });
   }
   if (findCondition(status, 'Failed')?.status === 'True') return;

@@ -1,9 +1,9 @@
-/** Uploads: register a file, list, get, try again, delete. */
+/** Uploads: register a file, list, get, try again, suspend, resume, cancel, delete. */
 import { Type } from 'typebox';
 import { entityTag, IF_MATCH, IF_NONE_MATCH, isUnchanged, NOT_MODIFIED } from '#operator/gateway/http/entity-tags.ts';
 import { IDEMPOTENCY_HEADERS } from '#operator/gateway/http/idempotency.ts';
 import type { GatewayApp } from '#operator/gateway/model/types.ts';
-import { deleteUpload, retryUpload } from './change-upload.ts';
+import { deleteUpload, retryUpload, type SteeringVerb, steerUpload } from './change-upload.ts';
 import { createUpload } from './create-upload.ts';
 import { findUpload, visibleUploads } from './find-upload.ts';
 import { LIST_QUERY, listUploads, UPLOAD_LIST } from './list-uploads.ts';
@@ -34,6 +34,7 @@ export function uploadRoutes(app: GatewayApp, deps: UploadDeps): void {
   getRoute(app, deps);
   watchRoutes(app, deps, feed);
   retryRoute(app, deps);
+  for (const verb of Object.keys(STEERING_TEXTS) as SteeringVerb[]) steeringRoute(app, deps, verb);
   deleteRoute(app, deps);
 }
 
@@ -141,6 +142,48 @@ function retryRoute(app: GatewayApp, deps: UploadDeps): void {
     },
     async (request, reply) => {
       const upload = await retryUpload(deps, questionOf(request), request.headers['if-match']);
+      return reply.code(202).header('etag', entityTag(upload)).send(representUpload(upload));
+    },
+  );
+}
+
+const STEERING_TEXTS: Record<SteeringVerb, { summary: string; description: string; accepted: string }> = {
+  suspend: {
+    summary: 'Suspend an upload',
+    description: 'Its pods end, and what is committed stays. The upload goes on when it is resumed.',
+    accepted: 'The upload is suspended soon.',
+  },
+  resume: {
+    summary: 'Resume a suspended upload',
+    description: 'The upload goes on where it was.',
+    accepted: 'The upload goes on soon.',
+  },
+  cancel: {
+    summary: 'Cancel an upload, for good',
+    description: 'Records that are loaded stay in the table. A cancelled upload cannot be resumed or tried again.',
+    accepted: 'The upload is cancelled soon.',
+  },
+};
+
+function steeringRoute(app: GatewayApp, deps: UploadDeps, verb: SteeringVerb): void {
+  const { summary, description, accepted } = STEERING_TEXTS[verb];
+  app.post(
+    `/uploads/:name/${verb}`,
+    {
+      config: { access: { verb: 'patch', resource: 'batchuploads', own: true } },
+      schema: {
+        operationId: `${verb}Upload`,
+        summary,
+        description,
+        tags,
+        params: UPLOAD_PARAMS,
+        headers: Type.Object({ ...IDEMPOTENCY_HEADERS.properties, 'if-match': IF_MATCH }),
+        response: { 202: { ...UPLOAD, description: accepted, headers: ETAG } },
+      },
+    },
+    async (request, reply) => {
+      const ifMatch = request.headers['if-match'];
+      const upload = await steerUpload(deps, { question: questionOf(request), verb, ifMatch });
       return reply.code(202).header('etag', entityTag(upload)).send(representUpload(upload));
     },
   );

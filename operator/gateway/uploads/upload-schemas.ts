@@ -16,7 +16,16 @@ export const UPLOAD_PARAMS = Type.Object({
 const oneOf = <const T extends string[]>(values: readonly [...T], description: string) =>
   Type.Enum([...values], { type: 'string', description });
 
-export const PHASES = ['Pending', 'Queued', 'Planning', 'Processing', 'Complete', 'Failed'] as const;
+export const PHASES = [
+  'Pending',
+  'Queued',
+  'Planning',
+  'Processing',
+  'Suspended',
+  'Complete',
+  'Failed',
+  'Cancelled',
+] as const;
 export const SOURCE_TYPES = ['Manual', 'API', 'UI', 'FTP', 'S3Event'] as const;
 
 const CHARACTER = { minLength: 1, maxLength: 1, pattern: '^[\\x01-\\x09\\x0b\\x0c\\x0e-\\x7f]$' };
@@ -230,7 +239,7 @@ export const UPLOAD = Type.Object(
     createdBy: Type.Optional(Type.String({ description: 'The user that asked the gateway for the upload.' })),
     createdAt: time('When the upload was made.'),
     startedAt: Type.Optional(time('When the upload was accepted.')),
-    completedAt: Type.Optional(time('When the upload ended as Complete or Failed.')),
+    completedAt: Type.Optional(time('When the upload ended as Complete, Failed or Cancelled.')),
     deletedAt: Type.Optional(time('When the deletion of the upload was asked for; it is not gone yet.')),
   },
   { description: 'An upload: a file that is loaded into a table.' },

@@ -7,7 +7,7 @@ import { ACCEPTED, job, NOW, observed, pod, row, upload } from './observed.ts';
 const why = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
 const plan = (change: Partial<ReturnType<typeof job>> = {}) => job({ name: 'plan', kind: 'plan', ...change });
 const planning: Observed['ledger'] = { state: 'row', row: row({ status: 'Planning', execution: null }) };
-const inline: Observed['ledger'] = { state: 'row', row: row({ execution: 'Inline' }) };
+const inline: Observed['ledger'] = { state: 'row', row: row({ execution: 'Inline', totalIndexes: 1 }) };
 
 /** An upload that says which field a column is. */
 function naming(field: string) {
@@ -65,7 +65,12 @@ describe('the Job that is needed', () => {
     ['Planning, one at work', planning, { plan: plan(), process: null }, []],
     ['planned, none to process', undefined, { plan: plan(), process: null }, [{ type: 'createJob', kind: 'process' }]],
     ['inline, deleted by hand', inline, { plan: null, process: null }, [{ type: 'createJob', kind: 'plan' }]],
-    ['inline, at work', inline, { plan: plan({ parallelism: 1 }), process: null }, []],
+    [
+      'inline, at work',
+      inline,
+      { plan: plan({ completions: 1, parallelism: 1, appliedParallelism: 1 }), process: null },
+      [],
+    ],
     ['being deleted', undefined, { plan: null, process: job({ deleting: true }) }, []],
     [
       'parallelism changed',
@@ -404,7 +409,6 @@ describe('a Job that something else changes', () => {
       { spec: 'raised from 8 to 128, beyond the indexes', parallelism: 128, sessionsPerPod: 4, pods: 8 },
       { spec: 'raised from 2 to 4', parallelism: 4, sessionsPerPod: 2, pods: 2 },
       { spec: 'lowered from 8 to 7', parallelism: 7, sessionsPerPod: 4, pods: 1 },
-      { spec: 'lowered from 8 to 1, less than one pod has', parallelism: 1, sessionsPerPod: 4, pods: 1 },
       { spec: '4, made by the release before', parallelism: 4, sessionsPerPod: 1, pods: 4 },
     ])('$spec: $pods pods', ({ parallelism, sessionsPerPod, pods }) => {
       const made = { parallelism: 99, appliedParallelism: 99, sessionsPerPod };

@@ -50,6 +50,8 @@ export function row(change: Partial<UploadProgress> = {}): UploadProgress {
     completedAt: null,
     failureReason: null,
     failureMessage: null,
+    isActive: false,
+    activeMs: 0,
     ...change,
   };
 }
@@ -71,6 +73,7 @@ export function job(change: Partial<Seen<JobView>> = {}): Seen<JobView> {
     active: 2,
     succeeded: 0,
     failed: 0,
+    completions: 2,
     parallelism: 2,
     appliedParallelism: 2,
     sessionsPerPod: 2,
@@ -105,6 +108,7 @@ export function observed(change: Partial<Observed> = {}): Observed {
     schema: itemsSchema('items') as Observed['schema'],
     jobs: { plan: null, process: job() },
     pods: [pod()],
+    endingPods: 1,
     isTerminating: false,
     creationRefused: null,
     created: null,

@@ -38,12 +38,15 @@ function input(change: Partial<JobInput> = {}, name = 'march'): JobInput {
   return { upload, attempt: 1, settings, serviceAccount: null, recreated: 0, ...change };
 }
 
+/** A plan of so many indexes, and of a file that is not worth more pods. */
+const sized = (totalIndexes: number) => ({ totalIndexes, totalChunks: 1000, sizeBytes: 1 });
+
 const containerOf = (change: Partial<JobInput> = {}) => buildPlanJob(input(change)).spec!.template.spec!.containers[0]!;
 const envOf = (change: Partial<JobInput> = {}) => new Map(containerOf(change).env!.map((each) => [each.name, each]));
 
 describe.each([
   ['plan', buildPlanJob(input())],
-  ['process', buildProcessJob(input(), 3)],
+  ['process', buildProcessJob(input(), sized(3))],
 ])('the %s Job', (kind, job) => {
   it('belongs to its upload and is found by labels', () => {
     expect(job.metadata).toMatchObject({ name: `${UID}-${kind}-1`, namespace: 'team-a' });
@@ -96,7 +99,7 @@ it.each([
   const { wanted, sessions, indexes, pods } = each;
   const { upload } = input();
   const changed = { ...upload, spec: { ...upload.spec, parallelism: wanted } };
-  const job = buildProcessJob(input({ upload: changed }), indexes);
+  const job = buildProcessJob(input({ upload: changed }), sized(indexes));
   expect(job.spec).toMatchObject({ completions: indexes, parallelism: pods });
   expect(job.metadata.annotations).toMatchObject({
     [ANNOTATIONS.parallelism]: String(pods),
@@ -105,6 +108,43 @@ it.each([
   const env = new Map(job.spec!.template.spec!.containers[0]!.env!.map(({ name, value }) => [name, value]));
   // The pods choose the number of their sessions by the same function.
   expect(sessionsOfPod(Number(env.get(ENV.parallelism)))).toBe(sessions);
+});
+
+it.each([
+  {
+    what: 'as the plan says',
+    wanted: 8,
+    size: { totalIndexes: 2, totalChunks: 1000, sizeBytes: 2 ** 30 },
+    expected: [2, 2],
+  },
+  {
+    what: 'more than the plan says',
+    wanted: 32,
+    size: { totalIndexes: 2, totalChunks: 1000, sizeBytes: 2 ** 30 },
+    expected: [8, 8],
+  },
+  {
+    what: 'no more than the file is worth',
+    wanted: 32,
+    size: { totalIndexes: 2, totalChunks: 1000, sizeBytes: 2 ** 27 },
+    expected: [2, 2],
+  },
+  {
+    what: 'no more than there are chunks',
+    wanted: 32,
+    size: { totalIndexes: 2, totalChunks: 12, sizeBytes: 2 ** 30 },
+    expected: [3, 3],
+  },
+  {
+    what: 'fewer at a time',
+    wanted: 4,
+    size: { totalIndexes: 8, totalChunks: 1000, sizeBytes: 2 ** 40 },
+    expected: [1, 8],
+  },
+])('parallelism $wanted: $what', ({ wanted, size, expected: [parallelism, completions] }) => {
+  const { upload } = input();
+  const changed = { ...upload, spec: { ...upload.spec, parallelism: wanted } };
+  expect(buildProcessJob(input({ upload: changed }), size).spec).toMatchObject({ parallelism, completions });
 });
 
 it('a long name is left out of the labels or cut to what a label may be', () => {
