@@ -297,7 +297,7 @@ export interface BatchUploadStatus {
    */
   observedGeneration?: number;
   /**
-   * phase summarises for people where the upload is: Pending (not accepted yet; the Accepted condition says why), Queued (another upload loads the same content), Planning (the file is read to find its records), Processing (chunks are loaded), Suspended (spec.suspend is true), Complete, Failed or Cancelled (spec.cancel has ended the upload). Programs read the conditions instead.
+   * phase summarises for people where the upload is: Pending (not accepted yet; the Accepted condition says why), Queued (another upload loads the same content, or a limit has no room), Planning (the file is read to find its records), Processing (chunks are loaded), Suspended (spec.suspend is true), Complete, Failed or Cancelled (spec.cancel has ended the upload). Programs read the conditions instead.
    */
   phase?: 'Pending' | 'Queued' | 'Planning' | 'Processing' | 'Suspended' | 'Complete' | 'Failed' | 'Cancelled';
   /**

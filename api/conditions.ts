@@ -94,6 +94,8 @@ export const REASONS = {
   // Progressing = False
   /** Another upload loads the same content, and this upload waits for the end of the other. */
   Queued: 'Queued',
+  /** A limit of the chart has no room for the upload, which waits for its turn. */
+  LimitReached: 'LimitReached',
   /** The ledger has failed the upload, and its Jobs are ending. */
   Stopping: 'Stopping',
   /** The upload has ended. */

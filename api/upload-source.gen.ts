@@ -384,6 +384,22 @@ export interface UploadSourceSpec {
        */
       parallelism: number;
       /**
+       * suspend stops the upload while the value is true: its pods are ended, and no new one is made. Chunks that are committed stay committed. When the value is false again, the upload goes on where it was. An upload that is created suspended is accepted only then, by the RecordSchema of that time. The default is false.
+       */
+      suspend?: boolean;
+      /**
+       * activeDeadlineSeconds is the time, in seconds, for which pods may work on an attempt of the upload. Only time counts in which a pod of the upload runs, and not the time for which the upload waits or is suspended. After that time the upload ends as Failed with reason DeadlineExceeded, and what was loaded until then stays. A retry has the whole time again. When absent, the time is not limited.
+       */
+      activeDeadlineSeconds?: number;
+      /**
+       * ttlSecondsAfterFinished is the time, in seconds, after which this BatchUpload is deleted once it has ended. The ledger keeps its counts and its failed records. When absent, the BatchUpload stays.
+       */
+      ttlSecondsAfterFinished?: number;
+      /**
+       * ttlSecondsAfterFailed takes the place of ttlSecondsAfterFinished for an upload that has failed, so that somebody has the time to look at it. A cancelled upload has not failed in this sense.
+       */
+      ttlSecondsAfterFailed?: number;
+      /**
        * errorPolicy says how many failed records are too many, and what is kept of failed records. Duplicates are not failed records unless the schema says onDuplicate: Fail. The limits can be changed while the upload runs.
        */
       errorPolicy?: {

@@ -98,6 +98,11 @@ export class Database {
     return this.#deps.clock.monotonic() - this.#lastUsed;
   }
 
+  /** Identifies the database: its servers, and its name. */
+  get place(): string {
+    return this.#deps.config.hosts.map(({ config: { host, port, database } }) => `${host}:${port}/${database}`).join();
+  }
+
   get fault(): Fault | null {
     return this.#fault;
   }

@@ -4,6 +4,7 @@
  */
 import { integer, positive } from '#common/config.ts';
 import { ENV } from '#common/job-contract.ts';
+import { type Limits, readLimits } from '#operator/controller/queue/limits.ts';
 import { type ProgramConfig, readProgramConfig } from './program-config.ts';
 import { type RunnerSettings, readRunnerSettings } from './runner-settings.ts';
 
@@ -33,6 +34,8 @@ export interface ControllerConfig extends ProgramConfig {
   waitingMs: number;
   sweepIntervalMs: number;
   workers: number;
+  /** What may work at the same time. */
+  limits: Limits;
   datadog: boolean;
   fault: FaultSettings | null;
 }
@@ -61,6 +64,12 @@ export const CONTROLLER_ENV = {
   sweepInterval: 'BATCH_UPLOAD_SWEEP_SECONDS',
   /** The number of uploads that are reconciled at the same time; 8 when absent. */
   workers: 'BATCH_UPLOAD_WORKERS',
+  /**
+   * The limits of uploads that work at the same time, as JSON: `cluster`, `namespace` and `database` with
+   * `maxActiveUploads` and `maxParallelism`, `database` also with `maxConnections`, and `namespaces` with limits of single
+   * namespaces by name; no limits when absent. The chart sets the variable from its value `uploads.limits`.
+   */
+  limits: 'BATCH_UPLOAD_LIMITS',
   /** The name of the fault point at which the operator exits with code 137, for kill tests only; none when absent. */
   faultPoint: 'BATCH_UPLOAD_FAULT_POINT',
   /**
@@ -82,6 +91,7 @@ export function readControllerConfig(env: NodeJS.ProcessEnv): ControllerConfig {
     waitingMs: positive(env, names.waiting, 5) * 1000,
     sweepIntervalMs: positive(env, names.sweepInterval, 300) * 1000,
     workers: positive(env, names.workers, 8),
+    limits: readLimits(names.limits, env[names.limits]),
     datadog: env[ENV.datadog] === 'true',
     fault: env[names.faultPoint] ? { point: env[names.faultPoint]!, file: env[names.faultFile] || undefined } : null,
   };

@@ -40,6 +40,8 @@ export interface ApplyInput {
   /** Null only when the ledger is out of reach; no action that needs the ledger is decided then. */
   database: Database | null;
   row: UploadProgress | null;
+  /** The sessions of the database that the upload may have. */
+  parallelism: number;
   /** Called when a Job of this name was made. */
   onCreate: (name: string) => void;
   /** Called when a Job is deleted to be made again, with the number of Jobs deleted so far. */
@@ -120,13 +122,13 @@ async function accept(
 
 async function createJob(
   deps: ApplyDeps,
-  { upload, row, onCreate, signal }: ApplyInput,
+  { upload, row, parallelism, onCreate, signal }: ApplyInput,
   { kind, recreated }: Extract<Action, { type: 'createJob' }>,
 ): Promise<Outcome> {
   const { client, log, settings, reachPoint } = deps;
   const { namespace, uid } = upload.metadata;
   const serviceAccount = await deps.findServiceAccount(namespace);
-  const input: JobInput = { upload, attempt: row!.attempt, settings, serviceAccount, recreated };
+  const input: JobInput = { upload, attempt: row!.attempt, parallelism, settings, serviceAccount, recreated };
   const job = kind === 'plan' ? buildPlanJob(input) : buildProcessJob(input, sizeOfLoad(row!));
   try {
     await client.create(JOBS, job, { signal });

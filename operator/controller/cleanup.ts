@@ -113,7 +113,7 @@ async function createJob(
 ): Promise<CleanupOutcome> {
   const { namespace, name } = upload.metadata;
   const serviceAccount = await findServiceAccount(namespace);
-  const input = { upload, attempt: ATTEMPT, settings, serviceAccount, recreated: 0 };
+  const input = { upload, attempt: ATTEMPT, parallelism: 1, settings, serviceAccount, recreated: 0 };
   const job = buildCleanupJob(input, CLEANUP_MS / 1000);
   try {
     await client.create(JOBS, job, { signal });

@@ -18,8 +18,10 @@ import { cleanUpUpload } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
 import { type CloseDeps, closeDeleted, type DeletedUpload, sweep, toDeletedUpload } from './close-deleted.ts';
 import { createFaultPoints } from './fault-point.ts';
-import { uploadUidOf } from './job-view.ts';
+import { uploadUidOf, viewAllJobs } from './job-view.ts';
 import { createLedgerCounters, type Metrics } from './metrics.ts';
+import { recountRequest } from './queue/ask-for-turn.ts';
+import { UploadTurns } from './queue/upload-turns.ts';
 import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
 import { isFinal } from './retry-policy.ts';
 import { updateSchemaStatus } from './schema-status.ts';
@@ -88,7 +90,15 @@ export function createController(deps: ControllerDeps): Controller {
     const findMigrator = createMigratorFinder(client);
     const base = { client, caches, databases, config, clock, log, clusterId, reachPoint };
     const shared = { ...base, findMigrator };
+    const turns = new UploadTurns({
+      limits: config.limits,
+      clock,
+      countPods: (uid) => caches.podsOf(uid).filter(({ status }) => !isEnded(status?.phase)).length,
+      onTurn: (key) => queue.add(key),
+    });
+    recountUploads(turns, caches);
     const reconcileDeps: ReconcileDeps = {
+      turns,
       ...shared,
       settings: config.runner,
       events: deps.events,
@@ -150,6 +160,18 @@ export function createController(deps: ControllerDeps): Controller {
       }
     },
   };
+}
+
+const isEnded = (phase: string | undefined) => phase === 'Succeeded' || phase === 'Failed';
+
+/** Finds the uploads that work already, since their sessions count before the first of them is reconciled. */
+function recountUploads(turns: UploadTurns, caches: Caches): void {
+  for (const upload of caches.uploads.values()) {
+    if (isFinal(upload)) continue;
+    const { uid } = upload.metadata;
+    const request = recountRequest(upload, viewAllJobs(caches.jobsOf(uid), uid));
+    if (request) turns.recount(request);
+  }
 }
 
 /** Waits 10 s at most: a namespace without a Role must not hold up the others; its uploads report the missing Role. */
@@ -264,7 +286,10 @@ function createProcess({
       return reconcileUpload(reconcileDeps, { key, upload, failures: queue.failures(key), signal });
     }
     if (upload && isHeld(upload) && !goesWithNamespace) return tidyUp(reconcileDeps, { key, upload, signal });
-    if (!upload) memories.forget(key);
+    if (!upload) {
+      memories.forget(key);
+      reconcileDeps.turns.release(key);
+    }
     return undefined;
   };
 }

@@ -11,6 +11,7 @@
  * | absent      | yes             |                                    |                    | as before, Degraded |
  * | absent      | yes             | a standby was promoted that lacked it | as if not accepted | as if not accepted |
  * | Planning, Queued, Processing |  | spec.cancel, spec.suspend, deadline | see lifecycle-policy.ts | Cancelled, Suspended, Failed |
+ * | Planning, Processing |        | a limit of the chart has no room   |                    | Queued     |
  * | Planning    |                 | plan Job missing                   | create it          | Planning   |
  * | Planning    |                 | plan Job complete                  | delete, recreate   | Planning   |
  * | Planning    |                 | plan Job failed                    | fail               | Planning, then Failed |
@@ -53,6 +54,9 @@ import { explainWaits } from './waiting-session-policy.ts';
  * ending, and a deleted Job takes the pod's log with it.
  */
 export const STOPPING_MS = 5_000;
+
+/** The place of an upload that waits for its turn is said this often. */
+const TURN_CHECK_MS = 60_000;
 
 /** An upload at work is looked at this often, although nothing of it changes. */
 const STILL_CHECK_MS = 10_000;
@@ -108,8 +112,14 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
 
 /** @param end what is to be done because every record is counted, or too many have failed; null while neither is so. */
 function decideRunning(observed: Observed, view: View & { row: UploadProgress }, end: JobPlan | null): Decision {
-  const halted = end ? null : haltRunning(observed, view);
+  const halted = end ? null : (haltRunning(observed, view) ?? waitForTurn(observed, view.row));
   return halted ?? work(observed, view, end ?? planJob(observed, view.row));
+}
+
+/** A limit has no room for the upload. What it waits for changes with every upload that ends, and is said now and then. */
+function waitForTurn({ turn }: Observed, row: UploadProgress): Decision | null {
+  if (turn.type === 'admitted') return null;
+  return { ...withoutActions({ kind: 'waitingForTurn', row, wait: turn.wait }), requeueAfterMs: TURN_CHECK_MS };
 }
 
 function decideFailed(observed: Observed, row: UploadProgress): Decision {

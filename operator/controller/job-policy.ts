@@ -89,11 +89,12 @@ function jobDeleted(namespace: string, times: number): UploadExplanation {
  * restores each change would fight with another one for ever. A Job whose pods have more sessions than the upload may have is made
  * again with other pods. While the file is planned, one pod is enough.
  */
-function followParallelism({ upload }: Observed, row: UploadProgress, job: JobView): JobPlan {
+function followParallelism({ upload, turn }: Observed, row: UploadProgress, job: JobView): JobPlan {
   // The plan Job of an earlier release has no such note, and its pods do not help each other.
   if (row.plannedAt === null || (job.kind === 'plan' && job.appliedParallelism === null)) return NOTHING;
   const { sessionsPerPod } = job;
-  const wanted = upload.spec.parallelism;
+  // The chart's limits may allow fewer sessions than the upload asks for.
+  const wanted = turn.type === 'admitted' ? turn.sessions : upload.spec.parallelism;
   if (wanted < sessionsPerPod) {
     return { ...NOTHING, actions: [remake(job, 'its pods have more sessions than spec.parallelism says by now')] };
   }
@@ -108,7 +109,7 @@ function followParallelism({ upload }: Observed, row: UploadProgress, job: JobVi
     ...NOTHING,
     degraded: {
       reason: 'ParallelismChanged',
-      message: `Something other than the operator has set the parallelism of the Job ${job.name} to ${count(job.parallelism, 'pod')}; this upload asks for ${count(parallelism, 'pod')} at a time, with ${count(sessionsPerPod, 'session')} of the database in each (spec.parallelism: ${wanted}). The operator leaves it so. To set it again, run: kubectl patch job ${job.name} --type merge -p '{"spec":{"parallelism":${parallelism}}}'.`,
+      message: `Something other than the operator has set the parallelism of the Job ${job.name} to ${count(job.parallelism, 'pod')}; this upload asks for ${count(parallelism, 'pod')} at a time, with ${count(sessionsPerPod, 'session')} of the database in each (spec.parallelism: ${upload.spec.parallelism}). The operator leaves it so. To set it again, run: kubectl patch job ${job.name} --type merge -p '{"spec":{"parallelism":${parallelism}}}'.`,
     },
   };
 }

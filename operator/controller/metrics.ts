@@ -55,12 +55,12 @@ function createUploadMetrics(registers: Registry[]) {
     }),
     oldest: new Gauge({
       name: 'batch_upload_oldest_active_seconds',
-      help: 'Seconds since the start of the active upload that started first.',
+      help: 'Seconds since the start of the active upload that started first; suspended ones are left out.',
       registers,
     }),
     duration: new Histogram({
       name: 'batch_upload_processing_duration_seconds',
-      help: 'Seconds from the start of an upload to its end, by outcome (complete or failed).',
+      help: 'Seconds from the start of an upload to its end, by outcome (complete, failed or cancelled).',
       labelNames: ['phase'],
       buckets: [1, 5, 15, 30, 60, 300, 900, 3600, 14_400],
       registers,
@@ -175,6 +175,7 @@ export function measureUploads(metrics: Metrics, uploads: Iterable<BatchUpload>,
     ['Queued', 0],
     ['Planning', 0],
     ['Processing', 0],
+    ['Suspended', 0],
   ]);
   let oldest = 0;
   let pendingChunks = 0;
@@ -183,7 +184,8 @@ export function measureUploads(metrics: Metrics, uploads: Iterable<BatchUpload>,
     if (!phases.has(phase)) continue;
     phases.set(phase, phases.get(phase)! + 1);
     const started = Date.parse(status?.startTime ?? '');
-    if (phase !== 'Pending' && !Number.isNaN(started)) oldest = Math.max(oldest, (now - started) / 1000);
+    if (phase !== 'Pending' && phase !== 'Suspended' && !Number.isNaN(started))
+      oldest = Math.max(oldest, (now - started) / 1000);
     const { records, plan } = status ?? {};
     const left = (records?.total ?? 0) - (records?.processed ?? 0);
     // The status counts records, not chunks: the share of records that are left gives the number of chunks.

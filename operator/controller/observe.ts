@@ -60,7 +60,7 @@ export interface ObserveInput {
 }
 
 export interface Observation {
-  observed: Observed;
+  observed: Omit<Observed, 'turn'>;
   /** Null when the ledger is out of reach. */
   database: Database | null;
   /** What the caller has to write into the upload's memory. */

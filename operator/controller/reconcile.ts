@@ -18,6 +18,8 @@ import { viewAllJobs } from './job-view.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
 import { type ObserveDeps, observe } from './observe.ts';
 import { progressSpacingMs } from './progress-policy.ts';
+import { askForTurn } from './queue/ask-for-turn.ts';
+import type { UploadTurns } from './queue/upload-turns.ts';
 import { isFinal } from './retry-policy.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
 import { eventsOf } from './status-events.ts';
@@ -33,6 +35,7 @@ export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   counters: LedgerCounters;
   metrics: Pick<Metrics, 'duration'>;
   statusFit: StatusFit;
+  turns: Pick<UploadTurns, 'ask' | 'release'>;
 }
 
 type StatusClient = Pick<KubeClient, 'applyStatus'>;
@@ -176,8 +179,11 @@ async function work(
   const watch = (database: Database) => watchDatabase(memory, database, () => deps.enqueue(key));
   for (let round = 1; ; round += 1) {
     const input = { upload: current, memory, watchDatabase: watch, reread: round > 1, signal };
-    const { observed, database, remember } = await observe(deps, input);
+    const { observed: seen, database, remember } = await observe(deps, input);
     Object.assign(memory, remember);
+    const turn = askForTurn(deps.turns, { key, seen, database });
+    if (turn.type === 'unknown') return undefined;
+    const observed: Observed = { ...seen, turn };
     deps.counters.onErrors(memory.uid, observed.topErrors, current.status?.topErrors ?? []);
     const decision = decide(observed);
     onDecision({ ...observed, ...decision });
@@ -192,7 +198,8 @@ async function work(
       const times = memory.created?.name === name ? memory.created.times : 0;
       memory.created = { name, times: times + 1, at: deps.clock.monotonic() };
     };
-    const applied = { upload: current, database, row, onCreate, onRecreate, signal };
+    const parallelism = turn.type === 'admitted' ? turn.sessions : current.spec.parallelism;
+    const applied = { upload: current, database, row, parallelism, onCreate, onRecreate, signal };
     const outcomes = await applyActions(deps, applied, decision.actions);
     if (outcomes.some(({ type }) => type === 'again') && round < MAX_ROUNDS) continue;
     await stopSaying();
@@ -250,7 +257,8 @@ async function finish(
     const { row } = decision.view;
     const ms = (row.completedAt?.getTime() ?? 0) - Date.parse(upload.status?.startTime ?? '');
     // An upload whose retry is refused had ended before and is not counted twice.
-    if (ms >= 0 && !isFinished(upload.status)) deps.metrics.duration.observe({ phase: kind }, ms / 1000);
+    if (ms >= 0 && !isFinished(upload.status))
+      deps.metrics.duration.observe({ phase: outcomeOf(decision.view) }, ms / 1000);
     deps.log.info({ key, uid: memory.uid, phase: kind, ...row.counts }, 'upload finished');
     return { requeueAfterMs: Math.min(LINGER_MS, unwrittenMs ?? LINGER_MS) };
   }
@@ -258,6 +266,11 @@ async function finish(
   const next = decision.requeueAfterMs === null ? null : decision.requeueAfterMs + more;
   const again = [next, unwrittenMs].filter((ms) => ms !== null);
   return again.length === 0 ? undefined : { requeueAfterMs: Math.min(...again) };
+}
+
+/** The label of metrics for the end of an upload. */
+function outcomeOf(view: Extract<Decision['view'], { kind: 'complete' | 'failed' }>): string {
+  return view.kind === 'failed' && view.reason === 'Cancelled' ? 'cancelled' : view.kind;
 }
 
 /** An upload that has waited for long is looked at less often. */
@@ -359,9 +372,11 @@ export async function tidyUp(
   { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
 ): Promise<ProcessResult> {
   const { uid } = upload.metadata;
+  deps.turns.release(key);
   const jobs = viewAllJobs(deps.caches.jobsOf(uid), uid);
   const ignore = () => undefined;
-  const applied = { upload, database: null, row: null, onCreate: ignore, onRecreate: ignore, signal };
+  const { parallelism } = upload.spec;
+  const applied = { upload, database: null, row: null, parallelism, onCreate: ignore, onRecreate: ignore, signal };
   const expiring = unexpiredJobs(jobs).map((job) => ({ type: 'expireJob', job }) as const);
   await applyActions(deps, applied, expiring);
   const unfinished = unfinishedJobs(jobs);

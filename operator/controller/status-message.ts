@@ -3,6 +3,7 @@ import type { UploadExplanation } from '#api/explanation.ts';
 import { count } from '#common/text.ts';
 import type { Counts, UploadProgress } from '#ledger/types.ts';
 import { neededKind } from './job-policy.ts';
+import type { Wait } from './queue/turn-policy.ts';
 import type { Decision, Observed, View } from './types.ts';
 
 /** The message of the status: the most important fact at the moment. */
@@ -25,6 +26,8 @@ export function describeMessage(
       return describeQueued(view.row);
     case 'processing':
       return describeProcessing(view.row);
+    case 'waitingForTurn':
+      return describeWait(view.wait);
     case 'suspended':
       return explainSuspended(view).message;
     case 'cancelled':
@@ -38,6 +41,17 @@ export function describeMessage(
     default:
       throw new Error(view satisfies never);
   }
+}
+
+const SCOPES = { cluster: 'this cluster', namespace: 'this namespace', database: 'this database' } as const;
+const UNITS = { maxActiveUploads: 'upload', maxParallelism: 'session', maxConnections: 'connection' } as const;
+
+export function describeWait({ scope, limit, max, used, ahead }: Wait): string {
+  const before =
+    ahead === 0
+      ? 'No upload is before this one'
+      : `${count(ahead, 'upload')} ${ahead === 1 ? 'is' : 'are'} before this one`;
+  return `The upload waits for its turn: ${n(used)} of at most ${count(max, UNITS[limit])} of ${SCOPES[scope]} are in use (the chart's uploads.limits, ${limit}). ${before}.`;
 }
 
 export const CANCELLED_BEFORE = 'The upload was cancelled before it was accepted. Nothing was loaded.';

@@ -26,6 +26,7 @@ import {
   describeMessage,
   describeQueued,
   describeStopping,
+  describeWait,
   explainSuspended,
   findSuspended,
 } from './status-message.ts';
@@ -85,6 +86,7 @@ function describePhase(view: View, previous: BatchUploadStatus): NonNullable<Bat
     case 'planning':
       return 'Planning';
     case 'queued':
+    case 'waitingForTurn':
       return 'Queued';
     case 'processing':
       return 'Processing';
@@ -294,6 +296,8 @@ function describeProgressing(view: RowView): ConditionUpdate {
       return update('Progressing', 'False', { reason: 'Queued', message: describeQueued(view.row) });
     case 'processing':
       return update('Progressing', 'True', { reason: 'Processing', message: 'Chunks are being loaded.' });
+    case 'waitingForTurn':
+      return update('Progressing', 'False', { reason: 'LimitReached', message: describeWait(view.wait) });
     case 'suspended':
       return update('Progressing', 'False', explainSuspended(view));
     case 'stopping':

@@ -6,6 +6,8 @@ import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import type { SessionWait } from '#ledger/uploads/find-waits.ts';
 import type { ShownColumns } from './columns-policy.ts';
+import type { Wait } from './queue/turn-policy.ts';
+import type { Turn } from './queue/upload-turns.ts';
 
 export interface JobView {
   name: string;
@@ -91,6 +93,8 @@ export interface Observed {
   pods: Seen<PodView>[];
   /** The number of the upload's pods that have not ended, also of Jobs that are deleted. */
   endingPods: number;
+  /** Whether it is the upload's turn, and how many sessions it has; see queue/upload-turns.ts. */
+  turn: Exclude<Turn, { type: 'unknown' }>;
   /** The namespace is being deleted; looked at only while a Job has no pod that works. */
   isTerminating: boolean;
   /** Why the Job controller cannot make pods; null when it has reported nothing. */
@@ -157,6 +161,8 @@ export type View =
   | { kind: 'planning'; row: UploadProgress }
   | { kind: 'queued'; row: UploadProgress }
   | { kind: 'processing'; row: UploadProgress }
+  /** The upload waits until a limit has room for it. */
+  | { kind: 'waitingForTurn'; row: UploadProgress; wait: Wait }
   /** The spec has suspended the upload. Without a row, it is not accepted, or the ledger cannot be read. */
   | { kind: 'suspended'; row: UploadProgress | null; endingPods: number }
   /** The spec has cancelled the upload before it was accepted. */

@@ -7,7 +7,7 @@ export function buildPlanJob(input: JobInput): NewJob {
   const metadata = jobMetadata(input, 'plan');
   const notes = {
     [ANNOTATIONS.parallelism]: '1',
-    [ANNOTATIONS.sessionsPerPod]: String(sessionsOfPod(input.upload.spec.parallelism)),
+    [ANNOTATIONS.sessionsPerPod]: String(sessionsOfPod(input.parallelism)),
   };
   return {
     metadata: { ...metadata, annotations: { ...metadata.annotations, ...notes } },

@@ -11,6 +11,8 @@ import { heapMegabytes } from './pod-memory.ts';
 export interface JobInput {
   upload: BatchUpload;
   attempt: number;
+  /** The sessions of the database that the pods have together: spec.parallelism, or fewer where a limit allows fewer. */
+  parallelism: number;
   settings: RunnerSettings;
   /** Name of a service account that exists in the namespace; null means the namespace's default service account. */
   serviceAccount: string | null;
@@ -139,7 +141,7 @@ export function podTemplate(input: JobInput, kind: JobKind): PodTemplate {
   };
 }
 
-function environment({ upload, attempt, settings }: JobInput): EnvVar[] {
+function environment({ upload, attempt, parallelism, settings }: JobInput): EnvVar[] {
   const { namespace, uid } = upload.metadata;
   const { spec } = upload;
   const database = databaseSecretName(spec);
@@ -148,7 +150,7 @@ function environment({ upload, attempt, settings }: JobInput): EnvVar[] {
     [ENV.uploadId]: uid,
     [ENV.attempt]: String(attempt),
     [ENV.namespace]: namespace,
-    [ENV.parallelism]: String(spec.parallelism),
+    [ENV.parallelism]: String(parallelism),
     ...(settings.inlineLimitBytes < DEFAULTS.inlineLimitBytes
       ? { [ENV.inlineLimitBytes]: String(settings.inlineLimitBytes) }
       : {}),

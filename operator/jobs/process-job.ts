@@ -5,9 +5,8 @@ import { type LoadSize, podsOfLoad } from './pods-of-load.ts';
 
 /** Builds the Job that loads a planned upload, with one completion for each index of the plan, and more for more pods. Pure. */
 export function buildProcessJob(input: JobInput, size: LoadSize): NewJob {
-  const wanted = input.upload.spec.parallelism;
-  const sessionsPerPod = sessionsOfPod(wanted);
-  const parallelism = podsOfLoad(wanted, { size, sessionsPerPod });
+  const sessionsPerPod = sessionsOfPod(input.parallelism);
+  const parallelism = podsOfLoad(input.parallelism, { size, sessionsPerPod });
   const metadata = jobMetadata(input, 'process');
   const notes = {
     [ANNOTATIONS.parallelism]: String(parallelism),

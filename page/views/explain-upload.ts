@@ -58,7 +58,9 @@ function findWords(upload: Upload, hasKey: boolean | null, mayReadErrors: boolea
     case 'Suspended':
       return { now: 'now.suspended', next: 'next.resume' };
     case 'Queued':
-      return { now: 'now.queued', next: 'next.queued' };
+      return conditionOf(upload, 'Progressing')?.reason === 'LimitReached'
+        ? { now: 'now.turn', next: 'next.leave' }
+        : { now: 'now.queued', next: 'next.queued' };
     default:
       return explainHindrance(upload) ?? explainRunning(upload);
   }

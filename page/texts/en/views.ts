@@ -147,6 +147,7 @@ export const views = {
     one: 'Somebody has stopped the upload for good. {count} record was loaded before and stays.',
     other: 'Somebody has stopped the upload for good. {count} records were loaded before and stay.',
   },
+  'now.turn': 'Other uploads are being loaded, and this one has its turn after them.',
   'now.queued': 'The same file is being loaded by another upload, and this one waits for its end.',
   'now.reading': 'The file is being read to find its records.',
   'now.loading': 'The records are being checked and loaded.',

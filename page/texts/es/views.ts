@@ -149,6 +149,7 @@ export const views: Record<keyof typeof reference, Entry> = {
     one: 'Alguien ha detenido la carga definitivamente. {count} registro se había cargado antes y se conserva.',
     other: 'Alguien ha detenido la carga definitivamente. {count} registros se habían cargado antes y se conservan.',
   },
+  'now.turn': 'Se están cargando otros archivos, y a este le toca después.',
   'now.queued': 'Otra carga está cargando el mismo archivo, y esta espera a que termine.',
   'now.reading': 'Se está leyendo el archivo para encontrar sus registros.',
   'now.loading': 'Los registros se están comprobando y cargando.',

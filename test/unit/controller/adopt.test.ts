@@ -38,6 +38,7 @@ async function create(existing: Job | undefined) {
     upload: ACCEPTED,
     database: null,
     row: row({ status: 'Planning', execution: null }),
+    parallelism: 4,
     onCreate: (name: string) => void created.push(name),
     onRecreate: () => undefined,
     signal: new AbortController().signal,

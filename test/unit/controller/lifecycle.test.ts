@@ -45,8 +45,8 @@ const PHASES = {
 type Phase = keyof typeof PHASES;
 
 function see(phase: Phase, verbs: Verbs, change: Partial<Observed> = {}): Observed {
-  const seen = observed({ ...(PHASES[phase] as Partial<Observed>), ...change });
-  return { ...seen, upload: asks(verbs, seen.upload) };
+  const seen: Partial<Observed> = { ...PHASES[phase], ...change };
+  return observed({ ...seen, upload: asks(verbs, seen.upload) });
 }
 
 /** What happens, in words: the actions, and the phase that the status has. */

@@ -109,6 +109,7 @@ export function observed(change: Partial<Observed> = {}): Observed {
     jobs: { plan: null, process: job() },
     pods: [pod()],
     endingPods: 1,
+    turn: { type: 'admitted', sessions: (change.upload ?? ACCEPTED).spec.parallelism },
     isTerminating: false,
     creationRefused: null,
     created: null,

@@ -26,7 +26,13 @@ describe('UploadSource', () => {
   const source = schemaOf('uploadsources');
 
   it('the template allows what a BatchUpload’s spec allows', () => {
-    const { source: _source, schemaRef: _schema, retryGeneration: _retry, ...others } = upload.properties;
+    const {
+      source: _source,
+      schemaRef: _schema,
+      retryGeneration: _retry,
+      cancel: _cancel,
+      ...others
+    } = upload.properties;
     expect(inside(source, 'spec', 'template', 'spec').properties).toEqual(others);
   });
 

@@ -35,7 +35,7 @@ function input(change: Partial<JobInput> = {}, name = 'march'): JobInput {
       parallelism: 8,
     },
   } as unknown as BatchUpload;
-  return { upload, attempt: 1, settings, serviceAccount: null, recreated: 0, ...change };
+  return { upload, attempt: 1, parallelism: 8, settings, serviceAccount: null, recreated: 0, ...change };
 }
 
 /** A plan of so many indexes, and of a file that is not worth more pods. */
@@ -97,9 +97,7 @@ it.each([
   { wanted: 128, sessions: 4, indexes: 128, pods: 32 },
 ])('$indexes indexes, parallelism $wanted: $pods pods at once of $sessions sessions', (each) => {
   const { wanted, sessions, indexes, pods } = each;
-  const { upload } = input();
-  const changed = { ...upload, spec: { ...upload.spec, parallelism: wanted } };
-  const job = buildProcessJob(input({ upload: changed }), sized(indexes));
+  const job = buildProcessJob(input({ parallelism: wanted }), sized(indexes));
   expect(job.spec).toMatchObject({ completions: indexes, parallelism: pods });
   expect(job.metadata.annotations).toMatchObject({
     [ANNOTATIONS.parallelism]: String(pods),
@@ -142,9 +140,7 @@ it.each([
     expected: [1, 8],
   },
 ])('parallelism $wanted: $what', ({ wanted, size, expected: [parallelism, completions] }) => {
-  const { upload } = input();
-  const changed = { ...upload, spec: { ...upload.spec, parallelism: wanted } };
-  expect(buildProcessJob(input({ upload: changed }), size).spec).toMatchObject({ parallelism, completions });
+  expect(buildProcessJob(input({ parallelism: wanted }), size).spec).toMatchObject({ parallelism, completions });
 });
 
 it('a long name is left out of the labels or cut to what a label may be', () => {

@@ -204,6 +204,8 @@ describe('how an upload stands', () => {
     ['hindered', upload('u', { phase: 'Processing', conditions: [condition('Degraded', 'True', 'PodsFailing')] })],
     ['hindered', upload('u', { phase: 'Planning', conditions: [condition('Suspended', 'True', 'JobSuspended')] })],
     ['queued', upload('u', { phase: 'Queued' })],
+    ['suspended', upload('u', { phase: 'Suspended' })],
+    ['cancelled', upload('u', { phase: 'Cancelled' })],
     ['reading', upload('u', { phase: 'Planning' })],
     ['loading', upload('u', { phase: 'Processing' })],
     ['checking', upload('u', { phase: 'Processing', mode: 'Validate' })],
@@ -236,6 +238,14 @@ describe('what a person is told', () => {
     [upload('u'), 'now.registered', 'next.leave'],
     [upload('u', { phase: 'Planning' }), 'now.reading', 'next.leave'],
     [upload('u', { phase: 'Queued' }), 'now.queued', 'next.queued'],
+    [
+      upload('u', { phase: 'Queued', conditions: [condition('Progressing', 'False', 'LimitReached')] }),
+      'now.turn',
+      'next.leave',
+    ],
+    [upload('u', { phase: 'Suspended' }), 'now.suspended', 'next.resume'],
+    [upload('u', { phase: 'Cancelled' }), 'now.cancelled', 'next.cancelled'],
+    [upload('u', { phase: 'Cancelled', records: { succeeded: 5 } }), 'now.cancelled-partly', 'next.cancelled'],
     [
       upload('u', { conditions: [condition('Accepted', 'False', 'SchemaNotFound')] }),
       'now.schema',

@@ -1,0 +1,209 @@
+/**
+ * Decides which uploads may work and which wait for their turn. Pure.
+ *
+ * An upload that works is never stopped by a limit. Of those that wait, the next one is that of the highest priority; among
+ * equal priorities that of the namespace with the fewest uploads at work, then that of the namespace whose last turn is the
+ * longest ago, then the oldest. An upload for which a limit has no room stops all later ones under the same limit, so that a
+ * large upload is not overtaken for ever by small ones; uploads under other limits go on.
+ */
+import { connectionsOf, type DatabaseLimit, type Limits, OPERATOR_CONNECTIONS } from './limits.ts';
+
+/** An upload that works, or wants to. */
+export interface Candidate {
+  /** `namespace/name`. */
+  key: string;
+  namespace: string;
+  /** Identifies the database; null while nobody knows it, as after a start of the operator. */
+  database: string | null;
+  /** Sessions that the upload asks for (spec.parallelism). */
+  wanted: number;
+  /** Sessions that the upload has; 0: it waits. */
+  granted: number;
+  priority: number;
+  /** The time of the upload's creation, in ms. */
+  createdAt: number;
+}
+
+type LimitName = keyof DatabaseLimit;
+
+/** What a waiting upload waits for. */
+export interface Wait {
+  scope: 'cluster' | 'namespace' | 'database';
+  limit: LimitName;
+  max: number;
+  /** The part of the limit that is in use. */
+  used: number;
+  /** Uploads under this limit whose turn comes before. */
+  ahead: number;
+}
+
+export interface Turns {
+  /** The sessions that each admitted upload gets, by key. */
+  admitted: Map<string, number>;
+  waiting: Map<string, Wait>;
+}
+
+interface Usage {
+  id: string;
+  scope: Wait['scope'];
+  limit: DatabaseLimit;
+  uploads: number;
+  sessions: number;
+  connections: number;
+  /** The first limit that had no room for an upload, and how many wait for it. */
+  full: { limit: LimitName; ahead: number } | null;
+}
+
+/** @param lastTurns when each namespace had its last turn, as a number that grows with every turn. */
+export function takeTurns(
+  candidates: Iterable<Candidate>,
+  limits: Limits,
+  lastTurns: ReadonlyMap<string, number>,
+): Turns {
+  const usages = new Usages(limits);
+  const queues = new Map<string, Candidate[]>();
+  for (const candidate of candidates) {
+    if (candidate.granted > 0) usages.add(candidate, candidate.granted);
+    else queues.set(candidate.namespace, [...(queues.get(candidate.namespace) ?? []), candidate]);
+  }
+  for (const queue of queues.values()) queue.sort(byAge);
+  const turns: Turns = { admitted: new Map(), waiting: new Map() };
+  const last = new Map(lastTurns);
+  let turn = Math.max(0, ...last.values());
+  while (queues.size > 0) {
+    const candidate = takeNext(queues, usages, last);
+    const room = usages.findRoom(candidate);
+    if (typeof room === 'number') {
+      usages.add(candidate, room);
+      turns.admitted.set(candidate.key, room);
+      turn += 1;
+      last.set(candidate.namespace, turn);
+    } else turns.waiting.set(candidate.key, room);
+  }
+  return turns;
+}
+
+/**
+ * The sessions that an upload at work gets when it asks for another number: more only where there is room, and never less than
+ * it asks for where it has them.
+ */
+export function resize(candidate: Candidate, others: Iterable<Candidate>, limits: Limits): number {
+  if (candidate.wanted <= candidate.granted) return candidate.wanted;
+  const usages = new Usages(limits);
+  for (const other of others) if (other.key !== candidate.key && other.granted > 0) usages.add(other, other.granted);
+  const room = usages.findRoom(candidate);
+  return typeof room === 'number' ? Math.max(room, candidate.granted) : candidate.granted;
+}
+
+const byAge = (a: Candidate, b: Candidate) =>
+  b.priority - a.priority || a.createdAt - b.createdAt || (a.key < b.key ? -1 : 1);
+
+function takeNext(queues: Map<string, Candidate[]>, usages: Usages, last: ReadonlyMap<string, number>): Candidate {
+  const heads = [...queues.values()].map((queue) => queue[0]!);
+  const next = heads.reduce((best, head) => {
+    const order =
+      best.priority - head.priority ||
+      usages.uploadsOf(head.namespace) - usages.uploadsOf(best.namespace) ||
+      (last.get(head.namespace) ?? 0) - (last.get(best.namespace) ?? 0) ||
+      byAge(head, best);
+    return order < 0 ? head : best;
+  });
+  const queue = queues.get(next.namespace)!;
+  queue.shift();
+  if (queue.length === 0) queues.delete(next.namespace);
+  return next;
+}
+
+class Usages {
+  readonly #limits: Limits;
+  readonly #all = new Map<string, Usage>();
+  readonly #uploads = new Map<string, number>();
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  uploadsOf(namespace: string): number {
+    return this.#uploads.get(namespace) ?? 0;
+  }
+
+  add(candidate: Candidate, sessions: number): void {
+    this.#uploads.set(candidate.namespace, this.uploadsOf(candidate.namespace) + 1);
+    for (const usage of this.#usagesOf(candidate)) {
+      usage.uploads += 1;
+      usage.sessions += sessions;
+      usage.connections += connectionsOf(sessions);
+    }
+  }
+
+  /**
+   * The sessions for which every limit has room. An upload that asks for more than a limit ever allows gets what it allows,
+   * and waits until it can have that.
+   */
+  findRoom(candidate: Candidate): number | Wait {
+    const usages = this.#usagesOf(candidate);
+    const blocked = usages.find(({ full }) => full !== null);
+    if (blocked) return this.#wait(blocked, blocked.full!.limit);
+    const sessions = Math.min(...usages.map(({ limit }) => mostSessions(candidate.wanted, limit)));
+    for (const usage of usages) {
+      const limit = findFull(usage, sessions);
+      if (limit !== null) return this.#wait(usage, limit);
+    }
+    return sessions;
+  }
+
+  #wait(usage: Usage, limit: LimitName): Wait {
+    const { scope } = usage;
+    usage.full ??= { limit, ahead: 0 };
+    const ahead = usage.full.ahead;
+    usage.full.ahead += 1;
+    return { scope, limit, max: usage.limit[limit]!, used: usedOf(usage, limit), ahead };
+  }
+
+  #usagesOf({ namespace, database }: Candidate): Usage[] {
+    const { cluster, namespaces } = this.#limits;
+    const own = namespaces[namespace] ?? this.#limits.namespace;
+    return [
+      this.#usage('cluster', '', cluster),
+      this.#usage('namespace', namespace, own),
+      ...(database === null ? [] : [this.#usage('database', database, this.#limits.database)]),
+    ];
+  }
+
+  #usage(scope: Usage['scope'], name: string, limit: DatabaseLimit): Usage {
+    const id = `${scope}/${name}`;
+    const known = this.#all.get(id);
+    if (known) return known;
+    const usage = { id, scope, limit, uploads: 0, sessions: 0, connections: 0, full: null };
+    this.#all.set(id, usage);
+    return usage;
+  }
+}
+
+/** The most sessions that a limit allows an upload that works alone; 1 at least. */
+function mostSessions(wanted: number, { maxParallelism = Infinity, maxConnections = Infinity }: DatabaseLimit): number {
+  let sessions = Math.max(1, Math.min(wanted, maxParallelism));
+  while (sessions > 1 && OPERATOR_CONNECTIONS + connectionsOf(sessions) > maxConnections) sessions -= 1;
+  return sessions;
+}
+
+function findFull(usage: Usage, sessions: number): LimitName | null {
+  const { maxActiveUploads = Infinity, maxParallelism = Infinity, maxConnections = Infinity } = usage.limit;
+  if (usage.uploads + 1 > maxActiveUploads) return 'maxActiveUploads';
+  if (usage.sessions + sessions > maxParallelism) return 'maxParallelism';
+  const connections = OPERATOR_CONNECTIONS + usage.connections + connectionsOf(sessions);
+  return connections > maxConnections ? 'maxConnections' : null;
+}
+
+function usedOf({ uploads, sessions, connections }: Usage, limit: LimitName): number {
+  switch (limit) {
+    case 'maxActiveUploads':
+      return uploads;
+    case 'maxParallelism':
+      return sessions;
+    case 'maxConnections':
+      return OPERATOR_CONNECTIONS + connections;
+    default:
+      throw new Error(limit satisfies never);
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * Keeps account of the uploads that work and of those that wait for their turn. The account is in memory only: which uploads
+ * work follows from their status, their Jobs and their pods, so that a new leader finds it again.
+ *
+ * | an upload                                  | counts as                           | until                          |
+ * |--------------------------------------------|-------------------------------------|--------------------------------|
+ * | asks for a turn, and a limit has no room   | waiting                             | an upload before it has ended  |
+ * | has its turn                               | at work, with its granted sessions  | {@link UploadTurns.release}    |
+ * | has ended, is suspended or deleted         | at work, as long as it has pods     | its last pod has ended         |
+ */
+import type { Clock } from '#common/clock.ts';
+import type { Limits } from './limits.ts';
+import { type Candidate, resize, takeTurns, type Wait } from './turn-policy.ts';
+
+export type Turn =
+  | { type: 'admitted'; sessions: number }
+  | { type: 'waiting'; wait: Wait }
+  /** The turns are being worked out; the upload is put into the queue when it has its turn. */
+  | { type: 'unknown' };
+
+export interface TurnRequest extends Omit<Candidate, 'granted'> {
+  uid: string;
+  /** The sessions with which the upload is at work already; 0: it is not. */
+  holds: number;
+}
+
+export interface UploadTurnsDeps {
+  limits: Limits;
+  clock: Clock;
+  /** The number of pods of an upload that have not ended. */
+  countPods: (uid: string) => number;
+  /** Called with an upload that has its turn. */
+  onTurn: (key: string) => void;
+}
+
+/** The turns of many uploads that arrive together are worked out together. */
+const SPACING_MS = 50;
+/** Pods that end are looked for this often. */
+const ENDING_MS = 500;
+/** A new leader gives no turn before it has seen all uploads that work, or for this time at most. */
+const RECOUNT_MS = 10_000;
+
+export class UploadTurns {
+  readonly #deps: UploadTurnsDeps;
+  readonly #candidates = new Map<string, Candidate & { uid: string }>();
+  /** Ended uploads with pods, by uid. */
+  readonly #ending = new Map<string, Candidate>();
+  /** The uploads that worked when this leader began, and that it has not seen since. */
+  readonly #unseen = new Set<string>();
+  readonly #lastTurns = new Map<string, number>();
+  #turn = 0;
+  #waiting: ReadonlyMap<string, Wait> = new Map();
+  #workedOutAt = -Infinity;
+  #isScheduled = false;
+  #isLooking = false;
+
+  constructor(deps: UploadTurnsDeps) {
+    this.#deps = deps;
+  }
+
+  /** The number of uploads that wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Counts an upload that works, before this leader has seen its database. */
+  recount(request: TurnRequest): void {
+    this.#candidates.set(request.key, { ...request, granted: request.holds });
+    this.#unseen.add(request.key);
+    if (this.#unseen.size > 1) return;
+    this.#deps.clock.schedule(RECOUNT_MS, () => {
+      this.#unseen.clear();
+      this.#workOutSoon();
+    });
+  }
+
+  ask(request: TurnRequest): Turn {
+    const { key, uid, holds } = request;
+    this.#see(key);
+    const known = this.#candidates.get(key);
+    const granted = known?.uid === uid ? known.granted || holds : holds;
+    const candidate = { ...request, granted };
+    const isNew = known?.uid !== uid || known.database !== candidate.database || known.priority !== candidate.priority;
+    this.#candidates.set(key, candidate);
+    if (granted > 0) return { type: 'admitted', sessions: this.#follow(candidate) };
+    if (isNew) this.#workOutSoon(key);
+    const { granted: now } = this.#candidates.get(key)!;
+    if (now > 0) return { type: 'admitted', sessions: now };
+    const wait = this.#waiting.get(key);
+    return wait ? { type: 'waiting', wait } : { type: 'unknown' };
+  }
+
+  /** Ends the turn of an upload, or its wait. A repetition changes nothing. */
+  release(key: string): void {
+    this.#see(key);
+    const candidate = this.#candidates.get(key);
+    if (!candidate) return;
+    this.#candidates.delete(key);
+    if (candidate.granted > 0 && this.#deps.countPods(candidate.uid) > 0) {
+      this.#ending.set(candidate.uid, candidate);
+      this.#lookForEnds();
+      return;
+    }
+    this.#workOutSoon();
+  }
+
+  #see(key: string): void {
+    if (this.#unseen.delete(key) && this.#unseen.size === 0) this.#workOutSoon();
+  }
+
+  /** @returns the sessions of an upload at work, which may have asked for others. */
+  #follow(candidate: Candidate & { uid: string }): number {
+    if (candidate.wanted === candidate.granted) return candidate.granted;
+    const granted = resize(candidate, this.#all(), this.#deps.limits);
+    this.#candidates.set(candidate.key, { ...candidate, granted });
+    if (granted < candidate.granted) this.#workOutSoon();
+    return granted;
+  }
+
+  *#all(): Generator<Candidate> {
+    yield* this.#candidates.values();
+    yield* this.#ending.values();
+  }
+
+  /**
+   * Works the turns out now, or as soon as they were not worked out for a moment.
+   * @param asking the upload that gets the answer at once, if there is one by then
+   */
+  #workOutSoon(asking?: string): void {
+    const { clock } = this.#deps;
+    const waitMs = this.#workedOutAt + SPACING_MS - clock.monotonic();
+    if (waitMs <= 0) {
+      this.#workOut(asking);
+      return;
+    }
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    clock.schedule(waitMs, () => {
+      this.#isScheduled = false;
+      this.#workOut();
+    });
+  }
+
+  #workOut(asking?: string): void {
+    if (this.#unseen.size > 0) return;
+    this.#workedOutAt = this.#deps.clock.monotonic();
+    const before = this.#waiting;
+    const { admitted, waiting } = takeTurns(this.#all(), this.#deps.limits, this.#lastTurns);
+    this.#waiting = waiting;
+    for (const [key, granted] of admitted) {
+      const candidate = this.#candidates.get(key)!;
+      this.#candidates.set(key, { ...candidate, granted });
+      this.#turn += 1;
+      this.#lastTurns.set(candidate.namespace, this.#turn);
+      if (key !== asking) this.#deps.onTurn(key);
+    }
+    // Nobody else tells an upload that begins to wait what it waits for.
+    for (const key of waiting.keys()) {
+      if (key !== asking && !before.has(key)) this.#deps.onTurn(key);
+    }
+  }
+
+  #lookForEnds(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#deps.clock.schedule(ENDING_MS, () => {
+      this.#isLooking = false;
+      let freed = false;
+      for (const uid of this.#ending.keys()) {
+        if (this.#deps.countPods(uid) === 0) freed = this.#ending.delete(uid) || freed;
+      }
+      if (freed) this.#workOutSoon();
+      if (this.#ending.size > 0) this.#lookForEnds();
+    });
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * The verbs of an upload and the limits of the chart, by a controller on a real PostgreSQL and an API server in memory. The
+ * test takes the place of the Job controller and of the pods.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findCondition } from '#api/conditions.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
+import { type ControllerBench, startController } from '#support/cluster/controller.ts';
+import type { StoredObject } from '#support/cluster/kube-api-server.ts';
+import { createDatabase, withClient } from '#support/database/database.ts';
+import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { eventually } from '#support/process/eventually.ts';
+
+let postgres: Postgres;
+beforeAll(async () => {
+  postgres = await startPostgres({ settings: { fsync: 'off' } });
+});
+afterAll(() => postgres[Symbol.asyncDispose]());
+
+async function start({ namespaces = ['one'], limits }: { namespaces?: string[]; limits?: object } = {}) {
+  const url = await createDatabase(postgres);
+  const databases = Object.fromEntries(namespaces.map((namespace) => [namespace, url]));
+  const bench = await startController({
+    databases,
+    env: limits ? { BATCH_UPLOAD_LIMITS: JSON.stringify(limits) } : {},
+  });
+  return Object.assign(bench, { url });
+}
+
+type Bench = Awaited<ReturnType<typeof start>>;
+
+const until = (what: () => unknown, timeout = 10_000) => eventually(String(what), () => Boolean(what()), timeout);
+const jobsOf = ({ api }: ControllerBench) => api.all('jobs') as (StoredObject & { spec: Record<string, unknown> })[];
+const uploadOf = ({ api }: ControllerBench, name: string, namespace = 'one') =>
+  api.get('batchuploads', namespace, name) as unknown as BatchUpload;
+const phase = (bench: ControllerBench, name: string, namespace = 'one') => bench.status(namespace, name)?.phase;
+
+/** Changes the spec, as a person does with kubectl. */
+function change(bench: ControllerBench, name: string, spec: object, namespace = 'one'): void {
+  const upload = uploadOf(bench, name, namespace);
+  bench.api.put('batchuploads', { ...upload, spec: { ...upload.spec, ...spec } });
+}
+
+/** Makes a pod of the only Job, in this phase. */
+function putPod(bench: ControllerBench, podPhase: string): void {
+  const [job] = jobsOf(bench);
+  const { namespace, name, uid, labels } = job!.metadata!;
+  const ownerReferences = [{ apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: true }];
+  const metadata = { name: 'pod', namespace, labels: { ...labels, 'job-name': name }, ownerReferences };
+  const known = bench.api.get('pods', namespace!, 'pod');
+  bench.api.put('pods', { ...known, metadata: { ...known?.metadata, ...metadata }, status: { phase: podPhase } });
+}
+
+const query = async (bench: Bench, sql: string) =>
+  withClient(bench.url, async (client) => (await client.query(sql)).rows as Record<string, unknown>[]);
+
+describe.concurrent('an upload', () => {
+  it('is suspended, goes on, and is suspended while its database is away', async () => {
+    await using bench = await start();
+    bench.upload('one', 'u');
+    await until(() => jobsOf(bench).length === 1);
+    putPod(bench, 'Running');
+    change(bench, 'u', { suspend: true });
+    await until(() => phase(bench, 'u') === 'Suspended');
+    expect(jobsOf(bench)).toEqual([]);
+    await until(() => bench.status('one', 'u')?.message?.includes('1 pod of it is still ending'));
+    bench.api.remove('pods', 'one', 'pod');
+    await until(() => !bench.status('one', 'u')?.message?.includes('ending'));
+    change(bench, 'u', { suspend: false });
+    await until(() => phase(bench, 'u') === 'Planning' && jobsOf(bench).length === 1);
+    expect(findCondition(bench.status('one', 'u'), 'Suspended')).toMatchObject({ status: 'False', reason: 'Resumed' });
+    expect(jobsOf(bench)[0]!.metadata!.annotations).not.toHaveProperty('batchupload.dev/recreated');
+  });
+
+  it('is cancelled: the ledger has its end, its Job is deleted, and it is never tried again', async () => {
+    await using bench = await start();
+    bench.upload('one', 'u');
+    await until(() => jobsOf(bench).length === 1);
+    change(bench, 'u', { cancel: true, suspend: true });
+    await until(() => phase(bench, 'u') === 'Cancelled');
+    expect(findCondition(bench.status('one', 'u'), 'Failed')).toMatchObject({ status: 'True', reason: 'Cancelled' });
+    await until(() => jobsOf(bench).length === 0);
+    change(bench, 'u', { retryGeneration: 1 });
+    await until(() => findCondition(bench.status('one', 'u'), 'Failed')?.message.includes('cannot be tried again'));
+    expect(phase(bench, 'u')).toBe('Cancelled');
+    const rows = await query(bench, 'SELECT status, failure_reason, attempt FROM batch_upload.batch_uploads');
+    expect(rows).toEqual([{ status: 'Failed', failure_reason: 'Cancelled', attempt: 1 }]);
+  });
+
+  it.each([
+    ['suspended', { suspend: true }, 'Suspended'],
+    ['cancelled', { cancel: true }, 'Cancelled'],
+  ])('that is created %s never reaches its database', async (_what, spec, expected) => {
+    await using bench = await start();
+    bench.upload('one', 'u', spec);
+    await until(() => phase(bench, 'u') === expected);
+    expect(jobsOf(bench)).toEqual([]);
+    const tables = await query(bench, "SELECT FROM pg_namespace WHERE nspname = 'batch_upload'");
+    expect(tables).toEqual([]);
+  });
+
+  it('that was created suspended is accepted when it goes on', async () => {
+    await using bench = await start();
+    bench.upload('one', 'u', { suspend: true });
+    await until(() => phase(bench, 'u') === 'Suspended');
+    change(bench, 'u', { suspend: false });
+    await until(() => jobsOf(bench).length === 1);
+    await until(() => phase(bench, 'u') === 'Planning');
+  });
+
+  it('has its deadline when a pod has run for that long, and not before', async () => {
+    await using bench = await start();
+    bench.upload('one', 'u', { activeDeadlineSeconds: 2 });
+    await until(() => jobsOf(bench).length === 1);
+    putPod(bench, 'Pending');
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect(phase(bench, 'u')).toBe('Planning');
+    putPod(bench, 'Running');
+    const since = performance.now();
+    await until(() => phase(bench, 'u') === 'Failed', 15_000);
+    expect(performance.now() - since).toBeGreaterThan(1900);
+    expect(findCondition(bench.status('one', 'u'), 'Failed')).toMatchObject({ reason: 'DeadlineExceeded' });
+    change(bench, 'u', { retryGeneration: 1, activeDeadlineSeconds: 60 });
+    await until(() => phase(bench, 'u') === 'Planning');
+    const times = await query(
+      bench,
+      'SELECT attempt, active_ms > 0 AS counted FROM batch_upload.batch_upload_active_times',
+    );
+    expect(times).toContainEqual({ attempt: 1, counted: false });
+  });
+
+  it('is deleted when its time to live is over, and its row stays', async () => {
+    await using bench = await start();
+    bench.upload('one', 'kept', { cancel: true, ttlSecondsAfterFailed: 0 });
+    bench.upload('one', 'u', { ttlSecondsAfterFinished: 1 });
+    await until(() => jobsOf(bench).length === 1);
+    change(bench, 'u', { cancel: true });
+    await until(() => phase(bench, 'u') === 'Cancelled');
+    await until(() => uploadOf(bench, 'u') === undefined);
+    expect(await query(bench, 'SELECT name FROM batch_upload.batch_uploads')).toEqual([{ name: 'u' }]);
+    // A cancelled upload has not failed.
+    expect(phase(bench, 'kept')).toBe('Cancelled');
+  });
+});
+
+describe.concurrent('a limit', () => {
+  const workers = (bench: ControllerBench) =>
+    jobsOf(bench).map(({ metadata }) => metadata!.labels!['batchupload.dev/upload'] ?? metadata!.name!);
+
+  it('lets so many uploads work, says what the others wait for, and gives the turn on', async () => {
+    await using bench = await start({ limits: { cluster: { maxActiveUploads: 1 } } });
+    bench.upload('one', 'u1');
+    await until(() => jobsOf(bench).length === 1);
+    bench.upload('one', 'u2');
+    bench.upload('one', 'u3');
+    await until(() => phase(bench, 'u2') === 'Queued' && phase(bench, 'u3') === 'Queued');
+    expect(findCondition(bench.status('one', 'u2'), 'Progressing')).toMatchObject({
+      status: 'False',
+      reason: 'LimitReached',
+    });
+    const messages = ['u2', 'u3'].map((name) => bench.status('one', name)!.message);
+    expect(messages.join('\n')).toMatch(
+      /1 of at most 1 upload of this cluster are in use .*No upload is before this one/,
+    );
+    expect(messages.join('\n')).toMatch(/1 upload is before this one/);
+    change(bench, 'u1', { cancel: true });
+    await until(() => phase(bench, 'u2') === 'Planning');
+    expect(phase(bench, 'u3')).toBe('Queued');
+    change(bench, 'u2', { suspend: true });
+    await until(() => phase(bench, 'u3') === 'Planning');
+    change(bench, 'u2', { suspend: false });
+    await until(() => phase(bench, 'u2') === 'Queued');
+    bench.api.remove('batchuploads', 'one', 'u3');
+    bench.api.remove('jobs', 'one', workers(bench).length === 1 ? jobsOf(bench)[0]!.metadata!.name! : '');
+    await until(() => phase(bench, 'u2') === 'Planning');
+  });
+
+  it('of connections counts all namespaces that use the database, and an upload that asks for more gets what there is', async () => {
+    await using bench = await start({ namespaces: ['one', 'two'], limits: { database: { maxConnections: 10 } } });
+    bench.upload('one', 'u', { parallelism: 16 });
+    await until(() => jobsOf(bench).length === 1);
+    const [job] = jobsOf(bench);
+    const template = job!.spec['template'] as { spec: { containers: { env: { name: string; value?: string }[] }[] } };
+    const env = template.spec.containers[0]!.env.find(({ name }) => name === 'BATCH_UPLOAD_PARALLELISM');
+    expect(env?.value).toBe('5');
+    bench.upload('two', 'v', { parallelism: 1 });
+    await until(() => phase(bench, 'v', 'two') === 'Planning');
+    bench.upload('two', 'w', { parallelism: 1 });
+    await until(() => phase(bench, 'w', 'two') === 'Queued');
+    expect(bench.status('two', 'w')!.message).toContain('10 of at most 10 connections of this database');
+  });
+
+  it('does not hold up a namespace with few uploads behind one with many', async () => {
+    await using bench = await start({ namespaces: ['one', 'two'], limits: { cluster: { maxActiveUploads: 1 } } });
+    for (let i = 0; i < 20; i += 1) bench.upload('one', `u${i}`);
+    await until(() => jobsOf(bench).length === 1);
+    bench.upload('two', 'v');
+    await until(() => phase(bench, 'v', 'two') === 'Queued');
+    const [working] = jobsOf(bench);
+    const uid = working!.metadata!.labels!['batchupload.dev/uid'];
+    const first = (bench.api.all('batchuploads') as unknown as BatchUpload[]).find(
+      ({ metadata }) => metadata.uid === uid,
+    )!;
+    change(bench, first.metadata.name, { cancel: true });
+    await until(() => phase(bench, 'v', 'two') === 'Planning');
+    expect(jobsOf(bench).filter(({ metadata }) => metadata!.namespace === 'one')).toHaveLength(0);
+  });
+});

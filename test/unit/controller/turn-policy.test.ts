@@ -1,0 +1,153 @@
+/** Which of the uploads that wait have their turn. */
+import { describe, expect, it } from 'vitest';
+import { ConfigError } from '#common/config.ts';
+import { connectionsOf, type Limits, readLimits } from '#operator/controller/queue/limits.ts';
+import { type Candidate, resize, takeTurns } from '#operator/controller/queue/turn-policy.ts';
+
+const limits = (change: Partial<Limits>): Limits => ({
+  cluster: {},
+  namespace: {},
+  database: {},
+  namespaces: {},
+  ...change,
+});
+
+/** Candidates by short texts: `a1` is the first of namespace a, `a1*` works with its four sessions. */
+function candidates(text: string, change: Partial<Candidate> = {}): Candidate[] {
+  return text.split(' ').map((word, i) => {
+    const key = word.replace('*', '');
+    const namespace = key[0]!;
+    const granted = word.includes('*') ? 4 : 0;
+    return { key, namespace, database: 'd', wanted: 4, granted, priority: 0, createdAt: i, ...change };
+  });
+}
+
+const admitted = (all: Candidate[], limit: Partial<Limits>, last: Record<string, number> = {}) =>
+  [...takeTurns(all, limits(limit), new Map(Object.entries(last))).admitted.keys()].join(' ');
+
+describe('the order of turns', () => {
+  it.each<[string, string, number, Record<string, number>, string]>([
+    ['nothing works: the oldest first', 'a1 a2 a3', 2, {}, 'a1 a2'],
+    ['the limit is used up', 'a1* a2* a3', 2, {}, ''],
+    ['a namespace with many and one with few', 'a1 a2 a3 a4 b1 b2', 3, {}, 'a1 b1 a2'],
+    ['a namespace that works less comes first', 'a1* a2* a3 a4 b1 b2', 4, {}, 'b1 b2'],
+    ['one at a time: the namespace whose last turn is the longest ago', 'a1 b1', 1, { a: 1 }, 'b1'],
+    ['one at a time: turns go round', 'a1 b1', 1, { a: 1, b: 2 }, 'a1'],
+  ])('%s', (_what, text, maxActiveUploads, last, expected) => {
+    expect(admitted(candidates(text), { cluster: { maxActiveUploads } }, last)).toBe(expected);
+  });
+
+  it('the two uploads of a small namespace wait for one upload each at most', () => {
+    const many = Array.from({ length: 500 }, (_, i) => `a${i}`).join(' ');
+    let all = candidates(`${many} b1 b2`);
+    const last = new Map<string, number>();
+    const order: string[] = [];
+    for (let turn = 1; order.length < 6; turn += 1) {
+      const [key] = [...takeTurns(all, limits({ cluster: { maxActiveUploads: 1 } }), last).admitted.keys()];
+      order.push(key!);
+      last.set(key![0]!, turn);
+      all = all.filter((candidate) => candidate.key !== key);
+    }
+    expect(order).toEqual(['a0', 'b1', 'a1', 'b2', 'a2', 'a3']);
+  });
+
+  it('a higher priority comes first, whatever the namespace has', () => {
+    const all = [...candidates('a1* b1 a2'), ...candidates('a3', { priority: 10, createdAt: 9 })];
+    expect(admitted(all, { cluster: { maxActiveUploads: 2 } })).toBe('a3');
+  });
+
+  it('a large upload is not overtaken under the limit that has no room for it', () => {
+    const all = [...candidates('a1*'), ...candidates('b1', { wanted: 16 }), ...candidates('c1', { createdAt: 2 })];
+    expect(admitted(all, { cluster: { maxParallelism: 16 } })).toBe('');
+    expect(admitted(all, { namespaces: { b: { maxParallelism: 2 } } })).toBe('b1 c1');
+  });
+
+  it('a full namespace or database stops no other', () => {
+    expect(admitted(candidates('a1* a2 b1'), { namespace: { maxActiveUploads: 1 } })).toBe('b1');
+    const all = [...candidates('a1* a2'), ...candidates('a3', { database: 'e', createdAt: 5 })];
+    expect(admitted(all, { database: { maxActiveUploads: 1 } })).toBe('a3');
+  });
+
+  it('without limits everything works', () => {
+    expect(admitted(candidates('a1 a2 b1'), {})).toBe('a1 b1 a2');
+  });
+});
+
+describe('what a waiting upload is told', () => {
+  it('the limit that is used up, and how many are before it', () => {
+    const { waiting } = takeTurns(
+      candidates('a1* a2* a3 a4 b1'),
+      limits({ cluster: { maxActiveUploads: 2 } }),
+      new Map(),
+    );
+    const wait = { scope: 'cluster', limit: 'maxActiveUploads', max: 2, used: 2 };
+    expect(waiting).toEqual(
+      new Map([
+        ['b1', { ...wait, ahead: 0 }],
+        ['a3', { ...wait, ahead: 1 }],
+        ['a4', { ...wait, ahead: 2 }],
+      ]),
+    );
+  });
+
+  it('connections count those of the operator', () => {
+    const { waiting } = takeTurns(candidates('a1* a2'), limits({ database: { maxConnections: 10 } }), new Map());
+    expect(waiting.get('a2')).toEqual({ scope: 'database', limit: 'maxConnections', max: 10, used: 8, ahead: 0 });
+  });
+});
+
+describe('sessions', () => {
+  it.each([
+    { wanted: 4, limit: { database: { maxConnections: 10 } }, sessions: 4 },
+    { wanted: 16, limit: { database: { maxConnections: 10 } }, sessions: 5 },
+    { wanted: 4, limit: { database: { maxConnections: 5 } }, sessions: 1 },
+    { wanted: 16, limit: { cluster: { maxParallelism: 6 } }, sessions: 6 },
+    { wanted: 16, limit: { namespaces: { a: { maxParallelism: 3 } } }, sessions: 3 },
+    { wanted: 16, limit: {}, sessions: 16 },
+  ])('$wanted under $limit: $sessions', ({ wanted, limit, sessions }) => {
+    const { admitted: turns } = takeTurns(candidates('a1', { wanted }), limits(limit), new Map());
+    expect(turns.get('a1')).toBe(sessions);
+    const { maxConnections = Infinity } = (limit as Partial<Limits>).database ?? {};
+    expect(3 + connectionsOf(sessions)).toBeLessThanOrEqual(maxConnections);
+  });
+
+  it.each([
+    ['fewer: at once', 2, 2],
+    ['more, and there is room', 6, 6],
+    ['more than there is room for: none', 9, 4],
+  ])('of an upload at work, %s', (_what, wanted, sessions) => {
+    const [one, two] = candidates('a1* b1*') as [Candidate, Candidate];
+    expect(resize({ ...one, wanted }, [one, two], limits({ cluster: { maxParallelism: 12 } }))).toBe(sessions);
+  });
+});
+
+describe('the limits of the chart', () => {
+  it('are absent by default', () => {
+    expect(readLimits('L', undefined)).toEqual(limits({}));
+  });
+
+  it('are read', () => {
+    const text = '{"database":{"maxConnections":60},"namespaces":{"team-a":{"maxActiveUploads":2}}}';
+    expect(readLimits('L', text)).toEqual(
+      limits({ database: { maxConnections: 60 }, namespaces: { 'team-a': { maxActiveUploads: 2 } } }),
+    );
+  });
+
+  it('a default of the chart is taken away by null', () => {
+    expect(readLimits('L', '{"database":{"maxConnections":null}}')).toEqual(limits({}));
+  });
+
+  it.each([
+    ['[]', 'L must be a JSON object'],
+    ['{', 'L must be a JSON object'],
+    ['{"clusters":{}}', 'unknown key clusters'],
+    ['{"cluster":{"maxConnections":9}}', 'L.cluster has the unknown key maxConnections'],
+    ['{"database":{"maxConnections":4}}', 'L.database.maxConnections must be a whole number of at least 5'],
+    ['{"namespace":{"maxActiveUploads":0}}', 'L.namespace.maxActiveUploads must be'],
+    ['{"namespaces":{"a":{"maxParallelism":"4"}}}', 'L.namespaces.a.maxParallelism must be'],
+    ['{"namespaces":{"a":5}}', 'L.namespaces.a must be an object'],
+  ])('%s: %s', (text, message) => {
+    expect(() => readLimits('L', text)).toThrow(ConfigError);
+    expect(() => readLimits('L', text)).toThrow(message);
+  });
+});
