@@ -5,6 +5,7 @@ import type pg from 'pg';
 import { Fault, toFault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
 import { waitBackoff } from '#common/wait-backoff.ts';
+import { oneHelper } from '#ledger/connection/one-helper.ts';
 import {
   connect,
   type DatabaseOptions,
@@ -28,6 +29,9 @@ const LAST_TRANSACTION_MS = 5_000;
  * long it takes.
  */
 const MIN_TRIES = 3;
+
+/** All sessions of a pod share one helping connection. */
+const helpers = oneHelper(connect);
 
 export interface SessionOptions {
   database: Omit<DatabaseOptions, 'applicationName'>;
@@ -57,12 +61,8 @@ export interface Session {
 export function createSession(options: SessionOptions): Session {
   const { signal, log, uploadId, role, retrySeconds } = options;
   const database = { ...options.database, applicationName: applicationName(uploadId, role) };
-  const openHelper = () =>
-    connect({
-      ...database,
-      applicationName: applicationName(uploadId, `${role}-watch`),
-      idleTimeoutMs: HELPER_TIMEOUT_MS,
-    });
+  const helper = { applicationName: applicationName(uploadId, `${role}-watch`), idleTimeoutMs: HELPER_TIMEOUT_MS };
+  const openHelper = () => helpers({ ...database, ...helper });
   const stall = createStallWatch(options, openHelper);
   const patience: LockPatience = {
     uploadId,

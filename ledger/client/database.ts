@@ -11,6 +11,7 @@ import type { Logger } from '#common/log.ts';
 import { createSemaphore } from '#common/semaphore.ts';
 import { createRoute, type DatabaseAddress, type Route } from '#ledger/connection/database-uri.ts';
 import { type Lineage, readLineage } from '#ledger/connection/lineage.ts';
+import { oneHelper } from '#ledger/connection/one-helper.ts';
 import { assertWritable, READ_ONLY, sqlState } from '#ledger/connection/postgres.ts';
 import { readLedgerState } from '#ledger/migrate.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
@@ -71,6 +72,7 @@ export class Database {
   readonly #running = new Set<{ at: number }>();
   readonly #watched = new Map<string, { notify: () => void; reading: Reading | null }>();
   readonly #closed = new AbortController();
+  readonly #openHelper = oneHelper(() => openClient(this.#deps.config, { statement_timeout: POLL_TIMEOUT_MS }));
   #fault: Fault | null = null;
   #failures = 0;
   #retryAt = 0;
@@ -168,10 +170,7 @@ export class Database {
         {
           uploadId,
           isDeleted,
-          openHelper: async () => {
-            const timeouts = { statement_timeout: POLL_TIMEOUT_MS };
-            return await openClient(this.#deps.config, timeouts);
-          },
+          openHelper: this.#openHelper,
           onTerminated: (pid) =>
             log.warn({ uploadId, pid }, 'ended a session that held a lock of this upload and did not move'),
         },

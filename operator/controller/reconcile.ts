@@ -12,7 +12,7 @@ import { type ApplyDeps, applyActions } from './apply.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
 import { decide, STOPPING_MS } from './decide.ts';
-import { expiresInMs } from './expiry-policy.ts';
+import { expiresInMs, trimStatus, trimsInMs } from './expiry-policy.ts';
 import { unexpiredJobs, unfinishedJobs } from './job-policy.ts';
 import { viewAllJobs } from './job-view.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
@@ -345,25 +345,39 @@ function withNewestStatus(upload: BatchUpload, { written }: UploadMemory): Batch
   return { ...upload, status: written.status };
 }
 
-/** Deletes an ended upload when its time to live is over. Its row, its audit and its failed records stay in the ledger. */
-async function expireUpload(
-  { client, clock, log }: ReconcileDeps,
+/**
+ * Deletes an ended upload when its time to live is over, and makes its status small after a day. Its row, its audit and its
+ * failed records stay in the ledger.
+ */
+async function ageUpload(
+  deps: ReconcileDeps,
   { key, upload, signal }: { key: string; upload: BatchUpload; signal: AbortSignal },
 ): Promise<ProcessResult> {
-  const leftMs = expiresInMs(upload, clock.now());
-  if (leftMs === null) return undefined;
-  if (leftMs > 0) return { requeueAfterMs: Math.min(leftMs, LONGEST_TIMER_MS) };
+  const now = deps.clock.now();
+  const expiry = expiresInMs(upload, now);
+  const trim = trimsInMs(upload, now);
+  const { client, log } = deps;
   const { namespace, name, uid, resourceVersion } = upload.metadata;
-  // Somebody may have changed the time to live, or asked for a retry, since the upload was read.
-  const preconditions = { uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
   try {
-    await client.delete(BATCH_UPLOADS, { namespace, name }, { preconditions, signal });
+    if (expiry === 0) {
+      // Somebody may have changed the time to live, or asked for a retry, since the upload was read.
+      const preconditions = { uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+      await client.delete(BATCH_UPLOADS, { namespace, name }, { preconditions, signal });
+      log.info({ key, uid }, 'deleted an upload whose time to live is over');
+      return undefined;
+    }
+    if (trim === 0 && upload.status) {
+      const metadata = { name, namespace, uid, resourceVersion };
+      const object = { metadata, status: trimStatus(upload.status) } as BatchUpload;
+      await client.applyStatus(BATCH_UPLOADS, object, { fieldManager: FIELD_MANAGER, force: true, signal });
+    }
   } catch (error) {
+    if (isNotFound(error)) return undefined;
     if (!isConflict(error)) throw error;
     return { requeueAfterMs: HOLD_MS };
   }
-  log.info({ key, uid }, 'deleted an upload whose time to live is over');
-  return undefined;
+  const waits = [expiry, trim === 0 ? null : trim].filter((ms) => ms !== null);
+  return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits, LONGEST_TIMER_MS) };
 }
 
 /** Removes the Jobs of an ended upload that do not end by themselves, then the copy of its file; writes no status. */
@@ -383,7 +397,7 @@ export async function tidyUp(
   if (unfinished.length === 0) {
     if (isHeld(upload)) return cleanUpUpload(deps, { upload, memory: deps.memories.of(key, uid), signal });
     deps.memories.forget(key);
-    return expireUpload(deps, { key, upload, signal });
+    return ageUpload(deps, { key, upload, signal });
   }
   const memory = deps.memories.of(key, uid);
   // The time of the end is that of the database, whose clock may differ.

@@ -27,9 +27,9 @@ export interface Limits {
   namespaces: Record<string, Limit>;
 }
 
-/** Two for work, and one that reads the progress; see ledger/client/database.ts. */
-export const OPERATOR_CONNECTIONS = 3;
-/** Besides its sessions a pod opens one connection to say why it fails. */
+/** Two for work, one that reads the progress, and one that helps the others; see ledger/client/database.ts. */
+export const OPERATOR_CONNECTIONS = 4;
+/** Besides its sessions a pod has one connection that helps them: it looks at silent ones, and says why the pod fails. */
 const FURTHER_CONNECTIONS_OF_A_POD = 1;
 /** A pod with one session. */
 const LEAST_CONNECTIONS = OPERATOR_CONNECTIONS + 1 + FURTHER_CONNECTIONS_OF_A_POD;
