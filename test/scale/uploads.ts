@@ -1,20 +1,28 @@
 /**
  * `make scale SCALE=uploads` applies UPLOADS (100) uploads of ten records each at once and measures the time until all of them
- * are Complete, RUNS (3) times. Each run checks the counts and the rows.
+ * are Complete, RUNS (3) times. Each run checks the counts and the rows, and counts the connections to the database every 50 ms.
+ * MAX_CONNECTIONS sets the chart's limit of connections for these runs, and more connections than that fail them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BatchUpload, hasCondition, isFinished } from '#support/cluster/cluster.ts';
 import { createE2e, NAMESPACE } from '#support/cluster/e2e.ts';
 import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
+import { setLimits } from '#support/kills/operator-kills.ts';
 
 const UPLOADS = Number(process.env['UPLOADS'] ?? 100);
 const RUNS = Number(process.env['RUNS'] ?? 3);
 const RECORDS = 10;
+const MAX_CONNECTIONS = Number(process.env['MAX_CONNECTIONS'] ?? 0);
+const SAMPLE_MS = 50;
 
 await using stack = new AsyncDisposableStack();
 const e2e = await createE2e();
 stack.defer(() => e2e.close());
 const { cluster, db } = e2e;
+if (MAX_CONNECTIONS > 0) {
+  const usual = await setLimits(e2e, { database: { maxConnections: MAX_CONNECTIONS } });
+  stack.defer(async () => void (await setLimits(e2e, usual)));
+}
 const results: object[] = [];
 for (let run = 0; run < RUNS; run += 1) results.push(await measure());
 console.table(results);
@@ -37,6 +45,7 @@ async function measure(): Promise<object> {
     await cluster.putObject(`e2e/${schema}/${at}.csv`, `k,v\n${lines.join('')}`);
   }
   const selector = `e2e.test/many=${schema}`;
+  const connections = countConnections();
   const startedAt = performance.now();
   await cluster.apply(...manifests);
   const appliedAt = performance.now();
@@ -48,13 +57,39 @@ async function measure(): Promise<object> {
     uploads = (JSON.parse(text) as { items: BatchUpload[] }).items;
   } while (!uploads.every(isFinished));
   const seconds = (performance.now() - startedAt) / 1000;
+  const mostConnections = await connections.stop();
   const { rows } = await db.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`);
   const complete = uploads.filter((upload) => hasCondition(upload, 'Complete')).length;
   const isExact = complete === UPLOADS && rows[0]!.n === UPLOADS * RECORDS;
-  if (!isExact) process.exitCode = 1;
+  const isWithin = MAX_CONNECTIONS === 0 || mostConnections <= MAX_CONNECTIONS;
+  if (!isExact || !isWithin) process.exitCode = 1;
   await cluster.kubectl('-n', NAMESPACE, 'delete', 'batchuploads', '-l', selector, '--wait=false');
   await cluster.kubectl('-n', NAMESPACE, 'delete', 'recordschema', schema);
   await db.query(`DROP TABLE ${table}`);
   const applySeconds = (appliedAt - startedAt) / 1000;
-  return { complete, isExact, applySeconds: Number(applySeconds.toFixed(1)), seconds: Number(seconds.toFixed(1)) };
+  const [apply, all] = [applySeconds, seconds].map((each) => Number(each.toFixed(1)));
+  return { complete, isExact, mostConnections, applySeconds: apply, seconds: all };
+}
+
+/** Counts the connections of the operator and of all pods until `stop`, which returns the greatest number. */
+function countConnections(): { stop: () => Promise<number> } {
+  let most = 0;
+  let isStopped = false;
+  const counting = (async () => {
+    while (!isStopped) {
+      const { rows } = await db.query<{ n: number }>(
+        `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database()
+         AND (application_name LIKE 'batch-upload/%' OR application_name = 'batch-upload-operator')`,
+      );
+      most = Math.max(most, rows[0]!.n);
+      await sleep(SAMPLE_MS);
+    }
+  })();
+  return {
+    async stop() {
+      isStopped = true;
+      await counting;
+      return most;
+    },
+  };
 }

@@ -1,6 +1,7 @@
 /** The leading operator is killed at a fault point, and the other replica goes on. */
 import { expect } from 'vitest';
 import type { FaultPoint } from '#operator/controller/fault-point.ts';
+import { settingsOf } from '#support/cluster/deployment-settings.ts';
 import { type E2e, eventuallyTrue, NAMESPACE } from '#support/cluster/e2e.ts';
 import { expectComplete, startCertifications } from './kill-tests.ts';
 
@@ -30,6 +31,14 @@ export async function setFaultPoint({ cluster }: E2e, point: FaultPoint | null):
   const change = point === null ? 'BATCH_UPLOAD_FAULT_POINT-' : `BATCH_UPLOAD_FAULT_POINT=${point}`;
   await cluster.kubectl(...SYSTEM, 'set', 'env', DEPLOYMENT, change);
   await cluster.kubectl(...SYSTEM, 'rollout', 'status', DEPLOYMENT, '--timeout=120s');
+}
+
+/** Rolls the operator out with these limits. @returns the limits that it had */
+export async function setLimits({ cluster }: E2e, limits: object): Promise<object> {
+  const { BATCH_UPLOAD_LIMITS: usual = '{}' } = await settingsOf(cluster, 'batch-upload-operator');
+  await cluster.kubectl(...SYSTEM, 'set', 'env', DEPLOYMENT, `BATCH_UPLOAD_LIMITS=${JSON.stringify(limits)}`);
+  await cluster.kubectl(...SYSTEM, 'rollout', 'status', DEPLOYMENT, '--timeout=120s');
+  return JSON.parse(usual) as object;
 }
 
 /** Expects that an upload is complete and exact, with every Job made once, although an operator ends at the point. */
