@@ -206,6 +206,7 @@ function acceptOrWait(observed: Observed): Decision {
   if (wrong || !schema) return wait(observed, wrong!);
   const misfit = checkColumns(schemaRef.name, schema, format);
   if (misfit) return wait(observed, misfit);
+  if (observed.refusedAccount) return wait(observed, observed.refusedAccount);
   // The status shows this explanation only when the accept is cut off.
   const why: UploadExplanation = { reason: 'NotAccepted', message: 'The upload is being accepted.' };
   return { ...wait(observed, why), actions: [{ type: 'accept', schema }] };
