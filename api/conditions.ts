@@ -143,7 +143,10 @@ export const REASONS = {
   SlowAnswer: 'SlowAnswer',
   /** The operator met an error that it does not know; its log has the details. */
   OperatorError: 'OperatorError',
-  /** The API server refused to create a Job: a quota, an admission rule, a missing right or a value of spec.podTemplate forbids the Job. */
+  /**
+   * The API server refused to create a Job: a quota, an admission rule, a missing right or a value of spec.podTemplate
+   * forbids the Job.
+   */
   JobRefused: 'JobRefused',
   /** A Job with the name that the upload needs belongs to something else. */
   JobNameTaken: 'JobNameTaken',

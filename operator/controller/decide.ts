@@ -8,10 +8,12 @@
  * | outdated    |                 |                                    | migrate            | as for unreachable, then as for the new ledger |
  * | absent      | no              | no schema, or an invalid one       |                    | Pending    |
  * | absent      | no              | schema                             | accept             | Pending, then Planning |
+ * | absent      | no              | a service account that is not allowed |                 | Pending    |
  * | absent      | yes             |                                    |                    | as before, Degraded |
  * | absent      | yes             | a standby was promoted that lacked it | as if not accepted | as if not accepted |
  * | Planning, Queued, Processing |  | spec.cancel, spec.suspend, deadline | see lifecycle-policy.ts | Cancelled, Suspended, Failed |
  * | Planning    |                 | plan Job missing                   | create it          | Planning   |
+ * | Planning    |                 | plan Job missing, its service account not allowed |     | Planning, Degraded |
  * | Planning    |                 | plan Job complete                  | delete, recreate   | Planning   |
  * | Planning    |                 | plan Job failed                    | fail               | Planning, then Failed |
  * | Queued      |                 | upload of the same content runs    |                    | Queued     |
