@@ -25,6 +25,11 @@ export const REASONS = {
   NamespaceNotReady: 'NamespaceNotReady',
   /** The upload names a Secret that is not in the chart's list of Secrets. */
   SecretNotAllowed: 'SecretNotAllowed',
+  /**
+   * spec.podTemplate names a service account that is not in the chart's list of service accounts. Degraded = True has this
+   * reason where the upload was accepted before and needs another Job.
+   */
+  ServiceAccountNotAllowed: 'ServiceAccountNotAllowed',
   /** The upload names a storage server to which the access keys of its Secret may not be sent. */
   EndpointNotAllowed: 'EndpointNotAllowed',
   /** A Secret that the upload needs does not exist. */
@@ -140,7 +145,10 @@ export const REASONS = {
   SlowAnswer: 'SlowAnswer',
   /** The operator met an error that it does not know; its log has the details. */
   OperatorError: 'OperatorError',
-  /** The API server refused to create a Job: a quota, an admission rule or a missing right forbids the Job. */
+  /**
+   * The API server refused to create a Job: a quota, an admission rule, a missing right or a value of spec.podTemplate
+   * forbids the Job.
+   */
   JobRefused: 'JobRefused',
   /** A Job with the name that the upload needs belongs to something else. */
   JobNameTaken: 'JobNameTaken',

@@ -417,6 +417,494 @@ export interface UploadSourceSpec {
         storeRowData: boolean;
       };
       /**
+       * podTemplate says what the pods of the upload have besides what the operator gives them. What is left out comes from the chart's value runner.podTemplate. A change counts for the next Job that is made: for a retry, for an upload that is resumed, and in place of a Job whose pods cannot start or fail.
+       */
+      podTemplate?: {
+        /**
+         * metadata holds labels and annotations of the pods, which are added to those of the chart. Where both have a key, the value here counts.
+         */
+        metadata?: {
+          /**
+           * labels are put on every pod. Keys that begin with batchupload.dev/ are reserved for the operator, and every other label that the operator sets itself, such as app.kubernetes.io/managed-by, keeps the operator's value.
+           */
+          labels?: {
+            /**
+             * The value is the value of the label that the key names.
+             */
+            [k: string]: string;
+          };
+          /**
+           * annotations are put on every pod. Keys that begin with batchupload.dev/ are reserved for the operator.
+           */
+          annotations?: {
+            /**
+             * The value is the value of the annotation that the key names.
+             */
+            [k: string]: string;
+          };
+        };
+        /**
+         * spec says where the pods run, with which resources and under which account. The names and meanings of the fields are those of a pod's spec.
+         */
+        spec?: {
+          /**
+           * resources are what a pod requests and what it may use. They take the place of the chart's value runner.resources as a whole, so that a pod without a memory limit here has none. Node's heap gets 60 % of the memory limit.
+           */
+          resources?: {
+            /**
+             * requests are the resources that a node must have left for a pod.
+             */
+            requests?: {
+              /**
+               * The value is an amount of the resource that the key names, such as 500m or 2Gi.
+               */
+              [k: string]: number | string;
+            };
+            /**
+             * limits are the resources that a pod may use at most.
+             */
+            limits?: {
+              /**
+               * The value is an amount of the resource that the key names, such as 500m or 2Gi.
+               */
+              [k: string]: number | string;
+            };
+          };
+          /**
+           * nodeSelector lists labels that a node must have. They are added to those of the chart. Where both have a key, the value here counts.
+           */
+          nodeSelector?: {
+            /**
+             * The value is the value of the label that the key names.
+             */
+            [k: string]: string;
+          };
+          /**
+           * tolerations list taints of nodes that the pods tolerate. They are added to those of the chart.
+           */
+          tolerations?: {
+            /**
+             * key is the key of the taint. When absent, every key is meant, and the operator must be Exists.
+             */
+            key?: string;
+            /**
+             * operator says how the taint is compared. Exists means any value, and Equal means the same value. When absent, the operator is Equal.
+             */
+            operator?: 'Exists' | 'Equal';
+            /**
+             * value is the value of the taint, for the operator Equal.
+             */
+            value?: string;
+            /**
+             * effect is the effect of the taint. When absent, every effect is meant.
+             */
+            effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+            /**
+             * tolerationSeconds is the time, in seconds, for which a taint of the effect NoExecute is tolerated. When absent, the taint is tolerated for ever.
+             */
+            tolerationSeconds?: number;
+          }[];
+          /**
+           * affinity says which nodes, and which pods beside them, the pods need, prefer or avoid. It takes the place of the chart's affinity.
+           */
+          affinity?: {
+            /**
+             * nodeAffinity says which nodes the pods need or prefer.
+             */
+            nodeAffinity?: {
+              /**
+               * requiredDuringSchedulingIgnoredDuringExecution says which nodes may run a pod.
+               */
+              requiredDuringSchedulingIgnoredDuringExecution?: {
+                /**
+                 * nodeSelectorTerms lists terms of which a node must meet at least one.
+                 */
+                nodeSelectorTerms: {
+                  /**
+                   * matchExpressions lists what must hold of the labels of a node, all of it.
+                   */
+                  matchExpressions?: {
+                    /**
+                     * key is the name of a label or of a field of a node.
+                     */
+                    key: string;
+                    /**
+                     * operator says how the label is compared with the values. Gt and Lt compare whole numbers.
+                     */
+                    operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+                    /**
+                     * values are what the label is compared with. Exists and DoesNotExist take none, Gt and Lt take one.
+                     */
+                    values?: string[];
+                  }[];
+                  /**
+                   * matchFields lists what must hold of the fields of a node, all of it. Kubernetes knows the field metadata.name.
+                   */
+                  matchFields?: {
+                    /**
+                     * key is the name of a label or of a field of a node.
+                     */
+                    key: string;
+                    /**
+                     * operator says how the label is compared with the values. Gt and Lt compare whole numbers.
+                     */
+                    operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+                    /**
+                     * values are what the label is compared with. Exists and DoesNotExist take none, Gt and Lt take one.
+                     */
+                    values?: string[];
+                  }[];
+                }[];
+              };
+              /**
+               * preferredDuringSchedulingIgnoredDuringExecution lists which nodes are preferred, and how much.
+               */
+              preferredDuringSchedulingIgnoredDuringExecution?: {
+                /**
+                 * weight is what a node gains that meets the term, from 1 to 100.
+                 */
+                weight: number;
+                /**
+                 * preference is the term that a node should meet.
+                 */
+                preference: {
+                  /**
+                   * matchExpressions lists what must hold of the labels of a node, all of it.
+                   */
+                  matchExpressions?: {
+                    /**
+                     * key is the name of a label or of a field of a node.
+                     */
+                    key: string;
+                    /**
+                     * operator says how the label is compared with the values. Gt and Lt compare whole numbers.
+                     */
+                    operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+                    /**
+                     * values are what the label is compared with. Exists and DoesNotExist take none, Gt and Lt take one.
+                     */
+                    values?: string[];
+                  }[];
+                  /**
+                   * matchFields lists what must hold of the fields of a node, all of it. Kubernetes knows the field metadata.name.
+                   */
+                  matchFields?: {
+                    /**
+                     * key is the name of a label or of a field of a node.
+                     */
+                    key: string;
+                    /**
+                     * operator says how the label is compared with the values. Gt and Lt compare whole numbers.
+                     */
+                    operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+                    /**
+                     * values are what the label is compared with. Exists and DoesNotExist take none, Gt and Lt take one.
+                     */
+                    values?: string[];
+                  }[];
+                };
+              }[];
+            };
+            /**
+             * podAffinity says near which pods of the same namespace the pods must or should run.
+             */
+            podAffinity?: {
+              /**
+               * requiredDuringSchedulingIgnoredDuringExecution lists terms that a node must meet, all of them.
+               */
+              requiredDuringSchedulingIgnoredDuringExecution?: {
+                /**
+                 * labelSelector selects the pods that are meant by their labels.
+                 */
+                labelSelector?: {
+                  /**
+                   * matchLabels lists labels that a pod must have.
+                   */
+                  matchLabels?: {
+                    /**
+                     * The value is the value of the label that the key names.
+                     */
+                    [k: string]: string;
+                  };
+                  /**
+                   * matchExpressions lists what must hold of the labels of a pod, all of it.
+                   */
+                  matchExpressions?: {
+                    /**
+                     * key is the name of a label of a pod.
+                     */
+                    key: string;
+                    /**
+                     * operator says how the label is compared with the values.
+                     */
+                    operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+                    /**
+                     * values are what the label is compared with. Exists and DoesNotExist take none.
+                     */
+                    values?: string[];
+                  }[];
+                };
+                /**
+                 * topologyKey is the label of nodes that says which nodes belong together, such as kubernetes.io/hostname.
+                 */
+                topologyKey: string;
+                /**
+                 * matchLabelKeys lists labels of which the pods that are meant must have the same value as the pod itself. batchupload.dev/uid means the pods of the same upload.
+                 */
+                matchLabelKeys?: string[];
+                /**
+                 * mismatchLabelKeys lists labels of which the pods that are meant must have another value than the pod itself.
+                 */
+                mismatchLabelKeys?: string[];
+              }[];
+              /**
+               * preferredDuringSchedulingIgnoredDuringExecution lists terms that a node should meet, and how much.
+               */
+              preferredDuringSchedulingIgnoredDuringExecution?: {
+                /**
+                 * weight is what a node gains that meets the term, from 1 to 100.
+                 */
+                weight: number;
+                /**
+                 * podAffinityTerm is the term that a node should meet.
+                 */
+                podAffinityTerm: {
+                  /**
+                   * labelSelector selects the pods that are meant by their labels.
+                   */
+                  labelSelector?: {
+                    /**
+                     * matchLabels lists labels that a pod must have.
+                     */
+                    matchLabels?: {
+                      /**
+                       * The value is the value of the label that the key names.
+                       */
+                      [k: string]: string;
+                    };
+                    /**
+                     * matchExpressions lists what must hold of the labels of a pod, all of it.
+                     */
+                    matchExpressions?: {
+                      /**
+                       * key is the name of a label of a pod.
+                       */
+                      key: string;
+                      /**
+                       * operator says how the label is compared with the values.
+                       */
+                      operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+                      /**
+                       * values are what the label is compared with. Exists and DoesNotExist take none.
+                       */
+                      values?: string[];
+                    }[];
+                  };
+                  /**
+                   * topologyKey is the label of nodes that says which nodes belong together, such as kubernetes.io/hostname.
+                   */
+                  topologyKey: string;
+                  /**
+                   * matchLabelKeys lists labels of which the pods that are meant must have the same value as the pod itself. batchupload.dev/uid means the pods of the same upload.
+                   */
+                  matchLabelKeys?: string[];
+                  /**
+                   * mismatchLabelKeys lists labels of which the pods that are meant must have another value than the pod itself.
+                   */
+                  mismatchLabelKeys?: string[];
+                };
+              }[];
+            };
+            /**
+             * podAntiAffinity says near which pods of the same namespace the pods must not or should not run.
+             */
+            podAntiAffinity?: {
+              /**
+               * requiredDuringSchedulingIgnoredDuringExecution lists terms that a node must meet, all of them.
+               */
+              requiredDuringSchedulingIgnoredDuringExecution?: {
+                /**
+                 * labelSelector selects the pods that are meant by their labels.
+                 */
+                labelSelector?: {
+                  /**
+                   * matchLabels lists labels that a pod must have.
+                   */
+                  matchLabels?: {
+                    /**
+                     * The value is the value of the label that the key names.
+                     */
+                    [k: string]: string;
+                  };
+                  /**
+                   * matchExpressions lists what must hold of the labels of a pod, all of it.
+                   */
+                  matchExpressions?: {
+                    /**
+                     * key is the name of a label of a pod.
+                     */
+                    key: string;
+                    /**
+                     * operator says how the label is compared with the values.
+                     */
+                    operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+                    /**
+                     * values are what the label is compared with. Exists and DoesNotExist take none.
+                     */
+                    values?: string[];
+                  }[];
+                };
+                /**
+                 * topologyKey is the label of nodes that says which nodes belong together, such as kubernetes.io/hostname.
+                 */
+                topologyKey: string;
+                /**
+                 * matchLabelKeys lists labels of which the pods that are meant must have the same value as the pod itself. batchupload.dev/uid means the pods of the same upload.
+                 */
+                matchLabelKeys?: string[];
+                /**
+                 * mismatchLabelKeys lists labels of which the pods that are meant must have another value than the pod itself.
+                 */
+                mismatchLabelKeys?: string[];
+              }[];
+              /**
+               * preferredDuringSchedulingIgnoredDuringExecution lists terms that a node should meet, and how much.
+               */
+              preferredDuringSchedulingIgnoredDuringExecution?: {
+                /**
+                 * weight is what a node gains that meets the term, from 1 to 100.
+                 */
+                weight: number;
+                /**
+                 * podAffinityTerm is the term that a node should meet.
+                 */
+                podAffinityTerm: {
+                  /**
+                   * labelSelector selects the pods that are meant by their labels.
+                   */
+                  labelSelector?: {
+                    /**
+                     * matchLabels lists labels that a pod must have.
+                     */
+                    matchLabels?: {
+                      /**
+                       * The value is the value of the label that the key names.
+                       */
+                      [k: string]: string;
+                    };
+                    /**
+                     * matchExpressions lists what must hold of the labels of a pod, all of it.
+                     */
+                    matchExpressions?: {
+                      /**
+                       * key is the name of a label of a pod.
+                       */
+                      key: string;
+                      /**
+                       * operator says how the label is compared with the values.
+                       */
+                      operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+                      /**
+                       * values are what the label is compared with. Exists and DoesNotExist take none.
+                       */
+                      values?: string[];
+                    }[];
+                  };
+                  /**
+                   * topologyKey is the label of nodes that says which nodes belong together, such as kubernetes.io/hostname.
+                   */
+                  topologyKey: string;
+                  /**
+                   * matchLabelKeys lists labels of which the pods that are meant must have the same value as the pod itself. batchupload.dev/uid means the pods of the same upload.
+                   */
+                  matchLabelKeys?: string[];
+                  /**
+                   * mismatchLabelKeys lists labels of which the pods that are meant must have another value than the pod itself.
+                   */
+                  mismatchLabelKeys?: string[];
+                };
+              }[];
+            };
+          };
+          /**
+           * topologySpreadConstraints say how evenly pods spread over nodes or zones. They take the place of the chart's.
+           */
+          topologySpreadConstraints?: {
+            /**
+             * maxSkew is how many more of the selected pods one part of the topology may have than another.
+             */
+            maxSkew: number;
+            /**
+             * topologyKey is the label of nodes that says which nodes belong together, such as kubernetes.io/hostname.
+             */
+            topologyKey: string;
+            /**
+             * whenUnsatisfiable says whether a pod that would break the constraint waits (DoNotSchedule) or runs nevertheless (ScheduleAnyway).
+             */
+            whenUnsatisfiable: 'DoNotSchedule' | 'ScheduleAnyway';
+            /**
+             * labelSelector selects the pods that are meant by their labels.
+             */
+            labelSelector?: {
+              /**
+               * matchLabels lists labels that a pod must have.
+               */
+              matchLabels?: {
+                /**
+                 * The value is the value of the label that the key names.
+                 */
+                [k: string]: string;
+              };
+              /**
+               * matchExpressions lists what must hold of the labels of a pod, all of it.
+               */
+              matchExpressions?: {
+                /**
+                 * key is the name of a label of a pod.
+                 */
+                key: string;
+                /**
+                 * operator says how the label is compared with the values.
+                 */
+                operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+                /**
+                 * values are what the label is compared with. Exists and DoesNotExist take none.
+                 */
+                values?: string[];
+              }[];
+            };
+            /**
+             * matchLabelKeys lists labels of which the pods that are meant must have the same value as the pod itself. batchupload.dev/uid means the pods of the same upload.
+             */
+            matchLabelKeys?: string[];
+            /**
+             * minDomains is the least number of parts of the topology that are counted, for DoNotSchedule.
+             */
+            minDomains?: number;
+            /**
+             * nodeAffinityPolicy says whether only nodes count that nodeSelector and nodeAffinity allow (Honor), or all nodes (Ignore). When absent, the policy is Honor.
+             */
+            nodeAffinityPolicy?: 'Honor' | 'Ignore';
+            /**
+             * nodeTaintsPolicy says whether nodes with taints that the pods do not tolerate are left out (Honor), or all nodes count (Ignore). When absent, the policy is Ignore.
+             */
+            nodeTaintsPolicy?: 'Honor' | 'Ignore';
+          }[];
+          /**
+           * priorityClassName is the name of the PriorityClass of the pods. The classes of Kubernetes itself, whose names begin with system-, are not allowed.
+           */
+          priorityClassName?: string;
+          /**
+           * serviceAccountName is the name of the service account of the pods, in the same namespace. A service account other than batch-upload-runner must be in the chart's value uploads.serviceAccountNames. The pods get no token for the Kubernetes API.
+           */
+          serviceAccountName?: string;
+          /**
+           * runtimeClassName is the name of the RuntimeClass of the pods.
+           */
+          runtimeClassName?: string;
+        };
+      };
+      /**
        * target says which database the records are loaded into. When absent, the database of the Secret batch-upload-database is used.
        */
       target?: {

@@ -63,18 +63,25 @@ async function generate({ crd, kind, output }: Target): Promise<{ output: string
   return { output, text: parts.join('\n') };
 }
 
-/** The RecordSchema's own OpenAPI schema as a module, for programs that check a schema without an API server. */
-async function generateCrdModule(): Promise<{ output: string; text: string }> {
-  const crd = 'crds/recordschemas.yaml';
+/** Parts of the OpenAPI schemas as modules, for programs that check a value without an API server. */
+const MODULES = [
+  { crd: 'crds/recordschemas.yaml', path: [], name: 'RECORD_SCHEMA_CRD', output: 'api/record-schema-crd.gen.ts' },
+  {
+    crd: 'crds/batchuploads.yaml',
+    path: ['spec', 'podTemplate'],
+    name: 'POD_TEMPLATE_SCHEMA',
+    output: 'api/pod-template-schema.gen.ts',
+  },
+];
+
+async function generateModule({ crd, path, name, output }: (typeof MODULES)[number]) {
   const document = parse(await readFile(crd, 'utf8')) as Crd;
   const version = document.spec.versions[0];
   if (!version) throw new Error(`${crd} has no version`);
-  const schema = JSON.stringify(withoutDescriptions(version.schema.openAPIV3Schema), null, 2);
+  const part = path.reduce<JSONSchema>((node, key) => node.properties![key]!, version.schema.openAPIV3Schema);
+  const schema = JSON.stringify(withoutDescriptions(part), null, 2);
   const banner = `/** Generated from ${crd} (${version.name}) by \`make generate\`; do not edit. */\n`;
-  return {
-    output: 'api/record-schema-crd.gen.ts',
-    text: `${banner}\nexport const RECORD_SCHEMA_CRD = ${schema};\n`,
-  };
+  return { output, text: `${banner}\nexport const ${name} = ${schema};\n` };
 }
 
 /** A property may be called `description`; the description of a schema is a text. */
@@ -92,7 +99,11 @@ const copies = TARGETS.map(async ({ crd }) => ({
   output: crd.replace('crds/', 'charts/batch-upload/files/crds/'),
   text: await readFile(crd, 'utf8'),
 }));
-for (const { output, text } of await Promise.all([...TARGETS.map(generate), generateCrdModule(), ...copies])) {
+for (const { output, text } of await Promise.all([
+  ...TARGETS.map(generate),
+  ...MODULES.map(generateModule),
+  ...copies,
+])) {
   const current = await readFile(output, 'utf8').catch(() => '');
   if (current === text) continue;
   if (check) {

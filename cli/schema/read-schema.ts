@@ -2,9 +2,10 @@
 import { isMap, isNode, LineCounter, parseAllDocuments } from 'yaml';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { RECORD_SCHEMA_CRD } from '#api/record-schema-crd.gen.ts';
+import { applyDefaults, checkStructure, type StructuralSchema } from '#api/structure/check-structure.ts';
+import { formatPlace, type Place, parsePlace } from '#api/structure/place.ts';
 import { findSchemaFaults } from '#runner/record-processor.ts';
-import { applyDefaults, checkStructure, type StructuralSchema } from './check-structure.ts';
-import { formatPlace, type Place, parsePlace, type SchemaProblem } from './problem.ts';
+import type { SchemaProblem } from './problem.ts';
 
 export type ReadSchema =
   | { ok: true; spec: RecordSchemaSpec; name: string | null }

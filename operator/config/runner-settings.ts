@@ -1,3 +1,8 @@
+import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
+import { DEFAULT_NAMES } from '#api/defaults.ts';
+import { POD_TEMPLATE_SCHEMA } from '#api/pod-template-schema.gen.ts';
+import { checkStructure, type StructuralSchema } from '#api/structure/check-structure.ts';
+import { formatPlace } from '#api/structure/place.ts';
 import { ConfigError, choice, integer, list, pick, positive } from '#common/config.ts';
 import { DEFAULTS, ENV } from '#common/job-contract.ts';
 import { PROGRAM_ENV } from './program-config.ts';
@@ -7,12 +12,19 @@ export interface RunnerResources {
   limits: Record<string, string>;
 }
 
+/** What an upload, or the chart for all uploads, says of its pods. */
+export type AskedPodTemplate = NonNullable<BatchUploadSpec['podTemplate']>;
+
 /** What the Job builders need besides the upload. */
 export interface RunnerSettings {
   image: string;
   imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   imagePullSecrets: string[];
   resources: RunnerResources;
+  /** What the pods of every upload have, unless the upload says otherwise. */
+  podTemplate: AskedPodTemplate;
+  /** The service accounts that an upload may name. */
+  serviceAccountNames: string[];
   /** Time for which finished Jobs and their logs are kept. */
   jobTtlSeconds: number;
   inlineLimitBytes: number;
@@ -39,6 +51,16 @@ export const RUNNER_ENV = {
    * allowed when absent.
    */
   runnerResources: 'BATCH_UPLOAD_RUNNER_RESOURCES',
+  /**
+   * What the pods of every upload have besides, as JSON in the form of `spec.podTemplate` of a BatchUpload; nothing when
+   * absent. The chart sets the variable from its value `runner.podTemplate`.
+   */
+  runnerPodTemplate: 'BATCH_UPLOAD_RUNNER_POD_TEMPLATE',
+  /**
+   * The names of the service accounts that an upload may name besides `batch-upload-runner`, separated by commas; none
+   * when absent. The chart sets the variable from its value `uploads.serviceAccountNames`.
+   */
+  serviceAccounts: 'BATCH_UPLOAD_SERVICE_ACCOUNTS',
   /** The time for which finished Jobs and their logs are kept, in seconds; 3600 when absent. */
   jobTtl: 'BATCH_UPLOAD_JOB_TTL_SECONDS',
 } as const;
@@ -70,6 +92,8 @@ export function readRunnerSettings(env: NodeJS.ProcessEnv): RunnerSettings {
     imagePullPolicy: choice(env, names.imagePullPolicy, ['IfNotPresent', 'Always', 'Never'] as const),
     imagePullSecrets: list(env, names.imagePullSecrets, []),
     resources: resources(env),
+    podTemplate: podTemplate(env),
+    serviceAccountNames: [DEFAULT_NAMES.serviceAccount, ...list(env, names.serviceAccounts, [])],
     jobTtlSeconds: integer(env, names.jobTtl, 3600),
     inlineLimitBytes: integer(env, ENV.inlineLimitBytes, DEFAULTS.inlineLimitBytes),
     allowedEndpoints: list(env, ENV.allowedEndpoints, []),
@@ -83,19 +107,34 @@ export function readRunnerSettings(env: NodeJS.ProcessEnv): RunnerSettings {
 }
 
 function resources(env: NodeJS.ProcessEnv): RunnerResources {
-  const name = RUNNER_ENV.runnerResources;
+  const value: Partial<RunnerResources> = jsonObject(env, RUNNER_ENV.runnerResources, DEFAULT_RESOURCES) ?? {};
+  return {
+    requests: value.requests ?? DEFAULT_RESOURCES.requests,
+    limits: value.limits ?? DEFAULT_RESOURCES.limits,
+  };
+}
+
+/** The API server refuses a wrong template of an upload; that of the chart has to be right before the first upload. */
+function podTemplate(env: NodeJS.ProcessEnv): AskedPodTemplate {
+  const name = RUNNER_ENV.runnerPodTemplate;
+  const value = jsonObject(env, name, { spec: { nodeSelector: { pool: 'batch' } } }) ?? {};
+  const problems = checkStructure(POD_TEMPLATE_SCHEMA as StructuralSchema, value);
+  if (problems.length === 0) return value;
+  const said = problems.map(({ place, message }) => `${formatPlace(place) || 'it'} ${message}`).join('; ');
+  throw new ConfigError(`${name}, which is the chart's value runner.podTemplate, cannot be used: ${said}`);
+}
+
+/** Null without the variable. @throws ConfigError that shows the example where the variable is no JSON object */
+function jsonObject(env: NodeJS.ProcessEnv, name: string, example: object): object | null {
   const text = env[name];
-  if (!text) return DEFAULT_RESOURCES;
-  const wrong = () => new ConfigError(`${name} must be a JSON object such as ${JSON.stringify(DEFAULT_RESOURCES)}`);
-  let value: Partial<RunnerResources> | null;
+  if (!text) return null;
+  const wrong = () => new ConfigError(`${name} must be a JSON object such as ${JSON.stringify(example)}`);
+  let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw wrong();
   }
   if (value === null || typeof value !== 'object' || Array.isArray(value)) throw wrong();
-  return {
-    requests: value.requests ?? DEFAULT_RESOURCES.requests,
-    limits: value.limits ?? DEFAULT_RESOURCES.limits,
-  };
+  return value;
 }

@@ -171,7 +171,7 @@ function refused(error: unknown, kind: RunnerCommand): Outcome | null {
   if (!(error instanceof KubeError) || ![400, 403, 422].includes(error.status)) return null;
   const why: UploadExplanation = {
     reason: 'JobRefused',
-    message: `The API server refused the ${kind} Job, and the operator tries again until the cause (a quota, an admission rule, a right) is mended: ${error.message}`,
+    message: `The API server refused the ${kind} Job, and the operator tries again until the cause (a quota, an admission rule, a right, a value of spec.podTemplate) is mended: ${error.message}`,
   };
   return { type: 'degraded', why };
 }

@@ -8,11 +8,13 @@
  * | outdated    |                 |                                    | migrate            | as for unreachable, then as for the new ledger |
  * | absent      | no              | no schema, or an invalid one       |                    | Pending    |
  * | absent      | no              | schema                             | accept             | Pending, then Planning |
+ * | absent      | no              | a service account that is not allowed |                 | Pending    |
  * | absent      | yes             |                                    |                    | as before, Degraded |
  * | absent      | yes             | a standby was promoted that lacked it | as if not accepted | as if not accepted |
  * | Planning, Queued, Processing |  | spec.cancel, spec.suspend, deadline | see lifecycle-policy.ts | Cancelled, Suspended, Failed |
  * | Planning, Processing |        | a limit of the chart has no room   |                    | Queued     |
  * | Planning    |                 | plan Job missing                   | create it          | Planning   |
+ * | Planning    |                 | plan Job missing, its service account not allowed |     | Planning, Degraded |
  * | Planning    |                 | plan Job complete                  | delete, recreate   | Planning   |
  * | Planning    |                 | plan Job failed                    | fail               | Planning, then Failed |
  * | Queued      |                 | upload of the same content runs    |                    | Queued     |
@@ -216,6 +218,7 @@ function acceptOrWait(observed: Observed): Decision {
   if (wrong || !schema) return wait(observed, wrong!);
   const misfit = checkColumns(schemaRef.name, schema, format);
   if (misfit) return wait(observed, misfit);
+  if (observed.refusedAccount) return wait(observed, observed.refusedAccount);
   // The status shows this explanation only when the accept is cut off.
   const why: UploadExplanation = { reason: 'NotAccepted', message: 'The upload is being accepted.' };
   return { ...wait(observed, why), actions: [{ type: 'accept', schema }] };

@@ -36,7 +36,7 @@ export function explainFailure(job: JobView, pods: readonly PodView[]): Failure 
 }
 
 const MORE_MEMORY =
-  "Raise the memory limit of the runners (the chart's runner.resources.limits.memory), or lower spec.parallelism (a pod with fewer sessions has less in memory), or spec.chunkRecords of a new BatchUpload.";
+  "Raise the memory limit of the pods (spec.podTemplate.spec.resources.limits.memory, or for all uploads the chart's runner.resources.limits.memory), or lower spec.parallelism (a pod with fewer sessions has less in memory), or spec.chunkRecords of a new BatchUpload.";
 
 const outOfMemory = ({ name }: PodView) => `The pod ${name} used more memory than its limit and was killed.`;
 

@@ -61,7 +61,8 @@ const SAID_MS = 60_000;
 
 /** A Job that something else deletes each time is made again after growing waits. */
 function planMissing(observed: Observed, kind: RunnerCommand): JobPlan {
-  const { created, recreated, upload } = observed;
+  const { created, recreated, upload, refusedAccount } = observed;
+  if (refusedAccount) return { ...NOTHING, degraded: refusedAccount, requeueAfterMs: observed.waitingMs };
   const actions: Action[] = [{ type: 'createJob', kind, recreated }];
   if (created === null) return { ...NOTHING, actions };
   const { times, agoMs } = created;
@@ -114,7 +115,7 @@ function followParallelism({ upload, turn }: Observed, row: UploadProgress, job:
   };
 }
 
-/** What other values of the chart may mend: an image, the resources of the pods. */
+/** What other values of the chart or of spec.podTemplate may mend: an image, the resources of the pods, where they run. */
 const MENDED_BY_SETTINGS = new Set<string>([
   'ImagePullFailed',
   'Unschedulable',
@@ -124,24 +125,26 @@ const MENDED_BY_SETTINGS = new Set<string>([
 ]);
 
 /**
- * A Job keeps the pod template that it was made with. Where its pods are hindered and the chart has other values by now, the Job is made
- * again with these; otherwise somebody who corrects the chart would wait for ever.
+ * A Job keeps the pod template that it was made with. Where its pods are hindered, and the chart or spec.podTemplate has other values
+ * by now, the Job is made again with these; otherwise somebody who corrects them would wait for ever.
  */
 export function replaceHindered(
-  { settings, pods }: Pick<Observed, 'settings' | 'pods'>,
+  { settings, pods, refusedAccount }: Pick<Observed, 'settings' | 'pods' | 'refusedAccount'>,
   job: JobView | null,
   degraded: UploadExplanation | null,
 ): Action[] {
   if (job === null || !job.owned || job.deleting || job.verdict !== 'none') return [];
   // A Job without this note is of an earlier release, or something takes the note away and would take it from the next Job, too.
   if (job.settings === null || job.settings === settings) return [];
+  // No other Job could be made.
+  if (refusedAccount) return [];
   if (degraded === null || !MENDED_BY_SETTINGS.has(degraded.reason)) return [];
   // Where the cluster has no room for all pods, those that work go on.
   const isWorking = pods.some(
     ({ job: name, phase, deleting }) => name === job.name && phase === 'Running' && !deleting,
   );
   if (isWorking && degraded.reason !== 'PodsFailing') return [];
-  return [remake(job, 'its pods are hindered, and the chart has other values now')];
+  return [remake(job, 'its pods are hindered, and the chart or spec.podTemplate has other values now')];
 }
 
 /** Deletes a Job that is then missing, and so is made again. */

@@ -21,7 +21,7 @@ import type { UploadProgress } from '#ledger/types.ts';
 import { findWaits } from '#ledger/uploads/find-waits.ts';
 import type { ControllerConfig } from '#operator/config/controller-config.ts';
 import { noteSettings } from '#operator/jobs/pod-template.ts';
-import { checkAllowed } from '#operator/tenancy/allow-list.ts';
+import { checkAllowed, checkServiceAccount } from '#operator/tenancy/allow-list.ts';
 import { type Databases, decodeSecret, findSecret } from '#operator/tenancy/databases.ts';
 import { secretMissing } from '#operator/tenancy/secret-missing.ts';
 import { refuseEndpoint } from '#s3/allowed-endpoint.ts';
@@ -130,7 +130,8 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       recordsPerSecond: rate?.perSecond ?? null,
       topErrors: topErrors?.list ?? [],
       columns,
-      settings: noteSettings(config.runner),
+      refusedAccount: checkServiceAccount(upload.spec, config.runner.serviceAccountNames),
+      settings: noteSettings({ upload, settings: config.runner }),
       stuckPodGraceMs: config.stuckPodGraceMs,
       waitingMs: config.waitingMs,
     },

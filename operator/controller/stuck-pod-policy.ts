@@ -84,7 +84,7 @@ function explainPod(pod: PodView): UploadExplanation | null {
   if (pod.unschedulable !== null) {
     return {
       reason: 'Unschedulable',
-      message: `No node can run the pod ${pod.name}: ${sentence(pod.unschedulable)} Add room in the cluster, or lower the requests of the runners (the chart's runner.resources).`,
+      message: `No node can run the pod ${pod.name}: ${sentence(pod.unschedulable)} Add room in the cluster, or change what the pods ask for (spec.podTemplate, or the chart's runner.resources and runner.podTemplate), and the operator makes the Job again.`,
     };
   }
   if (pod.waiting === null || PASSING.has(pod.waiting.reason)) {
@@ -109,7 +109,7 @@ function explainNoPods(job: JobView, refused: string | null): UploadExplanation 
   const why = refused === null ? '.' : `: ${sentence(refused)}`;
   return {
     reason: 'PodsNotCreated',
-    message: `The Job ${job.name} gets no pods${why} See kubectl describe job ${job.name}.`,
+    message: `The Job ${job.name} gets no pods${why} Where a value of spec.podTemplate or of the chart is wrong, correct it, and the operator makes the Job again. See kubectl describe job ${job.name}.`,
   };
 }
 

@@ -116,6 +116,8 @@ export interface Observed {
   topErrors: ErrorSummary[];
   /** What became of the columns of the file; null where the status says it already, or nobody knows it yet. */
   columns: ShownColumns | null;
+  /** Why the pods may not have the service account that the upload names; null when they may. */
+  refusedAccount: UploadExplanation | null;
   /** The settings with which the operator would make a Job now. */
   settings: string;
   stuckPodGraceMs: number;

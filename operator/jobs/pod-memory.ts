@@ -2,18 +2,23 @@
 
 const UNITS: Record<string, number> = {
   '': 1,
+  m: 1e-3,
   k: 1e3,
   M: 1e6,
   G: 1e9,
+  T: 1e12,
   Ki: 2 ** 10,
   Mi: 2 ** 20,
   Gi: 2 ** 30,
+  Ti: 2 ** 40,
 };
 
 /** Bytes of a Kubernetes quantity such as `512Mi`; null when the quantity is not one that memory limits use. */
 export function parseMemory(quantity: string | undefined): number | null {
-  const match = /^(\d+(?:\.\d+)?)(|k|M|G|Ki|Mi|Gi)$/.exec(quantity ?? '');
-  return match ? Number(match[1]) * UNITS[match[2]!]! : null;
+  const match = /^(\d+\.?\d*|\.\d+)(|m|k|M|G|T|Ki|Mi|Gi|Ti|[eE][+-]?\d+)$/.exec(quantity ?? '');
+  if (!match) return null;
+  const [, amount, unit = ''] = match;
+  return Number(amount) * (UNITS[unit] ?? Number(`1${unit}`));
 }
 
 /**

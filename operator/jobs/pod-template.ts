@@ -2,10 +2,13 @@
 import { DATABASE_SECRET_KEYS, S3_SECRET_KEYS } from '#api/defaults.ts';
 import { ANNOTATIONS, LABELS, labelValue, MANAGED_BY } from '#api/labels.ts';
 import { databaseSecretName, jobName, s3SecretName } from '#api/names.ts';
+import { canonicalJson } from '#common/canonical-json.ts';
+import { hashText } from '#common/hash-text.ts';
 import { DEFAULTS, ENV, EXIT_CODES, type JobKind, MALLOC_ENV, NODE_OPTIONS } from '#common/job-contract.ts';
 import { API_VERSION, type BatchUpload } from '#kube/custom-resources.ts';
 import type { Job } from '#kube/resource-types.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
+import { type MergedPodTemplate, mergePodTemplate } from './merge-pod-template.ts';
 import { heapMegabytes } from './pod-memory.ts';
 
 export interface JobInput {
@@ -35,14 +38,15 @@ export const CONTAINER = 'runner';
 /** Retries of an index after its first failure. */
 export const RETRIES_PER_INDEX = 6;
 
-export function jobMetadata({ upload, attempt, recreated, settings }: JobInput, kind: JobKind): NewJob['metadata'] {
+export function jobMetadata(input: JobInput, kind: JobKind): NewJob['metadata'] {
+  const { upload, attempt, recreated } = input;
   const { name, namespace, uid } = upload.metadata;
   return {
     name: jobName(uid, kind, attempt),
     namespace,
     labels: labelsOf(upload, kind, attempt),
     annotations: {
-      [ANNOTATIONS.settings]: noteSettings(settings),
+      [ANNOTATIONS.settings]: noteSettings(input),
       ...(recreated > 0 ? { [ANNOTATIONS.recreated]: String(recreated) } : {}),
     },
     ownerReferences: [
@@ -58,9 +62,21 @@ export function jobMetadata({ upload, attempt, recreated, settings }: JobInput, 
   };
 }
 
-/** The settings that decide whether a pod starts and how much memory it has, as a text that can be compared. */
-export function noteSettings({ image, imagePullPolicy, imagePullSecrets, resources }: RunnerSettings): string {
-  return JSON.stringify({ image, imagePullPolicy, imagePullSecrets, resources });
+/**
+ * The settings that decide whether a pod starts and how much memory it has, as a text that can be compared. A template
+ * may be longer than an annotation, so that the text has its hash.
+ */
+export function noteSettings({ upload, settings }: Pick<JobInput, 'upload' | 'settings'>): string {
+  const { image, imagePullPolicy, imagePullSecrets } = settings;
+  const { resources, ...template } = mergePodTemplate({ upload, settings });
+  const saysMore = Object.values(template).some((part) => Object.keys(part).length > 0);
+  return JSON.stringify({
+    image,
+    imagePullPolicy,
+    imagePullSecrets,
+    resources,
+    ...(saysMore ? { podTemplate: hashText(canonicalJson(template)) } : {}),
+  });
 }
 
 /**
@@ -99,8 +115,12 @@ export function commonJobSpec(): Pick<
 
 export function podTemplate(input: JobInput, kind: JobKind): PodTemplate {
   const { upload, attempt, settings, serviceAccount } = input;
+  const { labels, annotations, resources, spec } = mergePodTemplate(input);
   return {
-    metadata: { labels: labelsOf(upload, kind, attempt) },
+    metadata: {
+      labels: { ...labels, ...labelsOf(upload, kind, attempt) },
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+    },
     spec: {
       restartPolicy: 'Never',
       // A pod has no access to the Kubernetes API. A cloud's projected identity token is another volume and stays.
@@ -108,6 +128,7 @@ export function podTemplate(input: JobInput, kind: JobKind): PodTemplate {
       enableServiceLinks: false,
       terminationGracePeriodSeconds: 30,
       ...(serviceAccount ? { serviceAccountName: serviceAccount } : {}),
+      ...spec,
       ...(settings.imagePullSecrets.length > 0
         ? { imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })) }
         : {}),
@@ -124,8 +145,8 @@ export function podTemplate(input: JobInput, kind: JobKind): PodTemplate {
           image: settings.image,
           imagePullPolicy: settings.imagePullPolicy,
           command: ['job-runner', kind],
-          env: environment(input),
-          resources: settings.resources,
+          env: environment(input, resources),
+          resources,
           securityContext: {
             allowPrivilegeEscalation: false,
             readOnlyRootFilesystem: true,
@@ -141,7 +162,10 @@ export function podTemplate(input: JobInput, kind: JobKind): PodTemplate {
   };
 }
 
-function environment({ upload, attempt, parallelism, settings }: JobInput): EnvVar[] {
+function environment(
+  { upload, attempt, parallelism, settings }: JobInput,
+  { limits }: MergedPodTemplate['resources'],
+): EnvVar[] {
   const { namespace, uid } = upload.metadata;
   const { spec } = upload;
   const database = databaseSecretName(spec);
@@ -163,7 +187,7 @@ function environment({ upload, attempt, parallelism, settings }: JobInput): EnvV
     ...settings.datadogEnv,
     ...MALLOC_ENV,
   };
-  const heap = heapMegabytes(settings.resources.limits['memory']);
+  const heap = heapMegabytes(limits['memory']);
   values['NODE_OPTIONS'] = heap === null ? NODE_OPTIONS : `${NODE_OPTIONS} --max-old-space-size=${heap}`;
   return [
     ...Object.entries(values).map(([name, value]) => ({ name, value })),

@@ -1,4 +1,4 @@
-/** Checks which namespaces and Secrets the chart allows. Pure. */
+/** Checks which namespaces, Secrets and service accounts the chart allows. Pure. */
 import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
@@ -56,6 +56,20 @@ function checkSecrets(spec: AllowedSpec, allow: AllowList): UploadExplanation | 
     return notAllowed({ program, secret: s3, field, chartValue: 'uploads.s3.extraSecretNames' });
   }
   return null;
+}
+
+/** Why the pods of an upload may not have the service account that the upload names; null when they may. */
+export function checkServiceAccount(
+  { podTemplate }: Pick<BatchUploadSpec, 'podTemplate'>,
+  allowed: readonly string[],
+): UploadExplanation | null {
+  const name = podTemplate?.spec?.serviceAccountName;
+  if (name === undefined || allowed.includes(name)) return null;
+  const field = 'spec.podTemplate.spec.serviceAccountName';
+  return {
+    reason: 'ServiceAccountNotAllowed',
+    message: `${field} names the service account ${name}, which the pods of uploads may not have. Add it to the chart's value uploads.serviceAccountNames, or leave ${field} out.`,
+  };
 }
 
 export interface SecretNotAllowed {

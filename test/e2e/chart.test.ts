@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { ANNOTATIONS, LABELS, MANAGED_BY } from '#api/labels.ts';
 import { readGatewayConfig } from '#operator/config/gateway-config.ts';
+import { readRunnerSettings } from '#operator/config/runner-settings.ts';
 import { readClusterEnv } from '#support/cluster/cluster.ts';
 
 const exec = promisify(execFile);
@@ -163,6 +164,41 @@ it('one pod loads without a limit unless one is set, also of 0', async () => {
   expect(await limits('runner.inlineLimitBytes=50331648')).toEqual(['50331648']);
   expect(await limits('runner.inlineLimitBytes=0')).toEqual(['0']);
   await expect(limits('runner.inlineLimitBytes=-1')).rejects.toThrow('inlineLimitBytes');
+});
+
+describe('what the pods of uploads have', () => {
+  const envOf = async (...values: string[]) => {
+    const [container] = find(await template(...values), 'Deployment', 'r-operator')['spec'].template.spec.containers;
+    return Object.fromEntries(
+      (container.env as { name: string; value?: string }[]).map(({ name, value }) => [name, value]),
+    ) as Record<string, string | undefined>;
+  };
+
+  it('only resources, unless the values say more', async () => {
+    const env = await envOf();
+    expect(env).not.toHaveProperty('BATCH_UPLOAD_RUNNER_POD_TEMPLATE');
+    expect(env['BATCH_UPLOAD_SERVICE_ACCOUNTS']).toBe('');
+    expect(readRunnerSettings(env)).toMatchObject({ podTemplate: {}, serviceAccountNames: ['batch-upload-runner'] });
+  });
+
+  it('the template and the accounts reach the operator as they are, and give it no right', async () => {
+    const podTemplate = {
+      metadata: { labels: { team: 'a' }, annotations: { note: 'it\'s "quoted"' } },
+      spec: { tolerations: [{ operator: 'Exists' }], nodeSelector: { pool: 'batch' }, priorityClassName: 'low' },
+    };
+    const values = [`runner.podTemplate=${JSON.stringify(podTemplate)}`, 'uploads.serviceAccountNames=["a","b"]'];
+    const settings = readRunnerSettings(await envOf(...values));
+    expect(settings).toMatchObject({ podTemplate, serviceAccountNames: ['batch-upload-runner', 'a', 'b'] });
+    const rulesOf = (all: Manifest[]) => all.flatMap(({ rules }) => rules ?? []);
+    expect(rulesOf(await template(...values))).toEqual(rulesOf(await template()));
+  });
+
+  it('the values that docs/how-to/pods.md shows can be rendered, and the operator takes them', async () => {
+    const blocks = await readShownValues('docs/how-to/pods.md');
+    expect(blocks).toHaveLength(1);
+    const { podTemplate } = readRunnerSettings(await envOf(...blocks.flatMap(toFlags)));
+    expect(podTemplate).toEqual((blocks[0]!['runner'] as Record<string, unknown>)['podTemplate']);
+  });
 });
 
 describe('the bridge', () => {
@@ -808,6 +844,20 @@ describe('refuses, and names the value', () => {
     ['no replica', 'replicas=0', /replicas/],
     ['no namespace', 'uploads.namespaces=[]', /uploads[./]namespaces/],
     ['a name that is none', 'uploads.namespaces=["Team A"]', /uploads[./]namespaces/],
+    ['an account’s name that is none', 'uploads.serviceAccountNames=["a b"]', /uploads[./]serviceAccountNames/],
+    ['a misspelt field of pods', 'runner.podTemplate={"spec":{"nodeSelektor":{}}}', /'?nodeSelektor'? not allowed/],
+    [
+      'a field of pods that is not in the list',
+      'runner.podTemplate={"spec":{"hostPID":true}}',
+      /'?hostPID'? not allowed/,
+    ],
+    ['a number as a label', 'runner.podTemplate={"metadata":{"labels":{"team":5}}}', /runner[./]podTemplate.*labels/],
+    ['an unknown effect', 'runner.podTemplate={"spec":{"tolerations":[{"effect":"Never"}]}}', /tolerations/],
+    [
+      'a priority class of Kubernetes',
+      'runner.podTemplate={"spec":{"priorityClassName":"system-node-critical"}}',
+      /runner[./]podTemplate.*priorityClassName/,
+    ],
     ['a Service of no type', 'bridge.service.type=Public', /bridge[./]service[./]type/],
     ['a Secret’s name that is none', 'bridge.secretNames=["Partner A"]', /bridge[./]secretNames/],
     [

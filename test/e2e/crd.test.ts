@@ -52,6 +52,43 @@ const FULL = {
     },
   },
   work: { s3: { bucket: 'work-bucket' } },
+  podTemplate: {
+    metadata: { labels: { 'example.com/team': 'a' }, annotations: { note: 'any text' } },
+    spec: {
+      resources: { requests: { cpu: 1, memory: '1.5Gi' }, limits: { memory: '2Gi', 'nvidia.com/gpu': '1' } },
+      nodeSelector: { pool: 'batch' },
+      tolerations: [{ key: 'batch', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 60 }],
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{ matchExpressions: [{ key: 'zone', operator: 'In', values: ['a', 'b'] }] }],
+          },
+          preferredDuringSchedulingIgnoredDuringExecution: [
+            { weight: 1, preference: { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['node-1'] }] } },
+          ],
+        },
+        podAntiAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: [
+            { topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: 'database' } } },
+          ],
+          preferredDuringSchedulingIgnoredDuringExecution: [
+            { weight: 100, podAffinityTerm: { topologyKey: 'zone', matchLabelKeys: ['batchupload.dev/uid'] } },
+          ],
+        },
+      },
+      topologySpreadConstraints: [
+        {
+          maxSkew: 1,
+          topologyKey: 'kubernetes.io/hostname',
+          whenUnsatisfiable: 'ScheduleAnyway',
+          labelSelector: { matchExpressions: [{ key: 'batchupload.dev/uid', operator: 'Exists' }] },
+        },
+      ],
+      priorityClassName: 'low',
+      serviceAccountName: 'loader',
+      runtimeClassName: 'gvisor',
+    },
+  },
 } as const;
 
 describe('a wrong BatchUpload is refused with the field and what is allowed', () => {
@@ -166,6 +203,44 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
     ],
     ['a work place without a bucket', { ...FULL, work: { s3: {} } }, /spec\.work\.s3\.bucket: Required value/],
     ['a field that does not exist', { ...FULL, paralelism: 2 }, /unknown field "spec\.paralelism"/],
+    [
+      'a label of the operator on pods',
+      { ...FULL, podTemplate: { metadata: { labels: { 'batchupload.dev/uid': 'x' } } } },
+      /spec\.podTemplate\.metadata\.labels.*labels that begin with batchupload\.dev\/ are the operator's/,
+    ],
+    [
+      'an AppArmor profile of pods',
+      {
+        ...FULL,
+        podTemplate: {
+          metadata: { annotations: { 'container.apparmor.security.beta.kubernetes.io/runner': 'unconfined' } },
+        },
+      },
+      /spec\.podTemplate\.metadata\.annotations.*would change the security of the pods/,
+    ],
+    [
+      'a field of pods that is not in the list',
+      { ...FULL, podTemplate: { spec: { hostNetwork: true } } },
+      /unknown field "spec\.podTemplate\.spec\.hostNetwork"/,
+    ],
+    [
+      'an amount that is none',
+      { ...FULL, podTemplate: { spec: { resources: { limits: { memory: '1 GB' } } } } },
+      /spec\.podTemplate\.spec\.resources\.limits\.memory.*should match/,
+    ],
+    [
+      'a priority class of Kubernetes',
+      { ...FULL, podTemplate: { spec: { priorityClassName: 'system-node-critical' } } },
+      /spec\.podTemplate\.spec\.priorityClassName.*use another class/,
+    ],
+    [
+      'a term of affinity without its topology',
+      {
+        ...FULL,
+        podTemplate: { spec: { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{}] } } } },
+      },
+      /podAffinity\.requiredDuringSchedulingIgnoredDuringExecution\[0\]\.topologyKey: Required value/,
+    ],
   ])('%s', async (_name, spec, message) => {
     await expect(cluster.apply(uploadManifest(NAMESPACE, 'wrong', spec as never))).rejects.toThrow(message);
   });
@@ -420,6 +495,14 @@ describe('immutable fields', () => {
         'spec.retryGeneration only grows: raise it to try a failed upload again',
       );
     }
+  });
+
+  it('podTemplate can be changed, added and removed', async () => {
+    const { podTemplate: _, ...without } = FULL;
+    const other = { spec: { nodeSelector: { pool: 'other' } } };
+    await expect(change(without, FULL)).resolves.toContain('patched');
+    await expect(change(FULL, { ...FULL, podTemplate: other })).resolves.toContain('patched');
+    await expect(change(FULL, without)).resolves.toContain('patched');
   });
 
   it('parallelism can be changed, added and removed', async () => {

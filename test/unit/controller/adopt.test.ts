@@ -10,6 +10,8 @@ const settings = {
   imagePullPolicy: 'Always',
   imagePullSecrets: [],
   resources: { requests: {}, limits: {} },
+  podTemplate: {},
+  serviceAccountNames: [],
   allowedEndpoints: [],
   datadogEnv: {},
 } as unknown as ApplyDeps['settings'];

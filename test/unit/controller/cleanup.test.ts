@@ -65,6 +65,8 @@ function deps({ job, pods = [], isTerminating = false }: DepsOptions = {}): Clea
       resources: { requests: {}, limits: {} },
       jobTtlSeconds: 60,
       inlineLimitBytes: 1,
+      podTemplate: {},
+      serviceAccountNames: [],
       allowedEndpoints: [],
       retrySeconds: 1,
       maxRecordBytes: 1 << 24,

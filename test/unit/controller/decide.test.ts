@@ -5,6 +5,7 @@ import type { JobView, Observed } from '#operator/controller/types.ts';
 import { ACCEPTED, job, NOW, observed, pod, row, upload } from './observed.ts';
 
 const why = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
+const refusedAccount = { reason: 'ServiceAccountNotAllowed', message: 'The account is not listed.' } as const;
 const plan = (change: Partial<ReturnType<typeof job>> = {}) => job({ name: 'plan', kind: 'plan', ...change });
 const planning: Observed['ledger'] = { state: 'row', row: row({ status: 'Planning', execution: null }) };
 const inline: Observed['ledger'] = { state: 'row', row: row({ execution: 'Inline', totalIndexes: 1 }) };
@@ -347,6 +348,25 @@ describe('pods that do not start', () => {
     expect(decision.actions).toEqual([]);
   });
 
+  it('a Job whose pods are not created is made again with the corrected podTemplate of the upload', () => {
+    const none = { pods: [], creationRefused: 'no PriorityClass with name fast was found' };
+    const decision = decide(
+      observed({ ...none, jobs: { plan: null, process: job({ active: 0, settings: 'before' }) } }),
+    );
+    expect(decision.degraded).toMatchObject({
+      reason: 'PodsNotCreated',
+      message: expect.stringMatching(/no PriorityClass with name fast was found\. .*spec\.podTemplate/),
+    });
+    expect(decision.actions).toMatchObject([{ type: 'deleteJob', job: { uid: 'job' }, recreated: 1 }]);
+  });
+
+  it('a Job is not given up for one that could not be made', () => {
+    const pods = pending({ unschedulable: 'no room' }, 90_000);
+    const hindered = { pods, jobs: { plan: null, process: job({ settings: 'before' }) } };
+    expect(decide(observed({ ...hindered, refusedAccount })).actions).toEqual([]);
+    expect(decide(observed(hindered)).actions).toMatchObject([{ type: 'deleteJob' }]);
+  });
+
   it('a lost node is no reason to make the Job again', () => {
     const pods = [pod({ deleting: true, stateMs: 90_000 })];
     const decision = decide(observed({ pods, jobs: { plan: null, process: job({ settings: 'before' }) } }));
@@ -361,6 +381,24 @@ it('a namespace that is being deleted: its Jobs go, because Kubernetes keeps the
   expect(decision.degraded).toMatchObject({ reason: 'NamespaceTerminating' });
   const left = decide(observed({ isTerminating: true, pods, jobs: { plan: null, process: job({ deleting: true }) } }));
   expect(left.actions).toEqual([]);
+});
+
+describe('a service account that uploads may not have', () => {
+  it('is waited for before the upload is accepted', () => {
+    const decision = decide(observed({ upload: upload(), ledger: { state: 'absent' }, refusedAccount }));
+    expect(decision.view).toEqual({ kind: 'waiting', why: refusedAccount });
+    expect(decision.actions).toEqual([]);
+  });
+
+  it('lets a Job work on that was made before', () => {
+    const decision = decide(observed({ refusedAccount }));
+    expect(decision).toMatchObject({ actions: [], degraded: null });
+  });
+
+  it('is the reason why no other Job is made', () => {
+    const decision = decide(observed({ refusedAccount, jobs: { plan: null, process: null }, pods: [] }));
+    expect(decision).toMatchObject({ actions: [], degraded: refusedAccount, requeueAfterMs: 30_000 });
+  });
 });
 
 describe('a Job that something else changes', () => {

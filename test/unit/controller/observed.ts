@@ -121,6 +121,7 @@ export function observed(change: Partial<Observed> = {}): Observed {
     recordsPerSecond: null,
     topErrors: [],
     columns: null,
+    refusedAccount: null,
     settings: 'now',
     stuckPodGraceMs: 60_000,
     waitingMs: 30_000,

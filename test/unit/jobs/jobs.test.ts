@@ -15,6 +15,8 @@ const settings: RunnerSettings = {
   imagePullPolicy: 'IfNotPresent',
   imagePullSecrets: [],
   resources: { requests: { cpu: '500m' }, limits: { memory: '512Mi' } },
+  podTemplate: {},
+  serviceAccountNames: ['batch-upload-runner'],
   jobTtlSeconds: 3600,
   inlineLimitBytes: 1 << 25,
   allowedEndpoints: [],
@@ -202,7 +204,13 @@ it.each([
   ['1.5Gi', 1.5 * 2 ** 30],
   ['500M', 500e6],
   ['1073741824', 2 ** 30],
+  ['2Ti', 2 ** 41],
+  ['1e9', 1e9],
+  ['2E3', 2000],
+  ['.5Gi', 2 ** 29],
+  ['512000m', 512],
   ['512mi', null],
+  ['-1', null],
   [undefined, null],
 ])('parseMemory(%s)', (quantity, bytes) => {
   expect(parseMemory(quantity)).toBe(bytes);

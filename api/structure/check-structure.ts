@@ -2,16 +2,18 @@
  * Checks a value against the structural schema of a CRD as an API server does, and says everything that is wrong at once.
  * Source: Kubernetes' documentation, "Custom Resources: specifying a structural schema".
  *
- * No library: the schema has seven keywords of JSON Schema beside Kubernetes' own, for which a library would have to be taught, and the
+ * No library: the schema has a dozen keywords of JSON Schema beside Kubernetes' own, for which a library would have to be taught, and the
  * libraries at hand compile code from text, which a page with a content security policy may not run.
  */
 import { evaluateRule } from './evaluate-rule.ts';
-import { formatPlace, type Place } from './problem.ts';
+import { formatPlace, type Place } from './place.ts';
 
 /** The keywords that the CRDs of this project use. */
 export interface StructuralSchema {
   type?: string;
   properties?: Record<string, StructuralSchema>;
+  additionalProperties?: StructuralSchema;
+  maxProperties?: number;
   required?: string[];
   items?: StructuralSchema;
   enum?: unknown[];
@@ -24,6 +26,7 @@ export interface StructuralSchema {
   maximum?: number;
   default?: unknown;
   format?: string;
+  'x-kubernetes-int-or-string'?: boolean;
   'x-kubernetes-list-type'?: string;
   'x-kubernetes-list-map-keys'?: string[];
   'x-kubernetes-validations'?: { rule: string; message: string; fieldPath?: string }[];
@@ -59,6 +62,10 @@ function check(schema: StructuralSchema, value: unknown, place: Place, problems:
     problems.push({ place, message: wrongType(schema.type, value, found) });
     return;
   }
+  if (schema['x-kubernetes-int-or-string'] && found !== 'integer' && found !== 'string') {
+    problems.push({ place, message: `must be a string or a whole number, but is ${withArticle(found)}` });
+    return;
+  }
   const before = problems.length;
   for (const message of checkValue(schema, value)) problems.push({ place, message });
   if (isObject(value)) checkObject(schema, value, place, problems);
@@ -73,15 +80,18 @@ function check(schema: StructuralSchema, value: unknown, place: Place, problems:
 }
 
 function wrongType(wanted: string, value: unknown, found: string): string {
-  const article = (type: string) => (/^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`);
-  if (found === 'null') return `has no value; ${article(wanted)} is expected`;
+  if (found === 'null') return `has no value; ${withArticle(wanted)} is expected`;
   const hint =
     wanted === 'string' && ['integer', 'number', 'boolean'].includes(found)
       ? `: write it in quotes, as in "${String(value)}"`
       : wanted === 'array'
         ? ': write a list, as in [a, b]'
         : '';
-  return `must be ${article(wanted)}, but is ${article(found)}${hint}`;
+  return `must be ${withArticle(wanted)}, but is ${withArticle(found)}${hint}`;
+}
+
+function withArticle(type: string): string {
+  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
 }
 
 function* checkValue(schema: StructuralSchema, value: unknown): Generator<string> {
@@ -111,20 +121,24 @@ function checkObject(
   place: Place,
   problems: StructureProblem[],
 ): void {
-  const { properties, required = [] } = schema;
+  const { properties, additionalProperties, required = [], maxProperties = Number.POSITIVE_INFINITY } = schema;
+  const count = Object.keys(value).length;
+  if (count > maxProperties)
+    problems.push({ place, message: `must have at most ${maxProperties} properties, but has ${count}` });
   for (const name of required) {
     if (value[name] === undefined) problems.push({ place: [...place, name], message: 'is missing' });
   }
   // An object without properties, such as metadata, may hold anything.
-  if (!properties) return;
+  if (!properties && !additionalProperties) return;
   for (const [name, child] of Object.entries(value)) {
-    const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    const property = properties && Object.hasOwn(properties, name) ? properties[name] : additionalProperties;
     if (property) {
       if (child !== undefined) check(property, child, [...place, name], problems);
       continue;
     }
-    const nearest = findNearest(name, Object.keys(properties));
-    const advice = nearest ? `did you mean ${nearest}?` : `known are ${Object.keys(properties).join(', ')}`;
+    const known = Object.keys(properties ?? {});
+    const nearest = findNearest(name, known);
+    const advice = nearest ? `did you mean ${nearest}?` : `known are ${known.join(', ')}`;
     problems.push({ place: [...place, name], message: `is not a known property; ${advice}` });
   }
 }
