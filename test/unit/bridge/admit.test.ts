@@ -48,7 +48,8 @@ function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}) {
       newest.set(key, Math.max(newest.get(key) ?? 0, version.lastModified));
       return isNew;
     },
-  } as Pick<Arrivals, 'known' | 'record' | 'outdated'> as Arrivals;
+    waiting: async () => new Map(),
+  } as Pick<Arrivals, 'known' | 'record' | 'outdated' | 'waiting'> as Arrivals;
   const client = {
     async create(_type: unknown, object: unknown) {
       if (fails('create')) throw new KubeError({ status: 500, reason: 'InternalError', message: 'm' });
@@ -63,6 +64,7 @@ function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}) {
   const admit = createAdmission({
     ...{ source, rules: compileRules(source), client, arrivals, recorder, retries, clock },
     recount: async () => undefined,
+    enqueue: null,
     async head({ key, versionId }) {
       asked.push(key);
       return objects[versionId === null ? key : `${key}@${versionId}`] ?? null;
