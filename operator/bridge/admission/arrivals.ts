@@ -20,7 +20,7 @@ import {
   type WaitingState,
 } from '#ledger/arrivals/waiting-files.ts';
 import type { AfterSuccess } from '#ledger/types.ts';
-import { positionOf } from '#operator/bridge/feed/file-position.ts';
+import { positionOf } from '#operator/bridge/model/file-position.ts';
 import type { RejectedEvent } from '#operator/bridge/model/types.ts';
 import type { ListedObject, ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { Databases } from '#operator/tenancy/databases.ts';

@@ -1,6 +1,6 @@
 /** The quiet period (`spec.settleSeconds`) in which an object must not change before it becomes an upload. Pure. */
 import type { UploadSource } from '#kube/custom-resources.ts';
-import { isSerial } from '#operator/bridge/feed/feed-rules.ts';
+import { isSerial } from '#operator/bridge/model/feed-rules.ts';
 
 /** A sender's files of one moment have time to arrive, so that none of them comes too late for its place in the order. */
 const QUIET_SECONDS = 10;

@@ -2,21 +2,10 @@
 import type { Explanation } from '#api/explanation.ts';
 import { count } from '#common/text.ts';
 import type { FilePosition } from '#ledger/types.ts';
-import type { FeedRules } from './feed-rules.ts';
+import type { FeedRules } from '#operator/bridge/model/feed-rules.ts';
+import type { FeedReport } from '#operator/bridge/model/types.ts';
 import type { SourceUpload, UploadState } from './source-uploads.ts';
 import type { TurnDecision } from './turn-policy.ts';
-
-/** What the status says of the feed. */
-export interface FeedReport {
-  /** Uploads that have not ended. */
-  active: number;
-  /** Files that wait for their turn. */
-  waiting: number;
-  /** The upload that holds the files behind it, and what to do; null when none does. */
-  held: (Explanation & { by: string }) | null;
-  /** What is loaded now, and what the waiting files wait for. */
-  why: Explanation;
-}
 
 /** An upload that has not ended. Its state is null while the API server has not shown it yet. */
 export interface ActiveUpload {

@@ -1,5 +1,5 @@
 /** Decides which ended uploads of an UploadSource are deleted, as a CronJob decides about its Jobs. Pure. */
-import type { HistoryLimits } from './feed-rules.ts';
+import type { HistoryLimits } from '#operator/bridge/model/feed-rules.ts';
 
 export interface EndedUpload {
   name: string;

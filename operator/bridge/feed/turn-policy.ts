@@ -12,7 +12,7 @@
  * An upload counts as the last one while nothing newer was loaded, so that it can still be tried again in its order. A
  * suspended upload has not ended.
  */
-import type { FeedRules } from './feed-rules.ts';
+import type { FeedRules } from '#operator/bridge/model/feed-rules.ts';
 
 export interface TurnInput {
   rules: Pick<FeedRules, 'serial' | 'skipFailed' | 'maxActive'>;

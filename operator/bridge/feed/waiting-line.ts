@@ -16,7 +16,7 @@ import {
 } from '#ledger/arrivals/waiting-files.ts';
 import type { FilePosition, WaitingFile } from '#ledger/types.ts';
 import { type NewArrival, type SourceLedger, validTime } from '#operator/bridge/admission/arrivals.ts';
-import { positionOf } from './file-position.ts';
+import { positionOf } from '#operator/bridge/model/file-position.ts';
 
 export type { Turn, WaitingLine } from '#ledger/arrivals/waiting-files.ts';
 

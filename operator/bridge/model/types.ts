@@ -67,6 +67,18 @@ export interface SourceRecorder {
   waitingSince(activity: Activity, since: number | null): void;
 }
 
+/** What the status says of the files that wait for their turn. */
+export interface FeedReport {
+  /** Uploads that have not ended. */
+  active: number;
+  /** Files that wait for their turn. */
+  waiting: number;
+  /** The upload that holds the files behind it, and what to do; null when none does. */
+  held: (Explanation & { by: string }) | null;
+  /** What is loaded now, and what the waiting files wait for. */
+  why: Explanation;
+}
+
 /** A message that could not be understood, for the ledger. */
 export interface RejectedEvent {
   messageId: string;

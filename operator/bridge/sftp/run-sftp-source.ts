@@ -6,7 +6,7 @@ import type { Logger } from '#common/log.ts';
 import type { ProcessResult, WorkQueue } from '#kube/types.ts';
 import { createWorkQueue } from '#kube/work-queue.ts';
 import type { FilePosition } from '#ledger/types.ts';
-import { earlier } from '#operator/bridge/feed/file-position.ts';
+import { earlier } from '#operator/bridge/model/file-position.ts';
 import type { AdmitNotices } from '#operator/bridge/model/types.ts';
 import type { RetryOptions } from '#s3/retry.ts';
 import type { AfterFetch } from './after-fetch.ts';

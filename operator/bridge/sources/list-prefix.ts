@@ -7,7 +7,7 @@ import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';
 import type { ObjectRules } from '#operator/bridge/admission/object-rules.ts';
 import { quietPeriodLeftMs } from '#operator/bridge/admission/quiet-period.ts';
 import { noticeId, type RetryQueue } from '#operator/bridge/admission/retry-queue.ts';
-import { earlier, positionOf } from '#operator/bridge/feed/file-position.ts';
+import { earlier, positionOf } from '#operator/bridge/model/file-position.ts';
 import type { AdmitNotices, ObjectNotice } from '#operator/bridge/model/types.ts';
 import type { StateRecorder } from '#operator/bridge/status/source-state.ts';
 import type { ListedObject, ListedPage } from '#operator/bridge/storage/storage-calls.ts';

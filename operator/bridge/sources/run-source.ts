@@ -16,10 +16,10 @@ import {
 import { createAndRecord } from '#operator/bridge/admission/create-upload.ts';
 import { type ObjectRules, watchedPrefix } from '#operator/bridge/admission/object-rules.ts';
 import { createRetryQueue, type RetryQueue } from '#operator/bridge/admission/retry-queue.ts';
-import { feedRules, hasWaitingLine, needsUploads } from '#operator/bridge/feed/feed-rules.ts';
 import { createFeed, type Feed, type Unhandled } from '#operator/bridge/feed/run-feed.ts';
 import { createSourceUploads, type SourceUploads } from '#operator/bridge/feed/source-uploads.ts';
 import { createWaitingFiles } from '#operator/bridge/feed/waiting-line.ts';
+import { feedRules, hasWaitingLine, needsUploads } from '#operator/bridge/model/feed-rules.ts';
 import type { BridgeMetrics } from '#operator/bridge/model/metrics.ts';
 import type { Activity, AdmitNotices, Receiver, ReceiverDeps } from '#operator/bridge/model/types.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';

@@ -5,8 +5,7 @@
 import type { Explanation } from '#api/explanation.ts';
 import type { Clock } from '#common/clock.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import type { FeedReport } from '#operator/bridge/feed/describe-feed.ts';
-import type { Activity, Outcome, SourceRecorder } from '#operator/bridge/model/types.ts';
+import type { Activity, FeedReport, Outcome, SourceRecorder } from '#operator/bridge/model/types.ts';
 
 export interface RecentEntry extends Explanation {
   key: string;

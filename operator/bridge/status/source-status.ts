@@ -9,7 +9,7 @@ import { canonicalJson } from '#common/canonical-json.ts';
 import { isoSeconds } from '#common/iso-seconds.ts';
 import { cutText } from '#common/text.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import { feedRules, hasWaitingLine } from '#operator/bridge/feed/feed-rules.ts';
+import { feedRules, hasWaitingLine } from '#operator/bridge/model/feed-rules.ts';
 import type { RecentEntry, SourceState } from './source-state.ts';
 
 const CONDITION_BYTES = 2048;

@@ -1,7 +1,7 @@
 /** The order of the files of an UploadSource. Pure. */
 import type { UploadSource } from '#kube/custom-resources.ts';
 import type { FilePosition } from '#ledger/types.ts';
-import type { ObjectNotice } from '#operator/bridge/model/types.ts';
+import type { ObjectNotice } from './types.ts';
 
 /**
  * The order of objects is that of their Last-Modified and their keys. An object that was fetched from an SFTP server has
