@@ -118,8 +118,16 @@ export interface Turn extends WaitingFile {
   isOpen: boolean;
 }
 
+export interface LastTurn {
+  name: string;
+  /** The time as PostgreSQL writes it: another bridge that gives a turn changes it. */
+  at: string;
+}
+
 export interface WaitingLine {
   turns: Turn[];
+  /** The last turn that a file has had, also if it has ended. Null: no file has had a turn. */
+  lastTurn: LastTurn | null;
   waiting: number;
   /** Wall clock of the database at which the file that waits for the longest time began to wait. */
   since: Date | null;
@@ -129,6 +137,12 @@ export async function readWaitingLine(
   client: ClientBase,
   { clusterId, namespace, source }: SourceScope,
 ): Promise<WaitingLine> {
+  // The last turn is read first, so that every turn up to it is among the turns that are read, or has ended.
+  const last = await client.query<LastTurn>(
+    `SELECT name, taken_at::text AS at FROM batch_upload.batch_upload_waiting_files
+     WHERE cluster_id = $1 AND namespace = $2 AND source = $3 AND taken_at IS NOT NULL ORDER BY taken_at DESC LIMIT 1`,
+    [clusterId, namespace, source],
+  );
   const { rows } = await client.query(
     `SELECT w.*, a.name IS NOT NULL AS is_created,
             EXISTS (SELECT FROM batch_upload.batch_uploads u
@@ -146,7 +160,7 @@ export async function readWaitingLine(
     [clusterId, namespace, source],
   );
   const turns = rows.map((row) => ({ ...toFile(row), isCreated: row['is_created'], isOpen: row['is_open'] }));
-  return { turns, ...counted.rows[0]! };
+  return { turns, lastTurn: last.rows[0] ?? null, ...counted.rows[0]! };
 }
 
 function toFile(row: QueryResultRow): WaitingFile {
@@ -242,8 +256,8 @@ export async function refuseOlderFiles(
 }
 
 export interface TakeOptions {
-  /** The number of turns that the caller knows of. Where there are more, another bridge was faster, and none is taken. */
-  known: number;
+  /** The last turn that the caller knows of. Where there is a later one, another bridge was faster, and none is given. */
+  lastTurn: LastTurn | null;
   /** The most files that are taken. */
   room: number;
   /** Only files before this position are taken; null: all. */
@@ -256,7 +270,7 @@ export interface TakeOptions {
 export async function takeTurns(
   client: ClientBase,
   { clusterId, namespace, source }: SourceScope,
-  { known, room, before, notBefore }: TakeOptions,
+  { lastTurn, room, before, notBefore }: TakeOptions,
 ): Promise<WaitingFile[]> {
   await client.query('BEGIN');
   try {
@@ -265,21 +279,22 @@ export async function takeTurns(
     ]);
     // A statement after the lock sees what the bridge that held the lock before has taken.
     const { rows } = await client.query(
-      `UPDATE batch_upload.batch_upload_waiting_files SET state = 'Taken', changed_at = now()
+      `UPDATE batch_upload.batch_upload_waiting_files SET state = 'Taken', changed_at = now(), taken_at = clock_timestamp()
        WHERE cluster_id = $1 AND namespace = $2 AND name IN (
          SELECT name FROM batch_upload.batch_upload_waiting_files
          WHERE cluster_id = $1 AND namespace = $2 AND source = $3 AND state = 'Waiting'
            AND ($6::timestamptz IS NULL OR (${ORDER}) < ($6::timestamptz, $7::text COLLATE "C"))
            AND ($8::timestamptz IS NULL OR (${ORDER}) >= ($8::timestamptz, $9::text COLLATE "C"))
          ORDER BY ${ORDER}, created_at, name LIMIT $5)
-       AND (SELECT count(*) FROM batch_upload.batch_upload_waiting_files
-            WHERE cluster_id = $1 AND namespace = $2 AND source = $3 AND state = 'Taken') <= $4
+       AND (SELECT max(taken_at) FROM batch_upload.batch_upload_waiting_files
+            WHERE cluster_id = $1 AND namespace = $2 AND source = $3 AND taken_at IS NOT NULL)
+         IS NOT DISTINCT FROM $4::timestamptz
        RETURNING *`,
       [
         clusterId,
         namespace,
         source,
-        known,
+        lastTurn?.at,
         room,
         before?.time.toISOString(),
         before?.key,

@@ -23,11 +23,15 @@ CREATE TABLE batch_upload.batch_upload_waiting_files (
   message       text,                                  -- the same for people
   created_at    timestamptz NOT NULL DEFAULT now(),
   changed_at    timestamptz NOT NULL DEFAULT now(),
+  taken_at      timestamptz,                           -- when the file had its turn; null: it has not had one
   PRIMARY KEY (cluster_id, namespace, name)
 );
 CREATE INDEX batch_upload_waiting_files_next
   ON batch_upload.batch_upload_waiting_files (cluster_id, namespace, source, order_time, order_key COLLATE "C")
   WHERE state IN ('Waiting', 'Taken');
+-- This index finds the last turn of an UploadSource.
+CREATE INDEX batch_upload_waiting_files_taken
+  ON batch_upload.batch_upload_waiting_files (cluster_id, namespace, source, taken_at) WHERE taken_at IS NOT NULL;
 -- A listing looks up a page of objects at once.
 CREATE INDEX batch_upload_waiting_files_object
   ON batch_upload.batch_upload_waiting_files (cluster_id, namespace, bucket, key);

@@ -7,7 +7,7 @@
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import { createSemaphore } from '#common/semaphore.ts';
-import { BATCH_UPLOADS, type UploadSource } from '#kube/custom-resources.ts';
+import { BATCH_UPLOADS, type BatchUpload, type UploadSource } from '#kube/custom-resources.ts';
 import { isConflict } from '#kube/errors.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { FilePosition, WaitingFile } from '#ledger/types.ts';
@@ -18,7 +18,7 @@ import type { StateRecorder } from '#operator/bridge/status/source-state.ts';
 import { type ActiveUpload, describeFeed } from './describe-feed.ts';
 import { chooseExpired } from './history-policy.ts';
 import { type PrepareTurnDeps, prepareTurn } from './prepare-turn.ts';
-import { hasEnded, hasFailed, type SourceUpload, type SourceUploads } from './source-uploads.ts';
+import { describeUpload, hasEnded, hasFailed, type SourceUpload, type SourceUploads } from './source-uploads.ts';
 import { decideTurn, type TurnDecision } from './turn-policy.ts';
 import { OUT_OF_ORDER, type Turn, type WaitingFiles, type WaitingLine } from './waiting-line.ts';
 
@@ -110,14 +110,11 @@ async function advance(deps: FeedDeps, signal: AbortSignal): Promise<void> {
 /** @returns whether files had their turn, so that another step may find more. */
 async function takeStep(deps: FeedDeps, signal: AbortSignal): Promise<boolean> {
   const { rules, files } = deps;
-  const { active, turns } = await observeActive(deps, signal);
+  const { active, ended, lastTurn } = await observe(deps, signal);
   const loaded = rules.serial ? await refuseOlder(deps) : null;
-  const decision = decideTurn({
-    rules,
-    active: active.map(({ name }) => name),
-    failedLast: await findFailedLast(deps, loaded),
-  });
-  const step = { ...(await files.read()), active, decision };
+  const failedLast = await findFailedLast(deps, { ended, loaded });
+  const decision = decideTurn({ rules, active: active.map(({ name }) => name), failedLast });
+  const step = { ...(await files.read()), active, decision, ended };
   if (decision.kind !== 'Free' || step.waiting === 0) {
     report(deps, step, null);
     return false;
@@ -130,10 +127,10 @@ async function takeStep(deps: FeedDeps, signal: AbortSignal): Promise<boolean> {
   // The list may have brought files that are older than what is loaded.
   const notBefore = rules.serial ? await refuseOlder(deps) : null;
   const room = Math.min(decision.room, BATCH);
-  const taken = await files.take({ known: turns, room, before: unhandled, notBefore });
+  const taken = await files.take({ lastTurn, room, before: unhandled, notBefore });
   report(deps, step, unhandled);
-  await inParallel(taken, (file) => startTurn(deps, file, signal));
-  return taken.length > 0;
+  const states = await inParallel(taken, (file) => startTurn(deps, file, signal));
+  return taken.length > 0 && !states.includes('Creating');
 }
 
 /** Refuses waiting files that are older than what was loaded. @returns the newest file that was loaded. */
@@ -148,39 +145,49 @@ async function refuseOlder({ files, recorder }: FeedDeps): Promise<FilePosition 
   return loaded;
 }
 
+interface Observed extends Pick<WaitingLine, 'lastTurn'> {
+  active: ActiveUpload[];
+  ended: SourceUpload[];
+}
+
 /**
- * Notes in the ledger which turns have ended.
- * @returns the uploads that have not ended, and how many of them have their turn from the ledger.
+ * Looks at the source's uploads, and notes in the ledger which turns have ended. The upload of the last turn is known even
+ * if the watch is behind: another bridge may have given that turn, and may have noted its end.
  */
-async function observeActive(deps: FeedDeps, signal: AbortSignal): Promise<{ active: ActiveUpload[]; turns: number }> {
-  const { uploads, files } = deps;
+async function observe(deps: FeedDeps, signal: AbortSignal): Promise<Observed> {
+  const { uploads, files, rules } = deps;
   const active = new Map<string, ActiveUpload>();
-  const ended: string[] = [];
-  await inParallel((await files.read()).turns, async (turn) => {
+  const endedTurns: string[] = [];
+  const { turns, lastTurn } = await files.read();
+  await inParallel(turns, async (turn) => {
     const state = turn.isCreated ? await observeTurn(deps, turn, signal) : await startTurn(deps, turn, signal);
-    if (state === 'Ended') ended.push(turn.name);
+    if (state === 'Ended') endedTurns.push(turn.name);
     else if (state !== 'Dropped') active.set(turn.name, { name: turn.name, key: turn.key, state });
   });
-  await files.end(ended);
-  const turns = active.size;
-  for (const upload of uploads?.all() ?? []) if (!hasEnded(upload)) active.set(upload.name, upload);
-  return { active: [...active.values()], turns };
+  await files.end(endedTurns);
+  const known = uploads?.all() ?? [];
+  if (rules.serial && lastTurn !== null && !active.has(lastTurn.name) && !uploads?.get(lastTurn.name)) {
+    const last = await findUpload(deps, lastTurn.name, signal);
+    if (last !== undefined) known.push(describeUpload(last));
+  }
+  for (const upload of known) if (!hasEnded(upload)) active.set(upload.name, upload);
+  return { active: [...active.values()], ended: known.filter(hasEnded), lastTurn };
 }
 
 /** @returns `Ended`, or what the upload does. */
-async function observeTurn(
-  { uploads, client, source }: FeedDeps,
-  turn: Turn,
-  signal: AbortSignal,
-): Promise<ActiveUpload['state'] | 'Ended'> {
+async function observeTurn(deps: FeedDeps, turn: Turn, signal: AbortSignal): Promise<ActiveUpload['state'] | 'Ended'> {
+  const { uploads } = deps;
   if (uploads === null) return 'Ended';
   const known = uploads.get(turn.name);
   if (known) return hasEnded(known) ? 'Ended' : known.state;
   // Either the watch is behind, or the upload was deleted: only the API server knows.
-  const ref = { namespace: source.metadata.namespace, name: turn.name };
-  const found = await client.find(BATCH_UPLOADS, ref, { signal, timeoutMs: CALL_MS });
-  if (found !== undefined) return null;
+  if ((await findUpload(deps, turn.name, signal)) !== undefined) return null;
   return turn.isOpen ? 'Ending' : 'Ended';
+}
+
+function findUpload({ client, source }: FeedDeps, name: string, signal: AbortSignal): Promise<BatchUpload | undefined> {
+  const ref = { namespace: source.metadata.namespace, name };
+  return client.find(BATCH_UPLOADS, ref, { signal, timeoutMs: CALL_MS });
 }
 
 /** Creates the upload of a turn. @returns null when the upload exists. */
@@ -193,7 +200,8 @@ async function startTurn(
   const { name } = waiting;
   try {
     const turn = await prepareTurn(deps, waiting, signal);
-    if (turn.kind === 'Drop') {
+    // A bridge that ended before it recorded the arrival may have created the upload of what the file was then.
+    if (turn.kind === 'Drop' && (await findUpload(deps, name, signal)) === undefined) {
       if (turn.instead) await files.add([turn.instead]);
       await files.drop({ name, ...turn.why });
       recorder.end(name, waiting, { kind: 'Ignored', ...turn.why });
@@ -212,12 +220,14 @@ async function startTurn(
 
 /** The failed uploads of which nothing newer was loaded, in their order. Nobody asks for them without an order. */
 async function findFailedLast(
-  { rules, uploads, files }: FeedDeps,
-  loaded: FilePosition | null,
+  { rules, files }: FeedDeps,
+  { ended, loaded }: { ended: readonly SourceUpload[]; loaded: FilePosition | null },
 ): Promise<readonly string[]> {
   if (!rules.serial || rules.skipFailed) return [];
-  const failed = (uploads?.all() ?? []).filter(hasFailed).map(({ name }) => name);
-  return files.atTheEnd(failed, loaded);
+  return files.atTheEnd(
+    ended.filter(hasFailed).map(({ name }) => name),
+    loaded,
+  );
 }
 
 async function deleteExpired(deps: FeedDeps, signal: AbortSignal): Promise<void> {
@@ -226,7 +236,8 @@ async function deleteExpired(deps: FeedDeps, signal: AbortSignal): Promise<void>
   const candidates = ended.map((upload) => ({ ...upload, isSuccessful: upload.state === 'Complete' }));
   const isBeyond = chooseExpired(candidates, { limits: rules.keep, holding: new Set() }).length > 0;
   if (!isBeyond) return;
-  const holding = new Set(await findFailedLast(deps, rules.serial ? await files.newestLoaded() : null));
+  const loaded = rules.serial ? await files.newestLoaded() : null;
+  const holding = new Set(await findFailedLast(deps, { ended, loaded }));
   const expired = chooseExpired(candidates, { limits: rules.keep, holding }).slice(0, BATCH);
   // An upload whose arrival is not recorded would be created again.
   const own = await files.ownUploads(expired.map(({ name }) => name));
@@ -252,19 +263,23 @@ async function deleteUpload(deps: FeedDeps, upload: SourceUpload, signal: AbortS
 
 interface Step extends WaitingLine {
   active: readonly ActiveUpload[];
+  ended: readonly SourceUpload[];
   decision: TurnDecision;
 }
 
-function report(deps: FeedDeps, { active, waiting, since, decision }: Step, unhandled: Unhandled): void {
-  const { rules, source, recorder, uploads } = deps;
+function report(
+  { rules, source, recorder }: FeedDeps,
+  { active, ended, waiting, since, decision }: Step,
+  unhandled: Unhandled,
+): void {
   if (!hasWaitingLine(rules)) return;
   const { namespace } = source.metadata;
-  const holder = decision.kind === 'Held' ? uploads?.get(decision.by) : undefined;
+  const holder = decision.kind === 'Held' ? ended.find(({ name }) => name === decision.by) : undefined;
   recorder.feed(describeFeed({ namespace, rules, active, waiting, decision, holder, unhandled }));
   recorder.waitingSince('feed', since?.getTime() ?? null);
 }
 
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const gate = createSemaphore(CONCURRENCY);
-  await Promise.all(items.map((item) => gate.run(() => work(item))));
+  return Promise.all(items.map((item) => gate.run(() => work(item))));
 }

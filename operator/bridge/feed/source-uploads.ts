@@ -54,9 +54,9 @@ export function createSourceUploads({ client, source, log, onChange }: SourceUpl
     },
     get(upload) {
       const found = reflector.get(keyOf({ metadata: { namespace, name: upload } }));
-      return found && isOwn(found) ? describe(found) : undefined;
+      return found && isOwn(found) ? describeUpload(found) : undefined;
     },
-    all: () => [...reflector.values()].filter(isOwn).map(describe),
+    all: () => [...reflector.values()].filter(isOwn).map(describeUpload),
     async run(signal) {
       const unsubscribe = reflector.subscribe({
         onAdd: onChange,
@@ -95,7 +95,7 @@ function trim({ metadata, spec, status }: BatchUpload): BatchUpload {
   return kept as unknown as BatchUpload;
 }
 
-function describe(upload: BatchUpload): SourceUpload {
+export function describeUpload(upload: BatchUpload): SourceUpload {
   const { metadata, spec, status } = upload;
   const failed = find(upload, 'Failed');
   return {
