@@ -1,11 +1,11 @@
 /** What the files of an UploadSource wait for: the pure decisions and their texts, as tables. */
 import { describe, expect, it } from 'vitest';
 import { describeFeed, type FeedView } from '#operator/bridge/feed/describe-feed.ts';
-import { feedRules, hasWaitingLine, needsUploads } from '#operator/bridge/model/feed-rules.ts';
-import { comparePositions, earlier, positionOf } from '#operator/bridge/model/file-position.ts';
 import { chooseExpired } from '#operator/bridge/feed/history-policy.ts';
 import type { SourceUpload } from '#operator/bridge/feed/source-uploads.ts';
 import { decideTurn, type TurnDecision } from '#operator/bridge/feed/turn-policy.ts';
+import { feedRules, hasWaitingLine, needsUploads } from '#operator/bridge/model/feed-rules.ts';
+import { comparePositions, earlier, positionOf } from '#operator/bridge/model/file-position.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 
 const s3 = { bucket: 'bucket', prefix: '' };
