@@ -10,7 +10,7 @@ export type SourceCondition = NonNullable<UploadSourceStatus['conditions']>[numb
 export type SourceConditionType = SourceCondition['type'];
 
 /** The condition types of an UploadSource, in the order of its status. */
-export const SOURCE_CONDITION_TYPES: readonly SourceConditionType[] = ['Accepted', 'Ready', 'Degraded'];
+export const SOURCE_CONDITION_TYPES: readonly SourceConditionType[] = ['Accepted', 'Ready', 'Degraded', 'Waiting'];
 
 export const SOURCE_REASONS = {
   // Accepted = False: something that the spec names is missing or cannot be used, and the message says what to do.
@@ -104,9 +104,28 @@ export const SOURCE_REASONS = {
   FilesFailing: 'FilesFailing',
   /** Loaded objects cannot be deleted or moved as spec.afterSuccess asks. */
   AfterSuccessFailing: 'AfterSuccessFailing',
+  /**
+   * A BatchUpload of a Serial UploadSource has failed or was cancelled, and holds the files behind it; the message says
+   * how they go on. Waiting uses this reason too.
+   */
+  FeedHeld: 'FeedHeld',
+  /** The bridge cannot list the BatchUploads of the UploadSource, so that no file has its turn. */
+  UploadsNotListed: 'UploadsNotListed',
   // Degraded = False
   /** Nothing hinders the UploadSource. */
   AsExpected: REASONS.AsExpected,
+
+  // Waiting = True: files wait for their turn. Only UploadSources with concurrencyPolicy Serial or maxActiveUploads have
+  // this condition.
+  /** The BatchUploads that have not ended are as many as are allowed. */
+  UploadsActive: 'UploadsActive',
+  /** A file that is older than the waiting ones is not ready yet, and comes first. */
+  OlderFileNotReady: 'OlderFileNotReady',
+  /** The next file has its turn, and its BatchUpload is being created. */
+  NextIsCreated: 'NextIsCreated',
+  // Waiting = False
+  /** No file waits. */
+  NothingWaits: 'NothingWaits',
 } as const;
 
 export type SourceReason = keyof typeof SOURCE_REASONS;
@@ -130,6 +149,8 @@ export const IGNORED_REASONS = {
   ObjectNotFound: 'ObjectNotFound',
   /** A newer version has replaced the object. */
   Replaced: 'Replaced',
+  /** The UploadSource is Serial, and a newer file was loaded before this one. The file is never loaded. */
+  OutOfOrder: 'OutOfOrder',
   /** The event names a key that no object can have. */
   KeyInvalid: 'KeyInvalid',
   /** The file on the SFTP server has a name that the bridge cannot request. */

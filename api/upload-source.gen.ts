@@ -9,6 +9,26 @@ export interface UploadSourceSpec {
    */
   suspend: boolean;
   /**
+   * concurrencyPolicy says how the files of the source are loaded. Allow loads them as they arrive, at the same time where there are several. Serial loads one file after the other, in the order of their Last-Modified and, where that is equal, of their keys (with sftp: of the times of change and the names on the server): the next BatchUpload is created when the one before is Complete. A BatchUpload that has failed or was cancelled holds the files behind it until it is tried again and completes, or is deleted. A file that is older than one that was loaded is never loaded. The default is Allow.
+   */
+  concurrencyPolicy: 'Allow' | 'Serial';
+  /**
+   * skipFailed says, for Serial, whether the next file is loaded although the BatchUpload of the file before has failed or was cancelled. The default is false.
+   */
+  skipFailed: boolean;
+  /**
+   * maxActiveUploads is the greatest number of BatchUploads of the source that have not ended. Further files wait, and the oldest is next. When absent, the number is not limited; with Serial it is 1.
+   */
+  maxActiveUploads?: number;
+  /**
+   * successfulUploadsHistoryLimit is the number of BatchUploads of the source that are kept after they were Complete; the ones that ended first are deleted. The ledger keeps what was loaded, and no file is loaded again. When absent, all are kept.
+   */
+  successfulUploadsHistoryLimit?: number;
+  /**
+   * failedUploadsHistoryLimit is the number of BatchUploads of the source that are kept after they failed or were cancelled; the ones that ended first are deleted. A BatchUpload that holds the files behind it is never deleted. When absent, all are kept.
+   */
+  failedUploadsHistoryLimit?: number;
+  /**
    * s3Event makes the source wait for events by which the storage, or a service beside the storage, announces every new object. Events get lost, so the prefix is listed from time to time, too.
    */
   s3Event?: {
@@ -177,7 +197,7 @@ export interface UploadSourceSpec {
     maxBytes?: number;
   };
   /**
-   * settleSeconds is the number of seconds for which a file must not have changed before it is loaded, for senders that write the same file several times. When absent, the number is 0 or, with sftp, 10.
+   * settleSeconds is the number of seconds for which a file must not have changed before it is loaded, for senders that write the same file several times. When absent, the number is 0 or, with sftp or concurrencyPolicy Serial, 10.
    */
   settleSeconds?: number;
   /**
@@ -230,7 +250,7 @@ export interface UploadSourceSpec {
       };
     };
     /**
-     * spec is the spec of the created BatchUploads. source and schemaRef are left out because the bridge sets them, and retryGeneration because it is for a single upload.
+     * spec is the spec of the created BatchUploads. source and schemaRef are left out because the bridge sets them, and suspend, cancel and retryGeneration because they are for a single upload.
      */
     spec: {
       /**
@@ -383,10 +403,6 @@ export interface UploadSourceSpec {
        * parallelism is the number of sessions of the database that load the file at the same time. A pod has up to 4 of them, and every pod of an upload has equally many, so that some numbers are rounded down (5 to 4, 7 to 6). The pod that planned the file goes on to load it, unless the file is worth several pods: then a Job has them (status.plan.execution). The number can be changed while the upload runs. A Job of several pods then runs more or fewer of them, but never more than the plan has indexes (status.plan.indexes); a pod that runs keeps its sessions, so that nothing changes where one pod loads the file. The default is 4.
        */
       parallelism: number;
-      /**
-       * suspend stops the upload while the value is true: its pods are ended, and no new one is made. Chunks that are committed stay committed. When the value is false again, the upload goes on where it was. An upload that is created suspended is accepted only then, by the RecordSchema of that time. The default is false.
-       */
-      suspend?: boolean;
       /**
        * activeDeadlineSeconds is the time, in seconds, for which pods may work on an attempt of the upload. Only time counts in which a pod of the upload runs, and not the time for which the upload waits or is suspended. After that time the upload ends as Failed with reason DeadlineExceeded, and what was loaded until then stays. A retry has the whole time again. When absent, the time is not limited.
        */
@@ -948,9 +964,9 @@ export interface UploadSourceStatus {
    */
   conditions?: {
     /**
-     * type is what the condition is about. Accepted: what the spec names is there and can be used. Ready: files that arrive are seen. Degraded: files are seen, but some are not handled, or not as soon as they should be.
+     * type is what the condition is about. Accepted: what the spec names is there and can be used. Ready: files that arrive are seen. Degraded: files are seen, but some are not handled, or not as soon as they should be. Waiting, for concurrencyPolicy Serial and maxActiveUploads: files wait for BatchUploads that were created before.
      */
-    type: 'Accepted' | 'Ready' | 'Degraded';
+    type: 'Accepted' | 'Ready' | 'Degraded' | 'Waiting';
     /**
      * status says whether the condition holds: True, False, or Unknown when the bridge cannot tell.
      */
@@ -984,6 +1000,18 @@ export interface UploadSourceStatus {
    * lastListTime is the time at which the prefix or the folder was last listed to its end. The field may be five minutes behind where nothing else changes.
    */
   lastListTime?: string;
+  /**
+   * active is the number of BatchUploads of the source that have not ended. The field is there for concurrencyPolicy Serial and maxActiveUploads.
+   */
+  active?: number;
+  /**
+   * waiting is the number of files that wait for BatchUploads that were created before; the condition Waiting says for which. The field is there for concurrencyPolicy Serial and maxActiveUploads.
+   */
+  waiting?: number;
+  /**
+   * heldBy is the name of the BatchUpload that has failed and holds the files behind it, as the condition Degraded says.
+   */
+  heldBy?: string;
   /**
    * created is the number of BatchUploads that were created since the source was made. The other counts begin at the same time.
    */

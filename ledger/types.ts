@@ -195,6 +195,21 @@ export interface ArrivedObject {
   lastModified: Date;
 }
 
+/** The place of a file in the order of its UploadSource: first the earlier time, then the lesser key by its bytes. */
+export interface FilePosition {
+  time: Date;
+  key: string;
+}
+
+/** A file that waits for BatchUploads of its UploadSource that were created before. */
+export interface WaitingFile extends ArrivedObject {
+  /** The name that the BatchUpload will have. */
+  name: string;
+  versionId: string | null;
+  event: { id: string | null; time: string | null } | null;
+  position: FilePosition;
+}
+
 /** What happens to an object once its upload is complete. */
 export type AfterSuccess = { action: 'Delete' } | { action: 'Move'; prefix: string };
 
@@ -208,4 +223,5 @@ export interface Arrival extends ArrivedObject {
   event: { id: string | null; time: string | null } | null;
   /** What the UploadSource asked for when the object arrived; null: the object stays. */
   afterSuccess: AfterSuccess | null;
+  position: FilePosition;
 }

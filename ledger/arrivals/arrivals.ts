@@ -17,8 +17,8 @@ export async function recordArrival(
   const result = await client.query(
     `INSERT INTO batch_upload.batch_upload_arrivals
        (cluster_id, namespace, name, source, schema_name, bucket, key, version_id, e_tag, size, last_modified, event_id,
-        event_time, after_success)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, date_trunc('second', $11::timestamptz), $12, $13, $14)
+        event_time, after_success, order_time, order_key)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, date_trunc('second', $11::timestamptz), $12, $13, $14, $15, $16)
      ON CONFLICT (cluster_id, namespace, name) DO NOTHING`,
     [
       clusterId,
@@ -35,6 +35,8 @@ export async function recordArrival(
       arrival.event?.id,
       arrival.event?.time,
       arrival.afterSuccess,
+      arrival.position.time.toISOString(),
+      arrival.position.key,
     ],
   );
   return result.rowCount === 1;

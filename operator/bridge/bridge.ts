@@ -29,6 +29,8 @@ export interface BridgeDeps {
   spreadMs?: number;
   /** Time between two searches for objects that are due to be deleted or moved; 15 s when absent. */
   afterSuccessMs?: number;
+  /** Time between two looks at the files that wait for their turn; 15 s when absent. */
+  feedMs?: number;
 }
 
 export interface Bridge {
@@ -98,7 +100,15 @@ export function createBridge(deps: BridgeDeps): Bridge {
       metrics.eventsDropped.set(events.dropped);
       if (manager === null) return;
       for (const [ready, count] of countByReadiness(sources.values())) metrics.sources.set({ ready }, count);
-      for (const [key, state] of manager.states()) metrics.lag.set(labelsOf(key), lagSeconds(state, clock.now()));
+      for (const [key, state] of manager.states()) {
+        metrics.lag.set(labelsOf(key), lagSeconds(state, clock.now()));
+        if (state.feed === null) {
+          for (const gauge of [metrics.waiting, metrics.held]) gauge.remove(labelsOf(key));
+          continue;
+        }
+        metrics.waiting.set(labelsOf(key), state.feed.waiting);
+        metrics.held.set(labelsOf(key), state.feed.held === null ? 0 : 1);
+      }
     },
   };
 }

@@ -265,7 +265,7 @@ describe('the bridge', () => {
     expect(find(node, 'Service', 'r-bridge')['spec']).toMatchObject({ type: 'NodePort', ports: [{ nodePort: 30090 }] });
   });
 
-  it('rights: reads sources everywhere, creates uploads and reads named Secrets where they run', async () => {
+  it('rights: reads sources everywhere; creates, watches and deletes uploads and reads named Secrets where they run', async () => {
     const all = await template(ON, 'uploads.namespaces=["a","b"]', 'bridge.secretNames=["partner"]');
     expect(find(all, 'ClusterRole', 'r-bridge').rules).toEqual([
       { apiGroups: ['batchupload.dev'], resources: ['uploadsources'], verbs: ['get', 'list', 'watch'] },
@@ -274,8 +274,9 @@ describe('the bridge', () => {
       { apiGroups: [''], resources: ['namespaces'], resourceNames: ['kube-system'], verbs: ['get'] },
     ]);
     for (const namespace of ['a', 'b']) {
+      const uploadVerbs = ['create', 'get', 'list', 'watch', 'delete'];
       expect(find(all, 'Role', 'r-bridge', namespace).rules).toEqual([
-        { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['create'] },
+        { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: uploadVerbs },
         {
           apiGroups: [''],
           resources: ['secrets'],

@@ -33,6 +33,7 @@ function arrival(change: Partial<Arrival> = {}): Arrival {
     lastModified: new Date('2026-01-01T00:00:00Z'),
     event: { id: 'event-1', time: '2026-01-01T00:00:00.250Z' },
     afterSuccess: null,
+    position: { time: new Date('2026-01-01T00:00:00Z'), key: 'a/ä + b.csv' },
     ...change,
   };
 }
@@ -77,6 +78,8 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
         after_success: null,
         after_success_at: null,
         created_at: expect.any(Date),
+        order_time: new Date('2026-01-01T00:00:00Z'),
+        order_key: 'a/ä + b.csv',
       },
     ]);
   });

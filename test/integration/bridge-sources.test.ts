@@ -1,7 +1,7 @@
 /** The whole bridge with every kind of source: a queue, posted events, an SFTP server. */
 import { createHmac } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
@@ -11,6 +11,7 @@ import { createReceivers } from '#operator/bridge/sources/receivers.ts';
 import { type BridgeBench, startBridgeBench } from '#support/bridge/bridge.ts';
 import { type SqsServer, startSqsServer } from '#support/bridge/sqs-server.ts';
 import { NAMESPACE, testSource } from '#support/bridge/upload-source.ts';
+import { withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { eventually } from '#support/process/eventually.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
@@ -65,6 +66,20 @@ const newBucket = async () => {
   return `sources-${buckets}`;
 };
 const relist = { relistSeconds: 86_400 };
+/** Completes an upload as the operator does: first in the ledger, then in the status. */
+async function complete(upload: BatchUpload): Promise<void> {
+  const { metadata, spec } = upload;
+  await withClient(bench.databaseUrl, (client) =>
+    client.query(
+      `INSERT INTO batch_upload.batch_uploads (id, cluster_id, namespace, name, source_type, filename, s3_bucket, s3_key, request,
+         schema, schema_hash, status) VALUES ($1, 'cluster', $2, $3, 'FTP', 'f', $4, $5, '{}', '{}', 'h', 'Complete')`,
+      [metadata.uid, NAMESPACE, metadata.name, spec.source.s3.bucket, spec.source.s3.key],
+    ),
+  );
+  const lastTransitionTime = new Date().toISOString();
+  const condition = { type: 'Complete', status: 'True', reason: 'Completed', message: 'm', lastTransitionTime };
+  bench.api.put('batchuploads', { ...upload, status: { phase: 'Complete', conditions: [condition] } });
+}
 
 describe('a queue', () => {
   it('each message becomes one upload and is deleted, however often it comes', async () => {
@@ -178,6 +193,46 @@ describe('an SFTP server', () => {
     await eventually('the status', () => statusOf('orders')?.created === 1 && ready('orders')?.status === 'True');
     expect(statusOf('orders')?.recentIgnored?.[0]).toMatchObject({ reason: 'Filtered' });
     await eventually('put away', () => existsSync(join(directory, 'processed', 'orders 1.csv')));
+  });
+
+  it('files of a Serial source are loaded in the order of their times on the server, however long a transfer takes', async () => {
+    const bucket = await newBucket();
+    const directory = await ssh.makeFolder(`outbox-${buckets}`);
+    const start = Math.floor(Date.now() / 1000) - 3600;
+    const put = async (name: string, second: number, bytes = 0) => {
+      const aside = join(directory, `.${name}`);
+      await writeFile(aside, `k,v\n1,${'a'.repeat(bytes)}\n`);
+      ssh.own(aside);
+      await utimes(aside, start + second, start + second);
+      await rename(aside, join(directory, name));
+    };
+    // The oldest file is the largest, so that its transfer ends last.
+    await put('z-oldest.csv', 1, 20_000_000);
+    await put('b.csv', 2);
+    await put('a.csv', 2);
+    await put('0-newest.csv', 3);
+    bench.secret('own', { privateKey: ssh.privateKey, knownHosts: ssh.knownHosts() });
+    const sftp = {
+      ...{ host: '127.0.0.1', port: ssh.port, username: ssh.username, directory, secretRef: { name: 'own' } },
+      ...{ intervalSeconds: 1, uploadPrefix: 'raw-uploads/' },
+      afterFetch: { action: 'Move' as const, directory: 'processed', suffix: '.done' },
+    };
+    const spec = { s3: { bucket, prefix: '' }, sftp, settleSeconds: 0, concurrencyPolicy: 'Serial' as const };
+    bench.api.put('uploadsources', testSource('orders', spec));
+    const names: string[] = [];
+    for (let turn = 1; turn <= 4; turn += 1) {
+      await eventually(`turn ${turn}`, () => uploads().length === turn, 30_000);
+      const [upload] = uploads().filter(({ status }) => status === undefined);
+      names.push(upload!.spec.source.s3.key.split('/').at(-1)!);
+      if (turn === 2) {
+        await eventually('put away', () => existsSync(join(directory, 'processed', '0-newest.csv')));
+        await put('too-late.csv', 0);
+      }
+      await complete(upload!);
+    }
+    expect(names).toEqual(['z-oldest.csv', 'a.csv', 'b.csv', '0-newest.csv']);
+    await eventually('refused', () => statusOf('orders')?.recentIgnored?.[0]?.reason === 'OutOfOrder');
+    expect(uploads()).toHaveLength(4);
   });
 
   it('a host key that is not the one of knownHosts is said', async () => {

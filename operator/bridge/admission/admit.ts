@@ -2,24 +2,23 @@
  * Turns notices into BatchUploads: one upload for each object version and schema, however often a notice is repeated.
  * The steps for each notice: judge the key, send a HEAD request, judge the size, wait for the quiet period, derive the
  * upload's name; then, for a whole batch, ask the ledger which names are known, and which objects are outdated; then
- * create each new resource and record its arrival in the ledger. An admission that was interrupted is not resumed: the
- * next notice of the same version repeats every step. A repetition makes no second upload, since the ledger or the API
+ * create each new resource and record its arrival in the ledger. Where files have to wait for their turn, the ledger gets
+ * the file instead, and the feed (feed/run-feed.ts) creates the resource. An admission that was interrupted is not resumed:
+ * the next notice of the same version repeats every step. A repetition makes no second upload, since the ledger or the API
  * server already has the name.
  */
 import type { IgnoredReason } from '#api/upload-source-conditions.ts';
 import type { Clock } from '#common/clock.ts';
 import { createSemaphore, type Semaphore } from '#common/semaphore.ts';
-import type { BatchUpload, UploadSource } from '#kube/custom-resources.ts';
-import { BATCH_UPLOADS } from '#kube/custom-resources.ts';
-import { isAlreadyExists } from '#kube/errors.ts';
-import type { KubeClient, NewObject } from '#kube/types.ts';
+import type { UploadSource } from '#kube/custom-resources.ts';
+import type { KubeClient } from '#kube/types.ts';
 import { compareSequencers } from '#operator/bridge/events/sequencer.ts';
 import type { AdmitNotices, ObjectNotice, Outcome } from '#operator/bridge/model/types.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
 import { SETTLING, type StateRecorder } from '#operator/bridge/status/source-state.ts';
 import type { ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
-import type { Arrivals } from './arrivals.ts';
-import { buildUpload } from './build-upload.ts';
+import type { Arrivals, NewArrival } from './arrivals.ts';
+import { createAndRecord } from './create-upload.ts';
 import type { ObjectRules } from './object-rules.ts';
 import { quietPeriodLeftMs, quietPeriodMs } from './quiet-period.ts';
 import { noticeId, type RetryQueue } from './retry-queue.ts';
@@ -30,6 +29,8 @@ export interface AdmissionDeps {
   rules: ObjectRules;
   client: Pick<KubeClient, 'create'>;
   arrivals: Arrivals;
+  /** Notes files that have to wait for their turn; null where each file becomes an upload at once. @throws Fault */
+  enqueue: ((files: readonly NewArrival[]) => Promise<void>) | null;
   /** Null when the object does not exist. @throws Fault */
   head(place: { key: string; versionId: string | null }, signal: AbortSignal): Promise<ObjectVersion | null>;
   /** Called before every creation, so that uploads of an earlier process are counted first. @throws Fault */
@@ -45,7 +46,6 @@ export interface AdmissionDeps {
 const CONCURRENCY = 8;
 /** The notices that are looked up in the ledger together. */
 const BATCH = 100;
-const CREATE_MS = 15_000;
 
 interface Candidate {
   notice: ObjectNotice;
@@ -202,15 +202,14 @@ async function createNew(
   round: Round,
 ): Promise<Map<string, Outcome>> {
   const outcomes = new Map<string, Outcome>();
-  let known: Set<string>;
-  let uncovered: Set<string>;
+  let fresh: Candidate[];
   try {
     await deps.recount();
-    known = await deps.arrivals.known([...candidates.keys()]);
-    uncovered = await findUncovered(
-      deps,
-      [...candidates.values()].filter(({ name }) => !known.has(name)),
-    );
+    fresh = await setKnownAside(deps, candidates, outcomes);
+    if (deps.enqueue !== null) {
+      await deps.enqueue(fresh.map(toArrival));
+      for (const { name } of fresh) outcomes.set(name, { kind: 'Waiting', name });
+    }
     deps.recorder.problem('ledger', null);
   } catch (error) {
     const why = explainError(error);
@@ -218,12 +217,7 @@ async function createNew(
     for (const name of candidates.keys()) outcomes.set(name, { kind: 'Later', ...why });
     return outcomes;
   }
-  const fresh: Candidate[] = [];
-  for (const candidate of candidates.values()) {
-    if (known.has(candidate.name)) outcomes.set(candidate.name, { kind: 'Known', name: candidate.name });
-    else if (uncovered.has(candidate.name)) outcomes.set(candidate.name, ignored(UNCOVERED).outcome);
-    else fresh.push(candidate);
-  }
+  if (deps.enqueue !== null) return outcomes;
   // The versions of one key are created one after the other, in the order of their sequencers.
   await Promise.all(
     groupByKey(fresh).map(async (group) => {
@@ -232,6 +226,26 @@ async function createNew(
     }),
   );
   return outcomes;
+}
+
+/** Puts the outcomes of candidates that the ledger knows, or refuses, into `outcomes`. @returns the others. */
+async function setKnownAside(
+  deps: AdmissionDeps,
+  candidates: ReadonlyMap<string, Candidate>,
+  outcomes: Map<string, Outcome>,
+): Promise<Candidate[]> {
+  const known = await deps.arrivals.known([...candidates.keys()]);
+  const unknown = [...candidates.values()].filter(({ name }) => !known.has(name));
+  const waiting = await deps.arrivals.waiting(unknown.map(({ name }) => name));
+  const others = unknown.filter(({ name }) => !waiting.has(name));
+  const uncovered = await findUncovered(deps, others);
+  for (const name of known) outcomes.set(name, { kind: 'Known', name });
+  for (const [name, state] of waiting) {
+    if (state.isRefused) outcomes.set(name, { kind: 'Ignored', reason: state.reason, message: state.message });
+    else outcomes.set(name, { kind: 'Waiting', name });
+  }
+  for (const name of uncovered) outcomes.set(name, ignored(UNCOVERED).outcome);
+  return others.filter(({ name }) => !uncovered.has(name));
 }
 
 const UNCOVERED = {
@@ -261,39 +275,18 @@ function groupByKey(candidates: readonly Candidate[]): Candidate[][] {
   );
 }
 
-/**
- * An upload counts as created when its arrival enters the ledger. A resource from a process that was killed before it
- * recorded the arrival counts as created by this call.
- */
 async function createOne(deps: AdmissionDeps, candidate: Candidate, { signal }: Round): Promise<Outcome> {
-  const { source, client, arrivals, clock } = deps;
-  const { notice, name, schemaName, version } = candidate;
-  const { bucket, key, event } = notice;
+  const { name } = candidate;
   try {
-    signal.throwIfAborted();
-    await createUpload(client, buildUpload(source, { name, schemaName, key, version, event }), signal);
-    // The recording ignores the signal, since the resource exists now.
-    const isNew = await arrivals.record({ name, schemaName, bucket, key, version, event });
-    if (!isNew) return { kind: 'Known', name };
-    const since = Date.parse(event?.time ?? '');
-    if (!Number.isNaN(since)) deps.onCreated?.(Math.max(0, clock.now() - since) / 1000);
-    return { kind: 'Created', name };
+    return { kind: (await createAndRecord(deps, toArrival(candidate), signal)) ? 'Created' : 'Known', name };
   } catch (error) {
     signal.throwIfAborted();
     return { kind: 'Later', ...explainError(error) };
   }
 }
 
-async function createUpload(
-  client: Pick<KubeClient, 'create'>,
-  upload: NewObject<BatchUpload>,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await client.create(BATCH_UPLOADS, upload, { signal, timeoutMs: CREATE_MS });
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-  }
+function toArrival({ name, schemaName, version, notice: { bucket, key, event } }: Candidate): NewArrival {
+  return { name, schemaName, bucket, key, version, event };
 }
 
 function ignored({ reason, message }: { reason: IgnoredReason; message: string }): Conclusion {

@@ -13,7 +13,14 @@ import {
   recordArrival,
 } from '#ledger/arrivals/arrivals.ts';
 import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
+import {
+  findWaitingFiles,
+  findWaitingObjects,
+  type SourceScope,
+  type WaitingState,
+} from '#ledger/arrivals/waiting-files.ts';
 import type { AfterSuccess } from '#ledger/types.ts';
+import { positionOf } from '#operator/bridge/model/file-position.ts';
 import type { RejectedEvent } from '#operator/bridge/model/types.ts';
 import type { ListedObject, ObjectVersion } from '#operator/bridge/storage/storage-calls.ts';
 import type { Databases } from '#operator/tenancy/databases.ts';
@@ -32,9 +39,11 @@ export interface NewArrival {
 export interface Arrivals {
   /** The names that uploads of arrived objects have or had. */
   known(names: readonly string[]): Promise<Set<string>>;
+  /** The names of those files that wait for their turn, have waited or were refused. */
+  waiting(names: readonly string[]): Promise<Map<string, WaitingState>>;
   /** The keys of which any version became an upload. */
   knownKeys(keys: readonly string[]): Promise<Set<string>>;
-  /** One flag per object: did the object arrive before, for this schema? */
+  /** One flag per object: did the object arrive before, for this schema, or does it wait, or was it refused? */
   listed(objects: readonly (ListedObject & { schemaName: string })[]): Promise<boolean[]>;
   /** One flag per object: did a newer version of the object arrive before? */
   outdated(objects: readonly { key: string; version: ObjectVersion }[]): Promise<boolean[]>;
@@ -54,24 +63,48 @@ export interface ArrivalsDeps {
   clusterId: string;
 }
 
-export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSource): Arrivals {
-  const namespace = metadata.namespace;
-  const source = metadata.name;
-  const scope = { clusterId: deps.clusterId, namespace };
+/** The ledger in which the uploads of a source are noted. */
+export interface SourceLedger {
+  scope: SourceScope;
+  run<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T>;
+}
+
+export function createSourceLedger(
+  { databases, clusterId }: ArrivalsDeps,
+  { metadata, spec }: UploadSource,
+): SourceLedger {
+  const { namespace, name } = metadata;
   const secret = { namespace, name: spec.template.spec.target?.databaseSecretRef.name ?? DEFAULT_NAMES.databaseSecret };
+  return {
+    scope: { clusterId, namespace, source: name },
+    async run(work) {
+      const database = await openLedger(databases, secret);
+      return database.run(work);
+    },
+  };
+}
+
+export function createArrivals({ scope, run }: SourceLedger, uploadSource: UploadSource): Arrivals {
+  const { metadata, spec } = uploadSource;
+  const { source } = scope;
   const { bucket } = spec.s3;
   const afterSuccess = toAfterSuccess(spec.afterSuccess);
-
-  const run = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
-    const database = await openLedger(deps.databases, secret);
-    return database.run(work);
-  };
   return {
     known: (names) => run((client) => findArrivedNames(client, scope, names)),
+    waiting: (names) => run((client) => findWaitingFiles(client, scope, names)),
     knownKeys: (keys) => run((client) => findArrivedKeys(client, { ...scope, bucket }, keys)),
     async listed(objects) {
       const asked = objects.map((object) => ({ ...object, bucket, lastModified: new Date(object.lastModified) }));
-      return (await run((client) => findArrivedObjects(client, scope, asked))).map((name) => name !== null);
+      return run(async (client) => {
+        const names = await findArrivedObjects(client, scope, asked);
+        const waits = await findWaitingObjects(
+          client,
+          scope,
+          asked.filter((_, at) => names[at] === null),
+        );
+        const next = waits.values();
+        return names.map((name) => name !== null || next.next().value!);
+      });
     },
     outdated(objects) {
       const asked = objects.map(({ key, version }) => ({ key, lastModified: new Date(version.lastModified) }));
@@ -86,13 +119,13 @@ export function createArrivals(deps: ArrivalsDeps, { metadata, spec }: UploadSou
         source,
         event: event && { ...event, time: validTime(event.time) },
         afterSuccess,
+        position: positionOf(uploadSource, { key: arrival.key, event }, lastModified),
       };
       return run((client) => recordArrival(client, scope, row));
     },
-    count: () =>
-      run((client) => countArrivals(client, { ...scope, source, since: metadata.creationTimestamp ?? null })),
+    count: () => run((client) => countArrivals(client, { ...scope, since: metadata.creationTimestamp ?? null })),
     reject: (event) => run((client) => rejectEvent(client, scope, { source, ...event })),
-    due: (limit) => run((client) => findDueObjects(client, { ...scope, source }, limit)),
+    due: (limit) => run((client) => findDueObjects(client, scope, limit)),
     markDone: (name) => run((client) => markAfterSuccess(client, { ...scope, name })),
   };
 }
@@ -111,7 +144,7 @@ function toAfterSuccess({ action, prefix }: UploadSource['spec']['afterSuccess']
 }
 
 /** The time in an event may be any text. */
-function validTime(text: string | null): string | null {
+export function validTime(text: string | null): string | null {
   const ms = Date.parse(text ?? '');
   return Number.isNaN(ms) ? null : new Date(ms).toISOString();
 }

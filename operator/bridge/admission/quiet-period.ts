@@ -1,11 +1,13 @@
 /** The quiet period (`spec.settleSeconds`) in which an object must not change before it becomes an upload. Pure. */
 import type { UploadSource } from '#kube/custom-resources.ts';
+import { isSerial } from '#operator/bridge/model/feed-rules.ts';
 
-const SFTP_QUIET_SECONDS = 10;
+/** A sender's files of one moment have time to arrive, so that none of them comes too late for its place in the order. */
+const QUIET_SECONDS = 10;
 
 /** The length of a source's quiet period. */
 export function quietPeriodMs({ spec }: UploadSource): number {
-  return (spec.settleSeconds ?? (spec.sftp ? SFTP_QUIET_SECONDS : 0)) * 1000;
+  return (spec.settleSeconds ?? (spec.sftp || isSerial(spec) ? QUIET_SECONDS : 0)) * 1000;
 }
 
 /**

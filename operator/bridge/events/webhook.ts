@@ -156,9 +156,15 @@ async function accept(source: WebhookSource, body: Buffer, signal: AbortSignal):
   for (const { key, ...why } of parsed.ignored) source.recorder.ignored(key ?? 'event', why);
   const outcomes = parsed.notices.length > 0 ? await source.admit(parsed.notices, signal) : [];
   const count = (kind: Outcome['kind']) => outcomes.filter((outcome) => outcome.kind === kind).length;
-  const done = { created: count('Created'), known: count('Known'), ignored: count('Ignored') + parsed.ignored.length };
-  const waiting = count('Later');
-  return waiting > 0 ? later({ ...done, later: waiting }) : { status: 200, body: done };
+  const waiting = count('Waiting');
+  const done = {
+    created: count('Created'),
+    known: count('Known'),
+    ...(waiting > 0 ? { waiting } : {}),
+    ignored: count('Ignored') + parsed.ignored.length,
+  };
+  const postponed = count('Later');
+  return postponed > 0 ? later({ ...done, later: postponed }) : { status: 200, body: done };
 }
 
 function send(

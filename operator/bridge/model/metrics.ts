@@ -12,13 +12,13 @@ export function createBridgeMetrics() {
     registry: registers[0]!,
     arrivals: new Counter({
       name: name('arrivals_total'),
-      help: 'Notices of objects by outcome: created, known, ignored (with the reason), later (with the reason).',
+      help: 'Notices of objects by outcome: created, known, waiting, ignored (with the reason), later (with the reason).',
       labelNames: ['outcome', 'reason'],
       registers,
     }),
     errors: new Counter({
       name: name('errors_total'),
-      help: 'Failures by activity (object, list, receive, fetch, ledger, afterSuccess) and reason.',
+      help: 'Failures by activity (object, list, receive, fetch, ledger, feed, afterSuccess) and reason.',
       labelNames: ['activity', 'reason'],
       registers,
     }),
@@ -26,6 +26,23 @@ export function createBridgeMetrics() {
       name: name('lag_seconds'),
       help: 'Age in seconds of the oldest file or message of an UploadSource that is not handled yet.',
       labelNames: ['namespace', 'source'],
+      registers,
+    }),
+    waiting: new Gauge({
+      name: name('waiting_files'),
+      help: 'Files of an UploadSource that wait for BatchUploads that were created before (Serial, maxActiveUploads).',
+      labelNames: ['namespace', 'source'],
+      registers,
+    }),
+    held: new Gauge({
+      name: name('held'),
+      help: '1 when a failed BatchUpload holds the files of an UploadSource (Serial), else 0.',
+      labelNames: ['namespace', 'source'],
+      registers,
+    }),
+    deletedUploads: new Counter({
+      name: name('deleted_uploads_total'),
+      help: 'Ended BatchUploads that were deleted because of a history limit.',
       registers,
     }),
     sources: new Gauge({

@@ -4,6 +4,7 @@ import type { Explanation } from '#api/explanation.ts';
 import type { Clock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
+import type { FilePosition } from '#ledger/types.ts';
 
 /** News of an object, from an event, a list or a transfer. Admission asks the storage for what is null. */
 export interface ObjectNotice {
@@ -31,6 +32,8 @@ export interface ObjectNotice {
 /** The result of admitting a notice. Only a notice with the outcome `Later` is not acknowledged to its sender. */
 export type Outcome =
   | { kind: 'Created' | 'Known'; name: string }
+  /** The ledger has the file; the upload of that name is created when it is the file's turn. */
+  | { kind: 'Waiting'; name: string }
   /** The notice makes no upload on purpose: because of a filter, another bucket, or an object that does not exist. */
   | { kind: 'Ignored'; reason: string; message: string }
   /** The object is in its quiet period, or a server does not answer. */
@@ -42,7 +45,7 @@ export type Outcome =
 export type AdmitNotices = (notices: readonly ObjectNotice[], signal: AbortSignal) => Promise<Outcome[]>;
 
 /** The continuous activities of a source. Each activity has one current problem, or none. */
-export type Activity = 'list' | 'receive' | 'fetch' | 'ledger' | 'afterSuccess';
+export type Activity = 'list' | 'receive' | 'fetch' | 'ledger' | 'feed' | 'afterSuccess';
 
 /** The parts of a source report here, and the status is built from their reports. No method throws or waits. */
 export interface SourceRecorder {
@@ -62,6 +65,18 @@ export interface SourceRecorder {
    * Sets since when the oldest item waits outside of `admit`, such as a file being fetched: wall clock, ms, or null.
    */
   waitingSince(activity: Activity, since: number | null): void;
+}
+
+/** What the status says of the files that wait for their turn. */
+export interface FeedReport {
+  /** Uploads that have not ended. */
+  active: number;
+  /** Files that wait for their turn. */
+  waiting: number;
+  /** The upload that holds the files behind it, and what to do; null when none does. */
+  held: (Explanation & { by: string }) | null;
+  /** What is loaded now, and what the waiting files wait for. */
+  why: Explanation;
 }
 
 /** A message that could not be understood, for the ledger. */
@@ -88,6 +103,11 @@ export interface ReceiverDeps {
   knownKeys(keys: readonly string[]): Promise<Set<string>>;
   /** Puts a message aside. @throws Fault */
   rejectEvent(event: RejectedEvent): Promise<void>;
+  /**
+   * Tells, after each look into a folder, how to find the first of its files that is not in the ledger yet; null while the
+   * folder is not known. A source that lists a prefix has no need of this.
+   */
+  onUnhandled(find: (() => FilePosition | null) | null): void;
 }
 
 /**

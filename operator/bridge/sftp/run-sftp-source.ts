@@ -5,13 +5,15 @@ import { toFault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
 import type { ProcessResult, WorkQueue } from '#kube/types.ts';
 import { createWorkQueue } from '#kube/work-queue.ts';
+import type { FilePosition } from '#ledger/types.ts';
+import { earlier } from '#operator/bridge/model/file-position.ts';
 import type { AdmitNotices } from '#operator/bridge/model/types.ts';
 import type { RetryOptions } from '#s3/retry.ts';
 import type { AfterFetch } from './after-fetch.ts';
 import { connectSftp, DEFAULT_LIMITS, type SftpLimits, type SftpSecret, type SftpServer } from './connect.ts';
 import { type Connection, createConnection } from './connection.ts';
 import { SFTP_REASONS } from './fault.ts';
-import { objectKey, sourcePrefix, type TargetPlace } from './file-identity.ts';
+import { keyName, objectKey, sourcePrefix, type TargetPlace } from './file-identity.ts';
 import { type Candidate, type HandOnDeps, handOnFile } from './hand-on-file.ts';
 import { joinPath, type RemoteFileInfo } from './list-files.ts';
 import { createObjectStore, type ObjectStore } from './object-store.ts';
@@ -51,6 +53,11 @@ export interface SftpSourceOptions {
   refuse?: (file: RemoteFileInfo, key: string) => { reason: string; message: string } | null;
   /** Selects the keys that have an upload in the ledger; spares a HEAD for each file that is kept in the folder. */
   knownKeys?: (keys: readonly string[], signal: AbortSignal) => Promise<ReadonlySet<string>>;
+  /**
+   * Called with a function that finds the first file, by time of change and name, that is not handed on yet; with null
+   * while the folder is not known. Called again when that may have changed.
+   */
+  onUnhandled?: (find: (() => FilePosition | null) | null) => void;
   status: SftpStatus;
   /** All UploadSources of the process share these. */
   buffers: PartBuffers;
@@ -92,6 +99,8 @@ class SftpSource {
   readonly #handOnDeps: HandOnDeps;
   /** The newest version of each file that is not done, by name. */
   readonly #candidates = new Map<string, Candidate>();
+  /** The files of the last look that are not stable yet; null while the folder is not known. */
+  #unstable: readonly RemoteFileInfo[] | null = null;
 
   constructor(options: SftpSourceOptions, signal: AbortSignal) {
     const { namespace, name, server, uploadPrefix, clock = systemClock, random } = options;
@@ -123,6 +132,7 @@ class SftpSource {
 
   async run(): Promise<void> {
     await using _ = this.#connection;
+    this.#announceUnhandled();
     const { workers = 2 } = this.#options;
     await Promise.all([
       this.#watch.run(this.#signal),
@@ -144,7 +154,8 @@ class SftpSource {
       isIdle: () => this.#queue.active === 0 && this.#queue.depth === 0,
       selectKnown: (files) => this.#selectKnown(files),
       onFile: (file) => this.#add(file),
-      onLook: (present, at) => this.#endLook(present, at),
+      onLookStart: () => this.#setUnstable(null),
+      onLook: (present, at, unstable) => this.#endLook(present, at, unstable),
       onUnusable: (name, message) => status.ignored(joinPath(directory, name), SFTP_REASONS.nameNotSupported, message),
       onFailing: ({ reason, message }) => {
         this.#log.warn({ reason, message }, 'the remote folder cannot be looked into');
@@ -184,13 +195,38 @@ class SftpSource {
     this.#queue.add(file.name);
   }
 
-  #endLook(present: ReadonlySet<string>, at: number): void {
+  #setUnstable(unstable: readonly RemoteFileInfo[] | null): void {
+    this.#unstable = unstable;
+    this.#announceUnhandled();
+  }
+
+  #announceUnhandled(): void {
+    this.#options.onUnhandled?.(this.#unstable === null ? null : () => this.#findUnhandled());
+  }
+
+  /** The first file, by time of change and name, that is not handed on yet. */
+  #findUnhandled(): FilePosition | null {
+    const { refuse } = this.#options;
+    const unstable = (this.#unstable ?? []).filter((file) => !refuse?.(file, this.#keyOf(file)));
+    const candidates = [...this.#candidates.values()].filter(({ handedOn }) => !handedOn).map(({ file }) => file);
+    let first: FilePosition | null = null;
+    for (const { name, mtime } of [...unstable, ...candidates])
+      first = earlier(first, { time: new Date(mtime * 1000), key: keyName(name) });
+    return first;
+  }
+
+  #keyOf(file: RemoteFileInfo): string {
+    return this.#candidateOf({ ...file, since: 0 }).key;
+  }
+
+  #endLook(present: ReadonlySet<string>, at: number, unstable: readonly RemoteFileInfo[]): void {
     const { status } = this.#options;
     for (const name of this.#candidates.keys()) if (!present.has(name)) this.#candidates.delete(name);
     status.listed(new Date(at));
     let oldest = at;
     for (const { file, handedOn } of this.#candidates.values()) if (!handedOn) oldest = Math.min(oldest, file.since);
     status.lag(Math.max(0, (at - oldest) / 1000));
+    this.#setUnstable(unstable);
   }
 
   async #process(name: string): Promise<ProcessResult> {
@@ -207,6 +243,8 @@ class SftpSource {
       const fault = toFault(error);
       this.#options.status.failing(candidate.identity.path, fault.reason, fault.message);
       throw fault;
+    } finally {
+      this.#announceUnhandled();
     }
   }
 

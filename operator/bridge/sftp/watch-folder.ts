@@ -21,8 +21,13 @@ export interface WatchFolderOptions {
   selectKnown: (files: StableFile[]) => Promise<ReadonlySet<string>>;
   /** Called for each stable file in every look, until the file is {@link FolderWatch.done}. */
   onFile: (file: StableFile) => void;
-  /** Called at the end of a look with the names of all files in the folder. `at` is the wall clock in ms. */
-  onLook: (present: ReadonlySet<string>, at: number) => void;
+  /** Called at the start of a look. */
+  onLookStart: () => void;
+  /**
+   * Called at the end of a look with the names of all files in the folder, and with the files that are not stable yet.
+   * `at` is the wall clock in ms.
+   */
+  onLook: (present: ReadonlySet<string>, at: number, unstable: readonly RemoteFileInfo[]) => void;
   onUnusable: (name: string, message: string) => void;
   onFailing: (fault: Fault) => void;
   onRecovered: () => void;
@@ -61,7 +66,9 @@ export function createFolderWatch(options: WatchFolderOptions): FolderWatch {
   /** @returns milliseconds until the next file may be stable, or null */
   async function look(signal: AbortSignal): Promise<number | null> {
     const session = await connection.session(signal);
+    options.onLookStart();
     const present = new Set<string>();
+    const unstable: RemoteFileInfo[] = [];
     const current = stable.startLook();
     const onUnusable = (name: string, message: string) => {
       if (unusable.has(name) || unusable.size >= 1_000) return;
@@ -71,7 +78,10 @@ export function createFolderWatch(options: WatchFolderOptions): FolderWatch {
     for await (const files of listFiles(session, { directory, doneSuffix, onUnusable })) {
       signal.throwIfAborted();
       for (const { name } of files) present.add(name);
-      const ready = current.see(files.filter(isPending));
+      const pending = files.filter(isPending);
+      const ready = current.see(pending);
+      const readyNames = new Set(ready.map(({ name }) => name));
+      unstable.push(...pending.filter(({ name }) => !readyNames.has(name)));
       const known = ready.length === 0 ? new Set() : await options.selectKnown(ready);
       for (const file of ready) {
         if (known.has(file.name)) markDone(file);
@@ -79,7 +89,7 @@ export function createFolderWatch(options: WatchFolderOptions): FolderWatch {
       }
     }
     for (const name of done.keys()) if (!present.has(name)) done.delete(name);
-    options.onLook(present, clock.now());
+    options.onLook(present, clock.now(), unstable);
     return current.finish();
   }
 

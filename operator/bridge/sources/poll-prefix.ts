@@ -2,14 +2,13 @@
 import { backoffMs } from '#common/backoff.ts';
 import { jitter, sleep } from '#common/clock.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
-import { type ListDeps, listPrefix } from './list-prefix.ts';
+import type { ListDeps, ListPass } from './list-prefix.ts';
 
-export interface PollDeps extends ListDeps {
+export interface PollDeps extends Pick<ListDeps, 'clock' | 'recorder'> {
+  pass: ListPass;
   intervalMs: number;
   /** Delay of the first pass; it spreads the sources of a process that has just started. */
   delayMs: number;
-  /** Wall clock, ms, of the last pass of an earlier process; null when there was none. */
-  since: number | null;
   onPass?: ((pass: { ok: boolean; seconds: number }) => void) | undefined;
 }
 
@@ -18,16 +17,13 @@ const BACKOFF = { baseMs: 2_000, maxMs: 120_000 };
 /** Never throws: the error of a failed pass is the source's problem until a pass succeeds. */
 export async function pollPrefix(deps: PollDeps, signal: AbortSignal): Promise<void> {
   const { clock, recorder, intervalMs } = deps;
-  let { since } = deps;
   let failures = 0;
   await sleep(clock, deps.delayMs, signal);
   while (!signal.aborted) {
-    const startedAt = clock.now();
     const started = clock.monotonic();
     let ok = true;
     try {
-      await listPrefix(deps, since, signal);
-      since = startedAt;
+      await deps.pass.run(signal);
       failures = 0;
       recorder.listed();
       recorder.problem('list', null);

@@ -7,9 +7,19 @@ import type { Logger } from '#common/log.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import type { KubeClient } from '#kube/types.ts';
 import { type AdmissionDeps, createAdmission } from '#operator/bridge/admission/admit.ts';
-import { type Arrivals, type ArrivalsDeps, createArrivals } from '#operator/bridge/admission/arrivals.ts';
+import {
+  type Arrivals,
+  type ArrivalsDeps,
+  createArrivals,
+  createSourceLedger,
+} from '#operator/bridge/admission/arrivals.ts';
+import { createAndRecord } from '#operator/bridge/admission/create-upload.ts';
 import { type ObjectRules, watchedPrefix } from '#operator/bridge/admission/object-rules.ts';
 import { createRetryQueue, type RetryQueue } from '#operator/bridge/admission/retry-queue.ts';
+import { createFeed, type Feed, type Unhandled } from '#operator/bridge/feed/run-feed.ts';
+import { createSourceUploads, type SourceUploads } from '#operator/bridge/feed/source-uploads.ts';
+import { createWaitingFiles } from '#operator/bridge/feed/waiting-line.ts';
+import { feedRules, hasWaitingLine, needsUploads } from '#operator/bridge/model/feed-rules.ts';
 import type { BridgeMetrics } from '#operator/bridge/model/metrics.ts';
 import type { Activity, AdmitNotices, Receiver, ReceiverDeps } from '#operator/bridge/model/types.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
@@ -18,6 +28,7 @@ import { headVersion, listPage } from '#operator/bridge/storage/storage-calls.ts
 import type { SecretReader, StorageClients } from '#operator/tenancy/storage-clients.ts';
 import { type AfterSuccessDeps, runAfterSuccess } from './after-success.ts';
 import { keepRunning } from './keep-running.ts';
+import { createListPass, type ListPass } from './list-prefix.ts';
 import { pollPrefix } from './poll-prefix.ts';
 import { createSeenPages } from './seen-pages.ts';
 
@@ -29,7 +40,7 @@ export interface Receivers {
 }
 
 export interface RunSourceDeps extends ArrivalsDeps {
-  client: Pick<KubeClient, 'create'>;
+  client: KubeClient;
   secrets: SecretReader;
   storage: StorageClients;
   receivers: Receivers;
@@ -38,6 +49,8 @@ export interface RunSourceDeps extends ArrivalsDeps {
   log: Logger;
   /** Time between two searches for objects that are due to be deleted or moved; 15 s when absent. */
   afterSuccessMs?: number;
+  /** Time between two looks at the files that wait for their turn; 15 s when absent. */
+  feedMs?: number;
 }
 
 export interface SourceRun {
@@ -54,6 +67,7 @@ export interface SourceRun {
 }
 
 const AFTER_SUCCESS_MS = 15_000;
+const FEED_MS = 15_000;
 
 /** The activity without which a source sees no files. */
 export function mainActivity({ spec }: UploadSource): Activity {
@@ -71,6 +85,7 @@ export async function runSource(deps: RunSourceDeps, run: SourceRun, signal: Abo
   await Promise.all([
     ...startAdmission(deps, parts, signal),
     ...startIntake(deps, parts, signal),
+    ...startFeed(parts, signal),
     ...startAfterSuccess(deps, parts, signal),
   ]);
 }
@@ -82,27 +97,74 @@ interface Parts extends SourceRun {
   callStorage: CallStorage;
   admit: AdmitNotices;
   recount: () => Promise<void>;
+  /** The passes over the prefix of a source that lists. */
+  pass: ListPass;
+  feed: Feed;
+  uploads: SourceUploads | null;
+  /** Replaced by a receiver that knows of files which are not in the bucket yet. */
+  remote: { findUnhandled: (() => Unhandled) | null };
 }
 
 function createParts(deps: RunSourceDeps, run: SourceRun): Parts {
-  const { source, state, suspended } = run;
-  const { bucket } = source.spec.s3;
-  const arrivals = createArrivals(deps, source);
-  const retries = createRetryQueue({ clock: deps.clock });
-  const callStorage = createCallStorage(deps, source);
+  const { source, state, suspended, recorder } = run;
+  const { client, clock, log, metrics } = deps;
+  const ledger = createSourceLedger(deps, source);
+  const arrivals = createArrivals(ledger, source);
+  const files = createWaitingFiles(ledger, source);
+  const rules = feedRules(source);
+  const retries = createRetryQueue({ clock });
   const recount = createRecount(arrivals, state);
+  const callStorage = createCallStorage(deps, source);
+  const head = headOf(source, callStorage);
+  const remote: Parts['remote'] = { findUnhandled: null };
+  const onCreated = (seconds: number) => metrics.eventToUpload.observe(seconds);
+  const enqueue: AdmissionDeps['enqueue'] = async (waiting) => {
+    await files.add(waiting);
+    if (waiting.length > 0) feed.wake();
+  };
   const admission: AdmissionDeps = {
-    ...deps,
-    ...run,
-    arrivals,
-    retries,
-    recount,
-    head: ({ key, versionId }, ending) =>
-      callStorage((s3) => headVersion(s3, { bucket, key, versionId }, ending), ending),
-    onCreated: (seconds) => deps.metrics.eventToUpload.observe(seconds),
+    ...{ source, rules: run.rules, client, arrivals, recorder, retries, clock, head, recount, onCreated },
+    enqueue: hasWaitingLine(rules) ? enqueue : null,
   };
   const admit = suspended ? postponeAll : createAdmission(admission);
-  return { ...run, arrivals, retries, callStorage, admit, recount };
+  const pass = createPass(run, { arrivals, retries, callStorage, admit, clock });
+  const onChange = () => feed.wake();
+  const uploads = needsUploads(rules) ? createSourceUploads({ client, source, log, onChange }) : null;
+  const feed: Feed = createFeed({
+    ...{ source, rules, files, uploads, client, head, recount, recorder, clock },
+    objectRules: run.rules,
+    create: (file, ending) => createAndRecord({ source, client, arrivals, clock, onCreated }, file, ending),
+    findUnhandled: async (ending) => {
+      if (!source.spec.sftp) return pass.run(ending);
+      return remote.findUnhandled === null ? 'Unknown' : remote.findUnhandled();
+    },
+    tickMs: deps.feedMs ?? FEED_MS,
+    onDeleted: () => metrics.deletedUploads.inc(),
+  });
+  return { ...run, arrivals, retries, callStorage, admit, recount, pass, feed, uploads, remote };
+}
+
+function headOf({ spec }: UploadSource, callStorage: CallStorage): AdmissionDeps['head'] {
+  const { bucket } = spec.s3;
+  return ({ key, versionId }, ending) =>
+    callStorage((s3) => headVersion(s3, { bucket, key, versionId }, ending), ending);
+}
+
+function createPass(
+  { source, rules, recorder, state }: SourceRun,
+  parts: Pick<Parts, 'arrivals' | 'retries' | 'callStorage' | 'admit'> & { clock: Clock },
+): ListPass {
+  const { metadata, spec } = source;
+  const { bucket } = spec.s3;
+  const prefix = watchedPrefix(metadata.namespace, metadata.name, spec);
+  const list = (token: string | null, ending: AbortSignal) =>
+    parts.callStorage((s3) => listPage(s3, { bucket, prefix, token }, ending), ending);
+  return createListPass({ ...parts, source, rules, recorder, list, seen: createSeenPages() }, state.lastListTime);
+}
+
+/** The loops that give waiting files their turn. */
+function startFeed({ feed, uploads }: Parts, signal: AbortSignal): Promise<void>[] {
+  return [feed.run(signal), ...(uploads ? [uploads.run(signal)] : [])];
 }
 
 /** The loops that admit retried notices and make the counts right. */
@@ -131,27 +193,17 @@ function startIntake(deps: RunSourceDeps, parts: Parts, signal: AbortSignal): Pr
 
 function poll(
   { clock, metrics }: RunSourceDeps,
-  { source, rules, arrivals, admit, recorder, retries, callStorage, delayMs, state }: Parts,
+  { recorder, delayMs, pass }: Parts,
   intervalSeconds: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const { metadata, spec } = source;
-  const { bucket } = spec.s3;
-  const prefix = watchedPrefix(metadata.namespace, metadata.name, spec);
   return pollPrefix(
     {
-      source,
-      rules,
-      arrivals,
-      admit,
+      pass,
       recorder,
-      retries,
       clock,
-      list: (token, ending) => callStorage((s3) => listPage(s3, { bucket, prefix, token }, ending), ending),
-      seen: createSeenPages(),
       intervalMs: intervalSeconds * 1000,
       delayMs,
-      since: state.lastListTime,
       onPass: ({ ok, seconds }) => metrics.listDuration.observe({ ok: String(ok) }, seconds),
     },
     signal,
@@ -169,7 +221,7 @@ function receive(deps: RunSourceDeps, parts: Parts, kind: keyof Receivers, signa
 
 function toReceiverDeps(
   { secrets, storage, clock, log }: RunSourceDeps,
-  { source, rules, arrivals, admit, recorder }: Parts,
+  { source, rules, arrivals, admit, recorder, feed, remote }: Parts,
 ): ReceiverDeps {
   const { metadata, spec } = source;
   const { namespace } = metadata;
@@ -186,6 +238,10 @@ function toReceiverDeps(
     },
     knownKeys: (keys) => arrivals.knownKeys(keys),
     rejectEvent: (event) => arrivals.reject(event),
+    onUnhandled: (find) => {
+      remote.findUnhandled = find;
+      if (find !== null) feed.wake();
+    },
   };
 }
 

@@ -43,6 +43,7 @@ export function createSftpReceiver(): Receiver {
         },
         refuse: ({ size }, key) => deps.judge({ key, size }),
         knownKeys: (keys) => deps.knownKeys(keys),
+        onUnhandled: deps.onUnhandled,
         status: toStatus(deps),
       },
       signal,

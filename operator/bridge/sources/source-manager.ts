@@ -91,7 +91,7 @@ function reconcileRuns(deps: SourceManagerDeps, entries: Map<string, Entry>, opt
     entry.stop.abort(new Error('the UploadSource was deleted'));
     entries.delete(key);
     deps.writer.forget(key);
-    deps.metrics.lag.remove(labelsOf(key));
+    for (const gauge of [deps.metrics.lag, deps.metrics.waiting, deps.metrics.held]) gauge.remove(labelsOf(key));
   }
   const enabled = [...desired.values()].filter(({ metadata }) => deps.allow.namespaces.includes(metadata.namespace));
   const rivals = findQueueRivals(enabled, (key) => claimOf(deps, desired.get(key)!, entries.get(key)));

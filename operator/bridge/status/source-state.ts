@@ -5,7 +5,7 @@
 import type { Explanation } from '#api/explanation.ts';
 import type { Clock } from '#common/clock.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
-import type { Activity, Outcome, SourceRecorder } from '#operator/bridge/model/types.ts';
+import type { Activity, FeedReport, Outcome, SourceRecorder } from '#operator/bridge/model/types.ts';
 
 export interface RecentEntry extends Explanation {
   key: string;
@@ -39,6 +39,8 @@ export interface SourceState {
   /** Objects that are being admitted or wait for another try. `since`: wall clock, ms; `why`: the last failure. */
   pending: Map<string, { since: number; why: (Explanation & { key: string }) | null }>;
   waitingSince: Map<Activity, number>;
+  /** What waits for its turn; null before the first look, and for a source without an order and a limit. */
+  feed: FeedReport | null;
 }
 
 const MAX_RECENT = 10;
@@ -67,6 +69,7 @@ export function createSourceState({ status }: UploadSource): SourceState {
     main: 'list',
     pending: new Map(),
     waitingSince: new Map(),
+    feed: null,
   };
 }
 
@@ -77,6 +80,7 @@ export function restartState(state: SourceState, next: Pick<SourceState, 'refuse
   state.working.clear();
   state.pending.clear();
   state.waitingSince.clear();
+  state.feed = null;
 }
 
 export interface StateRecorder extends SourceRecorder {
@@ -84,6 +88,8 @@ export interface StateRecorder extends SourceRecorder {
   begin(id: string, since: number): void;
   /** Reports the outcome of an admission. A `Later` in the quiet period is no failure. */
   end(id: string, object: { key: string }, outcome: Outcome): void;
+  /** Reports what waits for its turn, and why. */
+  feed(report: FeedReport): void;
 }
 
 export interface RecorderDeps {
@@ -130,6 +136,10 @@ export function createRecorder(deps: RecorderDeps): StateRecorder {
       else state.waitingSince.set(activity, since);
       onChange();
     },
+    feed(report) {
+      state.feed = report;
+      onChange();
+    },
     begin(id, since) {
       if (state.pending.has(id) || state.pending.size >= MAX_PENDING) return;
       state.pending.set(id, { since, why: null });
@@ -152,6 +162,8 @@ export function createRecorder(deps: RecorderDeps): StateRecorder {
           break;
         case 'Known':
           state.known += 1;
+          break;
+        case 'Waiting':
           break;
         case 'Ignored':
           ignored(key, outcome);

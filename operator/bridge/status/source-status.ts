@@ -9,6 +9,7 @@ import { canonicalJson } from '#common/canonical-json.ts';
 import { isoSeconds } from '#common/iso-seconds.ts';
 import { cutText } from '#common/text.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
+import { feedRules, hasWaitingLine } from '#operator/bridge/model/feed-rules.ts';
 import type { RecentEntry, SourceState } from './source-state.ts';
 
 const CONDITION_BYTES = 2048;
@@ -28,7 +29,8 @@ export function buildSourceStatus({ source, state, now }: StatusInput): UploadSo
   const previous = source.status ?? {};
   const generation = source.metadata.generation ?? 0;
   const at = { now: isoSeconds(now), generation };
-  let conditions = previous.conditions ?? [];
+  const waits = hasWaitingLine(feedRules(source));
+  let conditions = (previous.conditions ?? []).filter(({ type }) => waits || type !== 'Waiting');
   for (const update of describe(state)) {
     conditions = setCondition(conditions, { ...update, message: cutText(update.message, CONDITION_BYTES) }, at);
   }
@@ -39,6 +41,7 @@ export function buildSourceStatus({ source, state, now }: StatusInput): UploadSo
     ...(state.queue === null ? {} : { queue: cutText(state.queue, 1024) }),
     ...(state.lastEventTime === null ? {} : { lastEventTime: isoSeconds(state.lastEventTime) }),
     ...(state.lastListTime === null ? {} : { lastListTime: isoSeconds(state.lastListTime) }),
+    ...(waits ? describeFeedCounts(state, previous) : {}),
     created: state.created,
     known: state.known,
     ignored: state.ignored,
@@ -49,6 +52,19 @@ export function buildSourceStatus({ source, state, now }: StatusInput): UploadSo
     ...(state.recentIgnored.length > 0 ? { recentIgnored: state.recentIgnored.map(toEntry) } : {}),
     ...(state.recentFailing.length > 0 ? { recentFailing: state.recentFailing.map(toEntry) } : {}),
     lagSeconds: lagSeconds(state, now),
+  };
+}
+
+/** Before the first look at the feed the counts of the earlier run stay. */
+function describeFeedCounts(
+  { feed }: SourceState,
+  previous: UploadSourceStatus,
+): Pick<UploadSourceStatus, 'active' | 'waiting' | 'heldBy'> {
+  const { active, waiting, heldBy } = feed ? { ...feed, heldBy: feed.held?.by } : previous;
+  return {
+    ...(active === undefined ? {} : { active }),
+    ...(waiting === undefined ? {} : { waiting }),
+    ...(heldBy === undefined ? {} : { heldBy }),
   };
 }
 
@@ -73,7 +89,13 @@ function describe(state: SourceState): ConditionUpdate<SourceConditionType>[] {
         },
     describeReady(state),
     describeDegraded(state),
+    ...describeWaiting(state),
   ];
+}
+
+function describeWaiting({ feed }: SourceState): ConditionUpdate<SourceConditionType>[] {
+  if (feed === null) return [];
+  return [{ type: 'Waiting', status: feed.waiting > 0 ? 'True' : 'False', ...feed.why }];
 }
 
 function describeReady(state: SourceState): ConditionUpdate<SourceConditionType> {
@@ -97,8 +119,9 @@ function describeDegraded(state: SourceState): ConditionUpdate<SourceConditionTy
     : { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'No problem is known.' };
 }
 
-function degradedBy({ problems, main, pending }: SourceState): Explanation | null {
+function degradedBy({ problems, main, pending, feed }: SourceState): Explanation | null {
   for (const [activity, why] of problems) if (activity !== main) return why;
+  if (feed?.held) return { reason: feed.held.reason, message: feed.held.message };
   let failing = 0;
   let example: (Explanation & { key: string }) | null = null;
   for (const { why } of pending.values()) {

@@ -14,6 +14,8 @@ export function testSource(name: string, spec: Partial<SourceSpec> & Pick<Source
     metadata: { name, namespace: NAMESPACE, uid: `uid-of-${name}` },
     spec: {
       suspend: false,
+      concurrencyPolicy: 'Allow',
+      skipFailed: false,
       filter: { minBytes: 1 },
       schemas: [{ schemaRef: { name: 'items' } }],
       template: { spec: { mode: 'Commit', reload: false, chunkRecords: 1000, parallelism: 4 } },

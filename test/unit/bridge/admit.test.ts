@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Fault } from '#common/faults.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import { KubeError } from '#kube/errors.ts';
+import type { WaitingState } from '#ledger/arrivals/waiting-files.ts';
 import { createAdmission } from '#operator/bridge/admission/admit.ts';
 import type { Arrivals } from '#operator/bridge/admission/arrivals.ts';
 import { compileRules } from '#operator/bridge/admission/object-rules.ts';
@@ -16,7 +17,7 @@ type Spec = Partial<Parameters<typeof testSource>[1]>;
 const signal = new AbortController().signal;
 
 /** `objects` maps `key` and `key@version` to versions. Two sets stand in for the API server and the ledger. */
-function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}) {
+function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}, { waits = false } = {}) {
   const clock = new FakeClock();
   const source = testSource('orders', { s3: { bucket: 'bucket', prefix: '' }, ...spec });
   const state = createSourceState(source);
@@ -25,6 +26,7 @@ function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}) {
   const created: BatchUpload[] = [];
   const ledger = new Set<string>();
   const newest = new Map<string, number>();
+  const line = new Map<string, WaitingState>();
   const asked: string[] = [];
   const broken = { create: 0, record: 0, known: 0 };
   const fails = (what: keyof typeof broken) => {
@@ -48,7 +50,8 @@ function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}) {
       newest.set(key, Math.max(newest.get(key) ?? 0, version.lastModified));
       return isNew;
     },
-  } as Pick<Arrivals, 'known' | 'record' | 'outdated'> as Arrivals;
+    waiting: async (names: readonly string[]) => new Map([...line].filter(([name]) => names.includes(name))),
+  } as Pick<Arrivals, 'known' | 'record' | 'outdated' | 'waiting'> as Arrivals;
   const client = {
     async create(_type: unknown, object: unknown) {
       if (fails('create')) throw new KubeError({ status: 500, reason: 'InternalError', message: 'm' });
@@ -63,6 +66,12 @@ function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}) {
   const admit = createAdmission({
     ...{ source, rules: compileRules(source), client, arrivals, recorder, retries, clock },
     recount: async () => undefined,
+    enqueue: waits
+      ? async (files) => {
+          if (fails('record')) throw down();
+          for (const { name } of files) line.set(name, { isRefused: false });
+        }
+      : null,
     async head({ key, versionId }) {
       asked.push(key);
       return objects[versionId === null ? key : `${key}@${versionId}`] ?? null;
@@ -73,7 +82,7 @@ function setUp(objects: Record<string, ObjectVersion>, spec: Spec = {}) {
     ...rest,
   });
   const keys = () => created.map(({ spec: { source: from } }) => `${from.s3.key}@${from.s3.versionId ?? ''}`);
-  return { clock, state, retries, created, ledger, asked, broken, keys, admit, notice };
+  return { clock, state, retries, created, ledger, line, asked, broken, keys, admit, notice };
 }
 
 const object = (rest: Partial<ObjectVersion> = {}): ObjectVersion => ({
@@ -151,6 +160,51 @@ describe('versions', () => {
   it('one that had settled is loaded, although there is a newer one', async () => {
     const { admit, notice } = setUp(objects, { settleSeconds: 5 });
     expect(await admit([notice('a.csv', { versionId: '1' })], signal)).toMatchObject([{ kind: 'Created' }]);
+  });
+});
+
+describe('where files wait for their turn', () => {
+  const there = { 'a.csv': object(), 'b.csv': object() };
+
+  it('a file is noted and acknowledged, and nothing is created', async () => {
+    const { admit, notice, created, line, state } = setUp(there, {}, { waits: true });
+    expect(await admit([notice('a.csv'), notice('b.csv'), notice('a.csv')], signal)).toMatchObject([
+      ...[{ kind: 'Waiting' }, { kind: 'Waiting' }, { kind: 'Waiting' }],
+    ]);
+    expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Waiting' }]);
+    expect([created.length, line.size]).toEqual([0, 2]);
+    expect(state).toMatchObject({ created: 0, known: 0, ignored: 0, failing: 0 });
+    expect(state.pending.size).toBe(0);
+  });
+
+  it('a file that cannot be noted is not acknowledged', async () => {
+    const { admit, notice, broken, line } = setUp(there, {}, { waits: true });
+    broken.record = 1;
+    expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Later', reason: 'DatabaseUnavailable' }]);
+    expect(line.size).toBe(0);
+    expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Waiting' }]);
+  });
+
+  it.each([true, false])(
+    'a file that was refused stays refused, also when files no longer wait (waits: %s)',
+    async (waits) => {
+      const first = setUp(there, {}, { waits: true });
+      await first.admit([first.notice('a.csv')], signal);
+      const { admit, notice, line, created } = setUp(there, {}, { waits });
+      for (const name of first.line.keys()) line.set(name, { isRefused: true, reason: 'OutOfOrder', message: 'm' });
+      expect(await admit([notice('a.csv')], signal)).toMatchObject([{ kind: 'Ignored', reason: 'OutOfOrder' }]);
+      expect(created).toEqual([]);
+    },
+  );
+
+  it('a file that waits from before is left to the feed when files no longer wait', async () => {
+    const first = setUp(there, {}, { waits: true });
+    await first.admit([first.notice('a.csv')], signal);
+    const { admit, notice, line, keys } = setUp(there);
+    for (const name of first.line.keys()) line.set(name, { isRefused: false });
+    const outcomes = await admit([notice('a.csv'), notice('b.csv')], signal);
+    expect(outcomes).toMatchObject([{ kind: 'Waiting' }, { kind: 'Created' }]);
+    expect(keys()).toEqual(['b.csv@']);
   });
 });
 

@@ -81,6 +81,37 @@ describe('conditions', () => {
   });
 });
 
+describe('what waits', () => {
+  const serial = testSource('orders', { s3: { bucket: 'bucket', prefix: '' }, concurrencyPolicy: 'Serial' });
+  const why = { reason: 'FeedHeld', message: 'm' };
+  const build = (state: SourceState, source = serial, status = {}) =>
+    buildSourceStatus({ source: { ...source, status }, state, now: 0 });
+
+  it('is said with counts and a condition; a held feed degrades the source', () => {
+    const { state, recorder } = setUp();
+    recorder.feed({ active: 0, waiting: 3, held: { ...why, by: 'orders-f' }, why });
+    const status = build(state);
+    expect(status).toMatchObject({ active: 0, waiting: 3, heldBy: 'orders-f' });
+    expect(conditionsOf(() => status)).toMatchObject({ Waiting: 'True FeedHeld', Degraded: 'True FeedHeld' });
+    recorder.feed({ active: 1, waiting: 0, held: null, why: { reason: 'NothingWaits', message: 'm' } });
+    const next = build(state, serial, status);
+    expect(next).toMatchObject({ active: 1, waiting: 0 });
+    expect(next.heldBy).toBeUndefined();
+    expect(conditionsOf(() => next)).toMatchObject({ Waiting: 'False NothingWaits', Degraded: 'False AsExpected' });
+  });
+
+  it('stays as it was until the next run has looked, and goes with the limits', () => {
+    const { state, recorder } = setUp();
+    recorder.feed({ active: 0, waiting: 3, held: { ...why, by: 'orders-f' }, why });
+    const status = build(state);
+    const restarted = createSourceState(serial);
+    expect(build(restarted, serial, status)).toMatchObject({ waiting: 3, heldBy: 'orders-f' });
+    const without = build(restarted, source, status);
+    expect(without.waiting).toBeUndefined();
+    expect(conditionsOf(() => without)).not.toHaveProperty('Waiting');
+  });
+});
+
 describe('counts', () => {
   it('go on from what the status of an earlier process says', () => {
     const { recorder, build } = setUp({ created: 5, known: 2, ignored: 1, failing: 3 });
