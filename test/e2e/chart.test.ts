@@ -94,7 +94,7 @@ describe('rights', () => {
     expect(named(all, 'Role').toSorted()).toEqual(['a/r-operator', 'b/r-operator', 'r-operator-lease']);
     for (const namespace of ['a', 'b']) {
       expect(find(all, 'Role', 'r-operator', namespace).rules).toEqual([
-        { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['patch'] },
+        { apiGroups: ['batchupload.dev'], resources: ['batchuploads'], verbs: ['patch', 'delete'] },
         { apiGroups: ['batch'], resources: ['jobs'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
         { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
         { apiGroups: [''], resources: ['events'], verbs: ['list'] },
