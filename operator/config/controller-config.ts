@@ -4,7 +4,7 @@
  */
 import { integer, positive } from '#common/config.ts';
 import { ENV } from '#common/job-contract.ts';
-import { type Limits, readLimits } from '#operator/controller/queue/limits.ts';
+import { type Limits, readLimits } from '#operator/config/upload-limits.ts';
 import { type ProgramConfig, readProgramConfig } from './program-config.ts';
 import { type RunnerSettings, readRunnerSettings } from './runner-settings.ts';
 

@@ -1,7 +1,7 @@
 /** Asks for an upload's turn, from what is observed of the upload. */
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Database } from '#ledger/client/database.ts';
-import type { JobView, Observed } from '../types.ts';
+import type { JobView, Observed } from '#operator/controller/types.ts';
 import type { Turn, TurnRequest, UploadTurns } from './upload-turns.ts';
 
 /** The answer for an upload that needs no turn. */

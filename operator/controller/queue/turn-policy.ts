@@ -6,7 +6,12 @@
  * longest ago, then the oldest. An upload for which a limit has no room stops all later ones under the same limit, so that a
  * large upload is not overtaken for ever by small ones; uploads under other limits go on.
  */
-import { connectionsOf, type DatabaseLimit, type Limits, OPERATOR_CONNECTIONS } from './limits.ts';
+import {
+  connectionsOf,
+  type DatabaseLimit,
+  type Limits,
+  OPERATOR_CONNECTIONS,
+} from '#operator/config/upload-limits.ts';
 
 /** An upload that works, or wants to. */
 export interface Candidate {

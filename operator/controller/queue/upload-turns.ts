@@ -9,7 +9,7 @@
  * | has ended, is suspended or deleted         | at work, as long as it has pods     | its last pod has ended         |
  */
 import type { Clock } from '#common/clock.ts';
-import type { Limits } from './limits.ts';
+import type { Limits } from '#operator/config/upload-limits.ts';
 import { type Candidate, resize, takeTurns, type Wait } from './turn-policy.ts';
 
 export type Turn =

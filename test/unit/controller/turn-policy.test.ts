@@ -1,7 +1,7 @@
 /** Which of the uploads that wait have their turn. */
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '#common/config.ts';
-import { connectionsOf, type Limits, readLimits } from '#operator/controller/queue/limits.ts';
+import { connectionsOf, type Limits, readLimits } from '#operator/config/upload-limits.ts';
 import { type Candidate, resize, takeTurns } from '#operator/controller/queue/turn-policy.ts';
 
 const limits = (change: Partial<Limits>): Limits => ({

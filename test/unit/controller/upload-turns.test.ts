@@ -1,6 +1,6 @@
 /** The account of the uploads that work and of those that wait. */
 import { expect, it } from 'vitest';
-import type { Limits } from '#operator/controller/queue/limits.ts';
+import type { Limits } from '#operator/config/upload-limits.ts';
 import { type Turn, type TurnRequest, UploadTurns } from '#operator/controller/queue/upload-turns.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
 

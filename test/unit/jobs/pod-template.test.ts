@@ -45,7 +45,14 @@ function input({ chart = {}, own }: Asked): JobInput {
     },
   } as unknown as BatchUpload;
   const withChart = { ...settings, podTemplate: chart };
-  return { upload, attempt: 1, parallelism: 8, settings: withChart, serviceAccount: 'batch-upload-runner', recreated: 0 };
+  return {
+    upload,
+    attempt: 1,
+    parallelism: 8,
+    settings: withChart,
+    serviceAccount: 'batch-upload-runner',
+    recreated: 0,
+  };
 }
 
 const merge = (asked: Asked) => mergePodTemplate(input(asked));
