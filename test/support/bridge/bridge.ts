@@ -77,7 +77,7 @@ export async function startBridgeBench(servers: { postgres: Postgres; storage: S
         statusIntervalMs: 50,
         spreadMs: 0,
         afterSuccessMs: 100,
-        feedMs: 100,
+        feedMs: 2_000,
       });
       const stop = new AbortController();
       const done = bridge.run(stop.signal);
