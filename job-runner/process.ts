@@ -39,14 +39,30 @@ export async function processIndex(deps: RunnerDeps, upload: PlannedUpload, obje
   try {
     await loadIndex(deps, upload, object);
   } catch (error) {
+    if (mayGiveUp(deps, upload, error)) return;
     throw await explainByTarget(deps, upload.schema, error);
   }
+}
+
+/**
+ * A pod whose index is beyond the plan only helps, so that a fault that passes must not fail its index, and with it the upload.
+ * A pod that is stopped has not ended well, however: another one takes its place.
+ */
+function mayGiveUp({ config, log, signal }: RunnerDeps, { plan }: PlannedUpload, error: unknown): boolean {
+  const { category, code, message } = toFault(error);
+  if (config.completionIndex < indexesOf(plan) || category !== 'retryable' || signal.aborted) return false;
+  log.warn({ code, explanation: message }, 'stopped helping');
+  return true;
+}
+
+function indexesOf({ execution, totalIndexes }: PlannedUpload['plan']): number {
+  return execution === 'Inline' ? 1 : totalIndexes;
 }
 
 async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadObject | null): Promise<void> {
   const { config, log, session, sessions } = deps;
   const { plan } = upload;
-  const indexes = plan.execution === 'Inline' ? 1 : plan.totalIndexes;
+  const indexes = indexesOf(plan);
   const run = chunksOfIndex(config.completionIndex, indexes, plan.totalChunks);
   if (plan.header === null || plan.totalChunks === 0) return;
   const { format: declared = {} } = upload.request;

@@ -147,8 +147,8 @@ export interface UploadProgress {
   completedAt: Date | null;
   failureReason: string | null;
   failureMessage: string | null;
-  /** The time for which pods work is being counted. */
-  isActive: boolean;
+  /** The time, in ms, since the count of the time for which pods work was brought up to date; null while none is counted. */
+  activeForMs: number | null;
   /** The time for which pods have worked on this attempt, in ms, as far as it was counted. */
   activeMs: number;
 }

@@ -53,6 +53,8 @@ const PATIENCE_MS = 1_000;
 const SLOW_MS = 2_000;
 /** A database that was held up counts as held up for this time after: one that is always slow must not seem mended. */
 const BUSY_MS = 30_000;
+/** The server's limit of a helper's statements, and our own for a server that does not answer any more. */
+const HELPER_TIMEOUTS = { statement_timeout: POLL_TIMEOUT_MS, query_timeout: POLL_TIMEOUT_MS + 5_000 };
 const BACKOFF = { baseMs: 1000, maxMs: 10_000 };
 const NO_LEDGER = new Set(['42P01', '3F000']);
 
@@ -72,7 +74,7 @@ export class Database {
   readonly #running = new Set<{ at: number }>();
   readonly #watched = new Map<string, { notify: () => void; reading: Reading | null }>();
   readonly #closed = new AbortController();
-  readonly #openHelper = oneHelper(() => openClient(this.#deps.config, { statement_timeout: POLL_TIMEOUT_MS }));
+  readonly #openHelper = oneHelper(() => openClient(this.#deps.config, HELPER_TIMEOUTS));
   #fault: Fault | null = null;
   #failures = 0;
   #retryAt = 0;
@@ -338,7 +340,7 @@ export class Database {
       if (before === undefined) continue;
       const seen = before.reading;
       this.#keep(id, { row: rows.get(id) ?? null, at, lineage });
-      if (seen === null || JSON.stringify(seen.row) !== JSON.stringify(rows.get(id) ?? null)) before.notify();
+      if (seen === null || mark(seen.row) !== mark(rows.get(id) ?? null)) before.notify();
     }
   }
 
@@ -390,6 +392,11 @@ function busy(): Fault {
     reason: 'DatabaseUnavailable',
     message: `The database answers slowly: a statement has run for more than ${SLOW_MS / 1000} s, and others wait for it. A lock on the tables of the schema batch_upload or too much load is the cause; see pg_stat_activity. The work goes on by itself.`,
   });
+}
+
+/** What has to change of a row so that its upload is looked at. The time for which pods work grows all the time. */
+function mark(row: UploadProgress | null): string {
+  return JSON.stringify(row && { ...row, activeMs: 0, activeForMs: row.activeForMs === null ? null : 0 });
 }
 
 function createPool(

@@ -1,5 +1,8 @@
 import type pg from 'pg';
 
+/** Every helper has ended after this time, or is of no use. */
+const MOST_MS = 30_000;
+
 /**
  * Lets one helping connection be open at a time, so that an administrator can count the connections of a program. Whoever opens
  * another one waits until the one before has ended, which every helper does soon: its statements have limits of time. Where the
@@ -26,12 +29,23 @@ export function oneHelper<A extends unknown[]>(
     isOpen = true;
     try {
       const helper = await open(...args);
-      helper.once('end', passOn);
+      const end = once(passOn);
+      helper.once('end', end);
+      // A connection of which no packet comes any more may end after minutes.
+      setTimeout(end, MOST_MS).unref();
       return helper;
     } catch (error) {
       isOpen = false;
       for (const turn of waiting.splice(0)) turn.reject(error);
       throw error;
     }
+  };
+}
+
+function once(call: () => void): () => void {
+  let isCalled = false;
+  return () => {
+    if (!isCalled) call();
+    isCalled = true;
   };
 }

@@ -1,6 +1,6 @@
 import type { ClientBase, QueryResultRow } from 'pg';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
-import { activeMsSql } from './count-active-time.ts';
+import { activeForMsSql, activeMsSql } from './count-active-time.ts';
 import { countedAuditsSql } from './counted-audits.ts';
 
 /**
@@ -13,7 +13,7 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
             u.s3_version_id, u.total_records::float8 AS total_records, u.total_chunks, u.total_indexes,
             u.source_format, u.work_bucket,
             u.started_at, u.planned_at, u.completed_at, u.failure_reason, u.failure_message,
-            t.active_since IS NOT NULL AS is_active, coalesce(${activeMsSql('t')}, 0)::float8 AS active_ms,
+            CASE WHEN t.active_since IS NOT NULL THEN ${activeForMsSql('t')}::float8 END AS active_for_ms, coalesce(${activeMsSql('t')}, 0)::float8 AS active_ms,
             u.request->>'mode' IS NOT DISTINCT FROM 'Validate' AS validate_only,
             coalesce(u.schema->'primaryKey', '[]') = '[]' AS appends,
             coalesce(u.schema->'primaryKey', '[]') <> '[]' AND (
@@ -75,7 +75,7 @@ function toProgress(row: QueryResultRow): UploadProgress {
     completedAt: row.completed_at,
     failureReason: row.failure_reason,
     failureMessage: row.failure_message,
-    isActive: row.is_active,
+    activeForMs: row.active_for_ms,
     activeMs: row.active_ms,
   };
 }

@@ -18,9 +18,9 @@ import { cleanUpUpload } from './cleanup.ts';
 import { isHeld } from './cleanup-policy.ts';
 import { type CloseDeps, closeDeleted, type DeletedUpload, sweep, toDeletedUpload } from './close-deleted.ts';
 import { createFaultPoints } from './fault-point.ts';
-import { uploadUidOf, viewAllJobs } from './job-view.ts';
+import { isLoading, uploadUidOf, viewAllJobs } from './job-view.ts';
 import { createLedgerCounters, type Metrics } from './metrics.ts';
-import { recountRequest } from './queue/ask-for-turn.ts';
+import { endingRequest, recountRequest } from './queue/ask-for-turn.ts';
 import { UploadTurns } from './queue/upload-turns.ts';
 import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
 import { isFinal } from './retry-policy.ts';
@@ -93,7 +93,8 @@ export function createController(deps: ControllerDeps): Controller {
     const turns = new UploadTurns({
       limits: config.limits,
       clock,
-      countPods: (uid) => caches.podsOf(uid).filter(({ status }) => !isEnded(status?.phase)).length,
+      countPools: (place) => databases.countAt(place),
+      countPods: ({ namespace, uid }) => caches.podsOf(uid).filter((pod) => isLoading(pod, { namespace, uid })).length,
       onTurn: (key) => queue.add(key),
     });
     recountUploads(turns, caches);
@@ -162,15 +163,14 @@ export function createController(deps: ControllerDeps): Controller {
   };
 }
 
-const isEnded = (phase: string | undefined) => phase === 'Succeeded' || phase === 'Failed';
-
 /** Finds the uploads that work already, since their sessions count before the first of them is reconciled. */
 function recountUploads(turns: UploadTurns, caches: Caches): void {
   for (const upload of caches.uploads.values()) {
-    if (isFinal(upload)) continue;
     const { uid } = upload.metadata;
-    const request = recountRequest(upload, viewAllJobs(caches.jobsOf(uid), uid));
+    const jobs = viewAllJobs(caches.jobsOf(uid), uid);
+    const request = isFinal(upload) ? null : recountRequest(upload, jobs);
     if (request) turns.recount(request);
+    else turns.recountEnding(endingRequest(upload));
   }
 }
 

@@ -119,9 +119,11 @@ function decideRunning(observed: Observed, view: View & { row: UploadProgress },
 }
 
 /** A limit has no room for the upload. What it waits for changes with every upload that ends, and is said now and then. */
-function waitForTurn({ turn }: Observed, row: UploadProgress): Decision | null {
+function waitForTurn(observed: Observed, row: UploadProgress): Decision | null {
+  const { turn } = observed;
   if (turn.type === 'admitted') return null;
-  return { ...withoutActions({ kind: 'waitingForTurn', row, wait: turn.wait }), requeueAfterMs: TURN_CHECK_MS };
+  const waiting = withoutActions({ kind: 'waitingForTurn', row, wait: turn.wait });
+  return { ...waiting, actions: countTime(observed, row).actions, requeueAfterMs: TURN_CHECK_MS };
 }
 
 function decideFailed(observed: Observed, row: UploadProgress): Decision {

@@ -144,6 +144,13 @@ export function isUnfinished({ metadata, status }: Pod, namespace: string): bool
   return metadata?.namespace === namespace && status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
 }
 
+/** Says that a pod of a Job that plans or loads the upload may still have sessions. A label alone may be anybody's. */
+export function isLoading(pod: Pod, { namespace, uid }: { namespace: string; uid: string }): boolean {
+  const names = new RegExp(`^${uid}-(plan|process)-\\d+$`);
+  const owners = pod.metadata?.ownerReferences ?? [];
+  return isUnfinished(pod, namespace) && owners.some(({ kind, name }) => kind === 'Job' && names.test(name));
+}
+
 /** The uid of the upload that a Job or pod works for; undefined for an object that is not the operator's. */
 export function uploadUidOf(object: Job | Pod): string | undefined {
   return object.metadata?.labels?.[LABELS.uid];

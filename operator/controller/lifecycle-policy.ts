@@ -18,13 +18,14 @@
 import type { Reason } from '#api/conditions.ts';
 import { count } from '#common/text.ts';
 import type { UploadProgress } from '#ledger/types.ts';
+import { ACTIVE_BEAT_MS } from '#ledger/uploads/count-active-time.ts';
 import { unfinishedJobs } from './job-policy.ts';
 import type { Action, Decision, Observed, View } from './types.ts';
 
 /** What becomes of an upload that nobody has accepted; null where nothing in its spec stops it. */
 export function haltUnaccepted(observed: Observed): Decision | null {
   const { suspend, cancel } = observed.upload.spec;
-  const hasJobs = unfinishedJobs(Object.values(observed.jobs)).length > 0;
+  const hasJobs = unfinishedJobs(observed.allJobs).length > 0;
   // A Job means that the upload was accepted and that its status was not written: only the ledger knows what was loaded.
   if (cancel && !hasJobs) return { actions: [], view: { kind: 'cancelled' }, degraded: null, requeueAfterMs: null };
   return suspend ? suspendUpload(observed, null) : null;
@@ -41,19 +42,20 @@ export function haltRunning(observed: Observed, view: View & { row: UploadProgre
     requeueAfterMs: null,
   });
   if (cancel) return fail('Cancelled', 'The upload was cancelled. The records that are loaded stay in the table.');
+  if (suspend) return suspendUpload(observed, row);
   if (activeDeadlineSeconds !== undefined && row.activeMs >= activeDeadlineSeconds * 1000) {
     return fail(
       'DeadlineExceeded',
       `Pods have worked on the upload for ${count(activeDeadlineSeconds, 'second')}, which is as long as spec.activeDeadlineSeconds allows. The records that are loaded stay in the table. To go on, raise the deadline and then spec.retryGeneration.`,
     );
   }
-  return suspend ? suspendUpload(observed, row) : null;
+  return null;
 }
 
 /** @param row null where the ledger has no row or cannot be read: the Jobs are deleted in any case. */
 export function suspendUpload(observed: Observed, row: UploadProgress | null): Decision {
-  const { jobs, endingPods } = observed;
-  const deletions = unfinishedJobs(Object.values(jobs)).map(
+  const { allJobs, endingPods } = observed;
+  const deletions = unfinishedJobs(allJobs).map(
     (job): Action => ({ type: 'deleteJob', job, because: 'the upload is suspended', recreated: 0 }),
   );
   return {
@@ -71,8 +73,12 @@ export function countTime(
 ): Pick<Decision, 'actions' | 'requeueAfterMs'> {
   const { activeDeadlineSeconds } = upload.spec;
   const isActive = activeDeadlineSeconds !== undefined && pods.some(({ phase }) => phase === 'Running');
+  const isCounted = row.activeForMs !== null;
+  const isDue = isActive && (row.activeForMs ?? 0) >= ACTIVE_BEAT_MS;
   return {
-    actions: row.isActive === isActive ? [] : [{ type: 'countTime', isActive }],
-    requeueAfterMs: isActive ? Math.max(1, activeDeadlineSeconds * 1000 - row.activeMs) : null,
+    actions: isCounted === isActive && !isDue ? [] : [{ type: 'countTime', isActive }],
+    requeueAfterMs: isActive
+      ? Math.max(1, Math.min(activeDeadlineSeconds * 1000 - row.activeMs, ACTIVE_BEAT_MS - (row.activeForMs ?? 0)))
+      : null,
   };
 }

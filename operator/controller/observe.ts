@@ -29,7 +29,7 @@ import { explainFault } from './accept-upload.ts';
 import type { Caches } from './caches.ts';
 import { showColumns } from './columns-policy.ts';
 import { neededKind } from './job-policy.ts';
-import { isPodOf, isUnfinished, viewJob, viewPod } from './job-view.ts';
+import { isPodOf, isUnfinished, viewAllJobs, viewJob, viewPod } from './job-view.ts';
 import { nextRate } from './progress-policy.ts';
 import { countDisruptions, lastCreation, lookAt } from './sightings.ts';
 import { hasNoPods } from './stuck-pod-policy.ts';
@@ -106,7 +106,8 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const { name } = upload.spec.schemaRef;
   const now = clock.now();
   const creation = row ? await observeCreation(deps, input, { row, jobs, pods }) : null;
-  const { still, waits } = await observeWaits(deps, memory, { database, row });
+  const works = jobs.plan?.active || jobs.process?.active;
+  const { still, waits } = await observeWaits(deps, memory, { database, row: works ? row : null });
   const topErrors = database && row ? await observeTopErrors(clock, memory, { database, row }) : null;
   const columns = database && row ? await observeColumns(input, { database, row }) : memory.columns;
   return {
@@ -119,6 +120,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       jobs,
       pods,
       endingPods: caches.podsOf(uid).filter((pod) => isUnfinished(pod, namespace)).length,
+      allJobs: viewAllJobs(caches.jobsOf(uid), uid),
       isTerminating: caches.isTerminating(namespace),
       creationRefused: creation?.message ?? null,
       created: row ? lastCreation(memory, jobName(uid, neededKind(row), row.attempt), clock) : null,

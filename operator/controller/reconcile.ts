@@ -35,7 +35,7 @@ export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   counters: LedgerCounters;
   metrics: Pick<Metrics, 'duration'>;
   statusFit: StatusFit;
-  turns: Pick<UploadTurns, 'ask' | 'release'>;
+  turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther'>;
 }
 
 type StatusClient = Pick<KubeClient, 'applyStatus'>;
@@ -57,6 +57,8 @@ const LONGEST_WAIT = 5;
 const SLOW_MS = 2_000;
 /** A reconcile that waits for longer than this is said while it waits. */
 const SAY_MS = 7_000;
+
+const RESTS = new Set<Decision['view']['kind']>(['queued', 'waitingForTurn', 'suspended']);
 
 interface ReconcileInput {
   key: string;
@@ -187,6 +189,8 @@ async function work(
     deps.counters.onErrors(memory.uid, observed.topErrors, current.status?.topErrors ?? []);
     const decision = decide(observed);
     onDecision({ ...observed, ...decision });
+    // An upload that waits has no rate, and does not count among those whose progress is written.
+    if (RESTS.has(decision.view.kind)) memory.rate = null;
     const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
     const mayHold = row?.workBucket && !observed.isTerminating;
     if (mayHold && !(await holdForCleanup(deps, current, signal))) return { requeueAfterMs: HOLD_MS };

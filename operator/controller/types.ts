@@ -93,6 +93,8 @@ export interface Observed {
   pods: Seen<PodView>[];
   /** The number of the upload's pods that have not ended, also of Jobs that are deleted. */
   endingPods: number;
+  /** The Jobs of every attempt, also of those of which nothing is known without the ledger. */
+  allJobs: readonly JobView[];
   /** Whether it is the upload's turn, and how many sessions it has; see queue/upload-turns.ts. */
   turn: Exclude<Turn, { type: 'unknown' }>;
   /** The namespace is being deleted; looked at only while a Job has no pod that works. */

@@ -81,6 +81,13 @@ export class Databases {
     return this.#secrets.get(`${namespace}/${name}`)?.database;
   }
 
+  /** The number of users by whom there are connections to this database. */
+  countAt(place: string): number {
+    let count = 0;
+    for (const database of this.#databases.values()) if (database.place === place) count += 1;
+    return count;
+  }
+
   get size(): number {
     return this.#databases.size;
   }

@@ -181,7 +181,12 @@ async function observeTurn(deps: FeedDeps, turn: Turn, signal: AbortSignal): Pro
   const known = uploads.get(turn.name);
   if (known) return hasEnded(known) ? 'Ended' : known.state;
   // Either the watch is behind, or the upload was deleted: only the API server knows.
-  if ((await findUpload(deps, turn.name, signal)) !== undefined) return null;
+  const found = await findUpload(deps, turn.name, signal);
+  // The watch does not see an upload whose label somebody has taken away.
+  if (found !== undefined) {
+    const upload = describeUpload(found);
+    return hasEnded(upload) ? 'Ended' : upload.state;
+  }
   return turn.isOpen ? 'Ending' : 'Ended';
 }
 

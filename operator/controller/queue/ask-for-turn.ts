@@ -7,38 +7,55 @@ import type { Turn, TurnRequest, UploadTurns } from './upload-turns.ts';
 /** The answer for an upload that needs no turn. */
 const FREE = { type: 'admitted', sessions: 1 } as const;
 
-/** An upload whose ledger cannot be read keeps what it has. */
+/** An upload whose ledger cannot be read keeps what it has, unless it is suspended. */
 export function askForTurn(
-  turns: Pick<UploadTurns, 'ask' | 'release'>,
+  turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther'>,
   { key, seen, database }: { key: string; seen: Omit<Observed, 'turn'>; database: Database | null },
 ): Turn {
-  const { upload, ledger, jobs } = seen;
+  const { upload, ledger, jobs, isTerminating } = seen;
   const { suspend, cancel, parallelism } = upload.spec;
-  if (ledger.state !== 'row') return { type: 'admitted', sessions: parallelism };
-  const needsPods = ledger.row.status === 'Planning' || ledger.row.status === 'Processing';
-  if (!needsPods || suspend || cancel) {
+  turns.forgetOther(key, upload.metadata.uid);
+  if (suspend || isTerminating || ledger.state === 'absent') {
     turns.release(key);
     return FREE;
   }
-  const holds = sessionsHeld(upload, Object.values(jobs));
-  return turns.ask({ ...describe(upload), database: database?.place ?? null, holds });
+  if (ledger.state !== 'row') return { type: 'admitted', sessions: parallelism };
+  const needsPods = ledger.row.status === 'Planning' || ledger.row.status === 'Processing';
+  if (!needsPods || cancel) {
+    turns.release(key);
+    return FREE;
+  }
+  const holds = sessionsOf(Object.values(jobs));
+  return turns.ask({ ...describe(upload), database: database?.place ?? null, holds, lends: hasNoPod(seen) });
+}
+
+/** Something keeps the upload from having pods for longer than a start takes. */
+function hasNoPod({ pods, jobs, stuckPodGraceMs }: Omit<Observed, 'turn'>): boolean {
+  const job = jobs.process ?? jobs.plan;
+  return job !== null && job.stateMs > stuckPodGraceMs && !pods.some(({ phase }) => phase === 'Running');
 }
 
 /** What a new leader knows of an upload before it has asked the ledger; null where the upload is not at work. */
 export function recountRequest(upload: BatchUpload, jobs: readonly JobView[]): TurnRequest | null {
-  const holds = sessionsHeld(upload, jobs);
-  return holds === 0 ? null : { ...describe(upload), database: null, holds };
+  const { status, spec } = upload;
+  const isAtWork = status?.phase === 'Planning' || status?.phase === 'Processing';
+  const holds = sessionsOf(jobs) || (isAtWork ? spec.parallelism : 0);
+  return holds === 0 ? null : { ...describe(upload), database: null, holds, lends: false };
 }
 
-function describe({ metadata, spec }: BatchUpload): Omit<TurnRequest, 'database' | 'holds'> {
+/** What the pods may still have of an upload that is not at work any more. */
+export function endingRequest(upload: BatchUpload): TurnRequest {
+  return { ...describe(upload), database: null, holds: upload.spec.parallelism, lends: false };
+}
+
+function describe({ metadata, spec }: BatchUpload): Omit<TurnRequest, 'database' | 'holds' | 'lends'> {
   const { namespace, name, uid, creationTimestamp } = metadata;
   const createdAt = Date.parse(creationTimestamp ?? '') || 0;
   return { key: `${namespace}/${name}`, uid, namespace, wanted: spec.parallelism, priority: 0, createdAt };
 }
 
-/** The sessions of an upload that works already: those of its Job, or those that a Job would get that is missing now. */
-function sessionsHeld({ spec, status }: BatchUpload, jobs: readonly (JobView | null)[]): number {
-  const job = jobs.findLast((each) => each?.owned && !each.finished);
-  if (job) return Math.max(1, job.parallelism * job.sessionsPerPod);
-  return status?.phase === 'Planning' || status?.phase === 'Processing' ? spec.parallelism : 0;
+/** The sessions that the pods of an upload's Job have; 0 without a Job. */
+function sessionsOf(jobs: readonly (JobView | null)[]): number {
+  const job = jobs.findLast((each) => each?.owned && !each.finished && !each.deleting);
+  return job ? Math.max(1, job.parallelism * job.sessionsPerPod) : 0;
 }

@@ -1,7 +1,8 @@
 /**
  * Decides which uploads may work and which wait for their turn. Pure.
  *
- * An upload that works is never stopped by a limit. Of those that wait, the next one is that of the highest priority; among
+ * An upload that works is never stopped by a limit. One that has its turn and gets no pod lends what it was granted, so that a
+ * wrong image or a full quota of one namespace holds up nobody else. Of those that wait, the next one is that of the highest priority; among
  * equal priorities that of the namespace with the fewest uploads at work, then that of the namespace whose last turn is the
  * longest ago, then the oldest. An upload for which a limit has no room stops all later ones under the same limit, so that a
  * large upload is not overtaken for ever by small ones; uploads under other limits go on.
@@ -24,12 +25,21 @@ export interface Candidate {
   wanted: number;
   /** Sessions that the upload has; 0: it waits. */
   granted: number;
+  /** The upload has its turn and no pod, and lends what it was granted to others until it has one. */
+  lends: boolean;
   priority: number;
   /** The time of the upload's creation, in ms. */
   createdAt: number;
 }
 
 type LimitName = keyof DatabaseLimit;
+
+/** What the turns are decided by. */
+export interface Bounds {
+  limits: Limits;
+  /** The number of users by whom the operator is connected to a database; each of them has connections of its own. */
+  countPools: (database: string) => number;
+}
 
 /** What a waiting upload waits for. */
 export interface Wait {
@@ -54,7 +64,10 @@ interface Usage {
   limit: DatabaseLimit;
   uploads: number;
   sessions: number;
+  /** Those of pods. */
   connections: number;
+  /** Those of the operator. */
+  ownConnections: number;
   /** The first limit that had no room for an upload, and how many wait for it. */
   full: { limit: LimitName; ahead: number } | null;
 }
@@ -62,14 +75,19 @@ interface Usage {
 /** @param lastTurns when each namespace had its last turn, as a number that grows with every turn. */
 export function takeTurns(
   candidates: Iterable<Candidate>,
-  limits: Limits,
+  bounds: Bounds,
   lastTurns: ReadonlyMap<string, number>,
 ): Turns {
-  const usages = new Usages(limits);
+  const usages = new Usages(bounds);
   const queues = new Map<string, Candidate[]>();
   for (const candidate of candidates) {
-    if (candidate.granted > 0) usages.add(candidate, candidate.granted);
-    else queues.set(candidate.namespace, [...(queues.get(candidate.namespace) ?? []), candidate]);
+    if (candidate.granted > 0) {
+      if (!candidate.lends) usages.add(candidate, candidate.granted);
+      continue;
+    }
+    const queue = queues.get(candidate.namespace);
+    if (queue) queue.push(candidate);
+    else queues.set(candidate.namespace, [candidate]);
   }
   for (const queue of queues.values()) queue.sort(byAge);
   const turns: Turns = { admitted: new Map(), waiting: new Map() };
@@ -92,10 +110,12 @@ export function takeTurns(
  * The sessions that an upload at work gets when it asks for another number: more only where there is room, and never less than
  * it asks for where it has them.
  */
-export function resize(candidate: Candidate, others: Iterable<Candidate>, limits: Limits): number {
+export function resize(candidate: Candidate, others: Iterable<Candidate>, bounds: Bounds): number {
   if (candidate.wanted <= candidate.granted) return candidate.wanted;
-  const usages = new Usages(limits);
-  for (const other of others) if (other.key !== candidate.key && other.granted > 0) usages.add(other, other.granted);
+  const usages = new Usages(bounds);
+  for (const other of others) {
+    if (other.key !== candidate.key && other.granted > 0 && !other.lends) usages.add(other, other.granted);
+  }
   const room = usages.findRoom(candidate);
   return typeof room === 'number' ? Math.max(room, candidate.granted) : candidate.granted;
 }
@@ -120,12 +140,14 @@ function takeNext(queues: Map<string, Candidate[]>, usages: Usages, last: Readon
 }
 
 class Usages {
-  readonly #limits: Limits;
+  readonly #bounds: Bounds;
+  /** What is used of databases that nobody knows: any database may be the one. */
+  readonly #unknown = { uploads: 0, sessions: 0, connections: 0 };
   readonly #all = new Map<string, Usage>();
   readonly #uploads = new Map<string, number>();
 
-  constructor(limits: Limits) {
-    this.#limits = limits;
+  constructor(bounds: Bounds) {
+    this.#bounds = bounds;
   }
 
   uploadsOf(namespace: string): number {
@@ -134,7 +156,8 @@ class Usages {
 
   add(candidate: Candidate, sessions: number): void {
     this.#uploads.set(candidate.namespace, this.uploadsOf(candidate.namespace) + 1);
-    for (const usage of this.#usagesOf(candidate)) {
+    const used = [...this.#usagesOf(candidate), ...(candidate.database === null ? [this.#unknown] : [])];
+    for (const usage of used) {
       usage.uploads += 1;
       usage.sessions += sessions;
       usage.connections += connectionsOf(sessions);
@@ -149,9 +172,9 @@ class Usages {
     const usages = this.#usagesOf(candidate);
     const blocked = usages.find(({ full }) => full !== null);
     if (blocked) return this.#wait(blocked, blocked.full!.limit);
-    const sessions = Math.min(...usages.map(({ limit }) => mostSessions(candidate.wanted, limit)));
+    const sessions = Math.min(...usages.map((usage) => mostSessions(candidate.wanted, usage)));
     for (const usage of usages) {
-      const limit = findFull(usage, sessions);
+      const limit = findFull(this.#whole(usage), sessions);
       if (limit !== null) return this.#wait(usage, limit);
     }
     return sessions;
@@ -162,16 +185,27 @@ class Usages {
     usage.full ??= { limit, ahead: 0 };
     const ahead = usage.full.ahead;
     usage.full.ahead += 1;
-    return { scope, limit, max: usage.limit[limit]!, used: usedOf(usage, limit), ahead };
+    return { scope, limit, max: usage.limit[limit]!, used: usedOf(this.#whole(usage), limit), ahead };
+  }
+
+  #whole(usage: Usage): Usage {
+    if (usage.scope !== 'database') return usage;
+    const { uploads, sessions, connections } = this.#unknown;
+    return {
+      ...usage,
+      uploads: usage.uploads + uploads,
+      sessions: usage.sessions + sessions,
+      connections: usage.connections + connections + usage.ownConnections,
+    };
   }
 
   #usagesOf({ namespace, database }: Candidate): Usage[] {
-    const { cluster, namespaces } = this.#limits;
-    const own = namespaces[namespace] ?? this.#limits.namespace;
+    const { cluster, namespaces, namespace: each, database: ofDatabase } = this.#bounds.limits;
+    const own = namespaces[namespace] ?? each;
     return [
       this.#usage('cluster', '', cluster),
       this.#usage('namespace', namespace, own),
-      ...(database === null ? [] : [this.#usage('database', database, this.#limits.database)]),
+      ...(database === null ? [] : [this.#usage('database', database, ofDatabase)]),
     ];
   }
 
@@ -179,16 +213,18 @@ class Usages {
     const id = `${scope}/${name}`;
     const known = this.#all.get(id);
     if (known) return known;
-    const usage = { id, scope, limit, uploads: 0, sessions: 0, connections: 0, full: null };
+    const ownConnections = scope === 'database' ? OPERATOR_CONNECTIONS * Math.max(1, this.#bounds.countPools(name)) : 0;
+    const usage = { id, scope, limit, uploads: 0, sessions: 0, connections: 0, ownConnections, full: null };
     this.#all.set(id, usage);
     return usage;
   }
 }
 
 /** The most sessions that a limit allows an upload that works alone; 1 at least. */
-function mostSessions(wanted: number, { maxParallelism = Infinity, maxConnections = Infinity }: DatabaseLimit): number {
+function mostSessions(wanted: number, { limit, ownConnections }: Usage): number {
+  const { maxParallelism = Infinity, maxConnections = Infinity } = limit;
   let sessions = Math.max(1, Math.min(wanted, maxParallelism));
-  while (sessions > 1 && OPERATOR_CONNECTIONS + connectionsOf(sessions) > maxConnections) sessions -= 1;
+  while (sessions > 1 && ownConnections + connectionsOf(sessions) > maxConnections) sessions -= 1;
   return sessions;
 }
 
@@ -196,7 +232,7 @@ function findFull(usage: Usage, sessions: number): LimitName | null {
   const { maxActiveUploads = Infinity, maxParallelism = Infinity, maxConnections = Infinity } = usage.limit;
   if (usage.uploads + 1 > maxActiveUploads) return 'maxActiveUploads';
   if (usage.sessions + sessions > maxParallelism) return 'maxParallelism';
-  const connections = OPERATOR_CONNECTIONS + usage.connections + connectionsOf(sessions);
+  const connections = usage.connections + connectionsOf(sessions);
   return connections > maxConnections ? 'maxConnections' : null;
 }
 
@@ -207,7 +243,7 @@ function usedOf({ uploads, sessions, connections }: Usage, limit: LimitName): nu
     case 'maxParallelism':
       return sessions;
     case 'maxConnections':
-      return OPERATOR_CONNECTIONS + connections;
+      return connections;
     default:
       throw new Error(limit satisfies never);
   }

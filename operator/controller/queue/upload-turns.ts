@@ -10,7 +10,7 @@
  */
 import type { Clock } from '#common/clock.ts';
 import type { Limits } from '#operator/config/upload-limits.ts';
-import { type Candidate, resize, takeTurns, type Wait } from './turn-policy.ts';
+import { type Bounds, type Candidate, resize, takeTurns, type Wait } from './turn-policy.ts';
 
 export type Turn =
   | { type: 'admitted'; sessions: number }
@@ -27,24 +27,33 @@ export interface TurnRequest extends Omit<Candidate, 'granted'> {
 export interface UploadTurnsDeps {
   limits: Limits;
   clock: Clock;
-  /** The number of pods of an upload that have not ended. */
-  countPods: (uid: string) => number;
+  countPools: Bounds['countPools'];
+  /** The number of an upload's pods that have not ended. */
+  countPods: (upload: { namespace: string; uid: string }) => number;
   /** Called with an upload that has its turn. */
   onTurn: (key: string) => void;
 }
 
 /** The turns of many uploads that arrive together are worked out together. */
 const SPACING_MS = 50;
+/** Working them out takes longer, the more wait: so much for each of them. */
+const SPACING_MS_EACH = 0.1;
 /** Pods that end are looked for this often. */
 const ENDING_MS = 500;
+/** A pod on a lost node ends only when somebody removes the node; it counts for this time. */
+const MOST_ENDING_MS = 600_000;
+/** The grace of a pod, and the time in which the Job is changed. */
+const GIVEN_MS = 35_000;
 /** A new leader gives no turn before it has seen all uploads that work, or for this time at most. */
 const RECOUNT_MS = 10_000;
 
 export class UploadTurns {
   readonly #deps: UploadTurnsDeps;
   readonly #candidates = new Map<string, Candidate & { uid: string }>();
-  /** Ended uploads with pods, by uid. */
-  readonly #ending = new Map<string, Candidate>();
+  /** Ended uploads with pods, by uid; `until` is monotonic, in ms. */
+  readonly #ending = new Map<string, Candidate & { uid: string; until: number }>();
+  /** What uploads had before they asked for fewer sessions, as long as their pods may have them. */
+  readonly #given = new Set<Candidate>();
   /** The uploads that worked when this leader began, and that it has not seen since. */
   readonly #unseen = new Set<string>();
   readonly #lastTurns = new Map<string, number>();
@@ -76,18 +85,31 @@ export class UploadTurns {
 
   ask(request: TurnRequest): Turn {
     const { key, uid, holds } = request;
+    this.forgetOther(key, uid);
     this.#see(key);
     const known = this.#candidates.get(key);
-    const granted = known?.uid === uid ? known.granted || holds : holds;
-    const candidate = { ...request, granted };
-    const isNew = known?.uid !== uid || known.database !== candidate.database || known.priority !== candidate.priority;
+    const candidate = { ...request, granted: known?.granted || holds };
+    const isNew =
+      known?.database !== candidate.database ||
+      known.priority !== candidate.priority ||
+      known.wanted !== candidate.wanted ||
+      known.lends !== candidate.lends;
     this.#candidates.set(key, candidate);
-    if (granted > 0) return { type: 'admitted', sessions: this.#follow(candidate) };
+    if (candidate.granted > 0) {
+      if (candidate.lends && isNew) this.#workOutSoon(key);
+      return { type: 'admitted', sessions: this.#follow(candidate) };
+    }
     if (isNew) this.#workOutSoon(key);
     const { granted: now } = this.#candidates.get(key)!;
     if (now > 0) return { type: 'admitted', sessions: now };
     const wait = this.#waiting.get(key);
     return wait ? { type: 'waiting', wait } : { type: 'unknown' };
+  }
+
+  /** Ends the turn of an upload that was deleted and has been made again under its name. */
+  forgetOther(key: string, uid: string): void {
+    const known = this.#candidates.get(key);
+    if (known && known.uid !== uid) this.release(key);
   }
 
   /** Ends the turn of an upload, or its wait. A repetition changes nothing. */
@@ -96,12 +118,19 @@ export class UploadTurns {
     const candidate = this.#candidates.get(key);
     if (!candidate) return;
     this.#candidates.delete(key);
-    if (candidate.granted > 0 && this.#deps.countPods(candidate.uid) > 0) {
-      this.#ending.set(candidate.uid, candidate);
-      this.#lookForEnds();
-      return;
-    }
+    if (candidate.granted > 0) this.#end(candidate);
     this.#workOutSoon();
+  }
+
+  /** An upload that is not at work has pods that still end. */
+  recountEnding(request: TurnRequest): void {
+    this.#end({ ...request, granted: request.holds });
+  }
+
+  #end(candidate: Candidate & { uid: string }): void {
+    if (this.#deps.countPods(candidate) === 0) return;
+    this.#ending.set(candidate.uid, { ...candidate, until: this.#deps.clock.monotonic() + MOST_ENDING_MS });
+    this.#lookForEnds();
   }
 
   #see(key: string): void {
@@ -111,15 +140,25 @@ export class UploadTurns {
   /** @returns the sessions of an upload at work, which may have asked for others. */
   #follow(candidate: Candidate & { uid: string }): number {
     if (candidate.wanted === candidate.granted) return candidate.granted;
-    const granted = resize(candidate, this.#all(), this.#deps.limits);
+    const granted = resize(candidate, this.#all(), this.#deps);
     this.#candidates.set(candidate.key, { ...candidate, granted });
-    if (granted < candidate.granted) this.#workOutSoon();
+    if (granted < candidate.granted) this.#giveLater({ ...candidate, granted: candidate.granted - granted });
     return granted;
+  }
+
+  /** Pods end within 30 s of the change of their Job. */
+  #giveLater(given: Candidate): void {
+    this.#given.add(given);
+    this.#deps.clock.schedule(GIVEN_MS, () => {
+      this.#given.delete(given);
+      this.#workOutSoon();
+    });
   }
 
   *#all(): Generator<Candidate> {
     yield* this.#candidates.values();
     yield* this.#ending.values();
+    for (const given of this.#given) yield { ...given, key: '' };
   }
 
   /**
@@ -128,7 +167,8 @@ export class UploadTurns {
    */
   #workOutSoon(asking?: string): void {
     const { clock } = this.#deps;
-    const waitMs = this.#workedOutAt + SPACING_MS - clock.monotonic();
+    const spacingMs = Math.max(SPACING_MS, this.#waiting.size * SPACING_MS_EACH);
+    const waitMs = this.#workedOutAt + spacingMs - clock.monotonic();
     if (waitMs <= 0) {
       this.#workOut(asking);
       return;
@@ -145,7 +185,7 @@ export class UploadTurns {
     if (this.#unseen.size > 0) return;
     this.#workedOutAt = this.#deps.clock.monotonic();
     const before = this.#waiting;
-    const { admitted, waiting } = takeTurns(this.#all(), this.#deps.limits, this.#lastTurns);
+    const { admitted, waiting } = takeTurns(this.#all(), this.#deps, this.#lastTurns);
     this.#waiting = waiting;
     for (const [key, granted] of admitted) {
       const candidate = this.#candidates.get(key)!;
@@ -166,8 +206,10 @@ export class UploadTurns {
     this.#deps.clock.schedule(ENDING_MS, () => {
       this.#isLooking = false;
       let freed = false;
-      for (const uid of this.#ending.keys()) {
-        if (this.#deps.countPods(uid) === 0) freed = this.#ending.delete(uid) || freed;
+      const now = this.#deps.clock.monotonic();
+      for (const [uid, candidate] of this.#ending) {
+        if (now < candidate.until && this.#deps.countPods(candidate) > 0) continue;
+        freed = this.#ending.delete(uid) || freed;
       }
       if (freed) this.#workOutSoon();
       if (this.#ending.size > 0) this.#lookForEnds();

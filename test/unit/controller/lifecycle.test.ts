@@ -6,7 +6,7 @@ import { decide } from '#operator/controller/decide.ts';
 import { buildStatus } from '#operator/controller/status.ts';
 import { eventsOf } from '#operator/controller/status-events.ts';
 import type { Decision, Observed } from '#operator/controller/types.ts';
-import { ACCEPTED, job, observed, pod, row, upload } from './observed.ts';
+import { ACCEPTED, job, observed, pod, row, UID, upload } from './observed.ts';
 
 type Verbs = Partial<BatchUpload['spec']>;
 
@@ -189,6 +189,12 @@ describe('suspend', () => {
     expect(status.conditions).toContainEqual(expect.objectContaining({ type: 'Degraded', status: 'True', ...why }));
   });
 
+  it('deletes the Job of a later attempt, too, while the database is away', () => {
+    const later = job({ name: `${UID}-process-2` });
+    const seen = see('Processing without a database', { suspend: true }, { jobs: noJobs, allJobs: [later] });
+    expect(decide(seen).actions).toMatchObject([{ type: 'deleteJob', job: { name: later.name } }]);
+  });
+
   it('asks nobody to mend an upload that is created suspended', () => {
     const status = statusOf(see('Pending', { suspend: true }));
     expect(status.conditions).toContainEqual(
@@ -235,11 +241,14 @@ describe('cancel', () => {
 
 describe('activeDeadlineSeconds', () => {
   const deadline = { activeDeadlineSeconds: 60 };
-  const counting = (isActive: boolean, activeMs: number) => ({ ledger: ledger({ isActive, activeMs }) });
+  const counting = (isCounted: boolean, activeMs: number, activeForMs = 0) => ({
+    ledger: ledger({ activeForMs: isCounted ? activeForMs : null, activeMs }),
+  });
 
   it.each<[string, Partial<Observed>, string]>([
     ['a pod runs: begins to count', counting(false, 0), 'countTime true'],
     ['a pod runs and is counted', counting(true, 1000), ''],
+    ['a pod runs and was counted a minute ago', counting(true, 1000, 60_000), 'countTime true'],
     ['no pod runs: stops', { ...counting(true, 1000), pods: [] }, 'countTime false'],
     [
       'a pod waits for a node: stops',
@@ -266,6 +275,21 @@ describe('activeDeadlineSeconds', () => {
   it('a suspended upload is not counted', () => {
     const { actions } = decide(see('Processing', { ...deadline, suspend: true }, { ...counting(true, 5), pods: [] }));
     expect(actions).toContainEqual({ type: 'countTime', isActive: false });
+  });
+
+  it('a suspended upload does not fail for the time of a database that was away', () => {
+    const seen = see('Processing', { ...deadline, suspend: true }, counting(true, 90_000));
+    expect(decide(seen)).toMatchObject({ view: { kind: 'suspended' } });
+    expect(decide(seen).actions).not.toContainEqual(expect.objectContaining({ type: 'fail' }));
+  });
+
+  it('an upload that waits for its turn is not counted', () => {
+    const wait = { scope: 'cluster', limit: 'maxActiveUploads', max: 1, used: 1, ahead: 0 } as const;
+    const seen = see('Processing', deadline, { ...counting(true, 5), pods: [], turn: { type: 'waiting', wait } });
+    expect(decide(seen)).toMatchObject({
+      view: { kind: 'waitingForTurn' },
+      actions: [{ type: 'countTime', isActive: false }],
+    });
   });
 
   it('without a deadline nothing is counted', () => {

@@ -50,7 +50,7 @@ export function row(change: Partial<UploadProgress> = {}): UploadProgress {
     completedAt: null,
     failureReason: null,
     failureMessage: null,
-    isActive: false,
+    activeForMs: null,
     activeMs: 0,
     ...change,
   };
@@ -109,6 +109,7 @@ export function observed(change: Partial<Observed> = {}): Observed {
     jobs: { plan: null, process: job() },
     pods: [pod()],
     endingPods: 1,
+    allJobs: Object.values(change.jobs ?? { process: job() }).filter((each) => each !== null),
     turn: { type: 'admitted', sessions: (change.upload ?? ACCEPTED).spec.parallelism },
     isTerminating: false,
     creationRefused: null,

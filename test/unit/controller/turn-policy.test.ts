@@ -4,13 +4,8 @@ import { ConfigError } from '#common/config.ts';
 import { connectionsOf, type Limits, readLimits } from '#operator/config/upload-limits.ts';
 import { type Candidate, resize, takeTurns } from '#operator/controller/queue/turn-policy.ts';
 
-const limits = (change: Partial<Limits>): Limits => ({
-  cluster: {},
-  namespace: {},
-  database: {},
-  namespaces: {},
-  ...change,
-});
+const NONE: Limits = { cluster: {}, namespace: {}, database: {}, namespaces: {} };
+const limits = (change: Partial<Limits>) => ({ limits: { ...NONE, ...change }, countPools: () => 1 });
 
 /** Candidates by short texts: `a1` is the first of namespace a, `a1*` works with its four sessions. */
 function candidates(text: string, change: Partial<Candidate> = {}): Candidate[] {
@@ -18,7 +13,7 @@ function candidates(text: string, change: Partial<Candidate> = {}): Candidate[] 
     const key = word.replace('*', '');
     const namespace = key[0]!;
     const granted = word.includes('*') ? 4 : 0;
-    return { key, namespace, database: 'd', wanted: 4, granted, priority: 0, createdAt: i, ...change };
+    return { key, namespace, database: 'd', wanted: 4, granted, lends: false, priority: 0, createdAt: i, ...change };
   });
 }
 
@@ -66,6 +61,21 @@ describe('the order of turns', () => {
     expect(admitted(candidates('a1* a2 b1'), { namespace: { maxActiveUploads: 1 } })).toBe('b1');
     const all = [...candidates('a1* a2'), ...candidates('a3', { database: 'e', createdAt: 5 })];
     expect(admitted(all, { database: { maxActiveUploads: 1 } })).toBe('a3');
+  });
+
+  it('an upload that gets no pod lends its turn', () => {
+    const all = [...candidates('a1*', { lends: true }), ...candidates('b1 b2')];
+    expect(admitted(all, { cluster: { maxActiveUploads: 1 } })).toBe('b1');
+  });
+
+  it('an upload whose database is not known yet counts in every database', () => {
+    const all = [...candidates('a1*', { database: null }), ...candidates('b1')];
+    expect(admitted(all, { database: { maxActiveUploads: 1 } })).toBe('');
+  });
+
+  it('each user by whom the operator is connected has connections of its own', () => {
+    const two = { ...limits({ database: { maxConnections: 12 } }), countPools: () => 2 };
+    expect(takeTurns(candidates('a1'), two, new Map()).admitted.get('a1')).toBe(3);
   });
 
   it('without limits everything works', () => {
@@ -123,18 +133,20 @@ describe('sessions', () => {
 
 describe('the limits of the chart', () => {
   it('are absent by default', () => {
-    expect(readLimits('L', undefined)).toEqual(limits({}));
+    expect(readLimits('L', undefined)).toEqual(NONE);
   });
 
   it('are read', () => {
     const text = '{"database":{"maxConnections":60},"namespaces":{"team-a":{"maxActiveUploads":2}}}';
-    expect(readLimits('L', text)).toEqual(
-      limits({ database: { maxConnections: 60 }, namespaces: { 'team-a': { maxActiveUploads: 2 } } }),
-    );
+    expect(readLimits('L', text)).toEqual({
+      ...NONE,
+      database: { maxConnections: 60 },
+      namespaces: { 'team-a': { maxActiveUploads: 2 } },
+    });
   });
 
   it('a default of the chart is taken away by null', () => {
-    expect(readLimits('L', '{"database":{"maxConnections":null}}')).toEqual(limits({}));
+    expect(readLimits('L', '{"database":{"maxConnections":null}}')).toEqual(NONE);
   });
 
   it.each([

@@ -13,7 +13,8 @@ function start(limits = ONE) {
   const turns = new UploadTurns({
     limits,
     clock,
-    countPods: (uid) => pods.get(uid) ?? 0,
+    countPools: () => 1,
+    countPods: ({ uid }) => pods.get(uid) ?? 0,
     onTurn: (key) => void told.push(key),
   });
   const request = (key: string, change: Partial<TurnRequest> = {}): TurnRequest => ({
@@ -25,6 +26,7 @@ function start(limits = ONE) {
     priority: 0,
     createdAt: Number(key.slice(1)),
     holds: 0,
+    lends: false,
     ...change,
   });
   const ask = (key: string, change?: Partial<TurnRequest>) => turns.ask(request(key, change));
@@ -126,16 +128,57 @@ it('an upload that the new leader never sees holds the others up for ten seconds
   expect(ask('b1')).toEqual(admitted(4));
 });
 
-it('a new upload of the same name has no part of the old one', async () => {
-  const { ask, clock, pods, turns } = start();
+it('a new upload of the same name has no part of the old one, whose pods still count', async () => {
+  const { ask, clock, pods } = start();
   ask('a1');
   pods.set('uid of a1', 1);
-  turns.release('a1');
+  await clock.advance(100);
+  ask('a1', { uid: 'another' });
   await clock.advance(100);
   expect(ask('a1', { uid: 'another' })).toMatchObject({ type: 'waiting' });
+  pods.delete('uid of a1');
+  await clock.advance(1000);
+  expect(ask('a1', { uid: 'another' })).toEqual(admitted(4));
 });
 
-it('fewer sessions make room at once, more wait for it', async () => {
+it('a pod that never ends counts for ten minutes', async () => {
+  const { ask, clock, pods, turns, told } = start();
+  ask('a1');
+  ask('a2');
+  await clock.advance(100);
+  told.length = 0;
+  pods.set('uid of a1', 1);
+  turns.release('a1');
+  await clock.advance(590_000);
+  expect(told).toEqual([]);
+  await clock.advance(20_000);
+  expect(told).toEqual(['a2']);
+});
+
+it('an upload that waits and asks for less has its turn when there is room for that', async () => {
+  const { ask, clock } = start({ ...ONE, cluster: { maxParallelism: 8 } });
+  ask('a1');
+  await clock.advance(100);
+  ask('b1', { wanted: 8 });
+  await clock.advance(100);
+  expect(ask('b1', { wanted: 8 })).toMatchObject({ type: 'waiting' });
+  await clock.advance(100);
+  expect(ask('b1', { wanted: 4 })).toEqual(admitted(4));
+});
+
+it('an upload that gets no pod lets the next one work, and works when it has one', async () => {
+  const { ask, clock, told } = start();
+  ask('a1');
+  ask('b1');
+  await clock.advance(100);
+  told.length = 0;
+  expect(ask('a1', { lends: true })).toEqual(admitted(4));
+  await clock.advance(100);
+  expect(told).toEqual(['b1']);
+  expect(ask('a1', { lends: false })).toEqual(admitted(4));
+});
+
+it('fewer sessions make room when the pods that had more have ended, and more wait for room', async () => {
   const { ask, clock, told } = start({ ...ONE, cluster: { maxParallelism: 8 } });
   ask('a1');
   await clock.advance(100);
@@ -144,7 +187,9 @@ it('fewer sessions make room at once, more wait for it', async () => {
   await clock.advance(100);
   told.length = 0;
   expect(ask('a1', { wanted: 2 })).toEqual(admitted(2));
-  await clock.advance(100);
+  await clock.advance(30_000);
+  expect(told).toEqual([]);
+  await clock.advance(10_000);
   expect(told).toEqual(['b1']);
   expect(ask('a1', { wanted: 8 })).toEqual(admitted(2));
 });
