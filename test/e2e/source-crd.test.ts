@@ -283,13 +283,15 @@ it('kubectl get shows whether it is ready and what came of it', async () => {
     },
   ];
   await apply('shown', SQS);
-  const status = { conditions, created: 3, ignored: 2, failing: 1 };
+  const status = { conditions, created: 3, waiting: 4, ignored: 2, failing: 1 };
   await kubectl(
     ...['patch', 'uploadsource', 'shown', '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })],
   );
   const short = (await kubectl('get', 'upsrc', 'shown')).trim().split('\n');
-  expect(short[0]!.split(/\s{2,}/)).toEqual('NAME,READY,REASON,CREATED,IGNORED,FAILING,LAST CREATED,AGE'.split(','));
-  expect(short[1]).toMatch(/^shown\s+False\s+QueueTaken\s+3\s+2\s+1\s/);
+  expect(short[0]!.split(/\s{2,}/)).toEqual(
+    'NAME,READY,REASON,CREATED,WAITING,IGNORED,FAILING,LAST CREATED,AGE'.split(','),
+  );
+  expect(short[1]).toMatch(/^shown\s+False\s+QueueTaken\s+3\s+4\s+2\s+1\s/);
   const wide = await kubectl('get', 'upsrc', 'shown', '-o', 'wide');
   expect(wide).toMatch(/BUCKET\s+PREFIX\s+KNOWN\s+LAG\s+LAST EVENT\s+LAST LIST\s+MESSAGE/);
   expect(wide).toContain('the queue is taken');
