@@ -32,7 +32,9 @@ export function askForTurn(
 /** Something keeps the upload from having pods for longer than a start takes. */
 function hasNoPod({ pods, jobs, stuckPodGraceMs }: Omit<Observed, 'turn'>): boolean {
   const job = jobs.process ?? jobs.plan;
-  return job !== null && job.stateMs > stuckPodGraceMs && !pods.some(({ phase }) => phase === 'Running');
+  if (job === null || pods.some(({ phase }) => phase === 'Running')) return false;
+  const pending = pods.filter(({ phase }) => phase === 'Pending').map(({ stateMs }) => stateMs);
+  return Math.min(...pending, job.stateMs) > stuckPodGraceMs;
 }
 
 /** What a new leader knows of an upload before it has asked the ledger; null where the upload is not at work. */
