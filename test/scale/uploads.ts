@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type BatchUpload, hasCondition, isFinished } from '#support/cluster/cluster.ts';
 import { createE2e, NAMESPACE } from '#support/cluster/e2e.ts';
 import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
-import { setLimits } from '#support/kills/operator-kills.ts';
+import { setVariable } from '#support/kills/operator-kills.ts';
 
 const UPLOADS = Number(process.env['UPLOADS'] ?? 100);
 const RUNS = Number(process.env['RUNS'] ?? 3);
@@ -20,8 +20,9 @@ const e2e = await createE2e();
 stack.defer(() => e2e.close());
 const { cluster, db } = e2e;
 if (MAX_CONNECTIONS > 0) {
-  const usual = await setLimits(e2e, { database: { maxConnections: MAX_CONNECTIONS } });
-  stack.defer(async () => void (await setLimits(e2e, usual)));
+  const limits = JSON.stringify({ database: { maxConnections: MAX_CONNECTIONS } });
+  const usual = await setVariable(e2e, 'BATCH_UPLOAD_LIMITS', limits);
+  stack.defer(async () => void (await setVariable(e2e, 'BATCH_UPLOAD_LIMITS', usual)));
 }
 const results: object[] = [];
 for (let run = 0; run < RUNS; run += 1) results.push(await measure());

@@ -27,18 +27,17 @@ export async function scaleOperator({ cluster }: E2e, replicas: number): Promise
 }
 
 /** Rolls the operator out with the fault point, or without one. */
-export async function setFaultPoint({ cluster }: E2e, point: FaultPoint | null): Promise<void> {
-  const change = point === null ? 'BATCH_UPLOAD_FAULT_POINT-' : `BATCH_UPLOAD_FAULT_POINT=${point}`;
-  await cluster.kubectl(...SYSTEM, 'set', 'env', DEPLOYMENT, change);
-  await cluster.kubectl(...SYSTEM, 'rollout', 'status', DEPLOYMENT, '--timeout=120s');
+export async function setFaultPoint(e2e: E2e, point: FaultPoint | null): Promise<void> {
+  await setVariable(e2e, 'BATCH_UPLOAD_FAULT_POINT', point);
 }
 
-/** Rolls the operator out with these limits. @returns the limits that it had */
-export async function setLimits({ cluster }: E2e, limits: object): Promise<object> {
-  const { BATCH_UPLOAD_LIMITS: usual = '{}' } = await settingsOf(cluster, 'batch-upload-operator');
-  await cluster.kubectl(...SYSTEM, 'set', 'env', DEPLOYMENT, `BATCH_UPLOAD_LIMITS=${JSON.stringify(limits)}`);
+/** Rolls the operator out with another value of a variable, or without it. @returns the value that it had */
+export async function setVariable({ cluster }: E2e, name: string, value: string | null): Promise<string | null> {
+  const { [name]: before = null } = await settingsOf(cluster, 'batch-upload-operator');
+  const change = value === null ? `${name}-` : `${name}=${value}`;
+  await cluster.kubectl(...SYSTEM, 'set', 'env', DEPLOYMENT, change);
   await cluster.kubectl(...SYSTEM, 'rollout', 'status', DEPLOYMENT, '--timeout=120s');
-  return JSON.parse(usual) as object;
+  return before;
 }
 
 /** Expects that an upload is complete and exact, with every Job made once, although an operator ends at the point. */
