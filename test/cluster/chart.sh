@@ -27,7 +27,8 @@ chart_up() {
   kubectl_cmd -n "$release_namespace" get secret batch-upload-page >/dev/null 2>&1 ||
     kubectl_cmd -n "$release_namespace" create secret generic batch-upload-page \
       --from-literal=session-key="$(head -c 48 /dev/urandom | base64 -w0)" >/dev/null
-  helm_cmd upgrade --install batch-upload "$chart_dir" --namespace "$release_namespace" \
+  # A test that was stopped may have left a variable of the operator as it had set it.
+  helm_cmd upgrade --install batch-upload "$chart_dir" --force-conflicts --namespace "$release_namespace" \
     --values "$cluster_dir/values.yaml" --values "$state_dir/values.yaml" --wait --timeout 120s >"$log_dir/helm.log" 2>&1 || {
     tail -n 20 "$log_dir/helm.log" >&2
     kubectl_cmd -n "$release_namespace" get pods >&2 || true

@@ -159,7 +159,7 @@ export async function killAt(e2e: E2e, brakes: Brakes, started: Started, points:
       // If keys are stored already, rows go into a temporary table first, and from there into the table by INSERT.
       const expected =
         kind === 'in COPY'
-          ? /(COPY|INSERT INTO) "certifications"|batch_upload_merge_by_record/
+          ? /(COPY|INSERT INTO) (?:"public"\.)?"certifications"|batch_upload_merge_by_record/
           : /batch_upload_audit_logs/;
       expect(standing.query).toMatch(expected);
       await killPod(e2e, await podOf(e2e, uid, standing.application));
