@@ -330,6 +330,9 @@ describe('what is not one’s own', () => {
         ['GET', '/errors.csv'],
         ['GET', '/watch'],
         ['POST', '/retry'],
+        ['POST', '/suspend'],
+        ['POST', '/resume'],
+        ['POST', '/cancel'],
         ['DELETE', ''],
       ] as const) {
         const { status, body } = await call(method, `/uploads/${name}${path}`);
@@ -363,6 +366,9 @@ describe('what is not one’s own', () => {
       ['GET', '/uploads/watch', 'watch batchuploads'],
       ['GET', '/uploads/u/watch', 'watch batchuploads'],
       ['POST', '/uploads/u/retry', 'patch batchuploads'],
+      ['POST', '/uploads/u/suspend', 'patch batchuploads'],
+      ['POST', '/uploads/u/resume', 'patch batchuploads'],
+      ['POST', '/uploads/u/cancel', 'patch batchuploads'],
       ['DELETE', '/uploads/u', 'delete batchuploads'],
       ['GET', '/uploads/u/errors', 'get batchuploads/errors'],
       ['GET', '/uploads/u/errors/records', 'get batchuploads/errors'],
@@ -439,6 +445,41 @@ describe('changing an upload', () => {
     expect([answer.status, answer.body.detail]).toEqual([409, expect.stringContaining(why)]);
     expect(api.get('batchuploads', 'n', 'u')!['spec']).not.toHaveProperty('retryGeneration');
   });
+
+  it('suspends, resumes and cancels a running upload, each as often as it is asked', async () => {
+    const { api, call, putUpload } = await start();
+    await putUpload('u', { status: { phase: 'Processing' } });
+    const spec = () => api.get('batchuploads', 'n', 'u')!['spec'];
+    for (const [verb, expected] of [
+      ['suspend', { suspend: true }],
+      ['suspend', { suspend: true }],
+      ['resume', { suspend: false }],
+      ['cancel', { cancel: true }],
+      ['cancel', { cancel: true }],
+    ] as const) {
+      expect((await call('POST', `/uploads/u/${verb}`)).status).toBe(202);
+      expect(spec()).toMatchObject(expected);
+    }
+    for (const verb of ['suspend', 'resume', 'retry']) {
+      const answer = await call('POST', `/uploads/u/${verb}`);
+      expect([answer.status, answer.body.detail]).toEqual([409, expect.stringContaining('cancelled')]);
+    }
+  });
+
+  it.each(['suspend', 'resume', 'cancel'])(
+    'never %ss an upload that has ended, or is not as it was seen',
+    async (verb) => {
+      const { api, call, putUpload } = await start();
+      await putUpload('u', { status: FAILED });
+      const answer = await call('POST', `/uploads/u/${verb}`);
+      expect([answer.status, answer.body.detail]).toEqual([409, expect.stringContaining('has ended as Failed')]);
+      await putUpload('v', { status: { phase: 'Planning' } });
+      expect((await call('POST', `/uploads/v/${verb}`, { headers: { 'if-match': '"0"' } })).status).toBe(412);
+      for (const name of ['u', 'v']) {
+        expect(api.get('batchuploads', 'n', name)!['spec']).not.toMatchObject({ suspend: expect.anything() });
+      }
+    },
+  );
 
   it('goes on when the operator writes the status in between', async () => {
     const { api, call, deps, putUpload } = await start();
