@@ -41,7 +41,7 @@ describe.concurrent('pods', () => {
     await hasPod(e2e, upload);
     const message = await degradedBy(e2e, upload, { reason: 'PodsFailing', withinMs: 60_000 });
     expect(message).toMatch(
-      /^(A pod has failed once|Pods for the same part of the upload have failed \d times); Kubernetes tries 7 times, then the upload fails\. The pod \S+ (used more memory than its limit and was killed|was killed from outside \(exit code 137\), mostly because .* used up)\. Raise the memory limit of the runners \(the chart's runner\.resources\.limits\.memory\), or lower spec\.parallelism \(.*\), or spec\.chunkRecords of a new BatchUpload\./,
+      /^(A pod has failed once|Pods for the same part of the upload have failed \d times); Kubernetes tries 7 times, then the upload fails\. The pod \S+ (used more memory than its limit and was killed|was killed from outside \(exit code 137\), mostly because .* used up)\. Raise the memory limit of the pods \(spec\.podTemplate\.spec\.resources\.limits\.memory, or for all uploads the chart's runner\.resources\.limits\.memory\), or lower spec\.parallelism \(.*\), or spec\.chunkRecords of a new BatchUpload\./,
     );
     await small.lift();
     await expectExact(e2e, upload);
