@@ -5,6 +5,7 @@ import { checkStructure, type StructuralSchema } from '#api/structure/check-stru
 import { formatPlace } from '#api/structure/place.ts';
 import { ConfigError, choice, integer, list, pick, positive } from '#common/config.ts';
 import { DEFAULTS, ENV } from '#common/job-contract.ts';
+import { jsonObject } from './json-object.ts';
 import { PROGRAM_ENV } from './program-config.ts';
 
 export interface RunnerResources {
@@ -122,19 +123,4 @@ function podTemplate(env: NodeJS.ProcessEnv): AskedPodTemplate {
   if (problems.length === 0) return value;
   const said = problems.map(({ place, message }) => `${formatPlace(place) || 'it'} ${message}`).join('; ');
   throw new ConfigError(`${name}, which is the chart's value runner.podTemplate, cannot be used: ${said}`);
-}
-
-/** Null without the variable. @throws ConfigError that shows the example where the variable is no JSON object */
-function jsonObject(env: NodeJS.ProcessEnv, name: string, example: object): object | null {
-  const text = env[name];
-  if (!text) return null;
-  const wrong = () => new ConfigError(`${name} must be a JSON object such as ${JSON.stringify(example)}`);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw wrong();
-  }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw wrong();
-  return value;
 }

@@ -1,6 +1,7 @@
 /** The limits of uploads that work at the same time, as the chart sets them. */
 import { ConfigError } from '#common/config.ts';
 import { podsAtOnce, sessionsOfPod } from '#common/job-contract.ts';
+import { jsonObject } from './json-object.ts';
 
 export interface Limit {
   /** The most uploads whose pods plan or load at the same time. */
@@ -45,8 +46,8 @@ const BY_SCOPE = { cluster: 0, namespace: 0, database: LEAST_CONNECTIONS } as co
 /** @throws ConfigError that names what is wrong. */
 export function readLimits(name: string, text: string | undefined): Limits {
   const none: Limits = { cluster: {}, namespace: {}, database: {}, namespaces: {} };
-  if (!text) return none;
-  const value = parse(name, text);
+  const value = jsonObject({ [name]: text }, name, { database: { maxConnections: 60 } });
+  if (value === null) return none;
   for (const scope of Object.keys(value)) {
     if (!(scope in none))
       throw new ConfigError(`${name} has the unknown key ${scope}; there are ${Object.keys(none).join(', ')}`);
@@ -58,16 +59,6 @@ export function readLimits(name: string, text: string | undefined): Limits {
   for (const [namespace, limit] of Object.entries(limits.namespaces))
     checkLimit(`${name}.namespaces.${namespace}`, limit, 0);
   return limits;
-}
-
-function parse(name: string, text: string): Partial<Limits> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value;
-  } catch {
-    // The error below says what is expected.
-  }
-  throw new ConfigError(`${name} must be a JSON object such as {"database": {"maxConnections": 60}}`);
 }
 
 /** Helm takes a default of the chart away by null. */

@@ -44,8 +44,6 @@ type StatusClient = Pick<KubeClient, 'applyStatus'>;
 const MAX_ROUNDS = 3;
 /** Time in which the Jobs of a complete upload may still end by themselves. */
 const LINGER_MS = 30_000;
-/** A timer of Node cannot be longer than 24 days. */
-const LONGEST_TIMER_MS = 3_600_000;
 /** Delay before another try of something, where the upload has changed since it was read. */
 const HOLD_MS = 500;
 
@@ -381,7 +379,7 @@ async function ageUpload(
     return { requeueAfterMs: HOLD_MS };
   }
   const waits = [expiry, trim === 0 ? null : trim].filter((ms) => ms !== null);
-  return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits, LONGEST_TIMER_MS) };
+  return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) };
 }
 
 /** Removes the Jobs of an ended upload that do not end by themselves, then the copy of its file; writes no status. */

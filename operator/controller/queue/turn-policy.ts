@@ -59,7 +59,6 @@ export interface Turns {
 }
 
 interface Usage {
-  id: string;
   scope: Wait['scope'];
   limit: DatabaseLimit;
   uploads: number;
@@ -214,7 +213,7 @@ class Usages {
     const known = this.#all.get(id);
     if (known) return known;
     const ownConnections = scope === 'database' ? OPERATOR_CONNECTIONS * Math.max(1, this.#bounds.countPools(name)) : 0;
-    const usage = { id, scope, limit, uploads: 0, sessions: 0, connections: 0, ownConnections, full: null };
+    const usage = { scope, limit, uploads: 0, sessions: 0, connections: 0, ownConnections, full: null };
     this.#all.set(id, usage);
     return usage;
   }
