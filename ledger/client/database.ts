@@ -394,7 +394,7 @@ function busy(): Fault {
   });
 }
 
-/** What has to change of a row so that its upload is looked at. The time for which pods work grows all the time. */
+/** Two rows with equal marks need no new look at their upload: only the time for which pods work has grown, as it always does. */
 function mark(row: UploadProgress | null): string {
   return JSON.stringify(row && { ...row, activeMs: 0, activeForMs: row.activeForMs === null ? null : 0 });
 }

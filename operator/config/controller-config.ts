@@ -34,7 +34,7 @@ export interface ControllerConfig extends ProgramConfig {
   waitingMs: number;
   sweepIntervalMs: number;
   workers: number;
-  /** What may work at the same time. */
+  /** The limits say how many uploads may work at the same time. */
   limits: Limits;
   datadog: boolean;
   fault: FaultSettings | null;

@@ -13,7 +13,7 @@ export interface RunnerResources {
   limits: Record<string, string>;
 }
 
-/** What an upload, or the chart for all uploads, says of its pods. */
+/** An upload, or the chart for all uploads, says by this what its pods have besides. */
 export type AskedPodTemplate = NonNullable<BatchUploadSpec['podTemplate']>;
 
 /** What the Job builders need besides the upload. */
