@@ -147,10 +147,20 @@ export interface UploadProgress {
   completedAt: Date | null;
   failureReason: string | null;
   failureMessage: string | null;
+  /** The pool of warm pods that this attempt is assigned to; null where none is. */
+  assignment: Assignment | null;
   /** The time, in ms, since the count of the time for which pods work was brought up to date; null while none is counted. */
   activeForMs: number | null;
   /** The time for which pods have worked on this attempt, in ms, as far as it was counted. */
   activeMs: number;
+}
+
+/** What a pool of warm pods has made of an attempt of an upload; see uploads/assignments.ts. */
+export interface Assignment {
+  pool: string;
+  state: 'Waiting' | 'Claimed' | 'Ended' | 'Returned';
+  /** The last pod that has claimed the upload; null where none has. */
+  pod: string | null;
 }
 
 /** A range of the file's records: bytes [startByte, endByte) of the file or of its canonical copy. */
