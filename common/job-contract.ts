@@ -11,15 +11,19 @@ export { EXIT_CODES } from './faults.ts';
 /** The commands of the job runner that do an upload's work. */
 export type RunnerCommand = 'plan' | 'process';
 
-/** `cleanup` runs after the upload's end and removes the copies of its file. */
-export type JobKind = RunnerCommand | 'cleanup';
+/** `cleanup` runs after the upload's end and removes the copies of its file; `pool` loads small uploads one after the other. */
+export type JobKind = RunnerCommand | 'cleanup' | 'pool';
 
 /** The environment of a pod. Values of Secrets come by secretKeyRef, all others as plain values. */
 export const ENV = {
-  /** The upload's id in the ledger: metadata.uid of the BatchUpload. Required. */
+  /** The upload's id in the ledger: metadata.uid of the BatchUpload. Required, but in a pod of a pool. */
   uploadId: 'BATCH_UPLOAD_ID',
   /** The number of the upload's attempt for which the pod works; 1 when absent. */
   attempt: 'BATCH_UPLOAD_ATTEMPT',
+  /** The pool for which a pod claims small uploads in the ledger. Required in a pod of a pool. */
+  pool: 'BATCH_UPLOAD_POOL',
+  /** The time for which a pod of a pool waits for another upload before it ends, in seconds; 10 when absent. */
+  poolIdleSeconds: 'BATCH_UPLOAD_POOL_IDLE_SECONDS',
   /** The namespace of the BatchUpload. Required. */
   namespace: 'BATCH_UPLOAD_NAMESPACE',
   /**
@@ -92,6 +96,7 @@ export const DEFAULTS = {
   maxChunkBytes: 8 * 1024 * 1024,
   retrySeconds: 600,
   stallSeconds: 30,
+  poolIdleSeconds: 10,
 } as const;
 
 /**
@@ -106,6 +111,9 @@ export const SESSIONS_PER_POD = 4;
  * half of that time at best.
  */
 export const BYTES_PER_SESSION = 16 * 1024 * 1024;
+
+/** A pod of a pool loads files that are worth one session. Larger ones get a Job of their own. */
+export const MOST_BYTES_OF_A_POOL = BYTES_PER_SESSION;
 
 /** The largest number of completion indexes: thousands of completed pods cripple a kubelet. */
 export const MAX_INDEXES = 128;
@@ -202,11 +210,9 @@ export function parseTermination(text: string | undefined): TerminationMessage |
   }
 }
 
-export interface RunnerConfig {
-  uploadId: string;
-  attempt: number;
+/** What every pod has. */
+export interface PodConfig {
   namespace: string;
-  parallelism: number;
   inlineLimitBytes: number;
   maxRecordBytes: number;
   retrySeconds: number;
@@ -220,13 +226,40 @@ export interface RunnerConfig {
   logLevel: string;
 }
 
-/** Reads a pod's environment. @throws Fault CFG_001 that names the variable. */
+/** What a pod has that works for one upload, or a pod of a pool while it has an upload. */
+export interface RunnerConfig extends PodConfig {
+  uploadId: string;
+  attempt: number;
+  parallelism: number;
+}
+
+export interface PoolConfig extends PodConfig {
+  pool: string;
+  idleMs: number;
+}
+
+/** Reads the environment of a pod that works for one upload. @throws Fault CFG_001 that names the variable. */
 export function readRunnerConfig(env: NodeJS.ProcessEnv): RunnerConfig {
   return {
     uploadId: text(env, ENV.uploadId),
     attempt: integer(env, ENV.attempt, 1),
-    namespace: text(env, ENV.namespace),
     parallelism: integer(env, ENV.parallelism, 4),
+    ...readPodConfig(env),
+  };
+}
+
+/** Reads the environment of a pod of a pool. @throws Fault CFG_001 that names the variable. */
+export function readPoolConfig(env: NodeJS.ProcessEnv): PoolConfig {
+  return {
+    pool: text(env, ENV.pool),
+    idleMs: integer(env, ENV.poolIdleSeconds, DEFAULTS.poolIdleSeconds) * 1000,
+    ...readPodConfig(env),
+  };
+}
+
+function readPodConfig(env: NodeJS.ProcessEnv): PodConfig {
+  return {
+    namespace: text(env, ENV.namespace),
     inlineLimitBytes: integer(env, ENV.inlineLimitBytes, DEFAULTS.inlineLimitBytes),
     maxRecordBytes: integer(env, ENV.maxRecordBytes, DEFAULTS.maxRecordBytes),
     retrySeconds: integer(env, ENV.retrySeconds, DEFAULTS.retrySeconds),

@@ -15,6 +15,8 @@ export interface RunnerDeps {
   telemetry: Telemetry;
   log: Logger;
   signal: AbortSignal;
+  /** Set in a pod of a pool, which takes no larger file, and none that has to be copied. */
+  mostBytes?: number;
   /** Opens another session, which the caller closes; its work ends with the signal. */
   openSession(role: string, signal: AbortSignal): Session;
   /** Ends the work of all sessions after a fault that another try cannot mend. */

@@ -34,7 +34,15 @@ const MOST_KEPT_BYTES = 48 * 1024 * 1024;
 /** The log gets a line of progress this often. */
 const PROGRESS_MS = 10_000;
 
-/** @returns the whole object, where it was small enough to be kept and did not have to be rewritten. */
+/** A pod of a pool gives the upload back, which then gets a Job of its own. */
+export class NotForPool extends Error {
+  override name = 'NotForPool';
+}
+
+/**
+ * @returns the whole object, where it was small enough to be kept and did not have to be rewritten.
+ * @throws NotForPool, only in a pod of a pool
+ */
 export async function planUpload(deps: RunnerDeps, upload: UploadRow): Promise<ReadObject | null> {
   const { config, store, log, session } = deps;
   let retries = 0;
@@ -43,6 +51,7 @@ export async function planUpload(deps: RunnerDeps, upload: UploadRow): Promise<R
   });
   const startedAt = performance.now();
   const identity = await store.head(upload.request.s3, retry);
+  if (identity.sizeBytes > (deps.mostBytes ?? Infinity)) throw new NotForPool('the file is too large for a pool');
   log.info({ sizeBytes: identity.sizeBytes }, 'planning');
   const isSmall = identity.sizeBytes <= Math.min(config.inlineLimitBytes, MOST_KEPT_BYTES);
   const memory = createScanMemory(isSmall ? identity.sizeBytes : BLOCKS_BYTES);
@@ -96,6 +105,8 @@ async function readFile(
   });
   const { format, rewritten } = source;
   log.info({ ...format, rewritten }, 'the kind of file is known');
+  // The end of an upload waits for the pods of its own Jobs before it removes its copies.
+  if (rewritten && deps.mostBytes !== undefined) throw new NotForPool('the file has to be copied');
   const copy = rewritten ? await startCopy(deps, upload, { format, retry }) : null;
   cleanup.defer(() => copy?.abort());
   const found = await scanRecords(deps, upload, { source, copy, memory });

@@ -70,7 +70,8 @@ export function createSession(options: SessionOptions): Session {
     onTerminated: (pid) => log.warn({ pid }, 'ended a session that held a lock of this upload and did not move'),
   };
   const connection = createConnection(database, stall);
-  signal.addEventListener('abort', () => setTimeout(connection.breakOff, LAST_TRANSACTION_MS).unref(), { once: true });
+  const onAbort = () => setTimeout(connection.breakOff, LAST_TRANSACTION_MS).unref();
+  signal.addEventListener('abort', onAbort, { once: true });
 
   return {
     async run(work) {
@@ -97,7 +98,10 @@ export function createSession(options: SessionOptions): Session {
       }
     },
     prepareBy: connection.prepareBy,
-    close: connection.drop,
+    async close() {
+      signal.removeEventListener('abort', onAbort);
+      await connection.drop();
+    },
   };
 }
 

@@ -20,3 +20,36 @@ export function createS3Client(request: S3Location, env: NodeJS.ProcessEnv): S3C
   client.config.requestHandler = createRangeHandler(client.config.requestHandler);
   return client;
 }
+
+/** The clients of one process. Uploads of the same storage share one, and so its connections. */
+export class S3Clients {
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #clients = new Map<string, S3Client>();
+
+  constructor(env: NodeJS.ProcessEnv) {
+    this.#env = env;
+  }
+
+  get({ region, endpoint, forcePathStyle, bucket, key }: S3Location): S3Client {
+    const place = JSON.stringify([region, endpoint, forcePathStyle]);
+    const known = this.#clients.get(place);
+    if (known) return known;
+    const client = createS3Client(
+      {
+        bucket,
+        key,
+        ...(region === undefined ? {} : { region }),
+        ...(endpoint === undefined ? {} : { endpoint }),
+        ...(forcePathStyle === undefined ? {} : { forcePathStyle }),
+      },
+      this.#env,
+    );
+    this.#clients.set(place, client);
+    return client;
+  }
+
+  destroy(): void {
+    for (const client of this.#clients.values()) client.destroy();
+    this.#clients.clear();
+  }
+}

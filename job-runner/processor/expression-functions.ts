@@ -90,6 +90,11 @@ export function addLiteralPattern(pattern: string): void {
   literalPatterns.add(pattern);
 }
 
+/** The next schema of the process has patterns of its own: what a record may cost must not depend on the schemas before. */
+export function forgetLiteralPatterns(): void {
+  literalPatterns.clear();
+}
+
 /** RE2 takes time that is linear in the text. Patterns that were compiled are used again. */
 export const PATTERNS = {
   compile: (pattern: string) => ({

@@ -2,6 +2,7 @@
  * DogStatsD metrics and APM spans of a pod, by the names that the monitoring in production uses. Telemetry is off
  * unless BATCH_UPLOAD_DATADOG is true; dd-trace is loaded only then.
  */
+import type { Tracer } from 'dd-trace';
 import type { ChunkResult } from '#ledger/chunks/chunks.ts';
 import { DUPLICATE_CODE } from '#ledger/errors/duplicate-code.ts';
 
@@ -17,6 +18,8 @@ export interface Telemetry {
   /** Records how long this pod ran. */
   runFinished(durationMs: number): void;
   flush(): Promise<void>;
+  /** The same with the tag `upload`, for a pod that has many uploads, whose own tags say nothing of them. */
+  ofUpload(id: string): Telemetry;
 }
 
 export const NO_TELEMETRY: Telemetry = {
@@ -25,6 +28,7 @@ export const NO_TELEMETRY: Telemetry = {
   pendingCommitted: () => undefined,
   runFinished: () => undefined,
   flush: async () => undefined,
+  ofUpload: () => NO_TELEMETRY,
 };
 
 export async function createTelemetry(enabled: boolean): Promise<Telemetry> {
@@ -35,19 +39,26 @@ export async function createTelemetry(enabled: boolean): Promise<Telemetry> {
     logInjection: false,
     plugins: false,
   });
+  return describeBy(tracer, {});
+}
+
+function describeBy(tracer: Tracer, own: Record<string, string>): Telemetry {
   const { dogstatsd } = tracer;
   function countRecords({ succeeded, failed, duplicate, codes }: RecordCounts): void {
     for (const [status, count] of Object.entries({ succeeded, failed, duplicate })) {
-      if (count > 0) dogstatsd.increment('batch_upload.records.processed', count, { status });
+      if (count > 0) dogstatsd.increment('batch_upload.records.processed', count, { ...own, status });
     }
     for (const { code, count } of codes) {
-      if (code !== DUPLICATE_CODE) dogstatsd.increment('batch_upload.records.failed', count, { error_code: code });
+      if (code !== DUPLICATE_CODE)
+        dogstatsd.increment('batch_upload.records.failed', count, { ...own, error_code: code });
     }
   }
   return {
     async traceChunks(chunks, work) {
       const spans = chunks.map(({ number, recordCount }) =>
-        tracer.startSpan('batch_upload.process_chunk', { tags: { chunk_number: number, record_count: recordCount } }),
+        tracer.startSpan('batch_upload.process_chunk', {
+          tags: { ...own, chunk_number: number, record_count: recordCount },
+        }),
       );
       try {
         return await work();
@@ -60,11 +71,12 @@ export async function createTelemetry(enabled: boolean): Promise<Telemetry> {
     },
     chunkCommitted: (result) => {
       countRecords(result);
-      dogstatsd.histogram('batch_upload.chunk.duration_ms', result.durationMs);
-      dogstatsd.gauge('batch_upload.chunk.size', result.records);
+      dogstatsd.histogram('batch_upload.chunk.duration_ms', result.durationMs, own);
+      dogstatsd.gauge('batch_upload.chunk.size', result.records, own);
     },
     pendingCommitted: countRecords,
-    runFinished: (durationMs) => dogstatsd.histogram('batch_upload.processing.duration', durationMs),
+    runFinished: (durationMs) => dogstatsd.histogram('batch_upload.processing.duration', durationMs, own),
     flush: async () => dogstatsd.flush(),
+    ofUpload: (upload) => describeBy(tracer, { upload }),
   };
 }

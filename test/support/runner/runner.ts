@@ -49,7 +49,7 @@ export interface RunnerBench extends AsyncDisposable {
   runRelease(folder: string, ...args: Parameters<RunnerBench['run']>): Promise<RunnerResult>;
 }
 
-type Command = 'plan' | 'process' | 'cleanup';
+type Command = 'plan' | 'process' | 'cleanup' | 'pool';
 
 export interface OpenOptions {
   schema?: RecordSchemaSpec;
