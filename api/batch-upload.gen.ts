@@ -917,6 +917,10 @@ export interface BatchUploadStatus {
    */
   progress?: string;
   /**
+   * pod is the name of the warm pod that has planned and loaded the upload, or had it last. Warm pods load small uploads one after the other; an upload that had Jobs of its own has no such field.
+   */
+  pod?: string;
+  /**
    * recordsPerSecond is the number of records processed per second: lately while the upload runs, and on average once the upload is Complete.
    */
   recordsPerSecond?: number;

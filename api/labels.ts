@@ -3,11 +3,11 @@
 export const LABELS = {
   /** The label of every Job and pod of the operator, by which the caches select them. */
   managedBy: 'app.kubernetes.io/managed-by',
-  /** The metadata.uid of the BatchUpload. */
+  /** The metadata.uid of the BatchUpload; of a Job or pod that serves many uploads, the id of its pool. */
   uid: 'batchupload.dev/uid',
   /** The metadata.name of the BatchUpload, where the name is a valid label value; only people read this label. */
   name: 'batchupload.dev/name',
-  /** The kind of the Job: `plan`, `process` or `cleanup`. */
+  /** The kind of the Job: `plan`, `process`, `cleanup` or `pool`. */
   kind: 'batchupload.dev/kind',
   /** The attempt of the upload for which the Job works. */
   attempt: 'batchupload.dev/attempt',

@@ -8,6 +8,18 @@ export function jobName(uploadUid: string, kind: JobKind, attempt: number): stri
   return `${uploadUid}-${kind}-${attempt}`;
 }
 
+/** The beginning of the ids of pools, which no uid of an upload has. */
+const POOL = 'pool-';
+
+/** @param hash identifies what all pods of the pool have in common: 16 hexadecimal digits. */
+export function poolId(hash: string): string {
+  return `${POOL}${hash}`;
+}
+
+export function isPoolId(id: string): boolean {
+  return id.startsWith(POOL);
+}
+
 export function databaseSecretName(spec: Pick<BatchUploadSpec, 'target'>): string {
   return spec.target?.databaseSecretRef.name ?? DEFAULT_NAMES.databaseSecret;
 }

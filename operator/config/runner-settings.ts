@@ -16,6 +16,14 @@ export interface RunnerResources {
 /** An upload, or the chart for all uploads, says by this what its pods have besides. */
 export type AskedPodTemplate = NonNullable<BatchUploadSpec['podTemplate']>;
 
+/** Pods that load small uploads one after the other. */
+export interface WarmPodSettings {
+  /** The most pods of one pool; 0: every upload has a Job of its own. */
+  max: number;
+  /** Time for which a pod without an upload waits for another one. */
+  idleSeconds: number;
+}
+
 /** What the Job builders need besides the upload. */
 export interface RunnerSettings {
   image: string;
@@ -28,6 +36,7 @@ export interface RunnerSettings {
   serviceAccountNames: string[];
   /** Time for which finished Jobs and their logs are kept. */
   jobTtlSeconds: number;
+  warmPods: WarmPodSettings;
   inlineLimitBytes: number;
   retrySeconds: number;
   maxRecordBytes: number;
@@ -62,6 +71,13 @@ export const RUNNER_ENV = {
    * when absent. The chart sets the variable from its value `uploads.serviceAccountNames`.
    */
   serviceAccounts: 'BATCH_UPLOAD_SERVICE_ACCOUNTS',
+  /**
+   * The most warm pods of a pool: pods that load the small uploads of a namespace one after the other. With 0 every upload has
+   * a Job of its own; 0 when absent. The chart sets the variable from its value `uploads.warmPods.max`.
+   */
+  warmPods: 'BATCH_UPLOAD_WARM_PODS',
+  /** The time for which a warm pod waits for another upload before it ends, in seconds; 10 when absent. */
+  warmPodIdle: 'BATCH_UPLOAD_WARM_POD_IDLE_SECONDS',
   /** The time for which finished Jobs and their logs are kept, in seconds; 3600 when absent. */
   jobTtl: 'BATCH_UPLOAD_JOB_TTL_SECONDS',
 } as const;
@@ -96,6 +112,10 @@ export function readRunnerSettings(env: NodeJS.ProcessEnv): RunnerSettings {
     podTemplate: podTemplate(env),
     serviceAccountNames: [DEFAULT_NAMES.serviceAccount, ...list(env, names.serviceAccounts, [])],
     jobTtlSeconds: integer(env, names.jobTtl, 3600),
+    warmPods: {
+      max: integer(env, names.warmPods, 0),
+      idleSeconds: positive(env, names.warmPodIdle, DEFAULTS.poolIdleSeconds),
+    },
     inlineLimitBytes: integer(env, ENV.inlineLimitBytes, DEFAULTS.inlineLimitBytes),
     allowedEndpoints: list(env, ENV.allowedEndpoints, []),
     retrySeconds: integer(env, ENV.retrySeconds, DEFAULTS.retrySeconds),

@@ -1,4 +1,5 @@
 /** Carries out the actions of a decision, one after the other. Every action can be repeated. */
+import type { ClientBase } from 'pg';
 import { isTrue } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
 import { ANNOTATIONS } from '#api/labels.ts';
@@ -6,10 +7,12 @@ import type { RunnerCommand } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import { isAlreadyExists, isNotFound, KubeError } from '#kube/errors.ts';
+import { keyOf } from '#kube/object-cache.ts';
 import { JOBS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { UploadProgress } from '#ledger/types.ts';
+import { assignUpload, loseClaim, withdrawUpload } from '#ledger/uploads/assignments.ts';
 import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
 import { countActiveTime } from '#ledger/uploads/count-active-time.ts';
 import { completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
@@ -23,6 +26,7 @@ import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { type AcceptInput, acceptUpload, explainFault } from './accept-upload.ts';
 import type { ReachPoint } from './fault-point.ts';
 import { nameTaken } from './job-policy.ts';
+import type { WarmPods } from './pool/warm-pods.ts';
 import type { Action, JobView, Outcome } from './types.ts';
 
 export interface ApplyDeps {
@@ -33,6 +37,7 @@ export interface ApplyDeps {
   reachPoint: ReachPoint;
   findMigrator: (namespace: string) => AcceptInput['findMigrator'];
   findServiceAccount: (namespace: string) => Promise<string | null>;
+  warmPods: Pick<WarmPods, 'keep' | 'start' | 'excuse' | 'find'>;
 }
 
 export interface ApplyInput {
@@ -66,6 +71,16 @@ async function applyAction(deps: ApplyDeps, input: ApplyInput, action: Action): 
       return accept(deps, input, action);
     case 'createJob':
       return createJob(deps, input, action);
+    case 'assign':
+      return assign(deps, input, action);
+    case 'startPods':
+      await deps.warmPods.start(action.pool, input.signal);
+      return { type: 'done' };
+    case 'loseClaim':
+      deps.warmPods.excuse(action.pool, action.pod);
+      return changeAssignment(input, (client, id) => loseClaim(client, { id, ...action }));
+    case 'withdraw':
+      return withdraw(deps, input, action);
     case 'deleteJob':
       return deleteJob(deps, input, action);
     case 'setParallelism':
@@ -140,6 +155,45 @@ async function createJob(
     if (isAlreadyExists(error)) return adopt(deps, job, { uid, onCreate, signal });
     return refused(error, kind) ?? Promise.reject(error);
   }
+}
+
+async function assign(
+  { warmPods, log }: ApplyDeps,
+  { upload, database, row, signal }: ApplyInput,
+  { pool }: Extract<Action, { type: 'assign' }>,
+): Promise<Outcome> {
+  const { uid: id, namespace, name } = upload.metadata;
+  const { parallelism } = upload.spec;
+  const assigned = { id, attempt: row!.attempt, pool: pool.id, parallelism };
+  await database!.run((client) => assignUpload(client, assigned));
+  log.debug({ namespace, upload: name, pool: pool.id }, 'assigned an upload to a pool');
+  warmPods.keep(keyOf(upload), { pool: pool.id, namespace, pod: null, place: database!.place });
+  await warmPods.start(pool, signal);
+  return { type: 'done' };
+}
+
+/** A pod may have claimed the upload since the upload was observed. */
+async function withdraw(
+  deps: ApplyDeps,
+  input: ApplyInput,
+  { alsoClaimed }: Extract<Action, { type: 'withdraw' }>,
+): Promise<Outcome> {
+  const { upload, database, row } = input;
+  const { uid: id, namespace } = upload.metadata;
+  const { attempt } = row!;
+  const pod = await database!.run((client) => withdrawUpload(client, { id, attempt, alsoClaimed }));
+  const job = deps.warmPods.find(namespace, pod)?.job;
+  const because = 'the pod has an upload that was taken out of its pool';
+  if (job && !job.deleting) await deleteJob(deps, input, { type: 'deleteJob', job, because, recreated: 0 });
+  return { type: 'again' };
+}
+
+async function changeAssignment(
+  { upload, database }: ApplyInput,
+  change: (client: ClientBase, id: string) => Promise<void>,
+): Promise<Outcome> {
+  await database!.run((client) => change(client, upload.metadata.uid));
+  return { type: 'again' };
 }
 
 /**

@@ -20,6 +20,8 @@ import { type CloseDeps, closeDeleted, type DeletedUpload, sweep, toDeletedUploa
 import { createFaultPoints } from './fault-point.ts';
 import { isLoading, uploadUidOf, viewAllJobs } from './job-view.ts';
 import { createLedgerCounters, type Metrics } from './metrics.ts';
+import { createPoolFinder } from './pool/find-pool.ts';
+import { WarmPods } from './pool/warm-pods.ts';
 import { endingRequest, recountRequest } from './queue/ask-for-turn.ts';
 import { UploadTurns } from './queue/upload-turns.ts';
 import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
@@ -90,16 +92,27 @@ export function createController(deps: ControllerDeps): Controller {
     const findMigrator = createMigratorFinder(client);
     const base = { client, caches, databases, config, clock, log, clusterId, reachPoint };
     const shared = { ...base, findMigrator };
+    const findServiceAccount = createServiceAccountFinder(client, clock);
+    const warmPods: WarmPods = new WarmPods({
+      ...{ client, caches, clock, log },
+      max: config.runner.warmPods.max,
+      graceMs: config.stuckPodGraceMs,
+      enqueue: (key) => queue.add(key),
+      onEnd: () => turns.noticeEnd(),
+    });
     const turns = new UploadTurns({
       limits: config.limits,
       clock,
       countPools: (place) => databases.countAt(place),
+      countIdlePods: (place, asking) => warmPods.countIdle(place, asking),
       countPods: ({ namespace, uid }) => caches.podsOf(uid).filter((pod) => isLoading(pod, { namespace, uid })).length,
       onTurn: (key) => queue.add(key),
     });
     recountUploads(turns, caches);
+    noticePools(warmPods, caches);
     const reconcileDeps: ReconcileDeps = {
       turns,
+      warmPods,
       ...shared,
       settings: config.runner,
       events: deps.events,
@@ -108,7 +121,8 @@ export function createController(deps: ControllerDeps): Controller {
       metrics,
       statusFit: createStatusFit({ clock, log }),
       enqueue: (key) => queue.add(key),
-      findServiceAccount: createServiceAccountFinder(client, clock),
+      findServiceAccount,
+      findPool: createPoolFinder({ client, clock, settings: config.runner, clusterId, findServiceAccount }),
     };
     const onWentBack = (upload: BatchUpload) => {
       const key = keyOf(upload);
@@ -133,6 +147,7 @@ export function createController(deps: ControllerDeps): Controller {
           run: (end) => schemaQueue.run({ workers: SCHEMA_WORKERS, signal: end, process: processSchema }),
         },
         { name: 'the sweep', run: (end) => sweepNowAndThen(closeDeps, { clock, intervalMs, signal: end }) },
+        { name: 'the care of warm pods', run: (end) => tidyNowAndThen(warmPods, { clock, log, signal: end }) },
         { name: 'the care of connections', run: (end) => closeUnusedNowAndThen(databases, { clock, signal: end }) },
       ],
       signal,
@@ -171,6 +186,16 @@ function recountUploads(turns: UploadTurns, caches: Caches): void {
     const request = isFinal(upload) ? null : recountRequest(upload, jobs);
     if (request) turns.recount(request);
     else turns.recountEnding(endingRequest(upload));
+  }
+}
+
+/** Tells the account of warm pods of every change of their Jobs and pods, and of those that there are. */
+function noticePools(warmPods: WarmPods, caches: Caches): void {
+  const notice = (object: Job | Pod) => warmPods.notice(object);
+  for (const { jobs, pods } of caches.namespaces.values()) {
+    for (const job of jobs.values()) warmPods.recount(job);
+    jobs.subscribe({ onAdd: notice, onUpdate: notice, onDelete: notice });
+    pods.subscribe({ onAdd: notice, onUpdate: notice, onDelete: notice });
   }
 }
 
@@ -289,6 +314,7 @@ function createProcess({
     if (!upload) {
       memories.forget(key);
       reconcileDeps.turns.release(key);
+      reconcileDeps.warmPods.release(key);
     }
     return undefined;
   };
@@ -317,6 +343,16 @@ async function sweepNowAndThen(
     });
     if (closed > 0) deps.log.info({ closed }, 'closed the ledger rows of deleted uploads');
     await sleep(clock, intervalMs, signal);
+  }
+}
+
+async function tidyNowAndThen(
+  warmPods: WarmPods,
+  { clock, log, signal }: { clock: Clock; log: Logger; signal: AbortSignal },
+): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(clock, 30_000, signal);
+    await warmPods.tidy(signal).catch((err) => log.warn({ err }, 'warm pods that do not start could not be deleted'));
   }
 }
 

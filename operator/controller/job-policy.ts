@@ -8,6 +8,7 @@ import { count } from '#common/text.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { podsOfLoad, sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
 import { explainFailure } from './failure-policy.ts';
+import { planInPool } from './pool/pool-policy.ts';
 import type { Action, JobView, Observed } from './types.ts';
 
 export interface JobPlan {
@@ -31,7 +32,7 @@ export function neededKind(row: UploadProgress): RunnerCommand {
 export function planJob(observed: Observed, row: UploadProgress): JobPlan {
   const kind = neededKind(row);
   const job = observed.jobs[kind];
-  if (job === null) return planMissing(observed, kind);
+  if (job === null) return (kind === 'plan' ? planInPool(observed, row) : null) ?? planMissing(observed, kind);
   if (!job.owned) return { ...NOTHING, degraded: nameTaken(job), requeueAfterMs: observed.waitingMs };
   // The Job's last watch event puts the upload into the queue again.
   if (job.deleting) return NOTHING;

@@ -54,12 +54,19 @@ export function haltRunning(observed: Observed, view: View & { row: UploadProgre
 
 /** @param row null where the ledger has no row or cannot be read: the Jobs are deleted in any case. */
 export function suspendUpload(observed: Observed, row: UploadProgress | null): Decision {
-  const { allJobs, endingPods } = observed;
-  const deletions = unfinishedJobs(allJobs).map(
+  const { allJobs, endingPods, warmPod } = observed;
+  // A warm pod has one upload at a time. Another one goes on with those that wait.
+  const warmJob = warmPod?.job?.deleting === false ? [warmPod.job] : [];
+  const deletions = [...unfinishedJobs(allJobs), ...warmJob].map(
     (job): Action => ({ type: 'deleteJob', job, because: 'the upload is suspended', recreated: 0 }),
   );
+  const isOpen = row?.assignment?.state === 'Waiting' || row?.assignment?.state === 'Claimed';
   return {
-    actions: [...deletions, ...(row ? countTime(observed, row).actions : [])],
+    actions: [
+      ...deletions,
+      ...(isOpen ? [{ type: 'withdraw', alsoClaimed: true } as const] : []),
+      ...(row ? countTime(observed, row).actions : []),
+    ],
     view: { kind: 'suspended', row, endingPods },
     degraded: null,
     requeueAfterMs: null,

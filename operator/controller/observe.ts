@@ -9,7 +9,7 @@ import type { UploadExplanation } from '#api/explanation.ts';
 import { databaseSecretName, jobName, s3SecretName } from '#api/names.ts';
 import type { Clock } from '#common/clock.ts';
 import { Fault } from '#common/faults.ts';
-import type { RunnerCommand } from '#common/job-contract.ts';
+import { MOST_BYTES_OF_A_POOL, type RunnerCommand } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import { EVENTS } from '#kube/resource-types.ts';
@@ -30,6 +30,8 @@ import type { Caches } from './caches.ts';
 import { showColumns } from './columns-policy.ts';
 import { neededKind } from './job-policy.ts';
 import { isPodOf, isUnfinished, viewAllJobs, viewJob, viewPod } from './job-view.ts';
+import type { FindPool } from './pool/find-pool.ts';
+import type { WarmPods } from './pool/warm-pods.ts';
 import { nextRate } from './progress-policy.ts';
 import { countDisruptions, lastCreation, lookAt } from './sightings.ts';
 import { hasNoPods } from './stuck-pod-policy.ts';
@@ -44,6 +46,8 @@ export interface ObserveDeps {
   /** Says whether the namespace is being deleted. */
   clock: Clock;
   log: Logger;
+  findPool: FindPool;
+  warmPods: Pick<WarmPods, 'view' | 'find'>;
 }
 
 export interface ObserveInput {
@@ -99,17 +103,22 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const failedSince = row === null ? memory.failedSince : sinceFailure(row, memory, clock);
   const views = viewJobs(deps, upload, row?.attempt ?? 1);
   const ownJobs = new Set([views.plan, views.process].flatMap((job) => (job?.owned ? [job.uid] : [])));
+  const warmPod = deps.warmPods.find(namespace, claimingPod(deps, upload, row));
   const podViews = caches.podsOf(uid).flatMap((pod) => (isPodOf(pod, namespace, ownJobs) ? [viewPod(pod)] : []));
+  if (warmPod) podViews.push(warmPod.pod);
   const at = clock.monotonic();
   const { jobs, pods, seen } = lookAt(views, podViews, { memory, at });
   const disruptions = countDisruptions(podViews, { memory, at });
   const { name } = upload.spec.schemaRef;
   const now = clock.now();
   const creation = row ? await observeCreation(deps, input, { row, jobs, pods }) : null;
-  const works = jobs.plan?.active || jobs.process?.active;
+  const works = jobs.plan?.active || jobs.process?.active || warmPod;
   const { still, waits } = await observeWaits(deps, memory, { database, row: works ? row : null });
   const topErrors = database && row ? await observeTopErrors(clock, memory, { database, row }) : null;
   const columns = database && row ? await observeColumns(input, { database, row }) : memory.columns;
+  const refusedAccount = checkServiceAccount(upload.spec, config.runner.serviceAccountNames);
+  const isPoolable = row !== null && refusedAccount === null && mayBePooled(row, jobs, memory);
+  const pool = isPoolable ? await deps.findPool(upload, input.signal) : null;
   return {
     database,
     observed: {
@@ -119,7 +128,10 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       schema: ledger.state === 'absent' ? (caches.schemas.get(`${namespace}/${name}`)?.spec ?? null) : null,
       jobs,
       pods,
-      endingPods: caches.podsOf(uid).filter((pod) => isUnfinished(pod, namespace)).length,
+      pool: pool && deps.warmPods.view(pool),
+      warmPod,
+      endingPods:
+        caches.podsOf(uid).filter((pod) => isUnfinished(pod, namespace)).length + countEndingWarm(deps, upload, row),
       allJobs: viewAllJobs(caches.jobsOf(uid), uid),
       isTerminating: caches.isTerminating(namespace),
       creationRefused: creation?.message ?? null,
@@ -132,7 +144,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       recordsPerSecond: rate?.perSecond ?? null,
       topErrors: topErrors?.list ?? [],
       columns,
-      refusedAccount: checkServiceAccount(upload.spec, config.runner.serviceAccountNames),
+      refusedAccount,
       settings: noteSettings({ upload, settings: config.runner }),
       stuckPodGraceMs: config.stuckPodGraceMs,
       waitingMs: config.waitingMs,
@@ -150,6 +162,32 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       creationRefused: creation ?? memory.creationRefused,
     },
   };
+}
+
+/** An upload that has had a Job keeps to Jobs, and so does a file that is known to be large or to be copied. */
+function mayBePooled(row: UploadProgress, jobs: JobViews, { created, recreated }: Readonly<UploadMemory>): boolean {
+  const isRunning = row.status === 'Planning' || row.status === 'Processing';
+  const isSmall = (row.sizeBytes ?? 0) <= MOST_BYTES_OF_A_POOL && row.workBucket === null;
+  const hadJob = jobs.plan !== null || created !== null || recreated > 0;
+  return isRunning && isSmall && !hadJob && neededKind(row) === 'plan';
+}
+
+/** The pod that had an upload until this was taken from it. */
+function countEndingWarm({ warmPods }: ObserveDeps, { metadata }: BatchUpload, row: UploadProgress | null): number {
+  const assignment = row?.assignment;
+  const withdrawn = assignment?.state === 'Returned' ? warmPods.find(metadata.namespace, assignment.pod) : null;
+  return withdrawn?.pod.deleting || withdrawn?.job?.deleting ? 1 : 0;
+}
+
+/** Without the ledger, the status says which pod had the upload last. */
+function claimingPod(
+  { caches }: ObserveDeps,
+  { status, metadata }: BatchUpload,
+  row: UploadProgress | null,
+): string | null | undefined {
+  if (row) return row.assignment?.state === 'Claimed' ? row.assignment.pod : null;
+  if (caches.jobsOf(metadata.uid).length > 0) return null;
+  return status?.phase === 'Planning' || status?.phase === 'Processing' ? status.pod : null;
 }
 
 /** A database that is always slow would otherwise be said to be in order and held up by turns. */

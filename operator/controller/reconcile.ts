@@ -17,6 +17,7 @@ import { unexpiredJobs, unfinishedJobs } from './job-policy.ts';
 import { viewAllJobs } from './job-view.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
 import { type ObserveDeps, observe } from './observe.ts';
+import type { WarmPods } from './pool/warm-pods.ts';
 import { progressSpacingMs } from './progress-policy.ts';
 import { askForTurn } from './queue/ask-for-turn.ts';
 import type { UploadTurns } from './queue/upload-turns.ts';
@@ -36,6 +37,7 @@ export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   metrics: Pick<Metrics, 'duration'>;
   statusFit: StatusFit;
   turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther'>;
+  warmPods: Pick<WarmPods, 'keep' | 'release' | 'succeeded' | 'excuse' | 'start' | 'view' | 'find'>;
 }
 
 type StatusClient = Pick<KubeClient, 'applyStatus'>;
@@ -181,6 +183,7 @@ async function work(
     const input = { upload: current, memory, watchDatabase: watch, reread: round > 1, signal };
     const { observed: seen, database, remember } = await observe(deps, input);
     Object.assign(memory, remember);
+    noteAssignment(deps, { key, seen, database });
     const turn = askForTurn(deps.turns, { key, seen, database });
     if (turn.type === 'unknown') return undefined;
     const observed: Observed = { ...seen, turn };
@@ -207,6 +210,25 @@ async function work(
     await stopSaying();
     return finish(deps, { key, memory, observed, decision: amend(decision, outcomes, observed), signal });
   }
+}
+
+function noteAssignment(
+  { warmPods }: Pick<ReconcileDeps, 'warmPods'>,
+  { key, seen, database }: { key: string; seen: Omit<Observed, 'turn'>; database: Database | null },
+): void {
+  const { ledger, upload } = seen;
+  // An upload whose ledger cannot be read stays where it is.
+  if (ledger.state !== 'row') return;
+  const { assignment, status } = ledger.row;
+  const isOpen = assignment?.state === 'Waiting' || assignment?.state === 'Claimed';
+  if (status === 'Complete' && assignment?.state === 'Ended') warmPods.succeeded(assignment.pool);
+  if (!isOpen || (status !== 'Planning' && status !== 'Processing')) {
+    warmPods.release(key);
+    return;
+  }
+  const pod = assignment.state === 'Claimed' ? assignment.pod : null;
+  const { namespace } = upload.metadata;
+  warmPods.keep(key, { pool: assignment.pool, namespace, pod, place: database?.place ?? null });
 }
 
 /** The decision with those outcomes of its actions that the status has to show. */
@@ -389,6 +411,7 @@ export async function tidyUp(
 ): Promise<ProcessResult> {
   const { uid } = upload.metadata;
   deps.turns.release(key);
+  deps.warmPods.release(key);
   const jobs = viewAllJobs(deps.caches.jobsOf(uid), uid);
   const ignore = () => undefined;
   const { parallelism } = upload.spec;

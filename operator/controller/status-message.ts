@@ -6,6 +6,8 @@ import { neededKind } from './job-policy.ts';
 import type { Wait } from './queue/turn-policy.ts';
 import type { Decision, Observed, View } from './types.ts';
 
+const WAITS_FOR_POD = 'Waiting for a warm pod, which loads small uploads one after the other.';
+
 /** The message of the status: the most important fact at the moment. */
 export function describeMessage(
   input: Pick<Observed, 'upload' | 'jobs'> & Pick<Decision, 'view' | 'degraded'>,
@@ -21,11 +23,11 @@ export function describeMessage(
     case 'unobserved':
       return upload.status?.message ?? '';
     case 'planning':
-      return 'Reading the file once to find its records.';
+      return view.row.assignment?.state === 'Waiting' ? WAITS_FOR_POD : 'Reading the file once to find its records.';
     case 'queued':
       return describeQueued(view.row);
     case 'processing':
-      return describeProcessing(view.row);
+      return view.row.assignment?.state === 'Waiting' ? WAITS_FOR_POD : describeProcessing(view.row);
     case 'waitingForTurn':
       return describeWait(view.wait);
     case 'suspended':

@@ -75,6 +75,7 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
     phase: describePhase(view, previous),
     startTime,
     ...describeRow(row, input),
+    ...(row.assignment?.pod ? { pod: cutText(row.assignment.pod, 253) } : {}),
     ...(ended ? { completionTime: isoSeconds(row.completedAt?.getTime() ?? now) } : {}),
   };
 }
@@ -138,7 +139,9 @@ function describeRow(row: UploadProgress, input: StatusInput): Partial<BatchUplo
 function countSessions({ jobs, view }: StatusInput): number {
   if (view.kind === 'complete' || view.kind === 'failed') return 0;
   const sessions = [jobs.plan, jobs.process].map((job) => (job?.owned ? job.active * job.sessionsPerPod : 0));
-  return sessions.reduce((sum, each) => sum + each, 0);
+  // A warm pod has one session.
+  const warm = 'row' in view && view.row?.assignment?.state === 'Claimed' ? 1 : 0;
+  return sessions.reduce((sum, each) => sum + each, warm);
 }
 
 function describeFormat({ format }: UploadProgress): NonNullable<BatchUploadStatus['source']> {

@@ -5,7 +5,9 @@ import type { RunnerCommand } from '#common/job-contract.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import type { SessionWait } from '#ledger/uploads/find-waits.ts';
+import type { PoolPlan } from '#operator/jobs/pool-job.ts';
 import type { ShownColumns } from './columns-policy.ts';
+import type { PoolView, WarmPod } from './pool/warm-pods.ts';
 import type { Wait } from './queue/turn-policy.ts';
 import type { Turn } from './queue/upload-turns.ts';
 
@@ -91,6 +93,10 @@ export interface Observed {
   schema: RecordSchemaSpec | null;
   jobs: JobViews<Seen<JobView>>;
   pods: Seen<PodView>[];
+  /** The pool of warm pods that can serve the upload; null where the upload needs a Job of its own. */
+  pool: PoolView | null;
+  /** The warm pod that has claimed the upload, and its Job; null where none has, or it has ended. */
+  warmPod: WarmPod | null;
   /** The number of the upload's pods that have not ended, also of Jobs that are deleted. */
   endingPods: number;
   /** The Jobs of every attempt, also of those of which nothing is known without the ledger. */
@@ -141,6 +147,13 @@ export type Action =
   /** Verify the database and open the ledger row. */
   | { type: 'accept'; schema: RecordSchemaSpec }
   | { type: 'createJob'; kind: RunnerCommand; recreated: number }
+  /** Let the warm pods of a pool have the upload. */
+  | { type: 'assign'; pool: PoolPlan }
+  | { type: 'startPods'; pool: PoolPlan }
+  /** The warm pod that had the upload has ended. */
+  | { type: 'loseClaim'; pool: string; attempt: number; pod: string }
+  /** Take the upload out of its pool: it gets a Job of its own. `alsoClaimed`: and stop the pod that has it. */
+  | { type: 'withdraw'; alsoClaimed: boolean }
   /** `recreated` is the number of earlier Jobs that the next one notes. */
   | { type: 'deleteJob'; job: JobView; because: string; recreated: number }
   /** `completions` is null where the Job keeps its own. */

@@ -113,12 +113,32 @@ export function commonJobSpec(): Pick<
   };
 }
 
+/** The pods of an upload's own Job. */
 export function podTemplate(input: JobInput, kind: JobKind): PodTemplate {
-  const { upload, attempt, settings, serviceAccount } = input;
+  const { upload, attempt, parallelism } = input;
+  return buildPodTemplate(input, {
+    kind,
+    labels: labelsOf(upload, kind, attempt),
+    values: {
+      [ENV.uploadId]: upload.metadata.uid,
+      [ENV.attempt]: String(attempt),
+      [ENV.parallelism]: String(parallelism),
+    },
+  });
+}
+
+/** What pods have, whatever uploads they work for. */
+export type PodInput = Pick<JobInput, 'upload' | 'settings' | 'serviceAccount'>;
+
+export function buildPodTemplate(
+  input: PodInput,
+  own: { kind: JobKind; labels: Record<string, string>; values: Record<string, string> },
+): PodTemplate {
+  const { settings, serviceAccount } = input;
   const { labels, annotations, resources, spec } = mergePodTemplate(input);
   return {
     metadata: {
-      labels: { ...labels, ...labelsOf(upload, kind, attempt) },
+      labels: { ...labels, ...own.labels },
       ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
     },
     spec: {
@@ -144,8 +164,8 @@ export function podTemplate(input: JobInput, kind: JobKind): PodTemplate {
           name: CONTAINER,
           image: settings.image,
           imagePullPolicy: settings.imagePullPolicy,
-          command: ['job-runner', kind],
-          env: environment(input, resources),
+          command: ['job-runner', own.kind],
+          env: environment(input, own.values, resources),
           resources,
           securityContext: {
             allowPrivilegeEscalation: false,
@@ -163,18 +183,16 @@ export function podTemplate(input: JobInput, kind: JobKind): PodTemplate {
 }
 
 function environment(
-  { upload, attempt, parallelism, settings }: JobInput,
+  { upload, settings }: PodInput,
+  own: Record<string, string>,
   { limits }: MergedPodTemplate['resources'],
 ): EnvVar[] {
-  const { namespace, uid } = upload.metadata;
   const { spec } = upload;
   const database = databaseSecretName(spec);
   const s3 = s3SecretName(spec);
   const values: Record<string, string> = {
-    [ENV.uploadId]: uid,
-    [ENV.attempt]: String(attempt),
-    [ENV.namespace]: namespace,
-    [ENV.parallelism]: String(parallelism),
+    ...own,
+    [ENV.namespace]: upload.metadata.namespace,
     ...(settings.inlineLimitBytes < DEFAULTS.inlineLimitBytes
       ? { [ENV.inlineLimitBytes]: String(settings.inlineLimitBytes) }
       : {}),

@@ -1,6 +1,7 @@
 /** Asks for an upload's turn, from what is observed of the upload. */
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Database } from '#ledger/client/database.ts';
+import { isPooled } from '#operator/controller/pool/pool-policy.ts';
 import type { JobView, Observed } from '#operator/controller/types.ts';
 import type { Turn, TurnRequest, UploadTurns } from './upload-turns.ts';
 
@@ -25,8 +26,12 @@ export function askForTurn(
     turns.release(key);
     return FREE;
   }
-  const holds = sessionsOf(Object.values(jobs));
-  return turns.ask({ ...describe(upload), database: database?.place ?? null, holds, lends: hasNoPod(seen) });
+  // A warm pod has one session. An upload that is assigned to a pool has had its turn.
+  const pooled = isPooled(seen, ledger.row);
+  const holds = sessionsOf(Object.values(jobs)) || (pooled && ledger.row.assignment !== null ? 1 : 0);
+  const request = { ...describe(upload), database: database?.place ?? null, holds, lends: hasNoPod(seen) };
+  const pool = ledger.row.assignment?.pool ?? seen.pool?.plan.id ?? null;
+  return turns.ask(pooled ? { ...request, wanted: 1, pool } : request);
 }
 
 /** Something keeps the upload from having pods for longer than a start takes. */
@@ -41,7 +46,8 @@ function hasNoPod({ pods, jobs, stuckPodGraceMs }: Omit<Observed, 'turn'>): bool
 export function recountRequest(upload: BatchUpload, jobs: readonly JobView[]): TurnRequest | null {
   const { status, spec } = upload;
   const isAtWork = status?.phase === 'Planning' || status?.phase === 'Processing';
-  const holds = sessionsOf(jobs) || (isAtWork ? spec.parallelism : 0);
+  const isPooledAtWork = status?.pod !== undefined;
+  const holds = sessionsOf(jobs) || (isAtWork ? (isPooledAtWork ? 1 : spec.parallelism) : 0);
   return holds === 0 ? null : { ...describe(upload), database: null, holds, lends: false };
 }
 
@@ -53,7 +59,7 @@ export function endingRequest(upload: BatchUpload): TurnRequest {
 function describe({ metadata, spec }: BatchUpload): Omit<TurnRequest, 'database' | 'holds' | 'lends'> {
   const { namespace, name, uid, creationTimestamp } = metadata;
   const createdAt = Date.parse(creationTimestamp ?? '') || 0;
-  return { key: `${namespace}/${name}`, uid, namespace, wanted: spec.parallelism, priority: 0, createdAt };
+  return { key: `${namespace}/${name}`, uid, namespace, pool: null, wanted: spec.parallelism, priority: 0, createdAt };
 }
 
 /** The sessions that the pods of an upload's Job have; 0 without a Job. */

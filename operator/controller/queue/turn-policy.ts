@@ -21,6 +21,8 @@ export interface Candidate {
   namespace: string;
   /** Identifies the database; null while nobody knows it, as after a start of the operator. */
   database: string | null;
+  /** The pool whose warm pods load the upload; null: the upload has Jobs of its own. */
+  pool: string | null;
   /** Sessions that the upload asks for (spec.parallelism). */
   wanted: number;
   /** Sessions that the upload has; 0: it waits. */
@@ -39,6 +41,8 @@ export interface Bounds {
   limits: Limits;
   /** The number of users by whom the operator is connected to a database; each of them has connections of its own. */
   countPools: (database: string) => number;
+  /** The number of warm pods that are connected to a database and have no upload, without those of the pool that asks. */
+  countIdlePods: (database: string, asking: string | null) => number;
 }
 
 /** What a waiting upload waits for. */
@@ -60,6 +64,7 @@ export interface Turns {
 
 interface Usage {
   scope: Wait['scope'];
+  name: string;
   limit: DatabaseLimit;
   uploads: number;
   sessions: number;
@@ -170,31 +175,33 @@ class Usages {
   findRoom(candidate: Candidate): number | Wait {
     const usages = this.#usagesOf(candidate);
     const blocked = usages.find(({ full }) => full !== null);
-    if (blocked) return this.#wait(blocked, blocked.full!.limit);
+    if (blocked) return this.#wait(blocked, blocked.full!.limit, candidate);
     const sessions = Math.min(...usages.map((usage) => mostSessions(candidate.wanted, usage)));
     for (const usage of usages) {
-      const limit = findFull(this.#whole(usage), sessions);
-      if (limit !== null) return this.#wait(usage, limit);
+      const limit = findFull(this.#whole(usage, candidate), sessions);
+      if (limit !== null) return this.#wait(usage, limit, candidate);
     }
     return sessions;
   }
 
-  #wait(usage: Usage, limit: LimitName): Wait {
+  #wait(usage: Usage, limit: LimitName, candidate: Candidate): Wait {
     const { scope } = usage;
     usage.full ??= { limit, ahead: 0 };
     const ahead = usage.full.ahead;
     usage.full.ahead += 1;
-    return { scope, limit, max: usage.limit[limit]!, used: usedOf(this.#whole(usage), limit), ahead };
+    return { scope, limit, max: usage.limit[limit]!, used: usedOf(this.#whole(usage, candidate), limit), ahead };
   }
 
-  #whole(usage: Usage): Usage {
+  /** What is in use, as a candidate sees it. */
+  #whole(usage: Usage, { pool }: Candidate): Usage {
     if (usage.scope !== 'database') return usage;
     const { uploads, sessions, connections } = this.#unknown;
     return {
       ...usage,
       uploads: usage.uploads + uploads,
       sessions: usage.sessions + sessions,
-      connections: usage.connections + connections + usage.ownConnections,
+      connections:
+        usage.connections + connections + usage.ownConnections + this.#bounds.countIdlePods(usage.name, pool),
     };
   }
 
@@ -213,7 +220,7 @@ class Usages {
     const known = this.#all.get(id);
     if (known) return known;
     const ownConnections = scope === 'database' ? OPERATOR_CONNECTIONS * Math.max(1, this.#bounds.countPools(name)) : 0;
-    const usage = { scope, limit, uploads: 0, sessions: 0, connections: 0, ownConnections, full: null };
+    const usage = { scope, name, limit, uploads: 0, sessions: 0, connections: 0, ownConnections, full: null };
     this.#all.set(id, usage);
     return usage;
   }

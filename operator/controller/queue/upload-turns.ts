@@ -28,6 +28,7 @@ export interface UploadTurnsDeps {
   limits: Limits;
   clock: Clock;
   countPools: Bounds['countPools'];
+  countIdlePods: Bounds['countIdlePods'];
   /** The number of an upload's pods that have not ended. */
   countPods: (upload: { namespace: string; uid: string }) => number;
   /** Called with an upload that has its turn. */
@@ -120,6 +121,11 @@ export class UploadTurns {
     this.#candidates.delete(key);
     if (candidate.granted > 0) this.#end(candidate);
     this.#workOutSoon();
+  }
+
+  /** A warm pod without an upload has ended, and with it its connection. */
+  noticeEnd(): void {
+    if (this.#waiting.size > 0) this.#workOutSoon();
   }
 
   /** An upload that is not at work has pods that still end. */

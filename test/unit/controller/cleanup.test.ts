@@ -63,6 +63,7 @@ function deps({ job, pods = [], isTerminating = false }: DepsOptions = {}): Clea
       imagePullPolicy: 'Always',
       imagePullSecrets: [],
       resources: { requests: {}, limits: {} },
+      warmPods: { max: 0, idleSeconds: 10 },
       jobTtlSeconds: 60,
       inlineLimitBytes: 1,
       podTemplate: {},

@@ -5,7 +5,11 @@ import { connectionsOf, type Limits, readLimits } from '#operator/config/upload-
 import { type Candidate, resize, takeTurns } from '#operator/controller/queue/turn-policy.ts';
 
 const NONE: Limits = { cluster: {}, namespace: {}, database: {}, namespaces: {} };
-const limits = (change: Partial<Limits>) => ({ limits: { ...NONE, ...change }, countPools: () => 1 });
+const limits = (change: Partial<Limits>) => ({
+  limits: { ...NONE, ...change },
+  countPools: () => 1,
+  countIdlePods: () => 0,
+});
 
 /** Candidates by short texts: `a1` is the first of namespace a, `a1*` works with its four sessions. */
 function candidates(text: string, change: Partial<Candidate> = {}): Candidate[] {
@@ -13,7 +17,18 @@ function candidates(text: string, change: Partial<Candidate> = {}): Candidate[] 
     const key = word.replace('*', '');
     const namespace = key[0]!;
     const granted = word.includes('*') ? 4 : 0;
-    return { key, namespace, database: 'd', wanted: 4, granted, lends: false, priority: 0, createdAt: i, ...change };
+    return {
+      key,
+      namespace,
+      database: 'd',
+      wanted: 4,
+      granted,
+      lends: false,
+      pool: null,
+      priority: 0,
+      createdAt: i,
+      ...change,
+    };
   });
 }
 

@@ -14,6 +14,7 @@ function start(limits = ONE) {
     limits,
     clock,
     countPools: () => 1,
+    countIdlePods: () => 0,
     countPods: ({ uid }) => pods.get(uid) ?? 0,
     onTurn: (key) => void told.push(key),
   });
@@ -27,6 +28,7 @@ function start(limits = ONE) {
     createdAt: Number(key.slice(1)),
     holds: 0,
     lends: false,
+    pool: null,
     ...change,
   });
   const ask = (key: string, change?: Partial<TurnRequest>) => turns.ask(request(key, change));

@@ -17,6 +17,7 @@ const settings: RunnerSettings = {
   resources: { requests: { cpu: '500m' }, limits: { memory: '512Mi' } },
   podTemplate: {},
   serviceAccountNames: ['batch-upload-runner'],
+  warmPods: { max: 0, idleSeconds: 10 },
   jobTtlSeconds: 3600,
   inlineLimitBytes: 1 << 25,
   allowedEndpoints: [],
@@ -230,7 +231,8 @@ describe('the cleanup Job', () => {
   });
 
   it('stays until the operator has seen its end, also where finished Jobs go at once', () => {
-    const { spec } = buildCleanupJob(input({ settings: { ...settings, jobTtlSeconds: 0 } }), 600);
+    const { spec } = buildCleanupJob(input({ settings: { ...settings, warmPods: { max: 0, idleSeconds: 10 },
+ jobTtlSeconds: 0 } }), 600);
     expect(spec?.ttlSecondsAfterFinished).toBe(600);
   });
 

@@ -18,6 +18,7 @@ const settings = {
   resources: RESOURCES,
   podTemplate: {},
   serviceAccountNames: ['batch-upload-runner', 'loader'],
+  warmPods: { max: 0, idleSeconds: 10 },
   jobTtlSeconds: 3600,
   inlineLimitBytes: 1 << 25,
   allowedEndpoints: [],

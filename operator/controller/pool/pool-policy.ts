@@ -1,0 +1,83 @@
+/**
+ * Decides how an upload is planned and loaded by a pool of warm pods. Pure.
+ *
+ * | assignment                        | the pool                     | what happens                              |
+ * |-----------------------------------|------------------------------|-------------------------------------------|
+ * | none                              | works                        | the upload is assigned                    |
+ * | none                              | has trouble, or there is none | the upload gets a Job of its own         |
+ * | Waiting                           | works                        | a pod is started where the pool has too few |
+ * | Waiting, in another pool          | works                        | the upload is assigned to the present pool |
+ * | Waiting                           | has trouble, or there is none | the upload is withdrawn                  |
+ * | Claimed, by a pod that works      |                              |                                           |
+ * | Claimed, by a pod that has ended  |                              | the claim is lost, and the upload waits again |
+ * | Ended while work is left, Returned |                             | the upload gets a Job of its own          |
+ *
+ * A pool has trouble when its pods do not start, fail one after the other, or get on with nothing while uploads wait. The Job
+ * of an upload of its own says what is wrong, and tries again with the patience of a Job.
+ */
+import type { UploadProgress } from '#ledger/types.ts';
+import type { JobPlan } from '#operator/controller/job-policy.ts';
+import type { Action, Observed } from '#operator/controller/types.ts';
+
+/** Uploads that wait behind each other for a pod: a start of one more pod takes as long as several small files. */
+const UPLOADS_PER_POD = 4;
+/** So many pods that failed one after the other are no accident. */
+const MOST_FAILURES = 2;
+/** A pool whose pods get on with nothing for this time, in ms, while uploads wait. Its largest files take some seconds each. */
+const STILL_MS = 60_000;
+/** A pool that has had trouble is tried again after this time, in ms. */
+const TROUBLE_MS = 60_000;
+/** An upload in a pool is looked at this often, in ms, although nothing of it changes. */
+const CHECK_MS = 10_000;
+
+export function podsWanted(uploads: number, max: number): number {
+  return Math.min(max, Math.ceil(uploads / UPLOADS_PER_POD));
+}
+
+export interface PoolState {
+  /** Pods that failed since the last one that did not. */
+  failures: number;
+  /** Time since the last failure of a pod, or since the API server refused one, in ms. */
+  troubleAgoMs: number;
+  wasRefused: boolean;
+  runningPods: number;
+  /** Time for which the pool has waited for the oldest of its pods that do not run yet, in ms; null without such a pod. */
+  startingMs: number | null;
+  /** Time since a pod has begun or ended an upload, in ms, while others wait; null while none waits. */
+  stillMs: number | null;
+}
+
+/** @param graceMs time after which a pod that does not run may never run, in ms */
+export function hasTrouble(state: PoolState, graceMs: number): boolean {
+  const { failures, troubleAgoMs, wasRefused, runningPods, startingMs, stillMs } = state;
+  if (troubleAgoMs < TROUBLE_MS && (wasRefused || failures >= MOST_FAILURES)) return true;
+  if (runningPods === 0) return startingMs !== null && startingMs > graceMs;
+  return stillMs !== null && stillMs > Math.max(STILL_MS, graceMs);
+}
+
+/** @returns null where the upload needs a Job of its own. */
+export function planInPool({ pool, warmPod }: Observed, { attempt, assignment }: UploadProgress): JobPlan | null {
+  const plan = (actions: Action[]): JobPlan => ({ actions, degraded: null, requeueAfterMs: CHECK_MS });
+  const usable = pool?.hasTrouble === false ? pool : null;
+  if (assignment === null) return usable && plan([{ type: 'assign', pool: usable.plan }]);
+  const { state, pool: id, pod } = assignment;
+  switch (state) {
+    case 'Waiting':
+      if (usable === null) return plan([{ type: 'withdraw', alsoClaimed: false }]);
+      if (id !== usable.plan.id) return plan([{ type: 'assign', pool: usable.plan }]);
+      return plan(usable.needsPods ? [{ type: 'startPods', pool: usable.plan }] : []);
+    case 'Claimed':
+      return plan(warmPod === null ? [{ type: 'loseClaim', pool: id, attempt, pod: pod ?? '' }] : []);
+    case 'Ended':
+    case 'Returned':
+      return null;
+    default:
+      throw new Error(state satisfies never);
+  }
+}
+
+/** Does a pool of warm pods have the upload, or will it? */
+export function isPooled({ pool }: Pick<Observed, 'pool'>, { assignment }: UploadProgress): boolean {
+  if (assignment !== null) return assignment.state === 'Waiting' || assignment.state === 'Claimed';
+  return pool !== null && !pool.hasTrouble;
+}

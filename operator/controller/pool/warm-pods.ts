@@ -1,0 +1,316 @@
+/**
+ * Keeps account of the pools of warm pods: the uploads that each pool has, its Jobs, and how they have fared. The account is in
+ * memory only. A new leader finds the Jobs in its caches, and the uploads when it looks at each of them.
+ */
+import { randomBytes } from 'node:crypto';
+import { isPoolId } from '#api/names.ts';
+import type { Clock } from '#common/clock.ts';
+import type { Logger } from '#common/log.ts';
+import { KubeError } from '#kube/errors.ts';
+import { JOBS, type Job, type Pod } from '#kube/resource-types.ts';
+import type { KubeClient } from '#kube/types.ts';
+import type { Caches } from '#operator/controller/caches.ts';
+import { uploadUidOf, viewJob, viewPod } from '#operator/controller/job-view.ts';
+import type { JobView, PodView } from '#operator/controller/types.ts';
+import { isPoolJobOf, type PoolPlan } from '#operator/jobs/pool-job.ts';
+import { hasTrouble, podsWanted } from './pool-policy.ts';
+
+export interface WarmPodsDeps {
+  client: Pick<KubeClient, 'create' | 'delete'>;
+  caches: Pick<Caches, 'jobsOf' | 'podsOf' | 'namespaces'>;
+  clock: Clock;
+  log: Logger;
+  /** The most pods of one pool. */
+  max: number;
+  /** Time after which a pod that does not run may never run, in ms. */
+  graceMs: number;
+  /** Puts an upload into the queue. */
+  enqueue: (key: string) => void;
+  /** Called when a pod has ended, and with it its connection. */
+  onEnd: () => void;
+}
+
+/** A pool as one of its uploads sees it. */
+export interface PoolView {
+  plan: PoolPlan;
+  hasTrouble: boolean;
+  needsPods: boolean;
+}
+
+/** A pod of a pool, and its Job. */
+export interface WarmPod {
+  pod: PodView;
+  job: JobView | null;
+}
+
+/** A Job that was made a moment ago may be missing in the cache for so long. */
+const CACHE_LAG_MS = 5_000;
+
+interface Pool {
+  namespace: string;
+  /** The uploads of the pool that have not ended, with the pod that has them. */
+  uploads: Map<string, string | null>;
+  /** When the pool began to have uploads, or has got on with them last (monotonic, ms). */
+  movedAt: number;
+  /** Identifies the database of the pool; null while nobody knows it, as after a start of the operator. */
+  place: string | null;
+  /** Names of the Jobs that were made, and when (monotonic, ms; Infinity while the API server is asked), until the cache has them. */
+  made: Map<string, number>;
+  /** Since when (monotonic, ms) each Job is known. */
+  known: Map<string, number>;
+  /** Jobs whose end has been counted. */
+  counted: Set<string>;
+  failures: number;
+  wasRefused: boolean;
+  /** When the last trouble was (monotonic, ms). */
+  troubleAt: number;
+}
+
+export class WarmPods {
+  readonly #deps: WarmPodsDeps;
+  readonly #pools = new Map<string, Pool>();
+  readonly #poolOf = new Map<string, string>();
+
+  constructor(deps: WarmPodsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Notes that a pool has an upload, and the pod of the pool that has claimed it. */
+  keep(
+    key: string,
+    { pool: id, namespace, pod, place }: { pool: string; namespace: string; pod: string | null; place: string | null },
+  ): void {
+    const before = this.#poolOf.get(key);
+    if (before !== undefined && before !== id) this.release(key);
+    this.#poolOf.set(key, id);
+    const pool = this.#of(id, namespace);
+    if (pool.uploads.size === 0 || (pod !== null && pool.uploads.get(key) !== pod)) this.#move(pool);
+    pool.uploads.set(key, pod);
+    pool.place ??= place;
+  }
+
+  /** The upload has ended, or no pool has it any more. A repetition changes nothing. */
+  release(key: string): void {
+    const id = this.#poolOf.get(key);
+    const pool = id === undefined ? undefined : this.#pools.get(id);
+    this.#poolOf.delete(key);
+    if (pool?.uploads.delete(key)) this.#move(pool);
+  }
+
+  /** The failure of a pod that had an upload may be the upload's, and does not count against the pool. */
+  excuse(id: string, pod: string): void {
+    const pool = this.#pools.get(id);
+    const job = pool && [...pool.known.keys()].find((name) => pod.startsWith(`${name}-`));
+    if (!job) return;
+    if (pool.counted.has(job)) pool.failures = Math.max(0, pool.failures - 1);
+    pool.counted.add(job);
+  }
+
+  /** A pod of the pool has brought an upload to its end. */
+  succeeded(id: string): void {
+    const pool = this.#pools.get(id);
+    if (pool) pool.failures = 0;
+  }
+
+  view(plan: PoolPlan): PoolView {
+    const pool = this.#of(plan.id, plan.namespace);
+    const { clock, graceMs, max } = this.#deps;
+    const now = clock.monotonic();
+    const live = this.#livePods(plan.id, pool);
+    const starting = live.filter(({ isRunning }) => !isRunning).map(({ job }) => pool.known.get(job.name) ?? now);
+    const isWaiting = [...pool.uploads.values()].includes(null);
+    const state = {
+      failures: pool.failures,
+      troubleAgoMs: now - pool.troubleAt,
+      wasRefused: pool.wasRefused,
+      runningPods: live.length - starting.length,
+      startingMs: starting.length === 0 ? null : now - Math.min(...starting),
+      stillMs: isWaiting ? now - pool.movedAt : null,
+    };
+    // The upload that asks may not be in the account yet.
+    const missing = podsWanted(Math.max(1, pool.uploads.size), max) - this.#countPods(plan.id, pool);
+    return { plan, hasTrouble: hasTrouble(state, graceMs), needsPods: missing > 0 };
+  }
+
+  /** Finds a pod of any pool by its name; null where there is no such pod, or it has ended. */
+  find(namespace: string, name: string | null | undefined): WarmPod | null {
+    const watched = this.#deps.caches.namespaces.get(namespace);
+    const pod = name ? watched?.pods.get(`${namespace}/${name}`) : undefined;
+    const id = pod && uploadUidOf(pod);
+    if (id === undefined || !isPoolId(id)) return null;
+    const view = viewPod(pod!);
+    if (!isPoolJobOf(id, view.job) || hasEnded(view)) return null;
+    const job = watched?.jobs.get(`${namespace}/${view.job}`);
+    return { pod: view, job: job ? viewJob(job, 'plan', '') : null };
+  }
+
+  /**
+   * Starts the pods that a pool lacks. What is to be started is counted before anything is awaited, so that many uploads that
+   * call this at the same time start no pod too many.
+   */
+  async start(plan: PoolPlan, signal: AbortSignal): Promise<void> {
+    const pool = this.#of(plan.id, plan.namespace);
+    const { client, clock, log, max } = this.#deps;
+    const jobs = [];
+    for (let n = this.#countPods(plan.id, pool); n < podsWanted(pool.uploads.size, max); n += 1) {
+      const job = plan.buildJob(randomBytes(3).toString('hex'));
+      pool.made.set(job.metadata.name, Infinity);
+      jobs.push(job);
+    }
+    for (const job of jobs) {
+      const { name, namespace } = job.metadata;
+      try {
+        await client.create(JOBS, job, { signal });
+        log.info({ namespace, pool: plan.id, job: name }, 'started a warm pod');
+      } catch (error) {
+        for (const each of jobs)
+          if (pool.made.get(each.metadata.name) === Infinity) pool.made.delete(each.metadata.name);
+        if (!(error instanceof KubeError) || ![400, 403, 422].includes(error.status)) throw error;
+        pool.wasRefused = true;
+        pool.troubleAt = clock.monotonic();
+        log.warn({ err: error, namespace, pool: plan.id }, 'the API server refused a warm pod');
+        return;
+      }
+      pool.made.set(name, clock.monotonic());
+    }
+  }
+
+  /** Takes note of the Jobs that there were before this leader, whose ends say nothing of the present. */
+  recount(job: Job): void {
+    const id = uploadUidOf(job) ?? '';
+    const { name = '', namespace = '' } = job.metadata ?? {};
+    if (!isPoolId(id) || !isPoolJobOf(id, name)) return;
+    const pool = this.#of(id, namespace);
+    pool.known.set(name, this.#deps.clock.monotonic());
+    if (viewJob(job, 'plan', '').verdict !== 'none') pool.counted.add(name);
+  }
+
+  /** Takes note of a changed Job or pod of a pool. */
+  notice(object: Job | Pod): void {
+    const id = uploadUidOf(object) ?? '';
+    const { name = '', namespace = '' } = object.metadata ?? {};
+    if (!isPoolId(id) || !isPoolJobOf(id, name)) return;
+    const pool = this.#of(id, namespace);
+    if (pool.namespace !== namespace) return;
+    this.#countEnds(id, pool);
+    const uploads = [...pool.uploads];
+    const held = uploads.find(([, pod]) => pod === name);
+    // One upload is enough to see that the pool lacks pods.
+    const waiting = uploads.find(([, pod]) => pod === null);
+    for (const found of [held, waiting]) if (found) this.#deps.enqueue(found[0]);
+  }
+
+  /**
+   * Counts the pods at a database that have no upload, each of which has one connection. Those of the pool that asks are left out:
+   * they are what its next uploads will have.
+   */
+  countIdle(place: string, asking: string | null): number {
+    let idle = 0;
+    for (const [id, pool] of this.#pools) {
+      if (id === asking || (pool.place !== null && pool.place !== place)) continue;
+      const working = new Set(pool.uploads.values());
+      idle += this.#pods(id, pool).filter(
+        (pod) => pod.phase === 'Running' && !hasEnded(pod) && !working.has(pod.name),
+      ).length;
+    }
+    return idle;
+  }
+
+  /** The number of pods of all pools that work or start. */
+  get size(): number {
+    return [...this.#pools].reduce((sum, [id, pool]) => sum + this.#countPods(id, pool), 0);
+  }
+
+  /** Deletes the Jobs whose pods do not start, of pools that no upload waits for: nothing else would end them. */
+  async tidy(signal: AbortSignal): Promise<void> {
+    const { client, clock, graceMs, log } = this.#deps;
+    for (const [id, pool] of this.#pools) {
+      if (pool.uploads.size > 0) continue;
+      for (const { job, isRunning } of this.#livePods(id, pool)) {
+        if (isRunning || clock.monotonic() - (pool.known.get(job.name) ?? Infinity) < graceMs) continue;
+        const { namespace } = pool;
+        log.info(
+          { namespace, pool: id, job: job.name },
+          'deleting a warm pod that does not start and that nothing waits for',
+        );
+        const options = { propagationPolicy: 'Background', preconditions: { uid: job.uid }, signal } as const;
+        await client.delete(JOBS, { namespace, name: job.name }, options);
+      }
+    }
+  }
+
+  #of(id: string, namespace: string): Pool {
+    const known = this.#pools.get(id);
+    if (known) return known;
+    const pool: Pool = {
+      namespace,
+      uploads: new Map(),
+      movedAt: -Infinity,
+      place: null,
+      made: new Map(),
+      known: new Map(),
+      counted: new Set(),
+      failures: 0,
+      wasRefused: false,
+      troubleAt: -Infinity,
+    };
+    this.#pools.set(id, pool);
+    return pool;
+  }
+
+  #move(pool: Pool): void {
+    pool.movedAt = this.#deps.clock.monotonic();
+  }
+
+  /** A label alone may be anybody's; the name of the Job and the namespace are the operator's. */
+  #jobs(id: string, { namespace }: Pool): JobView[] {
+    const own = this.#deps.caches.jobsOf(id).filter(({ metadata }) => metadata?.namespace === namespace);
+    return own.map((job) => viewJob(job, 'plan', '')).filter(({ name }) => isPoolJobOf(id, name));
+  }
+
+  #pods(id: string, { namespace }: Pool): PodView[] {
+    const own = this.#deps.caches.podsOf(id).filter(({ metadata }) => metadata?.namespace === namespace);
+    return own.map(viewPod).filter(({ job }) => isPoolJobOf(id, job));
+  }
+
+  /** The Jobs that have a pod that works, or will have one. The status of a Job comes later than the end of its pod. */
+  #livePods(id: string, pool: Pool): { job: JobView; isRunning: boolean }[] {
+    const pods = new Map(this.#pods(id, pool).map((pod) => [pod.job, pod]));
+    return this.#jobs(id, pool).flatMap((job) => {
+      const pod = pods.get(job.name);
+      const isOver = job.finished || job.deleting || job.verdict !== 'none' || (pod && (pod.deleting || hasEnded(pod)));
+      return isOver ? [] : [{ job, isRunning: pod?.phase === 'Running' }];
+    });
+  }
+
+  /** Counts the pods that work or will, and those of Jobs that the cache does not have yet. */
+  #countPods(id: string, pool: Pool): number {
+    const present = new Set(this.#jobs(id, pool).map(({ name }) => name));
+    const oldest = this.#deps.clock.monotonic() - CACHE_LAG_MS;
+    for (const [name, at] of pool.made) if (present.has(name) || at < oldest) pool.made.delete(name);
+    return this.#livePods(id, pool).length + pool.made.size;
+  }
+
+  #countEnds(id: string, pool: Pool): void {
+    const now = this.#deps.clock.monotonic();
+    const jobs = this.#jobs(id, pool);
+    const names = new Set(jobs.map(({ name }) => name));
+    for (const known of pool.known.keys()) if (!names.has(known)) pool.known.delete(known);
+    for (const counted of pool.counted) if (!names.has(counted)) pool.counted.delete(counted);
+    for (const { name, verdict } of jobs) {
+      if (!pool.known.has(name)) pool.known.set(name, now);
+      if (verdict === 'none' || pool.counted.has(name)) continue;
+      pool.counted.add(name);
+      pool.failures = verdict === 'failed' ? pool.failures + 1 : 0;
+      pool.wasRefused = false;
+      if (verdict === 'failed') pool.troubleAt = now;
+    }
+    this.#deps.onEnd();
+    if (jobs.length === 0 && pool.uploads.size === 0 && pool.made.size === 0) this.#pools.delete(id);
+  }
+}
+
+/** A container that something has added may let a pod run on whose work has ended. */
+function hasEnded({ phase, terminated }: PodView): boolean {
+  return phase === 'Succeeded' || phase === 'Failed' || terminated !== null;
+}

@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { decide } from '#operator/controller/decide.ts';
+import { hasTrouble, isPooled, planInPool, podsWanted } from '#operator/controller/pool/pool-policy.ts';
+import type { Observed } from '#operator/controller/types.ts';
+import type { PoolPlan } from '#operator/jobs/pool-job.ts';
+import { job, observed, pod, row, upload } from './observed.ts';
+
+const plan = { id: 'pool-1', namespace: 'n' } as PoolPlan;
+const works = { plan, hasTrouble: false, needsPods: false };
+const lacks = { ...works, needsPods: true };
+const trouble = { ...works, hasTrouble: true };
+const warmPod = { pod: pod({ name: 'warm' }), job: job({ name: 'warm-job', owned: false }) };
+const nobody = { jobs: { plan: null, process: null }, pods: [] };
+const assigned = (state: 'Waiting' | 'Claimed' | 'Ended' | 'Returned', pool = 'pool-1') => ({
+  pool,
+  state,
+  pod: state === 'Waiting' ? null : 'warm',
+});
+
+describe('an upload in a pool', () => {
+  type Case = [string, ReturnType<typeof assigned> | null, Observed['pool'], Observed['warmPod'], string[] | null];
+  const cases: Case[] = [
+    ['none, and no pool', null, null, null, null],
+    ['none, and a pool in trouble', null, trouble, null, null],
+    ['none', null, works, null, ['assign']],
+    ['Waiting', assigned('Waiting'), works, null, []],
+    ['Waiting, too few pods', assigned('Waiting'), lacks, null, ['startPods']],
+    ['Waiting in another pool', assigned('Waiting', 'pool-0'), works, null, ['assign']],
+    ['Waiting, the pool in trouble', assigned('Waiting'), trouble, null, ['withdraw']],
+    ['Waiting, pools switched off', assigned('Waiting'), null, null, ['withdraw']],
+    ['Claimed', assigned('Claimed'), works, warmPod, []],
+    ['Claimed, the pool in trouble', assigned('Claimed'), trouble, warmPod, []],
+    ['Claimed, the pod has ended', assigned('Claimed'), works, null, ['loseClaim']],
+    ['Claimed, the pod has ended, pools switched off', assigned('Claimed'), null, null, ['loseClaim']],
+    ['Ended while work is left', assigned('Ended'), works, null, null],
+    ['Returned', assigned('Returned'), works, null, null],
+  ];
+  it.each(cases)('%s', (_what, assignment, pool, warm, expected) => {
+    const seen = observed({ ...nobody, pool, warmPod: warm });
+    const decided = planInPool(seen, row({ status: 'Planning', execution: null, assignment }));
+    expect(decided?.actions.map(({ type }) => type) ?? null).toEqual(expected);
+    if (decided) expect(decided.requeueAfterMs).toBeGreaterThan(0);
+  });
+
+  it.each(cases)('%s: the whole decision makes the same, or a Job', (_what, assignment, pool, warm, expected) => {
+    const ledger = { state: 'row' as const, row: row({ status: 'Planning', execution: null, assignment }) };
+    const { actions } = decide(observed({ ...nobody, pool, warmPod: warm, ledger }));
+    expect(actions.map(({ type }) => type)).toEqual(expected ?? ['createJob']);
+  });
+
+  it('that has a Job of its own has no other one', () => {
+    const ledger = {
+      state: 'row' as const,
+      row: row({ status: 'Planning', execution: null, assignment: assigned('Returned') }),
+    };
+    const own = { plan: job({ kind: 'plan' }), process: null };
+    expect(decide(observed({ jobs: own, pool: works, ledger })).actions).toEqual([]);
+  });
+
+  it('is completed whatever its assignment says, when every record is counted', () => {
+    const counts = { processed: 100, succeeded: 100, failed: 0, duplicate: 0, updated: 0 };
+    const done = row({ execution: 'Inline', chunksDone: 10, counts, assignment: assigned('Claimed') });
+    expect(decide(observed({ ...nobody, pool: works, ledger: { state: 'row', row: done } })).actions).toEqual([
+      { type: 'complete' },
+    ]);
+  });
+});
+
+it('suspend takes an upload out of its pool and deletes the Job of the pod that has it', () => {
+  const suspended = upload([{ type: 'Accepted', status: 'True' }]);
+  suspended.spec.suspend = true;
+  const ledger = {
+    state: 'row' as const,
+    row: row({ status: 'Planning', execution: null, assignment: assigned('Claimed') }),
+  };
+  const { actions } = decide(observed({ ...nobody, upload: suspended, pool: works, warmPod, ledger }));
+  expect(actions).toMatchObject([
+    { type: 'deleteJob', job: { name: 'warm-job' } },
+    { type: 'withdraw', alsoClaimed: true },
+  ]);
+});
+
+it.each([
+  [0, 4, 0],
+  [1, 4, 1],
+  [4, 4, 1],
+  [5, 4, 2],
+  [100, 4, 4],
+  [100, 1, 1],
+])('%i uploads are worth a few pods (at most %i)', (uploads, max, expected) => {
+  expect(podsWanted(uploads, max)).toBe(expected);
+});
+
+describe('a pool has trouble', () => {
+  const well = {
+    failures: 0,
+    troubleAgoMs: Infinity,
+    wasRefused: false,
+    runningPods: 1,
+    startingMs: 60_000,
+    stillMs: 1000,
+  };
+  it.each([
+    ['never, while its pods run', well, false],
+    ['when two pods have failed one after the other', { ...well, failures: 2, troubleAgoMs: 1000 }, true],
+    ['not for one failed pod', { ...well, failures: 1, troubleAgoMs: 1000 }, false],
+    ['no longer than a minute', { ...well, failures: 2, troubleAgoMs: 61_000 }, false],
+    ['when the API server refuses its pods', { ...well, wasRefused: true, troubleAgoMs: 1000, startingMs: null }, true],
+    ['when none of its pods runs after a while', { ...well, runningPods: 0, startingMs: 61_000 }, true],
+    ['not while its first pod starts', { ...well, runningPods: 0, startingMs: 3000, stillMs: null }, false],
+    ['not without a pod', { ...well, runningPods: 0, startingMs: null }, false],
+    ['when its pods get on with nothing while others wait', { ...well, stillMs: 61_000 }, true],
+    ['not while nothing waits', { ...well, stillMs: null }, false],
+  ])('%s', (_what, state, expected) => {
+    expect(hasTrouble(state, 60_000)).toBe(expected);
+  });
+});
+
+it('an upload that a pool has or will have needs one session', () => {
+  expect(isPooled({ pool: works }, row({ assignment: null }))).toBe(true);
+  expect(isPooled({ pool: null }, row({ assignment: assigned('Claimed') }))).toBe(true);
+  expect(isPooled({ pool: works }, row({ assignment: assigned('Returned') }))).toBe(false);
+  expect(isPooled({ pool: trouble }, row({ assignment: null }))).toBe(false);
+});
