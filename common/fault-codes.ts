@@ -30,6 +30,8 @@ export const FAULT_CODES = {
   FILE_UNTERMINATED_QUOTE: 'A quoted field is never closed.',
   S3_ACCESS_DENIED: 'The storage refused the credentials, or there are none.',
   S3_ARCHIVED: 'The object is in an archive of the storage and must be restored first.',
+  S3_COPY_DIFFERS: 'A copy of a file was made anew, and is not the copy from which a part of the file is loaded.',
+  S3_COPY_GONE: 'Something has removed the canonical copy of a file that is being loaded.',
   S3_INCOMPLETE: 'A fetched file did not arrive whole in the storage.',
   S3_NOT_FOUND: 'The bucket has no such object.',
   S3_NO_BUCKET: 'The bucket does not exist at this endpoint.',

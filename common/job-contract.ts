@@ -170,6 +170,20 @@ export function workPrefix(uploadId: string): string {
   return `work/${uploadId}/`;
 }
 
+/**
+ * The key of the copy that a pod makes. Each attempt but the first has a folder of its own, so that the cleanup after an attempt
+ * leaves the copies of a later one alone.
+ */
+export function workKey(uploadId: string, { attempt, podName }: { attempt: number; podName: string }): string {
+  const folder = attempt === 1 ? '' : `attempt-${attempt}/`;
+  return `${workPrefix(uploadId)}${folder}${podName}/canonical.csv`;
+}
+
+/** @returns the attempt for which a copy with this key of {@link workKey} was made. */
+export function attemptOfWorkKey(key: string): number {
+  return Number(/^work\/[^/]+\/attempt-(\d+)\/[^/]+\//.exec(key)?.[1] ?? 1);
+}
+
 /** Is the key below {@link workPrefix} of any upload? A user's own file in a folder named `work` is not. */
 export function isWorkKey(key: string): boolean {
   return /^work\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\//.test(key);

@@ -8,9 +8,9 @@ import { createRetryOptions } from './storage/retry-options.ts';
 /** @throws Fault UNK_RUNNING (retryable) while the upload is running, since its pods read the copy. */
 export async function cleanUp(
   deps: Pick<RunnerDeps, 'store' | 'config' | 'signal' | 'log'>,
-  { id, status, request }: UploadRow,
+  { id, status, attempt, request }: UploadRow,
 ): Promise<void> {
-  if (status === 'Planning' || status === 'Processing') {
+  if (status === 'Planning' || status === 'Queued' || status === 'Processing') {
     throw new Fault({
       code: 'UNK_RUNNING',
       category: 'retryable',
@@ -19,7 +19,8 @@ export async function cleanUp(
     });
   }
   const removed = await deps.store.removeCopies(
-    { bucket: workBucket(request.s3.bucket, request.work), uploadId: id },
+    // The upload may be tried again from now on, and the next attempt makes a copy of its own.
+    { bucket: workBucket(request.s3.bucket, request.work), uploadId: id, lastAttempt: attempt },
     createRetryOptions(deps),
   );
   deps.log.info({ removed }, 'copies of the file removed');

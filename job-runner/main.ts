@@ -36,7 +36,8 @@ async function main(): Promise<number> {
       return 0;
     }
     const config = readRunnerConfig(process.env);
-    upload = config;
+    // Copies that cannot be removed are no failure of the upload, which may be tried again by now.
+    if (command !== 'cleanup') upload = config;
     log = createLogger(config.logLevel, { upload: config.uploadId, pod: config.podName, command });
     await withParts(config, log, (parts) => runUpload(command, config, parts));
     return 0;

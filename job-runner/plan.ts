@@ -2,13 +2,17 @@
  * Plans an upload: one streaming pass over the object finds the exact chunk boundaries and row numbers by the grammar
  * of records, and the content's digest. One transaction then writes the whole plan, once. A file whose own bytes the
  * scanner cannot take is rewritten as a canonical copy in the same pass, and its chunks point into the copy.
+ *
+ * An upload that is tried again after a part of it was loaded from a copy keeps its plan: the same pass makes the copy anew,
+ * and the chunks that are left point into the new copy, if the object and the copy are still the same byte for byte.
  */
-import type { SourceFormat } from '#api/source-format.ts';
-import { chooseIndexes, DEFAULTS, workBucket, workPrefix } from '#common/job-contract.ts';
+import type { ClientBase } from 'pg';
+import { chooseIndexes, DEFAULTS } from '#common/job-contract.ts';
 import type { Plan, UploadRow } from '#ledger/types.ts';
 import { readContentKey } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
-import { recordFormat } from '#ledger/uploads/record-format.ts';
+import { assertRunning } from '#ledger/uploads/lock-upload.ts';
+import { renewCopy } from '#ledger/uploads/renew-copy.ts';
 import { matchedColumns } from '#runner/csv/matched-columns.ts';
 import { createRecordScanner, createScanMemory, type ScanMemory } from '#runner/csv/scanner.ts';
 import type { RunnerDeps } from '#runner/deps.ts';
@@ -21,7 +25,8 @@ import { BLOCKS_BYTES, readBlocks } from '#runner/storage/read-blocks.ts';
 import type { ObjectIdentity, ReadObject } from '#s3/object-identity.ts';
 import type { RetryOptions } from '#s3/retry.ts';
 import { readHeader } from './csv/read-header.ts';
-import type { WorkCopy } from './storage/file-store.ts';
+import { type DigestedCopy, startCopy } from './start-copy.ts';
+import { checkCopy, checkSource } from './storage/copy-faults.ts';
 import { createRetryOptions } from './storage/retry-options.ts';
 
 /**
@@ -41,22 +46,27 @@ export class NotForPool extends Error {
 
 /**
  * @returns the whole object, where it was small enough to be kept and did not have to be rewritten.
- * @throws NotForPool, only in a pod of a pool
+ * @throws Fault FENCED when the upload is not being planned, or by another attempt; the faults of {@link checkSource} and
+ * {@link checkCopy} where a plan is kept and the copy is not that of the plan; NotForPool, only in a pod of a pool
  */
 export async function planUpload(deps: RunnerDeps, upload: UploadRow): Promise<ReadObject | null> {
   const { config, store, log, session } = deps;
+  const scope = { id: upload.id, attempt: config.attempt };
+  assertRunning(upload, { ...scope, status: 'Planning' });
   let retries = 0;
   const retry = createRetryOptions(deps, () => {
     retries += 1;
   });
   const startedAt = performance.now();
-  const identity = await store.head(upload.request.s3, retry);
+  const versionId = upload.plan?.versionId;
+  const identity = await store.head({ ...upload.request.s3, ...(versionId ? { versionId } : {}) }, retry);
+  if (upload.plan) checkSource(identity, upload.plan);
   if (identity.sizeBytes > (deps.mostBytes ?? Infinity)) throw new NotForPool('the file is too large for a pool');
   log.info({ sizeBytes: identity.sizeBytes }, 'planning');
   const isSmall = identity.sizeBytes <= Math.min(config.inlineLimitBytes, MOST_KEPT_BYTES);
   const memory = createScanMemory(isSmall ? identity.sizeBytes : BLOCKS_BYTES);
   const plan = await readFile(deps, upload, { identity, retry, memory, isSmall });
-  const first = await session.run((client) => commitPlan(client, { id: upload.id, attempt: config.attempt }, plan));
+  const first = await session.run(commitOf(upload, plan, { ...scope, identity }));
   const durationMs = Math.round(performance.now() - startedAt);
   log.info(
     { records: plan.totalRecords, chunks: plan.chunks.length, execution: plan.execution, durationMs },
@@ -64,6 +74,19 @@ export async function planUpload(deps: RunnerDeps, upload: UploadRow): Promise<R
   );
   // The chunks of a rewritten file point into the copy, not into these bytes.
   return isSmall && plan.work === null ? { identity, bytes: memory.bytes, retries } : null;
+}
+
+type Commit = (client: ClientBase) => Promise<boolean>;
+
+/** @throws Fault when the upload has a plan, and the copy that was made is not that of the plan */
+function commitOf(
+  { plan: kept }: UploadRow,
+  plan: Plan,
+  { identity, ...scope }: { id: string; attempt: number; identity: ObjectIdentity },
+): Commit {
+  if (!kept) return (client) => commitPlan(client, scope, plan);
+  const work = checkCopy({ ...plan, identity }, kept);
+  return (client) => renewCopy(client, scope, work);
 }
 
 interface SourceObject {
@@ -87,10 +110,8 @@ async function readFile(
     const place = isSmall ? { into: memory.bytes.subarray(start, end) } : { memory: memory.bytes };
     return readBlocks(store, identity, { start, end, ...place }, retry);
   };
-  const digested = createDigestedStream(read, {
-    sizeBytes: identity.sizeBytes,
-    key: await session.run(readContentKey),
-  });
+  const key = await session.run(readContentKey);
+  const digested = createDigestedStream(read, { sizeBytes: identity.sizeBytes, key });
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(async () => void (await digested.stream.return()));
   const source = await openFile({
@@ -107,7 +128,7 @@ async function readFile(
   log.info({ ...format, rewritten }, 'the kind of file is known');
   // The end of an upload waits for the pods of its own Jobs before it removes its copies.
   if (rewritten && deps.mostBytes !== undefined) throw new NotForPool('the file has to be copied');
-  const copy = rewritten ? await startCopy(deps, upload, { format, retry }) : null;
+  const copy = rewritten ? await startCopy(deps, upload, { format, retry, key }) : null;
   cleanup.defer(() => copy?.abort());
   const found = await scanRecords(deps, upload, { source, copy, memory });
   const work = copy ? await copy.finish() : null;
@@ -126,16 +147,6 @@ async function readFile(
     totalIndexes,
     ...found,
   };
-}
-
-async function startCopy(
-  { config, store, session }: RunnerDeps,
-  { id, request }: UploadRow,
-  { format, retry }: { format: SourceFormat; retry: RetryOptions },
-): Promise<WorkCopy> {
-  const bucket = workBucket(request.s3.bucket, request.work);
-  await session.run((client) => recordFormat(client, { id, attempt: config.attempt }, { format, workBucket: bucket }));
-  return store.createCopy({ bucket, key: `${workPrefix(id)}${config.podName}/canonical.csv` }, retry);
 }
 
 /**
@@ -170,7 +181,7 @@ function createDigestedStream(
 async function scanRecords(
   { config, log }: RunnerDeps,
   { request }: UploadRow,
-  { source, copy, memory }: { source: OpenedFile; copy: WorkCopy | null; memory: ScanMemory },
+  { source, copy, memory }: { source: OpenedFile; copy: DigestedCopy | null; memory: ScanMemory },
 ): Promise<Pick<Plan, 'header' | 'chunks' | 'totalRecords'>> {
   const cutter = createChunkCutter({ records: request.chunkRecords, bytes: DEFAULTS.maxChunkBytes });
   const { schema, format } = source;

@@ -26,6 +26,7 @@ import { readTargetColumns } from '#runner/target/read-columns.ts';
 import { isSame, type ObjectIdentity, type ReadObject } from '#s3/object-identity.ts';
 import { completePending } from './complete-pending.ts';
 import { explainByTarget } from './explain-by-target.ts';
+import { explainGone } from './storage/copy-faults.ts';
 import { createRetryOptions } from './storage/retry-options.ts';
 
 /**
@@ -196,6 +197,8 @@ async function processRun(context: IndexContext, chunks: Chunk[]): Promise<boole
   };
   try {
     return await loadChunks(context, chunks, read);
+  } catch (error) {
+    throw plan.work ? explainGone(error, plan.work) : error;
   } finally {
     await reader.close();
   }

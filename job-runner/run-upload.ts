@@ -61,7 +61,8 @@ export async function runUpload(command: JobKind | undefined, config: RunnerConf
   switch (command) {
     case 'plan': {
       if (mostBytes !== undefined) assertForPool(upload, { attempt: config.attempt, mostBytes });
-      const object = upload.plan ? null : await planUpload(deps, upload);
+      const isToPlan = upload.plan === null || upload.status === 'Planning';
+      const object = isToPlan ? await planUpload(deps, upload) : null;
       upload = await session.run((client) => readOpenUpload(client, config.uploadId));
       assertPlanned(upload);
       if (upload.status === 'Processing' && upload.plan.execution === 'Inline') await runProcess(deps, upload, object);

@@ -17,6 +17,8 @@ import type { S3Location } from '#s3/s3-location.ts';
  * | Processing        | Failed                                 | a pod or the operator                            |
  * | Failed            | Planning, Processing, Queued, Complete | the operator, for a greater spec.retryGeneration |
  * | Complete, Deleted | none                                   |                                                  |
+ *
+ * An upload in Planning has a plan only where its copy of the file is made anew: see retry-upload.ts.
  */
 export type LedgerStatus = 'Planning' | 'Queued' | 'Processing' | 'Complete' | 'Failed' | 'Deleted';
 
@@ -61,6 +63,12 @@ export interface NewUpload {
   schema: RecordSchemaSpec;
 }
 
+/** A canonical copy of an upload's file. */
+export interface WorkObject extends ObjectIdentity {
+  /** Digest of the copy's bytes; null: an earlier release has made the copy. */
+  digest: string | null;
+}
+
 /** The result of planning, which is written once. */
 export interface Plan {
   execution: 'Inline' | 'Job';
@@ -71,7 +79,7 @@ export interface Plan {
   digest: string;
   format: SourceFormat;
   /** The canonical copy that the chunks point into; null: the chunks point into the file itself. */
-  work: ObjectIdentity | null;
+  work: WorkObject | null;
   /** The names of the file's columns in their order; null for an empty file. */
   header: string[] | null;
   /** What became of each column; null for an empty file. */
@@ -111,6 +119,12 @@ export interface Counts {
   updated: number;
 }
 
+/**
+ * What the chunks of a plan point into: the object itself, a canonical copy that can be compared with one that is made anew, or a
+ * copy of which an earlier release has kept no digest.
+ */
+export type PointsInto = 'Object' | 'KnownCopy' | 'UnknownCopy';
+
 /** One upload as the operator's progress query reads it. */
 export interface UploadProgress {
   id: string;
@@ -126,6 +140,8 @@ export interface UploadProgress {
   format: SourceFormat | null;
   /** Bucket where copies of the file may lie under the upload's work prefix; null: there never was a copy. */
   workBucket: string | null;
+  /** What the chunks of the plan point into; null: there is no plan. */
+  pointsInto: PointsInto | null;
   totalRecords: number | null;
   totalChunks: number | null;
   totalIndexes: number | null;

@@ -165,7 +165,8 @@ async function read(client: pg.Client, id: string): Promise<UploadRow> {
 async function removeCopies({ id, source, log }: Loading): Promise<void> {
   const { retrySeconds, stallSeconds } = DEFAULTS;
   const retry = { signal: new AbortController().signal, retrySeconds, stallSeconds };
-  await source.store.removeCopies({ bucket: source.workBucket, uploadId: id }, retry).catch((err) => {
+  const copies = { bucket: source.workBucket, uploadId: id, lastAttempt: 1 };
+  await source.store.removeCopies(copies, retry).catch((err) => {
     log.warn({ err }, 'the plain copy of the file could not be removed');
   });
 }

@@ -83,7 +83,7 @@ async function openS3(uri: string, local: LocalStore): Promise<LoadSource> {
         return storeOf(identity).readInto(identity, range, retry);
       },
       createCopy: (place, retry) => local.createCopy(place, retry),
-      removeCopies: (upload, retry) => local.removeCopies(upload, retry),
+      removeCopies: (copies, retry) => local.removeCopies(copies, retry),
     },
     bytesRead: () => read,
     workBucket: LOCAL_BUCKET,

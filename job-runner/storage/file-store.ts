@@ -7,6 +7,14 @@ export interface WorkPlace {
   key: string;
 }
 
+/** The copies of an upload's file that no pod needs any more. */
+export interface EndedCopies {
+  bucket: string;
+  uploadId: string;
+  /** The last attempt that has ended. A pod may be making the copy of a later one. */
+  lastAttempt: number;
+}
+
 export interface WorkCopy {
   /** Adds the next bytes, and waits when the storage takes bytes more slowly. @throws Fault */
   write(piece: Buffer): Promise<void>;
@@ -32,6 +40,10 @@ export interface FileStore {
   ): Promise<void>;
   /** Begins a canonical copy of a file into whose own bytes chunks cannot point. */
   createCopy(place: WorkPlace, retry: RetryOptions): WorkCopy;
-  /** Removes every copy of an upload, finished or not. @returns the number of removed objects. @throws Fault */
-  removeCopies(upload: { bucket: string; uploadId: string }, retry: RetryOptions): Promise<number>;
+  /**
+   * Removes every copy, finished or not, of an upload's attempts up to `lastAttempt`.
+   * @returns the number of removed objects.
+   * @throws Fault
+   */
+  removeCopies(copies: EndedCopies, retry: RetryOptions): Promise<number>;
 }

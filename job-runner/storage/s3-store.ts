@@ -8,6 +8,6 @@ export function createS3Store(s3: S3Client): FileStore {
     head: (location, retry) => headObject(s3, location, retry),
     readInto: (identity, range, retry) => readInto(s3, identity, range, retry),
     createCopy: (place, retry) => createWorkCopy(s3, place, retry),
-    removeCopies: (upload, retry) => removeWorkCopies(s3, upload, retry),
+    removeCopies: (copies, retry) => removeWorkCopies(s3, copies, retry),
   };
 }

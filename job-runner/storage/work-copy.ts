@@ -1,6 +1,7 @@
 /**
- * Canonical copies of files into whose own bytes chunks cannot point. Copies lie under `work/<upload uid>/<pod>/`. A
- * pod that died may leave a copy or a part of one, so all copies are removed by their prefix after the upload's end.
+ * Canonical copies of files into whose own bytes chunks cannot point. Copies lie under `work/<upload uid>/`, by attempt and
+ * pod. A pod that died may leave a copy or a part of one, so all copies of the attempts that have ended are found by their
+ * prefix and removed after the upload's end.
  */
 import {
   AbortMultipartUploadCommand,
@@ -16,11 +17,11 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { Fault } from '#common/faults.ts';
-import { workPrefix } from '#common/job-contract.ts';
+import { attemptOfWorkKey, workPrefix } from '#common/job-contract.ts';
 import { storageFault } from '#s3/fault.ts';
 import { headObject } from '#s3/read-object.ts';
 import { createStallLimit, type RetryOptions, withRetries } from '#s3/retry.ts';
-import type { WorkCopy, WorkPlace } from './file-store.ts';
+import type { EndedCopies, WorkCopy, WorkPlace } from './file-store.ts';
 
 /** Two parts are in memory: one is filled while the other one is being sent. */
 const PART_BYTES = 8 * 1024 * 1024;
@@ -111,30 +112,33 @@ async function completeCopy(s3: S3Client, send: Send, input: CompleteMultipartUp
 }
 
 /**
- * Removes every copy of an upload, finished or not. A repetition is harmless.
+ * Removes every copy, finished or not, of an upload's attempts up to `lastAttempt`. A repetition is harmless. A pod that
+ * removes copies may go on after the upload was tried again, so that a copy of a later attempt is never touched.
  * @returns the number of removed objects.
  * @throws Fault
  */
 export async function removeWorkCopies(
   s3: S3Client,
-  { bucket, uploadId }: { bucket: string; uploadId: string },
+  { bucket, uploadId, lastAttempt }: EndedCopies,
   retry: RetryOptions,
 ): Promise<number> {
   const prefix = workPrefix(uploadId);
   const send = createSender(s3, { bucket, key: prefix }, retry);
   const where = { Bucket: bucket, Prefix: prefix };
+  const hasEnded = ({ Key }: { Key?: string | undefined }) => attemptOfWorkKey(Key ?? '') <= lastAttempt;
   const started = await send((abortSignal) => s3.send(new ListMultipartUploadsCommand(where), { abortSignal }));
-  for (const { Key, UploadId } of started.Uploads ?? []) {
+  for (const { Key, UploadId } of (started.Uploads ?? []).filter(hasEnded)) {
     const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId });
     await send((abortSignal) => s3.send(command, { abortSignal }));
   }
   let removed = 0;
   for (;;) {
-    // Listing versions makes sure that no version stays behind a delete marker.
+    // Listing versions makes sure that no version stays behind a delete marker. Copies are so few that one page has those of
+    // later attempts, too.
     const { Versions = [], DeleteMarkers = [] } = await send((abortSignal) =>
       s3.send(new ListObjectVersionsCommand(where), { abortSignal }),
     );
-    const there = [...Versions, ...DeleteMarkers];
+    const there = [...Versions, ...DeleteMarkers].filter(hasEnded);
     if (there.length === 0) return removed;
     for (const { Key, VersionId } of there) {
       const command = new DeleteObjectCommand({ Bucket: bucket, Key, VersionId });

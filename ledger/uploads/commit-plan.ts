@@ -37,7 +37,7 @@ export async function commitPlan(
        SET execution = $2, s3_version_id = $3, s3_etag = $4, size_bytes = $5, digest = $6,
            header = $7, total_records = $8, total_chunks = $9, total_indexes = $10, planned_at = clock_timestamp(),
            source_format = $11, work_bucket = coalesce($12, work_bucket), work_key = $13, work_etag = $14, work_version_id = $15, work_size = $16,
-           columns = $17
+           columns = $17, work_digest = $18
        WHERE id = $1`,
       [
         id,
@@ -57,6 +57,7 @@ export async function commitPlan(
         plan.work?.versionId ?? null,
         plan.work?.sizeBytes ?? null,
         columns === null ? null : JSON.stringify(columns),
+        plan.work?.digest ?? null,
       ],
     );
     const status = await beginUpload(client, id);

@@ -5,15 +5,18 @@
 import type { ClientBase } from 'pg';
 import pg from 'pg';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import type { PointsInto } from '#ledger/types.ts';
 import type { Failure } from './finish-upload.ts';
-import { refuseRetry } from './refuse-retry.ts';
+import { pointsIntoSql, refuseRetry } from './refuse-retry.ts';
 
 interface LoadedPart {
   id: string;
   name: string;
   status: 'Failed' | 'Deleted';
   failureReason: string | null;
-  workBucket: string | null;
+  pointsInto: PointsInto;
+  chunksDone: number;
+  totalChunks: number;
   succeeded: number;
   target: RecordSchemaSpec['target'];
 }
@@ -25,7 +28,10 @@ interface LoadedPart {
  */
 export async function findLoadedPart(client: ClientBase, id: string): Promise<Failure | null> {
   const { rows } = await client.query<LoadedPart>(
-    `SELECT p.id, p.name, p.status, p.failure_reason AS "failureReason", p.work_bucket AS "workBucket",
+    `SELECT p.id, p.name, p.status, p.failure_reason AS "failureReason", p.total_chunks AS "totalChunks",
+            ${pointsIntoSql('p')} AS "pointsInto",
+            (SELECT count(*) FROM batch_upload.batch_upload_chunks c
+             WHERE c.batch_upload_id = p.id AND c.completed_at IS NOT NULL)::int AS "chunksDone",
             p.succeeded_records::float8 AS succeeded, p.schema->'target' AS target
      FROM batch_upload.batch_uploads u
      JOIN batch_upload.batch_uploads p USING (cluster_id, namespace, schema_hash, digest, size_bytes)
@@ -45,7 +51,7 @@ function describePart(part: LoadedPart): string {
   const { id, name, status, succeeded, target } = part;
   const records = succeeded === 1 ? '1 record' : `${succeeded.toLocaleString('en')} records`;
   const what = `The upload ${name} of the same content ${status === 'Deleted' ? 'was deleted' : 'failed'} after it had appended ${records} to ${target.table}. As the schema has no primaryKey, this upload would append them again.`;
-  const canRetry = status === 'Failed' && refuseRetry({ ...part, keepsKeys: false, chunksDone: 1 }) === null;
+  const canRetry = status === 'Failed' && refuseRetry({ ...part, keepsKeys: false }) === null;
   const retry = canRetry
     ? 'Raise spec.retryGeneration of that upload, which then goes on where it was; or remove'
     : 'Remove';

@@ -2,6 +2,7 @@ import type { ClientBase, QueryResultRow } from 'pg';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { activeForMsSql, activeMsSql } from './count-active-time.ts';
 import { countedAuditsSql } from './counted-audits.ts';
+import { pointsIntoSql } from './refuse-retry.ts';
 
 /**
  * Reads the progress of many uploads in one query, as sums over their audit rows. The index-only scan takes about 1 ms
@@ -12,6 +13,7 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
     `SELECT u.id, u.status, u.attempt, u.retry_generation, u.execution, u.size_bytes::float8 AS size_bytes, u.digest, u.s3_etag,
             u.s3_version_id, u.total_records::float8 AS total_records, u.total_chunks, u.total_indexes,
             u.source_format, u.work_bucket,
+            ${pointsIntoSql('u')} AS points_into,
             u.started_at, u.planned_at, u.completed_at, u.failure_reason, u.failure_message,
             CASE WHEN t.active_since IS NOT NULL THEN ${activeForMsSql('t')}::float8 END AS active_for_ms, coalesce(${activeMsSql('t')}, 0)::float8 AS active_ms,
             CASE WHEN p.pool IS NOT NULL THEN jsonb_build_object('pool', p.pool, 'state', p.state, 'pod', p.pod) END AS assignment,
@@ -57,6 +59,7 @@ function toProgress(row: QueryResultRow): UploadProgress {
     versionId: row.s3_version_id,
     format: row.source_format,
     workBucket: row.work_bucket,
+    pointsInto: row.points_into,
     totalRecords: row.total_records,
     totalChunks: row.total_chunks,
     totalIndexes: row.total_indexes,

@@ -11,7 +11,7 @@ export async function readUpload(client: ClientBase, id: string): Promise<Upload
     `SELECT id, namespace, name, status, attempt, request, schema, execution, s3_version_id, s3_etag,
             size_bytes::float8 AS size_bytes, digest, header, total_records::float8 AS total_records,
             total_chunks, total_indexes, source_format, work_bucket, work_key, work_etag,
-            work_version_id, work_size::float8 AS work_size
+            work_version_id, work_size::float8 AS work_size, work_digest
      FROM batch_upload.batch_uploads WHERE id = $1`,
     [id],
   );
@@ -44,6 +44,7 @@ export async function readUpload(client: ClientBase, id: string): Promise<Upload
                     eTag: row.work_etag,
                     versionId: row.work_version_id,
                     sizeBytes: row.work_size,
+                    digest: row.work_digest,
                   },
             header: row.header,
             totalRecords: row.total_records,

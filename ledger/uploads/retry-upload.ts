@@ -7,6 +7,7 @@
  * | has no plan                           | Planning                                                      |
  * | has a plan and no committed chunk     | the status of any planned upload: see claim-content.ts        |
  * | has a plan and committed chunks       | Processing: a part of the file is loaded, and the rest follows |
+ * | has a plan, and needs a copy anew     | Planning: see refuse-retry.ts for what becomes of the plan     |
  * | is refused by {@link refuseRetry}     | Failed                                                        |
  */
 import type { ClientBase } from 'pg';
@@ -14,7 +15,7 @@ import type { LedgerStatus } from '#ledger/types.ts';
 import { beginUpload } from './claim-content.ts';
 import { transition } from './finish-upload.ts';
 import { readProgress } from './read-progress.ts';
-import { refuseRetry } from './refuse-retry.ts';
+import { planFor, refuseRetry } from './refuse-retry.ts';
 
 /**
  * Opens another attempt if `generation` is greater than that of the last one. A repetition changes nothing.
@@ -27,6 +28,8 @@ export function retryUpload(
   return transition(client, id, ['Failed'], async () => {
     const row = (await readProgress(client, [id])).get(id)!;
     if (generation <= row.retryGeneration || refuseRetry(row) !== null) return;
+    const plan = planFor(row);
+    if (plan === 'make' && row.plannedAt !== null) await dropPlan(client, id);
     await client.query(
       `WITH retried AS (
          UPDATE batch_upload.batch_uploads
@@ -35,9 +38,23 @@ export function retryUpload(
              succeeded_records = NULL, failed_records = NULL, duplicate_records = NULL, updated_records = NULL
          WHERE id = $1 RETURNING attempt)
        INSERT INTO batch_upload.batch_upload_audit_logs (batch_upload_id, event_type, metadata)
-       SELECT $1, 'upload_retried', jsonb_build_object('attempt', attempt, 'retry_generation', $2::integer) FROM retried`,
-      [id, generation],
+       SELECT $1, 'upload_retried', jsonb_build_object('attempt', attempt, 'retry_generation', $2::integer,
+         'plan', $3::text) FROM retried`,
+      [id, generation, plan],
     );
-    if (row.plannedAt !== null) await beginUpload(client, id);
+    if (plan === 'keep') await beginUpload(client, id);
   });
+}
+
+/** Makes the upload one that was never planned. No chunk of the plan may be done. The place of its copies stays known. */
+async function dropPlan(client: ClientBase, id: string): Promise<void> {
+  await client.query('DELETE FROM batch_upload.batch_upload_chunks WHERE batch_upload_id = $1', [id]);
+  await client.query(
+    `UPDATE batch_upload.batch_uploads
+     SET execution = NULL, s3_version_id = NULL, s3_etag = NULL, size_bytes = NULL, digest = NULL, header = NULL,
+         columns = NULL, total_records = NULL, total_chunks = NULL, total_indexes = NULL, planned_at = NULL,
+         source_format = NULL, work_key = NULL, work_etag = NULL, work_version_id = NULL, work_size = NULL, work_digest = NULL
+     WHERE id = $1`,
+    [id],
+  );
 }

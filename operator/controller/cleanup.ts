@@ -39,8 +39,12 @@ export interface CleanupDeps {
 const STALE_MS = 500;
 /** Time after which an upload that the operator may not release is tried again: somebody may have mended the Role. */
 const FORBIDDEN_MS = 60_000;
-/** Every upload has one cleanup Job: the Job removes the copies of all attempts. */
-const ATTEMPT = 1;
+/**
+ * The number in the name of the cleanup Job. The Job removes the copies of all attempts that have ended, and an upload that was tried
+ * again needs another one: an earlier Job may be there still. The number of the attempt is in the ledger alone, which an ended
+ * upload does not need, and spec.retryGeneration grows with each attempt.
+ */
+const cleanupNumber = ({ spec }: BatchUpload) => 1 + (spec.retryGeneration ?? 0);
 
 /** @returns false when the upload has changed since it was read; nothing may be done for an upload that is not held. */
 export async function holdForCleanup(
@@ -89,7 +93,9 @@ function viewCleanup(
   memory: Pick<UploadMemory, 'cleanup'>,
 ): CleanupView {
   const { namespace, uid } = upload.metadata;
-  const job = caches.namespaces.get(namespace)?.jobs.get(`${namespace}/${jobName(uid, 'cleanup', ATTEMPT)}`);
+  const job = caches.namespaces
+    .get(namespace)
+    ?.jobs.get(`${namespace}/${jobName(uid, 'cleanup', cleanupNumber(upload))}`);
   const now = clock.monotonic();
   const { endedAt, jobAt } = memory.cleanup ?? { endedAt: now, jobAt: null };
   memory.cleanup = { endedAt, jobAt: job === undefined ? null : (jobAt ?? now) };
@@ -113,7 +119,7 @@ async function createJob(
 ): Promise<CleanupOutcome> {
   const { namespace, name } = upload.metadata;
   const serviceAccount = await findServiceAccount(namespace);
-  const input = { upload, attempt: ATTEMPT, parallelism: 1, settings, serviceAccount, recreated: 0 };
+  const input = { upload, attempt: cleanupNumber(upload), parallelism: 1, settings, serviceAccount, recreated: 0 };
   const job = buildCleanupJob(input, CLEANUP_MS / 1000);
   try {
     await client.create(JOBS, job, { signal });

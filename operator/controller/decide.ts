@@ -29,7 +29,7 @@
  * | Failed      |                 | Jobs unfinished                    | delete them        | Failed     |
  * | Failed      |                 | Jobs finished                      |                    | Failed     |
  * | Failed      | spec.retryGeneration is greater | Jobs unfinished    | as above           | as before, Stopping |
- * | Failed      | the same        | Jobs finished                      | retry              | Planning, Queued, Processing or Complete |
+ * | Failed      | the same        | Jobs finished                      | delete what still removes copies, retry | Planning, Queued, Processing or Complete |
  * | Failed      | the same        | another attempt is not possible    | as without retry   | Failed     |
  * | Deleted     |                 | (closed by mistake)                | as for Failed      | Failed     |
  *
@@ -139,9 +139,12 @@ function decideFailed(observed: Observed, row: UploadProgress): Decision {
   if (retry.type !== 'retry') return stopped;
   const stopping: Decision = { ...stopped, view: { kind: 'stopping', row } };
   // Pods of the old attempt would do no harm, but they would count as pods of the new attempt.
-  return unfinishedJobs(Object.values(observed.jobs)).length > 0
-    ? stopping
-    : { ...stopping, actions: [{ type: 'retry', generation: retry.generation }] };
+  if (unfinishedJobs(Object.values(observed.jobs)).length > 0) return stopping;
+  // The end of the new attempt removes all copies. A pod that removes them meanwhile leaves those of the new attempt alone.
+  const cleanups = observed.cleanupJobs.map(
+    (job): Action => ({ type: 'deleteJob', job, because: 'the upload is tried again', recreated: 0 }),
+  );
+  return { ...stopping, actions: [...cleanups, { type: 'retry', generation: retry.generation }] };
 }
 
 function isRunning(status: LedgerStatus | undefined): boolean {

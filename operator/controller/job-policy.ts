@@ -93,7 +93,7 @@ function jobDeleted(namespace: string, times: number): UploadExplanation {
  */
 function followParallelism({ upload, turn }: Observed, row: UploadProgress, job: JobView): JobPlan {
   // The plan Job of an earlier release has no such note, and its pods do not help each other.
-  if (row.plannedAt === null || (job.kind === 'plan' && job.appliedParallelism === null)) return NOTHING;
+  if (row.status === 'Planning' || (job.kind === 'plan' && job.appliedParallelism === null)) return NOTHING;
   const { sessionsPerPod } = job;
   // The chart's limits may allow fewer sessions than the upload asks for.
   const wanted = turn.type === 'admitted' ? turn.sessions : upload.spec.parallelism;

@@ -3,7 +3,7 @@ import { ANNOTATIONS, LABELS } from '#api/labels.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { Job, Pod } from '#kube/resource-types.ts';
 import { CONTAINER } from '#operator/jobs/pod-template.ts';
-import type { JobView, PodView } from './types.ts';
+import type { JobRef, JobView, PodView } from './types.ts';
 
 /** The label, and in older clusters the annotation, with the index of a Job for which a pod works. */
 const INDEX = 'batch.kubernetes.io/job-completion-index';
@@ -49,6 +49,18 @@ export function viewAllJobs(jobs: readonly Job[], uploadUid: string): JobView[] 
   return jobs.flatMap((job) => {
     const kind = job.metadata?.labels?.[LABELS.kind];
     return kind === 'plan' || kind === 'process' ? [viewJob(job, kind, uploadUid)] : [];
+  });
+}
+
+/** The Jobs that remove copies and have not ended. Such a Job has no owner, so that its name says whose it is. */
+export function viewCleanupJobs(jobs: readonly Job[], uploadUid: string): JobRef[] {
+  const names = new RegExp(`^${uploadUid}-cleanup-\\d+$`);
+  return jobs.flatMap(({ metadata = {}, status }) => {
+    const { name = '', uid = '', deletionTimestamp } = metadata;
+    const hasEnded = status?.conditions?.some(
+      ({ type, status: holds }) => (type === 'Complete' || type === 'Failed') && holds === 'True',
+    );
+    return names.test(name) && deletionTimestamp === undefined && !hasEnded ? [{ name, uid, kind: 'cleanup' }] : [];
   });
 }
 

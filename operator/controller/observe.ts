@@ -29,7 +29,7 @@ import { explainFault } from './accept-upload.ts';
 import type { Caches } from './caches.ts';
 import { showColumns } from './columns-policy.ts';
 import { neededKind } from './job-policy.ts';
-import { isPodOf, isUnfinished, viewAllJobs, viewJob, viewPod } from './job-view.ts';
+import { isPodOf, isUnfinished, viewAllJobs, viewCleanupJobs, viewJob, viewPod } from './job-view.ts';
 import type { FindPool } from './pool/find-pool.ts';
 import type { WarmPods } from './pool/warm-pods.ts';
 import { nextRate } from './progress-policy.ts';
@@ -133,6 +133,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       endingPods:
         caches.podsOf(uid).filter((pod) => isUnfinished(pod, namespace)).length + countEndingWarm(deps, upload, row),
       allJobs: viewAllJobs(caches.jobsOf(uid), uid),
+      cleanupJobs: viewCleanupJobs(caches.jobsOf(uid), uid),
       isTerminating: caches.isTerminating(namespace),
       creationRefused: creation?.message ?? null,
       created: row ? lastCreation(memory, jobName(uid, neededKind(row), row.attempt), clock) : null,
@@ -313,14 +314,15 @@ async function observeTopErrors(
 }
 
 /**
- * The columns are read once: a plan never changes. An operator that begins later finds them in the status. A release before
- * this one has planned some uploads, and says nothing of their columns.
+ * The columns are read once: a plan never changes, but another attempt may drop it. An operator that begins later finds them in
+ * the status. A release before this one has planned some uploads, and says nothing of their columns.
  */
 async function observeColumns(
   { upload, memory }: ObserveInput,
   { database, row }: { database: Database; row: UploadProgress },
 ): Promise<UploadMemory['columns']> {
-  if (memory.columns !== null || row.plannedAt === null || upload.status?.columns !== undefined) return memory.columns;
+  if (row.plannedAt === null) return null;
+  if (memory.columns !== null || upload.status?.columns !== undefined) return memory.columns;
   try {
     return showColumns(await database.readColumns(row.id));
   } catch (error) {

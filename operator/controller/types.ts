@@ -1,7 +1,7 @@
 /** What the controller observes of an upload and what it decides, as plain values: `decide` is pure. */
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
-import type { RunnerCommand } from '#common/job-contract.ts';
+import type { JobKind, RunnerCommand } from '#common/job-contract.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import type { SessionWait } from '#ledger/uploads/find-waits.ts';
@@ -43,6 +43,13 @@ export interface JobView {
   settings: string | null;
   /** Earlier Jobs of this name that ended while the ledger still had work. */
   recreated: number;
+}
+
+/** A Job of any kind, by what a deletion needs. */
+export interface JobRef {
+  name: string;
+  uid: string;
+  kind: JobKind;
 }
 
 export interface PodView {
@@ -101,6 +108,8 @@ export interface Observed {
   endingPods: number;
   /** The Jobs of every attempt, also of those of which nothing is known without the ledger. */
   allJobs: readonly JobView[];
+  /** The Jobs that still remove the copies of the file, after the end of an earlier attempt. */
+  cleanupJobs: readonly JobRef[];
   /** Whether it is the upload's turn, and how many sessions it has; see queue/upload-turns.ts. */
   turn: Exclude<Turn, { type: 'unknown' }>;
   /** The namespace is being deleted; looked at only while a Job has no pod that works. */
@@ -155,7 +164,7 @@ export type Action =
   /** Take the upload out of its pool: it gets a Job of its own. `alsoClaimed`: and stop the pod that has it. */
   | { type: 'withdraw'; alsoClaimed: boolean }
   /** `recreated` is the number of earlier Jobs that the next one notes. */
-  | { type: 'deleteJob'; job: JobView; because: string; recreated: number }
+  | { type: 'deleteJob'; job: JobRef; because: string; recreated: number }
   /** `completions` is null where the Job keeps its own. */
   | { type: 'setParallelism'; job: JobView; parallelism: number; completions: number | null }
   /** Start or stop counting the time for which pods work. */

@@ -109,11 +109,11 @@ describe.each([false, true])('a bucket with versions: %s', (versioning) => {
     if (versioning) await put(`${workPrefix(id)}a/canonical.csv`);
     await put(`${workPrefix(other)}a/canonical.csv`);
     await s3.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: `${workPrefix(id)}c/canonical.csv` }));
-    expect(await removeWorkCopies(s3, { bucket, uploadId: id }, retry)).toBe(versioning ? 3 : 2);
+    expect(await removeWorkCopies(s3, { bucket, uploadId: id, lastAttempt: 1 }, retry)).toBe(versioning ? 3 : 2);
     expect(await versionsUnder(workPrefix(id))).toEqual([]);
     expect(await versionsUnder(workPrefix(other))).toHaveLength(1);
     expect(await startedUploads()).toEqual([]);
-    expect(await removeWorkCopies(s3, { bucket, uploadId: id }, retry)).toBe(0);
+    expect(await removeWorkCopies(s3, { bucket, uploadId: id, lastAttempt: 1 }, retry)).toBe(0);
   });
 });
 

@@ -115,6 +115,19 @@ it('the Job is made when no pod of the upload runs any more', async () => {
   expect(asked()).toEqual(['POST /apis/batch/v1/namespaces/n/jobs']);
 });
 
+it('an upload that was tried again gets another Job than the one of the attempt before', async () => {
+  const first = held();
+  const again: BatchUpload = { ...first, spec: { ...first.spec, retryGeneration: 3 } };
+  const result = await cleanUpUpload(deps({ job: ended('Complete') }), {
+    upload: again,
+    memory: { cleanup: null },
+    signal,
+  });
+  expect(result).toEqual({ requeueAfterMs: 600_000 });
+  expect(asked()).toEqual(['POST /apis/batch/v1/namespaces/n/jobs']);
+  expect(JSON.parse(server.requests[0]!.body).metadata.name).toBe(`${UID}-cleanup-4`);
+});
+
 it.each([
   ['Complete', false, 'WorkCopyRemoved', [`PATCH ${UPLOAD_PATH}`]],
   ['Complete', true, 'WorkCopyRemoved', [`PATCH ${UPLOAD_PATH}`, `DELETE ${JOB_PATH}`]],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { LedgerStatus } from '#ledger/types.ts';
 import { decide, STOPPING_MS } from '#operator/controller/decide.ts';
 import type { JobView, Observed } from '#operator/controller/types.ts';
-import { ACCEPTED, job, NOW, observed, pod, row, upload } from './observed.ts';
+import { ACCEPTED, job, NOW, observed, pod, row, UID, upload } from './observed.ts';
 
 const why = { reason: 'DatabaseUnavailable', message: 'The database cannot be reached.' } as const;
 const refusedAccount = { reason: 'ServiceAccountNotAllowed', message: 'The account is not listed.' } as const;
@@ -241,6 +241,7 @@ describe('a failed upload that is to be tried again', () => {
     ['several steps at once', 7, { retryGeneration: 1, attempt: 2 }, 7],
     ['before there was a plan', 1, { plannedAt: null, totalChunks: null, chunksDone: 0 }, 1],
     ['keys in the ledger, but no chunk done', 1, { keepsKeys: true, chunksDone: 0 }, 1],
+    ['its file was copied', 1, { workBucket: 'b', pointsInto: 'KnownCopy' }, 1],
   ] as [string, number | undefined, Parameters<typeof row>[0], number | null][])(
     '%s',
     (_what, retryGeneration, change, generation) => {
@@ -253,7 +254,11 @@ describe('a failed upload that is to be tried again', () => {
 
   it.each([
     ['the source changed', { failureReason: 'SourceChanged' }, /the object is no longer the one/],
-    ['its file was copied', { workBucket: 'b' }, /the copy is removed/],
+    [
+      'its file was copied by an earlier release',
+      { pointsInto: 'UnknownCopy' },
+      /a copy that an earlier release has made/,
+    ],
     ['its keys were in the ledger', { keepsKeys: true, chunksDone: 1 }, /the keys of the chunks/],
   ] as [string, Partial<ReturnType<typeof row>>, RegExp][])('%s: stays failed, and says why', (_what, change, why) => {
     const { actions, view } = decide(observed({ ...asked(1), ledger: failed(change) }));
@@ -277,6 +282,26 @@ describe('a failed upload that is to be tried again', () => {
     const deleting = { plan: null, process: job({ deleting: true }) };
     const then = decide(observed({ ...asked(1), ledger: failed(), jobs: deleting, failedSince: NOW - STOPPING_MS }));
     expect(then.actions).toEqual([{ type: 'retry', generation: 1 }]);
+  });
+
+  it('what still removes the copies of the earlier attempt is stopped first', () => {
+    const cleanup = { name: `${UID}-cleanup-1`, uid: 'c', kind: 'cleanup' } as const;
+    const { actions } = decide(observed({ ...asked(1), ledger: failed(), cleanupJobs: [cleanup] }));
+    expect(actions).toEqual([
+      { type: 'deleteJob', job: cleanup, because: 'the upload is tried again', recreated: 0 },
+      { type: 'retry', generation: 1 },
+    ]);
+    expect(decide(observed({ ...asked(0), ledger: failed(), cleanupJobs: [cleanup] })).actions).toEqual([]);
+  });
+
+  it('while its copy is made again it is Planning, by one pod, with the counts so far', () => {
+    const again = { status: 'Planning', attempt: 2, retryGeneration: 1, pointsInto: 'KnownCopy' } as const;
+    const wide = { ...ACCEPTED, spec: { ...ACCEPTED.spec, parallelism: 32 } };
+    const jobs = { plan: plan({ appliedParallelism: 1 }), process: null };
+    const seen = observed({ upload: wide, jobs, ledger: { state: 'row', row: row({ ...again, sizeBytes: 2 ** 33 }) } });
+    expect(decide(seen)).toMatchObject({ actions: [], view: { kind: 'planning' } });
+    const none = decide({ ...seen, jobs: { plan: null, process: null } });
+    expect(none.actions).toEqual([{ type: 'createJob', kind: 'plan', recreated: 0 }]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Job } from '#kube/resource-types.ts';
 import { unfinishedJobs } from '#operator/controller/job-policy.ts';
-import { viewAllJobs, viewJob } from '#operator/controller/job-view.ts';
+import { viewAllJobs, viewCleanupJobs, viewJob } from '#operator/controller/job-view.ts';
 import { UID } from './observed.ts';
 
 it('Jobs of every attempt that are not at their end are found, and not the one that removes a copy', () => {
@@ -16,6 +16,18 @@ it('Jobs of every attempt that are not at their end are found, and not the one t
   const jobs = [made('plan', 1, 'Complete'), made('process', 1), made('process', 2), made('cleanup', 1)];
   const names = unfinishedJobs(viewAllJobs(jobs, UID)).map(({ name }) => name);
   expect(names).toEqual(['process-1', 'process-2']);
+});
+
+it.each([
+  ['it goes on', `${UID}-cleanup-1`, {}, true],
+  ['it is complete', `${UID}-cleanup-1`, { status: { conditions: [{ type: 'Complete', status: 'True' }] } }, false],
+  ['it has failed', `${UID}-cleanup-3`, { status: { conditions: [{ type: 'Failed', status: 'True' }] } }, false],
+  ['it is being deleted', `${UID}-cleanup-1`, { deletionTimestamp: '2026-01-01T00:00:00Z' }, false],
+  ['it is another kind of Job', `${UID}-plan-1`, {}, false],
+  ['it is the Job of somebody else', `${UID}-cleanup-x`, {}, false],
+])('a Job that removes copies, and %s', (_what, name, { status, ...metadata }: Partial<Job>, isFound) => {
+  const job = { metadata: { name, uid: 'j', ...metadata }, ...(status ? { status } : {}) } as Job;
+  expect(viewCleanupJobs([job], UID)).toEqual(isFound ? [{ name, uid: 'j', kind: 'cleanup' }] : []);
 });
 
 it.each([

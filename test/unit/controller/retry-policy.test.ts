@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
 import type { BatchUpload } from '#kube/custom-resources.ts';
+import type { UploadProgress } from '#ledger/types.ts';
+import { planFor, refuseRetry } from '#ledger/uploads/refuse-retry.ts';
 import { isFinal } from '#operator/controller/retry-policy.ts';
-import { ACCEPTED } from './observed.ts';
+import { ACCEPTED, row } from './observed.ts';
 
 /** An upload whose spec has generation 5 and whose conditions were written for `observedGeneration`. */
 function seen(retryGeneration: number | undefined, type: string, observedGeneration: number): BatchUpload {
@@ -32,4 +34,33 @@ it.each([
   ['at work', seen(1, 'none', 5), false],
 ])('%s: final %s', (_what, upload, final) => {
   expect(isFinal(upload)).toBe(final);
+});
+
+it.each<[string, Partial<UploadProgress>, ReturnType<typeof planFor>, boolean]>([
+  ['no plan', { pointsInto: null, totalChunks: null, chunksDone: 0 }, 'make', true],
+  ['the object, no chunk done', { pointsInto: 'Object', chunksDone: 0 }, 'keep', true],
+  ['the object, some done', { pointsInto: 'Object', chunksDone: 5 }, 'keep', true],
+  ['a copy, none done', { pointsInto: 'KnownCopy', chunksDone: 0 }, 'make', true],
+  ['a copy, some done', { pointsInto: 'KnownCopy', chunksDone: 5 }, 'renewCopy', true],
+  ['a copy, all done', { pointsInto: 'KnownCopy', chunksDone: 10 }, 'keep', true],
+  ['a copy without chunks', { pointsInto: 'KnownCopy', totalChunks: 0, chunksDone: 0 }, 'keep', true],
+  ['a copy of an earlier release, none done', { pointsInto: 'UnknownCopy', chunksDone: 0 }, 'make', true],
+  ['a copy of an earlier release, some done', { pointsInto: 'UnknownCopy', chunksDone: 5 }, 'renewCopy', false],
+  ['a copy of an earlier release, all done', { pointsInto: 'UnknownCopy', chunksDone: 10 }, 'keep', true],
+  [
+    'a copy, some done, keys in the ledger',
+    { pointsInto: 'KnownCopy', chunksDone: 5, keepsKeys: true },
+    'renewCopy',
+    false,
+  ],
+  ['a copy, cancelled', { pointsInto: 'KnownCopy', chunksDone: 0, failureReason: 'Cancelled' }, 'make', false],
+  [
+    'a copy, its object has changed',
+    { pointsInto: 'KnownCopy', chunksDone: 5, failureReason: 'SourceChanged' },
+    'renewCopy',
+    false,
+  ],
+])('another attempt of an upload with %s: %s, allowed: %s', (_what, change, plan, isAllowed) => {
+  const failed = row({ status: 'Failed', ...change });
+  expect([planFor(failed), refuseRetry(failed) === null]).toEqual([plan, isAllowed]);
 });

@@ -2,18 +2,41 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Fault } from '#common/faults.ts';
 import {
+  attemptOfWorkKey,
   BYTES_PER_SESSION,
   chooseIndexes,
   chunksOfIndex,
   DEFAULTS,
   formatTermination,
+  isWorkKey,
   MAX_INDEXES,
   parseTermination,
   podsAtOnce,
   readRunnerConfig,
   SESSIONS_PER_POD,
   sessionsOfPod,
+  workKey,
+  workPrefix,
 } from '#common/job-contract.ts';
+
+describe('the key of a copy', () => {
+  const id = '0b4ec2ff-6ad4-4f9a-a8f0-2ec2f3a3b1ce';
+  it.each([
+    [1, `work/${id}/p/canonical.csv`],
+    [2, `work/${id}/attempt-2/p/canonical.csv`],
+    [13, `work/${id}/attempt-13/p/canonical.csv`],
+  ])('attempt %i', (attempt, key) => {
+    expect(workKey(id, { attempt, podName: 'p' })).toBe(key);
+    expect(attemptOfWorkKey(key)).toBe(attempt);
+    expect(isWorkKey(key)).toBe(true);
+    expect(key.startsWith(workPrefix(id))).toBe(true);
+  });
+
+  it('a pod with the name of a folder is a pod', () => {
+    expect(attemptOfWorkKey(workKey(id, { attempt: 1, podName: 'attempt-7' }))).toBe(1);
+    expect(attemptOfWorkKey(workKey(id, { attempt: 2, podName: 'attempt-7' }))).toBe(2);
+  });
+});
 
 describe('sessionsOfPod', () => {
   it.each([
