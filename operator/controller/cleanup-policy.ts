@@ -8,6 +8,7 @@
  * | none        |                                               | create it                 |
  * | exists, but cannot be seen | for 20 minutes                 | release, not removed      |
  * | running     | not for long                                  | wait                      |
+ * | running     | none of its pods runs, and the chart or spec.podTemplate has other values by now | delete it; it is then made again |
  * | running     | for 10 minutes                                | release, not removed      |
  * | failed      |                                               | release, not removed      |
  * | complete    |                                               | release, removed          |
@@ -26,7 +27,7 @@ export const CLEANUP_MS = 600_000;
 
 export type Release = { type: 'release'; removed: true } | { type: 'release'; removed: false; because: string };
 export type CleanupOutcome = { type: 'wait'; ms: number } | Release;
-export type CleanupStep = { type: 'createJob' } | CleanupOutcome;
+export type CleanupStep = { type: 'createJob' } | { type: 'replaceJob' } | CleanupOutcome;
 
 /** Times are durations by the operator's own monotonic clock, in ms. */
 export interface CleanupView {
@@ -37,11 +38,14 @@ export interface CleanupView {
   /** True while pods that plan or process the upload have not ended. */
   busy: boolean;
   job: Job | undefined;
+  /** None of the Job's pods runs, and the Job was made with other settings than those of now. */
+  isOutdated: boolean;
   /** Time since the operator has first seen the cleanup Job; 0 without one. */
   jobForMs: number;
 }
 
-export function decideCleanup({ isEnabled, endedForMs, busy, job, jobForMs }: CleanupView): CleanupStep {
+export function decideCleanup(view: CleanupView): CleanupStep {
+  const { isEnabled, endedForMs, busy, job, isOutdated, jobForMs } = view;
   if (!isEnabled) return left('uploads are not enabled in this namespace any more');
   if (job === undefined) {
     const leftMs = CLEANUP_MS - endedForMs;
@@ -51,7 +55,8 @@ export function decideCleanup({ isEnabled, endedForMs, busy, job, jobForMs }: Cl
   const is = (type: string) => job.status?.conditions?.some((each) => each.type === type && each.status === 'True');
   if (is('Complete')) return { type: 'release', removed: true };
   const wait = CLEANUP_MS - jobForMs;
-  return is('Failed') || wait <= 0 ? left('the log of the cleanup Job says why') : { type: 'wait', ms: wait };
+  if (is('Failed') || wait <= 0) return left('the log of the cleanup Job says why');
+  return isOutdated ? { type: 'replaceJob' } : { type: 'wait', ms: wait };
 }
 
 /** A Job that was refused is tried again for a limited time, and not in a namespace that is being terminated. */

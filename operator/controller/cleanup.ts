@@ -1,14 +1,15 @@
 /** Holds an upload whose file has a copy until a Job has removed the copy, as cleanup-policy.ts decides. */
-import { LABELS } from '#api/labels.ts';
+import { ANNOTATIONS, LABELS } from '#api/labels.ts';
 import { jobName } from '#api/names.ts';
 import type { Clock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
 import { BATCH_UPLOADS, type BatchUpload } from '#kube/custom-resources.ts';
 import { isAlreadyExists, isConflict, isForbidden, isNotFound, KubeError } from '#kube/errors.ts';
-import { JOBS } from '#kube/resource-types.ts';
+import { JOBS, type Job, type Pod } from '#kube/resource-types.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#kube/types.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { buildCleanupJob } from '#operator/jobs/cleanup-job.ts';
+import { noteSettings } from '#operator/jobs/pod-template.ts';
 import type { Caches } from './caches.ts';
 import {
   CLEANUP_MS,
@@ -65,7 +66,7 @@ export async function cleanUpUpload(
   const decided: CleanupStep = deps.caches.isTerminating(upload.metadata.namespace)
     ? { type: 'release', removed: false, because: 'its namespace is being deleted' }
     : decideCleanup(view);
-  const step = decided.type === 'createJob' ? await createJob(deps, { upload, view, signal }) : decided;
+  const step = await takeStep(deps, { upload, view, decided, signal });
   if (step.type === 'wait') return { requeueAfterMs: step.ms };
   const { name, namespace, uid, deletionTimestamp } = upload.metadata;
   const target = {
@@ -87,12 +88,32 @@ export async function cleanUpUpload(
   return undefined;
 }
 
+async function takeStep(
+  deps: CleanupDeps,
+  { decided, ...input }: { upload: BatchUpload; view: CleanupView; decided: CleanupStep; signal: AbortSignal },
+): Promise<CleanupOutcome> {
+  switch (decided.type) {
+    case 'createJob':
+      return createJob(deps, input);
+    case 'replaceJob':
+      deps.log.info(
+        { job: input.view.job?.metadata?.name },
+        'deleting a Job whose pods cannot start, for other settings',
+      );
+      await deleteJob(deps, input.view.job, input.signal);
+      return { type: 'wait', ms: STALE_MS };
+    default:
+      return decided;
+  }
+}
+
 function viewCleanup(
-  { caches, clock }: CleanupDeps,
+  { caches, clock, settings }: CleanupDeps,
   upload: BatchUpload,
   memory: Pick<UploadMemory, 'cleanup'>,
 ): CleanupView {
   const { namespace, uid } = upload.metadata;
+  const pods = caches.podsOf(uid);
   const job = caches.namespaces
     .get(namespace)
     ?.jobs.get(`${namespace}/${jobName(uid, 'cleanup', cleanupNumber(upload))}`);
@@ -103,14 +124,22 @@ function viewCleanup(
     isEnabled: caches.namespaces.has(namespace),
     endedForMs: now - endedAt,
     jobForMs: now - (memory.cleanup.jobAt ?? now),
-    busy: caches
-      .podsOf(uid)
-      .some(
-        ({ metadata, status }) =>
-          metadata?.labels?.[LABELS.kind] !== 'cleanup' && (status?.phase === 'Pending' || status?.phase === 'Running'),
-      ),
+    busy: pods.some(
+      ({ metadata, status }) =>
+        metadata?.labels?.[LABELS.kind] !== 'cleanup' && (status?.phase === 'Pending' || status?.phase === 'Running'),
+    ),
+    isOutdated: isOutdated(job, pods, noteSettings({ upload, settings })),
     job,
   };
+}
+
+/** A Job without its note is of an earlier release, or something takes the note away and would take it from the next Job, too. */
+function isOutdated(job: Job | undefined, pods: readonly Pod[], settings: string): boolean {
+  const note = job?.metadata?.annotations?.[ANNOTATIONS.settings];
+  if (note === undefined || note === settings || job?.metadata?.deletionTimestamp !== undefined) return false;
+  return !pods.some(
+    ({ metadata, status }) => metadata?.labels?.[LABELS.kind] === 'cleanup' && status?.phase === 'Running',
+  );
 }
 
 async function createJob(

@@ -16,7 +16,7 @@ const job = (condition?: string, aheadMs = 0): Job => ({
   status: condition ? { conditions: [{ type: condition, status: 'True' }] } : {},
 });
 const HOUR = 3_600_000;
-const view = { isEnabled: true, endedForMs: 60_000, jobForMs: 1000, busy: false, job: undefined };
+const view = { isEnabled: true, endedForMs: 60_000, jobForMs: 1000, busy: false, isOutdated: false, job: undefined };
 
 describe('decideCleanup', () => {
   it.each([
@@ -41,6 +41,17 @@ describe('decideCleanup', () => {
       'a namespace that was left',
       { isEnabled: false, busy: true },
       { type: 'release', removed: false, because: expect.stringMatching(/not enabled/) },
+    ],
+    ['a Job whose pods cannot start, and other settings', { job: job(), isOutdated: true }, { type: 'replaceJob' }],
+    [
+      'a Job whose pods could not start for too long, and other settings',
+      { job: job(), isOutdated: true, jobForMs: CLEANUP_MS },
+      { type: 'release', removed: false, because: expect.any(String) },
+    ],
+    [
+      'a Job that is complete, and other settings',
+      { job: job('Complete'), isOutdated: true },
+      { type: 'release', removed: true },
     ],
     ['a Job that failed', { job: job('Failed') }, { type: 'release', removed: false, because: expect.any(String) }],
     ['a Job that is complete', { job: job('Complete') }, { type: 'release', removed: true }],

@@ -6,6 +6,7 @@ import type { Job, Pod } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { Caches } from '#operator/controller/caches.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from '#operator/controller/cleanup.ts';
+import { noteSettings } from '#operator/jobs/pod-template.ts';
 import { type FakeKubeServer, refuse, startFakeKubeServer } from '#support/cluster/fake-kube-server.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
@@ -90,9 +91,9 @@ const ended = (type: string): Job => ({
   metadata: { name: `${UID}-cleanup-1`, namespace: 'n', uid: 'job', creationTimestamp: new Date(clock.now()) as never },
   status: { conditions: [{ type, status: 'True' }] },
 });
-const pod = (kind: string): Pod => ({
+const pod = (kind: string, phase = 'Running'): Pod => ({
   metadata: { labels: { 'batchupload.dev/kind': kind } },
-  status: { phase: 'Running' },
+  status: { phase },
 });
 
 it('an upload is held once, and not when it has changed meanwhile', async () => {
@@ -141,6 +142,22 @@ it.each([
   expect(asked()).toEqual(requests);
   expect(JSON.parse(server.requests[0]!.body)).toEqual({ metadata: { resourceVersion: '7', finalizers: [] } });
   expect(events).toEqual([event]);
+});
+
+it.each<[string, string | null, Pod[], string[]]>([
+  ['its pod cannot start, and the settings are others', 'others', [pod('cleanup', 'Pending')], [`DELETE ${JOB_PATH}`]],
+  ['no pod could be made, and the settings are others', 'others', [], [`DELETE ${JOB_PATH}`]],
+  ['its pod runs, and the settings are others', 'others', [pod('cleanup', 'Running')], []],
+  ['its pod cannot start, and the settings are the same', 'same', [pod('cleanup', 'Pending')], []],
+  ['its pod cannot start, and nothing says by which settings it was made', null, [pod('cleanup', 'Pending')], []],
+])('a Job at work, and %s', async (_what, made, pods, requests) => {
+  const { settings } = deps();
+  const note = made === 'same' ? noteSettings({ upload: held(), settings }) : made;
+  const annotations = note === null ? {} : { 'batchupload.dev/settings': note };
+  const job: Job = { metadata: { name: `${UID}-cleanup-1`, namespace: 'n', uid: 'job', annotations } };
+  const result = await cleanUpUpload(deps({ job, pods }), { upload: held(), memory: { cleanup: null }, signal });
+  expect(asked()).toEqual(requests);
+  expect(result).toEqual({ requeueAfterMs: requests.length > 0 ? 500 : 600_000 });
 });
 
 it('an upload that has changed meanwhile is looked at again, and nothing is said', async () => {
