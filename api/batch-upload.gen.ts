@@ -249,7 +249,7 @@ export interface BatchUploadSpec {
     storeRowData: boolean;
   };
   /**
-   * retryGeneration asks for one more attempt of a Failed upload each time the number is raised. When absent, the number is 0. Chunks that were loaded are not loaded again; the others are loaded by the same plan and schema, or the file is planned again if there is no plan. The attempt is refused, with the reason in the Failed condition, after SourceChanged, and where data that the attempt needs was removed when the upload ended.
+   * retryGeneration asks for one more attempt of a Failed upload each time the number is raised. When absent, the number is 0. Chunks that were loaded are not loaded again; the others are loaded by the same plan and schema, or the file is planned again if there is no plan. A copy of the file that was removed is made again, and must be the same where chunks were loaded from it. The attempt is refused, with the reason in the Failed condition, after SourceChanged, and where data that the attempt needs was removed when the upload ended and cannot be made again.
    */
   retryGeneration?: number;
   /**

@@ -4,11 +4,14 @@
  */
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { WorkObject } from '#ledger/types.ts';
 import { dequeueUpload } from '#ledger/uploads/claim-content.ts';
 import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { closeDeletedUpload, completeUpload, failUpload } from '#ledger/uploads/finish-upload.ts';
 import { readProgress } from '#ledger/uploads/read-progress.ts';
+import { readUpload } from '#ledger/uploads/read-upload.ts';
 import { recordFormat } from '#ledger/uploads/record-format.ts';
+import { renewCopy } from '#ledger/uploads/renew-copy.ts';
 import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { openTestUpload, PLAIN_CSV, type TestUpload, testPlan } from '#support/database/ledger.ts';
@@ -45,10 +48,14 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     ).rows.map(({ event_type }) => event_type);
 
   /** Plans two chunks of one record each. */
-  async function plan(digest: string, options: TestUpload = {}): Promise<string> {
+  async function plan(digest: string, options: TestUpload = {}, work: WorkObject | null = null): Promise<string> {
     const id = await openTestUpload(db, options);
     const chunk = (row: number) => ({ startByte: row, endByte: row + 1, firstRowNumber: row, recordCount: 1 });
-    await commitPlan(db, { id, attempt: 1 }, { ...testPlan(digest), totalRecords: 2, chunks: [chunk(2), chunk(3)] });
+    await commitPlan(
+      db,
+      { id, attempt: 1 },
+      { ...testPlan(digest), work, totalRecords: 2, chunks: [chunk(2), chunk(3)] },
+    );
     return id;
   }
 
@@ -134,11 +141,68 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     expect(await events(id)).not.toContain('upload_retried');
   });
 
-  it('one whose file was copied stays failed, also before the plan', async () => {
-    const id = await openTestUpload(db);
-    await recordFormat(db, { id, attempt: 1 }, { format: PLAIN_CSV, workBucket: 'b' });
-    await fail(id);
-    expect(await retry(id)).toBe('Failed');
+  describe('one whose file was copied', () => {
+    const work = { bucket: 'b', key: 'old', eTag: 'e', versionId: null, sizeBytes: 20, digest: 'copy' };
+    const renewed = { ...work, key: 'new', eTag: 'f' };
+
+    it('before the plan: is planned', async () => {
+      const id = await openTestUpload(db);
+      await recordFormat(db, { id, attempt: 1 }, { format: PLAIN_CSV, workBucket: 'b' });
+      await fail(id);
+      expect(await retry(id)).toBe('Planning');
+    });
+
+    it('nothing done: has no plan any more, and can be planned with other chunks', async () => {
+      const id = await plan('a', {}, work);
+      await fail(id);
+      expect(await retry(id)).toBe('Planning');
+      expect(await read(id)).toMatchObject({ plannedAt: null, totalChunks: null, digest: null, workBucket: 'b' });
+      await expect(renewCopy(db, { id, attempt: 1 }, renewed)).rejects.toMatchObject({ category: 'fenced' });
+      expect(await commitPlan(db, { id, attempt: 2 }, testPlan('b'))).toBe(true);
+      expect(await read(id)).toMatchObject({ status: 'Processing', digest: 'b', totalChunks: 1, pointsInto: 'Object' });
+    });
+
+    it('a part is done: is Planning until it has a copy, and takes the first one', async () => {
+      const id = await plan('a', {}, work);
+      await doChunk(id, 0);
+      await fail(id);
+      expect(await retry(id)).toBe('Planning');
+      expect(await read(id)).toMatchObject({ totalChunks: 2, chunksDone: 1, digest: 'a', counts: { processed: 1 } });
+      await expect(renewCopy(db, { id, attempt: 1 }, renewed)).rejects.toMatchObject({ category: 'fenced' });
+      expect(await renewCopy(db, { id, attempt: 2 }, renewed)).toBe(true);
+      expect(await renewCopy(db, { id, attempt: 2 }, { ...renewed, key: 'third' })).toBe(false);
+      expect((await readUpload(db, id))!.plan!.work).toEqual(renewed);
+      await doChunk(id, 1);
+      expect(await completeUpload(db, id)).toBe('Complete');
+      expect(await events(id)).toEqual([
+        ...['upload_accepted', 'plan_committed', 'upload_failed', 'upload_retried', 'copy_renewed', 'upload_complete'],
+      ]);
+    });
+
+    it('a part is done, and another upload runs with the same content: it goes on', async () => {
+      const id = await plan('a', {}, work);
+      await doChunk(id, 0);
+      await fail(id);
+      await plan('a', { name: 'other' });
+      expect(await retry(id)).toBe('Planning');
+      await renewCopy(db, { id, attempt: 2 }, renewed);
+      expect(await read(id)).toMatchObject({ status: 'Processing', sameAs: null });
+    });
+
+    it('all is done: goes on at once', async () => {
+      const id = await plan('a', {}, work);
+      for (const number of [0, 1]) await doChunk(id, number);
+      await fail(id);
+      expect(await retry(id)).toBe('Processing');
+    });
+
+    it('by the release before, which keeps no digest of the copy: only where nothing is done', async () => {
+      const [none, some] = [await plan('a', {}, work), await plan('b', {}, work)];
+      await db.query('UPDATE batch_upload.batch_uploads SET work_digest = NULL');
+      await doChunk(some, 0);
+      for (const id of [none, some]) await fail(id);
+      expect([await retry(none), await retry(some)]).toEqual(['Planning', 'Failed']);
+    });
   });
 
   describe('one whose keys are kept in the ledger', () => {

@@ -10,7 +10,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { workPrefix } from '#common/job-contract.ts';
+import { workKey, workPrefix } from '#common/job-contract.ts';
 import { createWorkCopy, removeWorkCopies } from '#runner/storage/work-copy.ts';
 import type { RetryOptions } from '#s3/retry.ts';
 import { type HttpFault, startFaultyProxy } from '#support/network/faulty-proxy.ts';
@@ -114,6 +114,20 @@ describe.each([false, true])('a bucket with versions: %s', (versioning) => {
     expect(await versionsUnder(workPrefix(other))).toHaveLength(1);
     expect(await startedUploads()).toEqual([]);
     expect(await removeWorkCopies(s3, { bucket, uploadId: id, lastAttempt: 1 }, retry)).toBe(0);
+  });
+
+  it('the copies of a later attempt stay, also one that is being written', async () => {
+    const id = randomUUID();
+    const keyOf = (attempt: number, podName: string) => workKey(id, { attempt, podName });
+    const put = (key: string) => s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: 'x' }));
+    for (const attempt of [1, 2, 3]) await put(keyOf(attempt, 'a'));
+    const begin = (key: string) => s3.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: key }));
+    for (const attempt of [2, 3]) await begin(keyOf(attempt, 'b'));
+    expect(await removeWorkCopies(s3, { bucket, uploadId: id, lastAttempt: 2 }, retry)).toBe(2);
+    expect(await versionsUnder(workPrefix(id))).toEqual([keyOf(3, 'a')]);
+    expect(await startedUploads()).toEqual([keyOf(3, 'b')]);
+    expect(await removeWorkCopies(s3, { bucket, uploadId: id, lastAttempt: 3 }, retry)).toBe(1);
+    expect([await versionsUnder(workPrefix(id)), await startedUploads()]).toEqual([[], []]);
   });
 });
 

@@ -18,15 +18,16 @@ it('Jobs of every attempt that are not at their end are found, and not the one t
   expect(names).toEqual(['process-1', 'process-2']);
 });
 
-it.each([
+it.each<[string, string, { ended?: string; deletionTimestamp?: string }, boolean]>([
   ['it goes on', `${UID}-cleanup-1`, {}, true],
-  ['it is complete', `${UID}-cleanup-1`, { status: { conditions: [{ type: 'Complete', status: 'True' }] } }, false],
-  ['it has failed', `${UID}-cleanup-3`, { status: { conditions: [{ type: 'Failed', status: 'True' }] } }, false],
+  ['it is complete', `${UID}-cleanup-1`, { ended: 'Complete' }, false],
+  ['it has failed', `${UID}-cleanup-3`, { ended: 'Failed' }, false],
   ['it is being deleted', `${UID}-cleanup-1`, { deletionTimestamp: '2026-01-01T00:00:00Z' }, false],
   ['it is another kind of Job', `${UID}-plan-1`, {}, false],
   ['it is the Job of somebody else', `${UID}-cleanup-x`, {}, false],
-])('a Job that removes copies, and %s', (_what, name, { status, ...metadata }: Partial<Job>, isFound) => {
-  const job = { metadata: { name, uid: 'j', ...metadata }, ...(status ? { status } : {}) } as Job;
+])('a Job that removes copies, and %s', (_what, name, { ended, ...deletion }, isFound) => {
+  const status = ended === undefined ? {} : { conditions: [{ type: ended, status: 'True' }] };
+  const job = { metadata: { name, uid: 'j', ...deletion }, status } as unknown as Job;
   expect(viewCleanupJobs([job], UID)).toEqual(isFound ? [{ name, uid: 'j', kind: 'cleanup' }] : []);
 });
 
