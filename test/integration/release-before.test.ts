@@ -3,10 +3,12 @@
  * an upgrade replaces one after the other. Migrations therefore only expand.
  */
 import { randomUUID } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { latestVersion } from '#ledger/migrate.ts';
 import { completeUpload } from '#ledger/uploads/finish-upload.ts';
+import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import { withClient } from '#support/database/database.ts';
 import { generateCertifications } from '#support/records/certifications.ts';
 import { policySchema } from '#support/records/duplicates.ts';
@@ -145,6 +147,44 @@ describe.runIf(isHere).each([14, 18] as const)('PostgreSQL %i', (version) => {
     expect(await operator(url, ['dequeue', second], ['listRunning', 'c'])).toMatchObject(['Queued', [{}, {}]]);
     await run('before', 'process', url, id, { JOB_COMPLETION_INDEX: '0', BATCH_UPLOAD_ATTEMPT: '2' });
     expect(await operator(url, ['complete', id], ['dequeue', second])).toEqual(['Complete', 'Complete']);
+    await expectExact(url, id, data);
+  });
+
+  it('a part of a copied file is loaded and tried again: the release before leaves the upload to this one', async () => {
+    const url = await newTarget();
+    const data = certifications(version + 400);
+    await bench.put('copied.csv.gz', gzipSync(data.file));
+    const id = await open(url, 'copied.csv.gz');
+    await run('this', 'plan', url, id, JOB);
+    await setIndexes(url, 2);
+    const markSecondHalf = (value: string) =>
+      withClient(url, (client) =>
+        client.query(`UPDATE batch_upload.batch_upload_chunks SET completed_at = ${value} WHERE chunk_number >= 5`),
+      );
+    await markSecondHalf('now()');
+    await run('before', 'process', url, id, { JOB_COMPLETION_INDEX: '0' });
+    await markSecondHalf('NULL');
+    expect(await operator(url, ['fail', id], ['retry', id, 1])).toEqual(['Failed', 'Failed']);
+    expect(await withClient(url, (client) => retryUpload(client, { id, generation: 1 }))).toBe('Planning');
+    const second = { BATCH_UPLOAD_ATTEMPT: '2', JOB_COMPLETION_INDEX: '1' };
+    await run('before', 'plan', url, id, { ...JOB, ...second });
+    expect(await progressOf(url, id)).toMatchObject({ status: 'Planning', attempt: 2, chunksDone: 5, totalChunks: 10 });
+    await run('this', 'plan', url, id, { ...JOB, ...second });
+    await run('before', 'process', url, id, second);
+    expect(await operator(url, ['complete', id])).toEqual(['Complete']);
+    await expectExact(url, id, data);
+  });
+
+  it('a copied file that the release before has planned is tried again only where nothing of it is loaded', async () => {
+    const url = await newTarget();
+    const data = certifications(version + 500);
+    await bench.put('copied-before.csv.gz', gzipSync(data.file));
+    const id = await open(url, 'copied-before.csv.gz');
+    await run('before', 'plan', url, id, JOB);
+    expect(await operator(url, ['fail', id], ['retry', id, 1])).toEqual(['Failed', 'Failed']);
+    expect(await progressOf(url, id)).toMatchObject({ pointsInto: 'UnknownCopy', chunksDone: 0 });
+    expect(await withClient(url, (client) => retryUpload(client, { id, generation: 1 }))).toBe('Planning');
+    await run('before', 'plan', url, id, { BATCH_UPLOAD_ATTEMPT: '2' });
     await expectExact(url, id, data);
   });
 
