@@ -11,7 +11,7 @@ export function jobName(uploadUid: string, kind: JobKind, attempt: number): stri
 /** The beginning of the ids of pools, which no uid of an upload has. */
 const POOL = 'pool-';
 
-/** @param hash identifies what all pods of the pool have in common: 16 hexadecimal digits. */
+/** @param hash identifies what all pods of the pool have in common: 20 hexadecimal digits. */
 export function poolId(hash: string): string {
   return `${POOL}${hash}`;
 }

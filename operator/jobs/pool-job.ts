@@ -41,7 +41,7 @@ export function planPool({ sameness, ...input }: PoolInput): PoolPlan {
       values: { [ENV.pool]: id, [ENV.poolIdleSeconds]: String(settings.warmPods.idleSeconds) },
     });
   const common = canonicalJson([namespace, build(''), sameness]);
-  const id = poolId(hashText(common));
+  const id = poolId(hashText(common).slice(0, 20));
   return {
     id,
     namespace,

@@ -118,7 +118,7 @@ it('many small uploads share a few pods, and each says which pod had it', async 
   expect(jobsOf(bench, 'plan')).toEqual([]);
   for (const name of names) {
     expect(bench.status('one', name)).toMatchObject({
-      pod: expect.stringMatching(/^batch-upload-pool-[0-9a-f]{16}-[0-9a-f]{6}-pod$/),
+      pod: expect.stringMatching(/^batch-upload-pool-[0-9a-f]{20}-[0-9a-f]{6}-pod$/),
       records: { total: 10, succeeded: 10 },
     });
   }
