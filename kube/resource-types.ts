@@ -1,5 +1,14 @@
 /** The built-in kinds that the operator uses. The operator's own kinds are in `custom-resources.ts`. */
-import type { CoreV1Event, V1ConfigMap, V1Job, V1Lease, V1Namespace, V1Pod, V1Secret } from '@kubernetes/client-node';
+import type {
+  CoreV1Event,
+  V1ConfigMap,
+  V1Job,
+  V1Lease,
+  V1Namespace,
+  V1Pod,
+  V1PriorityClass,
+  V1Secret,
+} from '@kubernetes/client-node';
 import type { Raw, ResourceType } from './types.ts';
 
 export type Job = Raw<V1Job>;
@@ -8,6 +17,7 @@ export type Secret = Raw<V1Secret>;
 export type ConfigMap = Raw<V1ConfigMap>;
 export type Namespace = Raw<V1Namespace>;
 export type Lease = Raw<V1Lease>;
+export type PriorityClass = Raw<V1PriorityClass>;
 export type CoreEvent = Raw<CoreV1Event>;
 
 const core = { group: '', version: 'v1', namespaced: true } as const;
@@ -27,6 +37,13 @@ export const NAMESPACES: ResourceType<Namespace> = {
   namespaced: false,
   plural: 'namespaces',
   kind: 'Namespace',
+};
+export const PRIORITY_CLASSES: ResourceType<PriorityClass> = {
+  group: 'scheduling.k8s.io',
+  version: 'v1',
+  plural: 'priorityclasses',
+  kind: 'PriorityClass',
+  namespaced: false,
 };
 export const EVENTS: ResourceType<CoreEvent> = { ...core, plural: 'events', kind: 'Event' };
 export const LEASES: ResourceType<Lease> = {

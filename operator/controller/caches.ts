@@ -1,9 +1,21 @@
-/** The controller's caches: namespaces, uploads and schemas of all of them, Jobs and pods of the enabled ones. */
+/**
+ * The controller's caches: priority classes, namespaces, uploads and schemas of all of them, Jobs and pods of the enabled
+ * ones.
+ */
 import { MANAGED_SELECTOR } from '#api/labels.ts';
 import type { Logger } from '#common/log.ts';
 import { BATCH_UPLOADS, type BatchUpload, RECORD_SCHEMAS, type RecordSchema } from '#kube/custom-resources.ts';
 import { createReflector } from '#kube/reflector.ts';
-import { JOBS, type Job, NAMESPACES, type Namespace, PODS, type Pod } from '#kube/resource-types.ts';
+import {
+  JOBS,
+  type Job,
+  NAMESPACES,
+  type Namespace,
+  PODS,
+  type Pod,
+  PRIORITY_CLASSES,
+  type PriorityClass,
+} from '#kube/resource-types.ts';
 import type { KubeClient, Reflector } from '#kube/types.ts';
 import { trimJob, trimPod, uploadUidOf } from './job-view.ts';
 
@@ -18,6 +30,8 @@ export interface Caches {
   /** All namespaces of the cluster, with nothing but their names and whether they are being deleted. */
   allNamespaces: Reflector<Namespace>;
   isTerminating(namespace: string): boolean;
+  /** The priority classes of the cluster; empty while the operator has no right to read them. */
+  priorityClasses: Reflector<PriorityClass>;
   namespaces: ReadonlyMap<string, NamespaceCaches>;
   uploadByUid(uid: string): BatchUpload | undefined;
   /** The pods that name the upload in a label; the label may be wrong, see isPodOf. */
@@ -34,6 +48,7 @@ export function createCaches(deps: { client: KubeClient; log: Logger; namespaces
   const uploads = createReflector({ client, log, type: BATCH_UPLOADS });
   const schemas = createReflector({ client, log, type: RECORD_SCHEMAS });
   const allNamespaces = createReflector({ client, log, type: NAMESPACES, trim: trimNamespace });
+  const priorityClasses = createReflector({ client, log, type: PRIORITY_CLASSES });
   const namespaces = new Map<string, NamespaceCaches>();
   for (const namespace of deps.namespaces) {
     const common = { client, log, namespace, labelSelector: MANAGED_SELECTOR };
@@ -51,13 +66,14 @@ export function createCaches(deps: { client: KubeClient; log: Logger; namespaces
     schemas,
     allNamespaces,
     isTerminating: (namespace) => allNamespaces.get(namespace)?.metadata?.deletionTimestamp !== undefined,
+    priorityClasses,
     namespaces,
     uploadByUid: (uid) => byUid.get(uid),
     podsOf: (uid) => [...(pods.get(uid)?.values() ?? [])],
     jobsOf: (uid) => [...(jobs.get(uid)?.values() ?? [])],
     all: () => all as unknown as Reflector<never>[],
     async run(signal) {
-      await Promise.all([...all, allNamespaces].map((reflector) => reflector.run(signal)));
+      await Promise.all([...all, allNamespaces, priorityClasses].map((reflector) => reflector.run(signal)));
     },
   };
 }

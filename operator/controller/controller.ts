@@ -87,7 +87,7 @@ export function createController(deps: ControllerDeps): Controller {
     const clusterId = await awaitClusterId({ client, clock, log }, signal);
     if (clusterId === null) return;
     await Promise.all([caches.uploads.synced, caches.schemas.synced]);
-    await waitForNamespaces(caches, { clock, signal });
+    await Promise.all([waitForNamespaces(caches, { clock, signal }), waitForPriorities(caches, { clock, signal })]);
     const reachPoint = createFaultPoints(config.fault, log);
     const findMigrator = createMigratorFinder(client);
     const base = { client, caches, databases, config, clock, log, clusterId, reachPoint };
@@ -205,8 +205,23 @@ async function waitForNamespaces(
   { clock, signal }: { clock: Clock; signal: AbortSignal },
 ): Promise<void> {
   const synced = [...caches.namespaces.values()].flatMap(({ jobs, pods }) => [jobs.synced, pods.synced]);
+  await waitAtMost(synced, { ms: 10_000, clock, signal });
+}
+
+/** Waits 2 s at most, so that the first turns are given by priority: without the right to read the classes all have 0. */
+async function waitForPriorities(
+  { priorityClasses }: Caches,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
+): Promise<void> {
+  await waitAtMost([priorityClasses.synced], { ms: 2_000, clock, signal });
+}
+
+async function waitAtMost(
+  synced: readonly Promise<void>[],
+  { ms, clock, signal }: { ms: number; clock: Clock; signal: AbortSignal },
+): Promise<void> {
   const enough = new AbortController();
-  await Promise.race([Promise.allSettled(synced), sleep(clock, 10_000, AbortSignal.any([signal, enough.signal]))]);
+  await Promise.race([Promise.allSettled(synced), sleep(clock, ms, AbortSignal.any([signal, enough.signal]))]);
   enough.abort();
 }
 
@@ -256,6 +271,15 @@ function listen({
       if (upload.metadata.namespace === metadata.name) queue.add(keyOf(upload));
   };
   caches.allNamespaces.subscribe({ onAdd: onNamespace, onUpdate: onNamespace });
+  // The order of the uploads that wait may be another one.
+  const onPriorityClass = () => {
+    for (const upload of caches.uploads.values()) if (upload.status?.phase === 'Queued') queue.add(keyOf(upload));
+  };
+  caches.priorityClasses.subscribe({
+    onAdd: onPriorityClass,
+    onUpdate: onPriorityClass,
+    onDelete: onPriorityClass,
+  });
   const onOwned = (object: Job | Pod) => {
     const upload = caches.uploadByUid(uploadUidOf(object) ?? '');
     if (upload) queue.add(keyOf(upload));

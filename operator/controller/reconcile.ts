@@ -7,6 +7,7 @@ import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#kube/custom-res
 import { isConflict, isNotFound, KubeError } from '#kube/errors.ts';
 import type { EventRecorder, KubeClient, ProcessResult } from '#kube/types.ts';
 import type { Database } from '#ledger/client/database.ts';
+import { mergePodTemplate } from '#operator/jobs/merge-pod-template.ts';
 import { explainFault } from './accept-upload.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './cleanup.ts';
@@ -20,6 +21,7 @@ import { type ObserveDeps, observe } from './observe.ts';
 import type { WarmPods } from './pool/warm-pods.ts';
 import { progressSpacingMs } from './progress-policy.ts';
 import { askForTurn } from './queue/ask-for-turn.ts';
+import { findPriority } from './queue/priority-policy.ts';
 import type { UploadTurns } from './queue/upload-turns.ts';
 import { isFinal } from './retry-policy.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
@@ -184,7 +186,8 @@ async function work(
     const { observed: seen, database, remember } = await observe(deps, input);
     Object.assign(memory, remember);
     noteAssignment(deps, { key, seen, database });
-    const turn = askForTurn(deps.turns, { key, seen, database });
+    const priority = priorityOf(deps, current);
+    const turn = askForTurn(deps.turns, { key, seen, database, priority });
     if (turn.type === 'unknown') return undefined;
     const observed: Observed = { ...seen, turn };
     deps.counters.onErrors(memory.uid, observed.topErrors, current.status?.topErrors ?? []);
@@ -229,6 +232,11 @@ function noteAssignment(
   const pod = assignment.state === 'Claimed' ? assignment.pod : null;
   const { namespace } = upload.metadata;
   warmPods.keep(key, { pool: assignment.pool, namespace, pod, place: database?.place ?? null });
+}
+
+function priorityOf({ caches, settings }: ReconcileDeps, upload: BatchUpload): number {
+  const { priorityClassName } = mergePodTemplate({ upload, settings }).spec;
+  return findPriority(priorityClassName, caches.priorityClasses.values());
 }
 
 /** The decision with those outcomes of its actions that the status has to show. */

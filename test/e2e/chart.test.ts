@@ -50,12 +50,13 @@ const find = (all: Manifest[], kind: string, name: string, namespace?: string) =
 };
 
 describe('rights', () => {
-  it('everywhere: uploads and schemas, their status, events, namespaces', async () => {
+  it('everywhere: uploads and schemas, their status, events, namespaces, priority classes', async () => {
     expect(find(await template(), 'ClusterRole', 'r-operator').rules).toEqual([
       { apiGroups: ['batchupload.dev'], resources: ['batchuploads', 'recordschemas'], verbs: ['get', 'list', 'watch'] },
       { apiGroups: ['batchupload.dev'], resources: ['batchuploads/status', 'recordschemas/status'], verbs: ['patch'] },
       { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
       { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: ['scheduling.k8s.io'], resources: ['priorityclasses'], verbs: ['get', 'list', 'watch'] },
     ]);
   });
 

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCondition } from '#api/conditions.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
-import { type ControllerBench, startController } from '#support/cluster/controller.ts';
+import { type ControllerBench, type Refusal, startController } from '#support/cluster/controller.ts';
 import type { StoredObject } from '#support/cluster/kube-api-server.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
@@ -17,11 +17,20 @@ beforeAll(async () => {
 });
 afterAll(() => postgres[Symbol.asyncDispose]());
 
-async function start({ namespaces = ['one'], limits }: { namespaces?: string[]; limits?: object } = {}) {
+async function start({
+  namespaces = ['one'],
+  limits,
+  refuseFirst,
+}: {
+  namespaces?: string[];
+  limits?: object;
+  refuseFirst?: Refusal;
+} = {}) {
   const url = await createDatabase(postgres);
   const databases = Object.fromEntries(namespaces.map((namespace) => [namespace, url]));
   const bench = await startController({
     databases,
+    refuseFirst,
     env: limits ? { BATCH_UPLOAD_LIMITS: JSON.stringify(limits) } : {},
   });
   return Object.assign(bench, { url });
@@ -186,6 +195,43 @@ describe.concurrent('a limit', () => {
     bench.upload('two', 'v', { parallelism: 1 });
     await until(() => phase(bench, 'v', 'two') === 'Queued');
     expect(bench.status('two', 'v')!.message).toContain('9 of at most 10 connections of this database');
+  });
+
+  it('gives the turn to the upload whose pods have the highest priority, and heeds a class that is made later', async () => {
+    await using bench = await start({ limits: { cluster: { maxActiveUploads: 1 } } });
+    const own = (priorityClassName: string) => ({ podTemplate: { spec: { priorityClassName } } });
+    bench.api.put('priorityclasses', { metadata: { name: 'high' }, value: 100 });
+    bench.upload('one', 'u1');
+    await until(() => jobsOf(bench).length === 1);
+    bench.upload('one', 'oldest');
+    bench.upload('one', 'high', own('high'));
+    bench.upload('one', 'unknown', own('no-such-class'));
+    bench.upload('one', 'late', own('later'));
+    const waiting = ['oldest', 'high', 'unknown', 'late'];
+    await until(() => waiting.every((name) => phase(bench, name) === 'Queued'));
+    bench.api.put('priorityclasses', { metadata: { name: 'later' }, value: 200 });
+    bench.api.put('priorityclasses', { metadata: { name: 'everyday' }, value: 10, globalDefault: true });
+    const order: string[] = [];
+    for (const before of ['u1', 'late', 'high', 'oldest']) {
+      // The operator hears of a class by a watch.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      change(bench, before, { cancel: true });
+      const next = () => waiting.find((name) => name !== before && phase(bench, name) === 'Planning');
+      await until(next);
+      order.push(next()!);
+    }
+    expect(order).toEqual(['late', 'high', 'oldest', 'unknown']);
+  });
+
+  it('gives turns by age where the operator may not read priority classes', async () => {
+    const refuseFirst: Refusal = [({ plural }) => plural === 'priorityclasses', 403, 'Forbidden'];
+    await using bench = await start({ limits: { cluster: { maxActiveUploads: 1 } }, refuseFirst });
+    bench.upload('one', 'u1', { podTemplate: { spec: { priorityClassName: 'high' } } });
+    await until(() => jobsOf(bench).length === 1);
+    bench.upload('one', 'u2', { podTemplate: { spec: { priorityClassName: 'high' } } });
+    await until(() => phase(bench, 'u2') === 'Queued');
+    change(bench, 'u1', { cancel: true });
+    await until(() => phase(bench, 'u2') === 'Planning');
   });
 
   it('does not hold up a namespace with few uploads behind one with many', async () => {

@@ -11,7 +11,12 @@ const FREE = { type: 'admitted', sessions: 1 } as const;
 /** An upload whose ledger cannot be read keeps what it has, unless it is suspended. */
 export function askForTurn(
   turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther'>,
-  { key, seen, database }: { key: string; seen: Omit<Observed, 'turn'>; database: Database | null },
+  {
+    key,
+    seen,
+    database,
+    priority,
+  }: { key: string; seen: Omit<Observed, 'turn'>; database: Database | null; priority: number },
 ): Turn {
   const { upload, ledger, jobs, isTerminating } = seen;
   const { suspend, cancel, parallelism } = upload.spec;
@@ -29,7 +34,7 @@ export function askForTurn(
   // A warm pod has one session. An upload that is assigned to a pool has had its turn.
   const pooled = isPooled(seen, ledger.row);
   const holds = sessionsOf(Object.values(jobs)) || (pooled && ledger.row.assignment !== null ? 1 : 0);
-  const request = { ...describe(upload), database: database?.place ?? null, holds, lends: hasNoPod(seen) };
+  const request = { ...describe(upload), priority, database: database?.place ?? null, holds, lends: hasNoPod(seen) };
   const pool = ledger.row.assignment?.pool ?? seen.pool?.plan.id ?? null;
   return turns.ask(pooled ? { ...request, wanted: 1, pool } : request);
 }
@@ -56,10 +61,13 @@ export function endingRequest(upload: BatchUpload): TurnRequest {
   return { ...describe(upload), database: null, holds: upload.spec.parallelism, lends: false };
 }
 
+/** The priority of an upload at work, which decides nothing: only uploads that wait are put in order. */
+const AT_WORK = 0;
+
 function describe({ metadata, spec }: BatchUpload): Omit<TurnRequest, 'database' | 'holds' | 'lends'> {
   const { namespace, name, uid, creationTimestamp } = metadata;
   const createdAt = Date.parse(creationTimestamp ?? '') || 0;
-  return { key: `${namespace}/${name}`, uid, namespace, pool: null, wanted: spec.parallelism, priority: 0, createdAt };
+  return { key: `${namespace}/${name}`, uid, namespace, pool: null, wanted: spec.parallelism, priority: AT_WORK, createdAt };
 }
 
 /** The sessions that the pods of an upload's Job have; 0 without a Job. */

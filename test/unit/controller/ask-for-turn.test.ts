@@ -17,7 +17,7 @@ function ask(change: Partial<Observed>, database: Database | null = { place: 'd'
     release: () => void calls.push('release'),
     forgetOther: (_key: string, uid: string) => void calls.push(uid),
   };
-  const turn = askForTurn(turns, { key: 'n/u', seen: observed(change), database });
+  const turn = askForTurn(turns, { key: 'n/u', seen: observed(change), database, priority: 7 });
   return { turn, calls, request: request as TurnRequest | null };
 }
 
@@ -28,7 +28,15 @@ const away = { ledger: { state: 'unreachable', why: { reason: 'DatabaseUnavailab
 
 it('an upload that needs pods asks for its sessions, and says what its Job has', () => {
   const { request, calls } = ask({});
-  expect(request).toMatchObject({ key: 'n/u', uid: UID, database: 'd', wanted: 4, holds: 4, lends: false });
+  expect(request).toMatchObject({
+    key: 'n/u',
+    uid: UID,
+    database: 'd',
+    wanted: 4,
+    holds: 4,
+    lends: false,
+    priority: 7,
+  });
   expect(calls).toEqual([UID]);
   expect(ask({ jobs: { plan: null, process: null } }).request).toMatchObject({ holds: 0 });
   // A retry that was asked for while pods were ending waits like any other upload.
