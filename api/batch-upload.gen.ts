@@ -1,7 +1,7 @@
 /** Generated from crds/batchuploads.yaml (v1alpha1) by `make generate`; do not edit. */
 
 /**
- * spec says what to load and how. Only suspend, cancel, parallelism, podTemplate, activeDeadlineSeconds, the times to live, the limits of errorPolicy and retryGeneration can be changed later; to change anything else, create another BatchUpload.
+ * spec says what to load and how. Only suspend, cancel, parallelism, podTemplate, target.protect, activeDeadlineSeconds, the times to live, the limits of errorPolicy and retryGeneration can be changed later; to change anything else, create another BatchUpload.
  */
 export interface BatchUploadSpec {
   /**
@@ -761,17 +761,30 @@ export interface BatchUploadSpec {
     };
   };
   /**
-   * target says which database the records are loaded into. When absent, the database of the Secret batch-upload-database is used.
+   * target says which database the records are loaded into, and how the load spares that database.
    */
   target?: {
     /**
-     * databaseSecretRef names a Secret with the key uri (a PostgreSQL connection URI) and, if the server's certificate needs it, the key ca.crt (a certificate authority in PEM). A Secret other than batch-upload-database must be in the chart's value uploads.database.extraSecretNames.
+     * databaseSecretRef names a Secret with the key uri (a PostgreSQL connection URI) and, if the server's certificate needs it, the key ca.crt (a certificate authority in PEM). A Secret other than batch-upload-database must be in the chart's value uploads.database.extraSecretNames. When absent, the Secret batch-upload-database is used.
      */
-    databaseSecretRef: {
+    databaseSecretRef?: {
       /**
        * name is the name of the Secret, in the same namespace.
        */
       name: string;
+    };
+    /**
+     * protect limits what the load may do to the database and its replicas. The pods wait between their groups of chunks while a limit is exceeded, and status.pace says so. When absent, the pods load as fast as they can. A change makes the Job of the upload again, with pods that have the new limits; chunks that are committed stay.
+     */
+    protect?: {
+      /**
+       * maxReplicaLagSeconds is the time, in seconds, by which a replica may be behind the database. While a replica is further behind, no further group of chunks is loaded. Replicas count that are connected to the server of the database, in pg_stat_replication; the role of the Secret needs pg_monitor to see how far they are behind. When absent, the lag is not limited.
+       */
+      maxReplicaLagSeconds?: number;
+      /**
+       * maxWalBytesPerSecond is the number of bytes of WAL that the server may write in a second on average, while the upload is loaded. The WAL of the whole server counts, also that of other sessions; only the upload slows down. When absent, the WAL is not limited.
+       */
+      maxWalBytesPerSecond?: number;
     };
   };
 }
@@ -949,6 +962,23 @@ export interface BatchUploadStatus {
    * columnsOmitted is the number of further columns, for which columns has no room. The ledger has all of them.
    */
   columnsOmitted?: number;
+  /**
+   * pace says why the pods load more slowly than they could, or why a limit of spec.target.protect has no effect. When absent, the pods load as fast as they can.
+   */
+  pace?: {
+    /**
+     * reason is why, in one word: ReplicaLag (a replica is too far behind), WalRate (the server writes too much WAL), ReplicaLagUnknown or WalRateUnknown (the pods wait, because the role of the Secret may not see what a limit is for), or NoReplicas (no replica is connected, so that maxReplicaLagSeconds has no effect).
+     */
+    reason: string;
+    /**
+     * message says the same for people, and what to do where somebody has to do something.
+     */
+    message: string;
+    /**
+     * since is when the first pod began to wait for this reason.
+     */
+    since: string;
+  };
   /**
    * topErrors lists the most frequent error codes, the most frequent first. Duplicates appear with code DUP_001.
    */

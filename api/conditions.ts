@@ -76,6 +76,16 @@ export const REASONS = {
   TargetNotSupported: 'TargetNotSupported',
   /** The type of a column of the target table would lose a part of the values without an error. */
   TargetTypeLossy: 'TargetTypeLossy',
+  /**
+   * The role may not see how far replicas are behind, so that spec.target.protect.maxReplicaLagSeconds cannot be kept.
+   * Degraded = True has this reason where the role has lost the right since, and the pods wait.
+   */
+  ReplicaLagUnknown: 'ReplicaLagUnknown',
+  /**
+   * The server does not tell how much WAL it writes, so that spec.target.protect cannot be kept. Degraded = True has this
+   * reason where this is so since the upload was accepted, and the pods wait.
+   */
+  WalRateUnknown: 'WalRateUnknown',
   /** The role's transactions are read-only by a setting, or the server is a standby. */
   DatabaseReadOnly: 'DatabaseReadOnly',
   // Accepted = True

@@ -35,6 +35,8 @@ export const ANNOTATIONS = {
   parallelism: 'batchupload.dev/parallelism',
   /** The number of sessions of the database that each pod of the Job has; a Job of an earlier release has no such note. */
   sessionsPerPod: 'batchupload.dev/sessions-per-pod',
+  /** The limits of spec.target.protect that the pods of the Job have; a Job of an earlier release has no such note. */
+  protect: 'batchupload.dev/protect',
   /** The chart's values that decide whether the pods of the Job start, as they were when the operator made the Job. */
   settings: 'batchupload.dev/settings',
   /** The user that asked the gateway or the bridge for the upload, or nothing where a person applied it. */

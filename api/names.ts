@@ -21,7 +21,7 @@ export function isPoolId(id: string): boolean {
 }
 
 export function databaseSecretName(spec: Pick<BatchUploadSpec, 'target'>): string {
-  return spec.target?.databaseSecretRef.name ?? DEFAULT_NAMES.databaseSecret;
+  return spec.target?.databaseSecretRef?.name ?? DEFAULT_NAMES.databaseSecret;
 }
 
 export function s3SecretName(spec: Partial<Pick<BatchUploadSpec, 'source'>>): string {

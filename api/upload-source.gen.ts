@@ -921,17 +921,30 @@ export interface UploadSourceSpec {
         };
       };
       /**
-       * target says which database the records are loaded into. When absent, the database of the Secret batch-upload-database is used.
+       * target says which database the records are loaded into, and how the load spares that database.
        */
       target?: {
         /**
-         * databaseSecretRef names a Secret with the key uri (a PostgreSQL connection URI) and, if the server's certificate needs it, the key ca.crt (a certificate authority in PEM). A Secret other than batch-upload-database must be in the chart's value uploads.database.extraSecretNames.
+         * databaseSecretRef names a Secret with the key uri (a PostgreSQL connection URI) and, if the server's certificate needs it, the key ca.crt (a certificate authority in PEM). A Secret other than batch-upload-database must be in the chart's value uploads.database.extraSecretNames. When absent, the Secret batch-upload-database is used.
          */
-        databaseSecretRef: {
+        databaseSecretRef?: {
           /**
            * name is the name of the Secret, in the same namespace.
            */
           name: string;
+        };
+        /**
+         * protect limits what the load may do to the database and its replicas. The pods wait between their groups of chunks while a limit is exceeded, and status.pace says so. When absent, the pods load as fast as they can. A change makes the Job of the upload again, with pods that have the new limits; chunks that are committed stay.
+         */
+        protect?: {
+          /**
+           * maxReplicaLagSeconds is the time, in seconds, by which a replica may be behind the database. While a replica is further behind, no further group of chunks is loaded. Replicas count that are connected to the server of the database, in pg_stat_replication; the role of the Secret needs pg_monitor to see how far they are behind. When absent, the lag is not limited.
+           */
+          maxReplicaLagSeconds?: number;
+          /**
+           * maxWalBytesPerSecond is the number of bytes of WAL that the server may write in a second on average, while the upload is loaded. The WAL of the whole server counts, also that of other sessions; only the upload slows down. When absent, the WAL is not limited.
+           */
+          maxWalBytesPerSecond?: number;
         };
       };
     };

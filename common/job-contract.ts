@@ -57,6 +57,12 @@ export const ENV = {
    * the chart sets it from its value `uploads.allowedEndpoints`.
    */
   allowedEndpoints: 'BATCH_UPLOAD_ALLOWED_ENDPOINTS',
+  /**
+   * The time by which a replica may be behind the database, in seconds (spec.target.protect); no limit when absent.
+   */
+  maxReplicaLagSeconds: 'BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS',
+  /** The number of bytes of WAL that the server may write in a second (spec.target.protect); no limit when absent. */
+  maxWalBytesPerSecond: 'BATCH_UPLOAD_MAX_WAL_BYTES_PER_SECOND',
   /** The pod's completion index, set by Kubernetes; 0 when absent. */
   completionIndex: 'JOB_COMPLETION_INDEX',
   /** The name of the pod in logs and in the ledger, set by the downward API; `unknown` when absent. */
@@ -224,6 +230,14 @@ export function parseTermination(text: string | undefined): TerminationMessage |
   }
 }
 
+/** The limits of spec.target.protect; at least one of them is set. */
+export interface ProtectLimits {
+  /** Null: the lag is not limited. */
+  maxReplicaLagSeconds: number | null;
+  /** Null: the WAL is not limited. */
+  maxWalBytesPerSecond: number | null;
+}
+
 /** What every pod has. */
 export interface PodConfig {
   namespace: string;
@@ -236,6 +250,8 @@ export interface PodConfig {
   databaseUri: string;
   databaseCaCert: string | undefined;
   allowedEndpoints: string[];
+  /** Null: the upload is not to spare its database. */
+  protect: ProtectLimits | null;
   datadog: boolean;
   logLevel: string;
 }
@@ -283,9 +299,17 @@ function readPodConfig(env: NodeJS.ProcessEnv): PodConfig {
     databaseUri: text(env, ENV.databaseUri),
     databaseCaCert: env[ENV.databaseCaCert] || undefined,
     allowedEndpoints: (env[ENV.allowedEndpoints] ?? '').split(',').filter(Boolean),
+    protect: readProtect(env),
     datadog: env[ENV.datadog] === 'true',
     logLevel: env[ENV.logLevel] ?? 'info',
   };
+}
+
+function readProtect(env: NodeJS.ProcessEnv): ProtectLimits | null {
+  const limit = (name: string) => integer(env, name, 0) || null;
+  const maxReplicaLagSeconds = limit(ENV.maxReplicaLagSeconds);
+  const maxWalBytesPerSecond = limit(ENV.maxWalBytesPerSecond);
+  return (maxReplicaLagSeconds ?? maxWalBytesPerSecond) ? { maxReplicaLagSeconds, maxWalBytesPerSecond } : null;
 }
 
 function text(env: NodeJS.ProcessEnv, name: string): string {

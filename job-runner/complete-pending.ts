@@ -55,7 +55,8 @@ async function sweep(context: LoadContext, { limit, isLast }: Sweep): Promise<vo
 }
 
 async function commitWindow(context: LoadContext, window: Sweep & { before: number }): Promise<WindowOutcome> {
-  const { session, config, upload, target, columnTypes, log } = context;
+  const { session, config, upload, target, columnTypes, brake, log } = context;
+  if (brake) await brake.ready(session);
   for (let isFirst = true; ; isFirst = false) {
     const outcome = await session.run((client, tries) =>
       commitPendingWindow(

@@ -17,6 +17,7 @@ import type { WriteStrategy } from '#runner/load/write-outcome.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
 import type { CopyFormat } from '#runner/processor/escapes.ts';
 import { RowBuffer } from '#runner/processor/row-buffer.ts';
+import type { Brake } from '#runner/protect/brake.ts';
 import { type ByteArena, createByteArena } from '#runner/storage/byte-arena.ts';
 import type { RunnerDeps } from './deps.ts';
 import type { Session } from './session.ts';
@@ -35,6 +36,8 @@ export interface LoadContext extends RunnerDeps {
   /** One more than sessions: PostgreSQL takes the rows of all but one, which is filled. */
   buffers: readonly GroupBuffers[];
   pace: Pace;
+  /** Holds the next group up while a limit of spec.target.protect is exceeded; null: there is none. */
+  brake: Brake | null;
   /** Requests to the storage that this pod has tried again so far, for the audit rows. */
   reads: { retries: number };
 }
@@ -63,7 +66,7 @@ export const createGroupBuffers = (uploadId: string, format: CopyFormat): GroupB
  * @returns false when the loading ended early, at chunks that another pod had done.
  */
 export async function loadChunks(context: LoadContext, chunks: Chunk[], read: ReadChunk): Promise<boolean> {
-  const { pace } = context;
+  const { pace, brake } = context;
   const buffers = [...context.buffers];
   const sessions = [...context.sessions];
   const running = new Set<Promise<void>>();
@@ -97,9 +100,10 @@ export async function loadChunks(context: LoadContext, chunks: Chunk[], read: Re
       const group = await prepareGroup(context, chosen, { read, buffer });
       next += chosen.length;
       while (sessions.length === 0) await Promise.race(running);
+      const session = sessions.shift()!;
+      if (brake) await brake.ready(session);
       // Its keys are known as seen: a group that is prepared is written, also where another pod has done a chunk.
       if (faults.length > 0) break;
-      const session = sessions.shift()!;
       const earlier = Promise.all(running);
       const written = write({ ...group, earlier }, { buffer, session, size }).finally(() => running.delete(written));
       running.add(written);

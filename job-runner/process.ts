@@ -3,6 +3,7 @@
  * and at last completes the records that had to wait for other chunks.
  */
 import { canonicalSchema } from '#api/file-schema.ts';
+import { systemClock } from '#common/clock.ts';
 import { toFault } from '#common/faults.ts';
 import { chunksOfIndex } from '#common/job-contract.ts';
 import { type ChunkRange, type PendingRun, readPendingChunks, readPendingRuns } from '#ledger/chunks/chunks.ts';
@@ -19,6 +20,7 @@ import { targetReplaced } from '#runner/load/target-columns.ts';
 import { createGroupBuffers, type LoadContext, loadChunks, type ReadChunk } from '#runner/load-chunks.ts';
 import { chooseEncodings } from '#runner/processor/column-encoding.ts';
 import { JSON_FAULT } from '#runner/processor/faults.ts';
+import { createBrake } from '#runner/protect/brake.ts';
 import { createByteReader } from '#runner/storage/byte-reader.ts';
 import { readBlocks } from '#runner/storage/read-blocks.ts';
 import { quoteTable } from '#runner/target/names.ts';
@@ -101,6 +103,9 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   // Each chunk whose keys go into the ledger is written in its own transaction.
   const pace = createPace(target.keys ? 1 : MOST_CHUNKS, loading.length);
   const reads = { retries: object?.retries ?? 0 };
+  const { protect, attempt, completionIndex } = config;
+  const pod = { id: upload.id, attempt, completionIndex };
+  const brake = protect && createBrake({ limits: protect, pod, clock: systemClock, log, signal: deps.signal });
   const context = {
     ...deps,
     sessions: loading,
@@ -111,6 +116,7 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
     columnTypes,
     seen,
     pace,
+    brake,
     buffers,
     reads,
   };
@@ -119,6 +125,7 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   // Also the only index of a plan gets others beside it, when spec.parallelism is raised.
   await helpOthers(context);
   await completePending(context);
+  await brake?.end(session);
 }
 
 /** @throws Fault DB_TARGET_REPLACED when chunks of the upload are in another table than the one that has the name now. */

@@ -13,7 +13,7 @@ export async function checkLedgerRights(client: pg.ClientBase): Promise<UploadEx
     `SELECT current_user AS "user", has_schema_privilege('batch_upload', 'USAGE') AND bool_and(
        has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
        AND (c.relname NOT IN ('batch_uploads', 'batch_upload_chunks', 'batch_upload_keys',
-         'batch_upload_arrivals', 'batch_upload_files', 'batch_upload_requests', 'batch_upload_nonces', 'batch_upload_column_choices', 'batch_upload_active_times', 'batch_upload_waiting_files', 'batch_upload_assignments') OR has_table_privilege(c.oid, 'UPDATE'))
+         'batch_upload_arrivals', 'batch_upload_files', 'batch_upload_requests', 'batch_upload_nonces', 'batch_upload_column_choices', 'batch_upload_active_times', 'batch_upload_waiting_files', 'batch_upload_assignments', 'batch_upload_paces') OR has_table_privilege(c.oid, 'UPDATE'))
        AND (c.relname NOT IN ('batch_upload_chunks', 'batch_upload_keys', 'batch_upload_pending_records', 'batch_upload_requests', 'batch_upload_nonces', 'batch_upload_column_choices') OR has_table_privilege(c.oid, 'DELETE'))) AS usable
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = 'batch_upload' AND c.relkind = 'r' AND c.relname LIKE 'batch\\_upload%'`,

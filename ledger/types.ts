@@ -169,6 +169,8 @@ export interface UploadProgress {
   activeForMs: number | null;
   /** The time for which pods have worked on this attempt, in ms, as far as it was counted. */
   activeMs: number;
+  /** Why pods load more slowly than they could, and since when the first of them does; null: they do not. */
+  pace: { reason: string; message: string; since: Date } | null;
 }
 
 /** What a pool of warm pods has made of an attempt of an upload; see uploads/assignments.ts. */

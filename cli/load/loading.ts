@@ -96,6 +96,7 @@ export function createDeps(loading: Loading, sessions: readonly Session[], attem
     databaseUri: load.databaseUri,
     databaseCaCert: undefined,
     allowedEndpoints: [],
+    protect: null,
     datadog: false,
     logLevel: 'warn',
   };

@@ -2,6 +2,7 @@ import type { ClientBase, QueryResultRow } from 'pg';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { activeForMsSql, activeMsSql } from './count-active-time.ts';
 import { countedAuditsSql } from './counted-audits.ts';
+import { isFreshSql } from './note-pace.ts';
 import { pointsIntoSql } from './refuse-retry.ts';
 
 /**
@@ -23,6 +24,7 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
               u.request->>'mode' IS NOT DISTINCT FROM 'Validate'
               OR u.schema->'target'->>'onDuplicate' IS NOT DISTINCT FROM 'Update'
               AND NOT u.schema->'target'->'columns' @> '[{"system": "uploadId"}, {"system": "rowNumber"}]') AS keeps_keys,
+            p.reason AS pace_reason, p.message AS pace_message, p.since AS pace_since,
             a.chunks_done, a.processed, a.succeeded, a.failed, a.duplicate, a.updated,
             CASE WHEN h.id IS NOT NULL THEN jsonb_build_object('name', h.name, 'status', h.status,
               'totalRecords', h.total_records, 'counts', jsonb_build_object('processed', h.processed_records,
@@ -40,6 +42,10 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
               coalesce(sum(duplicate_count), 0)::float8 AS duplicate,
               coalesce(sum(updated_count), 0)::float8 AS updated
        FROM ${countedAuditsSql('u.id')} counted) a
+     LEFT JOIN LATERAL (
+       SELECT reason, message, since FROM batch_upload.batch_upload_paces p
+       WHERE p.batch_upload_id = u.id AND p.attempt = u.attempt AND u.status = 'Processing' AND ${isFreshSql('p')}
+       ORDER BY since, completion_index LIMIT 1) p ON true
      WHERE u.id = ANY($1::uuid[])`,
     [ids],
   );
@@ -83,6 +89,8 @@ function toProgress(row: QueryResultRow): UploadProgress {
     assignment: row.assignment,
     activeForMs: row.active_for_ms,
     activeMs: row.active_ms,
+    pace:
+      row.pace_reason === null ? null : { reason: row.pace_reason, message: row.pace_message, since: row.pace_since },
   };
 }
 

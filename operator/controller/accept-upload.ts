@@ -1,6 +1,6 @@
 /**
- * Accepts an upload in its database: migrates the ledger, verifies the target table, then opens the row with the pinned
- * schema. Every step can be repeated. A step that cannot go on returns an explanation instead of throwing.
+ * Accepts an upload in its database: migrates the ledger, verifies the target table and the rights that spec.target.protect
+ * needs, then opens the row with the pinned schema. Every step can be repeated. A step that cannot go on returns an explanation instead of throwing.
  */
 import type pg from 'pg';
 import type { UploadExplanation } from '#api/explanation.ts';
@@ -10,7 +10,9 @@ import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { UploadRequest } from '#ledger/types.ts';
 import { openUpload } from '#ledger/uploads/open-upload.ts';
+import { protectLimits } from '#operator/jobs/protect-limits.ts';
 import { type FindMigrator, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
+import { checkProtect } from '#runner/protect/check-protect.ts';
 import { prepareTarget } from '#runner/target/prepare-target.ts';
 
 export interface AcceptInput {
@@ -23,10 +25,11 @@ export interface AcceptInput {
 
 /** @returns null when the upload is accepted, else why not. @throws Fault of the database */
 export async function acceptUpload(input: AcceptInput): Promise<UploadExplanation | null> {
-  const { database, schema } = input;
+  const { upload, database, schema } = input;
   return (
     (await prepareLedger(input)) ??
     (await database.run((client) => prepareTarget(client, schema))) ??
+    (await database.run((client) => checkProtect(client, protectLimits(upload)))) ??
     (await database.run((client) => open(client, input)))
   );
 }

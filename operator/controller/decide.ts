@@ -46,6 +46,7 @@ import { findFailing } from './failing-pod-policy.ts';
 import { conditionReason } from './failure-policy.ts';
 import { type JobPlan, neededKind, planJob, replaceHindered, unfinishedJobs } from './job-policy.ts';
 import { countTime, haltRunning, haltUnaccepted, suspendUpload } from './lifecycle-policy.ts';
+import { explainUnknownPace } from './pace-policy.ts';
 import { decideRetry } from './retry-policy.ts';
 import { findStuck } from './stuck-pod-policy.ts';
 import type { Action, Decision, Observed, View } from './types.ts';
@@ -168,7 +169,8 @@ function work(observed: Observed, view: View & { row: UploadProgress }, plan: Jo
   const { failing, checkAfterMs: failingForMs } = findFailing(observed, job);
   // The sessions of a suspended Job end with its pods, and the upload would not go on when they get their locks.
   const waiting = job?.suspended ? null : explainWaits(observed.waits);
-  const degraded = plan.degraded ?? failing ?? stuck ?? waiting ?? observed.databaseBusy?.why ?? null;
+  const degraded =
+    plan.degraded ?? failing ?? stuck ?? waiting ?? explainUnknownPace(view.row) ?? observed.databaseBusy?.why ?? null;
   const time = countTime(observed, view.row);
   return {
     actions: [...plan.actions, ...replaceHindered(observed, job, degraded), ...time.actions],

@@ -7,6 +7,7 @@ import type { RunnerCommand } from '#common/job-contract.ts';
 import { count } from '#common/text.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { podsOfLoad, sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
+import { noteProtect } from '#operator/jobs/protect-limits.ts';
 import { explainFailure } from './failure-policy.ts';
 import { planInPool } from './pool/pool-policy.ts';
 import type { Action, JobView, Observed } from './types.ts';
@@ -45,6 +46,13 @@ export function planJob(observed: Observed, row: UploadProgress): JobPlan {
       return { ...NOTHING, actions: [remake(job, 'it ended while work was left')] };
     }
     case 'none': {
+      // Pods keep the limits that they were started with.
+      if (job.protect !== null && job.protect !== noteProtect(observed.upload)) {
+        return {
+          ...NOTHING,
+          actions: [remake(job, 'its pods have other limits than spec.target.protect says by now')],
+        };
+      }
       const plan = followParallelism(observed, row, job);
       const deleted = sayDeleted(observed);
       if (deleted === null) return plan;

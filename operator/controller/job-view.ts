@@ -35,6 +35,7 @@ export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobVi
     appliedParallelism: Number(metadata.annotations?.[ANNOTATIONS.parallelism]) || null,
     sessionsPerPod: readSessions(metadata.annotations?.[ANNOTATIONS.sessionsPerPod]),
     settings: metadata.annotations?.[ANNOTATIONS.settings] ?? null,
+    protect: metadata.annotations?.[ANNOTATIONS.protect] ?? null,
     recreated: Number(metadata.annotations?.[ANNOTATIONS.recreated] ?? 0) || 0,
   };
 }

@@ -366,8 +366,8 @@ function buildFittingStatus({ outdated, level }: StatusFit, input: StatusInput):
 
 /** Is the upload in another state, and not only further on? */
 function hasTurned(before: BatchUploadStatus | undefined, after: BatchUploadStatus): boolean {
-  const state = ({ phase, conditions = [] }: BatchUploadStatus) =>
-    [phase, ...conditions.map(({ type, status, reason }) => `${type}=${status}/${reason}`)].join();
+  const state = ({ phase, pace, conditions = [] }: BatchUploadStatus) =>
+    [phase, pace?.reason, ...conditions.map(({ type, status, reason }) => `${type}=${status}/${reason}`)].join();
   return before === undefined || state(before) !== state(after);
 }
 

@@ -3,6 +3,7 @@ import type { UploadExplanation } from '#api/explanation.ts';
 import { count } from '#common/text.ts';
 import type { Counts, UploadProgress } from '#ledger/types.ts';
 import { neededKind } from './job-policy.ts';
+import { sayPace } from './pace-policy.ts';
 import type { Wait } from './queue/turn-policy.ts';
 import type { Decision, Observed, View } from './types.ts';
 
@@ -88,11 +89,12 @@ export function findSuspended({
   };
 }
 
-export function describeProcessing({ chunksDone, totalChunks, totalRecords, counts }: UploadProgress): string {
+export function describeProcessing(row: UploadProgress): string {
+  const { chunksDone, totalChunks, totalRecords, counts } = row;
   const done = `${n(chunksDone)} of ${count(totalChunks ?? 0, 'chunk')} done`;
   const waiting = (totalRecords ?? 0) - counts.processed;
-  if (chunksDone !== totalChunks || waiting === 0) return `${done}.`;
-  return `${done}; ${count(waiting, 'record')} waited for records of other chunks and ${waiting === 1 ? 'is' : 'are'} tried again.`;
+  if (chunksDone !== totalChunks || waiting === 0) return `${done}.${sayPace(row)}`;
+  return `${done}; ${count(waiting, 'record')} waited for records of other chunks and ${waiting === 1 ? 'is' : 'are'} tried again.${sayPace(row)}`;
 }
 
 export function describeQueued({ sameAs, appends }: UploadProgress): string {

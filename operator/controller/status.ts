@@ -19,6 +19,7 @@ import { count, cutText } from '#common/text.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
 import { columnsOf } from './columns-policy.ts';
+import { showPace } from './pace-policy.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
 import {
   CANCELLED_BEFORE,
@@ -66,7 +67,7 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
   const startTime = previous.startTime ?? isoSeconds(now);
   const row = 'row' in view ? view.row : null;
   if (row === null) {
-    const { recordsPerSecond: _rate, estimatedCompletionTime: _end, ...before } = previous;
+    const { recordsPerSecond: _rate, estimatedCompletionTime: _end, pace: _pace, ...before } = previous;
     const isAccepted = isTrue(previous, 'Accepted');
     return { ...before, ...common, phase: describePhase(view, previous), ...(isAccepted ? { startTime } : {}) };
   }
@@ -131,6 +132,7 @@ function describeRow(row: UploadProgress, input: StatusInput): Partial<BatchUplo
     parallelism: countSessions(input),
     progress: row.status === 'Complete' ? '100%' : percent(counts.processed, totalRecords),
     ...describeRate(row, input),
+    ...(input.view.kind === 'processing' ? showPace(row) : {}),
     ...(topErrors.length > 0 ? { topErrors } : {}),
     ...(input.columns ?? columnsOf(input.upload.status ?? {})),
   };

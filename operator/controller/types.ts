@@ -41,6 +41,8 @@ export interface JobView {
   sessionsPerPod: number;
   /** The settings of the pods when the Job was made, see noteSettings; null for a Job of an earlier release. */
   settings: string | null;
+  /** The limits of spec.target.protect with which the Job was made, see noteProtect; null for a Job of an earlier release. */
+  protect: string | null;
   /** Earlier Jobs of this name that ended while the ledger still had work. */
   recreated: number;
 }

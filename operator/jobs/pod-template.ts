@@ -10,6 +10,7 @@ import type { Job } from '#kube/resource-types.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { type MergedPodTemplate, mergePodTemplate } from './merge-pod-template.ts';
 import { heapMegabytes } from './pod-memory.ts';
+import { protectEnv, protectLimits } from './protect-limits.ts';
 
 export interface JobInput {
   upload: BatchUpload;
@@ -200,6 +201,7 @@ function environment(
     [ENV.maxRecordBytes]: String(settings.maxRecordBytes),
     [ENV.stallSeconds]: String(settings.stallSeconds),
     ...(settings.allowedEndpoints.length > 0 ? { [ENV.allowedEndpoints]: settings.allowedEndpoints.join() } : {}),
+    ...protectEnv(protectLimits(upload)),
     [ENV.logLevel]: settings.logLevel,
     [ENV.datadog]: String(settings.datadog),
     ...settings.datadogEnv,

@@ -2,6 +2,7 @@ import { ANNOTATIONS } from '#api/labels.ts';
 import { sessionsOfPod } from '#common/job-contract.ts';
 import { commonJobSpec, type JobInput, jobMetadata, type NewJob, podTemplate } from './pod-template.ts';
 import { type LoadSize, podsOfLoad } from './pods-of-load.ts';
+import { noteProtect } from './protect-limits.ts';
 
 /** Builds the Job that loads a planned upload, with one completion for each index of the plan, and more for more pods. Pure. */
 export function buildProcessJob(input: JobInput, size: LoadSize): NewJob {
@@ -9,6 +10,7 @@ export function buildProcessJob(input: JobInput, size: LoadSize): NewJob {
   const parallelism = podsOfLoad(input.parallelism, { size, sessionsPerPod });
   const metadata = jobMetadata(input, 'process');
   const notes = {
+    [ANNOTATIONS.protect]: noteProtect(input.upload),
     [ANNOTATIONS.parallelism]: String(parallelism),
     [ANNOTATIONS.sessionsPerPod]: String(sessionsPerPod),
   };

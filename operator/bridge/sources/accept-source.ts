@@ -40,7 +40,7 @@ const LEFT_OUT = 'Leave it out, so that the endpoint of the Secret is used, or a
 
 function checkSecrets({ spec }: UploadSource, allow: SourceAllowList): Explanation | null {
   const program = 'bridge';
-  const database = spec.template.spec.target?.databaseSecretRef.name ?? DEFAULT_NAMES.databaseSecret;
+  const database = spec.template.spec.target?.databaseSecretRef?.name ?? DEFAULT_NAMES.databaseSecret;
   if (database !== DEFAULT_NAMES.databaseSecret && !allow.extraDatabaseSecrets.includes(database)) {
     const field = 'spec.template.spec.target.databaseSecretRef';
     return notAllowed({ program, secret: database, field, chartValue: 'uploads.database.extraSecretNames' });

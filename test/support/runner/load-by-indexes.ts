@@ -61,6 +61,7 @@ export async function loadByIndexes(url: string, load: Load): Promise<UploadProg
         databaseUri: url,
         databaseCaCert: undefined,
         allowedEndpoints: [],
+        protect: null,
         datadog: false,
         logLevel: 'warn' as const,
       },

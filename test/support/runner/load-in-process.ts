@@ -33,6 +33,8 @@ export interface InProcessLoad {
   pods?: number;
   /** The sessions of each pod; default: 1. */
   sessions?: number;
+  /** The limits of spec.target.protect; default: none. */
+  protect?: RunnerConfig['protect'];
   /** Called before every group of chunks is committed. */
   beforeGroup?: () => Promise<void>;
 }
@@ -57,6 +59,7 @@ export async function loadInProcess(url: string, load: InProcessLoad): Promise<I
     pods = 1,
     sessions = 1,
     format = {},
+    protect = null,
   } = load;
   const refused = await withClient(url, (client) => prepareTarget(client, schema));
   if (refused) return { refused };
@@ -80,16 +83,20 @@ export async function loadInProcess(url: string, load: InProcessLoad): Promise<I
   const { attempt } = planned;
   const process = async (completionIndex: number, tries = 1): Promise<void> => {
     try {
-      await withDeps(url, { id, store, attempt, completionIndex, count: sessions }, ({ telemetry, ...deps }) => {
-        const traced: Telemetry = {
-          ...telemetry,
-          async traceChunks(_chunks, work) {
-            await load.beforeGroup?.();
-            return work();
-          },
-        };
-        return processIndex({ ...deps, telemetry: traced }, planned, null);
-      });
+      await withDeps(
+        url,
+        { id, store, attempt, completionIndex, count: sessions, protect },
+        ({ telemetry, ...deps }) => {
+          const traced: Telemetry = {
+            ...telemetry,
+            async traceChunks(_chunks, work) {
+              await load.beforeGroup?.();
+              return work();
+            },
+          };
+          return processIndex({ ...deps, telemetry: traced }, planned, null);
+        },
+      );
     } catch (error) {
       // Kubernetes starts another pod for one that ends with such a fault.
       if (tries === MOST_PODS || !(error instanceof Fault) || error.category !== 'retryable') throw error;
@@ -117,7 +124,15 @@ async function withDeps<T>(
     attempt,
     completionIndex = 0,
     count = 1,
-  }: { id: string; store: FileStore; attempt: number; completionIndex?: number; count?: number },
+    protect = null,
+  }: {
+    id: string;
+    store: FileStore;
+    attempt: number;
+    completionIndex?: number;
+    count?: number;
+    protect?: RunnerConfig['protect'];
+  },
   work: (deps: RunnerDeps) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
@@ -136,6 +151,7 @@ async function withDeps<T>(
     databaseUri: url,
     databaseCaCert: undefined,
     allowedEndpoints: [],
+    protect,
     datadog: false,
     logLevel: 'warn',
   };

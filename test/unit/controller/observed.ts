@@ -54,6 +54,7 @@ export function row(change: Partial<UploadProgress> = {}): UploadProgress {
     assignment: null,
     activeForMs: null,
     activeMs: 0,
+    pace: null,
     ...change,
   };
 }
@@ -80,6 +81,7 @@ export function job(change: Partial<Seen<JobView>> = {}): Seen<JobView> {
     appliedParallelism: 2,
     sessionsPerPod: 2,
     settings: 'now',
+    protect: '{}',
     recreated: 0,
     ...change,
   };

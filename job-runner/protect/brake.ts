@@ -1,0 +1,103 @@
+/**
+ * Holds a pod up between its groups of chunks while a limit of spec.target.protect is exceeded. The pod measures by a session that is
+ * about to load, so that no further connection is opened. While it waits it has no transaction, and holds no lock.
+ *
+ * | state                                    | the note in the ledger                    |
+ * |------------------------------------------|-------------------------------------------|
+ * | nothing is to be said                    | none                                      |
+ * | something is to be said for the first time | is written at once                      |
+ * | the same is to be said again             | is written again every 5 s                |
+ * | nothing is to be said for 5 s            | is ended                                  |
+ */
+import type { ClientBase } from 'pg';
+import { type Clock, jitter, sleep } from '#common/clock.ts';
+import type { ProtectLimits } from '#common/job-contract.ts';
+import type { Logger } from '#common/log.ts';
+import { endPace, notePace, PACE_BEAT_MS, type PacedPod } from '#ledger/uploads/note-pace.ts';
+import { type Measurement, measureServer } from './measure-server.ts';
+import { createProtectPolicy, MEASURE_MS, type Verdict } from './protect-policy.ts';
+
+export interface Brake {
+  /**
+   * Resolves when the next group may be loaded.
+   * @param session a session without work; nobody else uses the session meanwhile
+   * @throws the signal's reason when the pod is stopped, or a Fault of the database
+   */
+  ready(session: BrakeSession): Promise<void>;
+  /** Ends the note of a pod that has loaded everything. */
+  end(session: BrakeSession): Promise<void>;
+}
+
+export interface BrakeSession {
+  run<T>(work: (client: ClientBase) => Promise<T>): Promise<T>;
+}
+
+export interface BrakeOptions {
+  limits: ProtectLimits;
+  pod: PacedPod;
+  clock: Clock;
+  log: Pick<Logger, 'info'>;
+  signal: AbortSignal;
+  random?: () => number;
+}
+
+/** How the server is measured, and where the notes go. A simulation has others. */
+export interface BrakeEffects {
+  measure(client: ClientBase, options: { withReplicas: boolean }): Promise<Measurement>;
+  note(client: ClientBase, pod: PacedPod, why: NonNullable<Verdict['why']>): Promise<void>;
+  end(client: ClientBase, pod: PacedPod): Promise<void>;
+}
+
+const EFFECTS: BrakeEffects = { measure: measureServer, note: notePace, end: endPace };
+
+/** Pods that looked at the server in step would always find it in the same state. */
+const WAIT_SPREAD = 0.2;
+
+export function createBrake(options: BrakeOptions, effects: BrakeEffects = EFFECTS): Brake {
+  const { limits, pod, clock, log, signal, random } = options;
+  const policy = createProtectPolicy(limits);
+  const withReplicas = limits.maxReplicaLagSeconds !== null;
+  let measuredAt = -Infinity;
+  /** What the ledger says of this pod, when that was written, and when it was true last. */
+  let noted: { reason: string; writtenAt: number; saidAt: number } | null = null;
+
+  async function judge(session: BrakeSession): Promise<Verdict> {
+    const measurement = await session.run((client) => effects.measure(client, { withReplicas }));
+    measuredAt = clock.monotonic();
+    return policy.judge(measuredAt, measurement);
+  }
+
+  async function say(session: BrakeSession, why: Verdict['why']): Promise<void> {
+    const now = clock.monotonic();
+    if (why === null) {
+      if (noted && now - noted.saidAt > PACE_BEAT_MS) await end(session);
+      return;
+    }
+    const isDue = noted === null || noted.writtenAt + PACE_BEAT_MS <= now;
+    if (noted?.reason !== why.reason)
+      log.info({ reason: why.reason, explanation: why.message }, 'the pace has changed');
+    if (isDue) await session.run((client) => effects.note(client, pod, why));
+    noted = { reason: why.reason, writtenAt: isDue ? now : noted!.writtenAt, saidAt: now };
+  }
+
+  async function end(session: BrakeSession): Promise<void> {
+    if (noted === null) return;
+    await session.run((client) => effects.end(client, pod));
+    noted = null;
+    log.info({}, 'the pods go on as fast as they can');
+  }
+
+  return {
+    async ready(session) {
+      if (clock.monotonic() - measuredAt < MEASURE_MS) return;
+      for (;;) {
+        const { waitMs, why } = await judge(session);
+        await say(session, why);
+        if (waitMs === 0) return;
+        await sleep(clock, jitter(waitMs, WAIT_SPREAD, random), signal);
+        signal.throwIfAborted();
+      }
+    },
+    end,
+  };
+}

@@ -1,0 +1,24 @@
+/** The limits of spec.target.protect: for the pods, and as a note on their Job. Pure. */
+import { ENV, type ProtectLimits } from '#common/job-contract.ts';
+import type { BatchUpload } from '#kube/custom-resources.ts';
+
+/** @returns null when the upload has no limit */
+export function protectLimits({ spec }: Pick<BatchUpload, 'spec'>): ProtectLimits | null {
+  const { maxReplicaLagSeconds = null, maxWalBytesPerSecond = null } = spec.target?.protect ?? {};
+  if (maxReplicaLagSeconds === null && maxWalBytesPerSecond === null) return null;
+  return { maxReplicaLagSeconds, maxWalBytesPerSecond };
+}
+
+/** The variables of a pod that has these limits. */
+export function protectEnv(limits: ProtectLimits | null): Record<string, string> {
+  const { maxReplicaLagSeconds = null, maxWalBytesPerSecond = null } = limits ?? {};
+  return {
+    ...(maxReplicaLagSeconds === null ? {} : { [ENV.maxReplicaLagSeconds]: String(maxReplicaLagSeconds) }),
+    ...(maxWalBytesPerSecond === null ? {} : { [ENV.maxWalBytesPerSecond]: String(maxWalBytesPerSecond) }),
+  };
+}
+
+/** The limits as a text that can be compared. */
+export function noteProtect(upload: Pick<BatchUpload, 'spec'>): string {
+  return JSON.stringify(protectEnv(protectLimits(upload)));
+}
