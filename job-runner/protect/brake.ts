@@ -6,8 +6,11 @@
  * |------------------------------------------|-------------------------------------------|
  * | nothing is to be said                    | none                                      |
  * | something is to be said for the first time | is written at once                      |
- * | the same is to be said again             | is written again every 5 s                |
+ * | the same is to be said again             | is written again every 5 s, and sooner at the beginning of a wait for a replica |
  * | nothing is to be said for 5 s            | is ended                                  |
+ *
+ * A replica says how far it has replayed when it gets WAL, and else every 10 s. Where nobody else writes, the note is what makes it
+ * say that it has caught up.
  */
 import type { ClientBase } from 'pg';
 import { type Clock, jitter, sleep } from '#common/clock.ts';
@@ -15,7 +18,7 @@ import type { ProtectLimits } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import { endPace, notePace, PACE_BEAT_MS, type PacedPod } from '#ledger/uploads/note-pace.ts';
 import { type Measurement, measureServer } from './measure-server.ts';
-import { createProtectPolicy, MEASURE_MS, type Verdict } from './protect-policy.ts';
+import { createProtectPolicy, MEASURE_MS, type PaceReason, type Verdict } from './protect-policy.ts';
 
 export interface Brake {
   /**
@@ -53,6 +56,13 @@ const EFFECTS: BrakeEffects = { measure: measureServer, note: notePace, end: end
 /** Pods that looked at the server in step would always find it in the same state. */
 const WAIT_SPREAD = 0.2;
 
+/** The second note of a wait for a replica comes after so many ms at the earliest. */
+const FIRST_BEAT_MS = 1_000;
+
+function beatMs(reason: PaceReason, looks: number): number {
+  return reason === 'ReplicaLag' ? Math.min(FIRST_BEAT_MS * 2 ** looks, PACE_BEAT_MS) : PACE_BEAT_MS;
+}
+
 export function createBrake(options: BrakeOptions, effects: BrakeEffects = EFFECTS): Brake {
   const { limits, pod, clock, log, signal, random } = options;
   const policy = createProtectPolicy(limits);
@@ -67,13 +77,14 @@ export function createBrake(options: BrakeOptions, effects: BrakeEffects = EFFEC
     return policy.judge(measuredAt, measurement);
   }
 
-  async function say(session: BrakeSession, why: Verdict['why']): Promise<void> {
+  /** @param looks how often the server was measured in this wait */
+  async function say(session: BrakeSession, why: Verdict['why'], looks: number): Promise<void> {
     const now = clock.monotonic();
     if (why === null) {
       if (noted && now - noted.saidAt > PACE_BEAT_MS) await end(session);
       return;
     }
-    const isDue = noted === null || noted.writtenAt + PACE_BEAT_MS <= now;
+    const isDue = noted === null || noted.writtenAt + beatMs(why.reason, looks) <= now;
     if (noted?.reason !== why.reason)
       log.info({ reason: why.reason, explanation: why.message }, 'the pace has changed');
     if (isDue) await session.run((client) => effects.note(client, pod, why));
@@ -90,9 +101,9 @@ export function createBrake(options: BrakeOptions, effects: BrakeEffects = EFFEC
   return {
     async ready(session) {
       if (clock.monotonic() - measuredAt < MEASURE_MS) return;
-      for (;;) {
+      for (let looks = 0; ; looks += 1) {
         const { waitMs, why } = await judge(session);
-        await say(session, why);
+        await say(session, why, looks);
         if (waitMs === 0) return;
         await sleep(clock, jitter(waitMs, WAIT_SPREAD, random), signal);
         signal.throwIfAborted();

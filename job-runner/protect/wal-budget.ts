@@ -5,11 +5,11 @@
  * it holds no more than what the limit allows in {@link ALLOWANCE_S}. What a large group has written beyond that is paid by a
  * wait, so that the average comes out at the limit. Unused time earns nothing, since a burst later would hurt as much.
  *
- * Every pod keeps a budget of its own, but of the same server. Without more, the pod that loads at the moment would go on for ever, and
- * the others would find the budget used up each time that they look. A pod that waits is therefore let go at a level that grows
- * with its wait, so that the pod that has waited longest is the next one. A pod that began later has not seen what was written
- * before, and so the budgets differ at first: the part of the bucket that is forgotten makes them equal within some minutes. For
- * this part the bucket drains a little more slowly than the limit.
+ * Every pod keeps a budget of its own for the same server. With nothing else, the pod that loads at the moment would go on for
+ * ever, and the others would find the bucket full whenever they look. The level at which a pod may go on therefore grows while
+ * the pod waits, so that the pod that has waited longest is the next one. A pod that began later has not seen what was written
+ * before, so that the budgets differ at first. A part of each bucket is forgotten, which makes the budgets equal within some
+ * minutes; in exchange the bucket drains a little more slowly than the limit.
  */
 
 /** So many seconds of the limit may be written at once. */
@@ -17,7 +17,7 @@ const ALLOWANCE_S = 0.25;
 /** A pod that waits for a second may exceed the allowance by so many seconds of the limit, and by no more than the second number. */
 const PATIENCE_S = 0.1;
 const MOST_PATIENCE_S = 5;
-/** Of what is in the bucket this share is forgotten in a second. */
+/** This share of the bucket is forgotten in a second. */
 const FORGOTTEN_PER_S = 1 / 120;
 /** The part of the limit that drains the bucket. */
 const DRAINED = 0.95;
@@ -28,7 +28,7 @@ export class WalBudget {
   readonly #bytesPerSecond: number;
   #level = 0;
   #last: { atMs: number; writtenBytes: number } | null = null;
-  /** When this pod was let go last. */
+  /** The pod was last allowed to load at this time. */
   #freeAtMs: number | null = null;
 
   constructor(bytesPerSecond: number) {

@@ -12,6 +12,8 @@ beforeAll(() => cluster.kubectl('create', 'namespace', NAMESPACE));
 afterAll(() => cluster.kubectl('delete', 'namespace', NAMESPACE, '--wait=false'));
 
 const S3 = { bucket: 'bucket', key: 'file.csv' };
+const DATABASE_STAYS = 'spec.target.databaseSecretRef is immutable';
+
 const FULL = {
   source: {
     type: 'S3Event',
@@ -33,7 +35,10 @@ const FULL = {
   parallelism: 2,
   retryGeneration: 1,
   errorPolicy: { maxFailedRecords: 100, maxFailedPercent: 5, storeRowData: true },
-  target: { databaseSecretRef: { name: 'database' } },
+  target: {
+    databaseSecretRef: { name: 'database' },
+    protect: { maxReplicaLagSeconds: 10, maxWalBytesPerSecond: 20_000_000 },
+  },
   format: {
     type: 'csv',
     compression: 'none',
@@ -405,7 +410,7 @@ describe('immutable fields', () => {
     ['chunkRecords', { ...FULL, chunkRecords: 501 }, 'spec.chunkRecords is immutable'],
     ['mode', { ...FULL, mode: 'Validate', reload: false }, 'spec.mode is immutable'],
     ['reload', { ...FULL, reload: false }, 'spec.reload is immutable'],
-    ['target', { ...FULL, target: { databaseSecretRef: { name: 'other' } } }, 'spec.target is immutable'],
+    ['target', { ...FULL, target: { databaseSecretRef: { name: 'other' } } }, DATABASE_STAYS],
     ['format', { ...FULL, format: { ...FULL.format, encoding: 'utf-16le' } }, 'spec.format is immutable'],
     [
       'format.dialect',
@@ -445,8 +450,8 @@ describe('immutable fields', () => {
     const { target, ...noTarget } = FULL;
     const { chunkRecords, ...noChunks } = FULL;
     expect(target && chunkRecords).toBeTruthy();
-    await expect(change(noTarget, FULL)).rejects.toThrow('spec.target is immutable');
-    await expect(change(FULL, noTarget)).rejects.toThrow('spec.target is immutable');
+    await expect(change(noTarget, FULL)).rejects.toThrow(DATABASE_STAYS);
+    await expect(change(FULL, noTarget)).rejects.toThrow(DATABASE_STAYS);
     // An absent chunkRecords is the same as its default, 1000.
     await expect(change(noChunks, FULL)).rejects.toThrow('spec.chunkRecords is immutable');
     await expect(change(FULL, noChunks)).rejects.toThrow('spec.chunkRecords is immutable');
@@ -495,6 +500,16 @@ describe('immutable fields', () => {
         'spec.retryGeneration only grows: raise it to try a failed upload again',
       );
     }
+  });
+
+  it('target.protect can be changed, added and removed, also without databaseSecretRef', async () => {
+    const { databaseSecretRef } = FULL.target;
+    const { target: _, ...noTarget } = FULL;
+    const protect = { maxReplicaLagSeconds: 5 };
+    await expect(change(FULL, { ...FULL, target: { databaseSecretRef } })).resolves.toContain('patched');
+    await expect(change(FULL, { ...FULL, target: { databaseSecretRef, protect } })).resolves.toContain('patched');
+    await expect(change(noTarget, { ...noTarget, target: { protect } })).resolves.toContain('patched');
+    await expect(change({ ...noTarget, target: { protect } }, noTarget)).resolves.toContain('patched');
   });
 
   it('podTemplate can be changed, added and removed', async () => {

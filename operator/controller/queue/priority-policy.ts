@@ -12,7 +12,7 @@
 import type { PriorityClass } from '#kube/resource-types.ts';
 
 export function findPriority(name: string | undefined, classes: Iterable<PriorityClass>): number {
-  // Of several global defaults Kubernetes takes the one with the smallest value.
+  // Kubernetes takes the smallest value where several classes are the global default.
   let globalDefault: number | null = null;
   for (const { metadata, value = 0, globalDefault: isDefault } of classes) {
     if (name && metadata?.name === name) return value;

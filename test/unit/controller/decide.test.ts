@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { LedgerStatus } from '#ledger/types.ts';
 import { decide, STOPPING_MS } from '#operator/controller/decide.ts';
 import type { JobView, Observed } from '#operator/controller/types.ts';
@@ -423,6 +424,33 @@ describe('a service account that uploads may not have', () => {
   it('is the reason why no other Job is made', () => {
     const decision = decide(observed({ refusedAccount, jobs: { plan: null, process: null }, pods: [] }));
     expect(decision).toMatchObject({ actions: [], degraded: refusedAccount, requeueAfterMs: 30_000 });
+  });
+});
+
+describe('spec.target.protect', () => {
+  const limited = { ...ACCEPTED, spec: { ...ACCEPTED.spec, target: { protect: { maxReplicaLagSeconds: 5 } } } };
+  const note = '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"5"}';
+
+  it.each<[string, BatchUpload, string | null, boolean]>([
+    ['a limit is new', limited, '{}', true],
+    ['a limit is gone', ACCEPTED, note, true],
+    ['the limits are those of the Job', limited, note, false],
+    ['there is none', ACCEPTED, '{}', false],
+    ['the Job is of an earlier release', limited, null, false],
+  ])('%s', (_what, upload, protect, isMadeAgain) => {
+    const { actions } = decide(observed({ upload, jobs: { plan: null, process: job({ protect }) } }));
+    expect(actions.map(({ type }) => type)).toEqual(isMadeAgain ? ['deleteJob'] : []);
+  });
+
+  it.each([
+    ['ReplicaLagUnknown', true],
+    ['WalRateUnknown', true],
+    ['ReplicaLag', false],
+    ['NoReplicas', false],
+  ])('pods that have noted %s: degraded is %s', (reason, isDegraded) => {
+    const pace = { reason, message: 'GRANT it.', since: new Date(NOW) };
+    const { degraded } = decide(observed({ ledger: { state: 'row', row: row({ pace }) } }));
+    expect(degraded).toEqual(isDegraded ? { reason, message: 'GRANT it.' } : null);
   });
 });
 

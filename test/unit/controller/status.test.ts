@@ -57,6 +57,31 @@ describe('an upload at work', () => {
     expect(source).toEqual({ sizeBytes: 1000, eTag: 'e', digest: 'd', ...shown });
   });
 
+  describe('that its pods slow down', () => {
+    const since = new Date(NOW - 60_000);
+    const shown = (reason: string, kind: 'processing' | 'stopping' = 'processing') => {
+      const pace = { reason, message: 'The pods wait.', since };
+      return buildStatus(input({ view: { kind, row: row({ pace }) } }));
+    };
+
+    it.each(['ReplicaLag', 'WalRate'])('for %s says so in the pace and in the message', (reason) => {
+      expect(shown(reason)).toMatchObject({
+        pace: { reason, message: 'The pods wait.', since: '2026-01-01T11:59:00Z' },
+        message: '5 of 10 chunks done. The pods wait.',
+      });
+    });
+
+    it('although a limit has no effect, says that in the pace only', () => {
+      expect(shown('NoReplicas')).toMatchObject({ pace: { reason: 'NoReplicas' }, message: '5 of 10 chunks done.' });
+    });
+
+    it('is not said of an upload that ends, or whose ledger is away', () => {
+      expect(shown('WalRate', 'stopping')).not.toHaveProperty('pace');
+      const before = { ...ACCEPTED, status: { ...ACCEPTED.status, ...shown('WalRate') } };
+      expect(buildStatus(input({ upload: before, view: { kind: 'unobserved' } }))).not.toHaveProperty('pace');
+    });
+  });
+
   it('without a rate tells neither rate nor time', () => {
     const status = buildStatus(input({ recordsPerSecond: null }));
     expect(status).not.toHaveProperty('recordsPerSecond');

@@ -161,6 +161,32 @@ it('secrets come by reference, never by value', () => {
   expect(needed.map(({ valueFrom }) => valueFrom!.secretKeyRef!.key)).toEqual(['uri']);
 });
 
+describe('the limits of spec.target.protect', () => {
+  const limited = (protect: object) => {
+    const { upload, ...others } = input();
+    const spec = { ...upload.spec, target: { protect } };
+    const job = buildPlanJob({ ...others, upload: { ...upload, spec } });
+    const { env } = job.spec!.template.spec!.containers[0]!;
+    const values = Object.fromEntries(env!.map(({ name, value }) => [name, value]));
+    return { note: job.metadata.annotations![ANNOTATIONS.protect], values };
+  };
+
+  it('reach the pods, and are noted on the Job', () => {
+    const { note, values } = limited({ maxReplicaLagSeconds: 5, maxWalBytesPerSecond: 20_000_000 });
+    expect(values).toMatchObject({ [ENV.maxReplicaLagSeconds]: '5', [ENV.maxWalBytesPerSecond]: '20000000' });
+    expect(note).toBe(
+      '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"5","BATCH_UPLOAD_MAX_WAL_BYTES_PER_SECOND":"20000000"}',
+    );
+  });
+
+  it('leave no trace where there are none', () => {
+    const { note, values } = limited({});
+    expect(note).toBe('{}');
+    expect(values).not.toHaveProperty(ENV.maxReplicaLagSeconds);
+    expect(values).not.toHaveProperty(ENV.maxWalBytesPerSecond);
+  });
+});
+
 it('a Job that is made again says how often', () => {
   expect(buildPlanJob(input()).metadata!.annotations).not.toHaveProperty([ANNOTATIONS.recreated]);
   expect(buildPlanJob(input({ recreated: 2 })).metadata!.annotations).toMatchObject({ [ANNOTATIONS.recreated]: '2' });

@@ -149,7 +149,7 @@ function simulate({
     if (s === Math.floor(seconds / 3)) for (const pod of pods) pod.own = 0;
   }
   const perSecond = (from: number, to: number) => (writtenAt[to * 100 - 1]! - writtenAt[from * 100]!) / (to - from);
-  // Of each pod what it has written after the first third of the time.
+  // What a pod has written in the first third of the time does not count.
   return { perSecond, own: pods.map(({ own }) => own), mostLagMs };
 }
 
@@ -287,6 +287,22 @@ describe('the brake of a pod', () => {
     expect(taken()).toEqual(['measure', 'end']);
     await brake.end(session);
     expect(taken()).toEqual([]);
+  });
+
+  it('notes the next wait for a replica at once, so that an idle replica says where it is', async () => {
+    const { clock, server, brake, session, taken } = start(LAG);
+    server.written = 100;
+    for (let i = 0; i < 3; i += 1) {
+      server.replicas = [replica(99, 60)];
+      const ready = brake.ready(session);
+      await settle();
+      expect(taken()).toEqual(['measure', 'ReplicaLag']);
+      server.replicas = [replica(100)];
+      await clock.advance(500);
+      await ready;
+      expect(taken()).toEqual(['measure']);
+      await clock.advance(500);
+    }
   });
 
   it('says again and again that a limit has no effect, and waits for nothing', async () => {
