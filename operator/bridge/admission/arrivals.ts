@@ -74,7 +74,10 @@ export function createSourceLedger(
   { metadata, spec }: UploadSource,
 ): SourceLedger {
   const { namespace, name } = metadata;
-  const secret = { namespace, name: spec.template.spec.target?.databaseSecretRef?.name ?? DEFAULT_NAMES.databaseSecret };
+  const secret = {
+    namespace,
+    name: spec.template.spec.target?.databaseSecretRef?.name ?? DEFAULT_NAMES.databaseSecret,
+  };
   return {
     scope: { clusterId, namespace, source: name },
     async run(work) {
