@@ -67,7 +67,15 @@ const AT_WORK = 0;
 function describe({ metadata, spec }: BatchUpload): Omit<TurnRequest, 'database' | 'holds' | 'lends'> {
   const { namespace, name, uid, creationTimestamp } = metadata;
   const createdAt = Date.parse(creationTimestamp ?? '') || 0;
-  return { key: `${namespace}/${name}`, uid, namespace, pool: null, wanted: spec.parallelism, priority: AT_WORK, createdAt };
+  return {
+    key: `${namespace}/${name}`,
+    uid,
+    namespace,
+    pool: null,
+    wanted: spec.parallelism,
+    priority: AT_WORK,
+    createdAt,
+  };
 }
 
 /** The sessions that the pods of an upload's Job have; 0 without a Job. */
