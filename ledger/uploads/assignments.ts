@@ -99,7 +99,7 @@ async function changeClaim(client: ClientBase, { id, attempt, pod }: Claim, chan
 /**
  * Takes an upload out of its pool. What a pod still does for it counts as long as the upload is open.
  * @param alsoClaimed an upload that a pod has, too
- * @returns the pod that had the upload, which nobody has told of it; null where none had
+ * @returns the name of the pod that had the upload; null where none had
  */
 export async function withdrawUpload(
   client: ClientBase,
