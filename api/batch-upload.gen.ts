@@ -1,7 +1,7 @@
 /** Generated from crds/batchuploads.yaml (v1alpha1) by `make generate`; do not edit. */
 
 /**
- * spec says what to load and how. Only suspend, cancel, parallelism, podTemplate, target.protect, activeDeadlineSeconds, the times to live, the limits of errorPolicy and retryGeneration can be changed later; to change anything else, create another BatchUpload.
+ * spec says what to load and how. Only suspend, cancel, parallelism, podTemplate, queueName, target.protect, activeDeadlineSeconds, the times to live, the limits of errorPolicy and retryGeneration can be changed later; to change anything else, create another BatchUpload.
  */
 export interface BatchUploadSpec {
   /**
@@ -272,6 +272,10 @@ export interface BatchUploadSpec {
    * ttlSecondsAfterFailed takes the place of ttlSecondsAfterFinished for an upload that has failed, so that somebody has the time to look at it. A cancelled upload has not failed in this sense.
    */
   ttlSecondsAfterFailed?: number;
+  /**
+   * queueName is the name of a LocalQueue of Kueue in the same namespace. Kueue then decides when the Jobs of the upload get pods, and with how many pods they begin; until then the phase is Queued. A change of this field or of parallelism counts for a Job that waits in a queue and for every later one, and a Job that has pods keeps what Kueue gave it. When absent, the Jobs have no queue.
+   */
+  queueName?: string;
   /**
    * podTemplate says what the pods of the upload have besides what the operator gives them. What is left out comes from the chart's value runner.podTemplate. A change counts for the next Job that is made: for a retry, for an upload that is resumed, and in place of a Job whose pods cannot start or fail.
    */
@@ -798,7 +802,7 @@ export interface BatchUploadStatus {
    */
   observedGeneration?: number;
   /**
-   * phase summarises for people where the upload is: Pending (not accepted yet; the Accepted condition says why), Queued (another upload loads the same content, or a limit has no room), Planning (the file is read to find its records), Processing (chunks are loaded), Suspended (spec.suspend is true), Complete, Failed or Cancelled (spec.cancel has ended the upload). Programs read the conditions instead.
+   * phase summarises for people where the upload is: Pending (not accepted yet; the Accepted condition says why), Queued (another upload loads the same content, a limit has no room, or Kueue has not admitted the Job), Planning (the file is read to find its records), Processing (chunks are loaded), Suspended (spec.suspend is true), Complete, Failed or Cancelled (spec.cancel has ended the upload). Programs read the conditions instead.
    */
   phase?: 'Pending' | 'Queued' | 'Planning' | 'Processing' | 'Suspended' | 'Complete' | 'Failed' | 'Cancelled';
   /**

@@ -111,6 +111,8 @@ export const REASONS = {
   Queued: 'Queued',
   /** A limit of the chart has no room for the upload, which waits for its turn. */
   LimitReached: 'LimitReached',
+  /** The Job of the upload waits in a queue of Kueue, which gives the Job pods when there is quota for them. */
+  AdmissionPending: 'AdmissionPending',
   /** The ledger has failed the upload, and its Jobs are ending. */
   Stopping: 'Stopping',
   /** The upload has ended. */

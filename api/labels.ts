@@ -23,6 +23,18 @@ export const MANAGED_BY = 'batch-upload';
 /** Selects the operator's Jobs and pods. */
 export const MANAGED_SELECTOR = `${LABELS.managedBy}=${MANAGED_BY},${LABELS.uid}`;
 
+/** The labels and annotations of Kueue that the operator writes or names. */
+export const KUEUE = {
+  /** The label of a Job with the name of the LocalQueue in which Kueue queues the Job. */
+  queueName: 'kueue.x-k8s.io/queue-name',
+  /** The label of a Job with the name of its WorkloadPriorityClass. */
+  priorityClass: 'kueue.x-k8s.io/priority-class',
+  /** The annotation of a Job with the smallest parallelism with which Kueue may admit the Job. */
+  minParallelism: 'kueue.x-k8s.io/job-min-parallelism',
+  /** The label of a Workload of Kueue with the metadata.uid of its Job. */
+  jobUid: 'kueue.x-k8s.io/job-uid',
+} as const;
+
 export const FINALIZERS = {
   /** Holds an upload whose file has a copy until the copy is removed, for 10 minutes at most. */
   workCopy: 'batchupload.dev/work-copy',
@@ -39,6 +51,8 @@ export const ANNOTATIONS = {
   protect: 'batchupload.dev/protect',
   /** The chart's values that decide whether the pods of the Job start, as they were when the operator made the Job. */
   settings: 'batchupload.dev/settings',
+  /** The spec.queueName with which the operator made the Job; a Job that was made without one has no such note. */
+  queueName: 'batchupload.dev/queue-name',
   /** The user that asked the gateway or the bridge for the upload, or nothing where a person applied it. */
   createdBy: 'batchupload.dev/created-by',
 } as const;

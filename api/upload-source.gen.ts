@@ -433,6 +433,10 @@ export interface UploadSourceSpec {
         storeRowData: boolean;
       };
       /**
+       * queueName is the name of a LocalQueue of Kueue in the same namespace. Kueue then decides when the Jobs of the upload get pods, and with how many pods they begin; until then the phase is Queued. A change of this field or of parallelism counts for a Job that waits in a queue and for every later one, and a Job that has pods keeps what Kueue gave it. When absent, the Jobs have no queue.
+       */
+      queueName?: string;
+      /**
        * podTemplate says what the pods of the upload have besides what the operator gives them. What is left out comes from the chart's value runner.podTemplate. A change counts for the next Job that is made: for a retry, for an upload that is resumed, and in place of a Job whose pods cannot start or fail.
        */
       podTemplate?: {

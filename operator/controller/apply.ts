@@ -2,7 +2,7 @@
 import type { ClientBase } from 'pg';
 import { isTrue } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
-import { ANNOTATIONS } from '#api/labels.ts';
+import { ANNOTATIONS, KUEUE } from '#api/labels.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
@@ -144,7 +144,8 @@ async function createJob(
   const { namespace, uid } = upload.metadata;
   const serviceAccount = await deps.findServiceAccount(namespace);
   const input: JobInput = { upload, attempt: row!.attempt, parallelism, settings, serviceAccount, recreated };
-  const job = kind === 'plan' ? buildPlanJob(input) : buildProcessJob(input, sizeOfLoad(row!));
+  const size = row!.plannedAt === null ? null : sizeOfLoad(row!);
+  const job = kind === 'plan' ? buildPlanJob(input, size) : buildProcessJob(input, sizeOfLoad(row!));
   try {
     await client.create(JOBS, job, { signal });
     onCreate(job.metadata.name);
@@ -212,13 +213,17 @@ async function adopt(
     return { type: 'degraded', why: nameTaken(ref) };
   }
   const present = found.metadata.labels ?? {};
-  if (Object.entries(labels ?? {}).every(([key, value]) => present[key] === value)) return { type: 'done' };
-  await client.patchMerge(JOBS, ref, { metadata: { labels } }, { signal });
+  // Kueue forbids another queue for a Job that has pods, and no cache selects Jobs by the labels of Kueue.
+  const own = Object.entries(labels ?? {}).filter(([key]) => !isKueues(key));
+  if (own.every(([key, value]) => present[key] === value)) return { type: 'done' };
+  await client.patchMerge(JOBS, ref, { metadata: { labels: Object.fromEntries(own) } }, { signal });
   // Labels that are taken away again and again are put back after growing waits, like a Job that is deleted.
   onCreate(name);
   log.warn({ namespace, job: name }, 'put the labels of a Job back that something has taken away');
   return { type: 'done' };
 }
+
+const isKueues = (key: string) => Object.values<string>(KUEUE).includes(key);
 
 /** A refusal by quota, admission or rights becomes a condition and is tried again slowly; it never fails the upload. */
 function refused(error: unknown, kind: RunnerCommand): Outcome | null {

@@ -24,6 +24,8 @@
  * | Processing  |                 | its Job missing, complete, failed  | as for Planning    | Processing |
  * | Processing  |                 | the namespace is being deleted     | delete the Job     | as before, Degraded |
  * | Processing  |                 | spec.parallelism changed           | set the process Job's | Processing |
+ * | Planning, Processing |        | Kueue has not admitted its Job     |                    | Queued     |
+ * | Planning, Processing |        | the same, and spec.parallelism or spec.queueName changed | delete, recreate | Queued |
  * | Complete    |                 |                                    |                    | Complete   |
  * | Failed      |                 | Jobs unfinished, within 5 s        |                    | as before, Stopping |
  * | Failed      |                 | Jobs unfinished                    | delete them        | Failed     |
@@ -44,7 +46,7 @@ import { findTooManyFailed } from '#ledger/uploads/error-policy.ts';
 import { checkColumns, checkSchema } from './accept-policy.ts';
 import { findFailing } from './failing-pod-policy.ts';
 import { conditionReason } from './failure-policy.ts';
-import { type JobPlan, neededKind, planJob, replaceHindered, unfinishedJobs } from './job-policy.ts';
+import { type JobPlan, neededKind, planJob, replaceHindered, unfinishedJobs, waitsForAdmission } from './job-policy.ts';
 import { countTime, haltRunning, haltUnaccepted, suspendUpload } from './lifecycle-policy.ts';
 import { explainUnknownPace } from './pace-policy.ts';
 import { decideRetry } from './retry-policy.ts';
@@ -174,7 +176,7 @@ function work(observed: Observed, view: View & { row: UploadProgress }, plan: Jo
   const time = countTime(observed, view.row);
   return {
     actions: [...plan.actions, ...replaceHindered(observed, job, degraded), ...time.actions],
-    view,
+    view: waitsForAdmission(job) ? { kind: 'waitingForAdmission', row: view.row, job } : view,
     degraded,
     requeueAfterMs: earliest(
       plan.requeueAfterMs,

@@ -3,7 +3,7 @@
  * repeated creation finds the first Job.
  */
 import type { UploadExplanation } from '#api/explanation.ts';
-import type { RunnerCommand } from '#common/job-contract.ts';
+import { type RunnerCommand, sessionsOfPod } from '#common/job-contract.ts';
 import { count } from '#common/text.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { podsOfLoad, sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
@@ -53,7 +53,7 @@ export function planJob(observed: Observed, row: UploadProgress): JobPlan {
           actions: [remake(job, 'its pods have other limits than spec.target.protect says by now')],
         };
       }
-      const plan = followParallelism(observed, row, job);
+      const plan = job.queue === null ? followParallelism(observed, row, job) : followQueue(observed, row, job);
       const deleted = sayDeleted(observed);
       if (deleted === null) return plan;
       return { ...plan, degraded: plan.degraded ?? deleted.degraded, requeueAfterMs: deleted.forMs };
@@ -94,17 +94,48 @@ function jobDeleted(namespace: string, times: number): UploadExplanation {
   };
 }
 
+/** The sessions that the pods may have together: the chart's limits may allow fewer than the upload asks for. */
+function sessionsWanted({ upload, turn }: Observed): number {
+  return turn.type === 'admitted' ? turn.sessions : upload.spec.parallelism;
+}
+
+/**
+ * Kueue decides when a Job with its label has pods, and how many: whatever Kueue has set is left as it is. A Job that waits for
+ * admission is made again where the operator would make another one by now, since Kueue would take a change of its pods for another
+ * Job anyway, and refuses some. A Job that has pods keeps them until Kueue suspends the Job.
+ */
+function followQueue(observed: Observed, row: UploadProgress, job: JobView): JobPlan {
+  if (!waitsForAdmission(job)) return NOTHING;
+  if (job.appliedQueue !== (observed.upload.spec.queueName ?? null)) {
+    return { ...NOTHING, actions: [remake(job, 'it waits in a queue, and spec.queueName has another value by now')] };
+  }
+  // Something has taken the notes of this Job away, and would take them from the next one, too.
+  if (job.appliedParallelism === null) return NOTHING;
+  const wanted = sessionsWanted(observed);
+  // Sessions that a limit of the chart leaves by and by are not worth the Job's place in the queue.
+  const isLimited = wanted < observed.upload.spec.parallelism;
+  if (isLimited && job.appliedParallelism * job.sessionsPerPod <= wanted) return NOTHING;
+  const sessionsPerPod = sessionsOfPod(wanted);
+  const pods = row.plannedAt === null ? 1 : podsOfLoad(wanted, { size: sizeOfLoad(row), sessionsPerPod });
+  if (job.sessionsPerPod === sessionsPerPod && job.appliedParallelism === pods) return NOTHING;
+  return { ...NOTHING, actions: [remake(job, 'it waits in a queue, and the upload may have other sessions by now')] };
+}
+
+/** Does the Job wait until Kueue gives it pods, for the first time or after an eviction? */
+export function waitsForAdmission(job: JobView | null): job is JobView & { queue: string } {
+  return job?.owned === true && !job.deleting && job.verdict === 'none' && job.queue !== null && job.suspended;
+}
+
 /**
  * The Job's parallelism is set when the operator's own wish has changed. Where something else has changed the Job, a program that
  * restores each change would fight with another one for ever. A Job whose pods have more sessions than the upload may have is made
  * again with other pods. While the file is planned, one pod is enough.
  */
-function followParallelism({ upload, turn }: Observed, row: UploadProgress, job: JobView): JobPlan {
+function followParallelism(observed: Observed, row: UploadProgress, job: JobView): JobPlan {
   // The plan Job of an earlier release has no such note, and its pods do not help each other.
   if (row.status === 'Planning' || (job.kind === 'plan' && job.appliedParallelism === null)) return NOTHING;
   const { sessionsPerPod } = job;
-  // The chart's limits may allow fewer sessions than the upload asks for.
-  const wanted = turn.type === 'admitted' ? turn.sessions : upload.spec.parallelism;
+  const wanted = sessionsWanted(observed);
   if (wanted < sessionsPerPod) {
     return { ...NOTHING, actions: [remake(job, 'its pods have more sessions than spec.parallelism says by now')] };
   }
@@ -119,7 +150,7 @@ function followParallelism({ upload, turn }: Observed, row: UploadProgress, job:
     ...NOTHING,
     degraded: {
       reason: 'ParallelismChanged',
-      message: `Something other than the operator has set the parallelism of the Job ${job.name} to ${count(job.parallelism, 'pod')}; this upload asks for ${count(parallelism, 'pod')} at a time, with ${count(sessionsPerPod, 'session')} of the database in each (spec.parallelism: ${upload.spec.parallelism}). The operator leaves it so. To set it again, run: kubectl patch job ${job.name} --type merge -p '{"spec":{"parallelism":${parallelism}}}'.`,
+      message: `Something other than the operator has set the parallelism of the Job ${job.name} to ${count(job.parallelism, 'pod')}; this upload asks for ${count(parallelism, 'pod')} at a time, with ${count(sessionsPerPod, 'session')} of the database in each (spec.parallelism: ${observed.upload.spec.parallelism}). The operator leaves it so. To set it again, run: kubectl patch job ${job.name} --type merge -p '{"spec":{"parallelism":${parallelism}}}'.`,
     },
   };
 }

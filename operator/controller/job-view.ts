@@ -1,5 +1,5 @@
 /** Turns Jobs and pods of the API into the views that the policies use, and trims them for the caches. Pure. */
-import { ANNOTATIONS, LABELS } from '#api/labels.ts';
+import { ANNOTATIONS, KUEUE, LABELS } from '#api/labels.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { Job, Pod } from '#kube/resource-types.ts';
 import { CONTAINER } from '#operator/jobs/pod-template.ts';
@@ -36,6 +36,8 @@ export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobVi
     sessionsPerPod: readSessions(metadata.annotations?.[ANNOTATIONS.sessionsPerPod]),
     settings: metadata.annotations?.[ANNOTATIONS.settings] ?? null,
     protect: metadata.annotations?.[ANNOTATIONS.protect] ?? null,
+    queue: metadata.labels?.[KUEUE.queueName] ?? null,
+    appliedQueue: metadata.annotations?.[ANNOTATIONS.queueName] ?? null,
     recreated: Number(metadata.annotations?.[ANNOTATIONS.recreated] ?? 0) || 0,
   };
 }

@@ -60,7 +60,7 @@ const SLOW_MS = 2_000;
 /** A reconcile that waits for longer than this is said while it waits. */
 const SAY_MS = 7_000;
 
-const RESTS = new Set<Decision['view']['kind']>(['queued', 'waitingForTurn', 'suspended']);
+const RESTS = new Set<Decision['view']['kind']>(['queued', 'waitingForTurn', 'waitingForAdmission', 'suspended']);
 
 interface ReconcileInput {
   key: string;

@@ -1,11 +1,12 @@
 /** The texts of a status. Pure. */
 import type { UploadExplanation } from '#api/explanation.ts';
+import { KUEUE } from '#api/labels.ts';
 import { count } from '#common/text.ts';
 import type { Counts, UploadProgress } from '#ledger/types.ts';
 import { neededKind } from './job-policy.ts';
 import { sayPace } from './pace-policy.ts';
 import type { Wait } from './queue/turn-policy.ts';
-import type { Decision, Observed, View } from './types.ts';
+import type { Decision, JobView, Observed, View } from './types.ts';
 
 const WAITS_FOR_POD = 'Waiting for a warm pod, which loads small uploads one after the other.';
 
@@ -31,6 +32,8 @@ export function describeMessage(
       return view.row.assignment?.state === 'Waiting' ? WAITS_FOR_POD : describeProcessing(view.row);
     case 'waitingForTurn':
       return describeWait(view.wait);
+    case 'waitingForAdmission':
+      return describeAdmission(view.job);
     case 'suspended':
       return explainSuspended(view).message;
     case 'cancelled':
@@ -55,6 +58,11 @@ export function describeWait({ scope, limit, max, used, ahead }: Wait): string {
       ? 'No upload is before this one'
       : `${count(ahead, 'upload')} ${ahead === 1 ? 'is' : 'are'} before this one`;
   return `The upload waits for its turn: ${n(used)} of at most ${count(max, UNITS[limit])} of ${SCOPES[scope]} are in use (the chart's uploads.limits, ${limit}). ${before}.`;
+}
+
+/** The operator has no right to read what Kueue says of the Job, and its users have. */
+export function describeAdmission({ name, uid, queue }: JobView): string {
+  return `The Job ${name} waits in the queue ${queue} of Kueue, and has no pods until Kueue admits the Job. Loaded records stay loaded. What Kueue waits for is said by: kubectl describe workloads.kueue.x-k8s.io -l ${KUEUE.jobUid}=${uid}.`;
 }
 
 export const CANCELLED_BEFORE = 'The upload was cancelled before it was accepted. Nothing was loaded.';

@@ -23,6 +23,7 @@ import { showPace } from './pace-policy.ts';
 import { averageRate, estimateCompletion, percent } from './progress-policy.ts';
 import {
   CANCELLED_BEFORE,
+  describeAdmission,
   describeCounts,
   describeMessage,
   describeQueued,
@@ -89,6 +90,7 @@ function describePhase(view: View, previous: BatchUploadStatus): NonNullable<Bat
       return 'Planning';
     case 'queued':
     case 'waitingForTurn':
+    case 'waitingForAdmission':
       return 'Queued';
     case 'processing':
       return 'Processing';
@@ -303,6 +305,8 @@ function describeProgressing(view: RowView): ConditionUpdate {
       return update('Progressing', 'True', { reason: 'Processing', message: 'Chunks are being loaded.' });
     case 'waitingForTurn':
       return update('Progressing', 'False', { reason: 'LimitReached', message: describeWait(view.wait) });
+    case 'waitingForAdmission':
+      return update('Progressing', 'False', { reason: 'AdmissionPending', message: describeAdmission(view.job) });
     case 'suspended':
       return update('Progressing', 'False', explainSuspended(view));
     case 'stopping':

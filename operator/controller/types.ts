@@ -26,7 +26,7 @@ export interface JobView {
   /** The reason of the Job's failure, in the words of Kubernetes; empty while it has not failed. */
   reason: string;
   message: string;
-  /** Something has suspended the Job, so that it has no pods and makes none. */
+  /** Something, such as Kueue, has suspended the Job, so that it has no pods and makes none. */
   suspended: boolean;
   /** The Job has a time to live, after which Kubernetes deletes it. */
   expires: boolean;
@@ -43,6 +43,10 @@ export interface JobView {
   settings: string | null;
   /** The limits of spec.target.protect with which the Job was made, see noteProtect; null for a Job of an earlier release. */
   protect: string | null;
+  /** The queue of Kueue that decides when the Job has pods, and how many; null for a Job that Kueue leaves alone. */
+  queue: string | null;
+  /** The spec.queueName with which the operator made the Job; null for a Job that was made without one. */
+  appliedQueue: string | null;
   /** Earlier Jobs of this name that ended while the ledger still had work. */
   recreated: number;
 }
@@ -191,6 +195,8 @@ export type View =
   | { kind: 'processing'; row: UploadProgress }
   /** The upload waits until a limit has room for it. */
   | { kind: 'waitingForTurn'; row: UploadProgress; wait: Wait }
+  /** The upload waits until Kueue admits its Job. */
+  | { kind: 'waitingForAdmission'; row: UploadProgress; job: JobView }
   /** The spec has suspended the upload. Without a row, it is not accepted, or the ledger cannot be read. */
   | { kind: 'suspended'; row: UploadProgress | null; endingPods: number }
   /** The spec has cancelled the upload before it was accepted. */

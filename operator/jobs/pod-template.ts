@@ -8,6 +8,7 @@ import { DEFAULTS, ENV, EXIT_CODES, type JobKind, MALLOC_ENV, NODE_OPTIONS } fro
 import { API_VERSION, type BatchUpload } from '#kube/custom-resources.ts';
 import type { Job } from '#kube/resource-types.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
+import { enterQueue } from './kueue.ts';
 import { type MergedPodTemplate, mergePodTemplate } from './merge-pod-template.ts';
 import { heapMegabytes } from './pod-memory.ts';
 import { protectEnv, protectLimits } from './protect-limits.ts';
@@ -42,11 +43,14 @@ export const RETRIES_PER_INDEX = 6;
 export function jobMetadata(input: JobInput, kind: JobKind): NewJob['metadata'] {
   const { upload, attempt, recreated } = input;
   const { name, namespace, uid } = upload.metadata;
+  // The copies of an ended upload's file are removed also where Kueue has no quota left.
+  const queue = kind === 'cleanup' ? {} : enterQueue(input);
   return {
     name: jobName(uid, kind, attempt),
     namespace,
-    labels: labelsOf(upload, kind, attempt),
+    labels: { ...queue.labels, ...labelsOf(upload, kind, attempt) },
     annotations: {
+      ...queue.annotations,
       [ANNOTATIONS.settings]: noteSettings(input),
       ...(recreated > 0 ? { [ANNOTATIONS.recreated]: String(recreated) } : {}),
     },

@@ -1,5 +1,6 @@
 import { ANNOTATIONS } from '#api/labels.ts';
 import { sessionsOfPod } from '#common/job-contract.ts';
+import { admitPartly } from './kueue.ts';
 import { commonJobSpec, type JobInput, jobMetadata, type NewJob, podTemplate } from './pod-template.ts';
 import { type LoadSize, podsOfLoad } from './pods-of-load.ts';
 import { noteProtect } from './protect-limits.ts';
@@ -13,6 +14,7 @@ export function buildProcessJob(input: JobInput, size: LoadSize): NewJob {
     [ANNOTATIONS.protect]: noteProtect(input.upload),
     [ANNOTATIONS.parallelism]: String(parallelism),
     [ANNOTATIONS.sessionsPerPod]: String(sessionsPerPod),
+    ...admitPartly(input, parallelism),
   };
   return {
     metadata: { ...metadata, annotations: { ...metadata.annotations, ...notes } },

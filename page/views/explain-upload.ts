@@ -58,13 +58,16 @@ function findWords(upload: Upload, hasKey: boolean | null, mayReadErrors: boolea
     case 'Suspended':
       return { now: 'now.suspended', next: 'next.resume' };
     case 'Queued':
-      return conditionOf(upload, 'Progressing')?.reason === 'LimitReached'
+      return TURNS.has(conditionOf(upload, 'Progressing')?.reason ?? '')
         ? { now: 'now.turn', next: 'next.leave' }
         : { now: 'now.queued', next: 'next.queued' };
     default:
       return explainHindrance(upload) ?? explainRunning(upload);
   }
 }
+
+/** Reasons of Progressing = False of an upload that waits until others leave room for it. */
+const TURNS = new Set(['LimitReached', 'AdmissionPending']);
 
 function explainRunning(upload: Upload): Words {
   if (conditionOf(upload, 'Progressing')?.reason === 'Stopping') return { now: 'now.ending', next: 'next.leave' };

@@ -34,7 +34,8 @@ export function askForTurn(
   // A warm pod has one session. An upload that is assigned to a pool has had its turn.
   const pooled = isPooled(seen, ledger.row);
   const holds = sessionsOf(Object.values(jobs)) || (pooled && ledger.row.assignment !== null ? 1 : 0);
-  const request = { ...describe(upload), priority, database: database?.place ?? null, holds, lends: hasNoPod(seen) };
+  const wanted = Object.values(jobs).some(keepsPods) ? Math.max(parallelism, holds) : parallelism;
+  const request = { ...describe(upload), wanted, priority, database: database?.place ?? null, holds, lends: hasNoPod(seen) };
   const pool = ledger.row.assignment?.pool ?? seen.pool?.plan.id ?? null;
   return turns.ask(pooled ? { ...request, wanted: 1, pool } : request);
 }
@@ -81,5 +82,15 @@ function describe({ metadata, spec }: BatchUpload): Omit<TurnRequest, 'database'
 /** The sessions that the pods of an upload's Job have; 0 without a Job. */
 function sessionsOf(jobs: readonly (JobView | null)[]): number {
   const job = jobs.findLast((each) => each?.owned && !each.finished && !each.deleting);
-  return job ? Math.max(1, job.parallelism * job.sessionsPerPod) : 0;
+  return job ? Math.max(1, podsOf(job) * job.sessionsPerPod) : 0;
+}
+
+/** Kueue may have admitted fewer pods than the Job was made with, and admits all of them the next time. */
+function podsOf({ queue, parallelism, appliedParallelism }: JobView): number {
+  return queue === null ? parallelism : Math.max(parallelism, appliedParallelism ?? 0);
+}
+
+/** Kueue has admitted the Job, whose pods then stay as they are although spec.parallelism may be lower by now. */
+function keepsPods(job: JobView | null): boolean {
+  return job?.owned === true && !job.finished && !job.deleting && job.queue !== null && !job.suspended;
 }

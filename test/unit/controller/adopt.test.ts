@@ -17,7 +17,7 @@ const settings = {
 } as unknown as ApplyDeps['settings'];
 
 /** Creates the plan Job where a Job of its name exists already. */
-async function create(existing: Job | undefined) {
+async function create(existing: Job | undefined, upload = ACCEPTED) {
   const patches: object[] = [];
   const created: string[] = [];
   const client = {
@@ -37,7 +37,7 @@ async function create(existing: Job | undefined) {
     findServiceAccount: async () => null,
   } as unknown as ApplyDeps;
   const input = {
-    upload: ACCEPTED,
+    upload,
     database: null,
     row: row({ status: 'Planning', execution: null }),
     parallelism: 4,
@@ -76,6 +76,14 @@ it.each([
   expect(patches).toEqual([{ metadata: { labels: LABELS } }]);
   // It counts like a Job that was made again, so that labels which vanish each time are put back after growing waits.
   expect(created).toEqual([`${UID}-plan-1`]);
+});
+
+it('a Job of ours in another queue of Kueue is left as it is: Kueue takes no other queue for a Job that has pods', async () => {
+  const upload = { ...ACCEPTED, spec: { ...ACCEPTED.spec, queueName: 'loads' } };
+  const found = { metadata: { ownerReferences: ours, labels: { ...LABELS, 'kueue.x-k8s.io/queue-name': 'other' } } };
+  expect((await create(found, upload)).patches).toEqual([]);
+  const stripped = { metadata: { ownerReferences: ours, labels: { 'kueue.x-k8s.io/queue-name': 'other' } } };
+  expect((await create(stripped, upload)).patches).toEqual([{ metadata: { labels: LABELS } }]);
 });
 
 it('a Job of somebody else is in the way', async () => {

@@ -86,9 +86,37 @@ describe('an upload lends its turn', () => {
         jobs: { plan: null, process: job(late) },
       },
     ],
+    [
+      'its Job waits in a queue of Kueue for a minute',
+      true,
+      { pods: [], jobs: { plan: null, process: job({ queue: 'q', suspended: true, active: 0, ...late }) } },
+    ],
     ['its Job has only just been made', false, { pods: [] }],
     ['its Job is missing', false, { pods: [], jobs: { plan: null, process: null } }],
   ])('%s: %s', (_what, lends, change) => {
     expect(ask(change).request).toMatchObject({ lends });
+  });
+});
+
+describe('an upload whose Job Kueue queues', () => {
+  const queued = { queue: 'q', appliedParallelism: 2, sessionsPerPod: 4 };
+  it.each<[string, Partial<Observed>['jobs'], number, { holds: number; wanted: number }]>([
+    ['all pods', { plan: null, process: job({ ...queued, parallelism: 2 }) }, 8, { holds: 8, wanted: 8 }],
+    [
+      'fewer pods than it may get the next time',
+      { plan: null, process: job({ ...queued, parallelism: 1 }) },
+      8,
+      { holds: 8, wanted: 8 },
+    ],
+    ['pods that it keeps although it asks for fewer', { plan: null, process: job(queued) }, 2, { holds: 8, wanted: 8 }],
+    ['pods, and asks for more', { plan: null, process: job(queued) }, 16, { holds: 8, wanted: 16 }],
+    [
+      'no pods, and asks for fewer',
+      { plan: null, process: job({ ...queued, suspended: true }) },
+      2,
+      { holds: 8, wanted: 2 },
+    ],
+  ])('has %s', (_what, jobs, parallelism, expected) => {
+    expect(ask({ ...spec({ parallelism }), ...(jobs ? { jobs } : {}) }).request).toMatchObject(expected);
   });
 });

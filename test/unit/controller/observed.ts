@@ -82,6 +82,8 @@ export function job(change: Partial<Seen<JobView>> = {}): Seen<JobView> {
     sessionsPerPod: 2,
     settings: 'now',
     protect: '{}',
+    queue: null,
+    appliedQueue: null,
     recreated: 0,
     ...change,
   };

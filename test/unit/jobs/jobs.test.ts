@@ -44,11 +44,12 @@ function input(change: Partial<JobInput> = {}, name = 'march'): JobInput {
 /** A plan of so many indexes, and of a file that is not worth more pods. */
 const sized = (totalIndexes: number) => ({ totalIndexes, totalChunks: 1000, sizeBytes: 1 });
 
-const containerOf = (change: Partial<JobInput> = {}) => buildPlanJob(input(change)).spec!.template.spec!.containers[0]!;
+const containerOf = (change: Partial<JobInput> = {}) =>
+  buildPlanJob(input(change), null).spec!.template.spec!.containers[0]!;
 const envOf = (change: Partial<JobInput> = {}) => new Map(containerOf(change).env!.map((each) => [each.name, each]));
 
 describe.each([
-  ['plan', buildPlanJob(input())],
+  ['plan', buildPlanJob(input(), null)],
   ['process', buildProcessJob(input(), sized(3))],
 ])('the %s Job', (kind, job) => {
   it('belongs to its upload and is found by labels', () => {
@@ -147,7 +148,7 @@ it.each([
 });
 
 it('a long name is left out of the labels or cut to what a label may be', () => {
-  const { labels } = buildPlanJob(input({}, `${'a'.repeat(250)}.csv`)).metadata!;
+  const { labels } = buildPlanJob(input({}, `${'a'.repeat(250)}.csv`), null).metadata!;
   for (const value of Object.values(labels!)) expect(value).toMatch(/^([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?$/);
 });
 
@@ -188,13 +189,17 @@ describe('the limits of spec.target.protect', () => {
 });
 
 it('a Job that is made again says how often', () => {
-  expect(buildPlanJob(input()).metadata!.annotations).not.toHaveProperty([ANNOTATIONS.recreated]);
-  expect(buildPlanJob(input({ recreated: 2 })).metadata!.annotations).toMatchObject({ [ANNOTATIONS.recreated]: '2' });
+  expect(buildPlanJob(input(), null).metadata!.annotations).not.toHaveProperty([ANNOTATIONS.recreated]);
+  expect(buildPlanJob(input({ recreated: 2 }), null).metadata!.annotations).toMatchObject({
+    [ANNOTATIONS.recreated]: '2',
+  });
 });
 
 it('the service account is used where there is one', () => {
-  expect(buildPlanJob(input()).spec!.template.spec!.serviceAccountName).toBeUndefined();
-  expect(buildPlanJob(input({ serviceAccount: 'runner' })).spec!.template.spec!.serviceAccountName).toBe('runner');
+  expect(buildPlanJob(input(), null).spec!.template.spec!.serviceAccountName).toBeUndefined();
+  expect(buildPlanJob(input({ serviceAccount: 'runner' }), null).spec!.template.spec!.serviceAccountName).toBe(
+    'runner',
+  );
 });
 
 it('Datadog: off without a word, on by the agent of the node or the one that is named', () => {

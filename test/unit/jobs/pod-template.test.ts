@@ -57,7 +57,7 @@ function input({ chart = {}, own }: Asked): JobInput {
 }
 
 const merge = (asked: Asked) => mergePodTemplate(input(asked));
-const podOf = (asked: Asked) => buildPlanJob(input(asked)).spec!.template;
+const podOf = (asked: Asked) => buildPlanJob(input(asked), null).spec!.template;
 const note = (asked: Asked) => noteSettings(input(asked));
 
 const TOLERATION = { key: 'batch', operator: 'Exists' } as const;
@@ -151,7 +151,7 @@ describe('the pods have what the chart and the upload say', () => {
     const { resources, ...spec } = own.spec!;
     const sized = { totalIndexes: 3, totalChunks: 1000, sizeBytes: 1 };
     const build = (asked: Asked) => [
-      buildPlanJob(input(asked)),
+      buildPlanJob(input(asked), null),
       buildProcessJob(input(asked), sized),
       buildCleanupJob(input(asked), 600),
     ];
@@ -260,7 +260,7 @@ describe('the note of the settings', () => {
 
   it('is what the Job carries', () => {
     const own = { spec: { nodeSelector: { pool: 'batch' } } };
-    expect(buildPlanJob(input({ own })).metadata.annotations).toMatchObject({
+    expect(buildPlanJob(input({ own }), null).metadata.annotations).toMatchObject({
       'batchupload.dev/settings': note({ own }),
     });
   });

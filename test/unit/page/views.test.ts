@@ -243,6 +243,11 @@ describe('what a person is told', () => {
       'now.turn',
       'next.leave',
     ],
+    [
+      upload('u', { phase: 'Queued', conditions: [condition('Progressing', 'False', 'AdmissionPending')] }),
+      'now.turn',
+      'next.leave',
+    ],
     [upload('u', { phase: 'Suspended' }), 'now.suspended', 'next.resume'],
     [upload('u', { phase: 'Cancelled' }), 'now.cancelled', 'next.cancelled'],
     [upload('u', { phase: 'Cancelled', records: { succeeded: 5 } }), 'now.cancelled-partly', 'next.cancelled'],
