@@ -41,6 +41,10 @@ test-fast: node_modules ## Check a small change in under 3 minutes: verify, unit
 chaos: up ## Kill, freeze and double pods, operators and the bridge, and compare every row with an oracle
 	@vitest run --project chaos
 
+.PHONY: kueue
+kueue: up ## Install Kueue on the local cluster, for its chaos tests and to try it (builds it from source, some minutes)
+	@test/cluster/kueue.sh
+
 .PHONY: fuzz
 fuzz: node_modules ## Try the API with requests that schemathesis makes of its document (installs it from PyPI)
 	@node test/fuzz/main.ts

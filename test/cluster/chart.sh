@@ -4,8 +4,9 @@
 
 chart_dir=$root_dir/charts/batch-upload
 release_namespace=batch-upload-system
-# Each namespace with a name after `e2e-` belongs to one test, which forbids pods in it, holds up its database or deletes it.
-test_namespaces=(e2e e2e-quota e2e-limits e2e-locked e2e-deleted)
+# Each namespace with a name after `e2e-` belongs to one test, which forbids pods in it, holds up its database, deletes it,
+# or lets Kueue queue its Jobs.
+test_namespaces=(e2e e2e-quota e2e-limits e2e-locked e2e-deleted e2e-kueue)
 
 chart_up() {
   [[ -e $chart_dir/Chart.yaml ]] || { say "charts/batch-upload is not there yet: nothing is installed"; return; }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Programs are built from Go modules, each pinned by its go.mod and go.sum: what the cluster needs from programs/, and
-# the proxy of tests from toxiproxy/. The programs of the cluster share one module, because a package of one version is
+# Programs are built from Go modules, each pinned by its go.mod and go.sum: what the cluster needs from programs/, the
+# proxy of tests from toxiproxy/, and Kueue's manager from kueue/. The programs of the cluster share one module, because a package of one version is
 # then compiled once: Kubernetes, helm, CoreDNS and etcd have a third of their packages in common.
 
 # These run on this machine; the others are in an own node image. `kubernetes` is kubeadm, kubelet, kubectl and the
@@ -8,12 +8,13 @@
 host_programs=(kind helm versitygw)
 node_programs=(kubernetes coredns etcd pause)
 
-module_of() { if [[ $1 == toxiproxy ]]; then echo toxiproxy; else echo programs; fi; }
+module_of() { case $1 in toxiproxy | kueue) echo "$1" ;; *) echo programs ;; esac; }
 
 package_of() {
   case $1 in
     kind) echo sigs.k8s.io/kind ;;
     helm) echo helm.sh/helm/v4/cmd/helm ;;
+    kueue) echo sigs.k8s.io/kueue/cmd/kueue ;;
     toxiproxy) echo . ;;
     *) echo "./$1" ;;
   esac
@@ -104,11 +105,13 @@ linker_flags() {
 # module_version PATH: prints the version of the dependency PATH that programs/go.mod pins.
 module_version() { awk -v path="$1" '$1 == path && $2 ~ /^v[0-9]/ { print $2; exit }' "$cluster_dir/programs/go.mod"; }
 
-# module_source PATH: prints where Go keeps the sources of the dependency PATH.
+# module_source PATH [MODULE]: prints where Go keeps the sources of the dependency PATH of MODULE, which is `programs` when
+# absent.
 module_source() {
+  local folder=$cluster_dir/${2:-programs}
   need_go
-  env -C "$cluster_dir/programs" GOFLAGS=-mod=readonly GOWORK=off go mod download "$1"
-  env -C "$cluster_dir/programs" GOFLAGS=-mod=readonly GOWORK=off go list -m -f '{{.Dir}}' "$1"
+  env -C "$folder" GOFLAGS=-mod=readonly GOWORK=off go mod download "$1"
+  env -C "$folder" GOFLAGS=-mod=readonly GOWORK=off go list -m -f '{{.Dir}}' "$1"
 }
 
 # This folder holds the programs with which a person or a test looks into the cluster. `.cluster/env` puts it first in

@@ -2,8 +2,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
+import type { BatchUploadSpec } from '#api/batch-upload.gen.ts';
 import { type BatchUpload, hasCondition } from '#support/cluster/cluster.ts';
-import { type E2e, eventuallyTrue, NAMESPACE, type Pod } from '#support/cluster/e2e.ts';
+import { type E2e, eventuallyTrue, type Pod } from '#support/cluster/e2e.ts';
 import { schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
 import { type ExpectedCounts, generateCertifications } from '#support/records/certifications.ts';
 import { compareCertifications } from '#support/records/compare-certifications.ts';
@@ -29,16 +30,18 @@ export interface StartOptions {
   parallelism?: number;
   /** The object exists and the RecordSchema does not, so the upload cannot begin before {@link letGo}. */
   held?: boolean;
+  /** Further fields of the spec. */
+  spec?: Partial<BatchUploadSpec>;
 }
 
 let seed = Math.floor(Date.now() / 1000) % 10_000_000;
 
 export const SCHEMA_NAME = 'certifications';
 
-export async function prepareKillTests({ cluster, db }: E2e): Promise<void> {
+export async function prepareKillTests({ cluster, db, namespace }: E2e): Promise<void> {
   const { rows } = await db.query<{ there: boolean }>("SELECT to_regclass('certifications') IS NOT NULL AS there");
   if (!rows[0]!.there) await db.query(CERTIFICATIONS_SQL);
-  await cluster.apply(schemaManifest(NAMESPACE, SCHEMA_NAME, exampleSchema('certifications')));
+  await cluster.apply(schemaManifest(namespace, SCHEMA_NAME, exampleSchema('certifications')));
 }
 
 /** Installs brakes for pods that load certifications. The first upload makes the ledger, which the brakes need. */
@@ -60,16 +63,17 @@ export async function startCertifications(e2e: E2e, options: StartOptions): Prom
   const key = `e2e/${name}.csv`;
   await e2e.cluster.putObject(key, file);
   await e2e.cluster.apply(
-    uploadManifest(NAMESPACE, name, {
+    uploadManifest(e2e.namespace, name, {
       source: { type: 'Manual', s3: { bucket: e2e.cluster.env.S3_BUCKET, key } },
       schemaRef: { name: options.held ? `held-${name}` : SCHEMA_NAME },
       parallelism: options.parallelism ?? 8,
       chunkRecords: options.chunkRecords,
+      ...options.spec,
     }),
   );
   const records = [...expectCertifications(file)];
   return {
-    upload: await e2e.cluster.getUpload(NAMESPACE, name),
+    upload: await e2e.cluster.getUpload(e2e.namespace, name),
     file,
     counts,
     goodRow(chunk) {
@@ -81,12 +85,14 @@ export async function startCertifications(e2e: E2e, options: StartOptions): Prom
 
 /** Lets an upload begin that was started with `held`. */
 export async function letGo(e2e: E2e, { upload }: Started): Promise<void> {
-  await e2e.cluster.apply(schemaManifest(NAMESPACE, `held-${upload.metadata.name}`, exampleSchema('certifications')));
+  await e2e.cluster.apply(
+    schemaManifest(e2e.namespace, `held-${upload.metadata.name}`, exampleSchema('certifications')),
+  );
 }
 
 export async function expectComplete(e2e: E2e, { upload, file, counts }: Started): Promise<void> {
   const { name, uid } = upload.metadata;
-  const done = await e2e.cluster.waitForUpload(NAMESPACE, name, (each) => hasCondition(each, 'Complete'), 240_000);
+  const done = await e2e.cluster.waitForUpload(e2e.namespace, name, (each) => hasCondition(each, 'Complete'), 240_000);
   const { records, succeeded, failed, duplicate } = counts;
   expect(done.status?.records).toEqual({
     total: records,
@@ -176,7 +182,7 @@ export async function killAt(e2e: E2e, brakes: Brakes, started: Started, points:
 /** Returns when the pod's process is dead; the pod itself stays until its Job has counted it. */
 export async function killPod(e2e: E2e, pod: Pod): Promise<void> {
   const { name } = pod.metadata;
-  await e2e.cluster.kubectl('-n', NAMESPACE, 'delete', 'pod', name, '--force', '--grace-period=0', '--wait=false');
+  await e2e.cluster.kubectl('-n', e2e.namespace, 'delete', 'pod', name, '--force', '--grace-period=0', '--wait=false');
   await eventuallyTrue(async () => !(await isAlive(e2e, pod)), `the process of ${name} lives on`);
 }
 
