@@ -3,11 +3,12 @@
  * repeated creation finds the first Job.
  */
 import type { UploadExplanation } from '#api/explanation.ts';
-import { type RunnerCommand, sessionsOfPod } from '#common/job-contract.ts';
+import type { RunnerCommand } from '#common/job-contract.ts';
 import { count } from '#common/text.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { podsOfLoad, sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
 import { noteProtect } from '#operator/jobs/protect-limits.ts';
+import { findMisfit, sessionsWanted } from './admission-policy.ts';
 import { explainFailure } from './failure-policy.ts';
 import { planInPool } from './pool/pool-policy.ts';
 import type { Action, JobView, Observed } from './types.ts';
@@ -94,36 +95,10 @@ function jobDeleted(namespace: string, times: number): UploadExplanation {
   };
 }
 
-/** The sessions that the pods may have together: the chart's limits may allow fewer than the upload asks for. */
-function sessionsWanted({ upload, turn }: Observed): number {
-  return turn.type === 'admitted' ? turn.sessions : upload.spec.parallelism;
-}
-
-/**
- * Kueue decides when a Job with its label has pods, and how many: whatever Kueue has set is left as it is. A Job that waits for
- * admission is made again where the operator would make another one by now, since Kueue would take a change of its pods for another
- * Job anyway, and refuses some. A Job that has pods keeps them until Kueue suspends the Job.
- */
+/** What Kueue has set on a Job is left as it is; a Job that waits for admission is made again where it no longer fits. */
 function followQueue(observed: Observed, row: UploadProgress, job: JobView): JobPlan {
-  if (!waitsForAdmission(job)) return NOTHING;
-  if (job.appliedQueue !== (observed.upload.spec.queueName ?? null)) {
-    return { ...NOTHING, actions: [remake(job, 'it waits in a queue, and spec.queueName has another value by now')] };
-  }
-  // Something has taken the notes of this Job away, and would take them from the next one, too.
-  if (job.appliedParallelism === null) return NOTHING;
-  const wanted = sessionsWanted(observed);
-  // Sessions that a limit of the chart leaves by and by are not worth the Job's place in the queue.
-  const isLimited = wanted < observed.upload.spec.parallelism;
-  if (isLimited && job.appliedParallelism * job.sessionsPerPod <= wanted) return NOTHING;
-  const sessionsPerPod = sessionsOfPod(wanted);
-  const pods = row.plannedAt === null ? 1 : podsOfLoad(wanted, { size: sizeOfLoad(row), sessionsPerPod });
-  if (job.sessionsPerPod === sessionsPerPod && job.appliedParallelism === pods) return NOTHING;
-  return { ...NOTHING, actions: [remake(job, 'it waits in a queue, and the upload may have other sessions by now')] };
-}
-
-/** Does the Job wait until Kueue gives it pods, for the first time or after an eviction? */
-export function waitsForAdmission(job: JobView | null): job is JobView & { queue: string } {
-  return job?.owned === true && !job.deleting && job.verdict === 'none' && job.queue !== null && job.suspended;
+  const because = findMisfit(observed, row, job);
+  return because === null ? NOTHING : { ...NOTHING, actions: [remake(job, because)] };
 }
 
 /**
