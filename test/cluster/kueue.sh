@@ -11,7 +11,7 @@ kueue_namespace=kueue-system
 kueue_image_build() {
   local dockerfile work=$cache_dir/kueue.partial
   dockerfile=$'FROM scratch\nCOPY kueue /manager\nUSER 65532:65532\nENTRYPOINT ["/manager"]'
-  kueue_image=batch-upload/kueue:$(hash_of "$(program_path kueue)" "$dockerfile")
+  kueue_image=batch-upload-kueue:$(hash_of "$(program_path kueue)" "$dockerfile")
   if has_image "$kueue_image"; then
     say "unchanged: $kueue_image"
     return
@@ -21,7 +21,7 @@ kueue_image_build() {
   printf '%s\n' "$dockerfile" >"$work/Dockerfile"
   logged kueue-image docker_build -t "$kueue_image" "$work"
   rm -rf "$work"
-  remove_other_tags batch-upload/kueue "$kueue_image"
+  remove_other_tags batch-upload-kueue "$kueue_image"
 }
 
 # The chart is rendered and applied without its visibility server: while an aggregated API does not answer, Kubernetes deletes
