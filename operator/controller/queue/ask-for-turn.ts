@@ -35,7 +35,14 @@ export function askForTurn(
   const pooled = isPooled(seen, ledger.row);
   const holds = sessionsOf(Object.values(jobs)) || (pooled && ledger.row.assignment !== null ? 1 : 0);
   const wanted = Object.values(jobs).some(keepsPods) ? Math.max(parallelism, holds) : parallelism;
-  const request = { ...describe(upload), wanted, priority, database: database?.place ?? null, holds, lends: hasNoPod(seen) };
+  const request = {
+    ...describe(upload),
+    wanted,
+    priority,
+    database: database?.place ?? null,
+    holds,
+    lends: hasNoPod(seen),
+  };
   const pool = ledger.row.assignment?.pool ?? seen.pool?.plan.id ?? null;
   return turns.ask(pooled ? { ...request, wanted: 1, pool } : request);
 }

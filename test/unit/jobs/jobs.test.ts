@@ -166,7 +166,7 @@ describe('the limits of spec.target.protect', () => {
   const limited = (protect: object) => {
     const { upload, ...others } = input();
     const spec = { ...upload.spec, target: { protect } };
-    const job = buildPlanJob({ ...others, upload: { ...upload, spec } });
+    const job = buildPlanJob({ ...others, upload: { ...upload, spec } }, null);
     const { env } = job.spec!.template.spec!.containers[0]!;
     const values = Object.fromEntries(env!.map(({ name, value }) => [name, value]));
     return { note: job.metadata.annotations![ANNOTATIONS.protect], values };
@@ -262,8 +262,10 @@ describe('the cleanup Job', () => {
   });
 
   it('stays until the operator has seen its end, also where finished Jobs go at once', () => {
-    const { spec } = buildCleanupJob(input({ settings: { ...settings, warmPods: { max: 0, idleSeconds: 10 },
- jobTtlSeconds: 0 } }), 600);
+    const { spec } = buildCleanupJob(
+      input({ settings: { ...settings, warmPods: { max: 0, idleSeconds: 10 }, jobTtlSeconds: 0 } }),
+      600,
+    );
     expect(spec?.ttlSecondsAfterFinished).toBe(600);
   });
 
