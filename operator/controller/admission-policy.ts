@@ -8,6 +8,7 @@
  * | waits for admission    | other pods, or pods with other sessions    | it is made again                         |
  * | waits for admission    | more sessions, but a limit has no room for all of them | nothing, it keeps its place  |
  * | has pods               | anything else                              | nothing, until Kueue suspends the Job    |
+ * | has planned, and ends  | a Job of several pods                      | that Job is made when this one has ended |
  *
  * The values that Kueue sets on a Job are left as they are. Kueue refuses a changed parallelism for some Jobs, and evicts others
  * for it; the sessions of a pod are part of the template, which nobody may change.
@@ -20,6 +21,17 @@ import type { JobView, Observed } from './types.ts';
 /** Does the Job wait until Kueue gives it pods, for the first time or after an eviction? */
 export function waitsForAdmission(job: JobView | null): job is JobView & { queue: string } {
   return job?.owned === true && !job.deleting && job.verdict === 'none' && job.queue !== null && job.suspended;
+}
+
+/**
+ * Does the Job that has planned still hold quota of the queue? Kueue counts its pod until the Job has ended, would admit the next
+ * Job with one pod less, and would leave it so. A Job whose pod does not end by itself is not waited for.
+ */
+export function holdsQuota({ upload, jobs: { plan }, pods }: Pick<Observed, 'upload' | 'jobs' | 'pods'>): boolean {
+  if (upload.spec.queueName === undefined || !plan?.owned) return false;
+  const { name, finished, deleting, suspended } = plan;
+  if (finished || deleting || suspended) return false;
+  return !pods.some((pod) => pod.job === name && (pod.deleting || pod.outliving.length > 0));
 }
 
 /** The sessions that the pods may have together: the chart's limits may allow fewer than the upload asks for. */

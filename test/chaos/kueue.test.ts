@@ -110,23 +110,34 @@ async function admittedJob({ upload }: Started, pods: number): Promise<Job> {
 async function stopAtHalf(started: Started, pods = INDEXES): Promise<{ release(): Promise<void> }> {
   const ofIndexes: Brake[][] = [];
   for (let index = 0; index < INDEXES; index += 1) {
-    const chunks = BRAKED.map((chunk) => index * CHUNKS_OF_INDEX + chunk);
-    ofIndexes.push(await Promise.all(chunks.map((chunk) => brakes.beforeCommit(started.upload.metadata.uid, chunk))));
+    const brakesOfIndex: Brake[] = [];
+    for (const chunk of BRAKED) {
+      brakesOfIndex.push(await brakes.beforeCommit(started.upload.metadata.uid, index * CHUNKS_OF_INDEX + chunk));
+    }
+    ofIndexes.push(brakesOfIndex);
   }
   await letGo(e2e, started);
   await eventuallyTrue(
     async () => {
-      const standing = await Promise.all(ofIndexes.map(async (each) => (await firstStanding(each)) !== undefined));
-      return standing.filter(Boolean).length === pods;
+      let standing = 0;
+      for (const each of ofIndexes) if (await stands(each)) standing += 1;
+      return standing === pods;
     },
     `${pods} pods do not stand in the middle of their chunks`,
     120_000,
   );
-  return { release: async () => void (await Promise.all(ofIndexes.flat().map((brake) => brake.release()))) };
+  return {
+    async release() {
+      for (const brake of ofIndexes.flat()) await brake.release();
+    },
+  };
 }
 
-const firstStanding = async (ofIndex: readonly Brake[]) =>
-  (await Promise.all(ofIndex.map((brake) => brake.standing()))).find((standing) => standing !== undefined);
+/** Does a session of the pod stand at one of the brakes of its index? */
+async function stands(ofIndex: readonly Brake[]): Promise<boolean> {
+  for (const brake of ofIndex) if (await brake.standing()) return true;
+  return false;
+}
 
 /** Nothing that Kueue does is a fault of the upload. */
 async function expectInOrder({ upload }: Started): Promise<void> {

@@ -154,6 +154,25 @@ describe('a change of the spec', () => {
   });
 });
 
+describe('the Job that loads is made', () => {
+  const planned = (change: Partial<Seen<JobView>> = {}) =>
+    job({ ...QUEUED, kind: 'plan', name: `${UID}-plan-1`, uid: 'plan', ...change });
+  const running = pod({ job: planned().name });
+  it.each<[string, boolean, Seen<JobView>, Observed['pods'], object]>([
+    ['not while the Job that has planned has a pod', false, planned(), [running], {}],
+    ['not while that Job has not noticed the end of its pod', false, planned(), [pod({ ...running, phase: 'Succeeded' })], {}],
+    ['when that Job has ended', true, planned({ verdict: 'complete', finished: true, active: 0 }), [], {}],
+    ['when Kueue has suspended that Job', true, planned({ suspended: true }), [], {}],
+    ['when the pod of that Job is deleted and does not end', true, planned(), [pod({ ...running, deleting: true })], {}],
+    ['when something else keeps that pod running', true, planned(), [pod({ ...running, outliving: ['proxy'] })], {}],
+    ['at once where there is no queue', true, planned({ queue: null }), [running], { queueName: undefined }],
+  ])('%s', (_what, isMade, plan, pods, spec) => {
+    const { actions } = decide(see(plan, spec, { jobs: { plan, process: null }, pods }));
+    expect(actions).toMatchObject(isMade ? [{ type: 'createJob', kind: 'process' }] : []);
+    expect(actions).toHaveLength(isMade ? 1 : 0);
+  });
+});
+
 it('the queue of a Job is that of its label, whoever has set it', () => {
   const view = (labels: object, annotations: object) =>
     viewJob({ metadata: { name: 'j', labels, annotations } } as Parameters<typeof viewJob>[0], 'process', UID);
