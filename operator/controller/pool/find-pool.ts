@@ -46,7 +46,8 @@ export function createPoolFinder({ client, clock, settings, clusterId, findServi
   }
 
   return async (upload, signal) => {
-    if (settings.warmPods.max === 0) return null;
+    // A pool belongs to no upload, so that Kueue could not count its pods for the queue of one.
+    if (settings.warmPods.max === 0 || upload.spec.queueName !== undefined) return null;
     const { namespace } = upload.metadata;
     const names = [databaseSecretName(upload.spec), s3SecretName(upload.spec)];
     try {

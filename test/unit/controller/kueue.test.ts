@@ -160,10 +160,22 @@ describe('the Job that loads is made', () => {
   const running = pod({ job: planned().name });
   it.each<[string, boolean, Seen<JobView>, Observed['pods'], object]>([
     ['not while the Job that has planned has a pod', false, planned(), [running], {}],
-    ['not while that Job has not noticed the end of its pod', false, planned(), [pod({ ...running, phase: 'Succeeded' })], {}],
+    [
+      'not while that Job has not noticed the end of its pod',
+      false,
+      planned(),
+      [pod({ ...running, phase: 'Succeeded' })],
+      {},
+    ],
     ['when that Job has ended', true, planned({ verdict: 'complete', finished: true, active: 0 }), [], {}],
     ['when Kueue has suspended that Job', true, planned({ suspended: true }), [], {}],
-    ['when the pod of that Job is deleted and does not end', true, planned(), [pod({ ...running, deleting: true })], {}],
+    [
+      'when the pod of that Job is deleted and does not end',
+      true,
+      planned(),
+      [pod({ ...running, deleting: true })],
+      {},
+    ],
     ['when something else keeps that pod running', true, planned(), [pod({ ...running, outliving: ['proxy'] })], {}],
     ['at once where there is no queue', true, planned({ queue: null }), [running], { queueName: undefined }],
   ])('%s', (_what, isMade, plan, pods, spec) => {
