@@ -17,7 +17,7 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
             ${pointsIntoSql('u')} AS points_into,
             u.started_at, u.planned_at, u.completed_at, u.failure_reason, u.failure_message,
             CASE WHEN t.active_since IS NOT NULL THEN ${activeForMsSql('t')}::float8 END AS active_for_ms, coalesce(${activeMsSql('t')}, 0)::float8 AS active_ms,
-            CASE WHEN p.pool IS NOT NULL THEN jsonb_build_object('pool', p.pool, 'state', p.state, 'pod', p.pod) END AS assignment,
+            CASE WHEN s.pool IS NOT NULL THEN jsonb_build_object('pool', s.pool, 'state', s.state, 'pod', s.pod) END AS assignment,
             u.request->>'mode' IS NOT DISTINCT FROM 'Validate' AS validate_only,
             coalesce(u.schema->'primaryKey', '[]') = '[]' AS appends,
             coalesce(u.schema->'primaryKey', '[]') <> '[]' AND (
@@ -33,7 +33,7 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
      FROM batch_upload.batch_uploads u
      LEFT JOIN batch_upload.batch_uploads h ON h.id = u.same_as
      LEFT JOIN batch_upload.batch_upload_active_times t ON t.batch_upload_id = u.id AND t.attempt = u.attempt
-     LEFT JOIN batch_upload.batch_upload_assignments p ON p.batch_upload_id = u.id AND p.attempt = u.attempt
+     LEFT JOIN batch_upload.batch_upload_assignments s ON s.batch_upload_id = u.id AND s.attempt = u.attempt
      CROSS JOIN LATERAL (
        SELECT count(*) FILTER (WHERE is_chunk)::float8 AS chunks_done,
               coalesce(sum(records_in_chunk), 0)::float8 AS processed,
