@@ -23,15 +23,20 @@ export function waitsForAdmission(job: JobView | null): job is JobView & { queue
   return job?.owned === true && !job.deleting && job.verdict === 'none' && job.queue !== null && job.suspended;
 }
 
+/** Kueue gives the quota of a Job back some moments after the Job has ended. */
+const GIVES_BACK_MS = 2_000;
+
 /**
- * Does the Job that has planned still hold quota of the queue? Kueue counts its pod until the Job has ended, would admit the next
- * Job with one pod less, and would leave it so. A Job whose pod does not end by itself is not waited for.
+ * Says that the Job that has planned still holds quota of the queue. Kueue would admit the next Job with one pod less, and leave it
+ * so to the end of the file. A Job whose pod does not end by itself is not waited for.
+ * @returns the time to wait, in ms; Infinity: until the Job has ended; 0: no longer
  */
-export function holdsQuota({ upload, jobs: { plan }, pods }: Pick<Observed, 'upload' | 'jobs' | 'pods'>): boolean {
-  if (upload.spec.queueName === undefined || !plan?.owned) return false;
-  const { name, finished, deleting, suspended } = plan;
-  if (finished || deleting || suspended) return false;
-  return !pods.some((pod) => pod.job === name && (pod.deleting || pod.outliving.length > 0));
+export function quotaHeldMs({ upload, jobs: { plan }, pods }: Pick<Observed, 'upload' | 'jobs' | 'pods'>): number {
+  if (upload.spec.queueName === undefined || !plan?.owned) return 0;
+  const { name, finished, deleting, suspended, stateMs } = plan;
+  if (finished) return Math.max(0, GIVES_BACK_MS - stateMs);
+  if (deleting || suspended) return 0;
+  return pods.some((pod) => pod.job === name && (pod.deleting || pod.outliving.length > 0)) ? 0 : Infinity;
 }
 
 /** The sessions that the pods may have together: the chart's limits may allow fewer than the upload asks for. */

@@ -8,7 +8,7 @@ import { count } from '#common/text.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { podsOfLoad, sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
 import { noteProtect } from '#operator/jobs/protect-limits.ts';
-import { findMisfit, holdsQuota, sessionsWanted } from './admission-policy.ts';
+import { findMisfit, quotaHeldMs, sessionsWanted } from './admission-policy.ts';
 import { explainFailure } from './failure-policy.ts';
 import { planInPool } from './pool/pool-policy.ts';
 import type { Action, JobView, Observed } from './types.ts';
@@ -73,8 +73,9 @@ const SAID_MS = 60_000;
 function planMissing(observed: Observed, kind: RunnerCommand): JobPlan {
   const { created, recreated, upload, refusedAccount } = observed;
   if (refusedAccount) return { ...NOTHING, degraded: refusedAccount, requeueAfterMs: observed.waitingMs };
-  // The end of that Job puts the upload into the queue again.
-  if (kind === 'process' && holdsQuota(observed)) return NOTHING;
+  const heldMs = kind === 'process' ? quotaHeldMs(observed) : 0;
+  // The end of the Job that has planned puts the upload into the queue again.
+  if (heldMs > 0) return { ...NOTHING, requeueAfterMs: Number.isFinite(heldMs) ? heldMs : null };
   const actions: Action[] = [{ type: 'createJob', kind, recreated }];
   if (created === null) return { ...NOTHING, actions };
   const { times, agoMs } = created;

@@ -158,6 +158,7 @@ describe('the Job that loads is made', () => {
   const planned = (change: Partial<Seen<JobView>> = {}) =>
     job({ ...QUEUED, kind: 'plan', name: `${UID}-plan-1`, uid: 'plan', ...change });
   const running = pod({ job: planned().name });
+  const ended = { verdict: 'complete', finished: true, active: 0 } as const;
   it.each<[string, boolean, Seen<JobView>, Observed['pods'], object]>([
     ['not while the Job that has planned has a pod', false, planned(), [running], {}],
     [
@@ -167,7 +168,8 @@ describe('the Job that loads is made', () => {
       [pod({ ...running, phase: 'Succeeded' })],
       {},
     ],
-    ['when that Job has ended', true, planned({ verdict: 'complete', finished: true, active: 0 }), [], {}],
+    ['not at once when that Job has ended', false, planned({ ...ended, stateMs: 1999 }), [], {}],
+    ['when Kueue has had the time to see its end', true, planned({ ...ended, stateMs: 2000 }), [], {}],
     ['when Kueue has suspended that Job', true, planned({ suspended: true }), [], {}],
     [
       'when the pod of that Job is deleted and does not end',
