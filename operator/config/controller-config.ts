@@ -62,7 +62,7 @@ export const CONTROLLER_ENV = {
   waiting: 'BATCH_UPLOAD_WAITING_SECONDS',
   /** The interval at which ledger rows of deleted uploads are searched and closed, in seconds; 300 when absent. */
   sweepInterval: 'BATCH_UPLOAD_SWEEP_SECONDS',
-  /** The number of uploads that are reconciled at the same time; 8 when absent. */
+  /** The number of uploads that are reconciled at the same time; 16 when absent. */
   workers: 'BATCH_UPLOAD_WORKERS',
   /**
    * The limits of uploads that work at the same time, as JSON: `cluster`, `namespace` and `database` with
@@ -90,7 +90,7 @@ export function readControllerConfig(env: NodeJS.ProcessEnv): ControllerConfig {
     stuckPodGraceMs: integer(env, names.stuckPodGrace, 60) * 1000,
     waitingMs: positive(env, names.waiting, 5) * 1000,
     sweepIntervalMs: positive(env, names.sweepInterval, 300) * 1000,
-    workers: positive(env, names.workers, 8),
+    workers: positive(env, names.workers, 16),
     limits: readLimits(names.limits, env[names.limits]),
     datadog: env[ENV.datadog] === 'true',
     fault: env[names.faultPoint] ? { point: env[names.faultPoint]!, file: env[names.faultFile] || undefined } : null,

@@ -10,7 +10,7 @@ import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { UploadRequest } from '#ledger/types.ts';
 import { openUpload } from '#ledger/uploads/open-upload.ts';
-import { protectLimits } from '#operator/jobs/protect-limits.ts';
+import { noteProtect, protectLimits } from '#operator/jobs/protect-limits.ts';
 import { type FindMigrator, prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { checkProtect } from '#runner/protect/check-protect.ts';
 import { prepareTarget } from '#runner/target/prepare-target.ts';
@@ -25,12 +25,43 @@ export interface AcceptInput {
 
 /** @returns null when the upload is accepted, else why not. @throws Fault of the database */
 export async function acceptUpload(input: AcceptInput): Promise<UploadExplanation | null> {
+  return (await shareChecks(input)) ?? (await input.database.run((client) => open(client, input)));
+}
+
+/** Uploads that arrive together share one look at their database and their table, which is no older than this, in ms. */
+const SHARED_MS = 1_000;
+
+interface Look {
+  database: Database;
+  protect: string;
+  at: number;
+  found: Promise<UploadExplanation | null>;
+}
+
+/** The last look for each schema, as it lies in the cache. */
+const looks = new WeakMap<RecordSchemaSpec, Look>();
+
+/** What somebody has to mend is looked at anew each time. */
+async function shareChecks(input: AcceptInput): Promise<UploadExplanation | null> {
+  const { schema, database, upload } = input;
+  const protect = noteProtect(upload);
+  const now = performance.now();
+  const last = looks.get(schema);
+  const isShared = last?.database === database && last.protect === protect && now - last.at < SHARED_MS;
+  if (isShared) return last.found;
+  const look: Look = { database, protect, at: now, found: check(input) };
+  looks.set(schema, look);
+  const forget = () => void (looks.get(schema) === look && looks.delete(schema));
+  look.found.then((why) => why && forget(), forget);
+  return look.found;
+}
+
+async function check(input: AcceptInput): Promise<UploadExplanation | null> {
   const { upload, database, schema } = input;
   return (
     (await prepareLedger(input)) ??
     (await database.run((client) => prepareTarget(client, schema))) ??
-    (await database.run((client) => checkProtect(client, protectLimits(upload)))) ??
-    (await database.run((client) => open(client, input)))
+    (await database.run((client) => checkProtect(client, protectLimits(upload))))
   );
 }
 

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type BatchUpload, hasCondition, isFinished } from '#support/cluster/cluster.ts';
 import { createE2e, NAMESPACE } from '#support/cluster/e2e.ts';
 import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
-import { setVariable } from '#support/kills/operator-kills.ts';
+import { operatorPods, setVariable } from '#support/kills/operator-kills.ts';
 
 const UPLOADS = Number(process.env['UPLOADS'] ?? 100);
 const RUNS = Number(process.env['RUNS'] ?? 3);
@@ -52,6 +52,7 @@ async function measure(): Promise<object> {
   }
   const selector = `e2e.test/many=${schema}`;
   const connections = countConnections();
+  const before = await countRequests();
   const startedAt = performance.now();
   await cluster.apply(...manifests);
   const appliedAt = performance.now();
@@ -64,6 +65,8 @@ async function measure(): Promise<object> {
   } while (!uploads.every(isFinished));
   const seconds = (performance.now() - startedAt) / 1000;
   const mostConnections = await connections.stop();
+  const requests = await countRequests();
+  const each = (what: RegExp) => Number(((sum(requests, what) - sum(before, what)) / UPLOADS).toFixed(1));
   const { rows } = await db.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`);
   const complete = uploads.filter((upload) => hasCondition(upload, 'Complete')).length;
   const isExact = complete === UPLOADS && rows[0]!.n === UPLOADS * RECORDS;
@@ -74,7 +77,29 @@ async function measure(): Promise<object> {
   await db.query(`DROP TABLE ${table}`);
   const applySeconds = (appliedAt - startedAt) / 1000;
   const [apply, all] = [applySeconds, seconds].map((each) => Number(each.toFixed(1)));
-  return { complete, isExact, mostConnections, applySeconds: apply, seconds: all };
+  const perUpload = { requests: each(/./), statusWrites: each(/^\w+ batchuploads\/status/) };
+  return { complete, isExact, mostConnections, ...perUpload, applySeconds: apply, seconds: all };
+}
+
+/** Counts the requests of both operators to the API server so far, by `verb resource`, without those of leases. */
+async function countRequests(): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { metadata } of await operatorPods(e2e)) {
+    const path = `/api/v1/namespaces/batch-upload-system/pods/${metadata.name}:8080/proxy/metrics`;
+    const text = await cluster.kubectl('get', '--raw', path);
+    for (const line of text.split('\n')) {
+      const found = /^batch_upload_kube_request_duration_seconds_count\{(.*)\} (\d+)$/.exec(line);
+      if (!found) continue;
+      const label = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(found[1]!)?.[1] ?? '';
+      const key = `${label('verb')} ${label('resource')}`;
+      if (!key.endsWith(' leases')) counts.set(key, (counts.get(key) ?? 0) + Number(found[2]));
+    }
+  }
+  return counts;
+}
+
+function sum(counts: Map<string, number>, what: RegExp): number {
+  return [...counts].reduce((total, [key, count]) => (what.test(key) ? total + count : total), 0);
 }
 
 /** Counts the connections of the operator and of all pods until `stop`, which returns the greatest number. */
