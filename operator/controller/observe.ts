@@ -105,7 +105,13 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const ownJobs = new Set([views.plan, views.process].flatMap((job) => (job?.owned ? [job.uid] : [])));
   const warmPod = deps.warmPods.find(namespace, claimingPod(deps, upload, row));
   const podViews = caches.podsOf(uid).flatMap((pod) => (isPodOf(pod, namespace, ownJobs) ? [viewPod(pod)] : []));
+  const refusedAccount = checkServiceAccount(upload.spec, config.runner.serviceAccountNames);
+  const isPoolable = row !== null && refusedAccount === null && mayBePooled(row, views, memory);
+  const plan = isPoolable ? await deps.findPool(upload, input.signal) : null;
+  const pool = plan && deps.warmPods.view(plan);
   if (warmPod) podViews.push(warmPod.pod);
+  // An upload that waits for a pod waits for what hinders the pods of its pool.
+  else if (pool && row?.assignment?.state === 'Waiting') podViews.push(...pool.startingPods);
   const at = clock.monotonic();
   const { jobs, pods, seen } = lookAt(views, podViews, { memory, at });
   const disruptions = countDisruptions(podViews, { memory, at });
@@ -116,9 +122,6 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const { still, waits } = await observeWaits(deps, memory, { database, row: works ? row : null });
   const topErrors = database && row ? await observeTopErrors(clock, memory, { database, row }) : null;
   const columns = database && row ? await observeColumns(input, { database, row }) : memory.columns;
-  const refusedAccount = checkServiceAccount(upload.spec, config.runner.serviceAccountNames);
-  const isPoolable = row !== null && refusedAccount === null && mayBePooled(row, jobs, memory);
-  const pool = isPoolable ? await deps.findPool(upload, input.signal) : null;
   return {
     database,
     observed: {
@@ -128,7 +131,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       schema: ledger.state === 'absent' ? (caches.schemas.get(`${namespace}/${name}`)?.spec ?? null) : null,
       jobs,
       pods,
-      pool: pool && deps.warmPods.view(pool),
+      pool,
       warmPod,
       endingPods:
         caches.podsOf(uid).filter((pod) => isUnfinished(pod, namespace)).length + countEndingWarm(deps, upload, row),

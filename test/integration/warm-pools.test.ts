@@ -229,13 +229,38 @@ it('another image, another podTemplate and another content of a Secret are other
   await until(() => ids().size === 3, 15_000);
 });
 
-it('uploads that wait in a pool whose pods do not start get Jobs of their own', async () => {
-  await using bench = await start({ BATCH_UPLOAD_STUCK_POD_GRACE_SECONDS: '3' });
+it('uploads whose pool gets no pods get Jobs of their own', async () => {
+  await using bench = await start();
   await put(bench, 'u');
   await until(() => jobsOf(bench, 'pool').length === 1);
   await until(() => phase(bench, 'u') === 'Planning');
   await until(() => jobsOf(bench, 'plan').length === 1, 45_000);
   expect(findCondition(bench.status('one', 'u'), 'Failed')).toMatchObject({ status: 'False' });
+});
+
+it('an upload that waits for a pod says what hinders the pod, and goes on when that is mended', async () => {
+  await using bench = await start({ BATCH_UPLOAD_STUCK_POD_GRACE_SECONDS: '2' });
+  await put(bench, 'u');
+  await until(() => jobsOf(bench, 'pool').length === 1);
+  const [job] = jobsOf(bench, 'pool');
+  const metadata = {
+    name: 'pod',
+    namespace: 'one',
+    labels: { ...job!.metadata.labels, 'job-name': job!.metadata.name },
+  };
+  const scheduled = {
+    type: 'PodScheduled',
+    status: 'False',
+    reason: 'Unschedulable',
+    message: '0/1 nodes are available',
+  };
+  bench.api.put('pods', { metadata, status: { phase: 'Pending', conditions: [scheduled] } } as never);
+  await until(() => findCondition(bench.status('one', 'u'), 'Degraded')?.reason === 'Unschedulable');
+  expect(jobsOf(bench, 'plan')).toEqual([]);
+  // Another podTemplate is another pool, whose pods may start.
+  change(bench, 'u', { podTemplate: { spec: { nodeSelector: { pool: 'batch' } } } });
+  await until(() => jobsOf(bench, 'pool').length === 2);
+  await until(() => findCondition(bench.status('one', 'u'), 'Degraded')?.status === 'False');
 });
 
 /** Changes the spec, as a person does with kubectl. */

@@ -21,6 +21,10 @@ import type { Action, Observed } from '#operator/controller/types.ts';
 
 /** Uploads that wait behind each other for a pod: a start of one more pod takes as long as several small files. */
 const UPLOADS_PER_POD = 4;
+/** A Job without a pod for this time, in ms, is forbidden to have one. */
+const PODLESS_MS = 10_000;
+/** The status says why a pod does not run; after so many times the grace for that a Job may know better. */
+const GRACES = 5;
 /** So many pods that failed one after the other are no accident. */
 const MOST_FAILURES = 2;
 /** A pool whose pods get on with nothing for this time, in ms, while uploads wait. Its largest files take some seconds each. */
@@ -43,15 +47,17 @@ export interface PoolState {
   runningPods: number;
   /** Time for which the pool has waited for the oldest of its pods that do not run yet, in ms; null without such a pod. */
   startingMs: number | null;
+  /** The same of its Jobs that have no pod at all. */
+  podlessMs: number | null;
   /** Time since a pod has begun or ended an upload, in ms, while others wait; null while none waits. */
   stillMs: number | null;
 }
 
-/** @param graceMs time after which a pod that does not run may never run, in ms */
+/** @param graceMs time after which the status says why a pod does not run, in ms */
 export function hasTrouble(state: PoolState, graceMs: number): boolean {
-  const { failures, troubleAgoMs, wasRefused, runningPods, startingMs, stillMs } = state;
+  const { failures, troubleAgoMs, wasRefused, runningPods, startingMs, podlessMs, stillMs } = state;
   if (troubleAgoMs < TROUBLE_MS && (wasRefused || failures >= MOST_FAILURES)) return true;
-  if (runningPods === 0) return startingMs !== null && startingMs > graceMs;
+  if (runningPods === 0) return (podlessMs ?? 0) > PODLESS_MS || (startingMs ?? 0) > graceMs * GRACES;
   return stillMs !== null && stillMs > Math.max(STILL_MS, graceMs);
 }
 

@@ -22,7 +22,7 @@ export interface WarmPodsDeps {
   log: Logger;
   /** The most pods of one pool. */
   max: number;
-  /** Time after which a pod that does not run may never run, in ms. */
+  /** Time after which the status of an upload says why a pod does not run, in ms. */
   graceMs: number;
   /** Puts an upload into the queue. */
   enqueue: (key: string) => void;
@@ -35,6 +35,7 @@ export interface PoolView {
   plan: PoolPlan;
   hasTrouble: boolean;
   needsPods: boolean;
+  startingPods: PodView[];
 }
 
 /** A pod of a pool, and its Job. */
@@ -117,7 +118,9 @@ export class WarmPods {
     const { clock, graceMs, max } = this.#deps;
     const now = clock.monotonic();
     const live = this.#livePods(plan.id, pool);
-    const starting = live.filter(({ isRunning }) => !isRunning).map(({ job }) => pool.known.get(job.name) ?? now);
+    const since = ({ job }: { job: JobView }) => pool.known.get(job.name) ?? now;
+    const starting = live.filter(({ isRunning }) => !isRunning).map(since);
+    const podless = live.filter(({ pod }) => pod === null).map(since);
     const isWaiting = [...pool.uploads.values()].includes(null);
     const state = {
       failures: pool.failures,
@@ -125,11 +128,13 @@ export class WarmPods {
       wasRefused: pool.wasRefused,
       runningPods: live.length - starting.length,
       startingMs: starting.length === 0 ? null : now - Math.min(...starting),
+      podlessMs: podless.length === 0 ? null : now - Math.min(...podless),
       stillMs: isWaiting ? now - pool.movedAt : null,
     };
     // The upload that asks may not be in the account yet.
     const missing = podsWanted(Math.max(1, pool.uploads.size), max) - this.#countPods(plan.id, pool);
-    return { plan, hasTrouble: hasTrouble(state, graceMs), needsPods: missing > 0 };
+    const startingPods = live.flatMap(({ pod, isRunning }) => (pod && !isRunning ? [pod] : []));
+    return { plan, hasTrouble: hasTrouble(state, graceMs), needsPods: missing > 0, startingPods };
   }
 
   /** Finds a pod of any pool by its name; null where there is no such pod, or it has ended. */
@@ -274,12 +279,12 @@ export class WarmPods {
   }
 
   /** The Jobs that have a pod that works, or will have one. The status of a Job comes later than the end of its pod. */
-  #livePods(id: string, pool: Pool): { job: JobView; isRunning: boolean }[] {
+  #livePods(id: string, pool: Pool): { job: JobView; pod: PodView | null; isRunning: boolean }[] {
     const pods = new Map(this.#pods(id, pool).map((pod) => [pod.job, pod]));
     return this.#jobs(id, pool).flatMap((job) => {
       const pod = pods.get(job.name);
       const isOver = job.finished || job.deleting || job.verdict !== 'none' || (pod && (pod.deleting || hasEnded(pod)));
-      return isOver ? [] : [{ job, isRunning: pod?.phase === 'Running' }];
+      return isOver ? [] : [{ job, pod: pod ?? null, isRunning: pod?.phase === 'Running' }];
     });
   }
 

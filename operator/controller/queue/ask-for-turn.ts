@@ -50,9 +50,11 @@ export function askForTurn(
 /** Something keeps the upload from having pods for longer than a start takes. */
 function hasNoPod({ pods, jobs, stuckPodGraceMs }: Omit<Observed, 'turn'>): boolean {
   const job = jobs.process ?? jobs.plan;
-  if (job === null || pods.some(({ phase }) => phase === 'Running')) return false;
+  if (pods.some(({ phase }) => phase === 'Running')) return false;
   const pending = pods.filter(({ phase }) => phase === 'Pending').map(({ stateMs }) => stateMs);
-  return Math.min(...pending, job.stateMs) > stuckPodGraceMs;
+  // An upload that waits in a pool has no Job.
+  const waits = job === null ? pending : [...pending, job.stateMs];
+  return waits.length > 0 && Math.min(...waits) > stuckPodGraceMs;
 }
 
 /** What a new leader knows of an upload before it has asked the ledger; null where the upload is not at work. */

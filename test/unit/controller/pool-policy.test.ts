@@ -6,7 +6,7 @@ import type { PoolPlan } from '#operator/jobs/pool-job.ts';
 import { job, observed, pod, row, upload } from './observed.ts';
 
 const plan = { id: 'pool-1', namespace: 'n' } as PoolPlan;
-const works = { plan, hasTrouble: false, needsPods: false };
+const works = { plan, hasTrouble: false, needsPods: false, startingPods: [] };
 const lacks = { ...works, needsPods: true };
 const trouble = { ...works, hasTrouble: true };
 const warmPod = { pod: pod({ name: 'warm' }), job: job({ name: 'warm-job', owned: false }) };
@@ -98,6 +98,7 @@ describe('a pool has trouble', () => {
     wasRefused: false,
     runningPods: 1,
     startingMs: 60_000,
+    podlessMs: null,
     stillMs: 1000,
   };
   it.each([
@@ -106,7 +107,9 @@ describe('a pool has trouble', () => {
     ['not for one failed pod', { ...well, failures: 1, troubleAgoMs: 1000 }, false],
     ['no longer than a minute', { ...well, failures: 2, troubleAgoMs: 61_000 }, false],
     ['when the API server refuses its pods', { ...well, wasRefused: true, troubleAgoMs: 1000, startingMs: null }, true],
-    ['when none of its pods runs after a while', { ...well, runningPods: 0, startingMs: 61_000 }, true],
+    ['when none of its pods runs after a while', { ...well, runningPods: 0, startingMs: 301_000 }, true],
+    ['not while the status says why its pods do not run', { ...well, runningPods: 0, startingMs: 299_000 }, false],
+    ['when its Jobs get no pods', { ...well, runningPods: 0, startingMs: 11_000, podlessMs: 11_000 }, true],
     ['not while its first pod starts', { ...well, runningPods: 0, startingMs: 3000, stillMs: null }, false],
     ['not without a pod', { ...well, runningPods: 0, startingMs: null }, false],
     ['when its pods get on with nothing while others wait', { ...well, stillMs: 61_000 }, true],
