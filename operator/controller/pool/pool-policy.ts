@@ -12,8 +12,9 @@
  * | Claimed, by a pod that has ended  |                              | the claim is lost, and the upload waits again |
  * | Ended while work is left, Returned |                             | the upload gets a Job of its own          |
  *
- * A pool has trouble when its pods do not start, fail one after the other, or get on with nothing while uploads wait. The Job
- * of an upload of its own says what is wrong, and tries again with the patience of a Job.
+ * A pool has trouble when it gets no pods, or these fail one after the other, or get on with nothing while uploads wait. The Job
+ * of an upload of its own says what is wrong, and tries again with the patience of a Job. Why a pod does not start, the uploads
+ * that wait for it say themselves; see stuck-pod-policy.ts.
  */
 import type { UploadProgress } from '#ledger/types.ts';
 import type { JobPlan } from '#operator/controller/job-policy.ts';
