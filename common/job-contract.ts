@@ -238,7 +238,7 @@ export interface ProtectLimits {
   maxWalBytesPerSecond: number | null;
 }
 
-/** What every pod has. */
+/** The settings that every pod has. */
 export interface PodConfig {
   namespace: string;
   inlineLimitBytes: number;
@@ -256,7 +256,7 @@ export interface PodConfig {
   logLevel: string;
 }
 
-/** What a pod has that works for one upload, or a pod of a pool while it has an upload. */
+/** The settings of a pod that works for one upload, or of a pod of a pool while it has an upload. */
 export interface RunnerConfig extends PodConfig {
   uploadId: string;
   attempt: number;

@@ -34,7 +34,7 @@ import type { Session } from '#runner/session.ts';
 const POLL_MS = 150;
 /** A pod that does not reach the ledger for so long ends, and the uploads of the pool get Jobs of their own. */
 const CLAIM_SECONDS = 30;
-/** What a process gathers in memory ends with it. */
+/** A pod ends after so many uploads, and what its process has gathered in memory with it. */
 const MOST_UPLOADS = 1000;
 /** A pod that is stopped has 30 s, of which the last transaction of its upload may have taken 5. */
 const LAST_WORDS_MS = 10_000;

@@ -54,3 +54,8 @@ export const retryAfterMs = (error: unknown): number =>
 /** A refusal by a quota shows only in the message: `status.causes` would name fields. */
 export const isQuotaExceeded = (error: unknown): boolean =>
   error instanceof KubeError && error.status === 403 && error.message.includes('exceeded quota');
+
+/** Says that a quota, an admission rule, a right or the schema forbids what was asked for. */
+export function isRefused(error: unknown): error is KubeError {
+  return error instanceof KubeError && [400, 403, 422].includes(error.status);
+}

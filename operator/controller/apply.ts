@@ -6,7 +6,7 @@ import { ANNOTATIONS, KUEUE } from '#api/labels.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
-import { isAlreadyExists, isNotFound, KubeError } from '#kube/errors.ts';
+import { isAlreadyExists, isNotFound, isRefused } from '#kube/errors.ts';
 import { keyOf } from '#kube/object-cache.ts';
 import { JOBS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
@@ -227,7 +227,7 @@ const isKueues = (key: string) => Object.values<string>(KUEUE).includes(key);
 
 /** A refusal by quota, admission or rights becomes a condition and is tried again slowly; it never fails the upload. */
 function refused(error: unknown, kind: RunnerCommand): Outcome | null {
-  if (!(error instanceof KubeError) || ![400, 403, 422].includes(error.status)) return null;
+  if (!isRefused(error)) return null;
   const why: UploadExplanation = {
     reason: 'JobRefused',
     message: `The API server refused the ${kind} Job, and the operator tries again until the cause (a quota, an admission rule, a right, a value of spec.podTemplate) is mended: ${error.message}`,

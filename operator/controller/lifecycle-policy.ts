@@ -20,6 +20,7 @@ import { count } from '#common/text.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { ACTIVE_BEAT_MS } from '#ledger/uploads/count-active-time.ts';
 import { unfinishedJobs } from './job-policy.ts';
+import { isOpen } from './pool/pool-policy.ts';
 import type { Action, Decision, Observed, View } from './types.ts';
 
 /** What becomes of an upload that nobody has accepted; null where nothing in its spec stops it. */
@@ -60,11 +61,10 @@ export function suspendUpload(observed: Observed, row: UploadProgress | null): D
   const deletions = [...unfinishedJobs(allJobs), ...warmJob].map(
     (job): Action => ({ type: 'deleteJob', job, because: 'the upload is suspended', recreated: 0 }),
   );
-  const isOpen = row?.assignment?.state === 'Waiting' || row?.assignment?.state === 'Claimed';
   return {
     actions: [
       ...deletions,
-      ...(isOpen ? [{ type: 'withdraw', alsoClaimed: true } as const] : []),
+      ...(isOpen(row?.assignment) ? [{ type: 'withdraw', alsoClaimed: true } as const] : []),
       ...(row ? countTime(observed, row).actions : []),
     ],
     view: { kind: 'suspended', row, endingPods },

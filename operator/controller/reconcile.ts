@@ -18,6 +18,7 @@ import { unexpiredJobs, unfinishedJobs } from './job-policy.ts';
 import { viewAllJobs } from './job-view.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
 import { type ObserveDeps, observe } from './observe.ts';
+import { isOpen } from './pool/pool-policy.ts';
 import type { WarmPods } from './pool/warm-pods.ts';
 import { progressSpacingMs } from './progress-policy.ts';
 import { askForTurn } from './queue/ask-for-turn.ts';
@@ -223,9 +224,8 @@ function noteAssignment(
   // An upload whose ledger cannot be read stays where it is.
   if (ledger.state !== 'row') return;
   const { assignment, status } = ledger.row;
-  const isOpen = assignment?.state === 'Waiting' || assignment?.state === 'Claimed';
   if (status === 'Complete' && assignment?.state === 'Ended') warmPods.succeeded(assignment.pool);
-  if (!isOpen || (status !== 'Planning' && status !== 'Processing')) {
+  if (!isOpen(assignment) || (status !== 'Planning' && status !== 'Processing')) {
     warmPods.release(key);
     return;
   }

@@ -1,6 +1,6 @@
 /** The ledger's arrivals of one source. The first use of a database brings its ledger schema up to date. */
 import type pg from 'pg';
-import { DEFAULT_NAMES } from '#api/defaults.ts';
+import { databaseSecretName } from '#api/names.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { type DueObject, findDueObjects, markAfterSuccess } from '#ledger/arrivals/after-success.ts';
 import {
@@ -76,7 +76,7 @@ export function createSourceLedger(
   const { namespace, name } = metadata;
   const secret = {
     namespace,
-    name: spec.template.spec.target?.databaseSecretRef?.name ?? DEFAULT_NAMES.databaseSecret,
+    name: databaseSecretName(spec.template.spec),
   };
   return {
     scope: { clusterId, namespace, source: name },

@@ -1,6 +1,7 @@
 /** Decides from the spec alone whether an UploadSource may run. */
 import { DEFAULT_NAMES } from '#api/defaults.ts';
 import type { Explanation } from '#api/explanation.ts';
+import { databaseSecretName } from '#api/names.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { compileRules, type ObjectRules } from '#operator/bridge/admission/object-rules.ts';
 import { type AllowList, checkNamespace, notAllowed } from '#operator/tenancy/allow-list.ts';
@@ -40,7 +41,7 @@ const LEFT_OUT = 'Leave it out, so that the endpoint of the Secret is used, or a
 
 function checkSecrets({ spec }: UploadSource, allow: SourceAllowList): Explanation | null {
   const program = 'bridge';
-  const database = spec.template.spec.target?.databaseSecretRef?.name ?? DEFAULT_NAMES.databaseSecret;
+  const database = databaseSecretName(spec.template.spec);
   if (database !== DEFAULT_NAMES.databaseSecret && !allow.extraDatabaseSecrets.includes(database)) {
     const field = 'spec.template.spec.target.databaseSecretRef';
     return notAllowed({ program, secret: database, field, chartValue: 'uploads.database.extraSecretNames' });

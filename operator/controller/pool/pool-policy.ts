@@ -16,7 +16,7 @@
  * of an upload of its own says what is wrong, and tries again with the patience of a Job. Why a pod does not start, the uploads
  * that wait for it say themselves; see stuck-pod-policy.ts.
  */
-import type { UploadProgress } from '#ledger/types.ts';
+import type { Assignment, UploadProgress } from '#ledger/types.ts';
 import type { JobPlan } from '#operator/controller/job-policy.ts';
 import type { Action, Observed } from '#operator/controller/types.ts';
 
@@ -83,8 +83,13 @@ export function planInPool({ pool, warmPod }: Observed, { attempt, assignment }:
   }
 }
 
+/** Does a pool have the upload at present? */
+export function isOpen(assignment: Assignment | null | undefined): assignment is Assignment {
+  return assignment?.state === 'Waiting' || assignment?.state === 'Claimed';
+}
+
 /** Does a pool of warm pods have the upload, or will it? */
 export function isPooled({ pool }: Pick<Observed, 'pool'>, { assignment }: UploadProgress): boolean {
-  if (assignment !== null) return assignment.state === 'Waiting' || assignment.state === 'Claimed';
+  if (assignment !== null) return isOpen(assignment);
   return pool !== null && !pool.hasTrouble;
 }

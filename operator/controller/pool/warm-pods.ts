@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { isPoolId } from '#api/names.ts';
 import type { Clock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
-import { KubeError } from '#kube/errors.ts';
+import { isRefused } from '#kube/errors.ts';
 import { JOBS, type Job, type Pod } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { Caches } from '#operator/controller/caches.ts';
@@ -170,7 +170,7 @@ export class WarmPods {
       } catch (error) {
         for (const each of jobs)
           if (pool.made.get(each.metadata.name) === Infinity) pool.made.delete(each.metadata.name);
-        if (!(error instanceof KubeError) || ![400, 403, 422].includes(error.status)) throw error;
+        if (!isRefused(error)) throw error;
         pool.wasRefused = true;
         pool.troubleAt = clock.monotonic();
         log.warn({ err: error, namespace, pool: plan.id }, 'the API server refused a warm pod');
@@ -219,11 +219,6 @@ export class WarmPods {
       ).length;
     }
     return idle;
-  }
-
-  /** The number of pods of all pools that work or start. */
-  get size(): number {
-    return [...this.#pools].reduce((sum, [id, pool]) => sum + this.#countPods(id, pool), 0);
   }
 
   /** Deletes the Jobs whose pods do not start, of pools that no upload waits for: nothing else would end them. */
