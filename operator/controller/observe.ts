@@ -173,7 +173,9 @@ function mayBePooled(row: UploadProgress, jobs: JobViews, { created, recreated }
   const isRunning = row.status === 'Planning' || row.status === 'Processing';
   const isSmall = (row.sizeBytes ?? 0) <= MOST_BYTES_OF_A_POOL && row.workBucket === null;
   const hadJob = jobs.plan !== null || created !== null || recreated > 0;
-  return isRunning && isSmall && !hadJob && neededKind(row) === 'plan';
+  // What becomes of an upload that a pod has had does not depend on its pool.
+  const isOpenToPools = row.assignment === null || row.assignment.state === 'Waiting';
+  return isRunning && isSmall && !hadJob && isOpenToPools && neededKind(row) === 'plan';
 }
 
 /** The pod that had an upload until this was taken from it. */
