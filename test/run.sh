@@ -31,13 +31,7 @@ run_vitest() { # project, files...
   local code=$?
   # A run that broke before its first test has no counts and is one failure.
   local counts
-  counts=$(node -e '
-    const fs = require("node:fs");
-    try {
-      const r = JSON.parse(fs.readFileSync(process.argv[1], "utf8"));
-      const brokenFiles = r.testResults.filter((f) => f.status === "failed" && f.assertionResults.every((t) => t.status !== "failed")).length;
-      console.log(r.numPassedTests, r.numFailedTests + brokenFiles);
-    } catch { console.log(0, 0); }' "$results/$1.json")
+  counts=$(node test/failures.ts "$results/$1.json" "$results/$1.failures")
   local p=${counts% *} f=${counts#* }
   if [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
   if [ "$code" -eq 0 ] && [ "$p" -eq 0 ]; then echo "no test ran in $1"; f=1; fi
@@ -65,9 +59,11 @@ done
 
 for failure in "${failures[@]}"; do
   printf '\nFailed: %s\n' "$failure"
-  # Only the lines that say what failed are shown, or the end of the log when no line stands out.
-  log="$results/${failure%% *}.log"
-  sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E -A 12 '^ *FAIL |error|━━|✖' | head -n 80 | cut -c1-300 | grep . || tail -n 30 "$log" | cut -c1-300
+  # The failed tests by name, or the lines of an error, or the end of the log when no line stands out.
+  name=${failure%% *}
+  log="$results/$name.log"
+  if [ -s "$results/$name.failures" ]; then head -n 200 "$results/$name.failures"; continue; fi
+  sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E -A 12 'error|━━|✖' | head -n 80 | cut -c1-300 | grep . || tail -n 30 "$log" | cut -c1-300
 done
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]
