@@ -5,14 +5,13 @@
  * is the most warm pods; with 0 each upload has a Job of its own.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BatchUpload, hasCondition, isFinished } from '#support/cluster/cluster.ts';
+import { isDeepStrictEqual } from 'node:util';
 import { createE2e, NAMESPACE } from '#support/cluster/e2e.ts';
-import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
+import { putSmallUploads } from '#support/cluster/small-uploads.ts';
 import { operatorPods, setVariable } from '#support/kills/operator-kills.ts';
 
 const UPLOADS = Number(process.env['UPLOADS'] ?? 100);
 const RUNS = Number(process.env['RUNS'] ?? 3);
-const RECORDS = 10;
 const MAX_CONNECTIONS = Number(process.env['MAX_CONNECTIONS'] ?? 0);
 const WARM_PODS = process.env['WARM_PODS'] ?? '4';
 const SAMPLE_MS = 50;
@@ -34,51 +33,30 @@ for (let run = 0; run < RUNS; run += 1) results.push(await measure());
 console.table(results);
 
 async function measure(): Promise<object> {
-  const schema = e2e.unique('many');
-  const table = schema.replaceAll('-', '_');
-  const label = { 'e2e.test/many': schema };
-  await cluster.apply(schemaManifest(NAMESPACE, schema, itemsSchema(table)));
-  const manifests = Array.from({ length: UPLOADS }, (_, at) => {
-    const s3 = { bucket: cluster.env.S3_BUCKET, key: `e2e/${schema}/${at}.csv` };
-    const manifest = uploadManifest(NAMESPACE, `${schema}-${at}`, {
-      source: { type: 'Manual', s3 },
-      schemaRef: { name: schema },
-    }) as { metadata: object };
-    return { ...manifest, metadata: { ...manifest.metadata, labels: label } };
-  });
-  for (let at = 0; at < UPLOADS; at += 1) {
-    const lines = Array.from({ length: RECORDS }, (_, n) => `${at}-${n},many\n`);
-    await cluster.putObject(`e2e/${schema}/${at}.csv`, `k,v\n${lines.join('')}`);
-  }
-  const selector = `e2e.test/many=${schema}`;
+  const small = await putSmallUploads(e2e, e2e.unique('many'), UPLOADS);
   const connections = countConnections();
   const before = await countRequests();
   const startedAt = performance.now();
-  await cluster.apply(...manifests);
+  await small.apply();
   const appliedAt = performance.now();
-  let uploads: BatchUpload[];
-  do {
-    // Each look at 100 uploads takes the cores that the uploads need.
-    await sleep(2000);
-    const text = await cluster.kubectl('-n', NAMESPACE, 'get', 'batchuploads', '-l', selector, '-o', 'json');
-    uploads = (JSON.parse(text) as { items: BatchUpload[] }).items;
-  } while (!uploads.every(isFinished));
+  // Each look at 100 uploads takes the cores that the uploads need.
+  do await sleep(2000);
+  while (!(await small.areFinished()));
   const seconds = (performance.now() - startedAt) / 1000;
   const mostConnections = await connections.stop();
   const requests = await countRequests();
   const each = (what: RegExp) => Number(((sum(requests, what) - sum(before, what)) / UPLOADS).toFixed(1));
-  const { rows } = await db.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`);
-  const complete = uploads.filter((upload) => hasCondition(upload, 'Complete')).length;
-  const isExact = complete === UPLOADS && rows[0]!.n === UPLOADS * RECORDS;
+  const counts = await small.count();
+  const isExact = isDeepStrictEqual(counts, small.expected);
   const isWithin = MAX_CONNECTIONS === 0 || mostConnections <= MAX_CONNECTIONS;
   if (!isExact || !isWithin) process.exitCode = 1;
-  await cluster.kubectl('-n', NAMESPACE, 'delete', 'batchuploads', '-l', selector, '--wait=false');
-  await cluster.kubectl('-n', NAMESPACE, 'delete', 'recordschema', schema);
-  await db.query(`DROP TABLE ${table}`);
+  await cluster.kubectl('-n', NAMESPACE, 'delete', 'batchuploads', '-l', small.selector, '--wait=false');
+  await cluster.kubectl('-n', NAMESPACE, 'delete', 'recordschema', small.schema);
+  await db.query(`DROP TABLE ${small.table}`);
   const applySeconds = (appliedAt - startedAt) / 1000;
   const [apply, all] = [applySeconds, seconds].map((each) => Number(each.toFixed(1)));
   const perUpload = { requests: each(/./), statusWrites: each(/^\w+ batchuploads\/status/) };
-  return { complete, isExact, mostConnections, ...perUpload, applySeconds: apply, seconds: all };
+  return { complete: counts.complete, isExact, mostConnections, ...perUpload, applySeconds: apply, seconds: all };
 }
 
 /** Counts the requests of both operators to the API server so far, by `verb resource`, without those of leases. */

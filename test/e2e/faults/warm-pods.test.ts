@@ -1,12 +1,15 @@
-/** Many small uploads at once, by warm pods of a real cluster, while pods and operators are killed. */
+/** Many small uploads at once, by warm pods of a real cluster, while pods, operators and a namespace go. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type BatchUpload, hasCondition, isFinished } from '#support/cluster/cluster.ts';
+import { NAMESPACES } from '#kube/resource-types.ts';
+import { isFinished } from '#support/cluster/cluster.ts';
 import { createE2e, type E2e, eventuallyTrue, NAMESPACE } from '#support/cluster/e2e.ts';
-import { itemsSchema, schemaManifest, uploadManifest } from '#support/cluster/manifests.ts';
+import { putSmallUploads } from '#support/cluster/small-uploads.ts';
+import { restoreTenant } from '#support/hostility/tenants.ts';
 import { operatorPods, SYSTEM, setVariable } from '#support/kills/operator-kills.ts';
 
 const UPLOADS = 30;
-const RECORDS = 10;
+/** A namespace of the chart that tests may delete. */
+const DOOMED = 'e2e-deleted';
 
 let e2e: E2e;
 let usual: string | null;
@@ -19,48 +22,69 @@ afterAll(async () => {
   await e2e.close();
 });
 
-const warmPods = async () => {
+async function warmPods(namespace = NAMESPACE): Promise<string[]> {
   const selector = ['-l', 'batchupload.dev/kind=pool', '--field-selector', 'status.phase=Running'];
-  const names = await e2e.cluster.kubectl('-n', NAMESPACE, 'get', 'pods', ...selector, '-o', 'name');
+  const names = await e2e.cluster.kubectl('-n', namespace, 'get', 'pods', ...selector, '-o', 'name');
   return names.trim().split('\n').filter(Boolean);
-};
+}
 
-it('a warm pod and the leading operator are killed, and every upload is complete and exact', async () => {
-  const { cluster, db } = e2e;
-  const name = e2e.unique('warm');
-  const table = name.replaceAll('-', '_');
-  const label = { 'e2e.test/warm': name };
-  await cluster.apply(schemaManifest(NAMESPACE, name, itemsSchema(table)));
-  const manifests = [];
-  for (let at = 0; at < UPLOADS; at += 1) {
-    const key = `e2e/${name}/${at}.csv`;
-    const lines = Array.from({ length: RECORDS }, (_, n) => `${at}-${n},v\n`);
-    await cluster.putObject(key, `k,v\n${lines.join('')}`);
-    const s3 = { bucket: cluster.env.S3_BUCKET, key };
-    const manifest = uploadManifest(NAMESPACE, `${name}-${at}`, {
-      source: { type: 'Manual', s3 },
-      schemaRef: { name },
-    }) as { metadata: object };
-    manifests.push({ ...manifest, metadata: { ...manifest.metadata, labels: label } });
-  }
-  const read = async () => {
-    const all = ['-n', NAMESPACE, 'get', 'batchuploads', '-l', `e2e.test/warm=${name}`, '-o', 'json'];
-    return (JSON.parse(await cluster.kubectl(...all)) as { items: BatchUpload[] }).items;
-  };
-  await cluster.apply(...manifests);
-  await eventuallyTrue(async () => (await read()).some(isFinished), 'no upload has ended', 120_000);
+const noWarmPods = () => eventuallyTrue(async () => (await warmPods()).length === 0, 'warm pods stay', 60_000);
+
+it('a warm pod and both operators are killed, and every upload is complete and exact', async () => {
+  const { cluster } = e2e;
+  const uploads = await putSmallUploads(e2e, e2e.unique('warm'), UPLOADS);
+  await uploads.apply();
+  await eventuallyTrue(async () => (await uploads.read()).some(isFinished), 'no upload has ended', 120_000);
   const [pod] = await warmPods();
   if (pod) await cluster.kubectl('-n', NAMESPACE, 'delete', pod, '--force', '--grace-period=0');
   for (const { metadata } of await operatorPods(e2e)) {
     await cluster.kubectl(...SYSTEM, 'delete', 'pod', metadata.name, '--force', '--grace-period=0');
   }
-  await eventuallyTrue(async () => (await read()).every(isFinished), 'not all uploads have ended', 240_000);
-  const uploads = await read();
-  expect(uploads.filter((upload) => hasCondition(upload, 'Complete')).length).toBe(UPLOADS);
-  for (const { status } of uploads)
-    expect(status?.records).toMatchObject({ total: RECORDS, succeeded: RECORDS, failed: 0, duplicate: 0 });
-  const { rows } = await db.query(`SELECT count(*)::int AS rows, count(DISTINCT k)::int AS keys FROM ${table}`);
-  expect(rows).toEqual([{ rows: UPLOADS * RECORDS, keys: UPLOADS * RECORDS }]);
+  await eventuallyTrue(uploads.areFinished, 'not all uploads have ended', 240_000);
+  expect(await uploads.count()).toEqual(uploads.expected);
   // The pods end by themselves when nothing comes.
-  await eventuallyTrue(async () => (await warmPods()).length === 0, 'warm pods stay', 60_000);
+  await noWarmPods();
+});
+
+it('their namespace is deleted, and the ledger knows every row; applied again, each record is stored once', async () => {
+  const { cluster, db } = e2e;
+  await restoreTenant(e2e, DOOMED);
+  await using doomed = await createE2e({ namespace: DOOMED });
+  const lost = await putSmallUploads(doomed, e2e.unique('lost'), UPLOADS);
+  const others = await putSmallUploads(e2e, e2e.unique('warm'), UPLOADS);
+  const ofTheLost = async () => {
+    const { rows } = await db.query<{ id: string; status: string; stored: number }>(
+      `SELECT id, status, (SELECT count(*)::int FROM ${lost.table} WHERE batch_upload_id = id) AS stored
+       FROM batch_upload.batch_uploads WHERE name LIKE $1 || '-%' AND namespace = $2`,
+      [lost.schema, DOOMED],
+    );
+    return rows;
+  };
+  try {
+    await lost.apply();
+    await others.apply();
+    await eventuallyTrue(async () => (await lost.read()).some(isFinished), 'no upload has ended', 120_000);
+    expect((await lost.read()).every(isFinished)).toBe(false);
+    await cluster.kubectl('delete', 'namespace', DOOMED, '--wait=false');
+    await eventuallyTrue(
+      async () => (await cluster.kube.find(NAMESPACES, { name: DOOMED })) === undefined,
+      'the namespace does not go',
+      120_000,
+    );
+    await eventuallyTrue(
+      async () => (await ofTheLost()).every(({ status }) => status === 'Complete' || status === 'Deleted'),
+      'an upload of the deleted namespace is still open in the ledger',
+      120_000,
+    );
+    for (const { id, stored } of await ofTheLost()) expect((await e2e.progress(id))?.counts.processed).toBe(stored);
+    await eventuallyTrue(others.areFinished, 'not all uploads of the other namespace have ended', 240_000);
+    expect(await others.count()).toEqual(others.expected);
+  } finally {
+    await restoreTenant(e2e, DOOMED);
+  }
+  const back = await putSmallUploads(doomed, lost.schema, UPLOADS);
+  await back.apply();
+  await eventuallyTrue(back.areFinished, 'not all uploads have ended after the namespace came back', 240_000);
+  expect(await back.count()).toEqual(back.expected);
+  await noWarmPods();
 });
