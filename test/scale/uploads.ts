@@ -63,6 +63,8 @@ async function measure(): Promise<object> {
 async function countRequests(): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   for (const { metadata } of await operatorPods(e2e)) {
+    // A rollout leaves pods that are about to end.
+    if (metadata.deletionTimestamp !== undefined) continue;
     const path = `/api/v1/namespaces/batch-upload-system/pods/${metadata.name}:8080/proxy/metrics`;
     const text = await cluster.kubectl('get', '--raw', path);
     for (const line of text.split('\n')) {

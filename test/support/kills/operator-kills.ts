@@ -10,7 +10,7 @@ const DEPLOYMENT = 'deployment/batch-upload-operator';
 const LABEL = 'app.kubernetes.io/name=batch-upload';
 
 export interface OperatorPod {
-  metadata: { name: string };
+  metadata: { name: string; deletionTimestamp?: string };
   status: { containerStatuses?: { lastState?: { terminated?: { exitCode: number } } }[] };
 }
 
