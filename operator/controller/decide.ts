@@ -17,7 +17,7 @@
  * | Planning    |                 | plan Job missing, its service account not allowed |     | Planning, Degraded |
  * | Planning    |                 | plan Job complete                  | delete, recreate   | Planning   |
  * | Planning    |                 | plan Job failed                    | fail               | Planning, then Failed |
- * | Queued      |                 | upload of the same content runs    |                    | Queued     |
+ * | Queued      |                 | upload of the same content runs    | stop counting time | Queued     |
  * | Queued      |                 | that upload has ended              | dequeue            | Queued, then Processing or Complete |
  * | Processing  |                 | too many failed records            | fail               | Processing, then Failed |
  * | Processing  |                 | every record counted               | complete           | Processing, then Complete |
@@ -95,9 +95,10 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
     case 'Planning':
       return decideRunning(observed, { kind: 'planning', row }, null);
     case 'Queued': {
-      const queued = withoutActions({ kind: 'queued', row });
-      const next: Decision = isRunning(row.sameAs?.status) ? queued : { ...queued, actions: [{ type: 'dequeue' }] };
-      return haltRunning(observed, { kind: 'queued', row }) ?? next;
+      const view = { kind: 'queued', row } as const;
+      const time = countTime(observed, row);
+      const next: Action[] = isRunning(row.sameAs?.status) ? [] : [{ type: 'dequeue' }];
+      return haltRunning(observed, view) ?? { ...withoutActions(view), ...time, actions: [...time.actions, ...next] };
     }
     case 'Processing':
       return decideRunning(observed, { kind: 'processing', row }, endOf(observed, row));

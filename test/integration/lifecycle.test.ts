@@ -5,9 +5,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findCondition } from '#api/conditions.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
+import { commitPlan } from '#ledger/uploads/commit-plan.ts';
 import { type ControllerBench, type Refusal, startController } from '#support/cluster/controller.ts';
 import type { StoredObject } from '#support/cluster/kube-api-server.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
+import { testPlan } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { eventually } from '#support/process/eventually.ts';
 
@@ -50,9 +52,9 @@ function change(bench: ControllerBench, name: string, spec: object, namespace = 
   bench.api.put('batchuploads', { ...upload, spec: { ...upload.spec, ...spec } });
 }
 
-/** Makes a pod of the only Job, in this phase. */
+/** Makes a pod of the newest Job, in this phase. */
 function putPod(bench: ControllerBench, podPhase: string): void {
-  const [job] = jobsOf(bench);
+  const job = jobsOf(bench).at(-1);
   const { namespace, name, uid, labels } = job!.metadata!;
   const ownerReferences = [{ apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: true }];
   const metadata = { name: 'pod', namespace, labels: { ...labels, 'job-name': name }, ownerReferences };
@@ -136,6 +138,41 @@ describe.concurrent('an upload', () => {
       'SELECT attempt, active_ms > 0 AS counted FROM batch_upload.batch_upload_active_times',
     );
     expect(times).toContainEqual({ attempt: 1, counted: false });
+  });
+
+  it('has its deadline not while it waits for another one of the same content', async () => {
+    await using bench = await start();
+    const plan = (name: string) =>
+      withClient(bench.url, (client) =>
+        commitPlan(client, { id: uploadOf(bench, name).metadata.uid, attempt: 1 }, testPlan('same')),
+      );
+    bench.upload('one', 'first');
+    await until(() => jobsOf(bench).length === 1);
+    await plan('first');
+    bench.upload('one', 'second', { activeDeadlineSeconds: 2 });
+    await until(() => jobsOf(bench).length === 2);
+    putPod(bench, 'Running');
+    const { uid } = uploadOf(bench, 'second').metadata;
+    const times = `SELECT FROM batch_upload.batch_upload_active_times WHERE batch_upload_id = '${uid}'`;
+    await eventually('the time is counted', async () => (await query(bench, times)).length === 1, 10_000);
+    await plan('second');
+    await until(() => phase(bench, 'second') === 'Queued');
+    putPod(bench, 'Succeeded');
+    await new Promise((resolve) => setTimeout(resolve, 4000));
+    expect(phase(bench, 'second')).toBe('Queued');
+    const first = uploadOf(bench, 'first').metadata.uid;
+    await query(
+      bench,
+      `UPDATE batch_upload.batch_upload_chunks SET completed_at = now() WHERE batch_upload_id = '${first}'`,
+    );
+    await query(
+      bench,
+      `INSERT INTO batch_upload.batch_upload_audit_logs (batch_upload_id, event_type, chunk_number, records_in_chunk,
+         succeeded_count, failed_count, duplicate_count, updated_count) VALUES ('${first}', 'chunk_completed', 0, 1, 1, 0, 0, 0)`,
+    );
+    await until(() => phase(bench, 'first') === 'Complete');
+    await until(() => phase(bench, 'second') === 'Complete');
+    expect(findCondition(bench.status('one', 'second'), 'Complete')).toMatchObject({ reason: 'AlreadyLoaded' });
   });
 
   it('is deleted when its time to live is over, and its row stays', async () => {

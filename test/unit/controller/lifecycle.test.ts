@@ -272,6 +272,17 @@ describe('activeDeadlineSeconds', () => {
     expect(decide(see('Processing', deadline, counting(true, 57_000))).requeueAfterMs).toBe(3000);
   });
 
+  it.each<[string, 'Processing' | 'Failed', object[]]>([
+    ['waits', 'Processing', [{ type: 'countTime', isActive: false }]],
+    ['has waited', 'Failed', [{ type: 'countTime', isActive: false }, { type: 'dequeue' }]],
+  ])('an upload that %s for another one of the same content is not counted', (_what, status, expected) => {
+    const sameAs = { name: 'first', status, totalRecords: 1, counts };
+    const change = { ledger: ledger({ status: 'Queued', sameAs, activeForMs: 5, activeMs: 5 }) };
+    expect(decide(see('Queued', deadline, change)).actions).toEqual(expected);
+    const stopped = { ledger: ledger({ status: 'Queued', sameAs, activeForMs: null, activeMs: 5 }) };
+    expect(decide(see('Queued', deadline, stopped)).actions).toEqual(expected.slice(1));
+  });
+
   it('a suspended upload is not counted', () => {
     const { actions } = decide(see('Processing', { ...deadline, suspend: true }, { ...counting(true, 5), pods: [] }));
     expect(actions).toContainEqual({ type: 'countTime', isActive: false });
