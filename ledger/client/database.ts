@@ -81,6 +81,7 @@ export class Database {
   #busyUntil = 0;
   #checked = false;
   #lineage: Lineage | null = null;
+  #hasConnected = false;
   #isCurrent = false;
   #polling: Promise<void> | null = null;
   #lastUsed: number;
@@ -109,6 +110,11 @@ export class Database {
 
   get fault(): Fault | null {
     return this.#fault;
+  }
+
+  /** The server has let this database's user in, once at least. */
+  get hasConnected(): boolean {
+    return this.#hasConnected;
   }
 
   /** Says that the database was held up a moment ago, and for how long, in ms, that still counts; null otherwise. */
@@ -222,6 +228,7 @@ export class Database {
   }
 
   #failIfDown(): void {
+    if (this.#closed.signal.aborted) throw closed();
     if (this.#fault !== null && this.#deps.clock.monotonic() < this.#retryAt) throw this.#fault;
   }
 
@@ -250,6 +257,7 @@ export class Database {
       const { config } = this.#route;
       try {
         const client = await pool.connect();
+        this.#hasConnected = true;
         if (!leadsTo(client, this.#route.config)) {
           client.release(true);
           continue;
@@ -376,6 +384,16 @@ export class Database {
     if (entry && (entry.reading === null || entry.reading.at <= reading.at)) entry.reading = reading;
     return reading;
   }
+}
+
+/** Somebody has kept this database for longer than its Secret has had this content. */
+function closed(): Fault {
+  return new Fault({
+    code: 'DB_CONNECTION',
+    category: 'retryable',
+    reason: 'DatabaseUnavailable',
+    message: 'The connections to the database were closed, since nothing used them any more. The work is tried again.',
+  });
 }
 
 /** A connection of before a turn leads to the server that was left: perhaps a primary that was, whose rows stay as they were. */

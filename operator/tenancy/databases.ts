@@ -72,7 +72,11 @@ export class Databases {
     const config = connectionConfig({ ...(await this.#readSecret(ref, signal)), namespace: ref.namespace });
     const hash = createHash('sha256').update(JSON.stringify(config, withFunctions)).digest('hex');
     const database = this.#databases.get(hash) ?? this.#create(hash, config);
+    const before = this.#secrets.get(key)?.database;
     this.#secrets.set(key, { database, readAt: this.#deps.clock.monotonic() });
+    if (before !== undefined && before !== database) {
+      this.#closeUnnamed().catch((err) => this.#deps.log.debug({ err }, 'a database could not be closed'));
+    }
     return database;
   }
 
@@ -81,21 +85,42 @@ export class Databases {
     return this.#secrets.get(`${namespace}/${name}`)?.database;
   }
 
-  /** The number of users by whom there are connections to this database. */
+  /**
+   * The number of users by whom there are connections to this database, or may be at any moment. A content of a Secret that the server
+   * has never accepted has none, and one that no Secret has any more has them only while it is in use.
+   */
   countAt(place: string): number {
     let count = 0;
-    for (const database of this.#databases.values()) if (database.place === place) count += 1;
+    for (const database of this.#databases.values()) {
+      if (database.place !== place || !database.hasConnected) continue;
+      if (database.idleMs === 0 || this.#isNamed(database)) count += 1;
+    }
     return count;
+  }
+
+  #isNamed(database: Database): boolean {
+    for (const entry of this.#secrets.values()) if (entry.database === database) return true;
+    return false;
   }
 
   get size(): number {
     return this.#databases.size;
   }
 
-  /** Closes the connections of databases that were not used for {@link UNUSED_MS}. */
+  /** Closes the connections of databases that were not used for {@link UNUSED_MS}, or that no Secret names any more. */
   async closeUnused(): Promise<void> {
+    await this.#close((database) => database.idleMs >= UNUSED_MS);
+    await this.#closeUnnamed();
+  }
+
+  /** A Secret whose content changes all the time must not fill the memory. What is in use is closed later. */
+  async #closeUnnamed(): Promise<void> {
+    await this.#close((database) => database.idleMs >= FRESH_MS && !this.#isNamed(database));
+  }
+
+  async #close(isOver: (database: Database) => boolean): Promise<void> {
     for (const [hash, database] of this.#databases) {
-      if (database.idleMs < UNUSED_MS) continue;
+      if (!isOver(database)) continue;
       this.#databases.delete(hash);
       for (const [key, entry] of this.#secrets) if (entry.database === database) this.#secrets.delete(key);
       await database.close();

@@ -1,18 +1,24 @@
 import { expect, it } from 'vitest';
-import { systemClock } from '#common/clock.ts';
+import { type Clock, systemClock } from '#common/clock.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
 
-const open = async (...uris: string[]) => {
+/** Secrets whose names are the indexes of their contents. */
+function start(uris: readonly string[], clock: Clock = systemClock) {
   const uriOf = (name: string) => Buffer.from(uris[Number(name)]!).toString('base64');
   const client = { find: async (_: unknown, { name }: { name: string }) => ({ data: { uri: uriOf(name) } }) };
-  const databases = new Databases({
+  return new Databases({
     client: client as never,
     program: 'operator',
-    clock: systemClock,
+    clock,
     log: createRecordingLog(),
     tickMs: 1000,
   });
+}
+
+const open = async (...uris: string[]) => {
+  const databases = start(uris);
   for (const name of uris.keys()) await databases.open({ namespace: 'n', name: String(name) });
   return databases.size;
 };
@@ -23,4 +29,20 @@ it('two Secrets with the same content share one database', async () => {
 
 it('two Secrets with different checks of the certificate share nothing', async () => {
   expect(await open('postgres://u:p@h/d?sslmode=verify-full', 'postgres://u:p@h/d?sslmode=verify-ca')).toBe(2);
+});
+
+it('a Secret whose content changes all the time has few databases, and none that nobody was let into counts', async () => {
+  const clock = new FakeClock();
+  const uris = ['postgres://u:0@h/d'];
+  const databases = start(uris, clock);
+  for (let n = 0; n < 15; n += 1) {
+    uris[0] = `postgres://u:${n}@h/d`;
+    await databases.open({ namespace: 'n', name: '0' }, { fresh: true });
+    await clock.advance(5_000);
+    expect(databases.size).toBeLessThanOrEqual(2);
+  }
+  const { place } = databases.peek({ namespace: 'n', name: '0' })!;
+  expect(databases.countAt(place)).toBe(0);
+  await databases.closeUnused();
+  expect(databases.size).toBe(1);
 });
