@@ -5,6 +5,9 @@
  * |------------------------|--------------------------------------------|------------------------------------------|
  * | waits for admission    | what the Job was made with                 | nothing                                  |
  * | waits for admission    | another queue, or none                     | it is made again                         |
+ * | waits for admission    | other resources, priority or nodes of its pods | it is made again                     |
+ * | waits for admission    | another image alone                        | nothing, it keeps its place              |
+ * | waits for admission    | a service account that is not allowed      | nothing, no other Job could be made      |
  * | waits for admission    | other pods, or pods with other sessions    | it is made again                         |
  * | waits for admission    | more sessions, but a limit has no room for all of them | nothing, it keeps its place  |
  * | has pods               | anything else                              | nothing, until Kueue suspends the Job    |
@@ -15,6 +18,7 @@
  */
 import { sessionsOfPod } from '#common/job-contract.ts';
 import type { UploadProgress } from '#ledger/types.ts';
+import { templateOfNote } from '#operator/jobs/pod-template.ts';
 import { podsOfLoad, sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
 import type { JobView, Observed } from './types.ts';
 
@@ -46,14 +50,17 @@ export function sessionsWanted({ upload, turn }: Pick<Observed, 'upload' | 'turn
 
 /** Says why a Job that waits for admission has to be made again; null where it has not, or does not wait. */
 export function findMisfit(
-  observed: Pick<Observed, 'upload' | 'turn'>,
+  observed: Pick<Observed, 'upload' | 'turn' | 'settings' | 'refusedAccount'>,
   row: UploadProgress,
   job: JobView,
 ): string | null {
-  if (!waitsForAdmission(job)) return null;
+  if (!waitsForAdmission(job) || observed.refusedAccount) return null;
   const { queueName, parallelism } = observed.upload.spec;
   if (job.appliedQueue !== (queueName ?? null))
     return 'it waits in a queue, and spec.queueName has another value by now';
+  const template = templateOfNote(job.settings);
+  if (template !== null && template !== templateOfNote(observed.settings))
+    return 'it waits in a queue, and the chart or spec.podTemplate has other values by now';
   // Something has taken the notes of this Job away, and would take them from the next one, too.
   if (job.appliedParallelism === null) return null;
   const wanted = sessionsWanted(observed);

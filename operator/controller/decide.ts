@@ -25,7 +25,7 @@
  * | Processing  |                 | the namespace is being deleted     | delete the Job     | as before, Degraded |
  * | Processing  |                 | spec.parallelism changed           | set the process Job's | Processing |
  * | Planning, Processing |        | Kueue has not admitted its Job     |                    | Queued     |
- * | Planning, Processing |        | the same, and spec.parallelism or spec.queueName changed | delete, recreate | Queued |
+ * | Planning, Processing |        | the same, and spec.parallelism, spec.queueName or what its pods ask for changed | delete, recreate | Queued |
  * | Complete    |                 |                                    |                    | Complete   |
  * | Failed      |                 | Jobs unfinished, within 5 s        |                    | as before, Stopping |
  * | Failed      |                 | Jobs unfinished                    | delete them        | Failed     |

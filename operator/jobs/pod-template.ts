@@ -85,6 +85,20 @@ export function noteSettings({ upload, settings }: Pick<JobInput, 'upload' | 'se
 }
 
 /**
+ * The part of a note of {@link noteSettings} that says what the pods ask of the cluster, where, and with which priority. The image is
+ * left out: every upgrade of the operator changes it.
+ * @returns null where there is no note, or something has altered it
+ */
+export function templateOfNote(note: string | null): string | null {
+  try {
+    const { resources, podTemplate } = JSON.parse(note ?? '') as Record<string, unknown>;
+    return JSON.stringify([resources, podTemplate]);
+  } catch {
+    return null;
+  }
+}
+
+/**
  * The part of a Job's spec that is the same for all Jobs. The first rule that fits decides, so that a disruption
  * (drain, preemption, node shutdown) comes before the exit code that it causes. The codes are those of {@link
  * EXIT_CODES}. A Job gets its time to live later, when the ledger has its outcome: a Job that vanished before would be

@@ -98,8 +98,12 @@ describe('a Job that waits', () => {
   });
 });
 
+/** The settings of pods, as the note of a Job says them. */
+const note = (change: object = {}) => JSON.stringify({ image: 'a', resources: { requests: { cpu: '8' } }, ...change });
+
 describe('a change of the spec', () => {
   const limited = (sessions: number) => ({ turn: { type: 'admitted', sessions } as const });
+  const noted = { settings: note() };
 
   it.each<[string, boolean, object, Partial<Seen<JobView>>, Partial<Observed>]>([
     ['nothing', false, {}, {}, {}],
@@ -113,6 +117,22 @@ describe('a change of the spec', () => {
     ['a limit that has less room than the Job has sessions', true, {}, {}, limited(4)],
     ['more sessions, for which a limit has no room', false, { parallelism: 16 }, {}, limited(8)],
     ['more sessions, but the notes of the Job are lost', false, { parallelism: 16 }, { appliedParallelism: null }, {}],
+    ['the settings that the Job has', false, {}, noted, { settings: note() }],
+    ['other resources', true, {}, noted, { settings: note({ resources: { requests: { cpu: '1' } } }) }],
+    ['another priority, or other nodes', true, {}, noted, { settings: note({ podTemplate: 'hash' }) }],
+    ['another image alone, as an upgrade brings', false, {}, noted, { settings: note({ image: 'b' }) }],
+    ['other resources, but the note of the Job is lost', false, {}, { settings: null }, { settings: note() }],
+    ['other resources, but the note of the Job is altered', false, {}, { settings: '{' }, { settings: note() }],
+    [
+      'other resources, with an account for which no Job could be made',
+      false,
+      {},
+      noted,
+      {
+        settings: note({ podTemplate: 'hash' }),
+        refusedAccount: { reason: 'ServiceAccountNotAllowed', message: '' },
+      },
+    ],
   ])('%s makes a waiting Job anew: %s', (_what, isMade, spec, change, more) => {
     const { actions } = decide(see(waiting(change), spec, more));
     expect(actions).toHaveLength(isMade ? 1 : 0);
@@ -126,6 +146,7 @@ describe('a change of the spec', () => {
     ['no queue', { queueName: undefined }, {}],
     ['nothing, and Kueue has admitted fewer pods', {}, { parallelism: 1, active: 1 }],
     ['a queue, and the Job was made without one and then queued by Kueue', {}, { appliedQueue: null }],
+    ['other resources', {}, { settings: note() }],
   ])('%s leaves an admitted Job as Kueue made it', (_what, spec, change) => {
     expect(decide(see(admitted(change), spec))).toMatchObject({
       actions: [],
