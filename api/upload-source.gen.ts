@@ -400,7 +400,7 @@ export interface UploadSourceSpec {
        */
       chunkRecords: number;
       /**
-       * parallelism is the number of sessions of the database that load the file at the same time. A pod has up to 4 of them, and every pod of an upload has equally many, so that some numbers are rounded down (5 to 4, 7 to 6). The pod that planned the file goes on to load it, unless the file is worth several pods: then a Job has them (status.plan.execution). The number can be changed while the upload runs. A Job of several pods then runs more or fewer of them, but never more than the plan has indexes (status.plan.indexes); a pod that runs keeps its sessions, so that nothing changes where one pod loads the file. The default is 4.
+       * parallelism is the number of sessions of the database that load the file at the same time. A pod has up to 4 of them, and every pod of an upload has equally many, so that some numbers are rounded down (5 to 4, 7 to 6). The pod that planned the file goes on to load it, unless the file is worth several pods: then a Job has them (status.plan.execution). The number can be changed while the upload runs. The Job then runs more or fewer pods, also where one pod loads the file and also more than the plan has indexes (status.plan.indexes), as far as the file is worth them. A pod that runs keeps its sessions; for a number below them the Job is made again with a smaller pod. The default is 4.
        */
       parallelism: number;
       /**
@@ -433,11 +433,11 @@ export interface UploadSourceSpec {
         storeRowData: boolean;
       };
       /**
-       * queueName is the name of a LocalQueue of Kueue in the same namespace. Kueue then decides when the Jobs of the upload get pods, and with how many pods they begin; until then the phase is Queued. A change of this field or of parallelism counts for a Job that waits in a queue and for every later one, and a Job that has pods keeps what Kueue gave it. When absent, the Jobs have no queue.
+       * queueName is the name of a LocalQueue of Kueue in the same namespace. Kueue then decides when the Jobs of the upload get pods, and with how many pods they begin; until then the phase is Queued. A change of this field, of parallelism or of podTemplate counts for a Job that waits in a queue and for every later one, and a Job that has pods keeps what Kueue gave it. When absent, the Jobs have no queue.
        */
       queueName?: string;
       /**
-       * podTemplate says what the pods of the upload have besides what the operator gives them. What is left out comes from the chart's value runner.podTemplate. A change counts for the next Job that is made: for a retry, for an upload that is resumed, and in place of a Job whose pods cannot start or fail.
+       * podTemplate says what the pods of the upload have besides what the operator gives them. What is left out comes from the chart's value runner.podTemplate. A change counts for the next Job that is made: for a retry, for an upload that is resumed, and in place of a Job whose pods cannot start or fail, or that waits in a queue of Kueue.
        */
       podTemplate?: {
         /**
