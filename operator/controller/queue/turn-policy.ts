@@ -4,8 +4,18 @@
  * An upload that works is never stopped by a limit. One that has its turn and gets no pod lends what it was granted, so that a
  * wrong image or a full quota of one namespace holds up nobody else. Of those that wait, the next one is that of the highest priority; among
  * equal priorities that of the namespace with the fewest uploads at work, then that of the namespace whose last turn is the
- * longest ago, then the oldest. An upload for which a limit has no room stops all later ones under the same limit, so that a
- * large upload is not overtaken for ever by small ones; uploads under other limits go on.
+ * longest ago, then the oldest.
+ *
+ * An upload for which a limit has no room stops later ones under that limit, so that a large upload is not overtaken for ever by
+ * small ones. Uploads under other limits go on.
+ *
+ * | the limit would have room if the work of all other namespaces ended | stopped are                       |
+ * |---------------------------------------------------------------------|-----------------------------------|
+ * | yes                                                                 | all later uploads                 |
+ * | no: the upload's own namespace keeps what is missing in use         | later uploads of the namespace    |
+ *
+ * The limits are looked at from the narrowest to the widest, and only the first one without room counts: an upload that its
+ * namespace or its database holds up anyway stops nobody in the cluster.
  */
 import {
   connectionsOf,
@@ -62,18 +72,34 @@ export interface Turns {
   waiting: Map<string, Wait>;
 }
 
-interface Usage {
-  scope: Wait['scope'];
-  name: string;
-  limit: DatabaseLimit;
+/** What uploads have together. */
+interface Sum {
   uploads: number;
   sessions: number;
   /** Those of pods. */
   connections: number;
-  /** Those of the operator. */
+}
+
+/** The first limit that had no room for an upload, and how many wait for it. */
+interface Full {
+  limit: LimitName;
+  ahead: number;
+}
+
+/** What is used of a limit, and by whom. */
+interface Usage {
+  scope: Wait['scope'];
+  name: string;
+  limit: DatabaseLimit;
+  all: Sum;
+  /** What each namespace uses of it. */
+  shares: Map<string, Sum>;
+  /** Connections of the operator. */
   ownConnections: number;
-  /** The first limit that had no room for an upload, and how many wait for it. */
-  full: { limit: LimitName; ahead: number } | null;
+  /** Stops every later upload. */
+  full: Full | null;
+  /** Stops every later upload of the namespace. */
+  fullShares: Map<string, Full>;
 }
 
 /** @param lastTurns when each namespace had its last turn, as a number that grows with every turn. */
@@ -146,7 +172,7 @@ function takeNext(queues: Map<string, Candidate[]>, usages: Usages, last: Readon
 class Usages {
   readonly #bounds: Bounds;
   /** What is used of databases that nobody knows: any database may be the one. */
-  readonly #unknown = { uploads: 0, sessions: 0, connections: 0 };
+  readonly #unknown = { all: nothing(), shares: new Map<string, Sum>() };
   readonly #all = new Map<string, Usage>();
   readonly #uploads = new Map<string, number>();
 
@@ -161,10 +187,12 @@ class Usages {
   add(candidate: Candidate, sessions: number): void {
     this.#uploads.set(candidate.namespace, this.uploadsOf(candidate.namespace) + 1);
     const used = [...this.#usagesOf(candidate), ...(candidate.database === null ? [this.#unknown] : [])];
-    for (const usage of used) {
-      usage.uploads += 1;
-      usage.sessions += sessions;
-      usage.connections += connectionsOf(sessions);
+    for (const { all, shares } of used) {
+      for (const sum of [all, shareOf(shares, candidate.namespace)]) {
+        sum.uploads += 1;
+        sum.sessions += sessions;
+        sum.connections += connectionsOf(sessions);
+      }
     }
   }
 
@@ -174,44 +202,57 @@ class Usages {
    */
   findRoom(candidate: Candidate): number | Wait {
     const usages = this.#usagesOf(candidate);
-    const blocked = usages.find(({ full }) => full !== null);
-    if (blocked) return this.#wait(blocked, blocked.full!.limit, candidate);
     const sessions = Math.min(...usages.map((usage) => mostSessions(candidate.wanted, usage)));
     for (const usage of usages) {
-      const limit = findFull(this.#whole(usage, candidate), sessions);
-      if (limit !== null) return this.#wait(usage, limit, candidate);
+      const before = usage.full ?? usage.fullShares.get(candidate.namespace);
+      const full = before ?? this.#fill(usage, candidate, sessions);
+      if (full) return this.#wait(usage, full, candidate);
     }
     return sessions;
   }
 
-  #wait(usage: Usage, limit: LimitName, candidate: Candidate): Wait {
-    const { scope } = usage;
-    usage.full ??= { limit, ahead: 0 };
-    const ahead = usage.full.ahead;
-    usage.full.ahead += 1;
-    return { scope, limit, max: usage.limit[limit]!, used: usedOf(this.#whole(usage, candidate), limit), ahead };
+  /** Notes that a limit has no room for a candidate, and so for later ones; null where it has room. */
+  #fill(usage: Usage, candidate: Candidate, sessions: number): Full | null {
+    const limit = findFull(usage.limit, this.#whole(usage, candidate), sessions);
+    if (limit === null) return null;
+    const full = { limit, ahead: 0 };
+    const isHeldByOthers = findFull(usage.limit, this.#share(usage, candidate), sessions) === null;
+    if (isHeldByOthers) usage.full = full;
+    else usage.fullShares.set(candidate.namespace, full);
+    return full;
+  }
+
+  #wait(usage: Usage, full: Full, candidate: Candidate): Wait {
+    const { scope, limit: limits, fullShares } = usage;
+    const { limit } = full;
+    const ahead = (usage.full?.ahead ?? 0) + (fullShares.get(candidate.namespace)?.ahead ?? 0);
+    full.ahead += 1;
+    return { scope, limit, max: limits[limit]!, used: this.#whole(usage, candidate)[USED[limit]], ahead };
   }
 
   /** What is in use, as a candidate sees it. */
-  #whole(usage: Usage, { pool }: Candidate): Usage {
-    if (usage.scope !== 'database') return usage;
-    const { uploads, sessions, connections } = this.#unknown;
-    return {
-      ...usage,
-      uploads: usage.uploads + uploads,
-      sessions: usage.sessions + sessions,
-      connections:
-        usage.connections + connections + usage.ownConnections + this.#bounds.countIdlePods(usage.name, pool),
-    };
+  #whole({ scope, name, all, ownConnections }: Usage, { pool }: Candidate): Sum {
+    if (scope !== 'database') return all;
+    const whole = add(all, this.#unknown.all);
+    return { ...whole, connections: whole.connections + ownConnections + this.#bounds.countIdlePods(name, pool) };
   }
 
+  /** What would be in use if the work of all other namespaces ended. */
+  #share({ scope, shares, ownConnections }: Usage, { namespace }: Candidate): Sum {
+    const share = shareOf(shares, namespace);
+    if (scope !== 'database') return share;
+    const whole = add(share, shareOf(this.#unknown.shares, namespace));
+    return { ...whole, connections: whole.connections + ownConnections };
+  }
+
+  /** From the narrowest to the widest. */
   #usagesOf({ namespace, database }: Candidate): Usage[] {
     const { cluster, namespaces, namespace: each, database: ofDatabase } = this.#bounds.limits;
     const own = namespaces[namespace] ?? each;
     return [
-      this.#usage('cluster', '', cluster),
       this.#usage('namespace', namespace, own),
       ...(database === null ? [] : [this.#usage('database', database, ofDatabase)]),
+      this.#usage('cluster', '', cluster),
     ];
   }
 
@@ -220,10 +261,25 @@ class Usages {
     const known = this.#all.get(id);
     if (known) return known;
     const ownConnections = scope === 'database' ? OPERATOR_CONNECTIONS * Math.max(1, this.#bounds.countPools(name)) : 0;
-    const usage = { scope, name, limit, uploads: 0, sessions: 0, connections: 0, ownConnections, full: null };
+    const sums = { all: nothing(), shares: new Map<string, Sum>() };
+    const usage = { scope, name, limit, ...sums, ownConnections, full: null, fullShares: new Map<string, Full>() };
     this.#all.set(id, usage);
     return usage;
   }
+}
+
+const nothing = (): Sum => ({ uploads: 0, sessions: 0, connections: 0 });
+
+const add = (a: Sum, b: Sum): Sum => ({
+  uploads: a.uploads + b.uploads,
+  sessions: a.sessions + b.sessions,
+  connections: a.connections + b.connections,
+});
+
+function shareOf(shares: Map<string, Sum>, namespace: string): Sum {
+  const share = shares.get(namespace) ?? nothing();
+  shares.set(namespace, share);
+  return share;
 }
 
 /** The most sessions that a limit allows an upload that works alone; 1 at least. */
@@ -234,23 +290,17 @@ function mostSessions(wanted: number, { limit, ownConnections }: Usage): number 
   return sessions;
 }
 
-function findFull(usage: Usage, sessions: number): LimitName | null {
-  const { maxActiveUploads = Infinity, maxParallelism = Infinity, maxConnections = Infinity } = usage.limit;
-  if (usage.uploads + 1 > maxActiveUploads) return 'maxActiveUploads';
-  if (usage.sessions + sessions > maxParallelism) return 'maxParallelism';
-  const connections = usage.connections + connectionsOf(sessions);
-  return connections > maxConnections ? 'maxConnections' : null;
-}
+/** What each limit limits. */
+const USED = { maxActiveUploads: 'uploads', maxParallelism: 'sessions', maxConnections: 'connections' } as const;
 
-function usedOf({ uploads, sessions, connections }: Usage, limit: LimitName): number {
-  switch (limit) {
-    case 'maxActiveUploads':
-      return uploads;
-    case 'maxParallelism':
-      return sessions;
-    case 'maxConnections':
-      return connections;
-    default:
-      throw new Error(limit satisfies never);
-  }
+/** @returns the limit that has no room for so many sessions besides what is used; null where there is room. */
+function findFull(
+  { maxActiveUploads = Infinity, maxParallelism = Infinity, maxConnections = Infinity }: DatabaseLimit,
+  used: Sum,
+  sessions: number,
+): LimitName | null {
+  if (used.uploads + 1 > maxActiveUploads) return 'maxActiveUploads';
+  if (used.sessions + sessions > maxParallelism) return 'maxParallelism';
+  const connections = used.connections + connectionsOf(sessions);
+  return connections > maxConnections ? 'maxConnections' : null;
 }

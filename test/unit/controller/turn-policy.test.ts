@@ -72,6 +72,47 @@ describe('the order of turns', () => {
     expect(admitted(all, { namespaces: { b: { maxParallelism: 2 } } })).toBe('b1 c1');
   });
 
+  describe('what its own namespace keeps in use holds up no other namespace', () => {
+    const cluster = { maxParallelism: 64 };
+    const work = () => [...candidates('h1*', { granted: 1 }), ...candidates('a1*')];
+    const large = (change: Partial<Candidate> = {}) => candidates('h2', { wanted: 64, ...change });
+    const others = () => candidates('a2 b1', { createdAt: 1 });
+
+    it.each([0, 10])('a large upload of priority %i that needs the whole cluster', (priority) => {
+      expect(admitted([...work(), ...large({ priority }), ...others()], { cluster })).toBe('b1 a2');
+    });
+
+    it('later uploads of the same namespace do not overtake it', () => {
+      const all = [...work(), ...large(), ...candidates('h3', { createdAt: 2 }), ...others()];
+      expect(admitted(all, { cluster })).toBe('b1 a2');
+      const { waiting } = takeTurns(all, limits({ cluster }), new Map());
+      expect(waiting.get('h2')).toMatchObject({ scope: 'cluster', used: 9, ahead: 0 });
+      expect(waiting.get('h3')).toMatchObject({ scope: 'cluster', ahead: 1 });
+    });
+
+    it('without work of its own it is not overtaken', () => {
+      const all = [...candidates('a1*'), ...large(), ...candidates('b1', { createdAt: 1 })];
+      expect(admitted(all, { cluster }, { b: 1 })).toBe('');
+    });
+
+    it('so is one whose database is full of its own connections', () => {
+      const all = [...candidates('h1*'), ...candidates('h2', { priority: 10 }), ...candidates('b1', { wanted: 1 })];
+      // 4 of the operator, 5 of h1, and 2 of b1.
+      expect(admitted(all, { database: { maxConnections: 11 } })).toBe('b1');
+    });
+
+    it('a namespace that is full stops nobody under a wider limit', () => {
+      const all = [
+        ...candidates('h1* a1*'),
+        ...candidates('h2', { wanted: 6, priority: 10 }),
+        ...candidates('b1', { createdAt: 5 }),
+      ];
+      const limit = { cluster: { maxParallelism: 12 }, namespaces: { h: { maxParallelism: 6 } } };
+      expect(admitted(all, limit)).toBe('b1');
+      expect(takeTurns(all, limits(limit), new Map()).waiting.get('h2')).toMatchObject({ scope: 'namespace' });
+    });
+  });
+
   it('a full namespace or database stops no other', () => {
     expect(admitted(candidates('a1* a2 b1'), { namespace: { maxActiveUploads: 1 } })).toBe('b1');
     const all = [...candidates('a1* a2'), ...candidates('a3', { database: 'e', createdAt: 5 })];
