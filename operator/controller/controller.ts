@@ -105,6 +105,7 @@ export function createController(deps: ControllerDeps): Controller {
       clock,
       countPools: (place) => databases.countAt(place),
       countIdlePods: (place, asking) => warmPods.countIdle(place, asking),
+      graceMs: config.stuckPodGraceMs,
       countPods: ({ namespace, uid }) => caches.podsOf(uid).filter((pod) => isLoading(pod, { namespace, uid })).length,
       onTurn: (key) => queue.add(key),
     });
@@ -183,9 +184,9 @@ function recountUploads(turns: UploadTurns, caches: Caches): void {
   for (const upload of caches.uploads.values()) {
     const { uid } = upload.metadata;
     const jobs = viewAllJobs(caches.jobsOf(uid), uid);
-    const request = isFinal(upload) ? null : recountRequest(upload, jobs);
+    const request = isFinal(upload) || isBeingDeleted(upload) ? null : recountRequest(upload, jobs);
     if (request) turns.recount(request);
-    else turns.recountEnding(endingRequest(upload));
+    else turns.recountEnding(endingRequest(upload, jobs));
   }
 }
 
@@ -309,6 +310,11 @@ function createProcess({
   return async (key: string, signal: AbortSignal): Promise<ProcessResult> => {
     const { caches, memories, log, counters } = reconcileDeps;
     const upload = caches.uploads.get(key);
+    // Something else may hold a deleted upload for ever.
+    if (!upload || isBeingDeleted(upload)) {
+      reconcileDeps.turns.release(key);
+      reconcileDeps.warmPods.release(key);
+    }
     // A foreground deletion waits for the Jobs, which wait for their pods; the row is closed so that the pods end.
     if (upload && isBeingDeleted(upload) && !isFinal(upload)) {
       const memory = memories.of(key, upload.metadata.uid);
@@ -335,11 +341,7 @@ function createProcess({
       return reconcileUpload(reconcileDeps, { key, upload, failures: queue.failures(key), signal });
     }
     if (upload && isHeld(upload) && !goesWithNamespace) return tidyUp(reconcileDeps, { key, upload, signal });
-    if (!upload) {
-      memories.forget(key);
-      reconcileDeps.turns.release(key);
-      reconcileDeps.warmPods.release(key);
-    }
+    if (!upload) memories.forget(key);
     return undefined;
   };
 }

@@ -178,8 +178,8 @@ export function nameTaken({ name }: { name: string }): UploadExplanation {
 }
 
 /** The Jobs of an ended upload that still have pods or would make some. */
-export function unfinishedJobs(jobs: readonly (JobView | null)[]): JobView[] {
-  return jobs.filter((job): job is JobView => job?.owned === true && !job.finished && !job.deleting);
+export function unfinishedJobs<T extends JobView>(jobs: readonly (T | null)[]): T[] {
+  return jobs.filter((job): job is T => job?.owned === true && !job.finished && !job.deleting);
 }
 
 /** The Jobs that have ended and would stay for ever. */

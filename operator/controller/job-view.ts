@@ -55,6 +55,12 @@ export function viewAllJobs(jobs: readonly Job[], uploadUid: string): JobView[] 
   });
 }
 
+/** The newest attempt that has Jobs, for an upload whose ledger cannot be read; 1 without Jobs. */
+export function newestAttempt(jobs: readonly Job[], uploadUid: string): number {
+  const names = new RegExp(`^${uploadUid}-(?:plan|process)-(\\d+)$`);
+  return Math.max(1, ...jobs.map(({ metadata }) => Number(names.exec(metadata?.name ?? '')?.[1] ?? 1)));
+}
+
 /** The Jobs that remove copies and have not ended. Such a Job has no owner, so that its name says whose it is. */
 export function viewCleanupJobs(jobs: readonly Job[], uploadUid: string): JobRef[] {
   const names = new RegExp(`^${uploadUid}-cleanup-\\d+$`);

@@ -29,7 +29,7 @@ import { explainFault } from './accept-upload.ts';
 import type { Caches } from './caches.ts';
 import { showColumns } from './columns-policy.ts';
 import { neededKind } from './job-policy.ts';
-import { isPodOf, isUnfinished, viewAllJobs, viewCleanupJobs, viewJob, viewPod } from './job-view.ts';
+import { isPodOf, isUnfinished, newestAttempt, viewAllJobs, viewCleanupJobs, viewJob, viewPod } from './job-view.ts';
 import type { FindPool } from './pool/find-pool.ts';
 import type { WarmPods } from './pool/warm-pods.ts';
 import { nextRate } from './progress-policy.ts';
@@ -101,7 +101,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const { ledger, database, rate, lineage } = await observeLedger(deps, input);
   const row = ledger.state === 'row' ? ledger.row : null;
   const failedSince = row === null ? memory.failedSince : sinceFailure(row, memory, clock);
-  const views = viewJobs(deps, upload, row?.attempt ?? 1);
+  const views = viewJobs(deps, upload, row?.attempt ?? newestAttempt(caches.jobsOf(uid), uid));
   const ownJobs = new Set([views.plan, views.process].flatMap((job) => (job?.owned ? [job.uid] : [])));
   const warmPod = deps.warmPods.find(namespace, claimingPod(deps, upload, row));
   const podViews = caches.podsOf(uid).flatMap((pod) => (isPodOf(pod, namespace, ownJobs) ? [viewPod(pod)] : []));

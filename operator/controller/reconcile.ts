@@ -2,6 +2,7 @@
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { isFinished, isTrue } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
+import { databaseSecretName } from '#api/names.ts';
 import { Fault } from '#common/faults.ts';
 import { BATCH_UPLOADS, type BatchUpload, FIELD_MANAGER } from '#kube/custom-resources.ts';
 import { isConflict, isNotFound, KubeError } from '#kube/errors.ts';
@@ -39,7 +40,7 @@ export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   counters: LedgerCounters;
   metrics: Pick<Metrics, 'duration'>;
   statusFit: StatusFit;
-  turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther'>;
+  turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther' | 'noticeFailure'>;
   warmPods: Pick<WarmPods, 'keep' | 'release' | 'succeeded' | 'excuse' | 'start' | 'view' | 'find'>;
 }
 
@@ -101,6 +102,7 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
     return await work(deps, { key, upload, memory, onDecision, stopSaying, signal });
   } catch (error) {
     await stopSaying();
+    deps.turns.noticeFailure(key);
     const isNew = failures === 0 && deps.clock.monotonic() - since < SLOW_MS;
     if (!signal.aborted && !isConflict(error) && !isNew) await say(explainError(error));
     throw error;
@@ -187,8 +189,15 @@ async function work(
     const { observed: seen, database, remember } = await observe(deps, input);
     Object.assign(memory, remember);
     noteAssignment(deps, { key, seen, database });
-    const priority = priorityOf(deps, current);
-    const turn = askForTurn(deps.turns, { key, seen, database, priority });
+    const { namespace } = current.metadata;
+    const likely = deps.databases.peek({ namespace, name: databaseSecretName(current.spec) });
+    const turn = askForTurn(deps.turns, {
+      key,
+      seen,
+      database: database?.place ?? null,
+      likelyDatabase: likely?.place ?? null,
+      priority: priorityOf(deps, current),
+    });
     if (turn.type === 'unknown') return undefined;
     const observed: Observed = { ...seen, turn };
     deps.counters.onErrors(memory.uid, observed.topErrors, current.status?.topErrors ?? []);
@@ -240,7 +249,13 @@ function priorityOf({ caches, settings }: ReconcileDeps, upload: BatchUpload): n
 }
 
 /** The decision with those outcomes of its actions that the status has to show. */
-function amend(decision: Decision, outcomes: readonly Outcome[], { waitingMs }: Observed): Decision {
+function amend(
+  decision: Decision,
+  outcomes: readonly Outcome[],
+  { waitingMs, stuckPodGraceMs }: Pick<Observed, 'waitingMs' | 'stuckPodGraceMs'>,
+): Decision {
+  // An upload without a Job lends its turn after the grace, when it asks again.
+  const degradedMs = Math.max(waitingMs, Math.min(waitingMs * 4, stuckPodGraceMs + 100));
   let amended = decision;
   for (const outcome of outcomes) {
     switch (outcome.type) {
@@ -253,7 +268,7 @@ function amend(decision: Decision, outcomes: readonly Outcome[], { waitingMs }: 
         amended = { ...amended, view: { kind: 'waiting', why: outcome.why }, requeueAfterMs: waitingMs };
         break;
       case 'degraded':
-        amended = { ...amended, degraded: outcome.why, requeueAfterMs: waitingMs * 4 };
+        amended = { ...amended, degraded: outcome.why, requeueAfterMs: degradedMs };
         break;
       default:
         throw new Error(outcome satisfies never);

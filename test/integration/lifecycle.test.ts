@@ -23,17 +23,26 @@ async function start({
   namespaces = ['one'],
   limits,
   refuseFirst,
+  secrets,
+  env = {},
+  own = {},
 }: {
   namespaces?: string[];
   limits?: object;
   refuseFirst?: Refusal;
+  /** Further Secrets of each namespace with a uri, by name, made from the uri of the database. */
+  secrets?: (url: string) => Record<string, string>;
+  env?: Record<string, string>;
+  /** The uri of each namespace that does not share the database of the others. */
+  own?: Record<string, string>;
 } = {}) {
   const url = await createDatabase(postgres);
-  const databases = Object.fromEntries(namespaces.map((namespace) => [namespace, url]));
+  const databases = { ...Object.fromEntries(namespaces.map((namespace) => [namespace, url])), ...own };
   const bench = await startController({
     databases,
     refuseFirst,
-    env: limits ? { BATCH_UPLOAD_LIMITS: JSON.stringify(limits) } : {},
+    secrets: secrets?.(url),
+    env: { ...(limits ? { BATCH_UPLOAD_LIMITS: JSON.stringify(limits) } : {}), ...env },
   });
   return Object.assign(bench, { url });
 }
@@ -198,8 +207,9 @@ describe.concurrent('a limit', () => {
     bench.upload('one', 'u1');
     await until(() => jobsOf(bench).length === 1);
     bench.upload('one', 'u2');
+    await until(() => phase(bench, 'u2') === 'Queued');
     bench.upload('one', 'u3');
-    await until(() => phase(bench, 'u2') === 'Queued' && phase(bench, 'u3') === 'Queued');
+    await until(() => phase(bench, 'u3') === 'Queued');
     expect(findCondition(bench.status('one', 'u2'), 'Progressing')).toMatchObject({
       status: 'False',
       reason: 'LimitReached',
@@ -269,6 +279,87 @@ describe.concurrent('a limit', () => {
     await until(() => phase(bench, 'u2') === 'Queued');
     change(bench, 'u1', { cancel: true });
     await until(() => phase(bench, 'u2') === 'Planning');
+  });
+
+  it('is not used up by uploads whose database is away', async () => {
+    const two = await createDatabase(postgres);
+    const limits = { cluster: { maxActiveUploads: 2 } };
+    await using bench = await start({ namespaces: ['one'], own: { two }, limits });
+    for (const name of ['v1', 'v2', 'v3']) bench.upload('two', name);
+    await until(() => ['v1', 'v2', 'v3'].filter((name) => phase(bench, name, 'two') === 'Planning').length === 2);
+    await until(() => ['v1', 'v2', 'v3'].some((name) => phase(bench, name, 'two') === 'Queued'));
+    for (const name of ['u1', 'u2']) bench.upload('one', name);
+    await until(() => phase(bench, 'u1') === 'Queued' && phase(bench, 'u2') === 'Queued');
+    await withClient(bench.url, (client) => client.query(`DROP DATABASE ${new URL(two).pathname.slice(1)} (FORCE)`));
+    const away = (name: string) => findCondition(bench.status('two', name), 'Degraded')?.status === 'True';
+    await until(() => ['v1', 'v2', 'v3'].every(away), 20_000);
+    // The Jobs of those that were at work fail without their database.
+    for (const job of jobsOf(bench)) {
+      const conditions = [{ type: 'Failed', status: 'True', reason: 'PodFailurePolicy', message: 'exit code 2' }];
+      bench.api.put('jobs', { ...job, status: { conditions } });
+    }
+    await until(() => phase(bench, 'u1') === 'Planning' && phase(bench, 'u2') === 'Planning', 20_000);
+  });
+
+  it.each(['JobRefused', 'ServiceAccountNotAllowed'])(
+    'is not used up by an upload without a Job: %s',
+    async (reason) => {
+      await using bench = await start({
+        namespaces: ['one', 'two'],
+        limits: { cluster: { maxActiveUploads: 1 } },
+        env: { BATCH_UPLOAD_STUCK_POD_GRACE_SECONDS: '2', BATCH_UPLOAD_WAITING_SECONDS: '1' },
+      });
+      if (reason === 'JobRefused') {
+        const isRefused: Refusal[0] = ({ method, plural, namespace }) =>
+          method === 'POST' && plural === 'jobs' && namespace === 'two';
+        bench.api.refuse(isRefused, 422, 'Invalid', 'must be less than or equal to memory limit');
+      }
+      bench.upload('two', 'v');
+      await until(() => phase(bench, 'v', 'two') === 'Planning');
+      if (reason === 'ServiceAccountNotAllowed') {
+        await until(() => jobsOf(bench).length === 1);
+        change(bench, 'v', { podTemplate: { spec: { serviceAccountName: 'admin' } } }, 'two');
+        bench.api.remove('jobs', 'two', jobsOf(bench)[0]!.metadata!.name!);
+      }
+      await until(() => findCondition(bench.status('two', 'v'), 'Degraded')?.reason === reason);
+      bench.upload('one', 'u');
+      await until(() => phase(bench, 'u') === 'Planning', 20_000);
+    },
+  );
+
+  it('is not used up by a deleted upload that a finalizer of something else holds', async () => {
+    await using bench = await start({ limits: { cluster: { maxActiveUploads: 1 } } });
+    bench.upload('one', 'u1');
+    await until(() => jobsOf(bench).length === 1);
+    putPod(bench, 'Running');
+    bench.upload('one', 'u2');
+    await until(() => phase(bench, 'u2') === 'Queued');
+    const { metadata, ...rest } = uploadOf(bench, 'u1');
+    const held = { ...metadata, finalizers: ['example.com/x'], deletionTimestamp: new Date().toISOString() };
+    bench.api.put('batchuploads', { ...rest, metadata: held });
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect(phase(bench, 'u2')).toBe('Queued');
+    bench.api.remove('pods', 'one', 'pod');
+    await until(() => phase(bench, 'u2') === 'Planning');
+    expect(uploadOf(bench, 'u1')).toBeDefined();
+  });
+
+  it('of connections counts no user whom the database has never let in', async () => {
+    const names = ['s1', 's2', 's3', 's4', 's5'];
+    const wrong = (url: string) =>
+      Object.fromEntries(names.map((name) => [name, url.replace(/\/\/[^@]*@/, `//${name}:wrong@`)]));
+    await using bench = await start({
+      namespaces: ['one', 'two'],
+      secrets: wrong,
+      env: { BATCH_UPLOAD_EXTRA_DATABASE_SECRETS: names.join() },
+      limits: { database: { maxConnections: 10 } },
+    });
+    for (const name of names) bench.upload('two', name, { target: { databaseSecretRef: { name } } });
+    const isDenied = (name: string) =>
+      findCondition(bench.status('two', name), 'Accepted')?.reason === 'DatabaseAccessDenied';
+    await until(() => names.every(isDenied));
+    bench.upload('one', 'u', { parallelism: 4 });
+    await until(() => phase(bench, 'u') === 'Planning');
   });
 
   it('does not hold up a namespace with few uploads behind one with many', async () => {

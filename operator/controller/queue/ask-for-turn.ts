@@ -1,6 +1,7 @@
 /** Asks for an upload's turn, from what is observed of the upload. */
 import type { BatchUpload } from '#kube/custom-resources.ts';
-import type { Database } from '#ledger/client/database.ts';
+import type { UploadProgress } from '#ledger/types.ts';
+import { neededKind, unfinishedJobs } from '#operator/controller/job-policy.ts';
 import { isPooled } from '#operator/controller/pool/pool-policy.ts';
 import type { JobView, Observed } from '#operator/controller/types.ts';
 import type { Turn, TurnRequest, UploadTurns } from './upload-turns.ts';
@@ -8,52 +9,61 @@ import type { Turn, TurnRequest, UploadTurns } from './upload-turns.ts';
 /** The answer for an upload that needs no turn. */
 const FREE = { type: 'admitted', sessions: 1 } as const;
 
-/** An upload whose ledger cannot be read keeps what it has, unless it is suspended. */
+/** What the upload asks with. */
+interface Asking {
+  key: string;
+  seen: Omit<Observed, 'turn'>;
+  /** Identifies the database whose ledger was read; null where none could be. */
+  database: string | null;
+  /** Identifies the database that the upload's Secret names; null where nobody knows it. */
+  likelyDatabase: string | null;
+  priority: number;
+}
+
+/** A place is kept by what has pods or may get some. An upload whose ledger cannot be read gets none, and keeps those that it has. */
 export function askForTurn(
   turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther'>,
-  {
-    key,
-    seen,
-    database,
-    priority,
-  }: { key: string; seen: Omit<Observed, 'turn'>; database: Database | null; priority: number },
+  { key, seen, database, likelyDatabase, priority }: Asking,
 ): Turn {
   const { upload, ledger, jobs, isTerminating } = seen;
-  const { suspend, cancel, parallelism } = upload.spec;
+  const { suspend, parallelism } = upload.spec;
   turns.forgetOther(key, upload.metadata.uid);
-  if (suspend || isTerminating || ledger.state === 'absent') {
-    turns.release(key);
-    return FREE;
-  }
-  if (ledger.state !== 'row') return { type: 'admitted', sessions: parallelism };
-  const needsPods = ledger.row.status === 'Planning' || ledger.row.status === 'Processing';
-  if (!needsPods || cancel) {
-    turns.release(key);
-    return FREE;
-  }
+  const row = ledger.state === 'row' ? ledger.row : null;
   // A warm pod has one session. An upload that is assigned to a pool has had its turn.
-  const pooled = isPooled(seen, ledger.row);
-  const holds = sessionsOf(Object.values(jobs)) || (pooled && ledger.row.assignment !== null ? 1 : 0);
-  const wanted = Object.values(jobs).some(keepsPods) ? Math.max(parallelism, holds) : parallelism;
+  const pooled = row ? isPooled(seen, row) : seen.warmPod !== null;
+  const isAssigned = pooled && (row === null || row.assignment !== null);
+  const holds = sessionsOf(Object.values(jobs)) || (isAssigned ? 1 : 0);
+  const needsTurn = row ? needsPods(seen, row) : ledger.state !== 'absent' && holds > 0;
+  // A new leader may not have the Jobs and pods of the namespace yet.
+  const isUnknown = ledger.state === 'unreachable' && ledger.why.reason === 'NamespaceNotReady';
+  if (suspend || isTerminating || !(needsTurn || isUnknown)) turns.release(key);
+  if (suspend || isTerminating || !needsTurn) return FREE;
   const request = {
-    ...describe(upload),
-    wanted,
+    ...describe(upload, Object.values(jobs)),
+    wanted: Object.values(jobs).some(keepsPods) ? Math.max(parallelism, holds) : parallelism,
     priority,
-    database: database?.place ?? null,
+    database,
+    likelyDatabase: database === null ? likelyDatabase : null,
     holds,
     lends: hasNoPod(seen),
   };
-  const pool = ledger.row.assignment?.pool ?? seen.pool?.plan.id ?? null;
+  const pool = row?.assignment?.pool ?? seen.pool?.plan.id ?? null;
   return turns.ask(pooled ? { ...request, wanted: 1, pool } : request);
+}
+
+/** Says that pods have something to do. What is left to do for a Job that has failed is to say so. */
+function needsPods({ upload, jobs }: Omit<Observed, 'turn'>, row: UploadProgress): boolean {
+  if (upload.spec.cancel || (row.status !== 'Planning' && row.status !== 'Processing')) return false;
+  const job = jobs[neededKind(row)];
+  return !(job?.owned && !job.deleting && job.verdict === 'failed');
 }
 
 /** Something keeps the upload from having pods for longer than a start takes. */
 function hasNoPod({ pods, jobs, stuckPodGraceMs }: Omit<Observed, 'turn'>): boolean {
-  const job = jobs.process ?? jobs.plan;
   if (pods.some(({ phase }) => phase === 'Running')) return false;
   const pending = pods.filter(({ phase }) => phase === 'Pending').map(({ stateMs }) => stateMs);
   // An upload that waits in a pool has no Job.
-  const waits = job === null ? pending : [...pending, job.stateMs];
+  const waits = [...pending, ...unfinishedJobs(Object.values(jobs)).map(({ stateMs }) => stateMs)];
   return waits.length > 0 && Math.min(...waits) > stuckPodGraceMs;
 }
 
@@ -63,26 +73,29 @@ export function recountRequest(upload: BatchUpload, jobs: readonly JobView[]): T
   const isAtWork = status?.phase === 'Planning' || status?.phase === 'Processing';
   const isPooledAtWork = status?.pod !== undefined;
   const holds = sessionsOf(jobs) || (isAtWork ? (isPooledAtWork ? 1 : spec.parallelism) : 0);
-  return holds === 0 ? null : { ...describe(upload), database: null, holds, lends: false };
+  return holds === 0 ? null : { ...describe(upload, jobs), holds };
 }
 
 /** What the pods may still have of an upload that is not at work any more. */
-export function endingRequest(upload: BatchUpload): TurnRequest {
-  return { ...describe(upload), database: null, holds: upload.spec.parallelism, lends: false };
+export function endingRequest(upload: BatchUpload, jobs: readonly JobView[]): TurnRequest {
+  return { ...describe(upload, jobs), holds: sessionsOf(jobs) || upload.spec.parallelism };
 }
 
 /** The priority of an upload at work, which decides nothing: only uploads that wait are put in order. */
 const AT_WORK = 0;
 
-function describe({ metadata, spec }: BatchUpload): Omit<TurnRequest, 'database' | 'holds' | 'lends'> {
+function describe({ metadata, spec }: BatchUpload, jobs: readonly (JobView | null)[]): Omit<TurnRequest, 'holds'> {
   const { namespace, name, uid, creationTimestamp } = metadata;
   const createdAt = Date.parse(creationTimestamp ?? '') || 0;
   return {
     key: `${namespace}/${name}`,
     uid,
     namespace,
+    database: null,
+    likelyDatabase: null,
     pool: null,
     wanted: spec.parallelism,
+    lends: false,
     priority: AT_WORK,
     createdAt,
   };
@@ -90,9 +103,12 @@ function describe({ metadata, spec }: BatchUpload): Omit<TurnRequest, 'database'
 
 /** The sessions that the pods of an upload's Job have; 0 without a Job. */
 function sessionsOf(jobs: readonly (JobView | null)[]): number {
-  const job = jobs.findLast((each) => each?.owned && !each.finished && !each.deleting);
+  const job = findWorking(jobs);
   return job ? Math.max(1, podsOf(job) * job.sessionsPerPod) : 0;
 }
+
+/** The Job that has pods or makes some: the one that loads goes before the one that has planned. */
+const findWorking = (jobs: readonly (JobView | null)[]) => unfinishedJobs(jobs).at(-1);
 
 /** Kueue may have admitted fewer pods than the Job was made with, and admits all of them the next time. */
 function podsOf({ queue, parallelism, appliedParallelism }: JobView): number {

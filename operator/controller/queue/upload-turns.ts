@@ -6,6 +6,7 @@
  * |--------------------------------------------|-------------------------------------|--------------------------------|
  * | asks for a turn, and a limit has no room   | waiting                             | an upload before it has ended  |
  * | has its turn                               | at work, with its granted sessions  | {@link UploadTurns.release}    |
+ * | has its turn, and no Job for the grace     | nothing: it lends what it has       | it has a Job again             |
  * | has ended, is suspended or deleted         | at work, as long as it has pods     | its last pod has ended         |
  */
 import type { Clock } from '#common/clock.ts';
@@ -20,6 +21,8 @@ export type Turn =
 
 export interface TurnRequest extends Omit<Candidate, 'granted'> {
   uid: string;
+  /** The database that the upload's Secret names, if the upload's own one is not known; null where it is, or nobody knows. */
+  likelyDatabase: string | null;
   /** The sessions with which the upload is at work already; 0: it is not. */
   holds: number;
 }
@@ -29,6 +32,8 @@ export interface UploadTurnsDeps {
   clock: Clock;
   countPools: Bounds['countPools'];
   countIdlePods: Bounds['countIdlePods'];
+  /** Time for which an upload may have its turn and no Job before it lends what it was granted, in ms. */
+  graceMs: number;
   /** The number of an upload's pods that have not ended. */
   countPods: (upload: { namespace: string; uid: string }) => number;
   /** Called with an upload that has its turn. */
@@ -45,12 +50,21 @@ const ENDING_MS = 500;
 const MOST_ENDING_MS = 600_000;
 /** The grace of a pod, and the time in which the Job is changed. */
 const GIVEN_MS = 35_000;
-/** A new leader gives no turn before it has seen all uploads that work, or for this time at most. */
+/**
+ * A new leader gives no turn before it has seen all uploads that work, or for this time at most. An upload that it has not seen then
+ * keeps its place only if it has pods.
+ */
 const RECOUNT_MS = 10_000;
+
+interface Known extends Candidate {
+  uid: string;
+  /** Since when the upload has had its turn without a Job or a warm pod (monotonic, ms); null while it waits, or has one. */
+  joblessSince: number | null;
+}
 
 export class UploadTurns {
   readonly #deps: UploadTurnsDeps;
-  readonly #candidates = new Map<string, Candidate & { uid: string }>();
+  readonly #candidates = new Map<string, Known>();
   /** Ended uploads with pods, by uid; `until` is monotonic, in ms. */
   readonly #ending = new Map<string, Candidate & { uid: string; until: number }>();
   /** What uploads had before they asked for fewer sessions, as long as their pods may have them. */
@@ -75,10 +89,13 @@ export class UploadTurns {
 
   /** Counts an upload that works, before this leader has seen its database. */
   recount(request: TurnRequest): void {
-    this.#candidates.set(request.key, { ...request, granted: request.holds });
+    this.#candidates.set(request.key, { ...request, granted: request.holds, joblessSince: null });
     this.#unseen.add(request.key);
     if (this.#unseen.size > 1) return;
     this.#deps.clock.schedule(RECOUNT_MS, () => {
+      for (const key of this.#unseen) {
+        if (this.#deps.countPods(this.#candidates.get(key)!) === 0) this.#candidates.delete(key);
+      }
       this.#unseen.clear();
       this.#workOutSoon();
     });
@@ -89,7 +106,16 @@ export class UploadTurns {
     this.forgetOther(key, uid);
     this.#see(key);
     const known = this.#candidates.get(key);
-    const candidate = { ...request, granted: known?.granted || holds };
+    const granted = known?.granted || holds;
+    const now = this.#deps.clock.monotonic();
+    const joblessSince = granted === 0 || holds > 0 ? null : (known?.joblessSince ?? now);
+    const candidate = {
+      ...request,
+      granted,
+      joblessSince,
+      database: request.database ?? known?.database ?? request.likelyDatabase,
+      lends: request.lends || this.#isOver(joblessSince, now),
+    };
     const isNew =
       known?.database !== candidate.database ||
       known.priority !== candidate.priority ||
@@ -101,8 +127,8 @@ export class UploadTurns {
       return { type: 'admitted', sessions: this.#follow(candidate) };
     }
     if (isNew) this.#workOutSoon(key);
-    const { granted: now } = this.#candidates.get(key)!;
-    if (now > 0) return { type: 'admitted', sessions: now };
+    const { granted: sessions } = this.#candidates.get(key)!;
+    if (sessions > 0) return { type: 'admitted', sessions };
     const wait = this.#waiting.get(key);
     return wait ? { type: 'waiting', wait } : { type: 'unknown' };
   }
@@ -123,6 +149,21 @@ export class UploadTurns {
     this.#workOutSoon();
   }
 
+  /** The operator cannot look at an upload, which so gets no Job. One that has pods keeps its place. */
+  noticeFailure(key: string): void {
+    const known = this.#candidates.get(key);
+    if (!known || known.granted === 0 || known.lends) return;
+    const now = this.#deps.clock.monotonic();
+    const joblessSince = this.#deps.countPods(known) > 0 ? null : (known.joblessSince ?? now);
+    const lends = this.#isOver(joblessSince, now);
+    this.#candidates.set(key, { ...known, joblessSince, lends });
+    if (lends) this.#workOutSoon();
+  }
+
+  #isOver(joblessSince: number | null, now: number): boolean {
+    return joblessSince !== null && now - joblessSince > this.#deps.graceMs;
+  }
+
   /** A warm pod without an upload has ended, and with it its connection. */
   noticeEnd(): void {
     if (this.#waiting.size > 0) this.#workOutSoon();
@@ -133,9 +174,13 @@ export class UploadTurns {
     this.#end({ ...request, granted: request.holds });
   }
 
-  #end(candidate: Candidate & { uid: string }): void {
+  #end(candidate: Omit<Known, 'joblessSince'>): void {
     if (this.#deps.countPods(candidate) === 0) return;
-    this.#ending.set(candidate.uid, { ...candidate, until: this.#deps.clock.monotonic() + MOST_ENDING_MS });
+    this.#ending.set(candidate.uid, {
+      ...candidate,
+      lends: false,
+      until: this.#deps.clock.monotonic() + MOST_ENDING_MS,
+    });
     this.#lookForEnds();
   }
 
@@ -144,7 +189,7 @@ export class UploadTurns {
   }
 
   /** @returns the sessions of an upload at work, which may have asked for others. */
-  #follow(candidate: Candidate & { uid: string }): number {
+  #follow(candidate: Known): number {
     if (candidate.wanted === candidate.granted) return candidate.granted;
     const granted = resize(candidate, this.#all(), this.#deps);
     this.#candidates.set(candidate.key, { ...candidate, granted });
@@ -195,7 +240,7 @@ export class UploadTurns {
     this.#waiting = waiting;
     for (const [key, granted] of admitted) {
       const candidate = this.#candidates.get(key)!;
-      this.#candidates.set(key, { ...candidate, granted });
+      this.#candidates.set(key, { ...candidate, granted, joblessSince: this.#workedOutAt });
       this.#turn += 1;
       this.#lastTurns.set(candidate.namespace, this.#turn);
       if (key !== asking) this.#deps.onTurn(key);

@@ -1,12 +1,11 @@
 /** What an upload asks for, from what is observed of it. */
 import { describe, expect, it } from 'vitest';
-import type { Database } from '#ledger/client/database.ts';
-import { askForTurn } from '#operator/controller/queue/ask-for-turn.ts';
+import { askForTurn, endingRequest, recountRequest } from '#operator/controller/queue/ask-for-turn.ts';
 import type { TurnRequest } from '#operator/controller/queue/upload-turns.ts';
 import type { Observed } from '#operator/controller/types.ts';
 import { ACCEPTED, job, observed, pod, row, UID } from './observed.ts';
 
-function ask(change: Partial<Observed>, database: Database | null = { place: 'd' } as Database) {
+function ask(change: Partial<Observed>, database: string | null = 'd') {
   const calls: string[] = [];
   let request: TurnRequest | null = null;
   const turns = {
@@ -17,7 +16,8 @@ function ask(change: Partial<Observed>, database: Database | null = { place: 'd'
     release: () => void calls.push('release'),
     forgetOther: (_key: string, uid: string) => void calls.push(uid),
   };
-  const turn = askForTurn(turns, { key: 'n/u', seen: observed(change), database, priority: 7 });
+  const seen = observed(change);
+  const turn = askForTurn(turns, { key: 'n/u', seen, database, likelyDatabase: 'named', priority: 7 });
   return { turn, calls, request: request as TurnRequest | null };
 }
 
@@ -32,6 +32,7 @@ it('an upload that needs pods asks for its sessions, and says what its Job has',
     key: 'n/u',
     uid: UID,
     database: 'd',
+    likelyDatabase: null,
     wanted: 4,
     holds: 4,
     lends: false,
@@ -52,12 +53,67 @@ it.each<[string, Partial<Observed>]>([
   ['waiting for another of the same content', ledger('Queued')],
   ['complete', ledger('Complete')],
   ['failed', ledger('Failed')],
+  [
+    'about to fail, since its Job has failed',
+    { jobs: { plan: null, process: job({ verdict: 'failed', finished: true }) }, pods: [] },
+  ],
 ])('an upload that is %s gives its turn back', (_what, change) => {
   expect(ask(change)).toMatchObject({ request: null, calls: [UID, 'release'], turn: { type: 'admitted' } });
 });
 
-it('an upload whose database is away keeps what it has', () => {
-  expect(ask(away, null)).toMatchObject({ request: null, calls: [UID], turn: { type: 'admitted', sessions: 4 } });
+describe('an upload whose database is away', () => {
+  const late = { stateMs: 60_001 };
+
+  it.each<[string, Partial<Observed>]>([
+    ['waits for its turn, or has had no Job yet', { jobs: { plan: null, process: null }, pods: [] }],
+    [
+      'has a Job that has failed',
+      { jobs: { plan: null, process: job({ verdict: 'failed', finished: true }) }, pods: [pod({ phase: 'Failed' })] },
+    ],
+    ['has a Job that is being deleted', { jobs: { plan: null, process: job({ deleting: true }) } }],
+  ])('gives its turn back where it %s', (_what, change) => {
+    expect(ask({ ...away, ...change }, null)).toMatchObject({ request: null, calls: [UID, 'release'] });
+  });
+
+  it.each<[string, Partial<Observed>, Partial<TurnRequest>]>([
+    ['keeps what its Job has', {}, { holds: 4, wanted: 4, lends: false }],
+    [
+      'lends it while its pods have given up, and the Job makes the next ones after a wait',
+      { jobs: { plan: null, process: job({ active: 0, ...late }) }, pods: [pod({ phase: 'Failed', ...late })] },
+      { holds: 4, lends: true },
+    ],
+    [
+      'keeps the one session of its warm pod',
+      { jobs: { plan: null, process: null }, warmPod: { pod: pod(), job: null } },
+      { holds: 1, wanted: 1, lends: false },
+    ],
+  ])('%s', (_what, change, expected) => {
+    const { request, calls } = ask({ ...away, ...change }, null);
+    expect(request).toMatchObject({ database: null, likelyDatabase: 'named', ...expected });
+    expect(calls).toEqual([UID]);
+  });
+});
+
+it('an upload whose Jobs and pods are not known yet keeps what it has', () => {
+  const why = { reason: 'NamespaceNotReady', message: '' } as const;
+  const unknown = { ledger: { state: 'unreachable', why }, jobs: { plan: null, process: null } } as const;
+  expect(ask({ ...unknown, pods: [] }, null)).toMatchObject({ request: null, calls: [UID] });
+});
+
+describe('what a new leader counts', () => {
+  const jobs = [job({ sessionsPerPod: 1, parallelism: 16 })];
+  const at = (phase: string) => ({ ...ACCEPTED, status: { phase } }) as Observed['upload'];
+
+  it('is what the Job of an upload has', () => {
+    const expected = { holds: 16, database: null, lends: false };
+    expect(recountRequest(at('Processing'), jobs)).toMatchObject(expected);
+    expect(endingRequest(at('Processing'), jobs)).toMatchObject(expected);
+  });
+
+  it('is what the upload may get, where it is at work and has no Job at the moment', () => {
+    expect(recountRequest(at('Planning'), [])).toMatchObject({ holds: 4 });
+    expect(recountRequest(at('Queued'), [])).toBeNull();
+  });
 });
 
 describe('an upload lends its turn', () => {
@@ -93,6 +149,11 @@ describe('an upload lends its turn', () => {
     ],
     ['its Job has only just been made', false, { pods: [] }],
     ['its Job is missing', false, { pods: [], jobs: { plan: null, process: null } }],
+    [
+      'the Job that has planned has ended long ago, and the other one is missing for a moment',
+      false,
+      { pods: [], jobs: { plan: job({ kind: 'plan', verdict: 'complete', finished: true, ...late }), process: null } },
+    ],
   ])('%s: %s', (_what, lends, change) => {
     expect(ask(change).request).toMatchObject({ lends });
   });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Job } from '#kube/resource-types.ts';
 import { unfinishedJobs } from '#operator/controller/job-policy.ts';
-import { viewAllJobs, viewCleanupJobs, viewJob } from '#operator/controller/job-view.ts';
+import { newestAttempt, viewAllJobs, viewCleanupJobs, viewJob } from '#operator/controller/job-view.ts';
 import { UID } from './observed.ts';
 
 it('Jobs of every attempt that are not at their end are found, and not the one that removes a copy', () => {
@@ -42,4 +42,11 @@ it.each([
 ])('pods of a Job with the note %j have %d sessions each', (note, sessions) => {
   const annotations = note === undefined ? {} : { 'batchupload.dev/sessions-per-pod': note };
   expect(viewJob({ metadata: { name: 'j', annotations } }, 'process', UID).sessionsPerPod).toBe(sessions);
+});
+
+it('the newest attempt is known without the ledger', () => {
+  const named = (...names: string[]) => names.map((name): Job => ({ metadata: { name } }));
+  expect(newestAttempt([], UID)).toBe(1);
+  expect(newestAttempt(named(`${UID}-plan-1`, `${UID}-process-12`, `${UID}-plan-2`), UID)).toBe(12);
+  expect(newestAttempt(named(`${UID}-cleanup-3`, 'other-plan-4'), UID)).toBe(1);
 });

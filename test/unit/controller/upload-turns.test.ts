@@ -1,8 +1,11 @@
 /** The account of the uploads that work and of those that wait. */
 import { expect, it } from 'vitest';
 import type { Limits } from '#operator/config/upload-limits.ts';
+import { askForTurn } from '#operator/controller/queue/ask-for-turn.ts';
 import { type Turn, type TurnRequest, UploadTurns } from '#operator/controller/queue/upload-turns.ts';
+import type { Observed } from '#operator/controller/types.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
+import { ACCEPTED, observed } from './observed.ts';
 
 const ONE: Limits = { cluster: { maxActiveUploads: 1 }, namespace: {}, database: {}, namespaces: {} };
 
@@ -15,6 +18,7 @@ function start(limits = ONE) {
     clock,
     countPools: () => 1,
     countIdlePods: () => 0,
+    graceMs: 60_000,
     countPods: ({ uid }) => pods.get(uid) ?? 0,
     onTurn: (key) => void told.push(key),
   });
@@ -23,6 +27,7 @@ function start(limits = ONE) {
     uid: `uid of ${key}`,
     namespace: key[0]!,
     database: 'd',
+    likelyDatabase: null,
     wanted: 4,
     priority: 0,
     createdAt: Number(key.slice(1)),
@@ -194,4 +199,130 @@ it('fewer sessions make room when the pods that had more have ended, and more wa
   await clock.advance(10_000);
   expect(told).toEqual(['b1']);
   expect(ask('a1', { wanted: 8 })).toEqual(admitted(2));
+});
+
+it('uploads whose database is away neither keep a place nor take one', async () => {
+  const { turns, clock, ask, told } = start({ ...ONE, cluster: { maxActiveUploads: 4 } });
+  const away = { state: 'unreachable', why: { reason: 'DatabaseUnavailable', message: '' } } as const;
+  const look = (name: string, change: Partial<Observed>) => {
+    const key = `h/${name}`;
+    const metadata = { name, namespace: 'h', uid: `uid of ${key}` };
+    const seen = observed({
+      upload: { ...ACCEPTED, metadata } as Observed['upload'],
+      jobs: { plan: null, process: null },
+      pods: [],
+      ...change,
+    });
+    return askForTurn(turns, { key, seen, database: 'd', likelyDatabase: 'd', priority: 0 });
+  };
+  const works = ['b1', 'b2', 'b3'];
+  for (const key of works) ask(key, { holds: 4 });
+  const waits = Array.from({ length: 10 }, (_, i) => `u${i}`);
+  for (const key of ['at-work', ...waits]) look(key, {});
+  await clock.advance(100);
+  expect(look('at-work', {})).toEqual(admitted(4));
+  expect(look('u0', {})).toMatchObject({ type: 'waiting' });
+  for (const key of ['at-work', ...waits]) look(key, { ledger: away });
+  for (const key of ['b4', 'b5', 'b6', 'b7']) ask(key);
+  told.length = 0;
+  for (const key of works) turns.release(key);
+  await clock.advance(1000);
+  for (const key of ['b4', 'b5', 'b6', 'b7']) expect(ask(key)).toEqual(admitted(4));
+  expect(told.filter((key) => key.startsWith('h'))).toEqual([]);
+  expect(look('u0', {})).toMatchObject({ type: 'waiting', wait: { used: 4 } });
+});
+
+it('an upload whose database is away counts in the database where it has begun', async () => {
+  const { ask, clock, turns, request } = start({ ...ONE, cluster: {}, database: { maxActiveUploads: 1 } });
+  const away = { database: null, likelyDatabase: 'named', holds: 4 };
+  ask('a1', { holds: 4 });
+  await clock.advance(100);
+  expect(ask('a1', away)).toEqual(admitted(4));
+  turns.recount(request('r1', { database: null, holds: 4 }));
+  expect(ask('r1', away)).toEqual(admitted(4));
+  expect(ask('b1', { database: 'other' })).toEqual({ type: 'unknown' });
+  ask('b2', { database: 'd' });
+  ask('b3', { database: 'named' });
+  await clock.advance(100);
+  expect(ask('b1', { database: 'other' })).toEqual(admitted(4));
+  expect(ask('b2', { database: 'd' })).toMatchObject({ type: 'waiting' });
+  expect(ask('b3', { database: 'named' })).toMatchObject({ type: 'waiting' });
+});
+
+it('what a new leader has counted and never sees stays only where it has pods', async () => {
+  const { ask, clock, turns, request, pods } = start({ ...ONE, cluster: {}, database: { maxParallelism: 32 } });
+  turns.recount(request('a1', { database: null, holds: 32 }));
+  turns.recount(request('a2', { database: null, holds: 28 }));
+  pods.set('uid of a2', 7);
+  ask('b1', { database: 'e', createdAt: 1 });
+  ask('c1', { database: 'e', createdAt: 2 });
+  await clock.advance(11_000);
+  expect(ask('b1', { database: 'e', createdAt: 1 })).toEqual(admitted(4));
+  expect(ask('c1', { database: 'e', createdAt: 2 })).toMatchObject({ type: 'waiting', wait: { used: 32 } });
+});
+
+it('an upload whose Job cannot be made lends its turn after the grace, and counts again when it has one', async () => {
+  const { ask, clock, told } = start();
+  ask('a1');
+  await clock.advance(100);
+  ask('b1');
+  ask('c1');
+  await clock.advance(600_000);
+  told.length = 0;
+  // The time for which an upload has waited for its turn is no part of the grace.
+  expect(ask('a1')).toEqual(admitted(4));
+  await clock.advance(100);
+  expect(told).toEqual(['b1']);
+  await clock.advance(59_000);
+  expect(ask('b1')).toEqual(admitted(4));
+  await clock.advance(100);
+  expect(told).toEqual(['b1']);
+  await clock.advance(1_000);
+  expect(ask('b1')).toEqual(admitted(4));
+  await clock.advance(100);
+  expect(told).toEqual(['b1', 'c1']);
+  expect(ask('b1', { holds: 4 })).toEqual(admitted(4));
+  ask('d1');
+  await clock.advance(100);
+  expect(ask('d1')).toMatchObject({ type: 'waiting', wait: { used: 2 } });
+});
+
+it('an upload that cannot be looked at lends its turn after the grace, unless it has pods', async () => {
+  const { ask, clock, told, turns, pods } = start({ ...ONE, cluster: { maxActiveUploads: 2 } });
+  ask('a1', { holds: 4 });
+  ask('a2', { holds: 4 });
+  pods.set('uid of a2', 1);
+  ask('b1');
+  ask('c1');
+  await clock.advance(100);
+  told.length = 0;
+  for (let ms = 0; ms <= 60_000; ms += 20_000) {
+    for (const key of ['a1', 'a2', 'b1', 'unknown']) turns.noticeFailure(key);
+    await clock.advance(20_000);
+    expect(told).toEqual([]);
+  }
+  turns.noticeFailure('a1');
+  turns.noticeFailure('a2');
+  await clock.advance(100);
+  expect(told).toEqual(['b1']);
+  expect(ask('a1', { holds: 4 })).toEqual(admitted(4));
+  await clock.advance(100);
+  ask('d1');
+  await clock.advance(100);
+  expect(ask('d1')).toMatchObject({ type: 'waiting', wait: { used: 3 } });
+});
+
+it('an upload whose Job is made again for other settings lends nothing', async () => {
+  const { ask, clock, told } = start();
+  ask('a1', { holds: 4 });
+  ask('b1');
+  await clock.advance(600_000);
+  told.length = 0;
+  ask('a1', { holds: 0 });
+  await clock.advance(5_000);
+  ask('a1', { holds: 0 });
+  await clock.advance(60_000);
+  ask('a1', { holds: 4 });
+  await clock.advance(100);
+  expect(told).toEqual([]);
 });
