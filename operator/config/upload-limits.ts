@@ -35,9 +35,13 @@ const FURTHER_CONNECTIONS_OF_A_POD = 1;
 /** A pod with one session. */
 const LEAST_CONNECTIONS = OPERATOR_CONNECTIONS + 1 + FURTHER_CONNECTIONS_OF_A_POD;
 
-/** The connections that the pods of an upload with so many sessions may open. */
-export function connectionsOf(sessions: number): number {
-  const perPod = sessionsOfPod(sessions);
+/**
+ * The connections that the pods of an upload with so many sessions may open.
+ * @param sessionsPerPod those of each pod of the upload's Job, which keeps them when it gets more or fewer pods; null: a Job is
+ * made for these sessions
+ */
+export function connectionsOf(sessions: number, sessionsPerPod: number | null): number {
+  const perPod = sessionsPerPod ?? sessionsOfPod(sessions);
   return podsAtOnce(sessions, perPod) * (perPod + FURTHER_CONNECTIONS_OF_A_POD);
 }
 

@@ -95,6 +95,7 @@ function describe({ metadata, spec }: BatchUpload, jobs: readonly (JobView | nul
     likelyDatabase: null,
     pool: null,
     wanted: spec.parallelism,
+    sessionsPerPod: findWorking(jobs)?.sessionsPerPod ?? null,
     lends: false,
     priority: AT_WORK,
     createdAt,

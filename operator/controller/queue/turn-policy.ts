@@ -37,6 +37,8 @@ export interface Candidate {
   wanted: number;
   /** Sessions that the upload has; 0: it waits. */
   granted: number;
+  /** Sessions that each pod of the upload's Job has; null: the upload has no Job, and gets one for the sessions that it is granted. */
+  sessionsPerPod: number | null;
   /** The upload has its turn and no pod, and lends what it was granted to others until it has one. */
   lends: boolean;
   priority: number;
@@ -191,7 +193,7 @@ class Usages {
       for (const sum of [all, shareOf(shares, candidate.namespace)]) {
         sum.uploads += 1;
         sum.sessions += sessions;
-        sum.connections += connectionsOf(sessions);
+        sum.connections += connectionsOf(sessions, candidate.sessionsPerPod);
       }
     }
   }
@@ -202,21 +204,22 @@ class Usages {
    */
   findRoom(candidate: Candidate): number | Wait {
     const usages = this.#usagesOf(candidate);
-    const sessions = Math.min(...usages.map((usage) => mostSessions(candidate.wanted, usage)));
+    const sessions = Math.min(...usages.map((usage) => mostSessions(candidate, usage)));
     for (const usage of usages) {
       const before = usage.full ?? usage.fullShares.get(candidate.namespace);
-      const full = before ?? this.#fill(usage, candidate, sessions);
+      const full = before ?? this.#fill(usage, { candidate, sessions });
       if (full) return this.#wait(usage, full, candidate);
     }
     return sessions;
   }
 
   /** Notes that a limit has no room for a candidate, and so for later ones; null where it has room. */
-  #fill(usage: Usage, candidate: Candidate, sessions: number): Full | null {
-    const limit = findFull(usage.limit, this.#whole(usage, candidate), sessions);
+  #fill(usage: Usage, asked: { candidate: Candidate; sessions: number }): Full | null {
+    const { candidate } = asked;
+    const limit = findFull(usage.limit, this.#whole(usage, candidate), asked);
     if (limit === null) return null;
     const full = { limit, ahead: 0 };
-    const isHeldByOthers = findFull(usage.limit, this.#share(usage, candidate), sessions) === null;
+    const isHeldByOthers = findFull(usage.limit, this.#share(usage, candidate), asked) === null;
     if (isHeldByOthers) usage.full = full;
     else usage.fullShares.set(candidate.namespace, full);
     return full;
@@ -283,24 +286,24 @@ function shareOf(shares: Map<string, Sum>, namespace: string): Sum {
 }
 
 /** The most sessions that a limit allows an upload that works alone; 1 at least. */
-function mostSessions(wanted: number, { limit, ownConnections }: Usage): number {
+function mostSessions({ wanted, sessionsPerPod }: Candidate, { limit, ownConnections }: Usage): number {
   const { maxParallelism = Infinity, maxConnections = Infinity } = limit;
   let sessions = Math.max(1, Math.min(wanted, maxParallelism));
-  while (sessions > 1 && ownConnections + connectionsOf(sessions) > maxConnections) sessions -= 1;
+  while (sessions > 1 && ownConnections + connectionsOf(sessions, sessionsPerPod) > maxConnections) sessions -= 1;
   return sessions;
 }
 
 /** What each limit limits. */
 const USED = { maxActiveUploads: 'uploads', maxParallelism: 'sessions', maxConnections: 'connections' } as const;
 
-/** @returns the limit that has no room for so many sessions besides what is used; null where there is room. */
+/** @returns the limit that has no room for so many sessions of a candidate besides what is used; null where there is room. */
 function findFull(
   { maxActiveUploads = Infinity, maxParallelism = Infinity, maxConnections = Infinity }: DatabaseLimit,
   used: Sum,
-  sessions: number,
+  { candidate, sessions }: { candidate: Candidate; sessions: number },
 ): LimitName | null {
   if (used.uploads + 1 > maxActiveUploads) return 'maxActiveUploads';
   if (used.sessions + sessions > maxParallelism) return 'maxParallelism';
-  const connections = used.connections + connectionsOf(sessions);
+  const connections = used.connections + connectionsOf(sessions, candidate.sessionsPerPod);
   return connections > maxConnections ? 'maxConnections' : null;
 }

@@ -193,7 +193,10 @@ export class UploadTurns {
     if (candidate.wanted === candidate.granted) return candidate.granted;
     const granted = resize(candidate, this.#all(), this.#deps);
     this.#candidates.set(candidate.key, { ...candidate, granted });
-    if (granted < candidate.granted) this.#giveLater({ ...candidate, granted: candidate.granted - granted });
+    // Pods end as a whole.
+    const perPod = candidate.sessionsPerPod ?? 1;
+    const given = Math.ceil((candidate.granted - granted) / perPod) * perPod;
+    if (given > 0) this.#giveLater({ ...candidate, granted: given });
     return granted;
   }
 

@@ -35,6 +35,7 @@ it('an upload that needs pods asks for its sessions, and says what its Job has',
     likelyDatabase: null,
     wanted: 4,
     holds: 4,
+    sessionsPerPod: 2,
     lends: false,
     priority: 7,
   });
@@ -76,7 +77,7 @@ describe('an upload whose database is away', () => {
   });
 
   it.each<[string, Partial<Observed>, Partial<TurnRequest>]>([
-    ['keeps what its Job has', {}, { holds: 4, wanted: 4, lends: false }],
+    ['keeps what its Job has', {}, { holds: 4, wanted: 4, lends: false, sessionsPerPod: 2 }],
     [
       'lends it while its pods have given up, and the Job makes the next ones after a wait',
       { jobs: { plan: null, process: job({ active: 0, ...late }) }, pods: [pod({ phase: 'Failed', ...late })] },
@@ -85,7 +86,7 @@ describe('an upload whose database is away', () => {
     [
       'keeps the one session of its warm pod',
       { jobs: { plan: null, process: null }, warmPod: { pod: pod(), job: null } },
-      { holds: 1, wanted: 1, lends: false },
+      { holds: 1, wanted: 1, lends: false, sessionsPerPod: null },
     ],
   ])('%s', (_what, change, expected) => {
     const { request, calls } = ask({ ...away, ...change }, null);
@@ -105,13 +106,13 @@ describe('what a new leader counts', () => {
   const at = (phase: string) => ({ ...ACCEPTED, status: { phase } }) as Observed['upload'];
 
   it('is what the Job of an upload has', () => {
-    const expected = { holds: 16, database: null, lends: false };
+    const expected = { holds: 16, sessionsPerPod: 1, database: null, lends: false };
     expect(recountRequest(at('Processing'), jobs)).toMatchObject(expected);
     expect(endingRequest(at('Processing'), jobs)).toMatchObject(expected);
   });
 
   it('is what the upload may get, where it is at work and has no Job at the moment', () => {
-    expect(recountRequest(at('Planning'), [])).toMatchObject({ holds: 4 });
+    expect(recountRequest(at('Planning'), [])).toMatchObject({ holds: 4, sessionsPerPod: null });
     expect(recountRequest(at('Queued'), [])).toBeNull();
   });
 });

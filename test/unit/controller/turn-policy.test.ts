@@ -1,8 +1,10 @@
 /** Which of the uploads that wait have their turn. */
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '#common/config.ts';
+import { sessionsOfPod } from '#common/job-contract.ts';
 import { connectionsOf, type Limits, readLimits } from '#operator/config/upload-limits.ts';
 import { type Candidate, resize, takeTurns } from '#operator/controller/queue/turn-policy.ts';
+import { podsOfLoad } from '#operator/jobs/pods-of-load.ts';
 
 const NONE: Limits = { cluster: {}, namespace: {}, database: {}, namespaces: {} };
 const limits = (change: Partial<Limits>) => ({
@@ -23,6 +25,7 @@ function candidates(text: string, change: Partial<Candidate> = {}): Candidate[] 
       database: 'd',
       wanted: 4,
       granted,
+      sessionsPerPod: null,
       lends: false,
       pool: null,
       priority: 0,
@@ -174,7 +177,31 @@ describe('sessions', () => {
     const { admitted: turns } = takeTurns(candidates('a1', { wanted }), limits(limit), new Map());
     expect(turns.get('a1')).toBe(sessions);
     const { maxConnections = Infinity } = (limit as Partial<Limits>).database ?? {};
-    expect(4 + connectionsOf(sessions)).toBeLessThanOrEqual(maxConnections);
+    expect(4 + connectionsOf(sessions, null)).toBeLessThanOrEqual(maxConnections);
+  });
+
+  it('a Job keeps the sessions of its pods: no number of sessions means more connections than are counted', () => {
+    const size = { totalIndexes: 128, totalChunks: 1e6, sizeBytes: 2 ** 50 };
+    for (let made = 1; made <= 128; made += 1) {
+      const sessionsPerPod = sessionsOfPod(made);
+      for (let wanted = 1; wanted <= 128; wanted += 1) {
+        const opened = podsOfLoad(wanted, { size, sessionsPerPod }) * (sessionsPerPod + 1);
+        if (opened > connectionsOf(wanted, sessionsPerPod)) expect.fail(`${made}, then ${wanted}`);
+      }
+    }
+  });
+
+  it('an upload whose Job has pods of one session gets as many sessions as there are connections for', () => {
+    const [one, two] = candidates('a1* b1*') as [Candidate, Candidate];
+    const small = { ...one, granted: 1, sessionsPerPod: 1, wanted: 16 };
+    expect(resize(small, [small], limits({ database: { maxConnections: 24 } }))).toBe(10);
+    const large = { ...small, granted: 16 };
+    const { waiting } = takeTurns(
+      [large, { ...two, granted: 0 }],
+      limits({ database: { maxConnections: 40 } }),
+      new Map(),
+    );
+    expect(waiting.get('b1')).toMatchObject({ limit: 'maxConnections', used: 36 });
   });
 
   it.each([

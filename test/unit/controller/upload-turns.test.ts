@@ -29,6 +29,7 @@ function start(limits = ONE) {
     database: 'd',
     likelyDatabase: null,
     wanted: 4,
+    sessionsPerPod: null,
     priority: 0,
     createdAt: Number(key.slice(1)),
     holds: 0,
@@ -325,4 +326,20 @@ it('an upload whose Job is made again for other settings lends nothing', async (
   ask('a1', { holds: 4 });
   await clock.advance(100);
   expect(told).toEqual([]);
+});
+
+it('sessions that are given back count as whole pods until these have ended', async () => {
+  // 4 connections of the operator, and 20 of four pods with four sessions each.
+  const { ask, clock } = start({ ...ONE, cluster: {}, database: { maxConnections: 24 } });
+  const has = { sessionsPerPod: 4, holds: 12 };
+  ask('a1', { ...has, wanted: 12 });
+  await clock.advance(100);
+  expect(ask('a1', { ...has, wanted: 7 })).toEqual(admitted(7));
+  ask('b1');
+  ask('b2');
+  await clock.advance(1_000);
+  expect(ask('b1')).toEqual(admitted(4));
+  expect(ask('b2')).toMatchObject({ type: 'waiting', wait: { used: 24 } });
+  await clock.advance(40_000);
+  expect(ask('b2')).toEqual(admitted(4));
 });
