@@ -71,7 +71,7 @@ export async function putSmallUploads(
   };
 }
 
-/** Of a file that was loaded before, nothing is loaded. A record of an upload that was deleted meanwhile is a duplicate. */
+/** Nothing of a file is loaded that was loaded before. A record of an upload that was deleted meanwhile is a duplicate. */
 function isCompleteWithAll({ status }: BatchUpload): boolean {
   const { total, succeeded = 0, duplicate = 0 } = status?.records ?? {};
   const { reason, status: isComplete } = findCondition(status, 'Complete') ?? {};
