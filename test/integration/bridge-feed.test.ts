@@ -319,6 +319,52 @@ describe('Serial', () => {
   });
 });
 
+describe('another source', () => {
+  const LONG = 'orders-of-the-suppliers-in-the-';
+
+  // The names of uploads have the first 30 characters of the source's name.
+  it.each([
+    ['of another name', 'orders', 'prices'],
+    ['whose uploads have the same names', `${LONG}north`, `${LONG}south`],
+  ])('%s leaves waiting files to the first one, and takes them when that is deleted', async (_, first, second) => {
+    for (const [at, file] of ['a', 'b', 'c'].entries()) await arrive(file, at);
+    apply(SERIAL, first);
+    const bridge = bench.start();
+    await end(await nextActive('a'), 'Failed');
+    await eventually('held', () => statusOf(first).waiting === 2 && statusOf(first).heldBy !== undefined);
+    apply(SERIAL, second);
+    await eventually('listed', () => statusOf(second).lastListTime !== undefined);
+    await settle();
+    expect(uploads()).toHaveLength(1);
+    expect(statusOf(second)).toMatchObject({ waiting: 0, created: 0 });
+    bench.api.remove('uploadsources', NAMESPACE, first);
+    await completeInOrder(['b', 'c']);
+    await eventually('all are created', () => statusOf(second).created === 2 && statusOf(second).waiting === 0);
+    // The first source is made again, and finds nothing that is left to do.
+    await bridge.stop();
+    bench.api.remove('uploadsources', NAMESPACE, second);
+    apply({ ...SERIAL, skipFailed: true }, first);
+    bench.start();
+    await eventually('listed', () => statusOf(first).lastListTime !== undefined && statusOf(first).waiting === 0);
+    await settle();
+    expect(uploads()).toHaveLength(3);
+  });
+
+  it('takes a part of the prefix, though the first source is held', async () => {
+    for (const [at, file] of ['1/a', '1/b', '2/c', '2/d'].entries()) await arrive(file, at);
+    apply(SERIAL);
+    bench.start();
+    await end(await nextActive('1/a'), 'Failed');
+    await eventually('held', () => statusOf().waiting === 3 && statusOf().heldBy !== undefined);
+    apply({ ...SERIAL, s3: { bucket, prefix: 'in/1/' } });
+    apply({ ...SERIAL, s3: { bucket, prefix: 'in/2/' } }, 'prices');
+    await completeInOrder(['2/c', '2/d']);
+    await eventually('one waits', () => statusOf().waiting === 1);
+    expect(statusOf().recentIgnored).toMatchObject([{ reason: 'OtherPrefix' }, { reason: 'OtherPrefix' }]);
+    expect(find('1/b')).toBeUndefined();
+  });
+});
+
 describe('maxActiveUploads', () => {
   it('no more than so many have not ended, with three bridges; the oldest wait for the shortest time', async () => {
     const files = Array.from({ length: 12 }, (_, at) => `f${String(at).padStart(2, '0')}`);

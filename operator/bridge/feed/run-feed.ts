@@ -77,6 +77,7 @@ export function createFeed(deps: FeedDeps): Feed {
     async run(signal) {
       const startedAt = clock.monotonic();
       let failures = 0;
+      let isBegun = false;
       while (!signal.aborted) {
         awake = new AbortController();
         const either = AbortSignal.any([signal, awake.signal]);
@@ -84,6 +85,8 @@ export function createFeed(deps: FeedDeps): Feed {
         try {
           // The first list of the watch wakes the feed.
           const isListed = uploads === null || uploads.hasSynced;
+          if (!isBegun) await dropLeftOut(deps, signal);
+          isBegun = true;
           if (isListed) await advance(deps, signal);
           if (isListed) recorder.problem('feed', null);
           else if (clock.monotonic() - startedAt > LIST_PATIENCE_MS) recorder.problem('feed', NOT_LISTED);
@@ -98,6 +101,26 @@ export function createFeed(deps: FeedDeps): Feed {
       }
     },
   };
+}
+
+/**
+ * Drops the waiting files that the spec leaves out by now: another source may have to take them, and their turn may be far
+ * away. A file of an SFTP source stays until its turn, since no other source can take it, and it does not come again.
+ * @throws Fault, KubeError
+ */
+async function dropLeftOut({ source, objectRules, files, recorder }: FeedDeps, signal: AbortSignal): Promise<void> {
+  if (source.spec.sftp) return;
+  for (let page = await files.waiting(''); page.length > 0; page = await files.waiting(page.at(-1)!.name)) {
+    for (const { name, bucket, key, size } of page) {
+      signal.throwIfAborted();
+      const judgement = objectRules.judge({ bucket, key });
+      const refusal = judgement.accepted ? objectRules.judgeSize(size) : judgement;
+      if (refusal === null) continue;
+      const { reason, message } = refusal;
+      await files.drop({ name, from: 'Waiting', reason, message });
+      recorder.ignored(key, { reason, message });
+    }
+  }
 }
 
 /** Takes steps until no file can have its turn, then deletes what is beyond the history limits. @throws Fault, KubeError */
@@ -208,7 +231,7 @@ async function startTurn(
     // A bridge that ended before it recorded the arrival may have created the upload of what the file was then.
     if (turn.kind === 'Drop' && (await findUpload(deps, name, signal)) === undefined) {
       if (turn.instead) await files.add([turn.instead]);
-      await files.drop({ name, ...turn.why });
+      await files.drop({ name, from: 'Taken', ...turn.why });
       recorder.end(name, waiting, { kind: 'Ignored', ...turn.why });
       return 'Dropped';
     }
