@@ -165,6 +165,8 @@ export interface LastTurn {
 
 export interface WaitingLine {
   turns: Turn[];
+  /** The UploadSource's uploads for which pods can still load records, whether or not the resources exist. */
+  open: { name: string; key: string }[];
   /** The last turn that a file has had, also if it has ended. Null: no file has had a turn. */
   lastTurn: LastTurn | null;
   waiting: number;
@@ -193,13 +195,20 @@ export async function readWaitingLine(
      ORDER BY w.order_time, w.order_key COLLATE "C"`,
     [clusterId, namespace, source],
   );
+  const open = await client.query<{ name: string; key: string }>(
+    `SELECT a.name, a.key FROM batch_upload.batch_upload_arrivals a
+     WHERE a.cluster_id = $1 AND a.namespace = $2 AND a.source = $3 AND a.name IN (
+       SELECT u.name FROM batch_upload.batch_uploads u
+       WHERE u.cluster_id = $1 AND u.namespace = $2 AND u.status IN ('Planning', 'Queued', 'Processing'))`,
+    [clusterId, namespace, source],
+  );
   const counted = await client.query<{ waiting: number; since: Date | null }>(
     `SELECT count(*)::float8 AS waiting, min(changed_at) AS since FROM batch_upload.batch_upload_waiting_files
      WHERE cluster_id = $1 AND namespace = $2 AND source = $3 AND state = 'Waiting'`,
     [clusterId, namespace, source],
   );
   const turns = rows.map((row) => ({ ...toFile(row), isCreated: row['is_created'], isOpen: row['is_open'] }));
-  return { turns, lastTurn: last.rows[0] ?? null, ...counted.rows[0]! };
+  return { turns, open: open.rows, lastTurn: last.rows[0] ?? null, ...counted.rows[0]! };
 }
 
 function toFile(row: QueryResultRow): WaitingFile {

@@ -287,6 +287,41 @@ describe('Serial', () => {
     await nextActive('b');
   });
 
+  it('an upload that is deleted while it is tried again has its successor when the ledger has closed it', async () => {
+    await arrive('a', 1);
+    await arrive('b', 2);
+    apply(SERIAL);
+    bench.start();
+    const upload = await nextActive('a');
+    await end(upload, 'Failed', { loaded: false });
+    await eventually('held', () => statusOf().heldBy !== undefined);
+    await setLedger(upload, 'Processing');
+    setStatus(upload, { phase: 'Processing', conditions: [] });
+    await eventually('loads', () => statusOf().heldBy === undefined && statusOf().active === 1);
+    bench.api.remove('batchuploads', NAMESPACE, upload.metadata.name);
+    await eventually('says so', () => condition('Waiting')?.message.includes('It was deleted') ?? false);
+    expect(uploads()).toEqual([]);
+    await setLedger(upload, 'Deleted');
+    await nextActive('b');
+  });
+
+  it('an upload of the time before Serial that is deleted while pods load it counts until the ledger has closed it', async () => {
+    await arrive('a', 1);
+    apply({ settleSeconds: 0 });
+    bench.start();
+    const upload = await nextActive('a');
+    await eventually('recorded', () => statusOf().created === 1);
+    await setLedger(upload, 'Processing');
+    apply(SERIAL);
+    await arrive('b', 2);
+    await eventually('waits', () => statusOf().waiting === 1);
+    bench.api.remove('batchuploads', NAMESPACE, upload.metadata.name);
+    await eventually('says so', () => condition('Waiting')?.message.includes('It was deleted') ?? false);
+    expect(uploads()).toEqual([]);
+    await setLedger(upload, 'Deleted');
+    await nextActive('b');
+  });
+
   it('a suspended upload holds the feed, and the status says how it goes on', async () => {
     await arrive('a', 1);
     await arrive('b', 2);

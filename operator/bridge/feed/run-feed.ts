@@ -175,13 +175,14 @@ interface Observed extends Pick<WaitingLine, 'lastTurn'> {
 
 /**
  * Looks at the source's uploads, and notes in the ledger which turns have ended. The upload of the last turn is known even
- * if the watch is behind: another bridge may have given that turn, and may have noted its end.
+ * if the watch is behind: another bridge may have given that turn, and may have noted its end. An upload without a resource
+ * has not ended while it is open in the ledger. Its turn may have ended long ago, where it was tried again since.
  */
 async function observe(deps: FeedDeps, signal: AbortSignal): Promise<Observed> {
   const { uploads, files, rules } = deps;
   const active = new Map<string, ActiveUpload>();
   const endedTurns: string[] = [];
-  const { turns, lastTurn } = await files.read();
+  const { turns, open, lastTurn } = await files.read();
   await inParallel(turns, async (turn) => {
     const state = turn.isCreated ? await observeTurn(deps, turn, signal) : await startTurn(deps, turn, signal);
     if (state === 'Ended') endedTurns.push(turn.name);
@@ -189,10 +190,15 @@ async function observe(deps: FeedDeps, signal: AbortSignal): Promise<Observed> {
   });
   await files.end(endedTurns);
   const known = uploads?.all() ?? [];
-  if (rules.serial && lastTurn !== null && !active.has(lastTurn.name) && !uploads?.get(lastTurn.name)) {
-    const last = await findUpload(deps, lastTurn.name, signal);
-    if (last !== undefined) known.push(describeUpload(last));
-  }
+  const openKeys = new Map(uploads === null ? [] : open.map(({ name, key }) => [name, key]));
+  const asked = new Set([...(rules.serial && lastTurn !== null ? [lastTurn.name] : []), ...openKeys.keys()]);
+  const unseen = [...asked].filter((name) => !active.has(name) && !uploads?.get(name));
+  await inParallel(unseen, async (name) => {
+    const key = openKeys.get(name);
+    const found = await findUpload(deps, name, signal);
+    if (found !== undefined) known.push(describeUpload(found));
+    else if (key !== undefined) active.set(name, { name, key, state: 'Ending' });
+  });
   for (const upload of known) if (!hasEnded(upload)) active.set(upload.name, upload);
   return { active: [...active.values()], ended: known.filter(hasEnded), lastTurn };
 }
