@@ -303,6 +303,35 @@ export async function refuseOlderFiles(
   return rows.map(toFile);
 }
 
+/** A file that was refused, and why. */
+export interface RefusedFile {
+  key: string;
+  reason: string;
+  message: string;
+  /** Wall clock of the database. */
+  at: Date;
+}
+
+/**
+ * Finds the files that the UploadSource has refused last. Called once for each start of an UploadSource.
+ * @param since the time when the UploadSource itself was made; null: all count.
+ * @returns the last file first.
+ */
+export async function findLastRefused(
+  client: ClientBase,
+  { clusterId, namespace, source }: SourceScope,
+  { since, limit }: { since: string | null; limit: number },
+): Promise<RefusedFile[]> {
+  const { rows } = await client.query<RefusedFile>(
+    `SELECT key, reason, message, changed_at AS at FROM batch_upload.batch_upload_waiting_files
+     WHERE cluster_id = $1 AND namespace = $2 AND source = $3 AND state = 'Refused'
+       AND changed_at >= coalesce($4::timestamptz, '-infinity')
+     ORDER BY changed_at DESC, name LIMIT $5`,
+    [clusterId, namespace, source, since, limit],
+  );
+  return rows;
+}
+
 /** @returns up to `limit` files that wait, in the order of their names, from the first name behind `after` on. */
 export async function findWaiting(
   client: ClientBase,

@@ -322,6 +322,29 @@ describe('Serial', () => {
     await nextActive('b');
   });
 
+  it('a file that was refused by a process which died before it reported so is named by the next one, once', async () => {
+    await arrive('b', 2);
+    apply(SERIAL);
+    const first = bench.start();
+    await end(await nextActive('b'), 'Complete');
+    await arrive('a', 1);
+    await eventually('refused', () => statusOf().recentIgnored?.[0]?.reason === 'OutOfOrder');
+    await first.stop();
+    const { recentIgnored, ...rest } = statusOf();
+    const { time: _, ...refused } = recentIgnored![0]!;
+    const source = bench.api.get('uploadsources', NAMESPACE, 'orders')!;
+    bench.api.put('uploadsources', { ...source, status: { ...rest, ignored: 0 } });
+    bench.events.length = 0;
+    const second = bench.start();
+    await eventually('named', () => statusOf().recentIgnored?.[0]?.key === 'in/a');
+    expect(statusOf()).toMatchObject({ ignored: 1, recentIgnored: [refused] });
+    expect(bench.events).toMatchObject([{ name: 'orders', reason: 'OutOfOrder' }]);
+    await second.stop();
+    bench.start();
+    await settle();
+    expect(statusOf()).toMatchObject({ ignored: 1, recentIgnored: [refused] });
+  });
+
   it('a suspended upload holds the feed, and the status says how it goes on', async () => {
     await arrive('a', 1);
     await arrive('b', 2);

@@ -6,10 +6,12 @@ import {
   type Drop,
   dropFile,
   endTurns,
+  findLastRefused,
   findNewestLoaded,
   findUploadsAtTheEnd,
   findUploadsOfSource,
   findWaiting,
+  type RefusedFile,
   readWaitingLine,
   refuseOlderFiles,
   type TakeOptions,
@@ -37,6 +39,8 @@ export interface WaitingFiles {
   take(options: TakeOptions): Promise<WaitingFile[]>;
   end(names: readonly string[]): Promise<void>;
   drop(file: Drop & { reason: IgnoredReason }): Promise<void>;
+  /** The files that were refused last since the source was made, the last one first. */
+  lastRefused(limit: number): Promise<RefusedFile[]>;
   /** Those of the uploads that the ledger knows as uploads of this source. */
   ownUploads(names: readonly string[]): Promise<Set<string>>;
 }
@@ -68,6 +72,10 @@ export function createWaitingFiles({ scope, sources, run }: SourceLedger, source
     take: (options) => run((client) => takeTurns(client, scope, options)),
     end: (names) => run((client) => endTurns(client, scope, names)),
     drop: (file) => run((client) => dropFile(client, scope, file)),
+    lastRefused(limit) {
+      const since = source.metadata.creationTimestamp ?? null;
+      return run((client) => findLastRefused(client, scope, { since, limit }));
+    },
     ownUploads: (names) => run((client) => findUploadsOfSource(client, scope, names)),
   };
 }

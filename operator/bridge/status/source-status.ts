@@ -10,10 +10,9 @@ import { isoSeconds } from '#common/iso-seconds.ts';
 import { cutText } from '#common/text.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { feedRules, hasWaitingLine } from '#operator/bridge/model/feed-rules.ts';
-import type { RecentEntry, SourceState } from './source-state.ts';
+import { KEY_BYTES, type RecentEntry, type SourceState } from './source-state.ts';
 
 const CONDITION_BYTES = 2048;
-const KEY_BYTES = 512;
 const MESSAGE_BYTES = 256;
 /** The least time between two writes for the sake of `lastListTime` alone, so that an idle source costs little. */
 const LIST_STEP_MS = 300_000;
