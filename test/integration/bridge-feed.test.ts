@@ -488,6 +488,34 @@ describe('history limits', () => {
     expect(kept().toSorted()).toEqual(['by-hand', 'f4', 'f6', 'f7', 'f9'].toSorted());
   });
 
+  it('uploads that somebody has applied neither count nor keep the others from being deleted', async () => {
+    const files = ['a', 'b', 'c'];
+    for (const [at, file] of files.entries()) await arrive(file, at);
+    apply({});
+    bench.start();
+    await eventually('all', () => uploads().length === 3 && statusOf().created === 3);
+    const own = files.map((file) => find(file)!);
+    const [upload] = own;
+    // The first hundred have ended before the others, and the last one after them.
+    const byHand = Array.from({ length: 101 }, (_, at) => `by-hand-${at}`);
+    for (const [at, name] of byHand.entries()) {
+      const completionTime = new Date((FIRST + (at === 100 ? 1e6 : at - 1e6)) * 1000).toISOString();
+      const complete = { type: 'Complete', status: 'True', reason: 'Completed', message: 'm' };
+      bench.api.put('batchuploads', {
+        ...upload!,
+        metadata: { ...upload!.metadata, name, uid: name, resourceVersion: '1' },
+        status: { phase: 'Complete', completionTime, conditions: [complete] },
+      });
+    }
+    for (const each of own) await end(each, 'Complete');
+    apply({ successfulUploadsHistoryLimit: 1 });
+    const kept = () => own.filter(({ metadata }) => bench.api.get('batchuploads', NAMESPACE, metadata.name));
+    await eventually('deleted', () => kept().length < 3);
+    await settle();
+    expect(kept().map(fileOf)).toEqual(['c']);
+    expect(uploads()).toHaveLength(102);
+  });
+
   it('a failed upload that holds the feed stays until it is released', async () => {
     for (const [at, file] of ['a', 'b'].entries()) await arrive(file, at);
     apply({ ...SERIAL, successfulUploadsHistoryLimit: 0, failedUploadsHistoryLimit: 0 });

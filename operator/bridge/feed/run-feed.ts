@@ -58,6 +58,8 @@ const BACKOFF = { baseMs: 2_000, maxMs: 60_000 };
 const UNLIMITED_TICK_MS = 600_000;
 /** Files that have their turn in one step, and uploads that are deleted in one step. */
 const BATCH = 100;
+/** Uploads that are looked up in the ledger together. */
+const LOOKUP = 1_000;
 const CONCURRENCY = 8;
 const CALL_MS = 15_000;
 /** After this time without a first list of the uploads the source says so. */
@@ -272,13 +274,24 @@ async function deleteExpired(deps: FeedDeps, signal: AbortSignal): Promise<void>
   if (!isBeyond) return;
   const loaded = rules.serial ? await files.newestLoaded() : null;
   const holding = new Set(await findFailedLast(deps, { ended, loaded }));
-  const expired = chooseExpired(candidates, { limits: rules.keep, holding }).slice(0, BATCH);
-  // An upload whose arrival is not recorded would be created again.
-  const own = await files.ownUploads(expired.map(({ name }) => name));
-  await inParallel(
-    expired.filter(({ name }) => own.has(name)),
-    (upload) => deleteUpload(deps, upload, signal),
+  // An upload whose arrival is not recorded would be created again, and one that somebody has applied is not counted.
+  const own = await findOwn(
+    deps,
+    ended.map(({ name }) => name),
   );
+  const expired = chooseExpired(
+    candidates.filter(({ name }) => own.has(name)),
+    { limits: rules.keep, holding },
+  );
+  await inParallel(expired.slice(0, BATCH), (upload) => deleteUpload(deps, upload, signal));
+}
+
+async function findOwn({ files }: FeedDeps, names: readonly string[]): Promise<Set<string>> {
+  let own = new Set<string>();
+  for (let at = 0; at < names.length; at += LOOKUP) {
+    own = own.union(await files.ownUploads(names.slice(at, at + LOOKUP)));
+  }
+  return own;
 }
 
 /** Deletes the upload as it was seen: one that was changed since, by a retry for example, stays. */
