@@ -229,7 +229,7 @@ function toFile(row: QueryResultRow): WaitingFile {
 
 /**
  * Finds the last file, in the order of the UploadSource, of which anything was loaded: its upload is complete, or a chunk
- * of an upload that has not completed is. Null when nothing was loaded.
+ * of an upload that has not completed is. Null when nothing was loaded. A validation loads nothing.
  */
 export async function findNewestLoaded(
   client: ClientBase,
@@ -241,6 +241,7 @@ export async function findNewestLoaded(
      WHERE a.cluster_id = $1 AND a.namespace = $2 AND a.source = $3 AND EXISTS (
        SELECT FROM batch_upload.batch_uploads u
        WHERE u.cluster_id = a.cluster_id AND u.namespace = a.namespace AND u.name = a.name
+         AND u.request->>'mode' IS DISTINCT FROM 'Validate'
          AND (u.status = 'Complete' OR EXISTS (
            SELECT FROM batch_upload.batch_upload_chunks c
            WHERE c.batch_upload_id = u.id AND c.completed_at IS NOT NULL)))

@@ -71,19 +71,19 @@ const query = async (sql: string, values: unknown[] = []) =>
 type End = 'Complete' | 'Failed' | 'Cancelled';
 let clock = 0;
 
-async function setLedger({ metadata, spec }: BatchUpload, status: string): Promise<void> {
+async function setLedger({ metadata, spec }: BatchUpload, status: string, mode = 'Commit'): Promise<void> {
   await query(
     `INSERT INTO batch_upload.batch_uploads (id, cluster_id, namespace, name, source_type, filename, s3_bucket, s3_key,
        request, schema, schema_hash, status)
-     VALUES ($1, 'cluster', $2, $3, 'S3Event', 'f', $4, $5, '{"mode":"Commit"}', '{}', 'h', $6)
+     VALUES ($1, 'cluster', $2, $3, 'S3Event', 'f', $4, $5, $7, '{}', 'h', $6)
      ON CONFLICT (id) DO UPDATE SET status = $6`,
-    [metadata.uid, NAMESPACE, metadata.name, bucket, spec.source.s3.key, status],
+    [metadata.uid, NAMESPACE, metadata.name, bucket, spec.source.s3.key, status, JSON.stringify({ mode })],
   );
 }
 
 /** Ends an upload as the operator does: first in the ledger, then in the status. */
-async function end(upload: BatchUpload, as: End, { loaded = true } = {}): Promise<void> {
-  await setLedger(upload, as === 'Complete' ? 'Complete' : 'Failed');
+async function end(upload: BatchUpload, as: End, { loaded = true, mode = 'Commit' } = {}): Promise<void> {
+  await setLedger(upload, as === 'Complete' ? 'Complete' : 'Failed', mode);
   if (as !== 'Complete' && loaded) {
     await query(
       `INSERT INTO batch_upload.batch_upload_chunks (batch_upload_id, chunk_number, start_byte, end_byte, first_row_number,
@@ -320,6 +320,16 @@ describe('Serial', () => {
     expect(uploads()).toEqual([]);
     await setLedger(upload, 'Deleted');
     await nextActive('b');
+  });
+
+  it('a validation loads nothing, so that an older file is not refused after it', async () => {
+    await arrive('b', 2);
+    apply(SERIAL);
+    bench.start();
+    await end(await nextActive('b'), 'Complete', { mode: 'Validate' });
+    await arrive('a', 1);
+    await nextActive('a');
+    expect(statusOf().recentIgnored).toBeUndefined();
   });
 
   it('a file that was refused by a process which died before it reported so is named by the next one, once', async () => {
