@@ -1018,7 +1018,7 @@ export interface UploadSourceStatus {
    */
   lastListTime?: string;
   /**
-   * active is the number of BatchUploads of the source that have not ended. The field is there for concurrencyPolicy Serial and maxActiveUploads.
+   * active is the number of BatchUploads of the source that have not ended. The field is there for concurrencyPolicy Serial and maxActiveUploads, while the source is not suspended or refused.
    */
   active?: number;
   /**
@@ -1026,7 +1026,7 @@ export interface UploadSourceStatus {
    */
   waiting?: number;
   /**
-   * heldBy is the name of the BatchUpload that has failed and holds the files behind it, as the condition Degraded says.
+   * heldBy is the name of the BatchUpload that has failed and holds the files behind it, as the condition Degraded says. It is absent while the source is suspended or refused.
    */
   heldBy?: string;
   /**

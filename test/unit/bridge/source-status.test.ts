@@ -117,6 +117,40 @@ describe('what waits', () => {
   });
 });
 
+describe('what waits while the source does nothing', () => {
+  const serial = testSource('orders', { s3: { bucket: 'bucket', prefix: '' }, concurrencyPolicy: 'Serial' });
+  const build = (state: SourceState, status = {}) =>
+    buildSourceStatus({ source: { ...serial, status }, state, now: 0 });
+  const held = () => {
+    const { state, recorder } = setUp();
+    const why = { reason: 'FeedHeld', message: 'm' };
+    recorder.feed({ active: 1, waiting: 3, held: { ...why, by: 'orders-f' }, why });
+    return build(state);
+  };
+
+  it.each<[Partial<SourceState>, string]>([
+    [{ stopped: { reason: 'Suspended', message: 'Set it to false.' } }, 'Unknown Suspended'],
+    [{ refused: { reason: 'PatternInvalid', message: 'Set it to false.' } }, 'Unknown NotAccepted'],
+  ])('is not known: %o', (change, expected) => {
+    const status = build({ ...createSourceState(serial), ...change }, held());
+    expect(conditionsOf(() => status)).toMatchObject({ Waiting: expected, Degraded: 'False AsExpected' });
+    expect(status.conditions!.find(({ type }) => type === 'Waiting')!.message).toContain('Set it to false.');
+    expect(status.waiting).toBe(3);
+    expect(status).not.toHaveProperty('heldBy');
+    expect(status).not.toHaveProperty('active');
+
+    // The source goes on, and has not looked yet.
+    const next = build(createSourceState(serial), status);
+    expect(conditionsOf(() => next)).toMatchObject({ Waiting: 'Unknown Starting' });
+  });
+
+  it('is not said of a source without an order and a limit', () => {
+    const { state, build: buildOf } = setUp();
+    state.stopped = { reason: 'Suspended', message: 'm' };
+    expect(conditionsOf(buildOf)).not.toHaveProperty('Waiting');
+  });
+});
+
 describe('files that an earlier process has refused', () => {
   const entry = (key: string, time: number, reason = 'OutOfOrder') => ({ key, reason, message: 'm', time });
   const keys = (state: SourceState) => state.recentIgnored.map(({ key }) => key);
