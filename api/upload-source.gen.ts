@@ -13,11 +13,11 @@ export interface UploadSourceSpec {
    */
   concurrencyPolicy: 'Allow' | 'Serial';
   /**
-   * skipFailed says, for Serial, whether the next file is loaded although the BatchUpload of the file before has failed or was cancelled. The default is false.
+   * skipFailed says, for Serial, whether the next file is loaded although the BatchUpload of the file before has failed or was cancelled. A failed BatchUpload that is tried again afterwards starts at once, beside the file that is being loaded, and its older rows may replace newer ones: set suspend to true and wait until the other BatchUploads of the source have ended before you try it again. The default is false.
    */
   skipFailed: boolean;
   /**
-   * maxActiveUploads is the greatest number of BatchUploads of the source that have not ended. Further files wait, and the oldest is next. When absent, the number is not limited; with Serial it is 1.
+   * maxActiveUploads is the greatest number of BatchUploads of the source that have not ended. Further files wait, and the oldest is next. A failed BatchUpload that is tried again starts at once, also beyond this number. When absent, the number is not limited; with Serial it is 1.
    */
   maxActiveUploads?: number;
   /**
@@ -1018,7 +1018,7 @@ export interface UploadSourceStatus {
    */
   lastListTime?: string;
   /**
-   * active is the number of BatchUploads of the source that have not ended. The field is there for concurrencyPolicy Serial and maxActiveUploads.
+   * active is the number of BatchUploads of the source that have not ended. The field is there for concurrencyPolicy Serial and maxActiveUploads, while the source is not suspended or refused.
    */
   active?: number;
   /**
@@ -1026,7 +1026,7 @@ export interface UploadSourceStatus {
    */
   waiting?: number;
   /**
-   * heldBy is the name of the BatchUpload that has failed and holds the files behind it, as the condition Degraded says.
+   * heldBy is the name of the BatchUpload that has failed and holds the files behind it, as the condition Degraded says. It is absent while the source is suspended or refused.
    */
   heldBy?: string;
   /**

@@ -9,6 +9,9 @@
  * | Refused | none                    | a newer file was loaded before; the file is never loaded                      |
  * | Dropped | Waiting                 | the file was replaced, removed or excluded; it waits again if it comes again  |
  *
+ * A file that waits, or has its turn, belongs to its UploadSource as long as that exists. Afterwards the file is free, and
+ * waits under the next UploadSource that finds it. What was refused is refused for every UploadSource.
+ *
  * A turn is noted here before its resource is created. Of two bridges, also of one that was frozen for a while, both then
  * create the same resource, and none creates the resource of the next turn before the turn before has ended.
  */
@@ -17,26 +20,51 @@ import type { ArrivedObject, FilePosition, LedgerScope, WaitingFile } from '#led
 
 export type SourceScope = LedgerScope & { /** Name of the UploadSource. */ source: string };
 
+/** `sources`: the names of the UploadSources of the namespace that exist, the own one among them. */
+export type OwnersScope = SourceScope & { sources: readonly string[] };
+
 const ORDER = 'order_time, order_key COLLATE "C"';
 const ARRIVAL_ORDER = 'coalesce(a.order_time, a.last_modified), coalesce(a.order_key, a.key) COLLATE "C"';
 
-/** Notes files that have to wait. A file that is known already keeps its state, unless it was dropped. */
+/**
+ * Notes files that have to wait. A file that is known already keeps its state and its UploadSource, unless it was dropped
+ * or its UploadSource does not exist any more. The UploadSource that takes such a file may have another name for it: then
+ * the old row is dropped, so that the file does not wait twice when somebody makes the old UploadSource again.
+ */
 export async function addWaitingFiles(
   client: ClientBase,
-  { clusterId, namespace, source }: SourceScope,
+  { clusterId, namespace, source, sources }: OwnersScope,
   files: readonly WaitingFile[],
 ): Promise<void> {
   if (files.length === 0) return;
   await client.query(
-    `INSERT INTO batch_upload.batch_upload_waiting_files AS w
+    `WITH f AS (
+       SELECT * FROM jsonb_to_recordset($4::jsonb) AS f
+         (name text, schema_name text, bucket text, key text, version_id text, e_tag text, size bigint,
+          last_modified timestamptz, event_id text, event_time timestamptz, order_time timestamptz, order_key text)),
+     freed AS (
+       UPDATE batch_upload.batch_upload_waiting_files w
+       SET state = 'Dropped', reason = 'Replaced', message = $6, changed_at = now()
+       FROM f
+       WHERE w.cluster_id = $1 AND w.namespace = $2 AND w.bucket = f.bucket AND w.key = f.key
+         AND w.schema_name = f.schema_name AND w.version_id IS NOT DISTINCT FROM f.version_id
+         AND w.e_tag = f.e_tag AND w.size = f.size AND w.last_modified = f.last_modified AND w.name <> f.name
+         AND w.state IN ('Waiting', 'Taken') AND w.source <> ALL($5::text[]))
+     INSERT INTO batch_upload.batch_upload_waiting_files AS w
        (cluster_id, namespace, source, name, schema_name, bucket, key, version_id, e_tag, size, last_modified, event_id,
         event_time, order_time, order_key)
-     SELECT $1, $2, $3, f.* FROM jsonb_to_recordset($4::jsonb) AS f
-       (name text, schema_name text, bucket text, key text, version_id text, e_tag text, size bigint,
-        last_modified timestamptz, event_id text, event_time timestamptz, order_time timestamptz, order_key text)
+     SELECT $1, $2, $3, f.* FROM f
      ON CONFLICT (cluster_id, namespace, name) DO UPDATE
-       SET state = 'Waiting', reason = NULL, message = NULL, changed_at = now() WHERE w.state = 'Dropped'`,
-    [clusterId, namespace, source, JSON.stringify(files.map(toRecord))],
+       SET source = EXCLUDED.source, state = 'Waiting', reason = NULL, message = NULL, changed_at = now()
+       WHERE w.state = 'Dropped' OR (w.state IN ('Waiting', 'Taken') AND w.source <> ALL($5::text[]))`,
+    [
+      clusterId,
+      namespace,
+      source,
+      JSON.stringify(files.map(toRecord)),
+      sources,
+      `The UploadSource of this file was deleted, and the file waits under the UploadSource ${source}.`,
+    ],
   );
 }
 
@@ -61,16 +89,20 @@ function toRecord(file: WaitingFile) {
 /** A file that waits or has waited, or why it is never loaded. */
 export type WaitingState = { isRefused: false } | { isRefused: true; reason: string; message: string };
 
-/** @returns the states of those names that wait, have waited or were refused. */
+const IS_SETTLED = "state IN ('Done', 'Refused')";
+/** The parameter $3 has the UploadSources that exist. */
+const IS_KEPT = `(${IS_SETTLED} OR (state IN ('Waiting', 'Taken') AND source = ANY($3::text[])))`;
+
+/** @returns the states of those names that wait under an UploadSource that exists, have waited or were refused. */
 export async function findWaitingFiles(
   client: ClientBase,
-  { clusterId, namespace }: LedgerScope,
+  { clusterId, namespace, sources }: OwnersScope,
   names: readonly string[],
 ): Promise<Map<string, WaitingState>> {
   const { rows } = await client.query(
     `SELECT name, state, reason, message FROM batch_upload.batch_upload_waiting_files
-     WHERE cluster_id = $1 AND namespace = $2 AND name = ANY($3::text[]) AND state <> 'Dropped'`,
-    [clusterId, namespace, names],
+     WHERE cluster_id = $1 AND namespace = $2 AND name = ANY($4::text[]) AND ${IS_KEPT}`,
+    [clusterId, namespace, sources, names],
   );
   return new Map(
     rows.map(({ name, state, reason, message }): [string, WaitingState] => [
@@ -80,25 +112,32 @@ export async function findWaitingFiles(
   );
 }
 
-/** @returns for each object of a listing, in the order of `objects`, whether it waits, has waited or was refused. */
+/** What the ledger knows of an object: nothing changes it any more, or it waits and may still be dropped. */
+export type KnownState = 'Settled' | 'Waiting';
+
+/**
+ * @returns for each object of a listing, in the order of `objects`: `Settled` where it has waited or was refused,
+ * `Waiting` where it waits under an UploadSource that exists or has its turn, and null where it is new.
+ */
 export async function findWaitingObjects(
   client: ClientBase,
-  { clusterId, namespace }: LedgerScope,
+  { clusterId, namespace, sources }: OwnersScope,
   objects: readonly ArrivedObject[],
-): Promise<boolean[]> {
+): Promise<(KnownState | null)[]> {
   if (objects.length === 0) return [];
-  const { rows } = await client.query<{ waits: boolean }>(
-    `SELECT EXISTS (
-       SELECT FROM batch_upload.batch_upload_waiting_files
+  const { rows } = await client.query<{ settled: boolean | null }>(
+    `SELECT (
+       SELECT bool_or(${IS_SETTLED}) FROM batch_upload.batch_upload_waiting_files
        WHERE cluster_id = $1 AND namespace = $2 AND bucket = o.bucket AND key = o.key AND schema_name = o.schema_name
          AND e_tag = o.e_tag AND size = o.size AND last_modified = date_trunc('second', o.last_modified)
-         AND state <> 'Dropped') AS waits
-     FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[])
+         AND ${IS_KEPT}) AS settled
+     FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::timestamptz[])
        WITH ORDINALITY AS o (schema_name, bucket, key, e_tag, size, last_modified, position)
      ORDER BY o.position`,
     [
       clusterId,
       namespace,
+      sources,
       objects.map(({ schemaName }) => schemaName),
       objects.map(({ bucket }) => bucket),
       objects.map(({ key }) => key),
@@ -107,7 +146,7 @@ export async function findWaitingObjects(
       objects.map(({ lastModified }) => lastModified.toISOString()),
     ],
   );
-  return rows.map(({ waits }) => waits);
+  return rows.map(({ settled }) => (settled === null ? null : settled ? 'Settled' : 'Waiting'));
 }
 
 /** A file whose turn it is. */
@@ -126,6 +165,8 @@ export interface LastTurn {
 
 export interface WaitingLine {
   turns: Turn[];
+  /** The UploadSource's uploads for which pods can still load records, whether or not the resources exist. */
+  open: { name: string; key: string }[];
   /** The last turn that a file has had, also if it has ended. Null: no file has had a turn. */
   lastTurn: LastTurn | null;
   waiting: number;
@@ -154,13 +195,20 @@ export async function readWaitingLine(
      ORDER BY w.order_time, w.order_key COLLATE "C"`,
     [clusterId, namespace, source],
   );
+  const open = await client.query<{ name: string; key: string }>(
+    `SELECT a.name, a.key FROM batch_upload.batch_upload_arrivals a
+     WHERE a.cluster_id = $1 AND a.namespace = $2 AND a.source = $3 AND a.name IN (
+       SELECT u.name FROM batch_upload.batch_uploads u
+       WHERE u.cluster_id = $1 AND u.namespace = $2 AND u.status IN ('Planning', 'Queued', 'Processing'))`,
+    [clusterId, namespace, source],
+  );
   const counted = await client.query<{ waiting: number; since: Date | null }>(
     `SELECT count(*)::float8 AS waiting, min(changed_at) AS since FROM batch_upload.batch_upload_waiting_files
      WHERE cluster_id = $1 AND namespace = $2 AND source = $3 AND state = 'Waiting'`,
     [clusterId, namespace, source],
   );
   const turns = rows.map((row) => ({ ...toFile(row), isCreated: row['is_created'], isOpen: row['is_open'] }));
-  return { turns, lastTurn: last.rows[0] ?? null, ...counted.rows[0]! };
+  return { turns, open: open.rows, lastTurn: last.rows[0] ?? null, ...counted.rows[0]! };
 }
 
 function toFile(row: QueryResultRow): WaitingFile {
@@ -181,7 +229,7 @@ function toFile(row: QueryResultRow): WaitingFile {
 
 /**
  * Finds the last file, in the order of the UploadSource, of which anything was loaded: its upload is complete, or a chunk
- * of an upload that has not completed is. Null when nothing was loaded.
+ * of an upload that has not completed is. Null when nothing was loaded. A validation loads nothing.
  */
 export async function findNewestLoaded(
   client: ClientBase,
@@ -193,6 +241,7 @@ export async function findNewestLoaded(
      WHERE a.cluster_id = $1 AND a.namespace = $2 AND a.source = $3 AND EXISTS (
        SELECT FROM batch_upload.batch_uploads u
        WHERE u.cluster_id = a.cluster_id AND u.namespace = a.namespace AND u.name = a.name
+         AND u.request->>'mode' IS DISTINCT FROM 'Validate'
          AND (u.status = 'Complete' OR EXISTS (
            SELECT FROM batch_upload.batch_upload_chunks c
            WHERE c.batch_upload_id = u.id AND c.completed_at IS NOT NULL)))
@@ -251,6 +300,50 @@ export async function refuseOlderFiles(
        AND (${ORDER}) < ($4::timestamptz, $5::text COLLATE "C")
      RETURNING *`,
     [clusterId, namespace, source, loaded.time.toISOString(), loaded.key, reason, message],
+  );
+  return rows.map(toFile);
+}
+
+/** A file that was refused, and why. */
+export interface RefusedFile {
+  key: string;
+  reason: string;
+  message: string;
+  /** Wall clock of the database. */
+  at: Date;
+}
+
+/**
+ * Finds the files that the UploadSource has refused last. Called once for each start of an UploadSource.
+ * @param since the time when the UploadSource itself was made; null: all count.
+ * @returns the last file first.
+ */
+export async function findLastRefused(
+  client: ClientBase,
+  { clusterId, namespace, source }: SourceScope,
+  { since, limit }: { since: string | null; limit: number },
+): Promise<RefusedFile[]> {
+  const { rows } = await client.query<RefusedFile>(
+    `SELECT key, reason, message, changed_at AS at FROM batch_upload.batch_upload_waiting_files
+     WHERE cluster_id = $1 AND namespace = $2 AND source = $3 AND state = 'Refused'
+       AND changed_at >= coalesce($4::timestamptz, '-infinity')
+     ORDER BY changed_at DESC, name LIMIT $5`,
+    [clusterId, namespace, source, since, limit],
+  );
+  return rows;
+}
+
+/** @returns up to `limit` files that wait, in the order of their names, from the first name behind `after` on. */
+export async function findWaiting(
+  client: ClientBase,
+  { clusterId, namespace, source }: SourceScope,
+  { after, limit }: { after: string; limit: number },
+): Promise<WaitingFile[]> {
+  const { rows } = await client.query(
+    `SELECT * FROM batch_upload.batch_upload_waiting_files
+     WHERE cluster_id = $1 AND namespace = $2 AND source = $3 AND state = 'Waiting' AND name > $4
+     ORDER BY name LIMIT $5`,
+    [clusterId, namespace, source, after, limit],
   );
   return rows.map(toFile);
 }
@@ -324,16 +417,24 @@ export async function endTurns(
   );
 }
 
-/** Ends a turn without a BatchUpload: the file as it was noted is not to be loaded any more. */
-export async function dropTurn(
+export interface Drop {
+  name: string;
+  /** A file that is in another state by now stays. */
+  from: 'Waiting' | 'Taken';
+  reason: string;
+  message: string;
+}
+
+/** The file as it was noted is not to be loaded any more. Its turn, if it has it, ends without a BatchUpload. */
+export async function dropFile(
   client: ClientBase,
-  { clusterId, namespace }: LedgerScope,
-  { name, reason, message }: { name: string; reason: string; message: string },
+  { clusterId, namespace, source }: SourceScope,
+  { name, from, reason, message }: Drop,
 ): Promise<void> {
   await client.query(
     `UPDATE batch_upload.batch_upload_waiting_files
-     SET state = 'Dropped', reason = $4, message = $5, changed_at = now()
-     WHERE cluster_id = $1 AND namespace = $2 AND name = $3 AND state = 'Taken'`,
-    [clusterId, namespace, name, reason, message],
+     SET state = 'Dropped', reason = $6, message = $7, changed_at = now()
+     WHERE cluster_id = $1 AND namespace = $2 AND source = $3 AND name = $4 AND state = $5`,
+    [clusterId, namespace, source, name, from, reason, message],
   );
 }

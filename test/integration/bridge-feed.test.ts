@@ -71,19 +71,19 @@ const query = async (sql: string, values: unknown[] = []) =>
 type End = 'Complete' | 'Failed' | 'Cancelled';
 let clock = 0;
 
-async function setLedger({ metadata, spec }: BatchUpload, status: string): Promise<void> {
+async function setLedger({ metadata, spec }: BatchUpload, status: string, mode = 'Commit'): Promise<void> {
   await query(
     `INSERT INTO batch_upload.batch_uploads (id, cluster_id, namespace, name, source_type, filename, s3_bucket, s3_key,
        request, schema, schema_hash, status)
-     VALUES ($1, 'cluster', $2, $3, 'S3Event', 'f', $4, $5, '{"mode":"Commit"}', '{}', 'h', $6)
+     VALUES ($1, 'cluster', $2, $3, 'S3Event', 'f', $4, $5, $7, '{}', 'h', $6)
      ON CONFLICT (id) DO UPDATE SET status = $6`,
-    [metadata.uid, NAMESPACE, metadata.name, bucket, spec.source.s3.key, status],
+    [metadata.uid, NAMESPACE, metadata.name, bucket, spec.source.s3.key, status, JSON.stringify({ mode })],
   );
 }
 
 /** Ends an upload as the operator does: first in the ledger, then in the status. */
-async function end(upload: BatchUpload, as: End, { loaded = true } = {}): Promise<void> {
-  await setLedger(upload, as === 'Complete' ? 'Complete' : 'Failed');
+async function end(upload: BatchUpload, as: End, { loaded = true, mode = 'Commit' } = {}): Promise<void> {
+  await setLedger(upload, as === 'Complete' ? 'Complete' : 'Failed', mode);
   if (as !== 'Complete' && loaded) {
     await query(
       `INSERT INTO batch_upload.batch_upload_chunks (batch_upload_id, chunk_number, start_byte, end_byte, first_row_number,
@@ -287,6 +287,74 @@ describe('Serial', () => {
     await nextActive('b');
   });
 
+  it('an upload that is deleted while it is tried again has its successor when the ledger has closed it', async () => {
+    await arrive('a', 1);
+    await arrive('b', 2);
+    apply(SERIAL);
+    bench.start();
+    const upload = await nextActive('a');
+    await end(upload, 'Failed', { loaded: false });
+    await eventually('held', () => statusOf().heldBy !== undefined);
+    await setLedger(upload, 'Processing');
+    setStatus(upload, { phase: 'Processing', conditions: [] });
+    await eventually('loads', () => statusOf().heldBy === undefined && statusOf().active === 1);
+    bench.api.remove('batchuploads', NAMESPACE, upload.metadata.name);
+    await eventually('says so', () => condition('Waiting')?.message.includes('It was deleted') ?? false);
+    expect(uploads()).toEqual([]);
+    await setLedger(upload, 'Deleted');
+    await nextActive('b');
+  });
+
+  it('an upload of the time before Serial that is deleted while pods load it counts until the ledger has closed it', async () => {
+    await arrive('a', 1);
+    apply({ settleSeconds: 0 });
+    bench.start();
+    const upload = await nextActive('a');
+    await eventually('recorded', () => statusOf().created === 1);
+    await setLedger(upload, 'Processing');
+    apply(SERIAL);
+    await arrive('b', 2);
+    await eventually('waits', () => statusOf().waiting === 1);
+    bench.api.remove('batchuploads', NAMESPACE, upload.metadata.name);
+    await eventually('says so', () => condition('Waiting')?.message.includes('It was deleted') ?? false);
+    expect(uploads()).toEqual([]);
+    await setLedger(upload, 'Deleted');
+    await nextActive('b');
+  });
+
+  it('a validation loads nothing, so that an older file is not refused after it', async () => {
+    await arrive('b', 2);
+    apply(SERIAL);
+    bench.start();
+    await end(await nextActive('b'), 'Complete', { mode: 'Validate' });
+    await arrive('a', 1);
+    await nextActive('a');
+    expect(statusOf().recentIgnored).toBeUndefined();
+  });
+
+  it('a file that was refused by a process which died before it reported so is named by the next one, once', async () => {
+    await arrive('b', 2);
+    apply(SERIAL);
+    const first = bench.start();
+    await end(await nextActive('b'), 'Complete');
+    await arrive('a', 1);
+    await eventually('refused', () => statusOf().recentIgnored?.[0]?.reason === 'OutOfOrder');
+    await first.stop();
+    const { recentIgnored, ...rest } = statusOf();
+    const { time: _, ...refused } = recentIgnored![0]!;
+    const source = bench.api.get('uploadsources', NAMESPACE, 'orders')!;
+    bench.api.put('uploadsources', { ...source, status: { ...rest, ignored: 0 } });
+    bench.events.length = 0;
+    const second = bench.start();
+    await eventually('named', () => statusOf().recentIgnored?.[0]?.key === 'in/a');
+    expect(statusOf()).toMatchObject({ ignored: 1, recentIgnored: [refused] });
+    expect(bench.events).toMatchObject([{ name: 'orders', reason: 'OutOfOrder' }]);
+    await second.stop();
+    bench.start();
+    await settle();
+    expect(statusOf()).toMatchObject({ ignored: 1, recentIgnored: [refused] });
+  });
+
   it('a suspended upload holds the feed, and the status says how it goes on', async () => {
     await arrive('a', 1);
     await arrive('b', 2);
@@ -316,6 +384,52 @@ describe('Serial', () => {
     allow();
     await completeInOrder(['a', 'b']);
     await eventually('well', () => condition('Degraded')?.status === 'False');
+  });
+});
+
+describe('another source', () => {
+  const LONG = 'orders-of-the-suppliers-in-the-';
+
+  // The names of uploads have the first 30 characters of the source's name.
+  it.each([
+    ['of another name', 'orders', 'prices'],
+    ['whose uploads have the same names', `${LONG}north`, `${LONG}south`],
+  ])('%s leaves waiting files to the first one, and takes them when that is deleted', async (_, first, second) => {
+    for (const [at, file] of ['a', 'b', 'c'].entries()) await arrive(file, at);
+    apply(SERIAL, first);
+    const bridge = bench.start();
+    await end(await nextActive('a'), 'Failed');
+    await eventually('held', () => statusOf(first).waiting === 2 && statusOf(first).heldBy !== undefined);
+    apply(SERIAL, second);
+    await eventually('listed', () => statusOf(second).lastListTime !== undefined);
+    await settle();
+    expect(uploads()).toHaveLength(1);
+    expect(statusOf(second)).toMatchObject({ waiting: 0, created: 0 });
+    bench.api.remove('uploadsources', NAMESPACE, first);
+    await completeInOrder(['b', 'c']);
+    await eventually('all are created', () => statusOf(second).created === 2 && statusOf(second).waiting === 0);
+    // The first source is made again, and finds nothing that is left to do.
+    await bridge.stop();
+    bench.api.remove('uploadsources', NAMESPACE, second);
+    apply({ ...SERIAL, skipFailed: true }, first);
+    bench.start();
+    await eventually('listed', () => statusOf(first).lastListTime !== undefined && statusOf(first).waiting === 0);
+    await settle();
+    expect(uploads()).toHaveLength(3);
+  });
+
+  it('takes a part of the prefix, though the first source is held', async () => {
+    for (const [at, file] of ['1/a', '1/b', '2/c', '2/d'].entries()) await arrive(file, at);
+    apply(SERIAL);
+    bench.start();
+    await end(await nextActive('1/a'), 'Failed');
+    await eventually('held', () => statusOf().waiting === 3 && statusOf().heldBy !== undefined);
+    apply({ ...SERIAL, s3: { bucket, prefix: 'in/1/' } });
+    apply({ ...SERIAL, s3: { bucket, prefix: 'in/2/' } }, 'prices');
+    await completeInOrder(['2/c', '2/d']);
+    await eventually('one waits', () => statusOf().waiting === 1);
+    expect(statusOf().recentIgnored).toMatchObject([{ reason: 'OtherPrefix' }, { reason: 'OtherPrefix' }]);
+    expect(find('1/b')).toBeUndefined();
   });
 });
 
@@ -382,6 +496,34 @@ describe('history limits', () => {
     await arrive('f9', 9);
     await eventually('another list', () => find('f9') !== undefined);
     expect(kept().toSorted()).toEqual(['by-hand', 'f4', 'f6', 'f7', 'f9'].toSorted());
+  });
+
+  it('uploads that somebody has applied neither count nor keep the others from being deleted', async () => {
+    const files = ['a', 'b', 'c'];
+    for (const [at, file] of files.entries()) await arrive(file, at);
+    apply({});
+    bench.start();
+    await eventually('all', () => uploads().length === 3 && statusOf().created === 3);
+    const own = files.map((file) => find(file)!);
+    const [upload] = own;
+    // The first hundred have ended before the others, and the last one after them.
+    const byHand = Array.from({ length: 101 }, (_, at) => `by-hand-${at}`);
+    for (const [at, name] of byHand.entries()) {
+      const completionTime = new Date((FIRST + (at === 100 ? 1e6 : at - 1e6)) * 1000).toISOString();
+      const complete = { type: 'Complete', status: 'True', reason: 'Completed', message: 'm' };
+      bench.api.put('batchuploads', {
+        ...upload!,
+        metadata: { ...upload!.metadata, name, uid: name, resourceVersion: '1' },
+        status: { phase: 'Complete', completionTime, conditions: [complete] },
+      });
+    }
+    for (const each of own) await end(each, 'Complete');
+    apply({ successfulUploadsHistoryLimit: 1 });
+    const kept = () => own.filter(({ metadata }) => bench.api.get('batchuploads', NAMESPACE, metadata.name));
+    await eventually('deleted', () => kept().length < 3);
+    await settle();
+    expect(kept().map(fileOf)).toEqual(['c']);
+    expect(uploads()).toHaveLength(102);
   });
 
   it('a failed upload that holds the feed stays until it is released', async () => {

@@ -1,6 +1,6 @@
 /** Each object that arrives becomes exactly one upload: real PostgreSQL, real storage, lists instead of events. */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { UploadSourceStatus } from '#api/upload-source.gen.ts';
 import { Fault } from '#common/faults.ts';
@@ -152,6 +152,28 @@ describe.each([false, true])('a bucket with versions: %s', (versioned) => {
     await bench.put(bucket, 'in/a.csv', 'k,v\n1,a\n2,b\n');
     await eventually('the other upload', () => uploads().length === 2);
     expect(new Set(uploads().map(({ spec }) => spec.source.s3.eTag)).size).toBe(2);
+  });
+
+  it('a file that was deleted or overwritten while it waited is not loaded', async () => {
+    const bucket = await newBucket({ versioned });
+    await bench.put(bucket, 'a.csv');
+    bench.api.put('uploadsources', testSource('orders', { s3: { bucket, prefix: '' }, maxActiveUploads: 1, ...POLL }));
+    bench.start();
+    await eventually('the first', () => uploads().length === 1);
+    await bench.put(bucket, 'b.csv');
+    await bench.put(bucket, 'c.csv');
+    await eventually('two wait', () => statusOf('orders').waiting === 2);
+    await bench.s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'b.csv' }));
+    await bench.put(bucket, 'c.csv', 'k,v\n1,corrected\n');
+    await eventually('three wait', () => statusOf('orders').waiting === 3);
+    const complete = { type: 'Complete', status: 'True', reason: 'Completed', message: 'm' };
+    bench.api.put('batchuploads', { ...uploads()[0]!, status: { conditions: [complete] } });
+    await eventually('the next', () => uploads().length === 2 && statusOf('orders').waiting === 0);
+    const { Contents = [] } = await bench.s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: 'c.csv' }));
+    const { key, eTag } = uploads()[1]!.spec.source.s3;
+    expect({ key, eTag: `"${eTag}"` }).toEqual({ key: 'c.csv', eTag: Contents[0]!.ETag });
+    const ignored = statusOf('orders').recentIgnored!.map(({ key: file, reason }) => `${file} ${reason}`);
+    expect(ignored.sort()).toEqual(['b.csv ObjectNotFound', 'c.csv Replaced']);
   });
 
   it('an event and a list of the same object give the same upload; an event given three times too', async () => {

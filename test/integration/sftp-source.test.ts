@@ -1,12 +1,15 @@
 /** An SFTP source from the remote folder to the notice, with a real OpenSSH server and a real S3 server. */
 import { createHash, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { appendFile, chmod, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CreateBucketCommand, GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { FilePosition } from '#ledger/types.ts';
 import type { Outcome } from '#operator/bridge/model/types.ts';
 import type { AfterFetch } from '#operator/bridge/sftp/after-fetch.ts';
 import { startToxiproxy } from '#support/network/toxiproxy.ts';
+import { eventually } from '#support/process/eventually.ts';
 import {
   type RecordingSource,
   type RecordingSourceOptions,
@@ -257,6 +260,25 @@ describe('who is asked whether it is to be an upload', () => {
     while ((await readdir(folder)).length > 0) await source.moreLooks(1);
     expect(fetched(source)).toBe(1);
   });
+});
+
+it('a file that is replaced before it was fetched: what comes first is not known until the next look', async () => {
+  await put('a.csv');
+  let find: (() => FilePosition | null) | null | undefined;
+  await using source = start({
+    intervalSeconds: 3600,
+    onUnhandled: (next) => {
+      find = next;
+    },
+    // The file is replaced after the look has seen it, by one that is older than the files behind it.
+    refuse: ({ name }) => {
+      writeFileSync(join(folder, name), 'id\n1\n2\n');
+      return null;
+    },
+  });
+  await eventually('changed', () => source.log.some(({ message }) => message.startsWith('remote file changed')));
+  await eventually('the look has ended, and the file is forgotten', () => source.looks === 1 && find === null);
+  expect(source.admitted).toEqual([]);
 });
 
 describe('what goes wrong', () => {

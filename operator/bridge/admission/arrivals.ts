@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { databaseSecretName } from '#api/names.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
+import type { Reflector } from '#kube/types.ts';
 import { type DueObject, findDueObjects, markAfterSuccess } from '#ledger/arrivals/after-success.ts';
 import {
   type ArrivalCount,
@@ -16,6 +17,7 @@ import { rejectEvent } from '#ledger/arrivals/reject-event.ts';
 import {
   findWaitingFiles,
   findWaitingObjects,
+  type KnownState,
   type SourceScope,
   type WaitingState,
 } from '#ledger/arrivals/waiting-files.ts';
@@ -39,12 +41,12 @@ export interface NewArrival {
 export interface Arrivals {
   /** The names that uploads of arrived objects have or had. */
   known(names: readonly string[]): Promise<Set<string>>;
-  /** The names of those files that wait for their turn, have waited or were refused. */
+  /** The names of those files that wait for their turn under a source that exists, have waited or were refused. */
   waiting(names: readonly string[]): Promise<Map<string, WaitingState>>;
   /** The keys of which any version became an upload. */
   knownKeys(keys: readonly string[]): Promise<Set<string>>;
-  /** One flag per object: did the object arrive before, for this schema, or does it wait, or was it refused? */
-  listed(objects: readonly (ListedObject & { schemaName: string })[]): Promise<boolean[]>;
+  /** One state per object: did the object arrive before, for this schema, or does it wait, or was it refused? */
+  listed(objects: readonly (ListedObject & { schemaName: string })[]): Promise<(KnownState | null)[]>;
   /** One flag per object: did a newer version of the object arrive before? */
   outdated(objects: readonly { key: string; version: ObjectVersion }[]): Promise<boolean[]>;
   /** False when the arrival was recorded before. */
@@ -61,16 +63,20 @@ export interface Arrivals {
 export interface ArrivalsDeps {
   databases: Pick<Databases, 'open'>;
   clusterId: string;
+  /** All UploadSources: a file that waits under one that does not exist any more is free for others. */
+  sources: Pick<Reflector<UploadSource>, 'values'>;
 }
 
 /** The ledger in which the uploads of a source are noted. */
 export interface SourceLedger {
   scope: SourceScope;
+  /** The names of the UploadSources that exist in the namespace at the moment, the own one among them. */
+  sources(): string[];
   run<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T>;
 }
 
 export function createSourceLedger(
-  { databases, clusterId }: ArrivalsDeps,
+  { databases, clusterId, sources }: ArrivalsDeps,
   { metadata, spec }: UploadSource,
 ): SourceLedger {
   const { namespace, name } = metadata;
@@ -80,6 +86,12 @@ export function createSourceLedger(
   };
   return {
     scope: { clusterId, namespace, source: name },
+    sources() {
+      const others = [...sources.values()].filter(
+        ({ metadata: other }) => other.namespace === namespace && other.deletionTimestamp === undefined,
+      );
+      return [name, ...others.map(({ metadata: other }) => other.name)];
+    },
     async run(work) {
       const database = await openLedger(databases, secret);
       return database.run(work);
@@ -87,14 +99,14 @@ export function createSourceLedger(
   };
 }
 
-export function createArrivals({ scope, run }: SourceLedger, uploadSource: UploadSource): Arrivals {
+export function createArrivals({ scope, sources, run }: SourceLedger, uploadSource: UploadSource): Arrivals {
   const { metadata, spec } = uploadSource;
   const { source } = scope;
   const { bucket } = spec.s3;
   const afterSuccess = toAfterSuccess(spec.afterSuccess);
   return {
     known: (names) => run((client) => findArrivedNames(client, scope, names)),
-    waiting: (names) => run((client) => findWaitingFiles(client, scope, names)),
+    waiting: (names) => run((client) => findWaitingFiles(client, { ...scope, sources: sources() }, names)),
     knownKeys: (keys) => run((client) => findArrivedKeys(client, { ...scope, bucket }, keys)),
     async listed(objects) {
       const asked = objects.map((object) => ({ ...object, bucket, lastModified: new Date(object.lastModified) }));
@@ -102,11 +114,11 @@ export function createArrivals({ scope, run }: SourceLedger, uploadSource: Uploa
         const names = await findArrivedObjects(client, scope, asked);
         const waits = await findWaitingObjects(
           client,
-          scope,
+          { ...scope, sources: sources() },
           asked.filter((_, at) => names[at] === null),
         );
         const next = waits.values();
-        return names.map((name) => name !== null || next.next().value!);
+        return names.map((name) => (name === null ? next.next().value! : 'Settled'));
       });
     },
     outdated(objects) {

@@ -83,7 +83,7 @@ function describeHolder({ namespace, waiting }: FeedView, by: string, holder: So
   const what = isCancelled ? 'was cancelled' : `has failed${holder?.reason ? ` (${holder.reason})` : ''}`;
   const behind = waiting === 0 ? 'no file waits behind it yet' : `${files(waiting)} behind it`;
   const retry = `To try it again: kubectl patch batchupload ${by} -n ${namespace} --type merge -p '{"spec":{"retryGeneration":${(holder?.retryGeneration ?? 0) + 1}}}'. `;
-  return `The BatchUpload ${by} of ${holder?.key ?? 'a file'} ${what}, and ${behind}, since concurrencyPolicy is Serial. Why it ended: kubectl describe batchupload ${by} -n ${namespace}. ${isCancelled ? '' : retry}To go on without this file: kubectl delete batchupload ${by} -n ${namespace}. To go on after every failure: set spec.skipFailed to true.`;
+  return `The BatchUpload ${by} of ${holder?.key ?? 'a file'} ${what}, and ${behind}, since concurrencyPolicy is Serial. Why it ended: kubectl describe batchupload ${by} -n ${namespace}. ${isCancelled ? '' : retry}To go on without this file: kubectl delete batchupload ${by} -n ${namespace}. To go on after every failure: set spec.skipFailed to true; a failed BatchUpload that is tried again later then runs beside the file that is being loaded.`;
 }
 
 function describeUnhandled(waiting: number, unhandled: FilePosition | 'Unknown'): string {

@@ -11,7 +11,7 @@ import { toNewArrival } from './waiting-line.ts';
 export interface PrepareTurnDeps {
   source: UploadSource;
   objectRules: ObjectRules;
-  /** Null when the object does not exist. @throws Fault */
+  /** Finds the latest version where `versionId` is null. Null when the object does not exist. @throws Fault */
   head(place: { key: string; versionId: string | null }, signal: AbortSignal): Promise<ObjectVersion | null>;
 }
 
@@ -49,7 +49,8 @@ export async function prepareTurn(
     const message = `While the file waited, spec.schemas has changed: the file is loaded with the RecordSchema ${schemaName}.`;
     return drop({ reason: 'Replaced', message }, { ...file, name, schemaName });
   }
-  const present = await head({ key, versionId: version.versionId }, signal);
+  // In a bucket with versions the one that was noted may still be there, behind a newer one or a delete marker.
+  const present = await head({ key, versionId: null }, signal);
   if (present === null) {
     const message = 'The object was deleted while it waited. Put it into the bucket again to load it.';
     return drop({ reason: 'ObjectNotFound', message });

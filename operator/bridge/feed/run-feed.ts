@@ -58,6 +58,8 @@ const BACKOFF = { baseMs: 2_000, maxMs: 60_000 };
 const UNLIMITED_TICK_MS = 600_000;
 /** Files that have their turn in one step, and uploads that are deleted in one step. */
 const BATCH = 100;
+/** Uploads that are looked up in the ledger together. */
+const LOOKUP = 1_000;
 const CONCURRENCY = 8;
 const CALL_MS = 15_000;
 /** After this time without a first list of the uploads the source says so. */
@@ -77,6 +79,7 @@ export function createFeed(deps: FeedDeps): Feed {
     async run(signal) {
       const startedAt = clock.monotonic();
       let failures = 0;
+      let isBegun = false;
       while (!signal.aborted) {
         awake = new AbortController();
         const either = AbortSignal.any([signal, awake.signal]);
@@ -84,6 +87,8 @@ export function createFeed(deps: FeedDeps): Feed {
         try {
           // The first list of the watch wakes the feed.
           const isListed = uploads === null || uploads.hasSynced;
+          if (!isBegun) await dropLeftOut(deps, signal);
+          isBegun = true;
           if (isListed) await advance(deps, signal);
           if (isListed) recorder.problem('feed', null);
           else if (clock.monotonic() - startedAt > LIST_PATIENCE_MS) recorder.problem('feed', NOT_LISTED);
@@ -98,6 +103,26 @@ export function createFeed(deps: FeedDeps): Feed {
       }
     },
   };
+}
+
+/**
+ * Drops the waiting files that the spec leaves out by now: another source may have to take them, and their turn may be far
+ * away. A file of an SFTP source stays until its turn, since no other source can take it, and it does not come again.
+ * @throws Fault, KubeError
+ */
+async function dropLeftOut({ source, objectRules, files, recorder }: FeedDeps, signal: AbortSignal): Promise<void> {
+  if (source.spec.sftp) return;
+  for (let page = await files.waiting(''); page.length > 0; page = await files.waiting(page.at(-1)!.name)) {
+    for (const { name, bucket, key, size } of page) {
+      signal.throwIfAborted();
+      const judgement = objectRules.judge({ bucket, key });
+      const refusal = judgement.accepted ? objectRules.judgeSize(size) : judgement;
+      if (refusal === null) continue;
+      const { reason, message } = refusal;
+      await files.drop({ name, from: 'Waiting', reason, message });
+      recorder.ignored(key, { reason, message });
+    }
+  }
 }
 
 /** Takes steps until no file can have its turn, then deletes what is beyond the history limits. @throws Fault, KubeError */
@@ -152,13 +177,14 @@ interface Observed extends Pick<WaitingLine, 'lastTurn'> {
 
 /**
  * Looks at the source's uploads, and notes in the ledger which turns have ended. The upload of the last turn is known even
- * if the watch is behind: another bridge may have given that turn, and may have noted its end.
+ * if the watch is behind: another bridge may have given that turn, and may have noted its end. An upload without a resource
+ * has not ended while it is open in the ledger. Its turn may have ended long ago, where it was tried again since.
  */
 async function observe(deps: FeedDeps, signal: AbortSignal): Promise<Observed> {
   const { uploads, files, rules } = deps;
   const active = new Map<string, ActiveUpload>();
   const endedTurns: string[] = [];
-  const { turns, lastTurn } = await files.read();
+  const { turns, open, lastTurn } = await files.read();
   await inParallel(turns, async (turn) => {
     const state = turn.isCreated ? await observeTurn(deps, turn, signal) : await startTurn(deps, turn, signal);
     if (state === 'Ended') endedTurns.push(turn.name);
@@ -166,10 +192,15 @@ async function observe(deps: FeedDeps, signal: AbortSignal): Promise<Observed> {
   });
   await files.end(endedTurns);
   const known = uploads?.all() ?? [];
-  if (rules.serial && lastTurn !== null && !active.has(lastTurn.name) && !uploads?.get(lastTurn.name)) {
-    const last = await findUpload(deps, lastTurn.name, signal);
-    if (last !== undefined) known.push(describeUpload(last));
-  }
+  const openKeys = new Map(uploads === null ? [] : open.map(({ name, key }) => [name, key]));
+  const asked = new Set([...(rules.serial && lastTurn !== null ? [lastTurn.name] : []), ...openKeys.keys()]);
+  const unseen = [...asked].filter((name) => !active.has(name) && !uploads?.get(name));
+  await inParallel(unseen, async (name) => {
+    const key = openKeys.get(name);
+    const found = await findUpload(deps, name, signal);
+    if (found !== undefined) known.push(describeUpload(found));
+    else if (key !== undefined) active.set(name, { name, key, state: 'Ending' });
+  });
   for (const upload of known) if (!hasEnded(upload)) active.set(upload.name, upload);
   return { active: [...active.values()], ended: known.filter(hasEnded), lastTurn };
 }
@@ -208,7 +239,7 @@ async function startTurn(
     // A bridge that ended before it recorded the arrival may have created the upload of what the file was then.
     if (turn.kind === 'Drop' && (await findUpload(deps, name, signal)) === undefined) {
       if (turn.instead) await files.add([turn.instead]);
-      await files.drop({ name, ...turn.why });
+      await files.drop({ name, from: 'Taken', ...turn.why });
       recorder.end(name, waiting, { kind: 'Ignored', ...turn.why });
       return 'Dropped';
     }
@@ -243,13 +274,24 @@ async function deleteExpired(deps: FeedDeps, signal: AbortSignal): Promise<void>
   if (!isBeyond) return;
   const loaded = rules.serial ? await files.newestLoaded() : null;
   const holding = new Set(await findFailedLast(deps, { ended, loaded }));
-  const expired = chooseExpired(candidates, { limits: rules.keep, holding }).slice(0, BATCH);
-  // An upload whose arrival is not recorded would be created again.
-  const own = await files.ownUploads(expired.map(({ name }) => name));
-  await inParallel(
-    expired.filter(({ name }) => own.has(name)),
-    (upload) => deleteUpload(deps, upload, signal),
+  // An upload whose arrival is not recorded would be created again, and one that somebody has applied is not counted.
+  const own = await findOwn(
+    deps,
+    ended.map(({ name }) => name),
   );
+  const expired = chooseExpired(
+    candidates.filter(({ name }) => own.has(name)),
+    { limits: rules.keep, holding },
+  );
+  await inParallel(expired.slice(0, BATCH), (upload) => deleteUpload(deps, upload, signal));
+}
+
+async function findOwn({ files }: FeedDeps, names: readonly string[]): Promise<Set<string>> {
+  let own = new Set<string>();
+  for (let at = 0; at < names.length; at += LOOKUP) {
+    own = own.union(await files.ownUploads(names.slice(at, at + LOOKUP)));
+  }
+  return own;
 }
 
 /** Deletes the upload as it was seen: one that was changed since, by a retry for example, stays. */

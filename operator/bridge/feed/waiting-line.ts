@@ -3,11 +3,15 @@ import type { IgnoredReason } from '#api/upload-source-conditions.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import {
   addWaitingFiles,
-  dropTurn,
+  type Drop,
+  dropFile,
   endTurns,
+  findLastRefused,
   findNewestLoaded,
   findUploadsAtTheEnd,
   findUploadsOfSource,
+  findWaiting,
+  type RefusedFile,
   readWaitingLine,
   refuseOlderFiles,
   type TakeOptions,
@@ -24,6 +28,8 @@ export type { Turn, WaitingLine } from '#ledger/arrivals/waiting-files.ts';
 export interface WaitingFiles {
   add(files: readonly NewArrival[]): Promise<void>;
   read(): Promise<WaitingLine>;
+  /** Some of the files that wait, in the order of their names, from behind `after` on; none behind the last one. */
+  waiting(after: string): Promise<WaitingFile[]>;
   /** The last file in the order of which anything was loaded; null when nothing was. */
   newestLoaded(): Promise<FilePosition | null>;
   /** Refuses the waiting files that are older than `loaded`. @returns the refused files with the message for people. */
@@ -32,24 +38,30 @@ export interface WaitingFiles {
   atTheEnd(names: readonly string[], loaded: FilePosition | null): Promise<string[]>;
   take(options: TakeOptions): Promise<WaitingFile[]>;
   end(names: readonly string[]): Promise<void>;
-  drop(turn: { name: string; reason: IgnoredReason; message: string }): Promise<void>;
+  drop(file: Drop & { reason: IgnoredReason }): Promise<void>;
+  /** The files that were refused last since the source was made, the last one first. */
+  lastRefused(limit: number): Promise<RefusedFile[]>;
   /** Those of the uploads that the ledger knows as uploads of this source. */
   ownUploads(names: readonly string[]): Promise<Set<string>>;
 }
 
 export const OUT_OF_ORDER = 'OutOfOrder' satisfies IgnoredReason;
 
-export function createWaitingFiles({ scope, run }: SourceLedger, source: UploadSource): WaitingFiles {
+/** Waiting files that are read together. */
+const PAGE = 1_000;
+
+export function createWaitingFiles({ scope, sources, run }: SourceLedger, source: UploadSource): WaitingFiles {
   return {
     add: (files) =>
       run((client) =>
         addWaitingFiles(
           client,
-          scope,
+          { ...scope, sources: sources() },
           files.map((file) => toWaitingFile(source, file)),
         ),
       ),
     read: () => run((client) => readWaitingLine(client, scope)),
+    waiting: (after) => run((client) => findWaiting(client, scope, { after, limit: PAGE })),
     newestLoaded: () => run((client) => findNewestLoaded(client, scope)),
     async refuseOlder(loaded) {
       const message = describeOutOfOrder(loaded);
@@ -59,7 +71,11 @@ export function createWaitingFiles({ scope, run }: SourceLedger, source: UploadS
     atTheEnd: (names, loaded) => run((client) => findUploadsAtTheEnd(client, scope, { names, loaded })),
     take: (options) => run((client) => takeTurns(client, scope, options)),
     end: (names) => run((client) => endTurns(client, scope, names)),
-    drop: (turn) => run((client) => dropTurn(client, scope, turn)),
+    drop: (file) => run((client) => dropFile(client, scope, file)),
+    lastRefused(limit) {
+      const since = source.metadata.creationTimestamp ?? null;
+      return run((client) => findLastRefused(client, scope, { since, limit }));
+    },
     ownUploads: (names) => run((client) => findUploadsOfSource(client, scope, names)),
   };
 }

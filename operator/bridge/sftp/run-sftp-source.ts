@@ -84,7 +84,7 @@ export async function runSftpSource(options: SftpSourceOptions, signal: AbortSig
  * | a file of the folder | state | next |
  * |---|---|---|
  * | stable | in `#candidates` and `#queue` | done in `#watch`, when it was handed on or ignored |
- * | changed or missing | in neither | the next look finds the new version |
+ * | changed or missing | in neither; the folder is not known | the next look finds the new version |
  */
 class SftpSource {
   readonly #options: SftpSourceOptions;
@@ -101,6 +101,8 @@ class SftpSource {
   readonly #candidates = new Map<string, Candidate>();
   /** The files of the last look that are not stable yet; null while the folder is not known. */
   #unstable: readonly RemoteFileInfo[] | null = null;
+  /** Did a file turn out to be another one since the present look began? Then this look may not have seen the new one. */
+  #hasChanged = false;
 
   constructor(options: SftpSourceOptions, signal: AbortSignal) {
     const { namespace, name, server, uploadPrefix, clock = systemClock, random } = options;
@@ -154,7 +156,10 @@ class SftpSource {
       isIdle: () => this.#queue.active === 0 && this.#queue.depth === 0,
       selectKnown: (files) => this.#selectKnown(files),
       onFile: (file) => this.#add(file),
-      onLookStart: () => this.#setUnstable(null),
+      onLookStart: () => {
+        this.#hasChanged = false;
+        this.#setUnstable(null);
+      },
       onLook: (present, at, unstable) => this.#endLook(present, at, unstable),
       onUnusable: (name, message) => status.ignored(joinPath(directory, name), SFTP_REASONS.nameNotSupported, message),
       onFailing: ({ reason, message }) => {
@@ -226,7 +231,7 @@ class SftpSource {
     let oldest = at;
     for (const { file, handedOn } of this.#candidates.values()) if (!handedOn) oldest = Math.min(oldest, file.since);
     status.lag(Math.max(0, (at - oldest) / 1000));
-    this.#setUnstable(unstable);
+    this.#setUnstable(this.#hasChanged ? null : unstable);
   }
 
   async #process(name: string): Promise<ProcessResult> {
@@ -236,6 +241,11 @@ class SftpSource {
       const result = await handOnFile(this.#handOnDeps, candidate, this.#signal);
       if (result === 'Later') return { requeueAfterMs: LATER_MS };
       if (result === 'Done') this.#watch.done(candidate.file);
+      // What took the file's place may be older than files that wait, and no look has seen it yet.
+      if (result === 'Changed') {
+        this.#hasChanged = true;
+        this.#unstable = null;
+      }
       this.#forget(candidate);
       return undefined;
     } catch (error) {

@@ -85,7 +85,7 @@ async function handlePage(
   if (seen.isUnchanged(page, objects)) return null;
   const { bucket } = source.spec.s3;
   const accepted: (ListedObject & { schemaName: string })[] = [];
-  // A page on which every object is handled is skipped by later passes until it changes.
+  // A page on which every object is handled for good is skipped by later passes until it changes.
   let allHandled = true;
   let unhandled: FilePosition | null = null;
   const isLater = (notice: ObjectNotice, { lastModified }: { lastModified: number }) => {
@@ -102,8 +102,10 @@ async function handlePage(
   }
   const known = accepted.length > 0 ? await arrivals.listed(accepted) : [];
   signal.throwIfAborted();
+  // A waiting file may be dropped, or its source may be deleted: a later pass has to find it again then.
+  if (known.includes('Waiting')) allHandled = false;
   const fresh: ObjectNotice[] = [];
-  for (const object of accepted.filter((_, at) => !known[at])) {
+  for (const object of accepted.filter((_, at) => known[at] === null)) {
     if (seen.isKnown(object)) continue;
     const notice = toNotice(bucket, object);
     const waitMs = quietPeriodLeftMs(source, object.lastModified, clock.now());
@@ -116,10 +118,11 @@ async function handlePage(
   const outcomes = fresh.length > 0 ? await deps.admit(fresh, signal) : [];
   for (const [at, outcome] of outcomes.entries()) {
     if (outcome.kind === 'Later') isLater(fresh[at]!, toListed(fresh[at]!));
+    else if (outcome.kind === 'Waiting') allHandled = false;
     // The object was deleted after the list, or the storage is not consistent yet and the next pass finds it.
     else if (outcome.kind === 'Ignored' && outcome.reason === 'ObjectNotFound') allHandled = false;
     // On some servers HEAD and list differ, so that the ledger query misses the object: it is remembered here.
-    else if (outcome.kind === 'Known' || outcome.kind === 'Waiting') seen.addKnown(toListed(fresh[at]!));
+    else if (outcome.kind === 'Known') seen.addKnown(toListed(fresh[at]!));
   }
   if (allHandled) seen.keep(page, objects);
   return unhandled;

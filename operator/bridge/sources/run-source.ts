@@ -18,12 +18,17 @@ import { type ObjectRules, watchedPrefix } from '#operator/bridge/admission/obje
 import { createRetryQueue, type RetryQueue } from '#operator/bridge/admission/retry-queue.ts';
 import { createFeed, type Feed, type Unhandled } from '#operator/bridge/feed/run-feed.ts';
 import { createSourceUploads, type SourceUploads } from '#operator/bridge/feed/source-uploads.ts';
-import { createWaitingFiles } from '#operator/bridge/feed/waiting-line.ts';
-import { feedRules, hasWaitingLine, needsUploads } from '#operator/bridge/model/feed-rules.ts';
+import { createWaitingFiles, type WaitingFiles } from '#operator/bridge/feed/waiting-line.ts';
+import { feedRules, hasWaitingLine, isSerial, needsUploads } from '#operator/bridge/model/feed-rules.ts';
 import type { BridgeMetrics } from '#operator/bridge/model/metrics.ts';
 import type { Activity, AdmitNotices, Receiver, ReceiverDeps } from '#operator/bridge/model/types.ts';
 import { explainError } from '#operator/bridge/status/explain-error.ts';
-import type { SourceState, StateRecorder } from '#operator/bridge/status/source-state.ts';
+import {
+  addUnreported,
+  MAX_RECENT,
+  type SourceState,
+  type StateRecorder,
+} from '#operator/bridge/status/source-state.ts';
 import { headVersion, listPage } from '#operator/bridge/storage/storage-calls.ts';
 import type { SecretReader, StorageClients } from '#operator/tenancy/storage-clients.ts';
 import { type AfterSuccessDeps, runAfterSuccess } from './after-success.ts';
@@ -106,14 +111,14 @@ interface Parts extends SourceRun {
 }
 
 function createParts(deps: RunSourceDeps, run: SourceRun): Parts {
-  const { source, state, suspended, recorder } = run;
+  const { source, suspended, recorder } = run;
   const { client, clock, log, metrics } = deps;
   const ledger = createSourceLedger(deps, source);
   const arrivals = createArrivals(ledger, source);
   const files = createWaitingFiles(ledger, source);
   const rules = feedRules(source);
   const retries = createRetryQueue({ clock });
-  const recount = createRecount(arrivals, state);
+  const recount = createRecount(run, { arrivals, files });
   const callStorage = createCallStorage(deps, source);
   const head = headOf(source, callStorage);
   const remote: Parts['remote'] = { findUnhandled: null };
@@ -290,16 +295,26 @@ function createCallStorage({ storage }: RunSourceDeps, { metadata, spec }: Uploa
 
 /**
  * Counts the source's arrivals in the ledger once, before anything is created: an earlier process may have been killed
- * before it wrote its count to the status. When the ledger fails, the call fails, and the next call tries again.
+ * before it wrote its count to the status. For the same reason the files that a Serial source has refused are read. When
+ * the ledger fails, the call fails, and the next call tries again.
  */
-function createRecount(arrivals: Pick<Arrivals, 'count'>, state: SourceState): () => Promise<void> {
+function createRecount(
+  { source, state, recorder }: SourceRun,
+  { arrivals, files }: { arrivals: Pick<Arrivals, 'count'>; files: Pick<WaitingFiles, 'lastRefused'> },
+): () => Promise<void> {
   let counting: Promise<void> | null = null;
   const count = async () => {
     const { created, last } = await arrivals.count();
+    const refused = isSerial(source.spec) ? await files.lastRefused(MAX_RECENT) : [];
     state.created = Math.max(state.created, created);
     if (last && last.time.getTime() > (state.lastCreated?.time ?? 0)) {
       state.lastCreated = { ...last, time: last.time.getTime() };
     }
+    const unreported = addUnreported(
+      state,
+      refused.map(({ at, ...file }) => ({ ...file, time: at.getTime() })),
+    );
+    for (const { key, reason, message } of unreported) recorder.warn({ reason, message: `${key}: ${message}` });
   };
   return () => {
     counting ??= count().catch((error) => {

@@ -1,13 +1,13 @@
 /**
  * Remembers, in bounded memory, what earlier passes over a prefix have seen. An unchanged page on which every object
- * was handled is skipped, and an ignored object is counted once. This memory only saves work.
+ * was handled for good is skipped, and an ignored object is counted once. This memory only saves work.
  */
 import { createHash } from 'node:crypto';
 import type { ListedObject } from '#operator/bridge/storage/storage-calls.ts';
 
 export interface SeenPages {
   isUnchanged(page: number, objects: readonly ListedObject[]): boolean;
-  /** Called when every object on the page has been handled. */
+  /** Called when every object on the page has been handled for good. */
   keep(page: number, objects: readonly ListedObject[]): void;
   endPass(pages: number): void;
   /** False when the object was added before. */

@@ -4,6 +4,7 @@
  */
 import type { Explanation } from '#api/explanation.ts';
 import type { Clock } from '#common/clock.ts';
+import { cutText } from '#common/text.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import type { Activity, FeedReport, Outcome, SourceRecorder } from '#operator/bridge/model/types.ts';
 
@@ -43,7 +44,9 @@ export interface SourceState {
   feed: FeedReport | null;
 }
 
-const MAX_RECENT = 10;
+export const MAX_RECENT = 10;
+/** A key in the status has at most so many bytes. */
+export const KEY_BYTES = 512;
 /** Objects beyond this number are admitted as well, but do not show in the lag and the conditions. */
 const MAX_PENDING = 10_000;
 
@@ -180,6 +183,25 @@ export function createRecorder(deps: RecorderDeps): StateRecorder {
 function addRecent(entries: readonly RecentEntry[], entry: RecentEntry): RecentEntry[] {
   const others = entries.filter(({ key }) => key !== entry.key);
   return [entry, ...others].slice(0, MAX_RECENT);
+}
+
+/**
+ * Counts and names the files that an earlier process refused and did not live to report. A file that is older than every
+ * entry of a full list was in the list before.
+ * @returns the files that were added.
+ */
+export function addUnreported(state: SourceState, refused: readonly RecentEntry[]): RecentEntry[] {
+  const { recentIgnored } = state;
+  const isOf = (key: string) => (entry: RecentEntry) => cutText(entry.key, KEY_BYTES) === cutText(key, KEY_BYTES);
+  const isReported = ({ key, reason, time }: RecentEntry) =>
+    recentIgnored.filter(isOf(key)).some((entry) => entry.reason === reason || entry.time >= time);
+  const oldest = recentIgnored.length < MAX_RECENT ? Number.NEGATIVE_INFINITY : recentIgnored.at(-1)!.time;
+  const unreported = refused.filter((entry) => entry.time > oldest && !isReported(entry));
+  const added = unreported.filter(({ key }, at) => unreported.findIndex(isOf(key)) === at);
+  const others = recentIgnored.filter(({ key }) => !added.some(isOf(key)));
+  state.recentIgnored = [...others, ...added].toSorted((a, b) => b.time - a.time).slice(0, MAX_RECENT);
+  state.ignored += added.length;
+  return added;
 }
 
 /** @returns whether the state has changed */

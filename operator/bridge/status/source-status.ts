@@ -10,10 +10,9 @@ import { isoSeconds } from '#common/iso-seconds.ts';
 import { cutText } from '#common/text.ts';
 import type { UploadSource } from '#kube/custom-resources.ts';
 import { feedRules, hasWaitingLine } from '#operator/bridge/model/feed-rules.ts';
-import type { RecentEntry, SourceState } from './source-state.ts';
+import { KEY_BYTES, type RecentEntry, type SourceState } from './source-state.ts';
 
 const CONDITION_BYTES = 2048;
-const KEY_BYTES = 512;
 const MESSAGE_BYTES = 256;
 /** The least time between two writes for the sake of `lastListTime` alone, so that an idle source costs little. */
 const LIST_STEP_MS = 300_000;
@@ -31,7 +30,9 @@ export function buildSourceStatus({ source, state, now }: StatusInput): UploadSo
   const at = { now: isoSeconds(now), generation };
   const waits = hasWaitingLine(feedRules(source));
   let conditions = (previous.conditions ?? []).filter(({ type }) => waits || type !== 'Waiting');
-  for (const update of describe(state)) {
+  const wasUnknown = conditions.some(({ type, status }) => type === 'Waiting' && status === 'Unknown');
+  const waiting = waits ? describeWaiting(state, wasUnknown) : [];
+  for (const update of [...describe(state), ...waiting]) {
     conditions = setCondition(conditions, { ...update, message: cutText(update.message, CONDITION_BYTES) }, at);
   }
   const { lastCreated } = state;
@@ -55,12 +56,16 @@ export function buildSourceStatus({ source, state, now }: StatusInput): UploadSo
   };
 }
 
-/** Before the first look at the feed the counts of the earlier run stay. */
+/**
+ * Before the first look at the feed the counts of the earlier run stay. Nobody looks while the source does nothing: its
+ * files wait on, but its uploads end, fail or are deleted meanwhile.
+ */
 function describeFeedCounts(
-  { feed }: SourceState,
+  { feed, refused, stopped }: SourceState,
   previous: UploadSourceStatus,
 ): Pick<UploadSourceStatus, 'active' | 'waiting' | 'heldBy'> {
   const { active, waiting, heldBy } = feed ? { ...feed, heldBy: feed.held?.by } : previous;
+  if (refused || stopped) return waiting === undefined ? {} : { waiting };
   return {
     ...(active === undefined ? {} : { active }),
     ...(waiting === undefined ? {} : { waiting }),
@@ -89,20 +94,35 @@ function describe(state: SourceState): ConditionUpdate<SourceConditionType>[] {
         },
     describeReady(state),
     describeDegraded(state),
-    ...describeWaiting(state),
   ];
 }
 
-function describeWaiting({ feed }: SourceState): ConditionUpdate<SourceConditionType>[] {
-  if (feed === null) return [];
-  return [{ type: 'Waiting', status: feed.waiting > 0 ? 'True' : 'False', ...feed.why }];
+/** @param wasUnknown whether the condition is still the one that was written while the source did nothing. */
+function describeWaiting(state: SourceState, wasUnknown: boolean): ConditionUpdate<SourceConditionType>[] {
+  const { feed } = state;
+  const unknown = (why: Explanation) => [{ type: 'Waiting', status: 'Unknown', ...why } as const];
+  const idle = whyIdle(state);
+  if (idle !== null)
+    return unknown({
+      ...idle,
+      message: `The bridge does not look at the waiting files and their BatchUploads. ${idle.message}`,
+    });
+  if (feed !== null) return [{ type: 'Waiting', status: feed.waiting > 0 ? 'True' : 'False', ...feed.why }];
+  if (!wasUnknown) return [];
+  const message = 'The source has just been started and has not looked at its waiting files yet.';
+  return unknown({ reason: 'Starting', message });
+}
+
+/** Why the source does nothing; null when it runs. */
+function whyIdle({ refused, stopped }: SourceState): Explanation | null {
+  return refused ? { reason: 'NotAccepted', message: refused.message } : stopped;
 }
 
 function describeReady(state: SourceState): ConditionUpdate<SourceConditionType> {
-  const { refused, stopped, main } = state;
+  const { main } = state;
   const not = (why: Explanation) => ({ type: 'Ready', status: 'False', ...why }) as const;
-  if (refused) return not({ reason: 'NotAccepted', message: refused.message });
-  if (stopped) return not(stopped);
+  const idle = whyIdle(state);
+  if (idle) return not(idle);
   const problem = state.problems.get(main);
   if (problem) return not(problem);
   if (!state.working.has(main)) {

@@ -176,6 +176,7 @@ describe('what the status says', () => {
       `kubectl patch batchupload orders-f -n ns --type merge -p '{"spec":{"retryGeneration":3}}'`,
       'kubectl delete batchupload orders-f -n ns',
       'spec.skipFailed',
+      'runs beside the file that is being loaded',
     ])
       expect(why.message).toContain(text);
   });

@@ -29,7 +29,7 @@ it('the first object in the order that is not handled is told, wherever it stand
       ...{ state: createSourceState(source), clock, onChange: () => undefined, onWarning: () => undefined },
     }),
     retries: createRetryQueue({ clock }),
-    arrivals: { listed: async (objects: readonly unknown[]) => objects.map(() => false) },
+    arrivals: { listed: async (objects: readonly unknown[]) => objects.map(() => null) },
     list: async (token: string | null) => ({ objects: pages[Number(token)]!, next: token === null ? '1' : null }),
   };
   const pass = createListPass(deps, null);
@@ -60,9 +60,42 @@ it('a page is looked at again until everything on it is handled: what is listed 
       ...{ state: createSourceState(source), clock, onChange: () => undefined, onWarning: () => undefined },
     }),
     retries: createRetryQueue({ clock }),
-    arrivals: { listed: async (objects: readonly unknown[]) => objects.map(() => false) },
+    arrivals: { listed: async (objects: readonly unknown[]) => objects.map(() => null) },
     list: async () => ({ objects: [{ key: 'a.csv', eTag: 'e', size: 1, lastModified: clock.now() }], next: null }),
   };
   for (let pass = 0; pass < 5; pass += 1) await listPrefix(deps, null, new AbortController().signal);
   expect(admissions.notices).toHaveLength(3);
+});
+
+it('an object that waits is looked at again, also if it was gone meanwhile and comes back as it was', async () => {
+  const clock = new FakeClock();
+  const source = testSource('orders', { s3: { bucket: 'bucket', prefix: '' } });
+  const object = { key: 'a.csv', eTag: 'e', size: 1, lastModified: clock.now() };
+  const admissions = createAdmissions();
+  admissions.answer(({ key }) => ({ kind: 'Waiting', name: key }));
+  let state: 'Waiting' | 'Settled' | null = null;
+  const deps = {
+    ...{ source, clock, rules: compileRules(source), admit: admissions.admit, seen: createSeenPages() },
+    recorder: createRecorder({
+      ...{ state: createSourceState(source), clock, onChange: () => undefined, onWarning: () => undefined },
+    }),
+    retries: createRetryQueue({ clock }),
+    arrivals: { listed: async (objects: readonly unknown[]) => objects.map(() => state) },
+    list: async () => ({ objects: [object], next: null }),
+  };
+  const pass = () => listPrefix(deps, null, new AbortController().signal);
+  await pass();
+  state = 'Waiting';
+  await pass();
+  expect(admissions.notices).toHaveLength(1);
+  // Its turn was dropped, between two passes that saw it.
+  state = null;
+  await pass();
+  expect(admissions.notices).toHaveLength(2);
+  state = 'Settled';
+  await pass();
+  // What is settled stays so, and the page is not looked at again.
+  state = null;
+  await pass();
+  expect(admissions.notices).toHaveLength(2);
 });

@@ -39,6 +39,29 @@ describe('a file whose turn it is', () => {
     expect(await prepare(present, spec)).toMatchObject({ kind: 'Drop', why: { reason }, instead: null });
   });
 
+  describe('in a bucket with versions', () => {
+    const noted = { ...WAITING, versionId: 'v1' };
+    // The storage has the version that was noted in each case.
+    const prepareVersion = (latest: ObjectVersion | null) => {
+      const source = testSource('orders', { s3: { bucket: 'bucket', prefix: 'in/' } });
+      const head = async ({ versionId }: { versionId: string | null }) =>
+        versionId === null ? latest : { ...VERSION, versionId };
+      const deps = { source, objectRules: compileRules(source), head };
+      return prepareTurn(deps, noted, new AbortController().signal);
+    };
+
+    it('is created while its version is the latest one', async () => {
+      expect(await prepareVersion({ ...VERSION, versionId: 'v1' })).toMatchObject({ kind: 'Create' });
+    });
+
+    it.each<[string, ObjectVersion | null, string]>([
+      ['is deleted, though its version stands behind the delete marker', null, 'ObjectNotFound'],
+      ['is replaced by a newer version', { ...VERSION, versionId: 'v2' }, 'Replaced'],
+    ])('%s', async (_, latest, reason) => {
+      expect(await prepareVersion(latest)).toMatchObject({ kind: 'Drop', why: { reason }, instead: null });
+    });
+  });
+
   it('waits on under another name where it has another schema by now', async () => {
     const turn = await prepare(VERSION, { schemas: [{ schemaRef: { name: 'other' } }] });
     expect(turn).toMatchObject({ kind: 'Drop', why: { reason: 'Replaced' }, instead: { schemaName: 'other' } });

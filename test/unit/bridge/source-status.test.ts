@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { createRecorder, createSourceState, type SourceState } from '#operator/bridge/status/source-state.ts';
+import {
+  addUnreported,
+  createRecorder,
+  createSourceState,
+  type SourceState,
+} from '#operator/bridge/status/source-state.ts';
 import { buildSourceStatus, isWorthWriting, lagSeconds } from '#operator/bridge/status/source-status.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
@@ -109,6 +114,74 @@ describe('what waits', () => {
     const without = build(restarted, source, status);
     expect(without.waiting).toBeUndefined();
     expect(conditionsOf(() => without)).not.toHaveProperty('Waiting');
+  });
+});
+
+describe('what waits while the source does nothing', () => {
+  const serial = testSource('orders', { s3: { bucket: 'bucket', prefix: '' }, concurrencyPolicy: 'Serial' });
+  const build = (state: SourceState, status = {}) =>
+    buildSourceStatus({ source: { ...serial, status }, state, now: 0 });
+  const held = () => {
+    const { state, recorder } = setUp();
+    const why = { reason: 'FeedHeld', message: 'm' };
+    recorder.feed({ active: 1, waiting: 3, held: { ...why, by: 'orders-f' }, why });
+    return build(state);
+  };
+
+  it.each<[Partial<SourceState>, string]>([
+    [{ stopped: { reason: 'Suspended', message: 'Set it to false.' } }, 'Unknown Suspended'],
+    [{ refused: { reason: 'PatternInvalid', message: 'Set it to false.' } }, 'Unknown NotAccepted'],
+  ])('is not known: %o', (change, expected) => {
+    const status = build({ ...createSourceState(serial), ...change }, held());
+    expect(conditionsOf(() => status)).toMatchObject({ Waiting: expected, Degraded: 'False AsExpected' });
+    expect(status.conditions!.find(({ type }) => type === 'Waiting')!.message).toContain('Set it to false.');
+    expect(status.waiting).toBe(3);
+    expect(status).not.toHaveProperty('heldBy');
+    expect(status).not.toHaveProperty('active');
+
+    // The source goes on, and has not looked yet.
+    const next = build(createSourceState(serial), status);
+    expect(conditionsOf(() => next)).toMatchObject({ Waiting: 'Unknown Starting' });
+  });
+
+  it('is not said of a source without an order and a limit', () => {
+    const { state, build: buildOf } = setUp();
+    state.stopped = { reason: 'Suspended', message: 'm' };
+    expect(conditionsOf(buildOf)).not.toHaveProperty('Waiting');
+  });
+});
+
+describe('files that an earlier process has refused', () => {
+  const entry = (key: string, time: number, reason = 'OutOfOrder') => ({ key, reason, message: 'm', time });
+  const keys = (state: SourceState) => state.recentIgnored.map(({ key }) => key);
+
+  it('are counted and named once, in the order of their times', () => {
+    const { state } = setUp();
+    state.recentIgnored = [entry('c', 30, 'Filtered'), entry('a', 10)];
+    state.ignored = 2;
+    const refused = [entry('d', 40), entry('c', 31), entry('b', 20), entry('a', 10)];
+    expect(addUnreported(state, refused).map(({ key }) => key)).toEqual(['d', 'c', 'b']);
+    expect(state.recentIgnored).toEqual(refused);
+    expect(state.ignored).toBe(5);
+    expect(addUnreported(state, refused)).toEqual([]);
+    expect(state.ignored).toBe(5);
+  });
+
+  it('are not named again when later files have taken their places', () => {
+    const { state } = setUp();
+    state.recentIgnored = Array.from({ length: 10 }, (_, at) => entry(`new-${at}`, 100 - at, 'Filtered'));
+    expect(addUnreported(state, [entry('late', 95.5), entry('old', 50)])).toEqual([entry('late', 95.5)]);
+    expect(keys(state)).toEqual([
+      ...['new-0', 'new-1', 'new-2', 'new-3', 'new-4', 'late', 'new-5', 'new-6', 'new-7', 'new-8'],
+    ]);
+  });
+
+  it('are known by a key that the status has cut', () => {
+    const { state, recorder, build } = setUp();
+    const key = 'k'.repeat(1024);
+    recorder.ignored(key, { reason: 'OutOfOrder', message: 'm' });
+    const next = createSourceState({ ...source, status: build() });
+    expect(addUnreported(next, [entry(key, state.recentIgnored[0]!.time)])).toEqual([]);
   });
 });
 
