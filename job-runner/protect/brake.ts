@@ -18,7 +18,13 @@ import type { ProtectLimits } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import { endPace, notePace, PACE_BEAT_MS, type PacedPod } from '#ledger/uploads/note-pace.ts';
 import { type Measurement, measureServer } from './measure-server.ts';
-import { createProtectPolicy, MEASURE_MS, type PaceReason, type Verdict } from './protect-policy.ts';
+import {
+  createProtectPolicy,
+  MEASURE_MS,
+  type PaceReason,
+  type ProtectPolicy,
+  type Verdict,
+} from './protect-policy.ts';
 
 export interface Brake {
   /**
@@ -37,6 +43,8 @@ export interface BrakeSession {
 
 export interface BrakeOptions {
   limits: ProtectLimits;
+  /** What is known of the server from uploads before this one, with these limits; absent: nothing. */
+  policy?: ProtectPolicy | undefined;
   pod: PacedPod;
   clock: Clock;
   log: Pick<Logger, 'info'>;
@@ -65,11 +73,11 @@ function beatMs(reason: PaceReason, looks: number): number {
 
 export function createBrake(options: BrakeOptions, effects: BrakeEffects = EFFECTS): Brake {
   const { limits, pod, clock, log, signal, random } = options;
-  const policy = createProtectPolicy(limits);
+  const { policy = createProtectPolicy(limits) } = options;
   const withReplicas = limits.maxReplicaLagSeconds !== null;
   let measuredAt = -Infinity;
   /** What the ledger says of this pod, when that was written, and when it was true last. */
-  let noted: { reason: string; writtenAt: number; saidAt: number } | null = null;
+  let noted: { reason: string; isWait: boolean; writtenAt: number; saidAt: number } | null = null;
 
   async function judge(session: BrakeSession): Promise<Verdict> {
     const measurement = await session.run((client) => effects.measure(client, { withReplicas }));
