@@ -20,7 +20,7 @@ import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
 import type { JobInput, NewJob } from '#operator/jobs/pod-template.ts';
-import { sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
+import { sizeOfLoad, sizeOfPlanned } from '#operator/jobs/pods-of-load.ts';
 import { buildProcessJob } from '#operator/jobs/process-job.ts';
 import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { type AcceptInput, acceptUpload, explainFault } from './accept-upload.ts';
@@ -144,8 +144,7 @@ async function createJob(
   const { namespace, uid } = upload.metadata;
   const serviceAccount = await deps.findServiceAccount(namespace);
   const input: JobInput = { upload, attempt: row!.attempt, parallelism, settings, serviceAccount, recreated };
-  const size = row!.plannedAt === null ? null : sizeOfLoad(row!);
-  const job = kind === 'plan' ? buildPlanJob(input, size) : buildProcessJob(input, sizeOfLoad(row!));
+  const job = kind === 'plan' ? buildPlanJob(input, sizeOfPlanned(row!)) : buildProcessJob(input, sizeOfLoad(row!));
   try {
     await client.create(JOBS, job, { signal });
     onCreate(job.metadata.name);
