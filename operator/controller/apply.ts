@@ -6,7 +6,7 @@ import { ANNOTATIONS, KUEUE } from '#api/labels.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
-import { isAlreadyExists, isNotFound, isRefused } from '#kube/errors.ts';
+import { isAlreadyExists, isConflict, isNotFound, isRefused } from '#kube/errors.ts';
 import { keyOf } from '#kube/object-cache.ts';
 import { JOBS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
@@ -241,9 +241,14 @@ async function deleteJob(
 ): Promise<Outcome> {
   const { namespace } = upload.metadata;
   log.info({ namespace, job: job.name, because }, 'deleting a Job');
-  // The precondition spares a Job of the same name that was created after this one was observed.
+  // The precondition spares a Job of the same name that was created after this one was observed. The answer is a conflict then.
   const options = { propagationPolicy: 'Background', preconditions: { uid: job.uid }, signal } as const;
-  await client.delete(JOBS, { namespace, name: job.name }, options);
+  try {
+    await client.delete(JOBS, { namespace, name: job.name }, options);
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+    return { type: 'done' };
+  }
   onRecreate(recreated);
   return { type: 'done' };
 }

@@ -420,7 +420,7 @@ export async function tidyUp(
   const { uid } = upload.metadata;
   deps.turns.release(key);
   deps.warmPods.release(key);
-  const jobs = viewAllJobs(deps.caches.jobsOf(uid), uid);
+  const jobs = viewAllJobs(deps.caches.jobsOf(upload.metadata), uid);
   const ignore = () => undefined;
   const { parallelism } = upload.spec;
   const applied = { upload, database: null, row: null, parallelism, onCreate: ignore, onRecreate: ignore, signal };

@@ -264,12 +264,12 @@ export class WarmPods {
 
   /** A label alone may be anybody's; the name of the Job and the namespace are the operator's. */
   #jobs(id: string, { namespace }: Pool): JobView[] {
-    const own = this.#deps.caches.jobsOf(id).filter(({ metadata }) => metadata?.namespace === namespace);
+    const own = this.#deps.caches.jobsOf({ namespace, uid: id });
     return own.map((job) => viewJob(job, 'plan', '')).filter(({ name }) => isPoolJobOf(id, name));
   }
 
   #pods(id: string, { namespace }: Pool): PodView[] {
-    const own = this.#deps.caches.podsOf(id).filter(({ metadata }) => metadata?.namespace === namespace);
+    const own = this.#deps.caches.podsOf({ namespace, uid: id });
     return own.map(viewPod).filter(({ job }) => isPoolJobOf(id, job));
   }
 
