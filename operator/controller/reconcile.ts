@@ -11,7 +11,7 @@ import { mergePodTemplate } from '#operator/jobs/merge-pod-template.ts';
 import { explainFault } from './accept-upload.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './cleanup.ts';
-import { isHeld } from './cleanup-policy.ts';
+import { isHeld, needsHold } from './cleanup-policy.ts';
 import { decide, STOPPING_MS } from './decide.ts';
 import { expiresInMs, trimStatus, trimsInMs } from './expiry-policy.ts';
 import { unexpiredJobs, unfinishedJobs } from './job-policy.ts';
@@ -197,8 +197,8 @@ async function work(
     // An upload that waits has no rate, and does not count among those whose progress is written.
     if (RESTS.has(decision.view.kind)) memory.rate = null;
     const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
-    const mayHold = row?.workBucket && !observed.isTerminating;
-    if (mayHold && !(await holdForCleanup(deps, current, signal))) return { requeueAfterMs: HOLD_MS };
+    const mustHold = row !== null && !observed.isTerminating && needsHold(current, row, decision.actions);
+    if (mustHold && !(await holdForCleanup(deps, current, signal))) return { requeueAfterMs: HOLD_MS };
     const onRecreate = (recreated: number) => {
       memory.recreated = recreated;
       memory.created = null;
