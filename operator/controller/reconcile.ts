@@ -18,6 +18,7 @@ import { unexpiredJobs, unfinishedJobs } from './job-policy.ts';
 import { viewAllJobs } from './job-view.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
 import { type ObserveDeps, observe } from './observe.ts';
+import { makesWait } from './pace-policy.ts';
 import { isOpen } from './pool/pool-policy.ts';
 import type { WarmPods } from './pool/warm-pods.ts';
 import { progressSpacingMs } from './progress-policy.ts';
@@ -231,7 +232,8 @@ function noteAssignment(
   }
   const pod = assignment.state === 'Claimed' ? assignment.pod : null;
   const { namespace } = upload.metadata;
-  warmPods.keep(key, { pool: assignment.pool, namespace, pod, place: database?.place ?? null });
+  const isSlowed = pod !== null && makesWait(ledger.row);
+  warmPods.keep(key, { pool: assignment.pool, namespace, pod, place: database?.place ?? null, isSlowed });
 }
 
 function priorityOf({ caches, settings }: ReconcileDeps, upload: BatchUpload): number {
