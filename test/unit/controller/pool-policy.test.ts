@@ -70,6 +70,22 @@ describe('an upload in a pool', () => {
   });
 });
 
+it.each<[string, string | null, object, string[]]>([
+  ['are those of the upload', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"5"}', { maxReplicaLagSeconds: 5 }, []],
+  ['are others', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"9"}', { maxReplicaLagSeconds: 5 }, ['withdraw']],
+  ['are gone from the upload', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"9"}', {}, ['withdraw']],
+  ['are not said by an earlier release, which has none', null, { maxReplicaLagSeconds: 5 }, ['withdraw']],
+  ['are not said, and the upload has none', null, {}, []],
+])('the limits of the pod that has an upload %s', (_what, protect, limits, expected) => {
+  const limited = upload([{ type: 'Accepted', status: 'True' }]);
+  limited.spec.target = { protect: limits };
+  const held = { ...warmPod, job: job({ name: 'warm-job', owned: false, protect }) };
+  const seen = observed({ ...nobody, upload: limited, pool: works, warmPod: held });
+  const { actions } = planInPool(seen, row({ status: 'Processing', assignment: assigned('Claimed') }))!;
+  expect(actions.map(({ type }) => type)).toEqual(expected);
+  for (const action of actions) expect(action).toMatchObject({ alsoClaimed: true });
+});
+
 it('suspend takes an upload out of its pool and deletes the Job of the pod that has it', () => {
   const suspended = upload([{ type: 'Accepted', status: 'True' }]);
   suspended.spec.suspend = true;
