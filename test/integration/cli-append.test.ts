@@ -164,7 +164,7 @@ describe.each(['readings.csv', 'readings.csv.gz'])('%s that failed with a part i
     expect(await stored()).toBe(RECORDS - FAILED);
   });
 
-  it('or with all of it, needs no copy', { timeout: 120_000 }, async () => {
+  it('with all of it there instead, needs no copy', { timeout: 120_000 }, async () => {
     await writeStrictSchema();
     const { uploadId } = (await load(path, MORE, 'strict.yaml')).result;
     await query(`UPDATE batch_upload.batch_uploads
