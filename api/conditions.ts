@@ -149,6 +149,8 @@ export const REASONS = {
   JobDeleted: 'JobDeleted',
   /** Something other than the operator has changed the parallelism of the upload's Job. */
   ParallelismChanged: 'ParallelismChanged',
+  /** The Job of the upload does not say with which limits of spec.target.protect its pods were started. */
+  LimitsUnknown: 'LimitsUnknown',
   /** The CRD in the cluster is older than the operator and refuses a part of the status. */
   CrdOutdated: 'CrdOutdated',
   /** The API server cannot be reached, or refuses a request of the operator. */

@@ -1,5 +1,6 @@
 import type { RunnerConfig } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
+import type { ProtectPolicy } from '#runner/protect/protect-policy.ts';
 import type { Session } from '#runner/session.ts';
 import type { FileStore } from '#runner/storage/file-store.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
@@ -17,6 +18,8 @@ export interface RunnerDeps {
   signal: AbortSignal;
   /** Set in a pod of a pool, which takes no larger file, and none that has to be copied. */
   mostBytes?: number;
+  /** What a pod of a pool knows of the server from the uploads before, where spec.target.protect has limits; see pool.ts. */
+  protectPolicy?: ProtectPolicy;
   /** Opens another session, which the caller closes; its work ends with the signal. */
   openSession(role: string, signal: AbortSignal): Session;
   /** Ends the work of all sessions after a fault that another try cannot mend. */

@@ -27,6 +27,7 @@ import {
 } from '#ledger/uploads/assignments.ts';
 import { NotForPool } from '#runner/plan.ts';
 import { forgetLiteralPatterns } from '#runner/processor/expression-functions.ts';
+import { createProtectPolicy } from '#runner/protect/protect-policy.ts';
 import { isLasting, logFault, openUploadSession, type RunDeps, recordFailure, runUpload } from '#runner/run-upload.ts';
 import type { Session } from '#runner/session.ts';
 
@@ -39,7 +40,7 @@ const MOST_UPLOADS = 1000;
 /** A pod that is stopped has 30 s, of which the last transaction of its upload may have taken 5. */
 const LAST_WORDS_MS = 10_000;
 
-type PoolDeps = Omit<RunDeps, 'onDone' | 'mostBytes'> & {
+type PoolDeps = Omit<RunDeps, 'onDone' | 'mostBytes' | 'protectPolicy'> & {
   /** Makes the log of the work on one upload. */
   logOf: (uploadId: string) => Logger;
 };
@@ -48,6 +49,8 @@ type PoolDeps = Omit<RunDeps, 'onDone' | 'mostBytes'> & {
 export async function servePool(config: PoolConfig, deps: PoolDeps): Promise<void> {
   const { pool, podName: pod, idleMs } = config;
   const { signal, log } = deps;
+  // The uploads of a pool have the same limits and the same server. A small upload alone sees nothing of what it writes.
+  const known = config.protect === null ? {} : { protectPolicy: createProtectPolicy(config.protect) };
   // The name of the pool stands where the sessions of an upload have its id.
   const retrySeconds = Math.min(config.retrySeconds, CLAIM_SECONDS);
   const open = () => openUploadSession({ ...config, uploadId: pool, retrySeconds }, 'claim', { signal, log });
@@ -67,7 +70,7 @@ export async function servePool(config: PoolConfig, deps: PoolDeps): Promise<voi
       await session.close();
       while (claimed !== null) {
         served += 1;
-        claimed = await serveUpload(config, claimed, { ...deps, mayClaim: served < MOST_UPLOADS });
+        claimed = await serveUpload(config, claimed, { ...deps, ...known, mayClaim: served < MOST_UPLOADS });
       }
       session = open();
       idleSince = performance.now();
@@ -82,7 +85,7 @@ export async function servePool(config: PoolConfig, deps: PoolDeps): Promise<voi
 async function serveUpload(
   pool: PoolConfig,
   claimed: ClaimedUpload,
-  { mayClaim, ...deps }: PoolDeps & { mayClaim: boolean },
+  { mayClaim, ...deps }: PoolDeps & Pick<RunDeps, 'protectPolicy'> & { mayClaim: boolean },
 ): Promise<ClaimedUpload | null> {
   const { id, attempt, parallelism } = claimed;
   const claim: Claim = { id, attempt, pod: pool.podName };

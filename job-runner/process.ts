@@ -105,7 +105,8 @@ async function loadIndex(deps: RunnerDeps, upload: PlannedUpload, object: ReadOb
   const reads = { retries: object?.retries ?? 0 };
   const { protect, attempt, completionIndex } = config;
   const pod = { id: upload.id, attempt, completionIndex };
-  const brake = protect && createBrake({ limits: protect, pod, clock: systemClock, log, signal: deps.signal });
+  const policy = deps.protectPolicy;
+  const brake = protect && createBrake({ limits: protect, policy, pod, clock: systemClock, log, signal: deps.signal });
   const context = {
     ...deps,
     sessions: loading,

@@ -8,6 +8,7 @@ import { assertRunning } from '#ledger/uploads/lock-upload.ts';
 import { assertPlanned, readUpload } from '#ledger/uploads/read-upload.ts';
 import type { RunnerDeps } from '#runner/deps.ts';
 import { NotForPool, planUpload } from '#runner/plan.ts';
+import type { ProtectPolicy } from '#runner/protect/protect-policy.ts';
 import { createSession, type Session } from '#runner/session.ts';
 import { createS3Store } from '#runner/storage/s3-store.ts';
 import type { Telemetry } from '#runner/telemetry/datadog.ts';
@@ -25,6 +26,8 @@ export interface RunDeps {
   signal: AbortSignal;
   /** See {@link RunnerDeps}. A pod of a pool also has one session alone. */
   mostBytes?: number;
+  /** See {@link RunnerDeps}. */
+  protectPolicy?: ProtectPolicy;
   /** Called when the work is done, with a session that is still connected. */
   onDone?: (session: Session) => Promise<void>;
 }
@@ -53,10 +56,11 @@ export async function runUpload(command: JobKind | undefined, config: RunnerConf
   assertEndpoint(endpoint, { own: process.env['AWS_ENDPOINT_URL_S3'], allowed: config.allowedEndpoints });
   const store = createS3Store(run.s3Clients.get(upload.request.s3));
   const stop = (fault: unknown) => controller.abort(fault);
-  const { mostBytes } = run;
+  const { mostBytes, protectPolicy } = run;
   const deps: RunnerDeps = {
     ...{ config, store, telemetry, log, signal, stop, session, sessions, openSession },
     ...(mostBytes === undefined ? {} : { mostBytes }),
+    ...(protectPolicy === undefined ? {} : { protectPolicy }),
   };
   switch (command) {
     case 'plan': {

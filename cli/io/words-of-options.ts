@@ -40,6 +40,14 @@ const WORDS: readonly (readonly [string, string])[] = [
   ['raise the limit, and create another BatchUpload', 'raise the limit, and call the command again'],
   ['Raise spec.retryGeneration of that upload, which then goes on where it was; or remove', 'Remove'],
   [
+    'Raise spec.retryGeneration where the release runs that has planned the upload (the chart that was installed then), or remove',
+    'Call the same command by the release that has begun the load, or remove',
+  ],
+  [
+    'load the file by another BatchUpload with spec.reload: true',
+    'call the command with --reload, which then appends every record',
+  ],
+  [
     'load the file by a new BatchUpload with spec.reload: true',
     'call the command with --reload, which then appends every record',
   ],

@@ -1,6 +1,7 @@
 /** Goes on with a load that an earlier call began: the same content is required, wherever the file lies now. */
 import type pg from 'pg';
 import { Fault } from '#common/faults.ts';
+import { readPendingRuns } from '#ledger/chunks/chunks.ts';
 import { databaseFault } from '#ledger/connection/postgres.ts';
 import type { PlannedUpload } from '#ledger/types.ts';
 import { readContentKey } from '#ledger/uploads/claim-content.ts';
@@ -16,7 +17,7 @@ import type { LoadSource } from './source.ts';
 /**
  * Compares the file with the one that was planned.
  * @returns the upload, which reads the file where it lies now.
- * @throws Fault (permanent) when the file has other content, or the plain copy of the file is missing
+ * @throws Fault (permanent) when the file has other content, or the plain copy is missing from which chunks are left to load
  */
 export async function resumeUpload(
   deps: RunnerDeps,
@@ -35,7 +36,10 @@ export async function resumeUpload(
       `${source.name} is not the file whose load was begun before and has not ended.`,
       `load ${source.name} as it is now${upload.schema.primaryKey ? '' : ', which appends all of its records, also those that the other file had'}`,
     );
-  if (plan.work)
+  const chunks = { id: upload.id, first: 0, end: plan.totalChunks };
+  const isLoading = upload.status === 'Processing';
+  const pending = isLoading ? await session.run((client) => readPendingRuns(client, chunks)) : [];
+  if (plan.work && pending.length > 0)
     await store.head({ bucket: plan.work.bucket, key: plan.work.key }, retry).catch(() => {
       throw cannotResume(
         `The plain copy that the interrupted load of ${source.name} made is not in the spool folder any more.`,

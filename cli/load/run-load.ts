@@ -7,6 +7,7 @@
  * | no unfinished load of the file                        | opens one                                        |
  * | one that is planned, of these bytes                   | loads the chunks that are not done               |
  * | one that is planned, of other bytes                   | ends it as failed, and asks to be called again   |
+ * | one that is planned, and has no copy any more         | makes the copy again, then goes on as above      |
  * | one that failed, whose records were appended          | loads the chunks that are not done               |
  * | the same content, loaded                              | says so, and loads nothing                       |
  * | the same content under another path, being loaded     | waits for that load                              |
@@ -120,10 +121,12 @@ async function loadUpload(loading: Loading, lock: FileLock): Promise<string | nu
   const control = createLoadSession(loading, 'control');
   let upload = await control.run((client) => read(client, id));
   let object: ReadObject | null = null;
-  const isPlannedHere = upload.plan === null;
+  const isPlannedHere = upload.status === 'Planning';
   if (isPlannedHere) {
     progress.planning(() => source.bytesRead());
-    object = await planUpload(createDeps(loading, [control], upload.attempt), upload);
+    const deps = createDeps(loading, [control], upload.attempt);
+    const { plan } = upload;
+    object = await planUpload(deps, plan ? await resumeUpload(deps, { ...upload, plan }, source) : upload);
     upload = await control.run((client) => read(client, id));
   }
   if (upload.status === 'Queued') {
@@ -165,7 +168,8 @@ async function read(client: pg.Client, id: string): Promise<UploadRow> {
 async function removeCopies({ id, source, log }: Loading): Promise<void> {
   const { retrySeconds, stallSeconds } = DEFAULTS;
   const retry = { signal: new AbortController().signal, retrySeconds, stallSeconds };
-  const copies = { bucket: source.workBucket, uploadId: id, lastAttempt: 1 };
+  // One process at a time loads the file, so that no later attempt has a copy.
+  const copies = { bucket: source.workBucket, uploadId: id, lastAttempt: Number.MAX_SAFE_INTEGER };
   await source.store.removeCopies(copies, retry).catch((err) => {
     log.warn({ err }, 'the plain copy of the file could not be removed');
   });

@@ -6,7 +6,9 @@
  * |------------------------------------------|-------------------------------------------|
  * | nothing is to be said                    | none                                      |
  * | something is to be said for the first time | is written at once                      |
+ * | the pod waits, and the note is of one that goes on | is written at once              |
  * | the same is to be said again             | is written again every 5 s, and sooner at the beginning of a wait for a replica |
+ * | the pod goes on with something to say    | stays for 5 s where it says why the pod has waited |
  * | nothing is to be said for 5 s            | is ended                                  |
  *
  * A replica says how far it has replayed when it gets WAL, and else every 10 s. Where nobody else writes, the note is what makes it
@@ -18,7 +20,13 @@ import type { ProtectLimits } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import { endPace, notePace, PACE_BEAT_MS, type PacedPod } from '#ledger/uploads/note-pace.ts';
 import { type Measurement, measureServer } from './measure-server.ts';
-import { createProtectPolicy, MEASURE_MS, type PaceReason, type Verdict } from './protect-policy.ts';
+import {
+  createProtectPolicy,
+  MEASURE_MS,
+  type PaceReason,
+  type ProtectPolicy,
+  type Verdict,
+} from './protect-policy.ts';
 
 export interface Brake {
   /**
@@ -37,6 +45,8 @@ export interface BrakeSession {
 
 export interface BrakeOptions {
   limits: ProtectLimits;
+  /** What is known of the server from uploads before this one, with these limits; absent: nothing. */
+  policy?: ProtectPolicy | undefined;
   pod: PacedPod;
   clock: Clock;
   log: Pick<Logger, 'info'>;
@@ -65,11 +75,11 @@ function beatMs(reason: PaceReason, looks: number): number {
 
 export function createBrake(options: BrakeOptions, effects: BrakeEffects = EFFECTS): Brake {
   const { limits, pod, clock, log, signal, random } = options;
-  const policy = createProtectPolicy(limits);
+  const { policy = createProtectPolicy(limits) } = options;
   const withReplicas = limits.maxReplicaLagSeconds !== null;
   let measuredAt = -Infinity;
   /** What the ledger says of this pod, when that was written, and when it was true last. */
-  let noted: { reason: string; writtenAt: number; saidAt: number } | null = null;
+  let noted: { reason: string; isWait: boolean; writtenAt: number; saidAt: number } | null = null;
 
   async function judge(session: BrakeSession): Promise<Verdict> {
     const measurement = await session.run((client) => effects.measure(client, { withReplicas }));
@@ -78,17 +88,25 @@ export function createBrake(options: BrakeOptions, effects: BrakeEffects = EFFEC
   }
 
   /** @param looks how often the server was measured in this wait */
-  async function say(session: BrakeSession, why: Verdict['why'], looks: number): Promise<void> {
+  async function say(session: BrakeSession, { waitMs, why }: Verdict, looks: number): Promise<void> {
     const now = clock.monotonic();
+    const isWait = waitMs > 0;
+    const isFresh = noted !== null && now - noted.saidAt <= PACE_BEAT_MS;
     if (why === null) {
-      if (noted && now - noted.saidAt > PACE_BEAT_MS) await end(session);
+      if (!isFresh) await end(session);
       return;
     }
-    const isDue = noted === null || noted.writtenAt + beatMs(why.reason, looks) <= now;
+    // A pod that waits between all its groups would else say by turns that it waits and that a limit has no effect.
+    if (isFresh && noted!.isWait && !isWait) return;
+    const isDue = noted === null || isWait !== noted.isWait || noted.writtenAt + beatMs(why.reason, looks) <= now;
+    if (!isDue) {
+      noted!.saidAt = now;
+      return;
+    }
     if (noted?.reason !== why.reason)
       log.info({ reason: why.reason, explanation: why.message }, 'the pace has changed');
-    if (isDue) await session.run((client) => effects.note(client, pod, why));
-    noted = { reason: why.reason, writtenAt: isDue ? now : noted!.writtenAt, saidAt: now };
+    await session.run((client) => effects.note(client, pod, why));
+    noted = { reason: why.reason, isWait, writtenAt: now, saidAt: now };
   }
 
   async function end(session: BrakeSession): Promise<void> {
@@ -102,10 +120,10 @@ export function createBrake(options: BrakeOptions, effects: BrakeEffects = EFFEC
     async ready(session) {
       if (clock.monotonic() - measuredAt < MEASURE_MS) return;
       for (let looks = 0; ; looks += 1) {
-        const { waitMs, why } = await judge(session);
-        await say(session, why, looks);
-        if (waitMs === 0) return;
-        await sleep(clock, jitter(waitMs, WAIT_SPREAD, random), signal);
+        const verdict = await judge(session);
+        await say(session, verdict, looks);
+        if (verdict.waitMs === 0) return;
+        await sleep(clock, jitter(verdict.waitMs, WAIT_SPREAD, random), signal);
         signal.throwIfAborted();
       }
     },

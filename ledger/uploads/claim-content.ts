@@ -2,7 +2,7 @@
  * The same content is loaded once. Content is the same when uploads of one namespace agree in bytes, size and schema
  * (which includes the target table and spec.format). One of these uploads holds the claim on the content: a partial
  * unique index on the uploads' rows allows only one holder, whatever is killed. An upload takes the claim in the commit
- * of its plan. A complete upload keeps the claim; an upload that fails or is deleted releases it.
+ * of its plan, and an upload that is tried again takes it before its copy is made anew. A complete upload keeps the claim; an upload that fails or is deleted releases it.
  *
  * | holder of the claim                                   | what happens to the upload         |
  * |-------------------------------------------------------|------------------------------------|
@@ -77,15 +77,19 @@ export function dequeueUpload(client: ClientBase, id: string): Promise<LedgerSta
   });
 }
 
-interface Holder {
+export interface Holder {
   id: string;
   status: LedgerStatus;
   /** Has the holder lost its right to the claim, because its rows may have been replaced or are to be replaced? */
   superseded: boolean;
 }
 
-/** @returns null when the upload may load. Waits for a transaction that takes or releases the same claim. */
-async function claimContent(client: ClientBase, id: string): Promise<Holder | null> {
+/**
+ * Takes the claim for a planned upload where the upload may have it. Runs in the caller's transaction, under the upload's exclusive
+ * lock, and waits for a transaction that takes or releases the same claim.
+ * @returns null when the upload may load
+ */
+export async function claimContent(client: ClientBase, id: string): Promise<Holder | null> {
   const request = await client.query<{ validate: boolean; reload: boolean }>(
     `SELECT request->>'mode' = 'Validate' AS validate, coalesce(request->>'reload' = 'true', false) OR EXISTS (
               SELECT FROM batch_upload.batch_upload_chunks WHERE batch_upload_id = $1 AND completed_at IS NOT NULL

@@ -25,7 +25,7 @@ export async function findUnfinishedUpload(client: ClientBase, subject: UploadSu
 
 /**
  * Opens another attempt of the last load of the same file that failed after it had appended a part by a schema without a
- * key: a new load would append that part again.
+ * key: a new load would append that part again. The attempt is in Planning where the copy of the file has to be made anew.
  * @returns the id of that load; null when there is none, when it cannot be tried again, or when another load has the
  * content or had it since.
  */
@@ -43,7 +43,8 @@ export async function reopenAppendedPart(client: ClientBase, subject: UploadSubj
     subjectValues(subject),
   );
   const [failed] = rows;
-  return failed && (await retryUpload(client, failed)) === 'Processing' ? failed.id : null;
+  const status = failed && (await retryUpload(client, failed));
+  return status === 'Processing' || status === 'Planning' ? failed!.id : null;
 }
 
 function subjectValues({ clusterId, namespace, request, schema }: UploadSubject): string[] {

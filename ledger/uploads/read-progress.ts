@@ -7,7 +7,8 @@ import { pointsIntoSql } from './refuse-retry.ts';
 
 /**
  * Reads the progress of many uploads in one query, as sums over their audit rows. The index-only scan takes about 1 ms
- * for 10,000 chunks. A counter that every chunk updates would be a lock for which all pods wait.
+ * for 10,000 chunks. A counter that every chunk updates would be a lock for which all pods wait. Of the paces that pods have
+ * noted, one for which its pod waits comes first.
  */
 export async function readProgress(client: ClientBase, ids: readonly string[]): Promise<Map<string, UploadProgress>> {
   const result = await client.query(
@@ -45,7 +46,7 @@ export async function readProgress(client: ClientBase, ids: readonly string[]): 
      LEFT JOIN LATERAL (
        SELECT reason, message, since FROM batch_upload.batch_upload_paces p
        WHERE p.batch_upload_id = u.id AND p.attempt = u.attempt AND u.status = 'Processing' AND ${isFreshSql('p')}
-       ORDER BY since, completion_index LIMIT 1) p ON true
+       ORDER BY reason = 'NoReplicas', since, completion_index LIMIT 1) p ON true
      WHERE u.id = ANY($1::uuid[])`,
     [ids],
   );

@@ -7,12 +7,12 @@
  * | has no plan                           | Planning                                                      |
  * | has a plan and no committed chunk     | the status of any planned upload: see claim-content.ts        |
  * | has a plan and committed chunks       | Processing: a part of the file is loaded, and the rest follows |
- * | has a plan, and needs a copy anew     | Planning: see refuse-retry.ts for what becomes of the plan     |
+ * | has a plan, and needs a copy anew     | Planning: see refuse-retry.ts for what becomes of the plan; with committed chunks it takes the claim now |
  * | is refused by {@link refuseRetry}     | Failed                                                        |
  */
 import type { ClientBase } from 'pg';
 import type { LedgerStatus } from '#ledger/types.ts';
-import { beginUpload } from './claim-content.ts';
+import { beginUpload, claimContent } from './claim-content.ts';
 import { transition } from './finish-upload.ts';
 import { readProgress } from './read-progress.ts';
 import { planFor, refuseRetry } from './refuse-retry.ts';
@@ -43,6 +43,8 @@ export function retryUpload(
       [id, generation, plan],
     );
     if (plan === 'keep') await beginUpload(client, id);
+    // Another upload of the same content would not see the part that is loaded, and has to wait while the copy is made.
+    if (plan === 'renewCopy') await claimContent(client, id);
   });
 }
 

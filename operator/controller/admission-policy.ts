@@ -19,7 +19,7 @@
 import { sessionsOfPod } from '#common/job-contract.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { templateOfNote } from '#operator/jobs/pod-template.ts';
-import { podsOfLoad, sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
+import { podsOfLoad, sizeOfPlanned } from '#operator/jobs/pods-of-load.ts';
 import type { JobView, Observed } from './types.ts';
 
 /** Does the Job wait until Kueue gives it pods, for the first time or after an eviction? */
@@ -68,7 +68,8 @@ export function findMisfit(
   const isLimited = wanted < parallelism;
   if (isLimited && job.appliedParallelism * job.sessionsPerPod <= wanted) return null;
   const sessionsPerPod = sessionsOfPod(wanted);
-  const pods = row.plannedAt === null ? 1 : podsOfLoad(wanted, { size: sizeOfLoad(row), sessionsPerPod });
+  const size = sizeOfPlanned(row);
+  const pods = size === null ? 1 : podsOfLoad(wanted, { size, sessionsPerPod });
   const fits = job.sessionsPerPod === sessionsPerPod && job.appliedParallelism === pods;
   return fits ? null : 'it waits in a queue, and the upload may have other sessions by now';
 }

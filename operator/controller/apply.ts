@@ -6,7 +6,7 @@ import { ANNOTATIONS, KUEUE } from '#api/labels.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
-import { isAlreadyExists, isNotFound, isRefused } from '#kube/errors.ts';
+import { isAlreadyExists, isConflict, isNotFound, isRefused } from '#kube/errors.ts';
 import { keyOf } from '#kube/object-cache.ts';
 import { JOBS } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
@@ -20,7 +20,7 @@ import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import type { RunnerSettings } from '#operator/config/runner-settings.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
 import type { JobInput, NewJob } from '#operator/jobs/pod-template.ts';
-import { sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
+import { sizeOfLoad, sizeOfPlanned } from '#operator/jobs/pods-of-load.ts';
 import { buildProcessJob } from '#operator/jobs/process-job.ts';
 import { prepareLedger } from '#operator/tenancy/prepare-ledger.ts';
 import { type AcceptInput, acceptUpload, explainFault } from './accept-upload.ts';
@@ -144,8 +144,7 @@ async function createJob(
   const { namespace, uid } = upload.metadata;
   const serviceAccount = await deps.findServiceAccount(namespace);
   const input: JobInput = { upload, attempt: row!.attempt, parallelism, settings, serviceAccount, recreated };
-  const size = row!.plannedAt === null ? null : sizeOfLoad(row!);
-  const job = kind === 'plan' ? buildPlanJob(input, size) : buildProcessJob(input, sizeOfLoad(row!));
+  const job = kind === 'plan' ? buildPlanJob(input, sizeOfPlanned(row!)) : buildProcessJob(input, sizeOfLoad(row!));
   try {
     await client.create(JOBS, job, { signal });
     onCreate(job.metadata.name);
@@ -242,9 +241,14 @@ async function deleteJob(
 ): Promise<Outcome> {
   const { namespace } = upload.metadata;
   log.info({ namespace, job: job.name, because }, 'deleting a Job');
-  // The precondition spares a Job of the same name that was created after this one was observed.
+  // The precondition spares a Job of the same name that was created after this one was observed. The answer is a conflict then.
   const options = { propagationPolicy: 'Background', preconditions: { uid: job.uid }, signal } as const;
-  await client.delete(JOBS, { namespace, name: job.name }, options);
+  try {
+    await client.delete(JOBS, { namespace, name: job.name }, options);
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+    return { type: 'done' };
+  }
   onRecreate(recreated);
   return { type: 'done' };
 }

@@ -24,6 +24,12 @@ export interface NamespaceCaches {
   pods: Reflector<Pod>;
 }
 
+/** An upload, or a pool by its id, whose Jobs and pods lie in its own namespace. */
+export interface Owner {
+  namespace: string;
+  uid: string;
+}
+
 export interface Caches {
   uploads: Reflector<BatchUpload>;
   schemas: Reflector<RecordSchema>;
@@ -34,10 +40,10 @@ export interface Caches {
   priorityClasses: Reflector<PriorityClass>;
   namespaces: ReadonlyMap<string, NamespaceCaches>;
   uploadByUid(uid: string): BatchUpload | undefined;
-  /** The pods that name the upload in a label; the label may be wrong, see isPodOf. */
-  podsOf(uid: string): Pod[];
-  /** The Jobs of all attempts of the upload. */
-  jobsOf(uid: string): Job[];
+  /** The pods in the upload's namespace that name the upload in a label; the label may be wrong, see isPodOf. */
+  podsOf(upload: Owner): Pod[];
+  /** The Jobs of all attempts of the upload. Whoever may make Jobs in another namespace has no part in them. */
+  jobsOf(upload: Owner): Job[];
   all(): Reflector<never>[];
   /** Keeps the caches up to date until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
@@ -69,8 +75,8 @@ export function createCaches(deps: { client: KubeClient; log: Logger; namespaces
     priorityClasses,
     namespaces,
     uploadByUid: (uid) => byUid.get(uid),
-    podsOf: (uid) => [...(pods.get(uid)?.values() ?? [])],
-    jobsOf: (uid) => [...(jobs.get(uid)?.values() ?? [])],
+    podsOf: (upload) => ownedBy(pods, upload),
+    jobsOf: (upload) => ownedBy(jobs, upload),
     all: () => all as unknown as Reflector<never>[],
     async run(signal) {
       await Promise.all([...all, allNamespaces, priorityClasses].map((reflector) => reflector.run(signal)));
@@ -92,6 +98,10 @@ function indexUploads(reflector: Reflector<BatchUpload>): Map<string, BatchUploa
     onDelete: (upload) => void index.delete(upload.metadata.uid),
   });
   return index;
+}
+
+function ownedBy<T extends Job | Pod>(index: Map<string, Map<string, T>>, { namespace, uid }: Owner): T[] {
+  return [...(index.get(uid)?.values() ?? [])].filter(({ metadata }) => metadata?.namespace === namespace);
 }
 
 /** Indexes Jobs or pods by the uid of the upload that they work for, then by their own uid. */

@@ -13,11 +13,14 @@
  * | failed      |                                               | release, not removed      |
  * | complete    |                                               | release, removed          |
  */
+import { isFinished } from '#api/conditions.ts';
 import { FINALIZERS } from '#api/labels.ts';
 import { workBucket, workPrefix } from '#common/job-contract.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Job } from '#kube/resource-types.ts';
+import type { UploadProgress } from '#ledger/types.ts';
 import type { StatusEvent } from './status-events.ts';
+import type { Action } from './types.ts';
 
 /**
  * Each wait for the sake of a copy ends after this time: that for the pods, and that for the cleanup Job. An operator that has just begun to lead counts anew: the
@@ -76,6 +79,16 @@ const left = (because: string): Release => ({ type: 'release', removed: false, b
 
 export function isHeld({ metadata }: BatchUpload): boolean {
   return metadata.finalizers?.includes(FINALIZERS.workCopy) ?? false;
+}
+
+/**
+ * Must the upload be held from now on? The copies of an upload whose end the status has said are removed already, or somebody has been
+ * told that they are not; such an upload is held again only when another attempt is opened.
+ */
+export function needsHold({ status }: BatchUpload, row: UploadProgress, actions: readonly Action[]): boolean {
+  if (row.workBucket === null) return false;
+  const hasEnded = row.status === 'Complete' || row.status === 'Failed' || row.status === 'Deleted';
+  return !hasEnded || !isFinished(status) || actions.some(({ type }) => type === 'retry');
 }
 
 /** A merge patch of the finalizers. The API server refuses the patch when the upload has changed since it was read. */

@@ -113,7 +113,7 @@ function viewCleanup(
   memory: Pick<UploadMemory, 'cleanup'>,
 ): CleanupView {
   const { namespace, uid } = upload.metadata;
-  const pods = caches.podsOf(uid);
+  const pods = caches.podsOf(upload.metadata);
   const job = caches.namespaces
     .get(namespace)
     ?.jobs.get(`${namespace}/${jobName(uid, 'cleanup', cleanupNumber(upload))}`);

@@ -106,7 +106,7 @@ export function createController(deps: ControllerDeps): Controller {
       countPools: (place) => databases.countAt(place),
       countIdlePods: (place, asking) => warmPods.countIdle(place, asking),
       graceMs: config.stuckPodGraceMs,
-      countPods: ({ namespace, uid }) => caches.podsOf(uid).filter((pod) => isLoading(pod, { namespace, uid })).length,
+      countPods: (upload) => caches.podsOf(upload).filter((pod) => isLoading(pod, upload)).length,
       onTurn: (key) => queue.add(key),
     });
     recountUploads(turns, caches);
@@ -182,8 +182,7 @@ export function createController(deps: ControllerDeps): Controller {
 /** Finds the uploads that work already, since their sessions count before the first of them is reconciled. */
 function recountUploads(turns: UploadTurns, caches: Caches): void {
   for (const upload of caches.uploads.values()) {
-    const { uid } = upload.metadata;
-    const jobs = viewAllJobs(caches.jobsOf(uid), uid);
+    const jobs = viewAllJobs(caches.jobsOf(upload.metadata), upload.metadata.uid);
     const request = isFinal(upload) || isBeingDeleted(upload) ? null : recountRequest(upload, jobs);
     if (request) turns.recount(request);
     else turns.recountEnding(endingRequest(upload, jobs));

@@ -3,11 +3,12 @@
  * repeated creation finds the first Job.
  */
 import type { UploadExplanation } from '#api/explanation.ts';
+import { ANNOTATIONS } from '#api/labels.ts';
 import type { RunnerCommand } from '#common/job-contract.ts';
 import { count } from '#common/text.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { podsOfLoad, sizeOfLoad } from '#operator/jobs/pods-of-load.ts';
-import { noteProtect } from '#operator/jobs/protect-limits.ts';
+import { hasOtherLimits } from '#operator/jobs/protect-limits.ts';
 import { findMisfit, quotaHeldMs, sessionsWanted } from './admission-policy.ts';
 import { explainFailure } from './failure-policy.ts';
 import { planInPool } from './pool/pool-policy.ts';
@@ -47,21 +48,29 @@ export function planJob(observed: Observed, row: UploadProgress): JobPlan {
       return { ...NOTHING, actions: [remake(job, 'it ended while work was left')] };
     }
     case 'none': {
-      // Pods keep the limits that they were started with.
-      if (job.protect !== null && job.protect !== noteProtect(observed.upload)) {
-        return {
-          ...NOTHING,
-          actions: [remake(job, 'its pods have other limits than spec.target.protect says by now')],
-        };
-      }
+      const limits = hasOtherLimits(job, observed.upload) ? followProtect(observed, job) : NOTHING;
+      if (limits.actions.length > 0) return limits;
       const plan = job.queue === null ? followParallelism(observed, row, job) : followQueue(observed, row, job);
       const deleted = sayDeleted(observed);
-      if (deleted === null) return plan;
-      return { ...plan, degraded: plan.degraded ?? deleted.degraded, requeueAfterMs: deleted.forMs };
+      const degraded = limits.degraded ?? plan.degraded ?? deleted?.degraded ?? null;
+      return { ...plan, degraded, requeueAfterMs: deleted ? deleted.forMs : plan.requeueAfterMs };
     }
     default:
       throw new Error(job.verdict satisfies never);
   }
+}
+
+/** Where something takes the note of a Job away, the next Job would be made again, too. */
+function followProtect({ recreated }: Observed, job: JobView): JobPlan {
+  if (job.protect !== null || Math.max(recreated, job.recreated) === 0)
+    return { ...NOTHING, actions: [remake(job, 'its pods have other limits than spec.target.protect says by now')] };
+  return {
+    ...NOTHING,
+    degraded: {
+      reason: 'LimitsUnknown',
+      message: `The Job ${job.name} does not say with which limits of spec.target.protect its pods were started: something takes the annotation ${ANNOTATIONS.protect} of Jobs away, or a release before this one has made the Job. Its pods may load faster than the limits allow. Let the annotation stay, then delete the Job, and the operator makes it again: kubectl delete job ${job.name}.`,
+    },
+  };
 }
 
 /** Time in which the cache may not have a Job yet that the controller has made. */

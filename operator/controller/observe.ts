@@ -101,10 +101,12 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const { ledger, database, rate, lineage } = await observeLedger(deps, input);
   const row = ledger.state === 'row' ? ledger.row : null;
   const failedSince = row === null ? memory.failedSince : sinceFailure(row, memory, clock);
-  const views = viewJobs(deps, upload, row?.attempt ?? newestAttempt(caches.jobsOf(uid), uid));
+  const views = viewJobs(deps, upload, row?.attempt ?? newestAttempt(caches.jobsOf(upload.metadata), uid));
   const ownJobs = new Set([views.plan, views.process].flatMap((job) => (job?.owned ? [job.uid] : [])));
   const warmPod = deps.warmPods.find(namespace, claimingPod(deps, upload, row));
-  const podViews = caches.podsOf(uid).flatMap((pod) => (isPodOf(pod, namespace, ownJobs) ? [viewPod(pod)] : []));
+  const podViews = caches
+    .podsOf(upload.metadata)
+    .flatMap((pod) => (isPodOf(pod, namespace, ownJobs) ? [viewPod(pod)] : []));
   const refusedAccount = checkServiceAccount(upload.spec, config.runner.serviceAccountNames);
   const isPoolable = row !== null && refusedAccount === null && mayBePooled(row, views, memory);
   const plan = isPoolable ? await deps.findPool(upload, input.signal) : null;
@@ -134,9 +136,10 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       pool,
       warmPod,
       endingPods:
-        caches.podsOf(uid).filter((pod) => isUnfinished(pod, namespace)).length + countEndingWarm(deps, upload, row),
-      allJobs: viewAllJobs(caches.jobsOf(uid), uid),
-      cleanupJobs: viewCleanupJobs(caches.jobsOf(uid), uid),
+        caches.podsOf(upload.metadata).filter((pod) => isUnfinished(pod, namespace)).length +
+        countEndingWarm(deps, upload, row),
+      allJobs: viewAllJobs(caches.jobsOf(upload.metadata), uid),
+      cleanupJobs: viewCleanupJobs(caches.jobsOf(upload.metadata), uid),
       isTerminating: caches.isTerminating(namespace),
       creationRefused: creation?.message ?? null,
       created: row ? lastCreation(memory, jobName(uid, neededKind(row), row.attempt), clock) : null,
@@ -192,7 +195,7 @@ function claimingPod(
   row: UploadProgress | null,
 ): string | null | undefined {
   if (row) return row.assignment?.state === 'Claimed' ? row.assignment.pod : null;
-  if (caches.jobsOf(metadata.uid).length > 0) return null;
+  if (caches.jobsOf(metadata).length > 0) return null;
   return status?.phase === 'Planning' || status?.phase === 'Processing' ? status.pod : null;
 }
 

@@ -26,6 +26,11 @@ export function explainUnknownPace({ pace }: UploadProgress): UploadExplanation 
   }
 }
 
+/** Do pods wait, for whatever reason they have noted? */
+export function makesWait({ pace }: UploadProgress): boolean {
+  return pace !== null && pace.reason !== 'NoReplicas';
+}
+
 /** @returns a sentence that begins with a space; empty while the pods do not wait */
 export function sayPace({ pace }: UploadProgress): string {
   return pace?.reason === 'ReplicaLag' || pace?.reason === 'WalRate' ? ` ${pace.message}` : '';

@@ -12,13 +12,14 @@ import { mergePodTemplate } from '#operator/jobs/merge-pod-template.ts';
 import { explainFault } from './accept-upload.ts';
 import { type ApplyDeps, applyActions } from './apply.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from './cleanup.ts';
-import { isHeld } from './cleanup-policy.ts';
+import { isHeld, needsHold } from './cleanup-policy.ts';
 import { decide, STOPPING_MS } from './decide.ts';
 import { expiresInMs, trimStatus, trimsInMs } from './expiry-policy.ts';
 import { unexpiredJobs, unfinishedJobs } from './job-policy.ts';
 import { viewAllJobs } from './job-view.ts';
 import type { LedgerCounters, Metrics } from './metrics.ts';
 import { type ObserveDeps, observe } from './observe.ts';
+import { makesWait } from './pace-policy.ts';
 import { isOpen } from './pool/pool-policy.ts';
 import type { WarmPods } from './pool/warm-pods.ts';
 import { progressSpacingMs } from './progress-policy.ts';
@@ -206,8 +207,8 @@ async function work(
     // An upload that waits has no rate, and does not count among those whose progress is written.
     if (RESTS.has(decision.view.kind)) memory.rate = null;
     const row = observed.ledger.state === 'row' ? observed.ledger.row : null;
-    const mayHold = row?.workBucket && !observed.isTerminating;
-    if (mayHold && !(await holdForCleanup(deps, current, signal))) return { requeueAfterMs: HOLD_MS };
+    const mustHold = row !== null && !observed.isTerminating && needsHold(current, row, decision.actions);
+    if (mustHold && !(await holdForCleanup(deps, current, signal))) return { requeueAfterMs: HOLD_MS };
     const onRecreate = (recreated: number) => {
       memory.recreated = recreated;
       memory.created = null;
@@ -240,7 +241,8 @@ function noteAssignment(
   }
   const pod = assignment.state === 'Claimed' ? assignment.pod : null;
   const { namespace } = upload.metadata;
-  warmPods.keep(key, { pool: assignment.pool, namespace, pod, place: database?.place ?? null });
+  const isSlowed = pod !== null && makesWait(ledger.row);
+  warmPods.keep(key, { pool: assignment.pool, namespace, pod, place: database?.place ?? null, isSlowed });
 }
 
 function priorityOf({ caches, settings }: ReconcileDeps, upload: BatchUpload): number {
@@ -435,7 +437,7 @@ export async function tidyUp(
   const { uid } = upload.metadata;
   deps.turns.release(key);
   deps.warmPods.release(key);
-  const jobs = viewAllJobs(deps.caches.jobsOf(uid), uid);
+  const jobs = viewAllJobs(deps.caches.jobsOf(upload.metadata), uid);
   const ignore = () => undefined;
   const { parallelism } = upload.spec;
   const applied = { upload, database: null, row: null, parallelism, onCreate: ignore, onRecreate: ignore, signal };

@@ -7,7 +7,7 @@ import { noteProtect } from './protect-limits.ts';
 
 /**
  * Builds the Job that plans an upload; its pod also loads the file where one pod is enough. Pure.
- * @param size null while the upload has no plan. The Job of a planned upload has as many pods as spec.parallelism asks for by
+ * @param size null while one pod reads the whole file. The Job of an upload that is being loaded has as many pods as spec.parallelism asks for by
  *   now, and those beyond the first one help.
  */
 export function buildPlanJob(input: JobInput, size: LoadSize | null): NewJob {

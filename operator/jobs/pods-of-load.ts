@@ -12,6 +12,11 @@ export function sizeOfLoad({ totalIndexes, totalChunks, sizeBytes }: UploadProgr
   return { totalIndexes: totalIndexes ?? 1, totalChunks: totalChunks ?? 1, sizeBytes: sizeBytes ?? 0 };
 }
 
+/** @returns null while one pod reads the whole file, to plan the upload or to make its copy anew */
+export function sizeOfPlanned(row: UploadProgress): LoadSize | null {
+  return row.status === 'Planning' ? null : sizeOfLoad(row);
+}
+
 /**
  * The number of pods that load an upload at the same time. A pod beyond the indexes of the plan has no chunks of its own and
  * helps the others, so that their number is limited only by what the file is worth. The sessions of a pod are those with which

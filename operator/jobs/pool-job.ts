@@ -1,9 +1,10 @@
-import { LABELS, MANAGED_BY } from '#api/labels.ts';
+import { ANNOTATIONS, LABELS, MANAGED_BY } from '#api/labels.ts';
 import { poolId } from '#api/names.ts';
 import { canonicalJson } from '#common/canonical-json.ts';
 import { hashText } from '#common/hash-text.ts';
 import { ENV } from '#common/job-contract.ts';
 import { buildPodTemplate, type NewJob, type PodInput } from './pod-template.ts';
+import { noteProtect } from './protect-limits.ts';
 
 export interface PoolInput extends PodInput {
   /** What else two pods must have in common to serve the same uploads: the cluster, the content of their Secrets. */
@@ -50,6 +51,7 @@ export function planPool({ sameness, ...input }: PoolInput): PoolPlan {
         name: jobNameOf(id, suffix),
         namespace,
         labels: labelsOf(id),
+        annotations: { [ANNOTATIONS.protect]: noteProtect(input.upload) },
       },
       spec: {
         completions: 1,

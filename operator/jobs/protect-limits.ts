@@ -22,3 +22,14 @@ export function protectEnv(limits: ProtectLimits | null): Record<string, string>
 export function noteProtect(upload: Pick<BatchUpload, 'spec'>): string {
   return JSON.stringify(protectEnv(protectLimits(upload)));
 }
+
+/**
+ * Were the pods of a Job started with other limits than the upload has by now? Pods keep their limits.
+ * @param note what {@link noteProtect} has said; null: the Job is of an earlier release, whose pods have no limits
+ */
+export function hasOtherLimits(
+  { protect: note }: { protect: string | null },
+  upload: Pick<BatchUpload, 'spec'>,
+): boolean {
+  return (note ?? JSON.stringify(protectEnv(null))) !== noteProtect(upload);
+}

@@ -1,12 +1,14 @@
 /** `batch-upload` with a file that has no key, as real processes against a real PostgreSQL. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { LoadResult } from '#cli/load/load-result.ts';
+import { failUpload } from '#ledger/uploads/finish-upload.ts';
+import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import { killWhileHeld } from '#support/cli/load-ledger.ts';
 import { startCommand } from '#support/cli/load-processes.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
@@ -114,39 +116,92 @@ async function writeStrictSchema(): Promise<void> {
   await writeFile(join(folder, 'strict.yaml'), JSON.stringify({ ...head, spec }));
 }
 
-it.each(['readings.csv', 'readings.csv.gz'])(
-  '%s that failed with a part in the table appends nothing twice',
-  { timeout: 120_000 },
-  async (path) => {
+const MORE = ['--chunk-records', '100', '-p', '1'];
+/** Every seventh value is 3. */
+const FAILED = Math.floor(RECORDS / 7);
+
+/** Leaves what a load leaves that has found too many failed records half way: it removes its copy last. */
+async function failHalfWay(path: string): Promise<{ id: string; part: number }> {
+  await writeStrictSchema();
+  await killWhileHeld({ url, start: () => start(path, MORE, 'strict.yaml'), commits: 8 });
+  const [{ id }] = (await query<{ id: string }>('SELECT id FROM batch_upload.batch_uploads')) as [{ id: string }];
+  const why = { reason: 'TooManyFailedRecords', message: 'test' };
+  expect(await withClient(url, (client) => failUpload(client, { id }, why))).toBe('Failed');
+  await rm(join(folder, 'spool'), { recursive: true, force: true });
+  const part = await stored();
+  expect(part).toBeGreaterThan(0);
+  expect(part).toBeLessThan(RECORDS - FAILED);
+  return { id, part };
+}
+
+const complete = (uploadId: string) => ({
+  code: 1,
+  result: {
+    ...{ status: 'Complete', uploadId, alreadyLoaded: false },
+    records: { processed: RECORDS, succeeded: RECORDS - FAILED, failed: FAILED, duplicate: 0 },
+  },
+});
+
+describe.each(['readings.csv', 'readings.csv.gz'])('%s that failed with a part in the table', (path) => {
+  it('goes on with each call, and appends nothing twice', { timeout: 120_000 }, async () => {
+    const { id, part } = await failHalfWay(path);
+    // A compressed file has no plain copy any more: each attempt makes its own, and removes it.
+    const second = await load(path, [...MORE, '--max-failed-records', '300'], 'strict.yaml');
+    expect(second).toMatchObject({ code: 1, result: { status: 'Failed', uploadId: id } });
+    expect(second.result.message).toMatch(/call the command again to go on\. .*a corrected file appends all/);
+    expect(await stored()).toBe(second.result.records.succeeded);
+    expect(second.result.records.succeeded).toBeGreaterThanOrEqual(part);
+    expect(await load(path, MORE, 'strict.yaml')).toMatchObject(complete(id));
+    expect(await stored()).toBe(RECORDS - FAILED);
+    expect(await readdir(join(folder, 'spool'), { recursive: true })).not.toContainEqual(expect.stringContaining(id));
+    expect(await load(path, MORE, 'strict.yaml')).toMatchObject({ result: { alreadyLoaded: true } });
+  });
+
+  it('goes on after a call that was killed at its beginning', { timeout: 120_000 }, async () => {
+    const { id } = await failHalfWay(path);
+    await withClient(url, (client) => retryUpload(client, { id, generation: 1 }));
+    expect(await load(path, MORE, 'strict.yaml')).toMatchObject(complete(id));
+    expect(await stored()).toBe(RECORDS - FAILED);
+  });
+
+  it('with all of it there instead, needs no copy', { timeout: 120_000 }, async () => {
     await writeStrictSchema();
-    const more = ['--chunk-records', '100', '-p', '1'];
-    const first = await load(path, [...more, '--max-failed-records', '200'], 'strict.yaml');
-    expect(first).toMatchObject({ code: 1, result: { status: 'Failed' } });
-    expect(first.result.message).toMatch(/call the command again to go on\. .*a corrected file appends all/);
-    const part = await stored();
-    expect(part).toBeGreaterThan(0);
-    expect(part).toBe(first.result.records.succeeded);
-    const second = await load(path, more, 'strict.yaml');
-    if (path.endsWith('.csv')) {
-      // Every seventh value is 3.
-      const failed = Math.floor(RECORDS / 7);
-      expect(second.result).toMatchObject({
-        status: 'Complete',
-        uploadId: first.result.uploadId,
-        records: { succeeded: RECORDS - failed, failed, duplicate: 0 },
-      });
-      expect(await stored()).toBe(RECORDS - failed);
-      return;
-    }
-    // The load that failed has removed the plain copy of a compressed file, so its rest cannot be loaded alone.
-    expect(second).toMatchObject({ code: 1, result: { status: 'Failed', records: { processed: 0 } } });
-    expect(second.result.message).toMatch(
+    const { uploadId } = (await load(path, MORE, 'strict.yaml')).result;
+    await query(`UPDATE batch_upload.batch_uploads
+                 SET status = 'Failed', claimed = false, failure_reason = 'TooManyFailedRecords', failure_message = 'test'`);
+    expect(await load(path, MORE, 'strict.yaml')).toMatchObject(complete(uploadId));
+    expect(await stored()).toBe(RECORDS - FAILED);
+  });
+
+  it('under another path appends nothing, and says what to do', { timeout: 120_000 }, async () => {
+    const { part } = await failHalfWay(path);
+    await writeFile(join(folder, `moved-${path}`), await readFile(join(folder, path)));
+    const moved = await load(`moved-${path}`, MORE, 'strict.yaml');
+    expect(moved).toMatchObject({ code: 1, result: { status: 'Failed', records: { processed: 0 } } });
+    expect(moved.result.message).toMatch(
       /failed after it had appended .* records to readings.*\. Remove its records.*DELETE FROM "readings".*--reload/,
     );
-    expect(second.result.message).not.toMatch(/BatchUpload|spec\./);
+    expect(moved.result.message).not.toMatch(/BatchUpload|spec\./);
     expect(await stored()).toBe(part);
-  },
-);
+  });
+
+  it('with other content is refused once', { timeout: 120_000 }, async () => {
+    const { part } = await failHalfWay(path);
+    const before = await readFile(join(folder, path));
+    const other = csv('north,1.5\n');
+    await writeFile(join(folder, path), path.endsWith('.gz') ? gzipSync(other) : other);
+    try {
+      const { code, stderr } = await start(path, MORE, 'strict.yaml').done;
+      expect({ code, stderr }).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('is not the file whose load'),
+      });
+      expect(await stored()).toBe(part);
+    } finally {
+      await writeFile(join(folder, path), before);
+    }
+  });
+});
 
 it('a load that failed does not go on after another one has loaded the content', { timeout: 120_000 }, async () => {
   await writeStrictSchema();

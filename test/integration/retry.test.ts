@@ -14,7 +14,7 @@ import { recordFormat } from '#ledger/uploads/record-format.ts';
 import { renewCopy } from '#ledger/uploads/renew-copy.ts';
 import { retryUpload } from '#ledger/uploads/retry-upload.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
-import { openTestUpload, PLAIN_CSV, type TestUpload, testPlan } from '#support/database/ledger.ts';
+import { APPEND_SCHEMA, openTestUpload, PLAIN_CSV, type TestUpload, testPlan } from '#support/database/ledger.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { generateCertifications } from '#support/records/certifications.ts';
 import { policySchema } from '#support/records/duplicates.ts';
@@ -187,6 +187,36 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       expect(await retry(id)).toBe('Planning');
       await renewCopy(db, { id, attempt: 2 }, renewed);
       expect(await read(id)).toMatchObject({ status: 'Processing', sameAs: null });
+    });
+
+    it.each([
+      ['with a key', {}],
+      ['without a key', { schema: APPEND_SCHEMA }],
+    ])('%s, a part is done: another upload of the content waits while the copy is made', async (_what, options) => {
+      const id = await plan('a', options, work);
+      await doChunk(id, 0);
+      await fail(id);
+      expect(await retry(id)).toBe('Planning');
+      const other = await plan('a', { ...options, name: 'other' });
+      expect(await read(other)).toMatchObject({ status: 'Queued', sameAs: { status: 'Planning' } });
+      await renewCopy(db, { id, attempt: 2 }, renewed);
+      await doChunk(id, 1);
+      expect(await completeUpload(db, id)).toBe('Complete');
+      expect(await dequeueUpload(db, other)).toBe('Complete');
+      expect(await read(other)).toMatchObject({ totalRecords: 0, counts: { processed: 0 } });
+    });
+
+    it('without a key, and fails again before it has a copy: the upload that has waited loads nothing', async () => {
+      const id = await plan('a', { schema: APPEND_SCHEMA }, work);
+      await doChunk(id, 0);
+      await fail(id);
+      await retry(id);
+      const other = await plan('a', { schema: APPEND_SCHEMA, name: 'other' });
+      await fail(id);
+      expect(await dequeueUpload(db, other)).toBe('Failed');
+      expect(await read(other)).toMatchObject({ failureReason: 'PartlyLoaded', counts: { processed: 0 } });
+      expect(await retry(id, 2)).toBe('Planning');
+      expect(await read(await plan('a', { schema: APPEND_SCHEMA, name: 'third' }))).toMatchObject({ status: 'Queued' });
     });
 
     it('all is done: goes on at once', async () => {

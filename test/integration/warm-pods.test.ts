@@ -215,6 +215,51 @@ it('a cancelled upload ends, and its pod goes on with others', async () => {
   await expectLoaded(small);
 });
 
+describe('with a limit of the WAL', () => {
+  const limit = (bytesPerSecond: number) => ({ BATCH_UPLOAD_MAX_WAL_BYTES_PER_SECOND: String(bytesPerSecond) });
+  const written = async () => Number((await query("SELECT pg_current_wal_lsn() - '0/0' AS at"))[0]!['at']);
+  const paceOf = async (id: string) => (await progressOf(url, id)).pace?.reason;
+
+  it('many small uploads in a row keep to it together', { timeout: 120_000 }, async () => {
+    const bytesPerSecond = 100_000;
+    const ids = [];
+    for (let n = 0; n < 20; n += 1) ids.push(await assign(`u${n}`, { body: `k,v\n${lines(`u${n}`, 300)}` }));
+    const before = await written();
+    const since = performance.now();
+    const pod = startPod('pod-a', limit(bytesPerSecond));
+    await eventually(
+      'the last upload',
+      async () => {
+        const rows = await query("SELECT FROM batch_upload.batch_upload_assignments WHERE state <> 'Ended'");
+        return rows.length === 0;
+      },
+      100_000,
+    );
+    const seconds = (performance.now() - since) / 1000;
+    const bytes = (await written()) - before;
+    expect((await pod.done).code).toBe(0);
+    await expectLoaded(...ids);
+    expect(await countRows()).toBe(6000);
+    expect(bytes).toBeGreaterThan(12 * bytesPerSecond);
+    expect(bytes / seconds).toBeLessThan(bytesPerSecond * 1.3);
+  });
+
+  it('a pod that waits for the sake of an upload goes on with others when that one is cancelled', async () => {
+    const first = await assign('first', { body: `k,v\n${lines('first', 1000)}` });
+    const [held, next] = [await assign('held'), await assign('next')];
+    const pod = startPod('pod-a', limit(100));
+    await eventually('the wait', async () => (await paceOf(held)) === 'WalRate', 30_000);
+    await withClient(url, (client) => failUpload(client, { id: held }, { reason: 'Cancelled', message: 'cancelled' }));
+    await eventually('the next upload', async () => (await paceOf(next)) === 'WalRate', 30_000);
+    expect(await assignmentOf(held)).toMatchObject({ state: 'Ended' });
+    pod.process.kill('SIGTERM');
+    expect((await pod.done).code).toBe(EXIT_CODES.retryable);
+    expect(await assignmentOf(next)).toMatchObject({ state: 'Waiting' });
+    await expectLoaded(first);
+    expect(await countRows()).toBe(1000);
+  });
+});
+
 it('an upload that is withdrawn while a pod has it stays exact beside a Job of its own', async () => {
   await installBrake('u-5');
   const id = await assign('u');

@@ -39,7 +39,7 @@ type Bench = Awaited<ReturnType<typeof start>>;
 async function put(
   bench: Bench,
   name: string,
-  { records = 10, ...spec }: { records?: number; podTemplate?: object } = {},
+  { records = 10, ...spec }: { records?: number; podTemplate?: object; target?: object } = {},
 ) {
   const lines = Array.from({ length: records }, (_, n) => `${name}-${n},v\n`);
   await runner.put(`${bench.url.slice(-8)}/${name}.csv`, `k,v\n${lines.join('')}`);
@@ -268,3 +268,24 @@ function change(bench: ControllerBench, name: string, spec: object): void {
   const upload = bench.api.get('batchuploads', 'one', name) as unknown as BatchUpload;
   bench.api.put('batchuploads', { ...upload, spec: { ...upload.spec, ...spec } } as never);
 }
+
+it('an upload that a pod has gets other limits by a Job of its own', { timeout: 120_000 }, async () => {
+  await using bench = await start();
+  await using _pods = startJobController(bench);
+  const target = { protect: { maxWalBytesPerSecond: 100 } };
+  await put(bench, 'first', { records: 1000, target });
+  await until(() => phase(bench, 'first') === 'Complete');
+  // The pod knows what the upload before has written, and waits.
+  await put(bench, 'second', { target });
+  await until(() => bench.status('one', 'second')?.pace?.reason === 'WalRate');
+  const [pooled] = jobsOf(bench, 'pool');
+  expect(jobsOf(bench, 'plan')).toEqual([]);
+  const upload = bench.api.get('batchuploads', 'one', 'second') as unknown as BatchUpload;
+  bench.api.put('batchuploads', { ...upload, spec: { ...upload.spec, target: { protect: {} } } });
+  await until(() => jobsOf(bench, 'plan').length === 1);
+  expect(jobsOf(bench, 'pool').map(({ metadata }) => metadata.name)).not.toContain(pooled!.metadata.name);
+  const { code } = await runner.run('plan', bench.url, upload.metadata.uid);
+  expect(code).toBe(0);
+  await until(() => phase(bench, 'second') === 'Complete');
+  await expectRows(bench, 1010);
+});

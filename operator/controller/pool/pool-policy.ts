@@ -9,16 +9,19 @@
  * | Waiting, in another pool          | works                        | the upload is assigned to the present pool |
  * | Waiting                           | has trouble, or there is none | the upload is withdrawn                  |
  * | Claimed, by a pod that works      |                              |                                           |
+ * | Claimed, by a pod with other limits than spec.target.protect says by now | | the upload is withdrawn, and the pod stopped |
  * | Claimed, by a pod that has ended  |                              | the claim is lost, and the upload waits again |
  * | Ended while work is left, Returned |                             | the upload gets a Job of its own          |
  *
- * A pool has trouble when it gets no pods, or these fail one after the other, or get on with nothing while uploads wait. The Job
+ * A pool has trouble when it gets no pods, or these fail one after the other, or get on with nothing while uploads wait, unless they
+ * wait themselves by spec.target.protect: Jobs beside them would know nothing of what the pods have written. The Job
  * of an upload of its own says what is wrong, and tries again with the patience of a Job. Why a pod does not start, the uploads
  * that wait for it say themselves; see stuck-pod-policy.ts.
  */
 import type { Assignment, UploadProgress } from '#ledger/types.ts';
 import type { JobPlan } from '#operator/controller/job-policy.ts';
 import type { Action, Observed } from '#operator/controller/types.ts';
+import { hasOtherLimits } from '#operator/jobs/protect-limits.ts';
 
 /** Uploads that wait behind each other for a pod: a start of one more pod takes as long as several small files. */
 const UPLOADS_PER_POD = 4;
@@ -50,7 +53,7 @@ export interface PoolState {
   startingMs: number | null;
   /** The same of its Jobs that have no pod at all. */
   podlessMs: number | null;
-  /** Time since a pod has begun or ended an upload, in ms, while others wait; null while none waits. */
+  /** Time since a pod has begun or ended an upload, or has waited by spec.target.protect, in ms, while others wait; null while none waits. */
   stillMs: number | null;
 }
 
@@ -63,7 +66,10 @@ export function hasTrouble(state: PoolState, graceMs: number): boolean {
 }
 
 /** @returns null where the upload needs a Job of its own. */
-export function planInPool({ pool, warmPod }: Observed, { attempt, assignment }: UploadProgress): JobPlan | null {
+export function planInPool(
+  { pool, warmPod, upload }: Observed,
+  { attempt, assignment }: UploadProgress,
+): JobPlan | null {
   const plan = (actions: Action[]): JobPlan => ({ actions, degraded: null, requeueAfterMs: CHECK_MS });
   const usable = pool?.hasTrouble === false ? pool : null;
   if (assignment === null) return usable && plan([{ type: 'assign', pool: usable.plan }]);
@@ -74,7 +80,9 @@ export function planInPool({ pool, warmPod }: Observed, { attempt, assignment }:
       if (id !== usable.plan.id) return plan([{ type: 'assign', pool: usable.plan }]);
       return plan(usable.needsPods ? [{ type: 'startPods', pool: usable.plan }] : []);
     case 'Claimed':
-      return plan(warmPod === null ? [{ type: 'loseClaim', pool: id, attempt, pod: pod ?? '' }] : []);
+      if (warmPod === null) return plan([{ type: 'loseClaim', pool: id, attempt, pod: pod ?? '' }]);
+      // Pods keep the limits that they were started with.
+      return plan(warmPod.job && hasOtherLimits(warmPod.job, upload) ? [{ type: 'withdraw', alsoClaimed: true }] : []);
     case 'Ended':
     case 'Returned':
       return null;

@@ -44,6 +44,18 @@ export interface WarmPod {
   job: JobView | null;
 }
 
+/** An upload that a pool has. */
+export interface KeptUpload {
+  pool: string;
+  namespace: string;
+  /** The pod that has claimed the upload; null where none has. */
+  pod: string | null;
+  /** Identifies the database; null while nobody knows it. */
+  place: string | null;
+  /** Does the pod wait for the sake of its database? The pool then is in order, however long that takes. Default: false. */
+  isSlowed?: boolean;
+}
+
 /** A Job that was made a moment ago may be missing in the cache for so long. */
 const CACHE_LAG_MS = 5_000;
 
@@ -77,15 +89,12 @@ export class WarmPods {
   }
 
   /** Notes that a pool has an upload, and the pod of the pool that has claimed it. */
-  keep(
-    key: string,
-    { pool: id, namespace, pod, place }: { pool: string; namespace: string; pod: string | null; place: string | null },
-  ): void {
+  keep(key: string, { pool: id, namespace, pod, place, isSlowed = false }: KeptUpload): void {
     const before = this.#poolOf.get(key);
     if (before !== undefined && before !== id) this.release(key);
     this.#poolOf.set(key, id);
     const pool = this.#of(id, namespace);
-    if (pool.uploads.size === 0 || (pod !== null && pool.uploads.get(key) !== pod)) this.#move(pool);
+    if (isSlowed || pool.uploads.size === 0 || (pod !== null && pool.uploads.get(key) !== pod)) this.#move(pool);
     pool.uploads.set(key, pod);
     pool.place ??= place;
   }
@@ -264,12 +273,12 @@ export class WarmPods {
 
   /** A label alone may be anybody's; the name of the Job and the namespace are the operator's. */
   #jobs(id: string, { namespace }: Pool): JobView[] {
-    const own = this.#deps.caches.jobsOf(id).filter(({ metadata }) => metadata?.namespace === namespace);
+    const own = this.#deps.caches.jobsOf({ namespace, uid: id });
     return own.map((job) => viewJob(job, 'plan', '')).filter(({ name }) => isPoolJobOf(id, name));
   }
 
   #pods(id: string, { namespace }: Pool): PodView[] {
-    const own = this.#deps.caches.podsOf(id).filter(({ metadata }) => metadata?.namespace === namespace);
+    const own = this.#deps.caches.podsOf({ namespace, uid: id });
     return own.map(viewPod).filter(({ job }) => isPoolJobOf(id, job));
   }
 

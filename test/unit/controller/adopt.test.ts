@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { KubeError } from '#kube/errors.ts';
 import type { Job } from '#kube/resource-types.ts';
-import { type ApplyDeps, applyActions } from '#operator/controller/apply.ts';
+import { type ApplyDeps, type ApplyInput, applyActions } from '#operator/controller/apply.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
 import { ACCEPTED, row, UID } from './observed.ts';
 
@@ -16,6 +16,27 @@ const settings = {
   datadogEnv: {},
 } as unknown as ApplyDeps['settings'];
 
+const depsWith = (client: ApplyDeps['client']) =>
+  ({
+    client,
+    settings,
+    log: createRecordingLog(),
+    clusterId: 'c',
+    reachPoint: () => undefined,
+    findMigrator: () => async () => null,
+    findServiceAccount: async () => null,
+  }) as unknown as ApplyDeps;
+
+const input: ApplyInput = {
+  upload: ACCEPTED,
+  database: null,
+  row: row({ status: 'Planning', execution: null }),
+  parallelism: 4,
+  onCreate: () => undefined,
+  onRecreate: () => undefined,
+  signal: new AbortController().signal,
+};
+
 /** Creates the plan Job where a Job of its name exists already. */
 async function create(existing: Job | undefined, upload = ACCEPTED) {
   const patches: object[] = [];
@@ -27,25 +48,8 @@ async function create(existing: Job | undefined, upload = ACCEPTED) {
     find: async () => existing,
     patchMerge: async (_type: unknown, _ref: unknown, patch: object) => void patches.push(patch),
   } as unknown as ApplyDeps['client'];
-  const deps = {
-    client,
-    settings,
-    log: createRecordingLog(),
-    clusterId: 'c',
-    reachPoint: () => undefined,
-    findMigrator: () => async () => null,
-    findServiceAccount: async () => null,
-  } as unknown as ApplyDeps;
-  const input = {
-    upload,
-    database: null,
-    row: row({ status: 'Planning', execution: null }),
-    parallelism: 4,
-    onCreate: (name: string) => void created.push(name),
-    onRecreate: () => undefined,
-    signal: new AbortController().signal,
-  };
-  const outcomes = await applyActions(deps, input, [{ type: 'createJob', kind: 'plan', recreated: 0 }]);
+  const noting = { ...input, upload, onCreate: (name: string) => void created.push(name) };
+  const outcomes = await applyActions(depsWith(client), noting, [{ type: 'createJob', kind: 'plan', recreated: 0 }]);
   return { outcomes, patches, created };
 }
 
@@ -90,4 +94,33 @@ it('a Job of somebody else is in the way', async () => {
   const { outcomes, patches } = await create({ metadata: { ownerReferences: [{ ...ours[0]!, uid: 'other' }] } });
   expect(outcomes).toMatchObject([{ type: 'degraded', why: { reason: 'JobNameTaken' } }]);
   expect(patches).toEqual([]);
+});
+
+it('the plan Job of an upload whose copy is made anew has one pod, whatever the load is worth', async () => {
+  const made: Job[] = [];
+  const client = { create: async (_type: unknown, job: Job) => void made.push(job) } as unknown as ApplyDeps['client'];
+  const big = { execution: 'Inline', totalIndexes: 128, totalChunks: 5000, sizeBytes: 1e12 } as const;
+  for (const status of ['Planning', 'Processing'] as const) {
+    await applyActions(depsWith(client), { ...input, parallelism: 64, row: row({ status, ...big }) }, [
+      { type: 'createJob', kind: 'plan', recreated: 0 },
+    ]);
+  }
+  const [renewing, loading] = made.map(({ spec }) => spec!);
+  expect(renewing).toMatchObject({ completions: 1, parallelism: 1 });
+  expect(loading!.completions).toBeGreaterThan(1);
+});
+
+it('a Job that another one has replaced meanwhile is deleted already', async () => {
+  let status = 409;
+  const client = {
+    delete: async () => {
+      throw new KubeError({ status, reason: 'Conflict', message: 'the UID in the precondition is another one' });
+    },
+  } as unknown as ApplyDeps['client'];
+  const gone = { name: `${UID}-cleanup-1`, uid: 'j', kind: 'cleanup' } as const;
+  const remove = () =>
+    applyActions(depsWith(client), input, [{ type: 'deleteJob', job: gone, because: 'test', recreated: 0 }]);
+  expect(await remove()).toEqual([{ type: 'done' }]);
+  status = 500;
+  await expect(remove()).rejects.toThrow('precondition');
 });

@@ -7,8 +7,9 @@ import {
   decideRefused,
   finalizerPatch,
   isHeld,
+  needsHold,
 } from '#operator/controller/cleanup-policy.ts';
-import { NOW, UID, upload } from './observed.ts';
+import { NOW, row, UID, upload } from './observed.ts';
 
 // The clock of the API server may be an hour ahead or behind: the times in the objects do not count.
 const job = (condition?: string, aheadMs = 0): Job => ({
@@ -72,6 +73,22 @@ it.each([
   ['namespace n because it is being terminated', 0, { type: 'release', removed: false, because: expect.any(String) }],
 ] as const)('a Job that cannot be made: %s', (message, endedForMs, step) => {
   expect(decideRefused({ ...view, endedForMs }, message)).toEqual(step);
+});
+
+describe('an upload is held', () => {
+  const failed = upload([{ type: 'Failed', status: 'True' }]);
+  const running = upload([{ type: 'Failed', status: 'False' }]);
+  const retry = [{ type: 'retry', generation: 2 } as const];
+  it.each([
+    ['its file has no copy', running, { status: 'Processing', workBucket: null }, [], false],
+    ['it runs', running, { status: 'Planning' }, [], true],
+    ['it runs again, and its status is of the attempt before', failed, { status: 'Planning' }, [], true],
+    ['it has failed, and nobody has seen it run', running, { status: 'Failed' }, [], true],
+    ['it has failed, and its spec was changed', failed, { status: 'Failed' }, [], false],
+    ['it has failed, and is tried again', failed, { status: 'Failed' }, retry, true],
+  ] as const)('%s', (_what, seen, change, actions, expected) => {
+    expect(needsHold(seen, row({ workBucket: 'w', ...change }), actions)).toBe(expected);
+  });
 });
 
 it('the finalizer comes and goes without touching those of others', () => {

@@ -436,10 +436,21 @@ describe('spec.target.protect', () => {
     ['a limit is gone', ACCEPTED, note, true],
     ['the limits are those of the Job', limited, note, false],
     ['there is none', ACCEPTED, '{}', false],
-    ['the Job is of an earlier release', limited, null, false],
+    ['the Job is of an earlier release, whose pods have no limit', limited, null, true],
+    ['the Job is of an earlier release, and there is none', ACCEPTED, null, false],
   ])('%s', (_what, upload, protect, isMadeAgain) => {
     const { actions } = decide(observed({ upload, jobs: { plan: null, process: job({ protect }) } }));
     expect(actions.map(({ type }) => type)).toEqual(isMadeAgain ? ['deleteJob'] : []);
+  });
+
+  it.each<[string, number, number]>([
+    ['as its note says', 0, 1],
+    ['as this operator knows', 1, 0],
+  ])('a Job that was made again, %s, and does not say its limits, is left and said', (_what, recreated, noted) => {
+    const known = { plan: null, process: job({ protect: null, recreated: noted, parallelism: 2 }) };
+    const { actions, degraded } = decide(observed({ upload: limited, jobs: known, recreated }));
+    expect(actions).toEqual([]);
+    expect(degraded).toMatchObject({ reason: 'LimitsUnknown', message: expect.stringContaining(`kubectl delete job`) });
   });
 
   it.each([

@@ -72,6 +72,13 @@ describe('a Job that waits', () => {
     expect(decision).toMatchObject({ actions: [], view: { kind: 'waitingForAdmission' }, degraded: null });
   });
 
+  it('a Job that waits to make the copy of a planned upload anew has one pod as well', () => {
+    const one = { kind: 'plan', name: `${UID}-plan-1`, parallelism: 1, appliedParallelism: 1, completions: 1 } as const;
+    const plan = waiting(one);
+    const renewing = { state: 'row', row: row({ status: 'Planning', execution: 'Job', sizeBytes: 1e12 }) } as const;
+    expect(decide(see(plan, {}, { ledger: renewing, jobs: { plan, process: null } })).actions).toEqual([]);
+  });
+
   it('pods of an eviction that do not end are said', () => {
     const ending = pod({ deleting: true, stateMs: 600_000 });
     expect(decide(see(waiting(), {}, { pods: [ending] })).degraded).toMatchObject({ reason: 'PodNotTerminating' });

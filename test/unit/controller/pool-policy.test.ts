@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from '#operator/controller/decide.ts';
+import { makesWait } from '#operator/controller/pace-policy.ts';
 import { hasTrouble, isPooled, planInPool, podsWanted } from '#operator/controller/pool/pool-policy.ts';
+import { WarmPods, type WarmPodsDeps } from '#operator/controller/pool/warm-pods.ts';
 import type { Observed } from '#operator/controller/types.ts';
 import type { PoolPlan } from '#operator/jobs/pool-job.ts';
+import { FakeClock } from '#support/process/fake-clock.ts';
+import { createRecordingLog } from '#support/process/recording-log.ts';
 import { job, observed, pod, row, upload } from './observed.ts';
 
 const plan = { id: 'pool-1', namespace: 'n' } as PoolPlan;
@@ -66,6 +70,22 @@ describe('an upload in a pool', () => {
   });
 });
 
+it.each<[string, string | null, object, string[]]>([
+  ['are those of the upload', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"5"}', { maxReplicaLagSeconds: 5 }, []],
+  ['are others', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"9"}', { maxReplicaLagSeconds: 5 }, ['withdraw']],
+  ['are gone from the upload', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"9"}', {}, ['withdraw']],
+  ['are not said by an earlier release, which has none', null, { maxReplicaLagSeconds: 5 }, ['withdraw']],
+  ['are not said, and the upload has none', null, {}, []],
+])('the limits of the pod that has an upload %s', (_what, protect, limits, expected) => {
+  const limited = upload([{ type: 'Accepted', status: 'True' }]);
+  limited.spec.target = { protect: limits };
+  const held = { ...warmPod, job: job({ name: 'warm-job', owned: false, protect }) };
+  const seen = observed({ ...nobody, upload: limited, pool: works, warmPod: held });
+  const { actions } = planInPool(seen, row({ status: 'Processing', assignment: assigned('Claimed') }))!;
+  expect(actions.map(({ type }) => type)).toEqual(expected);
+  for (const action of actions) expect(action).toMatchObject({ alsoClaimed: true });
+});
+
 it('suspend takes an upload out of its pool and deletes the Job of the pod that has it', () => {
   const suspended = upload([{ type: 'Accepted', status: 'True' }]);
   suspended.spec.suspend = true;
@@ -117,6 +137,44 @@ describe('a pool has trouble', () => {
   ])('%s', (_what, state, expected) => {
     expect(hasTrouble(state, 60_000)).toBe(expected);
   });
+});
+
+it('a pool whose pod waits by spec.target.protect is in order, however long that takes', async () => {
+  const id = 'pool-0123456789abcdef';
+  const name = `batch-upload-${id}-abc`;
+  const clock = new FakeClock();
+  const made = { metadata: { name, namespace: 'n', uid: 'j' } };
+  const running = {
+    metadata: { name: 'warm', namespace: 'n', labels: { 'job-name': name } },
+    status: { phase: 'Running' },
+  };
+  const warmPods = new WarmPods({
+    caches: { jobsOf: () => [made], podsOf: () => [running], namespaces: new Map() },
+    ...{ clock, log: createRecordingLog(), max: 4, graceMs: 60_000 },
+  } as unknown as WarmPodsDeps);
+  const hasTroubleNow = () => warmPods.view({ ...plan, id }).hasTrouble;
+  const keep = (key: string, more: { pod: string | null; isSlowed?: boolean }) =>
+    warmPods.keep(key, { pool: id, namespace: 'n', place: null, ...more });
+  keep('n/claimed', { pod: 'warm' });
+  keep('n/waits', { pod: null });
+  for (let s = 0; s < 300; s += 30) {
+    await clock.advance(30_000);
+    keep('n/claimed', { pod: 'warm', isSlowed: true });
+    keep('n/waits', { pod: null });
+    expect(hasTroubleNow()).toBe(false);
+  }
+  await clock.advance(61_000);
+  keep('n/claimed', { pod: 'warm' });
+  expect(hasTroubleNow()).toBe(true);
+});
+
+it.each([
+  ['ReplicaLag', true],
+  ['WalRateUnknown', true],
+  ['NoReplicas', false],
+])('pods that have noted %s wait: %s', (reason, waits) => {
+  expect(makesWait(row({ pace: { reason, message: '', since: new Date(0) } }))).toBe(waits);
+  expect(makesWait(row())).toBe(false);
 });
 
 it('an upload that a pool has or will have needs one session', () => {

@@ -7,6 +7,7 @@ import { buildCleanupJob } from '#operator/jobs/cleanup-job.ts';
 import { buildPlanJob } from '#operator/jobs/plan-job.ts';
 import { heapMegabytes, parseMemory } from '#operator/jobs/pod-memory.ts';
 import type { JobInput } from '#operator/jobs/pod-template.ts';
+import { planPool } from '#operator/jobs/pool-job.ts';
 import { buildProcessJob } from '#operator/jobs/process-job.ts';
 
 const UID = '0b4ec2ff-6ad4-4f9a-a8f0-2ec2f3a3b1ce';
@@ -178,6 +179,16 @@ describe('the limits of spec.target.protect', () => {
     expect(note).toBe(
       '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"5","BATCH_UPLOAD_MAX_WAL_BYTES_PER_SECOND":"20000000"}',
     );
+  });
+
+  it('are noted on the Jobs of a pool, and part the pools', () => {
+    const { upload, ...others } = input();
+    const poolOf = (protect: object) =>
+      planPool({ ...others, upload: { ...upload, spec: { ...upload.spec, target: { protect } } }, sameness: [] });
+    const noteOf = (protect: object) => poolOf(protect).buildJob('a').metadata.annotations?.[ANNOTATIONS.protect];
+    expect(noteOf({ maxReplicaLagSeconds: 5 })).toBe('{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"5"}');
+    expect(noteOf({})).toBe('{}');
+    expect(poolOf({ maxReplicaLagSeconds: 5 }).id).not.toBe(poolOf({ maxReplicaLagSeconds: 6 }).id);
   });
 
   it('leave no trace where there are none', () => {

@@ -229,14 +229,14 @@ describe('simulated: a replica', () => {
 });
 
 describe('the brake of a pod', () => {
-  function start(limits: ProtectLimits) {
-    const clock = new FakeClock();
+  function start(limits: ProtectLimits, policy?: ProtectPolicy, clock = new FakeClock()) {
     const stop = new AbortController();
     const calls: string[] = [];
+    const log = createRecordingLog();
     const server = { written: 0, replicas: null as Replica[] | null };
     const pod = { id: 'u', attempt: 1, completionIndex: 0 };
     const brake = createBrake(
-      { limits, pod, clock, log: createRecordingLog(), signal: stop.signal, random: () => 0 },
+      { limits, policy, pod, clock, log, signal: stop.signal, random: () => 0 },
       {
         async measure(_client, { withReplicas }) {
           calls.push('measure');
@@ -252,7 +252,7 @@ describe('the brake of a pod', () => {
     );
     const session = { run: <T>(work: (client: ClientBase) => Promise<T>) => work({} as ClientBase) };
     const taken = () => calls.splice(0);
-    return { clock, stop, server, brake, session, taken };
+    return { clock, stop, server, brake, session, taken, log };
   }
 
   it('measures at most every 500 ms while nothing is exceeded, and writes nothing', async () => {
@@ -314,6 +314,111 @@ describe('the brake of a pod', () => {
     expect(taken()).toEqual(['measure', 'NoReplicas', 'measure']);
     await brake.end(session);
     expect(taken()).toEqual(['end']);
+  });
+
+  describe('a pod that waits and loads by turns', () => {
+    const BOTH: ProtectLimits = { maxReplicaLagSeconds: 10, maxWalBytesPerSecond: 10e6 };
+
+    /** Loads groups of 10 MB for a minute, and counts what was noted and logged. */
+    async function loadForAMinute(replicasAt: (s: number, writtenMb: number) => Replica[]) {
+      const { clock, server, brake, session, taken, log } = start(BOTH);
+      for (let s = 0; s < 60; ) {
+        server.replicas = replicasAt(s, server.written);
+        let isReady = false;
+        const ready = brake.ready(session).then(() => {
+          isReady = true;
+        });
+        for (await settle(); !isReady; s += 0.1) {
+          server.replicas = replicasAt(s, server.written);
+          await clock.advance(100);
+        }
+        await ready;
+        server.written += 10;
+        await clock.advance(500);
+        s += 0.5;
+      }
+      const logged = log.entries.flatMap(({ message, fields }) =>
+        message === 'the pace has changed' ? [fields['reason']] : [],
+      );
+      return { noted: taken().filter((call) => call !== 'measure'), logged };
+    }
+
+    it('says why it waits, and not by turns that a limit has no effect', async () => {
+      const { noted, logged } = await loadForAMinute(() => []);
+      expect(noted.slice(0, 2)).toEqual(['NoReplicas', 'WalRate']);
+      expect(new Set(noted.slice(1))).toEqual(new Set(['WalRate']));
+      expect(noted.length).toBeLessThan(15);
+      expect(logged).toEqual(['NoReplicas', 'WalRate']);
+    });
+
+    it('logs what it has noted, also where two limits make it wait by turns', async () => {
+      const { noted, logged } = await loadForAMinute((s, written) => [s % 1 < 0.5 ? replica(0, 60) : replica(written)]);
+      expect(logged).toEqual(noted.filter((reason, i) => reason !== noted[i - 1]));
+    });
+  });
+
+  it('says at once that it waits, where it has said that a limit has no effect', async () => {
+    const { clock, server, brake, session, taken } = start(LAG);
+    server.replicas = [];
+    await brake.ready(session);
+    await clock.advance(500);
+    server.written = 100;
+    server.replicas = [replica(1, 60)];
+    const ready = brake.ready(session);
+    await settle();
+    expect(taken()).toEqual(['measure', 'NoReplicas', 'measure', 'ReplicaLag']);
+    server.replicas = [];
+    await clock.advance(500);
+    await ready;
+    expect(taken()).toEqual(['measure']);
+    await clock.advance(5_100);
+    await brake.ready(session);
+    expect(taken()).toEqual(['measure', 'NoReplicas']);
+  });
+
+  describe('many small uploads in a row, by one pod that knows what it has written', () => {
+    /** Each upload has one group, which takes half a second. @returns the uploads that were loaded, and the seconds for them */
+    async function serve(
+      limits: ProtectLimits,
+      { uploads, mb, seconds }: Record<'uploads' | 'mb' | 'seconds', number>,
+    ) {
+      const policy = createProtectPolicy(limits);
+      const clock = new FakeClock();
+      const until = clock.monotonic() + seconds * 1000;
+      let written = 0;
+      let loaded = 0;
+      const startedAt = clock.monotonic();
+      while (loaded < uploads && clock.monotonic() < until) {
+        const { server, brake, session } = start(limits, policy, clock);
+        server.written = written;
+        server.replicas = [replica(0)];
+        let isReady = false;
+        const ready = brake.ready(session).then(() => {
+          isReady = true;
+        });
+        for (await settle(); !isReady && clock.monotonic() < until; ) await clock.advance(100);
+        if (!isReady) break;
+        await ready;
+        written += mb;
+        loaded += 1;
+        await clock.advance(500);
+      }
+      return { loaded, seconds: (clock.monotonic() - startedAt) / 1000 };
+    }
+
+    it('keeps the WAL near the limit', async () => {
+      const { loaded, seconds } = await serve(WAL, { uploads: 50, mb: 15, seconds: 600 });
+      expect(loaded).toBe(50);
+      // Without a limit they take 25 s.
+      expect(seconds).toBeGreaterThan(70);
+      expect(seconds).toBeLessThan(90);
+    });
+
+    it('waits for a replica whose replay is paused', async () => {
+      const { loaded } = await serve(LAG, { uploads: 100, mb: 15, seconds: 60 });
+      expect(loaded).toBeGreaterThan(1);
+      expect(loaded).toBeLessThan(25);
+    });
   });
 
   it('stops waiting when the pod is stopped', async () => {
