@@ -97,11 +97,16 @@ describe('a replica', () => {
       // One group may have been under way when the note was written.
       expect(still.chunksDone).toBeLessThan(RECORDS / 10);
       expect((await progressOf(client))!.chunksDone).toBe(still.chunksDone);
-      const { rows: sessions } = await client.query(
-        `SELECT count(*)::int AS sessions, count(xact_start)::int AS transactions FROM pg_stat_activity
-         WHERE application_name LIKE 'batch-upload/%' AND state <> 'active'`,
-      );
-      expect(sessions).toEqual([{ sessions: 1, transactions: 0 }]);
+      // The session that waits looks at the replicas now and then, and is active meanwhile.
+      const sessions = async () =>
+        (
+          await client.query(
+            `SELECT count(*)::int AS sessions, count(xact_start)::int AS transactions FROM pg_stat_activity
+             WHERE application_name LIKE 'batch-upload/%' AND state <> 'active'`,
+          )
+        ).rows[0];
+      await eventuallyTrue(async () => (await sessions()).sessions === 1, 'one session that waits');
+      expect(await sessions()).toMatchObject({ transactions: 0 });
       await withClient(servers.standby.url, (standby) => standby.query('SELECT pg_wal_replay_resume()'));
       await expectExact(client, await loading, RECORDS);
       expect(await notes(client)).toEqual([{ reason: 'ReplicaLag', ended: true }]);
