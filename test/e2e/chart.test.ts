@@ -113,6 +113,19 @@ describe('rights', () => {
     }
   });
 
+  it('people with the roles view, edit and admin see uploads, and with the last two also change and scale them', async () => {
+    const all = await template();
+    const aggregatedTo = (name: string) =>
+      Object.keys(find(all, 'ClusterRole', name).metadata.labels!)
+        .filter((label) => label.startsWith('rbac.authorization.k8s.io/aggregate-to-'))
+        .map((label) => label.slice('rbac.authorization.k8s.io/aggregate-to-'.length));
+    const scale = (verbs: string[]) => ({ apiGroups: ['batchupload.dev'], resources: ['batchuploads/scale'], verbs });
+    expect(aggregatedTo('r-view').toSorted()).toEqual(['admin', 'edit', 'view']);
+    expect(find(all, 'ClusterRole', 'r-view').rules).toContainEqual(scale(['get']));
+    expect(aggregatedTo('r-edit').toSorted()).toEqual(['admin', 'edit']);
+    expect(find(all, 'ClusterRole', 'r-edit').rules).toContainEqual(scale(['get', 'update', 'patch']));
+  });
+
   it('no wildcard, no Secret that is not named', async () => {
     const rules = (await template('bridge.enabled=true')).flatMap((each) => each.rules ?? []);
     expect(rules.length).toBeGreaterThan(8);
