@@ -873,6 +873,12 @@ describe('refuses, and names the value', () => {
       'runner.podTemplate={"spec":{"priorityClassName":"system-node-critical"}}',
       /runner[./]podTemplate.*priorityClassName/,
     ],
+    [
+      'Jobs that are kept longer than Kubernetes can count',
+      'runner.jobTtlSeconds=2147483648',
+      /runner[./]jobTtlSeconds/,
+    ],
+    ['more bytes than the operator can read', 'runner.inlineLimitBytes=1000000000000', /runner[./]inlineLimitBytes/],
     ['a Service of no type', 'bridge.service.type=Public', /bridge[./]service[./]type/],
     ['a Secret’s name that is none', 'bridge.secretNames=["Partner A"]', /bridge[./]secretNames/],
     [
