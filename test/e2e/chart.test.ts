@@ -888,6 +888,11 @@ describe('refuses, and names the value', () => {
     ],
     ['what no namespace has', 'uploads.perNamespace={"x":{"s3":{}}}', /names x, which is not in uploads\.namespaces/],
     [
+      'a limit of what is no upload namespace',
+      'uploads.limits.namespaces={"x":{"maxActiveUploads":1}}',
+      /uploads\.limits\.namespaces names x, which is not in uploads\.namespaces/,
+    ],
+    [
       'a namespace’s own database without a uri',
       'uploads.perNamespace={"default":{"database":{}}}',
       /perNamespace\.default\.database\.uri is needed/,
