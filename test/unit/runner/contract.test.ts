@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { Fault } from '#common/faults.ts';
 import {
   attemptOfWorkKey,
@@ -7,9 +8,11 @@ import {
   chooseIndexes,
   chunksOfIndex,
   DEFAULTS,
+  ENV,
   formatTermination,
   isWorkKey,
   MAX_INDEXES,
+  MOST_OF_A_VARIABLE,
   parseTermination,
   podsAtOnce,
   readRunnerConfig,
@@ -18,6 +21,8 @@ import {
   workKey,
   workPrefix,
 } from '#common/job-contract.ts';
+import { protectEnv } from '#operator/jobs/protect-limits.ts';
+import { readProjectFile } from '../docs/markdown.ts';
 
 describe('the key of a copy', () => {
   const id = '0b4ec2ff-6ad4-4f9a-a8f0-2ec2f3a3b1ce';
@@ -161,7 +166,48 @@ describe('readRunnerConfig', () => {
     expect(() => readRunnerConfig({ ...env, [name]: '' })).toThrow(name);
   });
 
+  it('reads every limit of spec.target.protect that an upload can have, also one that is older than the CRD’s maximum', () => {
+    const limits = { maxReplicaLagSeconds: 86_400, maxWalBytesPerSecond: Number.MAX_SAFE_INTEGER };
+    expect(readRunnerConfig({ ...env, ...protectEnv(limits) }).protect).toEqual({
+      maxReplicaLagSeconds: 86_400,
+      maxWalBytesPerSecond: MOST_OF_A_VARIABLE,
+    });
+    expect(() => readRunnerConfig({ ...env, [ENV.maxWalBytesPerSecond]: String(MOST_OF_A_VARIABLE + 1) })).toThrow(
+      ENV.maxWalBytesPerSecond,
+    );
+  });
+
   it('refuses a number that is none, by name', () => {
     expect(() => readRunnerConfig({ ...env, JOB_COMPLETION_INDEX: '1.5' })).toThrow('JOB_COMPLETION_INDEX');
+  });
+});
+
+describe('whole numbers of the CRDs', () => {
+  interface Schema {
+    type?: string;
+    format?: string;
+    maximum?: number;
+    properties?: Record<string, Schema>;
+    items?: Schema;
+    additionalProperties?: Schema;
+  }
+
+  const listIntegers = (schema: Schema, path: string): [path: string, most: number][] => [
+    ...(schema.type === 'integer'
+      ? [[path, schema.maximum ?? (schema.format === 'int32' ? 2 ** 31 - 1 : 2 ** 63)] as [string, number]]
+      : []),
+    ...Object.entries(schema.properties ?? {}).flatMap(([name, each]) => listIntegers(each, `${path}.${name}`)),
+    ...(schema.items ? listIntegers(schema.items, `${path}[]`) : []),
+    ...(schema.additionalProperties ? listIntegers(schema.additionalProperties, `${path}.*`) : []),
+  ];
+
+  /** The operator and the bridge compare these numbers with others, and pass them to nobody. */
+  const COMPARED_ONLY = /(maxFailedRecords|[.]filter[.](min|max)Bytes)$/;
+
+  it.each(['batchuploads', 'recordschemas', 'uploadsources'])('%s lets none through that a pod cannot have', (plural) => {
+    const crd = parse(readProjectFile(`crds/${plural}.yaml`));
+    const integers = listIntegers(crd.spec.versions[0].schema.openAPIV3Schema.properties.spec, 'spec');
+    expect(integers.length).toBeGreaterThan(1);
+    expect(integers.filter(([path, most]) => most > MOST_OF_A_VARIABLE && !COMPARED_ONLY.test(path))).toEqual([]);
   });
 });
