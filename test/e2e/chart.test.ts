@@ -90,6 +90,18 @@ describe('rights', () => {
     expect(env).toContainEqual({ name: 'BATCH_UPLOAD_NAMESPACES', value: 'a' });
   });
 
+  it('every release has one object of the same name in the whole cluster, so that Helm refuses a second release', async () => {
+    const chart = new URL('charts/batch-upload', root).pathname;
+    const flags = ['-n', 'other', '--set', URI, '--set', 'crds.enabled=false,uploads.namespaces={other}'];
+    const { stdout } = await exec('helm', ['template', 's', chart, ...flags], { env: readClusterEnv() });
+    const other = parseAllDocuments(stdout).flatMap((document) => (document.toJS() as Manifest | null) ?? []);
+    const nameOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
+    const all = await template('crds.enabled=false');
+    const shared = all.filter((each) => other.some((its) => nameOf(its) === nameOf(each)));
+    expect(shared.map(nameOf)).toEqual(['ClusterRole /batch-upload-one-release-per-cluster']);
+    expect(shared[0]!.rules).toEqual([]);
+  });
+
   it('in a namespace of uploads: its Jobs, and Secrets by name', async () => {
     const all = await template('uploads.namespaces=["a","b"]', 'uploads.database.extraSecretNames=["other"]');
     expect(named(all, 'Role').toSorted()).toEqual(['a/r-operator', 'b/r-operator', 'r-operator-lease']);
