@@ -690,13 +690,14 @@ describe('network policies', () => {
     expect(named(await template('networkPolicy=null', 'uninstall=null'), 'NetworkPolicy')).toEqual([]);
   });
 
-  it('one for the operator, one for the bridge, and one for the pods of each namespace', async () => {
+  it('one for the operator, one for the end of an uninstall, one for the bridge, and one for the pods of each namespace', async () => {
     const all = await template(...ON);
     expect(named(all, 'NetworkPolicy').toSorted()).toEqual([
       'a/r-operator-runner',
       'b/r-operator-runner',
       'r-bridge',
       'r-operator',
+      'r-operator-uninstall',
     ]);
     for (const policy of all.filter(({ kind }) => kind === 'NetworkPolicy')) {
       expect(policy['spec'].policyTypes).toEqual(['Egress']);
@@ -786,6 +787,19 @@ describe('the end of an uninstall', () => {
       securityContext: operator.securityContext,
       containers: [{ image: operator.containers[0].image, command: ['operator', 'release-uploads'] }],
     });
+  });
+
+  it('the Job reaches the API server where the network is limited', async () => {
+    const all = hooks(await template('networkPolicy.enabled=true', 'networkPolicy.apiServer.ports=[6443]'));
+    const policy = find(all, 'NetworkPolicy', 'r-operator-uninstall');
+    const job = find(all, 'Job', 'r-operator-uninstall');
+    const { podSelector, policyTypes, egress } = policy['spec'];
+    expect(job['spec'].template.metadata.labels).toEqual(podSelector.matchLabels);
+    expect(policyTypes).toEqual(['Egress']);
+    const rules = egress as { ports: { port: number }[] }[];
+    expect(rules.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual([53, 53, 6443]);
+    const weight = ({ metadata }: Manifest) => Number(metadata.annotations!['helm.sh/hook-weight']);
+    expect(weight(policy)).toBeLessThan(weight(job));
   });
 
   it('can be left out', async () => {
