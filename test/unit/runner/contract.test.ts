@@ -182,32 +182,62 @@ describe('readRunnerConfig', () => {
   });
 });
 
+interface CrdSchema {
+  type?: string;
+  format?: string;
+  enum?: string[];
+  pattern?: string;
+  maximum?: number;
+  properties?: Record<string, CrdSchema>;
+  items?: CrdSchema;
+  additionalProperties?: CrdSchema;
+}
+
+const specOf = (plural: string): CrdSchema =>
+  parse(readProjectFile(`crds/${plural}.yaml`)).spec.versions[0].schema.openAPIV3Schema.properties.spec;
+
+/** The parts of the schema that have the type, with their paths. */
+const listParts = (schema: CrdSchema, type: string, path: string): { path: string; part: CrdSchema }[] => [
+  ...(schema.type === type ? [{ path, part: schema }] : []),
+  ...Object.entries(schema.properties ?? {}).flatMap(([name, each]) => listParts(each, type, `${path}.${name}`)),
+  ...(schema.items ? listParts(schema.items, type, `${path}[]`) : []),
+  ...(schema.additionalProperties ? listParts(schema.additionalProperties, type, `${path}.*`) : []),
+];
+
 describe('whole numbers of the CRDs', () => {
-  interface Schema {
-    type?: string;
-    format?: string;
-    maximum?: number;
-    properties?: Record<string, Schema>;
-    items?: Schema;
-    additionalProperties?: Schema;
-  }
-
-  const listIntegers = (schema: Schema, path: string): [path: string, most: number][] => [
-    ...(schema.type === 'integer'
-      ? [[path, schema.maximum ?? (schema.format === 'int32' ? 2 ** 31 - 1 : 2 ** 63)] as [string, number]]
-      : []),
-    ...Object.entries(schema.properties ?? {}).flatMap(([name, each]) => listIntegers(each, `${path}.${name}`)),
-    ...(schema.items ? listIntegers(schema.items, `${path}[]`) : []),
-    ...(schema.additionalProperties ? listIntegers(schema.additionalProperties, `${path}.*`) : []),
-  ];
-
   /** The operator and the bridge compare these numbers with others, and pass them to nobody. */
   const COMPARED_ONLY = /(maxFailedRecords|[.]filter[.](min|max)Bytes)$/;
+  const mostOf = ({ maximum, format }: CrdSchema) => maximum ?? (format === 'int32' ? 2 ** 31 - 1 : 2 ** 63);
 
-  it.each(['batchuploads', 'recordschemas', 'uploadsources'])('%s lets none through that a pod cannot have', (plural) => {
-    const crd = parse(readProjectFile(`crds/${plural}.yaml`));
-    const integers = listIntegers(crd.spec.versions[0].schema.openAPIV3Schema.properties.spec, 'spec');
-    expect(integers.length).toBeGreaterThan(1);
-    expect(integers.filter(([path, most]) => most > MOST_OF_A_VARIABLE && !COMPARED_ONLY.test(path))).toEqual([]);
+  it.each(['batchuploads', 'recordschemas', 'uploadsources'])(
+    '%s lets none through that a pod cannot have',
+    (plural) => {
+      const integers = listParts(specOf(plural), 'integer', 'spec');
+      expect(integers.length).toBeGreaterThan(1);
+      const tooGreat = integers.filter(
+        ({ path, part }) => mostOf(part) > MOST_OF_A_VARIABLE && !COMPARED_ONLY.test(path),
+      );
+      expect(tooGreat.map(({ path }) => path)).toEqual([]);
+    },
+  );
+});
+
+describe('texts of an upload that the ledger keeps', () => {
+  const { source, format } = specOf('batchuploads').properties!;
+  const { s3, afterSuccess, template } = specOf('uploadsources').properties!;
+  const formatOfTemplate = template!.properties!['spec']!.properties!['format'];
+  const takes = (text: string, { pattern = '' }: CrdSchema) => new RegExp(pattern, 'u').test(text);
+
+  it.each(Object.entries({ source, format, s3, afterSuccess, formatOfTemplate }))(
+    '%s refuses U+0000, which PostgreSQL stores in no text',
+    (name, schema) => {
+      const texts = listParts(schema!, 'string', name).filter(({ part }) => !part.enum && part.format !== 'date-time');
+      expect(texts.length).toBeGreaterThan(0);
+      expect(texts.filter(({ part }) => takes('a\0b/', part)).map(({ path }) => path)).toEqual([]);
+    },
+  );
+
+  it('a key may have every other character', () => {
+    expect(takes('in/ä 1\t\n%00.csv', source!.properties!['s3']!.properties!['key']!)).toBe(true);
   });
 });
