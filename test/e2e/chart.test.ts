@@ -825,6 +825,64 @@ describe('CRDs', () => {
   });
 });
 
+describe('the tables of rights in the README name every right', () => {
+  const WORDS: Record<string, RegExp> = {
+    batchuploads: /uploads/,
+    'batchuploads/status': /status of uploads/,
+    recordschemas: /schemas/,
+    'recordschemas/status': /status of uploads and schemas/,
+    uploadsources: /sources/,
+    'uploadsources/status': /status of sources/,
+    configmaps: /ConfigMap/,
+    events: /events/,
+    jobs: /Jobs/,
+    leases: /Lease/,
+    namespaces: /namespace/,
+    pods: /pods/,
+    priorityclasses: /priority classes/,
+    secrets: /Secrets/,
+    serviceaccounts: /service account/,
+    subjectaccessreviews: /SubjectAccessReviews/,
+    tokenreviews: /TokenReviews/,
+  };
+  const VERBS: Record<string, RegExp> = {
+    ...Object.fromEntries(['get', 'list', 'watch'].map((verb) => [verb, new RegExp(`${verb}|read|manage|use`)])),
+    ...Object.fromEntries(['create', 'patch', 'update'].map((verb) => [verb, new RegExp(`${verb}|write|manage|use`)])),
+    delete: /delete|manage/,
+  };
+
+  it.each(['operator', 'bridge', 'gateway'])('of the %s', async (program) => {
+    const text = await readFile(new URL('charts/batch-upload/README.md', root), 'utf8');
+    const [, table] = new RegExp(`^\\| where \\| the ${program} may \\|.*\\n((?:\\|.*\\n)+)`, 'm').exec(text)!;
+    const rows = table!.split('\n').map((row) => row.split(' | '));
+    const all = await template(
+      ...['bridge.enabled=true', 'gateway.enabled=true', 'gateway.tls.plainHttp=true', 'gateway.oidc.issuer=https://a'],
+      ...['gateway.oidc.audience=b', 'gateway.page={"enabled":true,"origin":"https://a","clientId":"c"}'],
+    );
+    const lacking = all
+      .filter(
+        ({ kind, metadata }) =>
+          /Role$/.test(kind) && new RegExp(`^r-${program}(-lease|-ended-sessions)?$`).test(metadata.name),
+      )
+      .flatMap(({ kind, metadata, rules }) => {
+        const where = kind === 'ClusterRole' ? /everywhere/ : metadata.namespace ? /upload / : /its own/;
+        return rules!.flatMap(({ resources, verbs }) =>
+          resources.flatMap((resource) =>
+            verbs
+              .filter(
+                (verb) =>
+                  !rows.some(
+                    ([place, may]) => where.test(place!) && WORDS[resource]!.test(may!) && VERBS[verb]!.test(may!),
+                  ),
+              )
+              .map((verb) => `${verb} ${resource}`),
+          ),
+        );
+      });
+    expect(lacking).toEqual([]);
+  });
+});
+
 describe('the command that installs or upgrades the chart, as a page shows it', () => {
   it.each(['README.md', 'charts/batch-upload/README.md', 'docs/sources.md'])('%s', async (page) => {
     const text = await readFile(new URL(page, root), 'utf8');
