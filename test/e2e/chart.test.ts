@@ -607,14 +607,16 @@ describe('the policy of the annotation that names who asked for an upload', () =
   });
 });
 
-it('people who may view or edit uploads may do so with sources', async () => {
+it('people who may view or edit uploads may do so with sources, and nothing else but scale', async () => {
   const all = await template();
   const rights = (name: string) => find(all, 'ClusterRole', name).rules!;
   expect(rights('r-view')).toEqual([
     expect.objectContaining({ resources: expect.arrayContaining(['uploadsources', 'uploadsources/status']) }),
+    expect.objectContaining({ resources: ['batchuploads/scale'] }),
   ]);
   expect(rights('r-edit')).toEqual([
     expect.objectContaining({ resources: ['batchuploads', 'recordschemas', 'uploadsources'] }),
+    expect.objectContaining({ resources: ['batchuploads/scale'] }),
   ]);
 });
 
