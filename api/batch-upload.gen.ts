@@ -926,7 +926,7 @@ export interface BatchUploadStatus {
     updated?: number;
   };
   /**
-   * parallelism is the number of sessions of the database that the pods of the upload have now, as far as their Job says. kubectl scale and autoscalers read the number.
+   * parallelism is the number of sessions of the database that the pods of the upload have now, as far as their Job says. kubectl scale reads the number.
    */
   parallelism?: number;
   /**

@@ -128,7 +128,8 @@ export const POD_TEMPLATE_SCHEMA = {
               },
               "tolerationSeconds": {
                 "type": "integer",
-                "format": "int64"
+                "format": "int64",
+                "maximum": 999999999999999
               }
             }
           }

@@ -11,7 +11,8 @@ const MOST_FAULTS = 50;
  * schema is compiled again, until nothing is wrong or the part is not one that can be replaced.
  */
 export function findSchemaFaults(schema: RecordSchemaSpec): SchemaError[] {
-  const faults: SchemaError[] = [];
+  const faults = findUnstorableTexts(schema, 'spec').slice(0, MOST_FAULTS);
+  if (faults.length > 0) return faults;
   const rest = structuredClone(schema);
   while (faults.length < MOST_FAULTS) {
     try {
@@ -24,6 +25,19 @@ export function findSchemaFaults(schema: RecordSchemaSpec): SchemaError[] {
     }
   }
   return faults;
+}
+
+/** The ledger keeps the whole schema. */
+function findUnstorableTexts(part: unknown, path: string): SchemaError[] {
+  if (typeof part === 'string') {
+    if (!part.includes('\0')) return [];
+    return [
+      new SchemaError(path, 'the text has the character U+0000, which PostgreSQL stores in no text: leave it out'),
+    ];
+  }
+  if (Array.isArray(part)) return part.flatMap((each, index) => findUnstorableTexts(each, `${path}[${index}]`));
+  if (part === null || typeof part !== 'object') return [];
+  return Object.entries(part).flatMap(([name, each]) => findUnstorableTexts(each, `${path}.${name}`));
 }
 
 /** @returns false for a part that cannot be replaced */

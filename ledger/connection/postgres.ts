@@ -188,8 +188,10 @@ const RAISED =
   ' A function of the database raised it. To refuse a record, a trigger must raise another SQLSTATE, such as P0001: this one speaks of the server or the session.';
 
 const HINTS: Record<string, string> = {
+  '22021':
+    ' A name, a key or a text of the upload has the character U+0000, which PostgreSQL stores in no text: create the upload again without this character.',
   '22P05':
-    ' A name, a key or a text of the upload or of its RecordSchema has a character that the encoding of the database does not have: use a database in UTF8, or other characters.',
+    ' A name, a key or a text of the upload or of its RecordSchema has U+0000, which PostgreSQL stores in no text, or a character that the encoding of the database does not have: use other characters or, for the latter, a database in UTF8.',
   '53100': ' The disk of the database is full: free some space there.',
   '42501':
     ' Grant the role of the Secret INSERT, SELECT and UPDATE on the target table and on the schema batch_upload.',

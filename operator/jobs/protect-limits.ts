@@ -1,5 +1,5 @@
 /** The limits of spec.target.protect: for the pods, and as a note on their Job. Pure. */
-import { ENV, type ProtectLimits } from '#common/job-contract.ts';
+import { ENV, MOST_OF_A_VARIABLE, type ProtectLimits } from '#common/job-contract.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 
 /** @returns null when the upload has no limit */
@@ -9,12 +9,16 @@ export function protectLimits({ spec }: Pick<BatchUpload, 'spec'>): ProtectLimit
   return { maxReplicaLagSeconds, maxWalBytesPerSecond };
 }
 
-/** The variables of a pod that has these limits. */
+/**
+ * The variables of a pod that has these limits. An upload that is older than the CRD's maximum may ask for more than a pod
+ * can read, which is as good as the most that a pod reads.
+ */
 export function protectEnv(limits: ProtectLimits | null): Record<string, string> {
   const { maxReplicaLagSeconds = null, maxWalBytesPerSecond = null } = limits ?? {};
+  const most = (limit: number) => String(Math.min(limit, MOST_OF_A_VARIABLE));
   return {
-    ...(maxReplicaLagSeconds === null ? {} : { [ENV.maxReplicaLagSeconds]: String(maxReplicaLagSeconds) }),
-    ...(maxWalBytesPerSecond === null ? {} : { [ENV.maxWalBytesPerSecond]: String(maxWalBytesPerSecond) }),
+    ...(maxReplicaLagSeconds === null ? {} : { [ENV.maxReplicaLagSeconds]: most(maxReplicaLagSeconds) }),
+    ...(maxWalBytesPerSecond === null ? {} : { [ENV.maxWalBytesPerSecond]: most(maxWalBytesPerSecond) }),
   };
 }
 

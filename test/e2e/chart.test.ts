@@ -90,6 +90,18 @@ describe('rights', () => {
     expect(env).toContainEqual({ name: 'BATCH_UPLOAD_NAMESPACES', value: 'a' });
   });
 
+  it('every release has one object of the same name in the whole cluster, so that Helm refuses a second release', async () => {
+    const chart = new URL('charts/batch-upload', root).pathname;
+    const flags = ['-n', 'other', '--set', URI, '--set', 'crds.enabled=false,uploads.namespaces={other}'];
+    const { stdout } = await exec('helm', ['template', 's', chart, ...flags], { env: readClusterEnv() });
+    const other = parseAllDocuments(stdout).flatMap((document) => (document.toJS() as Manifest | null) ?? []);
+    const nameOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
+    const all = await template('crds.enabled=false');
+    const shared = all.filter((each) => other.some((its) => nameOf(its) === nameOf(each)));
+    expect(shared.map(nameOf)).toEqual(['ClusterRole /batch-upload-one-release-per-cluster']);
+    expect(shared[0]!.rules).toEqual([]);
+  });
+
   it('in a namespace of uploads: its Jobs, and Secrets by name', async () => {
     const all = await template('uploads.namespaces=["a","b"]', 'uploads.database.extraSecretNames=["other"]');
     expect(named(all, 'Role').toSorted()).toEqual(['a/r-operator', 'b/r-operator', 'r-operator-lease']);
@@ -111,6 +123,19 @@ describe('rights', () => {
         { kind: 'ServiceAccount', name: 'r-operator', namespace: 'system' },
       ]);
     }
+  });
+
+  it('people with the roles view, edit and admin see uploads, and with the last two also change and scale them', async () => {
+    const all = await template();
+    const aggregatedTo = (name: string) =>
+      Object.keys(find(all, 'ClusterRole', name).metadata.labels!)
+        .filter((label) => label.startsWith('rbac.authorization.k8s.io/aggregate-to-'))
+        .map((label) => label.slice('rbac.authorization.k8s.io/aggregate-to-'.length));
+    const scale = (verbs: string[]) => ({ apiGroups: ['batchupload.dev'], resources: ['batchuploads/scale'], verbs });
+    expect(aggregatedTo('r-view').toSorted()).toEqual(['admin', 'edit', 'view']);
+    expect(find(all, 'ClusterRole', 'r-view').rules).toContainEqual(scale(['get']));
+    expect(aggregatedTo('r-edit').toSorted()).toEqual(['admin', 'edit']);
+    expect(find(all, 'ClusterRole', 'r-edit').rules).toContainEqual(scale(['get', 'update', 'patch']));
   });
 
   it('no wildcard, no Secret that is not named', async () => {
@@ -582,14 +607,16 @@ describe('the policy of the annotation that names who asked for an upload', () =
   });
 });
 
-it('people who may view or edit uploads may do so with sources', async () => {
+it('people who may view or edit uploads may do so with sources, and nothing else but scale', async () => {
   const all = await template();
   const rights = (name: string) => find(all, 'ClusterRole', name).rules!;
   expect(rights('r-view')).toEqual([
     expect.objectContaining({ resources: expect.arrayContaining(['uploadsources', 'uploadsources/status']) }),
+    expect.objectContaining({ resources: ['batchuploads/scale'] }),
   ]);
   expect(rights('r-edit')).toEqual([
     expect.objectContaining({ resources: ['batchuploads', 'recordschemas', 'uploadsources'] }),
+    expect.objectContaining({ resources: ['batchuploads/scale'] }),
   ]);
 });
 
@@ -665,13 +692,14 @@ describe('network policies', () => {
     expect(named(await template('networkPolicy=null', 'uninstall=null'), 'NetworkPolicy')).toEqual([]);
   });
 
-  it('one for the operator, one for the bridge, and one for the pods of each namespace', async () => {
+  it('one for the operator, one for the end of an uninstall, one for the bridge, and one for the pods of each namespace', async () => {
     const all = await template(...ON);
     expect(named(all, 'NetworkPolicy').toSorted()).toEqual([
       'a/r-operator-runner',
       'b/r-operator-runner',
       'r-bridge',
       'r-operator',
+      'r-operator-uninstall',
     ]);
     for (const policy of all.filter(({ kind }) => kind === 'NetworkPolicy')) {
       expect(policy['spec'].policyTypes).toEqual(['Egress']);
@@ -763,6 +791,19 @@ describe('the end of an uninstall', () => {
     });
   });
 
+  it('the Job reaches the API server where the network is limited', async () => {
+    const all = hooks(await template('networkPolicy.enabled=true', 'networkPolicy.apiServer.ports=[6443]'));
+    const policy = find(all, 'NetworkPolicy', 'r-operator-uninstall');
+    const job = find(all, 'Job', 'r-operator-uninstall');
+    const { podSelector, policyTypes, egress } = policy['spec'];
+    expect(job['spec'].template.metadata.labels).toEqual(podSelector.matchLabels);
+    expect(policyTypes).toEqual(['Egress']);
+    const rules = egress as { ports: { port: number }[] }[];
+    expect(rules.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual([53, 53, 6443]);
+    const weight = ({ metadata }: Manifest) => Number(metadata.annotations!['helm.sh/hook-weight']);
+    expect(weight(policy)).toBeLessThan(weight(job));
+  });
+
   it('can be left out', async () => {
     expect(hooks(await template('uninstall.releaseUploads=false'))).toEqual([]);
   });
@@ -783,6 +824,64 @@ describe('CRDs', () => {
 
   it('can be left out', async () => {
     expect(named(await template('crds.enabled=false'), 'CustomResourceDefinition')).toEqual([]);
+  });
+});
+
+describe('the tables of rights in the README name every right', () => {
+  const WORDS: Record<string, RegExp> = {
+    batchuploads: /uploads/,
+    'batchuploads/status': /status of uploads/,
+    recordschemas: /schemas/,
+    'recordschemas/status': /status of uploads and schemas/,
+    uploadsources: /sources/,
+    'uploadsources/status': /status of sources/,
+    configmaps: /ConfigMap/,
+    events: /events/,
+    jobs: /Jobs/,
+    leases: /Lease/,
+    namespaces: /namespace/,
+    pods: /pods/,
+    priorityclasses: /priority classes/,
+    secrets: /Secrets/,
+    serviceaccounts: /service account/,
+    subjectaccessreviews: /SubjectAccessReviews/,
+    tokenreviews: /TokenReviews/,
+  };
+  const VERBS: Record<string, RegExp> = {
+    ...Object.fromEntries(['get', 'list', 'watch'].map((verb) => [verb, new RegExp(`${verb}|read|manage|use`)])),
+    ...Object.fromEntries(['create', 'patch', 'update'].map((verb) => [verb, new RegExp(`${verb}|write|manage|use`)])),
+    delete: /delete|manage/,
+  };
+
+  it.each(['operator', 'bridge', 'gateway'])('of the %s', async (program) => {
+    const text = await readFile(new URL('charts/batch-upload/README.md', root), 'utf8');
+    const [, table] = new RegExp(`^\\| where \\| the ${program} may \\|.*\\n((?:\\|.*\\n)+)`, 'm').exec(text)!;
+    const rows = table!.split('\n').map((row) => row.split(' | '));
+    const all = await template(
+      ...['bridge.enabled=true', 'gateway.enabled=true', 'gateway.tls.plainHttp=true', 'gateway.oidc.issuer=https://a'],
+      ...['gateway.oidc.audience=b', 'gateway.page={"enabled":true,"origin":"https://a","clientId":"c"}'],
+    );
+    const lacking = all
+      .filter(
+        ({ kind, metadata }) =>
+          /Role$/.test(kind) && new RegExp(`^r-${program}(-lease|-ended-sessions)?$`).test(metadata.name),
+      )
+      .flatMap(({ kind, metadata, rules }) => {
+        const where = kind === 'ClusterRole' ? /everywhere/ : metadata.namespace ? /upload / : /its own/;
+        return rules!.flatMap(({ resources, verbs }) =>
+          resources.flatMap((resource) =>
+            verbs
+              .filter(
+                (verb) =>
+                  !rows.some(
+                    ([place, may]) => where.test(place!) && WORDS[resource]!.test(may!) && VERBS[verb]!.test(may!),
+                  ),
+              )
+              .map((verb) => `${verb} ${resource}`),
+          ),
+        );
+      });
+    expect(lacking).toEqual([]);
   });
 });
 
@@ -860,6 +959,12 @@ describe('refuses, and names the value', () => {
       'runner.podTemplate={"spec":{"priorityClassName":"system-node-critical"}}',
       /runner[./]podTemplate.*priorityClassName/,
     ],
+    [
+      'Jobs that are kept longer than Kubernetes can count',
+      'runner.jobTtlSeconds=2147483648',
+      /runner[./]jobTtlSeconds/,
+    ],
+    ['more bytes than the operator can read', 'runner.inlineLimitBytes=1000000000000', /runner[./]inlineLimitBytes/],
     ['a Service of no type', 'bridge.service.type=Public', /bridge[./]service[./]type/],
     ['a Secret’s name that is none', 'bridge.secretNames=["Partner A"]', /bridge[./]secretNames/],
     [
@@ -868,6 +973,11 @@ describe('refuses, and names the value', () => {
       /default, which is in uploads\.namespaces/,
     ],
     ['what no namespace has', 'uploads.perNamespace={"x":{"s3":{}}}', /names x, which is not in uploads\.namespaces/],
+    [
+      'a limit of what is no upload namespace',
+      'uploads.limits.namespaces={"x":{"maxActiveUploads":1}}',
+      /uploads\.limits\.namespaces names x, which is not in uploads\.namespaces/,
+    ],
     [
       'a namespace’s own database without a uri',
       'uploads.perNamespace={"default":{"database":{}}}',

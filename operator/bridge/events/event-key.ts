@@ -42,7 +42,7 @@ function decodeKey(sent: string): string | null {
 export const KEY_INVALID =
   'No upload can have this key: a key has 1 to 1,024 bytes of UTF-8 without U+0000. Rename the object.';
 
-/** Half a surrogate pair is no UTF-8, and neither the API server nor PostgreSQL stores U+0000 in a text. */
+/** Half a surrogate pair is no UTF-8, PostgreSQL stores U+0000 in no text, and the CRD refuses U+0000 in a key. */
 export function canBeKey(key: string): boolean {
   return key !== '' && key.isWellFormed() && !key.includes('\0') && Buffer.byteLength(key) <= 1024;
 }

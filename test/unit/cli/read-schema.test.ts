@@ -99,6 +99,19 @@ describe('several mistakes are said at once, with their lines', () => {
     expect(placesOf(SPEC.replace('[id]', ''))).toEqual([['spec.primaryKey', 4]]);
   });
 
+  it('of texts that PostgreSQL cannot store, wherever they are', () => {
+    const text = SPEC.replace('{ name: note }', '{ name: note, title: "a\\0b", missingValues: ["", "\\0"] }').replace(
+      'primaryKey',
+      'rules: [{ code: BIZ_X, rule: id > 0, message: "\\0" }]\nprimaryKey',
+    );
+    expect(placesOf(text).toSorted()).toEqual([
+      ['spec.fields[1].missingValues[1]', 3],
+      ['spec.fields[1].title', 3],
+      ['spec.rules[0].message', 4],
+    ]);
+    expect(problemsOf(text)[0]!.message).toMatch(/U\+0000.*leave it out/);
+  });
+
   it('of what is compiled', () => {
     const text = `fields:
   - { name: id, type: date, format: "%d" }

@@ -138,3 +138,44 @@ describe('the chart’s schema of runner.podTemplate', () => {
     compare({ $ref: '#/definitions/podTemplate' }, POD_TEMPLATE_SCHEMA as Schema, 'podTemplate');
   });
 });
+
+describe('whole numbers of the chart’s values', () => {
+  interface Schema {
+    type?: string | string[];
+    maximum?: number;
+    [keyword: string]: unknown;
+  }
+  const schema = JSON.parse(
+    readFileSync(new URL('../../../charts/batch-upload/values.schema.json', import.meta.url), 'utf8'),
+  ) as Schema;
+
+  const listIntegers = (node: unknown, path: string): { path: string; maximum: number | undefined }[] => {
+    if (node === null || typeof node !== 'object') return [];
+    const { type, maximum } = node as Schema;
+    const own = [type].flat().includes('integer') ? [{ path, maximum }] : [];
+    return [...own, ...Object.entries(node).flatMap(([key, each]) => listIntegers(each, `${path}/${key}`))];
+  };
+
+  it('have a maximum each, which a number of JavaScript holds exactly', () => {
+    const integers = listIntegers(schema, '');
+    expect(integers.length).toBeGreaterThan(15);
+    expect(integers.filter(({ maximum }) => !Number.isSafeInteger(maximum)).map(({ path }) => path)).toEqual([]);
+  });
+
+  it('can be read by the operator up to the maximum', () => {
+    const integers = new Map(listIntegers(schema, '').map(({ path, maximum }) => [path, maximum!]));
+    const most = (name: string) => integers.get(`/properties/runner/properties/${name}`)!;
+    expect(
+      readRunnerSettings({
+        BATCH_UPLOAD_INLINE_LIMIT_BYTES: String(most('inlineLimitBytes')),
+        BATCH_UPLOAD_RETRY_SECONDS: String(most('retrySeconds')),
+        BATCH_UPLOAD_JOB_TTL_SECONDS: String(most('jobTtlSeconds')),
+      }),
+    ).toMatchObject({
+      inlineLimitBytes: 999_999_999_999,
+      retrySeconds: 999_999_999_999,
+      // Kubernetes keeps the number in 32 bits.
+      jobTtlSeconds: 2 ** 31 - 1,
+    });
+  });
+});

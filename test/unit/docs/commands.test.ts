@@ -95,3 +95,22 @@ describe.each(PAGES)('%s', (page) => {
 it.each(PROOFS)('$command is run by $runBy', ({ command, runBy, by }) => {
   expect(readProjectFile(runBy), `${command}`).toContain(by);
 });
+
+it.each(['README.md', 'charts/batch-upload/README.md'])(
+  '%s installs the image that it has pushed, for a namespace that it has created',
+  (page) => {
+    const commands = listCommands(readProjectFile(page)).map(({ command }) => command);
+    const [install] = commands.filter((command) => command.startsWith('helm upgrade --install batch-upload '));
+    const [, repository] = / --set image\.repository=(\S+)/.exec(install!) ?? [];
+    const [, namespace] = / --set uploads\.namespaces=\{([^}]+)\}/.exec(install!) ?? [];
+    const [, tag] = /^appVersion: (.*)$/m.exec(readProjectFile('charts/batch-upload/Chart.yaml'))!;
+    const earlier = commands.slice(0, commands.indexOf(install!));
+    expect(earlier).toEqual(
+      expect.arrayContaining([
+        `docker build -t ${repository}:${tag} .`,
+        `docker push ${repository}:${tag}`,
+        `kubectl create namespace ${namespace}`,
+      ]),
+    );
+  },
+);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { Fault } from '#common/faults.ts';
 import {
   attemptOfWorkKey,
@@ -7,9 +8,11 @@ import {
   chooseIndexes,
   chunksOfIndex,
   DEFAULTS,
+  ENV,
   formatTermination,
   isWorkKey,
   MAX_INDEXES,
+  MOST_OF_A_VARIABLE,
   parseTermination,
   podsAtOnce,
   readRunnerConfig,
@@ -18,6 +21,8 @@ import {
   workKey,
   workPrefix,
 } from '#common/job-contract.ts';
+import { protectEnv } from '#operator/jobs/protect-limits.ts';
+import { readProjectFile } from '../docs/markdown.ts';
 
 describe('the key of a copy', () => {
   const id = '0b4ec2ff-6ad4-4f9a-a8f0-2ec2f3a3b1ce';
@@ -161,7 +166,78 @@ describe('readRunnerConfig', () => {
     expect(() => readRunnerConfig({ ...env, [name]: '' })).toThrow(name);
   });
 
+  it('reads every limit of spec.target.protect that an upload can have, also one that is older than the CRD’s maximum', () => {
+    const limits = { maxReplicaLagSeconds: 86_400, maxWalBytesPerSecond: Number.MAX_SAFE_INTEGER };
+    expect(readRunnerConfig({ ...env, ...protectEnv(limits) }).protect).toEqual({
+      maxReplicaLagSeconds: 86_400,
+      maxWalBytesPerSecond: MOST_OF_A_VARIABLE,
+    });
+    expect(() => readRunnerConfig({ ...env, [ENV.maxWalBytesPerSecond]: String(MOST_OF_A_VARIABLE + 1) })).toThrow(
+      ENV.maxWalBytesPerSecond,
+    );
+  });
+
   it('refuses a number that is none, by name', () => {
     expect(() => readRunnerConfig({ ...env, JOB_COMPLETION_INDEX: '1.5' })).toThrow('JOB_COMPLETION_INDEX');
+  });
+});
+
+interface CrdSchema {
+  type?: string;
+  format?: string;
+  enum?: string[];
+  pattern?: string;
+  maximum?: number;
+  properties?: Record<string, CrdSchema>;
+  items?: CrdSchema;
+  additionalProperties?: CrdSchema;
+}
+
+const specOf = (plural: string): CrdSchema =>
+  parse(readProjectFile(`crds/${plural}.yaml`)).spec.versions[0].schema.openAPIV3Schema.properties.spec;
+
+/** The parts of the schema that have the type, with their paths. */
+const listParts = (schema: CrdSchema, type: string, path: string): { path: string; part: CrdSchema }[] => [
+  ...(schema.type === type ? [{ path, part: schema }] : []),
+  ...Object.entries(schema.properties ?? {}).flatMap(([name, each]) => listParts(each, type, `${path}.${name}`)),
+  ...(schema.items ? listParts(schema.items, type, `${path}[]`) : []),
+  ...(schema.additionalProperties ? listParts(schema.additionalProperties, type, `${path}.*`) : []),
+];
+
+describe('whole numbers of the CRDs', () => {
+  /** The operator and the bridge compare these numbers with others, and pass them to nobody. */
+  const COMPARED_ONLY = /(maxFailedRecords|[.]filter[.](min|max)Bytes)$/;
+  const mostOf = ({ maximum, format }: CrdSchema) => maximum ?? (format === 'int32' ? 2 ** 31 - 1 : 2 ** 63);
+
+  it.each(['batchuploads', 'recordschemas', 'uploadsources'])(
+    '%s lets none through that a pod cannot have',
+    (plural) => {
+      const integers = listParts(specOf(plural), 'integer', 'spec');
+      expect(integers.length).toBeGreaterThan(1);
+      const tooGreat = integers.filter(
+        ({ path, part }) => mostOf(part) > MOST_OF_A_VARIABLE && !COMPARED_ONLY.test(path),
+      );
+      expect(tooGreat.map(({ path }) => path)).toEqual([]);
+    },
+  );
+});
+
+describe('texts of an upload that the ledger keeps', () => {
+  const { source, format } = specOf('batchuploads').properties!;
+  const { s3, afterSuccess, template } = specOf('uploadsources').properties!;
+  const formatOfTemplate = template!.properties!['spec']!.properties!['format'];
+  const takes = (text: string, { pattern = '' }: CrdSchema) => new RegExp(pattern, 'u').test(text);
+
+  it.each(Object.entries({ source, format, s3, afterSuccess, formatOfTemplate }))(
+    '%s refuses U+0000, which PostgreSQL stores in no text',
+    (name, schema) => {
+      const texts = listParts(schema!, 'string', name).filter(({ part }) => !part.enum && part.format !== 'date-time');
+      expect(texts.length).toBeGreaterThan(0);
+      expect(texts.filter(({ part }) => takes('a\0b/', part)).map(({ path }) => path)).toEqual([]);
+    },
+  );
+
+  it('a key may have every other character', () => {
+    expect(takes('in/ä 1\t\n%00.csv', source!.properties!['s3']!.properties!['key']!)).toBe(true);
   });
 });

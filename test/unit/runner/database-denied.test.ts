@@ -17,3 +17,8 @@ it.each([
   expect(fault.message).toMatch(expected);
   expect(fault.message).not.toContain('1.2.3.4');
 });
+
+it.each(['22021', '22P05'])('SQLSTATE %s, which U+0000 in a text of the upload causes: said what to change', (code) => {
+  const fault = databaseFault(Object.assign(new pg.DatabaseError('a text', 0, 'error'), { code }));
+  expect(fault.message).toMatch(/U\+0000.*(without this|use other)/);
+});
