@@ -6,6 +6,7 @@ import type { ErrorSummary } from '#ledger/types.ts';
 import type { SessionWait } from '#ledger/uploads/find-waits.ts';
 import type { ShownColumns } from './columns-policy.ts';
 import type { RateState } from './progress-policy.ts';
+import type { StatusRefusal } from './status-fit.ts';
 import type { Disruptions } from './types.ts';
 
 export interface UploadMemory {
@@ -14,6 +15,8 @@ export interface UploadMemory {
   database: Database | null;
   /** The last status that the controller wrote, because the cache receives it later. */
   written: { status: BatchUploadStatus; resourceVersion: string; at: number } | null;
+  /** What the CRD has refused of the upload's statuses lately; null while it takes them whole. */
+  refusal: StatusRefusal | null;
   /** For what the upload waits since when (monotonic, ms); null while it does not wait. */
   waiting: { reason: string; since: number } | null;
   rate: RateState | null;
@@ -61,6 +64,7 @@ export class UploadMemories {
       uid,
       database: null,
       written: null,
+      refusal: null,
       waiting: null,
       rate: null,
       lineage: null,
