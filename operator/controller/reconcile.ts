@@ -447,15 +447,22 @@ export async function tidyUp(
   const ignore = () => undefined;
   const { parallelism } = upload.spec;
   const applied = { upload, database: null, row: null, parallelism, onCreate: ignore, onRecreate: ignore, signal };
-  const expiring = unexpiredJobs(jobs).map((job) => ({ type: 'expireJob', job }) as const);
-  await applyActions(deps, applied, expiring);
+  const memory = deps.memories.of(key, uid);
+  if (!memory.expiryRefused) {
+    const expiring = unexpiredJobs(jobs).map((job) => ({ type: 'expireJob', job }) as const);
+    for (const outcome of await applyActions(deps, applied, expiring)) {
+      if (outcome.type !== 'degraded') continue;
+      // A Job that stays must not hold the upload.
+      memory.expiryRefused = true;
+      deps.log.warn({ key, uid, why: outcome.why.message }, 'a finished Job gets no time to live');
+    }
+  }
   const unfinished = unfinishedJobs(jobs);
   if (unfinished.length === 0) {
-    if (isHeld(upload)) return cleanUpUpload(deps, { upload, memory: deps.memories.of(key, uid), signal });
+    if (isHeld(upload)) return cleanUpUpload(deps, { upload, memory, signal });
     deps.memories.forget(key);
     return ageUpload(deps, { key, upload, signal });
   }
-  const memory = deps.memories.of(key, uid);
   // The time of the end is that of the database, whose clock may differ.
   memory.tidyingSince ??= deps.clock.monotonic();
   const patience = upload.status?.phase === 'Complete' ? LINGER_MS : STOPPING_MS;

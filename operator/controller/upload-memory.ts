@@ -32,6 +32,8 @@ export interface UploadMemory {
   failedSince: number | null;
   /** Since when the upload is known to have ended while Jobs of it go on (monotonic, ms). */
   tidyingSince: number | null;
+  /** The API server has refused the time to live of a finished Job of the upload. */
+  expiryRefused: boolean;
   /** Since when (monotonic, ms) a held upload and its cleanup Job have been seen; null while the upload has not ended. */
   cleanup: { endedAt: number; jobAt: number | null } | null;
   /** The Job that the controller made last, how often the controller made a Job of this name, and when (monotonic, ms). */
@@ -73,6 +75,7 @@ export class UploadMemories {
       columns: null,
       failedSince: null,
       tidyingSince: null,
+      expiryRefused: false,
       cleanup: null,
       created: null,
       seen: new Map(),
