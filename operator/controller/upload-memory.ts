@@ -34,8 +34,11 @@ export interface UploadMemory {
   tidyingSince: number | null;
   /** The API server has refused the time to live of a finished Job of the upload. */
   expiryRefused: boolean;
-  /** Since when (monotonic, ms) a held upload and its cleanup Job have been seen; null while the upload has not ended. */
-  cleanup: { endedAt: number; jobAt: number | null } | null;
+  /**
+   * Since when (monotonic, ms) a held upload has been seen, its cleanup Job at work, and this Job suspended for the first time; null
+   * while the upload has not ended. `said`: an event says that the Job is suspended.
+   */
+  cleanup: { endedAt: number; jobAt: number | null; queuedAt: number | null; said: boolean } | null;
   /** The Job that the controller made last, how often the controller made a Job of this name, and when (monotonic, ms). */
   created: { name: string; times: number; at: number } | null;
   /** Since when (monotonic, ms) each Job and pod has been seen in its present state. */

@@ -200,6 +200,30 @@ it.each([
   },
 );
 
+it('a Job that Kueue has put into a queue is waited for, and an event says so once', async () => {
+  const memory = { cleanup: null };
+  const suspend = { metadata: ended('').metadata!, spec: { suspend: true, template: {} } };
+  const look = (job: Job) => cleanUpUpload(deps({ job }), { upload: held({ deleted: true }), memory, signal });
+  expect(await look(suspend)).toEqual({ requeueAfterMs: 60_000 });
+  expect(events).toEqual([]);
+  await clock.advance(60_000);
+  expect(await look(suspend)).toEqual({ requeueAfterMs: 59 * 60_000 });
+  await clock.advance(10 * 60_000);
+  expect(await look(suspend)).toEqual({ requeueAfterMs: 49 * 60_000 });
+  expect(events).toEqual(['WorkCopyWaits']);
+  // The time of the Job itself begins when it is admitted, and begins anew after an eviction.
+  const admitted: Job = { ...suspend, spec: { ...suspend.spec, suspend: false } };
+  expect(await look(admitted)).toEqual({ requeueAfterMs: 600_000 });
+  await clock.advance(9 * 60_000);
+  expect(await look(suspend)).toEqual({ requeueAfterMs: 40 * 60_000 });
+  expect(await look(admitted)).toEqual({ requeueAfterMs: 600_000 });
+  await clock.advance(40 * 60_000);
+  expect(asked()).toEqual([]);
+  await look(suspend);
+  expect(asked()).toEqual([`PATCH ${UPLOAD_PATH}`]);
+  expect(events).toEqual(['WorkCopyWaits', 'WorkCopyNotRemoved']);
+});
+
 it('an upload that has changed meanwhile is looked at again, and nothing is said', async () => {
   server.once(({ method }) => method === 'PATCH', refuse(409, 'Conflict'));
   expect(
