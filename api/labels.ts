@@ -36,7 +36,7 @@ export const KUEUE = {
 } as const;
 
 export const FINALIZERS = {
-  /** Holds an upload whose file has a copy until the copy is removed, for 10 minutes at most. */
+  /** Holds an upload whose file has a copy until the copy is removed, for a limited time: see cleanup-policy.ts. */
   workCopy: 'batchupload.dev/work-copy',
 } as const;
 

@@ -8,6 +8,7 @@ export { normalizeName } from './csv/header.ts';
 export type { RecordView } from './csv/record-reader.ts';
 export { splitRecord, withoutLineEnd } from './csv/split.ts';
 export { compilePattern, type Pattern, SchemaError } from './patterns.ts';
+export { CODES, REFUSED_CODE } from './processor/faults.ts';
 export { findSchemaFaults } from './processor/find-schema-faults.ts';
 export { compileSchema, type RecordProcessor } from './processor/process-record.ts';
 export type { RecordFault } from './processor/record-fault.ts';

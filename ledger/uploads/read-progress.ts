@@ -82,17 +82,24 @@ function toProgress(row: QueryResultRow): UploadProgress {
     keepsKeys: row.keeps_keys,
     sameAs: row.same_as,
     chunksDone: row.chunks_done,
-    startedAt: row.started_at,
-    plannedAt: row.planned_at,
-    completedAt: row.completed_at,
+    startedAt: toDate(row.started_at),
+    plannedAt: toDate(row.planned_at),
+    completedAt: toDate(row.completed_at),
     failureReason: row.failure_reason,
     failureMessage: row.failure_message,
     assignment: row.assignment,
     activeForMs: row.active_for_ms,
     activeMs: row.active_ms,
     pace:
-      row.pace_reason === null ? null : { reason: row.pace_reason, message: row.pace_message, since: row.pace_since },
+      row.pace_reason === null
+        ? null
+        : { reason: row.pace_reason, message: row.pace_message, since: new Date(row.pace_since) },
   };
+}
+
+/** PostgreSQL's `infinity` comes as a number, and becomes an invalid date. */
+function toDate(time: Date | number | null): Date | null {
+  return time === null ? null : new Date(time);
 }
 
 /**

@@ -95,6 +95,9 @@ const DATADOG_VARIABLES = [
   'DD_TAGS',
 ];
 
+/** The field of a Job is an int32; these are 68 years. */
+const LONGEST_TTL_SECONDS = 2 ** 31 - 1;
+
 const DEFAULT_RESOURCES: RunnerResources = {
   requests: { cpu: '250m', memory: '192Mi' },
   limits: { memory: '512Mi' },
@@ -111,7 +114,7 @@ export function readRunnerSettings(env: NodeJS.ProcessEnv): RunnerSettings {
     resources: resources(env),
     podTemplate: podTemplate(env),
     serviceAccountNames: [DEFAULT_NAMES.serviceAccount, ...list(env, names.serviceAccounts, [])],
-    jobTtlSeconds: integer(env, names.jobTtl, 3600),
+    jobTtlSeconds: Math.min(integer(env, names.jobTtl, 3600), LONGEST_TTL_SECONDS),
     warmPods: {
       max: integer(env, names.warmPods, 0),
       idleSeconds: positive(env, names.warmPodIdle, DEFAULTS.poolIdleSeconds),

@@ -272,7 +272,13 @@ async function expireJob(
   { job }: Extract<Action, { type: 'expireJob' }>,
 ): Promise<Outcome> {
   const patch = { spec: { ttlSecondsAfterFinished: settings.jobTtlSeconds } };
-  return patchJob(client, { upload, job, patch, signal });
+  try {
+    return await patchJob(client, { upload, job, patch, signal });
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    const message = `The API server refused the time to live of the Job ${job.name}, which stays until somebody deletes it: ${error.message}`;
+    return { type: 'degraded', why: { reason: 'JobRefused', message } };
+  }
 }
 
 async function countTime(

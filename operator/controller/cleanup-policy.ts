@@ -10,11 +10,13 @@
  * | running     | not for long                                  | wait                      |
  * | running     | none of its pods runs, and the chart or spec.podTemplate has other values by now | delete it; it is then made again |
  * | running     | for 10 minutes                                | release, not removed      |
+ * | suspended   | not for long                                  | wait                      |
+ * | suspended   | first seen so an hour ago                     | release, not removed      |
  * | failed      |                                               | release, not removed      |
  * | complete    |                                               | release, removed          |
  */
 import { isFinished } from '#api/conditions.ts';
-import { FINALIZERS } from '#api/labels.ts';
+import { FINALIZERS, KUEUE } from '#api/labels.ts';
 import { workBucket, workPrefix } from '#common/job-contract.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Job } from '#kube/resource-types.ts';
@@ -27,6 +29,14 @@ import type { Action } from './types.ts';
  * times in the objects are of other clocks, those of the database and of the API server.
  */
 export const CLEANUP_MS = 600_000;
+
+/**
+ * A suspended cleanup Job is waited for until this time has passed since it was first seen suspended. Kueue suspends it where the
+ * namespace has a LocalQueue named `default`, and a queue may have no room for longer than a cleanup takes.
+ */
+export const QUEUE_MS = 3_600_000;
+/** A queue that has room resumes a Job within moments, of which nothing is said. */
+export const QUEUE_SAID_MS = 60_000;
 
 export type Release = { type: 'release'; removed: true } | { type: 'release'; removed: false; because: string };
 export type CleanupOutcome = { type: 'wait'; ms: number } | Release;
@@ -43,12 +53,14 @@ export interface CleanupView {
   job: Job | undefined;
   /** None of the Job's pods runs, and the Job was made with other settings than those of now. */
   isOutdated: boolean;
-  /** Time since the operator has first seen the cleanup Job; 0 without one. */
+  /** Time since the operator has seen the cleanup Job, or has seen it resumed; 0 without one, and while it is suspended. */
   jobForMs: number;
+  /** Time since the operator has first seen the cleanup Job suspended; 0 where it has not. */
+  queuedForMs: number;
 }
 
 export function decideCleanup(view: CleanupView): CleanupStep {
-  const { isEnabled, endedForMs, busy, job, isOutdated, jobForMs } = view;
+  const { isEnabled, endedForMs, busy, job, isOutdated, jobForMs, queuedForMs } = view;
   if (!isEnabled) return left('uploads are not enabled in this namespace any more');
   if (job === undefined) {
     const leftMs = CLEANUP_MS - endedForMs;
@@ -57,8 +69,15 @@ export function decideCleanup(view: CleanupView): CleanupStep {
   }
   const is = (type: string) => job.status?.conditions?.some((each) => each.type === type && each.status === 'True');
   if (is('Complete')) return { type: 'release', removed: true };
-  const wait = CLEANUP_MS - jobForMs;
-  if (is('Failed') || wait <= 0) return left('the log of the cleanup Job says why');
+  if (is('Failed')) return left('the log of the cleanup Job says why');
+  const wait = isSuspended(job) ? QUEUE_MS - queuedForMs : CLEANUP_MS - jobForMs;
+  if (wait <= 0) {
+    return left(
+      isSuspended(job)
+        ? `the cleanup Job ${job.metadata?.name} was suspended for an hour, as by Kueue while a queue has no room, and removes the copy only if it is resumed`
+        : 'the log of the cleanup Job says why',
+    );
+  }
   return isOutdated ? { type: 'replaceJob' } : { type: 'wait', ms: wait };
 }
 
@@ -76,6 +95,11 @@ export function decideUnseen({ endedForMs }: CleanupView): CleanupOutcome {
 }
 
 const left = (because: string): Release => ({ type: 'release', removed: false, because });
+
+/** Has something, such as Kueue, suspended the Job, so that it has no pods? */
+export function isSuspended(job: Job | undefined): job is Job {
+  return job?.spec?.suspend === true;
+}
 
 export function isHeld({ metadata }: BatchUpload): boolean {
   return metadata.finalizers?.includes(FINALIZERS.workCopy) ?? false;
@@ -111,6 +135,14 @@ export function cleanupEvent({ metadata, spec }: BatchUpload, release: Release):
         reason: 'WorkCopyNotRemoved',
         message: `The copy of the file could not be removed: ${release.because}. Nothing tries again: remove ${place} yourself, with its unfinished multipart uploads.`,
       };
+}
+
+export function queuedEvent({ metadata }: Job): StatusEvent {
+  return {
+    type: 'Normal',
+    reason: 'WorkCopyWaits',
+    message: `The Job ${metadata?.name}, which removes the copy of the file, is suspended, as by Kueue, which queues every Job of a namespace with a LocalQueue named default. The upload is held until the Job has ended, for an hour at most while it is suspended. What Kueue waits for is said by: kubectl describe workloads.kueue.x-k8s.io -l ${KUEUE.jobUid}=${metadata?.uid}.`,
+  };
 }
 
 /** In a namespace that is not enabled any more the operator has no right to release what it holds. */

@@ -22,6 +22,9 @@ import {
   decideUnseen,
   finalizerPatch,
   isHeld,
+  isSuspended,
+  QUEUE_SAID_MS,
+  queuedEvent,
   stillHeldEvent,
 } from './cleanup-policy.ts';
 import type { UploadMemory } from './upload-memory.ts';
@@ -67,13 +70,20 @@ export async function cleanUpUpload(
     ? { type: 'release', removed: false, because: 'its namespace is being deleted' }
     : decideCleanup(view);
   const step = await takeStep(deps, { upload, view, decided, signal });
-  if (step.type === 'wait') return { requeueAfterMs: step.ms };
   const { name, namespace, uid, deletionTimestamp } = upload.metadata;
   const target = {
     apiVersion: 'batchupload.dev/v1alpha1',
     kind: 'BatchUpload',
     metadata: { name, namespace, uid },
   };
+  if (step.type === 'wait') {
+    if (!isSuspended(view.job) || memory.cleanup!.said) return { requeueAfterMs: step.ms };
+    const quietMs = QUEUE_SAID_MS - view.queuedForMs;
+    if (quietMs > 0) return { requeueAfterMs: Math.min(step.ms, quietMs) };
+    memory.cleanup!.said = true;
+    deps.events.record(target, queuedEvent(view.job));
+    return { requeueAfterMs: step.ms };
+  }
   try {
     if (!(await patchFinalizer(deps.client, upload, { held: false, signal }))) return { requeueAfterMs: STALE_MS };
   } catch (error) {
@@ -118,12 +128,19 @@ function viewCleanup(
     .get(namespace)
     ?.jobs.get(`${namespace}/${jobName(uid, 'cleanup', cleanupNumber(upload))}`);
   const now = clock.monotonic();
-  const { endedAt, jobAt } = memory.cleanup ?? { endedAt: now, jobAt: null };
-  memory.cleanup = { endedAt, jobAt: job === undefined ? null : (jobAt ?? now) };
+  const none = { endedAt: now, jobAt: null, queuedAt: null, said: false };
+  const { endedAt, jobAt, queuedAt, said } = memory.cleanup ?? none;
+  memory.cleanup = {
+    endedAt,
+    jobAt: job === undefined || isSuspended(job) ? null : (jobAt ?? now),
+    queuedAt: isSuspended(job) ? (queuedAt ?? now) : queuedAt,
+    said,
+  };
   return {
     isEnabled: caches.namespaces.has(namespace),
     endedForMs: now - endedAt,
     jobForMs: now - (memory.cleanup.jobAt ?? now),
+    queuedForMs: now - (memory.cleanup.queuedAt ?? now),
     busy: pods.some(
       ({ metadata, status }) =>
         metadata?.labels?.[LABELS.kind] !== 'cleanup' && (status?.phase === 'Pending' || status?.phase === 'Running'),

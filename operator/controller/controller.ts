@@ -27,7 +27,6 @@ import { UploadTurns } from './queue/upload-turns.ts';
 import { type ReconcileDeps, reconcileUpload, tidyUp } from './reconcile.ts';
 import { isFinal } from './retry-policy.ts';
 import { updateSchemaStatus } from './schema-status.ts';
-import { createStatusFit } from './status-fit.ts';
 import { UploadMemories } from './upload-memory.ts';
 
 export interface ControllerDeps {
@@ -120,7 +119,6 @@ export function createController(deps: ControllerDeps): Controller {
       memories,
       counters,
       metrics,
-      statusFit: createStatusFit({ clock, log }),
       enqueue: (key) => queue.add(key),
       findServiceAccount,
       findPool: createPoolFinder({ client, clock, settings: config.runner, clusterId, findServiceAccount }),

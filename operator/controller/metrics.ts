@@ -2,7 +2,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import { createRequestMetric } from '#kube/request-metric.ts';
+import { DUPLICATE_CODE } from '#ledger/errors/duplicate-code.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
+import { CODES, REFUSED_CODE } from '#runner/record-processor.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -33,7 +35,7 @@ function createRecordMetrics(registers: Registry[]) {
     }),
     failed: new Counter({
       name: 'batch_upload_records_failed_total',
-      help: 'Failed records by error code; only the most frequent codes of each upload are counted.',
+      help: 'Failed records by error code; only the most frequent codes of each upload are counted. Codes that a RecordSchema makes up count as `other`.',
       labelNames: ['error_code'],
       registers,
     }),
@@ -135,6 +137,18 @@ function createProcessMetrics(registers: Registry[]) {
   };
 }
 
+/** A label for each of the many codes that schemas make up would be a series that stays until the process ends. */
+const OWN_CODES: ReadonlySet<string> = new Set([...Object.values(CODES), DUPLICATE_CODE, REFUSED_CODE]);
+
+function sumByLabel(errors: readonly { code: string; count: number }[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { code, count } of errors) {
+    const label = OWN_CODES.has(code) ? code : 'other';
+    sums.set(label, (sums.get(label) ?? 0) + count);
+  }
+  return sums;
+}
+
 /** Counts what the ledger's sums have grown by since this process read them first. */
 export function createLedgerCounters(metrics: Pick<Metrics, 'processed' | 'failed'>) {
   const seen = new Map<string, UploadProgress['counts']>();
@@ -151,11 +165,11 @@ export function createLedgerCounters(metrics: Pick<Metrics, 'processed' | 'faile
     },
     /** @param known the errors in the status that an earlier reconcile, process or attempt wrote. */
     onErrors(id: string, errors: readonly ErrorSummary[], known: readonly { code: string; count: number }[]): void {
-      const before = seenErrors.get(id) ?? new Map(known.map(({ code, count }) => [code, count]));
-      for (const { code, count } of errors) {
-        const added = count - (before.get(code) ?? 0);
-        if (added > 0) metrics.failed.inc({ error_code: code }, added);
-        before.set(code, Math.max(count, before.get(code) ?? 0));
+      const before = seenErrors.get(id) ?? sumByLabel(known);
+      for (const [label, sum] of sumByLabel(errors)) {
+        const added = sum - (before.get(label) ?? 0);
+        if (added > 0) metrics.failed.inc({ error_code: label }, added);
+        before.set(label, Math.max(sum, before.get(label) ?? 0));
       }
       seenErrors.set(id, before);
     },

@@ -9,7 +9,7 @@
  */
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
-import { isoSeconds } from '#common/iso-seconds.ts';
+import { dateTime } from '#common/iso-seconds.ts';
 import { cutText } from '#common/text.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 
@@ -38,8 +38,8 @@ export function sayPace({ pace }: UploadProgress): string {
 
 export function showPace({ pace }: UploadProgress): Pick<BatchUploadStatus, 'pace'> {
   if (pace === null) return {};
-  const { reason, message, since } = pace;
-  return {
-    pace: { reason: cutText(reason, 64), message: cutText(message, PACE_BYTES), since: isoSeconds(since.getTime()) },
-  };
+  const { reason, message } = pace;
+  const since = dateTime(pace.since);
+  if (since === null) return {};
+  return { pace: { reason: cutText(reason, 64), message: cutText(message, PACE_BYTES), since } };
 }

@@ -32,10 +32,10 @@ export function nextRate(previous: RateState | null, { at, processed }: { at: nu
   return { at, processed, perSecond: perSecond + (sample - perSecond) * weight };
 }
 
-/** The percentage is rounded down and at most 99: only a complete upload shows 100 %. */
+/** The percentage is rounded down, at least 0 and at most 99: only a complete upload shows 100 %. */
 export function percent(processed: number, total: number): string {
   if (total <= 0) return '0%';
-  return `${Math.min(99, Math.floor((processed / total) * 100))}%`;
+  return `${Math.max(0, Math.min(99, Math.floor((processed / total) * 100)))}%`;
 }
 
 /** The wall-clock time of the end in ms, rounded up to 5 s so that it does not flicker; null without progress. */

@@ -29,7 +29,7 @@ import type { UploadTurns } from './queue/upload-turns.ts';
 import { isFinal } from './retry-policy.ts';
 import { buildStatus, type StatusInput, sameStatus } from './status.ts';
 import { eventsOf } from './status-events.ts';
-import { reduceStatus, type StatusFit } from './status-fit.ts';
+import { lastingRefusal, nextRefusal, reduceStatus, type StatusRefusal } from './status-fit.ts';
 import type { Decision, Observed, Outcome } from './types.ts';
 import { isNewer, type UploadMemories, type UploadMemory, watchDatabase } from './upload-memory.ts';
 
@@ -40,7 +40,6 @@ export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   enqueue: (key: string) => void;
   counters: LedgerCounters;
   metrics: Pick<Metrics, 'duration'>;
-  statusFit: StatusFit;
   turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther' | 'noticeFailure'>;
   warmPods: Pick<WarmPods, 'keep' | 'release' | 'succeeded' | 'excuse' | 'start' | 'view' | 'find'>;
 }
@@ -339,11 +338,11 @@ async function writeStatus(
   input: StatusInput,
   { memory, signal }: { memory: UploadMemory; signal: AbortSignal },
 ): Promise<number | null> {
-  const { client, events, clock, memories, statusFit } = deps;
+  const { client, events, clock, log, memories } = deps;
   // The status may have been written since this reconcile began: by the reconcile itself, when it waited for long.
   const upload = withNewestStatus(input.upload, memory);
-  const { level } = statusFit;
-  const status = buildFittingStatus(statusFit, { ...input, upload });
+  const refusal = lastingRefusal(memory.refusal, clock.monotonic());
+  const status = buildFittingStatus(refusal, { ...input, upload });
   if (sameStatus(upload.status, status)) return null;
   const sinceMs = clock.monotonic() - (memory.written?.at ?? -Infinity);
   const spacingMs = progressSpacingMs(memories.moving);
@@ -361,7 +360,13 @@ async function writeStatus(
   } catch (error) {
     // The upload has been deleted; the watch event of the deletion follows.
     if (isNotFound(error)) return null;
-    if (!statusFit.note(error, level)) throw error;
+    const refused = nextRefusal(error, refusal?.level ?? 0, clock.monotonic());
+    if (refused === null) throw error;
+    memory.refusal = refused;
+    log.error(
+      { err: error, namespace, upload: name },
+      'the CRD of BatchUpload is older than this operator and refuses statuses: upgrade it',
+    );
     return writeStatus(deps, input, { memory, signal });
   }
   const target = {
@@ -373,12 +378,13 @@ async function writeStatus(
   return null;
 }
 
-function buildFittingStatus({ outdated, level }: StatusFit, input: StatusInput): BatchUploadStatus {
+function buildFittingStatus(refusal: StatusRefusal | null, input: StatusInput): BatchUploadStatus {
   const status = buildStatus(input);
-  if (outdated === null) return status;
+  if (refusal === null) return status;
+  const { why, level } = refusal;
   if (input.degraded !== null) return reduceStatus(status, level);
   // The message stays what it is without the CRD: what the upload does or waits for matters more.
-  return reduceStatus({ ...buildStatus({ ...input, degraded: outdated }), message: status.message ?? '' }, level);
+  return reduceStatus({ ...buildStatus({ ...input, degraded: why }), message: status.message ?? '' }, level);
 }
 
 /** Is the upload in another state, and not only further on? */
@@ -441,15 +447,22 @@ export async function tidyUp(
   const ignore = () => undefined;
   const { parallelism } = upload.spec;
   const applied = { upload, database: null, row: null, parallelism, onCreate: ignore, onRecreate: ignore, signal };
-  const expiring = unexpiredJobs(jobs).map((job) => ({ type: 'expireJob', job }) as const);
-  await applyActions(deps, applied, expiring);
+  const memory = deps.memories.of(key, uid);
+  if (!memory.expiryRefused) {
+    const expiring = unexpiredJobs(jobs).map((job) => ({ type: 'expireJob', job }) as const);
+    for (const outcome of await applyActions(deps, applied, expiring)) {
+      if (outcome.type !== 'degraded') continue;
+      // A Job that stays must not hold the upload.
+      memory.expiryRefused = true;
+      deps.log.warn({ key, uid, why: outcome.why.message }, 'a finished Job gets no time to live');
+    }
+  }
   const unfinished = unfinishedJobs(jobs);
   if (unfinished.length === 0) {
-    if (isHeld(upload)) return cleanUpUpload(deps, { upload, memory: deps.memories.of(key, uid), signal });
+    if (isHeld(upload)) return cleanUpUpload(deps, { upload, memory, signal });
     deps.memories.forget(key);
     return ageUpload(deps, { key, upload, signal });
   }
-  const memory = deps.memories.of(key, uid);
   // The time of the end is that of the database, whose clock may differ.
   memory.tidyingSince ??= deps.clock.monotonic();
   const patience = upload.status?.phase === 'Complete' ? LINGER_MS : STOPPING_MS;

@@ -1,50 +1,44 @@
 /**
  * Makes statuses fit where the CRD in the cluster is of an earlier release than the operator. Such a CRD refuses the
  * whole status for one field or one type of condition that it does not know, and the status would stay as it was for
- * ever.
+ * ever. Pure.
+ *
+ * What the CRD refuses of one upload says nothing of another one: a status also has what is in the upload's ledger row, and whoever
+ * may write into that database could otherwise reduce the statuses of everybody. An older CRD costs each upload at most three
+ * requests more in {@link AGAIN_MS}.
  */
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
-import type { Clock } from '#common/clock.ts';
-import type { Logger } from '#common/log.ts';
 import { cutText } from '#common/text.ts';
 import { isSchemaRefusal } from '#kube/errors.ts';
 
-export interface StatusFit {
-  /** Says that the CRD is too old; null while the CRD has refused no status lately. */
-  readonly outdated: UploadExplanation | null;
-  /** How much is left out of a status: 0 for nothing, see {@link reduceStatus}. */
-  readonly level: number;
-  /**
-   * Notes why a status was refused from which so much was left out.
-   * @returns false when the CRD is not the cause, or when nothing more can be left out
-   */
-  note(error: unknown, level: number): boolean;
+/** What the CRD has refused of one upload. */
+export interface StatusRefusal {
+  /** Says that the CRD is too old. */
+  why: UploadExplanation;
+  /** How much is left out of a status: see {@link reduceStatus}. */
+  level: number;
+  /** When a whole status is tried again (monotonic, ms). */
+  until: number;
 }
 
 /** A whole status is tried again after this time, because somebody may have upgraded the CRD. */
 const AGAIN_MS = 300_000;
 const WORDS_BYTES = 400;
 
-export function createStatusFit({ clock, log }: { clock: Clock; log: Logger }): StatusFit {
-  let refusal: { why: UploadExplanation; level: number; until: number } | null = null;
-  const current = () => (refusal !== null && clock.monotonic() < refusal.until ? refusal : null);
-  return {
-    get outdated() {
-      return current()?.why ?? null;
-    },
-    get level() {
-      return current()?.level ?? 0;
-    },
-    note(error, level) {
-      if (!isSchemaRefusal(error) || level >= KEPT.length) return false;
-      const { message: words } = error as Error;
-      const next = Math.max(current()?.level ?? 0, level + 1);
-      refusal = { why: crdOutdated(words), level: next, until: clock.monotonic() + AGAIN_MS };
-      log.error({ err: error }, 'the CRD of BatchUpload is older than this operator and refuses statuses: upgrade it');
-      return true;
-    },
-  };
+/** @returns null when no status was refused lately */
+export function lastingRefusal(refusal: StatusRefusal | null, now: number): StatusRefusal | null {
+  return refusal !== null && now < refusal.until ? refusal : null;
+}
+
+/**
+ * Leaves out more of a status that was refused.
+ * @param level how much was left out of the status
+ * @returns null when the CRD is not the cause, or when nothing more can be left out
+ */
+export function nextRefusal(error: unknown, level: number, now: number): StatusRefusal | null {
+  if (!isSchemaRefusal(error) || level >= KEPT.length) return null;
+  return { why: crdOutdated((error as Error).message), level: level + 1, until: now + AGAIN_MS };
 }
 
 function crdOutdated(words: string): UploadExplanation {

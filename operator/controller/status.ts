@@ -1,6 +1,7 @@
 /**
  * Builds the whole status of an upload from the decision. Pure. The status never has more than 32 KiB: every text has a
- * limit in bytes, every list a limit in items, and the sum of all limits is below 32 KiB.
+ * limit in bytes, every list a limit in items, and the sum of all limits is below 32 KiB. Whoever may write into the database of an
+ * upload may have altered the upload's row in the ledger: what the CRD would refuse of the row is cut or left out.
  */
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import {
@@ -14,7 +15,7 @@ import {
 } from '#api/conditions.ts';
 import type { UploadExplanation } from '#api/explanation.ts';
 import { canonicalJson } from '#common/canonical-json.ts';
-import { isoSeconds } from '#common/iso-seconds.ts';
+import { dateTime, isoSeconds } from '#common/iso-seconds.ts';
 import { count, cutText } from '#common/text.ts';
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { ErrorSummary, UploadProgress } from '#ledger/types.ts';
@@ -39,6 +40,7 @@ export const MAX_STATUS_BYTES = 32 * 1024;
 const MESSAGE_BYTES = 1024;
 const CONDITION_BYTES = 2048;
 const ERROR_BYTES = 512;
+const FORMAT_BYTES = 16;
 const MAX_TOP_ERRORS = 10;
 
 export type StatusInput = Pick<Observed, 'now' | 'upload' | 'jobs' | 'recordsPerSecond' | 'topErrors' | 'columns'> &
@@ -78,7 +80,7 @@ export function buildStatus(input: StatusInput): BatchUploadStatus {
     startTime,
     ...describeRow(row, input),
     ...(row.assignment?.pod ? { pod: cutText(row.assignment.pod, 253) } : {}),
-    ...(ended ? { completionTime: isoSeconds(row.completedAt?.getTime() ?? now) } : {}),
+    ...(ended ? { completionTime: dateTime(row.completedAt) ?? isoSeconds(now) } : {}),
   };
 }
 
@@ -114,7 +116,7 @@ function describePhase(view: View, previous: BatchUploadStatus): NonNullable<Bat
 function describeRow(row: UploadProgress, input: StatusInput): Partial<BatchUploadStatus> {
   const { sizeBytes, eTag, versionId, digest, totalRecords, totalChunks, totalIndexes, execution, counts } = row;
   const source = {
-    ...(sizeBytes === null ? {} : { sizeBytes }),
+    ...(sizeBytes === null ? {} : { sizeBytes: whole(sizeBytes) }),
     ...(eTag === null ? {} : { eTag: cutText(eTag, 256) }),
     ...(versionId === null ? {} : { versionId: cutText(versionId, 1024) }),
     ...(digest === null ? {} : { digest: cutText(digest, 80) }),
@@ -125,12 +127,19 @@ function describeRow(row: UploadProgress, input: StatusInput): Partial<BatchUplo
   return {
     source,
     plan: {
-      ...(execution === null ? {} : { execution }),
-      records: totalRecords,
+      ...(execution === 'Inline' || execution === 'Job' ? { execution } : {}),
+      records: whole(totalRecords),
       chunks: totalChunks ?? 0,
       indexes: totalIndexes ?? 0,
     },
-    records: { total: totalRecords, ...counts },
+    records: {
+      total: whole(totalRecords),
+      processed: whole(counts.processed),
+      succeeded: whole(counts.succeeded),
+      failed: whole(counts.failed),
+      duplicate: whole(counts.duplicate),
+      updated: whole(counts.updated),
+    },
     parallelism: countSessions(input),
     progress: row.status === 'Complete' ? '100%' : percent(counts.processed, totalRecords),
     ...describeRate(row, input),
@@ -149,25 +158,32 @@ function countSessions({ jobs, view }: StatusInput): number {
 }
 
 function describeFormat({ format }: UploadProgress): NonNullable<BatchUploadStatus['source']> {
-  if (format === null) return {};
-  const { type, compression, encoding, delimiter } = format;
+  const { type, compression, encoding, delimiter }: Record<string, unknown> = { ...format };
+  const word = (name: string, value: unknown) =>
+    typeof value === 'string' ? { [name]: cutText(value, FORMAT_BYTES) } : {};
   return {
-    format: type,
-    compression,
-    ...(encoding === null ? {} : { encoding }),
-    ...(delimiter === null ? {} : { delimiter }),
+    ...word('format', type),
+    ...word('compression', compression),
+    ...word('encoding', encoding),
+    ...(typeof delimiter === 'string' && delimiter.length === 1 ? { delimiter } : {}),
   };
+}
+
+/** A number that an int64 holds, and JavaScript holds exactly. */
+function whole(number: number): number {
+  return Math.min(Math.max(Math.round(number), 0), Number.MAX_SAFE_INTEGER);
 }
 
 function describeRate(row: UploadProgress, { view, now, recordsPerSecond }: StatusInput): Partial<BatchUploadStatus> {
   if (view.kind === 'complete') {
     const rate = averageRate(row.counts.processed, row.startedAt ?? row.plannedAt, row.completedAt);
-    return rate === null ? {} : { recordsPerSecond: rate };
+    return rate === null ? {} : { recordsPerSecond: whole(rate) };
   }
   if (view.kind !== 'processing' || recordsPerSecond === null) return {};
-  const end = estimateCompletion(now, (row.totalRecords ?? 0) - row.counts.processed, recordsPerSecond);
+  const remaining = Math.max(0, (row.totalRecords ?? 0) - row.counts.processed);
+  const end = estimateCompletion(now, remaining, recordsPerSecond);
   return {
-    recordsPerSecond: Math.round(recordsPerSecond),
+    recordsPerSecond: whole(recordsPerSecond),
     ...(end === null ? {} : { estimatedCompletionTime: isoSeconds(end) }),
   };
 }
@@ -175,7 +191,7 @@ function describeRate(row: UploadProgress, { view, now, recordsPerSecond }: Stat
 function describeErrors(errors: readonly ErrorSummary[]): NonNullable<BatchUploadStatus['topErrors']> {
   return errors.slice(0, MAX_TOP_ERRORS).map(({ code, count: n, message }) => ({
     code: cutText(code, 64),
-    count: n,
+    count: whole(n),
     ...(message ? { message: cutText(message, ERROR_BYTES) } : {}),
   }));
 }

@@ -6,6 +6,7 @@ import type { ErrorSummary } from '#ledger/types.ts';
 import type { SessionWait } from '#ledger/uploads/find-waits.ts';
 import type { ShownColumns } from './columns-policy.ts';
 import type { RateState } from './progress-policy.ts';
+import type { StatusRefusal } from './status-fit.ts';
 import type { Disruptions } from './types.ts';
 
 export interface UploadMemory {
@@ -14,6 +15,8 @@ export interface UploadMemory {
   database: Database | null;
   /** The last status that the controller wrote, because the cache receives it later. */
   written: { status: BatchUploadStatus; resourceVersion: string; at: number } | null;
+  /** What the CRD has refused of the upload's statuses lately; null while it takes them whole. */
+  refusal: StatusRefusal | null;
   /** For what the upload waits since when (monotonic, ms); null while it does not wait. */
   waiting: { reason: string; since: number } | null;
   rate: RateState | null;
@@ -29,8 +32,13 @@ export interface UploadMemory {
   failedSince: number | null;
   /** Since when the upload is known to have ended while Jobs of it go on (monotonic, ms). */
   tidyingSince: number | null;
-  /** Since when (monotonic, ms) a held upload and its cleanup Job have been seen; null while the upload has not ended. */
-  cleanup: { endedAt: number; jobAt: number | null } | null;
+  /** The API server has refused the time to live of a finished Job of the upload. */
+  expiryRefused: boolean;
+  /**
+   * Since when (monotonic, ms) a held upload has been seen, its cleanup Job at work, and this Job suspended for the first time; null
+   * while the upload has not ended. `said`: an event says that the Job is suspended.
+   */
+  cleanup: { endedAt: number; jobAt: number | null; queuedAt: number | null; said: boolean } | null;
   /** The Job that the controller made last, how often the controller made a Job of this name, and when (monotonic, ms). */
   created: { name: string; times: number; at: number } | null;
   /** Since when (monotonic, ms) each Job and pod has been seen in its present state. */
@@ -61,6 +69,7 @@ export class UploadMemories {
       uid,
       database: null,
       written: null,
+      refusal: null,
       waiting: null,
       rate: null,
       lineage: null,
@@ -69,6 +78,7 @@ export class UploadMemories {
       columns: null,
       failedSince: null,
       tidyingSince: null,
+      expiryRefused: false,
       cleanup: null,
       created: null,
       seen: new Map(),

@@ -291,6 +291,55 @@ describe.concurrent('two tenants', () => {
   });
 });
 
+it.concurrent('statuses of one tenant that the CRD refuses reduce no status of another tenant', async () => {
+  await using bench = await start({ namespaces: ['one', 'two'] });
+  bench.api.refuse(
+    ({ namespace, subresource }) => namespace === 'two' && subresource === 'status',
+    422,
+    'Invalid',
+    'status.completionTime: Invalid value: "+200000-01-01T00:00:00Z"',
+  );
+  bench.upload('one', 'u');
+  await until(() => bench.status('one', 'u')?.phase === 'Planning');
+  bench.upload('two', 'u');
+  await until(() => bench.log.entries.filter((entry) => JSON.stringify(entry).includes('upgrade it')).length >= 3);
+  await withClient(bench.databases['one']!, (client) =>
+    client.query(`UPDATE batch_upload.batch_uploads SET status = 'Complete', completed_at = now(), planned_at = now(),
+      total_records = 0, total_chunks = 0, total_indexes = 0, processed_records = 0`),
+  );
+  await until(() => findCondition(bench.status('one', 'u'), 'Complete')?.status === 'True');
+  expect(bench.status('one', 'u')).toMatchObject({
+    phase: 'Complete',
+    records: { total: 0 },
+    completionTime: expect.any(String),
+  });
+  expect(degraded(bench.status('one', 'u'))).toMatchObject({ status: 'False', reason: 'AsExpected' });
+});
+
+it.concurrent.each(['infinity', '-infinity', '200000-01-01', '0044-03-15 BC'])(
+  'an upload whose row somebody has altered ends with a status that a CRD takes: completed at %s',
+  async (time) => {
+    await using bench = await start();
+    bench.upload('one', 'u');
+    await until(() => bench.status('one', 'u')?.phase === 'Planning');
+    const format = { type: 'csv', compression: 'none', encoding: 'x'.repeat(40), delimiter: ';;' };
+    await withClient(bench.databases['one']!, (client) =>
+      client.query(
+        `UPDATE batch_upload.batch_uploads SET status = 'Complete', completed_at = $1, planned_at = $1, started_at = $1,
+         total_records = 0, total_chunks = 0, total_indexes = 0, processed_records = 0, source_format = $2`,
+        [time, JSON.stringify(format)],
+      ),
+    );
+    await until(() => findCondition(bench.status('one', 'u'), 'Complete')?.status === 'True');
+    expect(bench.status('one', 'u')).toMatchObject({
+      phase: 'Complete',
+      completionTime: expect.stringMatching(/^20\d\d-/),
+      source: { format: 'csv', compression: 'none', encoding: expect.stringMatching(/^x{13}…$/) },
+    });
+    expect(bench.status('one', 'u')?.source).not.toHaveProperty('delimiter');
+  },
+);
+
 it.concurrent('a database that is held up causes no stream of statuses', { timeout: 60_000 }, async () => {
   await using bench = await start();
   bench.upload('one', 'before');

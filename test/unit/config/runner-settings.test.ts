@@ -103,6 +103,11 @@ it('an upload may name the account of the chart, and those that are listed', () 
   expect(listed.serviceAccountNames).toEqual(['batch-upload-runner', 'a', 'b']);
 });
 
+it('the time to live of Jobs is one that Kubernetes takes', () => {
+  const read = (seconds: string) => readRunnerSettings({ BATCH_UPLOAD_JOB_TTL_SECONDS: seconds }).jobTtlSeconds;
+  expect([read('60'), read('999999999999')]).toEqual([60, 2_147_483_647]);
+});
+
 interface Schema {
   $ref?: string;
   enum?: unknown[];

@@ -8,6 +8,7 @@ import {
   finalizerPatch,
   isHeld,
   needsHold,
+  QUEUE_MS,
 } from '#operator/controller/cleanup-policy.ts';
 import { NOW, row, UID, upload } from './observed.ts';
 
@@ -17,7 +18,11 @@ const job = (condition?: string, aheadMs = 0): Job => ({
   status: condition ? { conditions: [{ type: condition, status: 'True' }] } : {},
 });
 const HOUR = 3_600_000;
-const view = { isEnabled: true, endedForMs: 60_000, jobForMs: 1000, busy: false, isOutdated: false, job: undefined };
+const suspended: Job = { ...job(), spec: { suspend: true } as NonNullable<Job['spec']> };
+const view = {
+  ...{ isEnabled: true, endedForMs: 60_000, jobForMs: 1000, queuedForMs: 0 },
+  ...{ busy: false, isOutdated: false, job: undefined },
+};
 
 describe('decideCleanup', () => {
   it.each([
@@ -53,6 +58,21 @@ describe('decideCleanup', () => {
       'a Job that is complete, and other settings',
       { job: job('Complete'), isOutdated: true },
       { type: 'release', removed: true },
+    ],
+    [
+      'a Job in a queue of Kueue for 11 minutes',
+      { job: suspended, jobForMs: 0, queuedForMs: 660_000 },
+      { type: 'wait', ms: QUEUE_MS - 660_000 },
+    ],
+    [
+      'a Job in a queue of Kueue for an hour',
+      { job: suspended, jobForMs: 0, queuedForMs: QUEUE_MS },
+      { type: 'release', removed: false, because: expect.stringMatching(/suspended for an hour.*Kueue/) },
+    ],
+    [
+      'a Job that Kueue has admitted after an hour',
+      { job: job(), queuedForMs: QUEUE_MS },
+      { type: 'wait', ms: CLEANUP_MS - 1000 },
     ],
     ['a Job that failed', { job: job('Failed') }, { type: 'release', removed: false, because: expect.any(String) }],
     ['a Job that is complete', { job: job('Complete') }, { type: 'release', removed: true }],

@@ -6,6 +6,8 @@ import type { Job, Pod } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { Caches } from '#operator/controller/caches.ts';
 import { type CleanupDeps, cleanUpUpload, holdForCleanup } from '#operator/controller/cleanup.ts';
+import { type ReconcileDeps, tidyUp } from '#operator/controller/reconcile.ts';
+import { UploadMemories } from '#operator/controller/upload-memory.ts';
 import { noteSettings } from '#operator/jobs/pod-template.ts';
 import { type FakeKubeServer, refuse, startFakeKubeServer } from '#support/cluster/fake-kube-server.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
@@ -158,6 +160,68 @@ it.each<[string, string | null, Pod[], string[]]>([
   const result = await cleanUpUpload(deps({ job, pods }), { upload: held(), memory: { cleanup: null }, signal });
   expect(asked()).toEqual(requests);
   expect(result).toEqual({ requeueAfterMs: requests.length > 0 ? 500 : 600_000 });
+});
+
+it.each([
+  [400, 'BadRequest'],
+  [422, 'Invalid'],
+  [403, 'Forbidden'],
+])(
+  'a Job whose time to live the API server refuses with %d holds no upload, and that is said once',
+  async (code, reason) => {
+    const finished: Job = {
+      metadata: {
+        ...{ name: `${UID}-plan-1`, namespace: 'n', uid: 'plan', labels: { 'batchupload.dev/kind': 'plan' } },
+        ownerReferences: [{ apiVersion: 'v', kind: 'BatchUpload', name: 'u', uid: UID }],
+      },
+      status: { conditions: [{ type: 'Complete', status: 'True' }] },
+    };
+    const memories = new UploadMemories();
+    const log = createRecordingLog();
+    const tidy = (job?: Job) => {
+      const given = deps(job ? { job } : {});
+      const caches = { ...given.caches, jobsOf: () => [finished] };
+      const rest = { turns: { release() {} }, warmPods: { release() {} }, memories, log, caches };
+      const tidying = { ...given, ...rest } as unknown as ReconcileDeps;
+      return tidyUp(tidying, { key: 'n/u', upload: held({ deleted: true }), signal });
+    };
+    const PLAN_PATH = `/apis/batch/v1/namespaces/n/jobs/${UID}-plan-1`;
+    server.once(({ path }) => path === PLAN_PATH, refuse(code, reason));
+    await tidy();
+    await tidy(ended('Complete'));
+    expect(asked()).toEqual([
+      `PATCH ${PLAN_PATH}`,
+      'POST /apis/batch/v1/namespaces/n/jobs',
+      `PATCH ${UPLOAD_PATH}`,
+      `DELETE ${JOB_PATH}`,
+    ]);
+    expect(events).toEqual(['WorkCopyRemoved']);
+    expect(log.entries.filter((entry) => JSON.stringify(entry).includes('time to live'))).toHaveLength(1);
+  },
+);
+
+it('a Job that Kueue has put into a queue is waited for, and an event says so once', async () => {
+  const memory = { cleanup: null };
+  const suspend = { metadata: ended('').metadata!, spec: { suspend: true, template: {} } };
+  const look = (job: Job) => cleanUpUpload(deps({ job }), { upload: held({ deleted: true }), memory, signal });
+  expect(await look(suspend)).toEqual({ requeueAfterMs: 60_000 });
+  expect(events).toEqual([]);
+  await clock.advance(60_000);
+  expect(await look(suspend)).toEqual({ requeueAfterMs: 59 * 60_000 });
+  await clock.advance(10 * 60_000);
+  expect(await look(suspend)).toEqual({ requeueAfterMs: 49 * 60_000 });
+  expect(events).toEqual(['WorkCopyWaits']);
+  // The time of the Job itself begins when it is admitted, and begins anew after an eviction.
+  const admitted: Job = { ...suspend, spec: { ...suspend.spec, suspend: false } };
+  expect(await look(admitted)).toEqual({ requeueAfterMs: 600_000 });
+  await clock.advance(9 * 60_000);
+  expect(await look(suspend)).toEqual({ requeueAfterMs: 40 * 60_000 });
+  expect(await look(admitted)).toEqual({ requeueAfterMs: 600_000 });
+  await clock.advance(40 * 60_000);
+  expect(asked()).toEqual([]);
+  await look(suspend);
+  expect(asked()).toEqual([`PATCH ${UPLOAD_PATH}`]);
+  expect(events).toEqual(['WorkCopyWaits', 'WorkCopyNotRemoved']);
 });
 
 it('an upload that has changed meanwhile is looked at again, and nothing is said', async () => {

@@ -1,28 +1,20 @@
 import { expect, it } from 'vitest';
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
 import { KubeError } from '#kube/errors.ts';
-import { createStatusFit, reduceStatus } from '#operator/controller/status-fit.ts';
-import { FakeClock } from '#support/process/fake-clock.ts';
-import { createRecordingLog } from '#support/process/recording-log.ts';
+import { lastingRefusal, nextRefusal, reduceStatus } from '#operator/controller/status-fit.ts';
 
 const words = 'status.conditions[6].type: Unsupported value: "Suspended"';
-const refusal = new KubeError({ status: 422, reason: 'Invalid', message: words });
+const refused = new KubeError({ status: 422, reason: 'Invalid', message: words });
 
-it('leaves out more each time that the CRD refuses, and tries a whole status again after a while', async () => {
-  const clock = new FakeClock();
-  const fit = createStatusFit({ clock, log: createRecordingLog() });
-  expect(fit).toMatchObject({ outdated: null, level: 0 });
-  expect(fit.note(refusal, 0)).toBe(true);
-  expect(fit).toMatchObject({ level: 1, outdated: { reason: 'CrdOutdated', message: expect.stringContaining(words) } });
-  // Two reconciles may have sent whole statuses at the same time.
-  expect(fit.note(refusal, 0)).toBe(true);
-  expect(fit.level).toBe(1);
-  expect(fit.note(refusal, 1)).toBe(true);
-  expect(fit.note(refusal, 2)).toBe(true);
-  expect(fit.level).toBe(3);
-  expect(fit.note(refusal, 3)).toBe(false);
-  await clock.advance(300_000);
-  expect(fit).toMatchObject({ outdated: null, level: 0 });
+it('leaves out more each time that the CRD refuses, and tries a whole status again after a while', () => {
+  const first = nextRefusal(refused, 0, 1_000)!;
+  expect(first).toMatchObject({ level: 1, why: { reason: 'CrdOutdated', message: expect.stringContaining(words) } });
+  expect(nextRefusal(refused, 1, 1_000)).toMatchObject({ level: 2 });
+  expect(nextRefusal(refused, 2, 1_000)).toMatchObject({ level: 3 });
+  expect(nextRefusal(refused, 3, 1_000)).toBeNull();
+  expect(lastingRefusal(null, 1_000)).toBeNull();
+  expect(lastingRefusal(first, 300_999)).toBe(first);
+  expect(lastingRefusal(first, 301_000)).toBeNull();
 });
 
 it.each([
@@ -30,9 +22,7 @@ it.each([
   ['a server that is away', new KubeError({ status: 500, reason: 'InternalError', message: 'etcd is away' })],
   ['a defect', new TypeError('x')],
 ])('%s is not the fault of the CRD', (_what, error) => {
-  const fit = createStatusFit({ clock: new FakeClock(), log: createRecordingLog() });
-  expect(fit.note(error, 0)).toBe(false);
-  expect(fit.outdated).toBeNull();
+  expect(nextRefusal(error, 0, 0)).toBeNull();
 });
 
 it('what is left says at least what happens and why', () => {

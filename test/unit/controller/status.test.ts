@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import type { Condition } from '#api/conditions.ts';
+import { checkStructure, type StructuralSchema } from '#api/structure/check-structure.ts';
 import { showColumns } from '#operator/controller/columns-policy.ts';
 import { buildStatus, MAX_STATUS_BYTES, type StatusInput, sameStatus } from '#operator/controller/status.ts';
 import { eventsOf } from '#operator/controller/status-events.ts';
@@ -238,6 +241,58 @@ it('is under 32 KiB whatever it is made from', () => {
   expect(status.topErrors).toHaveLength(10);
   expect(status.message!.length).toBeGreaterThan(100);
   expect(JSON.stringify(status)).not.toContain('\uFFFD');
+});
+
+describe('whatever somebody has written into the ledger, the CRD takes the status', () => {
+  const crd = parse(readFileSync(new URL('../../../crds/batchuploads.yaml', import.meta.url), 'utf8'));
+  const schema: StructuralSchema = crd.spec.versions[0].schema.openAPIV3Schema.properties.status;
+
+  /** The values that an API server refuses by their format: times, and whole numbers that an int64 cannot hold. */
+  function* findMisfits(of: StructuralSchema, value: unknown, place = ''): Generator<string> {
+    if (Array.isArray(value)) for (const item of value) yield* findMisfits(of.items!, item, `${place}[]`);
+    else if (typeof value === 'object' && value !== null)
+      for (const [name, item] of Object.entries(value))
+        yield* findMisfits(of.properties![name]!, item, `${place}.${name}`);
+    const isTime = of.format !== 'date-time' || /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(String(value));
+    const isWhole = of.type !== 'integer' || /^-?\d{1,16}$/.test(String(value));
+    if (!isTime || !isWhole) yield `${place}: ${value}`;
+  }
+
+  const long = 'x'.repeat(40);
+  const huge = { processed: 1e300, succeeded: 1e300, failed: 1e300, duplicate: 1e300, updated: 1e300 };
+  const none = { processed: -1e18, succeeded: -1e18, failed: 0, duplicate: 0, updated: 0 };
+  const format = (value: unknown) => ({ format: value }) as Partial<ReturnType<typeof row>>;
+  const ended = { status: 'Complete' as const, completedAt: new Date(NOW) };
+  it.each<[string, Partial<ReturnType<typeof row>>]>([
+    [
+      'a long encoding',
+      format({ type: long, compression: long, encoding: long, delimiter: long, chunkDelimiter: ',' }),
+    ],
+    ['a format of other types', format({ type: 1, compression: null, encoding: {}, delimiter: ['x'] })],
+    ['a format that is a text', format('csv')],
+    ['an end in the year 200000', { completedAt: new Date('+200000-01-01T00:00:00Z') }],
+    ['an end that is no time', { completedAt: new Date(Number.POSITIVE_INFINITY) }],
+    ['an end before Christ', { completedAt: new Date('-000043-03-15T00:00:00Z') }],
+    ['a pace since the year 200000', { pace: { reason: 'WalRate', message: 'm', since: new Date('+200000-01-01') } }],
+    [
+      'counts that no int64 holds',
+      { counts: huge, sizeBytes: 2 ** 63, totalRecords: 2 ** 63, startedAt: new Date(NOW - 1) },
+    ],
+    ['counts below zero', { counts: none, totalRecords: 1 }],
+    ['an unknown execution', { execution: 'x' as 'Job' }],
+  ])('%s', (_what, change) => {
+    const strange = { name: 1, field: long.repeat(10), more: {} } as unknown as { name: string };
+    const columns = showColumns({ columns: [strange, { ...strange, name: 'a' }], total: 2 });
+    const topErrors = [{ code: long.repeat(2), count: 1e300, message: long }];
+    for (const kind of ['processing', 'complete'] as const) {
+      const at = row(kind === 'complete' ? { ...ended, ...change } : change);
+      const status = buildStatus(input({ upload: upload(), view: { kind, row: at }, columns, topErrors }));
+      expect(checkStructure(schema, status)).toEqual([]);
+      expect([...findMisfits(schema, status)]).toEqual([]);
+      expect(status).toMatchObject({ columns: [{ name: 'a' }], records: {}, topErrors: [{}] });
+      if (kind === 'complete') expect(status.completionTime).toBe('2026-01-01T12:00:00Z');
+    }
+  });
 });
 
 describe('the columns of the file', () => {

@@ -4,8 +4,8 @@ import { expect, it } from 'vitest';
 
 const root = new URL('../../../', import.meta.url);
 
-/** What of the processor compiles schemas and patterns. Everything else of its public face reads records. */
-const MAY_IMPORT = ['SchemaError', 'compilePattern', 'findSchemaFaults', 'type Pattern'];
+/** What of the processor compiles schemas and patterns, and its codes. Everything else of its public face reads records. */
+const MAY_IMPORT = ['CODES', 'REFUSED_CODE', 'SchemaError', 'compilePattern', 'findSchemaFaults', 'type Pattern'];
 const IMPORTS = /import (type )?\{([^}]*)\} from '#runner\/record-processor\.ts'/g;
 
 function importedNames(text: string): string[] {
