@@ -2,7 +2,7 @@
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { neededKind, unfinishedJobs } from '#operator/controller/job-policy.ts';
-import { isPooled } from '#operator/controller/pool/pool-policy.ts';
+import { isOpen, isPooled } from '#operator/controller/pool/pool-policy.ts';
 import type { JobView, Observed } from '#operator/controller/types.ts';
 import type { Turn, TurnRequest, UploadTurns } from './upload-turns.ts';
 
@@ -20,7 +20,10 @@ interface Asking {
   priority: number;
 }
 
-/** A place is kept by what has pods or may get some. An upload whose ledger cannot be read gets none, and keeps those that it has. */
+/**
+ * A place is kept by what has pods or may get some. An upload whose ledger cannot be read gets no place, and keeps its place only while
+ * a Job or a warm pod is left.
+ */
 export function askForTurn(
   turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther'>,
   { key, seen, database, likelyDatabase, priority }: Asking,
@@ -51,11 +54,15 @@ export function askForTurn(
   return turns.ask(pooled ? { ...request, wanted: 1, pool } : request);
 }
 
-/** Says that pods have something to do. What is left to do for a Job that has failed is to say so. */
-function needsPods({ upload, jobs }: Omit<Observed, 'turn'>, row: UploadProgress): boolean {
+/**
+ * Says that pods have something to do, and may come to be. What is left to do for a Job that has failed is to say so, and so it is
+ * for a Job that cannot be made, as far as that is known without asking the API server.
+ */
+function needsPods({ upload, jobs, refusedAccount }: Omit<Observed, 'turn'>, row: UploadProgress): boolean {
   if (upload.spec.cancel || (row.status !== 'Planning' && row.status !== 'Processing')) return false;
   const job = jobs[neededKind(row)];
-  return !(job?.owned && !job.deleting && job.verdict === 'failed');
+  if (job === null) return refusedAccount === null || isOpen(row.assignment);
+  return job.owned && (job.deleting || job.verdict !== 'failed');
 }
 
 /** Something keeps the upload from having pods for longer than a start takes. */

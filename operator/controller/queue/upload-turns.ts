@@ -2,12 +2,14 @@
  * Keeps account of the uploads that work and of those that wait for their turn. The account is in memory only: which uploads
  * work follows from their status, their Jobs and their pods, so that a new leader finds it again.
  *
- * | an upload                                  | counts as                           | until                          |
- * |--------------------------------------------|-------------------------------------|--------------------------------|
- * | asks for a turn, and a limit has no room   | waiting                             | an upload before it has ended  |
- * | has its turn                               | at work, with its granted sessions  | {@link UploadTurns.release}    |
- * | has its turn, and no Job for the grace     | nothing: it lends what it has       | it has a Job again             |
- * | has ended, is suspended or deleted         | at work, as long as it has pods     | its last pod has ended         |
+ * | an upload                                 | counts as                                | until                         |
+ * |-------------------------------------------|------------------------------------------|-------------------------------|
+ * | asks for a turn, and a limit has no room  | waiting                                  | an upload before it has ended |
+ * | has its turn                              | at work, with its granted sessions       | {@link UploadTurns.release}   |
+ * | has a Job without a pod for the grace     | nothing: it lends what it has            | a pod of it runs              |
+ * | has its turn and no Job for the grace     | waiting, after all others                | there is room for one try     |
+ * | has tried that, and got no Job again      | nothing                                  | it asks again                 |
+ * | has ended, is suspended or deleted        | at work, as long as it has pods          | its last pod has ended        |
  */
 import type { Clock } from '#common/clock.ts';
 import type { Limits } from '#operator/config/upload-limits.ts';
@@ -19,7 +21,7 @@ export type Turn =
   /** The turns are being worked out; the upload is put into the queue when it has its turn. */
   | { type: 'unknown' };
 
-export interface TurnRequest extends Omit<Candidate, 'granted'> {
+export interface TurnRequest extends Omit<Candidate, 'granted' | 'refusedMs'> {
   uid: string;
   /** The database that the upload's Secret names, if the upload's own one is not known; null where it is, or nobody knows. */
   likelyDatabase: string | null;
@@ -32,7 +34,7 @@ export interface UploadTurnsDeps {
   clock: Clock;
   countPools: Bounds['countPools'];
   countIdlePods: Bounds['countIdlePods'];
-  /** Time for which an upload may have its turn and no Job before it lends what it was granted, in ms. */
+  /** Time for which an upload may have its turn and no Job before it gives the turn back, in ms. */
   graceMs: number;
   /** The number of an upload's pods that have not ended. */
   countPods: (upload: { namespace: string; uid: string }) => number;
@@ -58,6 +60,8 @@ const RECOUNT_MS = 10_000;
 
 interface Known extends Candidate {
   uid: string;
+  /** The sessions that the Job or the warm pod of the upload had when the upload asked last. */
+  holds: number;
   /** Since when the upload has had its turn without a Job or a warm pod (monotonic, ms); null while it waits, or has one. */
   joblessSince: number | null;
 }
@@ -67,6 +71,8 @@ export class UploadTurns {
   readonly #candidates = new Map<string, Known>();
   /** Ended uploads with pods, by uid; `until` is monotonic, in ms. */
   readonly #ending = new Map<string, Candidate & { uid: string; until: number }>();
+  /** The uploads that had their turn and got no Job, by key, and when that was last (monotonic, ms). */
+  readonly #refused = new Map<string, { uid: string; at: number }>();
   /** What uploads had before they asked for fewer sessions, as long as their pods may have them. */
   readonly #given = new Set<Candidate>();
   /** The uploads that worked when this leader began, and that it has not seen since. */
@@ -89,7 +95,7 @@ export class UploadTurns {
 
   /** Counts an upload that works, before this leader has seen its database. */
   recount(request: TurnRequest): void {
-    this.#candidates.set(request.key, { ...request, granted: request.holds, joblessSince: null });
+    this.#candidates.set(request.key, { ...request, granted: request.holds, joblessSince: null, refusedMs: null });
     this.#unseen.add(request.key);
     if (this.#unseen.size > 1) return;
     this.#deps.clock.schedule(RECOUNT_MS, () => {
@@ -106,21 +112,29 @@ export class UploadTurns {
     this.forgetOther(key, uid);
     this.#see(key);
     const known = this.#candidates.get(key);
-    const granted = known?.granted || holds;
     const now = this.#deps.clock.monotonic();
-    const joblessSince = granted === 0 || holds > 0 ? null : (known?.joblessSince ?? now);
+    if (holds > 0) this.#refused.delete(key);
+    // Others may have what this upload does not use, so that there has to be room before it makes a Job.
+    const isOver = holds === 0 && this.#isOver(known?.joblessSince ?? null, now);
+    if (isOver) this.#refused.set(key, { uid, at: now });
+    const mustWait = isOver || (holds === 0 && known?.lends === true);
+    const granted = mustWait ? 0 : known?.granted || holds;
+    const refused = this.#refused.get(key);
     const candidate = {
       ...request,
       granted,
-      joblessSince,
+      joblessSince: granted === 0 || holds > 0 ? null : (known?.joblessSince ?? now),
+      refusedMs: refused ? now - refused.at : null,
       database: request.database ?? known?.database ?? request.likelyDatabase,
-      lends: request.lends || this.#isOver(joblessSince, now),
+      lends: holds > 0 && request.lends,
     };
     const isNew =
       known?.database !== candidate.database ||
       known.priority !== candidate.priority ||
       known.wanted !== candidate.wanted ||
-      known.lends !== candidate.lends;
+      known.lends !== candidate.lends ||
+      mustWait ||
+      refused !== undefined;
     this.#candidates.set(key, candidate);
     if (candidate.granted > 0) {
       if (candidate.lends && isNew) this.#workOutSoon(key);
@@ -135,13 +149,14 @@ export class UploadTurns {
 
   /** Ends the turn of an upload that was deleted and has been made again under its name. */
   forgetOther(key: string, uid: string): void {
-    const known = this.#candidates.get(key);
+    const known = this.#candidates.get(key) ?? this.#refused.get(key);
     if (known && known.uid !== uid) this.release(key);
   }
 
   /** Ends the turn of an upload, or its wait. A repetition changes nothing. */
   release(key: string): void {
     this.#see(key);
+    this.#refused.delete(key);
     const candidate = this.#candidates.get(key);
     if (!candidate) return;
     this.#candidates.delete(key);
@@ -149,15 +164,28 @@ export class UploadTurns {
     this.#workOutSoon();
   }
 
-  /** The operator cannot look at an upload, which so gets no Job. One that has pods keeps its place. */
-  noticeFailure(key: string): void {
+  /**
+   * The operator could not look at an upload, or could not make its Job. An upload that has pods keeps its place. One that had given
+   * its turn back before gives it back at once, so that many such uploads can try one after the other, and rests until it asks again.
+   * @returns true where the upload has had its turn and got no pod
+   */
+  noticeFailure(key: string): boolean {
     const known = this.#candidates.get(key);
-    if (!known || known.granted === 0 || known.lends) return;
+    if (!known || known.granted === 0) return false;
     const now = this.#deps.clock.monotonic();
     const joblessSince = this.#deps.countPods(known) > 0 ? null : (known.joblessSince ?? now);
-    const lends = this.#isOver(joblessSince, now);
+    const isOver = this.#isOver(joblessSince, now);
+    if (joblessSince !== null && known.holds === 0 && (isOver || this.#refused.has(key))) {
+      this.#refused.set(key, { uid: known.uid, at: now });
+      this.#candidates.delete(key);
+      this.#workOutSoon();
+      return true;
+    }
+    // A Job that the operator cannot see at the moment makes its pods by itself.
+    const lends = known.lends || isOver;
     this.#candidates.set(key, { ...known, joblessSince, lends });
-    if (lends) this.#workOutSoon();
+    if (lends && !known.lends) this.#workOutSoon();
+    return joblessSince !== null;
   }
 
   #isOver(joblessSince: number | null, now: number): boolean {
@@ -171,10 +199,10 @@ export class UploadTurns {
 
   /** An upload that is not at work has pods that still end. */
   recountEnding(request: TurnRequest): void {
-    this.#end({ ...request, granted: request.holds });
+    this.#end({ ...request, granted: request.holds, refusedMs: null });
   }
 
-  #end(candidate: Omit<Known, 'joblessSince'>): void {
+  #end(candidate: Candidate & { uid: string }): void {
     if (this.#deps.countPods(candidate) === 0) return;
     this.#ending.set(candidate.uid, {
       ...candidate,
@@ -243,7 +271,7 @@ export class UploadTurns {
     this.#waiting = waiting;
     for (const [key, granted] of admitted) {
       const candidate = this.#candidates.get(key)!;
-      this.#candidates.set(key, { ...candidate, granted, joblessSince: this.#workedOutAt });
+      this.#candidates.set(key, { ...candidate, granted, joblessSince: this.#workedOutAt, lends: false });
       this.#turn += 1;
       this.#lastTurns.set(candidate.namespace, this.#turn);
       if (key !== asking) this.#deps.onTurn(key);

@@ -58,6 +58,15 @@ it.each<[string, Partial<Observed>]>([
     'about to fail, since its Job has failed',
     { jobs: { plan: null, process: job({ verdict: 'failed', finished: true }) }, pods: [] },
   ],
+  [
+    'not allowed to have its service account, and without a Job',
+    {
+      refusedAccount: { reason: 'ServiceAccountNotAllowed', message: '' },
+      jobs: { plan: null, process: null },
+      pods: [],
+    },
+  ],
+  ['hindered by a Job of its name', { jobs: { plan: null, process: job({ owned: false }) }, pods: [] }],
 ])('an upload that is %s gives its turn back', (_what, change) => {
   expect(ask(change)).toMatchObject({ request: null, calls: [UID, 'release'], turn: { type: 'admitted' } });
 });
@@ -93,6 +102,11 @@ describe('an upload whose database is away', () => {
     expect(request).toMatchObject({ database: null, likelyDatabase: 'named', ...expected });
     expect(calls).toEqual([UID]);
   });
+});
+
+it('an upload whose service account is not allowed any more keeps what its Job has', () => {
+  const refusedAccount = { reason: 'ServiceAccountNotAllowed', message: '' } as const;
+  expect(ask({ refusedAccount }).request).toMatchObject({ holds: 4 });
 });
 
 it('an upload whose Jobs and pods are not known yet keeps what it has', () => {
