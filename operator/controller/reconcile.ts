@@ -42,7 +42,7 @@ export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   metrics: Pick<Metrics, 'duration'>;
   statusFit: StatusFit;
   turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther' | 'noticeFailure'>;
-  warmPods: Pick<WarmPods, 'keep' | 'release' | 'succeeded' | 'excuse' | 'start' | 'view' | 'find'>;
+  warmPods: Pick<WarmPods, 'keep' | 'keptBy' | 'release' | 'succeeded' | 'excuse' | 'start' | 'view' | 'find'>;
 }
 
 type StatusClient = Pick<KubeClient, 'applyStatus'>;
@@ -199,6 +199,7 @@ async function work(
       seen,
       database: database?.place ?? null,
       likelyDatabase: likely?.place ?? null,
+      keptBy: deps.warmPods.keptBy(key),
       priority: priorityOf(deps, current),
     });
     if (turn.type === 'unknown') return undefined;

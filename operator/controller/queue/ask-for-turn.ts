@@ -17,6 +17,8 @@ interface Asking {
   database: string | null;
   /** Identifies the database that the upload's Secret names; null where nobody knows it. */
   likelyDatabase: string | null;
+  /** The pool that has the upload and a pod for it, as far as the account of warm pods knows; null: none has. */
+  keptBy: string | null;
   priority: number;
 }
 
@@ -26,16 +28,16 @@ interface Asking {
  */
 export function askForTurn(
   turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther'>,
-  { key, seen, database, likelyDatabase, priority }: Asking,
+  { key, seen, database, likelyDatabase, keptBy, priority }: Asking,
 ): Turn {
   const { upload, ledger, jobs, isTerminating } = seen;
   const { suspend, parallelism } = upload.spec;
   turns.forgetOther(key, upload.metadata.uid);
   const row = ledger.state === 'row' ? ledger.row : null;
-  // A warm pod has one session. An upload that is assigned to a pool has had its turn.
-  const pooled = row ? isPooled(seen, row) : seen.warmPod !== null;
-  const isAssigned = pooled && (row === null || row.assignment !== null);
-  const holds = sessionsOf(Object.values(jobs)) || (isAssigned ? 1 : 0);
+  // A warm pod has one session, and takes an upload of its pool without the operator.
+  const hasWarmPod = seen.warmPod !== null || keptBy !== null;
+  const pooled = row ? isPooled(seen, row) : hasWarmPod;
+  const holds = sessionsOf(Object.values(jobs)) || (pooled && hasWarmPod ? 1 : 0);
   const needsTurn = row ? needsPods(seen, row) : ledger.state !== 'absent' && holds > 0;
   // A new leader may not have the Jobs and pods of the namespace yet.
   const isUnknown = ledger.state === 'unreachable' && ledger.why.reason === 'NamespaceNotReady';
@@ -50,7 +52,7 @@ export function askForTurn(
     holds,
     lends: hasNoPod(seen),
   };
-  const pool = row?.assignment?.pool ?? seen.pool?.plan.id ?? null;
+  const pool = row?.assignment?.pool ?? keptBy ?? seen.pool?.plan.id ?? null;
   return turns.ask(pooled ? { ...request, wanted: 1, pool } : request);
 }
 

@@ -36,8 +36,10 @@ export interface UploadTurnsDeps {
   countIdlePods: Bounds['countIdlePods'];
   /** Time for which an upload may have its turn and no Job before it gives the turn back, in ms. */
   graceMs: number;
-  /** The number of an upload's pods that have not ended. */
-  countPods: (upload: { namespace: string; uid: string }) => number;
+  /** The names of the pods of an upload's Jobs that have not ended. */
+  podsOf: (upload: { namespace: string; uid: string }) => readonly string[];
+  /** Says that a warm pod has the upload, or may have it at any moment. */
+  isInPool: (key: string) => boolean;
   /** Called with an upload that has its turn. */
   onTurn: (key: string) => void;
 }
@@ -53,8 +55,8 @@ const MOST_ENDING_MS = 600_000;
 /** The grace of a pod, and the time in which the Job is changed. */
 const GIVEN_MS = 35_000;
 /**
- * A new leader gives no turn before it has seen all uploads that work, or for this time at most. An upload that it has not seen then
- * keeps its place only if it has pods.
+ * A new leader gives no turn before it has seen all uploads that work, but waits for no longer than this time. An upload that it has
+ * not seen by then keeps its place only if it has pods, or a warm pod has it.
  */
 const RECOUNT_MS = 10_000;
 
@@ -69,8 +71,8 @@ interface Known extends Candidate {
 export class UploadTurns {
   readonly #deps: UploadTurnsDeps;
   readonly #candidates = new Map<string, Known>();
-  /** Ended uploads with pods, by uid; `until` is monotonic, in ms. */
-  readonly #ending = new Map<string, Candidate & { uid: string; until: number }>();
+  /** Ended uploads with the names of their pods, by uid; `until` is monotonic, in ms. An upload that goes on has other pods. */
+  readonly #ending = new Map<string, Candidate & { uid: string; pods: ReadonlySet<string>; until: number }>();
   /** The uploads that had their turn and got no Job, by key, and when that was last (monotonic, ms). */
   readonly #refused = new Map<string, { uid: string; at: number }>();
   /** What uploads had before they asked for fewer sessions, as long as their pods may have them. */
@@ -100,7 +102,7 @@ export class UploadTurns {
     if (this.#unseen.size > 1) return;
     this.#deps.clock.schedule(RECOUNT_MS, () => {
       for (const key of this.#unseen) {
-        if (this.#deps.countPods(this.#candidates.get(key)!) === 0) this.#candidates.delete(key);
+        if (!this.#hasPods(this.#candidates.get(key)!)) this.#candidates.delete(key);
       }
       this.#unseen.clear();
       this.#workOutSoon();
@@ -173,7 +175,7 @@ export class UploadTurns {
     const known = this.#candidates.get(key);
     if (!known || known.granted === 0) return false;
     const now = this.#deps.clock.monotonic();
-    const joblessSince = this.#deps.countPods(known) > 0 ? null : (known.joblessSince ?? now);
+    const joblessSince = this.#hasPods(known) ? null : (known.joblessSince ?? now);
     const isOver = this.#isOver(joblessSince, now);
     if (joblessSince !== null && known.holds === 0 && (isOver || this.#refused.has(key))) {
       this.#refused.set(key, { uid: known.uid, at: now });
@@ -186,6 +188,10 @@ export class UploadTurns {
     this.#candidates.set(key, { ...known, joblessSince, lends });
     if (lends && !known.lends) this.#workOutSoon();
     return joblessSince !== null;
+  }
+
+  #hasPods(known: Known): boolean {
+    return this.#deps.podsOf(known).length > 0 || this.#deps.isInPool(known.key);
   }
 
   #isOver(joblessSince: number | null, now: number): boolean {
@@ -203,10 +209,12 @@ export class UploadTurns {
   }
 
   #end(candidate: Candidate & { uid: string }): void {
-    if (this.#deps.countPods(candidate) === 0) return;
+    const pods = new Set(this.#deps.podsOf(candidate));
+    if (pods.size === 0) return;
     this.#ending.set(candidate.uid, {
       ...candidate,
       lends: false,
+      pods,
       until: this.#deps.clock.monotonic() + MOST_ENDING_MS,
     });
     this.#lookForEnds();
@@ -290,7 +298,8 @@ export class UploadTurns {
       let freed = false;
       const now = this.#deps.clock.monotonic();
       for (const [uid, candidate] of this.#ending) {
-        if (now < candidate.until && this.#deps.countPods(candidate) > 0) continue;
+        const isLeft = this.#deps.podsOf(candidate).some((pod) => candidate.pods.has(pod));
+        if (now < candidate.until && isLeft) continue;
         freed = this.#ending.delete(uid) || freed;
       }
       if (freed) this.#workOutSoon();

@@ -11,7 +11,8 @@ const ONE: Limits = { cluster: { maxActiveUploads: 1 }, namespace: {}, database:
 
 function start(limits = ONE) {
   const clock = new FakeClock();
-  const pods = new Map<string, number>();
+  const pods = new Map<string, string[]>();
+  const pooled = new Set<string>();
   const told: string[] = [];
   const turns = new UploadTurns({
     limits,
@@ -19,7 +20,8 @@ function start(limits = ONE) {
     countPools: () => 1,
     countIdlePods: () => 0,
     graceMs: 60_000,
-    countPods: ({ uid }) => pods.get(uid) ?? 0,
+    podsOf: ({ uid }) => pods.get(uid) ?? [],
+    isInPool: (key) => pooled.has(key),
     onTurn: (key) => void told.push(key),
   });
   const request = (key: string, change: Partial<TurnRequest> = {}): TurnRequest => ({
@@ -38,7 +40,7 @@ function start(limits = ONE) {
     ...change,
   });
   const ask = (key: string, change?: Partial<TurnRequest>) => turns.ask(request(key, change));
-  return { clock, pods, told, turns, ask, request };
+  return { clock, pods, pooled, told, turns, ask, request };
 }
 
 const admitted = (sessions: number): Turn => ({ type: 'admitted', sessions });
@@ -83,7 +85,7 @@ it('the pods of an upload that has ended count until the last one is gone, also 
   ask('a2');
   await clock.advance(100);
   told.length = 0;
-  pods.set('uid of a1', 1);
+  pods.set('uid of a1', ['pod']);
   turns.release('a1');
   await clock.advance(5000);
   expect(told).toEqual([]);
@@ -139,7 +141,7 @@ it('an upload that the new leader never sees holds the others up for ten seconds
 it('a new upload of the same name has no part of the old one, whose pods still count', async () => {
   const { ask, clock, pods } = start();
   ask('a1');
-  pods.set('uid of a1', 1);
+  pods.set('uid of a1', ['pod']);
   await clock.advance(100);
   ask('a1', { uid: 'another' });
   await clock.advance(100);
@@ -155,7 +157,7 @@ it('a pod that never ends counts for ten minutes', async () => {
   ask('a2');
   await clock.advance(100);
   told.length = 0;
-  pods.set('uid of a1', 1);
+  pods.set('uid of a1', ['pod']);
   turns.release('a1');
   await clock.advance(590_000);
   expect(told).toEqual([]);
@@ -214,7 +216,7 @@ it('uploads whose database is away neither keep a place nor take one', async () 
       pods: [],
       ...change,
     });
-    return askForTurn(turns, { key, seen, database: 'd', likelyDatabase: 'd', priority: 0 });
+    return askForTurn(turns, { key, seen, database: 'd', likelyDatabase: 'd', keptBy: null, priority: 0 });
   };
   const works = ['b1', 'b2', 'b3'];
   for (const key of works) ask(key, { holds: 4 });
@@ -254,12 +256,51 @@ it('what a new leader has counted and never sees stays only where it has pods', 
   const { ask, clock, turns, request, pods } = start({ ...ONE, cluster: {}, database: { maxParallelism: 32 } });
   turns.recount(request('a1', { database: null, holds: 32 }));
   turns.recount(request('a2', { database: null, holds: 28 }));
-  pods.set('uid of a2', 7);
+  pods.set('uid of a2', ['pod']);
   ask('b1', { database: 'e', createdAt: 1 });
   ask('c1', { database: 'e', createdAt: 2 });
   await clock.advance(11_000);
   expect(ask('b1', { database: 'e', createdAt: 1 })).toEqual(admitted(4));
   expect(ask('c1', { database: 'e', createdAt: 2 })).toMatchObject({ type: 'waiting', wait: { used: 32 } });
+});
+
+it('what a new leader has counted and never sees stays where a warm pod has it', async () => {
+  const { ask, clock, turns, request, pooled } = start();
+  turns.recount(request('a1', { database: null, holds: 1 }));
+  pooled.add('a1');
+  ask('b1', { database: 'e' });
+  await clock.advance(11_000);
+  expect(ask('b1', { database: 'e' })).toMatchObject({ type: 'waiting', wait: { used: 1 } });
+});
+
+it('an upload that cannot be looked at lends nothing while a warm pod has it', async () => {
+  const { ask, clock, turns, pooled } = start();
+  ask('a1', { holds: 1 });
+  pooled.add('a1');
+  ask('b1');
+  for (let ms = 0; ms <= 90_000; ms += 10_000) {
+    turns.noticeFailure('a1');
+    await clock.advance(10_000);
+  }
+  expect(ask('b1')).toMatchObject({ type: 'waiting', wait: { used: 1 } });
+});
+
+it('the pods of the next attempt do not keep the place of the one that has ended', async () => {
+  const { ask, clock, turns, pods } = start({ ...ONE, cluster: { maxActiveUploads: 2 } });
+  ask('a1');
+  pods.set('uid of a1', ['a1-plan-1-0-abcde']);
+  await clock.advance(100);
+  turns.release('a1');
+  ask('a1');
+  await clock.advance(100);
+  pods.set('uid of a1', ['a1-plan-1-0-abcde', 'a1-plan-1-0-fghij']);
+  expect(ask('a1', { holds: 4 })).toEqual(admitted(4));
+  ask('b1');
+  await clock.advance(1_000);
+  expect(ask('b1')).toMatchObject({ type: 'waiting', wait: { used: 2 } });
+  pods.set('uid of a1', ['a1-plan-1-0-fghij']);
+  await clock.advance(60_000);
+  expect(ask('b1')).toEqual(admitted(4));
 });
 
 it('an upload whose Job cannot be made gives its turn back after the grace, and has to wait for room before the next try', async () => {
@@ -380,7 +421,7 @@ it('an upload that cannot be looked at lends its turn after the grace, unless it
   const { ask, clock, told, turns, pods } = start({ ...ONE, cluster: { maxActiveUploads: 2 } });
   ask('a1', { holds: 4 });
   ask('a2', { holds: 4 });
-  pods.set('uid of a2', 1);
+  pods.set('uid of a2', ['pod']);
   ask('b1');
   ask('c1');
   await clock.advance(100);
