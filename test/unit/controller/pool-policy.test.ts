@@ -74,7 +74,7 @@ it.each<[string, string | null, object, string[]]>([
   ['are those of the upload', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"5"}', { maxReplicaLagSeconds: 5 }, []],
   ['are others', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"9"}', { maxReplicaLagSeconds: 5 }, ['withdraw']],
   ['are gone from the upload', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"9"}', {}, ['withdraw']],
-  ['are not said by an earlier release, which has none', null, { maxReplicaLagSeconds: 5 }, ['withdraw']],
+  ['are not said by a Job of an earlier release, whose pool has the limits', null, { maxReplicaLagSeconds: 5 }, []],
   ['are not said, and the upload has none', null, {}, []],
 ])('the limits of the pod that has an upload %s', (_what, protect, limits, expected) => {
   const limited = upload([{ type: 'Accepted', status: 'True' }]);
