@@ -120,20 +120,22 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
 
 /** @param end what is to be done because every record is counted, or too many have failed; null while neither is so. */
 function decideRunning(observed: Observed, view: View & { row: UploadProgress }, end: JobPlan | null): Decision {
-  const halted = end ? null : (haltRunning(observed, view) ?? waitForTurn(observed, view.row));
+  const halted = end ? null : (haltRunning(observed, view) ?? waitForTurn(observed, view));
   return halted ?? work(observed, view, end ?? planJob(observed, view.row));
 }
 
 /**
- * A limit has no room for the upload. What it waits for changes with every upload that ends, and is said now and then. An upload whose
- * Job could not be made goes on saying why, since nobody else would tell what to mend.
+ * A limit has no room for the upload, or its Job could not be made a moment ago. What it waits for changes with every upload that
+ * ends, and is said now and then. An upload whose Job could not be made goes on saying why, since nobody else would tell what to mend.
  */
-function waitForTurn(observed: Observed, row: UploadProgress): Decision | null {
+function waitForTurn(observed: Observed, view: View & { row: UploadProgress }): Decision | null {
   const { turn, jobRefused } = observed;
   if (turn.type === 'admitted') return null;
-  const waiting = withoutActions({ kind: 'waitingForTurn', row, wait: turn.wait });
+  const { row } = view;
   const { actions } = countTime(observed, row);
-  return { ...waiting, actions, degraded: jobRefused, requeueAfterMs: TURN_CHECK_MS };
+  if (turn.type === 'resting') return { actions, view, degraded: jobRefused, requeueAfterMs: turn.ms };
+  const waiting: View = { kind: 'waitingForTurn', row, wait: turn.wait };
+  return { actions, view: waiting, degraded: jobRefused, requeueAfterMs: TURN_CHECK_MS };
 }
 
 function decideFailed(observed: Observed, row: UploadProgress): Decision {

@@ -94,11 +94,12 @@ export function endingRequest(upload: BatchUpload, jobs: readonly JobView[]): Tu
 const AT_WORK = 0;
 
 function describe({ metadata, spec }: BatchUpload, jobs: readonly (JobView | null)[]): Omit<TurnRequest, 'holds'> {
-  const { namespace, name, uid, creationTimestamp } = metadata;
+  const { namespace, name, uid, generation = 0, creationTimestamp } = metadata;
   const createdAt = Date.parse(creationTimestamp ?? '') || 0;
   return {
     key: `${namespace}/${name}`,
     uid,
+    generation,
     namespace,
     database: null,
     likelyDatabase: null,

@@ -8,7 +8,7 @@
  * | has its turn                              | at work, with its granted sessions       | {@link UploadTurns.release}   |
  * | has a Job without a pod for the grace     | nothing: it lends what it has            | a pod of it runs              |
  * | has its turn and no Job for the grace     | waiting, after all others                | there is room for one try     |
- * | has tried that, and got no Job again      | nothing                                  | it asks again                 |
+ * | has tried that, and got no Job again      | nothing                                  | the grace is over             |
  * | has ended, is suspended or deleted        | at work, as long as it has pods          | its last pod has ended        |
  */
 import type { Clock } from '#common/clock.ts';
@@ -18,11 +18,15 @@ import { type Bounds, type Candidate, resize, takeTurns, type Wait } from './tur
 export type Turn =
   | { type: 'admitted'; sessions: number }
   | { type: 'waiting'; wait: Wait }
+  /** The upload's Job could not be made a moment ago, and the upload may ask for another try after so many ms. */
+  | { type: 'resting'; ms: number }
   /** The turns are being worked out; the upload is put into the queue when it has its turn. */
   | { type: 'unknown' };
 
 export interface TurnRequest extends Omit<Candidate, 'granted' | 'refusedMs'> {
   uid: string;
+  /** Another one says that the spec has changed, which may have mended what kept the upload from having a Job. */
+  generation: number;
   /** The database that the upload's Secret names, if the upload's own one is not known; null where it is, or nobody knows. */
   likelyDatabase: string | null;
   /** The sessions with which the upload is at work already; 0: it is not. */
@@ -62,6 +66,7 @@ const RECOUNT_MS = 10_000;
 
 interface Known extends Candidate {
   uid: string;
+  generation: number;
   /** The sessions that the Job or the warm pod of the upload had when the upload asked last. */
   holds: number;
   /** Since when the upload has had its turn without a Job or a warm pod (monotonic, ms); null while it waits, or has one. */
@@ -74,7 +79,7 @@ export class UploadTurns {
   /** Ended uploads with the names of their pods, by uid; `until` is monotonic, in ms. An upload that goes on has other pods. */
   readonly #ending = new Map<string, Candidate & { uid: string; pods: ReadonlySet<string>; until: number }>();
   /** The uploads that had their turn and got no Job, by key, and when that was last (monotonic, ms). */
-  readonly #refused = new Map<string, { uid: string; at: number }>();
+  readonly #refused = new Map<string, { uid: string; generation: number; at: number }>();
   /** What uploads had before they asked for fewer sessions, as long as their pods may have them. */
   readonly #given = new Set<Candidate>();
   /** The uploads that worked when this leader began, and that it has not seen since. */
@@ -110,15 +115,18 @@ export class UploadTurns {
   }
 
   ask(request: TurnRequest): Turn {
-    const { key, uid, holds } = request;
+    const { key, uid, generation, holds } = request;
     this.forgetOther(key, uid);
     this.#see(key);
     const known = this.#candidates.get(key);
     const now = this.#deps.clock.monotonic();
-    if (holds > 0) this.#refused.delete(key);
+    const before = this.#refused.get(key);
+    if (holds > 0 || before?.generation !== generation) this.#refused.delete(key);
+    else if (!known && before.at + this.#deps.graceMs > now)
+      return { type: 'resting', ms: before.at + this.#deps.graceMs - now };
     // Others may have what this upload does not use, so that there has to be room before it makes a Job.
     const isOver = holds === 0 && this.#isOver(known?.joblessSince ?? null, now);
-    if (isOver) this.#refused.set(key, { uid, at: now });
+    if (isOver) this.#refused.set(key, { uid, generation, at: now });
     const mustWait = isOver || (holds === 0 && known?.lends === true);
     const granted = mustWait ? 0 : known?.granted || holds;
     const refused = this.#refused.get(key);
@@ -168,7 +176,7 @@ export class UploadTurns {
 
   /**
    * The operator could not look at an upload, or could not make its Job. An upload that has pods keeps its place. One that had given
-   * its turn back before gives it back at once, so that many such uploads can try one after the other, and rests until it asks again.
+   * its turn back before gives it back at once, so that many such uploads can try one after the other, and rests for the grace.
    * @returns true where the upload has had its turn and got no pod
    */
   noticeFailure(key: string): boolean {
@@ -178,7 +186,7 @@ export class UploadTurns {
     const joblessSince = this.#hasPods(known) ? null : (known.joblessSince ?? now);
     const isOver = this.#isOver(joblessSince, now);
     if (joblessSince !== null && known.holds === 0 && (isOver || this.#refused.has(key))) {
-      this.#refused.set(key, { uid: known.uid, at: now });
+      this.#refused.set(key, { uid: known.uid, generation: known.generation, at: now });
       this.#candidates.delete(key);
       this.#workOutSoon();
       return true;

@@ -317,6 +317,14 @@ describe('activeDeadlineSeconds', () => {
         expect.objectContaining({ type: 'Progressing', status: 'False', reason: 'LimitReached' }),
       ]),
     );
+    // A moment after it was refused again it does not even ask for a turn.
+    const rests = see('Processing', {}, { pods: [], jobRefused, turn: { type: 'resting', ms: 5_000 } });
+    expect(decide(rests)).toMatchObject({
+      actions: [],
+      view: { kind: 'processing' },
+      degraded: jobRefused,
+      requeueAfterMs: 5_000,
+    });
   });
 
   it('without a deadline nothing is counted', () => {

@@ -27,6 +27,7 @@ function start(limits = ONE) {
   const request = (key: string, change: Partial<TurnRequest> = {}): TurnRequest => ({
     key,
     uid: `uid of ${key}`,
+    generation: 1,
     namespace: key[0]!,
     database: 'd',
     likelyDatabase: null,
@@ -373,12 +374,27 @@ describe('uploads whose Jobs are refused', () => {
     await run(25);
     state.tries = 0;
     await run(10);
-    expect(state.tries).toBeGreaterThan(200);
-    expect(state.tries).toBeLessThan(1000);
+    expect(state.tries).toBeGreaterThan(150);
+    expect(state.tries).toBeLessThanOrEqual(400);
     ask('b1');
     ask('b2');
     await clock.advance(1_000);
     for (const key of ['b1', 'b2']) expect(ask(key, { holds: 4 })).toEqual(admitted(4));
+  });
+
+  it('rest for the grace, however often they are looked at, until their spec is another one', async () => {
+    const { ask, clock, turns } = start();
+    const times: number[] = [];
+    const startedAt = clock.monotonic();
+    for (let ms = 0; ms < 600_000; ms += 250) {
+      const turn = ask('a1');
+      if (turn.type === 'admitted') times.push(clock.monotonic() - startedAt);
+      if (turn.type === 'admitted') turns.noticeFailure('a1');
+      await clock.advance(250);
+    }
+    expect(times.filter((ms) => ms > 61_000).length).toBeLessThan(10);
+    expect(ask('a1')).toMatchObject({ type: 'resting' });
+    expect(ask('a1', { generation: 2 })).toEqual(admitted(4));
   });
 
   it('come after all others, but are tried now and then', async () => {
