@@ -6,7 +6,7 @@
  * |-------------------------------------------|------------------------------------------|-------------------------------|
  * | asks for a turn, and a limit has no room  | waiting                                  | an upload before it has ended |
  * | has its turn                              | at work, with its granted sessions       | {@link UploadTurns.release}   |
- * | has a Job without a pod for the grace     | nothing: it lends what it has            | a pod of it runs              |
+ * | has a Job, and no pod runs for the grace  | nothing: it lends what it has            | a pod of it runs              |
  * | has its turn and no Job for the grace     | waiting, after all others                | there is room for one try     |
  * | has tried that, and got no Job again      | nothing                                  | the grace is over             |
  * | has ended, is suspended or deleted        | at work, as long as it has pods          | its last pod has ended        |
