@@ -3,7 +3,8 @@
  *
  * The budget is a leaky bucket: what the server has written fills it, and the limit drains it. Groups of chunks are loaded while
  * it holds no more than what the limit allows in {@link ALLOWANCE_S}. What a large group has written beyond that is paid by a
- * wait, so that the average comes out at the limit. Unused time earns nothing, since a burst later would hurt as much.
+ * wait, so that the average comes out at the limit. Unused time earns nothing, since a burst later would hurt as much: the time
+ * in which a pod loads, or a warm pod has no upload, is no wait.
  *
  * Every pod keeps a budget of its own for the same server. With nothing else, the pod that loads at the moment would go on for
  * ever, and the others would find the bucket full whenever they look. The level at which a pod may go on therefore grows while
@@ -17,6 +18,8 @@ const ALLOWANCE_S = 0.25;
 /** A pod that waits for a second may exceed the allowance by so many seconds of the limit, and by no more than the second number. */
 const PATIENCE_S = 0.1;
 const MOST_PATIENCE_S = 5;
+/** A pod that waits looks at the server again within this time. One that looks later has had something else to do, or nothing. */
+const MOST_LOOK_MS = 10_000;
 /** This share of the bucket is forgotten in a second. */
 const FORGOTTEN_PER_S = 1 / 120;
 /** The part of the limit that drains the bucket. */
@@ -28,8 +31,8 @@ export class WalBudget {
   readonly #bytesPerSecond: number;
   #level = 0;
   #last: { atMs: number; writtenBytes: number } | null = null;
-  /** The pod was last allowed to load at this time. */
-  #freeAtMs: number | null = null;
+  /** The time for which the pod has waited since it was last allowed to load; null: it was allowed to at its last look. */
+  #waitedMs: number | null = null;
 
   constructor(bytesPerSecond: number) {
     this.#bytesPerSecond = bytesPerSecond;
@@ -45,20 +48,20 @@ export class WalBudget {
     const last = this.#last ?? { atMs, writtenBytes };
     this.#last = { atMs, writtenBytes };
     const growth = Math.max(0, writtenBytes - last.writtenBytes);
-    const seconds = (atMs - last.atMs) / 1000;
+    const elapsedMs = atMs - last.atMs;
+    const seconds = elapsedMs / 1000;
     const kept = this.#level * Math.exp(-seconds * FORGOTTEN_PER_S);
     this.#level = Math.min(Math.max(0, kept + growth - limit * DRAINED * seconds), limit * MOST_DEBT_S);
-    return this.#waitMs(atMs);
+    if (this.#waitedMs !== null) this.#waitedMs += Math.min(elapsedMs, MOST_LOOK_MS);
+    return this.#waitMs();
   }
 
-  #waitMs(atMs: number): number {
-    this.#freeAtMs ??= atMs;
-    const patienceS = Math.min(((atMs - this.#freeAtMs) / 1000) * PATIENCE_S, MOST_PATIENCE_S);
+  #waitMs(): number {
+    const waitedMs = this.#waitedMs ?? 0;
+    const patienceS = Math.min((waitedMs / 1000) * PATIENCE_S, MOST_PATIENCE_S);
     const excessS = this.#level / this.#bytesPerSecond - ALLOWANCE_S - patienceS;
-    if (excessS <= 0) {
-      this.#freeAtMs = atMs;
-      return 0;
-    }
+    this.#waitedMs = excessS <= 0 ? null : waitedMs;
+    if (excessS <= 0) return 0;
     return (excessS / (1 + (patienceS < MOST_PATIENCE_S ? PATIENCE_S : 0))) * 1000;
   }
 }

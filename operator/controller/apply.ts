@@ -241,7 +241,8 @@ async function deleteJob(
 ): Promise<Outcome> {
   const { namespace } = upload.metadata;
   log.info({ namespace, job: job.name, because }, 'deleting a Job');
-  // The precondition spares a Job of the same name that was created after this one was observed. The answer is a conflict then.
+  // The precondition spares a Job of the same name that was created after this one was observed. For such a Job the API server
+  // answers with a conflict.
   const options = { propagationPolicy: 'Background', preconditions: { uid: job.uid }, signal } as const;
   try {
     await client.delete(JOBS, { namespace, name: job.name }, options);

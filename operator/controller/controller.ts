@@ -105,10 +105,14 @@ export function createController(deps: ControllerDeps): Controller {
       countPools: (place) => databases.countAt(place),
       countIdlePods: (place, asking) => warmPods.countIdle(place, asking),
       graceMs: config.stuckPodGraceMs,
-      countPods: (upload) => caches.podsOf(upload).filter((pod) => isLoading(pod, upload)).length,
+      podsOf: (upload) => {
+        const pods = caches.podsOf(upload).filter((pod) => isLoading(pod, upload));
+        return pods.map(({ metadata }) => metadata?.name ?? '');
+      },
+      isInPool: (key) => warmPods.keptBy(key) !== null,
       onTurn: (key) => queue.add(key),
     });
-    recountUploads(turns, caches);
+    recountUploads({ turns, warmPods }, caches);
     noticePools(warmPods, caches);
     const reconcileDeps: ReconcileDeps = {
       turns,
@@ -178,10 +182,13 @@ export function createController(deps: ControllerDeps): Controller {
 }
 
 /** Finds the uploads that work already, since their sessions count before the first of them is reconciled. */
-function recountUploads(turns: UploadTurns, caches: Caches): void {
+function recountUploads({ turns, warmPods }: { turns: UploadTurns; warmPods: WarmPods }, caches: Caches): void {
   for (const upload of caches.uploads.values()) {
     const jobs = viewAllJobs(caches.jobsOf(upload.metadata), upload.metadata.uid);
     const request = isFinal(upload) || isBeingDeleted(upload) ? null : recountRequest(upload, jobs);
+    const { status, metadata } = upload;
+    if (request && jobs.length === 0 && status?.pod)
+      warmPods.recountUpload(request.key, metadata.namespace, status.pod);
     if (request) turns.recount(request);
     else turns.recountEnding(endingRequest(upload, jobs));
   }

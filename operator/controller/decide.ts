@@ -13,6 +13,7 @@
  * | absent      | yes             | a standby was promoted that lacked it | as if not accepted | as if not accepted |
  * | Planning, Queued, Processing |  | spec.cancel, spec.suspend, deadline | see lifecycle-policy.ts | Cancelled, Suspended, Failed |
  * | Planning, Processing |        | a limit of the chart has no room   |                    | Queued     |
+ * | Planning, Processing |        | the same, and its Job was refused  |                    | Queued, Degraded |
  * | Planning    |                 | plan Job missing                   | create it          | Planning   |
  * | Planning    |                 | plan Job missing, its service account not allowed |     | Planning, Degraded |
  * | Planning    |                 | plan Job complete                  | delete, recreate   | Planning   |
@@ -119,16 +120,22 @@ function decideRow(observed: Observed, row: UploadProgress): Decision {
 
 /** @param end what is to be done because every record is counted, or too many have failed; null while neither is so. */
 function decideRunning(observed: Observed, view: View & { row: UploadProgress }, end: JobPlan | null): Decision {
-  const halted = end ? null : (haltRunning(observed, view) ?? waitForTurn(observed, view.row));
+  const halted = end ? null : (haltRunning(observed, view) ?? waitForTurn(observed, view));
   return halted ?? work(observed, view, end ?? planJob(observed, view.row));
 }
 
-/** A limit has no room for the upload. What it waits for changes with every upload that ends, and is said now and then. */
-function waitForTurn(observed: Observed, row: UploadProgress): Decision | null {
-  const { turn } = observed;
+/**
+ * A limit has no room for the upload, or its Job could not be made a moment ago. What it waits for changes with every upload that
+ * ends, and is said now and then. An upload whose Job could not be made goes on saying why, since nobody else would tell what to mend.
+ */
+function waitForTurn(observed: Observed, view: View & { row: UploadProgress }): Decision | null {
+  const { turn, jobRefused } = observed;
   if (turn.type === 'admitted') return null;
-  const waiting = withoutActions({ kind: 'waitingForTurn', row, wait: turn.wait });
-  return { ...waiting, actions: countTime(observed, row).actions, requeueAfterMs: TURN_CHECK_MS };
+  const { row } = view;
+  const { actions } = countTime(observed, row);
+  if (turn.type === 'resting') return { actions, view, degraded: jobRefused, requeueAfterMs: turn.ms };
+  const waiting: View = { kind: 'waitingForTurn', row, wait: turn.wait };
+  return { actions, view: waiting, degraded: jobRefused, requeueAfterMs: TURN_CHECK_MS };
 }
 
 function decideFailed(observed: Observed, row: UploadProgress): Decision {

@@ -146,6 +146,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
       disruptions: disruptions && { ...disruptions, agoMs: at - disruptions.at },
       databaseBusy: sayBusy(database),
       waits: waits?.list ?? [],
+      jobRefused: memory.jobRefused,
       recreated: memory.recreated,
       failedSince,
       recordsPerSecond: rate?.perSecond ?? null,

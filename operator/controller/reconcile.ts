@@ -41,7 +41,7 @@ export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   counters: LedgerCounters;
   metrics: Pick<Metrics, 'duration'>;
   turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther' | 'noticeFailure'>;
-  warmPods: Pick<WarmPods, 'keep' | 'release' | 'succeeded' | 'excuse' | 'start' | 'view' | 'find'>;
+  warmPods: Pick<WarmPods, 'keep' | 'keptBy' | 'release' | 'succeeded' | 'excuse' | 'start' | 'view' | 'find'>;
 }
 
 type StatusClient = Pick<KubeClient, 'applyStatus'>;
@@ -81,6 +81,7 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
   memory.tidyingSince = null;
   memory.cleanup = null;
   const since = deps.clock.monotonic();
+  const { created } = memory;
   let known: StatusInput | null = null;
   const onDecision = (decided: StatusInput) => {
     known = decided;
@@ -102,7 +103,8 @@ export async function reconcileUpload(deps: ReconcileDeps, input: ReconcileInput
     return await work(deps, { key, upload, memory, onDecision, stopSaying, signal });
   } catch (error) {
     await stopSaying();
-    deps.turns.noticeFailure(key);
+    const isJobless = memory.created === created && deps.turns.noticeFailure(key);
+    if (isJobless && !signal.aborted && !isConflict(error)) memory.jobRefused = explainError(error);
     const isNew = failures === 0 && deps.clock.monotonic() - since < SLOW_MS;
     if (!signal.aborted && !isConflict(error) && !isNew) await say(explainError(error));
     throw error;
@@ -196,6 +198,7 @@ async function work(
       seen,
       database: database?.place ?? null,
       likelyDatabase: likely?.place ?? null,
+      keptBy: deps.warmPods.keptBy(key),
       priority: priorityOf(deps, current),
     });
     if (turn.type === 'unknown') return undefined;
@@ -219,6 +222,9 @@ async function work(
     const parallelism = turn.type === 'admitted' ? turn.sessions : current.spec.parallelism;
     const applied = { upload: current, database, row, parallelism, onCreate, onRecreate, signal };
     const outcomes = await applyActions(deps, applied, decision.actions);
+    const refused = outcomes.find((outcome) => outcome.type === 'degraded')?.why ?? null;
+    if (refused) deps.turns.noticeFailure(key);
+    if (turn.type === 'admitted') memory.jobRefused = refused;
     if (outcomes.some(({ type }) => type === 'again') && round < MAX_ROUNDS) continue;
     await stopSaying();
     return finish(deps, { key, memory, observed, decision: amend(decision, outcomes, observed), signal });
@@ -255,7 +261,7 @@ function amend(
   outcomes: readonly Outcome[],
   { waitingMs, stuckPodGraceMs }: Pick<Observed, 'waitingMs' | 'stuckPodGraceMs'>,
 ): Decision {
-  // An upload without a Job lends its turn after the grace, when it asks again.
+  // An upload without a Job gives its turn back when it asks again and the grace is over: it must not ask a moment before that.
   const degradedMs = Math.max(waitingMs, Math.min(waitingMs * 4, stuckPodGraceMs + 100));
   let amended = decision;
   for (const outcome of outcomes) {

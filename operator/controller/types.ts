@@ -116,6 +116,8 @@ export interface Observed {
   allJobs: readonly JobView[];
   /** The Jobs that still remove the copies of the file, after the end of an earlier attempt. */
   cleanupJobs: readonly JobRef[];
+  /** Why the upload had its turn last and got no Job; null where it got one, or has not had a turn. */
+  jobRefused: UploadExplanation | null;
   /** Whether it is the upload's turn, and how many sessions it has; see queue/upload-turns.ts. */
   turn: Exclude<Turn, { type: 'unknown' }>;
   /** The namespace is being deleted; looked at only while a Job has no pod that works. */

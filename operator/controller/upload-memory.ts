@@ -1,5 +1,6 @@
 /** What the controller remembers of an upload between two reconciles. Losing the memory changes no result. */
 import type { BatchUploadStatus } from '#api/batch-upload.gen.ts';
+import type { UploadExplanation } from '#api/explanation.ts';
 import type { Database } from '#ledger/client/database.ts';
 import type { Lineage } from '#ledger/connection/lineage.ts';
 import type { ErrorSummary } from '#ledger/types.ts';
@@ -49,6 +50,8 @@ export interface UploadMemory {
   still: { mark: string; since: number } | null;
   /** What the sessions of the pods wait for, while the progress stays the same; `at` is monotonic, in ms. */
   waits: { list: readonly SessionWait[]; at: number } | null;
+  /** Why the upload had its turn last and got no Job; null where it got one, or has not had a turn. */
+  jobRefused: UploadExplanation | null;
   /** How often the Job that is missing now was deleted to be made again. */
   recreated: number;
   /** The controller has seen the upload's deletion, and the ledger row is being closed or is closed. */
@@ -85,6 +88,7 @@ export class UploadMemories {
       disruptions: null,
       still: null,
       waits: null,
+      jobRefused: null,
       recreated: 0,
       closing: false,
       creationRefused: null,

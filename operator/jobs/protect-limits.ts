@@ -29,7 +29,8 @@ export function noteProtect(upload: Pick<BatchUpload, 'spec'>): string {
 
 /**
  * Were the pods of a Job started with other limits than the upload has by now? Pods keep their limits.
- * @param note what {@link noteProtect} has said; null: the Job is of an earlier release, whose pods have no limits
+ * @param note what {@link noteProtect} has said; null: the Job is of an earlier release, which made no note of the limits of its pods.
+ * Such a Job counts as one without limits, since nobody knows which ones it has.
  */
 export function hasOtherLimits(
   { protect: note }: { protect: string | null },

@@ -324,6 +324,9 @@ describe.concurrent('a limit', () => {
       await until(() => findCondition(bench.status('two', 'v'), 'Degraded')?.reason === reason);
       bench.upload('one', 'u');
       await until(() => phase(bench, 'u') === 'Planning', 20_000);
+      const waits = reason === 'JobRefused' ? 'Queued' : 'Planning';
+      await until(() => phase(bench, 'v', 'two') === waits);
+      expect(findCondition(bench.status('two', 'v'), 'Degraded')).toMatchObject({ status: 'True', reason });
     },
   );
 

@@ -18,9 +18,10 @@
  * of an upload of its own says what is wrong, and tries again with the patience of a Job. Why a pod does not start, the uploads
  * that wait for it say themselves; see stuck-pod-policy.ts.
  */
+import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Assignment, UploadProgress } from '#ledger/types.ts';
 import type { JobPlan } from '#operator/controller/job-policy.ts';
-import type { Action, Observed } from '#operator/controller/types.ts';
+import type { Action, JobView, Observed } from '#operator/controller/types.ts';
 import { hasOtherLimits } from '#operator/jobs/protect-limits.ts';
 
 /** Uploads that wait behind each other for a pod: a start of one more pod takes as long as several small files. */
@@ -81,14 +82,21 @@ export function planInPool(
       return plan(usable.needsPods ? [{ type: 'startPods', pool: usable.plan }] : []);
     case 'Claimed':
       if (warmPod === null) return plan([{ type: 'loseClaim', pool: id, attempt, pod: pod ?? '' }]);
-      // Pods keep the limits that they were started with.
-      return plan(warmPod.job && hasOtherLimits(warmPod.job, upload) ? [{ type: 'withdraw', alsoClaimed: true }] : []);
+      return plan(hasOldLimits(warmPod.job, upload) ? [{ type: 'withdraw', alsoClaimed: true }] : []);
     case 'Ended':
     case 'Returned':
       return null;
     default:
       throw new Error(state satisfies never);
   }
+}
+
+/**
+ * Pods keep the limits that they were started with. A Job without a note of them is of an earlier release and says nothing: the
+ * upload was given to the pod by the id of the pool, which covers the limits.
+ */
+function hasOldLimits(job: JobView | null, upload: BatchUpload): boolean {
+  return job !== null && job.protect !== null && hasOtherLimits(job, upload);
 }
 
 /** Does a pool have the upload at present? */

@@ -107,6 +107,16 @@ export class WarmPods {
     if (pool?.uploads.delete(key)) this.#move(pool);
   }
 
+  /** Finds the pool whose pod has an upload, or may have it at any moment; null where no pool has both the upload and such a pod. */
+  keptBy(key: string): string | null {
+    const id = this.#poolOf.get(key);
+    const pool = id === undefined ? undefined : this.#pools.get(id);
+    if (id === undefined || pool === undefined) return null;
+    const pod = pool.uploads.get(key) ?? null;
+    const lives = pod === null ? this.#countPods(id, pool) > 0 : this.find(pool.namespace, pod) !== null;
+    return lives ? id : null;
+  }
+
   /** The failure of a pod that had an upload may be the upload's, and does not count against the pool. */
   excuse(id: string, pod: string): void {
     const pool = this.#pools.get(id);
@@ -197,6 +207,13 @@ export class WarmPods {
     const pool = this.#of(id, namespace);
     pool.known.set(name, this.#deps.clock.monotonic());
     if (viewJob(job, 'plan', '').verdict !== 'none') pool.counted.add(name);
+  }
+
+  /** Takes note of an upload that a pod had before this leader, as its status says. */
+  recountUpload(key: string, namespace: string, pod: string): void {
+    const found =
+      this.find(namespace, pod) && this.#deps.caches.namespaces.get(namespace)?.pods.get(`${namespace}/${pod}`);
+    if (found) this.keep(key, { pool: uploadUidOf(found)!, namespace, pod, place: null });
   }
 
   /** Takes note of a changed Job or pod of a pool. */

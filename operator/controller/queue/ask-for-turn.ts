@@ -2,7 +2,7 @@
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { UploadProgress } from '#ledger/types.ts';
 import { neededKind, unfinishedJobs } from '#operator/controller/job-policy.ts';
-import { isPooled } from '#operator/controller/pool/pool-policy.ts';
+import { isOpen, isPooled } from '#operator/controller/pool/pool-policy.ts';
 import type { JobView, Observed } from '#operator/controller/types.ts';
 import type { Turn, TurnRequest, UploadTurns } from './upload-turns.ts';
 
@@ -17,22 +17,27 @@ interface Asking {
   database: string | null;
   /** Identifies the database that the upload's Secret names; null where nobody knows it. */
   likelyDatabase: string | null;
+  /** The pool that has the upload and a pod for it, as far as the account of warm pods knows; null: none has. */
+  keptBy: string | null;
   priority: number;
 }
 
-/** A place is kept by what has pods or may get some. An upload whose ledger cannot be read gets none, and keeps those that it has. */
+/**
+ * A place is kept by what has pods or may get some. An upload whose ledger cannot be read gets no place, and keeps its place only while
+ * a Job or a warm pod is left.
+ */
 export function askForTurn(
   turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther'>,
-  { key, seen, database, likelyDatabase, priority }: Asking,
+  { key, seen, database, likelyDatabase, keptBy, priority }: Asking,
 ): Turn {
   const { upload, ledger, jobs, isTerminating } = seen;
   const { suspend, parallelism } = upload.spec;
   turns.forgetOther(key, upload.metadata.uid);
   const row = ledger.state === 'row' ? ledger.row : null;
-  // A warm pod has one session. An upload that is assigned to a pool has had its turn.
-  const pooled = row ? isPooled(seen, row) : seen.warmPod !== null;
-  const isAssigned = pooled && (row === null || row.assignment !== null);
-  const holds = sessionsOf(Object.values(jobs)) || (isAssigned ? 1 : 0);
+  // A warm pod has one session, and takes an upload of its pool without the operator.
+  const hasWarmPod = seen.warmPod !== null || keptBy !== null;
+  const pooled = row ? isPooled(seen, row) : hasWarmPod;
+  const holds = sessionsOf(Object.values(jobs)) || (pooled && hasWarmPod ? 1 : 0);
   const needsTurn = row ? needsPods(seen, row) : ledger.state !== 'absent' && holds > 0;
   // A new leader may not have the Jobs and pods of the namespace yet.
   const isUnknown = ledger.state === 'unreachable' && ledger.why.reason === 'NamespaceNotReady';
@@ -47,15 +52,19 @@ export function askForTurn(
     holds,
     lends: hasNoPod(seen),
   };
-  const pool = row?.assignment?.pool ?? seen.pool?.plan.id ?? null;
+  const pool = row?.assignment?.pool ?? keptBy ?? seen.pool?.plan.id ?? null;
   return turns.ask(pooled ? { ...request, wanted: 1, pool } : request);
 }
 
-/** Says that pods have something to do. What is left to do for a Job that has failed is to say so. */
-function needsPods({ upload, jobs }: Omit<Observed, 'turn'>, row: UploadProgress): boolean {
+/**
+ * Says that pods have something to do, and may come to be. What is left to do for a Job that has failed is to say so, and so it is
+ * for a Job that cannot be made, as far as that is known without asking the API server.
+ */
+function needsPods({ upload, jobs, refusedAccount }: Omit<Observed, 'turn'>, row: UploadProgress): boolean {
   if (upload.spec.cancel || (row.status !== 'Planning' && row.status !== 'Processing')) return false;
   const job = jobs[neededKind(row)];
-  return !(job?.owned && !job.deleting && job.verdict === 'failed');
+  if (job === null) return refusedAccount === null || isOpen(row.assignment);
+  return job.owned && (job.deleting || job.verdict !== 'failed');
 }
 
 /** Something keeps the upload from having pods for longer than a start takes. */
@@ -85,11 +94,12 @@ export function endingRequest(upload: BatchUpload, jobs: readonly JobView[]): Tu
 const AT_WORK = 0;
 
 function describe({ metadata, spec }: BatchUpload, jobs: readonly (JobView | null)[]): Omit<TurnRequest, 'holds'> {
-  const { namespace, name, uid, creationTimestamp } = metadata;
+  const { namespace, name, uid, generation = 0, creationTimestamp } = metadata;
   const createdAt = Date.parse(creationTimestamp ?? '') || 0;
   return {
     key: `${namespace}/${name}`,
     uid,
+    generation,
     namespace,
     database: null,
     likelyDatabase: null,

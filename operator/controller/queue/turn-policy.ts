@@ -1,10 +1,14 @@
 /**
  * Decides which uploads may work and which wait for their turn. Pure.
  *
- * An upload that works is never stopped by a limit. One that has its turn and gets no pod lends what it was granted, so that a
- * wrong image or a full quota of one namespace holds up nobody else. Of those that wait, the next one is that of the highest priority; among
- * equal priorities that of the namespace with the fewest uploads at work, then that of the namespace whose last turn is the
+ * An upload that works is never stopped by a limit. One that has a Job and gets no pod lends what it was granted, so that a wrong
+ * image or a full quota of one namespace holds up nobody else. Of those that wait, the next one is that of the highest priority;
+ * among equal priorities that of the namespace with the fewest uploads at work, then that of the namespace whose last turn is the
  * longest ago, then the oldest.
+ *
+ * An upload that has given its turn back because its Job could not be made comes after all others. It stops nobody, and after some
+ * minutes it is tried in the place that it would have otherwise, so that the end of the cause is noticed also where others always
+ * wait.
  *
  * An upload for which a limit has no room stops later ones under that limit, so that a large upload is not overtaken for ever by
  * small ones. Uploads under other limits go on.
@@ -41,6 +45,8 @@ export interface Candidate {
   sessionsPerPod: number | null;
   /** The upload has its turn and no pod, and lends what it was granted to others until it has one. */
   lends: boolean;
+  /** Time since the upload had its turn and its Job could not be made, in ms; null: this has not happened. */
+  refusedMs: number | null;
   priority: number;
   /** The time of the upload's creation, in ms. */
   createdAt: number;
@@ -152,13 +158,19 @@ export function resize(candidate: Candidate, others: Iterable<Candidate>, bounds
   return typeof room === 'number' ? Math.max(room, candidate.granted) : candidate.granted;
 }
 
+/** An upload whose Job was refused comes after all others for this time. */
+const LAST_MS = 600_000;
+
+const comesLast = ({ refusedMs }: Candidate) => Number(refusedMs !== null && refusedMs < LAST_MS);
+
 const byAge = (a: Candidate, b: Candidate) =>
-  b.priority - a.priority || a.createdAt - b.createdAt || (a.key < b.key ? -1 : 1);
+  comesLast(a) - comesLast(b) || b.priority - a.priority || a.createdAt - b.createdAt || (a.key < b.key ? -1 : 1);
 
 function takeNext(queues: Map<string, Candidate[]>, usages: Usages, last: ReadonlyMap<string, number>): Candidate {
   const heads = [...queues.values()].map((queue) => queue[0]!);
   const next = heads.reduce((best, head) => {
     const order =
+      comesLast(head) - comesLast(best) ||
       best.priority - head.priority ||
       usages.uploadsOf(head.namespace) - usages.uploadsOf(best.namespace) ||
       (last.get(head.namespace) ?? 0) - (last.get(best.namespace) ?? 0) ||
@@ -213,12 +225,13 @@ class Usages {
     return sessions;
   }
 
-  /** Notes that a limit has no room for a candidate, and so for later ones; null where it has room. */
+  /** Notes that a limit has no room for a candidate, and so for later ones; null where it has room. A refused one stops nobody. */
   #fill(usage: Usage, asked: { candidate: Candidate; sessions: number }): Full | null {
     const { candidate } = asked;
     const limit = findFull(usage.limit, this.#whole(usage, candidate), asked);
     if (limit === null) return null;
     const full = { limit, ahead: 0 };
+    if (candidate.refusedMs !== null) return full;
     const isHeldByOthers = findFull(usage.limit, this.#share(usage, candidate), asked) === null;
     if (isHeldByOthers) usage.full = full;
     else usage.fullShares.set(candidate.namespace, full);

@@ -2,12 +2,14 @@
  * Keeps account of the uploads that work and of those that wait for their turn. The account is in memory only: which uploads
  * work follows from their status, their Jobs and their pods, so that a new leader finds it again.
  *
- * | an upload                                  | counts as                           | until                          |
- * |--------------------------------------------|-------------------------------------|--------------------------------|
- * | asks for a turn, and a limit has no room   | waiting                             | an upload before it has ended  |
- * | has its turn                               | at work, with its granted sessions  | {@link UploadTurns.release}    |
- * | has its turn, and no Job for the grace     | nothing: it lends what it has       | it has a Job again             |
- * | has ended, is suspended or deleted         | at work, as long as it has pods     | its last pod has ended         |
+ * | an upload                                 | counts as                                | until                         |
+ * |-------------------------------------------|------------------------------------------|-------------------------------|
+ * | asks for a turn, and a limit has no room  | waiting                                  | an upload before it has ended |
+ * | has its turn                              | at work, with its granted sessions       | {@link UploadTurns.release}   |
+ * | has a Job, and no pod runs for the grace  | nothing: it lends what it has            | a pod of it runs              |
+ * | has its turn and no Job for the grace     | waiting, after all others                | there is room for one try     |
+ * | has tried that, and got no Job again      | nothing                                  | the grace is over             |
+ * | has ended, is suspended or deleted        | at work, as long as it has pods          | its last pod has ended        |
  */
 import type { Clock } from '#common/clock.ts';
 import type { Limits } from '#operator/config/upload-limits.ts';
@@ -16,11 +18,15 @@ import { type Bounds, type Candidate, resize, takeTurns, type Wait } from './tur
 export type Turn =
   | { type: 'admitted'; sessions: number }
   | { type: 'waiting'; wait: Wait }
+  /** The upload's Job could not be made a moment ago, and the upload may ask for another try after so many ms. */
+  | { type: 'resting'; ms: number }
   /** The turns are being worked out; the upload is put into the queue when it has its turn. */
   | { type: 'unknown' };
 
-export interface TurnRequest extends Omit<Candidate, 'granted'> {
+export interface TurnRequest extends Omit<Candidate, 'granted' | 'refusedMs'> {
   uid: string;
+  /** Another one says that the spec has changed, which may have mended what kept the upload from having a Job. */
+  generation: number;
   /** The database that the upload's Secret names, if the upload's own one is not known; null where it is, or nobody knows. */
   likelyDatabase: string | null;
   /** The sessions with which the upload is at work already; 0: it is not. */
@@ -32,10 +38,12 @@ export interface UploadTurnsDeps {
   clock: Clock;
   countPools: Bounds['countPools'];
   countIdlePods: Bounds['countIdlePods'];
-  /** Time for which an upload may have its turn and no Job before it lends what it was granted, in ms. */
+  /** Time for which an upload may have its turn and no Job before it gives the turn back, in ms. */
   graceMs: number;
-  /** The number of an upload's pods that have not ended. */
-  countPods: (upload: { namespace: string; uid: string }) => number;
+  /** The names of the pods of an upload's Jobs that have not ended. */
+  podsOf: (upload: { namespace: string; uid: string }) => readonly string[];
+  /** Says that a warm pod has the upload, or may have it at any moment. */
+  isInPool: (key: string) => boolean;
   /** Called with an upload that has its turn. */
   onTurn: (key: string) => void;
 }
@@ -51,13 +59,16 @@ const MOST_ENDING_MS = 600_000;
 /** The grace of a pod, and the time in which the Job is changed. */
 const GIVEN_MS = 35_000;
 /**
- * A new leader gives no turn before it has seen all uploads that work, or for this time at most. An upload that it has not seen then
- * keeps its place only if it has pods.
+ * A new leader gives no turn before it has seen all uploads that work, but waits for no longer than this time. An upload that it has
+ * not seen by then keeps its place only if it has pods, or a warm pod has it.
  */
 const RECOUNT_MS = 10_000;
 
 interface Known extends Candidate {
   uid: string;
+  generation: number;
+  /** The sessions that the Job or the warm pod of the upload had when the upload asked last. */
+  holds: number;
   /** Since when the upload has had its turn without a Job or a warm pod (monotonic, ms); null while it waits, or has one. */
   joblessSince: number | null;
 }
@@ -65,8 +76,10 @@ interface Known extends Candidate {
 export class UploadTurns {
   readonly #deps: UploadTurnsDeps;
   readonly #candidates = new Map<string, Known>();
-  /** Ended uploads with pods, by uid; `until` is monotonic, in ms. */
-  readonly #ending = new Map<string, Candidate & { uid: string; until: number }>();
+  /** Ended uploads with the names of their pods, by uid; `until` is monotonic, in ms. An upload that goes on has other pods. */
+  readonly #ending = new Map<string, Candidate & { uid: string; pods: ReadonlySet<string>; until: number }>();
+  /** The uploads that had their turn and got no Job, by key, and when that was last (monotonic, ms). */
+  readonly #refused = new Map<string, { uid: string; generation: number; at: number }>();
   /** What uploads had before they asked for fewer sessions, as long as their pods may have them. */
   readonly #given = new Set<Candidate>();
   /** The uploads that worked when this leader began, and that it has not seen since. */
@@ -89,12 +102,12 @@ export class UploadTurns {
 
   /** Counts an upload that works, before this leader has seen its database. */
   recount(request: TurnRequest): void {
-    this.#candidates.set(request.key, { ...request, granted: request.holds, joblessSince: null });
+    this.#candidates.set(request.key, { ...request, granted: request.holds, joblessSince: null, refusedMs: null });
     this.#unseen.add(request.key);
     if (this.#unseen.size > 1) return;
     this.#deps.clock.schedule(RECOUNT_MS, () => {
       for (const key of this.#unseen) {
-        if (this.#deps.countPods(this.#candidates.get(key)!) === 0) this.#candidates.delete(key);
+        if (!this.#hasPods(this.#candidates.get(key)!)) this.#candidates.delete(key);
       }
       this.#unseen.clear();
       this.#workOutSoon();
@@ -102,25 +115,36 @@ export class UploadTurns {
   }
 
   ask(request: TurnRequest): Turn {
-    const { key, uid, holds } = request;
+    const { key, uid, generation, holds } = request;
     this.forgetOther(key, uid);
     this.#see(key);
     const known = this.#candidates.get(key);
-    const granted = known?.granted || holds;
     const now = this.#deps.clock.monotonic();
-    const joblessSince = granted === 0 || holds > 0 ? null : (known?.joblessSince ?? now);
+    const before = this.#refused.get(key);
+    if (holds > 0 || before?.generation !== generation) this.#refused.delete(key);
+    else if (!known && before.at + this.#deps.graceMs > now)
+      return { type: 'resting', ms: before.at + this.#deps.graceMs - now };
+    // Others may have what this upload does not use, so that there has to be room before it makes a Job.
+    const isOver = holds === 0 && this.#isOver(known?.joblessSince ?? null, now);
+    if (isOver) this.#refused.set(key, { uid, generation, at: now });
+    const mustWait = isOver || (holds === 0 && known?.lends === true);
+    const granted = mustWait ? 0 : known?.granted || holds;
+    const refused = this.#refused.get(key);
     const candidate = {
       ...request,
       granted,
-      joblessSince,
+      joblessSince: granted === 0 || holds > 0 ? null : (known?.joblessSince ?? now),
+      refusedMs: refused ? now - refused.at : null,
       database: request.database ?? known?.database ?? request.likelyDatabase,
-      lends: request.lends || this.#isOver(joblessSince, now),
+      lends: holds > 0 && request.lends,
     };
     const isNew =
       known?.database !== candidate.database ||
       known.priority !== candidate.priority ||
       known.wanted !== candidate.wanted ||
-      known.lends !== candidate.lends;
+      known.lends !== candidate.lends ||
+      mustWait ||
+      refused !== undefined;
     this.#candidates.set(key, candidate);
     if (candidate.granted > 0) {
       if (candidate.lends && isNew) this.#workOutSoon(key);
@@ -135,13 +159,14 @@ export class UploadTurns {
 
   /** Ends the turn of an upload that was deleted and has been made again under its name. */
   forgetOther(key: string, uid: string): void {
-    const known = this.#candidates.get(key);
+    const known = this.#candidates.get(key) ?? this.#refused.get(key);
     if (known && known.uid !== uid) this.release(key);
   }
 
   /** Ends the turn of an upload, or its wait. A repetition changes nothing. */
   release(key: string): void {
     this.#see(key);
+    this.#refused.delete(key);
     const candidate = this.#candidates.get(key);
     if (!candidate) return;
     this.#candidates.delete(key);
@@ -149,15 +174,32 @@ export class UploadTurns {
     this.#workOutSoon();
   }
 
-  /** The operator cannot look at an upload, which so gets no Job. One that has pods keeps its place. */
-  noticeFailure(key: string): void {
+  /**
+   * The operator could not look at an upload, or could not make its Job. An upload that has pods keeps its place. One that had given
+   * its turn back before gives it back at once, so that many such uploads can try one after the other, and rests for the grace.
+   * @returns true where the upload has had its turn and got no pod
+   */
+  noticeFailure(key: string): boolean {
     const known = this.#candidates.get(key);
-    if (!known || known.granted === 0 || known.lends) return;
+    if (!known || known.granted === 0) return false;
     const now = this.#deps.clock.monotonic();
-    const joblessSince = this.#deps.countPods(known) > 0 ? null : (known.joblessSince ?? now);
-    const lends = this.#isOver(joblessSince, now);
+    const joblessSince = this.#hasPods(known) ? null : (known.joblessSince ?? now);
+    const isOver = this.#isOver(joblessSince, now);
+    if (joblessSince !== null && known.holds === 0 && (isOver || this.#refused.has(key))) {
+      this.#refused.set(key, { uid: known.uid, generation: known.generation, at: now });
+      this.#candidates.delete(key);
+      this.#workOutSoon();
+      return true;
+    }
+    // A Job that the operator cannot see at the moment makes its pods by itself.
+    const lends = known.lends || isOver;
     this.#candidates.set(key, { ...known, joblessSince, lends });
-    if (lends) this.#workOutSoon();
+    if (lends && !known.lends) this.#workOutSoon();
+    return joblessSince !== null;
+  }
+
+  #hasPods(known: Known): boolean {
+    return this.#deps.podsOf(known).length > 0 || this.#deps.isInPool(known.key);
   }
 
   #isOver(joblessSince: number | null, now: number): boolean {
@@ -171,14 +213,16 @@ export class UploadTurns {
 
   /** An upload that is not at work has pods that still end. */
   recountEnding(request: TurnRequest): void {
-    this.#end({ ...request, granted: request.holds });
+    this.#end({ ...request, granted: request.holds, refusedMs: null });
   }
 
-  #end(candidate: Omit<Known, 'joblessSince'>): void {
-    if (this.#deps.countPods(candidate) === 0) return;
+  #end(candidate: Candidate & { uid: string }): void {
+    const pods = new Set(this.#deps.podsOf(candidate));
+    if (pods.size === 0) return;
     this.#ending.set(candidate.uid, {
       ...candidate,
       lends: false,
+      pods,
       until: this.#deps.clock.monotonic() + MOST_ENDING_MS,
     });
     this.#lookForEnds();
@@ -243,7 +287,7 @@ export class UploadTurns {
     this.#waiting = waiting;
     for (const [key, granted] of admitted) {
       const candidate = this.#candidates.get(key)!;
-      this.#candidates.set(key, { ...candidate, granted, joblessSince: this.#workedOutAt });
+      this.#candidates.set(key, { ...candidate, granted, joblessSince: this.#workedOutAt, lends: false });
       this.#turn += 1;
       this.#lastTurns.set(candidate.namespace, this.#turn);
       if (key !== asking) this.#deps.onTurn(key);
@@ -262,7 +306,8 @@ export class UploadTurns {
       let freed = false;
       const now = this.#deps.clock.monotonic();
       for (const [uid, candidate] of this.#ending) {
-        if (now < candidate.until && this.#deps.countPods(candidate) > 0) continue;
+        const isLeft = this.#deps.podsOf(candidate).some((pod) => candidate.pods.has(pod));
+        if (now < candidate.until && isLeft) continue;
         freed = this.#ending.delete(uid) || freed;
       }
       if (freed) this.#workOutSoon();

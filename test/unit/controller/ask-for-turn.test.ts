@@ -5,7 +5,7 @@ import type { TurnRequest } from '#operator/controller/queue/upload-turns.ts';
 import type { Observed } from '#operator/controller/types.ts';
 import { ACCEPTED, job, observed, pod, row, UID } from './observed.ts';
 
-function ask(change: Partial<Observed>, database: string | null = 'd') {
+function ask(change: Partial<Observed>, database: string | null = 'd', keptBy: string | null = null) {
   const calls: string[] = [];
   let request: TurnRequest | null = null;
   const turns = {
@@ -17,7 +17,7 @@ function ask(change: Partial<Observed>, database: string | null = 'd') {
     forgetOther: (_key: string, uid: string) => void calls.push(uid),
   };
   const seen = observed(change);
-  const turn = askForTurn(turns, { key: 'n/u', seen, database, likelyDatabase: 'named', priority: 7 });
+  const turn = askForTurn(turns, { key: 'n/u', seen, database, likelyDatabase: 'named', keptBy, priority: 7 });
   return { turn, calls, request: request as TurnRequest | null };
 }
 
@@ -58,6 +58,15 @@ it.each<[string, Partial<Observed>]>([
     'about to fail, since its Job has failed',
     { jobs: { plan: null, process: job({ verdict: 'failed', finished: true }) }, pods: [] },
   ],
+  [
+    'not allowed to have its service account, and without a Job',
+    {
+      refusedAccount: { reason: 'ServiceAccountNotAllowed', message: '' },
+      jobs: { plan: null, process: null },
+      pods: [],
+    },
+  ],
+  ['hindered by a Job of its name', { jobs: { plan: null, process: job({ owned: false }) }, pods: [] }],
 ])('an upload that is %s gives its turn back', (_what, change) => {
   expect(ask(change)).toMatchObject({ request: null, calls: [UID, 'release'], turn: { type: 'admitted' } });
 });
@@ -76,7 +85,7 @@ describe('an upload whose database is away', () => {
     expect(ask({ ...away, ...change }, null)).toMatchObject({ request: null, calls: [UID, 'release'] });
   });
 
-  it.each<[string, Partial<Observed>, Partial<TurnRequest>]>([
+  it.each<[string, Partial<Observed>, Partial<TurnRequest>, string?]>([
     ['keeps what its Job has', {}, { holds: 4, wanted: 4, lends: false, sessionsPerPod: 2 }],
     [
       'lends it while its pods have given up, and the Job makes the next ones after a wait',
@@ -84,15 +93,48 @@ describe('an upload whose database is away', () => {
       { holds: 4, lends: true },
     ],
     [
+      'keeps the one session that a pool has for it, where nobody knows yet which pod has it',
+      { jobs: { plan: null, process: null }, pods: [] },
+      { holds: 1, wanted: 1, lends: false, pool: 'pool-1' },
+      'pool-1',
+    ],
+    [
       'keeps the one session of its warm pod',
       { jobs: { plan: null, process: null }, warmPod: { pod: pod(), job: null } },
       { holds: 1, wanted: 1, lends: false, sessionsPerPod: null },
     ],
-  ])('%s', (_what, change, expected) => {
-    const { request, calls } = ask({ ...away, ...change }, null);
+  ])('%s', (_what, change, expected, keptBy = undefined) => {
+    const { request, calls } = ask({ ...away, ...change }, null, keptBy);
     expect(request).toMatchObject({ database: null, likelyDatabase: 'named', ...expected });
     expect(calls).toEqual([UID]);
   });
+});
+
+describe('an upload in a pool', () => {
+  const assigned = (state: 'Waiting' | 'Claimed') => {
+    const assignment = { pool: 'pool-1', state, pod: state === 'Claimed' ? 'warm' : null };
+    const planning = row({ status: 'Planning', execution: null, assignment });
+    return {
+      ledger: { state: 'row' as const, row: planning },
+      jobs: { plan: null, process: null },
+      pods: [],
+    } satisfies Partial<Observed>;
+  };
+  const warmPod = { pod: pod({ name: 'warm' }), job: null };
+
+  it.each<[string, Partial<Observed>, string | null, number]>([
+    ['that a pod has, is at work', { ...assigned('Claimed'), warmPod }, 'pool-1', 1],
+    ['that a pod may claim at any moment, is at work', assigned('Waiting'), 'pool-1', 1],
+    ['that has no pods any more, has to ask before some are started', assigned('Waiting'), null, 0],
+    ['whose pod has ended, has to ask', assigned('Claimed'), null, 0],
+  ])('%s', (_what, change, keptBy, holds) => {
+    expect(ask(change, 'd', keptBy).request).toMatchObject({ holds, wanted: 1, pool: 'pool-1' });
+  });
+});
+
+it('an upload whose service account is not allowed any more keeps what its Job has', () => {
+  const refusedAccount = { reason: 'ServiceAccountNotAllowed', message: '' } as const;
+  expect(ask({ refusedAccount }).request).toMatchObject({ holds: 4 });
 });
 
 it('an upload whose Jobs and pods are not known yet keeps what it has', () => {

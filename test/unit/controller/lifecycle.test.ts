@@ -303,6 +303,30 @@ describe('activeDeadlineSeconds', () => {
     });
   });
 
+  it('an upload that waits for its turn again because its Job was refused goes on saying why', () => {
+    const wait = { scope: 'cluster', limit: 'maxActiveUploads', max: 1, used: 1, ahead: 0 } as const;
+    const jobRefused = { reason: 'JobRefused', message: 'exceeded quota' } as const;
+    const seen = see('Processing', {}, { pods: [], jobRefused, turn: { type: 'waiting', wait } });
+    const decision = decide(seen);
+    expect(decision.view.kind).toBe('waitingForTurn');
+    const { message, conditions } = statusOf(seen, decision);
+    expect(message).toBe('exceeded quota');
+    expect(conditions).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ type: 'Degraded', status: 'True', reason: 'JobRefused' }),
+        expect.objectContaining({ type: 'Progressing', status: 'False', reason: 'LimitReached' }),
+      ]),
+    );
+    // A moment after it was refused again it does not even ask for a turn.
+    const rests = see('Processing', {}, { pods: [], jobRefused, turn: { type: 'resting', ms: 5_000 } });
+    expect(decide(rests)).toMatchObject({
+      actions: [],
+      view: { kind: 'processing' },
+      degraded: jobRefused,
+      requeueAfterMs: 5_000,
+    });
+  });
+
   it('without a deadline nothing is counted', () => {
     expect(decide(see('Processing', {}, counting(false, 0))).actions).toEqual([]);
   });

@@ -126,6 +126,7 @@ export function observed(change: Partial<Observed> = {}): Observed {
     disruptions: null,
     databaseBusy: null,
     waits: [],
+    jobRefused: null,
     recreated: 0,
     failedSince: null,
     recordsPerSecond: null,

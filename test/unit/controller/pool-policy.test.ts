@@ -74,7 +74,7 @@ it.each<[string, string | null, object, string[]]>([
   ['are those of the upload', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"5"}', { maxReplicaLagSeconds: 5 }, []],
   ['are others', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"9"}', { maxReplicaLagSeconds: 5 }, ['withdraw']],
   ['are gone from the upload', '{"BATCH_UPLOAD_MAX_REPLICA_LAG_SECONDS":"9"}', {}, ['withdraw']],
-  ['are not said by an earlier release, which has none', null, { maxReplicaLagSeconds: 5 }, ['withdraw']],
+  ['are not said by a Job of an earlier release, whose pool has the limits', null, { maxReplicaLagSeconds: 5 }, []],
   ['are not said, and the upload has none', null, {}, []],
 ])('the limits of the pod that has an upload %s', (_what, protect, limits, expected) => {
   const limited = upload([{ type: 'Accepted', status: 'True' }]);
@@ -166,6 +166,59 @@ it('a pool whose pod waits by spec.target.protect is in order, however long that
   await clock.advance(61_000);
   keep('n/claimed', { pod: 'warm' });
   expect(hasTroubleNow()).toBe(true);
+});
+
+describe('the pool that keeps an upload', () => {
+  const id = 'pool-0123456789abcdef';
+  const name = `batch-upload-${id}-abc`;
+  const labels = { 'batchupload.dev/uid': id, 'job-name': name };
+  const made = { metadata: { name, namespace: 'n', uid: 'j', labels } };
+  const running = { metadata: { name: 'warm', namespace: 'n', labels }, status: { phase: 'Running' } };
+
+  function start() {
+    const pods = [running];
+    const jobs = [made];
+    const reflector = (all: { metadata: { name: string } }[]) => ({
+      get: (key: string) => all.find((each) => `n/${each.metadata.name}` === key),
+    });
+    const warmPods = new WarmPods({
+      caches: {
+        jobsOf: () => jobs,
+        podsOf: () => pods,
+        namespaces: new Map([['n', { jobs: reflector(jobs), pods: reflector(pods) }]]),
+      },
+      ...{ clock: new FakeClock(), log: createRecordingLog(), max: 4, graceMs: 60_000, onEnd: () => undefined },
+    } as unknown as WarmPodsDeps);
+    const end = () => {
+      pods.length = 0;
+      jobs.length = 0;
+    };
+    return { warmPods, end };
+  }
+
+  it.each([['warm'], [null]])('is known while the pod lives that has the upload (%s), or could get it', (pod) => {
+    const { warmPods, end } = start();
+    expect(warmPods.keptBy('n/u')).toBeNull();
+    warmPods.keep('n/u', { pool: id, namespace: 'n', pod, place: null });
+    expect(warmPods.keptBy('n/u')).toBe(id);
+    end();
+    expect(warmPods.keptBy('n/u')).toBeNull();
+  });
+
+  it('is none where another pod lives than the one that has the upload', () => {
+    const { warmPods } = start();
+    warmPods.keep('n/u', { pool: id, namespace: 'n', pod: 'other', place: null });
+    expect(warmPods.keptBy('n/u')).toBeNull();
+  });
+
+  it('is found by a new leader from the pod in the status, which then does not count as idle', () => {
+    const { warmPods } = start();
+    warmPods.recountUpload('n/v', 'n', 'gone');
+    expect(warmPods.keptBy('n/v')).toBeNull();
+    warmPods.recountUpload('n/u', 'n', 'warm');
+    expect(warmPods.keptBy('n/u')).toBe(id);
+    expect(warmPods.countIdle('d', null)).toBe(0);
+  });
 });
 
 it.each([

@@ -27,6 +27,7 @@ function candidates(text: string, change: Partial<Candidate> = {}): Candidate[] 
       granted,
       sessionsPerPod: null,
       lends: false,
+      refusedMs: null,
       pool: null,
       priority: 0,
       createdAt: i,
@@ -125,6 +126,23 @@ describe('the order of turns', () => {
   it('an upload that gets no pod lends its turn', () => {
     const all = [...candidates('a1*', { lends: true }), ...candidates('b1 b2')];
     expect(admitted(all, { cluster: { maxActiveUploads: 1 } })).toBe('b1');
+  });
+
+  describe('an upload whose Job was refused', () => {
+    const one = { cluster: { maxActiveUploads: 1 } };
+    const refused = (refusedMs: number, change: Partial<Candidate> = {}) => candidates('a0', { refusedMs, ...change });
+
+    it('comes after all others, whatever its priority, and after ten minutes in its own place', () => {
+      const others = () => candidates('a1 b1');
+      expect(admitted([...refused(599_000, { priority: 10 }), ...others()], one)).toBe('a1');
+      expect(admitted(refused(1_000), one)).toBe('a0');
+      expect(admitted([...refused(600_000), ...others()], one)).toBe('a0');
+    });
+
+    it('stops nobody while there is no room for it', () => {
+      const all = [...candidates('c1*'), ...refused(600_000, { wanted: 16, priority: 10 }), ...candidates('b1')];
+      expect(admitted(all, { cluster: { maxParallelism: 16 } })).toBe('b1');
+    });
   });
 
   it('an upload whose database is not known yet counts in every database', () => {

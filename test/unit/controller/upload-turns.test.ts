@@ -1,5 +1,5 @@
 /** The account of the uploads that work and of those that wait. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Limits } from '#operator/config/upload-limits.ts';
 import { askForTurn } from '#operator/controller/queue/ask-for-turn.ts';
 import { type Turn, type TurnRequest, UploadTurns } from '#operator/controller/queue/upload-turns.ts';
@@ -11,7 +11,8 @@ const ONE: Limits = { cluster: { maxActiveUploads: 1 }, namespace: {}, database:
 
 function start(limits = ONE) {
   const clock = new FakeClock();
-  const pods = new Map<string, number>();
+  const pods = new Map<string, string[]>();
+  const pooled = new Set<string>();
   const told: string[] = [];
   const turns = new UploadTurns({
     limits,
@@ -19,12 +20,14 @@ function start(limits = ONE) {
     countPools: () => 1,
     countIdlePods: () => 0,
     graceMs: 60_000,
-    countPods: ({ uid }) => pods.get(uid) ?? 0,
+    podsOf: ({ uid }) => pods.get(uid) ?? [],
+    isInPool: (key) => pooled.has(key),
     onTurn: (key) => void told.push(key),
   });
   const request = (key: string, change: Partial<TurnRequest> = {}): TurnRequest => ({
     key,
     uid: `uid of ${key}`,
+    generation: 1,
     namespace: key[0]!,
     database: 'd',
     likelyDatabase: null,
@@ -38,7 +41,7 @@ function start(limits = ONE) {
     ...change,
   });
   const ask = (key: string, change?: Partial<TurnRequest>) => turns.ask(request(key, change));
-  return { clock, pods, told, turns, ask, request };
+  return { clock, pods, pooled, told, turns, ask, request };
 }
 
 const admitted = (sessions: number): Turn => ({ type: 'admitted', sessions });
@@ -83,7 +86,7 @@ it('the pods of an upload that has ended count until the last one is gone, also 
   ask('a2');
   await clock.advance(100);
   told.length = 0;
-  pods.set('uid of a1', 1);
+  pods.set('uid of a1', ['pod']);
   turns.release('a1');
   await clock.advance(5000);
   expect(told).toEqual([]);
@@ -139,7 +142,7 @@ it('an upload that the new leader never sees holds the others up for ten seconds
 it('a new upload of the same name has no part of the old one, whose pods still count', async () => {
   const { ask, clock, pods } = start();
   ask('a1');
-  pods.set('uid of a1', 1);
+  pods.set('uid of a1', ['pod']);
   await clock.advance(100);
   ask('a1', { uid: 'another' });
   await clock.advance(100);
@@ -155,7 +158,7 @@ it('a pod that never ends counts for ten minutes', async () => {
   ask('a2');
   await clock.advance(100);
   told.length = 0;
-  pods.set('uid of a1', 1);
+  pods.set('uid of a1', ['pod']);
   turns.release('a1');
   await clock.advance(590_000);
   expect(told).toEqual([]);
@@ -180,10 +183,10 @@ it('an upload that gets no pod lets the next one work, and works when it has one
   ask('b1');
   await clock.advance(100);
   told.length = 0;
-  expect(ask('a1', { lends: true })).toEqual(admitted(4));
+  expect(ask('a1', { holds: 4, lends: true })).toEqual(admitted(4));
   await clock.advance(100);
   expect(told).toEqual(['b1']);
-  expect(ask('a1', { lends: false })).toEqual(admitted(4));
+  expect(ask('a1', { holds: 4, lends: false })).toEqual(admitted(4));
 });
 
 it('fewer sessions make room when the pods that had more have ended, and more wait for room', async () => {
@@ -214,7 +217,7 @@ it('uploads whose database is away neither keep a place nor take one', async () 
       pods: [],
       ...change,
     });
-    return askForTurn(turns, { key, seen, database: 'd', likelyDatabase: 'd', priority: 0 });
+    return askForTurn(turns, { key, seen, database: 'd', likelyDatabase: 'd', keptBy: null, priority: 0 });
   };
   const works = ['b1', 'b2', 'b3'];
   for (const key of works) ask(key, { holds: 4 });
@@ -254,7 +257,7 @@ it('what a new leader has counted and never sees stays only where it has pods', 
   const { ask, clock, turns, request, pods } = start({ ...ONE, cluster: {}, database: { maxParallelism: 32 } });
   turns.recount(request('a1', { database: null, holds: 32 }));
   turns.recount(request('a2', { database: null, holds: 28 }));
-  pods.set('uid of a2', 7);
+  pods.set('uid of a2', ['pod']);
   ask('b1', { database: 'e', createdAt: 1 });
   ask('c1', { database: 'e', createdAt: 2 });
   await clock.advance(11_000);
@@ -262,7 +265,46 @@ it('what a new leader has counted and never sees stays only where it has pods', 
   expect(ask('c1', { database: 'e', createdAt: 2 })).toMatchObject({ type: 'waiting', wait: { used: 32 } });
 });
 
-it('an upload whose Job cannot be made lends its turn after the grace, and counts again when it has one', async () => {
+it('what a new leader has counted and never sees stays where a warm pod has it', async () => {
+  const { ask, clock, turns, request, pooled } = start();
+  turns.recount(request('a1', { database: null, holds: 1 }));
+  pooled.add('a1');
+  ask('b1', { database: 'e' });
+  await clock.advance(11_000);
+  expect(ask('b1', { database: 'e' })).toMatchObject({ type: 'waiting', wait: { used: 1 } });
+});
+
+it('an upload that cannot be looked at lends nothing while a warm pod has it', async () => {
+  const { ask, clock, turns, pooled } = start();
+  ask('a1', { holds: 1 });
+  pooled.add('a1');
+  ask('b1');
+  for (let ms = 0; ms <= 90_000; ms += 10_000) {
+    turns.noticeFailure('a1');
+    await clock.advance(10_000);
+  }
+  expect(ask('b1')).toMatchObject({ type: 'waiting', wait: { used: 1 } });
+});
+
+it('the pods of the next attempt do not keep the place of the one that has ended', async () => {
+  const { ask, clock, turns, pods } = start({ ...ONE, cluster: { maxActiveUploads: 2 } });
+  ask('a1');
+  pods.set('uid of a1', ['a1-plan-1-0-abcde']);
+  await clock.advance(100);
+  turns.release('a1');
+  ask('a1');
+  await clock.advance(100);
+  pods.set('uid of a1', ['a1-plan-1-0-abcde', 'a1-plan-1-0-fghij']);
+  expect(ask('a1', { holds: 4 })).toEqual(admitted(4));
+  ask('b1');
+  await clock.advance(1_000);
+  expect(ask('b1')).toMatchObject({ type: 'waiting', wait: { used: 2 } });
+  pods.set('uid of a1', ['a1-plan-1-0-fghij']);
+  await clock.advance(60_000);
+  expect(ask('b1')).toEqual(admitted(4));
+});
+
+it('an upload whose Job cannot be made gives its turn back after the grace, and has to wait for room before the next try', async () => {
   const { ask, clock, told } = start();
   ask('a1');
   await clock.advance(100);
@@ -271,7 +313,7 @@ it('an upload whose Job cannot be made lends its turn after the grace, and count
   await clock.advance(600_000);
   told.length = 0;
   // The time for which an upload has waited for its turn is no part of the grace.
-  expect(ask('a1')).toEqual(admitted(4));
+  expect(ask('a1')).toMatchObject({ type: 'waiting', wait: { used: 1 } });
   await clock.advance(100);
   expect(told).toEqual(['b1']);
   await clock.advance(59_000);
@@ -279,20 +321,123 @@ it('an upload whose Job cannot be made lends its turn after the grace, and count
   await clock.advance(100);
   expect(told).toEqual(['b1']);
   await clock.advance(1_000);
-  expect(ask('b1')).toEqual(admitted(4));
+  expect(ask('b1')).toMatchObject({ type: 'waiting', wait: { used: 1 } });
   await clock.advance(100);
   expect(told).toEqual(['b1', 'c1']);
+  // Its Job came after all, and counts.
   expect(ask('b1', { holds: 4 })).toEqual(admitted(4));
-  ask('d1');
+  await clock.advance(60_000);
+  for (const key of ['a1', 'c1']) ask(key);
   await clock.advance(100);
-  expect(ask('d1')).toMatchObject({ type: 'waiting', wait: { used: 2 } });
+  for (const key of ['a1', 'c1']) expect(ask(key)).toMatchObject({ type: 'waiting', wait: { used: 1 } });
+});
+
+describe('uploads whose Jobs are refused', () => {
+  const TWO: Limits = { ...ONE, cluster: { maxActiveUploads: 2 } };
+
+  /** Forty uploads, with which the operator does what it does: it asks, and makes a Job where it may. */
+  function startRefused(limits = TWO) {
+    const bench = start(limits);
+    const { ask, turns, clock } = bench;
+    const keys = Array.from({ length: 40 }, (_, i) => `a${i}`);
+    const made = new Set<string>();
+    const state = { isRefused: true, tries: 0 };
+    const reconcile = (key: string) => {
+      const turn = ask(key, { holds: made.has(key) ? 4 : 0 });
+      if (turn.type !== 'admitted' || made.has(key)) return;
+      state.tries += 1;
+      if (state.isRefused) turns.noticeFailure(key);
+      else made.add(key);
+    };
+    /** Every upload is looked at about once a minute, and when it has its turn. */
+    async function run(minutes: number) {
+      for (let step = 0; step < minutes * 600; step += 1) {
+        if (step % 15 === 0) reconcile(keys[(step / 15) % 40]!);
+        for (const key of bench.told.splice(0)) if (key.startsWith('a')) reconcile(key);
+        await clock.advance(100);
+      }
+    }
+    return { ...bench, state, made, run };
+  }
+
+  it('work only as many at a time as the limit says when the cause is mended', async () => {
+    const { run, made, state } = startRefused();
+    await run(25);
+    state.isRefused = false;
+    await run(5);
+    expect(made.size).toBe(2);
+  });
+
+  it('try again about once a minute where there is room, and hold up nobody', async () => {
+    const { run, state, ask, clock } = startRefused();
+    // Each pair has its turn for the grace once.
+    await run(25);
+    state.tries = 0;
+    await run(10);
+    expect(state.tries).toBeGreaterThan(150);
+    expect(state.tries).toBeLessThanOrEqual(400);
+    ask('b1');
+    ask('b2');
+    await clock.advance(1_000);
+    for (const key of ['b1', 'b2']) expect(ask(key, { holds: 4 })).toEqual(admitted(4));
+  });
+
+  it('rest for the grace, however often they are looked at, until their spec is another one', async () => {
+    const { ask, clock, turns } = start();
+    const times: number[] = [];
+    const startedAt = clock.monotonic();
+    for (let ms = 0; ms < 600_000; ms += 250) {
+      const turn = ask('a1');
+      if (turn.type === 'admitted') times.push(clock.monotonic() - startedAt);
+      if (turn.type === 'admitted') turns.noticeFailure('a1');
+      await clock.advance(250);
+    }
+    expect(times.filter((ms) => ms > 61_000).length).toBeLessThan(10);
+    expect(ask('a1')).toMatchObject({ type: 'resting' });
+    expect(ask('a1', { generation: 2 })).toEqual(admitted(4));
+  });
+
+  it('come after all others, but are tried now and then', async () => {
+    const { run, ask, turns, state } = startRefused();
+    await run(25);
+    for (const key of ['b1', 'b2']) ask(key, { holds: 4 });
+    await run(2);
+    for (const key of ['b3', 'b4', 'b5']) ask(key);
+    await run(1);
+    state.tries = 0;
+    turns.release('b1');
+    turns.release('b2');
+    await run(0.1);
+    expect(state.tries).toBe(0);
+    for (const key of ['b3', 'b4']) expect(ask(key, { holds: 4 })).toEqual(admitted(4));
+    await run(10);
+    expect(state.tries).toBe(0);
+    turns.release('b3');
+    await run(0.5);
+    // They were refused ten minutes ago, and each of them has its turn before b5, for the moment of one try.
+    expect(state.tries).toBe(40);
+    expect(ask('b5')).toEqual(admitted(4));
+  });
+});
+
+it('an upload that lends and whose Job is then made again waits for room like any other', async () => {
+  const { ask, clock } = start();
+  ask('a1', { holds: 4 });
+  await clock.advance(100);
+  ask('a1', { holds: 4, lends: true });
+  ask('b1');
+  await clock.advance(100);
+  expect(ask('b1', { holds: 4 })).toEqual(admitted(4));
+  ask('a1');
+  await clock.advance(100);
+  expect(ask('a1')).toMatchObject({ type: 'waiting', wait: { used: 1 } });
 });
 
 it('an upload that cannot be looked at lends its turn after the grace, unless it has pods', async () => {
   const { ask, clock, told, turns, pods } = start({ ...ONE, cluster: { maxActiveUploads: 2 } });
   ask('a1', { holds: 4 });
   ask('a2', { holds: 4 });
-  pods.set('uid of a2', 1);
+  pods.set('uid of a2', ['pod']);
   ask('b1');
   ask('c1');
   await clock.advance(100);

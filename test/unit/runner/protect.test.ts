@@ -9,6 +9,7 @@ import { createBrake } from '#runner/protect/brake.ts';
 import type { Measurement, Replica } from '#runner/protect/measure-server.ts';
 import { createProtectPolicy, MEASURE_MS, type ProtectPolicy } from '#runner/protect/protect-policy.ts';
 import { ReplicaLags } from '#runner/protect/replica-lags.ts';
+import { WalBudget } from '#runner/protect/wal-budget.ts';
 import { FakeClock, settle } from '#support/process/fake-clock.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
 
@@ -180,6 +181,20 @@ describe('simulated: the WAL of a server', () => {
   it('pods that are slower than the limit do not wait', () => {
     const { own } = simulate({ policies: policies(2), seconds: 60, bytesPerSecond: 4 * MB });
     expect(own.map((bytes) => Math.round(bytes / MB))).toEqual([160, 160]);
+  });
+
+  it('a pod that had nothing to load has waited for nothing', () => {
+    const budget = new WalBudget(10 * MB);
+    expect(budget.measured({ atMs: 0, writtenBytes: 0 })).toBe(0);
+    expect(budget.measured({ atMs: 500, writtenBytes: 35 * MB })).toBeGreaterThan(0);
+    // Others write at the limit while no upload is there.
+    expect(budget.measured({ atMs: 60_500, writtenBytes: 635 * MB })).toBeGreaterThan(0);
+  });
+
+  it('a pod that has loaded one long group has not waited', () => {
+    const budget = new WalBudget(10 * MB);
+    expect(budget.measured({ atMs: 0, writtenBytes: 0 })).toBe(0);
+    expect(budget.measured({ atMs: 60_000, writtenBytes: 610 * MB })).toBeGreaterThan(0);
   });
 
   it('others count, and what they have used up is forgotten after a minute', () => {
