@@ -142,6 +142,15 @@ describe('what waits while the source does nothing', () => {
     // The source goes on, and has not looked yet.
     const next = build(createSourceState(serial), status);
     expect(conditionsOf(() => next)).toMatchObject({ Waiting: 'Unknown Starting' });
+
+    // The first look fails.
+    const { state, recorder } = setUp();
+    recorder.problem('feed', { reason: 'DatabaseUnreachable', message: 'Look at the database.' });
+    const failing = build(state, next);
+    expect(conditionsOf(() => failing)).toMatchObject({ Waiting: 'Unknown DatabaseUnreachable' });
+    const { message } = failing.conditions!.find(({ type }) => type === 'Waiting')!;
+    expect(message).toContain('has not looked at its waiting files yet. Look at the database.');
+    expect(message).not.toContain('just');
   });
 
   it('is not said of a source without an order and a limit', () => {
