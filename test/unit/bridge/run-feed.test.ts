@@ -1,9 +1,9 @@
-/** A feed believes the ledger before a status: what the feed does with an upload whose end the ledger has lost. */
+/** What a feed does where the ledger has lost something: the end of an upload, or files that wait. */
 import { expect, it } from 'vitest';
 import { compileRules } from '#operator/bridge/admission/object-rules.ts';
 import { createFeed, type FeedDeps } from '#operator/bridge/feed/run-feed.ts';
 import type { SourceUpload, UploadState } from '#operator/bridge/feed/source-uploads.ts';
-import type { WaitingFiles, WaitingLine } from '#operator/bridge/feed/waiting-line.ts';
+import { type WaitingFiles, type WaitingLine, watchFreed } from '#operator/bridge/feed/waiting-line.ts';
 import { feedRules } from '#operator/bridge/model/feed-rules.ts';
 import { createRecorder, createSourceState } from '#operator/bridge/status/source-state.ts';
 import { testSource } from '#support/bridge/upload-source.ts';
@@ -22,7 +22,7 @@ function setUp(state: UploadState, limits: object) {
     ...{ name: 'first', uid: 'u', resourceVersion: '1', key: 'a', state, reason: 'CopyGone' },
     ...{ retryGeneration: 0, endedAt: 0 },
   };
-  const line: WaitingLine = { turns: [], open: [], lastTurn: null, waiting: 1, since: null };
+  const line: WaitingLine = { turns: [], open: [], lastTurn: null, waiting: 1, since: null, latest: null };
   const calls: string[] = [];
   const files: Partial<WaitingFiles> = {
     waiting: async () => [],
@@ -83,4 +83,26 @@ it.each<[UploadState, object]>([
   expect([...new Set(calls)]).toEqual(isHeld ? ['end first'] : ['end first', 'take', 'delete first']);
   stop.abort();
   await done;
+});
+
+it('files that waited may be free after a drop, and where the last of them is missing', async () => {
+  let latest: number | null = null;
+  let freed = 0;
+  const line = { turns: [], open: [], lastTurn: null, waiting: 1, since: null };
+  const files: Partial<WaitingFiles> = {
+    read: async () => ({ ...line, latest: latest === null ? null : new Date(latest) }),
+    drop: async () => undefined,
+  };
+  const { read, drop } = watchFreed(files as WaitingFiles, () => (freed += 1));
+  const readAt = async (at: number | null) => {
+    latest = at;
+    await read();
+    return freed;
+  };
+  for (const at of [null, 10, 20, 20]) expect(await readAt(at)).toBe(0);
+  expect(await readAt(10)).toBe(1);
+  expect(await readAt(30)).toBe(1);
+  expect(await readAt(null)).toBe(2);
+  await drop({ name: 'n', from: 'Waiting', reason: 'Replaced', message: 'm' });
+  expect(freed).toBe(3);
 });
