@@ -116,7 +116,8 @@ export const SOURCE_REASONS = {
   AsExpected: REASONS.AsExpected,
 
   // Waiting = True: files wait for their turn. Only UploadSources with concurrencyPolicy Serial or maxActiveUploads have
-  // this condition. It is Unknown, with the reason of Ready, while the UploadSource does nothing or has only just started.
+  // this condition. It is Unknown, with the reason of Ready, while the UploadSource does nothing or has only just started,
+  // and with the reason of Degraded if the first look at the waiting files fails then.
   /** The BatchUploads that have not ended are as many as are allowed. */
   UploadsActive: 'UploadsActive',
   /** A file that is older than the waiting ones is not ready yet, and comes first. */

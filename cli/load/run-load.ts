@@ -39,7 +39,7 @@ import {
 } from './loading.ts';
 import { prepareDatabase } from './prepare-database.ts';
 import { LOST, processLoad } from './process-load.ts';
-import { resumeUpload, takeOverHolder } from './resume-load.ts';
+import { renewLostCopy, resumeUpload, takeOverHolder } from './resume-load.ts';
 import type { LoadSource } from './source.ts';
 import { writeErrors } from './write-errors.ts';
 
@@ -80,9 +80,9 @@ interface NextLoad {
 async function loadOrFail(loading: Loading, lock: FileLock): Promise<NextLoad | null> {
   const { id, log } = loading;
   try {
-    const taken = await loadUpload(loading, lock);
+    const next = await loadUpload(loading, lock);
     await removeCopies(loading);
-    return taken === null ? null : { id: taken, note: TAKEN };
+    return next;
   } catch (thrown) {
     const { signal } = loading.stop;
     // A wait that is aborted throws an error of its own, and the signal's reason says why the load was stopped.
@@ -103,6 +103,8 @@ async function loadOrFail(loading: Loading, lock: FileLock): Promise<NextLoad | 
 }
 
 const TAKEN = 'An interrupted load has the same content. This call goes on with that load.';
+const COPY_GONE =
+  'The plain copy that the interrupted load made is not in the spool folder any more, and is made again.';
 const WENT_BACK =
   'The database has lost what was committed last, as where a standby that lagged was promoted: it lost the rows together with the notes about them. The load goes on from there.';
 
@@ -115,8 +117,8 @@ async function hasEnded(loading: Loading): Promise<boolean> {
   return status !== 'Planning' && status !== 'Queued' && status !== 'Processing';
 }
 
-/** @returns the id of an interrupted load of the same content, which goes on instead of this one; else null. */
-async function loadUpload(loading: Loading, lock: FileLock): Promise<string | null> {
+/** @returns an interrupted load of the same content that goes on instead of this one, or another attempt of this one; else null. */
+async function loadUpload(loading: Loading, lock: FileLock): Promise<NextLoad | null> {
   const { id, progress, source } = loading;
   const control = createLoadSession(loading, 'control');
   let upload = await control.run((client) => read(client, id));
@@ -126,12 +128,14 @@ async function loadUpload(loading: Loading, lock: FileLock): Promise<string | nu
     progress.planning(() => source.bytesRead());
     const deps = createDeps(loading, [control], upload.attempt);
     const { plan } = upload;
-    object = await planUpload(deps, plan ? await resumeUpload(deps, { ...upload, plan }, source) : upload);
+    // A load that this call has taken over was begun under another path.
+    const here = { ...upload, request: { ...upload.request, s3: source.location } };
+    object = await planUpload(deps, plan ? await resumeUpload(deps, { ...here, plan }, source) : here);
     upload = await control.run((client) => read(client, id));
   }
   if (upload.status === 'Queued') {
     const taken = await waitForHolder(loading, control, lock);
-    if (taken !== null) return taken;
+    if (taken !== null) return { id: taken, note: TAKEN };
     upload = await control.run((client) => read(client, id));
   }
   if (upload.status !== 'Processing') return null;
@@ -139,6 +143,7 @@ async function loadUpload(loading: Loading, lock: FileLock): Promise<string | nu
   // The bytes that this call has planned are pinned by the open file, so that they need no second look.
   const deps = createDeps(loading, [control], upload.attempt);
   const planned = isPlannedHere ? upload : await resumeUpload(deps, upload, source);
+  if (!isPlannedHere && (await renewLostCopy(deps, planned, source))) return { id, note: COPY_GONE };
   await processLoad(loading, control, { upload: planned, object });
   return null;
 }

@@ -172,6 +172,8 @@ export interface WaitingLine {
   waiting: number;
   /** Wall clock of the database at which the file that waits for the longest time began to wait. */
   since: Date | null;
+  /** Wall clock of the database at which the last of the waiting files began to wait. */
+  latest: Date | null;
 }
 
 export async function readWaitingLine(
@@ -202,8 +204,9 @@ export async function readWaitingLine(
        WHERE u.cluster_id = $1 AND u.namespace = $2 AND u.status IN ('Planning', 'Queued', 'Processing'))`,
     [clusterId, namespace, source],
   );
-  const counted = await client.query<{ waiting: number; since: Date | null }>(
-    `SELECT count(*)::float8 AS waiting, min(changed_at) AS since FROM batch_upload.batch_upload_waiting_files
+  const counted = await client.query<Pick<WaitingLine, 'waiting' | 'since' | 'latest'>>(
+    `SELECT count(*)::float8 AS waiting, min(changed_at) AS since, max(changed_at) AS latest
+     FROM batch_upload.batch_upload_waiting_files
      WHERE cluster_id = $1 AND namespace = $2 AND source = $3 AND state = 'Waiting'`,
     [clusterId, namespace, source],
   );

@@ -11,9 +11,9 @@
  * | is refused by {@link refuseRetry}     | Failed                                                        |
  */
 import type { ClientBase } from 'pg';
-import type { LedgerStatus } from '#ledger/types.ts';
+import type { LedgerStatus, UploadProgress } from '#ledger/types.ts';
 import { beginUpload, claimContent } from './claim-content.ts';
-import { transition } from './finish-upload.ts';
+import { closeUpload, transition } from './finish-upload.ts';
 import { readProgress } from './read-progress.ts';
 import { planFor, refuseRetry } from './refuse-retry.ts';
 
@@ -28,24 +28,50 @@ export function retryUpload(
   return transition(client, id, ['Failed'], async () => {
     const row = (await readProgress(client, [id])).get(id)!;
     if (generation <= row.retryGeneration || refuseRetry(row) !== null) return;
-    const plan = planFor(row);
-    if (plan === 'make' && row.plannedAt !== null) await dropPlan(client, id);
-    await client.query(
-      `WITH retried AS (
-         UPDATE batch_upload.batch_uploads
-         SET status = 'Planning', attempt = attempt + 1, retry_generation = $2, same_as = NULL,
-             failure_reason = NULL, failure_message = NULL, completed_at = NULL, processed_records = NULL,
-             succeeded_records = NULL, failed_records = NULL, duplicate_records = NULL, updated_records = NULL
-         WHERE id = $1 RETURNING attempt)
-       INSERT INTO batch_upload.batch_upload_audit_logs (batch_upload_id, event_type, metadata)
-       SELECT $1, 'upload_retried', jsonb_build_object('attempt', attempt, 'retry_generation', $2::integer,
-         'plan', $3::text) FROM retried`,
-      [id, generation, plan],
-    );
-    if (plan === 'keep') await beginUpload(client, id);
-    // Another upload of the same content would not see the part that is loaded, and has to wait while the copy is made.
-    if (plan === 'renewCopy') await claimContent(client, id);
+    await openAttempt(client, id, { row, generation });
   });
+}
+
+/**
+ * Opens another attempt of an upload that loads from a copy which is gone. The upload fails and is tried again in one
+ * transaction, so that no other upload of the same content begins in between, and no sweep removes what the upload keeps.
+ * @returns why the copy cannot be made again, for people: the upload has failed then; else null.
+ */
+export async function retryWithoutCopy(client: ClientBase, id: string): Promise<string | null> {
+  let refusal: string | null = null;
+  await transition(client, id, ['Processing'], async () => {
+    const row = (await readProgress(client, [id])).get(id)!;
+    refusal = refuseRetry({ ...row, keepsKeys: false });
+    const cannot = refusal === null ? '' : ` It cannot be made again: ${refusal}.`;
+    const message = `The copy in plain CSV from which the file is loaded is gone.${cannot}`;
+    await closeUpload(client, id, 'Failed', { reason: 'CopyGone', message });
+    if (refusal === null) await openAttempt(client, id, { row, generation: row.retryGeneration + 1 });
+  });
+  return refusal;
+}
+
+async function openAttempt(
+  client: ClientBase,
+  id: string,
+  { row, generation }: { row: UploadProgress; generation: number },
+): Promise<void> {
+  const plan = planFor(row);
+  if (plan === 'make' && row.plannedAt !== null) await dropPlan(client, id);
+  await client.query(
+    `WITH retried AS (
+       UPDATE batch_upload.batch_uploads
+       SET status = 'Planning', attempt = attempt + 1, retry_generation = $2, same_as = NULL,
+           failure_reason = NULL, failure_message = NULL, completed_at = NULL, processed_records = NULL,
+           succeeded_records = NULL, failed_records = NULL, duplicate_records = NULL, updated_records = NULL
+       WHERE id = $1 RETURNING attempt)
+     INSERT INTO batch_upload.batch_upload_audit_logs (batch_upload_id, event_type, metadata)
+     SELECT $1, 'upload_retried', jsonb_build_object('attempt', attempt, 'retry_generation', $2::integer,
+       'plan', $3::text) FROM retried`,
+    [id, generation, plan],
+  );
+  if (plan === 'keep') await beginUpload(client, id);
+  // Another upload of the same content would not see the part that is loaded, and has to wait while the copy is made.
+  if (plan === 'renewCopy') await claimContent(client, id);
 }
 
 /** Makes the upload one that was never planned. No chunk of the plan may be done. The place of its copies stays known. */

@@ -74,6 +74,7 @@ export function createBridge(deps: BridgeDeps): Bridge {
           secrets,
           storage,
           clusterId,
+          freed: new Map(),
         });
         log.info({ clusterId, sources: sources.size }, 'bridge started');
         const writing = new AbortController();

@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 import type { LoadResult } from '#cli/load/load-result.ts';
 import { failUpload } from '#ledger/uploads/finish-upload.ts';
 import { retryUpload } from '#ledger/uploads/retry-upload.ts';
-import { killWhileHeld } from '#support/cli/load-ledger.ts';
+import { killWhileHeld, waitForLoad, whileHeld } from '#support/cli/load-ledger.ts';
 import { startCommand } from '#support/cli/load-processes.ts';
 import { createDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
@@ -200,6 +200,81 @@ describe.each(['readings.csv', 'readings.csv.gz'])('%s that failed with a part i
     } finally {
       await writeFile(join(folder, path), before);
     }
+  });
+});
+
+describe('killed, with a spool folder that is gone as with its container', () => {
+  const path = 'readings.csv.gz';
+  // The schema of keys stores the first record of each of the 14 pairs.
+  const COUNTS = {
+    'readings.yaml': { processed: RECORDS, succeeded: RECORDS, failed: 0, duplicate: 0 },
+    'keyed.yaml': { processed: RECORDS, succeeded: 14, failed: 0, duplicate: RECORDS - 14 },
+  };
+  const loads = async () => query<{ id: string; status: string }>('SELECT id, status FROM batch_upload.batch_uploads');
+  beforeAll(async () => {
+    const { spec, ...head } = parse(await readFile(join(folder, 'readings.yaml'), 'utf8'));
+    await writeFile(
+      join(folder, 'keyed.yaml'),
+      JSON.stringify({ ...head, spec: { ...spec, primaryKey: ['site', 'value'] } }),
+    );
+  });
+
+  describe.each(Object.entries(COUNTS))('by %s', (schema, records) => {
+    const begin = () => start(path, MORE, schema);
+    const goOn = async () => {
+      await rm(join(folder, 'spool'), { recursive: true, force: true });
+      const { id } = (await loads())[0]!;
+      const { code, stdout, stderr } = await start(path, MORE, schema).done;
+      expect({ code, said: stderr }).toEqual({ code: 0, said: expect.stringContaining('is made again') });
+      expect(JSON.parse(stdout)).toMatchObject({ status: 'Complete', uploadId: id, alreadyLoaded: false, records });
+      expect(await stored()).toBe(records.succeeded);
+      expect(await loads()).toEqual([{ id, status: 'Complete' }]);
+      expect(await readdir(join(folder, 'spool'), { recursive: true })).not.toContainEqual(expect.stringContaining(id));
+    };
+
+    it('after some chunks, goes on from a new copy', { timeout: 120_000 }, async () => {
+      await killWhileHeld({ url, start: begin, commits: 8 });
+      await goOn();
+    });
+
+    it('before the first chunk, is planned again', { timeout: 120_000 }, async () => {
+      const planned = "SELECT count(*) = 1 AS yes FROM batch_upload.batch_uploads WHERE status = 'Processing'";
+      await whileHeld({ url, start: begin, commits: 0 }, async (running) => {
+        expect(await waitForLoad(url, planned, running)).toBe(true);
+        running.process.kill('SIGKILL');
+        await running.done;
+      });
+      await goOn();
+    });
+
+    it('and with other content, is refused once', { timeout: 120_000 }, async () => {
+      await killWhileHeld({ url, start: begin, commits: 8 });
+      const before = await readFile(join(folder, path));
+      await writeFile(join(folder, path), gzipSync(csv('north,1.5\n')));
+      try {
+        await rm(join(folder, 'spool'), { recursive: true, force: true });
+        const { code, stderr } = await start(path, MORE, schema).done;
+        expect({ code, stderr }).toMatchObject({
+          code: 2,
+          stderr: expect.stringContaining('is not the file whose load'),
+        });
+      } finally {
+        await writeFile(join(folder, path), before);
+      }
+    });
+  });
+
+  it('and with a copy of an earlier release, says what to do before another load', { timeout: 120_000 }, async () => {
+    await killWhileHeld({ url, start: () => start(path, MORE), commits: 8 });
+    await rm(join(folder, 'spool'), { recursive: true, force: true });
+    await query('UPDATE batch_upload.batch_uploads SET work_digest = NULL');
+    const part = await stored();
+    const { code, stderr } = await start(path, MORE).done;
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/cannot be made again: .*earlier release.*remove the records of the upload [0-9a-f-]{36}/);
+    const next = await load(path, MORE);
+    expect(next.result.message).toMatch(/failed after it had appended .*DELETE FROM "readings".*--reload/);
+    expect(await stored()).toBe(part);
   });
 });
 

@@ -7,7 +7,7 @@
 import { backoffMs } from '#common/backoff.ts';
 import { type Clock, sleep } from '#common/clock.ts';
 import { createSemaphore } from '#common/semaphore.ts';
-import { BATCH_UPLOADS, type BatchUpload, type UploadSource } from '#kube/custom-resources.ts';
+import { BATCH_UPLOADS, type UploadSource } from '#kube/custom-resources.ts';
 import { isConflict } from '#kube/errors.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { FilePosition, WaitingFile } from '#ledger/types.ts';
@@ -177,8 +177,9 @@ interface Observed extends Pick<WaitingLine, 'lastTurn'> {
 
 /**
  * Looks at the source's uploads, and notes in the ledger which turns have ended. The upload of the last turn is known even
- * if the watch is behind: another bridge may have given that turn, and may have noted its end. An upload without a resource
- * has not ended while it is open in the ledger. Its turn may have ended long ago, where it was tried again since.
+ * if the watch is behind: another bridge may have given that turn, and may have noted its end. An upload has not ended while
+ * it is open in the ledger, whatever its status says and whether or not its resource exists: a promoted standby may lack its
+ * end, and the operator then goes on with the upload or closes its row. Its turn may have ended long ago.
  */
 async function observe(deps: FeedDeps, signal: AbortSignal): Promise<Observed> {
   const { uploads, files, rules } = deps;
@@ -195,35 +196,39 @@ async function observe(deps: FeedDeps, signal: AbortSignal): Promise<Observed> {
   const openKeys = new Map(uploads === null ? [] : open.map(({ name, key }) => [name, key]));
   const asked = new Set([...(rules.serial && lastTurn !== null ? [lastTurn.name] : []), ...openKeys.keys()]);
   const unseen = [...asked].filter((name) => !active.has(name) && !uploads?.get(name));
+  const gone = new Set<string>();
   await inParallel(unseen, async (name) => {
-    const key = openKeys.get(name);
     const found = await findUpload(deps, name, signal);
-    if (found !== undefined) known.push(describeUpload(found));
-    else if (key !== undefined) active.set(name, { name, key, state: 'Ending' });
+    if (found !== undefined) known.push(found);
+    else gone.add(name);
   });
+  for (const [name, key] of openKeys) {
+    if (!active.has(name)) active.set(name, { name, key, state: gone.has(name) ? 'Ending' : 'Active' });
+  }
   for (const upload of known) if (!hasEnded(upload)) active.set(upload.name, upload);
-  return { active: [...active.values()], ended: known.filter(hasEnded), lastTurn };
+  const ended = known.filter((upload) => hasEnded(upload) && !active.has(upload.name));
+  return { active: [...active.values()], ended, lastTurn };
 }
 
 /** @returns `Ended`, or what the upload does. */
 async function observeTurn(deps: FeedDeps, turn: Turn, signal: AbortSignal): Promise<ActiveUpload['state'] | 'Ended'> {
   const { uploads } = deps;
   if (uploads === null) return 'Ended';
-  const known = uploads.get(turn.name);
-  if (known) return hasEnded(known) ? 'Ended' : known.state;
-  // Either the watch is behind, or the upload was deleted: only the API server knows.
-  const found = await findUpload(deps, turn.name, signal);
-  // The watch does not see an upload whose label somebody has taken away.
-  if (found !== undefined) {
-    const upload = describeUpload(found);
-    return hasEnded(upload) ? 'Ended' : upload.state;
-  }
-  return turn.isOpen ? 'Ending' : 'Ended';
+  // Where the watch has no such upload, it is behind, or somebody has taken the label away, or the upload was deleted.
+  const found = uploads.get(turn.name) ?? (await findUpload(deps, turn.name, signal));
+  if (found !== undefined && !hasEnded(found)) return found.state;
+  if (!turn.isOpen) return 'Ended';
+  return found === undefined ? 'Ending' : 'Active';
 }
 
-function findUpload({ client, source }: FeedDeps, name: string, signal: AbortSignal): Promise<BatchUpload | undefined> {
+async function findUpload(
+  { client, source }: FeedDeps,
+  name: string,
+  signal: AbortSignal,
+): Promise<SourceUpload | undefined> {
   const ref = { namespace: source.metadata.namespace, name };
-  return client.find(BATCH_UPLOADS, ref, { signal, timeoutMs: CALL_MS });
+  const found = await client.find(BATCH_UPLOADS, ref, { signal, timeoutMs: CALL_MS });
+  return found && describeUpload(found);
 }
 
 /** Creates the upload of a turn. @returns null when the upload exists. */
@@ -268,10 +273,13 @@ async function findFailedLast(
 
 async function deleteExpired(deps: FeedDeps, signal: AbortSignal): Promise<void> {
   const { rules, uploads, files } = deps;
-  const ended = (uploads?.all() ?? []).filter(hasEnded);
-  const candidates = ended.map((upload) => ({ ...upload, isSuccessful: upload.state === 'Complete' }));
-  const isBeyond = chooseExpired(candidates, { limits: rules.keep, holding: new Set() }).length > 0;
+  const seen = (uploads?.all() ?? []).filter(hasEnded);
+  const toCandidate = (upload: SourceUpload) => ({ ...upload, isSuccessful: upload.state === 'Complete' });
+  const isBeyond = chooseExpired(seen.map(toCandidate), { limits: rules.keep, holding: new Set() }).length > 0;
   if (!isBeyond) return;
+  // A part of an upload that is open in the ledger is still to be loaded, whatever its status says.
+  const { open } = await files.read();
+  const ended = seen.filter(({ name }) => !open.some((upload) => upload.name === name));
   const loaded = rules.serial ? await files.newestLoaded() : null;
   const holding = new Set(await findFailedLast(deps, { ended, loaded }));
   // An upload whose arrival is not recorded would be created again, and one that somebody has applied is not counted.
@@ -279,10 +287,10 @@ async function deleteExpired(deps: FeedDeps, signal: AbortSignal): Promise<void>
     deps,
     ended.map(({ name }) => name),
   );
-  const expired = chooseExpired(
-    candidates.filter(({ name }) => own.has(name)),
-    { limits: rules.keep, holding },
-  );
+  const expired = chooseExpired(ended.filter(({ name }) => own.has(name)).map(toCandidate), {
+    limits: rules.keep,
+    holding,
+  });
   await inParallel(expired.slice(0, BATCH), (upload) => deleteUpload(deps, upload, signal));
 }
 

@@ -80,6 +80,28 @@ export function createWaitingFiles({ scope, sources, run }: SourceLedger, source
   };
 }
 
+/**
+ * Calls `onFreed` after each drop, and where the ledger may have lost waiting files: the last one that began to wait is
+ * missing then, as where a standby that lagged was promoted. It is missing as well when it has its turn.
+ */
+export function watchFreed(files: WaitingFiles, onFreed: () => void): WaitingFiles {
+  let latest = 0;
+  return {
+    ...files,
+    async read() {
+      const line = await files.read();
+      const now = line.latest?.getTime() ?? 0;
+      if (now < latest) onFreed();
+      latest = now;
+      return line;
+    },
+    async drop(file) {
+      await files.drop(file);
+      onFreed();
+    },
+  };
+}
+
 function toWaitingFile(source: UploadSource, { version, event, ...arrival }: NewArrival): WaitingFile {
   const { versionId, eTag, size, lastModified } = version;
   return {

@@ -23,6 +23,8 @@ export interface ListDeps {
   recorder: StateRecorder;
   retries: RetryQueue;
   seen: SeenPages;
+  /** What is remembered of files that wait, see createWaitingPages. */
+  waits: () => SeenPages;
   clock: Clock;
 }
 
@@ -72,7 +74,7 @@ export async function listPrefix(
     token = next;
     page += 1;
   } while (token !== null);
-  deps.seen.endPass(page);
+  for (const pages of [deps.seen, deps.waits()]) pages.endPass(page);
   return unhandled;
 }
 
@@ -82,7 +84,9 @@ async function handlePage(
   signal: AbortSignal,
 ): Promise<FilePosition | null> {
   const { source, rules, arrivals, recorder, retries, seen, clock } = deps;
-  if (seen.isUnchanged(page, objects)) return null;
+  // The memory is taken before the look at the ledger: a waiting file may be dropped, or its source deleted, at any time.
+  const waits = deps.waits();
+  if (seen.isUnchanged(page, objects) || waits.isUnchanged(page, objects)) return null;
   const { bucket } = source.spec.s3;
   const accepted: (ListedObject & { schemaName: string })[] = [];
   // A page on which every object is handled for good is skipped by later passes until it changes.
@@ -102,11 +106,14 @@ async function handlePage(
   }
   const known = accepted.length > 0 ? await arrivals.listed(accepted) : [];
   signal.throwIfAborted();
-  // A waiting file may be dropped, or its source may be deleted: a later pass has to find it again then.
-  if (known.includes('Waiting')) allHandled = false;
+  let hasWaiting = known.includes('Waiting');
   const fresh: ObjectNotice[] = [];
   for (const object of accepted.filter((_, at) => known[at] === null)) {
     if (seen.isKnown(object)) continue;
+    if (waits.isKnown(object)) {
+      hasWaiting = true;
+      continue;
+    }
     const notice = toNotice(bucket, object);
     const waitMs = quietPeriodLeftMs(source, object.lastModified, clock.now());
     if (waitMs > 0) {
@@ -118,13 +125,16 @@ async function handlePage(
   const outcomes = fresh.length > 0 ? await deps.admit(fresh, signal) : [];
   for (const [at, outcome] of outcomes.entries()) {
     if (outcome.kind === 'Later') isLater(fresh[at]!, toListed(fresh[at]!));
-    else if (outcome.kind === 'Waiting') allHandled = false;
     // The object was deleted after the list, or the storage is not consistent yet and the next pass finds it.
     else if (outcome.kind === 'Ignored' && outcome.reason === 'ObjectNotFound') allHandled = false;
     // On some servers HEAD and list differ, so that the ledger query misses the object: it is remembered here.
     else if (outcome.kind === 'Known') seen.addKnown(toListed(fresh[at]!));
+    else if (outcome.kind === 'Waiting') {
+      hasWaiting = true;
+      waits.addKnown(toListed(fresh[at]!));
+    }
   }
-  if (allHandled) seen.keep(page, objects);
+  if (allHandled) (hasWaiting ? waits : seen).keep(page, objects);
   return unhandled;
 }
 

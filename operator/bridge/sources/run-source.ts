@@ -18,7 +18,7 @@ import { type ObjectRules, watchedPrefix } from '#operator/bridge/admission/obje
 import { createRetryQueue, type RetryQueue } from '#operator/bridge/admission/retry-queue.ts';
 import { createFeed, type Feed, type Unhandled } from '#operator/bridge/feed/run-feed.ts';
 import { createSourceUploads, type SourceUploads } from '#operator/bridge/feed/source-uploads.ts';
-import { createWaitingFiles, type WaitingFiles } from '#operator/bridge/feed/waiting-line.ts';
+import { createWaitingFiles, type WaitingFiles, watchFreed } from '#operator/bridge/feed/waiting-line.ts';
 import { feedRules, hasWaitingLine, isSerial, needsUploads } from '#operator/bridge/model/feed-rules.ts';
 import type { BridgeMetrics } from '#operator/bridge/model/metrics.ts';
 import type { Activity, AdmitNotices, Receiver, ReceiverDeps } from '#operator/bridge/model/types.ts';
@@ -35,7 +35,7 @@ import { type AfterSuccessDeps, runAfterSuccess } from './after-success.ts';
 import { keepRunning } from './keep-running.ts';
 import { createListPass, type ListPass } from './list-prefix.ts';
 import { pollPrefix } from './poll-prefix.ts';
-import { createSeenPages } from './seen-pages.ts';
+import { createSeenPages, createWaitingPages, type SeenPages } from './seen-pages.ts';
 
 /** One receiver for each kind of source that does not only list. */
 export interface Receivers {
@@ -52,6 +52,8 @@ export interface RunSourceDeps extends ArrivalsDeps {
   metrics: BridgeMetrics;
   clock: Clock;
   log: Logger;
+  /** For each namespace, how often a file that waited may have become free for a source that finds it. */
+  freed: Map<string, number>;
   /** Time between two searches for objects that are due to be deleted or moved; 15 s when absent. */
   afterSuccessMs?: number;
   /** Time between two looks at the files that wait for their turn; 15 s when absent. */
@@ -73,6 +75,8 @@ export interface SourceRun {
 
 const AFTER_SUCCESS_MS = 15_000;
 const FEED_MS = 15_000;
+/** What is remembered of waiting files is looked up again after this time: another bridge may have dropped some. */
+const WAITS_MS = 600_000;
 
 /** The activity without which a source sees no files. */
 export function mainActivity({ spec }: UploadSource): Activity {
@@ -115,7 +119,13 @@ function createParts(deps: RunSourceDeps, run: SourceRun): Parts {
   const { client, clock, log, metrics } = deps;
   const ledger = createSourceLedger(deps, source);
   const arrivals = createArrivals(ledger, source);
-  const files = createWaitingFiles(ledger, source);
+  const { namespace } = source.metadata;
+  const { freed } = deps;
+  const onFreed = () => void freed.set(namespace, (freed.get(namespace) ?? 0) + 1);
+  const files = watchFreed(createWaitingFiles(ledger, source), onFreed);
+  const waits = createWaitingPages(() =>
+    JSON.stringify([freed.get(namespace), Math.floor(clock.monotonic() / WAITS_MS), ledger.sources().sort()]),
+  );
   const rules = feedRules(source);
   const retries = createRetryQueue({ clock });
   const recount = createRecount(run, { arrivals, files });
@@ -132,7 +142,7 @@ function createParts(deps: RunSourceDeps, run: SourceRun): Parts {
     enqueue: hasWaitingLine(rules) ? enqueue : null,
   };
   const admit = suspended ? postponeAll : createAdmission(admission);
-  const pass = createPass(run, { arrivals, retries, callStorage, admit, clock });
+  const pass = createPass(run, { arrivals, retries, callStorage, admit, waits, clock });
   const onChange = () => feed.wake();
   const uploads = needsUploads(rules) ? createSourceUploads({ client, source, log, onChange }) : null;
   const feed: Feed = createFeed({
@@ -157,7 +167,7 @@ function headOf({ spec }: UploadSource, callStorage: CallStorage): AdmissionDeps
 
 function createPass(
   { source, rules, recorder, state }: SourceRun,
-  parts: Pick<Parts, 'arrivals' | 'retries' | 'callStorage' | 'admit'> & { clock: Clock },
+  parts: Pick<Parts, 'arrivals' | 'retries' | 'callStorage' | 'admit'> & { waits: () => SeenPages; clock: Clock },
 ): ListPass {
   const { metadata, spec } = source;
   const { bucket } = spec.s3;

@@ -187,16 +187,18 @@ function addRecent(entries: readonly RecentEntry[], entry: RecentEntry): RecentE
 
 /**
  * Counts and names the files that an earlier process refused and did not live to report. A file that is older than every
- * entry of a full list was in the list before.
+ * entry of a full list was in the list before. The status has whole seconds: of a file that was refused in the same second
+ * as the oldest entry nothing tells whether it was in the list, and no file is counted twice.
  * @returns the files that were added.
  */
 export function addUnreported(state: SourceState, refused: readonly RecentEntry[]): RecentEntry[] {
   const { recentIgnored } = state;
   const isOf = (key: string) => (entry: RecentEntry) => cutText(entry.key, KEY_BYTES) === cutText(key, KEY_BYTES);
-  const isReported = ({ key, reason, time }: RecentEntry) =>
-    recentIgnored.filter(isOf(key)).some((entry) => entry.reason === reason || entry.time >= time);
-  const oldest = recentIgnored.length < MAX_RECENT ? Number.NEGATIVE_INFINITY : recentIgnored.at(-1)!.time;
-  const unreported = refused.filter((entry) => entry.time > oldest && !isReported(entry));
+  const second = ({ time }: RecentEntry) => Math.floor(time / 1000);
+  const isReported = (file: RecentEntry) =>
+    recentIgnored.filter(isOf(file.key)).some((entry) => entry.reason === file.reason || second(entry) >= second(file));
+  const oldest = recentIgnored.length < MAX_RECENT ? Number.NEGATIVE_INFINITY : second(recentIgnored.at(-1)!);
+  const unreported = refused.filter((file) => second(file) > oldest && !isReported(file));
   const added = unreported.filter(({ key }, at) => unreported.findIndex(isOf(key)) === at);
   const others = recentIgnored.filter(({ key }) => !added.some(isOf(key)));
   state.recentIgnored = [...others, ...added].toSorted((a, b) => b.time - a.time).slice(0, MAX_RECENT);

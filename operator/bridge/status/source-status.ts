@@ -99,7 +99,7 @@ function describe(state: SourceState): ConditionUpdate<SourceConditionType>[] {
 
 /** @param wasUnknown whether the condition is still the one that was written while the source did nothing. */
 function describeWaiting(state: SourceState, wasUnknown: boolean): ConditionUpdate<SourceConditionType>[] {
-  const { feed } = state;
+  const { feed, problems } = state;
   const unknown = (why: Explanation) => [{ type: 'Waiting', status: 'Unknown', ...why } as const];
   const idle = whyIdle(state);
   if (idle !== null)
@@ -109,6 +109,10 @@ function describeWaiting(state: SourceState, wasUnknown: boolean): ConditionUpda
     });
   if (feed !== null) return [{ type: 'Waiting', status: feed.waiting > 0 ? 'True' : 'False', ...feed.why }];
   if (!wasUnknown) return [];
+  const problem = problems.get('feed');
+  if (problem) {
+    return unknown({ ...problem, message: `The source has not looked at its waiting files yet. ${problem.message}` });
+  }
   const message = 'The source has just been started and has not looked at its waiting files yet.';
   return unknown({ reason: 'Starting', message });
 }

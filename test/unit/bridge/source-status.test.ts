@@ -142,6 +142,15 @@ describe('what waits while the source does nothing', () => {
     // The source goes on, and has not looked yet.
     const next = build(createSourceState(serial), status);
     expect(conditionsOf(() => next)).toMatchObject({ Waiting: 'Unknown Starting' });
+
+    // The first look fails.
+    const { state, recorder } = setUp();
+    recorder.problem('feed', { reason: 'DatabaseUnreachable', message: 'Look at the database.' });
+    const failing = build(state, next);
+    expect(conditionsOf(() => failing)).toMatchObject({ Waiting: 'Unknown DatabaseUnreachable' });
+    const { message } = failing.conditions!.find(({ type }) => type === 'Waiting')!;
+    expect(message).toContain('has not looked at its waiting files yet. Look at the database.');
+    expect(message).not.toContain('just');
   });
 
   it('is not said of a source without an order and a limit', () => {
@@ -152,7 +161,9 @@ describe('what waits while the source does nothing', () => {
 });
 
 describe('files that an earlier process has refused', () => {
-  const entry = (key: string, time: number, reason = 'OutOfOrder') => ({ key, reason, message: 'm', time });
+  const entry = (key: string, seconds: number, reason = 'OutOfOrder') => ({
+    ...{ key, reason, message: 'm', time: seconds * 1000 },
+  });
   const keys = (state: SourceState) => state.recentIgnored.map(({ key }) => key);
 
   it('are counted and named once, in the order of their times', () => {
@@ -176,12 +187,26 @@ describe('files that an earlier process has refused', () => {
     ]);
   });
 
+  it.each(['OutOfOrder', 'Filtered'])(
+    'are not counted again as %s, though the status has no parts of a second',
+    (reason) => {
+      const { clock, recorder, state, build } = setUp();
+      clock.freeze(500);
+      const refused = Array.from({ length: 12 }, (_, at) => entry(`k${10 + at}`, clock.now() / 1000));
+      for (const { key, message } of refused) recorder.ignored(key, { reason, message });
+      const next = createSourceState({ ...source, status: build() });
+      expect(addUnreported(next, refused.slice(0, 10))).toEqual([]);
+      expect(next.ignored).toBe(12);
+      expect(keys(next)).toEqual(keys(state));
+    },
+  );
+
   it('are known by a key that the status has cut', () => {
     const { state, recorder, build } = setUp();
     const key = 'k'.repeat(1024);
     recorder.ignored(key, { reason: 'OutOfOrder', message: 'm' });
     const next = createSourceState({ ...source, status: build() });
-    expect(addUnreported(next, [entry(key, state.recentIgnored[0]!.time)])).toEqual([]);
+    expect(addUnreported(next, [entry(key, state.recentIgnored[0]!.time / 1000)])).toEqual([]);
   });
 });
 
