@@ -273,7 +273,7 @@ export interface BatchUploadSpec {
    */
   ttlSecondsAfterFailed?: number;
   /**
-   * queueName is the name of a LocalQueue of Kueue in the same namespace. Kueue then decides when the Jobs of the upload get pods, and with how many pods they begin; until then the phase is Queued. A change of this field, of parallelism or of podTemplate counts for a Job that waits in a queue and for every later one, and a Job that has pods keeps what Kueue gave it. When absent, the Jobs have no queue.
+   * queueName is the name of a LocalQueue of Kueue in the same namespace. Kueue then decides when the Jobs of the upload get pods, and with how many pods they begin; until then the phase is Queued. A change of this field, of parallelism or of podTemplate counts for a Job that waits in a queue and for every later one, and a Job that has pods keeps what Kueue gave it. When absent, the Jobs ask for no queue; where the namespace has a LocalQueue named default, Kueue puts every Job into that queue.
    */
   queueName?: string;
   /**
