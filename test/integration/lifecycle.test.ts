@@ -301,18 +301,21 @@ describe.concurrent('a limit', () => {
     await until(() => phase(bench, 'u1') === 'Planning' && phase(bench, 'u2') === 'Planning', 20_000);
   });
 
-  it.each(['JobRefused', 'ServiceAccountNotAllowed'])(
-    'is not used up by an upload without a Job: %s',
+  it.each(['JobRefused', 'ApiServerError', 'ServiceAccountNotAllowed'])(
+    'is not used up by an upload without a Job, which gets one when the cause is mended and there is room: %s',
     async (reason) => {
+      let isMended = false;
       await using bench = await start({
         namespaces: ['one', 'two'],
         limits: { cluster: { maxActiveUploads: 1 } },
         env: { BATCH_UPLOAD_STUCK_POD_GRACE_SECONDS: '2', BATCH_UPLOAD_WAITING_SECONDS: '1' },
       });
-      if (reason === 'JobRefused') {
+      if (reason !== 'ServiceAccountNotAllowed') {
         const isRefused: Refusal[0] = ({ method, plural, namespace }) =>
-          method === 'POST' && plural === 'jobs' && namespace === 'two';
-        bench.api.refuse(isRefused, 422, 'Invalid', 'must be less than or equal to memory limit');
+          !isMended && method === 'POST' && plural === 'jobs' && namespace === 'two';
+        const [code, answer] =
+          reason === 'JobRefused' ? ([422, 'Invalid'] as const) : ([500, 'InternalError'] as const);
+        bench.api.refuse(isRefused, code, answer, 'must be less than or equal to memory limit');
       }
       bench.upload('two', 'v');
       await until(() => phase(bench, 'v', 'two') === 'Planning');
@@ -324,9 +327,16 @@ describe.concurrent('a limit', () => {
       await until(() => findCondition(bench.status('two', 'v'), 'Degraded')?.reason === reason);
       bench.upload('one', 'u');
       await until(() => phase(bench, 'u') === 'Planning', 20_000);
-      const waits = reason === 'JobRefused' ? 'Queued' : 'Planning';
+      const waits = reason === 'ServiceAccountNotAllowed' ? 'Planning' : 'Queued';
       await until(() => phase(bench, 'v', 'two') === waits);
       expect(findCondition(bench.status('two', 'v'), 'Degraded')).toMatchObject({ status: 'True', reason });
+      isMended = true;
+      if (reason === 'ServiceAccountNotAllowed') change(bench, 'v', { podTemplate: undefined }, 'two');
+      await until(() => phase(bench, 'v', 'two') === 'Queued');
+      expect(jobsOf(bench)).toHaveLength(1);
+      change(bench, 'u', { cancel: true });
+      await until(() => jobsOf(bench).some(({ metadata }) => metadata!.namespace === 'two'));
+      await until(() => findCondition(bench.status('two', 'v'), 'Degraded')?.reason !== reason);
     },
   );
 
