@@ -322,6 +322,26 @@ describe('Serial', () => {
     await nextActive('b');
   });
 
+  it('an upload whose end a promoted standby lacks is neither followed nor deleted until it has ended again', async () => {
+    await arrive('a', 1);
+    await arrive('b', 2);
+    apply({ ...SERIAL, successfulUploadsHistoryLimit: 0 });
+    bench.start();
+    const upload = await nextActive('a');
+    await eventually('recorded', () => statusOf().created === 1);
+    const complete = { type: 'Complete', status: 'True', reason: 'Completed', message: 'm' };
+    await setLedger(upload, 'Processing');
+    setStatus(upload, { phase: 'Complete', conditions: [complete] });
+    await settle();
+    expect(uploads()).toHaveLength(1);
+    expect(statusOf()).toMatchObject({ active: 1, waiting: 1 });
+    // The operator goes on with it.
+    setStatus(upload, { phase: 'Processing', conditions: [] });
+    await end(upload, 'Complete');
+    await nextActive('b');
+    await eventually('deleted', () => find('a') === undefined);
+  });
+
   it('a validation loads nothing, so that an older file is not refused after it', async () => {
     await arrive('b', 2);
     apply(SERIAL);
