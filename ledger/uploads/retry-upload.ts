@@ -33,7 +33,7 @@ export function retryUpload(
 }
 
 /**
- * Opens another attempt of an upload that loads from a copy which is gone. The upload fails and is tried again in one
+ * Opens another attempt of an upload that loads from a copy that does not exist any more. The upload fails and is tried again in one
  * transaction, so that no other upload of the same content begins in between, and no sweep removes what the upload keeps.
  * @returns why the copy cannot be made again, for people: the upload has failed then; else null.
  */
