@@ -278,8 +278,8 @@ async function deleteExpired(deps: FeedDeps, signal: AbortSignal): Promise<void>
   const isBeyond = chooseExpired(seen.map(toCandidate), { limits: rules.keep, holding: new Set() }).length > 0;
   if (!isBeyond) return;
   // A part of an upload that is open in the ledger is still to be loaded, whatever its status says.
-  const { open } = await files.read();
-  const ended = seen.filter(({ name }) => !open.some((upload) => upload.name === name));
+  const open = new Set((await files.read()).open.map(({ name }) => name));
+  const ended = seen.filter(({ name }) => !open.has(name));
   const loaded = rules.serial ? await files.newestLoaded() : null;
   const holding = new Set(await findFailedLast(deps, { ended, loaded }));
   // An upload whose arrival is not recorded would be created again, and one that somebody has applied is not counted.
