@@ -18,7 +18,7 @@ export interface RunnerDeps {
   signal: AbortSignal;
   /** Set in a pod of a pool, which takes no larger file, and none that has to be copied. */
   mostBytes?: number;
-  /** What a pod of a pool knows of the server from the uploads before, where spec.target.protect has limits; see pool.ts. */
+  /** A pod of a pool with limits of spec.target.protect keeps here what it knows of the server from the uploads before; see pool.ts. */
   protectPolicy?: ProtectPolicy;
   /** Opens another session, which the caller closes; its work ends with the signal. */
   openSession(role: string, signal: AbortSignal): Session;

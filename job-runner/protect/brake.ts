@@ -45,7 +45,7 @@ export interface BrakeSession {
 
 export interface BrakeOptions {
   limits: ProtectLimits;
-  /** What is known of the server from uploads before this one, with these limits; absent: nothing. */
+  /** The policy that uploads before this one have left, with these limits; absent: the brake makes one that knows nothing yet. */
   policy?: ProtectPolicy | undefined;
   pod: PacedPod;
   clock: Clock;

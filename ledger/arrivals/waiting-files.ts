@@ -112,7 +112,7 @@ export async function findWaitingFiles(
   );
 }
 
-/** What the ledger knows of an object: nothing changes it any more, or it waits and may still be dropped. */
+/** The ledger knows an object as `Settled` where nothing changes its state any more, and as `Waiting` while it may still be dropped. */
 export type KnownState = 'Settled' | 'Waiting';
 
 /**

@@ -2,7 +2,8 @@
  * The same content is loaded once. Content is the same when uploads of one namespace agree in bytes, size and schema
  * (which includes the target table and spec.format). One of these uploads holds the claim on the content: a partial
  * unique index on the uploads' rows allows only one holder, whatever is killed. An upload takes the claim in the commit
- * of its plan, and an upload that is tried again takes it before its copy is made anew. A complete upload keeps the claim; an upload that fails or is deleted releases it.
+ * of its plan, and an upload that is tried again takes it before its copy is made anew. A complete upload keeps the
+ * claim; an upload that fails or is deleted releases it.
  *
  * | holder of the claim                                   | what happens to the upload         |
  * |-------------------------------------------------------|------------------------------------|

@@ -177,7 +177,7 @@ function mayBePooled(row: UploadProgress, jobs: JobViews, { created, recreated }
   const isRunning = row.status === 'Planning' || row.status === 'Processing';
   const isSmall = (row.sizeBytes ?? 0) <= MOST_BYTES_OF_A_POOL && row.workBucket === null;
   const hadJob = jobs.plan !== null || created !== null || recreated > 0;
-  // What becomes of an upload that a pod has had does not depend on its pool.
+  // The pool plays no role in what follows for an upload that a pod has had.
   const isOpenToPools = row.assignment === null || row.assignment.state === 'Waiting';
   return isRunning && isSmall && !hadJob && isOpenToPools && neededKind(row) === 'plan';
 }

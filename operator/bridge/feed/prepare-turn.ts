@@ -49,7 +49,7 @@ export async function prepareTurn(
     const message = `While the file waited, spec.schemas has changed: the file is loaded with the RecordSchema ${schemaName}.`;
     return drop({ reason: 'Replaced', message }, { ...file, name, schemaName });
   }
-  // In a bucket with versions the one that was noted may still be there, behind a newer one or a delete marker.
+  // A bucket with versions may still have the version that was noted, behind a newer one or a delete marker.
   const present = await head({ key, versionId: null }, signal);
   if (present === null) {
     const message = 'The object was deleted while it waited. Put it into the bucket again to load it.';

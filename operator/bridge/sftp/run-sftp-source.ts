@@ -241,7 +241,7 @@ class SftpSource {
       const result = await handOnFile(this.#handOnDeps, candidate, this.#signal);
       if (result === 'Later') return { requeueAfterMs: LATER_MS };
       if (result === 'Done') this.#watch.done(candidate.file);
-      // What took the file's place may be older than files that wait, and no look has seen it yet.
+      // The file that took its place may be older than files that wait, and no look has seen it yet.
       if (result === 'Changed') {
         this.#hasChanged = true;
         this.#unstable = null;

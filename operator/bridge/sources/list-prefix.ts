@@ -23,7 +23,7 @@ export interface ListDeps {
   recorder: StateRecorder;
   retries: RetryQueue;
   seen: SeenPages;
-  /** What is remembered of files that wait, see createWaitingPages. */
+  /** Returns the memory of the files that wait; see createWaitingPages. */
   waits: () => SeenPages;
   clock: Clock;
 }

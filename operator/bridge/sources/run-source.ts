@@ -52,7 +52,7 @@ export interface RunSourceDeps extends ArrivalsDeps {
   metrics: BridgeMetrics;
   clock: Clock;
   log: Logger;
-  /** For each namespace, how often a file that waited may have become free for a source that finds it. */
+  /** Counts, by namespace, how often a file that waited may have become free for a source that finds it. */
   freed: Map<string, number>;
   /** Time between two searches for objects that are due to be deleted or moved; 15 s when absent. */
   afterSuccessMs?: number;
@@ -75,7 +75,7 @@ export interface SourceRun {
 
 const AFTER_SUCCESS_MS = 15_000;
 const FEED_MS = 15_000;
-/** What is remembered of waiting files is looked up again after this time: another bridge may have dropped some. */
+/** The memory of waiting files is thrown away after this time, since another bridge may have dropped some. */
 const WAITS_MS = 600_000;
 
 /** The activity without which a source sees no files. */

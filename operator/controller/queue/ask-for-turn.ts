@@ -9,7 +9,7 @@ import type { Turn, TurnRequest, UploadTurns } from './upload-turns.ts';
 /** The answer for an upload that needs no turn. */
 const FREE = { type: 'admitted', sessions: 1 } as const;
 
-/** What the upload asks with. */
+/** The facts about an upload by which its turn is asked for. */
 interface Asking {
   key: string;
   seen: Omit<Observed, 'turn'>;

@@ -80,7 +80,7 @@ export interface Turns {
   waiting: Map<string, Wait>;
 }
 
-/** What uploads have together. */
+/** The sum of what several uploads have. */
 interface Sum {
   uploads: number;
   sessions: number;
@@ -94,7 +94,7 @@ interface Full {
   ahead: number;
 }
 
-/** What is used of a limit, and by whom. */
+/** The part of a limit that is in use, in all and by namespace. */
 interface Usage {
   scope: Wait['scope'];
   name: string;
