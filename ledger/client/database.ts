@@ -235,12 +235,14 @@ export class Database {
   async #with<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>, isVisit = false): Promise<T> {
     // While this call waited at the gate, another one may have found the database down.
     this.#failIfDown();
+    const failures = this.#failures;
     const client = await this.#connect(pool);
     const { config } = this.#route;
     try {
       const result = await work(client);
       client.release(isVisit);
-      this.#succeeded();
+      // Work on a connection that was there before the last failure says nothing about the database of now.
+      if (this.#failures === failures) this.#succeeded();
       return result;
     } catch (error) {
       const fault = classify(error);

@@ -5,7 +5,8 @@ import { expect, it } from 'vitest';
 import { systemClock } from '#common/clock.ts';
 import { Database } from '#ledger/client/database.ts';
 import { APPLICATION_NAME, connectionConfig } from '#ledger/client/pool-connection.ts';
-import { withClient } from '#support/database/database.ts';
+import { grantSql } from '#ledger/ledger-rights.ts';
+import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { startPostgres } from '#support/database/postgres.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
 
@@ -65,6 +66,42 @@ it('a database that refuses new connections is down, although the connection of 
     await limit(-1);
     await expect.poll(() => database.fault, { timeout: 20_000 }).toBeNull();
     expect(messages()).toEqual(['a database cannot be used', 'a database can be used again']);
+  } finally {
+    await database.close();
+  }
+});
+
+it('a poll that began before new connections were refused does not take the database for up', async () => {
+  await using postgres = await startPostgres({ settings: { fsync: 'off' } });
+  const url = await createLedgerDatabase(postgres);
+  await withClient(url, (client) => client.query(`CREATE ROLE app LOGIN PASSWORD 'app'; ${grantSql('app')}`));
+  const config = connectionConfig({
+    uri: url.replace('postgres:postgres@', 'app:app@'),
+    caCert: undefined,
+    namespace: 'n',
+  });
+  const log = createRecordingLog();
+  const database = new Database({ config, clock: systemClock, log, tickMs: 50 });
+  const waiting = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE usename = 'app' AND wait_event_type = 'Lock'`;
+  let notices = 0;
+  try {
+    await withClient(url, async (client) => {
+      await client.query('BEGIN; LOCK TABLE batch_upload.batch_uploads');
+      database.watch('00000000-0000-4000-8000-000000000000', () => {
+        notices += 1;
+      });
+      // Within a transaction the view would stay as it was first read.
+      const waiters = () => withClient(url, async (other) => (await other.query(waiting)).rows[0].n);
+      await expect.poll(waiters, { timeout: 9_000 }).toBe(1);
+      await withClient(url, (other) => other.query('ALTER ROLE app CONNECTION LIMIT 1'));
+      await expect(database.run((c) => c.query('SELECT 1'))).rejects.toMatchObject({ code: 'DB_53300' });
+      await client.query('COMMIT');
+    });
+    // The first row that was read is one notice, the fault the other one.
+    await expect.poll(() => notices, { timeout: 10_000 }).toBe(2);
+    expect(database.fault?.code).toBe('DB_53300');
+    await withClient(url, (client) => client.query('ALTER ROLE app CONNECTION LIMIT -1'));
+    await expect.poll(() => database.fault, { timeout: 20_000 }).toBeNull();
   } finally {
     await database.close();
   }
