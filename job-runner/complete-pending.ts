@@ -56,7 +56,8 @@ async function sweep(context: LoadContext, { limit, isLast }: Sweep): Promise<vo
 
 async function commitWindow(context: LoadContext, window: Sweep & { before: number }): Promise<WindowOutcome> {
   const { session, config, upload, target, columnTypes, brake, log } = context;
-  if (brake) await brake.ready(session);
+  // How long a window is in the file is not known: the server is measured before each one.
+  if (brake) await brake.ready(session, Number.POSITIVE_INFINITY);
   for (let isFirst = true; ; isFirst = false) {
     const outcome = await session.run((client, tries) =>
       commitPendingWindow(

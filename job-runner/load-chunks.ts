@@ -101,7 +101,7 @@ export async function loadChunks(context: LoadContext, chunks: Chunk[], read: Re
       next += chosen.length;
       while (sessions.length === 0) await Promise.race(running);
       const session = sessions.shift()!;
-      if (brake) await brake.ready(session);
+      if (brake) await brake.ready(session, size);
       // Its keys are known as seen: a group that is prepared is written, also where another pod has done a chunk.
       if (faults.length > 0) break;
       const earlier = Promise.all(running);

@@ -27,14 +27,16 @@ import {
   type ProtectPolicy,
   type Verdict,
 } from './protect-policy.ts';
+import { ALLOWANCE_S } from './wal-budget.ts';
 
 export interface Brake {
   /**
    * Resolves when the next group may be loaded.
    * @param session a session without work; nobody else uses the session meanwhile
+   * @param bytes the length of the group in the file, or about that
    * @throws the signal's reason when the pod is stopped, or a Fault of the database
    */
-  ready(session: BrakeSession): Promise<void>;
+  ready(session: BrakeSession, bytes: number): Promise<void>;
   /** Ends the note of a pod that has loaded everything. */
   end(session: BrakeSession): Promise<void>;
 }
@@ -77,7 +79,11 @@ export function createBrake(options: BrakeOptions, effects: BrakeEffects = EFFEC
   const { limits, pod, clock, log, signal, random } = options;
   const { policy = createProtectPolicy(limits) } = options;
   const withReplicas = limits.maxReplicaLagSeconds !== null;
+  // A fast pod would write many seconds of a small limit between two looks at the server that only time brings about.
+  const mostBytes = limits.maxWalBytesPerSecond === null ? Infinity : limits.maxWalBytesPerSecond * ALLOWANCE_S;
   let measuredAt = -Infinity;
+  /** What the pod was allowed to load since then. */
+  let allowedBytes = 0;
   /** What the ledger says of this pod, when that was written, and when it was true last. */
   let noted: { reason: string; isWait: boolean; writtenAt: number; saidAt: number } | null = null;
 
@@ -117,15 +123,17 @@ export function createBrake(options: BrakeOptions, effects: BrakeEffects = EFFEC
   }
 
   return {
-    async ready(session) {
-      if (clock.monotonic() - measuredAt < MEASURE_MS) return;
+    async ready(session, bytes) {
+      allowedBytes += bytes;
+      if (clock.monotonic() - measuredAt < MEASURE_MS && allowedBytes <= mostBytes) return;
       for (let looks = 0; ; looks += 1) {
         const verdict = await judge(session);
         await say(session, verdict, looks);
-        if (verdict.waitMs === 0) return;
+        if (verdict.waitMs === 0) break;
         await sleep(clock, jitter(verdict.waitMs, WAIT_SPREAD, random), signal);
         signal.throwIfAborted();
       }
+      allowedBytes = bytes;
     },
     end,
   };

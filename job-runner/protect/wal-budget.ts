@@ -14,7 +14,7 @@
  */
 
 /** So many seconds of the limit may be written at once. */
-const ALLOWANCE_S = 0.25;
+export const ALLOWANCE_S = 0.25;
 /** A pod that waits for a second may exceed the allowance by so many seconds of the limit, and by no more than the second number. */
 const PATIENCE_S = 0.1;
 const MOST_PATIENCE_S = 5;

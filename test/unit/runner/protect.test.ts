@@ -273,11 +273,32 @@ describe('the brake of a pod', () => {
   it('measures at most every 500 ms while nothing is exceeded, and writes nothing', async () => {
     const { clock, brake, session, taken } = start(WAL);
     for (let i = 0; i < 10; i += 1) {
-      await brake.ready(session);
+      await brake.ready(session, 0);
       await clock.advance(100);
     }
     await brake.end(session);
     expect(taken()).toEqual(['measure', 'measure']);
+  });
+
+  it('measures sooner where a quarter of a second of the limit may have been written since, and waits for that', async () => {
+    const { clock, server, brake, session, taken } = start(WAL);
+    await brake.ready(session, 1 * MB);
+    await brake.ready(session, 1 * MB);
+    expect(taken()).toEqual(['measure']);
+    server.written += 6;
+    let isReady = false;
+    const ready = brake.ready(session, 1 * MB).then(() => {
+      isReady = true;
+    });
+    await settle();
+    expect(taken()).toEqual(['measure', 'WalRate']);
+    await clock.advance(300);
+    expect(isReady).toBe(false);
+    await clock.advance(200);
+    await ready;
+    taken();
+    await brake.ready(session, 1 * MB);
+    expect(taken()).toEqual([]);
   });
 
   it('says at once why it waits, says it again every 5 s, and takes it back after 5 s without a wait', async () => {
@@ -285,7 +306,7 @@ describe('the brake of a pod', () => {
     server.written = 100;
     server.replicas = [replica(1, 60)];
     let isReady = false;
-    const ready = brake.ready(session).then(() => {
+    const ready = brake.ready(session, 0).then(() => {
       isReady = true;
     });
     await settle();
@@ -298,7 +319,7 @@ describe('the brake of a pod', () => {
     await ready;
     expect(taken()).toEqual(['measure']);
     await clock.advance(5_100);
-    await brake.ready(session);
+    await brake.ready(session, 0);
     expect(taken()).toEqual(['measure', 'end']);
     await brake.end(session);
     expect(taken()).toEqual([]);
@@ -309,7 +330,7 @@ describe('the brake of a pod', () => {
     server.written = 100;
     for (let i = 0; i < 3; i += 1) {
       server.replicas = [replica(99, 60)];
-      const ready = brake.ready(session);
+      const ready = brake.ready(session, 0);
       await settle();
       expect(taken()).toEqual(['measure', 'ReplicaLag']);
       server.replicas = [replica(100)];
@@ -323,9 +344,9 @@ describe('the brake of a pod', () => {
   it('says again and again that a limit has no effect, and waits for nothing', async () => {
     const { clock, server, brake, session, taken } = start(LAG);
     server.replicas = [];
-    await brake.ready(session);
+    await brake.ready(session, 0);
     await clock.advance(1_000);
-    await brake.ready(session);
+    await brake.ready(session, 0);
     expect(taken()).toEqual(['measure', 'NoReplicas', 'measure']);
     await brake.end(session);
     expect(taken()).toEqual(['end']);
@@ -340,7 +361,7 @@ describe('the brake of a pod', () => {
       for (let s = 0; s < 60; ) {
         server.replicas = replicasAt(s, server.written);
         let isReady = false;
-        const ready = brake.ready(session).then(() => {
+        const ready = brake.ready(session, 0).then(() => {
           isReady = true;
         });
         for (await settle(); !isReady; s += 0.1) {
@@ -375,11 +396,11 @@ describe('the brake of a pod', () => {
   it('says at once that it waits, where it has said that a limit has no effect', async () => {
     const { clock, server, brake, session, taken } = start(LAG);
     server.replicas = [];
-    await brake.ready(session);
+    await brake.ready(session, 0);
     await clock.advance(500);
     server.written = 100;
     server.replicas = [replica(1, 60)];
-    const ready = brake.ready(session);
+    const ready = brake.ready(session, 0);
     await settle();
     expect(taken()).toEqual(['measure', 'NoReplicas', 'measure', 'ReplicaLag']);
     server.replicas = [];
@@ -387,7 +408,7 @@ describe('the brake of a pod', () => {
     await ready;
     expect(taken()).toEqual(['measure']);
     await clock.advance(5_100);
-    await brake.ready(session);
+    await brake.ready(session, 0);
     expect(taken()).toEqual(['measure', 'NoReplicas']);
   });
 
@@ -408,7 +429,7 @@ describe('the brake of a pod', () => {
         server.written = written;
         server.replicas = [replica(0)];
         let isReady = false;
-        const ready = brake.ready(session).then(() => {
+        const ready = brake.ready(session, 0).then(() => {
           isReady = true;
         });
         for (await settle(); !isReady && clock.monotonic() < until; ) await clock.advance(100);
@@ -438,7 +459,7 @@ describe('the brake of a pod', () => {
 
   it('stops waiting when the pod is stopped', async () => {
     const { stop, clock, brake, session, taken } = start(LAG);
-    const ready = brake.ready(session);
+    const ready = brake.ready(session, 0);
     await settle();
     expect(taken()).toEqual(['measure', 'ReplicaLagUnknown']);
     stop.abort(new Error('SIGTERM'));
