@@ -206,6 +206,18 @@ describe('a wrong BatchUpload is refused with the field and what is allowed', ()
       { ...FULL, format: { dialect: { delimiter: ';', quoteChar: ';' } } },
       /delimiter and quoteChar must differ/,
     ],
+    ['a key with NUL', s3({ key: 'a\u0000.csv' }), /spec\.source\.s3\.key.*should match/],
+    ['a version with NUL', s3({ versionId: 'v\u0000' }), /spec\.source\.s3\.versionId.*should match/],
+    [
+      'a column whose name has NUL',
+      { ...FULL, format: { columns: [{ name: 'a\u0000', field: 'a' }] } },
+      /spec\.format\.columns\[0\]\.name.*should match/,
+    ],
+    [
+      'a rate of WAL that no server reaches',
+      { ...FULL, target: { ...FULL.target, protect: { maxWalBytesPerSecond: 1e15 + 1 } } },
+      /spec\.target\.protect\.maxWalBytesPerSecond.*less than or equal to/,
+    ],
     ['a work place without a bucket', { ...FULL, work: { s3: {} } }, /spec\.work\.s3\.bucket: Required value/],
     ['a field that does not exist', { ...FULL, paralelism: 2 }, /unknown field "spec\.paralelism"/],
     [

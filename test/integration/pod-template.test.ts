@@ -22,7 +22,7 @@ const start = async (env: Record<string, string> = {}) =>
 const jobOf = ({ api }: ControllerBench) => api.all('jobs')[0] as Job | undefined;
 const podOf = (bench: ControllerBench) => jobOf(bench)?.spec?.template.spec;
 const degraded = (bench: ControllerBench) => findCondition(bench.status('one', 'u'), 'Degraded');
-const until = (what: () => unknown) => eventually(String(what), () => Boolean(what()), 20_000);
+const until = (what: () => unknown) => eventually(String(what), () => Boolean(what()), 60_000);
 
 function change(bench: ControllerBench, podTemplate: object): void {
   const upload = bench.api.get('batchuploads', 'one', 'u')!;
