@@ -49,6 +49,8 @@ const WORK_TIMEOUT_MS = 30_000;
 const POLL_TIMEOUT_MS = 10_000;
 /** Work that waits for a connection looks this often whether the work before it moves. */
 const PATIENCE_MS = 1_000;
+/** A timer that is later than this tells that the operator's own process did not run. */
+const LATE_MS = 500;
 /** Work that takes longer than this means that the database is held up, by a lock or by load. */
 const SLOW_MS = 2_000;
 /** A database that was held up counts as held up for this time after: one that is always slow must not seem mended. */
@@ -149,17 +151,22 @@ export class Database {
    * @throws Fault DB_BUSY
    */
   async #enter(): Promise<void> {
+    const { clock } = this.#deps;
     for (;;) {
+      const askedAt = clock.monotonic();
       const patience = AbortSignal.timeout(PATIENCE_MS);
       try {
         return await this.#gate.acquire(patience);
       } catch (error) {
         if (!patience.aborted) throw error;
       }
+      // After a freeze of this process the timers come first, and the answers that wait in the sockets later: the work before gets
+      // the time to read them.
+      if (clock.monotonic() - askedAt > PATIENCE_MS + LATE_MS) continue;
       const [oldest] = this.#running;
-      const forMs = oldest ? this.#deps.clock.monotonic() - oldest.at : 0;
+      const forMs = oldest ? clock.monotonic() - oldest.at : 0;
       if (forMs > SLOW_MS) {
-        this.#busyUntil = this.#deps.clock.monotonic() + BUSY_MS;
+        this.#busyUntil = clock.monotonic() + BUSY_MS;
         throw busy();
       }
     }

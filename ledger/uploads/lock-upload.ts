@@ -100,7 +100,9 @@ export async function withLockPatience<T>(
 }
 
 /**
- * Ends the sessions of this upload that block `pid`, directly or through others, and wait for their client.
+ * Ends the sessions of this upload that block `pid`, directly or through others, and whose transaction has waited for its client
+ * for `patienceMs`. The wait is counted from the beginning or the end of the last statement: a transaction may be old although
+ * its client moves.
  * @returns their process ids.
  */
 export async function endFrozenBlockers(
@@ -119,7 +121,8 @@ export async function endFrozenBlockers(
        WHERE a.application_name LIKE $2 || '%'
          AND (a.wait_event_type = 'Client' OR ($4 AND a.wait_event_type = 'Lock'))
          AND a.pid <> $1
-         AND a.xact_start < clock_timestamp() - make_interval(secs => $3)`,
+         AND a.xact_start IS NOT NULL
+         AND a.state_change < clock_timestamp() - make_interval(secs => $3)`,
       [pid, applicationName(uploadId, ''), patienceMs / 1000, isDeleted],
     );
     const ended = result.rows.filter((row) => row.ended).map((row) => row.pid);

@@ -70,7 +70,8 @@ const SWEPT_AT_A_TIME = 16;
 
 /**
  * Closes this cluster's running rows without an upload, in every database that the enabled namespaces name, and brings
- * the ledgers up to date on which the bridge waits.
+ * the ledgers up to date on which the bridge waits. A database that fails is passed over until the next sweep.
+ * @returns the number of rows that were closed.
  */
 export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<number> {
   const { caches, log, namespaces, extraDatabaseSecrets } = deps;
@@ -93,7 +94,8 @@ export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<numbe
       }
       if (seen.has(database)) return;
       seen.add(database);
-      closed += await sweepDatabase(deps, database, signal);
+      // The rows that were closed count, whatever fails after them.
+      await sweepDatabase(deps, database, { signal, onClosed: () => (closed += 1) });
     } catch (error) {
       if (signal.aborted) return;
       const level = error instanceof Fault ? 'debug' : 'warn';
@@ -104,7 +106,11 @@ export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<numbe
   return closed;
 }
 
-export async function sweepDatabase(deps: CloseDeps, database: Database, signal: AbortSignal): Promise<number> {
+async function sweepDatabase(
+  deps: CloseDeps,
+  database: Database,
+  { signal, onClosed }: { signal: AbortSignal; onClosed: () => void },
+): Promise<void> {
   const none = { rows: [], isMore: false };
   const { rows, isMore } = await database
     .run((client) => visit(client, deps.clusterId), { isVisit: true })
@@ -123,13 +129,13 @@ export async function sweepDatabase(deps: CloseDeps, database: Database, signal:
     if (found?.metadata.uid === row.id && found.metadata.deletionTimestamp === undefined) continue;
     await closeRow(database, row.id);
     closed += 1;
+    onClosed();
     deps.log.info(
       { uid: row.id, namespace: row.namespace, upload: row.name },
       'closed the ledger row of a deleted upload',
     );
   }
   if (isMore || closed > 0) await removeLeftRows(database, signal);
-  return closed;
 }
 
 /** What a sweep mostly finds in a database, on one connection. */

@@ -119,7 +119,7 @@ describe.concurrent('something in the cluster', () => {
         NAMESPACE,
         upload.name,
         (each) => findCondition(each.status, 'Suspended')?.status === status,
-        10_000,
+        30_000,
       );
     const { status } = await suspended('True');
     expect(findCondition(status, 'Degraded')).toMatchObject({ status: 'False', reason: 'AsExpected' });

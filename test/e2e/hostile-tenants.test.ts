@@ -8,7 +8,7 @@ import { createTenantDatabase, restoreTenant } from '#support/hostility/tenants.
 import { bodyOf, expectExact, SMALL, startUpload, tableOf } from '#support/hostility/uploads.ts';
 
 describe.concurrent('one namespace', () => {
-  it('whose database is locked, with 21 uploads: the first status of another one comes within 5 s', async () => {
+  it('whose database is locked, with 21 uploads: the first status of another one does not wait for it', async () => {
     await using e2e = await createE2e();
     await using tenant = await createTenantDatabase(e2e, 'e2e-locked');
     await tenant.upload('before');
@@ -19,10 +19,11 @@ describe.concurrent('one namespace', () => {
       for (const name of held) await tenant.upload(name);
       // The first of them says why it waits, so that all of them have begun to wait.
       await tenant.waitFor('held-0', (status) => status.phase !== undefined, 15_000);
-      const since = performance.now();
       await using free = await startUpload(e2e, e2e.unique('hostile'));
+      const since = performance.now();
       await e2e.cluster.waitForUpload(NAMESPACE, free.name, ({ status }) => status !== undefined, 60_000);
-      expect(performance.now() - since).toBeLessThan(5_000);
+      // A look at a locked table ends after 10 s at the earliest.
+      expect(performance.now() - since).toBeLessThan(9_000);
       await expectExact(e2e, free);
       for (const name of held) {
         const status = await tenant.waitFor(name, ({ phase }) => phase !== undefined, 20_000);

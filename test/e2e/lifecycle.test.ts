@@ -28,10 +28,10 @@ const patch = (spec: object) =>
 const processed = ({ status }: BatchUpload) => status?.records?.processed ?? 0;
 const rowsOf = async () => (await e2e.db.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`)).rows[0]!.n;
 
-/** An upload that takes some 20 s: each row waits a little, and each ten rows are committed. */
-async function startSlowly(spec: object = {}): Promise<void> {
+/** An upload that takes some 20 s with two sessions: each row waits for `rowSeconds`, and some tens of rows share a commit. */
+async function startSlowly(spec: object = {}, rowSeconds = 0.1): Promise<void> {
   await e2e.db.query(`CREATE TABLE ${table} (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint);
-    CREATE FUNCTION ${table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END $$;
+    CREATE FUNCTION ${table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(${rowSeconds}); RETURN NEW; END $$;
     CREATE TRIGGER slow BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION ${table}()`);
   const body = `k,v\n${Array.from({ length: RECORDS }, (_, i) => `k${i},v`).join('\n')}\n`;
   await e2e.createItemsUpload(name, body, { spec: { chunkRecords: 10, parallelism: 2, ...spec } });
@@ -84,7 +84,7 @@ it('scaled: fewer sessions than its pod has make smaller pods, and no record is 
 });
 
 it('over its deadline: fails, and goes on with a greater one', async () => {
-  await startSlowly({ activeDeadlineSeconds: 6 });
+  await startSlowly({ activeDeadlineSeconds: 20 }, 0.2);
   const failed = await waitFor((upload) => hasCondition(upload, 'Failed', 'DeadlineExceeded'));
   expect(failed.status!.records!.succeeded).toBe(await rowsOf());
   await quicken();

@@ -134,7 +134,7 @@ it('a queue: two versions of a key, and what makes no upload', () =>
     }
     const { status } = await source.waitFor(
       'the counts',
-      (each) => each.status?.created === 2 && each.status.lagSeconds === 0,
+      (each) => each.status?.created === 2 && each.status.ignored === 4 && each.status.lagSeconds === 0,
     );
     expect(status).toMatchObject({ failing: 0, lastCreated: { key }, lastEventTime: expect.any(String) });
     expect(ignoredReasons(await source.get()).toSorted()).toEqual([

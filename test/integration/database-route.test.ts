@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { systemClock } from '#common/clock.ts';
 import { Database } from '#ledger/client/database.ts';
 import { APPLICATION_NAME, connectionConfig } from '#ledger/client/pool-connection.ts';
@@ -134,5 +134,28 @@ it('a connection that is reset while a statement runs fails the statement, and n
   } finally {
     await database.close();
     proxy.close();
+  }
+});
+
+it('a freeze of this process does not count as time in which the database is held up', async () => {
+  await using postgres = await startPostgres({ settings: { fsync: 'off' } });
+  const config = connectionConfig({ uri: postgres.url, caCert: undefined, namespace: 'n' });
+  const database = new Database({ config, clock: systemClock, log: createRecordingLog(), tickMs: 50 });
+  try {
+    let begun = 0;
+    const work = async (client: { query(text: string): Promise<unknown> }) => {
+      await client.query('SELECT 1');
+      begun += 1;
+      for (let i = 0; i < 3; i += 1) await client.query('SELECT pg_sleep(0.05)');
+    };
+    const running = [database.run(work), database.run(work)];
+    await vi.waitUntil(() => begun === 2, { timeout: 10_000, interval: 1 });
+    const waiting = database.run(work);
+    // The answers come meanwhile, and the time for which the third work waits for a connection ends.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_500);
+    await Promise.all([...running, waiting]);
+    expect(database.busy).toBeNull();
+  } finally {
+    await database.close();
   }
 });

@@ -1,12 +1,12 @@
 /** Checks what a pod with Datadog switched on sends, as an agent at the other end of real sockets receives it. */
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '#support/process/eventually.ts';
 
 const CHUNK = `{ chunkNumber: 3, records: 10, succeeded: 7, failed: 2, duplicate: 1, durationMs: 42,
   codes: [{ code: 'VAL_002', count: 2, message: '' }, { code: 'DUP_001', count: 1, message: '' }] }`;
@@ -17,7 +17,8 @@ const POD = `
   telemetry.chunkCommitted(${CHUNK});
   telemetry.runFinished(1234);
   await telemetry.flush();
-  setTimeout(() => process.exit(0), 3000);`;
+  // The client sends by its own clock, so that the pod lives until the test has what it waits for.
+  process.stdin.on('end', () => process.exit(0)).resume();`;
 
 const metrics: string[] = [];
 const traces: string[] = [];
@@ -35,7 +36,8 @@ beforeAll(async () => {
   statsd.bind(0, '127.0.0.1');
   agent.listen(0, '127.0.0.1');
   await Promise.all([once(statsd, 'listening'), once(agent, 'listening')]);
-  await promisify(execFile)(process.execPath, ['--input-type=module-typescript', '-e', POD], {
+  const pod = spawn(process.execPath, ['--input-type=module-typescript', '-e', POD], {
+    stdio: ['pipe', 'inherit', 'inherit'],
     env: {
       ...process.env,
       DD_AGENT_HOST: '127.0.0.1',
@@ -44,6 +46,11 @@ beforeAll(async () => {
       DD_SERVICE: 'records',
     },
   });
+  const ended = once(pod, 'exit');
+  const hasSent = () => metrics.some((line) => line.includes('processing.duration')) && traces.length > 0;
+  await eventually('the metrics and a trace arrive', () => hasSent() || pod.exitCode !== null, 120_000);
+  pod.stdin.end();
+  expect(await ended).toEqual([0, null]);
 });
 afterAll(() => {
   statsd.close();

@@ -15,6 +15,8 @@ import { eventually } from '#support/process/eventually.ts';
 const PATH = '/v1/namespaces/n/probe';
 let bench: GatewayBench;
 let gateway: TestGateway;
+/** Another one, which waits a short time for what is sent. */
+let hasty: TestGateway;
 
 beforeAll(async () => {
   bench = await startGatewayBench({ databaseUrl: 'postgres://nobody@127.0.0.1:1/nothing' });
@@ -24,21 +26,20 @@ beforeAll(async () => {
       ? { authenticated, audiences: [TOKEN_AUDIENCE], user: { username: token } }
       : { authenticated };
   });
-  const limits = {
-    ...SERVER_LIMITS,
-    requestTimeoutMs: 400,
-    headTimeoutMs: 200,
-    checkEveryMs: 50,
-    lingerMs: 100,
-    connections: 20,
-  };
+  const limits = { ...SERVER_LIMITS, lingerMs: 100, connections: 20 };
   gateway = await bench.start({ extend: addProbe, limits });
+  const soon = { requestTimeoutMs: 400, headTimeoutMs: 200, checkEveryMs: 50 };
+  hasty = await bench.start({ extend: addProbe, limits: { ...limits, ...soon } });
 });
 afterAll(() => bench?.[Symbol.asyncDispose]());
 
 /** Sends text over a connection of its own. @returns all that the gateway answers until the connection ends */
-async function exchange(text: string, then: (socket: Socket) => unknown = () => undefined): Promise<string> {
-  const socket = connect(gateway.port, '127.0.0.1');
+async function exchange(
+  text: string,
+  then: (socket: Socket) => unknown = () => undefined,
+  { port }: TestGateway = gateway,
+): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
   let answer = '';
   socket.on('data', (piece) => {
     answer += piece;
@@ -59,20 +60,22 @@ const RIGHT = { authorization: 'Bearer right', 'content-type': 'application/json
 
 describe('a sender', () => {
   it('of a slow head is answered 408, and cut off', async () => {
-    expect(await exchange('GET / HTTP/1.1\r\nhost: a\r\n')).toMatch(/^HTTP\/1.1 408 .*application\/problem\+json/s);
+    const answer = await exchange('GET / HTTP/1.1\r\nhost: a\r\n', undefined, hasty);
+    expect(answer).toMatch(/^HTTP\/1.1 408 .*application\/problem\+json/s);
   });
 
   it('of nothing is cut off', async () => {
-    expect(await exchange('')).toMatch(/^(HTTP\/1.1 408 .*)?$/s);
+    expect(await exchange('', undefined, hasty)).toMatch(/^(HTTP\/1.1 408 .*)?$/s);
   });
 
   it('of a slow body is answered 408, and cut off', async () => {
-    const answer = await exchange(head('POST', { ...RIGHT, 'content-length': 100 }), async (socket) => {
+    const sendSlowly = async (socket: Socket) => {
       for (let i = 0; i < 20 && !socket.destroyed; i++) {
         socket.write('{');
         await sleep(50);
       }
-    });
+    };
+    const answer = await exchange(head('POST', { ...RIGHT, 'content-length': 100 }), sendSlowly, hasty);
     expect(answer).toMatch(/^HTTP\/1.1 408 /);
   });
 

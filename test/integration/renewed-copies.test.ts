@@ -252,7 +252,8 @@ it('the cleanup of the attempt before goes on while the copy is made again, and 
     asked += 1;
     return isHeld ? { status: 503 } : null;
   });
-  const cleanup = bench.start('cleanup', url, id, { AWS_ENDPOINT_URL_S3: proxy.endpoint });
+  const patient = { AWS_ENDPOINT_URL_S3: proxy.endpoint, BATCH_UPLOAD_RETRY_SECONDS: '120' };
+  const cleanup = bench.start('cleanup', url, id, patient);
   await eventually('the cleanup is about to remove', () => asked > 0);
   expect(await retry(url, id)).toBe('Planning');
   expect((await bench.run('plan', url, id, { ...attempt(2), ...APART })).code).toBe(0);

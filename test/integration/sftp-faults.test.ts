@@ -129,7 +129,7 @@ it('the connection freezes: it is given up after the time for a request, and the
   onPart = (part) => {
     if (part === 2 && frozen === 0) frozen = proxy.freeze();
   };
-  await using source = start({ port: proxy.port, limits: { requestMs: 2_000 } });
+  await using source = start({ port: proxy.port, limits: { requestMs: 10_000 } });
   await admitted(source);
   expect(frozen).toBe(1);
   expect(logged(source, CUT).map(({ fields }) => fields['reason'])).toEqual(['NoAnswer']);

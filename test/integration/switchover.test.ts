@@ -190,7 +190,7 @@ describe('commits wait for the standby: what was acknowledged is there', () => {
     const upload = await openUpload(servers);
     await upload.plan();
     const speak = await storage.add('downstream', { type: 'timeout', attributes: { timeout: 0 } });
-    const pod = upload.start('process', { s3: storage.port });
+    const pod = upload.start('process', { s3: storage.port }, { BATCH_UPLOAD_RETRY_SECONDS: '120' });
     await pod.logged('processing');
     await withClient(upload.url, (db) => waits(db, `state = 'idle'`));
     await failOver(servers);

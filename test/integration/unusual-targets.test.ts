@@ -190,14 +190,14 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   });
 
   it('settings of a role reach no session of a load', async () => {
-    // A second is more than a busy machine needs from the login to the statement that sets these aside.
-    await run(`ALTER ROLE app SET statement_timeout = '1s'; ALTER ROLE app SET lock_timeout = '1s';
-      ALTER ROLE app SET idle_session_timeout = '1s'; ALTER ROLE app SET synchronous_commit = off;
+    // Five seconds are more than a busy machine needs from the login to the statement that sets these aside.
+    await run(`ALTER ROLE app SET statement_timeout = '5s'; ALTER ROLE app SET lock_timeout = '5s';
+      ALTER ROLE app SET idle_session_timeout = '5s'; ALTER ROLE app SET synchronous_commit = off;
       ALTER ROLE app SET datestyle = 'SQL, DMY'; ALTER ROLE app SET client_encoding = 'LATIN1';
       ALTER ROLE app SET timezone = 'Asia/Tokyo'; ALTER ROLE app SET intervalstyle = 'sql_standard'`);
     const client = await connect({ uri: url.replace('postgres:postgres@', 'app:app@'), applicationName: 'test' });
-    await client.query('SELECT pg_sleep(1.2)');
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await client.query('SELECT pg_sleep(6)');
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
     const { rows } = await client.query(
       `SELECT name, setting FROM pg_settings WHERE source <> 'session' AND context <> 'internal' AND name IN
          ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'synchronous_commit', 'DateStyle', 'TimeZone', 'IntervalStyle')`,

@@ -63,7 +63,7 @@ describe.each([false, true])('a bucket with versions: %s', (versioning) => {
     const copy = createWorkCopy(
       through,
       { bucket, key },
-      { ...retry, stallSeconds: 0.25, onRetry: ({ message }) => faults.push(message) },
+      { ...retry, stallSeconds: 1, retrySeconds: 60, onRetry: ({ message }) => faults.push(message) },
     );
     await copy.write(bytes.subarray(0, 8 * MIB));
     await copy.write(bytes.subarray(8 * MIB, 16 * MIB));

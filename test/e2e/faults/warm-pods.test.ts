@@ -8,6 +8,8 @@ import { restoreTenant } from '#support/hostility/tenants.ts';
 import { operatorPods, SYSTEM, setVariable } from '#support/kills/operator-kills.ts';
 
 const UPLOADS = 30;
+/** A record of the last upload. */
+const HELD_KEY = `${UPLOADS - 1}-5`;
 /** A namespace of the chart that tests may delete. */
 const DOOMED = 'e2e-deleted';
 
@@ -60,12 +62,22 @@ it('their namespace is deleted, and the ledger knows every row; applied again, e
     );
     return rows;
   };
+  const holder = await cluster.connectDatabase();
   try {
+    // One upload cannot end before its namespace is being deleted.
+    await db.query(`
+      CREATE TABLE ${lost.table} (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint);
+      CREATE FUNCTION ${lost.table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.k = '${HELD_KEY}' THEN PERFORM pg_advisory_xact_lock_shared(hashtextextended('${lost.table}', 0)); END IF;
+        RETURN NEW; END $$;
+      CREATE TRIGGER held BEFORE INSERT ON ${lost.table} FOR EACH ROW EXECUTE FUNCTION ${lost.table}()`);
+    await holder.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [lost.table]);
     await lost.apply();
     await others.apply();
     await eventuallyTrue(async () => (await lost.read()).some(isFinished), 'no upload has ended', 120_000);
     expect((await lost.read()).every(isFinished)).toBe(false);
     await cluster.kubectl('delete', 'namespace', DOOMED, '--wait=false');
+    await holder.end();
     await eventuallyTrue(
       async () => (await cluster.kube.find(NAMESPACES, { name: DOOMED })) === undefined,
       'the namespace does not go',
@@ -80,6 +92,7 @@ it('their namespace is deleted, and the ledger knows every row; applied again, e
     await eventuallyTrue(others.areFinished, 'not all uploads of the other namespace have ended', 240_000);
     expect(await others.count()).toEqual(others.expected);
   } finally {
+    await holder.end();
     await restoreTenant(e2e, DOOMED);
   }
   const back = await putSmallUploads(doomed, lost.schema, UPLOADS);

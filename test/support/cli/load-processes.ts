@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { BUNDLED_CLI } from './bundled-cli.ts';
 
 /** A process that takes longer is ended, so that a test fails instead of hanging. */
-const LIMIT_MS = 50_000;
+const LIMIT_MS = 150_000;
 
 export interface CommandEnd {
   code: number | null;
