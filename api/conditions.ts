@@ -72,6 +72,8 @@ export const REASONS = {
   /**
    * The target table stores rows otherwise than they are sent, or finds duplicates otherwise than a load counts them: by a
    * rule, row-level security, tables that inherit from it, an identity column that cannot be replaced, or an index.
+   * The table has this reason, too, if it or a partition is UNLOGGED or a foreign table, where a committed row is not safe,
+   * and if its rows may be replaced while it is published without a replica identity.
    */
   TargetNotSupported: 'TargetNotSupported',
   /** The type of a column of the target table would lose a part of the values without an error. */

@@ -5,6 +5,7 @@ import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { checkBehaviour, checkKeyIndexes, readBehaviour, type TargetBehaviour } from './check-behaviour.ts';
 import { checkNames, inLedger, LEDGER_SCHEMA } from './check-names.ts';
+import { checkReplicaIdentity, checkSafety, readParts, type TargetPart } from './check-parts.ts';
 import { createTableSql } from './create-target.ts';
 import { keyColumns, quoteTable, replacesRows } from './names.ts';
 
@@ -15,7 +16,11 @@ export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec)
   const table = await readTable(client, schema.target.table);
   if (table === null) return tableMissing(schema);
   const behaviour = await readBehaviour(client, table.oid, schema);
-  return checkTarget(schema, table, behaviour) ?? checkBehaviour(schema, behaviour);
+  return (
+    checkTarget(schema, table, behaviour) ??
+    checkBehaviour(schema, behaviour) ??
+    checkReplicaIdentity(schema, table.parts)
+  );
 }
 
 export interface TargetTable {
@@ -32,6 +37,8 @@ export interface TargetTable {
   columns: { name: string; required: boolean; generated: boolean }[];
   /** The columns of each unique index that can find duplicates: valid, immediate, not partial, without expressions. */
   uniqueKeys: string[][];
+  /** Those of the table and its partitions on which a load cannot rely. */
+  parts: TargetPart[];
 }
 
 /** Checks a table that {@link verifyTarget} has read. Pure. */
@@ -43,6 +50,7 @@ export function checkTarget(
   return (
     (table.schema === LEDGER_SCHEMA ? inLedger(schema.target.table) : null) ??
     checkKind(schema, table) ??
+    checkSafety(schema, table.parts) ??
     checkColumns(schema, table) ??
     checkRequired(schema, table) ??
     checkKeyIndexes(schema, behaviour) ??
@@ -159,5 +167,6 @@ async function readTable(client: ClientBase, name: string): Promise<TargetTable 
   if (!row) return null;
   const columns = await client.query(COLUMNS_SQL, [row.oid]);
   const keys = await client.query<{ columns: string[] }>(KEYS_SQL, [row.oid]);
-  return { ...row, columns: columns.rows, uniqueKeys: keys.rows.map((key) => key.columns) };
+  const parts = await readParts(client, row.oid);
+  return { ...row, columns: columns.rows, uniqueKeys: keys.rows.map((key) => key.columns), parts };
 }

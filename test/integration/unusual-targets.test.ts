@@ -209,6 +209,19 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     await run('ALTER ROLE app RESET ALL');
   });
 
+  it('a published table with a replica identity is loaded, and rows are replaced', async () => {
+    await run(`${ITEMS.replace('PRIMARY KEY', 'UNIQUE')}; INSERT INTO items VALUES ('a', 'stored');
+      CREATE PUBLICATION p FOR ALL TABLES`);
+    const load = () =>
+      loadInProcess(url, { schema: policySchema({ policy: 'Update', owner: true }), key: 'f.csv', file: 'k,v\na,1\n' });
+    expect(await load()).toMatchObject({
+      refused: { reason: 'TargetNotSupported', message: expect.stringContaining('REPLICA IDENTITY FULL') },
+    });
+    await run('ALTER TABLE items REPLICA IDENTITY FULL');
+    expect(await load()).toMatchObject({ progress: { status: 'Complete', counts: { succeeded: 1, updated: 1 } } });
+    expect(await run('SELECT k, v FROM items')).toEqual([{ k: 'a', v: '1' }]);
+  });
+
   describe('a table that is altered between two chunks', () => {
     const schema = policySchema({ policy: 'Skip', owner: true });
     const file = `k,v\n${Array.from({ length: 40 }, (_, i) => `K${i},1\n`).join('')}k1,2\n`;
@@ -292,6 +305,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
         'DatabaseError',
         'Another table has taken the place',
       ],
+      ['the table is set UNLOGGED', 'ALTER TABLE items SET UNLOGGED', 'TargetNotSupported', 'SET LOGGED'],
       [
         'a column becomes GENERATED',
         "ALTER TABLE items DROP COLUMN v, ADD COLUMN v text GENERATED ALWAYS AS (k || '!') STORED",
