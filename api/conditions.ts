@@ -65,7 +65,10 @@ export const REASONS = {
   TargetColumnMissing: 'TargetColumnMissing',
   /** A column of the target table is NOT NULL, has no default, and is not filled by the RecordSchema. */
   TargetColumnRequired: 'TargetColumnRequired',
-  /** The target table has no unique index on exactly the key columns that is valid, complete and not deferrable. */
+  /**
+   * The target table has no unique index on exactly the key columns that is valid, complete, not deferrable and without
+   * the words WITHOUT OVERLAPS.
+   */
   TargetKeyMissing: 'TargetKeyMissing',
   /** The role lacks a right on the target table. */
   TargetAccessDenied: 'TargetAccessDenied',

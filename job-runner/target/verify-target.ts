@@ -35,7 +35,7 @@ export interface TargetTable {
   canUpdate: boolean;
   canMakeTemporaryTables: boolean;
   columns: { name: string; required: boolean; generated: boolean }[];
-  /** The columns of each unique index that can find duplicates: valid, immediate, not partial, without expressions. */
+  /** The columns of each unique index that can find duplicates: valid, immediate, not partial, without expressions or WITHOUT OVERLAPS. */
   uniqueKeys: string[][];
   /** Those of the table and its partitions on which a load cannot rely. */
   parts: TargetPart[];
@@ -110,7 +110,7 @@ function checkKey(schema: RecordSchemaSpec, { uniqueKeys }: TargetTable): Upload
   const list = key.map(pg.escapeIdentifier).join(', ');
   return {
     reason: 'TargetKeyMissing',
-    message: `The table ${schema.target.table} has no unique index on exactly (${key.join(', ')}) that is valid, covers all rows and is not deferrable; without it duplicates are not found. Run: CREATE UNIQUE INDEX ON ${quoteTable(schema.target.table)} (${list});`,
+    message: `The table ${schema.target.table} has no unique index on exactly (${key.join(', ')}) that is valid, covers all rows, is not deferrable and does not say WITHOUT OVERLAPS; without it duplicates are not found. Run: CREATE UNIQUE INDEX ON ${quoteTable(schema.target.table)} (${list});`,
   };
 }
 
@@ -157,7 +157,7 @@ const KEYS_SQL = `
   FROM pg_index i
   CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-  WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate
+  WHERE i.indrelid = $1 AND i.indisunique AND NOT i.indisexclusion AND i.indisvalid AND i.indimmediate
     AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
   GROUP BY i.indexrelid`;
 

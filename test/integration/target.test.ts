@@ -3,6 +3,7 @@
  */
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
@@ -215,6 +216,30 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     const explanation = await explain();
     const mend = /run: (ALTER TABLE most DETACH PARTITION far);/;
     expect(explanation).toMatchObject({ reason: 'TargetNotSupported', message: expect.stringMatching(mend) });
+    await run(admin, mend.exec(explanation!.message)![1]!);
+    expect(await explain()).toBeNull();
+  });
+
+  it.runIf(version >= 18)('a key WITHOUT OVERLAPS finds no duplicates', async () => {
+    await run(
+      admin,
+      'CREATE TABLE rates (room int4range, valid daterange, PRIMARY KEY (room, valid WITHOUT OVERLAPS))',
+    );
+    const rates: RecordSchemaSpec = {
+      fields: ['room', 'valid'].map((name) => ({ name, type: 'string' })),
+      fieldsMatch: 'equal',
+      primaryKey: ['room', 'valid'],
+      target: {
+        table: 'rates',
+        create: false,
+        onDuplicate: 'Skip',
+        columns: ['room', 'valid'].map((name) => ({ name, field: name })),
+      },
+    };
+    const explain = () => withClient(admin, (client) => verifyTarget(client, rates));
+    const explanation = await explain();
+    const mend = /Run: (CREATE UNIQUE INDEX .*);/;
+    expect(explanation).toMatchObject({ reason: 'TargetKeyMissing', message: expect.stringMatching(mend) });
     await run(admin, mend.exec(explanation!.message)![1]!);
     expect(await explain()).toBeNull();
   });
