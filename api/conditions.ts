@@ -65,13 +65,18 @@ export const REASONS = {
   TargetColumnMissing: 'TargetColumnMissing',
   /** A column of the target table is NOT NULL, has no default, and is not filled by the RecordSchema. */
   TargetColumnRequired: 'TargetColumnRequired',
-  /** The target table has no unique index on exactly the key columns that is valid, complete and not deferrable. */
+  /**
+   * The target table has no unique index on exactly the key columns that is valid, complete, not deferrable and without
+   * the words WITHOUT OVERLAPS.
+   */
   TargetKeyMissing: 'TargetKeyMissing',
   /** The role lacks a right on the target table. */
   TargetAccessDenied: 'TargetAccessDenied',
   /**
    * The target table stores rows otherwise than they are sent, or finds duplicates otherwise than a load counts them: by a
    * rule, row-level security, tables that inherit from it, an identity column that cannot be replaced, or an index.
+   * The table has this reason, too, if it or a partition is UNLOGGED or a foreign table, where a committed row is not safe,
+   * and if its rows may be replaced while it is published without a replica identity.
    */
   TargetNotSupported: 'TargetNotSupported',
   /** The type of a column of the target table would lose a part of the values without an error. */

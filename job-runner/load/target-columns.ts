@@ -1,7 +1,11 @@
-/** Checks in each transaction that the target still has the columns and the key for which rows were prepared. */
+/**
+ * Checks in each transaction that the target still has the columns and the key for which rows were prepared, and that
+ * committed rows stay in it.
+ */
 import type { ClientBase } from 'pg';
 import { Fault } from '#common/faults.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
+import { hasUnsafePart } from '#runner/target/check-parts.ts';
 import type { Target } from './target.ts';
 
 /** Is there a unique index on exactly the columns `key`, which finds every duplicate at once? */
@@ -9,13 +13,14 @@ const hasKey = (table: string, key: string) => `EXISTS (
     SELECT FROM pg_index i CROSS JOIN LATERAL (
       SELECT array_agg(a.attname::text) AS names FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
       JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.position <= i.indnkeyatts) c
-    WHERE i.indrelid = ${table}::text::regclass AND i.indisunique AND i.indisvalid AND i.indimmediate
-      AND i.indpred IS NULL AND i.indexprs IS NULL AND c.names @> ${key}::text[] AND c.names <@ ${key}::text[])`;
+    WHERE i.indrelid = ${table}::text::regclass AND i.indisunique AND NOT i.indisexclusion AND i.indisvalid
+      AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND c.names @> ${key}::text[] AND c.names <@ ${key}::text[])`;
 
 /** Every transaction runs this statement; it is named, so that PostgreSQL plans it once for each session. */
 const SAME_TYPES = {
   name: 'batch_upload_same_types',
-  text: `SELECT count(*)::int AS same, ${hasKey('$1', '$6')} AS keyed, $1::text::regclass <> $7::oid AS replaced
+  text: `SELECT count(*)::int AS same, ${hasKey('$1', '$6')} AS keyed, $1::text::regclass <> $7::oid AS replaced,
+      ${hasUnsafePart('$1::text::regclass')} AS unsafe
     FROM unnest($3::text[], $4::int[], $5::int[]) AS c (name, oid, modifier),
       unnest(ARRAY[$1::text::regclass, $2::text::regclass]) AS t (id)
     JOIN LATERAL (SELECT atttypid, atttypmod, attname FROM pg_attribute WHERE attrelid = t.id) a ON true
@@ -25,7 +30,8 @@ const SAME_TYPES = {
 /**
  * Checks that the columns of the locked target and of the session's stage have the types that rows were prepared for.
  * PostgreSQL would take the bytes of an integer for a date without an error, and a stage with the old types would round
- * or refuse values that the table accepts. Without the key's index COPY would store duplicates.
+ * or refuse values that the table accepts. Without the key's index COPY would store duplicates, and from an UNLOGGED table
+ * a crash would take rows that the ledger counts.
  * @throws Fault DB_TARGET_CHANGED, DB_TARGET_REPLACED
  */
 export async function expectColumnTypes(
@@ -35,12 +41,13 @@ export async function expectColumnTypes(
 ): Promise<void> {
   const oids = expected.map(({ oid }) => oid);
   const modifiers = expected.map(({ modifier }) => modifier);
-  const { rows } = await client.query<{ same: number; keyed: boolean; replaced: boolean | null }>({
+  const { rows } = await client.query<{ same: number; keyed: boolean; replaced: boolean | null; unsafe: boolean }>({
     ...SAME_TYPES,
     values: [table, byKey?.merge.stage ?? table, columns, oids, modifiers, key, oid],
   });
   if (rows[0]!.replaced) throw targetReplaced(table);
-  if (rows[0]!.same === 2 * columns.length && (rows[0]!.keyed || key.length === 0)) return;
+  const { same, keyed, unsafe } = rows[0]!;
+  if (same === 2 * columns.length && (keyed || key.length === 0) && !unsafe) return;
   throw targetChanged(table);
 }
 
@@ -78,6 +85,6 @@ function targetChanged(table: string): Fault {
     category: 'retryable',
     restart: true,
     reason: 'DatabaseError',
-    message: `The columns or the key of ${table} were changed while records were prepared for them. The records are prepared again.`,
+    message: `The columns, the key or the storage of ${table} were changed while records were prepared for them. The records are prepared again.`,
   });
 }

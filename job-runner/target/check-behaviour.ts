@@ -194,7 +194,10 @@ const COLUMNS_SQL = `
   SELECT attname::text AS name, attidentity = 'a' AS "alwaysIdentity", type, base::int AS oid, modifier
   FROM types JOIN pg_type t ON t.oid = base AND t.typtype <> 'd'`;
 
-/** Strategy 3 of a btree's operator family is equality. */
+/**
+ * Strategy 3 of a btree's operator family is equality. An index WITHOUT OVERLAPS is no btree: ON CONFLICT passes it over,
+ * and a record that it alone refuses fails.
+ */
 const KEYS_SQL = `
   WITH keys AS (
     SELECT i.indexrelid, i.indimmediate, a.attcollation, i.indcollation[k.position - 1] AS used,
@@ -205,8 +208,8 @@ const KEYS_SQL = `
     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
     JOIN pg_opclass o ON o.oid = i.indclass[k.position - 1]
-    WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-      AND k.position <= i.indnkeyatts AND $2::text[] @> columns_of(i) AND columns_of(i) @> $2::text[])`;
+    WHERE i.indrelid = $1 AND i.indisunique AND NOT i.indisexclusion AND i.indisvalid AND i.indpred IS NULL
+      AND i.indexprs IS NULL AND k.position <= i.indnkeyatts AND $2::text[] @> columns_of(i) AND columns_of(i) @> $2::text[])`;
 
 function keysSql(select: string): string {
   const columns = `(SELECT array_agg(b.attname::text) FROM pg_attribute b WHERE b.attrelid = i.indrelid

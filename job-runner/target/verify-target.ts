@@ -5,6 +5,7 @@ import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { checkBehaviour, checkKeyIndexes, readBehaviour, type TargetBehaviour } from './check-behaviour.ts';
 import { checkNames, inLedger, LEDGER_SCHEMA } from './check-names.ts';
+import { checkReplicaIdentity, checkSafety, readParts, type TargetPart } from './check-parts.ts';
 import { createTableSql } from './create-target.ts';
 import { keyColumns, quoteTable, replacesRows } from './names.ts';
 
@@ -15,7 +16,11 @@ export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec)
   const table = await readTable(client, schema.target.table);
   if (table === null) return tableMissing(schema);
   const behaviour = await readBehaviour(client, table.oid, schema);
-  return checkTarget(schema, table, behaviour) ?? checkBehaviour(schema, behaviour);
+  return (
+    checkTarget(schema, table, behaviour) ??
+    checkBehaviour(schema, behaviour) ??
+    checkReplicaIdentity(schema, table.parts)
+  );
 }
 
 export interface TargetTable {
@@ -30,8 +35,10 @@ export interface TargetTable {
   canUpdate: boolean;
   canMakeTemporaryTables: boolean;
   columns: { name: string; required: boolean; generated: boolean }[];
-  /** The columns of each unique index that can find duplicates: valid, immediate, not partial, without expressions. */
+  /** The columns of each unique index that can find duplicates: valid, immediate, not partial, without expressions or WITHOUT OVERLAPS. */
   uniqueKeys: string[][];
+  /** Those of the table and its partitions on which a load cannot rely. */
+  parts: TargetPart[];
 }
 
 /** Checks a table that {@link verifyTarget} has read. Pure. */
@@ -43,6 +50,7 @@ export function checkTarget(
   return (
     (table.schema === LEDGER_SCHEMA ? inLedger(schema.target.table) : null) ??
     checkKind(schema, table) ??
+    checkSafety(schema, table.parts) ??
     checkColumns(schema, table) ??
     checkRequired(schema, table) ??
     checkKeyIndexes(schema, behaviour) ??
@@ -102,7 +110,7 @@ function checkKey(schema: RecordSchemaSpec, { uniqueKeys }: TargetTable): Upload
   const list = key.map(pg.escapeIdentifier).join(', ');
   return {
     reason: 'TargetKeyMissing',
-    message: `The table ${schema.target.table} has no unique index on exactly (${key.join(', ')}) that is valid, covers all rows and is not deferrable; without it duplicates are not found. Run: CREATE UNIQUE INDEX ON ${quoteTable(schema.target.table)} (${list});`,
+    message: `The table ${schema.target.table} has no unique index on exactly (${key.join(', ')}) that is valid, covers all rows, is not deferrable and does not say WITHOUT OVERLAPS; without it duplicates are not found. Run: CREATE UNIQUE INDEX ON ${quoteTable(schema.target.table)} (${list});`,
   };
 }
 
@@ -149,7 +157,7 @@ const KEYS_SQL = `
   FROM pg_index i
   CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-  WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate
+  WHERE i.indrelid = $1 AND i.indisunique AND NOT i.indisexclusion AND i.indisvalid AND i.indimmediate
     AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
   GROUP BY i.indexrelid`;
 
@@ -159,5 +167,6 @@ async function readTable(client: ClientBase, name: string): Promise<TargetTable 
   if (!row) return null;
   const columns = await client.query(COLUMNS_SQL, [row.oid]);
   const keys = await client.query<{ columns: string[] }>(KEYS_SQL, [row.oid]);
-  return { ...row, columns: columns.rows, uniqueKeys: keys.rows.map((key) => key.columns) };
+  const parts = await readParts(client, row.oid);
+  return { ...row, columns: columns.rows, uniqueKeys: keys.rows.map((key) => key.columns), parts };
 }

@@ -3,6 +3,7 @@
  */
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { ledgerVersion, migrate, migrationScript } from '#ledger/migrate.ts';
 import { commitChunkGroup } from '#runner/load/commit-chunk-group.ts';
 import { describeTarget, prepareSession } from '#runner/load/target.ts';
@@ -20,6 +21,7 @@ import { exampleSchema } from '#support/runner/runner.ts';
 
 const schema = itemsSchema('items');
 const GOOD = 'CREATE TABLE items (k text PRIMARY KEY, v text, batch_upload_id uuid, row_number bigint)';
+const PARTITIONED = `${GOOD} PARTITION BY LIST (k)`;
 
 describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
   let server: Postgres;
@@ -135,6 +137,41 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
       'TargetNotSupported',
       /Run: (ALTER ROLE .*);/,
     ],
+    ['an unlogged table', GOOD.replace('TABLE', 'UNLOGGED TABLE'), 'TargetNotSupported', /Run: (ALTER TABLE .*);/],
+    [
+      'a partition that is unlogged',
+      `${PARTITIONED}; CREATE TABLE most PARTITION OF items DEFAULT PARTITION BY HASH (k);
+        CREATE TABLE half PARTITION OF most FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+        CREATE UNLOGGED TABLE "other half" PARTITION OF most FOR VALUES WITH (MODULUS 2, REMAINDER 1)`,
+      'TargetNotSupported',
+      /Run: (ALTER TABLE "other half" SET LOGGED);/,
+    ],
+    [
+      'a published table without a replica identity',
+      `${GOOD.replace('PRIMARY KEY', 'NOT NULL UNIQUE')}; CREATE PUBLICATION p FOR ALL TABLES`,
+      'TargetNotSupported',
+      /owner: (ALTER TABLE items REPLICA IDENTITY USING INDEX items_k_key);/,
+    ],
+    [
+      'a published table whose key may be null',
+      `${GOOD.replace('PRIMARY KEY', 'UNIQUE')}; CREATE PUBLICATION p FOR TABLE items`,
+      'TargetNotSupported',
+      /owner: (ALTER TABLE items REPLICA IDENTITY FULL);/,
+    ],
+    [
+      'a published table whose replica identity is NOTHING',
+      `${GOOD}; ALTER TABLE items REPLICA IDENTITY NOTHING; CREATE PUBLICATION p FOR TABLE items`,
+      'TargetNotSupported',
+      /owner: (ALTER TABLE items REPLICA IDENTITY USING INDEX items_pkey);/,
+    ],
+    [
+      'published partitions without a replica identity',
+      `${PARTITIONED.replace('PRIMARY KEY', 'UNIQUE')};
+        CREATE TABLE a PARTITION OF items FOR VALUES IN ('a'); CREATE TABLE b PARTITION OF items DEFAULT;
+        CREATE PUBLICATION p FOR TABLE items WITH (publish_via_partition_root)`,
+      'TargetNotSupported',
+      /owner: (ALTER TABLE a REPLICA IDENTITY FULL; ALTER TABLE b REPLICA IDENTITY FULL);/,
+    ],
     ['no rights', `${GOOD}; REVOKE ALL ON items FROM app`, 'TargetAccessDenied', /Run: (GRANT .*);/],
   ])('%s', async (_what, sql, reason, mend) => {
     const who = sql.includes(' app') ? app : admin;
@@ -144,6 +181,67 @@ describe.each([14, 18] as const)('PostgreSQL %d', (version) => {
     const said = mend.exec(explanation!.message)![1]!;
     await run(admin, completed(said));
     expect(await verify(who)).toBeNull();
+  });
+
+  it.each([
+    ['inserts alone are published', 'CREATE PUBLICATION p FOR ALL TABLES WITH (publish = insert)'],
+    ['another table is published', 'CREATE TABLE other (k text); CREATE PUBLICATION p FOR TABLE other'],
+    ['every old row is published', 'ALTER TABLE items REPLICA IDENTITY FULL; CREATE PUBLICATION p FOR ALL TABLES'],
+  ])('a table without a primary key is accepted: %s', async (_what, sql) => {
+    await run(admin, `${GOOD.replace('PRIMARY KEY', 'UNIQUE')}; ${sql}`);
+    expect(await verify(admin)).toBeNull();
+  });
+
+  it('a published table without a replica identity is accepted where no row is replaced', async () => {
+    await run(admin, `${GOOD.replace('PRIMARY KEY', 'UNIQUE')}; CREATE PUBLICATION p FOR ALL TABLES`);
+    const { target, ...rest } = schema;
+    const skips = { ...rest, target: { ...target, columns: target.columns.slice(0, 2) } };
+    expect(await withClient(admin, (client) => verifyTarget(client, skips))).toBeNull();
+  });
+
+  it.runIf(version >= 15)('a table that is published with its schema needs a replica identity', async () => {
+    await run(admin, `${GOOD.replace('PRIMARY KEY', 'UNIQUE')}; CREATE PUBLICATION p FOR TABLES IN SCHEMA public`);
+    expect(await verify(admin)).toMatchObject({ reason: 'TargetNotSupported' });
+  });
+
+  it('a foreign partition is refused, since two servers do not commit at once', async () => {
+    await run(
+      admin,
+      `CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;
+        ${PARTITIONED.replace('PRIMARY KEY', '')}; CREATE TABLE most PARTITION OF items DEFAULT PARTITION BY LIST (v);
+        CREATE FOREIGN TABLE far PARTITION OF most DEFAULT SERVER s`,
+    );
+    const { primaryKey, ...appends } = schema;
+    const explain = () => withClient(admin, (client) => verifyTarget(client, appends));
+    const explanation = await explain();
+    const mend = /run: (ALTER TABLE most DETACH PARTITION far);/;
+    expect(explanation).toMatchObject({ reason: 'TargetNotSupported', message: expect.stringMatching(mend) });
+    await run(admin, mend.exec(explanation!.message)![1]!);
+    expect(await explain()).toBeNull();
+  });
+
+  it.runIf(version >= 18)('a key WITHOUT OVERLAPS finds no duplicates', async () => {
+    await run(
+      admin,
+      'CREATE TABLE rates (room int4range, valid daterange, PRIMARY KEY (room, valid WITHOUT OVERLAPS))',
+    );
+    const rates: RecordSchemaSpec = {
+      fields: ['room', 'valid'].map((name) => ({ name, type: 'string' })),
+      fieldsMatch: 'equal',
+      primaryKey: ['room', 'valid'],
+      target: {
+        table: 'rates',
+        create: false,
+        onDuplicate: 'Skip',
+        columns: ['room', 'valid'].map((name) => ({ name, field: name })),
+      },
+    };
+    const explain = () => withClient(admin, (client) => verifyTarget(client, rates));
+    const explanation = await explain();
+    const mend = /Run: (CREATE UNIQUE INDEX .*);/;
+    expect(explanation).toMatchObject({ reason: 'TargetKeyMissing', message: expect.stringMatching(mend) });
+    await run(admin, mend.exec(explanation!.message)![1]!);
+    expect(await explain()).toBeNull();
   });
 
   it.each([

@@ -209,6 +209,54 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     await run('ALTER ROLE app RESET ALL');
   });
 
+  it('a published table with a replica identity is loaded, and rows are replaced', async () => {
+    await run(`${ITEMS.replace('PRIMARY KEY', 'UNIQUE')}; INSERT INTO items VALUES ('a', 'stored');
+      CREATE PUBLICATION p FOR ALL TABLES`);
+    const load = () =>
+      loadInProcess(url, { schema: policySchema({ policy: 'Update', owner: true }), key: 'f.csv', file: 'k,v\na,1\n' });
+    expect(await load()).toMatchObject({
+      refused: { reason: 'TargetNotSupported', message: expect.stringContaining('REPLICA IDENTITY FULL') },
+    });
+    await run('ALTER TABLE items REPLICA IDENTITY FULL');
+    expect(await load()).toMatchObject({ progress: { status: 'Complete', counts: { succeeded: 1, updated: 1 } } });
+    expect(await run('SELECT k, v FROM items')).toEqual([{ k: 'a', v: '1' }]);
+  });
+
+  it.runIf(version >= 18).each(['Skip', 'Update', 'Fail'] as const)(
+    'a unique index beside a key WITHOUT OVERLAPS, %s: an equal key is a duplicate, and an overlap a failed record',
+    async (policy) => {
+      await run(`CREATE TABLE items (k int4range NOT NULL, v daterange NOT NULL, w text, UNIQUE (k, v));
+        ALTER TABLE items ADD PRIMARY KEY (k, v WITHOUT OVERLAPS); INSERT INTO items VALUES ('[1,2)', '[2025-01-01,2025-02-01)', 'stored')`);
+      const names = ['k', 'v', 'w'];
+      const schema = {
+        ...policySchema({ policy, owner: false }),
+        fields: names.map((name) => ({ name, type: 'string' as const })),
+        primaryKey: ['k', 'v'],
+        target: {
+          table: 'items',
+          create: false,
+          onDuplicate: policy,
+          columns: names.map((name) => ({ name, field: name })),
+        },
+      };
+      const file = [
+        'k;v;w',
+        '[1,2);[2025-01-01,2025-02-01);equal',
+        '[1,2);[2025-01-15,2025-03-01);overlaps',
+        '[2,3);[2025-01-01,2025-02-01);new',
+      ].join('\n');
+      const result = await loadInProcess(url, { schema, key: 'f.csv', file });
+      const counts = {
+        Skip: { succeeded: 1, duplicate: 1, failed: 1 },
+        Update: { succeeded: 2, duplicate: 0, failed: 1 },
+        Fail: { succeeded: 1, duplicate: 0, failed: 2 },
+      };
+      expect(result).toMatchObject({ progress: { status: 'Complete', counts: counts[policy] } });
+      const words = await run('SELECT w FROM items ORDER BY 1');
+      expect(words.map(({ w }) => w).sort()).toEqual(policy === 'Update' ? ['equal', 'new'] : ['new', 'stored']);
+    },
+  );
+
   describe('a table that is altered between two chunks', () => {
     const schema = policySchema({ policy: 'Skip', owner: true });
     const file = `k,v\n${Array.from({ length: 40 }, (_, i) => `K${i},1\n`).join('')}k1,2\n`;
@@ -292,6 +340,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
         'DatabaseError',
         'Another table has taken the place',
       ],
+      ['the table is set UNLOGGED', 'ALTER TABLE items SET UNLOGGED', 'TargetNotSupported', 'SET LOGGED'],
       [
         'a column becomes GENERATED',
         "ALTER TABLE items DROP COLUMN v, ADD COLUMN v text GENERATED ALWAYS AS (k || '!') STORED",
