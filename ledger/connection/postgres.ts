@@ -11,9 +11,12 @@ export type { DatabaseOptions } from './database-uri.ts';
 const CONNECT_TIMEOUT_MS = 10_000;
 const DISCONNECT_TIMEOUT_MS = 2_000;
 
-/** Settings that decide how values are read. */
+/**
+ * Settings that decide how values are read, and how PostgreSQL writes them as text. A value that goes through text must
+ * not change: with extra_float_digits below 1 a number would lose its last digits.
+ */
 const VALUE_SETTINGS_SQL = `SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET standard_conforming_strings = on;
-SET lc_monetary = 'C'; SET intervalstyle = 'postgres'; SET array_nulls = on`;
+SET lc_monetary = 'C'; SET intervalstyle = 'postgres'; SET array_nulls = on; SET extra_float_digits = 1`;
 
 /** A commit must be on disk before anybody hears about it. Stricter values than `on` stay. */
 const DURABLE_SQL =

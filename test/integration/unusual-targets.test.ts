@@ -1,5 +1,6 @@
 /** Tables and roles that are in order but unusual, and tables that are altered while a file is loaded into them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import { connect, disconnect } from '#ledger/connection/postgres.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
@@ -13,6 +14,16 @@ const podEnds = () =>
 const ITEMS = 'CREATE TABLE items (k text PRIMARY KEY, v text, upload uuid, row bigint)';
 const LOWER = `CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.k := lower(NEW.k); RETURN NEW; END';
   CREATE TRIGGER change BEFORE INSERT OR UPDATE ON items FOR EACH ROW EXECUTE FUNCTION change()`;
+
+/** Items that refer to other items. */
+function withParent(type: 'string' | 'number' | 'date'): RecordSchemaSpec {
+  const { fields, target, ...rest } = policySchema({ policy: 'Update', owner: true });
+  return {
+    ...rest,
+    fields: [fields[0]!, { ...fields[1]!, type }, { name: 'p', type: 'string' as const }],
+    target: { ...target, columns: [...target.columns, { name: 'p', field: 'p' }] },
+  };
+}
 
 describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   let server: Postgres;
@@ -156,12 +167,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     it('a pending record is read as it was written', async () => {
       await run(`CREATE TABLE items (k text PRIMARY KEY, v date, upload uuid, row bigint, p text REFERENCES items);
         ${setting('datestyle', 'SQL, DMY', true)}`);
-      const { fields, target, ...rest } = policySchema({ policy: 'Update', owner: true });
-      const schema = {
-        ...rest,
-        fields: [fields[0]!, { ...fields[1]!, type: 'date' as const }, { name: 'p', type: 'string' as const }],
-        target: { ...target, columns: [...target.columns, { name: 'p', field: 'p' }] },
-      };
+      const schema = withParent('date');
       const file = 'k,v,p\na,2025-02-01,\nb,2025-03-01,c\na,2025-02-02,\nb,2025-03-31,c\nc,2025-04-30,a\n';
       const result = await loadInProcess(url, { schema, key: 'f.csv', file, chunkRecords: 2 });
       expect(result).toMatchObject({ progress: { counts: { succeeded: 3, duplicate: 2, failed: 0 } } });
@@ -194,19 +200,40 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     await run(`ALTER ROLE app SET statement_timeout = '1s'; ALTER ROLE app SET lock_timeout = '1s';
       ALTER ROLE app SET idle_session_timeout = '1s'; ALTER ROLE app SET synchronous_commit = off;
       ALTER ROLE app SET datestyle = 'SQL, DMY'; ALTER ROLE app SET client_encoding = 'LATIN1';
-      ALTER ROLE app SET timezone = 'Asia/Tokyo'; ALTER ROLE app SET intervalstyle = 'sql_standard'`);
+      ALTER ROLE app SET timezone = 'Asia/Tokyo'; ALTER ROLE app SET intervalstyle = 'sql_standard';
+      ALTER ROLE app SET extra_float_digits = 0`);
     const client = await connect({ uri: url.replace('postgres:postgres@', 'app:app@'), applicationName: 'test' });
     await client.query('SELECT pg_sleep(1.2)');
     await new Promise((resolve) => setTimeout(resolve, 1200));
     const { rows } = await client.query(
       `SELECT name, setting FROM pg_settings WHERE source <> 'session' AND context <> 'internal' AND name IN
-         ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'synchronous_commit', 'DateStyle', 'TimeZone', 'IntervalStyle')`,
+         ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'synchronous_commit', 'DateStyle', 'TimeZone', 'IntervalStyle',
+         'extra_float_digits')`,
     );
     expect(rows).toEqual([]);
     const encoding = await client.query("SELECT 'ü€' AS text, current_setting('client_encoding') AS encoding");
     expect(encoding.rows).toEqual([{ text: 'ü€', encoding: 'UTF8' }]);
     await disconnect(client);
     await run('ALTER ROLE app RESET ALL');
+  });
+
+  it('a pending record keeps all digits of its numbers', async () => {
+    await run(`CREATE TABLE items (k text PRIMARY KEY, v float8, upload uuid, row bigint, p text REFERENCES items);
+      DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET extra_float_digits = 0', current_database()); END $$`);
+    const numbers = ['0.30000000000000004', '1.7976931348623157e308', '-1.2345678901234567'];
+    const others = Array.from({ length: 40 }, (_, i) => `k${i},1,`);
+    const file = `k,v,p\n${[...numbers.map((v, i) => `${i},${v},z`), ...others, 'z,1,'].join('\n')}\n`;
+    let mostPending = 0;
+    const beforeGroup = async () => {
+      const [{ n }] = await run('SELECT count(*)::int AS n FROM batch_upload.batch_upload_pending_records');
+      mostPending = Math.max(mostPending, n);
+    };
+    const schema = withParent('number');
+    const result = await loadInProcess(url, { schema, key: 'f.csv', file, chunkRecords: 2, beforeGroup });
+    expect(mostPending).toBe(numbers.length);
+    expect(result).toMatchObject({ progress: { counts: { succeeded: 44, failed: 0 } } });
+    const stored = await run(`SELECT v = ANY('{${numbers.join()}}') AS same FROM items WHERE p IS NOT NULL`);
+    expect(stored).toEqual(numbers.map(() => ({ same: true })));
   });
 
   describe('a table that is altered between two chunks', () => {
