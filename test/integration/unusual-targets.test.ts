@@ -236,6 +236,45 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     expect(stored).toEqual(numbers.map(() => ({ same: true })));
   });
 
+  it.each(
+    (['Commit', 'Validate'] as const).flatMap((mode) => [
+      {
+        mode,
+        type: 'mood',
+        alter: "ALTER TYPE mood RENAME VALUE 'angry' TO 'blue'",
+        message: 'a value does not have the type of its column (22P02)',
+      },
+      {
+        mode,
+        type: 'text',
+        alter: 'ALTER TABLE items ALTER COLUMN v TYPE varchar(3)',
+        message: 'a value is too long for its column (22001)',
+      },
+    ]),
+  )('a pending record that can no longer be read fails alone: $alter, mode $mode', async (each) => {
+    const { mode, type, alter, message } = each;
+    await run(`CREATE TYPE mood AS ENUM ('ok', 'angry');
+      CREATE TABLE items (k text PRIMARY KEY, v ${type}, upload uuid, row bigint, p text REFERENCES items)`);
+    const others = Array.from({ length: 40 }, (_, i) => `k${i},ok,${i < 20 ? 'z' : ''}\n`).join('');
+    let isAltered = false;
+    const beforeGroup = async () => {
+      const [{ n }] = await run('SELECT count(*)::int AS n FROM batch_upload.batch_upload_pending_records');
+      if (isAltered || n === 0) return;
+      isAltered = true;
+      await run(alter);
+    };
+    const result = await loadInProcess(url, {
+      ...{ schema: withParent('string'), key: 'f.csv', file: `k,v,p\na,angry,z\n${others}z,ok,\n`, mode },
+      ...{ chunkRecords: 2, beforeGroup },
+    });
+    expect(isAltered).toBe(true);
+    expect(result).toMatchObject({
+      progress: { status: 'Complete', counts: { processed: 42, succeeded: 41, failed: 1 } },
+      errors: [{ row: 2, code: 'DB_001', message: `PostgreSQL refused this record: ${message}` }],
+    });
+    expect(await run('SELECT count(*)::int AS n FROM items')).toEqual([{ n: mode === 'Validate' ? 0 : 41 }]);
+  });
+
   describe('a table that is altered between two chunks', () => {
     const schema = policySchema({ policy: 'Skip', owner: true });
     const file = `k,v\n${Array.from({ length: 40 }, (_, i) => `K${i},1\n`).join('')}k1,2\n`;
