@@ -4,7 +4,7 @@
  */
 import type { DatabaseError } from 'pg';
 import { Fault } from '#common/faults.ts';
-import { functionOf, isRaised } from '#ledger/connection/error-place.ts';
+import { functionOf, isNotifyQueueFull, isRaised } from '#ledger/connection/error-place.ts';
 
 /** Classes of SQLSTATE that speak of the server, the session, the transaction or the role, and never of a record. */
 const NEVER_RECORD_CLASSES = new Set(['08', '0A', '25', '26', '28', '3D', '40', '53', '55', '57', '58', 'F0', 'XX']);
@@ -19,6 +19,7 @@ const MOVES = new Set(['ExecBRInsertTriggers', 'ExecCrossPartitionUpdate', 'Exec
 /** Can the error be the fault of one record, so that every other try would meet it again? */
 export function mayBeOfRecord(error: Pick<DatabaseError, 'code' | 'where' | 'routine'>): boolean {
   const { code: state = '' } = error;
+  if (isNotifyQueueFull(error)) return false;
   if (!NEVER_RECORD_CLASSES.has(state.slice(0, 2)) && !NEVER_RECORD_STATES.has(state)) return true;
   return (OF_VALUE.test(state) && isConversion(error)) || isMove(error);
 }

@@ -3,9 +3,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import { connect, disconnect } from '#ledger/connection/postgres.ts';
+import { eventuallyTrue } from '#support/cluster/e2e.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { policySchema } from '#support/records/duplicates.ts';
+import { loadByIndexes } from '#support/runner/load-by-indexes.ts';
 import { loadInProcess } from '#support/runner/load-in-process.ts';
 
 /** Kubernetes starts another pod after it. */
@@ -29,7 +31,9 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   let server: Postgres;
   let url: string;
   beforeAll(async () => {
-    server = await startPostgres({ version, settings: { fsync: 'off' } });
+    // PostgreSQL 14 has no such setting, and a queue of 8 GB.
+    const smallQueue = version === 18 ? { max_notify_queue_pages: 64 } : {};
+    server = await startPostgres({ version, settings: { fsync: 'off', ...smallQueue } });
     await withClient(server.url, (client) => client.query("CREATE ROLE app LOGIN PASSWORD 'app'"));
   });
   afterAll(() => server.stop());
@@ -273,6 +277,34 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       errors: [{ row: 2, code: 'DB_001', message: `PostgreSQL refused this record: ${message}` }],
     });
     expect(await run('SELECT count(*)::int AS n FROM items')).toEqual([{ n: mode === 'Validate' ? 0 : 41 }]);
+  });
+
+  it.runIf(version === 18)('COMMIT is refused while the queue of notifications is full', async () => {
+    await run(`${ITEMS}; CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_notify('items', NEW.k); RETURN NULL; END $$;
+      CREATE TRIGGER tell AFTER INSERT ON items FOR EACH ROW EXECUTE FUNCTION tell()`);
+    const file = `k,v\n${Array.from({ length: 10 }, (_, i) => `k${i},1\n`).join('')}`;
+    const schema = policySchema({ policy: 'Skip', owner: true });
+    await withClient(url, async (listener) => {
+      await listener.query('LISTEN items');
+      await listener.query('BEGIN; SELECT 1');
+      const fill = async () => {
+        for (;;) await run("SELECT pg_notify('items', repeat('a', 7900))");
+      };
+      await expect(fill()).rejects.toMatchObject({ code: '54000' });
+      const loading = loadByIndexes(url, { schema, file, chunkRecords: 2 });
+      await eventuallyTrue(
+        async () =>
+          (
+            await run(`SELECT FROM pg_stat_activity WHERE application_name LIKE '%process%' AND state = 'idle'
+            AND query = 'ROLLBACK' AND datname = current_database()`)
+          ).length === 1,
+        'COMMIT is not refused',
+      );
+      await listener.query('ROLLBACK');
+      expect(await loading).toMatchObject({ status: 'Complete', counts: { succeeded: 10, failed: 0 } });
+    });
+    expect(await run('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 10 }]);
   });
 
   describe('a table that is altered between two chunks', () => {
