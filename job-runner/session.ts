@@ -1,16 +1,18 @@
 /**
  * A pod's session with the database: one connection, opened again when it is lost, for minutes before the pod gives up.
  */
-import type pg from 'pg';
+import pg from 'pg';
 import { Fault, toFault } from '#common/faults.ts';
 import type { Logger } from '#common/log.ts';
 import { waitBackoff } from '#common/wait-backoff.ts';
+import { isNotifyQueueFull } from '#ledger/connection/error-place.ts';
 import { oneHelper } from '#ledger/connection/one-helper.ts';
 import {
   connect,
   type DatabaseOptions,
   databaseFault,
   disconnect,
+  emptyNotifyQueue,
   READ_ONLY,
   socketOf,
   sqlState,
@@ -76,16 +78,21 @@ export function createSession(options: SessionOptions): Session {
   return {
     async run(work) {
       const since = Date.now();
+      let wasQueueFull = false;
       for (let tries = 1; ; tries += 1) {
         signal.throwIfAborted();
         try {
           const client = await connection.open();
           return await withStallWatch(client, stall, () =>
-            withLockPatience(client, patience, () => work(client, tries)),
+            withLockPatience(client, patience, async () => {
+              if (wasQueueFull) await emptyNotifyQueue(client);
+              return work(client, tries);
+            }),
           );
         } catch (error) {
           signal.throwIfAborted();
           const fault = classify(error);
+          wasQueueFull = fault.cause instanceof pg.DatabaseError && isNotifyQueueFull(fault.cause);
           if (isSpent(error)) await connection.drop();
           const spent = Date.now() - since;
           if (!fault.retryable || (tries >= MIN_TRIES && spent > retrySeconds * 1000)) throw fault;

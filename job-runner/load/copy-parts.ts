@@ -1,7 +1,8 @@
 /**
  * Copies rows of which PostgreSQL refuses some. The context of the error names the line at which a COPY has stopped: the
  * rows before it are copied by another COPY, and the row itself by one of its own, whose error tells why. An error that
- * comes behind the last line, as that of a foreign key does, names none; then fewer and fewer rows are tried.
+ * comes behind the last line, as that of a foreign key does, names none; then fewer and fewer rows are tried. The same is
+ * done with pending records, which no COPY reads.
  */
 import { refusedRow } from './refusals.ts';
 import { attempt } from './savepoints.ts';

@@ -52,7 +52,7 @@ const [STATE, COLUMN, CONSTRAINT, CONTEXT, MESSAGE] = ['state', 'column', 'const
 );
 /** Triggers may have changed these settings for the rows behind. Comparing is much cheaper than setting all of them again. */
 const SETTINGS = `concat_ws(',', current_user, ${['search_path', 'client_encoding', 'datestyle', 'timezone']
-  .concat('standard_conforming_strings', 'lc_monetary', 'intervalstyle', 'array_nulls')
+  .concat('standard_conforming_strings', 'lc_monetary', 'intervalstyle', 'array_nulls', 'extra_float_digits')
   .concat('statement_timeout', 'lock_timeout')
   .map((name) => `current_setting('${name}')`)
   .join(', ')})`;

@@ -187,8 +187,8 @@ export async function mergeEachInto(
 export async function mergeStored(options: WriteOptions): Promise<WriteOutcome> {
   const { client, target, buffer } = options;
   const outcome = emptyOutcome('merge');
-  await stageRecords(options);
-  await mergeStage({ ...options, asksReferences: true }, outcome);
+  const rows = await stageStored(options, outcome);
+  await mergeStage({ ...options, rows, asksReferences: true }, outcome);
   if (outcome.waiting.length === 0 || !(await needsRecordMerge(client, keyOf(target).recordMerge))) return outcome;
   // A trigger may change what a row refers to.
   const waiting = new Set(outcome.waiting.map(({ rowNumber }) => rowNumber));
@@ -196,6 +196,15 @@ export async function mergeStored(options: WriteOptions): Promise<WriteOutcome> 
   await stageRecords(left);
   outcome.waiting = await mergeEachInto(outcome, left, true);
   return outcome;
+}
+
+/**
+ * Stages pending records. The type of a column may have changed since a record was stored, so that the record can no
+ * longer be read: it is added to the refused rows of the outcome.
+ * @returns the rows that are staged
+ */
+export function stageStored(options: WriteOptions, outcome: WriteOutcome): Promise<number[]> {
+  return copyParts(options, outcome, { copy: stageRecords, isStored: false });
 }
 
 function without({ rows, buffer }: WriteOptions, found: readonly { rowNumber: number }[]): number[] {

@@ -4,7 +4,7 @@
  */
 import type { DatabaseError } from 'pg';
 import { Fault } from '#common/faults.ts';
-import { functionOf, isRaised } from '#ledger/connection/error-place.ts';
+import { functionOf, isNotifyQueueFull, isRaised } from '#ledger/connection/error-place.ts';
 
 /** Classes of SQLSTATE that speak of the server, the session, the transaction or the role, and never of a record. */
 const NEVER_RECORD_CLASSES = new Set(['08', '0A', '25', '26', '28', '3D', '40', '53', '55', '57', '58', 'F0', 'XX']);
@@ -19,6 +19,7 @@ const MOVES = new Set(['ExecBRInsertTriggers', 'ExecCrossPartitionUpdate', 'Exec
 /** Can the error be the fault of one record, so that every other try would meet it again? */
 export function mayBeOfRecord(error: Pick<DatabaseError, 'code' | 'where' | 'routine'>): boolean {
   const { code: state = '' } = error;
+  if (isNotifyQueueFull(error)) return false;
   if (!NEVER_RECORD_CLASSES.has(state.slice(0, 2)) && !NEVER_RECORD_STATES.has(state)) return true;
   return (OF_VALUE.test(state) && isConversion(error)) || isMove(error);
 }
@@ -27,20 +28,26 @@ function isMove({ code, routine }: Pick<DatabaseError, 'code' | 'routine'>): boo
   return code === '0A000' && MOVES.has(routine ?? '');
 }
 
+/**
+ * The line at which a COPY has stopped. The context of an error is in the language of the server: `COPY t, line 3` is
+ * `COPY t, Zeile 3` in German, `tのCOPY、行 3` in Japanese and `t 복사, 3번째 줄` in Korean. A comma behind the line leads
+ * to the column whose value was being read; a colon leads to the whole line, whose text may have commas and numbers.
+ */
+const PLACE = /^(?:COPY .*?|.*?(?:のCOPY| 복사))(?:, |、)(?:[^\d\n,:、]+(\d+)|(\d+)(?:번째 줄|행))(?=$|\s?:|(, |、))/m;
+
 /** Did the error come while COPY read a value into its column, before any code of the table ran? */
 function isConversion({ where }: Pick<DatabaseError, 'where'>): boolean {
-  return CONVERSION.test(where ?? '');
+  const place = PLACE.exec(where ?? '');
+  return place?.index === 0 && place[3] !== undefined;
 }
 
-const CONVERSION = /^COPY .+?, line \d+, column (.*)/s;
-
 /**
- * Finds the row at which a COPY has stopped. The context of the error is in the language of the server; its first number
- * behind the table's name is the line.
+ * Finds the row at which a COPY has stopped.
  * @returns the row's index among the rows of the COPY; null when the error does not tell, as that of a foreign key
  */
 export function refusedRow(error: Error): number | null {
-  const line = Number(/^COPY .*?, \D*?(\d+)(?=$|, |: )/m.exec((error as Partial<DatabaseError>).where ?? '')?.[1] ?? 0);
+  const place = PLACE.exec((error as Partial<DatabaseError>).where ?? '');
+  const line = Number(place?.[1] ?? place?.[2] ?? 0);
   return line === 0 ? null : line - 1;
 }
 
@@ -95,9 +102,12 @@ export function refusalMessage(error: Refusal, columns: readonly string[] = []):
   return `PostgreSQL refused this record: ${why} (${code})${places.length > 0 ? `, ${places.join(', ')}` : ''}`;
 }
 
-/** Finds the column whose value could not be read. The context of the error has a value only behind the column's name. */
+/**
+ * Finds the column whose value could not be read, where the server speaks English. The context of the error has a value
+ * only behind the column's name.
+ */
 function convertedColumn({ where }: Refusal, columns: readonly string[]): string | undefined {
-  const behind = CONVERSION.exec(where ?? '')?.[1];
+  const behind = /^COPY .+?, line \d+, column (.*)/s.exec(where ?? '')?.[1];
   if (behind === undefined) return undefined;
   const named = columns.filter((name) => behind === name || behind.startsWith(`${name}:`));
   return named.sort((a, b) => b.length - a.length)[0];

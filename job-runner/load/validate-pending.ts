@@ -11,7 +11,7 @@ import { sqlState } from '#ledger/connection/postgres.ts';
 import { hasUnreadableKeys } from './foreign-keys.ts';
 import { compareKeys, type MergeResult, mergeStaged, STAGE_ROW } from './merge.ts';
 import { needsRecordMerge } from './merge-by-record.ts';
-import { explainWaiting, mergeEachInto, mergeInto } from './merge-rows.ts';
+import { explainWaiting, mergeEachInto, mergeInto, stageStored } from './merge-rows.ts';
 import { attempt, FOREIGN_KEY_VIOLATION, runAndRollBack } from './savepoints.ts';
 import { stageRecords } from './stage-records.ts';
 import { keyOf, type Target } from './target.ts';
@@ -19,9 +19,10 @@ import { findUnstored, findWaitingByCatalog, type WaitingRow } from './waiting-r
 import { registerKeys, type WriteByKeysOptions, without } from './write-by-keys.ts';
 import { emptyOutcome, join, type RefusedRow, type WriteOutcome } from './write-outcome.ts';
 
-export async function validatePending(options: WriteByKeysOptions): Promise<WriteOutcome> {
-  const { client, target, uploadId } = options;
-  await stageRecords(options);
+export async function validatePending(all: WriteByKeysOptions): Promise<WriteOutcome> {
+  const { client, target, uploadId } = all;
+  const outcome = emptyOutcome('merge');
+  const options = { ...all, rows: await stageStored(all, outcome) };
   const waiting = explainWaiting(await findWaitingByCatalog(client, target, uploadId));
   await client.query(keyOf(target).merge.clearStage);
   const others = without(options, numbersOf(waiting));
@@ -31,7 +32,8 @@ export async function validatePending(options: WriteByKeysOptions): Promise<Writ
   const isUpdate = target.onDuplicate === 'Update';
   // A trigger may give a row another key. The merge by record tells whether that one is stored.
   const isLost = !isUpdate && !byRecord;
-  const outcome = { ...emptyOutcome('merge'), waiting, lost: isLost ? stored : [] };
+  outcome.waiting = waiting;
+  outcome.lost = isLost ? stored : [];
   await runAndRollBack(client, async () => {
     const trial = { outcome, byRecord, isSure, unstored };
     await tryRows(without(others, stored), trial);

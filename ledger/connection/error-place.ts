@@ -12,6 +12,11 @@ export function functionOf({ where }: { where?: string | undefined }): string | 
   return `function ${name}${line ? ` line ${line}` : ''}`;
 }
 
+/** Was COMMIT refused because the server's queue of notifications is full? A trigger that calls pg_notify can cause it. */
+export function isNotifyQueueFull({ code, routine }: Pick<DatabaseError, 'code' | 'routine'>): boolean {
+  return code === '54000' && routine === 'PreCommit_Notify';
+}
+
 /** Was the error made by the PL/pgSQL statement RAISE, whose author can choose any SQLSTATE? */
 export function isRaised({ routine }: Pick<DatabaseError, 'routine'>): boolean {
   return routine === 'exec_stmt_raise';

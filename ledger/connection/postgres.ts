@@ -4,16 +4,19 @@ import pg from 'pg';
 import { Fault } from '#common/faults.ts';
 import { networkCode } from '#common/network-code.ts';
 import { createRoute, type DatabaseOptions, type Route, readDatabaseUri } from './database-uri.ts';
-import { functionOf, isRaised } from './error-place.ts';
+import { functionOf, isNotifyQueueFull, isRaised } from './error-place.ts';
 
 export type { DatabaseOptions } from './database-uri.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const DISCONNECT_TIMEOUT_MS = 2_000;
 
-/** Settings that decide how values are read. */
+/**
+ * Settings that decide how values are read, and how PostgreSQL writes them as text. A value that goes through text must
+ * not change: with extra_float_digits below 1 a number would lose its last digits.
+ */
 const VALUE_SETTINGS_SQL = `SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET standard_conforming_strings = on;
-SET lc_monetary = 'C'; SET intervalstyle = 'postgres'; SET array_nulls = on`;
+SET lc_monetary = 'C'; SET intervalstyle = 'postgres'; SET array_nulls = on; SET extra_float_digits = 1`;
 
 /** A commit must be on disk before anybody hears about it. Stricter values than `on` stay. */
 const DURABLE_SQL =
@@ -173,12 +176,15 @@ function explainDenied({ message }: pg.DatabaseError): string {
 
 function stateFault(state: string, where = '', cause?: unknown): Fault {
   const raised = cause !== undefined && isRaised(cause as pg.DatabaseError);
-  const retryable = RETRYABLE_CLASSES.has(state.slice(0, 2)) || state === IDLE_IN_TRANSACTION || state === READ_ONLY;
+  const isFull = cause !== undefined && isNotifyQueueFull(cause as pg.DatabaseError);
+  const retryable =
+    RETRYABLE_CLASSES.has(state.slice(0, 2)) || state === IDLE_IN_TRANSACTION || state === READ_ONLY || isFull;
+  const hint = isFull ? NOTIFY_QUEUE_FULL : HINTS[state];
   return new Fault({
     code: `DB_${state}`,
     category: retryable ? 'retryable' : 'permanent',
     reason: retryable ? 'DatabaseUnavailable' : state === '42501' ? 'DatabaseAccessDenied' : 'DatabaseError',
-    message: `The database answered SQLSTATE ${state}${where ? ` (${where})` : ''}.${raised ? RAISED : (HINTS[state] ?? '')}`,
+    message: `The database answered SQLSTATE ${state}${where ? ` (${where})` : ''}.${raised ? RAISED : (hint ?? '')}`,
     cause,
     context: { sqlstate: state },
   });
@@ -186,6 +192,14 @@ function stateFault(state: string, where = '', cause?: unknown): Fault {
 
 const RAISED =
   ' A function of the database raised it. To refuse a record, a trigger must raise another SQLSTATE, such as P0001: this one speaks of the server or the session.';
+
+const NOTIFY_QUEUE_FULL =
+  " The server's queue of notifications is full, and a trigger of the table notifies: end the session that listens and has had a transaction open for long. The server's log names its process.";
+
+/** Lets the server drop the notifications that all listeners have read. A full queue stays full until somebody asks. */
+export async function emptyNotifyQueue(client: pg.ClientBase): Promise<void> {
+  await client.query('SELECT pg_notification_queue_usage()');
+}
 
 const HINTS: Record<string, string> = {
   '22021':

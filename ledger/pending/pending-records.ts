@@ -45,7 +45,10 @@ export async function insertPending(
   if (rowCount !== records.length) throw new Error(`${rowCount} of ${records.length} pending records were stored`);
 }
 
-/** Copies pending records into the temporary table whose row type they were written with. */
+/**
+ * Copies pending records into the temporary table whose row type they were written with.
+ * @throws the error of PostgreSQL when a value cannot be read any more, since the type of its column was changed
+ */
 export async function stagePending(
   client: ClientBase,
   { uploadId, staged }: { uploadId: string; staged: StagedRows },

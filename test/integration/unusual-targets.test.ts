@@ -1,10 +1,13 @@
 /** Tables and roles that are in order but unusual, and tables that are altered while a file is loaded into them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { Fault } from '#common/faults.ts';
 import { connect, disconnect } from '#ledger/connection/postgres.ts';
+import { eventuallyTrue } from '#support/cluster/e2e.ts';
 import { createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
 import { policySchema } from '#support/records/duplicates.ts';
+import { loadByIndexes } from '#support/runner/load-by-indexes.ts';
 import { loadInProcess } from '#support/runner/load-in-process.ts';
 
 /** Kubernetes starts another pod after it. */
@@ -14,11 +17,23 @@ const ITEMS = 'CREATE TABLE items (k text PRIMARY KEY, v text, upload uuid, row 
 const LOWER = `CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.k := lower(NEW.k); RETURN NEW; END';
   CREATE TRIGGER change BEFORE INSERT OR UPDATE ON items FOR EACH ROW EXECUTE FUNCTION change()`;
 
+/** Items that refer to other items. */
+function withParent(type: 'string' | 'number' | 'date'): RecordSchemaSpec {
+  const { fields, target, ...rest } = policySchema({ policy: 'Update', owner: true });
+  return {
+    ...rest,
+    fields: [fields[0]!, { ...fields[1]!, type }, { name: 'p', type: 'string' as const }],
+    target: { ...target, columns: [...target.columns, { name: 'p', field: 'p' }] },
+  };
+}
+
 describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
   let server: Postgres;
   let url: string;
   beforeAll(async () => {
-    server = await startPostgres({ version, settings: { fsync: 'off' } });
+    // PostgreSQL 14 has no such setting, and a queue of 8 GB.
+    const smallQueue = version === 18 ? { max_notify_queue_pages: 64 } : {};
+    server = await startPostgres({ version, settings: { fsync: 'off', ...smallQueue } });
     await withClient(server.url, (client) => client.query("CREATE ROLE app LOGIN PASSWORD 'app'"));
   });
   afterAll(() => server.stop());
@@ -156,12 +171,7 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     it('a pending record is read as it was written', async () => {
       await run(`CREATE TABLE items (k text PRIMARY KEY, v date, upload uuid, row bigint, p text REFERENCES items);
         ${setting('datestyle', 'SQL, DMY', true)}`);
-      const { fields, target, ...rest } = policySchema({ policy: 'Update', owner: true });
-      const schema = {
-        ...rest,
-        fields: [fields[0]!, { ...fields[1]!, type: 'date' as const }, { name: 'p', type: 'string' as const }],
-        target: { ...target, columns: [...target.columns, { name: 'p', field: 'p' }] },
-      };
+      const schema = withParent('date');
       const file = 'k,v,p\na,2025-02-01,\nb,2025-03-01,c\na,2025-02-02,\nb,2025-03-31,c\nc,2025-04-30,a\n';
       const result = await loadInProcess(url, { schema, key: 'f.csv', file, chunkRecords: 2 });
       expect(result).toMatchObject({ progress: { counts: { succeeded: 3, duplicate: 2, failed: 0 } } });
@@ -194,13 +204,15 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     await run(`ALTER ROLE app SET statement_timeout = '5s'; ALTER ROLE app SET lock_timeout = '5s';
       ALTER ROLE app SET idle_session_timeout = '5s'; ALTER ROLE app SET synchronous_commit = off;
       ALTER ROLE app SET datestyle = 'SQL, DMY'; ALTER ROLE app SET client_encoding = 'LATIN1';
-      ALTER ROLE app SET timezone = 'Asia/Tokyo'; ALTER ROLE app SET intervalstyle = 'sql_standard'`);
+      ALTER ROLE app SET timezone = 'Asia/Tokyo'; ALTER ROLE app SET intervalstyle = 'sql_standard';
+      ALTER ROLE app SET extra_float_digits = 0`);
     const client = await connect({ uri: url.replace('postgres:postgres@', 'app:app@'), applicationName: 'test' });
     await client.query('SELECT pg_sleep(6)');
     await new Promise((resolve) => setTimeout(resolve, 6_000));
     const { rows } = await client.query(
       `SELECT name, setting FROM pg_settings WHERE source <> 'session' AND context <> 'internal' AND name IN
-         ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'synchronous_commit', 'DateStyle', 'TimeZone', 'IntervalStyle')`,
+         ('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'synchronous_commit', 'DateStyle', 'TimeZone', 'IntervalStyle',
+         'extra_float_digits')`,
     );
     expect(rows).toEqual([]);
     const encoding = await client.query("SELECT 'ü€' AS text, current_setting('client_encoding') AS encoding");
@@ -256,6 +268,92 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       expect(words.map(({ w }) => w).sort()).toEqual(policy === 'Update' ? ['equal', 'new'] : ['new', 'stored']);
     },
   );
+
+  it('a pending record keeps all digits of its numbers', async () => {
+    await run(`CREATE TABLE items (k text PRIMARY KEY, v float8, upload uuid, row bigint, p text REFERENCES items);
+      DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET extra_float_digits = 0', current_database()); END $$`);
+    const numbers = ['0.30000000000000004', '1.7976931348623157e308', '-1.2345678901234567'];
+    const others = Array.from({ length: 40 }, (_, i) => `k${i},1,`);
+    const file = `k,v,p\n${[...numbers.map((v, i) => `${i},${v},z`), ...others, 'z,1,'].join('\n')}\n`;
+    let mostPending = 0;
+    const beforeGroup = async () => {
+      const [{ n }] = await run('SELECT count(*)::int AS n FROM batch_upload.batch_upload_pending_records');
+      mostPending = Math.max(mostPending, n);
+    };
+    const schema = withParent('number');
+    const result = await loadInProcess(url, { schema, key: 'f.csv', file, chunkRecords: 2, beforeGroup });
+    expect(mostPending).toBe(numbers.length);
+    expect(result).toMatchObject({ progress: { counts: { succeeded: 44, failed: 0 } } });
+    const stored = await run(`SELECT v = ANY('{${numbers.join()}}') AS same FROM items WHERE p IS NOT NULL`);
+    expect(stored).toEqual(numbers.map(() => ({ same: true })));
+  });
+
+  it.each(
+    (['Commit', 'Validate'] as const).flatMap((mode) => [
+      {
+        mode,
+        type: 'mood',
+        alter: "ALTER TYPE mood RENAME VALUE 'angry' TO 'blue'",
+        message: 'a value does not have the type of its column (22P02)',
+      },
+      {
+        mode,
+        type: 'text',
+        alter: 'ALTER TABLE items ALTER COLUMN v TYPE varchar(3)',
+        message: 'a value is too long for its column (22001)',
+      },
+    ]),
+  )('a pending record that can no longer be read fails alone: $alter, mode $mode', async (each) => {
+    const { mode, type, alter, message } = each;
+    await run(`CREATE TYPE mood AS ENUM ('ok', 'angry');
+      CREATE TABLE items (k text PRIMARY KEY, v ${type}, upload uuid, row bigint, p text REFERENCES items)`);
+    const others = Array.from({ length: 40 }, (_, i) => `k${i},ok,${i < 20 ? 'z' : ''}\n`).join('');
+    let isAltered = false;
+    const beforeGroup = async () => {
+      const [{ n }] = await run('SELECT count(*)::int AS n FROM batch_upload.batch_upload_pending_records');
+      if (isAltered || n === 0) return;
+      isAltered = true;
+      await run(alter);
+    };
+    const result = await loadInProcess(url, {
+      ...{ schema: withParent('string'), key: 'f.csv', file: `k,v,p\na,angry,z\n${others}z,ok,\n`, mode },
+      ...{ chunkRecords: 2, beforeGroup },
+    });
+    expect(isAltered).toBe(true);
+    expect(result).toMatchObject({
+      progress: { status: 'Complete', counts: { processed: 42, succeeded: 41, failed: 1 } },
+      errors: [{ row: 2, code: 'DB_001', message: `PostgreSQL refused this record: ${message}` }],
+    });
+    expect(await run('SELECT count(*)::int AS n FROM items')).toEqual([{ n: mode === 'Validate' ? 0 : 41 }]);
+  });
+
+  it.runIf(version === 18)('COMMIT is refused while the queue of notifications is full', async () => {
+    await run(`${ITEMS}; CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_notify('items', NEW.k); RETURN NULL; END $$;
+      CREATE TRIGGER tell AFTER INSERT ON items FOR EACH ROW EXECUTE FUNCTION tell()`);
+    const file = `k,v\n${Array.from({ length: 10 }, (_, i) => `k${i},1\n`).join('')}`;
+    const schema = policySchema({ policy: 'Skip', owner: true });
+    await withClient(url, async (listener) => {
+      await listener.query('LISTEN items');
+      await listener.query('BEGIN; SELECT 1');
+      const fill = async () => {
+        for (;;) await run("SELECT pg_notify('items', repeat('a', 7900))");
+      };
+      await expect(fill()).rejects.toMatchObject({ code: '54000' });
+      const loading = loadByIndexes(url, { schema, file, chunkRecords: 2 });
+      await eventuallyTrue(
+        async () =>
+          (
+            await run(`SELECT FROM pg_stat_activity WHERE application_name LIKE '%process%' AND state = 'idle'
+            AND query = 'ROLLBACK' AND datname = current_database()`)
+          ).length === 1,
+        'COMMIT is not refused',
+      );
+      await listener.query('ROLLBACK');
+      expect(await loading).toMatchObject({ status: 'Complete', counts: { succeeded: 10, failed: 0 } });
+    });
+    expect(await run('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 10 }]);
+  });
 
   describe('a table that is altered between two chunks', () => {
     const schema = policySchema({ policy: 'Skip', owner: true });

@@ -22,3 +22,14 @@ it.each(['22021', '22P05'])('SQLSTATE %s, which U+0000 in a text of the upload c
   const fault = databaseFault(Object.assign(new pg.DatabaseError('a text', 0, 'error'), { code }));
   expect(fault.message).toMatch(/U\+0000.*(without this|use other)/);
 });
+
+it('COMMIT is refused by a full queue of notifications: tried again, and said what to end', () => {
+  const error = Object.assign(new pg.DatabaseError('too many notifications in the NOTIFY queue', 0, 'error'), {
+    ...{ code: '54000', routine: 'PreCommit_Notify' },
+  });
+  const fault = databaseFault(error);
+  expect(fault).toMatchObject({ code: 'DB_54000', category: 'retryable', reason: 'DatabaseUnavailable' });
+  expect(fault.message).toMatch(/queue of notifications is full.*end the session that listens/);
+  const other = Object.assign(new pg.DatabaseError('too large', 0, 'error'), { code: '54000', routine: 'f' });
+  expect(databaseFault(other).category).toBe('permanent');
+});
