@@ -234,7 +234,7 @@ async function observeLedger(deps: ObserveDeps, input: ObserveInput): Promise<Le
       return { ledger: { state: 'absent', wasLost }, database, rate, lineage };
     }
     const next = nextRate(rate, { at, processed: row.counts.processed });
-    return { ledger: { state: 'row', row }, database, rate: next, lineage: reading.lineage };
+    return { ledger: { state: 'row', row }, database, rate: next, lineage: reading.lineage ?? lineage };
   } catch (error) {
     const why = explainFault(error);
     if (!why) throw error;
