@@ -3,6 +3,7 @@ import { decide } from '#operator/controller/decide.ts';
 import { makesWait } from '#operator/controller/pace-policy.ts';
 import { hasTrouble, isPooled, planInPool, podsWanted } from '#operator/controller/pool/pool-policy.ts';
 import { WarmPods, type WarmPodsDeps } from '#operator/controller/pool/warm-pods.ts';
+import { findStuck } from '#operator/controller/stuck-pod-policy.ts';
 import type { Observed } from '#operator/controller/types.ts';
 import type { PoolPlan } from '#operator/jobs/pool-job.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
@@ -84,6 +85,27 @@ it.each<[string, string | null, object, string[]]>([
   const { actions } = planInPool(seen, row({ status: 'Processing', assignment: assigned('Claimed') }))!;
   expect(actions.map(({ type }) => type)).toEqual(expected);
   for (const action of actions) expect(action).toMatchObject({ alsoClaimed: true });
+});
+
+it.each([
+  ['for longer than its grace and the grace of a stuck pod', { deleting: true, stateMs: 600_000 }, ['loseClaim']],
+  ['for a moment', { deleting: true, stateMs: 20_000 }, []],
+  ['not at all', { deleting: false, stateMs: 600_000 }, []],
+])('a pod that has an upload is being deleted %s', (_what, state, expected) => {
+  const held = pod({ name: 'warm', job: 'batch-upload-pool-1-abc', ...state });
+  const seen = observed({ ...nobody, pods: [held], pool: works, warmPod: { ...warmPod, pod: held } });
+  const claimed = row({ status: 'Processing', assignment: assigned('Claimed') });
+  expect(planInPool(seen, claimed)!.actions.map(({ type }) => type)).toEqual(expected);
+});
+
+it('a pod of a pool that does not end is not said to be replaced by Kubernetes', () => {
+  const message = (name: string) => {
+    const pods = [pod({ job: name, deleting: true, stateMs: 600_000 })];
+    return findStuck({ pods, creationRefused: null, stuckPodGraceMs: 60_000 }, null).stuck?.message;
+  };
+  expect(message('batch-upload-pool-1-abc')).toMatch(/Another pod of its pool goes on with the upload/);
+  expect(message('batch-upload-pool-1-abc')).not.toMatch(/Kubernetes replaces/);
+  expect(message(job().name)).toMatch(/Kubernetes replaces/);
 });
 
 it('suspend takes an upload out of its pool and deletes the Job of the pod that has it', () => {
