@@ -96,7 +96,7 @@ export class WarmPods {
     const pool = this.#of(id, namespace);
     if (isSlowed || pool.uploads.size === 0 || (pod !== null && pool.uploads.get(key) !== pod)) this.#move(pool);
     pool.uploads.set(key, pod);
-    pool.place ??= place;
+    pool.place = place ?? pool.place;
   }
 
   /** The upload has ended, or no pool has it any more. A repetition changes nothing. */

@@ -227,6 +227,13 @@ describe('the pool that keeps an upload', () => {
     expect(warmPods.keptBy('n/u')).toBeNull();
   });
 
+  it('is at the database that its uploads had last', () => {
+    const { warmPods } = start();
+    for (const place of ['a', 'b', null]) warmPods.keep('n/u', { pool: id, namespace: 'n', pod: null, place });
+    expect(warmPods.countIdle('b', null)).toBe(1);
+    expect(warmPods.countIdle('a', null)).toBe(0);
+  });
+
   it('is none where another pod lives than the one that has the upload', () => {
     const { warmPods } = start();
     warmPods.keep('n/u', { pool: id, namespace: 'n', pod: 'other', place: null });
