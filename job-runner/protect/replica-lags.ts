@@ -53,6 +53,7 @@ export class ReplicaLags {
 
   /** @returns the replica that is too far behind, and of several the one that is furthest; null when none is */
   measured({ atMs, writtenBytes, replicas }: Sample & { replicas: readonly Replica[] }): LateReplica | null {
+    if (writtenBytes < (this.#samples.at(-1)?.writtenBytes ?? 0)) this.#goBack(writtenBytes);
     const slowest = Math.min(writtenBytes, ...replicas.map(({ replayedBytes }) => replayedBytes));
     this.#samples = keep([...this.#samples, { atMs, writtenBytes }].filter((each) => each.writtenBytes >= slowest));
     const tracks = new Map<number, Track>();
@@ -65,6 +66,15 @@ export class ReplicaLags {
     }
     this.#tracks = tracks;
     return worst;
+  }
+
+  /**
+   * The position goes back where the server has another history by now: after a restore, or where a standby was promoted that
+   * lacked the last WAL. When the positions beyond it were written says nothing of the present ones, and neither does a speed.
+   */
+  #goBack(writtenBytes: number): void {
+    this.#samples = this.#samples.filter((each) => each.writtenBytes <= writtenBytes);
+    this.#tracks = new Map();
   }
 
   #judge({ name, replayedBytes, lagMs: told }: Replica, { isBehind, speed }: Track, now: Sample): LateReplica | null {

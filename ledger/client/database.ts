@@ -75,6 +75,8 @@ export class Database {
   /** The work that holds a slot, the oldest first. */
   readonly #running = new Set<{ at: number }>();
   readonly #watched = new Map<string, { notify: () => void; reading: Reading | null }>();
+  /** What each connection has said, which stays as it is for as long as the connection. A standby's is not kept. */
+  readonly #lineages = new WeakMap<pg.PoolClient, Lineage | null>();
   readonly #closed = new AbortController();
   readonly #openHelper = oneHelper(() => openClient(this.#deps.config, HELPER_TIMEOUTS));
   #fault: Fault | null = null;
@@ -82,7 +84,6 @@ export class Database {
   #retryAt = 0;
   #busyUntil = 0;
   #checked = false;
-  #lineage: Lineage | null = null;
   #hasConnected = false;
   #isCurrent = false;
   #polling: Promise<void> | null = null;
@@ -277,7 +278,6 @@ export class Database {
           // Reads alone would take a server that refuses writes for one that can be used again.
           const mustWrite = this.#route.mustWrite || this.#fault?.code === `DB_${READ_ONLY}`;
           if (mustWrite) await assertWritable(client);
-          this.#lineage = await readLineage(client);
         } catch (error) {
           client.release(true);
           throw error;
@@ -368,7 +368,7 @@ export class Database {
     client: pg.PoolClient,
     ids: string[],
   ): Promise<{ rows: Map<string, UploadProgress>; lineage: Lineage | null }> {
-    const lineage = this.#lineage;
+    const lineage = await this.#lineageOf(client);
     if (!this.#isCurrent) {
       const state = await readLedgerState(client);
       // Without a ledger no upload was ever opened in this database.
@@ -384,6 +384,14 @@ export class Database {
       this.#isCurrent = false;
       return { rows: new Map(), lineage };
     }
+  }
+
+  async #lineageOf(client: pg.PoolClient): Promise<Lineage | null> {
+    const known = this.#lineages.get(client);
+    if (known !== undefined) return known;
+    const lineage = await readLineage(client);
+    if (lineage !== undefined) this.#lineages.set(client, lineage);
+    return lineage ?? null;
   }
 
   #keep(id: string, reading: Reading): Reading {

@@ -10,13 +10,18 @@ export interface Lineage {
 }
 
 const SQL = `SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system, oid::text AS database,
-  ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int AS timeline
+  CASE WHEN NOT pg_is_in_recovery()
+    THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END AS timeline
   FROM pg_database WHERE datname = current_database()`;
 
-/** @returns null where the server does not say: a standby, or a database that keeps no WAL of its own. */
-export async function readLineage(client: pg.ClientBase): Promise<Lineage | null> {
+/**
+ * @returns null where the server does not say, such as a database that keeps no WAL of its own; undefined on a standby, whose
+ * connections live on when it is promoted
+ */
+export async function readLineage(client: pg.ClientBase): Promise<Lineage | null | undefined> {
   const { rows } = await client.query<Lineage>(SQL).catch(() => ({ rows: [] }));
-  return rows[0] ?? null;
+  const [lineage] = rows;
+  return lineage?.timeline === null ? undefined : (lineage ?? null);
 }
 
 /**

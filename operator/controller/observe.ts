@@ -47,7 +47,7 @@ export interface ObserveDeps {
   clock: Clock;
   log: Logger;
   findPool: FindPool;
-  warmPods: Pick<WarmPods, 'view' | 'find'>;
+  warmPods: Pick<WarmPods, 'view' | 'find' | 'lookUp'>;
 }
 
 export interface ObserveInput {
@@ -103,7 +103,11 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const failedSince = row === null ? memory.failedSince : sinceFailure(row, memory, clock);
   const views = viewJobs(deps, upload, row?.attempt ?? newestAttempt(caches.jobsOf(upload.metadata), uid));
   const ownJobs = new Set([views.plan, views.process].flatMap((job) => (job?.owned ? [job.uid] : [])));
-  const warmPod = deps.warmPods.find(namespace, claimingPod(deps, upload, row));
+  const claiming = claimingPod(deps, upload, row);
+  // Without the ledger, as where the Role is missing, the cache is good enough: nothing is decided about the pod.
+  const warmPod = row
+    ? await deps.warmPods.lookUp(namespace, claiming, input.signal)
+    : deps.warmPods.find(namespace, claiming);
   const podViews = caches
     .podsOf(upload.metadata)
     .flatMap((pod) => (isPodOf(pod, namespace, ownJobs) ? [viewPod(pod)] : []));
@@ -234,7 +238,7 @@ async function observeLedger(deps: ObserveDeps, input: ObserveInput): Promise<Le
       return { ledger: { state: 'absent', wasLost }, database, rate, lineage };
     }
     const next = nextRate(rate, { at, processed: row.counts.processed });
-    return { ledger: { state: 'row', row }, database, rate: next, lineage: reading.lineage };
+    return { ledger: { state: 'row', row }, database, rate: next, lineage: reading.lineage ?? lineage };
   } catch (error) {
     const why = explainFault(error);
     if (!why) throw error;

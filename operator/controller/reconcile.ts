@@ -41,7 +41,10 @@ export interface ReconcileDeps extends ObserveDeps, ApplyDeps {
   counters: LedgerCounters;
   metrics: Pick<Metrics, 'duration'>;
   turns: Pick<UploadTurns, 'ask' | 'release' | 'forgetOther' | 'noticeFailure'>;
-  warmPods: Pick<WarmPods, 'keep' | 'keptBy' | 'release' | 'succeeded' | 'excuse' | 'start' | 'view' | 'find'>;
+  warmPods: Pick<
+    WarmPods,
+    'keep' | 'keptBy' | 'release' | 'succeeded' | 'excuse' | 'start' | 'view' | 'find' | 'lookUp'
+  >;
 }
 
 type StatusClient = Pick<KubeClient, 'applyStatus'>;

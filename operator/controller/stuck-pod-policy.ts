@@ -1,5 +1,6 @@
 /** Finds pods that cannot start or do not end: their Job never fails, so the status has to say why. */
 import type { UploadExplanation } from '#api/explanation.ts';
+import { isPoolJob } from '#operator/jobs/pool-job.ts';
 import type { JobView, Observed, PodView, Seen } from './types.ts';
 
 export interface StuckResult {
@@ -68,11 +69,19 @@ function patienceMs({ deleting, phase, outliving, waiting }: PodView, graceMs: n
   return waiting === null || PASSING.has(waiting.reason) ? graceMs : graceMs / 2;
 }
 
+/** Was the pod deleted for so long that its node is probably lost? */
+export function isNotTerminating(pod: Seen<PodView>, graceMs: number): boolean {
+  return pod.deleting && pod.stateMs >= TERMINATION_MS + graceMs;
+}
+
 function explainPod(pod: PodView): UploadExplanation | null {
   if (pod.deleting) {
+    const next = isPoolJob(pod.job)
+      ? 'Another pod of its pool goes on with the upload. Kubernetes removes this pod when the node is back or deleted,'
+      : 'Kubernetes replaces the pod when the node is back or deleted,';
     return {
       reason: 'PodNotTerminating',
-      message: `The pod ${pod.name} was deleted and does not end; its node is probably lost. Kubernetes replaces the pod when the node is back or deleted, or after kubectl delete pod ${pod.name} --force.`,
+      message: `The pod ${pod.name} was deleted and does not end; its node is probably lost. ${next} or after kubectl delete pod ${pod.name} --force.`,
     };
   }
   if (pod.phase === 'Running') {

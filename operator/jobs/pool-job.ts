@@ -1,5 +1,5 @@
 import { ANNOTATIONS, LABELS, MANAGED_BY } from '#api/labels.ts';
-import { poolId } from '#api/names.ts';
+import { isPoolId, poolId } from '#api/names.ts';
 import { canonicalJson } from '#common/canonical-json.ts';
 import { hashText } from '#common/hash-text.ts';
 import { ENV } from '#common/job-contract.ts';
@@ -19,7 +19,13 @@ export interface PoolPlan {
   buildJob(suffix: string): NewJob;
 }
 
-const jobNameOf = (id: string, suffix: string) => `batch-upload-${id}-${suffix}`;
+const PREFIX = 'batch-upload-';
+const jobNameOf = (id: string, suffix: string) => `${PREFIX}${id}-${suffix}`;
+
+/** Says by its name whether a Job is of any pool. */
+export function isPoolJob(name: string): boolean {
+  return name.startsWith(PREFIX) && isPoolId(name.slice(PREFIX.length));
+}
 
 /** Says by the name whether a Job, or a pod of a Job, is of the pool. */
 export function isPoolJobOf(id: string, name: string): boolean {

@@ -17,6 +17,7 @@ import { createDatabase, withClient } from '#support/database/database.ts';
 import { testPlan } from '#support/database/ledger.ts';
 import { startPostgres } from '#support/database/postgres.ts';
 import { makeTemplate, type Replication, startReplication } from '#support/database/replication.ts';
+import { startSwitchingProxy } from '#support/network/switching-proxy.ts';
 import { startS3Server } from '#support/storage/s3-server.ts';
 
 const READ_ONLY = /SQLSTATE 25006.*takes no writes: a switchover is under way.*by itself/;
@@ -96,6 +97,33 @@ describe('the operator', () => {
       withClient(servers.onStandby(url), async (client) => (await client.query(count)).rows[0].n === 1),
     );
     await until(() => findCondition(bench.status('one', 'u'), 'Degraded')?.status === 'False');
+    expect(bench.status('one', 'u')?.phase).toBe('Planning');
+  });
+
+  it('an upload is accepted again also where the address of the only host leads to the standby before its promotion', async () => {
+    await using servers = await startReplication({ folder, template });
+    const url = await createDatabase(servers.primary);
+    await withClient(url, migrate);
+    await servers.caughtUp();
+    servers.loseWal();
+    await using proxy = await startSwitchingProxy(servers.primary.port);
+    await using bench = await startController({
+      databases: { one: url.replace(/@[^/]*/, `@127.0.0.1:${proxy.port}`) },
+    });
+    const degraded = () => findCondition(bench.status('one', 'u'), 'Degraded');
+    bench.upload('one', 'u');
+    await until(() => bench.status('one', 'u')?.phase === 'Planning');
+    await servers.killPrimary();
+    await until(() => degraded()?.status === 'True');
+    proxy.switchTo(servers.standby.port);
+    await until(() => bench.log.entries.some(({ message }) => message === 'a database can be used again'));
+    await until(() => degraded()?.reason === 'LedgerRowMissing');
+    await servers.promote();
+    const count = 'SELECT count(*)::int AS n FROM batch_upload.batch_uploads';
+    await until(() =>
+      withClient(servers.onStandby(url), async (client) => (await client.query(count)).rows[0].n === 1),
+    );
+    await until(() => degraded()?.status === 'False');
     expect(bench.status('one', 'u')?.phase).toBe('Planning');
   });
 

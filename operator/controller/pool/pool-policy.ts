@@ -10,7 +10,7 @@
  * | Waiting                           | has trouble, or there is none | the upload is withdrawn                  |
  * | Claimed, by a pod that works      |                              |                                           |
  * | Claimed, by a pod with other limits than spec.target.protect says by now | | the upload is withdrawn, and the pod stopped |
- * | Claimed, by a pod that has ended  |                              | the claim is lost, and the upload waits again |
+ * | Claimed, by a pod that has ended, or that was deleted and does not end | | the claim is lost, and the upload waits again |
  * | Ended while work is left, Returned |                             | the upload gets a Job of its own          |
  *
  * A pool has trouble when it gets no pods, or these fail one after the other, or get on with nothing while uploads wait, unless they
@@ -21,6 +21,7 @@
 import type { BatchUpload } from '#kube/custom-resources.ts';
 import type { Assignment, UploadProgress } from '#ledger/types.ts';
 import type { JobPlan } from '#operator/controller/job-policy.ts';
+import { isNotTerminating } from '#operator/controller/stuck-pod-policy.ts';
 import type { Action, JobView, Observed } from '#operator/controller/types.ts';
 import { hasOtherLimits } from '#operator/jobs/protect-limits.ts';
 
@@ -68,7 +69,7 @@ export function hasTrouble(state: PoolState, graceMs: number): boolean {
 
 /** @returns null where the upload needs a Job of its own. */
 export function planInPool(
-  { pool, warmPod, upload }: Observed,
+  { pool, warmPod, upload, pods, stuckPodGraceMs }: Observed,
   { attempt, assignment }: UploadProgress,
 ): JobPlan | null {
   const plan = (actions: Action[]): JobPlan => ({ actions, degraded: null, requeueAfterMs: CHECK_MS });
@@ -81,7 +82,9 @@ export function planInPool(
       if (id !== usable.plan.id) return plan([{ type: 'assign', pool: usable.plan }]);
       return plan(usable.needsPods ? [{ type: 'startPods', pool: usable.plan }] : []);
     case 'Claimed':
-      if (warmPod === null) return plan([{ type: 'loseClaim', pool: id, attempt, pod: pod ?? '' }]);
+      // A pod on a lost node never ends. Should it wake up, two pods that work for one upload change no result.
+      if (warmPod === null || pods.some((each) => each.name === pod && isNotTerminating(each, stuckPodGraceMs)))
+        return plan([{ type: 'loseClaim', pool: id, attempt, pod: pod ?? '' }]);
       return plan(hasOldLimits(warmPod.job, upload) ? [{ type: 'withdraw', alsoClaimed: true }] : []);
     case 'Ended':
     case 'Returned':

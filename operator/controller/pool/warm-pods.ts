@@ -7,7 +7,7 @@ import { isPoolId } from '#api/names.ts';
 import type { Clock } from '#common/clock.ts';
 import type { Logger } from '#common/log.ts';
 import { isRefused } from '#kube/errors.ts';
-import { JOBS, type Job, type Pod } from '#kube/resource-types.ts';
+import { JOBS, type Job, PODS, type Pod } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { Caches } from '#operator/controller/caches.ts';
 import { uploadUidOf, viewJob, viewPod } from '#operator/controller/job-view.ts';
@@ -16,7 +16,7 @@ import { isPoolJobOf, type PoolPlan } from '#operator/jobs/pool-job.ts';
 import { hasTrouble, podsWanted } from './pool-policy.ts';
 
 export interface WarmPodsDeps {
-  client: Pick<KubeClient, 'create' | 'delete'>;
+  client: Pick<KubeClient, 'create' | 'delete' | 'find'>;
   caches: Pick<Caches, 'jobsOf' | 'podsOf' | 'namespaces'>;
   clock: Clock;
   log: Logger;
@@ -56,7 +56,7 @@ export interface KeptUpload {
   isSlowed?: boolean;
 }
 
-/** A Job that was made a moment ago may be missing in the cache for so long. */
+/** The API server is asked this often, in ms, for a Job that was made and is missing in the cache: a watch can hang for minutes. */
 const CACHE_LAG_MS = 5_000;
 
 interface Pool {
@@ -67,7 +67,10 @@ interface Pool {
   movedAt: number;
   /** Identifies the database of the pool; null while nobody knows it, as after a start of the operator. */
   place: string | null;
-  /** Names of the Jobs that were made, and when (monotonic, ms; Infinity while the API server is asked), until the cache has them. */
+  /**
+   * Names of the Jobs that were made, until the cache has them, and when the API server was last known to have them (monotonic,
+   * ms; Infinity while they are made).
+   */
   made: Map<string, number>;
   /** Since when (monotonic, ms) each Job is known. */
   known: Map<string, number>;
@@ -96,7 +99,7 @@ export class WarmPods {
     const pool = this.#of(id, namespace);
     if (isSlowed || pool.uploads.size === 0 || (pod !== null && pool.uploads.get(key) !== pod)) this.#move(pool);
     pool.uploads.set(key, pod);
-    pool.place ??= place;
+    pool.place = place ?? pool.place;
   }
 
   /** The upload has ended, or no pool has it any more. A repetition changes nothing. */
@@ -153,28 +156,48 @@ export class WarmPods {
     // The upload that asks may not be in the account yet.
     const missing = podsWanted(Math.max(1, pool.uploads.size), max) - this.#countPods(plan.id, pool);
     const startingPods = live.flatMap(({ pod, isRunning }) => (pod && !isRunning ? [pod] : []));
-    return { plan, hasTrouble: hasTrouble(state, graceMs), needsPods: missing > 0, startingPods };
+    const needsPods = missing > 0 || this.#unconfirmed(pool).length > 0;
+    return { plan, hasTrouble: hasTrouble(state, graceMs), needsPods, startingPods };
   }
 
-  /** Finds a pod of any pool by its name; null where there is no such pod, or it has ended. */
+  /** Finds a pod of any pool by its name; null where the cache has no such pod, or it has ended. */
   find(namespace: string, name: string | null | undefined): WarmPod | null {
-    const watched = this.#deps.caches.namespaces.get(namespace);
-    const pod = name ? watched?.pods.get(`${namespace}/${name}`) : undefined;
-    const id = pod && uploadUidOf(pod);
-    if (id === undefined || !isPoolId(id)) return null;
-    const view = viewPod(pod!);
-    if (!isPoolJobOf(id, view.job) || hasEnded(view)) return null;
-    const job = watched?.jobs.get(`${namespace}/${view.job}`);
+    const pod = name ? this.#cachedPod(namespace, name) : undefined;
+    return pod ? this.#viewWarm(namespace, pod) : null;
+  }
+
+  /**
+   * Does the same for a pod that has an upload, and asks the API server where the cache does not have the pod: the ledger may
+   * know of a new pod before the cache does.
+   * @throws KubeError
+   */
+  async lookUp(namespace: string, name: string | null | undefined, signal: AbortSignal): Promise<WarmPod | null> {
+    if (!name) return null;
+    const ref = { namespace, name };
+    const pod = this.#cachedPod(namespace, name) ?? (await this.#deps.client.find(PODS, ref, { signal }));
+    return pod ? this.#viewWarm(namespace, pod) : null;
+  }
+
+  #cachedPod(namespace: string, name: string): Pod | undefined {
+    return this.#deps.caches.namespaces.get(namespace)?.pods.get(`${namespace}/${name}`);
+  }
+
+  #viewWarm(namespace: string, pod: Pod): WarmPod | null {
+    const id = uploadUidOf(pod) ?? '';
+    const view = viewPod(pod);
+    if (!isPoolId(id) || !isPoolJobOf(id, view.job) || hasEnded(view)) return null;
+    const job = this.#deps.caches.namespaces.get(namespace)?.jobs.get(`${namespace}/${view.job}`);
     return { pod: view, job: job ? viewJob(job, 'plan', '') : null };
   }
 
   /**
-   * Starts the pods that a pool lacks. What is to be started is counted before anything is awaited, so that many uploads that
-   * call this at the same time start no pod too many.
+   * Starts the pods that a pool lacks. Nothing is awaited between the count of what is to be started and its note, so that many
+   * uploads that call this at the same time start no pod too many.
    */
   async start(plan: PoolPlan, signal: AbortSignal): Promise<void> {
     const pool = this.#of(plan.id, plan.namespace);
     const { client, clock, log, max } = this.#deps;
+    await this.#confirm(plan.id, pool, signal);
     const jobs = [];
     for (let n = this.#countPods(plan.id, pool); n < podsWanted(pool.uploads.size, max); n += 1) {
       const job = plan.buildJob(randomBytes(3).toString('hex'));
@@ -211,8 +234,7 @@ export class WarmPods {
 
   /** Takes note of an upload that a pod had before this leader, as its status says. */
   recountUpload(key: string, namespace: string, pod: string): void {
-    const found =
-      this.find(namespace, pod) && this.#deps.caches.namespaces.get(namespace)?.pods.get(`${namespace}/${pod}`);
+    const found = this.find(namespace, pod) && this.#cachedPod(namespace, pod);
     if (found) this.keep(key, { pool: uploadUidOf(found)!, namespace, pod, place: null });
   }
 
@@ -252,6 +274,9 @@ export class WarmPods {
     const { client, clock, graceMs, log } = this.#deps;
     for (const [id, pool] of this.#pools) {
       if (pool.uploads.size > 0) continue;
+      const warn = (err: unknown) =>
+        log.warn({ err, namespace: pool.namespace, pool: id }, 'a pool could not be tidied');
+      await this.#confirm(id, pool, signal).catch(warn);
       for (const { job, isRunning } of this.#livePods(id, pool)) {
         if (isRunning || clock.monotonic() - (pool.known.get(job.name) ?? Infinity) < graceMs) continue;
         const { namespace } = pool;
@@ -260,7 +285,7 @@ export class WarmPods {
           'deleting a warm pod that does not start and that nothing waits for',
         );
         const options = { propagationPolicy: 'Background', preconditions: { uid: job.uid }, signal } as const;
-        await client.delete(JOBS, { namespace, name: job.name }, options);
+        await client.delete(JOBS, { namespace, name: job.name }, options).catch(warn);
       }
     }
   }
@@ -311,10 +336,30 @@ export class WarmPods {
 
   /** Counts the pods that work or will, and those of Jobs that the cache does not have yet. */
   #countPods(id: string, pool: Pool): number {
-    const present = new Set(this.#jobs(id, pool).map(({ name }) => name));
-    const oldest = this.#deps.clock.monotonic() - CACHE_LAG_MS;
-    for (const [name, at] of pool.made) if (present.has(name) || at < oldest) pool.made.delete(name);
+    for (const { name } of this.#jobs(id, pool)) pool.made.delete(name);
     return this.#livePods(id, pool).length + pool.made.size;
+  }
+
+  /** The Jobs that the cache should have by now. */
+  #unconfirmed({ made }: Pool): string[] {
+    const oldest = this.#deps.clock.monotonic() - CACHE_LAG_MS;
+    return [...made].flatMap(([name, at]) => (at < oldest ? [name] : []));
+  }
+
+  /**
+   * Forgets the Jobs that are missing in the cache because they are gone, or have ended. Those that are there count on: with a
+   * watch that hangs, the pool would otherwise make more pods each time.
+   * @throws KubeError
+   */
+  async #confirm(id: string, pool: Pool, signal: AbortSignal): Promise<void> {
+    this.#countPods(id, pool);
+    const names = this.#unconfirmed(pool);
+    // Other uploads of the pool then ask for none of them.
+    for (const name of names) pool.made.set(name, this.#deps.clock.monotonic());
+    for (const name of names) {
+      const job = await this.#deps.client.find(JOBS, { namespace: pool.namespace, name }, { signal });
+      if (!job || viewJob(job, 'plan', '').verdict !== 'none') pool.made.delete(name);
+    }
   }
 
   #countEnds(id: string, pool: Pool): void {
@@ -324,6 +369,7 @@ export class WarmPods {
     for (const known of pool.known.keys()) if (!names.has(known)) pool.known.delete(known);
     for (const counted of pool.counted) if (!names.has(counted)) pool.counted.delete(counted);
     for (const { name, verdict } of jobs) {
+      pool.made.delete(name);
       if (!pool.known.has(name)) pool.known.set(name, now);
       if (verdict === 'none' || pool.counted.has(name)) continue;
       pool.counted.add(name);

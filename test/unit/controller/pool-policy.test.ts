@@ -3,6 +3,7 @@ import { decide } from '#operator/controller/decide.ts';
 import { makesWait } from '#operator/controller/pace-policy.ts';
 import { hasTrouble, isPooled, planInPool, podsWanted } from '#operator/controller/pool/pool-policy.ts';
 import { WarmPods, type WarmPodsDeps } from '#operator/controller/pool/warm-pods.ts';
+import { findStuck } from '#operator/controller/stuck-pod-policy.ts';
 import type { Observed } from '#operator/controller/types.ts';
 import type { PoolPlan } from '#operator/jobs/pool-job.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
@@ -84,6 +85,27 @@ it.each<[string, string | null, object, string[]]>([
   const { actions } = planInPool(seen, row({ status: 'Processing', assignment: assigned('Claimed') }))!;
   expect(actions.map(({ type }) => type)).toEqual(expected);
   for (const action of actions) expect(action).toMatchObject({ alsoClaimed: true });
+});
+
+it.each([
+  ['for longer than its grace and the grace of a stuck pod', { deleting: true, stateMs: 600_000 }, ['loseClaim']],
+  ['for a moment', { deleting: true, stateMs: 20_000 }, []],
+  ['not at all', { deleting: false, stateMs: 600_000 }, []],
+])('a pod that has an upload is being deleted %s', (_what, state, expected) => {
+  const held = pod({ name: 'warm', job: 'batch-upload-pool-1-abc', ...state });
+  const seen = observed({ ...nobody, pods: [held], pool: works, warmPod: { ...warmPod, pod: held } });
+  const claimed = row({ status: 'Processing', assignment: assigned('Claimed') });
+  expect(planInPool(seen, claimed)!.actions.map(({ type }) => type)).toEqual(expected);
+});
+
+it('a pod of a pool that does not end is not said to be replaced by Kubernetes', () => {
+  const message = (name: string) => {
+    const pods = [pod({ job: name, deleting: true, stateMs: 600_000 })];
+    return findStuck({ pods, creationRefused: null, stuckPodGraceMs: 60_000 }, null).stuck?.message;
+  };
+  expect(message('batch-upload-pool-1-abc')).toMatch(/Another pod of its pool goes on with the upload/);
+  expect(message('batch-upload-pool-1-abc')).not.toMatch(/Kubernetes replaces/);
+  expect(message(job().name)).toMatch(/Kubernetes replaces/);
 });
 
 it('suspend takes an upload out of its pool and deletes the Job of the pod that has it', () => {
@@ -175,13 +197,19 @@ describe('the pool that keeps an upload', () => {
   const made = { metadata: { name, namespace: 'n', uid: 'j', labels } };
   const running = { metadata: { name: 'warm', namespace: 'n', labels }, status: { phase: 'Running' } };
 
-  function start() {
+  function start(present?: object) {
     const pods = [running];
     const jobs = [made];
+    const asked: string[] = [];
+    const find = async (_type: unknown, { name: pod }: { name: string }) => {
+      asked.push(pod);
+      return present;
+    };
     const reflector = (all: { metadata: { name: string } }[]) => ({
       get: (key: string) => all.find((each) => `n/${each.metadata.name}` === key),
     });
     const warmPods = new WarmPods({
+      client: { find },
       caches: {
         jobsOf: () => jobs,
         podsOf: () => pods,
@@ -193,7 +221,7 @@ describe('the pool that keeps an upload', () => {
       pods.length = 0;
       jobs.length = 0;
     };
-    return { warmPods, end };
+    return { warmPods, end, asked };
   }
 
   it.each([['warm'], [null]])('is known while the pod lives that has the upload (%s), or could get it', (pod) => {
@@ -205,10 +233,32 @@ describe('the pool that keeps an upload', () => {
     expect(warmPods.keptBy('n/u')).toBeNull();
   });
 
+  it('is at the database that its uploads had last', () => {
+    const { warmPods } = start();
+    for (const place of ['a', 'b', null]) warmPods.keep('n/u', { pool: id, namespace: 'n', pod: null, place });
+    expect(warmPods.countIdle('b', null)).toBe(1);
+    expect(warmPods.countIdle('a', null)).toBe(0);
+  });
+
   it('is none where another pod lives than the one that has the upload', () => {
     const { warmPods } = start();
     warmPods.keep('n/u', { pool: id, namespace: 'n', pod: 'other', place: null });
     expect(warmPods.keptBy('n/u')).toBeNull();
+  });
+
+  it.each([
+    ['lives, as the API server says', running, 'warm'],
+    ['has ended, as the API server says', { ...running, status: { phase: 'Failed' } }, null],
+    ['is gone, as the API server says', undefined, null],
+    ['is not of a pool', { ...running, metadata: { ...running.metadata, labels: {} } }, null],
+  ])('has a pod that the cache does not have, which %s', async (_what, present, expected) => {
+    const { warmPods, end, asked } = start(present);
+    const lookUp = () => warmPods.lookUp('n', 'warm', new AbortController().signal);
+    expect((await lookUp())?.pod.name).toBe('warm');
+    expect(asked).toEqual([]);
+    end();
+    expect((await lookUp())?.pod.name ?? null).toBe(expected);
+    expect(asked).toEqual(['warm']);
   });
 
   it('is found by a new leader from the pod in the status, which then does not count as idle', () => {
@@ -218,6 +268,79 @@ describe('the pool that keeps an upload', () => {
     warmPods.recountUpload('n/u', 'n', 'warm');
     expect(warmPods.keptBy('n/u')).toBe(id);
     expect(warmPods.countIdle('d', null)).toBe(0);
+  });
+});
+
+describe('the Jobs of a pool, as the API server has them', () => {
+  const idOf = (n: number) => `pool-${String(n).padStart(20, '0')}`;
+  const id = idOf(0);
+  const { signal } = new AbortController();
+
+  function start(jobs: { metadata: { name: string; labels: Record<string, string> } }[] = []) {
+    const there = new Set<string>();
+    const calls = { created: 0, found: 0, deleted: [] as string[] };
+    const clock = new FakeClock();
+    const log = createRecordingLog();
+    const warmPods = new WarmPods({
+      client: {
+        async create(_type: unknown, made: PoolJob) {
+          calls.created += 1;
+          there.add(made.metadata.name);
+        },
+        async find(_type: unknown, { name }: { name: string }) {
+          calls.found += 1;
+          return there.has(name) ? { metadata: { name, namespace: 'n', uid: name } } : undefined;
+        },
+        async delete(_type: unknown, { name }: { name: string }) {
+          calls.deleted.push(name);
+          if (calls.deleted.length === 1) throw new Error('refused');
+        },
+      },
+      caches: {
+        jobsOf: ({ uid }: { uid: string }) =>
+          jobs.filter(({ metadata }) => metadata.labels['batchupload.dev/uid'] === uid),
+        podsOf: () => [],
+        namespaces: new Map(),
+      },
+      ...{ clock, log, max: 4, graceMs: 60_000, onEnd: () => undefined },
+    } as unknown as WarmPodsDeps);
+    return { warmPods, clock, log, calls, there };
+  }
+  type PoolJob = { metadata: { name: string } };
+  const pool = {
+    ...{ id, namespace: 'n' },
+    buildJob: (suffix: string) => ({ metadata: { name: `batch-upload-${id}-${suffix}`, namespace: 'n' } }),
+  } as unknown as PoolPlan;
+
+  it('count for as long as they are there, however late a cache learns of them', async () => {
+    const { warmPods, clock, calls, there } = start();
+    for (let n = 0; n < 40; n += 1) warmPods.keep(`n/u${n}`, { pool: id, namespace: 'n', pod: null, place: null });
+    for (let round = 0; round < 15; round += 1) {
+      await Promise.all([warmPods.start(pool, signal), warmPods.start(pool, signal)]);
+      await clock.advance(10_000);
+    }
+    expect(calls).toMatchObject({ created: 4, found: 4 * 14 });
+    // The uploads of the pool look again, since the Jobs may be gone by now.
+    expect(warmPods.view(pool).needsPods).toBe(true);
+    there.clear();
+    await warmPods.start(pool, signal);
+    expect(calls.created).toBe(8);
+    expect(warmPods.view(pool).needsPods).toBe(false);
+  });
+
+  it('are tidied in every pool, also where one deletion is refused', async () => {
+    const jobs = [1, 2].map((n) => ({
+      metadata: {
+        ...{ name: `batch-upload-${idOf(n)}-abc`, namespace: 'n', uid: `j${n}` },
+        labels: { 'batchupload.dev/uid': idOf(n) },
+      },
+    }));
+    const { warmPods, clock, log, calls } = start(jobs);
+    for (const each of jobs) warmPods.recount(each);
+    await clock.advance(61_000);
+    await warmPods.tidy(signal);
+    expect(calls.deleted).toEqual(jobs.map(({ metadata }) => metadata.name));
+    expect(log.entries.filter(({ level }) => level === 'warn')).toHaveLength(1);
   });
 });
 

@@ -84,6 +84,15 @@ describe('the lag of a replica', () => {
     expect(at(lags, 7201, 101, 100)?.lagMs).toBe(7_200_000);
     expect(at(lags, 7202, 101, 101)).toBeNull();
   });
+
+  it('begins anew where the position of the WAL goes back, as after the promotion of a standby that lacked the last WAL', () => {
+    const lags = new ReplicaLags(5);
+    expect(at(lags, 0, 1000, 999)).toBeNull();
+    expect(at(lags, 30, 900, 899.9)).toBeNull();
+    expect(at(lags, 31, 901, 900.5)).toBeNull();
+    // From then on the lag grows as before.
+    expect(at(lags, 37, 902, 900.5)).toMatchObject({ lagMs: 6000, isExpected: false });
+  });
 });
 
 function seeded(seed: number): () => number {
