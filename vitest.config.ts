@@ -27,6 +27,8 @@ export default defineConfig({
           // The limits only end a test that hangs, also on a machine that does much else.
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          // The default of one second is less than the time for which a busy machine may not run a process.
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {

@@ -13,7 +13,12 @@ import { FakeClock } from '#support/process/fake-clock.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
 import { awsEvent, eventFixture } from '#support/storage/s3-events.ts';
 
-const TIMES: QueueTimes = { visibilitySeconds: 1, poisonSeconds: 0, laterMs: { base: 20, max: 40 } };
+const TIMES: QueueTimes = { visibilitySeconds: 30, poisonSeconds: 0, laterMs: { base: 20, max: 40 } };
+/**
+ * The times of a consumer whose messages must come again soon although nobody gives them back. Such a message can also come
+ * twice to this consumer itself, on a machine that does much else.
+ */
+const EXPIRING: Partial<QueueTimes> = { visibilitySeconds: 1 };
 
 let server: SqsServer;
 let queues = 0;
@@ -233,14 +238,21 @@ describe('many messages', () => {
   });
 
   it('that wait do not keep others from being taken, and are given back at the end', async () => {
-    await using consumer = await startConsumer({ times: { laterMs: { base: 600_000, max: 600_000 } } });
+    await using consumer = await startConsumer({
+      times: { ...EXPIRING, laterMs: { base: 600_000, max: 600_000 } },
+      // No limit of the last calls runs out. Otherwise a message that is not given back in time stays hidden.
+      clock: new FakeClock(),
+    });
     consumer.admissions.answer((notice) => (notice.key.startsWith('growing') ? LATER : created(notice)));
     const growing = Array.from({ length: 25 }, (_, index) => `growing ${index}`);
     for (const key of growing) await consumer.send(event(key));
-    await eventually('all that grow were taken', () => consumer.keys().length === 25);
+    await eventually('all that grow were taken', () => new Set(consumer.keys()).size === 25);
     await consumer.send(event('done.csv'));
     await eventually('the other one', () => consumer.keys().includes('done.csv'));
-    await eventually('it was deleted', () => consumer.seen.calls.includes('DeleteMessage'));
+    await eventually('the other one is deleted, and all that grow are hidden', async () => {
+      const { visible, hidden } = await server.count(consumer.queueUrl);
+      return visible === 0 && hidden === 25;
+    });
     await consumer.stop();
     // The server may give some messages to the poll that was ended. These come again a second later.
     await using next = await startConsumer({ queueUrl: consumer.queueUrl });
@@ -257,7 +269,7 @@ describe('nothing is lost', () => {
       return cut ? { status: 503 } : null;
     });
     const admissions = createAdmissions();
-    const killed = await startConsumer({ admissions, endpoint: proxy.endpoint });
+    const killed = await startConsumer({ admissions, endpoint: proxy.endpoint, times: EXPIRING });
     await killed.send(event('a.csv'));
     await eventually('admission, and no way to delete', () => cut);
     // The test behaves like a kill: no last call reaches the queue.
@@ -279,8 +291,9 @@ describe('nothing is lost', () => {
   });
 
   it('by an abort while nothing comes', async () => {
-    const consumer = await startConsumer();
-    await eventually('a long poll', () => consumer.seen.calls.length === 2);
+    // The server may give the message to the poll that was ended.
+    const consumer = await startConsumer({ times: EXPIRING });
+    await eventually('a long poll', () => consumer.seen.calls.length >= 2);
     await consumer[Symbol.asyncDispose]();
     await consumer.send(event('a.csv'));
     await using next = await startConsumer({ queueUrl: consumer.queueUrl });
@@ -289,10 +302,10 @@ describe('nothing is lost', () => {
   });
 
   it('by an abort in the middle of an admission that does not care', async () => {
-    await using consumer = await startConsumer();
+    await using consumer = await startConsumer({ times: EXPIRING });
     consumer.admissions.answer(() => new Promise(() => {}));
     await consumer.send(event('a.csv'));
-    await eventually('admission', () => consumer.keys().length === 1);
+    await eventually('admission', () => consumer.keys().length >= 1);
     await consumer.stop();
     expect(consumer.seen.calls.at(-1)).toBe('ChangeMessageVisibilityBatch');
     await using next = await startConsumer({ queueUrl: consumer.queueUrl });
@@ -301,7 +314,8 @@ describe('nothing is lost', () => {
   });
 
   it('by an abort in the middle of an admission that ends then: nothing to give back', async () => {
-    await using consumer = await startConsumer({ times: { visibilitySeconds: 600 } });
+    // The clock stands still, so that the time for the last work does not run out before the message is deleted.
+    await using consumer = await startConsumer({ times: { visibilitySeconds: 600 }, clock: new FakeClock() });
     consumer.admissions.answer(
       (notice, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(created(notice)))),
     );
@@ -352,10 +366,11 @@ describe('what cannot be understood', () => {
         tries += 1;
         if (tries < 3) throw new Error('the ledger is away');
       },
+      times: EXPIRING,
     });
     await consumer.send('hello');
     await empty(consumer.queueUrl);
-    expect(tries).toBe(3);
+    expect(tries).toBeGreaterThanOrEqual(3);
   });
 });
 

@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '#common/clock.ts';
 import { claimRequest, releaseRequest, renewClaim, storeAnswer } from '#ledger/gateway/requests.ts';
 import { createDatabase, createLedgerDatabase, withClient } from '#support/database/database.ts';
 import { type Postgres, startPostgres } from '#support/database/postgres.ts';
+import { soon } from '#support/gateway/file-steps.ts';
 import {
   type Answer,
   type CallOptions,
   startUploadsGateway,
   type UploadsGateway,
 } from '#support/gateway/uploads-gateway.ts';
+import { eventually } from '#support/process/eventually.ts';
 
 let server: Postgres;
 let url: string;
@@ -106,11 +107,15 @@ describe('a request that comes again under its key', () => {
 
   it('waits for the first one', async () => {
     const body = { file: gateway.putFile(), schema: 'people' };
-    const end = gateway.api.slow(({ method, plural }) => method === 'POST' && plural === 'batchuploads', 1000);
-    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => post(body)));
-    end();
-    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409, 409]);
-    expect(answers.find(({ status }) => status === 409)!.headers['retry-after']).toBe('2');
+    const release = gateway.api.hold(({ method, plural }) => method === 'POST' && plural === 'batchuploads');
+    const answers: Answer[] = [];
+    const posts = [1, 2, 3, 4, 5].map(async () => answers.push(await post(body)));
+    await eventually('the answers to all but the first one', () => answers.length === 4);
+    expect(answers.map(({ status }) => status)).toEqual([409, 409, 409, 409]);
+    expect(answers[0]!.headers['retry-after']).toBe('2');
+    release();
+    await Promise.all(posts);
+    expect(answers.at(-1)!.status).toBe(201);
     const later = await post(body);
     expect([later.status, later.headers['idempotent-replayed']]).toEqual([201, 'true']);
     expect(uploads()).toHaveLength(1);
@@ -141,16 +146,17 @@ describe('a request that comes again under its key', () => {
     await using fast = await startUploadsGateway({ databaseUrl: url, clock });
     fast.putSchema('people');
     const options = { body: { file: fast.putFile(), schema: 'people' }, headers: { 'idempotency-key': key } };
-    const end = fast.api.slow(({ method, plural }) => method === 'POST' && plural === 'batchuploads', 3000);
+    const release = fast.api.hold(({ method, plural }) => method === 'POST' && plural === 'batchuploads');
     const first = fast.call('POST', '/uploads', options);
-    await vi.waitFor(async () => expect(await keys()).toEqual([{ status: null }]));
-    await sql(`UPDATE batch_upload.batch_upload_requests SET created_at = now() - interval '59 s' WHERE key = $1`, [
+    await soon(async () => expect(await keys()).toEqual([{ status: null }]));
+    await sql(`UPDATE batch_upload.batch_upload_requests SET created_at = now() - interval '61 s' WHERE key = $1`, [
       key,
     ]);
-    await sleep(1500);
+    const claimed = `SELECT created_at > now() - interval '30 s' AS renewed FROM batch_upload.batch_upload_requests WHERE key = $1`;
+    await soon(async () => expect((await sql(claimed, [key])).rows).toEqual([{ renewed: true }]));
     expect((await fast.call('POST', '/uploads', options)).status).toBe(409);
+    release();
     expect((await first).status).toBe(201);
-    end();
     const later = await fast.call('POST', '/uploads', options);
     expect([later.status, later.headers['idempotent-replayed']]).toEqual([201, 'true']);
   });

@@ -152,10 +152,11 @@ const call = async (token: string, at: TestGateway) => {
 };
 
 it('an identity that sends too much is told when to come again, and no other is', async () => {
-  const busy = await bench.start({ config: { rateLimit: { perSecond: 1, burst: 5 } }, extend: addProbe });
+  // No token comes back while the test runs, however long the test takes.
+  const busy = await bench.start({ config: { rateLimit: { perSecond: 0.001, burst: 5 } }, extend: addProbe });
   const answers = await Promise.all(Array.from({ length: 8 }, () => call('right-busy', busy)));
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 200, 429, 429, 429]);
-  expect(answers.find(({ status }) => status === 429)?.headers.get('retry-after')).toBe('1');
+  expect(answers.find(({ status }) => status === 429)?.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
   expect(await call('right-other', busy)).toMatchObject({ status: 200 });
   await busy.stop();
 });

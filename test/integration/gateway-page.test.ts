@@ -4,7 +4,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { soon } from '#support/gateway/file-steps.ts';
 import { NAMESPACE, type SignedIn, startPage, type TestPage } from '#support/page/start-page.ts';
 
 const INDEX =
@@ -223,7 +224,7 @@ describe('files of a session', () => {
     [alice, bob] = [await page.signIn('alice'), await page.signIn('bob')];
     const spec = { fields: [{ name: 'a', type: 'string' }], target: { table: 'people', columns: [] } };
     page.api.put('recordschemas', { metadata: { name: 'people', namespace: NAMESPACE }, spec });
-    await vi.waitFor(async () =>
+    await soon(async () =>
       expect((await alice.call('GET', `/v1/namespaces/${NAMESPACE}/schemas/people`)).status).toBe(200),
     );
   });

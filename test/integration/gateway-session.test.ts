@@ -2,11 +2,12 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { generateKeyPair, SignJWT } from 'jose';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '#common/clock.ts';
 import { createKubeClient } from '#kube/client.ts';
 import { EndedSessions } from '#operator/gateway/session/ended-sessions.ts';
 import { EventReader } from '#support/gateway/event-reader.ts';
+import { soon } from '#support/gateway/file-steps.ts';
 import { addProbe } from '#support/gateway/gateway.ts';
 import { PAGE_CLIENT } from '#support/gateway/identity-provider.ts';
 import { createJar, type Jar } from '#support/page/cookie-jar.ts';
@@ -325,7 +326,7 @@ describe('a session that was signed out', () => {
     const ask = (url: string) => fetch(`${url}${PROBE}`, { headers: { cookie: alice.cookie } });
     expect((await ask(replica.url)).status).toBe(200);
     await signOut(alice);
-    await vi.waitFor(async () => expect((await ask(replica.url)).status).toBe(401), { timeout: 10_000 });
+    await soon(async () => expect((await ask(replica.url)).status).toBe(401));
     const later = await page.startReplica({ extend: addProbe });
     expect((await ask(later.url)).status).toBe(401);
     await Promise.all([replica.stop(), later.stop()]);
@@ -670,7 +671,7 @@ describe('the list of ended sessions', () => {
     const sessions = Array.from({ length: 4 }, (_, i) => ({ id: `s${i}`, issuedAt: from, expiresAt: from + HOUR }));
     for (const session of sessions) {
       await list.add(session);
-      await vi.waitFor(() => expect(other.list.has(session)).toBe(true));
+      await soon(() => expect(other.list.has(session)).toBe(true));
     }
     expect(Object.keys(stored()).toSorted()).toEqual(['before', 's3']);
     for (const { list: each } of [{ list }, other]) {
@@ -696,7 +697,7 @@ describe('the list of ended sessions', () => {
     const { list, close, stored } = await openList('old', { clock });
     expect(list.has({ id: 'old', issuedAt: clock.now() })).toBe(true);
     await clock.advance(600_000);
-    await vi.waitFor(() => expect(Object.keys(stored()).toSorted()).toEqual(['before', 'young']));
+    await soon(() => expect(Object.keys(stored()).toSorted()).toEqual(['before', 'young']));
     expect(list.has({ id: 'young', issuedAt: clock.now() })).toBe(true);
     await close();
   });
@@ -722,10 +723,10 @@ describe('the list of ended sessions', () => {
     const ask = async () => answerOf(await fetch(`${replica.url}${PROBE}`, { headers: { cookie: alice.cookie } }));
     expect(await ask()).toMatchObject({ status: 503, detail: expect.stringContaining('create configmap another') });
     page.api.put('configmaps', { metadata: endedSessions });
-    await vi.waitFor(async () => expect(await ask()).toMatchObject({ status: 200 }), { timeout: 10_000 });
+    await soon(async () => expect(await ask()).toMatchObject({ status: 200 }));
     // An administrator ends all sessions that there are.
     page.api.put('configmaps', { metadata: endedSessions, data: { before: new Date(Date.now() + 1).toISOString() } });
-    await vi.waitFor(async () => expect(await ask()).toMatchObject({ status: 401 }), { timeout: 10_000 });
+    await soon(async () => expect(await ask()).toMatchObject({ status: 401 }));
     await replica.stop();
   });
 });

@@ -159,17 +159,27 @@ describe.concurrent('an upload', () => {
     bench.upload('one', 'first');
     await until(() => jobsOf(bench).length === 1);
     await plan('first');
-    bench.upload('one', 'second', { activeDeadlineSeconds: 2 });
+    bench.upload('one', 'second', { activeDeadlineSeconds: 600 });
     await until(() => jobsOf(bench).length === 2);
     putPod(bench, 'Running');
     const { uid } = uploadOf(bench, 'second').metadata;
-    const times = `SELECT FROM batch_upload.batch_upload_active_times WHERE batch_upload_id = '${uid}'`;
-    await eventually('the time is counted', async () => (await query(bench, times)).length === 1, 10_000);
+    const times = () =>
+      query(
+        bench,
+        `SELECT active_ms::int AS ms, active_since IS NULL AS stopped
+         FROM batch_upload.batch_upload_active_times WHERE batch_upload_id = '${uid}'`,
+      ) as Promise<{ ms: number; stopped: boolean }[]>;
+    await eventually('the time is counted', async () => (await times()).length === 1);
     await plan('second');
     await until(() => phase(bench, 'second') === 'Queued');
     putPod(bench, 'Succeeded');
+    await eventually('the time is not counted any more', async () => (await times())[0]!.stopped);
+    // The upload now has two more seconds of work at most, and waits for longer than that.
+    const [counted] = await times();
+    change(bench, 'second', { activeDeadlineSeconds: Math.ceil(counted!.ms / 1000) + 2 });
     await new Promise((resolve) => setTimeout(resolve, 4000));
     expect(phase(bench, 'second')).toBe('Queued');
+    expect(await times()).toEqual([counted]);
     const first = uploadOf(bench, 'first').metadata.uid;
     await query(
       bench,

@@ -42,6 +42,8 @@ export interface KubeApiServer extends AsyncDisposable {
   review(plural: string, decide: (spec: never) => object): void;
   /** Takes up all requests for which `matches` is true so much later. @returns a function that ends this. */
   slow(matches: (request: ApiRequest) => boolean, ms: number): () => void;
+  /** Takes up no request for which `matches` is true. @returns a function that ends this, and takes up those that wait. */
+  hold(matches: (request: ApiRequest) => boolean): () => void;
 }
 
 const PATH = /^\/(?:api|apis\/[^/]+)\/[^/]+(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/;
@@ -61,7 +63,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
   const objects = new Map<string, StoredObject>();
   const watches = new Set<{ plural: string; response: ServerResponse }>();
   const refusals = new Set<{ matches: Parameters<KubeApiServer['refuse']>[0]; code: number; body: string }>();
-  const delays = new Set<{ matches: (request: ApiRequest) => boolean; ms: number }>();
+  const delays = new Set<{ matches: (request: ApiRequest) => boolean; wait: () => Promise<unknown> }>();
   const reviews = new Map<string, (spec: never) => object>();
   const requests: ApiRequest[] = [];
   let version = 100;
@@ -99,7 +101,7 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
       ? ['', 'namespaces', url.pathname.split('/').at(-1)!]
       : [inside, resource, named];
     const request = { method: incoming.method ?? '', plural, namespace, name, subresource: sub };
-    for (const { matches, ms } of delays) if (matches(request)) await sleep(ms, undefined, { ref: false });
+    for (const { matches, wait } of delays) if (matches(request)) await wait();
     for (const refusal of refusals) {
       if (refusal.matches(request, body)) return void answer(response, refusal.body, refusal.code);
     }
@@ -186,9 +188,18 @@ export async function startKubeApiServer(): Promise<KubeApiServer> {
     },
     review: (plural, decide) => void reviews.set(plural, decide),
     slow(matches, ms) {
-      const delay = { matches, ms };
+      const delay = { matches, wait: () => sleep(ms, undefined, { ref: false }) };
       delays.add(delay);
       return () => delays.delete(delay);
+    },
+    hold(matches) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const delay = { matches, wait: () => promise };
+      delays.add(delay);
+      return () => {
+        delays.delete(delay);
+        resolve();
+      };
     },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
