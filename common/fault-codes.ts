@@ -12,7 +12,6 @@ export const FAULT_CODES = {
   CFG_SECRET: 'A Secret is missing, cannot be used, or may not be read.',
   DB_AUTHENTICATION: 'PostgreSQL refused the credentials of the Secret.',
   DB_BUSY: 'Statements on a database wait for others that do not end.',
-  DB_CHANGED_MEANWHILE: 'PostgreSQL refused a record that it had accepted a moment before.',
   DB_CONNECTION: 'PostgreSQL cannot be reached, or a connection to it was lost.',
   DB_LEDGER: 'The ledger of a database cannot be made or used.',
   DB_LEDGER_OUTDATED: 'The ledger was made by an earlier version, and is being brought up to date.',

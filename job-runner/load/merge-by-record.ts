@@ -126,20 +126,21 @@ function insertOrReplace(options: RecordMergeOptions): string {
 }
 
 /**
- * A policy that replaces no row needs no right to UPDATE. DO NOTHING does not tell a row that met a stored one from a
- * row that a trigger suppressed, so such a row is inserted again.
+ * A policy that replaces no row needs no right to UPDATE. DO NOTHING alone does not tell a row that met a stored one from
+ * a row that a trigger suppressed, but a plain INSERT fails for the first and not for the second. The failure may also
+ * come from another index, or from another table to which a trigger writes. All that the plain INSERT did is undone then,
+ * so that the INSERT with DO NOTHING finds the same tables, and fails again unless the row met an equal key. Every
+ * trigger has thus run once for each row.
  */
 function insertOnly(options: RecordMergeOptions): string {
   const insert = insertInto(options);
   const returning = `RETURNING ${hashesOf('t', options)} INTO ${WRITTEN};`;
-  return `${insert} ON CONFLICT (${options.key.map(pg.escapeIdentifier).join(', ')}) DO NOTHING ${returning}
-    IF NOT FOUND THEN
-      BEGIN
-        ${insert} ${returning}
-      EXCEPTION WHEN unique_violation THEN
-        ${MET} := json_build_object('replaced', false);
-      END;
-    END IF;`;
+  return `BEGIN
+      ${insert} ${returning}
+    EXCEPTION WHEN unique_violation THEN
+      ${insert} ON CONFLICT (${options.key.map(pg.escapeIdentifier).join(', ')}) DO NOTHING ${returning}
+      IF NOT FOUND THEN ${MET} := json_build_object('replaced', false); END IF;
+    END;`;
 }
 
 /** Do the columns for the upload's id and the row number have the record's own values behind the triggers? */

@@ -7,21 +7,64 @@
  *    stored rows or within the chunk.
  * 2. The keys of the other records are merged into the ledger by the policy. That finds the losers in the whole file.
  * 3. With Update, the winners are written, and replace the rows of other uploads. Mode Validate rolls this back too.
+ *
+ * PostgreSQL may refuse a winner that it took in the first step, because that winner depended on a record that lost: the
+ * other record gave a unique value free, or has the value that the winner refers to. Then the second and third step are
+ * undone, so that the ledger keeps no key of a record that is not stored, and all three are done again without the
+ * refused winners. A record that had lost to one of them may win now.
  */
-import { Fault } from '#common/faults.ts';
 import { type MergeResult, mergeStaged } from './merge.ts';
 import { type KeyHashes, needsRecordMerge } from './merge-by-record.ts';
 import { runAndRollBack } from './savepoints.ts';
 import { stageRecords, type WriteOptions } from './stage-records.ts';
 import { type KeyRegister, keyOf } from './target.ts';
-import type { WriteOutcome } from './write-outcome.ts';
+import { emptyOutcome, join, type RefusedRow, type WriteOutcome } from './write-outcome.ts';
 import { writeRecords } from './write-records.ts';
 
 export interface WriteByKeysOptions extends WriteOptions {
   keys: KeyRegister;
 }
 
+/**
+ * So many times a chunk is written again without the winners that were refused. Behind that each record is written alone,
+ * or else a file with many equal keys might lose one record of them each time.
+ */
+const MOST_ROUNDS = 8;
+
 export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOutcome> {
+  let refused: RefusedRow[] = [];
+  let waiting: RefusedRow[] = [];
+  let left = options;
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const { outcome, dropped } = await writeWinners(left);
+    if (outcome) return withDropped(outcome, { refused, waiting });
+    refused = refused.concat(dropped.refused);
+    waiting = waiting.concat(dropped.waiting);
+    left = without(left, numbersOf([...dropped.refused, ...dropped.waiting]));
+  }
+  return withDropped(await writeAlone(left), { refused, waiting });
+}
+
+type Dropped = Pick<WriteOutcome, 'refused' | 'waiting'>;
+
+function withDropped(outcome: WriteOutcome, { refused, waiting }: Dropped): WriteOutcome {
+  return { ...outcome, refused: refused.concat(outcome.refused), waiting: waiting.concat(outcome.waiting) };
+}
+
+/** Writes each record alone, the last one first, since it wins over the others with its key. */
+async function writeAlone(options: WriteByKeysOptions): Promise<WriteOutcome> {
+  const outcome = emptyOutcome('merge');
+  for (const row of [...options.rows].reverse()) {
+    const { outcome: alone, dropped } = await writeWinners({ ...options, rows: [row], strategy: 'merge' });
+    join(outcome, alone ?? { ...emptyOutcome('merge'), ...dropped });
+  }
+  return outcome;
+}
+
+/** @returns without an outcome the winners that PostgreSQL has refused or that wait; nothing is written then. */
+async function writeWinners(
+  options: WriteByKeysOptions,
+): Promise<{ outcome: WriteOutcome; dropped: null } | { outcome: null; dropped: Dropped }> {
   const { client, target } = options;
   // COPY does not say what triggers have made of the keys.
   const byRecord = await needsRecordMerge(client, keyOf(target).recordMerge);
@@ -33,26 +76,31 @@ export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOut
   const earlier = trial.hashes && target.onDuplicate === 'Update' ? earlierOfEqual(trial.hashes) : [];
   // A record that another one has displaced may be an earlier one of equal keys, too.
   const lost = [...new Set([...trial.lost, ...trial.displaced.map(({ row }) => row), ...earlier])];
-  const accepted = without(options, [
-    ...lost,
-    ...[...trial.refused, ...trial.waiting].map(({ rowNumber }) => rowNumber),
-  ]);
+  const accepted = without(options, [...lost, ...numbersOf([...trial.refused, ...trial.waiting])]);
+  if (target.onDuplicate === 'Update') await client.query('SAVEPOINT keys');
   const keys = await registerKeys(accepted, trial.hashes);
   const outcome: WriteOutcome = { ...trial, lost: [...lost, ...keys.lost], displaced: keys.displaced, updated: [] };
-  if (target.onDuplicate !== 'Update') return outcome;
+  if (target.onDuplicate !== 'Update') return { outcome, dropped: null };
   const winners = without(accepted, keys.lost);
   const written = await (target.rolledBack
     ? runAndRollBack(client, () => writeRecords(winners))
     : writeRecords(winners));
   // A record that lost to one of another chunk is not written now. In a validation the other one is not in the table
   // either, so that a record that refers to them waits; the trial has written it.
-  const waiting = new Set(written.waiting.map(({ rowNumber }) => rowNumber));
-  if (written.refused.length > 0 || (waiting.size > 0 && !target.rolledBack)) throw refusedOnSecondWrite();
+  const dropped = { refused: written.refused, waiting: target.rolledBack ? [] : written.waiting };
+  if (dropped.refused.length > 0 || dropped.waiting.length > 0) {
+    await client.query('ROLLBACK TO SAVEPOINT keys; RELEASE SAVEPOINT keys');
+    return { outcome: null, dropped };
+  }
+  await client.query('RELEASE SAVEPOINT keys');
+  const waiting = new Set(numbersOf(written.waiting));
   const updated = [...written.updated, ...trial.updated.filter((row) => waiting.has(row))];
   // A row of another upload that a displaced record had replaced was already counted as updated.
   const counted = new Set(keys.displaced.map(({ by }) => by));
-  return { ...outcome, updated: updated.filter((row) => !counted.has(row)) };
+  return { outcome: { ...outcome, updated: updated.filter((row) => !counted.has(row)) }, dropped: null };
 }
+
+const numbersOf = (rows: readonly RefusedRow[]): number[] => rows.map(({ rowNumber }) => rowNumber);
 
 export async function registerKeys(options: WriteByKeysOptions, hashes?: Map<number, KeyHashes>): Promise<MergeResult> {
   const { client, target, keys, uploadId, buffer } = options;
@@ -78,14 +126,4 @@ function earlierOfEqual(hashes: Map<number, KeyHashes>): number[] {
 export function without(options: WriteByKeysOptions, rowNumbers: readonly number[]): WriteByKeysOptions {
   const out = new Set(rowNumbers);
   return { ...options, rows: options.rows.filter((row) => !out.has(options.buffer.rowNumber(row))) };
-}
-
-/** The keys of refused records must not stay in the ledger, so the whole chunk is tried again. */
-function refusedOnSecondWrite(): Fault {
-  return new Fault({
-    code: 'DB_CHANGED_MEANWHILE',
-    category: 'retryable',
-    reason: 'DatabaseError',
-    message: 'The database refused a record that it had accepted a moment before. The chunk is tried again.',
-  });
 }

@@ -32,6 +32,38 @@ const FIELDS: RecordSchemaSpec['fields'] = [
 /** A chunk whose only record is refused by the table. */
 const ALL_REFUSED: Item[][] = [[{ row: 2, key: '1002', value: 'forbidden' }]];
 
+/**
+ * Files whose records are a key and a unique value of one character each. The table holds the key A with the value q. A
+ * record with another key takes this value, but the record that gave the value free loses to a later one.
+ */
+const DEPENDENT = [
+  {
+    what: 'one chunk',
+    ...{ chunks: [['Ax', 'Bq', 'Ar']], order: [0], table: ['Ar'] },
+    counts: { succeeded: 1, failed: 1, duplicate: 1, updated: 1 },
+    modes: ['Commit', 'Validate'],
+  },
+  {
+    what: 'two chunks, the later one first',
+    ...{ chunks: [['Ax', 'Bq'], ['Aq']], order: [1, 0], table: ['Aq'] },
+    counts: { succeeded: 1, failed: 1, duplicate: 1, updated: 1 },
+    modes: ['Commit', 'Validate'],
+  },
+  {
+    what: 'an earlier record with the key of the refused one is stored',
+    ...{ chunks: [['Ax', 'Bb', 'Bq', 'Ar']], order: [0], table: ['Ar', 'Bb'] },
+    counts: { succeeded: 2, failed: 1, duplicate: 1, updated: 1 },
+    modes: ['Commit', 'Validate'],
+  },
+  {
+    what: 'more equal keys than rounds',
+    ...{ chunks: [['Ax', ...Array.from({ length: 12 }, () => 'Bq'), 'Ar']], order: [0], table: ['Ar', 'Bq'] },
+    counts: { succeeded: 2, failed: 8, duplicate: 4, updated: 1 },
+    // A validation rolls each record back that is written alone, so that it does not see the value given free.
+    modes: ['Commit'],
+  },
+];
+
 type Prepare = (numbers: number[]) => ChunkGroup;
 
 /** How many chunks share a transaction, the strategies that are tried first, and the order of the groups. */
@@ -179,6 +211,78 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
       ),
       { numRuns: 20, examples: [[ALL_REFUSED, true, { seed: 0, together: 1, strategies: ['optimistic'] }]] },
     );
+  });
+
+  it.each(DEPENDENT.flatMap((each) => each.modes.map((mode) => ({ ...each, mode }))))(
+    'records that depend on a record which loses, $mode: $what',
+    async ({ chunks, order, table, counts, mode }) => {
+      const target = describeTarget(policySchema({ policy: 'Update', owner: false }), {
+        rolledBack: mode === 'Validate',
+      });
+      await rows("CREATE TABLE items (k text PRIMARY KEY, v text UNIQUE); INSERT INTO items VALUES ('A', 'q')");
+      const placed: Item[][] = [];
+      for (const chunk of chunks) {
+        const from = placed.flat().length + 2;
+        placed.push(chunk.map((record, i) => ({ row: from + i, key: record[0]!, value: record.slice(1) })));
+      }
+      const sums = { succeeded: 0, failed: 0, duplicate: 0, updated: 0 };
+      await withClient(url, async (client) => {
+        const plan = placed.map((items) => ({ firstRowNumber: items[0]!.row, recordCount: items.length }));
+        const uploadId = await planTestUpload(client, plan);
+        await prepareSession(client, target);
+        const columnTypes = (await readTargetColumns(client, target)).types!;
+        for (const number of order) {
+          const records = placed[number]!.map(({ row, key, value }) => ({ row, values: [key, value] }));
+          const outcome = await commitChunkGroup(
+            { client, target, uploadId, attempt: 1, columnTypes, strategy: 'optimistic', metadata: {} },
+            prepareGroup(uploadId, new Map([[number, records]])),
+          );
+          if (!outcome.done) throw new Error('the chunk was not written');
+          for (const name of ['succeeded', 'failed', 'duplicate', 'updated'] as const)
+            sums[name] += outcome.results[0]![name];
+        }
+      });
+      expect(sums).toEqual(counts);
+      const stored = await rows('SELECT k || v AS record FROM items ORDER BY k');
+      expect(stored.map(({ record }) => record)).toEqual(mode === 'Validate' ? ['Aq'] : table);
+      // The ledger keeps the keys of the records that are stored, and no others.
+      expect(await rows('SELECT count(*)::int AS n FROM batch_upload.batch_upload_keys')).toEqual([
+        { n: counts.succeeded },
+      ]);
+    },
+  );
+
+  it('a record that refers to what a record of a later chunk has replaced waits', async () => {
+    const schema = policySchema({ policy: 'Update', owner: false });
+    schema.fields = [...schema.fields, { name: 'p', type: 'string' }];
+    schema.target = { ...schema.target, columns: [...schema.target.columns, { name: 'p', field: 'p' }] };
+    const target = describeTarget(schema);
+    await rows(`CREATE TABLE items (k text PRIMARY KEY, v text UNIQUE, p text REFERENCES items (v));
+      INSERT INTO items VALUES ('root', 'root')`);
+    const found = await withClient(url, async (client) => {
+      const uploadId = await planTestUpload(client, [
+        { firstRowNumber: 2, recordCount: 2 },
+        { firstRowNumber: 4, recordCount: 1 },
+      ]);
+      await prepareSession(client, target);
+      const columnTypes = (await readTargetColumns(client, target)).types!;
+      const transaction = { client, target, uploadId, attempt: 1, columnTypes, metadata: {} };
+      const later = prepareGroup(uploadId, new Map([[1, [{ row: 4, values: ['P', 'new', 'root'] }]]]));
+      await commitChunkGroup({ ...transaction, strategy: 'optimistic' }, later);
+      const records = [
+        { row: 2, values: ['P', 'first', 'root'] },
+        { row: 3, values: ['C', 'child', 'first'] },
+      ];
+      return commitChunkGroup(
+        { ...transaction, strategy: 'optimistic' },
+        prepareGroup(uploadId, new Map([[0, records]])),
+      );
+    });
+    expect(found).toMatchObject({ done: true, waiting: 1, results: [{ succeeded: 0, failed: 0, duplicate: 1 }] });
+    expect(await rows('SELECT k, v FROM items ORDER BY k')).toEqual([
+      { k: 'P', v: 'new' },
+      { k: 'root', v: 'root' },
+    ]);
   });
 
   it.each(WRITE_STRATEGIES)(

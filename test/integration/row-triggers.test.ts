@@ -11,6 +11,12 @@ const SUPPRESS = `CREATE FUNCTION suppress() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN IF NEW.v = ''none'' THEN RETURN NULL; END IF; RETURN NEW; END';
   CREATE TRIGGER suppress BEFORE INSERT OR UPDATE ON items FOR EACH ROW EXECUTE FUNCTION suppress()`;
 
+/** Makes a trigger that writes each key into another table, and then ends as told. */
+const redirect = (type: string, end: string) => `DROP TABLE IF EXISTS inbox; CREATE TABLE inbox (k ${type});
+  CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO inbox VALUES (NEW.k); ${end}; END';
+  CREATE TRIGGER change BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION change()`;
+
 const PARTITIONED = `DROP TABLE items;
   CREATE TABLE items (k text PRIMARY KEY, v text, upload uuid, row bigint) PARTITION BY LIST (k);
   CREATE TABLE items_all PARTITION OF items DEFAULT;
@@ -72,6 +78,38 @@ describe.each([14, 18] as const)('PostgreSQL %i', (version) => {
     ];
     expect(await run('SELECT k, v FROM items ORDER BY k')).toEqual(mode === 'Validate' ? [stored] : written);
   });
+
+  it.each(
+    (['Skip', 'Fail'] as const).flatMap((policy) =>
+      [true, false].flatMap((owner) => ['text', 'text UNIQUE'].map((type) => ({ policy, owner, type }))),
+    ),
+  )('a trigger that puts records elsewhere runs once for each: %o', async ({ policy, owner, type }) => {
+    await createItems(owner, redirect(type, 'RETURN NULL'));
+    const schema = policySchema({ policy, owner });
+    const records = Array.from({ length: 10 }, (_, i) => `k${i},v`);
+    const result = await loadInProcess(url, { schema, key: 'f.csv', file: `k,v\n${records.join('\n')}\n` });
+    expect(result).toMatchObject({ progress: { counts: { succeeded: 0, failed: 10, duplicate: 0 } } });
+    if (result.refused === null) expect(new Set(result.errors.map(({ code }) => code))).toEqual(new Set(['DB_001']));
+    expect(await run('SELECT count(*)::int AS n FROM inbox')).toEqual([{ n: 10 }]);
+  });
+
+  it.each((['Skip', 'Fail'] as const).flatMap((policy) => [true, false].map((owner) => ({ policy, owner }))))(
+    'a unique index of another table is not the key, and a duplicate is one: %o',
+    async ({ policy, owner }) => {
+      await createItems(owner, redirect('text UNIQUE', "IF NEW.v = ''none'' THEN RETURN NULL; END IF; RETURN NEW"));
+      await run("INSERT INTO inbox VALUES ('taken')");
+      const schema = policySchema({ policy, owner });
+      const file = 'k,v\nold,1\na,2\ntaken,3\ntaken,none\nb,none\n';
+      const result = await loadInProcess(url, { schema, key: 'f.csv', file });
+      if (result.refused) throw new Error(result.refused.message);
+      expect(result.errors.map(({ row, code }) => [row, code])).toEqual([
+        [2, 'DUP_001'],
+        ...[4, 5, 6].map((row) => [row, 'DB_001']),
+      ]);
+      expect(await run('SELECT k FROM items ORDER BY k')).toEqual([{ k: 'a' }, { k: 'old' }]);
+      expect(await run('SELECT k FROM inbox ORDER BY k')).toEqual(['a', 'b', 'old', 'taken'].map((k) => ({ k })));
+    },
+  );
 
   it('a trigger that only sets a column leaves everything to COPY', async () => {
     await createItems(true, LOWER.replace('NEW.k := lower(NEW.k)', 'NEW.v := upper(NEW.v)'));
