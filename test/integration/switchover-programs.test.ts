@@ -198,10 +198,15 @@ it('the bridge makes one upload of each file, also of one that came while no ser
   await until(() => ready()?.reason === 'DatabaseUnavailable');
   await servers.promote();
   await until(() => uploads().length === 2 && ready()?.status === 'True');
-  const { rows } = await withClient(servers.onStandby(bench.databaseUrl), (client) =>
-    client.query('SELECT key FROM batch_upload.batch_upload_arrivals ORDER BY key'),
-  );
-  expect(rows).toEqual([{ key: 'in/a.csv' }, { key: 'in/b.csv' }]);
+  const arrivals = async () => {
+    const { rows } = await withClient(servers.onStandby(bench.databaseUrl), (client) =>
+      client.query('SELECT key FROM batch_upload.batch_upload_arrivals ORDER BY key'),
+    );
+    return rows;
+  };
+  // An upload is created before its arrival is recorded.
+  await until(async () => (await arrivals()).length >= 2);
+  expect(await arrivals()).toEqual([{ key: 'in/a.csv' }, { key: 'in/b.csv' }]);
 });
 
 it('the bridge waits while the primary takes no writes', async () => {
