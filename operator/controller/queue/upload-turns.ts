@@ -152,7 +152,7 @@ export class UploadTurns {
       refusedMs: refused ? now - refused.at : null,
       database: request.database ?? known?.database ?? request.likelyDatabase,
       lends: holds > 0 && request.lends,
-      // The Secret of an upload that was seen and has no database by then is gone.
+      // An upload that was looked at and has no database by then has lost its Secret.
       isAnywhere: now - this.#startedAt < RECOUNT_MS,
     };
     const isNew =
