@@ -137,7 +137,7 @@ function insertOnly(options: RecordMergeOptions): string {
   const returning = `RETURNING ${hashesOf('t', options)} INTO ${WRITTEN};`;
   return `BEGIN
       ${insert} ${returning}
-    EXCEPTION WHEN unique_violation THEN
+    EXCEPTION WHEN unique_violation OR exclusion_violation THEN
       ${insert} ON CONFLICT (${options.key.map(pg.escapeIdentifier).join(', ')}) DO NOTHING ${returning}
       IF NOT FOUND THEN ${MET} := json_build_object('replaced', false); END IF;
     END;`;

@@ -106,9 +106,11 @@ export class Database {
     return this.#deps.clock.monotonic() - this.#lastUsed;
   }
 
-  /** Identifies the database: its servers, and its name. */
+  /** Identifies the database: its servers, in whatever order and case they are named, and its name. */
   get place(): string {
-    return this.#deps.config.hosts.map(({ config: { host, port, database } }) => `${host}:${port}/${database}`).join();
+    const { hosts } = this.#deps.config;
+    const places = hosts.map(({ config: { host, port, database } }) => `${host?.toLowerCase()}:${port}/${database}`);
+    return places.sort().join();
   }
 
   get fault(): Fault | null {
@@ -118,6 +120,11 @@ export class Database {
   /** The server has let this database's user in, once at least. */
   get hasConnected(): boolean {
     return this.#hasConnected;
+  }
+
+  /** Connections are open, or may be at any moment. Those of a visit close with it. */
+  get isConnected(): boolean {
+    return this.idleMs === 0 || this.#work.totalCount + this.#poll.totalCount > 0;
   }
 
   /** Says that the database was held up a moment ago, and for how long, in ms, that still counts; null otherwise. */

@@ -53,7 +53,7 @@ export function readLimits(name: string, text: string | undefined): Limits {
   const value = jsonObject({ [name]: text }, name, { database: { maxConnections: 60 } });
   if (value === null) return none;
   for (const scope of Object.keys(value)) {
-    if (!(scope in none))
+    if (!Object.hasOwn(none, scope))
       throw new ConfigError(`${name} has the unknown key ${scope}; there are ${Object.keys(none).join(', ')}`);
   }
   const limits = withoutNulls({ ...none, ...value }) as Limits;
@@ -80,7 +80,7 @@ function checkLimit(name: string, limit: unknown, leastConnections: number): voi
     ...(leastConnections > 0 ? { maxConnections: leastConnections } : {}),
   };
   for (const [key, value] of Object.entries(limit)) {
-    if (!(key in least))
+    if (!Object.hasOwn(least, key))
       throw new ConfigError(`${name} has the unknown key ${key}; there are ${Object.keys(least).join(', ')}`);
     if (!Number.isSafeInteger(value) || (value as number) < least[key]!)
       throw new ConfigError(`${name}.${key} must be a whole number of at least ${least[key]}`);

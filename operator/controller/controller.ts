@@ -103,7 +103,7 @@ export function createController(deps: ControllerDeps): Controller {
       limits: config.limits,
       clock,
       countPools: (place) => databases.countAt(place),
-      countIdlePods: (place, asking) => warmPods.countIdle(place, asking),
+      countWarmPods: () => warmPods.count(),
       graceMs: config.stuckPodGraceMs,
       podsOf: (upload) => {
         const pods = caches.podsOf(upload).filter((pod) => isLoading(pod, upload));
@@ -151,7 +151,10 @@ export function createController(deps: ControllerDeps): Controller {
         },
         { name: 'the sweep', run: (end) => sweepNowAndThen(closeDeps, { clock, intervalMs, signal: end }) },
         { name: 'the care of warm pods', run: (end) => tidyNowAndThen(warmPods, { clock, log, signal: end }) },
-        { name: 'the care of connections', run: (end) => closeUnusedNowAndThen(databases, { clock, signal: end }) },
+        {
+          name: 'the care of connections',
+          run: (end) => careForConnections({ databases, turns }, { clock, signal: end }),
+        },
       ],
       signal,
     );
@@ -386,12 +389,14 @@ async function tidyNowAndThen(
   }
 }
 
-async function closeUnusedNowAndThen(
-  databases: Databases,
+async function careForConnections(
+  { databases, turns }: { databases: Databases; turns: UploadTurns },
   { clock, signal }: { clock: Clock; signal: AbortSignal },
 ): Promise<void> {
   while (!signal.aborted) {
     await sleep(clock, 60_000, signal);
     await databases.closeUnused();
+    // A user without uploads has left its connections to others.
+    turns.noticeEnd();
   }
 }

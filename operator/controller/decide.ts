@@ -64,6 +64,11 @@ export const STOPPING_MS = 5_000;
 
 /** The place of an upload that waits for its turn is said this often. */
 const TURN_CHECK_MS = 60_000;
+/**
+ * An upload far behind has its place said less often, by so much for each upload before it: thousands that wait would otherwise keep
+ * the operator and the API server busy with statuses. Whatever else changes puts the upload into the queue at once.
+ */
+const TURN_CHECK_MS_EACH = 100;
 
 /** An upload at work is looked at this often, although nothing of it changes. */
 const STILL_CHECK_MS = 10_000;
@@ -135,7 +140,8 @@ function waitForTurn(observed: Observed, view: View & { row: UploadProgress }): 
   const { actions } = countTime(observed, row);
   if (turn.type === 'resting') return { actions, view, degraded: jobRefused, requeueAfterMs: turn.ms };
   const waiting: View = { kind: 'waitingForTurn', row, wait: turn.wait };
-  return { actions, view: waiting, degraded: jobRefused, requeueAfterMs: TURN_CHECK_MS };
+  const requeueAfterMs = Math.max(TURN_CHECK_MS, turn.wait.ahead * TURN_CHECK_MS_EACH);
+  return { actions, view: waiting, degraded: jobRefused, requeueAfterMs };
 }
 
 function decideFailed(observed: Observed, row: UploadProgress): Decision {

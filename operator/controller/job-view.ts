@@ -1,6 +1,6 @@
 /** Turns Jobs and pods of the API into the views that the policies use, and trims them for the caches. Pure. */
 import { ANNOTATIONS, KUEUE, LABELS } from '#api/labels.ts';
-import type { RunnerCommand } from '#common/job-contract.ts';
+import { type RunnerCommand, SESSIONS_PER_POD } from '#common/job-contract.ts';
 import type { Job, Pod } from '#kube/resource-types.ts';
 import { CONTAINER } from '#operator/jobs/pod-template.ts';
 import type { JobRef, JobView, PodView } from './types.ts';
@@ -42,9 +42,13 @@ export function viewJob(job: Job, kind: RunnerCommand, uploadUid: string): JobVi
   };
 }
 
-/** A note that something has altered must not make a Job of no pods, or of more pods than sessions are asked for. */
+/**
+ * A note that something has altered must not make a Job of no pods, or of more pods than sessions are asked for, and must not
+ * claim more sessions than a pod can have.
+ */
 function readSessions(note: string | undefined): number {
-  return /^[1-9]\d*$/.test(note ?? '') ? Number(note) : 1;
+  const sessions = /^[1-9]$/.test(note ?? '') ? Number(note) : 1;
+  return sessions <= SESSIONS_PER_POD ? sessions : 1;
 }
 
 /** Every Job that plans or processes, of every attempt. */

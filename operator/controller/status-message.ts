@@ -3,6 +3,7 @@ import type { UploadExplanation } from '#api/explanation.ts';
 import { KUEUE } from '#api/labels.ts';
 import { count } from '#common/text.ts';
 import type { Counts, UploadProgress } from '#ledger/types.ts';
+import { connectionsOf, OPERATOR_CONNECTIONS } from '#operator/config/upload-limits.ts';
 import { neededKind } from './job-policy.ts';
 import { sayPace } from './pace-policy.ts';
 import type { Wait } from './queue/turn-policy.ts';
@@ -52,7 +53,10 @@ export function describeMessage(
 const SCOPES = { cluster: 'this cluster', namespace: 'this namespace', database: 'this database' } as const;
 const UNITS = { maxActiveUploads: 'upload', maxParallelism: 'session', maxConnections: 'connection' } as const;
 
-export function describeWait({ scope, limit, max, used, ahead }: Wait): string {
+export function describeWait({ scope, limit, max, used, ahead, operatorUsers }: Wait): string {
+  // Without a mend no end of another upload makes room.
+  if (operatorUsers !== undefined)
+    return `The upload waits for its turn: ${SCOPES[scope]} has room for at most ${count(max, 'connection')} (the chart's uploads.limits, ${limit}), and the operator itself needs ${OPERATOR_CONNECTIONS} for each of ${count(operatorUsers, 'user')} by whom it is connected. Raise the limit to at least ${OPERATOR_CONNECTIONS * operatorUsers + connectionsOf(1, null)}, or let the Secrets of several namespaces name the same user.`;
   const before =
     ahead === 0
       ? 'No upload is before this one'

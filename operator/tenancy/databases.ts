@@ -86,16 +86,19 @@ export class Databases {
   }
 
   /**
-   * The number of users by whom there are connections to this database, or may be at any moment. A content of a Secret that the server
-   * has never accepted has none, and one that no Secret has any more has them only while it is in use.
+   * The number of users by whom there are connections to this database: each with uploads or open connections, and one more where the operator
+   * knows others, which it visits now and then. A content of a Secret that the server has never accepted has none, and one that no
+   * Secret has any more has them only while it is in use.
    */
   countAt(place: string): number {
     let count = 0;
+    let isVisited = false;
     for (const database of this.#databases.values()) {
       if (database.place !== place || !database.hasConnected) continue;
-      if (database.idleMs === 0 || this.#isNamed(database)) count += 1;
+      if (database.isConnected) count += 1;
+      else isVisited ||= this.#isNamed(database);
     }
-    return count;
+    return count + Number(isVisited);
   }
 
   #isNamed(database: Database): boolean {

@@ -36,7 +36,7 @@ const MOST_FAILURES = 2;
 /** A pool whose pods get on with nothing for this time, in ms, while uploads wait. Its largest files take some seconds each. */
 const STILL_MS = 60_000;
 /** A pool that has had trouble is tried again after this time, in ms. */
-const TROUBLE_MS = 60_000;
+export const TROUBLE_MS = 60_000;
 /** An upload in a pool is looked at this often, in ms, although nothing of it changes. */
 const CHECK_MS = 10_000;
 

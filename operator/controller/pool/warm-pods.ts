@@ -11,9 +11,10 @@ import { JOBS, type Job, PODS, type Pod } from '#kube/resource-types.ts';
 import type { KubeClient } from '#kube/types.ts';
 import type { Caches } from '#operator/controller/caches.ts';
 import { uploadUidOf, viewJob, viewPod } from '#operator/controller/job-view.ts';
+import type { PoolCount } from '#operator/controller/queue/turn-policy.ts';
 import type { JobView, PodView } from '#operator/controller/types.ts';
 import { isPoolJobOf, type PoolPlan } from '#operator/jobs/pool-job.ts';
-import { hasTrouble, podsWanted } from './pool-policy.ts';
+import { hasTrouble, podsWanted, TROUBLE_MS } from './pool-policy.ts';
 
 export interface WarmPodsDeps {
   client: Pick<KubeClient, 'create' | 'delete' | 'find'>;
@@ -136,7 +137,8 @@ export class WarmPods {
   }
 
   view(plan: PoolPlan): PoolView {
-    const pool = this.#of(plan.id, plan.namespace);
+    // A look makes no pool: anybody may ask for any number of them.
+    const pool = this.#pools.get(plan.id) ?? newPool(plan.namespace);
     const { clock, graceMs, max } = this.#deps;
     const now = clock.monotonic();
     const live = this.#livePods(plan.id, pool);
@@ -253,23 +255,27 @@ export class WarmPods {
     for (const found of [held, waiting]) if (found) this.#deps.enqueue(found[0]);
   }
 
-  /**
-   * Counts the pods at a database that have no upload, each of which has one connection. Those of the pool that asks are left out:
-   * they are what its next uploads will have.
-   */
-  countIdle(place: string, asking: string | null): number {
-    let idle = 0;
+  /** Counts the pods that have no upload, pool by pool. */
+  *count(): Generator<PoolCount> {
     for (const [id, pool] of this.#pools) {
-      if (id === asking || (pool.place !== null && pool.place !== place)) continue;
       const working = new Set(pool.uploads.values());
-      idle += this.#pods(id, pool).filter(
+      const idle = this.#pods(id, pool).filter(
         (pod) => pod.phase === 'Running' && !hasEnded(pod) && !working.has(pod.name),
       ).length;
+      working.delete(null);
+      yield { pool: id, database: pool.place, idle, claimed: working.size };
     }
-    return idle;
   }
 
-  /** Deletes the Jobs whose pods do not start, of pools that no upload waits for: nothing else would end them. */
+  /** The number of pools in the account. */
+  get size(): number {
+    return this.#pools.size;
+  }
+
+  /**
+   * Forgets the pools that have nothing, and deletes the Jobs whose pods do not start, of pools that no upload waits for: nothing
+   * else would end them.
+   */
   async tidy(signal: AbortSignal): Promise<void> {
     const { client, clock, graceMs, log } = this.#deps;
     for (const [id, pool] of this.#pools) {
@@ -277,6 +283,9 @@ export class WarmPods {
       const warn = (err: unknown) =>
         log.warn({ err, namespace: pool.namespace, pool: id }, 'a pool could not be tidied');
       await this.#confirm(id, pool, signal).catch(warn);
+      // The trouble of a pool is known until it is over, so that the pool is not tried again too soon.
+      const isQuiet = clock.monotonic() - pool.troubleAt >= TROUBLE_MS;
+      if (isQuiet && this.#countPods(id, pool) === 0 && this.#jobs(id, pool).length === 0) this.#pools.delete(id);
       for (const { job, isRunning } of this.#livePods(id, pool)) {
         if (isRunning || clock.monotonic() - (pool.known.get(job.name) ?? Infinity) < graceMs) continue;
         const { namespace } = pool;
@@ -293,18 +302,7 @@ export class WarmPods {
   #of(id: string, namespace: string): Pool {
     const known = this.#pools.get(id);
     if (known) return known;
-    const pool: Pool = {
-      namespace,
-      uploads: new Map(),
-      movedAt: -Infinity,
-      place: null,
-      made: new Map(),
-      known: new Map(),
-      counted: new Set(),
-      failures: 0,
-      wasRefused: false,
-      troubleAt: -Infinity,
-    };
+    const pool = newPool(namespace);
     this.#pools.set(id, pool);
     return pool;
   }
@@ -380,6 +378,21 @@ export class WarmPods {
     this.#deps.onEnd();
     if (jobs.length === 0 && pool.uploads.size === 0 && pool.made.size === 0) this.#pools.delete(id);
   }
+}
+
+function newPool(namespace: string): Pool {
+  return {
+    namespace,
+    uploads: new Map(),
+    movedAt: -Infinity,
+    place: null,
+    made: new Map(),
+    known: new Map(),
+    counted: new Set(),
+    failures: 0,
+    wasRefused: false,
+    troubleAt: -Infinity,
+  };
 }
 
 /** A container that something has added may let a pod run on whose work has ended. */

@@ -6,6 +6,9 @@ import { isOpen, isPooled } from '#operator/controller/pool/pool-policy.ts';
 import type { JobView, Observed } from '#operator/controller/types.ts';
 import type { Turn, TurnRequest, UploadTurns } from './upload-turns.ts';
 
+/** The CRD allows no greater spec.parallelism. Whoever may alter a Job must not take all sessions of the cluster by it. */
+const MAX_SESSIONS = 128;
+
 /** The answer for an upload that needs no turn. */
 const FREE = { type: 'admitted', sessions: 1 } as const;
 
@@ -37,7 +40,8 @@ export function askForTurn(
   // A warm pod has one session, and takes an upload of its pool without the operator.
   const hasWarmPod = seen.warmPod !== null || keptBy !== null;
   const pooled = row ? isPooled(seen, row) : hasWarmPod;
-  const holds = sessionsOf(Object.values(jobs)) || (pooled && hasWarmPod ? 1 : 0);
+  const jobSessions = sessionsOf(Object.values(jobs));
+  const holds = jobSessions || (pooled && hasWarmPod ? 1 : 0);
   const needsTurn = row ? needsPods(seen, row) : ledger.state !== 'absent' && holds > 0;
   // A new leader may not have the Jobs and pods of the namespace yet.
   const isUnknown = ledger.state === 'unreachable' && ledger.why.reason === 'NamespaceNotReady';
@@ -50,6 +54,7 @@ export function askForTurn(
     database,
     likelyDatabase: database === null ? likelyDatabase : null,
     holds,
+    isUnclaimed: jobSessions === 0 && seen.warmPod === null,
     lends: hasNoPod(seen),
   };
   const pool = row?.assignment?.pool ?? keptBy ?? seen.pool?.plan.id ?? null;
@@ -106,6 +111,7 @@ function describe({ metadata, spec }: BatchUpload, jobs: readonly (JobView | nul
     pool: null,
     wanted: spec.parallelism,
     sessionsPerPod: findWorking(jobs)?.sessionsPerPod ?? null,
+    isUnclaimed: false,
     lends: false,
     priority: AT_WORK,
     createdAt,
@@ -115,7 +121,7 @@ function describe({ metadata, spec }: BatchUpload, jobs: readonly (JobView | nul
 /** The sessions that the pods of an upload's Job have; 0 without a Job. */
 function sessionsOf(jobs: readonly (JobView | null)[]): number {
   const job = findWorking(jobs);
-  return job ? Math.max(1, podsOf(job) * job.sessionsPerPod) : 0;
+  return job ? Math.min(MAX_SESSIONS, Math.max(1, podsOf(job) * job.sessionsPerPod)) : 0;
 }
 
 /** The Job that has pods or makes some: the one that loads goes before the one that has planned. */

@@ -35,6 +35,8 @@ export interface Candidate {
   namespace: string;
   /** Identifies the database; null while nobody knows it, as after a start of the operator. */
   database: string | null;
+  /** May an upload of an unknown database be in any of them? Else it counts only for uploads of its own namespace. */
+  isAnywhere: boolean;
   /** The pool whose warm pods load the upload; null: the upload has Jobs of its own. */
   pool: string | null;
   /** Sessions that the upload asks for (spec.parallelism). */
@@ -59,8 +61,19 @@ export interface Bounds {
   limits: Limits;
   /** The number of users by whom the operator is connected to a database; each of them has connections of its own. */
   countPools: (database: string) => number;
-  /** The number of warm pods that are connected to a database and have no upload, without those of the pool that asks. */
-  countIdlePods: (database: string, asking: string | null) => number;
+  /** Counts the warm pods of every pool. Called once for many decisions, and only where connections are limited. */
+  countWarmPods: () => Iterable<PoolCount>;
+}
+
+/** The warm pods of one pool. */
+export interface PoolCount {
+  pool: string;
+  /** Identifies the database; null while nobody knows it: any database may be the one. */
+  database: string | null;
+  /** Pods that run and have no upload, each of which has one connection. */
+  idle: number;
+  /** Uploads that a pod has claimed. */
+  claimed: number;
 }
 
 /** What a waiting upload waits for. */
@@ -72,6 +85,8 @@ export interface Wait {
   used: number;
   /** Uploads under this limit whose turn comes before. */
   ahead: number;
+  /** The users by whom the operator is connected, where its own connections alone leave no room for any upload. */
+  operatorUsers?: number;
 }
 
 export interface Turns {
@@ -127,12 +142,15 @@ export function takeTurns(
     if (queue) queue.push(candidate);
     else queues.set(candidate.namespace, [candidate]);
   }
-  for (const queue of queues.values()) queue.sort(byAge);
+  // The next of each namespace is the last of its queue.
+  for (const queue of queues.values()) queue.sort((a, b) => byAge(b, a));
   const turns: Turns = { admitted: new Map(), waiting: new Map() };
   const last = new Map(lastTurns);
   let turn = Math.max(0, ...last.values());
-  while (queues.size > 0) {
-    const candidate = takeNext(queues, usages, last);
+  const order = byTurn(usages, last);
+  const heads = [...queues.values()].map((queue) => queue.pop()!).sort((a, b) => order(b, a));
+  while (heads.length > 0) {
+    const candidate = heads.pop()!;
     const room = usages.findRoom(candidate);
     if (typeof room === 'number') {
       usages.add(candidate, room);
@@ -140,6 +158,9 @@ export function takeTurns(
       turn += 1;
       last.set(candidate.namespace, turn);
     } else turns.waiting.set(candidate.key, room);
+    // A turn changes the order of its own namespace alone, so that all other heads stay sorted.
+    const next = queues.get(candidate.namespace)!.pop();
+    if (next) insert(heads, next, order);
   }
   return turns;
 }
@@ -166,29 +187,38 @@ const comesLast = ({ refusedMs }: Candidate) => Number(refusedMs !== null && ref
 const byAge = (a: Candidate, b: Candidate) =>
   comesLast(a) - comesLast(b) || b.priority - a.priority || a.createdAt - b.createdAt || (a.key < b.key ? -1 : 1);
 
-function takeNext(queues: Map<string, Candidate[]>, usages: Usages, last: ReadonlyMap<string, number>): Candidate {
-  const heads = [...queues.values()].map((queue) => queue[0]!);
-  const next = heads.reduce((best, head) => {
-    const order =
-      comesLast(head) - comesLast(best) ||
-      best.priority - head.priority ||
-      usages.uploadsOf(head.namespace) - usages.uploadsOf(best.namespace) ||
-      (last.get(head.namespace) ?? 0) - (last.get(best.namespace) ?? 0) ||
-      byAge(head, best);
-    return order < 0 ? head : best;
-  });
-  const queue = queues.get(next.namespace)!;
-  queue.shift();
-  if (queue.length === 0) queues.delete(next.namespace);
-  return next;
+/** Orders the heads of the namespaces' queues: the next one first. */
+const byTurn = (usages: Usages, last: ReadonlyMap<string, number>) => (a: Candidate, b: Candidate) =>
+  comesLast(a) - comesLast(b) ||
+  b.priority - a.priority ||
+  usages.uploadsOf(a.namespace) - usages.uploadsOf(b.namespace) ||
+  (last.get(a.namespace) ?? 0) - (last.get(b.namespace) ?? 0) ||
+  byAge(a, b);
+
+/** @param heads sorted, the next one last */
+function insert(heads: Candidate[], head: Candidate, order: ReturnType<typeof byTurn>): void {
+  let low = 0;
+  let high = heads.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (order(heads[middle]!, head) > 0) low = middle + 1;
+    else high = middle;
+  }
+  heads.splice(low, 0, head);
 }
 
 class Usages {
   readonly #bounds: Bounds;
   /** What is used of databases that nobody knows: any database may be the one. */
   readonly #unknown = { all: nothing(), shares: new Map<string, Sum>() };
+  /** The same of uploads that count for their own namespace alone. */
+  readonly #lost = { all: nothing(), shares: new Map<string, Sum>() };
   readonly #all = new Map<string, Usage>();
   readonly #uploads = new Map<string, number>();
+  /** Uploads at work by pool. */
+  readonly #pooled = new Map<string, number>();
+  /** Computed when a limit asks for it first. */
+  #warm: WarmCounts | null = null;
 
   constructor(bounds: Bounds) {
     this.#bounds = bounds;
@@ -200,14 +230,23 @@ class Usages {
 
   add(candidate: Candidate, sessions: number): void {
     this.#uploads.set(candidate.namespace, this.uploadsOf(candidate.namespace) + 1);
-    const used = [...this.#usagesOf(candidate), ...(candidate.database === null ? [this.#unknown] : [])];
-    for (const { all, shares } of used) {
-      for (const sum of [all, shareOf(shares, candidate.namespace)]) {
+    if (candidate.pool !== null) this.#pooled.set(candidate.pool, this.#pooledOf(candidate.pool) + 1);
+    const [own, ...wider] = this.#usagesOf(candidate);
+    // Whoever may alter a Job must not keep other namespaces from working by more than the Job's own namespace may have.
+    const counted = Math.min(sessions, own!.limit.maxParallelism ?? Infinity);
+    const unknown = candidate.database === null ? [candidate.isAnywhere ? this.#unknown : this.#lost] : [];
+    for (const usage of [own!, ...wider, ...unknown]) {
+      const each = usage === own ? sessions : counted;
+      for (const sum of [usage.all, shareOf(usage.shares, candidate.namespace)]) {
         sum.uploads += 1;
-        sum.sessions += sessions;
-        sum.connections += connectionsOf(sessions, candidate.sessionsPerPod);
+        sum.sessions += each;
+        sum.connections += connectionsOf(each, candidate.sessionsPerPod);
       }
     }
+  }
+
+  #pooledOf(pool: string): number {
+    return this.#pooled.get(pool) ?? 0;
   }
 
   /**
@@ -239,32 +278,51 @@ class Usages {
   }
 
   #wait(usage: Usage, full: Full, candidate: Candidate): Wait {
-    const { scope, limit: limits, fullShares } = usage;
+    const { scope, limit: limits, fullShares, ownConnections } = usage;
     const { limit } = full;
+    const max = limits[limit]!;
     const ahead = (usage.full?.ahead ?? 0) + (fullShares.get(candidate.namespace)?.ahead ?? 0);
     full.ahead += 1;
-    return { scope, limit, max: limits[limit]!, used: this.#whole(usage, candidate)[USED[limit]], ahead };
+    const wait = { scope, limit, max, used: this.#whole(usage, candidate)[USED[limit]], ahead };
+    const leavesNone = limit === 'maxConnections' && ownConnections + connectionsOf(1, null) > max;
+    return leavesNone ? { ...wait, operatorUsers: ownConnections / OPERATOR_CONNECTIONS } : wait;
   }
 
   /** What is in use, as a candidate sees it. */
-  #whole({ scope, name, all, ownConnections }: Usage, { pool }: Candidate): Sum {
+  #whole({ scope, name, limit, all, ownConnections }: Usage, { pool, namespace }: Candidate): Sum {
     if (scope !== 'database') return all;
-    const whole = add(all, this.#unknown.all);
-    return { ...whole, connections: whole.connections + ownConnections + this.#bounds.countIdlePods(name, pool) };
+    const whole = add(add(all, this.#unknown.all), shareOf(this.#lost.shares, namespace));
+    const idle = limit.maxConnections === undefined ? 0 : this.#countIdle(name, pool);
+    return { ...whole, connections: whole.connections + ownConnections + idle };
+  }
+
+  /**
+   * Counts the connections of warm pods without an upload. Those of the candidate's own pool are left out as far as the candidate,
+   * and the uploads of the pool that have their turn and no pod yet, will take them.
+   */
+  #countIdle(database: string, pool: string | null): number {
+    this.#warm ??= sumWarmPods(this.#bounds.countWarmPods());
+    const { idle, pools } = this.#warm;
+    const all = (idle.get(database) ?? 0) + (idle.get(null) ?? 0);
+    const own = pool === null ? undefined : pools.get(pool);
+    if (own === undefined || (own.database !== null && own.database !== database)) return all;
+    const unclaimed = Math.max(0, this.#pooledOf(own.pool) - own.claimed);
+    return all - Math.min(own.idle, unclaimed + 1);
   }
 
   /** What would be in use if the work of all other namespaces ended. */
   #share({ scope, shares, ownConnections }: Usage, { namespace }: Candidate): Sum {
     const share = shareOf(shares, namespace);
     if (scope !== 'database') return share;
-    const whole = add(share, shareOf(this.#unknown.shares, namespace));
+    const unknown = add(shareOf(this.#unknown.shares, namespace), shareOf(this.#lost.shares, namespace));
+    const whole = add(share, unknown);
     return { ...whole, connections: whole.connections + ownConnections };
   }
 
   /** From the narrowest to the widest. */
   #usagesOf({ namespace, database }: Candidate): Usage[] {
     const { cluster, namespaces, namespace: each, database: ofDatabase } = this.#bounds.limits;
-    const own = namespaces[namespace] ?? each;
+    const own = Object.hasOwn(namespaces, namespace) ? namespaces[namespace]! : each;
     return [
       this.#usage('namespace', namespace, own),
       ...(database === null ? [] : [this.#usage('database', database, ofDatabase)]),
@@ -282,6 +340,21 @@ class Usages {
     this.#all.set(id, usage);
     return usage;
   }
+}
+
+interface WarmCounts {
+  /** Idle pods by database. */
+  idle: Map<string | null, number>;
+  pools: Map<string, PoolCount>;
+}
+
+function sumWarmPods(counts: Iterable<PoolCount>): WarmCounts {
+  const warm: WarmCounts = { idle: new Map(), pools: new Map() };
+  for (const count of counts) {
+    warm.pools.set(count.pool, count);
+    warm.idle.set(count.database, (warm.idle.get(count.database) ?? 0) + count.idle);
+  }
+  return warm;
 }
 
 const nothing = (): Sum => ({ uploads: 0, sessions: 0, connections: 0 });

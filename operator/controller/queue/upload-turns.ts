@@ -23,7 +23,7 @@ export type Turn =
   /** The turns are being worked out; the upload is put into the queue when it has its turn. */
   | { type: 'unknown' };
 
-export interface TurnRequest extends Omit<Candidate, 'granted' | 'refusedMs'> {
+export interface TurnRequest extends Omit<Candidate, 'granted' | 'refusedMs' | 'isAnywhere'> {
   uid: string;
   /** Another one says that the spec has changed, which may have mended what kept the upload from having a Job. */
   generation: number;
@@ -31,13 +31,15 @@ export interface TurnRequest extends Omit<Candidate, 'granted' | 'refusedMs'> {
   likelyDatabase: string | null;
   /** The sessions with which the upload is at work already; 0: it is not. */
   holds: number;
+  /** No pod of the pool has claimed the upload yet: it keeps a turn that it has, and takes none by what it holds. */
+  isUnclaimed: boolean;
 }
 
 export interface UploadTurnsDeps {
   limits: Limits;
   clock: Clock;
   countPools: Bounds['countPools'];
-  countIdlePods: Bounds['countIdlePods'];
+  countWarmPods: Bounds['countWarmPods'];
   /** Time for which an upload may have its turn and no Job before it gives the turn back, in ms. */
   graceMs: number;
   /** The names of the pods of an upload's Jobs that have not ended. */
@@ -76,8 +78,11 @@ interface Known extends Candidate {
 export class UploadTurns {
   readonly #deps: UploadTurnsDeps;
   readonly #candidates = new Map<string, Known>();
-  /** Ended uploads with the names of their pods, by uid; `until` is monotonic, in ms. An upload that goes on has other pods. */
-  readonly #ending = new Map<string, Candidate & { uid: string; pods: ReadonlySet<string>; until: number }>();
+  /**
+   * Uploads that have ended or were suspended, with the names of their pods; `until` is monotonic, in ms. An upload that goes on has
+   * other pods, and is here once more when these end, too.
+   */
+  readonly #ending = new Set<Candidate & { uid: string; pods: ReadonlySet<string>; until: number }>();
   /** The uploads that had their turn and got no Job, by key, and when that was last (monotonic, ms). */
   readonly #refused = new Map<string, { uid: string; generation: number; at: number }>();
   /** What uploads had before they asked for fewer sessions, as long as their pods may have them. */
@@ -88,11 +93,13 @@ export class UploadTurns {
   #turn = 0;
   #waiting: ReadonlyMap<string, Wait> = new Map();
   #workedOutAt = -Infinity;
+  readonly #startedAt: number;
   #isScheduled = false;
   #isLooking = false;
 
   constructor(deps: UploadTurnsDeps) {
     this.#deps = deps;
+    this.#startedAt = deps.clock.monotonic();
   }
 
   /** The number of uploads that wait for their turn. */
@@ -102,7 +109,13 @@ export class UploadTurns {
 
   /** Counts an upload that works, before this leader has seen its database. */
   recount(request: TurnRequest): void {
-    this.#candidates.set(request.key, { ...request, granted: request.holds, joblessSince: null, refusedMs: null });
+    this.#candidates.set(request.key, {
+      ...request,
+      granted: request.holds,
+      joblessSince: null,
+      refusedMs: null,
+      isAnywhere: true,
+    });
     this.#unseen.add(request.key);
     if (this.#unseen.size > 1) return;
     this.#deps.clock.schedule(RECOUNT_MS, () => {
@@ -115,10 +128,11 @@ export class UploadTurns {
   }
 
   ask(request: TurnRequest): Turn {
-    const { key, uid, generation, holds } = request;
+    const { key, uid, generation } = request;
     this.forgetOther(key, uid);
     this.#see(key);
     const known = this.#candidates.get(key);
+    const holds = request.isUnclaimed && !known?.granted ? 0 : request.holds;
     const now = this.#deps.clock.monotonic();
     const before = this.#refused.get(key);
     if (holds > 0 || before?.generation !== generation) this.#refused.delete(key);
@@ -132,22 +146,26 @@ export class UploadTurns {
     const refused = this.#refused.get(key);
     const candidate = {
       ...request,
+      holds,
       granted,
       joblessSince: granted === 0 || holds > 0 ? null : (known?.joblessSince ?? now),
       refusedMs: refused ? now - refused.at : null,
       database: request.database ?? known?.database ?? request.likelyDatabase,
       lends: holds > 0 && request.lends,
+      // An upload that was looked at and has no database by then has lost its Secret.
+      isAnywhere: now - this.#startedAt < RECOUNT_MS,
     };
     const isNew =
       known?.database !== candidate.database ||
       known.priority !== candidate.priority ||
       known.wanted !== candidate.wanted ||
       known.lends !== candidate.lends ||
+      (candidate.database === null && known.isAnywhere !== candidate.isAnywhere) ||
       mustWait ||
       refused !== undefined;
     this.#candidates.set(key, candidate);
     if (candidate.granted > 0) {
-      if (candidate.lends && isNew) this.#workOutSoon(key);
+      if ((candidate.lends || candidate.database === null) && isNew) this.#workOutSoon(key);
       return { type: 'admitted', sessions: this.#follow(candidate) };
     }
     if (isNew) this.#workOutSoon(key);
@@ -206,20 +224,23 @@ export class UploadTurns {
     return joblessSince !== null && now - joblessSince > this.#deps.graceMs;
   }
 
-  /** A warm pod without an upload has ended, and with it its connection. */
+  /** Connections have ended that no upload had, as that of a warm pod. */
   noticeEnd(): void {
     if (this.#waiting.size > 0) this.#workOutSoon();
   }
 
   /** An upload that is not at work has pods that still end. */
   recountEnding(request: TurnRequest): void {
-    this.#end({ ...request, granted: request.holds, refusedMs: null });
+    this.#end({ ...request, granted: request.holds, refusedMs: null, isAnywhere: true });
   }
 
   #end(candidate: Candidate & { uid: string }): void {
     const pods = new Set(this.#deps.podsOf(candidate));
+    for (const earlier of this.#ending) {
+      if (earlier.uid === candidate.uid) for (const pod of earlier.pods) pods.delete(pod);
+    }
     if (pods.size === 0) return;
-    this.#ending.set(candidate.uid, {
+    this.#ending.add({
       ...candidate,
       lends: false,
       pods,
@@ -255,8 +276,8 @@ export class UploadTurns {
 
   *#all(): Generator<Candidate> {
     yield* this.#candidates.values();
-    yield* this.#ending.values();
-    for (const given of this.#given) yield { ...given, key: '' };
+    // What pods still have of an upload counts beside what the upload has by now.
+    for (const left of [...this.#ending, ...this.#given]) yield { ...left, key: '' };
   }
 
   /**
@@ -281,9 +302,10 @@ export class UploadTurns {
 
   #workOut(asking?: string): void {
     if (this.#unseen.size > 0) return;
-    this.#workedOutAt = this.#deps.clock.monotonic();
     const before = this.#waiting;
     const { admitted, waiting } = takeTurns(this.#all(), this.#deps, this.#lastTurns);
+    // The time between is for other work, however long this has taken.
+    this.#workedOutAt = this.#deps.clock.monotonic();
     this.#waiting = waiting;
     for (const [key, granted] of admitted) {
       const candidate = this.#candidates.get(key)!;
@@ -305,10 +327,10 @@ export class UploadTurns {
       this.#isLooking = false;
       let freed = false;
       const now = this.#deps.clock.monotonic();
-      for (const [uid, candidate] of this.#ending) {
+      for (const candidate of this.#ending) {
         const isLeft = this.#deps.podsOf(candidate).some((pod) => candidate.pods.has(pod));
         if (now < candidate.until && isLeft) continue;
-        freed = this.#ending.delete(uid) || freed;
+        freed = this.#ending.delete(candidate) || freed;
       }
       if (freed) this.#workOutSoon();
       if (this.#ending.size > 0) this.#lookForEnds();

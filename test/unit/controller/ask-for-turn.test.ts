@@ -1,5 +1,7 @@
 /** What an upload asks for, from what is observed of it. */
 import { describe, expect, it } from 'vitest';
+import type { Job } from '#kube/resource-types.ts';
+import { viewJob } from '#operator/controller/job-view.ts';
 import { askForTurn, endingRequest, recountRequest } from '#operator/controller/queue/ask-for-turn.ts';
 import type { TurnRequest } from '#operator/controller/queue/upload-turns.ts';
 import type { Observed } from '#operator/controller/types.ts';
@@ -122,6 +124,12 @@ describe('an upload in a pool', () => {
   };
   const warmPod = { pod: pod({ name: 'warm' }), job: null };
 
+  it('is unclaimed until a pod has it', () => {
+    expect(ask({ ...assigned('Claimed'), warmPod }, 'd', 'pool-1').request).toMatchObject({ isUnclaimed: false });
+    expect(ask(assigned('Waiting'), 'd', 'pool-1').request).toMatchObject({ isUnclaimed: true });
+    expect(ask({}).request).toMatchObject({ isUnclaimed: false });
+  });
+
   it.each<[string, Partial<Observed>, string | null, number]>([
     ['that a pod has, is at work', { ...assigned('Claimed'), warmPod }, 'pool-1', 1],
     ['that a pod may claim at any moment, is at work', assigned('Waiting'), 'pool-1', 1],
@@ -141,6 +149,16 @@ it('an upload whose Jobs and pods are not known yet keeps what it has', () => {
   const why = { reason: 'NamespaceNotReady', message: '' } as const;
   const unknown = { ledger: { state: 'unreachable', why }, jobs: { plan: null, process: null } } as const;
   expect(ask({ ...unknown, pods: [] }, null)).toMatchObject({ request: null, calls: [UID] });
+});
+
+it('a Job that somebody has altered holds no more than an upload may have', () => {
+  const altered = { plan: null, process: job({ parallelism: 1_000_000, sessionsPerPod: 4 }) };
+  expect(ask({ jobs: altered }).request).toMatchObject({ holds: 128 });
+  const annotations = (note: string) => ({ metadata: { annotations: { 'batchupload.dev/sessions-per-pod': note } } });
+  for (const note of ['0', '5', '1000000', '1e9', 'x']) {
+    expect(viewJob(annotations(note) as Job, 'plan', UID).sessionsPerPod).toBe(1);
+  }
+  expect(viewJob(annotations('4') as Job, 'plan', UID).sessionsPerPod).toBe(4);
 });
 
 describe('what a new leader counts', () => {

@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { type Clock, systemClock } from '#common/clock.ts';
+import { Database } from '#ledger/client/database.ts';
 import { Databases } from '#operator/tenancy/databases.ts';
 import { FakeClock } from '#support/process/fake-clock.ts';
 import { createRecordingLog } from '#support/process/recording-log.ts';
@@ -45,4 +46,35 @@ it('a Secret whose content changes all the time has few databases, and none that
   expect(databases.countAt(place)).toBe(0);
   await databases.closeUnused();
   expect(databases.size).toBe(1);
+});
+
+it('users without uploads count as one, since the operator visits them one after the other', async () => {
+  const clock = new FakeClock();
+  vi.spyOn(Database.prototype, 'hasConnected', 'get').mockReturnValue(true);
+  try {
+    const uris = Array.from({ length: 15 }, (_, n) => `postgres://u${n}:p@h/d`);
+    const databases = start(uris, clock);
+    const all = [];
+    for (const name of uris.keys()) all.push(await databases.open({ namespace: 'n', name: String(name) }));
+    const { place } = all[0]!;
+    await clock.advance(1);
+    expect(databases.countAt(place)).toBe(1);
+    all[0]!.watch('a', () => undefined);
+    all[1]!.watch('b', () => undefined);
+    expect(databases.countAt(place)).toBe(3);
+    all[0]!.unwatch('a');
+    await clock.advance(1);
+    expect(databases.countAt(place)).toBe(2);
+    await databases.close();
+  } finally {
+    vi.restoreAllMocks();
+  }
+});
+
+it('the order and the case of the servers make no other database', async () => {
+  const databases = start(['postgres://u:p@Pg-A,pg-b/d', 'postgres://v:p@pg-b,pg-a/d', 'postgres://v:p@pg-b,pg-a/D']);
+  const places = [];
+  for (const name of ['0', '1', '2']) places.push((await databases.open({ namespace: 'n', name })).place);
+  expect(places[1]).toBe(places[0]);
+  expect(places[2]).not.toBe(places[0]);
 });

@@ -303,6 +303,16 @@ describe('activeDeadlineSeconds', () => {
     });
   });
 
+  it.each([
+    [0, 60_000],
+    [600, 60_000],
+    [10_000, 1_000_000],
+  ])('an upload that waits for its turn behind %i others says so every %i ms', (ahead, requeueAfterMs) => {
+    const wait = { scope: 'cluster', limit: 'maxActiveUploads', max: 1, used: 1, ahead } as const;
+    const seen = see('Processing', {}, { pods: [], turn: { type: 'waiting', wait } });
+    expect(decide(seen)).toMatchObject({ requeueAfterMs });
+  });
+
   it('an upload that waits for its turn again because its Job was refused goes on saying why', () => {
     const wait = { scope: 'cluster', limit: 'maxActiveUploads', max: 1, used: 1, ahead: 0 } as const;
     const jobRefused = { reason: 'JobRefused', message: 'exceeded quota' } as const;

@@ -236,8 +236,7 @@ describe('the pool that keeps an upload', () => {
   it('is at the database that its uploads had last', () => {
     const { warmPods } = start();
     for (const place of ['a', 'b', null]) warmPods.keep('n/u', { pool: id, namespace: 'n', pod: null, place });
-    expect(warmPods.countIdle('b', null)).toBe(1);
-    expect(warmPods.countIdle('a', null)).toBe(0);
+    expect([...warmPods.count()]).toEqual([{ pool: id, database: 'b', idle: 1, claimed: 0 }]);
   });
 
   it('is none where another pod lives than the one that has the upload', () => {
@@ -261,13 +260,29 @@ describe('the pool that keeps an upload', () => {
     expect(asked).toEqual(['warm']);
   });
 
+  it('is forgotten when it has nothing any more', async () => {
+    const { warmPods, end } = start();
+    const { signal } = new AbortController();
+    for (let n = 0; n < 3_000; n += 1) warmPods.view({ ...plan, id: `pool-${n}` });
+    expect(warmPods.size).toBe(0);
+    warmPods.keep('n/u', { pool: id, namespace: 'n', pod: null, place: null });
+    await warmPods.tidy(signal);
+    expect(warmPods.size).toBe(1);
+    warmPods.release('n/u');
+    await warmPods.tidy(signal);
+    expect(warmPods.size).toBe(1);
+    end();
+    await warmPods.tidy(signal);
+    expect(warmPods.size).toBe(0);
+  });
+
   it('is found by a new leader from the pod in the status, which then does not count as idle', () => {
     const { warmPods } = start();
     warmPods.recountUpload('n/v', 'n', 'gone');
     expect(warmPods.keptBy('n/v')).toBeNull();
     warmPods.recountUpload('n/u', 'n', 'warm');
     expect(warmPods.keptBy('n/u')).toBe(id);
-    expect(warmPods.countIdle('d', null)).toBe(0);
+    expect([...warmPods.count()]).toEqual([{ pool: id, database: null, idle: 0, claimed: 1 }]);
   });
 });
 

@@ -4,13 +4,14 @@ import { ConfigError } from '#common/config.ts';
 import { sessionsOfPod } from '#common/job-contract.ts';
 import { connectionsOf, type Limits, readLimits } from '#operator/config/upload-limits.ts';
 import { type Candidate, resize, takeTurns } from '#operator/controller/queue/turn-policy.ts';
+import { describeWait } from '#operator/controller/status-message.ts';
 import { podsOfLoad } from '#operator/jobs/pods-of-load.ts';
 
 const NONE: Limits = { cluster: {}, namespace: {}, database: {}, namespaces: {} };
 const limits = (change: Partial<Limits>) => ({
   limits: { ...NONE, ...change },
   countPools: () => 1,
-  countIdlePods: () => 0,
+  countWarmPods: () => [],
 });
 
 /** Candidates by short texts: `a1` is the first of namespace a, `a1*` works with its four sessions. */
@@ -23,6 +24,7 @@ function candidates(text: string, change: Partial<Candidate> = {}): Candidate[] 
       key,
       namespace,
       database: 'd',
+      isAnywhere: true,
       wanted: 4,
       granted,
       sessionsPerPod: null,
@@ -150,6 +152,82 @@ describe('the order of turns', () => {
     expect(admitted(all, { database: { maxActiveUploads: 1 } })).toBe('');
   });
 
+  it('an upload whose database stays unknown holds up its own namespace alone', () => {
+    const all = [...candidates('a1*', { database: null, isAnywhere: false }), ...candidates('a2 b1')];
+    expect(admitted(all, { database: { maxActiveUploads: 1 } })).toBe('b1');
+  });
+
+  it('a namespace has the name of what every object has, and its limit', () => {
+    const all = candidates('a1', { namespace: 'constructor' });
+    expect(admitted([...all, ...candidates('b1')], { namespace: { maxParallelism: 2 } })).toBe('a1 b1');
+    expect(takeTurns(all, limits({ namespace: { maxParallelism: 2 } }), new Map()).admitted.get('a1')).toBe(2);
+  });
+
+  it('what a Job claims beyond the limit of its namespace holds up no other namespace', () => {
+    const all = [...candidates('a1*').map((each) => ({ ...each, granted: 128 })), ...candidates('b1')];
+    const limit = {
+      namespace: { maxParallelism: 8 },
+      cluster: { maxParallelism: 16 },
+      database: { maxConnections: 30 },
+    };
+    expect(admitted(all, limit)).toBe('b1');
+  });
+
+  it('ten thousand that wait in hundreds of namespaces are put in order by few comparisons', () => {
+    let reads = 0;
+    const all = candidates(Array.from({ length: 10_000 }, (_, i) => `a${i}`).join(' ')).map((each, i) => ({
+      ...each,
+      namespace: `n${i % 500}`,
+      get priority() {
+        reads += 1;
+        return 0;
+      },
+    }));
+    expect(takeTurns(all, limits({ cluster: { maxActiveUploads: 5_000 } }), new Map()).admitted.size).toBe(5_000);
+    expect(reads).toBeLessThan(100 * all.length);
+  });
+
+  describe('idle warm pods', () => {
+    const small = (text: string, pool: string) => candidates(text, { wanted: 1, sessionsPerPod: 1, pool });
+    /** 52 connections of Jobs, besides 4 of the operator. */
+    const jobs = candidates('j1*', { wanted: 26, sessionsPerPod: 1 }).map((each) => ({ ...each, granted: 26 }));
+    const bounds = (maxConnections: number, idle: number, database: string | null = 'd') => ({
+      ...limits({ database: { maxConnections } }),
+      countWarmPods: () => [{ pool: 'P', database, idle, claimed: 0 }],
+    });
+    const count = (max: number, pool: string, more: Partial<ReturnType<typeof bounds>> = {}) => {
+      const all = [...jobs, ...small('a1 a2 a3 a4 a5', pool)];
+      return takeTurns(all, { ...bounds(max, 4), ...more }, new Map()).admitted.size;
+    };
+
+    it('of the own pool count beyond those that its uploads will have', () => {
+      expect(count(60, 'P')).toBe(0);
+      expect(count(61, 'P')).toBe(1);
+      expect(count(62, 'P')).toBe(2);
+    });
+
+    it('of other pools count all, and those of another database do not', () => {
+      expect(count(61, 'Q')).toBe(0);
+      expect(count(62, 'Q')).toBe(1);
+      expect(count(60, 'Q', bounds(60, 4, 'other'))).toBe(2);
+      expect(count(60, 'Q', bounds(60, 4, null))).toBe(0);
+    });
+
+    it('are counted once for all that wait, and not where connections are not limited', () => {
+      let calls = 0;
+      const countWarmPods = () => {
+        calls += 1;
+        return [];
+      };
+      const run = (change: Partial<Limits>) =>
+        takeTurns(candidates('a1 a2 a3 a4'), { ...limits(change), countWarmPods }, new Map());
+      run({ database: { maxParallelism: 4 } });
+      expect(calls).toBe(0);
+      run({ database: { maxConnections: 10 } });
+      expect(calls).toBe(1);
+    });
+  });
+
   it('each user by whom the operator is connected has connections of its own', () => {
     const two = { ...limits({ database: { maxConnections: 12 } }), countPools: () => 2 };
     expect(takeTurns(candidates('a1'), two, new Map()).admitted.get('a1')).toBe(3);
@@ -181,6 +259,15 @@ describe('what a waiting upload is told', () => {
     const { waiting } = takeTurns(candidates('a1* a2'), limits({ database: { maxConnections: 10 } }), new Map());
     expect(waiting.get('a2')).toEqual({ scope: 'database', limit: 'maxConnections', max: 10, used: 9, ahead: 0 });
   });
+});
+
+it('an upload for which the connections of the operator leave no room is told so', () => {
+  const bounds = { ...limits({ database: { maxConnections: 12 } }), countPools: () => 3 };
+  const wait = takeTurns(candidates('a1'), bounds, new Map()).waiting.get('a1')!;
+  expect(wait).toMatchObject({ operatorUsers: 3 });
+  expect(describeWait(wait)).toContain(
+    'needs 4 for each of 3 users by whom it is connected. Raise the limit to at least 14,',
+  );
 });
 
 describe('sessions', () => {

@@ -18,7 +18,7 @@ function start(limits = ONE) {
     limits,
     clock,
     countPools: () => 1,
-    countIdlePods: () => 0,
+    countWarmPods: () => [],
     graceMs: 60_000,
     podsOf: ({ uid }) => pods.get(uid) ?? [],
     isInPool: (key) => pooled.has(key),
@@ -36,6 +36,7 @@ function start(limits = ONE) {
     priority: 0,
     createdAt: Number(key.slice(1)),
     holds: 0,
+    isUnclaimed: false,
     lends: false,
     pool: null,
     ...change,
@@ -487,4 +488,64 @@ it('sessions that are given back count as whole pods until these have ended', as
   expect(ask('b2')).toMatchObject({ type: 'waiting', wait: { used: 24 } });
   await clock.advance(40_000);
   expect(ask('b2')).toEqual(admitted(4));
+});
+
+it('an upload that is suspended again and again counts with all pods that still end', async () => {
+  const { ask, clock, pods, turns } = start({ ...ONE, cluster: { maxParallelism: 12 } });
+  for (const n of [1, 2]) {
+    expect(ask('a1')).toEqual(admitted(4));
+    pods.set('uid of a1', [...(pods.get('uid of a1') ?? []), `pod ${n}`]);
+    turns.release('a1');
+    await clock.advance(100);
+  }
+  expect(ask('a1')).toEqual(admitted(4));
+  ask('b1');
+  await clock.advance(100);
+  expect(ask('b1')).toMatchObject({ type: 'waiting', wait: { used: 12 } });
+  pods.set('uid of a1', ['pod 2']);
+  await clock.advance(1000);
+  expect(ask('b1')).toEqual(admitted(4));
+});
+
+it('an upload that asks for more has no room where its own pods still end', async () => {
+  const { ask, clock, pods, turns } = start({ ...ONE, cluster: { maxParallelism: 12 } });
+  ask('a1');
+  pods.set('uid of a1', ['pod']);
+  turns.release('a1');
+  await clock.advance(100);
+  expect(ask('a1')).toEqual(admitted(4));
+  expect(ask('a1', { wanted: 12, holds: 4 })).toEqual(admitted(8 - 4));
+});
+
+it('an upload that no pod has claimed keeps the turn that it has, and gets none by a pod of its pool', async () => {
+  const { ask, clock, turns, request } = start({ ...ONE, cluster: { maxActiveUploads: 2 } });
+  const keys = ['a1', 'a2', 'a3', 'a4', 'a5', 'a6'];
+  const pooled = { pool: 'P', wanted: 1, isUnclaimed: true };
+  turns.recount(request('a1', { holds: 1 }));
+  const count = (holds: number) => keys.filter((key) => ask(key, { ...pooled, holds }).type === 'admitted').length;
+  count(0);
+  await clock.advance(1000);
+  expect(count(0)).toBe(2);
+  expect(count(1)).toBe(2);
+  await clock.advance(120_000);
+  expect(count(1)).toBe(2);
+  // A pod that has claimed an upload cannot be stopped by a limit.
+  expect(ask('a6', { ...pooled, isUnclaimed: false, holds: 1 })).toEqual(admitted(1));
+});
+
+it('an upload whose Secret is gone counts anywhere only until the new leader knows what works', async () => {
+  const limits = { ...ONE, cluster: {}, database: { maxActiveUploads: 1 } };
+  const { ask, clock, turns, request } = start(limits);
+  turns.recount(request('a1', { holds: 4, database: null }));
+  ask('a1', { holds: 4, database: null });
+  ask('b1');
+  await clock.advance(5_000);
+  expect(ask('b1')).toMatchObject({ type: 'waiting' });
+  await clock.advance(6_000);
+  ask('a1', { holds: 4, database: null });
+  await clock.advance(100);
+  expect(ask('b1')).toEqual(admitted(4));
+  ask('a2', { database: 'e' });
+  await clock.advance(100);
+  expect(ask('a2', { database: 'e' })).toMatchObject({ type: 'waiting' });
 });
