@@ -58,9 +58,14 @@ export async function servePool(config: PoolConfig, deps: PoolDeps): Promise<voi
   try {
     let idleSince = performance.now();
     for (let served = 0; served < MOST_UPLOADS; ) {
-      let claimed = await session.run((client) => claimUpload(client, { pool, pod }));
+      let claimed = await session
+        .run((client) => claimUpload(client, { pool, pod }))
+        .catch((error) => {
+          if (!signal.aborted) throw error;
+          return null;
+        });
       if (claimed === null) {
-        // A pod that is stopped while it has no upload has done its work.
+        // A pod that is stopped while it has no upload has done its work. The operator sees the end of a pod that has just claimed one.
         if (signal.aborted || performance.now() - idleSince > idleMs) break;
         await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
         if (signal.aborted) break;
