@@ -45,7 +45,10 @@ export const STAGED = '"staged row"';
 const WRITTEN = '"written row"';
 const MET = '"met row"';
 const STAYS = '"owner stays"';
-export const VARIABLES = `${STAGED} record; ${WRITTEN} json; ${MET} json; ${STAYS} boolean`;
+const SUPPRESSES = '"a trigger may suppress"';
+export const variables = ({ table }: Pick<RecordMergeOptions, 'table'>) =>
+  `${STAGED} record; ${WRITTEN} json; ${MET} json; ${STAYS} boolean;
+    ${SUPPRESSES} boolean := EXISTS (${beforeTriggersSql(pg.escapeLiteral(table), 4)})`;
 /** Was the row simply written, so that nobody needs to know more than that? */
 export const IS_PLAIN = `${WRITTEN} IS NOT NULL AND ${MET} IS NULL AND ${STAYS} IS NOT FALSE`;
 /** The pairs of an {@link Outcome} as arguments of json_build_object(). */
@@ -70,7 +73,7 @@ export function describeRecordMerge(options: RecordMergeOptions): RecordMerge {
     table,
     createFunction: `CREATE FUNCTION ${FUNCTION}(uuid) RETURNS SETOF json LANGUAGE plpgsql AS ${pg.escapeLiteral(`
       #variable_conflict use_column
-      DECLARE ${VARIABLES};
+      DECLARE ${variables(options)};
       BEGIN
         FOR ${STAGED} IN SELECT * FROM ${staged} ORDER BY ${inOrder} LOOP
           ${mergeOne(options)}
@@ -126,21 +129,26 @@ function insertOrReplace(options: RecordMergeOptions): string {
 }
 
 /**
- * A policy that replaces no row needs no right to UPDATE. DO NOTHING alone does not tell a row that met a stored one from
- * a row that a trigger suppressed, but a plain INSERT fails for the first and not for the second. The failure may also
- * come from another index, or from another table to which a trigger writes. All that the plain INSERT did is undone then,
- * so that the INSERT with DO NOTHING finds the same tables, and fails again unless the row met an equal key. Every
- * trigger has thus run once for each row.
+ * A policy that replaces no row needs no right to UPDATE. Without a trigger that runs before an INSERT, a row that DO NOTHING
+ * did not insert has met a stored one. Such a trigger may also have suppressed the row, for which a plain INSERT does not
+ * fail. If it fails, then all that it did is undone, so that the INSERT with DO NOTHING finds the same tables, and fails
+ * again unless the row met an equal key: the failure may also come from another index, or from another table to which a
+ * trigger writes. Every trigger has thus run once for each row. The block costs a transaction id for each row.
  */
 function insertOnly(options: RecordMergeOptions): string {
   const insert = insertInto(options);
   const returning = `RETURNING ${hashesOf('t', options)} INTO ${WRITTEN};`;
-  return `BEGIN
-      ${insert} ${returning}
-    EXCEPTION WHEN unique_violation OR exclusion_violation THEN
-      ${insert} ON CONFLICT (${options.key.map(pg.escapeIdentifier).join(', ')}) DO NOTHING ${returning}
-      IF NOT FOUND THEN ${MET} := json_build_object('replaced', false); END IF;
-    END;`;
+  const insertNew = `${insert} ON CONFLICT (${options.key.map(pg.escapeIdentifier).join(', ')}) DO NOTHING ${returning}
+    IF NOT FOUND THEN ${MET} := json_build_object('replaced', false); END IF;`;
+  return `IF ${SUPPRESSES} THEN
+      BEGIN
+        ${insert} ${returning}
+      EXCEPTION WHEN unique_violation OR exclusion_violation THEN
+        ${insertNew}
+      END;
+    ELSE
+      ${insertNew}
+    END IF;`;
 }
 
 /** Do the columns for the upload's id and the row number have the record's own values behind the triggers? */
@@ -228,13 +236,20 @@ function ownerChanged(): Fault {
 }
 
 /**
- * Finds the enabled row triggers that run before an INSERT or UPDATE of the table or of its partitions. The bits of
- * pg_trigger.tgtype: 1 row, 2 before, 4 insert, 16 update.
+ * Finds the enabled row triggers that run before a statement on the table or on its partitions.
+ * @param table the quoted name of the table as an SQL expression
+ * @param statements bits of pg_trigger.tgtype: 4 INSERT, 16 UPDATE
  */
-export const BEFORE_TRIGGERS_SQL = `SELECT t.tgname AS name, t.tgfoid AS function FROM pg_trigger t
-  WHERE t.tgrelid IN (SELECT $1::text::regclass UNION SELECT relid FROM pg_partition_tree($1::text::regclass))
-    AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0
+const beforeTriggersSql = (
+  table: string,
+  statements: number,
+) => `SELECT t.tgname AS name, t.tgfoid AS function FROM pg_trigger t
+  WHERE t.tgrelid IN (SELECT ${table}::text::regclass UNION SELECT relid FROM pg_partition_tree(${table}::text::regclass))
+    AND t.tgtype & 3 = 3 AND t.tgtype & ${statements} <> 0
     AND t.tgenabled IN ('A', CASE current_setting('session_replication_role') WHEN 'replica' THEN 'R' ELSE 'O' END)`;
+
+/** Finds those that run before an INSERT or UPDATE of the table $1. */
+export const BEFORE_TRIGGERS_SQL = beforeTriggersSql('$1', 4 | 16);
 
 /**
  * Looks whether the table has triggers that need a merge by record, and then makes sure that the session has the

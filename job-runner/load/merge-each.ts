@@ -22,7 +22,7 @@ import {
   type RecordMergeOptions,
   type RecordMergeResult,
   STAGED,
-  VARIABLES,
+  variables,
 } from './merge-by-record.ts';
 import { attempt, RowsSuppressed } from './savepoints.ts';
 
@@ -67,7 +67,7 @@ export function describeEachMerge(options: RecordMergeOptions): EachMerge {
   return {
     createFunction: `CREATE FUNCTION ${FUNCTION}(uuid, bigint, text[]) RETURNS SETOF json LANGUAGE plpgsql AS ${pg.escapeLiteral(`
       #variable_conflict use_column
-      DECLARE ${VARIABLES}; ${REFUSAL} text; ${STATE} text; ${COLUMN} text; ${CONSTRAINT} text; ${CONTEXT} text; ${MESSAGE} text;
+      DECLARE ${variables(options)}; ${REFUSAL} text; ${STATE} text; ${COLUMN} text; ${CONSTRAINT} text; ${CONTEXT} text; ${MESSAGE} text;
         "the settings" text := ${SETTINGS}; ${TRIED} bigint := 0;
       BEGIN
         FOR ${STAGED} IN SELECT * FROM ${staged} WHERE ${STAGE_ROW} > $2 ORDER BY ${STAGE_ROW} LOOP
