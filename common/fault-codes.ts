@@ -18,7 +18,8 @@ export const FAULT_CODES = {
   DB_MIGRATION: 'A migration of the ledger failed.',
   DB_OWNER_CHANGED: "A trigger of the target table changes the column for the upload's id or for the row number.",
   DB_ROW_VANISHED: 'Rows of the target table were deleted while they were being replaced.',
-  DB_TARGET_CHANGED: "The target table's columns or its key were changed while records were prepared for them.",
+  DB_TARGET_CHANGED:
+    "The target table's columns, its key or its storage were changed while records were prepared for them.",
   DB_TARGET_REPLACED: 'Another table has taken the place of the target table while records were loaded.',
   FENCED: 'The upload is no longer running, or another attempt runs: the pod stops without a word.',
   FILE_FORMAT: 'The file is of a kind that is not read, is damaged, or is not what spec.format declares.',

@@ -5,7 +5,6 @@
 import type { ClientBase } from 'pg';
 import { Fault } from '#common/faults.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
-import { hasUnsafePart } from '#runner/target/check-parts.ts';
 import type { Target } from './target.ts';
 
 /** Is there a unique index on exactly the columns `key`, which finds every duplicate at once? */
@@ -20,7 +19,7 @@ const hasKey = (table: string, key: string) => `EXISTS (
 const SAME_TYPES = {
   name: 'batch_upload_same_types',
   text: `SELECT count(*)::int AS same, ${hasKey('$1', '$6')} AS keyed, $1::text::regclass <> $7::oid AS replaced,
-      ${hasUnsafePart('$1::text::regclass')} AS unsafe
+      (SELECT relpersistence = 'u' AND relkind = 'r' FROM pg_class WHERE oid = $1::text::regclass) AS unlogged
     FROM unnest($3::text[], $4::int[], $5::int[]) AS c (name, oid, modifier),
       unnest(ARRAY[$1::text::regclass, $2::text::regclass]) AS t (id)
     JOIN LATERAL (SELECT atttypid, atttypmod, attname FROM pg_attribute WHERE attrelid = t.id) a ON true
@@ -41,13 +40,13 @@ export async function expectColumnTypes(
 ): Promise<void> {
   const oids = expected.map(({ oid }) => oid);
   const modifiers = expected.map(({ modifier }) => modifier);
-  const { rows } = await client.query<{ same: number; keyed: boolean; replaced: boolean | null; unsafe: boolean }>({
+  const { rows } = await client.query<{ same: number; keyed: boolean; replaced: boolean | null; unlogged: boolean }>({
     ...SAME_TYPES,
     values: [table, byKey?.merge.stage ?? table, columns, oids, modifiers, key, oid],
   });
   if (rows[0]!.replaced) throw targetReplaced(table);
-  const { same, keyed, unsafe } = rows[0]!;
-  if (same === 2 * columns.length && (keyed || key.length === 0) && !unsafe) return;
+  const { same, keyed, unlogged } = rows[0]!;
+  if (same === 2 * columns.length && (keyed || key.length === 0) && !unlogged) return;
   throw targetChanged(table);
 }
 

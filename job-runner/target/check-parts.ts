@@ -41,7 +41,7 @@ export function checkSafety({ target }: RecordSchemaSpec, parts: readonly Target
 /** Pure. @returns null when PostgreSQL does not refuse an UPDATE of the table because of a publication. */
 export function checkReplicaIdentity(schema: RecordSchemaSpec, parts: readonly TargetPart[]): UploadExplanation | null {
   const refused = parts.filter(({ publication }) => publication !== null);
-  if (refused.length === 0 || !replacesRows(schema)) return null;
+  if (refused.length === 0) return null;
   const sql = forEach(
     refused,
     ({ name, identity }) =>
@@ -79,10 +79,6 @@ const partsOf = (table: string) => `WITH RECURSIVE parts AS (
 /** A partitioned table itself stores no rows, and PostgreSQL before 18 lets it be UNLOGGED without a meaning. */
 const UNSAFE = `CASE WHEN relkind = 'f' THEN 'foreign' WHEN relkind = 'r' AND relpersistence = 'u' THEN 'unlogged' END`;
 
-/** @param table an expression of the type regclass. @returns the condition that a part of the table is not safe. */
-export const hasUnsafePart = (table: string) =>
-  `EXISTS (${partsOf(table)} SELECT FROM parts WHERE ${UNSAFE} IS NOT NULL)`;
-
 /** Is the part `p` without a replica identity? A primary key that can be deferred is none. */
 const LACKS_IDENTITY = `p.relkind = 'r' AND p.relreplident <> 'f' AND NOT EXISTS (
     SELECT FROM pg_index i WHERE i.indrelid = p.oid AND i.indisvalid AND i.indimmediate
@@ -99,22 +95,23 @@ const IDENTITY = `SELECT quote_ident(x.relname) FROM pg_index i JOIN pg_class x 
 /** A partition is also published with each table above it. PostgreSQL 14 publishes no whole schemas. */
 const publicationOf = (publishesSchemas: boolean) => `SELECT min(b.pubname::text) FROM pg_publication b
     WHERE b.pubupdate AND (b.puballtables OR EXISTS (
-      SELECT FROM pg_class c WHERE (c.oid = p.oid OR c.oid IN (SELECT relid FROM pg_partition_ancestors(p.oid)))
+      SELECT FROM pg_class c
+      WHERE c.oid = ANY (ARRAY(SELECT p.oid UNION ALL SELECT relid FROM pg_partition_ancestors(p.oid)))
         AND (c.oid IN (SELECT prrelid FROM pg_publication_rel WHERE prpubid = b.oid)
           ${publishesSchemas ? 'OR c.relnamespace IN (SELECT pnnspid FROM pg_publication_namespace WHERE pnpubid = b.oid)' : ''})))`;
 
-/** @returns the parts on which a load cannot rely. */
-export async function readParts(client: ClientBase, oid: number): Promise<TargetPart[]> {
+/** @returns the parts on which a load by this schema cannot rely. */
+export async function readParts(client: ClientBase, oid: number, schema: RecordSchemaSpec): Promise<TargetPart[]> {
   const version = await client.query<{ number: number }>("SELECT current_setting('server_version_num')::int AS number");
   const { rows } = await client.query<TargetPart>(
     `${partsOf('$1')}, found AS (
        SELECT p.oid, p.parent, ${UNSAFE} AS unsafe,
-         CASE WHEN ${LACKS_IDENTITY} THEN (${publicationOf(version.rows[0]!.number >= 150_000)}) END AS publication,
+         CASE WHEN $2 AND ${LACKS_IDENTITY} THEN (${publicationOf(version.rows[0]!.number >= 150_000)}) END AS publication,
          (${IDENTITY}) AS identity
        FROM parts p)
      SELECT oid::regclass::text AS name, parent::regclass::text AS parent, unsafe, publication, identity
      FROM found WHERE unsafe IS NOT NULL OR publication IS NOT NULL ORDER BY 1`,
-    [oid],
+    [oid, replacesRows(schema)],
   );
   return rows;
 }

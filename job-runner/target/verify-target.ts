@@ -13,7 +13,7 @@ import { keyColumns, quoteTable, replacesRows } from './names.ts';
 export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec): Promise<UploadExplanation | null> {
   const misnamed = checkNames(schema);
   if (misnamed) return misnamed;
-  const table = await readTable(client, schema.target.table);
+  const table = await readTable(client, schema);
   if (table === null) return tableMissing(schema);
   const behaviour = await readBehaviour(client, table.oid, schema);
   return (
@@ -161,12 +161,12 @@ const KEYS_SQL = `
     AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
   GROUP BY i.indexrelid`;
 
-async function readTable(client: ClientBase, name: string): Promise<TargetTable | null> {
-  const found = await client.query(TABLE_SQL, [quoteTable(name)]);
+async function readTable(client: ClientBase, schema: RecordSchemaSpec): Promise<TargetTable | null> {
+  const found = await client.query(TABLE_SQL, [quoteTable(schema.target.table)]);
   const row = found.rows[0];
   if (!row) return null;
   const columns = await client.query(COLUMNS_SQL, [row.oid]);
   const keys = await client.query<{ columns: string[] }>(KEYS_SQL, [row.oid]);
-  const parts = await readParts(client, row.oid);
+  const parts = await readParts(client, row.oid, schema);
   return { ...row, columns: columns.rows, uniqueKeys: keys.rows.map((key) => key.columns), parts };
 }
