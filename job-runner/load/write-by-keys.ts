@@ -26,8 +26,8 @@ export interface WriteByKeysOptions extends WriteOptions {
 }
 
 /**
- * So many times a chunk is written again without the winners that were refused. Behind that each record is written alone,
- * or else a file with many equal keys might lose one record of them each time.
+ * So many times a chunk is written again without the winners that were refused. Behind that its records are written in
+ * parts, or else a file with many equal keys might lose one record of them each time.
  */
 const MOST_ROUNDS = 8;
 
@@ -42,7 +42,7 @@ export async function writeByKeys(options: WriteByKeysOptions): Promise<WriteOut
     waiting = waiting.concat(dropped.waiting);
     left = without(left, numbersOf([...dropped.refused, ...dropped.waiting]));
   }
-  return withDropped(await writeAlone(left), { refused, waiting });
+  return withDropped(await writeParts(left), { refused, waiting });
 }
 
 type Dropped = Pick<WriteOutcome, 'refused' | 'waiting'>;
@@ -51,12 +51,22 @@ function withDropped(outcome: WriteOutcome, { refused, waiting }: Dropped): Writ
   return { ...outcome, refused: refused.concat(outcome.refused), waiting: waiting.concat(outcome.waiting) };
 }
 
-/** Writes each record alone, the last one first, since it wins over the others with its key. */
-async function writeAlone(options: WriteByKeysOptions): Promise<WriteOutcome> {
+/**
+ * Writes parts of the records, the last ones first, since these win over the others with their keys. A part of which
+ * a winner is refused is halved, and a record alone is refused.
+ */
+async function writeParts(options: WriteByKeysOptions): Promise<WriteOutcome> {
   const outcome = emptyOutcome('merge');
-  for (const row of [...options.rows].reverse()) {
-    const { outcome: alone, dropped } = await writeWinners({ ...options, rows: [row], strategy: 'merge' });
-    join(outcome, alone ?? { ...emptyOutcome('merge'), ...dropped });
+  for (let end = options.rows.length, size = 1; end > 0; ) {
+    const rows = options.rows.slice(Math.max(0, end - size), end);
+    const { outcome: written, dropped } = await writeWinners({ ...options, rows, strategy: 'merge' });
+    if (dropped && rows.length > 1) {
+      size = rows.length >> 1;
+      continue;
+    }
+    join(outcome, written ?? { ...emptyOutcome('merge'), ...dropped });
+    end -= rows.length;
+    size *= 2;
   }
   return outcome;
 }
@@ -92,7 +102,7 @@ async function writeWinners(
     await client.query('ROLLBACK TO SAVEPOINT keys; RELEASE SAVEPOINT keys');
     return { outcome: null, dropped };
   }
-  await client.query('RELEASE SAVEPOINT keys');
+  // COMMIT, or the release of an outer savepoint, ends the savepoint: that saves a round trip for each chunk.
   const waiting = new Set(numbersOf(written.waiting));
   const updated = [...written.updated, ...trial.updated.filter((row) => waiting.has(row))];
   // A row of another upload that a displaced record had replaced was already counted as updated.
