@@ -21,8 +21,9 @@ export interface LateReplica {
   isExpected: boolean;
 }
 
-/** The speed of a replica is a moving average; so much of it is the latest measurement. */
+/** The speed of a replica is a moving average; so much of it is a latest measurement that came after {@link USUAL_MS}. */
 const WEIGHT = 0.3;
+const USUAL_MS = 500;
 /** A replica counts as too slow only from this part of the limit on, so that a moment without replay does not matter. */
 const EXPECTED_FROM = 0.25;
 /** With more measurements than this, every second one is forgotten, but never the oldest that a replica has not replayed. */
@@ -95,7 +96,9 @@ function follow(before: Track | undefined, now: { replica: Replica; atMs: number
   const track = { atMs, replayedBytes, isBehind: replayedBytes < writtenBytes };
   if (!before?.isBehind || atMs <= before.atMs) return { ...track, speed: before?.speed ?? null };
   const speed = (Math.max(0, replayedBytes - before.replayedBytes) / (atMs - before.atMs)) * 1000;
-  return { ...track, speed: before.speed === null ? speed : before.speed + WEIGHT * (speed - before.speed) };
+  // Measurements may follow each other more closely than usual, and must not count for more by that.
+  const weight = 1 - (1 - WEIGHT) ** ((atMs - before.atMs) / USUAL_MS);
+  return { ...track, speed: before.speed === null ? speed : before.speed + weight * (speed - before.speed) };
 }
 
 /** A measurement at which nothing more was written than at the one before tells nothing. */
