@@ -80,7 +80,10 @@ export class Database {
   readonly #closed = new AbortController();
   readonly #openHelper = oneHelper(() => openClient(this.#deps.config, HELPER_TIMEOUTS));
   #fault: Fault | null = null;
+  /** Failures since the last success. */
   #failures = 0;
+  /** Failures of all time. */
+  #faults = 0;
   #retryAt = 0;
   #busyUntil = 0;
   #checked = false;
@@ -160,6 +163,7 @@ export class Database {
    */
   async #enter(): Promise<void> {
     const { clock } = this.#deps;
+    let isExcused = false;
     for (;;) {
       const askedAt = clock.monotonic();
       const patience = AbortSignal.timeout(PATIENCE_MS);
@@ -169,8 +173,12 @@ export class Database {
         if (!patience.aborted) throw error;
       }
       // After a freeze of this process the timers come first, and the answers that wait in the sockets later: the work before gets
-      // the time to read them.
-      if (clock.monotonic() - askedAt > PATIENCE_MS + LATE_MS) continue;
+      // the time to read them, once.
+      const isLate = clock.monotonic() - askedAt > PATIENCE_MS + LATE_MS;
+      if (isLate && !isExcused) {
+        isExcused = true;
+        continue;
+      }
       const [oldest] = this.#running;
       const forMs = oldest ? clock.monotonic() - oldest.at : 0;
       if (forMs > SLOW_MS) {
@@ -250,14 +258,14 @@ export class Database {
   async #with<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>, isVisit = false): Promise<T> {
     // While this call waited at the gate, another one may have found the database down.
     this.#failIfDown();
-    const failures = this.#failures;
+    const faults = this.#faults;
     const client = await this.#connect(pool);
     const { config } = this.#route;
     try {
       const result = await work(client);
       client.release(isVisit);
       // Work on a connection that was there before the last failure says nothing about the database of now.
-      if (this.#failures === failures) this.#succeeded();
+      if (this.#faults === faults) this.#succeeded();
       return result;
     } catch (error) {
       const fault = classify(error);
@@ -312,6 +320,7 @@ export class Database {
     const first = this.#fault === null;
     this.#fault = fault;
     this.#failures += 1;
+    this.#faults += 1;
     this.#retryAt = clock.monotonic() + backoffMs(this.#failures, BACKOFF);
     if (first) log.warn({ code: fault.code, host: this.#route.config.host }, 'a database cannot be used');
     if (fault.code === 'DB_AUTHENTICATION') this.#deps.onDenied?.();

@@ -137,6 +137,21 @@ it('a connection that is reset while a statement runs fails the statement, and n
   }
 });
 
+it('timers that are always late do not hide a database that is held up', async () => {
+  await using postgres = await startPostgres({ settings: { fsync: 'off' } });
+  const config = connectionConfig({ uri: postgres.url, caCert: undefined, namespace: 'n' });
+  const clock = { ...systemClock, monotonic: () => 1.8 * systemClock.monotonic() };
+  const database = new Database({ config, clock, log: createRecordingLog(), tickMs: 50 });
+  try {
+    const hold = () => database.run((client) => client.query('SELECT pg_sleep(15)'));
+    const held = Promise.all([hold(), hold()]);
+    await expect(database.run((client) => client.query('SELECT 1'))).rejects.toMatchObject({ code: 'DB_BUSY' });
+    await held;
+  } finally {
+    await database.close();
+  }
+});
+
 it('a freeze of this process does not count as time in which the database is held up', async () => {
   await using postgres = await startPostgres({ settings: { fsync: 'off' } });
   const config = connectionConfig({ uri: postgres.url, caCert: undefined, namespace: 'n' });
