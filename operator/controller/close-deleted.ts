@@ -15,7 +15,7 @@ import { sqlState } from '#ledger/connection/postgres.ts';
 import { removeKeys } from '#ledger/keys/remove-keys.ts';
 import { removePending } from '#ledger/pending/pending-records.ts';
 import { closeDeletedUpload, listRunningUploads } from '#ledger/uploads/finish-upload.ts';
-import type { Databases, SecretRef } from '#operator/tenancy/databases.ts';
+import { type Databases, type SecretRef, VISITED_AT_A_TIME } from '#operator/tenancy/databases.ts';
 import { type FindMigrator, migrateWhereNamed } from '#operator/tenancy/prepare-ledger.ts';
 import type { Caches } from './caches.ts';
 import type { ReachPoint } from './fault-point.ts';
@@ -66,8 +66,6 @@ async function closeRow(database: Database, uid: string) {
   }
 }
 
-const SWEPT_AT_A_TIME = 16;
-
 /**
  * Closes this cluster's running rows without an upload, in every database that the enabled namespaces name, and brings
  * the ledgers up to date on which the bridge waits. A database that fails is passed over until the next sweep.
@@ -83,7 +81,7 @@ export async function sweep(deps: CloseDeps, signal: AbortSignal): Promise<numbe
   const names = [DEFAULT_NAMES.databaseSecret, ...extraDatabaseSecrets];
   const refs = namespaces.flatMap((namespace) => names.map((name) => ({ namespace, name })));
   // Several at a time, because a database that does not answer takes seconds.
-  const gate = createSemaphore(SWEPT_AT_A_TIME);
+  const gate = createSemaphore(VISITED_AT_A_TIME);
   const sweepOne = async ({ namespace, name }: (typeof refs)[number]): Promise<void> => {
     if (signal.aborted) return;
     try {

@@ -10,6 +10,7 @@ import type { KubeClient } from '#kube/types.ts';
 import { Database } from '#ledger/client/database.ts';
 import { connectionConfig } from '#ledger/client/pool-connection.ts';
 import type { UploadProgress } from '#ledger/types.ts';
+import { OPERATOR_CONNECTIONS } from '#operator/config/upload-limits.ts';
 import type { Program } from './allow-list.ts';
 import { secretMissing } from './secret-missing.ts';
 
@@ -36,6 +37,8 @@ const FRESH_MS = 1_000;
  * a stream of GETs.
  */
 const DENIED_MS = 2_000;
+/** The operator visits the databases of so many users at a time, each by one connection. */
+export const VISITED_AT_A_TIME = 16;
 /** Time without use after which a database's connections are closed. */
 const UNUSED_MS = 300_000;
 
@@ -86,19 +89,19 @@ export class Databases {
   }
 
   /**
-   * The number of users by whom there are connections to this database: each with uploads or open connections, and one more where the operator
-   * knows others, which it visits now and then. A content of a Secret that the server has never accepted has none, and one that no
-   * Secret has any more has them only while it is in use.
+   * The number of users by whom there are connections to this database: each with uploads or open connections. Four others, whom
+   * the operator visits now and then, have as many as one of these. A content of a Secret that the server has never accepted has
+   * none, and one that no Secret has any more has them only while it is in use.
    */
   countAt(place: string): number {
     let count = 0;
-    let isVisited = false;
+    let visited = 0;
     for (const database of this.#databases.values()) {
       if (database.place !== place || !database.hasConnected) continue;
       if (database.isConnected) count += 1;
-      else isVisited ||= this.#isNamed(database);
+      else if (this.#isNamed(database)) visited += 1;
     }
-    return count + Number(isVisited);
+    return count + Math.ceil(Math.min(visited, VISITED_AT_A_TIME) / OPERATOR_CONNECTIONS);
   }
 
   #isNamed(database: Database): boolean {

@@ -98,7 +98,8 @@ export class WarmPods {
     if (before !== undefined && before !== id) this.release(key);
     this.#poolOf.set(key, id);
     const pool = this.#of(id, namespace);
-    if (isSlowed || pool.uploads.size === 0 || (pod !== null && pool.uploads.get(key) !== pod)) this.#move(pool);
+    // The end of a claim is a move as well: a new pod needs some time for the upload.
+    if (isSlowed || pool.uploads.size === 0 || pod !== (pool.uploads.get(key) ?? null)) this.#move(pool);
     pool.uploads.set(key, pod);
     pool.place = place ?? pool.place;
   }
@@ -283,6 +284,7 @@ export class WarmPods {
       const warn = (err: unknown) =>
         log.warn({ err, namespace: pool.namespace, pool: id }, 'a pool could not be tidied');
       await this.#confirm(id, pool, signal).catch(warn);
+      if (pool.uploads.size > 0) continue;
       // The trouble of a pool is known until it is over, so that the pool is not tried again too soon.
       const isQuiet = clock.monotonic() - pool.troubleAt >= TROUBLE_MS;
       if (isQuiet && this.#countPods(id, pool) === 0 && this.#jobs(id, pool).length === 0) this.#pools.delete(id);

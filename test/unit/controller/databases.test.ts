@@ -48,23 +48,23 @@ it('a Secret whose content changes all the time has few databases, and none that
   expect(databases.size).toBe(1);
 });
 
-it('users without uploads count as one, since the operator visits them one after the other', async () => {
+it('four users without uploads count as one, and all of them as no more than the operator visits at a time', async () => {
   const clock = new FakeClock();
   vi.spyOn(Database.prototype, 'hasConnected', 'get').mockReturnValue(true);
   try {
-    const uris = Array.from({ length: 15 }, (_, n) => `postgres://u${n}:p@h/d`);
+    const uris = Array.from({ length: 40 }, (_, n) => `postgres://u${n}:p@h/d`);
     const databases = start(uris, clock);
     const all = [];
     for (const name of uris.keys()) all.push(await databases.open({ namespace: 'n', name: String(name) }));
     const { place } = all[0]!;
     await clock.advance(1);
-    expect(databases.countAt(place)).toBe(1);
+    expect(databases.countAt(place)).toBe(4);
     all[0]!.watch('a', () => undefined);
     all[1]!.watch('b', () => undefined);
-    expect(databases.countAt(place)).toBe(3);
+    expect(databases.countAt(place)).toBe(6);
     all[0]!.unwatch('a');
     await clock.advance(1);
-    expect(databases.countAt(place)).toBe(2);
+    expect(databases.countAt(place)).toBe(5);
     await databases.close();
   } finally {
     vi.restoreAllMocks();

@@ -190,6 +190,29 @@ it('a pool whose pod waits by spec.target.protect is in order, however long that
   expect(hasTroubleNow()).toBe(true);
 });
 
+it('a pool whose pod has lost its upload is in order while another pod takes it', async () => {
+  const id = 'pool-0123456789abcdef';
+  const name = `batch-upload-${id}-abc`;
+  const clock = new FakeClock();
+  const made = { metadata: { name, namespace: 'n', uid: 'j' } };
+  const running = {
+    metadata: { name: 'new', namespace: 'n', labels: { 'job-name': name } },
+    status: { phase: 'Running' },
+  };
+  const warmPods = new WarmPods({
+    caches: { jobsOf: () => [made], podsOf: () => [running], namespaces: new Map() },
+    ...{ clock, log: createRecordingLog(), max: 4, graceMs: 60_000 },
+  } as unknown as WarmPodsDeps);
+  const keep = (pod: string | null) => warmPods.keep('n/u', { pool: id, namespace: 'n', place: null, pod });
+  keep('lost');
+  await clock.advance(200_000);
+  keep(null);
+  expect(warmPods.view({ ...plan, id }).hasTrouble).toBe(false);
+  await clock.advance(61_000);
+  keep(null);
+  expect(warmPods.view({ ...plan, id }).hasTrouble).toBe(true);
+});
+
 describe('the pool that keeps an upload', () => {
   const id = 'pool-0123456789abcdef';
   const name = `batch-upload-${id}-abc`;
