@@ -1,5 +1,6 @@
 /** The S3 side of a transfer: looks for an object, stores a small object at once and a large one in parts. */
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AbortMultipartUploadCommand,
   type CompletedPart,
@@ -58,6 +59,8 @@ export interface PartsUpload {
 }
 
 const ABORT_MS = 10_000;
+/** The waits in ms behind each try to abort. */
+const ABORT_WAITS_MS = [50, 500, 2_000];
 /** Limits one clean-up. The next clean-ups remove what a server has beyond this limit. */
 const MAX_LISTED_PAGES = 10;
 
@@ -136,7 +139,16 @@ function createPartsUpload(
 
   async function abort(): Promise<void> {
     const command = new AbortMultipartUploadCommand({ ...object, UploadId });
-    await s3.send(command, { abortSignal: AbortSignal.timeout(ABORT_MS) }).catch(() => undefined);
+    const abortSignal = AbortSignal.timeout(ABORT_MS);
+    // A server that still writes a part may refuse, or keep the part: an upload is away for good when the server does not know it.
+    for (const waitMs of ABORT_WAITS_MS) {
+      const error = await s3.send(command, { abortSignal }).then(
+        () => null,
+        (reason: Error) => reason,
+      );
+      if (error?.name === 'NoSuchUpload' || abortSignal.aborted) return;
+      await sleep(waitMs, undefined, { signal: abortSignal }).catch(() => undefined);
+    }
   }
 
   return {
