@@ -53,9 +53,6 @@ const SCHEMA_WORKERS = 2;
 /** Tries to close a deleted upload's row before the row is left to the sweep. */
 const CLOSE_TRIES = 6;
 
-/** An upload that has its turn needs some time for its Job, whatever the grace of a pod is: it would never come to it otherwise. */
-const LEAST_TURN_MS = 2_000;
-
 export function createController(deps: ControllerDeps): Controller {
   const { client, config, clock, log, metrics } = deps;
   const caches = createCaches({ client, log, namespaces: config.namespaces });
@@ -107,7 +104,7 @@ export function createController(deps: ControllerDeps): Controller {
       clock,
       countPools: (place) => databases.countAt(place),
       countWarmPods: () => warmPods.count(),
-      graceMs: Math.max(config.stuckPodGraceMs, LEAST_TURN_MS),
+      graceMs: config.stuckPodGraceMs,
       podsOf: (upload) => {
         const pods = caches.podsOf(upload).filter((pod) => isLoading(pod, upload));
         return pods.map(({ metadata }) => metadata?.name ?? '');

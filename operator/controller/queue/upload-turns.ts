@@ -40,7 +40,7 @@ export interface UploadTurnsDeps {
   clock: Clock;
   countPools: Bounds['countPools'];
   countWarmPods: Bounds['countWarmPods'];
-  /** Time for which an upload may have its turn and no Job before it gives the turn back, in ms. */
+  /** Time for which an upload may have its turn and no Job before it gives the turn back, in ms; {@link LEAST_GRACE_MS} at least. */
   graceMs: number;
   /** The names of the pods of an upload's Jobs that have not ended. */
   podsOf: (upload: { namespace: string; uid: string }) => readonly string[];
@@ -50,6 +50,8 @@ export interface UploadTurnsDeps {
   onTurn: (key: string) => void;
 }
 
+/** An upload that has its turn needs some time for its Job: with less, it would give back each turn and never come to a Job. */
+const LEAST_GRACE_MS = 2_000;
 /** The turns of many uploads that arrive together are worked out together. */
 const SPACING_MS = 50;
 /** Working them out takes longer, the more wait: so much for each of them. */
@@ -98,7 +100,7 @@ export class UploadTurns {
   #isLooking = false;
 
   constructor(deps: UploadTurnsDeps) {
-    this.#deps = deps;
+    this.#deps = { ...deps, graceMs: Math.max(deps.graceMs, LEAST_GRACE_MS) };
     this.#startedAt = deps.clock.monotonic();
   }
 
@@ -276,7 +278,7 @@ export class UploadTurns {
 
   *#all(): Generator<Candidate> {
     yield* this.#candidates.values();
-    // What pods still have of an upload counts beside what the upload has by now.
+    // Sessions of pods that still end count beside those that their upload has by now.
     for (const left of [...this.#ending, ...this.#given]) yield { ...left, key: '' };
   }
 

@@ -9,7 +9,7 @@ import { ACCEPTED, observed } from './observed.ts';
 
 const ONE: Limits = { cluster: { maxActiveUploads: 1 }, namespace: {}, database: {}, namespaces: {} };
 
-function start(limits = ONE) {
+function start(limits = ONE, graceMs = 60_000) {
   const clock = new FakeClock();
   const pods = new Map<string, string[]>();
   const pooled = new Set<string>();
@@ -19,7 +19,7 @@ function start(limits = ONE) {
     clock,
     countPools: () => 1,
     countWarmPods: () => [],
-    graceMs: 60_000,
+    graceMs,
     podsOf: ({ uid }) => pods.get(uid) ?? [],
     isInPool: (key) => pooled.has(key),
     onTurn: (key) => void told.push(key),
@@ -52,6 +52,17 @@ it('an upload that has room works at once, and hears nothing more', () => {
   expect(ask('a1')).toEqual(admitted(4));
   expect(ask('a1')).toEqual(admitted(4));
   expect(told).toEqual([]);
+});
+
+it('an upload comes to its Job also where pods have no grace', async () => {
+  const { ask, clock, turns } = start(ONE, 0);
+  ask('a1');
+  ask('a2');
+  await clock.advance(100);
+  turns.release('a1');
+  // The upload is looked at a moment after it got its turn.
+  await clock.advance(5);
+  expect(ask('a2')).toEqual(admitted(4));
 });
 
 it('uploads that come together learn a moment later what they wait for', async () => {
