@@ -5,6 +5,7 @@
 import type { ClientBase } from 'pg';
 import { Fault } from '#common/faults.ts';
 import type { ColumnType } from '#runner/processor/column-encoding.ts';
+import { IS_UNIQUE_KEY } from '#runner/target/unique-index.ts';
 import type { Target } from './target.ts';
 
 /** Is there a unique index on exactly the columns `key`, which finds every duplicate at once? */
@@ -12,8 +13,8 @@ const hasKey = (table: string, key: string) => `EXISTS (
     SELECT FROM pg_index i CROSS JOIN LATERAL (
       SELECT array_agg(a.attname::text) AS names FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
       JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.position <= i.indnkeyatts) c
-    WHERE i.indrelid = ${table}::text::regclass AND i.indisunique AND NOT i.indisexclusion AND i.indisvalid
-      AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND c.names @> ${key}::text[] AND c.names <@ ${key}::text[])`;
+    WHERE i.indrelid = ${table}::text::regclass AND ${IS_UNIQUE_KEY} AND i.indimmediate
+      AND c.names @> ${key}::text[] AND c.names <@ ${key}::text[])`;
 
 /** Every transaction runs this statement; it is named, so that PostgreSQL plans it once for each session. */
 const SAME_TYPES = {

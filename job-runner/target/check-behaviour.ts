@@ -8,6 +8,7 @@ import pg from 'pg';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
 import { keyColumns, quoteTable, replacesRows } from './names.ts';
+import { IS_UNIQUE_KEY } from './unique-index.ts';
 
 export interface TargetBehaviour {
   user: string;
@@ -168,7 +169,7 @@ function checkTypes({ fields, target }: RecordSchemaSpec, { columns }: TargetBeh
   return null;
 }
 
-function notSupported(message: string): UploadExplanation {
+export function notSupported(message: string): UploadExplanation {
   return { reason: 'TargetNotSupported', message };
 }
 
@@ -208,8 +209,7 @@ const KEYS_SQL = `
     CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position)
     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
     JOIN pg_opclass o ON o.oid = i.indclass[k.position - 1]
-    WHERE i.indrelid = $1 AND i.indisunique AND NOT i.indisexclusion AND i.indisvalid AND i.indpred IS NULL
-      AND i.indexprs IS NULL AND k.position <= i.indnkeyatts AND $2::text[] @> columns_of(i) AND columns_of(i) @> $2::text[])`;
+    WHERE i.indrelid = $1 AND ${IS_UNIQUE_KEY} AND k.position <= i.indnkeyatts AND $2::text[] @> columns_of(i) AND columns_of(i) @> $2::text[])`;
 
 function keysSql(select: string): string {
   const columns = `(SELECT array_agg(b.attname::text) FROM pg_attribute b WHERE b.attrelid = i.indrelid

@@ -5,7 +5,9 @@
 import type { ClientBase } from 'pg';
 import type { UploadExplanation } from '#api/explanation.ts';
 import type { RecordSchemaSpec } from '#api/record-schema.gen.ts';
+import { notSupported } from './check-behaviour.ts';
 import { replacesRows } from './names.ts';
+import { IS_UNIQUE_KEY } from './unique-index.ts';
 
 /** A part on which a load cannot rely. The names are quoted. */
 export interface TargetPart {
@@ -62,16 +64,9 @@ function forEach(parts: readonly TargetPart[], sql: (part: TargetPart) => string
   return more > 0 ? `${statements}; and the same for ${more} more partitions.` : `${statements};`;
 }
 
-function notSupported(message: string): UploadExplanation {
-  return { reason: 'TargetNotSupported', message };
-}
-
-/**
- * Makes the common table expression `parts`. pg_partition_tree() would lock every partition, and each transaction of a
- * load asks this.
- */
-const partsOf = (table: string) => `WITH RECURSIVE parts AS (
-    SELECT oid, NULL::oid AS parent, relkind, relpersistence, relreplident FROM pg_class WHERE oid = ${table}
+/** The table $1 and its partitions, of every level. pg_partition_tree() would lock each of them. */
+const PARTS = `WITH RECURSIVE parts AS (
+    SELECT oid, NULL::oid AS parent, relkind, relpersistence, relreplident FROM pg_class WHERE oid = $1
     UNION ALL
     SELECT c.oid, p.oid, c.relkind, c.relpersistence, c.relreplident FROM parts p
     JOIN pg_inherits i ON i.inhparent = p.oid JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition)`;
@@ -86,8 +81,7 @@ const LACKS_IDENTITY = `p.relkind = 'r' AND p.relreplident <> 'f' AND NOT EXISTS
 
 /** An index of the part `p` that PostgreSQL takes for the replica identity. */
 const IDENTITY = `SELECT quote_ident(x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-    WHERE i.indrelid = p.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND NOT i.indisexclusion
-      AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (
+    WHERE i.indrelid = p.oid AND ${IS_UNIQUE_KEY} AND i.indimmediate AND NOT EXISTS (
         SELECT FROM pg_attribute a WHERE a.attrelid = p.oid AND NOT a.attnotnull
           AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
     ORDER BY i.indisprimary DESC, i.indnkeyatts, x.relname LIMIT 1`;
@@ -104,7 +98,7 @@ const publicationOf = (publishesSchemas: boolean) => `SELECT min(b.pubname::text
 export async function readParts(client: ClientBase, oid: number, schema: RecordSchemaSpec): Promise<TargetPart[]> {
   const version = await client.query<{ number: number }>("SELECT current_setting('server_version_num')::int AS number");
   const { rows } = await client.query<TargetPart>(
-    `${partsOf('$1')}, found AS (
+    `${PARTS}, found AS (
        SELECT p.oid, p.parent, ${UNSAFE} AS unsafe,
          CASE WHEN $2 AND ${LACKS_IDENTITY} THEN (${publicationOf(version.rows[0]!.number >= 150_000)}) END AS publication,
          (${IDENTITY}) AS identity

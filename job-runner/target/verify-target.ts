@@ -8,6 +8,7 @@ import { checkNames, inLedger, LEDGER_SCHEMA } from './check-names.ts';
 import { checkReplicaIdentity, checkSafety, readParts, type TargetPart } from './check-parts.ts';
 import { createTableSql } from './create-target.ts';
 import { keyColumns, quoteTable, replacesRows } from './names.ts';
+import { IS_UNIQUE_KEY } from './unique-index.ts';
 
 /** @returns null when the runner can load into the table. */
 export async function verifyTarget(client: ClientBase, schema: RecordSchemaSpec): Promise<UploadExplanation | null> {
@@ -157,8 +158,7 @@ const KEYS_SQL = `
   FROM pg_index i
   CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-  WHERE i.indrelid = $1 AND i.indisunique AND NOT i.indisexclusion AND i.indisvalid AND i.indimmediate
-    AND i.indpred IS NULL AND i.indexprs IS NULL AND k.position <= i.indnkeyatts
+  WHERE i.indrelid = $1 AND ${IS_UNIQUE_KEY} AND i.indimmediate AND k.position <= i.indnkeyatts
   GROUP BY i.indexrelid`;
 
 async function readTable(client: ClientBase, schema: RecordSchemaSpec): Promise<TargetTable | null> {
