@@ -19,14 +19,8 @@ import { type Clock, jitter, sleep } from '#common/clock.ts';
 import type { ProtectLimits } from '#common/job-contract.ts';
 import type { Logger } from '#common/log.ts';
 import { endPace, notePace, PACE_BEAT_MS, type PacedPod } from '#ledger/uploads/note-pace.ts';
-import { type Measurement, measureServer } from './measure-server.ts';
-import {
-  createProtectPolicy,
-  MEASURE_MS,
-  type PaceReason,
-  type ProtectPolicy,
-  type Verdict,
-} from './protect-policy.ts';
+import { MEASURE_MS, type Measurement, measureServer } from './measure-server.ts';
+import { createProtectPolicy, type PaceReason, type ProtectPolicy, type Verdict } from './protect-policy.ts';
 import { ALLOWANCE_S } from './wal-budget.ts';
 
 export interface Brake {
@@ -82,7 +76,7 @@ export function createBrake(options: BrakeOptions, effects: BrakeEffects = EFFEC
   // A fast pod would write many seconds of a small limit between two looks at the server that only time brings about.
   const mostBytes = limits.maxWalBytesPerSecond === null ? Infinity : limits.maxWalBytesPerSecond * ALLOWANCE_S;
   let measuredAt = -Infinity;
-  /** What the pod was allowed to load since then. */
+  /** The bytes of the groups that the pod was allowed to load since the last measurement. */
   let allowedBytes = 0;
   /** What the ledger says of this pod, when that was written, and when it was true last. */
   let noted: { reason: string; isWait: boolean; writtenAt: number; saidAt: number } | null = null;

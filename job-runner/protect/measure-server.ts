@@ -2,6 +2,9 @@
 import type { ClientBase } from 'pg';
 import { assertWritable, sqlState } from '#ledger/connection/postgres.ts';
 
+/** Time in ms between two measurements of one pod, but where a wait is known to be longer or shorter. */
+export const MEASURE_MS = 500;
+
 export interface Replica {
   /** The process of the server that sends the WAL. */
   pid: number;

@@ -12,7 +12,7 @@
  * What is not known counts as too much: a limit that silently does nothing would protect nobody.
  */
 import type { ProtectLimits } from '#common/job-contract.ts';
-import type { Measurement } from './measure-server.ts';
+import { MEASURE_MS, type Measurement } from './measure-server.ts';
 import { type LateReplica, ReplicaLags } from './replica-lags.ts';
 import { WalBudget } from './wal-budget.ts';
 
@@ -26,8 +26,6 @@ export interface Verdict {
   why: { reason: PaceReason; message: string } | null;
 }
 
-/** Time in ms between two measurements of one pod, but where a wait is known to be longer or shorter. */
-export const MEASURE_MS = 500;
 /** What a person has to mend is looked at less often. */
 const UNKNOWN_MS = 2_000;
 /** No wait is shorter, since each one ends with a measurement, and none is longer, since the server may be idle by then. */

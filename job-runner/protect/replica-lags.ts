@@ -12,7 +12,7 @@
  * behind by twice the lag of the record that is replayed now. A replica therefore counts as too slow as soon as the WAL that it
  * has to replay takes longer than the limit, by the speed at which it has replayed lately.
  */
-import type { Replica } from './measure-server.ts';
+import { MEASURE_MS, type Replica } from './measure-server.ts';
 
 export interface LateReplica {
   name: string;
@@ -21,9 +21,8 @@ export interface LateReplica {
   isExpected: boolean;
 }
 
-/** The speed of a replica is a moving average; so much of it is a latest measurement that came after {@link USUAL_MS}. */
+/** The speed of a replica is a moving average; so much of it is the latest measurement, if that came after {@link MEASURE_MS}. */
 const WEIGHT = 0.3;
-const USUAL_MS = 500;
 /** A replica counts as too slow only from this part of the limit on, so that a moment without replay does not matter. */
 const EXPECTED_FROM = 0.25;
 /** With more measurements than this, every second one is forgotten, but never the oldest that a replica has not replayed. */
@@ -97,7 +96,7 @@ function follow(before: Track | undefined, now: { replica: Replica; atMs: number
   if (!before?.isBehind || atMs <= before.atMs) return { ...track, speed: before?.speed ?? null };
   const speed = (Math.max(0, replayedBytes - before.replayedBytes) / (atMs - before.atMs)) * 1000;
   // Measurements may follow each other more closely than usual, and must not count for more by that.
-  const weight = 1 - (1 - WEIGHT) ** ((atMs - before.atMs) / USUAL_MS);
+  const weight = 1 - (1 - WEIGHT) ** ((atMs - before.atMs) / MEASURE_MS);
   return { ...track, speed: before.speed === null ? speed : before.speed + weight * (speed - before.speed) };
 }
 
