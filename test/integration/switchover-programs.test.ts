@@ -57,6 +57,15 @@ async function commitChunk(url: string, id: string): Promise<void> {
   });
 }
 
+/** Makes a database with a ledger, of which the standby gets nothing more from now on. @returns the uri of the primary */
+async function createDatabaseThenLose(servers: Awaited<ReturnType<typeof startReplication>>): Promise<string> {
+  const url = await createDatabase(servers.primary);
+  await withClient(url, migrate);
+  await servers.caughtUp();
+  servers.loseWal();
+  return url;
+}
+
 describe('the operator', () => {
   it('says that the primary takes no writes, and ends the upload when it does again', async () => {
     await using server = await startPostgres({ settings: { fsync: 'off' } });
@@ -83,10 +92,7 @@ describe('the operator', () => {
 
   it('commits do not wait, and an upload that was accepted is lost: it is accepted again', async () => {
     await using servers = await startReplication({ folder, template });
-    const url = await createDatabase(servers.primary);
-    await withClient(url, migrate);
-    await servers.caughtUp();
-    servers.loseWal();
+    const url = await createDatabaseThenLose(servers);
     await using bench = await startController({ databases: { one: servers.both(url) } });
     bench.upload('one', 'u');
     await until(() => bench.status('one', 'u')?.phase === 'Planning');
@@ -102,10 +108,7 @@ describe('the operator', () => {
 
   it('an upload is accepted again also where the address of the only host leads to the standby before its promotion', async () => {
     await using servers = await startReplication({ folder, template });
-    const url = await createDatabase(servers.primary);
-    await withClient(url, migrate);
-    await servers.caughtUp();
-    servers.loseWal();
+    const url = await createDatabaseThenLose(servers);
     await using proxy = await startSwitchingProxy(servers.primary.port);
     await using bench = await startController({
       databases: { one: url.replace(/@[^/]*/, `@127.0.0.1:${proxy.port}`) },

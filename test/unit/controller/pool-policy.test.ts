@@ -161,13 +161,14 @@ describe('a pool has trouble', () => {
   });
 });
 
-it('a pool whose pod waits by spec.target.protect is in order, however long that takes', async () => {
+/** A pool with one Job, whose pod runs. */
+function startPool(podName: string) {
   const id = 'pool-0123456789abcdef';
   const name = `batch-upload-${id}-abc`;
   const clock = new FakeClock();
   const made = { metadata: { name, namespace: 'n', uid: 'j' } };
   const running = {
-    metadata: { name: 'warm', namespace: 'n', labels: { 'job-name': name } },
+    metadata: { name: podName, namespace: 'n', labels: { 'job-name': name } },
     status: { phase: 'Running' },
   };
   const warmPods = new WarmPods({
@@ -177,6 +178,11 @@ it('a pool whose pod waits by spec.target.protect is in order, however long that
   const hasTroubleNow = () => warmPods.view({ ...plan, id }).hasTrouble;
   const keep = (key: string, more: { pod: string | null; isSlowed?: boolean }) =>
     warmPods.keep(key, { pool: id, namespace: 'n', place: null, ...more });
+  return { clock, hasTroubleNow, keep };
+}
+
+it('a pool whose pod waits by spec.target.protect is in order, however long that takes', async () => {
+  const { clock, hasTroubleNow, keep } = startPool('warm');
   keep('n/claimed', { pod: 'warm' });
   keep('n/waits', { pod: null });
   for (let s = 0; s < 300; s += 30) {
@@ -191,26 +197,14 @@ it('a pool whose pod waits by spec.target.protect is in order, however long that
 });
 
 it('a pool whose pod has lost its upload is in order while another pod takes it', async () => {
-  const id = 'pool-0123456789abcdef';
-  const name = `batch-upload-${id}-abc`;
-  const clock = new FakeClock();
-  const made = { metadata: { name, namespace: 'n', uid: 'j' } };
-  const running = {
-    metadata: { name: 'new', namespace: 'n', labels: { 'job-name': name } },
-    status: { phase: 'Running' },
-  };
-  const warmPods = new WarmPods({
-    caches: { jobsOf: () => [made], podsOf: () => [running], namespaces: new Map() },
-    ...{ clock, log: createRecordingLog(), max: 4, graceMs: 60_000 },
-  } as unknown as WarmPodsDeps);
-  const keep = (pod: string | null) => warmPods.keep('n/u', { pool: id, namespace: 'n', place: null, pod });
-  keep('lost');
+  const { clock, hasTroubleNow, keep } = startPool('new');
+  keep('n/u', { pod: 'lost' });
   await clock.advance(200_000);
-  keep(null);
-  expect(warmPods.view({ ...plan, id }).hasTrouble).toBe(false);
+  keep('n/u', { pod: null });
+  expect(hasTroubleNow()).toBe(false);
   await clock.advance(61_000);
-  keep(null);
-  expect(warmPods.view({ ...plan, id }).hasTrouble).toBe(true);
+  keep('n/u', { pod: null });
+  expect(hasTroubleNow()).toBe(true);
 });
 
 describe('the pool that keeps an upload', () => {
