@@ -26,8 +26,8 @@ export interface WriteByKeysOptions extends WriteOptions {
 }
 
 /**
- * So many times a chunk is written again without the winners that were refused. Behind that its records are written in
- * parts, or else a file with many equal keys might lose one record of them each time.
+ * A chunk is written so many times without the winners that were refused. Then its records are written in parts, since a file
+ * with many equal keys might lose one record of them each time.
  */
 const MOST_ROUNDS = 8;
 

@@ -75,7 +75,7 @@ export class Database {
   /** The work that holds a slot, the oldest first. */
   readonly #running = new Set<{ at: number }>();
   readonly #watched = new Map<string, { notify: () => void; reading: Reading | null }>();
-  /** What each connection has said, which stays as it is for as long as the connection. A standby's is not kept. */
+  /** The lineage of the server at the end of each connection, which stays as it is. A standby's is not kept, since it may be promoted. */
   readonly #lineages = new WeakMap<pg.PoolClient, Lineage | null>();
   readonly #closed = new AbortController();
   readonly #openHelper = oneHelper(() => openClient(this.#deps.config, HELPER_TIMEOUTS));

@@ -104,7 +104,7 @@ export async function observe(deps: ObserveDeps, input: ObserveInput): Promise<O
   const views = viewJobs(deps, upload, row?.attempt ?? newestAttempt(caches.jobsOf(upload.metadata), uid));
   const ownJobs = new Set([views.plan, views.process].flatMap((job) => (job?.owned ? [job.uid] : [])));
   const claiming = claimingPod(deps, upload, row);
-  // Without the ledger, as where the Role is missing, the cache is good enough: nothing is decided about the pod.
+  // Nothing is decided about the pod while the ledger is out of reach, as where the Role is missing: then the cache is good enough.
   const warmPod = row
     ? await deps.warmPods.lookUp(namespace, claiming, input.signal)
     : deps.warmPods.find(namespace, claiming);

@@ -54,7 +54,7 @@ const SCOPES = { cluster: 'this cluster', namespace: 'this namespace', database:
 const UNITS = { maxActiveUploads: 'upload', maxParallelism: 'session', maxConnections: 'connection' } as const;
 
 export function describeWait({ scope, limit, max, used, ahead, operatorUsers }: Wait): string {
-  // Without a mend no end of another upload makes room.
+  // No other upload makes room by its end here: somebody has to raise the limit.
   if (operatorUsers !== undefined)
     return `The upload waits for its turn: ${SCOPES[scope]} has room for at most ${count(max, 'connection')} (the chart's uploads.limits, ${limit}), and the operator itself needs ${OPERATOR_CONNECTIONS} for each of ${count(operatorUsers, 'user')} by whom it is connected. Raise the limit to at least ${OPERATOR_CONNECTIONS * operatorUsers + connectionsOf(1, null)}, or let the Secrets of several namespaces name the same user.`;
   const before =
